@@ -1,0 +1,1 @@
+"""How Tapedeck gets out: AWS lives here, and nowhere else."""

@@ -1,0 +1,124 @@
+"""Audio: WAV with the standard library, MP3 with LAME; files are read a few seconds at a time."""
+
+import wave
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from tapedeck.domain.errors import MediaMissing
+from tapedeck.operations.ports import Sound
+
+KILOBITS_PER_CHANNEL: Final = 32
+"""Of an MP3 (behaviour.md, section 11)."""
+
+SILENCE: Final = 64
+"""The loudest sample, of 32,767, that counts as silence, about -54 dB: a telephone line's idle noise (our choice)."""
+
+RATES: Final = frozenset({8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
+"""Frames a second that an MP3 can have; telephony has the first (behaviour.md, section 11)."""
+
+_BYTES: Final = 2
+_FRAMES_AT_ONCE: Final = 80_000
+"""Ten seconds of telephony."""
+
+_FAST: Final = 7
+"""LAME's quality: at telephony's rates nobody hears a better one."""
+
+
+class WavCodec:
+    """`operations.ports.Codec`: WAV of 16 bits in one or two channels, at a rate that MP3 has as well."""
+
+    def measure(self, source: Path) -> Sound:
+        """Counts what is there: the header of a capture that was cut short promises more.
+
+        Raises:
+            MediaMissing: it is no such WAV.
+        """
+        with _reading(source) as file:
+            channels, values, is_silent = file.getnchannels(), 0, True
+            for samples in _samples(file):
+                values += len(samples)
+                is_silent = is_silent and _is_silent(samples)
+            return Sound(values // channels * 1000 // file.getframerate(), channels, is_silent)
+
+    def trim(self, source: Path, target: Path) -> Path:
+        """Leaves the silence at both ends out, and none in between."""
+        with _reading(source) as file:
+            channels, first, last, place = file.getnchannels(), None, 0, 0
+            for samples in _samples(file):
+                if not _is_silent(samples):
+                    if first is None:
+                        first = place + _first_loud(samples) // channels
+                    last = place + (len(samples) - 1 - _first_loud(samples[::-1])) // channels + 1
+                place += len(samples) // channels
+            file.setpos(first or 0)
+            with _writing(target, file, channels) as written:
+                left = last - (first or 0)
+                while left > 0:
+                    frames = file.readframes(min(left, _FRAMES_AT_ONCE))
+                    written.writeframesraw(frames)
+                    left -= len(frames) // (_BYTES * channels)
+        return target
+
+    def mix(self, source: Path, target: Path) -> None:
+        """The mean of two channels in one."""
+        with _reading(source) as file, _writing(target, file, 1) as written:
+            for samples in _samples(file):
+                mixed = array(
+                    "h", [(left + right) >> 1 for left, right in zip(samples[::2], samples[1::2], strict=True)]
+                )
+                written.writeframesraw(mixed.tobytes())
+
+    def encode(self, source: Path, target: Path) -> None:
+        """MP3 of the same rate and channels."""
+        import lameenc  # noqa: PLC0415 - in a layer of its own, which only those functions have that encode
+
+        with _reading(source) as file, target.open("wb") as encoded:
+            encoder = lameenc.Encoder()
+            encoder.set_in_sample_rate(file.getframerate())
+            encoder.set_out_sample_rate(file.getframerate())
+            encoder.set_channels(file.getnchannels())
+            encoder.set_bit_rate(KILOBITS_PER_CHANNEL * file.getnchannels())
+            encoder.set_quality(_FAST)
+            encoder.silence()
+            for samples in _samples(file):
+                encoded.write(encoder.encode(samples.tobytes()))
+            encoded.write(encoder.flush())
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[wave.Wave_read]:
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(wave.open(str(source), "rb"))
+        except (wave.Error, EOFError, RuntimeError) as error:  # the last where a part is longer than the whole
+            raise MediaMissing from error
+        if file.getsampwidth() != _BYTES or file.getnchannels() not in {1, 2} or file.getframerate() not in RATES:
+            raise MediaMissing
+        yield file
+
+
+@contextmanager
+def _writing(target: Path, like: wave.Wave_read, channels: int) -> Iterator[wave.Wave_write]:
+    with wave.open(str(target), "wb") as written:
+        written.setnchannels(channels)
+        written.setsampwidth(_BYTES)
+        written.setframerate(like.getframerate())
+        yield written
+
+
+def _samples(file: wave.Wave_read) -> Iterator["array[int]"]:
+    """All of it from where it stands, some frames at a time; a file that was cut short ends where it ends."""
+    size = _BYTES * file.getnchannels()
+    while frames := file.readframes(_FRAMES_AT_ONCE):
+        yield array("h", frames[: len(frames) // size * size])
+
+
+def _first_loud(samples: "array[int]") -> int:
+    return next(at for at, sample in enumerate(samples) if abs(sample) > SILENCE)
+
+
+def _is_silent(samples: "array[int]") -> bool:
+    return not samples or (max(samples) <= SILENCE and min(samples) >= -SILENCE)

@@ -1,0 +1,37 @@
+"""botocore's clients, set up for quick starts and short answers: a request is worth seconds, not minutes."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import Session
+
+CONNECT_SECONDS: Final = 1
+READ_SECONDS: Final = 2
+READ_SECONDS_OF_MEDIA: Final = 10
+"""S3 answers when it has taken the whole of an object."""
+
+TRIES: Final = 4
+"""Of botocore's legacy mode, whose pauses for DynamoDB begin at 50 ms; its standard mode would pause for seconds."""
+
+_MODELS: Final = Path(__file__).parent / "aws_models"
+"""botocore's own descriptions, cut to what is used here (scripts/trim_botocore.py)."""
+
+
+def make_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+    """A client of this AWS service, from the environment's region, credentials and endpoints."""
+    session = Session()
+    session.register_component(
+        "data_loader", Loader(extra_search_paths=[str(_MODELS)], include_default_search_paths=False)
+    )
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS_OF_MEDIA if service == "s3" else READ_SECONDS,
+        retries={"mode": "legacy", "total_max_attempts": TRIES},
+        # What botocore signs presigned addresses with by itself, the younger regions do not take.
+        signature_version="s3v4" if service == "s3" else None,
+        # The adapters make every request; checking each against its model took a tenth of a warm update.
+        parameter_validation=False,
+    )
+    return session.create_client(service, config=config)

@@ -1,0 +1,36 @@
+"""AWS KMS: seals signing keys, so that a leak of the credentials table leaks no secret."""
+
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tapedeck.domain.errors import StoreUnavailable
+
+
+class Client(Protocol):
+    """The operation of botocore's KMS client that is used."""
+
+    def encrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
+
+
+class KmsSealer:
+    """`operations.ports.Sealer` with a KMS key of this deployment's own; the account is bound into each ciphertext."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self._client = client
+        self._key = key
+
+    def seal(self, account: str, secret: str) -> bytes:
+        """1 request to KMS.
+
+        Raises:
+            StoreUnavailable: KMS refuses or does not answer.
+        """
+        try:
+            answer = self._client.encrypt(
+                KeyId=self._key, Plaintext=secret.encode(), EncryptionContext={"account": account}
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable from error
+        sealed: bytes = answer["CiphertextBlob"]
+        return sealed

@@ -1,0 +1,476 @@
+"""The recordings table: every access pattern of calls, conferences and recordings, each with its requests.
+
+Every write is conditional and remembers the request that made it, so that its repetition after a lost answer
+is recognised: a recording keeps the ids of its last eight writes, a conference likewise those of its commands,
+and whatever ends keeps the id of what ended it (rule R3).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
+from tapedeck.adapters.items import (
+    RECORDING,
+    call_from,
+    call_key,
+    conference_from,
+    conference_key,
+    link_key,
+    mark,
+    name_partition,
+    parent_key,
+    participant_from,
+    participant_key,
+    partition,
+    recording_from,
+    recording_item,
+    recording_key,
+    row_key,
+    status_key,
+)
+from tapedeck.adapters.writes import (
+    NEW,
+    NOT_YET,
+    REMEMBER,
+    changed_call,
+    changed_conference,
+    entering,
+    new_call,
+    new_conference,
+    parts_of,
+    remembers,
+    row_write,
+    status_names,
+    status_values,
+)
+from tapedeck.domain.call import LIVE, Call, CallStatus
+from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.errors import StoreBusy
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import (
+    ACTIVE,
+    FINISHED,
+    Parent,
+    ParentKind,
+    Recording,
+    RecordingStatus,
+    is_repetition,
+    sources_of,
+)
+from tapedeck.operations.ports import Ending, EndingRefused, MoveRefused, NameTaken, ParentChanged
+from tapedeck.operations.recordings import PRUNE_AT
+
+
+class Table:
+    """`operations.ports.Store` on DynamoDB (tables, items and requests: README, "The table")."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get_call(self, account: str, call: str) -> Call | None:
+        """1 request."""
+        item = self._database.get(call_key(account, call))
+        return call_from(item) if item is not None else None
+
+    def get_conference(self, account: str, conference: str) -> Conference | None:
+        """1 request."""
+        item = self._database.get(conference_key(account, conference))
+        return conference_from(item) if item is not None else None
+
+    def get_recording(self, parent: Parent, recording: str) -> Recording | None:
+        """1 request."""
+        item = self._database.get(recording_key(parent, recording))
+        return _visible(item)
+
+    def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
+        """2 requests: its row (or both rows that it may have), and itself."""
+        keys = [row_key(account, kind, recording) for kind in (("RECS", "RECS-DELETED") if deleted else ("RECS",))]
+        rows = self._database.get_several(keys) if deleted else [self._database.get(keys[0])]
+        row = next((row for row in rows if row is not None), None)
+        if row is None:
+            return None
+        item = self._database.get({"PK": row["parent"], "SK": f"{RECORDING}{recording}"})
+        return _visible(item) if not deleted else recording_from(item) if item else None
+
+    def list_active_recordings(self, parent: Parent) -> Sequence[Recording]:
+        """1 request per megabyte of the parent's recordings."""
+        items = self._database.query(
+            "PK = :pk AND begins_with(SK, :recording)",
+            {"pk": partition(parent), "recording": RECORDING, **status_values(ACTIVE)},
+            only=f"#status IN ({status_names(ACTIVE)})",
+            status="status",
+        )
+        return [recording_from(item) for item in items]
+
+    def get_live_conference_id(self, account: str, name: str) -> str | None:
+        """1 request."""
+        item = self._database.get({"PK": name_partition(account, name), "SK": "LIVE"})
+        return item["conference"] if item is not None else None
+
+    def get_membership(self, account: str, conference: str, call: str) -> tuple[Conference | None, Participant | None]:
+        """1 request."""
+        room, member = self._database.get_several(
+            [conference_key(account, conference), participant_key(account, conference, call)]
+        )
+        return (
+            conference_from(room) if room is not None else None,
+            participant_from(member) if member is not None else None,
+        )
+
+    def start_call_recording(self, recording: Recording, expected: Call | None, active: frozenset[str]) -> None:
+        """1 request: the call, the recording, its row."""
+        if expected is None:
+            self._start(recording, None, active, set_also="api = :id, ", on_condition="attribute_not_exists(api) AND ")
+        else:
+            self._start(recording, expected.version, active, set_also="api = :id, ")
+
+    def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> None:
+        """1 request: the parent, the recording, its row and, for a conference's first call, the link."""
+        self._start(recording, expected.version if expected is not None else None, active)
+
+    def move_recording(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        now: int,
+        write_id: str,
+    ) -> Recording:
+        """1 request, whatever the outcome; 2 where its answer was lost and nothing had to be changed."""
+        write = _move(parent, recording, target, pause_behavior, now, write_id)
+        for _ in range(_TRIES_TO_REMEMBER):
+            try:
+                return recording_from(self._database.update(write))
+            except ConditionFailed as failed:
+                item = failed.items[0]
+                found = _visible(item)
+                if item and found is not None and remembers(item, write_id):
+                    return _as_left(found, target, pause_behavior, now)
+                # An earlier copy may still arrive; it could only undo what comes after where the recording is active.
+                may_come = failed.was_repeated and found is not None and found.is_active
+                if found is None or not (may_come and is_repetition(found.status, target)):
+                    raise MoveRefused(found) from failed
+            if self._remember(parent, found, write_id):
+                raise MoveRefused(found)
+        raise StoreBusy
+
+    def _remember(self, parent: Parent, found: Recording, write_id: str) -> bool:
+        """Keep the id of a request that changed nothing; False where the recording has moved meanwhile.
+
+        An earlier copy of it may still be on its way: it would do later what has been answered now.
+        """
+        write = Write(
+            recording_key(parent, found.id),
+            update=f"SET {REMEMBER}",
+            condition=f"#status = :status AND {NOT_YET}",
+            values={"status": found.status, "mark": mark(write_id)},
+            names={"status": "status"},
+        )
+        try:
+            self._database.update(write)
+        except ConditionFailed:
+            return False
+        return True
+
+    def finish_recording(self, recording: Recording, write_id: str) -> Recording:
+        """1 request."""
+        assigned = {"duration": recording.duration, "error": recording.error, "channels": recording.channels}
+        given = {name: value for name, value in assigned.items() if value is not None}
+        write = Write(
+            recording_key(recording.parent, recording.id),
+            update="SET #status = :target, version = version + :one, updated = :now, "
+            + "".join(f"#{name} = :{name}, " for name in given)
+            + f"{REMEMBER} REMOVE #work, work_at",
+            condition=f"#status = :stopped AND {NOT_YET}",
+            values={
+                "target": recording.status,
+                "stopped": RecordingStatus.STOPPED,
+                "one": 1,
+                "now": recording.updated,
+                "mark": mark(write_id),
+                **given,
+            },
+            names={"status": "status", "work": "work", **{name: name for name in given}},
+        )
+        try:
+            return recording_from(self._database.update(write))
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            if item and remembers(item, write_id):
+                return recording_from(item)
+            raise MoveRefused(_visible(item)) from failed
+
+    def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
+        """1 request: the recording, its row from one list to the other."""
+        parent = recording.parent
+        writes = [
+            Write(
+                recording_key(parent, recording.id),
+                update="SET #status = :deleted, version = version + :one, updated = :now, expires_at = :until, "
+                "deleted_by = :id",
+                condition=f"#status IN ({status_names(FINISHED)})",
+                values={
+                    "deleted": RecordingStatus.DELETED,
+                    "one": 1,
+                    "now": now,
+                    "until": until,
+                    "id": write_id,
+                    **status_values(FINISHED),
+                },
+                names={"status": "status"},
+            ),
+            Write(row_key(parent.account, "RECS", recording.id), delete=True),
+            Write(
+                row_key(parent.account, "RECS-DELETED", recording.id),
+                item={"parent": partition(parent), "expires_at": until},
+            ),
+        ]
+        after = replace(
+            recording, status=RecordingStatus.DELETED, updated=now, version=recording.version + 1, deleted_until=until
+        )
+        try:
+            self._database.transact(writes)
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            if item and item.get("deleted_by") == write_id:
+                return after  # our own write, whose answer was lost
+            raise MoveRefused(_visible(item)) from failed
+        return after
+
+    def put_call(self, call: Call) -> None:
+        """1 request: the call and its row."""
+        try:
+            self._database.transact(new_call(call))
+        except ConditionFailed:
+            # Ids are never used twice: what stands there is this very call, written before its answer was lost.
+            return
+
+    def end_call(self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE) -> Call:
+        """1 request."""
+        write = Write(
+            call_key(call.account, call.id),
+            update="SET #status = :status, status_key = :key, version = version + :one, updated = :now, "
+            "ended = :now, ended_by = :id",
+            condition=f"#status IN ({status_names(sources)}) AND attribute_not_exists(active) "
+            "AND attribute_not_exists(conference)",
+            values={
+                "status": after.status,
+                "key": status_key(call.account, ParentKind.CALL, after.status),
+                "one": 1,
+                "now": after.ended,
+                "id": write_id,
+                **status_values(sources),
+            },
+            names={"status": "status"},
+        )
+        try:
+            return call_from(self._database.update(write))
+        except ConditionFailed as failed:
+            raise ParentChanged(_call(failed.items[0])) from failed
+
+    def instruct_call(
+        self, account: str, call: str, commands: Mapping[str, Any], sources: frozenset[CallStatus], write_id: str
+    ) -> Call:
+        """1 request."""
+        write = Write(
+            call_key(account, call),
+            update="SET version = version + :one, " + "".join(f"#{name} = :{name}, " for name in commands) + REMEMBER,
+            condition=f"#status IN ({status_names(sources)}) AND {NOT_YET}",
+            values={"one": 1, "mark": mark(write_id), **commands, **status_values(sources)},
+            names={"status": "status", **{name: name for name in commands}},
+        )
+        try:
+            return call_from(self._database.update(write))
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            found = _call(item)
+            if item and found is not None and remembers(item, write_id):
+                # Our own write, whose answer was lost: it had found the call live.
+                return found if found.is_live else replace(found, status=CallStatus.IN_PROGRESS, ended=None)
+            raise ParentChanged(found) from failed
+
+    def put_conference(self, conference: Conference, takes_over_from: str | None) -> None:
+        """1 request: the conference, its row, its name's row, and who holds the name."""
+        try:
+            self._database.transact(new_conference(conference, takes_over_from))
+        except ConditionFailed as failed:
+            if failed.items[0] is not None:
+                return  # our own write, whose answer was lost
+            raise NameTaken((failed.items[3] or {}).get("conference", "")) from failed
+
+    def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
+        """1 request: the conference, the participant, the call."""
+        writes = [
+            changed_conference(conference, after),
+            entering(conference.account, participant),
+            changed_call(call, replace(call, conference=conference.id, version=call.version + 1)),
+        ]
+        try:
+            self._database.transact(writes)
+        except ConditionFailed as failed:
+            room, member, leg = failed.items
+            if member is not None:
+                return  # it is inside: this is our own write, whose answer was lost, or another of the same call
+            raise ParentChanged(_conference(room) if room is not None else _call(leg)) from failed
+
+    def end_conference(self, conference: Conference, after: Conference, write_id: str) -> Conference:
+        """1 request."""
+        write = Write(
+            conference_key(conference.account, conference.id),
+            update="SET #status = :status, status_key = :key, version = version + :one, "
+            "#sequence = #sequence + :one, updated = :now, ended = :now, reason = :reason, ended_by = :id",
+            condition="#status IN (:init, :progress) AND attribute_not_exists(active)",
+            values={
+                "status": after.status,
+                "key": status_key(conference.account, ParentKind.CONFERENCE, after.status),
+                "one": 1,
+                "now": after.ended,
+                "reason": after.reason,
+                "id": write_id,
+                "init": ConferenceStatus.INIT,
+                "progress": ConferenceStatus.IN_PROGRESS,
+            },
+            names={"status": "status", "sequence": "sequence"},
+        )
+        try:
+            return conference_from(self._database.update(write))
+        except ConditionFailed as failed:
+            found = _conference(failed.items[0])
+            if found is not None and found.ended_by == write_id:
+                return found
+            raise ParentChanged(found) from failed
+
+    def end(self, ending: Ending) -> None:
+        """1 request: the call, the conference, the participant, and the recordings of both."""
+        parts = list(parts_of(ending))
+        try:
+            self._database.transact([write for _, write in parts])
+        except ConditionFailed as failed:
+            # A participant that left meanwhile is told by the conference's version as well.
+            met = {name: item for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
+            if any(item.get("ended_by") == ending.write_id for item in met.values()):
+                return  # our own write, whose answer was lost
+            stopped = (ending.call_recordings | ending.conference_recordings) & met.keys()
+            raise EndingRefused(_call(met.get("call")), _conference(met.get("conference")), stopped) from failed
+
+    def announce(self, account: str, conference: str, url: str, method: str, write_id: str) -> Conference:
+        """1 request."""
+        write = Write(
+            conference_key(account, conference),
+            update=f"SET version = version + :one, announcement = :announcement, {REMEMBER}",
+            condition=f"#status = :progress AND {NOT_YET}",
+            values={
+                "one": 1,
+                "progress": ConferenceStatus.IN_PROGRESS,
+                "announcement": {"url": url, "method": method},
+                "mark": mark(write_id),
+            },
+            names={"status": "status"},
+        )
+        try:
+            return conference_from(self._database.update(write))
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            found = _conference(item)
+            if item and found is not None and remembers(item, write_id):
+                return replace(found, status=ConferenceStatus.IN_PROGRESS)
+            raise ParentChanged(found) from failed
+
+    def _start(
+        self,
+        recording: Recording,
+        version: int | None,
+        active: frozenset[str],
+        *,
+        set_also: str = "",
+        on_condition: str = "",
+    ) -> None:
+        parent = recording.parent
+        values: Item = {"progress": CallStatus.IN_PROGRESS, "one": 1}
+        if set_also:
+            values["id"] = recording.id
+        if version is None:
+            update = f"SET {set_also}version = version + :one ADD active :added"
+            condition = f"#status = :progress AND {on_condition}{_HAS_ROOM}"
+            values |= {"added": frozenset({recording.id}), "most": PRUNE_AT}
+        else:
+            update = f"SET {set_also}version = version + :one, active = :active"
+            condition = "#status = :progress AND version = :version"
+            values |= {"active": active | {recording.id}, "version": version}
+        parent_write = Write(
+            parent_key(parent), update=update, condition=condition, values=values, names={"status": "status"}
+        )
+        key = recording_key(parent, recording.id)
+        writes = [
+            parent_write,
+            Write(key, item=recording_item(recording), condition=NEW),
+            row_write(parent.account, "RECS", recording.id, key),
+        ]
+        if parent.kind is ParentKind.CONFERENCE and recording.call is not None:
+            link = link_key(parent.account, recording.call, recording.id)
+            writes.append(Write(link, item={"conference": parent.id}))
+        try:
+            self._database.transact(writes)
+        except ConditionFailed as failed:
+            item, mine = failed.items[:2]
+            if mine is not None:
+                return  # our own write, whose answer was lost
+            found = _call(item) if parent.kind is ParentKind.CALL else _conference(item)
+            raise ParentChanged(found) from failed
+
+
+_TRIES_TO_REMEMBER: Final = 5
+
+
+def _move(
+    parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, now: int, write_id: str
+) -> Write:
+    sources = sources_of(target)
+    update = f"SET #status = :target, version = version + :one, updated = :now, {REMEMBER}"
+    values = {"target": target, "one": 1, "now": now, "mark": mark(write_id), **status_values(sources)}
+    if target is RecordingStatus.PAUSED:
+        update += ", pause_behavior = :behavior"
+        values["behavior"] = pause_behavior
+    elif target is RecordingStatus.STOPPED:
+        update += ", ended = :now"
+    else:
+        update += " REMOVE pause_behavior"
+    return Write(
+        recording_key(parent, recording),
+        update=update,
+        condition=f"#status IN ({status_names(sources)}) AND {NOT_YET}",
+        values=values,
+        names={"status": "status"},
+    )
+
+
+_HAS_ROOM: Final = "(attribute_not_exists(active) OR size(active) < :most)"
+
+
+def _visible(item: Item | None) -> Recording | None:
+    if not item or item["status"] == RecordingStatus.DELETED:
+        return None
+    return recording_from(item)
+
+
+def _call(item: Item | None) -> Call | None:
+    return call_from(item) if item else None
+
+
+def _conference(item: Item | None) -> Conference | None:
+    return conference_from(item) if item else None
+
+
+def _as_left(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
+    """What our write left, whatever has been written over it since its answer was lost."""
+    return replace(
+        found,
+        status=target,
+        updated=now,
+        pause_behavior=pause_behavior if target is RecordingStatus.PAUSED else None,
+        ended=now if target is RecordingStatus.STOPPED else None,
+        duration=None,
+        error=None,
+    )

@@ -1,0 +1,1 @@
+"""How things are said on the wire: what is read, what is answered, in Twilio's and in SignalWire's words."""

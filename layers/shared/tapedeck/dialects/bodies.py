@@ -1,0 +1,36 @@
+"""What both vendors return, in the form that both give it."""
+
+import time
+from typing import Any, Final
+
+Body = dict[str, Any]
+"""A JSON object: its fields in the order of the vendor's schema."""
+
+API_VERSION: Final = "2010-04-01"
+REGION: Final = "us1"
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NORTH_AMERICAN: Final = "+1"
+_NORTH_AMERICAN_LENGTH: Final = 12
+
+
+def rfc2822(seconds: int) -> str:
+    """Seconds since the epoch as `Tue, 25 Sep 2018 23:00:00 +0000`: English names whatever the locale, always UTC."""
+    at = time.gmtime(seconds)
+    return (
+        f"{_DAYS[at.tm_wday]}, {at.tm_mday:02} {_MONTHS[at.tm_mon - 1]} {at.tm_year} "
+        f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
+    )
+
+
+def rfc2822_or_none(seconds: int | None) -> str | None:
+    """The same; None stays None."""
+    return rfc2822(seconds) if seconds is not None else None
+
+
+def formatted(address: str) -> str:
+    """A North American number as `(310) 567-8901`; anything else as it is."""
+    if address.startswith(_NORTH_AMERICAN) and len(address) == _NORTH_AMERICAN_LENGTH and address[1:].isdecimal():
+        return f"({address[2:5]}) {address[5:8]}-{address[8:]}"
+    return address

@@ -1,0 +1,83 @@
+"""Dates in filters: days and instants, as each list accepts them (behaviour.md, section 9)."""
+
+import calendar
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from tapedeck.domain.page import EVER, Span
+
+_DAY: Final = 86_400
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A second since the epoch, or the day that begins with it (UTC)."""
+
+    second: int
+    is_day: bool
+
+    @property
+    def span(self) -> Span:
+        """All seconds of it."""
+        return Span(self.second, self.second + (_DAY - 1 if self.is_day else 0))
+
+
+def read_day(text: str) -> Moment | None:
+    """`2018-09-25`; None for anything else."""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return Moment(calendar.timegm(time.strptime(text, "%Y-%m-%d")), is_day=True)
+    except ValueError:
+        return None
+
+
+def read_day_or_instant(text: str) -> Moment | None:
+    """The same or `2018-09-25T23:00:00Z`."""
+    if not _INSTANT.fullmatch(text):
+        return read_day(text)
+    try:
+        return Moment(calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")), is_day=False)
+    except ValueError:
+        return None
+
+
+def read_anything(text: str) -> Moment | None:
+    """The same, ISO 8601 with any offset, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`."""
+    found = read_day_or_instant(text)
+    if found is not None or _DATE.fullmatch(text) or _INSTANT.fullmatch(text):
+        return found
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            at = read(text)
+        except (ValueError, TypeError, IndexError):
+            continue
+        try:
+            aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+            return Moment(int(aware.astimezone(UTC).timestamp()), is_day=False)
+        except (ValueError, OverflowError):
+            return None
+    return None
+
+
+def span_of(on: Moment | None, before: Moment | None, after: Moment | None, *, before_includes: bool) -> Span:
+    """What `X`, `X<` and `X>` leave together.
+
+    Args:
+        on: that day or second.
+        before: up to that second; of a day, up to its first.
+        after: from that second on; of a day, from its first.
+        before_includes: whether `before` holds its own second: recordings and conferences do, calls do not.
+    """
+    span = on.span if on is not None else EVER
+    if before is not None:
+        span &= Span(None, before.second if before_includes else before.second - 1)
+    if after is not None:
+        span &= Span(after.second, None)
+    return span

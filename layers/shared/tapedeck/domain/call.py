@@ -1,0 +1,69 @@
+"""A call: one leg, to which recordings attach."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from tapedeck.domain.identity import created_at
+
+
+class CallStatus(StrEnum):
+    """The states of behaviour.md, section 4; the last five are final."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    BUSY = "busy"
+    FAILED = "failed"
+    NO_ANSWER = "no-answer"
+    CANCELED = "canceled"
+
+
+LIVE: Final = frozenset({CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS})
+
+UNANSWERED: Final = frozenset({CallStatus.QUEUED, CallStatus.RINGING})
+"""What can be canceled, or fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One leg; times are whole seconds since the epoch.
+
+    `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`.
+    `conference` is the one it joined last; `api_recording` the recording that CR1 made last;
+    `active` a superset of its active recordings' ids.
+    """
+
+    account: str
+    id: str
+    status: CallStatus
+    updated: int
+    to: str = ""
+    from_: str = ""
+    direction: str = "inbound"
+    version: int = 1
+    started: int | None = None
+    ended: int | None = None
+    parent_call: str | None = None
+    conference: str | None = None
+    api_recording: str | None = None
+    active: frozenset[str] = frozenset()
+    ended_by: str | None = None
+
+    @property
+    def created(self) -> int:
+        """Seconds since the epoch, as the id tells."""
+        return created_at(self.id)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the call has not reached a final state."""
+        return self.status in LIVE
+
+    @property
+    def duration(self) -> int | None:
+        """Seconds from answer to end; None unless completed."""
+        if self.status is not CallStatus.COMPLETED or self.ended is None:
+            return None
+        return max(0, self.ended - (self.started if self.started is not None else self.ended))

@@ -1,0 +1,84 @@
+"""A conference: a room that begins with its second participant and ends once."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from tapedeck.domain.callback import Callback
+from tapedeck.domain.identity import created_at
+
+
+class ConferenceStatus(StrEnum):
+    """The states of behaviour.md, section 6; `completed` is final."""
+
+    INIT = "init"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+
+
+class EndReason(StrEnum):
+    """Why a conference ended, in Twilio's words (resources.md, section 3)."""
+
+    VIA_API = "conference-ended-via-api"
+    END_ON_EXIT_LEFT = "participant-with-end-conference-on-exit-left"
+    END_ON_EXIT_KICKED = "participant-with-end-conference-on-exit-kicked"
+    LAST_KICKED = "last-participant-kicked"
+    LAST_LEFT = "last-participant-left"
+
+
+PARTICIPANTS_TO_BEGIN: Final = 2
+
+LONGEST_NAME: Final = 128
+"""Of a conference that is made by its name (resources.md, section 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """A room; times are whole seconds since the epoch.
+
+    `sequence` is the SequenceNumber of the last event told (rule R4); `participants` how many are in it;
+    `may_begin` whether one of them had `start_conference_on_enter`; `first_call` who came first;
+    `active` a superset of its active recordings' ids.
+    """
+
+    account: str
+    id: str
+    name: str
+    status: ConferenceStatus
+    updated: int
+    version: int = 1
+    sequence: int = 0
+    participants: int = 0
+    may_begin: bool = False
+    first_call: str | None = None
+    ended: int | None = None
+    reason: EndReason | None = None
+    ending_call: str | None = None
+    active: frozenset[str] = frozenset()
+    ended_by: str | None = None
+    record: bool = False
+    callback: Callback | None = None
+
+    @property
+    def created(self) -> int:
+        """Seconds since the epoch, as the id tells."""
+        return created_at(self.id)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the conference has not been completed."""
+        return self.status is not ConferenceStatus.COMPLETED
+
+
+def is_name(text: str) -> bool:
+    """Whether a conference may be made under this friendly name: 1 to 128 characters that can be written."""
+    return 0 < len(text) <= LONGEST_NAME and can_be_written(text)
+
+
+def can_be_written(text: str) -> bool:
+    """Whether a text can be spelled in UTF-8: half of a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

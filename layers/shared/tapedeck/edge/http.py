@@ -1,0 +1,155 @@
+"""An HTTP request as API Gateway's HTTP API (payload 2.0) and SAM's local gateway hand it over, and its answer.
+
+The two differ in how they carry a body, spell header names and decode paths; both are read here.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.domain.errors import BodyTooLarge, MalformedBody
+
+MOST_BYTES: Final = 64 * 1024
+MOST_FIELDS: Final = 200
+"""Of a request's body (rule R17): checked before it is parsed."""
+
+_MOST_BASE64: Final = 4 * (MOST_BYTES // 3 + 1)
+"""Characters that spell just more than may be read; to decode what comes after them would be in vain."""
+
+_BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_FORM: Final = "application/x-www-form-urlencoded"
+
+Fields = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What is read of an event.
+
+    `path` is the path as sent, without `query`; `variables` the path's, by the names in the template; header names
+    are lower-case; `body` is as the client sent it, cut where it is too large to be read, or None where its
+    transport encoding is broken.
+    """
+
+    method: str
+    path: str
+    query: str
+    variables: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes | None
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> "HttpRequest":
+        """Read an event; what is missing counts as empty."""
+        http = (event.get("requestContext") or {}).get("http") or {}
+        return cls(
+            method=http.get("method") or "",
+            path=event.get("rawPath") or http.get("path") or "",
+            query=event.get("rawQueryString") or "",
+            variables=event.get("pathParameters") or {},
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            body=_body(event),
+        )
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host by which the client has reached the service."""
+        return f"{self.headers.get('x-forwarded-proto', 'https')}://{self.headers.get('host', 'localhost')}"
+
+    def query_fields(self) -> Fields:
+        """The query's fields, decoded, each with all its values in order; `DateCreated<` is a name like any other."""
+        fields: Fields = {}
+        for name, value in parse_qsl(self.query, keep_blank_values=True):
+            fields.setdefault(name, []).append(value)
+        return fields
+
+    def fields(self, *, reads_json: bool) -> Fields:
+        """The body's fields, decoded, each with all its values in order.
+
+        Args:
+            reads_json: whether a JSON object counts as a form; otherwise anything but a form counts as empty.
+
+        Raises:
+            BodyTooLarge: over 64 KB or 200 fields.
+            MalformedBody: it is not what its content type says.
+        """
+        if self.body is None:
+            raise MalformedBody
+        if len(self.body) > MOST_BYTES:
+            raise BodyTooLarge
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not self.body:
+            return {}
+        if not reads_json:
+            return _form_fields(self.body) if content_type == _FORM else {}
+        if content_type == "application/json" or content_type.endswith("+json"):
+            return _json_fields(self.body)
+        return _form_fields(self.body)
+
+
+def write(reply: Reply, request_id: str) -> dict[str, Any]:
+    """The answer in the form that API Gateway wants."""
+    headers = {"X-Request-Id": request_id, **reply.headers}
+    if reply.content is not None:
+        content = base64.b64encode(reply.content).decode()
+        return {"statusCode": reply.status, "headers": headers, "body": content, "isBase64Encoded": True}
+    if reply.body is None:
+        return {"statusCode": reply.status, "headers": headers, "body": "", "isBase64Encoded": False}
+    headers["Content-Type"] = "application/json; charset=utf-8"
+    body = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
+    return {"statusCode": reply.status, "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+def _body(event: Mapping[str, Any]) -> bytes | None:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body)[: MOST_BYTES + 1].encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body[:_MOST_BASE64], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _form_fields(body: bytes) -> Fields:
+    if body.count(b"&") >= MOST_FIELDS:
+        raise BodyTooLarge
+    if _BROKEN_ESCAPE.search(body):
+        raise MalformedBody
+    fields: Fields = {}
+    try:
+        for name, value in parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict"):
+            fields.setdefault(name, []).append(value)
+    except UnicodeDecodeError as error:
+        raise MalformedBody from error
+    return fields
+
+
+def _json_fields(body: bytes) -> Fields:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedBody from error
+    if not isinstance(content, dict):
+        raise MalformedBody
+    if len(content) > MOST_FIELDS:
+        raise BodyTooLarge
+    return {name: [_word(element) for element in _listed(value)] for name, value in content.items()}
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _word(value: object) -> str:
+    """A JSON value as a form would spell it; what a form cannot say stays recognisably wrong."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,47 @@
+"""How audio is answered: whole or in part, by the function itself or from where it lies (behaviour.md, section 11)."""
+
+from typing import Final
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.media_forms import GetRecording
+from tapedeck.edge.endpoint import Request
+from tapedeck.edge.ranges import is_known, wanted_of
+
+CONTENT_TYPES: Final = {"": "audio/x-wav", ".wav": "audio/x-wav", ".mp3": "audio/mpeg"}
+"""By the suffix of the address."""
+
+_OK, _PARTIAL, _NOT_MODIFIED, _REDIRECT, _OUT_OF_RANGE = 200, 206, 304, 307, 416
+
+
+def answer_media(request: Request[GetRecording]) -> Reply:
+    """The audio of a recording, as the address's suffix and the request's headers want it.
+
+    More than a function may answer with is fetched from an address that is good for a minute; whoever follows
+    it must not take the `Authorization` header along.
+    """
+    media, address, headers = request.service.media(), request.address, request.headers
+    content_type = CONTENT_TYPES[request.suffix]
+    rendition = media.find(
+        address.account,
+        address.recording_id,
+        request.suffix.removeprefix(".") or "wav",
+        request.form.channels,
+        mixes_conferences=request.dialect.mixes_conferences,
+    )
+    size, etag = rendition.stored.size, rendition.stored.etag
+    told = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "no-store"}
+    if is_known(headers, etag):
+        return Reply(_NOT_MODIFIED, None, told)
+    # A range is defined for GET only (RFC 9110, section 14.2).
+    wanted = wanted_of(headers if request.method == "GET" else {}, size, etag)
+    if wanted.is_part and wanted.size <= 0:
+        return Reply(_OUT_OF_RANGE, None, {**told, "Content-Range": f"bytes */{size}"})
+    if request.method == "GET" and wanted.size > request.service.media_inline_bytes:
+        return Reply(_REDIRECT, None, {**told, "Location": media.link(rendition, content_type)})
+    told["Content-Type"] = content_type
+    if wanted.is_part:
+        told["Content-Range"] = f"bytes {wanted.first}-{wanted.last}/{size}"
+    status = _PARTIAL if wanted.is_part else _OK
+    if request.method == "HEAD":
+        return Reply(status, None, {**told, "Content-Length": str(wanted.size)})
+    return Reply(status, None, told, content=media.read(rendition, wanted.first, wanted.last))

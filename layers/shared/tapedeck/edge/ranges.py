@@ -1,0 +1,55 @@
+"""Which bytes of a file are wanted: `Range` and what makes it count (RFC 9110, sections 13 and 14)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_RANGE: Final = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
+_MOST_DIGITS: Final = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The first and the last byte wanted, and whether that is only a part; none are, where `last` is below `first`."""
+
+    first: int
+    last: int
+    is_part: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many bytes that are."""
+        return self.last - self.first + 1
+
+
+def is_known(headers: Mapping[str, str], etag: str) -> bool:
+    """Whether the client has this file already (`If-None-Match`)."""
+    known = headers.get("if-none-match", "")
+    return known.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]
+
+
+def wanted_of(headers: Mapping[str, str], size: int, etag: str) -> Wanted:
+    """What of a file of this size is wanted.
+
+    One range is granted; several, or what is none, count as none. A range of a file that has changed since
+    (`If-Range`) counts as none, too.
+    """
+    whole = Wanted(0, size - 1)
+    found = _RANGE.fullmatch(headers.get("range", ""))
+    if found is None or headers.get("if-range", etag) != etag:
+        return whole
+    first, last = found.groups()
+    if not (first or last) or max(len(first), len(last)) > _MOST_DIGITS:
+        return whole
+    if not first:
+        # The last so many.
+        return (
+            Wanted(max(0, size - int(last)), size - 1, is_part=True)
+            if int(last)
+            else Wanted(size, size - 1, is_part=True)
+        )
+    if last and int(last) < int(first):
+        return whole
+    end = min(int(last), size - 1) if last else size - 1
+    return Wanted(int(first), end, is_part=True)

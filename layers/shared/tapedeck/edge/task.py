@@ -1,0 +1,114 @@
+"""Functions without a route: called by an operator with IAM's leave (`sam remote invoke`), JSON in and out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
+
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, read_in_either
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.errors import NotFound, StateForbids
+from tapedeck.edge.observability import RequestLog
+from tapedeck.operations.accounts import Accounts
+
+ModelT = TypeVar("ModelT", bound="Task")
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What tasks are done with."""
+
+    accounts: Accounts
+    log: RequestLog
+
+
+class Task(BaseModel):
+    """The event of such a function; unknown fields are refused: an operator's typing error must not pass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def sid_of(kind: Kind) -> AfterValidator:
+    """Reads a sid in either spelling into an id."""
+
+    def read(sid: str) -> str:
+        identifier = read_in_either(kind, sid)
+        if identifier is None:
+            raise PydanticCustomError("sid", "Not the sid of such a thing, in either spelling")
+        return identifier
+
+    return AfterValidator(read)
+
+
+def both_spellings(kind: Kind, identifier: str) -> dict[str, str]:
+    """An id as both dialects show it."""
+    return {dialect.name: dialect.spell(kind, identifier) for dialect in (TWILIO, SIGNALWIRE)}
+
+
+def spell_api_key(identifier: str) -> str:
+    """`SK…`: SignalWire has no name for a key, only its secret."""
+    return TWILIO.spell(Kind.API_KEY, identifier)
+
+
+class TaskEndpoint:
+    """Makes Lambda handlers of tasks.
+
+    Args:
+        office: gives what tasks are done with; asked at each event.
+    """
+
+    def __init__(self, office: Callable[[], Office]) -> None:
+        self._office = office
+
+    def __call__(
+        self, operation: str, model: type[ModelT]
+    ) -> Callable[[Callable[[Office, ModelT], dict[str, Any]]], Callable[[Mapping[str, Any], object], dict[str, Any]]]:
+        """Decorate the handler of a task; its result is the answer, `{"error": {"message", "field"}}` a refusal.
+
+        A fault of a dependency raises, so that the caller and the alarm hear of it.
+        """
+
+        def decorate(
+            handler: Callable[[Office, ModelT], dict[str, Any]],
+        ) -> Callable[[Mapping[str, Any], object], dict[str, Any]]:
+            def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+                office = self._office()
+                task: ModelT | None = None
+                try:
+                    task = model.model_validate(event)
+                    answer = handler(office, task)
+                except ValidationError as invalid:
+                    first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
+                    answer = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
+                except (NotFound, StateForbids) as refused:
+                    answer = _error(_REASONS[type(refused)], None)
+                except Exception:
+                    # Whatever it is, the caller and the alarm hear of it.
+                    office.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
+                    raise
+                outcome = "refused" if "error" in answer else "done"
+                office.log.task(operation=operation, account=_account_of(task, answer), outcome=outcome)
+                return answer
+
+            return handle
+
+        return decorate
+
+
+def _account_of(task: Task | None, answer: Mapping[str, Any]) -> str | None:
+    """Whose account a run was about, by id: as the event names it, or as it was made."""
+    told = answer.get("account_sid", {}).get(TWILIO.name)
+    asked: str | None = getattr(task, "account_sid", None)
+    return TWILIO.read(Kind.ACCOUNT, told) if told is not None else asked
+
+
+_REASONS = {
+    NotFound: "There is no such account or key, or the account has all the keys it may have",
+    StateForbids: "The account does not exist, exists already, or has not the number of tokens that this needs",
+}
+
+
+def _error(message: str, field: str | None) -> dict[str, Any]:
+    return {"error": {"message": message, "field": field}}

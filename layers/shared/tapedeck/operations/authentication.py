@@ -1,0 +1,133 @@
+"""Who asks: user name and password verified against hashes, in one read or none."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+from tapedeck.domain.account import VOICE, CredentialsRecord, MediaAccess, Principal
+from tapedeck.domain.errors import NotAuthenticated
+from tapedeck.operations.ports import Clock, CredentialStore
+
+_MOST_REMEMBERED: Final = 4096
+_NOBODYS: Final = "0" * 64
+"""Compared with when there is nothing to compare with, so that the time taken tells nothing."""
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 in hex: secrets are at least 128 random bits of our own making, which no slow hash need protect."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Authenticator:
+    """Verifies credentials, and remembers those that were right for a while (rule R12).
+
+    Args:
+        credentials: where the hashes are.
+        clock: milliseconds.
+        remember_seconds: how long a success is remembered in this process; failures never are.
+        refused_secrets: secrets that are never accepted, such as the stand-in's on a deployed stack.
+        steady: milliseconds of a clock that nobody sets, but that may stand still while the process is frozen.
+        media_access: who may fetch the audio of accounts that have no rule of their own.
+    """
+
+    def __init__(
+        self,
+        credentials: CredentialStore,
+        clock: Clock,
+        remember_seconds: int,
+        refused_secrets: frozenset[str] = frozenset(),
+        steady: Clock | None = None,
+        media_access: MediaAccess = MediaAccess.AUTHENTICATED,
+    ) -> None:
+        self._credentials = credentials
+        self._clock = clock
+        self._steady = steady or clock
+        self._remember = remember_seconds * 1000
+        self._refused = frozenset(hash_secret(secret) for secret in refused_secrets)
+        self._remembered: dict[str, tuple[Principal, int, int]] = {}
+        self._media_access = media_access
+        self._remembered_access: dict[str, tuple[MediaAccess, int, int]] = {}
+
+    def verify_account(self, account: str, secret: str) -> Principal:
+        """Verify an account's id with one of its auth tokens, or with the secret of one of its API keys.
+
+        Raises:
+            NotAuthenticated: unknown, wrong, or without the scope needed.
+        """
+        return self._verify(f"account {account}", secret, self._read_account, account)
+
+    def verify_api_key(self, key: str, secret: str) -> Principal:
+        """Verify an API key's id with its secret.
+
+        Raises:
+            NotAuthenticated: unknown, wrong, or without the scope needed.
+        """
+        return self._verify(f"key {key}", secret, self._read_api_key, key)
+
+    def opens_media(self, account: str) -> bool:
+        """Whether the vendor's rule decides who may fetch this account's audio, which may be anybody.
+
+        An account that does not exist has the rule of all: whoever asks is not told.
+        """
+        now, steady = self._clock(), self._steady()
+        remembered = self._remembered_access.get(account)
+        if remembered is not None and self._is_fresh(remembered[1], remembered[2], now, steady):
+            return remembered[0] is MediaAccess.VENDOR
+        record = self._credentials.get_account(account)
+        if record is None:
+            return self._media_access is MediaAccess.VENDOR
+        return self._keep_access(record, now, steady) is MediaAccess.VENDOR
+
+    def _keep_access(self, record: CredentialsRecord, now: int, steady: int) -> MediaAccess:
+        """Who may fetch the audio of the account whose record has just been read, from now on known."""
+        access = record.media_access or self._media_access
+        if self._remember:
+            if len(self._remembered_access) >= _MOST_REMEMBERED:
+                self._remembered_access.clear()
+            self._remembered_access[record.account] = access, now, steady
+        return access
+
+    def _is_fresh(self, at: int, steady_at: int, now: int, steady: int) -> bool:
+        # A clock that was put back must not lengthen the memory, nor a process that was frozen.
+        return 0 <= now - at < self._remember and steady - steady_at < self._remember
+
+    def _verify(
+        self, user: str, secret: str, read: Callable[[str], tuple[str | None, tuple[str, ...]]], identifier: str
+    ) -> Principal:
+        given = hash_secret(secret)
+        memory = hash_secret(f"{user} {given}")
+        now, steady = self._clock(), self._steady()
+        remembered = self._remembered.get(memory)
+        if remembered is not None:
+            principal, at, steady_at = remembered
+            if self._is_fresh(at, steady_at, now, steady):
+                return principal
+        account, accepted = read(identifier)
+        # All are compared, and something always is: time tells neither which, nor whether there were any.
+        matches = [hmac.compare_digest(given, candidate) for candidate in accepted or (_NOBODYS,)]
+        if account is None or not any(matches) or given in self._refused:
+            self._remembered.pop(memory, None)
+            raise NotAuthenticated
+        principal = Principal(account)
+        if self._remember:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[memory] = (principal, now, steady)
+        return principal
+
+    def _read_account(self, account: str) -> tuple[str | None, tuple[str, ...]]:
+        now, steady = self._clock(), self._steady()
+        record = self._credentials.get_account(account)
+        if record is None:
+            return None, ()
+        # It tells this as well: whoever has been verified costs no further read.
+        self._keep_access(record, now, steady)
+        scoped = tuple(key for key, scopes in record.key_hashes.items() if VOICE in scopes)
+        return record.account, record.token_hashes + scoped
+
+    def _read_api_key(self, key: str) -> tuple[str | None, tuple[str, ...]]:
+        found = self._credentials.get_api_key(key)
+        if found is None or VOICE not in found.scopes:
+            return None, ()
+        return found.account, (found.secret_hash,)

@@ -1,0 +1,220 @@
+"""Conferences: read, end and announce into them, and note what a media engine makes of them."""
+
+from dataclasses import dataclass, replace
+
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.callback import Callback
+from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
+from tapedeck.domain.errors import (
+    CallHasEnded,
+    ConferenceNotInProgress,
+    NameInUse,
+    NotFound,
+    StoreBusy,
+)
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.participant import Participant
+from tapedeck.operations.calls import TRIES_TO_END
+from tapedeck.operations.ports import Clock, Ending, EndingRefused, NameTaken, ParentChanged, Store
+from tapedeck.operations.recordings import TRIES
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceName:
+    """In place of an id: the friendly name of a conference that has not ended (behaviour.md, section 6)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateConference:
+    """What may be asked of a conference (operations.md, F3): to end, or to play what a URL says.
+
+    `asks` tells whether the request had parameters at all: a conference that has ended takes none.
+    """
+
+    end: bool = False
+    announce_url: str | None = None
+    announce_method: str = "POST"
+    asks: bool = True
+
+
+class Conferences:
+    """The conferences of an account; every method raises StoreBusy or StoreUnavailable when the store fails."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def get(self, account: str, conference: str | ConferenceName) -> Conference:
+        """One conference, by its id or, while it lives, by its name.
+
+        Raises:
+            NotFound: this account has none such.
+        """
+        if isinstance(conference, str):
+            found = self._store.get_conference(account, conference)
+        else:
+            found = self.holder_of(account, conference)
+            found = found if found is not None and found.is_live else None
+        if found is None:
+            raise NotFound
+        return found
+
+    def holder_of(self, account: str, name: ConferenceName) -> Conference | None:
+        """The conference that took this name last, which may have ended since; None if there never was one."""
+        identifier = self._store.get_live_conference_id(account, name.text)
+        return self._store.get_conference(account, identifier) if identifier is not None else None
+
+    def update(self, account: str, conference: str | ConferenceName, change: UpdateConference) -> Conference:
+        """End a conference, or leave the command to announce something in it; with neither, just read it.
+
+        Raises:
+            NotFound: no such conference.
+            ConferenceNotInProgress: it has ended, or has not begun and is to play an announcement.
+        """
+        if isinstance(conference, ConferenceName):
+            conference = self.get(account, conference).id
+        if change.end:
+            return self.end(account, conference)
+        if change.announce_url is None:
+            found = self.get(account, conference)
+            if change.asks and not found.is_live:
+                raise ConferenceNotInProgress
+            return found
+        write_id = new_id(self._clock())
+        try:
+            return self._store.announce(account, conference, change.announce_url, change.announce_method, write_id)
+        except ParentChanged as changed:
+            if changed.found is None:
+                raise NotFound from changed
+            raise ConferenceNotInProgress from changed
+
+    def end(self, account: str, conference: str) -> Conference:
+        """End a conference over the API: its recordings stop in the same write (rule R9).
+
+        Raises:
+            NotFound: no such conference.
+            ConferenceNotInProgress: it has ended already.
+        """
+        now = self._clock()
+        write_id = new_id(now)
+        unread = Conference(account, conference, "", ConferenceStatus.INIT, now // 1000)
+        try:
+            return self._store.end_conference(unread, _ended(unread, now // 1000, write_id), write_id)
+        except ParentChanged as changed:
+            found = changed.found
+        stopped: frozenset[str] = frozenset()
+        for _ in range(TRIES_TO_END):
+            if not isinstance(found, Conference):
+                raise NotFound
+            if found.ended_by == write_id:
+                return found
+            if not found.is_live:
+                raise ConferenceNotInProgress
+            after = _ended(found, now // 1000, write_id)
+            ending = Ending(
+                write_id,
+                now // 1000,
+                conference=found,
+                conference_after=after,
+                conference_recordings=found.active - stopped,
+            )
+            try:
+                self._store.end(ending)
+            except EndingRefused as refused:
+                found = refused.conference or found
+                stopped |= refused.stopped
+                continue
+            return after
+        raise StoreBusy
+
+    def appear(self, account: str, name: str, *, record: bool = False, callback: Callback | None = None) -> Conference:
+        """Note a conference that a media engine has opened; nobody is in it yet.
+
+        Raises:
+            NameInUse: another conference of this name is live.
+        """
+        now = self._clock()
+        conference = Conference(
+            account, new_id(now), name, ConferenceStatus.INIT, now // 1000, record=record, callback=callback
+        )
+        takes_over_from: str | None = None
+        for _ in range(TRIES):
+            try:
+                self._store.put_conference(conference, takes_over_from)
+            except NameTaken as taken:
+                holder = self._store.get_conference(account, taken.holder)
+                if holder is not None and holder.is_live:
+                    raise NameInUse from taken
+                takes_over_from = taken.holder
+            else:
+                return conference
+        raise StoreBusy
+
+    def join(
+        self, account: str, conference: str, call: str, *, start_on_enter: bool = True, end_on_exit: bool = False
+    ) -> Conference:
+        """Note that a call has entered a conference, which begins with the second one (behaviour.md, section 6).
+
+        A call that is inside already stays as it is.
+
+        Raises:
+            NotFound: no such conference or call.
+            ConferenceNotInProgress, CallHasEnded: one of them has ended.
+        """
+        for _ in range(TRIES):
+            room, participant = self._store.get_membership(account, conference, call)
+            leg = self._store.get_call(account, call)
+            if room is None or leg is None:
+                raise NotFound
+            if not room.is_live:
+                raise ConferenceNotInProgress
+            if participant is not None and participant.is_inside:
+                return room
+            if leg.status is not CallStatus.IN_PROGRESS:
+                raise CallHasEnded
+            # Its version rises even when it leaves and enters again (rule R4).
+            version = max(room.version, participant.version if participant is not None else 0) + 1
+            participant = Participant(
+                call, conference, self._clock() // 1000, start_conference_on_enter=start_on_enter,
+                end_conference_on_exit=end_on_exit, version=version, sequence=room.sequence + 1,
+            )  # fmt: skip
+            after = joined(room, participant, participant.joined)
+            try:
+                self._store.join_conference(room, after, leg, participant)
+            except ParentChanged:
+                continue
+            return after
+        raise StoreBusy
+
+
+def joined(conference: Conference, participant: Participant, now: int) -> Conference:
+    """The conference after this participant has entered: it may begin with that (behaviour.md, section 6)."""
+    participants = conference.participants + 1
+    may_begin = conference.may_begin or participant.start_conference_on_enter
+    begins = conference.status is ConferenceStatus.INIT and may_begin and participants >= PARTICIPANTS_TO_BEGIN
+    return replace(
+        conference,
+        participants=participants,
+        first_call=conference.first_call or participant.call,
+        may_begin=may_begin,
+        status=ConferenceStatus.IN_PROGRESS if begins else conference.status,
+        sequence=conference.sequence + (2 if begins else 1),
+        version=conference.version + 1,
+        updated=now if begins else conference.updated,
+    )
+
+
+def _ended(conference: Conference, now: int, write_id: str) -> Conference:
+    return replace(
+        conference,
+        status=ConferenceStatus.COMPLETED,
+        updated=now,
+        ended=now,
+        reason=EndReason.VIA_API,
+        sequence=conference.sequence + 1,
+        version=conference.version + 1,
+        active=frozenset(),
+        ended_by=write_id,
+    )

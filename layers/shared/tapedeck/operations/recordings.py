@@ -1,0 +1,247 @@
+"""Start, find, pause, resume and stop recordings."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.callback import Callback
+from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.errors import NotEligibleForRecording, NotFound, SeveralCurrent, StoreBusy
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import ACTIVE, Parent, Recording, RecordingStatus, Source, is_repetition
+from tapedeck.operations.ports import Clock, MoveRefused, ParentChanged, Store
+
+TRIES: Final = 5
+"""How often an operation starts over when what it read has changed before it could write."""
+
+TRIES_OF_CURRENT: Final = 3
+"""How often `Twilio.CURRENT` is resolved (behaviour.md, section 5.4)."""
+
+MOST_ACTIVE: Final = 45
+"""Active recordings per parent: a call and its conference must end in one transaction of at most 100 items."""
+
+PRUNE_AT: Final = 40
+"""From here on a start first drops from its parent's set what has been stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """What may be asked of a new recording (operations.md, CR1): channels 1 or 2, track, trim, callback."""
+
+    channels: int = 1
+    track: str = "both"
+    trim: str = "do-not-trim"
+    callback: Callback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """In place of an id: the one active recording of a parent (`Twilio.CURRENT`)."""
+
+
+CURRENT: Final = Current()
+
+
+class Recordings:
+    """The recordings of calls and conferences.
+
+    Every method raises StoreBusy or StoreUnavailable when the store fails; nothing is left half done.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(self, parent: Parent, start: StartRecording) -> tuple[Recording, bool]:
+        """Start recording a call, or find the recording that such a request started and that still runs.
+
+        Returns:
+            the recording, and whether it is new (behaviour.md, section 5.2).
+
+        Raises:
+            NotFound: no such call.
+            NotEligibleForRecording: the call is not in progress.
+        """
+        now = self._clock()
+        recording = Recording(
+            id=new_id(now),
+            parent=parent,
+            status=RecordingStatus.IN_PROGRESS,
+            source=Source.START_CALL_RECORDING,
+            updated=now // 1000,
+            started=now // 1000,
+            call=parent.id,
+            channels=start.channels,
+            track=start.track,
+            trim=start.trim,
+            callback=start.callback,
+        )
+        expected: Call | None = None
+        for _ in range(TRIES):
+            try:
+                # What the call's last recording by this operation was has been seen to have stopped.
+                stopped = expected.api_recording if expected is not None else None
+                self._store.start_call_recording(recording, expected, self._kept(parent, expected, stopped))
+            except ParentChanged as changed:
+                expected = _call(changed.found)
+                if expected.status is not CallStatus.IN_PROGRESS:
+                    raise NotEligibleForRecording from changed
+                running = self._running_from_api(parent, expected)
+                if running is not None:
+                    return running, False
+            else:
+                return recording, True
+        raise StoreBusy
+
+    def start_by_engine(
+        self,
+        parent: Parent,
+        *,
+        source: Source,
+        channels: int = 1,
+        call: str,
+        track: str = "both",
+        trim: str = "do-not-trim",
+        callback: Callback | None = None,
+    ) -> Recording:
+        """Note that a media engine has begun to record a call or a conference.
+
+        Args:
+            parent: what is recorded.
+            source: what started it.
+            channels: 1 or 2.
+            call: the call that the recording shows: the parent, or the conference's first participant.
+            track: `inbound`, `outbound` or `both`.
+            trim: `do-not-trim` or `trim-silence`.
+            callback: who is to be told.
+
+        Raises:
+            NotFound: no such parent.
+            NotEligibleForRecording: the parent is not in progress.
+        """
+        now = self._clock()
+        recording = Recording(
+            id=new_id(now), parent=parent, status=RecordingStatus.IN_PROGRESS, source=source, updated=now // 1000,
+            started=now // 1000, call=call, channels=channels, track=track, trim=trim, callback=callback,
+        )  # fmt: skip
+        expected: Call | Conference | None = None
+        for _ in range(TRIES):
+            try:
+                self._store.start_recording(recording, expected, self._kept(parent, expected))
+            except ParentChanged as changed:
+                if changed.found is None:
+                    raise NotFound from changed
+                expected = changed.found
+                if expected.status not in {CallStatus.IN_PROGRESS, ConferenceStatus.IN_PROGRESS}:
+                    raise NotEligibleForRecording from changed
+            else:
+                return recording
+        raise StoreBusy
+
+    def get(self, parent: Parent, recording: str) -> Recording:
+        """One recording of this parent.
+
+        Raises:
+            NotFound: not of this parent, deleted, or not there.
+        """
+        found = self._store.get_recording(parent, recording)
+        if found is None:
+            raise NotFound
+        return found
+
+    def find(self, account: str, recording: str, *, deleted: bool = False) -> Recording:
+        """One recording of this account; with `deleted`, also one that was deleted within the last 40 days.
+
+        Raises:
+            NotFound: this account has none of this id.
+        """
+        found = self._store.find_recording(account, recording, deleted=deleted)
+        if found is None or not found.is_visible(self._clock() // 1000, deleted=deleted):
+            raise NotFound
+        return found
+
+    def update(
+        self, parent: Parent, recording: str | Current, target: RecordingStatus, pause_behavior: str = "silence"
+    ) -> Recording:
+        """Pause, resume or stop a recording (behaviour.md, sections 5.3 and 5.4).
+
+        Args:
+            parent: the call or conference that the request names.
+            recording: an id, or `CURRENT`.
+            target: in-progress, paused or stopped.
+            pause_behavior: `silence` or `skip`; read only when `target` is paused.
+
+        Raises:
+            NotFound: no such recording under this parent, or none is current.
+            SeveralCurrent: more than one is active.
+            NotEligibleForRecording: its capture has ended.
+        """
+        write_id = new_id(self._clock())
+        if isinstance(recording, str):
+            return self._move(parent, recording, target, pause_behavior, write_id)
+        for _ in range(TRIES_OF_CURRENT):
+            current = self.current(parent)
+            try:
+                return self._move(parent, current.id, target, pause_behavior, write_id, only_active=True)
+            except NotEligibleForRecording:
+                continue
+        raise NotFound
+
+    def current(self, parent: Parent) -> Recording:
+        """The one active recording of this parent.
+
+        Raises:
+            NotFound: none is active.
+            SeveralCurrent: more than one is.
+        """
+        active = self._store.list_active_recordings(parent)
+        if not active:
+            raise NotFound
+        if len(active) > 1:
+            raise SeveralCurrent
+        return active[0]
+
+    def _move(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        write_id: str,
+        *,
+        only_active: bool = False,
+    ) -> Recording:
+        now = self._clock() // 1000
+        try:
+            return self._store.move_recording(parent, recording, target, pause_behavior, now, write_id)
+        except MoveRefused as refused:
+            found = refused.found
+            if found is None:
+                raise NotFound from refused
+            still_current = found.status in ACTIVE or not only_active
+            if still_current and is_repetition(found.status, target):
+                return found
+            raise NotEligibleForRecording from refused
+
+    def _running_from_api(self, parent: Parent, call: Call) -> Recording | None:
+        if call.api_recording is None:
+            return None
+        found = self._store.get_recording(parent, call.api_recording)
+        return found if found is not None and found.is_active else None
+
+    def _kept(self, parent: Parent, expected: Call | Conference | None, stopped: str | None = None) -> frozenset[str]:
+        """What stays in the parent's set of active recordings, the new one aside."""
+        if expected is None:
+            return frozenset()
+        kept = expected.active - {stopped}
+        if len(kept) >= PRUNE_AT:
+            kept &= {recording.id for recording in self._store.list_active_recordings(parent)}
+        if len(kept) >= MOST_ACTIVE:
+            raise NotEligibleForRecording
+        return kept
+
+
+def _call(found: Call | Conference | None) -> Call:
+    if not isinstance(found, Call):
+        raise NotFound
+    return found

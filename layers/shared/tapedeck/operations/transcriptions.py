@@ -1,0 +1,82 @@
+"""Transcriptions: put in place by a media engine, listed, read and deleted by clients (operations.md, X1 to X4)."""
+
+from tapedeck.domain.errors import NotFound
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.page import EVER, Page, PageRequest, Span
+from tapedeck.domain.transcription import Transcription, TranscriptionStatus
+from tapedeck.operations.lists import walk
+from tapedeck.operations.ports import Clock, TranscriptionStore
+from tapedeck.operations.recordings import Recordings
+
+
+class Transcriptions:
+    """The transcriptions of an account; every method raises StoreBusy or StoreUnavailable when the store fails.
+
+    They stay when their recording is deleted (behaviour.md, section 10).
+    """
+
+    def __init__(self, store: TranscriptionStore, recordings: Recordings, clock: Clock) -> None:
+        self._store = store
+        self._recordings = recordings
+        self._clock = clock
+
+    def note(
+        self,
+        account: str,
+        recording: str,
+        *,
+        text: str | None,
+        duration: int | None,
+        status: TranscriptionStatus = TranscriptionStatus.COMPLETED,
+    ) -> Transcription:
+        """Note what a media engine has heard in a recording of this account.
+
+        Raises:
+            NotFound: no such recording.
+        """
+        self._recordings.find(account, recording)
+        now = self._clock()
+        made = Transcription(account, new_id(now), recording, status, now // 1000, duration, text)
+        self._store.put_transcription(made)
+        return made
+
+    def get(self, account: str, transcription: str, recording: str | None = None) -> Transcription:
+        """One transcription of this account; with `recording`, only if it is of that.
+
+        Raises:
+            NotFound: there is none such.
+        """
+        found = self._store.get_transcription(account, transcription)
+        if found is None or recording not in {None, found.recording}:
+            raise NotFound
+        return found
+
+    def delete(self, account: str, transcription: str, recording: str | None = None) -> None:
+        """Take a transcription away for good.
+
+        Raises:
+            NotFound: there is none such, or there is none any more.
+        """
+        if not self._store.delete_transcription(self.get(account, transcription, recording)):
+            raise NotFound
+
+    def of_account(self, account: str, created: Span, page: PageRequest) -> Page[Transcription]:
+        """All of an account."""
+        return walk(self._store.transcriptions(account), page, created)
+
+    def of_recording(self, account: str, recording: str, page: PageRequest, *, deleted: bool) -> Page[Transcription]:
+        """Those of a recording, which stay when it is deleted.
+
+        Args:
+            account: whose.
+            recording: which.
+            page: which part of them.
+            deleted: whether a deleted recording without any is still something that can be asked about.
+
+        Raises:
+            NotFound: there is no such recording, and nothing was ever said of it.
+        """
+        found = walk(self._store.transcriptions_of(account, recording), page, EVER)
+        if not found.items:
+            self._recordings.find(account, recording, deleted=deleted)
+        return found
