@@ -1,0 +1,19 @@
+"""Start recording a call.
+
+POST /Accounts/{AccountSid}/Calls/{CallSid}/Recordings
+"""
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.forms import CreateCallRecording
+from tapedeck.edge.endpoint import Request
+from tapedeck.operations.recordings import StartRecording
+from tapedeck.wiring import endpoint
+
+
+@endpoint("create_call_recording", CreateCallRecording)
+def handler(request: Request[CreateCallRecording]) -> Reply:
+    """Answer with a new recording, or with the one that such a request started and that still runs."""
+    form = request.form
+    start = StartRecording(form.channel_count, form.track, form.trim, form.callback(request.dialect.name))
+    recording, is_new = request.service.recordings.create(request.address.parent, start)
+    return request.dialect.created(recording, is_new=is_new)

@@ -1,0 +1,30 @@
+"""Dial somebody into a conference.
+
+POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants
+"""
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.participant_creation import CreateParticipant
+from tapedeck.edge.endpoint import Request
+from tapedeck.operations.participants import AddParticipant
+from tapedeck.wiring import endpoint
+
+
+@endpoint("create_participant", CreateParticipant, stands="room")
+def handler(request: Request[CreateParticipant]) -> Reply:
+    """Answer with the participant, which is queued; the media engine dials."""
+    account, form, dialect = request.address.account, request.form, request.dialect
+    wanted = AddParticipant(
+        form.to,
+        form.from_,
+        form.label,
+        form.muted,
+        form.coached if form.coaches(dialect) else None,
+        form.start_conference_on_enter,
+        form.end_conference_on_exit,
+        form.records_conference,
+        form.conference_callback(dialect.name),
+        form.options,
+    )
+    participant = request.service.participants.add(account, request.address.conference_or_name, wanted)
+    return Reply(dialect.created_status, dialect.participant(account, participant, added=True))

@@ -1,0 +1,21 @@
+"""Read a recording: its metadata under `.json`, its audio under `.wav`, `.mp3` or no suffix.
+
+GET /Accounts/{AccountSid}/Recordings/{RecordingSid}
+HEAD /Accounts/{AccountSid}/Recordings/{RecordingSid}
+"""
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.media_forms import GetRecording
+from tapedeck.edge.endpoint import Request
+from tapedeck.edge.media import answer_media
+from tapedeck.wiring import endpoint
+
+
+@endpoint("get_recording", GetRecording, media=True)
+def handler(request: Request[GetRecording]) -> Reply:
+    """Answer with the recording, or with what it sounds like."""
+    if request.suffix != ".json":
+        return answer_media(request)
+    address, form = request.address, request.form
+    found = request.service.recordings.find(address.account, address.recording_id, deleted=form.include_deleted)
+    return Reply(200, request.dialect.recording_of_account(found, request.origin))

@@ -1,0 +1,29 @@
+"""Issue an API key to an account, with a secret that is shown this once.
+
+No route: `{"account_sid", "scopes"}`; scopes default to `["Voice"]`, which every operation needs.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.account import VOICE
+from tapedeck.edge.task import Office, Task, sid_of, spell_api_key
+from tapedeck.wiring import task
+
+Scope = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class IssueApiKey(Task):
+    """Whose key it is, and what it may do."""
+
+    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=20)] = (VOICE,)
+
+
+@task("issue_api_key", IssueApiKey)
+def handler(office: Office, event: IssueApiKey) -> dict[str, Any]:
+    """Answer with the key: user and password in Twilio's dialect, the secret is SignalWire's API token."""
+    made = office.accounts.issue_api_key(event.account_sid, frozenset(event.scopes))
+    return {"api_key_sid": spell_api_key(made.key), "secret": made.secret, "scopes": list(made.scopes)}

@@ -1,0 +1,19 @@
+"""List the recordings of a call.
+
+GET /Accounts/{AccountSid}/Calls/{CallSid}/Recordings
+"""
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.filters import ListRecordingsOfParent
+from tapedeck.edge.endpoint import Request
+from tapedeck.edge.listing import answer_list, of_parent
+from tapedeck.wiring import endpoint
+
+
+@endpoint("list_call_recordings", ListRecordingsOfParent)
+def handler(request: Request[ListRecordingsOfParent]) -> Reply:
+    """Answer with a page of them, newest first."""
+    form, dialect = request.form, request.dialect
+    found = request.service.lists.recordings_of(request.address.parent, form.span("DateCreated"), form.page)
+    path = of_parent(request, "Recordings")
+    return answer_list(request, path, found, lambda recording: dialect.recording(recording, changed=False))

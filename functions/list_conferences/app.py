@@ -1,0 +1,20 @@
+"""List the conferences of an account.
+
+GET /Accounts/{AccountSid}/Conferences
+"""
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.filters import ListConferences
+from tapedeck.edge.endpoint import Request
+from tapedeck.edge.listing import answer_list
+from tapedeck.operations.lists import ConferenceFilter
+from tapedeck.wiring import endpoint
+
+
+@endpoint("list_conferences", ListConferences)
+def handler(request: Request[ListConferences]) -> Reply:
+    """Answer with a page of them, newest first."""
+    form = request.form
+    wanted = ConferenceFilter(form.span("DateCreated"), form.span("DateUpdated"), form.name, form.status)
+    found = request.service.lists.conferences(request.address.account, wanted, form.page)
+    return answer_list(request, "Conferences", found, request.dialect.conference)

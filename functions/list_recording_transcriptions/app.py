@@ -1,0 +1,20 @@
+"""List the transcriptions of a recording.
+
+GET /Accounts/{AccountSid}/Recordings/{RecordingSid}/Transcriptions
+"""
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.filters import ListTranscriptionsOfRecording
+from tapedeck.edge.endpoint import Request
+from tapedeck.edge.listing import answer_list, of_parent
+from tapedeck.wiring import endpoint
+
+
+@endpoint("list_recording_transcriptions", ListTranscriptionsOfRecording)
+def handler(request: Request[ListTranscriptionsOfRecording]) -> Reply:
+    """Answer with a page of them, newest first."""
+    address, dialect = request.address, request.dialect
+    found = request.service.transcriptions.of_recording(
+        address.account, address.recording_id, request.form.page, deleted=dialect.shows_deleted
+    )
+    return answer_list(request, of_parent(request, "Transcriptions"), found, dialect.transcription)

@@ -1,0 +1,26 @@
+"""Set who may fetch the audio of an account's recordings: within a minute it holds everywhere.
+
+No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or `default` as for other accounts.
+"""
+
+from typing import Annotated, Any, Literal
+
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.account import MediaAccess
+from tapedeck.edge.task import Office, Task, both_spellings, sid_of
+from tapedeck.wiring import task
+
+
+class SetMediaAccess(Task):
+    """Whose audio, and who may fetch it."""
+
+    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    media_access: Literal["authenticated", "vendor", "default"]
+
+
+@task("set_media_access", SetMediaAccess)
+def handler(office: Office, event: SetMediaAccess) -> dict[str, Any]:
+    """Answer with the account and its rule."""
+    access = None if event.media_access == "default" else MediaAccess(event.media_access)
+    office.accounts.set_media_access(event.account_sid, access)
+    return {"account_sid": both_spellings(Kind.ACCOUNT, event.account_sid), "media_access": event.media_access}
