@@ -1,0 +1,40 @@
+"""Where a stand-in stands, and how hosts are spelled."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+
+_ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where it stands, once it answers."""
+
+    url: str
+    https_url: str
+    ca_file: Path
+
+    @property
+    def ready_line(self) -> str:
+        """What programs wait for on standard output."""
+        ready = {"url": self.url, "https_url": self.https_url, "ca_file": str(self.ca_file)}
+        return f"TAPEDECK_READY {json.dumps(ready)}"
+
+
+def names_of(host: str) -> frozenset[str]:
+    """The names that listening at `host` adds to those by which every machine knows itself."""
+    return frozenset() if host in _ANYWHERE else frozenset({host})
+
+
+def reachable(host: str) -> str:
+    """A host at which what listens at `host` answers, as a URL spells it."""
+    return spelled(LOOPBACK if host in _ANYWHERE else host)
+
+
+def spelled(host: str) -> str:
+    """A host as a URL spells it."""
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,103 @@
+"""The AWS behind the functions: moto in this process, with the template's tables and key, or another database."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.session import Session
+from moto import mock_aws
+
+from tapedeck import wiring
+from tapedeck_standin.changes import Changes, MotoChanges, StreamChanges
+from tapedeck_standin.template import Template
+from tapedeck_standin.transactions import quick_transactions
+
+DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
+MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
+"""Who may fetch media: as the vendor has it, or `authenticated`, as it is when deployed."""
+
+MEDIA_HERE: Final = {"MEDIA_ACCESS": "vendor", "MEDIA_INLINE_BYTES": str(1 << 40)}
+"""Clients meet what they will meet, and nobody could follow an address that leads into this process."""
+
+_ENVIRONMENT: Final = {
+    # Credentials that open nothing: should a request ever leave this machine, it fails.
+    "AWS_ACCESS_KEY_ID": "standin",
+    "AWS_SECRET_ACCESS_KEY": "standin",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "SAM_CLI_TELEMETRY": "0",
+    "TAPEDECK_STANDIN": "1",
+}
+_FORGOTTEN: Final = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_CA_BUNDLE",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+)
+
+
+def shut_in() -> None:
+    """Set up this process so that nothing of a user's own AWS is used, and SAM tells nobody anything."""
+    for name in _FORGOTTEN:
+        os.environ.pop(name, None)
+    os.environ.update(_ENVIRONMENT)
+
+
+def make_full_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+    """A client that knows every operation of a service; the functions' own know only those that they use."""
+    config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
+    return _session().create_client(service, config=config)
+
+
+@cache
+def _session() -> Session:
+    """One for all: making it takes longer than making a client."""
+    return Session()
+
+
+@contextmanager
+def emulated(template: Template) -> Iterator[None]:
+    """An AWS with the template's tables and signing key; the functions' environment names them.
+
+    Where `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are there; KMS stays in this process.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: that database does not answer.
+    """
+    with mock_aws(config=_config(os.environ.get(DATABASE))), quick_transactions():
+        tables = template.create_tables(make_full_client("dynamodb"))
+        key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
+        buckets = template.create_buckets(make_full_client("s3"))
+        os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
+        os.environ.update(MEDIA_HERE)
+        if MEDIA in os.environ:
+            os.environ["MEDIA_ACCESS"] = os.environ[MEDIA]
+        wiring.service.cache_clear()
+        wiring.office.cache_clear()
+        yield
+
+
+def changes_of(table: str) -> Changes:
+    """The stream of a table, wherever that is."""
+    if not os.environ.get(DATABASE):
+        return MotoChanges(table)
+    described = make_full_client("dynamodb").describe_table(TableName=table)["Table"]
+    client = _session().create_client("dynamodbstreams", endpoint_url=os.environ[DATABASE])
+    return StreamChanges(client, described["LatestStreamArn"])
+
+
+def _config(database: str | None) -> Any:  # noqa: ANN401 - moto's type lacks its own option
+    core: dict[str, Any] = {"mock_credentials": False}
+    if database:
+        core["passthrough"] = {"urls": [re.escape(database)]}
+    return {"core": core}

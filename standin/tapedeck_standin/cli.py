@@ -1,0 +1,137 @@
+"""The command `tapedeck`."""
+
+import errno
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from tapedeck.dialects.choice import read_in_either
+from tapedeck.dialects.dialect import Kind
+from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
+from tapedeck_standin.addresses import LOOPBACK
+from tapedeck_standin.waiting import is_ready, wait_until_ready
+
+DISTRIBUTION = "tapedeck-api"
+
+
+def version() -> str:
+    """The distribution's, or what a checkout calls itself."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "of a checkout"
+
+
+class AccountSid(click.ParamType):
+    """An account's sid in either spelling, read into 32 hex digits."""
+
+    name = "sid"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it, or fail with a usage error."""
+        identifier = read_in_either(Kind.ACCOUNT, value)
+        # The default is an id already.
+        return value if value == STANDIN_ACCOUNT else identifier or self.fail("neither AC… nor a UUID", param, ctx)
+
+
+@click.group()
+@click.version_option(version(), prog_name="tapedeck")
+def main() -> None:
+    """Call recordings and conferences in Twilio's and SignalWire's words, on this machine."""
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3000, envvar="PORT", show_default=True, show_envvar=True)
+@click.option(
+    "--https-port", type=click.IntRange(0, 65535), default=3443, envvar="HTTPS_PORT", show_default=True,
+    show_envvar=True, help="0, as for --port: any that is free.",
+)  # fmt: skip
+@click.option(
+    "--host", default=LOOPBACK, envvar="TAPEDECK_HOST", show_default=True, show_envvar=True,
+    help="Whoever reaches it can drive the control API.",
+)  # fmt: skip
+@click.option(
+    "--account", type=AccountSid(), default=STANDIN_ACCOUNT, envvar="TAPEDECK_ACCOUNT", show_envvar=True,
+    help="Its sid, as Twilio or as SignalWire spells it.",
+)  # fmt: skip
+@click.option("--token", default=STANDIN_TOKEN, envvar="TAPEDECK_TOKEN", show_default=True, show_envvar=True)
+@click.option(
+    "--signing-key", default=STANDIN_SIGNING_KEY, envvar="TAPEDECK_SIGNING_KEY", show_default=True, show_envvar=True
+)
+@click.option(
+    "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
+    help="Where to put the certificate that clients trust; by default in a temporary folder.",
+)  # fmt: skip
+@click.option("--verbose", is_flag=True, help="Show the functions' own log lines as well.")
+def serve(
+    port: int,
+    https_port: int,
+    host: str,
+    account: str,
+    token: str,
+    signing_key: str,
+    ca_file: Path | None,
+    *,
+    verbose: bool,
+) -> None:
+    """Stand in for the vendors until Ctrl-C or SIGTERM."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    # The environment is settled before anything reads it; what is heavy is imported only here.
+    from tapedeck_standin.backend import shut_in  # noqa: PLC0415
+
+    shut_in()
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    from tapedeck_standin.greeting import greet  # noqa: PLC0415
+    from tapedeck_standin.standin import Options, TokenDiffers, standing  # noqa: PLC0415
+
+    options = Options(port, https_port, host, account, token, signing_key, ca_file, verbose)
+    try:
+        with standing(options, _report) as addresses:
+            click.echo(greet(options, addresses))
+            if not is_ready(addresses.url):
+                _fail("it does not answer itself")
+            click.echo(addresses.ready_line)
+            sys.stdout.flush()
+            threading.Event().wait()
+    except OSError as error:
+        _fail(f"{error.filename} is in use" if error.errno == errno.EADDRINUSE else str(error))
+    except TokenDiffers:
+        _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} holds this account with another token")
+    except BotoCoreError as error:
+        _fail(f"the database does not answer: {error}")
+
+
+@main.command()
+@click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds.")
+@click.option("--url", default=None, help="Its HTTP address; by default this machine's, at PORT or 3000.")
+def wait(timeout: float, url: str | None) -> None:
+    """Return when a stand-in answers; exit code 1 if none does in time."""
+    url = url or f"http://{LOOPBACK}:{os.environ.get('PORT', '3000')}"
+    if not wait_until_ready(url, timeout):
+        _fail(f"nothing answers at {url} after {timeout:g} s")
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(0)
+
+
+def _report(line: str) -> None:
+    with suppress(OSError):  # nobody may be listening any more
+        click.echo(line, err=True)
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"tapedeck: {message}", err=True)
+    raise SystemExit(1)

@@ -1,0 +1,28 @@
+"""The stand-in's clock: this machine's, put forward on request."""
+
+from collections.abc import Callable
+from typing import Final
+
+FURTHEST: Final = 10 * 365 * 86_400
+"""Seconds that it may be put forward at a time: ten years."""
+
+
+class VirtualClock:
+    """Milliseconds since the epoch, of a clock and what was added to it.
+
+    Args:
+        real: the clock.
+    """
+
+    def __init__(self, real: Callable[[], int]) -> None:
+        self._real = real
+        self._ahead = 0
+
+    def __call__(self) -> int:
+        """The time now."""
+        return self._real() + self._ahead
+
+    def advance(self, seconds: float) -> int:
+        """Put it forward; the time then."""
+        self._ahead += round(seconds * 1000)
+        return self()

@@ -1,0 +1,140 @@
+"""The template, read as the deployment reads it: tables, routes and environments come from nowhere else."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from samcli.yamlhelper import yaml_parse
+
+_FUNCTION: Final = "AWS::Serverless::Function"
+_TABLE: Final = "AWS::DynamoDB::Table"
+_BUCKET: Final = "AWS::S3::Bucket"
+_TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+"""What an emulator needs of a table; the rest guards a deployed one."""
+
+STACK: Final = "tapedeck-standin"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: `path` is None for `$default`; `function` the logical id, `operation` its folder's name."""
+
+    method: str
+    path: str | None
+    function: str
+    operation: str
+
+    @property
+    def key(self) -> str:
+        """As API Gateway names it in an event."""
+        return "$default" if self.path is None else f"{self.method} {self.path}"
+
+
+class Template:
+    """`template.yaml` as a dictionary, its short intrinsic forms spelled out.
+
+    Args:
+        content: the parsed file.
+    """
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+
+    @classmethod
+    def load(cls, path: Path) -> "Template":
+        """Read the file."""
+        return cls(yaml_parse(path.read_text(encoding="utf-8")))
+
+    def resources(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The properties of all resources of a type, by logical id."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.content["Resources"].items()
+            if resource["Type"] == kind
+        }
+
+    @property
+    def operations(self) -> dict[str, str]:
+        """Each function's folder name by its logical id."""
+        return {name: function["CodeUri"].rpartition("/")[2] for name, function in self.resources(_FUNCTION).items()}
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route of the API."""
+        return tuple(self._routes())
+
+    def environment(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The environment variables of all functions together, which never contradict each other.
+
+        Args:
+            values: what references stand for, by logical id; parameters have their defaults.
+
+        Raises:
+            KeyError: a reference stands for nothing.
+        """
+        known = {
+            "AWS::StackName": STACK,
+            **{
+                name: str(parameter["Default"])
+                for name, parameter in self.content.get("Parameters", {}).items()
+                if "Default" in parameter
+            },
+            **values,
+        }
+        declared: dict[str, Any] = dict(self.content["Globals"]["Function"]["Environment"]["Variables"])
+        for function in self.resources(_FUNCTION).values():
+            declared |= function.get("Environment", {}).get("Variables", {})
+        return {name: _resolve(value, known) for name, value in declared.items()}
+
+    def create_tables(self, dynamodb: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
+        """Create every table of the template that is not there yet.
+
+        Args:
+            dynamodb: a client of any SDK of botocore's.
+            prefix: of the tables' names, so that several sets may stand side by side.
+
+        Returns:
+            the tables' names by logical id.
+        """
+        names = {}
+        there = set(dynamodb.list_tables()["TableNames"])
+        for logical_id, properties in self.resources(_TABLE).items():
+            names[logical_id] = f"{prefix}{logical_id}"
+            if names[logical_id] in there:
+                continue
+            request: dict[str, Any] = {name: properties[name] for name in _TABLE_PROPERTIES if name in properties}
+            if "StreamSpecification" in properties:
+                request["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
+            dynamodb.create_table(TableName=names[logical_id], **request)
+            dynamodb.get_waiter("table_exists").wait(
+                TableName=names[logical_id], WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+            )
+        return names
+
+    def create_buckets(self, s3: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
+        """Create every bucket of the template; their names by logical id.
+
+        Args:
+            s3: a client of any SDK of botocore's.
+            prefix: of the buckets' names, so that several sets may stand side by side.
+        """
+        names = {logical_id: f"{prefix}{logical_id.lower()}" for logical_id in self.resources(_BUCKET)}
+        for name in names.values():
+            s3.create_bucket(Bucket=name)
+        return names
+
+    def _routes(self) -> Iterator[Route]:
+        operations = self.operations
+        for name, function in self.resources(_FUNCTION).items():
+            for event in function.get("Events", {}).values():
+                if event["Type"] == "HttpApi":
+                    properties = event.get("Properties", {})
+                    yield Route(properties.get("Method", "ANY"), properties.get("Path"), name, operations[name])
+
+
+def _resolve(value: Any, known: Mapping[str, str]) -> str:  # noqa: ANN401 - a scalar or an intrinsic
+    if isinstance(value, Mapping):
+        ((intrinsic, argument),) = value.items()
+        return known[argument if intrinsic == "Ref" else argument[0]]
+    return str(value)
