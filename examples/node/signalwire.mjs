@@ -1,0 +1,34 @@
+// Record a call with SignalWire's SDK, and leave out what must not be heard.
+//
+// Start Tapedeck (`make serve`), then here: `npm ci && node signalwire.mjs`.
+// Over HTTPS: TAPEDECK_URL=https://localhost:3443, and NODE_EXTRA_CA_CERTS names the CA file that `make serve` tells.
+
+import { RestClient } from "@signalwire/compatibility-api";
+
+const url = process.env.TAPEDECK_URL ?? "http://localhost:3000";
+const projectId = process.env.TAPEDECK_ACCOUNT ?? "720796a0-8ee9-4350-83bd-2d07a3121f1e";
+const apiToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
+
+const client = RestClient(projectId, apiToken, { signalwireSpaceUrl: "localhost" });
+client.api.baseUrl = url;
+
+// Telephony's part, played by the stand-in: somebody calls.
+const body = JSON.stringify({ account: projectId });
+const headers = { "Content-Type": "application/json" };
+const answer = await fetch(`${url}/_standin/calls`, { method: "POST", headers, body });
+if (!answer.ok) throw new Error(await answer.text());
+const callSid = (await answer.json()).sid.signalwire;
+console.log(`call ${callSid} is in progress`);
+
+const started = await client.calls(callSid).recordings.create();
+console.log(`recording ${started.sid} of it: ${started.status}`);
+
+// The caller is about to say a card number: nothing is recorded until we go on.
+const paused = await client.calls(callSid).recordings(started.sid).update({ status: "paused", pauseBehavior: "skip" });
+console.log(`recording ${paused.sid}: ${paused.status}`);
+
+const resumed = await client.calls(callSid).recordings(started.sid).update({ status: "in-progress" });
+console.log(`recording ${resumed.sid}: ${resumed.status}`);
+
+const stopped = await client.calls(callSid).recordings(started.sid).update({ status: "stopped" });
+console.log(`recording ${stopped.sid}: ${stopped.status}`);

@@ -1,0 +1,43 @@
+"""Record a call with SignalWire's SDK, and leave out what must not be heard.
+
+Start Tapedeck (`make serve`), then, with `pip install signalwire==2.1.1` (Python 3.11 or 3.12):
+`python signalwire_recording.py`. Over HTTPS: TAPEDECK_URL=https://localhost:3443, and TAPEDECK_CA_FILE names the CA
+file that `make serve` tells.
+"""
+
+import os
+
+import requests
+from signalwire.rest import Client
+
+url = os.environ.get("TAPEDECK_URL", "http://localhost:3000")
+project_id = os.environ.get("TAPEDECK_ACCOUNT", "720796a0-8ee9-4350-83bd-2d07a3121f1e")
+api_token = os.environ.get("TAPEDECK_TOKEN", "standin-token")
+ca_file = os.environ.get("TAPEDECK_CA_FILE")
+
+client = Client(project_id, api_token, signalwire_space_url="localhost")
+client.api.base_url = url
+if ca_file:
+    # Of this SDK's own making: it does not read REQUESTS_CA_BUNDLE.
+    client.http_client.session.verify = ca_file
+
+# Telephony's part, played by the stand-in: somebody calls.
+answer = requests.post(f"{url}/_standin/calls", json={"account": project_id}, timeout=30, verify=ca_file or True)
+answer.raise_for_status()
+call_sid = answer.json()["sid"]["signalwire"]
+print(f"call {call_sid} is in progress")
+
+recordings = client.calls(call_sid).recordings
+
+started = recordings.create()
+print(f"recording {started.sid} of it: {started.status}")
+
+# The caller is about to say a card number: nothing is recorded until we go on.
+paused = recordings(started.sid).update(status="paused", pause_behavior="skip")
+print(f"recording {paused.sid}: {paused.status}")
+
+resumed = recordings(started.sid).update(status="in-progress")
+print(f"recording {resumed.sid}: {resumed.status}")
+
+stopped = recordings(started.sid).update(status="stopped")
+print(f"recording {stopped.sid}: {stopped.status}")
