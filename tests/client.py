@@ -1,0 +1,183 @@
+"""A client of the functions themselves: events as API Gateway or SAM's local gateway would make them."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import unquote, urlencode
+
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck_standin.functions import load_handler
+from tapedeck_standin.template import Route, Template
+from tests.wire import VendorContract
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+TEMPLATE: Final = Template.load(ROOT / "template.yaml")
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (TWILIO, SIGNALWIRE)}
+
+Gateway = Literal["api-gateway", "sam"]
+Form = Mapping[str, str | Sequence[str]] | str | bytes | None
+
+_CONTRACT: Final = VendorContract() if VendorContract.available() else None
+
+
+def _pattern(route: Route) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(route.path or "")) + r"\Z")
+
+
+_ROUTES: Final = [(route, _pattern(route)) for route in TEMPLATE.routes if route.path is not None]
+_DEFAULT: Final = next(route for route in TEMPLATE.routes if route.path is None)
+
+
+def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """The route that API Gateway would choose: one without variables before one with, else `$default`."""
+    matches = [
+        (route, match.groupdict())
+        for route, pattern in _ROUTES
+        if route.method == method and (match := pattern.match(path)) is not None
+    ]
+    return min(matches, key=lambda found: len(found[1]), default=(_DEFAULT, {}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: headers by lower-case name, the body as bytes, as text and as JSON."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode()
+
+    @property
+    def body(self) -> Any:
+        """The body's JSON; None when it is empty."""
+        return json.loads(self.content) if self.content else None
+
+
+def make_event(
+    method: str, path: str, *, query: str = "", headers: Mapping[str, str], body: bytes, gateway: Gateway
+) -> dict[str, Any]:
+    """An event of payload 2.0, in the form of either gateway (what differs: SAM CLI's event constructor)."""
+    route, variables = find_route(method, unquote(path))
+    if gateway == "api-gateway":
+        # Forms come in base64, header names in lower case.
+        content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+        is_text = content_type.startswith(("text/", "application/json"))
+        spelled = {name.lower(): value for name, value in headers.items()}
+        text = body.decode("utf-8", "replace") if is_text else base64.b64encode(body).decode()
+        is_base64 = not is_text and bool(body)
+    else:
+        spelled = {**headers, "X-Forwarded-Proto": "http", "X-Forwarded-Port": "3000"}
+        text, is_base64 = base64.b64encode(body).decode(), True
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route.key,
+        "rawPath": unquote(path),
+        "rawQueryString": query,
+        "headers": spelled,
+        "requestContext": {
+            "http": {"method": method, "path": unquote(path), "sourceIp": "127.0.0.1"},
+            "routeKey": route.key,
+            "stage": "$default",
+        },
+        "isBase64Encoded": is_base64,
+    }
+    if variables:
+        event["pathParameters"] = variables
+    if body:
+        event["body"] = text
+    return event
+
+
+@dataclass
+class FunctionClient:
+    """Speaks one dialect for one account, to the functions in this process.
+
+    Every answer is checked against the vendor's own specification where its files are there.
+    """
+
+    dialect: Dialect
+    account: str
+    secret: str
+    gateway: Gateway = "api-gateway"
+    root: str = ""
+    suffix: str = ".json"
+    user: str | None = None
+    answers: list[Answer] = field(default_factory=list)
+
+    def sid(self, kind: Kind, identifier: str) -> str:
+        """An id as this client's dialect spells it."""
+        return self.dialect.spell(kind, identifier)
+
+    def sid_of_call(self, identifier: str) -> str:
+        """A call's id as this client's dialect spells it."""
+        return self.sid(Kind.CALL, identifier)
+
+    @property
+    def base(self) -> str:
+        """The path of the account."""
+        return f"{self.root or self.dialect.root}/Accounts/{self.sid(Kind.ACCOUNT, self.account)}"
+
+    def path(self, *parts: str) -> str:
+        """A path below the account, with the client's suffix."""
+        return "/".join((self.base, *parts)) + self.suffix
+
+    def get(self, *parts: str, **query: str) -> Answer:
+        """GET a path below the account."""
+        return self.request("GET", self.path(*parts) + (f"?{urlencode(query)}" if query else ""))
+
+    def delete(self, *parts: str) -> Answer:
+        """DELETE a path below the account."""
+        return self.request("DELETE", self.path(*parts))
+
+    def post(self, *parts: str, form: Form = None) -> Answer:
+        """POST a form to a path below the account."""
+        return self.request("POST", self.path(*parts), form=form)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Form = None,
+        content_type: str = "application/x-www-form-urlencoded",
+        headers: Mapping[str, str] | None = None,
+        authorization: str | None = "",
+    ) -> Answer:
+        """Any request, its query behind the path; `authorization` None sends none, empty the client's own."""
+        path, _, query = path.partition("?")
+        body = _encode(form)
+        sent = {"Host": "localhost", **({"Content-Type": content_type} if body else {}), **(headers or {})}
+        if authorization is not None:
+            sent["Authorization"] = authorization or self._basic()
+        event = make_event(method, path, query=query, headers=sent, body=body, gateway=self.gateway)
+        route, _ = find_route(method, unquote(path))
+        # Through JSON, as between gateway and function.
+        reply = load_handler(ROOT, route.operation)(json.loads(json.dumps(event)), None)
+        headers_back = {name.lower(): value for name, value in reply["headers"].items()}
+        content = base64.b64decode(reply["body"]) if reply["isBase64Encoded"] else reply["body"].encode()
+        answer = Answer(reply["statusCode"], headers_back, content)
+        if _CONTRACT is not None:
+            _CONTRACT.check(method, unquote(path), answer.status, answer.headers, answer.content)
+        self.answers.append(answer)
+        return answer
+
+    def _basic(self) -> str:
+        user = self.user if self.user is not None else self.sid(Kind.ACCOUNT, self.account)
+        return "Basic " + base64.b64encode(f"{user}:{self.secret}".encode()).decode()
+
+
+def _encode(form: Form) -> bytes:
+    if form is None:
+        return b""
+    if isinstance(form, bytes):
+        return form
+    return form.encode() if isinstance(form, str) else urlencode(form, doseq=True).encode()

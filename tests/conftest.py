@@ -1,0 +1,99 @@
+"""What all tests stand on: an AWS in this process, the tables of the template, accounts that never meet."""
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
+
+DYNAMODB_URL = os.environ.get("TAPEDECK_DYNAMODB_URL", "")
+
+os.environ.update(
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    SAM_CLI_TELEMETRY="0",
+    TAPEDECK_STANDIN="1",
+)
+os.environ.pop("AWS_PROFILE", None)
+
+# moto makes millions of short-lived objects, which reference counting frees; looking for cycles so often takes time.
+gc.set_threshold(200_000, 50, 100)
+os.environ.pop("AWS_CA_BUNDLE", None)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[None]:
+    """Moto, or DynamoDB Local beside it where `TAPEDECK_DYNAMODB_URL` names one; the template's tables and key."""
+    import botocore.session
+    from moto import mock_aws
+
+    from tapedeck import wiring
+    from tapedeck_standin.transactions import quick_transactions
+
+    prefix = ""
+    if DYNAMODB_URL:
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = DYNAMODB_URL
+        prefix = f"t{os.getpid()}-"
+    # Moto answers AWS's own hosts only: a database at another URL is reached.
+    with mock_aws(), quick_transactions():
+        session = botocore.session.get_session()
+        tables = TEMPLATE.create_tables(session.create_client("dynamodb"), prefix)
+        kms: Any = session.create_client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        buckets = TEMPLATE.create_buckets(session.create_client("s3"))
+        os.environ.update(TEMPLATE.environment({**tables, **buckets, "SigningKey": key}))
+        wiring.service.cache_clear()
+        wiring.office.cache_clear()
+        yield
+
+
+@dataclass(frozen=True)
+class TestAccount:
+    """A fresh account: its id in 32 hex digits and its auth token."""
+
+    __test__ = False
+
+    id: str
+    token: str
+
+
+@pytest.fixture
+def make_account(aws: None) -> Callable[[], TestAccount]:
+    """Makes accounts that nobody else has."""
+    del aws  # only has to be there
+    from tapedeck import wiring
+
+    def make() -> TestAccount:
+        made = wiring.office().accounts.create()
+        return TestAccount(made.account, made.auth_token)
+
+    return make
+
+
+@pytest.fixture
+def account(make_account: Callable[[], TestAccount]) -> TestAccount:
+    """The account of this test."""
+    return make_account()
+
+
+@pytest.fixture(params=list(DIALECTS))
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Each test runs once in each dialect."""
+    return str(request.param)
+
+
+@pytest.fixture
+def client(dialect: str, account: TestAccount) -> FunctionClient:
+    """Speaks the test's dialect for its account."""
+    return FunctionClient(DIALECTS[dialect], account.id, account.token)
+
+
+@pytest.fixture(params=["api-gateway", "sam"])
+def gateway(request: pytest.FixtureRequest) -> Gateway:
+    """Both forms in which a request may reach a function."""
+    return "sam" if request.param == "sam" else "api-gateway"

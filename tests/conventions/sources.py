@@ -1,0 +1,80 @@
+"""The project's own files, as the conventions read them."""
+
+import ast
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tests.client import ROOT
+
+LAYER: Final = ROOT / "layers" / "shared"
+PACKAGE: Final = LAYER / "tapedeck"
+FUNCTIONS: Final = sorted((ROOT / "functions").glob("*/app.py"))
+OPERATIONS: Final = [path.parent.name for path in FUNCTIONS]
+
+_NOT_OURS: Final = frozenset({"node_modules", "__pycache__", "build", "dist"})
+_HIDDEN: Final = frozenset({".ci", ".github"})
+"""Hidden folders that are ours all the same."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Python file: where it is, what it holds."""
+
+    path: Path
+    tree: ast.Module
+
+    @classmethod
+    def read(cls, path: Path) -> "Module":
+        """Parse it."""
+        return cls(path, _parse(path))
+
+    def __str__(self) -> str:
+        return str(self.path.relative_to(ROOT))
+
+    def imports(self) -> Iterator[str]:
+        """Each name that is imported, with its module: `tapedeck.wiring.endpoint`, `os`."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    def words(self) -> Iterator[str]:
+        """Every identifier and every string, docstrings aside."""
+        documentation = {
+            id(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Expr)
+        }  # what stands alone is said to the reader
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.alias(name=name):
+                    yield name
+                case ast.keyword(arg=str(name)):
+                    yield name
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    yield name
+                case ast.Constant(value=str(text)) if id(node) not in documentation:
+                    yield text
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def modules(folder: Path) -> list[Module]:
+    """All Python files under a folder."""
+    return [Module.read(path) for path in sorted(folder.rglob("*.py")) if not _NOT_OURS & set(path.parts)]
+
+
+@cache
+def files() -> tuple[Path, ...]:
+    """All files of the project, by whatever name; what tools leave behind aside."""
+    found: list[Path] = []
+    for folder, below, names in os.walk(ROOT):
+        below[:] = [name for name in below if name not in _NOT_OURS and (name in _HIDDEN or not name.startswith("."))]
+        found += [Path(folder, name) for name in names]
+    return tuple(sorted(found))

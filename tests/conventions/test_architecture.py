@@ -1,0 +1,110 @@
+"""Arrows point inwards: what each part of the layer may import, and what it may know."""
+
+import sys
+from typing import Final
+
+import pytest
+
+from tests.conventions.sources import FUNCTIONS, PACKAGE, Module, modules
+
+MAY_IMPORT: Final = {
+    "domain": set(),
+    "operations": {"domain"},
+    "dialects": {"domain"},
+    "edge": {"dialects", "operations", "domain"},
+    "adapters": {"operations", "domain"},
+    "settings": {"domain"},
+    "functions": {"edge", "dialects", "operations", "domain", "wiring"},
+}
+"""What of the layer each part may import, itself aside; `wiring` alone knows everything."""
+
+MAY_USE: Final = {
+    "domain": set(),
+    "operations": set(),
+    "dialects": {"pydantic", "pydantic_core", "aws_lambda_powertools"},
+    "edge": {"pydantic", "pydantic_core", "aws_lambda_powertools"},
+    "adapters": {"botocore", "lameenc"},
+    "settings": set(),
+    "wiring": set(),
+    "functions": {"pydantic"},
+}
+"""What each part may use that is not of the standard library."""
+
+NAMES_A_DIALECT: Final = {
+    # Each account has a key for each dialect's signatures, and they are made in different ways: Twilio's is the auth
+    # token itself. A dialect's name is the key under which a sealed one is kept.
+    "layers/shared/tapedeck/operations/accounts.py": {"twilio", "signalwire"},
+}
+"""Who may name a dialect although it is none, and why."""
+
+SOURCES: Final = {
+    **{part: modules(PACKAGE / part) for part in ("domain", "operations", "dialects", "edge", "adapters")},
+    **{part: [Module.read(PACKAGE / f"{part}.py")] for part in ("settings", "wiring")},
+    "functions": [Module.read(path) for path in FUNCTIONS],
+}
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_lies_further_in(part: str) -> None:
+    """No import of the layer goes outwards, or sideways."""
+    outwards = [
+        f"{module}: {name}"
+        for module in SOURCES[part]
+        for name in module.imports()
+        if name.startswith("tapedeck.") and name.split(".")[1] not in MAY_IMPORT[part] | {part}
+    ]
+    assert outwards == []
+
+
+@pytest.mark.parametrize("part", MAY_USE)
+def test_a_part_uses_only_libraries_of_its_own(part: str) -> None:
+    """The domain and the operations are pure, and AWS is met in the adapters only."""
+    foreign = [
+        f"{module}: {name}"
+        for module in SOURCES[part]
+        for name in module.imports()
+        if name.partition(".")[0] not in sys.stdlib_module_names | MAY_USE[part] | {"tapedeck"}
+    ]
+    assert foreign == []
+
+
+def test_every_module_of_the_layer_is_part_of_something() -> None:
+    """A new folder of the layer needs its row in these tables."""
+    known = {str(module) for part in SOURCES.values() for module in part}
+    assert {str(module) for module in modules(PACKAGE)} - known == {"layers/shared/tapedeck/__init__.py"}
+
+
+def test_functions_take_only_their_decorator_from_the_wiring() -> None:
+    """A function asks the composition root for `endpoint` or `task`, and for nothing behind them."""
+    taken = {name for module in SOURCES["functions"] for name in module.imports() if ".wiring." in name}
+    assert taken == {"tapedeck.wiring.endpoint", "tapedeck.wiring.task"}
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    """Only `settings` looks at environment variables, and who asks at the very start whether it runs in Lambda."""
+    readers = {str(module) for module in modules(PACKAGE) if {"environ", "getenv"} & set(module.words())}
+    readers |= {str(module) for module in SOURCES["functions"] if {"environ", "getenv"} & set(module.words())}
+    assert readers == {f"layers/shared/tapedeck/{name}.py" for name in ("settings", "wiring", "__init__")}
+
+
+def test_the_domain_is_pure() -> None:
+    """No clock, no chance, no I/O: but ids are drawn there, from the system's own chance."""
+    impure = {"time", "datetime", "random", "secrets", "os", "io", "logging", "socket", "subprocess", "pathlib"}
+    found = {
+        (module.path.name, name)
+        for module in SOURCES["domain"]
+        for name in module.imports()
+        if name.partition(".")[0] in impure
+    }
+    assert found == {("identity.py", "secrets")}
+
+
+@pytest.mark.parametrize("part", ["functions", "operations", "domain"])
+def test_only_dialects_are_named_after_vendors(part: str) -> None:
+    """Handlers, operations and the domain never name a dialect; the exceptions stand above, each with its reason."""
+    found = {
+        str(module): {word for word in module.words() if "twilio" in word.lower() or "signalwire" in word.lower()}
+        for module in SOURCES[part]
+    }
+    named = {module: words for module, words in found.items() if words}
+    assert named == {module: words for module, words in NAMES_A_DIALECT.items() if module in found}

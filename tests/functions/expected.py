@@ -1,0 +1,471 @@
+"""What the contract says an answer is: every body in full, every row of the error table, in both dialects.
+
+Written from the contract (resources.md, behaviour.md section 3), on purpose without a word of the code under test.
+"""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+from uuid import UUID
+
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import ParentKind, Recording
+from tapedeck.domain.transcription import Transcription
+
+Body = dict[str, Any]
+
+ROOTS = {"twilio": "/2010-04-01", "signalwire": "/api/laml/2010-04-01"}
+REALMS = {"twilio": "Twilio API", "signalwire": "SignalWire"}
+
+
+def sid(dialect: str, prefix: str, identifier: str) -> str:
+    """An id as the dialect spells it (resources.md, section 1)."""
+    return f"{prefix}{identifier}" if dialect == "twilio" else str(UUID(identifier))
+
+
+def date(seconds: int) -> str:
+    """`Tue, 25 Sep 2018 23:00:00 +0000`."""
+    return format_datetime(datetime.fromtimestamp(seconds, UTC))
+
+
+def date_or_none(seconds: int | None) -> str | None:
+    """The same; None stays None."""
+    return None if seconds is None else date(seconds)
+
+
+def _created(identifier: str) -> str:
+    return date(int(identifier[:12], 16) // 1000)
+
+
+def _account_uri(dialect: str, account: str) -> str:
+    return f"{ROOTS[dialect]}/Accounts/{sid(dialect, 'AC', account)}"
+
+
+def recording(dialect: str, of: Recording, *, read: bool = False, **changes: Any) -> Body:
+    """A recording at its parent's address (resources.md, section 2); `changes` are of the recording's own fields."""
+    status = str(changes.get("status", of.status))
+    updated = changes.get("updated", of.updated)
+    ended = changes.get("ended", of.ended)
+    if dialect == "signalwire":
+        return _signalwire_recording(of, status, updated, ended)
+    if read and status not in {"completed", "absent"}:
+        status = "processing"
+    return _twilio_recording(of, status, updated)
+
+
+def _twilio_recording(of: Recording, status: str, updated: int) -> Body:
+    account, parent = of.parent.account, of.parent.id
+    of_call = of.parent.kind is ParentKind.CALL
+    collection = f"Calls/CA{parent}" if of_call else f"Conferences/CF{parent}"
+    uri = f"/2010-04-01/Accounts/AC{account}/{collection}/Recordings/RE{of.id}.json"
+    head = {
+        "account_sid": f"AC{account}",
+        "api_version": "2010-04-01",
+        "call_sid": f"CA{of.call}",
+        "conference_sid": None if of_call else f"CF{parent}",
+        "date_created": _created(of.id),
+        "date_updated": date(updated),
+        "start_time": date_or_none(of.started),
+        "duration": None if of.duration is None else str(of.duration),
+        "sid": f"RE{of.id}",
+        "price": None,
+    }
+    told = {"status": status, "channels": of.channels, "source": str(of.source), "error_code": of.error}
+    if of_call:
+        return {**head, "uri": uri, "encryption_details": None, "price_unit": None, **told, "track": of.track}
+    return {**head, "price_unit": None, **told, "encryption_details": None, "uri": uri}
+
+
+def _signalwire_recording(of: Recording, status: str, updated: int, ended: int | None) -> Body:
+    account, parent, own = (str(UUID(each)) for each in (of.parent.account, of.parent.id, of.id))
+    of_call = of.parent.kind is ParentKind.CALL
+    base = f"/api/laml/2010-04-01/Accounts/{account}"
+    sources = {
+        "StartCallRecordingAPI": "StartCallRecordingApi",
+        "OutboundAPI": "OutBoundApi",
+        "StartConferenceRecordingAPI": "StartConferenceRecording",
+    }
+    return {
+        "sid": own,
+        "account_sid": account,
+        "api_version": "2010-04-01",
+        "call_sid": parent if of_call else None,
+        "conference_sid": None if of_call else parent,
+        "channel": str(of.channels),
+        "channels": str(of.channels),
+        "date_created": _created(of.id),
+        "date_updated": date(updated),
+        "start_time": date_or_none(of.started),
+        "end_time": date_or_none(ended),
+        "duration": of.duration or 0,
+        "price": None,
+        "price_unit": "USD",
+        "source": sources.get(str(of.source), str(of.source)),
+        "status": status,
+        "error_code": None if of.error is None else str(of.error),
+        "uri": f"{base}/Recordings/{own}.json" if of_call else f"{base}/Conferences/{parent}/Recordings/{own}.json",
+        "subresource_uris": {"transcriptions": f"{base}/Recordings/{own}/Transcriptions.json"},
+        "encryption_details": None,
+        "trim": of.trim,
+    }
+
+
+def account_recording(dialect: str, of: Recording, scheme: str = "https") -> Body:
+    """A recording at its account's address (resources.md, section 2), which only reads show.
+
+    The address of its media begins with what the request went to: `scheme` and `localhost`.
+    """
+    body = recording(dialect, of, read=True)
+    account = _account_uri(dialect, of.parent.account)
+    uri = f"{account}/Recordings/{sid(dialect, 'RE', of.id)}"
+    if dialect == "signalwire":
+        return {**body, "uri": f"{uri}.json"}
+    status = "deleted" if str(of.status) == "deleted" else body["status"]
+    order = [
+        "account_sid",
+        "api_version",
+        "call_sid",
+        "conference_sid",
+        "date_created",
+        "date_updated",
+        "start_time",
+        "duration",
+        "sid",
+        "price",
+        "price_unit",
+        "status",
+        "channels",
+        "source",
+        "error_code",
+    ]
+    return {
+        **{name: body[name] for name in order},
+        "status": status,
+        "uri": f"{uri}.json",
+        "encryption_details": None,
+        "subresource_uris": {
+            "add_on_results": f"{uri}/AddOnResults.json",
+            "transcriptions": f"{uri}/Transcriptions.json",
+        },
+        "media_url": f"{scheme}://localhost{uri}",
+    }
+
+
+def transcription(dialect: str, of: Transcription) -> Body:
+    """A transcription (resources.md, section 6)."""
+    own = sid(dialect, "TR", of.id)
+    uri = f"{_account_uri(dialect, of.account)}/Transcriptions/{own}.json"
+    dates = {"date_created": _created(of.id), "date_updated": date(of.updated)}
+    account, heard = sid(dialect, "AC", of.account), sid(dialect, "RE", of.recording)
+    if dialect == "twilio":
+        duration = None if of.duration is None else str(of.duration)
+        head = {"account_sid": account, "api_version": "2010-04-01", **dates, "duration": duration, "price": None}
+        tail = {"status": str(of.status), "transcription_text": of.text, "type": "fast", "uri": uri}
+        return {**head, "price_unit": "USD", "recording_sid": heard, "sid": own, **tail}
+    return {
+        "sid": own,
+        "account_sid": account,
+        "api_version": "2010-04-01",
+        "recording_sid": heard,
+        **dates,
+        "duration": of.duration or 0,
+        "price": None,
+        "price_unit": "USD",
+        "status": "completed",
+        "transcription_text": of.text,
+        "type": "",
+        "uri": uri,
+    }
+
+
+def page(
+    dialect: str,
+    account: str,
+    path: str,
+    items: list[Body],
+    *,
+    size: int = 50,
+    number: int = 0,
+    token: str | None = None,
+    following: str | None = None,
+    preceding: str | None = None,
+    filters: str = "",
+) -> Body:
+    """The envelope of a list (resources.md, section 7; behaviour.md, section 8).
+
+    Args:
+        dialect: whose.
+        account: its id.
+        path: of the list below the account.
+        items: what is on the page.
+        size: `PageSize`.
+        number: `Page`.
+        token: of this page, if it has one.
+        following: the token of the next page, if there is one.
+        preceding: the token of the previous page, if there is one.
+        filters: as they stand in links, with an `&` behind each.
+    """
+    suffix = ".json" if dialect == "twilio" else ""
+
+    def link(number: int, token: str | None) -> str:
+        place = f"PageSize={size}&Page={number}" if dialect == "twilio" else f"Page={number}&PageSize={size}"
+        behind = "" if token is None else f"&PageToken={token}"
+        return f"{_account_uri(dialect, account)}/{path}{suffix}?{filters}{place}{behind}"
+
+    links = {
+        "uri": link(number, token),
+        "first_page_uri": link(0, None),
+        "next_page_uri": None if following is None else link(number + 1, following),
+        "previous_page_uri": None if preceding is None else link(max(0, number - 1), preceding),
+    }
+    counts = {"page": number, "page_size": size}
+    name = path.rpartition("/")[2].lower()
+    if dialect == "signalwire":
+        return {**links, **counts, name: items}
+    start = number * size
+    told = {**links, **counts, "start": start, "end": start + len(items) - 1 if items else 0}
+    order = ["end", "first_page_uri", "next_page_uri", "page", "page_size", "previous_page_uri", "start", "uri"]
+    return {**{each: told[each] for each in order}, name: items}
+
+
+def conference(
+    dialect: str,
+    of: Conference,
+    *,
+    status: str | None = None,
+    updated: int | None = None,
+    reason: str | None = None,
+    ending_call: str | None = None,
+) -> Body:
+    """A conference (resources.md, section 3)."""
+    own = sid(dialect, "CF", of.id)
+    uri = f"{_account_uri(dialect, of.account)}/Conferences/{own}"
+    links = {"participants": f"{uri}/Participants.json", "recordings": f"{uri}/Recordings.json"}
+    dates = {"date_created": _created(of.id), "date_updated": date(of.updated if updated is None else updated)}
+    if dialect == "signalwire":
+        return {
+            "sid": own,
+            "account_sid": sid(dialect, "AC", of.account),
+            **dates,
+            "friendly_name": of.name,
+            "status": status or str(of.status),
+            "api_version": "2010-04-01",
+            "region": "us1",
+            "uri": f"{uri}.json",
+            "subresource_uris": links,
+        }
+    return {
+        "account_sid": sid(dialect, "AC", of.account),
+        **dates,
+        "api_version": "2010-04-01",
+        "friendly_name": of.name,
+        "region": "us1",
+        "sid": own,
+        "status": status or str(of.status),
+        "uri": f"{uri}.json",
+        "subresource_uris": links,
+        "reason_conference_ended": reason or of.reason,
+        "call_sid_ending_conference": None if ending_call is None else f"CA{ending_call}",
+    }
+
+
+_FORMATTED = {"+13105678901": "(310) 567-8901", "+13103384645": "(310) 338-4645"}
+"""The stage's two numbers; anything else is shown as it is."""
+
+
+def participant(dialect: str, account: str, of: Participant, *, added: bool = False) -> Body:
+    """A participant (resources.md, section 4); `added` is told in the answer to its creation."""
+    room, own = sid(dialect, "CF", of.conference), sid(dialect, "CA", of.call)
+    uri = f"{_account_uri(dialect, account)}/Conferences/{room}/Participants/{own}.json"
+    coached = None if of.call_to_coach is None else sid(dialect, "CA", of.call_to_coach)
+    created, updated = date(of.joined), date(of.joined if of.updated is None else of.updated)
+    flags = {
+        "end_conference_on_exit": of.end_conference_on_exit,
+        "muted": of.muted,
+        "hold": of.hold,
+        "start_conference_on_enter": of.start_conference_on_enter,
+    }
+    who = {"account_sid": sid(dialect, "AC", account), "call_sid": own}
+    where = {"coaching": of.coaching, "conference_sid": room, "date_created": created}
+    if dialect == "signalwire":
+        over = of.status in {"complete", "failed"}
+        status = {"status": "completed" if over else "in-progress", "date_updated": updated}
+        return {**who, "call_sid_to_coach": coached, **where, **status, **flags, "uri": uri}
+    labels = {"label": of.label, "call_sid_to_coach": coached}
+    end = {"status": str(of.status), "queue_time": "0" if added else None, "uri": uri}
+    return {**who, **labels, **where, "date_updated": updated, **flags, **end}
+
+
+def call(dialect: str, of: Call) -> Body:
+    """A call (resources.md, section 5)."""
+    own = sid(dialect, "CA", of.id)
+    uri = f"{_account_uri(dialect, of.account)}/Calls/{own}"
+    seconds = None
+    if of.status == "completed" and of.ended is not None:
+        seconds = of.ended - (of.ended if of.started is None else of.started)
+    parent = None if of.parent_call is None else sid(dialect, "CA", of.parent_call)
+    if dialect == "signalwire":
+        return {
+            "sid": own,
+            "account_sid": sid(dialect, "AC", of.account),
+            "date_created": _created(of.id),
+            "date_updated": date(of.updated),
+            "parent_call_sid": parent,
+            "to": of.to,
+            "formatted_to": _FORMATTED.get(of.to, of.to),
+            "to_formatted": _FORMATTED.get(of.to, of.to),
+            "from": of.from_,
+            "formatted_from": _FORMATTED.get(of.from_, of.from_),
+            "from_formatted": _FORMATTED.get(of.from_, of.from_),
+            "phone_number_sid": None,
+            "status": str(of.status),
+            "start_time": date_or_none(of.started),
+            "end_time": date_or_none(of.ended),
+            "duration": seconds or 0,
+            "price": None,
+            "price_unit": "USD",
+            "direction": "inbound" if of.direction == "inbound" else "outbound",
+            "answered_by": None,
+            "api_version": "2010-04-01",
+            "forwarded_from": None,
+            "caller_name": None,
+            "uri": f"{uri}.json",
+            "subresource_uris": {"notifications": None, "recordings": f"{uri}/Recordings.json"},
+            "annotation": None,
+            "group_sid": None,
+            "audio_in_mos": None,
+            "sip_result_code": None,
+            "audio_rtt_avg": None,
+            "audio_rtt_min": None,
+            "audio_rtt_max": None,
+            "audio_out_jitter_min": None,
+            "audio_out_jitter_max": None,
+            "audio_out_jitter_avg": None,
+            "audio_out_lost": None,
+        }
+    return {
+        "sid": own,
+        "date_created": _created(of.id),
+        "date_updated": date(of.updated),
+        "parent_call_sid": parent,
+        "account_sid": sid(dialect, "AC", of.account),
+        "to": of.to,
+        "to_formatted": _FORMATTED.get(of.to, of.to),
+        "from": of.from_,
+        "from_formatted": _FORMATTED.get(of.from_, of.from_),
+        "phone_number_sid": None,
+        "status": str(of.status),
+        "start_time": date_or_none(of.started),
+        "end_time": date_or_none(of.ended),
+        "duration": None if seconds is None else str(seconds),
+        "price": None,
+        "price_unit": None,
+        "direction": of.direction,
+        "answered_by": None,
+        "api_version": "2010-04-01",
+        "forwarded_from": None,
+        "group_sid": None,
+        "caller_name": None,
+        "queue_time": "0",
+        "trunk_sid": None,
+        "uri": f"{uri}.json",
+        "subresource_uris": {
+            "notifications": f"{uri}/Notifications.json",
+            "recordings": f"{uri}/Recordings.json",
+            "payments": f"{uri}/Payments.json",
+            "events": f"{uri}/Events.json",
+            "siprec": f"{uri}/Siprec.json",
+            "streams": f"{uri}/Streams.json",
+            "transcriptions": f"{uri}/Transcriptions.json",
+            "user_defined_message_subscriptions": f"{uri}/UserDefinedMessageSubscriptions.json",
+            "user_defined_messages": f"{uri}/UserDefinedMessages.json",
+        },
+    }
+
+
+# Behaviour.md, section 3: condition -> (Twilio's status, code, message), (SignalWire's).
+_Row = tuple[int, int, str]
+_NOT_FOUND: _Row = (404, 20404, "The requested resource {uri} was not found")
+_NOT_ELIGIBLE: _Row = (400, 21220, "Requested resource is not eligible for recording")
+_LABEL_IN_USE: _Row = (400, 16025, "Another participant of this conference has this label")
+_EVENT = "Invalid recording status callback event"
+REFUSALS: dict[str, tuple[_Row, _Row]] = {
+    "no credentials": (
+        (401, 20003, "Authentication Error - No credentials provided"),
+        (401, 20003, "Authentication failed"),
+    ),
+    "bad credentials": ((401, 20003, "Authenticate"), (401, 20003, "Authentication failed")),
+    "not found": (_NOT_FOUND, _NOT_FOUND),
+    "body too large": ((413, 20001, "Bad request"), (413, 10000, "Request body too large")),
+    "malformed body": ((400, 20001, "Bad request"), (400, 10000, "Malformed request body")),
+    "method": ((405, 20004, "Method not allowed"), (405, 20004, "Method not allowed")),
+    "parameter missing": (
+        (400, 20001, "Missing required parameter {name} in the post body"),
+        (422, 10000, "{name} is required"),
+    ),
+    "value outside the enum": ((400, 20001, "Bad request"), (422, 10000, "{name} is invalid")),
+    "page size": ((400, 20007, "{name} must be from 1 to 1000"), (422, 10000, "{name} is invalid")),
+    "page token": ((400, 21481, "{name} is invalid"), (422, 21481, "{name} is invalid")),
+    "no HTTP method": ((400, 20001, "Bad request"), (422, 13221, "{name} must be GET or POST")),
+    "event unknown": ((400, 13621, _EVENT), (422, 13621, _EVENT)),
+    "trim unknown": ((400, 20001, "Bad request"), (422, 13699, "Invalid trim value")),
+    "no URL": ((400, 21402, "{name} is not a valid URL"), (422, 21402, "{name} is not a valid URL")),
+    "no callback URL": ((400, 21402, "{name} is not a valid URL"), (422, 21456, "{name} is not a valid URL")),
+    "conference status": ((400, 20001, "Bad request"), (422, 21475, "{name} must be completed")),
+    "not eligible": (_NOT_ELIGIBLE, _NOT_ELIGIBLE),
+    "one channel": (
+        (400, 16113, "The recording has one channel"),
+        (400, 16113, "The recording has one channel"),
+    ),
+    "not finished": (
+        (400, 20009, "Cannot delete this resource before it is complete"),
+        (400, 20009, "Cannot delete this resource before it is complete"),
+    ),
+    "several current": (
+        (400, 16108, "Several recordings are in progress: name one by its sid"),
+        _NOT_FOUND,
+    ),
+    "conference state": ((400, 20001, "Bad request"), (400, 10000, "Conference is not in progress")),
+    "call ended": (
+        (400, 21220, "Call is not in-progress. Cannot redirect."),
+        (400, 10000, "Call has ended"),
+    ),
+    "call answered": ((400, 20001, "Bad request"), (400, 10000, "Call is in progress")),
+    "call not in progress": (
+        (400, 21220, "Call is not in-progress. Cannot redirect."),
+        (400, 21220, "Call is not in-progress. Cannot redirect."),
+    ),
+    "has left": (_NOT_FOUND, (400, 10000, "Conference is not in progress")),
+    "label bad": ((400, 16023, "{name} is not a label"), (422, 16023, "{name} is not a label")),
+    "label in use": (_LABEL_IN_USE, _LABEL_IN_USE),
+    "coaching bad": (
+        (400, 16002, "{name} must name a call in this conference"),
+        (422, 16002, "{name} must name a call in this conference"),
+    ),
+    "too many requests": ((429, 20429, "Too Many Requests"), (429, 20429, "Too Many Requests")),
+    "not confirmed": (
+        (408, 16114, "Resource is not in a state to accept the recording action"),
+        (503, 20504, "Service unavailable"),
+    ),
+    "internal error": ((500, 20500, "Internal Server Error"), (500, 20504, "Internal error")),
+}
+
+
+def refusal(dialect: str, condition: str, *, as_strings: bool = False, **words: str) -> tuple[int, Body]:
+    """A row of the error table with its body (resources.md, section 8); `as_strings` in SignalWire's FR3."""
+    twilio, signalwire = REFUSALS[condition]
+    status, code, message = twilio if dialect == "twilio" else signalwire
+    for name, word in words.items():
+        message = message.replace(f"{{{name}}}", word)
+    if dialect == "signalwire":
+        if as_strings and status == 422:
+            return status, {"errors": [message]}
+        more = "https://signalwire.com/docs/compatibility-api/reference/errors"
+        return status, {"code": code, "message": message, "more_info": more, "status": status}
+    body: Body = {"code": code}
+    if condition == "no credentials":
+        body["detail"] = "Your AccountSid or AuthToken was incorrect."
+    more = f"https://www.twilio.com/docs/errors/{code}"
+    return status, {**body, "message": message, "more_info": more, "status": status}

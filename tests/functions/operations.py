@@ -1,0 +1,238 @@
+"""All operations with a route, as a table: tests that hold for each of them go through it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.recording import Recording, Source
+from tapedeck.domain.transcription import Transcription
+from tests.client import TEMPLATE, Answer, FunctionClient
+from tests.functions import expected
+from tests.functions.stage import Stage, shown
+
+KINDS = {
+    "AccountSid": Kind.ACCOUNT,
+    "CallSid": Kind.CALL,
+    "ConferenceSid": Kind.CONFERENCE,
+    "RecordingSid": Kind.RECORDING,
+    "TranscriptionSid": Kind.TRANSCRIPTION,
+}
+
+
+def variables_of(path: str) -> list[str]:
+    """The names of the ids in a path."""
+    return [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation: its method, its path below an account, and parameters that change nothing that is shown.
+
+    `suffixes` are those under which its path names the same.
+    A list is one whose path ends in a word; a deletion can be done once. One that is of a single dialect is not asked
+    for in the other: what that answers, its own tests say.
+    """
+
+    name: str
+    method: str
+    path: str
+    form: Mapping[str, str] | None = None
+    only: str | None = None
+    suffixes: tuple[str, ...] = ("", ".json")
+
+    @property
+    def variables(self) -> list[str]:
+        """The names of the ids in its path, below the account."""
+        return variables_of(self.path)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it answers with a page."""
+        return self.method == "GET" and not self.path.endswith("}")
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether what it names is gone afterwards, and the answer empty."""
+        return self.method == "DELETE"
+
+    @property
+    def status(self) -> int:
+        """Of a successful answer: a call that is recorded already is not recorded again."""
+        return 201 if self.name == "create_participant" else 204 if self.is_deletion else 200
+
+    def takes_names(self, variable: str) -> bool:
+        """Whether some text may stand for an id in its path: a friendly name, a label."""
+        named = {"update_conference": "ConferenceSid", "create_participant": "ConferenceSid"}
+        labelled = self.path.endswith("Participants/{CallSid}") and variable == "CallSid"
+        return labelled or named.get(self.name) == variable
+
+    @property
+    def is_of_recording(self) -> bool:
+        """Whether its path ends in a recording's sid."""
+        return self.path.endswith("{RecordingSid}")
+
+    @property
+    def deletes_recording(self) -> bool:
+        """Whether it takes a recording that is finished."""
+        return self.is_deletion and self.is_of_recording
+
+
+_CALL_RECORDING = "Calls/{CallSid}/Recordings/{RecordingSid}"
+_PARTICIPANTS = "Conferences/{ConferenceSid}/Participants"
+_PARTICIPANT = f"{_PARTICIPANTS}/{{CallSid}}"
+_CONFERENCE_RECORDING = "Conferences/{ConferenceSid}/Recordings/{RecordingSid}"
+
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        Operation("create_call_recording", "POST", "Calls/{CallSid}/Recordings", {}),
+        Operation("get_call_recording", "GET", _CALL_RECORDING),
+        Operation("update_call_recording", "POST", _CALL_RECORDING, {"Status": "in-progress"}),
+        Operation("get_conference_recording", "GET", _CONFERENCE_RECORDING),
+        Operation("update_conference_recording", "POST", _CONFERENCE_RECORDING, {"Status": "in-progress"}),
+        Operation("get_recording", "GET", "Recordings/{RecordingSid}", suffixes=(".json",)),
+        Operation("delete_recording", "DELETE", "Recordings/{RecordingSid}"),
+        Operation("delete_call_recording", "DELETE", _CALL_RECORDING),
+        Operation("delete_conference_recording", "DELETE", _CONFERENCE_RECORDING),
+        Operation("get_call", "GET", "Calls/{CallSid}"),
+        Operation("get_conference", "GET", "Conferences/{ConferenceSid}"),
+        Operation("update_conference", "POST", "Conferences/{ConferenceSid}", {}),
+        Operation("update_call", "POST", "Calls/{CallSid}", {}),
+        Operation("list_participants", "GET", _PARTICIPANTS),
+        Operation("create_participant", "POST", _PARTICIPANTS, {"From": "client:a", "To": "client:b"}, "twilio"),
+        Operation("get_participant", "GET", _PARTICIPANT),
+        Operation("update_participant", "POST", _PARTICIPANT, {}),
+        Operation("remove_participant", "DELETE", _PARTICIPANT),
+        Operation("list_calls", "GET", "Calls"),
+        Operation("list_call_recordings", "GET", "Calls/{CallSid}/Recordings"),
+        Operation("list_conferences", "GET", "Conferences"),
+        Operation("list_conference_recordings", "GET", "Conferences/{ConferenceSid}/Recordings"),
+        Operation("list_recordings", "GET", "Recordings"),
+        Operation("list_transcriptions", "GET", "Transcriptions"),
+        Operation("list_recording_transcriptions", "GET", "Recordings/{RecordingSid}/Transcriptions"),
+        Operation("get_transcription", "GET", "Recordings/{RecordingSid}/Transcriptions/{TranscriptionSid}"),
+        Operation("delete_transcription", "DELETE", "Transcriptions/{TranscriptionSid}"),
+    )
+}
+
+assert set(OPERATIONS) == {route.operation for route in TEMPLATE.routes if route.path is not None}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A call in a conference, both in progress, each with a recording in progress and one that is finished.
+
+    What the recording in progress of the call says.
+    """
+
+    call: Call
+    conference: Conference
+    of_call: Recording
+    of_conference: Recording
+    transcription: Transcription
+    participant: Participant
+    finished_of_call: Recording
+    finished_of_conference: Recording
+
+    @classmethod
+    def set_up(cls, stage: Stage, name: str = "Room") -> "Scene":
+        """Bring it about."""
+        call, conference = stage.call(), stage.conference(name=name)
+        of_call = stage.recording(call)
+        stage.clock.step(0.001)
+        of_conference = stage.recording(conference)
+        participant = stage.participant(conference, call)
+        finished = []
+        for parent, source in ((call, Source.OUTBOUND_API), (conference, Source.CONFERENCE)):
+            stage.clock.step(0.001)
+            finished.append(stage.recording(parent, "completed", source))
+        return cls(call, conference, of_call, of_conference, stage.transcription(of_call), participant, *finished)
+
+    def ids(self, operation: Operation) -> dict[str, str]:
+        """What the ids in an operation's path are, unspelled."""
+        return self.ids_of(operation.variables, finished=operation.deletes_recording)
+
+    def ids_of(self, variables: list[str], *, finished: bool = False) -> dict[str, str]:
+        """What these variables of a path are, unspelled; a recording is one in progress, or one that is finished.
+
+        One that is named without its parent hangs on the call.
+        """
+        of_call, of_conference = self.of_call, self.of_conference
+        if finished:
+            of_call, of_conference = self.finished_of_call, self.finished_of_conference
+        of = of_conference if "ConferenceSid" in variables else of_call
+        everything = {
+            "CallSid": self.call.id,
+            "ConferenceSid": self.conference.id,
+            "RecordingSid": of.id,
+            "TranscriptionSid": self.transcription.id,
+        }
+        return {name: everything[name] for name in variables}
+
+    def shown(self, client: FunctionClient, operation: Operation) -> Any:
+        """The whole body of a successful answer of this operation."""
+        if operation.is_deletion:
+            return None
+        if operation.is_list:
+            return self._page(client, operation)
+        if operation.name == "create_participant":
+            made = client.answers[-1].body["call_sid"][2:]
+            queued = replace(self.participant, call=made, status=ParticipantStatus.QUEUED)
+            return expected.participant("twilio", client.account, queued, added=True)
+        if operation.name == "get_recording":
+            return expected.account_recording(client.dialect.name, self.of_call, _scheme(client))
+        if not operation.path.endswith("}") or operation.is_of_recording:
+            recording = self.of_call if "CallSid" in operation.variables else self.of_conference
+            return shown(client, recording, read=operation.method == "GET")
+        things: dict[str, Call | Conference | Participant | Transcription] = {
+            "Calls/{CallSid}": self.call,
+            "Conferences/{ConferenceSid}": self.conference,
+            _PARTICIPANT: self.participant,
+        }
+        return shown(client, things.get(operation.path, self.transcription))
+
+    def _page(self, client: FunctionClient, operation: Operation) -> Any:
+        """The only page of a list."""
+        name, scheme = client.dialect.name, _scheme(client)
+        of_call = [self.finished_of_call, self.of_call]
+        of_conference = [self.finished_of_conference, self.of_conference]
+        newest_first = [recording for pair in zip(of_conference, of_call, strict=True) for recording in pair]
+        items = {
+            "list_participants": [shown(client, self.participant)],
+            "list_calls": [shown(client, self.call)],
+            "list_conferences": [shown(client, self.conference)],
+            "list_call_recordings": [shown(client, recording, read=True) for recording in of_call],
+            "list_conference_recordings": [shown(client, recording, read=True) for recording in of_conference],
+            "list_recordings": [expected.account_recording(name, recording, scheme) for recording in newest_first],
+            "list_transcriptions": [shown(client, self.transcription)],
+            "list_recording_transcriptions": [shown(client, self.transcription)],
+        }
+        sids = {
+            variable: client.sid(KINDS[variable], identifier) for variable, identifier in self.ids(operation).items()
+        }
+        return expected.page(name, client.account, operation.path.format(**sids), items[operation.name])
+
+
+def _scheme(client: FunctionClient) -> str:
+    """Of the address by which the client's gateway has been reached."""
+    return "http" if client.gateway == "sam" else "https"
+
+
+def path_of(client: FunctionClient, operation: Operation, ids: Mapping[str, str], **texts: str) -> str:
+    """The path of an operation: ids spelled by the client, but what `texts` says as it is."""
+    spelled = {name: client.sid(KINDS[name], identifier) for name, identifier in ids.items()} | texts
+    return client.path(*operation.path.format(**spelled).split("/"))
+
+
+def perform(client: FunctionClient, operation: Operation, path: str, **request: Any) -> Answer:
+    """Ask for an operation at a path."""
+    return client.request(operation.method, path, **{"form": operation.form, **request})
+
+
+def at(client: FunctionClient, **changes: Any) -> FunctionClient:
+    """The same client, but for these fields."""
+    return replace(client, answers=[], **changes)

@@ -1,0 +1,408 @@
+"""What tests of the functions stand on: a clock that stands still, resources in any state, requests at the wire."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import Item, from_attributes, to_attributes
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.transcription import Transcription, TranscriptionStatus
+from tapedeck.edge.endpoint import Service
+from tests.client import Answer, FunctionClient
+from tests.functions import expected
+
+START = 1_537_916_400
+"""Tuesday, 25 September 2018, 23:00:00 UTC."""
+
+Key = Mapping[str, str]
+
+
+class Clock:
+    """Stands still unless it is told to step; milliseconds, a quarter of a second into a second."""
+
+    def __init__(self) -> None:
+        self.milliseconds = START * 1000 + 250
+
+    def __call__(self) -> int:
+        """The time now."""
+        return self.milliseconds
+
+    @property
+    def seconds(self) -> int:
+        """The time now as answers show it."""
+        return self.milliseconds // 1000
+
+    def step(self, seconds: float) -> int:
+        """Let time pass, and say what time it is then, in whole seconds."""
+        self.milliseconds += round(seconds * 1000)
+        return self.seconds
+
+
+@dataclass(frozen=True)
+class WireRequest:
+    """One request to DynamoDB as it left this process."""
+
+    operation: str
+    body: dict[str, Any]
+
+    @property
+    def writes(self) -> list[dict[str, Any]]:
+        """The writes that it consists of, each in DynamoDB's own form."""
+        if self.operation == "TransactWriteItems":
+            return [write for item in self.body["TransactItems"] for write in item.values()]
+        return [self.body] if self.operation in {"PutItem", "UpdateItem", "DeleteItem"} else []
+
+    @property
+    def keys(self) -> list[Item]:
+        """The keys of the items that it writes."""
+        holders = [write.get("Key") or write["Item"] for write in self.writes]
+        return [from_attributes({name: holder[name] for name in ("PK", "SK") if name in holder}) for holder in holders]
+
+
+@dataclass
+class Wire:
+    """Every request to DynamoDB that the functions make, in order, told apart by table."""
+
+    recordings_table: str
+    all: list[tuple[str, WireRequest]] = field(default_factory=list)
+    watchers: list[Callable[[str, WireRequest], None]] = field(default_factory=list)
+
+    def see(self, request: Any, **_context: Any) -> None:
+        """Note a request; registered as a handler of botocore's `before-send`."""
+        body = json.loads(request.body)
+        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        seen = WireRequest(operation, body)
+        for watch in self.watchers:
+            watch("sent", seen)
+        self.all.append((_table_of(body), seen))
+
+    def answered(self, **_context: Any) -> None:
+        """Note that the last request has been answered; registered for botocore's `after-call`."""
+        for watch in self.watchers:
+            watch("answered", self.all[-1][1])
+
+    @property
+    def recordings(self) -> list[str]:
+        """The operations on the recordings table."""
+        return [request.operation for table, request in self.all if table == self.recordings_table]
+
+    @property
+    def credentials(self) -> list[str]:
+        """The operations on the credentials table."""
+        return [request.operation for table, request in self.all if table != self.recordings_table]
+
+    @contextmanager
+    def watched_by(self, watch: Callable[[str, WireRequest], None]) -> Iterator[None]:
+        """Have each request shown before it is sent and after it is answered."""
+        self.watchers.append(watch)
+        try:
+            yield
+        finally:
+            self.watchers.remove(watch)
+
+
+def _table_of(body: Mapping[str, Any]) -> str:
+    if "RequestItems" in body:
+        return str(next(iter(body["RequestItems"])))
+    if "TransactItems" in body:
+        (write,) = body["TransactItems"][0].values()
+        return str(write["TableName"])
+    return str(body["TableName"])
+
+
+class Shelf(Protocol):
+    """A table, past the functions' own client: what tests lay there and find there is no request of theirs."""
+
+    def put(self, item: Item) -> None:
+        """Lay an item there, over whatever is there."""
+
+    def remove(self, key: Key) -> None:
+        """Take an item away."""
+
+    def partition(self, name: str) -> list[Item]:
+        """All items of a partition, by sort key."""
+
+
+class MotoShelf:
+    """A table in moto, without a request; tests would spend most of their time in moto's own parsing."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def put(self, item: Item) -> None:
+        """Lay an item there, over whatever is there."""
+        self._table.put_item(to_attributes(item), overwrite=True)
+
+    def remove(self, key: Key) -> None:
+        """Take an item away."""
+        from moto.dynamodb.models.dynamo_type import DynamoType
+
+        self._table.items[DynamoType({"S": key["PK"]})].pop(DynamoType({"S": key["SK"]}), None)
+
+    def partition(self, name: str) -> list[Item]:
+        """All items of a partition, by sort key."""
+        from moto.dynamodb.models.dynamo_type import DynamoType
+
+        held = self._table.items.get(DynamoType({"S": name}), {})
+        found = held.values() if self._table.has_range_key else [held] if held else []
+        return sorted(
+            (from_attributes(item.to_json()["Attributes"]) for item in found), key=lambda item: item.get("SK", "")
+        )
+
+
+class RemoteShelf:
+    """A table in DynamoDB Local."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def put(self, item: Item) -> None:
+        """Lay an item there, over whatever is there."""
+        self._client.put_item(TableName=self._table, Item=to_attributes(item))
+
+    def remove(self, key: Key) -> None:
+        """Take an item away."""
+        self._client.delete_item(TableName=self._table, Key=to_attributes(key))
+
+    def partition(self, name: str) -> list[Item]:
+        """All items of a partition, by sort key."""
+        found = self._client.query(
+            TableName=self._table, KeyConditionExpression="PK = :pk", ConsistentRead=True,
+            ExpressionAttributeValues={":pk": {"S": name}},
+        )  # fmt: skip
+        return [from_attributes(item) for item in found["Items"]]
+
+
+@dataclass
+class Stage:
+    """Brings resources of one account about, in any state, without a request."""
+
+    account: str
+    service: Service
+    clock: Clock
+    shelf: Shelf
+
+    def call(self, status: str = "in-progress", **fields: Any) -> Call:
+        """A call in this state, at this moment."""
+        now = self.clock.seconds
+        call = Call(
+            account=self.account, id=new_id(self.clock()), status=CallStatus(status), updated=now,
+            to="+13105678901", from_="+13103384645", direction="outbound-api",
+            started=now if status in {"in-progress", "completed"} else None,
+        )  # fmt: skip
+        call = replace(call, **fields)
+        key = items.call_key(call.account, call.id)
+        self._put(key, {**items.call_item(call), **items.marks()})
+        self._put(items.row_key(call.account, "CALLS", call.id), {"parent": key["PK"]})
+        return call
+
+    def conference(self, status: str = "in-progress", name: str = "Room", **fields: Any) -> Conference:
+        """A conference in this state under this name, whose first call was some call."""
+        now = self.clock.seconds
+        conference = Conference(
+            self.account, new_id(self.clock()), name, ConferenceStatus(status), now, first_call=new_id(self.clock()),
+            participants=2, may_begin=True,
+        )  # fmt: skip
+        conference = replace(conference, **fields)
+        key = items.conference_key(conference.account, conference.id)
+        self._put(key, {**items.conference_item(conference), **items.marks()})
+        self._put(items.row_key(conference.account, "CONFS", conference.id), {"parent": key["PK"]})
+        named = items.name_partition(conference.account, name)
+        self._put({"PK": named, "SK": conference.id}, {"parent": key["PK"]})
+        self._put({"PK": named, "SK": "LIVE"}, {"conference": conference.id})
+        return conference
+
+    def participant(
+        self, conference: Conference, call: Call | None = None, status: str = "connected", **fields: Any
+    ) -> Participant:
+        """A participant of this conference, of this call or of one of its own, which goes with the status."""
+        now = self.clock.seconds
+        legs = {"queued": "queued", "connecting": "queued", "ringing": "ringing", "failed": "busy"}
+        call = call or self.call(legs.get(status, "in-progress"), conference=conference.id)
+        made = Participant(call.id, conference.id, now, status=ParticipantStatus(status))
+        if status in {"complete", "failed"}:
+            made = replace(made, left=now)
+        made = replace(made, **fields)
+        key = items.participant_key(conference.account, conference.id, made.call)
+        self._put(key, {**items.participant_item(made), **items.marks()})
+        if made.label is not None:
+            self._put(items.label_key(conference.account, conference.id, made.label), {"call": made.call})
+        return made
+
+    def recording(
+        self, parent: Call | Conference, status: str = "in-progress", source: Source | None = None, **fields: Any
+    ) -> Recording:
+        """A recording of this call or conference, brought into this state.
+
+        Without a source: of a call as CR1 makes one, of a conference as markup does.
+        """
+        now = self.clock.seconds
+        of_call = isinstance(parent, Call)
+        kind = ParentKind.CALL if of_call else ParentKind.CONFERENCE
+        recording = Recording(
+            new_id(self.clock()), Parent(parent.account, kind, parent.id), RecordingStatus.IN_PROGRESS,
+            source or (Source.START_CALL_RECORDING if of_call else Source.CONFERENCE), now, started=now,
+            call=parent.id if isinstance(parent, Call) else parent.first_call,
+        )  # fmt: skip
+        recording = replace(recording, **fields)
+        self._put(items.recording_key(recording.parent, recording.id), items.recording_item(recording))
+        row = {"parent": items.partition(recording.parent)}
+        self._put(items.row_key(recording.parent.account, "RECS", recording.id), row)
+        if not isinstance(parent, Call) and recording.call is not None:
+            link = items.link_key(recording.parent.account, recording.call, recording.id)
+            self._put(link, {"conference": recording.parent.id})
+        by_api = of_call and source is None
+        key = items.parent_key(recording.parent)
+        held = self.item(key)
+        active = held.get("active", frozenset()) | {recording.id}
+        api = {"api": recording.id} if by_api else {}
+        self._put(key, {**held, "version": held["version"] + 1, "active": active, **api})
+        return self.bring(recording, status) if status != "in-progress" else recording
+
+    def bring(self, recording: Recording, status: str, **fields: Any) -> Recording:
+        """The same recording in another state, written over what is there."""
+        now = self.clock.seconds
+        ended = {"ended": now} if status not in {"in-progress", "paused"} else {}
+        finished = {"completed": {"duration": 7}, "absent": {"duration": 0, "error": 16101}, "deleted": {"duration": 7}}
+        changes: dict[str, Any] = {"status": status, "updated": now, **ended, **finished.get(status, {}), **fields}
+        changes["version"] = recording.version + 1
+        self.write(recording, **changes)
+        changes.pop("expires_at", None)
+        return replace(recording, **{**changes, "status": RecordingStatus(status)})
+
+    def delete(self, recording: Recording, days: int = 40) -> Recording:
+        """The same recording deleted: kept for so many days, in the list of what was deleted."""
+        until = self.clock.seconds + days * 86_400
+        deleted = self.bring(recording, "deleted", expires_at=until)
+        account = recording.parent.account
+        row = {"parent": items.partition(recording.parent), "expires_at": until}
+        self._put(items.row_key(account, "RECS-DELETED", recording.id), row)
+        self.shelf.remove(items.row_key(account, "RECS", recording.id))
+        return replace(deleted, deleted_until=until)
+
+    def transcription(self, recording: Recording | str, **fields: Any) -> Transcription:
+        """A transcription of this recording, or of the one of this id."""
+        identifier = recording if isinstance(recording, str) else recording.id
+        now = self.clock()
+        made = Transcription(
+            self.account, new_id(now), identifier, TranscriptionStatus.COMPLETED, now // 1000, 4, "Hello."
+        )
+        made = replace(made, **fields)
+        self._put(items.transcription_key(made.account, made.id), items.transcription_item(made))
+        row = {"PK": items.transcriptions_partition(made.account, made.recording), "SK": made.id}
+        self._put(row, {"account": made.account})
+        return made
+
+    def write(self, recording: Recording, **attributes: Any) -> None:
+        """Write attributes over those of a recording's item."""
+        key = items.recording_key(recording.parent, recording.id)
+        self._put(key, {**self.item(key), **attributes})
+
+    def item(self, key: Key) -> Item:
+        """What stands in the table under this key; empty if nothing does."""
+        return next((item for item in self.shelf.partition(key["PK"]) if item["SK"] == key["SK"]), {})
+
+    def partition(self, parent: Call | Conference | Parent) -> list[Item]:
+        """A call or conference and everything under it, by sort key."""
+        if not isinstance(parent, Parent):
+            kind = ParentKind.CALL if isinstance(parent, Call) else ParentKind.CONFERENCE
+            parent = Parent(parent.account, kind, parent.id)
+        return self.shelf.partition(items.partition(parent))
+
+    def _put(self, key: Key, item: Item) -> None:
+        self.shelf.put({**key, **item})
+
+
+def call_path(client: FunctionClient, call: Call | str, recording: Recording | str | None = None) -> tuple[str, ...]:
+    """The path of a call below the account, or of its recordings (empty text), or of one of them, or of a text."""
+    of = call if isinstance(call, str) else client.sid(Kind.CALL, call.id)
+    return ("Calls", of, *_recording_path(client, recording))
+
+
+def conference_path(
+    client: FunctionClient, conference: Conference | str, recording: Recording | str | None = None
+) -> tuple[str, ...]:
+    """The path of a conference below the account, or of one of its recordings."""
+    of = conference if isinstance(conference, str) else client.sid(Kind.CONFERENCE, conference.id)
+    return ("Conferences", of, *_recording_path(client, recording))
+
+
+def participant_path(
+    client: FunctionClient, conference: Conference | str, participant: Participant | str = ""
+) -> tuple[str, ...]:
+    """The path of a conference's participants, or of one of them, or of a text in place of one."""
+    collection = (*conference_path(client, conference), "Participants")
+    if not participant:
+        return collection
+    of = participant if isinstance(participant, str) else client.sid(Kind.CALL, participant.call)
+    return (*collection, of)
+
+
+def _recording_path(client: FunctionClient, recording: Recording | str | None) -> tuple[str, ...]:
+    if recording is None:
+        return ()
+    if not recording:
+        return ("Recordings",)
+    return ("Recordings", recording if isinstance(recording, str) else client.sid(Kind.RECORDING, recording.id))
+
+
+def shown(
+    client: FunctionClient,
+    thing: Call | Conference | Participant | Recording | Transcription,
+    *,
+    read: bool = False,
+    **fields: Any,
+) -> Any:
+    """The whole body that must show a resource in this client's dialect.
+
+    Args:
+        client: whose dialect.
+        thing: as the stage made it.
+        read: whether it answers a GET, which shows less of a recording in Twilio's dialect.
+        fields: what has become of it, by the names of `expected`.
+    """
+    name = client.dialect.name
+    if isinstance(thing, Call):
+        return expected.call(name, thing, **fields)
+    if isinstance(thing, Conference):
+        return expected.conference(name, thing, **fields)
+    if isinstance(thing, Participant):
+        return expected.participant(name, client.account, replace(thing, **fields))
+    if isinstance(thing, Transcription):
+        return expected.transcription(name, thing)
+    return expected.recording(name, thing, read=read, **fields)
+
+
+def assert_answer(answer: Answer, status: int, body: Any) -> None:
+    """The whole answer: status, headers, and the body down to the order of its fields."""
+    assert (answer.status, answer.body) == (status, body)
+    assert _orders(answer.body) == _orders(body)
+    headers = dict(answer.headers)
+    assert len(headers.pop("x-request-id")) == 32
+    if status == 401:
+        assert headers.pop("www-authenticate").startswith("Basic realm=")
+    assert headers == ({"content-type": "application/json; charset=utf-8"} if answer.content else {})
+
+
+def assert_refused(
+    client: FunctionClient, answer: Answer, condition: str, *, as_strings: bool = False, **words: str
+) -> None:
+    """The whole answer is this row of the contract's error table, in the client's dialect."""
+    status, body = expected.refusal(client.dialect.name, condition, as_strings=as_strings, **words)
+    assert_answer(answer, status, body)
+
+
+def _orders(body: Any) -> Any:
+    """The names of all fields in order, with those of the objects inside."""
+    if isinstance(body, dict):
+        return [(name, _orders(value)) for name, value in body.items()]
+    return None

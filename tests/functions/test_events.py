@@ -1,0 +1,129 @@
+"""Every sample event gets from its function the answer that is written down beside it, the whole of it."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tapedeck.dialects.choice import SIGNALWIRE, choose
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.account import VOICE
+from tapedeck.edge.routes import split
+from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
+from tapedeck_standin import seed
+from tapedeck_standin.replay import make_seeding, replay
+from tests.client import ROOT, find_route
+from tests.wire import VendorContract
+
+EVENTS: Final = sorted((ROOT / "events").glob("*.json"))
+EXPECTED: Final = ROOT / "events" / "expected"
+
+PLACEHOLDERS: Final = {
+    "<time>": r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000",
+    "<request>": "[0-9a-f]{32}",
+    "<id>": "[0-9a-f]{32}",
+    "<uuid>": "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+    "<secret>": "[0-9a-f]{32}",
+}
+"""What no two runs have in common (events/README.md)."""
+
+
+def read(path: Path) -> Any:
+    """The JSON in a file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def mask(answer: Any, expected: Any) -> Any:
+    """The answer with placeholders wherever the expected one has them and they fit."""
+    match answer, expected:
+        case dict(), dict():
+            return {name: mask(value, expected.get(name)) for name, value in answer.items()}
+        case list(), list():
+            return [
+                mask(value, expected[place] if place < len(expected) else None) for place, value in enumerate(answer)
+            ]
+        case str(), str():
+            pattern = re.escape(expected)
+            for placeholder, form in PLACEHOLDERS.items():
+                pattern = pattern.replace(placeholder, form)
+            return expected if re.fullmatch(pattern, answer) else answer
+        case _:
+            return answer
+
+
+@pytest.fixture(scope="module")
+def seeding(aws: None) -> Callable[[], None]:
+    """Brings the tables of this process to where sample events begin."""
+    del aws  # only has to be there
+    return make_seeding()
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
+def test_an_event_gets_its_answer(seeding: Callable[[], None], event: Path) -> None:
+    """The answer after a fresh seeding is the expected one, field by field and in its order."""
+    seeding()
+    expected = read(EXPECTED / event.name)
+    answer = mask(replay(ROOT, event), expected)
+    assert json.dumps(answer, indent=1) == json.dumps(expected, indent=1)
+
+
+def test_a_seeding_takes_away_what_was_added(seeding: Callable[[], None]) -> None:
+    """A recording that an event starts is gone after the next seeding: the same event starts one again."""
+    for _ in range(2):
+        seeding()
+        assert replay(ROOT, ROOT / "events" / "create_call_recording.twilio.created.json")["statusCode"] == 201
+
+
+@pytest.mark.skipif(not VendorContract.available(), reason="the vendors' files are not here")
+@pytest.mark.parametrize(
+    "event", [event for event in EVENTS if "routeKey" in read(event)], ids=lambda event: event.stem
+)
+def test_an_expected_answer_is_what_the_vendor_would_send(event: Path) -> None:
+    """With its placeholders filled in, it passes the vendor's specification."""
+    http, expected = read(event)["requestContext"]["http"], read(EXPECTED / event.name)
+    if expected["isBase64Encoded"]:
+        content = base64.b64decode(expected["body"], validate=True)
+        VendorContract().check(http["method"], http["path"], expected["statusCode"], expected["headers"], content)
+        return
+    text = json.dumps(expected["body"]) if expected["body"] else ""
+    for placeholder, value in {
+        "<time>": "Sun, 01 Jun 2025 12:10:00 +0000",
+        "<id>": STANDIN_ACCOUNT,
+        "<uuid>": "01972b5d-2cb0-7000-8000-0000000000ee",
+    }.items():
+        text = text.replace(placeholder, value)
+    VendorContract().check(http["method"], http["path"], expected["statusCode"], expected["headers"], text)
+
+
+def test_each_event_has_an_expected_answer_and_each_answer_an_event() -> None:
+    """Neither is missing, neither is left over."""
+    assert {path.name for path in EXPECTED.iterdir()} == {event.name for event in EVENTS}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
+def test_an_event_is_named_after_its_function(event: Path) -> None:
+    """It takes that function's route in the dialect that its name says; a function without routes has no dialect."""
+    operation, *dialect, _case, _json = event.name.split(".")
+    content = read(event)
+    if "routeKey" not in content:
+        assert dialect == []
+        return
+    route, variables = find_route(content["requestContext"]["http"]["method"], content["rawPath"])
+    assert (route.operation, route.key) == (operation, content["routeKey"])
+    assert variables == content.get("pathParameters", {})
+    parts = split(content["rawPath"])
+    assert parts is not None
+    assert dialect == [choose(parts[0], "").name]
+
+
+def test_the_readme_names_what_is_seeded() -> None:
+    """Every id and every secret of the seeding stands in `events/README.md`."""
+    readme = (ROOT / "events" / "README.md").read_text(encoding="utf-8")
+    constants = {value for name, value in vars(seed).items() if name.isupper() and isinstance(value, str)}
+    told = {SIGNALWIRE.spell(Kind.CALL, value) if re.fullmatch("[0-9a-f]{32}", value) else value for value in constants}
+    assert {value for value in told - {STANDIN_SIGNING_KEY, VOICE} if f"`{value}`" not in readme} == set()
+    assert {placeholder for placeholder in PLACEHOLDERS if f"`{placeholder}`" not in readme} == set()

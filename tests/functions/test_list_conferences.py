@@ -1,0 +1,142 @@
+"""F1: list the conferences of an account, by status, name and dates."""
+
+from typing import Any
+
+import pytest
+
+from tapedeck.domain.conference import Conference, EndReason
+from tests.client import FunctionClient
+from tests.functions import expected
+from tests.functions.stage import Stage, assert_answer, assert_refused, shown
+
+MIDNIGHT = 1_537_920_000
+"""Wednesday, 26 September 2018, 00:00:00 UTC."""
+
+
+def show(client: FunctionClient, conferences: list[Conference], filters: str = "", **fields: Any) -> Any:
+    """The page that shows these."""
+    items = [shown(client, conference) for conference in conferences]
+    return expected.page(client.dialect.name, client.account, "Conferences", items, filters=filters, **fields)
+
+
+def three(stage: Stage) -> dict[str, Conference]:
+    """One conference in each state, a second apart."""
+    made = {}
+    for status in ("init", "in-progress", "completed"):
+        stage.clock.step(1)
+        reason = EndReason.LAST_LEFT if status == "completed" else None
+        made[status] = stage.conference(status, name=f"room {status}", reason=reason)
+    return made
+
+
+def test_shows_all_of_them(client: FunctionClient, stage: Stage) -> None:
+    """In each state, newest first."""
+    made = list(three(stage).values())
+    assert_answer(client.get("Conferences"), 200, show(client, made[::-1]))
+
+
+@pytest.mark.parametrize("status", ["init", "in-progress", "completed"])
+def test_filters_by_status(client: FunctionClient, stage: Stage, status: str) -> None:
+    """Those that are in this state now."""
+    made = three(stage)
+    assert_answer(client.get("Conferences", Status=status), 200, show(client, [made[status]], f"Status={status}&"))
+
+
+def test_a_filter_by_status_is_checked_on_what_is_read(client: FunctionClient, stage: Stage) -> None:
+    """A row of the index that is late is not believed: what has ended since is not shown as running."""
+    room = stage.conference("completed", reason=EndReason.LAST_LEFT)
+    held = stage.partition(room)[0]
+    stage.shelf.put({**held, "status_key": f"{room.account}#CONF#in-progress"})
+    assert client.get("Conferences", Status="in-progress").body["conferences"] == []
+
+
+@pytest.mark.parametrize("status", ["Completed", "active", "complete"])
+def test_refuses_a_status_that_is_none(client: FunctionClient, status: str) -> None:
+    """Only the three states, to the letter."""
+    answer = client.get("Conferences", Status=status)
+    assert_refused(client, answer, "value outside the enum", name="Status")
+
+
+def test_filters_by_name(client: FunctionClient, stage: Stage) -> None:
+    """Whatever ever had this name, to the letter, live or not."""
+    first = stage.conference("completed", name="Two words & more", reason=EndReason.LAST_LEFT)
+    stage.clock.step(1)
+    second = stage.conference(name="Two words & more")
+    stage.conference(name="two words & more")
+    filters = "FriendlyName=Two%20words%20%26%20more&"
+    answer = client.get("Conferences", FriendlyName="Two words & more")
+    assert_answer(answer, 200, show(client, [second, first], filters))
+    both = client.get("Conferences", FriendlyName="Two words & more", Status="completed")
+    assert_answer(both, 200, show(client, [first], f"{filters}Status=completed&"))
+    assert client.get("Conferences", FriendlyName="x" * 300).body["conferences"] == []
+
+
+@pytest.mark.parametrize("name", ["DateCreated", "DateUpdated"])
+@pytest.mark.parametrize(
+    ("sign", "day", "wanted"),
+    [
+        ("", "2018-09-26", [1, 2]),
+        ("<", "2018-09-26", [0, 1]),
+        (">", "2018-09-26", [1, 2, 3]),
+        ("<", "2018-09-25", []),
+        (">", "2018-09-27", [3]),
+    ],
+)
+def test_filters_by_date(
+    client: FunctionClient, stage: Stage, name: str, sign: str, day: str, wanted: list[int]
+) -> None:
+    """By creation or by the last change, in whole days of UTC."""
+    seconds = [MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 86_399, MIDNIGHT + 86_400]
+    made: list[Conference] = []
+    for second in seconds:
+        stage.clock.milliseconds = (second if name == "DateCreated" else MIDNIGHT - 7200) * 1000 + len(made)
+        made.append(stage.conference(name=f"room {second}", updated=second if name == "DateUpdated" else MIDNIGHT))
+    answer = client.get("Conferences", **{f"{name}{sign}": day})
+    found = [made[place] for place in sorted(wanted, reverse=True)]
+    spelled = {"": "", "<": "%3C", ">": "%3E"}[sign]
+    assert_answer(answer, 200, show(client, found, f"{name}{spelled}={day}&"))
+
+
+def test_t_takes_days_only(client: FunctionClient) -> None:
+    """An instant is refused in T, and taken in S."""
+    answer = client.get("Conferences", DateUpdated="2018-09-25T23:00:00Z")
+    if client.dialect.name == "twilio":
+        assert_refused(client, answer, "value outside the enum", name="DateUpdated")
+    else:
+        assert answer.status == 200
+
+
+def test_a_walk_ends_where_two_thousand_have_been_looked_at(
+    client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter without a path of its own gives a short page then, whose link goes on behind what was looked at."""
+    monkeypatch.setattr("tapedeck.operations.lists.MOST_EXAMINED", 200)
+    made = []
+    for number in range(450):
+        stage.clock.milliseconds += 1
+        made.append(stage.conference(name=f"room {number}", updated=MIDNIGHT if number in {3, 330} else MIDNIGHT - 1))
+    pages, uri = [], f"{client.path('Conferences')}?DateUpdated=2018-09-26"
+    while uri is not None:
+        body = client.request("GET", uri).body
+        pages.append([item["friendly_name"] for item in body["conferences"]])
+        uri = body["next_page_uri"]
+    assert pages == [["room 330"], [], ["room 3"]]
+
+
+def test_a_filtered_page_has_no_link_to_nothing(client: FunctionClient, stage: Stage) -> None:
+    """Where nothing behind a page fits the filter, it is the last."""
+    for number in range(5):
+        stage.conference(name=f"room {number}", updated=MIDNIGHT if number > 2 else MIDNIGHT - 1)
+    body = client.get("Conferences", DateUpdated="2018-09-26", PageSize="2").body
+    assert (len(body["conferences"]), body["next_page_uri"]) == (2, None)
+
+
+def test_refuses_a_page_beyond_what_is_looked_at(
+    client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page number that would skip more than a walk may look at is refused, not answered with another page."""
+    monkeypatch.setattr("tapedeck.operations.lists.MOST_EXAMINED", 5)
+    for number in range(9):
+        stage.conference(name=f"room {number}", updated=MIDNIGHT)
+    answer = client.get("Conferences", DateUpdated="2018-09-26", PageSize="3", Page="2")
+    assert_refused(client, answer, "value outside the enum", name="Page")

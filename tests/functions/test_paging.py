@@ -1,0 +1,399 @@
+"""Pages of every list: size, links, tokens, and what does not disturb them (behaviour.md, section 8)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Recording
+from tapedeck.domain.transcription import Transcription
+from tests.client import FunctionClient
+from tests.functions import expected
+from tests.functions.stage import (
+    Stage,
+    assert_answer,
+    assert_refused,
+    call_path,
+    conference_path,
+    participant_path,
+    shown,
+)
+from tests.thoroughness import scaled
+
+Resource = Call | Conference | Participant | Recording | Transcription
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One list, staged: its path below the account, how one more thing comes into it and goes, how one is shown."""
+
+    kind: Kind
+    path: tuple[str, ...]
+    add: Callable[[], Resource]
+    remove: Callable[[Any], object] | None
+    show: Callable[[Any], Any]
+
+
+def _calls(client: FunctionClient, stage: Stage) -> Listing:
+    return Listing(Kind.CALL, ("Calls",), stage.call, None, lambda call: shown(client, call))
+
+
+def _conferences(client: FunctionClient, stage: Stage) -> Listing:
+    return Listing(
+        Kind.CONFERENCE, ("Conferences",), stage.conference, None, lambda conference: shown(client, conference)
+    )
+
+
+def _completed(stage: Stage, parent: Call | Conference) -> Callable[[], Recording]:
+    return lambda: stage.recording(parent, "completed")
+
+
+def _call_recordings(client: FunctionClient, stage: Stage) -> Listing:
+    call = stage.call()
+    return Listing(
+        Kind.RECORDING,
+        call_path(client, call, ""),
+        _completed(stage, call),
+        stage.delete,
+        lambda recording: shown(client, recording, read=True),
+    )
+
+
+def _conference_recordings(client: FunctionClient, stage: Stage) -> Listing:
+    conference = stage.conference()
+    return Listing(
+        Kind.RECORDING,
+        conference_path(client, conference, ""),
+        _completed(stage, conference),
+        stage.delete,
+        lambda recording: shown(client, recording, read=True),
+    )
+
+
+def _recordings(client: FunctionClient, stage: Stage) -> Listing:
+    return Listing(
+        Kind.RECORDING,
+        ("Recordings",),
+        _completed(stage, stage.conference()),
+        stage.delete,
+        lambda recording: expected.account_recording(client.dialect.name, recording),
+    )
+
+
+def _transcriptions(client: FunctionClient, stage: Stage) -> Listing:
+    recording = stage.recording(stage.call(), "completed")
+    return Listing(
+        Kind.TRANSCRIPTION,
+        ("Transcriptions",),
+        lambda: stage.transcription(recording),
+        lambda made: stage.service.transcriptions.delete(made.account, made.id),
+        lambda made: shown(client, made),
+    )
+
+
+def _recording_transcriptions(client: FunctionClient, stage: Stage) -> Listing:
+    recording = stage.recording(stage.call(), "completed")
+    return Listing(
+        Kind.TRANSCRIPTION,
+        ("Recordings", client.sid(Kind.RECORDING, recording.id), "Transcriptions"),
+        lambda: stage.transcription(recording),
+        lambda made: stage.service.transcriptions.delete(made.account, made.id),
+        lambda made: shown(client, made),
+    )
+
+
+def _participants(client: FunctionClient, stage: Stage) -> Listing:
+    conference = stage.conference()
+
+    def leave(made: Participant) -> None:
+        stage.participant(conference, stage.service.calls.get(stage.account, made.call), "complete", joined=made.joined)
+
+    return Listing(
+        Kind.CALL,
+        participant_path(client, conference),
+        lambda: stage.participant(conference),
+        leave,
+        lambda made: shown(client, made),
+    )
+
+
+LISTS = {
+    "list_participants": _participants,
+    "list_calls": _calls,
+    "list_conferences": _conferences,
+    "list_call_recordings": _call_recordings,
+    "list_conference_recordings": _conference_recordings,
+    "list_recordings": _recordings,
+    "list_transcriptions": _transcriptions,
+    "list_recording_transcriptions": _recording_transcriptions,
+}
+
+
+NEVER_DELETED = {"list_calls", "list_conferences"}
+
+
+@pytest.fixture(params=LISTS)
+def listing(request: pytest.FixtureRequest, client: FunctionClient, stage: Stage) -> Listing:
+    """Each list once."""
+    return LISTS[request.param](client, stage)
+
+
+@dataclass(frozen=True)
+class Expect:
+    """The page that must come, of things newest first."""
+
+    client: FunctionClient
+    listing: Listing
+
+    def __call__(self, things: list[Resource], **fields: Any) -> Any:
+        """Its whole body."""
+        for name in fields.keys() & {"token", "following", "preceding"}:
+            fields[name] = self.token(fields[name])
+        items = [self.listing.show(thing) for thing in things]
+        path = "/".join(self.listing.path)
+        dialect = self.client.dialect.name
+        return expected.page(dialect, self.client.account, path, items, **fields)
+
+    def token(self, mark: tuple[str, Resource | str]) -> str:
+        """`PA` or `PB` and an id, as the dialect spells it."""
+        direction, thing = mark
+        identifier = thing if isinstance(thing, str) else thing.id
+        return f"{direction}{self.client.sid(self.listing.kind, identifier)}"
+
+
+@pytest.fixture
+def expect(client: FunctionClient, listing: Listing) -> Expect:
+    """The pages of this list."""
+    return Expect(client, listing)
+
+
+def make(stage: Stage, listing: Listing, count: int) -> list[Any]:
+    """So many things, a second apart, newest first."""
+    things = []
+    for _ in range(count):
+        stage.clock.step(1)
+        things.append(listing.add())
+    return things[::-1]
+
+
+def _sid_of(item: dict[str, Any]) -> str:
+    """An item's sid: a participant has its call's."""
+    return str(item.get("sid") or item["call_sid"])
+
+
+def test_an_empty_list_is_an_empty_page(client: FunctionClient, listing: Listing, expect: Expect) -> None:
+    """Without anything in it: the first page, without others."""
+    assert_answer(client.get(*listing.path), 200, expect([]))
+
+
+def test_a_list_is_newest_first(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+    """All of it on one page of fifty, if nobody says otherwise."""
+    things = make(stage, listing, 3)
+    assert_answer(client.get(*listing.path), 200, expect(things))
+
+
+def test_pages_lead_to_each_other(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+    """Forwards by `PA` and the last id, backwards by `PB` and the first; at both ends the link is null."""
+    a, b, c, d, e = make(stage, listing, 5)
+    first = client.get(*listing.path, PageSize="2")
+    assert_answer(first, 200, expect([a, b], size=2, following=("PA", b)))
+    second = client.request("GET", first.body["next_page_uri"])
+    assert_answer(
+        second, 200, expect([c, d], size=2, number=1, token=("PA", b), following=("PA", d), preceding=("PB", c))
+    )
+    third = client.request("GET", second.body["next_page_uri"])
+    assert_answer(third, 200, expect([e], size=2, number=2, token=("PA", d), preceding=("PB", e)))
+    back = client.request("GET", third.body["previous_page_uri"])
+    assert_answer(
+        back, 200, expect([c, d], size=2, number=1, token=("PB", e), following=("PA", d), preceding=("PB", c))
+    )
+    start = client.request("GET", back.body["previous_page_uri"])
+    assert_answer(start, 200, expect([a, b], size=2, token=("PB", c), following=("PA", b)))
+
+
+def test_a_page_that_is_just_full_is_the_last(
+    client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
+) -> None:
+    """Where nothing follows there is no link, though the page is full."""
+    things = make(stage, listing, 2)
+    assert_answer(client.get(*listing.path, PageSize="2"), 200, expect(things, size=2))
+
+
+def test_new_things_do_not_shift_later_pages(
+    client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
+) -> None:
+    """What appears in front is met on the way back only."""
+    a, b, c = make(stage, listing, 3)
+    first = client.get(*listing.path, PageSize="2")
+    (newer,) = make(stage, listing, 1)
+    second = client.request("GET", first.body["next_page_uri"])
+    assert_answer(second, 200, expect([c], size=2, number=1, token=("PA", b), preceding=("PB", c)))
+    back = client.request("GET", second.body["previous_page_uri"])
+    assert_answer(back, 200, expect([a, b], size=2, token=("PB", c), following=("PA", b), preceding=("PB", a)))
+    front = client.request("GET", back.body["previous_page_uri"])
+    assert_answer(front, 200, expect([newer], size=2, token=("PB", a), following=("PA", newer)))
+
+
+@pytest.mark.parametrize("listing", [name for name in LISTS if name not in NEVER_DELETED], indirect=True)
+def test_a_token_outlives_its_thing(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+    """A position stays where it is when what stood there is deleted, in both directions."""
+    a, b, c = make(stage, listing, 3)
+    assert listing.remove is not None
+    listing.remove(b)
+    after = client.get(*listing.path, PageToken=expect.token(("PA", b)))
+    assert_answer(after, 200, expect([c], token=("PA", b), preceding=("PB", c)))
+    before = client.get(*listing.path, PageToken=expect.token(("PB", b)))
+    assert_answer(before, 200, expect([a], token=("PB", b), following=("PA", a)))
+
+
+def test_an_empty_page_leads_back(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+    """Behind the last thing the way back holds that thing, before the first the way on does."""
+    (only,) = make(stage, listing, 1)
+    value = int(only.id, 16)
+    behind = client.get(*listing.path, PageToken=expect.token(("PA", only)))
+    assert_answer(behind, 200, expect([], token=("PA", only), preceding=("PB", f"{value - 1:032x}")))
+    back = client.request("GET", behind.body["previous_page_uri"])
+    assert [_sid_of(item) for item in back.body[listing.path[-1].lower()]] == [client.sid(listing.kind, only.id)]
+    front = client.get(*listing.path, PageToken=expect.token(("PB", only)))
+    assert_answer(front, 200, expect([], token=("PB", only), following=("PA", f"{value + 1:032x}")))
+
+
+def test_a_page_number_without_a_token_skips(
+    client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
+) -> None:
+    """So many pages of this size are left out; with a token the number is only told."""
+    a, b, c, *_ = make(stage, listing, 4)
+    skipped = client.get(*listing.path, Page="1", PageSize="1")
+    assert_answer(skipped, 200, expect([b], size=1, number=1, following=("PA", b), preceding=("PB", b)))
+    told = client.get(*listing.path, Page="7", PageSize="1", PageToken=expect.token(("PA", b)))
+    assert_answer(told, 200, expect([c], size=1, number=7, token=("PA", b), following=("PA", c), preceding=("PB", c)))
+    assert client.get(*listing.path, Page="9").body[listing.path[-1].lower()] == []
+    assert a.id > b.id
+
+
+@pytest.mark.parametrize("size", ["1", "1000"])
+def test_takes_sizes_from_one_to_a_thousand(
+    client: FunctionClient, listing: Listing, expect: Expect, size: str
+) -> None:
+    """The smallest and the largest page."""
+    assert_answer(client.get(*listing.path, PageSize=size), 200, expect([], size=int(size)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "condition"),
+    [
+        *[("PageSize", value, "page size") for value in ("0", "1001", "-1", "9" * 18, "9" * 40)],
+        *[("PageSize", value, "value outside the enum") for value in ("x", "1.0", "٣", "1e3", " 1")],
+        *[("Page", value, "value outside the enum") for value in ("-1", "x", "201", "9" * 18)],
+        *[("PageToken", value, "page token") for value in ("x", "PA", "PC{sid}", "{sid}", "PA{other}", "PA{sid}0")],
+    ],
+)
+def test_refuses_wrong_paging(client: FunctionClient, listing: Listing, name: str, value: str, condition: str) -> None:
+    """A size out of bounds, a number that is none or skips more than ten thousand, a token that is no position."""
+    sid, other = client.sid(listing.kind, "0" * 32), client.sid(Kind.API_KEY, "0" * 32)
+    if client.dialect.name == "signalwire":
+        other = "0" * 32
+    given = value.replace("{sid}", sid).replace("{other}", other)
+    assert_refused(client, client.get(*listing.path, **{name: given}), condition, name=name)
+
+
+@pytest.mark.parametrize("query", ["PageSize=&Page=&PageToken=", "PageSize=3&PageSize=", "Nothing=x&pagesize=2"])
+def test_ignores_what_says_nothing(client: FunctionClient, listing: Listing, expect: Expect, query: str) -> None:
+    """Empty values and unknown names count as absent, and are in no link."""
+    assert_answer(client.request("GET", f"{client.path(*listing.path)}?{query}"), 200, expect([]))
+
+
+def test_other_accounts_are_in_other_lists(
+    client: FunctionClient, listing: Listing, expect: Expect, make_stage: Callable[[str], Stage]
+) -> None:
+    """Whatever another account has is in none of these lists."""
+    elsewhere = make_stage("f" * 32)
+    for status in ("in-progress", "completed"):
+        call, room = elsewhere.call(status), elsewhere.conference(status)
+        elsewhere.transcription(elsewhere.recording(call, "completed"))
+        elsewhere.recording(room, "completed")
+    assert_answer(client.get(*listing.path), 200, expect([]))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["list_call_recordings", "list_conference_recordings", "list_participants", "list_recording_transcriptions"],
+)
+@pytest.mark.parametrize("query", [{}, {"PageSize": "x"}, {"DateCreated": "x"}])
+def test_existence_comes_first(client: FunctionClient, stage: Stage, operation: str, query: dict[str, str]) -> None:
+    """The list of what hangs on something unknown is not found, whatever the parameters."""
+    path = LISTS[operation](client, stage).path
+    unknown = (path[0], path[1][:-1] + ("1" if path[1][-1] == "0" else "0"), path[2])
+    answer = client.get(*unknown, **query)
+    assert_refused(client, answer, "not found", uri=client.path(*unknown))
+
+
+@settings(max_examples=scaled(60, 8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(st.sampled_from(["add", "remove first", "remove last", "page"]), max_size=12),
+    size=st.integers(1, 4),
+    count=st.integers(0, 9),
+)
+def test_walking_meets_all_that_stays(
+    client: FunctionClient, stage: Stage, steps: list[str], size: int, count: int
+) -> None:
+    """Whoever walks while others add and delete meets each thing once that was there all the time, in order."""
+    listing = _recordings(client, stage)
+    things = make(stage, listing, count)
+    there = list(things)
+    lost: set[str] = set()
+    seen: list[str] = []
+    uri: str | None = f"{client.path(*listing.path)}?{urlencode({'PageSize': size, 'DateCreated>': '1999-01-01'})}"
+    name = "RE" if client.dialect.name == "twilio" else ""
+    while uri is not None:
+        answer = client.request("GET", uri).body
+        seen += [item["sid"].removeprefix(name).replace("-", "") for item in answer["recordings"]]
+        uri = answer["next_page_uri"]
+        while steps and (step := steps.pop()) != "page":
+            if step == "add":
+                there.insert(0, *make(stage, listing, 1))
+            elif there:
+                gone = there.pop(0 if step == "remove first" else -1)
+                stage.delete(gone)
+                lost.add(gone.id)
+    wanted = [thing.id for thing in things if thing.id not in lost]
+    assert [identifier for identifier in seen if identifier in wanted] == wanted
+    assert len(seen) == len(set(seen))
+    for thing in there:
+        stage.delete(thing)
+
+
+def test_ids_of_one_millisecond_are_in_order(client: FunctionClient, listing: Listing) -> None:
+    """What was created at once is sorted by id, and no page loses any of it."""
+    made = [listing.add() for _ in range(7)]
+    seen: list[str] = []
+    uri: str | None = f"{client.path(*listing.path)}?PageSize=2"
+    while uri is not None:
+        body = client.request("GET", uri).body
+        seen += [_sid_of(item) for item in body[listing.path[-1].lower()]]
+        uri = body["next_page_uri"]
+    assert seen == [
+        client.sid(listing.kind, thing.id) for thing in sorted(made, key=lambda each: each.id, reverse=True)
+    ]
+
+
+def test_a_token_may_be_of_nothing_that_ever_was(
+    client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
+) -> None:
+    """A well-formed token is a position and always resolves."""
+    (only,) = make(stage, listing, 1)
+    later = new_id(stage.clock.milliseconds + 60_000)
+    found = client.get(*listing.path, PageToken=expect.token(("PA", later)))
+    assert_answer(found, 200, expect([only], token=("PA", later), preceding=("PB", only)))
+    for highest in ("f" * 32, "0" * 32):
+        for direction in ("PA", "PB"):
+            assert client.get(*listing.path, PageToken=expect.token((direction, highest))).status == 200

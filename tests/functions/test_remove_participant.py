@@ -1,0 +1,211 @@
+"""P5: take a participant out of its conference (behaviour.md, section 6)."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+
+from tapedeck.adapters import items
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.participant import Participant
+from tests.client import Answer, FunctionClient, Gateway
+from tests.functions.stage import (
+    Stage,
+    Wire,
+    WireRequest,
+    assert_answer,
+    assert_refused,
+    call_path,
+    conference_path,
+    participant_path,
+    shown,
+)
+
+Act = Callable[[], object]
+
+
+def remove(client: FunctionClient, room: Conference, participant: Participant | str) -> Answer:
+    """P5."""
+    return client.delete(*participant_path(client, room, participant))
+
+
+def test_removes(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
+    """204 without a body: it has left, its call and the conference go on, and it cannot be removed again."""
+    client.gateway = gateway
+    room = stage.conference()
+    participant, other = stage.participant(room), stage.participant(room)
+    call = stage.service.calls.get(stage.account, participant.call)
+    now = stage.clock.step(3)
+    assert_answer(remove(client, room, participant), 204, None)
+    own = stage.item(items.participant_key(room.account, room.id, participant.call))
+    told = (own["status"], own["left"], own["updated"], own["version"], own["sequence"])
+    assert told == ("complete", now, now, participant.version + 1, room.sequence + 1)
+    held = stage.item(items.conference_key(room.account, room.id))
+    assert (held["participants"], held["version"], held["sequence"]) == (1, room.version + 1, room.sequence + 1)
+    assert_answer(client.get(*conference_path(client, room)), 200, shown(client, room))
+    assert_answer(client.get(*call_path(client, call)), 200, shown(client, call))
+    assert_answer(client.get(*participant_path(client, room, other)), 200, shown(client, other))
+    path = participant_path(client, room, participant)
+    for answer in (client.get(*path), client.delete(*path), client.post(*path)):
+        assert_refused(client, answer, "not found", uri=client.path(*path))
+
+
+@pytest.mark.parametrize(
+    ("number", "end_on_exit", "reason"),
+    [
+        (1, False, "last-participant-kicked"),
+        (1, True, "participant-with-end-conference-on-exit-kicked"),
+        (2, True, "participant-with-end-conference-on-exit-kicked"),
+        (250, True, "participant-with-end-conference-on-exit-kicked"),
+    ],
+)
+@pytest.mark.parametrize("status", ["init", "in-progress"])
+def test_may_end_the_conference(
+    client: FunctionClient, stage: Stage, number: int, reason: str, status: str, *, end_on_exit: bool
+) -> None:
+    """The last one, and who ends it on exit, end the conference, waiting or running, with its recordings."""
+    room = stage.conference(status, participants=number)
+    participant = stage.participant(room, end_conference_on_exit=end_on_exit)
+    recordings = [stage.recording(room), stage.recording(room, "paused")] if status == "in-progress" else []
+    now = stage.clock.step(2)
+    assert_answer(remove(client, room, participant), 204, None)
+    ended = shown(client, room, status="completed", updated=now, reason=reason, ending_call=participant.call)
+    assert_answer(client.get(*conference_path(client, room)), 200, ended)
+    for recording in recordings:
+        stopped = shown(client, recording, read=True, status="stopped", updated=now, ended=now)
+        assert_answer(client.get(*conference_path(client, room, recording)), 200, stopped)
+    # It leaves, and then the conference ends.
+    assert stage.item(items.conference_key(room.account, room.id))["sequence"] == room.sequence + 2
+
+
+def test_drops_recordings_that_have_stopped(client: FunctionClient, stage: Stage) -> None:
+    """A recording that was stopped before the conference ends stays as it is."""
+    room = stage.conference(participants=1)
+    participant = stage.participant(room)
+    running, stopped = stage.recording(room), stage.recording(room, "stopped")
+    now = stage.clock.step(2)
+    assert_answer(remove(client, room, participant), 204, None)
+    assert_answer(client.get(*conference_path(client, room, stopped)), 200, shown(client, stopped, read=True))
+    after = shown(client, running, read=True, status="stopped", updated=now, ended=now)
+    assert_answer(client.get(*conference_path(client, room, running)), 200, after)
+
+
+@pytest.mark.parametrize("status", ["queued", "connecting", "ringing"])
+def test_does_not_count_who_was_not_connected(client: FunctionClient, stage: Stage, status: str) -> None:
+    """Somebody who is being dialed is taken out without an event: the conference goes on, even with nobody in it."""
+    room = stage.conference("init", participants=0)
+    participant = stage.participant(room, status=status, end_conference_on_exit=True)
+    assert_answer(remove(client, room, participant), 204, None)
+    held = stage.item(items.conference_key(room.account, room.id))
+    assert (held["status"], held["participants"], held["sequence"]) == ("init", 0, room.sequence)
+    own = stage.item(items.participant_key(room.account, room.id, participant.call))
+    assert (own["status"], own["sequence"]) == ("failed", 0)
+
+
+def test_lets_a_call_come_back(client: FunctionClient, stage: Stage) -> None:
+    """A call that was removed may enter again, and is counted once."""
+    service, account = stage.service, stage.account
+    room = service.conferences.appear(account, "Again")
+    calls = [service.calls.appear(account, to="+1", from_="+1", direction="inbound").id for _ in range(2)]
+    for call in (*calls, calls[0]):
+        service.conferences.join(account, room.id, call)
+    path = participant_path(client, room, client.sid(Kind.CALL, calls[0]))
+    for expected in (1, 1):
+        assert client.post(*path, form={"Muted": "true"}).body["muted"] is True
+        before = stage.item(items.participant_key(account, room.id, calls[0]))["version"]
+        assert_answer(client.delete(*path), 204, None)
+        assert service.conferences.get(account, room.id).participants == expected
+        service.conferences.join(account, room.id, calls[0])
+        assert service.conferences.get(account, room.id).participants == expected + 1
+        found = client.get(*path)
+        assert (found.status, found.body["muted"]) == (200, False)
+        assert stage.item(items.participant_key(account, room.id, calls[0]))["version"] > before + 1
+
+
+@pytest.mark.parametrize("status", ["connected", "complete", "failed"])
+@pytest.mark.parametrize("of_room", ["in-progress", "completed"])
+def test_does_not_find_who_is_not_in_it(client: FunctionClient, stage: Stage, status: str, of_room: str) -> None:
+    """Who has left, who was never there, and everybody once the conference has ended: 404 in both dialects."""
+    room = stage.conference(of_room)
+    participant = stage.participant(room, status=status)
+    before = stage.partition(room)
+    paths = [
+        participant_path(client, room, client.sid(Kind.CALL, "0" * 32)),
+        participant_path(client, stage.conference(name="Other"), participant),
+        participant_path(client, client.sid(Kind.CONFERENCE, "0" * 32), participant),
+    ]
+    if (status, of_room) != ("connected", "in-progress"):
+        paths.append(participant_path(client, room, participant))
+    for path in paths:
+        assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
+    assert stage.partition(room) == before
+
+
+def test_takes_a_label_in_t(client: FunctionClient, stage: Stage) -> None:
+    """T takes a label for the call's sid, S does not."""
+    room = stage.conference()
+    stage.participant(room, label="Café 50%")
+    path = participant_path(client, room, quote("Café 50%"))
+    if client.dialect.name == "twilio":
+        assert_answer(client.delete(*path), 204, None)
+    answer = client.delete(*path)
+    assert_refused(client, answer, "not found", uri=unquote(client.path(*path)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "recorded", "label", "requests"),
+    [
+        ({"participants": 2}, 0, None, ["BatchGetItem", "TransactWriteItems"]),
+        ({"participants": 1}, 2, None, ["BatchGetItem", "TransactWriteItems"]),
+        ({"participants": 2}, 0, "customer", ["GetItem", "BatchGetItem", "TransactWriteItems"]),
+    ],
+)
+def test_asks_the_table_twice(
+    make_twilio: Any,
+    stage: Stage,
+    wire: Wire,
+    fields: dict[str, int],
+    recorded: int,
+    label: str | None,
+    requests: list[str],
+) -> None:
+    """One batch read and one transaction, whether or not the conference ends; a label is one read more."""
+    client, room = make_twilio(), stage.conference(**fields)  # type: ignore[arg-type]
+    participant = stage.participant(room, label=label)
+    for _ in range(recorded):
+        stage.recording(room)
+    assert client.delete(*participant_path(client, room, label or participant)).status == 204
+    assert wire.recordings == requests
+
+
+@pytest.mark.parametrize("change", ["joined", "muted", "left", "hung up", "ended"])
+def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
+    """What changes between reading and writing is read again: nobody is counted down twice."""
+    from tapedeck.operations.participants import UpdateParticipant
+
+    service, account = stage.service, stage.account
+    room = service.conferences.appear(account, "Races")
+    calls = [service.calls.appear(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
+    for call in calls[:3]:
+        service.conferences.join(account, room.id, call)
+    acts: dict[str, Act] = {
+        "joined": lambda: service.conferences.join(account, room.id, calls[3]),
+        "muted": lambda: service.participants.update(account, room.id, calls[0], UpdateParticipant(muted=True)),
+        "left": lambda: service.participants.remove(account, room.id, calls[0]),
+        "hung up": lambda: service.calls.end(account, calls[0]),
+        "ended": lambda: service.conferences.end(account, room.id),
+    }
+    raced: list[str] = []
+
+    def race(when: str, request: WireRequest) -> None:
+        if when == "answered" and request.operation == "BatchGetItem" and not raced:
+            raced.append(change)
+            acts[change]()
+
+    with wire.watched_by(race):
+        answer = client.delete(*participant_path(client, room, client.sid(Kind.CALL, calls[0])))
+    assert answer.status == (204 if change in {"joined", "muted"} else 404)
+    after = service.conferences.get(account, room.id)
+    assert after.participants == {"joined": 3, "ended": 3}.get(change, 2)

@@ -1,0 +1,328 @@
+"""Secrets stay secret (G9), and a request's line in the log holds what is allowed and no more (rule R21)."""
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from tapedeck import wiring
+from tapedeck.dialects.dialect import Kind
+from tapedeck.settings import Settings
+from tapedeck_standin.functions import load_handler
+from tests.client import DIALECTS, ROOT, FunctionClient
+from tests.functions.operations import OPERATIONS, Operation, Scene, at, path_of, perform
+from tests.functions.stage import Shelf, Stage, call_path, conference_path
+
+LogLines = Callable[[], list[dict[str, Any]]]
+
+ALLOWED = {
+    # Powertools' own
+    "level", "message", "timestamp", "service",
+    # what was asked and answered
+    "operation", "dialect", "account", "sid", "status", "code", "request_id",
+    # the metrics
+    "_aws", "Milliseconds", "Faults", "Busy",
+}  # fmt: skip
+ALLOWED_OF_TASKS = {"level", "message", "timestamp", "service", "operation", "account", "outcome", "_aws", "TaskFaults"}
+LONGEST = 700
+
+
+@dataclass
+class Canaries:
+    """What must be found nowhere."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def plant(self, name: str, secret: str) -> str:
+        """Remember a secret, and give it back."""
+        self.secrets[name] = secret
+        return secret
+
+    def found_in(self, text: str, *, but: frozenset[str] = frozenset()) -> set[str]:
+        """Which of them a text holds, plainly or in base64 or hex."""
+        found = set()
+        for name, secret in self.secrets.items():
+            spellings = (secret, base64.b64encode(secret.encode()).decode().rstrip("=")[:-1], secret.encode().hex())
+            if name not in but and any(spelling in text for spelling in spellings):
+                found.add(name)
+        return found
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the scenario left behind."""
+
+    canaries: Canaries
+    answers: str
+    output: str
+    recordings: str
+    credentials: str
+
+
+USER, PASSWORD, QUERY = "canary-user", "canary-password", "canary-query"
+URL = f"https://{USER}:{PASSWORD}@app.example.com/hooks?secret={QUERY}"
+NUMBERS = ("+13105678901", "+13103384645")
+
+
+def _use_everything(client: FunctionClient, scene: Scene, canaries: Canaries) -> None:
+    """Every operation, with success and failure of each kind, and secrets wherever something can be written."""
+    odd = {"Unlisted": canaries.plant("unlisted field", "canary-unlisted"), "StatusCallback": URL}
+    for operation in OPERATIONS.values():
+        ids = scene.ids(operation)
+        path = path_of(client, operation, ids)
+        form = None if operation.form is None else {**operation.form, **odd}
+        perform(client, operation, path, form=form)
+        perform(client, operation, path, form=form, authorization=None)
+        wrong = canaries.plant("wrong secret", "canary-wrong-secret")
+        perform(at(client, secret=wrong), operation, path, form=form)
+        wrong = canaries.plant("wrong user", "canary-wrong-user")
+        perform(at(client, user=wrong), operation, path, form=form)
+        perform(client, operation, path_of(client, operation, dict.fromkeys(ids, "0" * 32)), form=form)
+        if form is None:
+            continue
+        bad = canaries.plant("bad value", "canary-bad-value")
+        for name in ("Status", "Trim", "PauseBehavior", "AnnounceMethod", "RecordingStatusCallbackEvent"):
+            perform(client, operation, path, form={**form, name: bad})
+        for name in ("RecordingStatusCallback", "AnnounceUrl"):
+            perform(client, operation, path, form={**form, name: f"ftp{URL}"})
+        perform(client, operation, path, form=f"{bad}=%zz")
+        perform(client, operation, path, form=f'{{"{bad}": ', content_type="application/json")
+        perform(client, operation, path, form=f"{bad}=" + "y" * 65_536)
+        header = {"X-Whatever": canaries.plant("header", "canary-header"), "Cookie": bad}
+        perform(client, operation, path, form=form, headers=header)
+    # The values that are kept, and must be: URLs with user info.
+    call = call_path(client, scene.call, "")
+    client.post(*call_path(client, scene.call, scene.of_call), form={"Status": "stopped"})
+    client.post(*call, form={"RecordingStatusCallback": URL})
+    client.post(*conference_path(client, scene.conference), form={"AnnounceUrl": URL})
+    client.request("PUT", f"/nowhere/{canaries.plant('bad value', 'canary-bad-value')[:6]}", authorization=None)
+
+
+def _run(operation: str, **event: Any) -> Any:
+    return load_handler(ROOT, operation)(event, None)
+
+
+@pytest.fixture
+def scenario(
+    dialect: str,
+    log: io.StringIO,
+    settings: Settings,
+    make_stage: Callable[[str], Stage],
+    shelves: Callable[[str], Shelf],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Scenario:
+    """An account's life through all functions, in the test's dialect."""
+    office = replace(wiring.office(), log=wiring.endpoint._service().log)
+    monkeypatch.setattr(wiring.task, "_office", lambda: office)
+    canaries, told = Canaries(), []
+
+    made = _run("create_account")
+    account = made["account_sid"]["twilio"][2:]
+    told.append(canaries.plant("auth token", made["auth_token"]))
+    told.append(canaries.plant("signing key", made["signing_key"]))
+    key = _run("issue_api_key", account_sid=f"AC{account}")
+    told.append(canaries.plant("key secret", key["secret"]))
+    new = _run("rotate_auth_token", account_sid=f"AC{account}")
+    told.append(canaries.plant("second auth token", new["auth_token"]))
+    canaries.plant("URL's user", USER)
+    canaries.plant("URL's password", PASSWORD)
+    canaries.plant("URL's query", QUERY)
+
+    stage = make_stage(account)
+    scene = Scene.set_up(stage)
+    clients = [
+        FunctionClient(DIALECTS[dialect], account, made["auth_token"]),
+        FunctionClient(DIALECTS[dialect], account, new["auth_token"]),
+        FunctionClient(DIALECTS[dialect], account, key["secret"], user=key["api_key_sid"]),
+    ]
+    for client in clients:
+        _use_everything(client, scene, canaries)
+    failures = [
+        _run("create_account", account_sid=canaries.plant("wrong sid", "canary-wrong-sid")),
+        _run("create_account", auth_token=canaries.plant("wrong field", "canary-wrong-field")),
+        _run("revoke_api_key", account_sid=f"AC{account}", api_key_sid="canary-wrong-sid"),
+        _run("set_media_access", account_sid=f"AC{account}", media_access=canaries.plant("wrong rule", "canary-rule")),
+        _run("revoke_auth_token", account_sid=f"AC{account}"),
+        _run("revoke_api_key", account_sid=f"AC{account}", api_key_sid=key["api_key_sid"]),
+    ]
+    answers = [answer.text + json.dumps(answer.headers) for client in clients for answer in client.answers]
+    assert len(answers) > 100
+    output = capfd.readouterr()
+    assert not output.out
+    recordings = [
+        *stage.partition(scene.call),
+        *stage.partition(scene.conference),
+        *(item for kind in ("RECS", "CALLS", "CONFS") for item in stage.shelf.partition(f"{account}#{kind}")),
+    ]
+    credentials = shelves(settings.credentials_table)
+    names = (f"ACCOUNT#{account}", f"SIGNING#{account}", f"KEY#{key['api_key_sid'][2:]}")
+    held = [credentials.partition(name) for name in names]
+    return Scenario(
+        canaries,
+        "\n".join([*answers, json.dumps(failures)]),
+        log.getvalue() + output.out + output.err,
+        "\n".join(json.dumps(item, default=sorted) for item in recordings),
+        repr(held),
+    )
+
+
+def test_tells_no_secret(scenario: Scenario) -> None:
+    """After a life through all functions no secret is in an answer, a log or a table, but hashed or sealed."""
+    canaries = scenario.canaries
+    assert canaries.found_in(scenario.answers) == set()
+    assert canaries.found_in(scenario.output) == set()
+    # A callback's URL is kept with its user info, which is how it will be called; nothing else is.
+    urls = frozenset({"URL's user", "URL's password", "URL's query"})
+    assert canaries.found_in(scenario.recordings, but=urls) == set()
+    assert URL in scenario.recordings
+    assert canaries.found_in(scenario.credentials) == set()
+    _assert_hashed(scenario)
+    _assert_logged_as_allowed(scenario.output)
+
+
+def _assert_hashed(scenario: Scenario) -> None:
+    """The credentials table holds SHA-256 of what opens; what was revoked is gone; no hash is logged."""
+    hashes = {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in scenario.canaries.secrets.items()}
+    assert hashes["auth token"] not in scenario.credentials
+    assert hashes["key secret"] not in scenario.credentials
+    assert hashes["second auth token"] in scenario.credentials
+    assert not [name for name, text in hashes.items() if text in scenario.output]
+
+
+def _assert_logged_as_allowed(output: str) -> None:
+    """Every line is JSON of the allowed fields, at most 700 bytes, without numbers, names or URLs."""
+    for words in (*NUMBERS, *(number[1:] for number in NUMBERS), "Room", "example.com", "canary", "Basic "):
+        assert words not in output
+    lines = output.splitlines()
+    assert len(lines) > 100
+    for line in lines:
+        assert len(line.encode()) <= LONGEST
+        logged = json.loads(line)
+        assert logged["message"] in {"request", "task"}
+        assert logged.keys() <= (ALLOWED_OF_TASKS if logged["message"] == "task" else ALLOWED)
+
+
+def _log(client: FunctionClient, log_lines: LogLines) -> dict[str, Any]:
+    (line,) = log_lines()
+    assert line["request_id"] == client.answers[-1].headers["x-request-id"]
+    return line
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
+def test_logs_one_line_per_request(
+    client: FunctionClient, stage: Stage, log_lines: LogLines, operation: Operation
+) -> None:
+    """One line: operation, dialect, account and sid by id, status, code, milliseconds, and the metric of it."""
+    scene = Scene.set_up(stage)
+    ids = scene.ids(operation)
+    perform(client, operation, path_of(client, operation, ids))
+    line = _log(client, log_lines)
+    expected = {
+        "level": "INFO",
+        "message": "request",
+        "timestamp": line["timestamp"],
+        "service": line["service"],
+        "operation": operation.name,
+        "dialect": client.dialect.name,
+        "account": stage.account,
+        **({"sid": list(ids.values())[-1]} if ids else {}),
+        "status": operation.status,
+        "request_id": line["request_id"],
+        "_aws": {
+            "Timestamp": line["_aws"]["Timestamp"],
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "Tapedeck",
+                    "Dimensions": [["service"]],
+                    "Metrics": [{"Name": "Milliseconds", "Unit": "Milliseconds"}],
+                }
+            ],
+        },
+        "Milliseconds": line["Milliseconds"],
+    }
+    assert line == expected
+    assert line["Milliseconds"] > 0
+
+
+def test_logs_what_was_refused(client: FunctionClient, stage: Stage, log_lines: LogLines) -> None:
+    """A refusal's line has the vendor's code; the account only once it is known, and no malformed sid."""
+    call = stage.call()
+    told = ("account", "sid", "status", "code")
+
+    def line(*, authorization: str | None = "", text: str | None = None, form: Any = None) -> tuple[Any, ...]:
+        path = client.path(*call_path(client, text if text is not None else call, ""))
+        client.request("POST", path, form=form, authorization=authorization)
+        logged = _log(client, log_lines)
+        return tuple(logged.get(name) for name in told)
+
+    trim = 20001 if client.dialect.name == "twilio" else 13699
+    status = 400 if client.dialect.name == "twilio" else 422
+    assert line(authorization=None) == (None, None, 401, 20003)
+    assert line(authorization="Basic eDp5") == (None, None, 401, 20003)
+    assert line(text="+13105678901") == (stage.account, None, 404, 20404)
+    assert line(text=client.sid(Kind.CALL, "0" * 32)) == (stage.account, "0" * 32, 404, 20404)
+    assert line(form={"Trim": "x"}) == (stage.account, call.id, status, trim)
+
+
+def test_logs_no_name(make_twilio: Callable[[], FunctionClient], stage: Stage, log_lines: LogLines) -> None:
+    """A friendly name in the path is not logged, nor anything in its place."""
+    client = make_twilio()
+    stage.conference(name="Jane Doe +13105678901")
+    client.post("Conferences", "Jane%20Doe%20%2B13105678901")
+    line = _log(client, log_lines)
+    assert (line["status"], "sid" in line) == (200, False)
+    assert "Jane" not in json.dumps(line)
+
+
+def test_logs_no_label(make_twilio: Callable[[], FunctionClient], stage: Stage, log_lines: LogLines) -> None:
+    """A label in the path is not logged, nor anything in its place."""
+    client, room = make_twilio(), stage.conference()
+    stage.participant(room, label="Jane Doe")
+    assert client.get(*conference_path(client, room), "Participants", "Jane%20Doe").status == 200
+    line = _log(client, log_lines)
+    assert (line["status"], "sid" in line) == (200, False)
+    assert "Jane" not in json.dumps(line)
+
+
+def test_logs_a_fault_without_its_message(
+    client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    """What nobody foresaw answers 500 in the dialect, is counted, and is logged without what it says."""
+    from tapedeck.domain.recording import Recording
+
+    def fail(*_arguments: object) -> Recording:
+        raise RuntimeError("canary: the request's own words")
+
+    call = stage.call()
+    current = wiring.endpoint._service()
+    monkeypatch.setattr(current.calls, "get", fail)
+    answer = client.get(*call_path(client, call))
+    assert answer.status == 500
+    assert "canary" not in answer.text
+    fault, line = log_lines()
+    assert (fault["message"], fault["error"]) == ("fault", "RuntimeError")
+    assert "canary" not in json.dumps([fault, line])
+    assert line["Faults"] == 1
+    assert fault.keys() <= {*ALLOWED, "error", "where", "exception_name"}
+
+
+def test_seals_signing_keys_for_one_account(shelves: Callable[[str], Shelf], settings: Settings) -> None:
+    """A sealed signing key opens with KMS and the account's name, and not with another's."""
+    import botocore.session
+
+    made = wiring.office().accounts.create()
+    kms: Any = botocore.session.get_session().create_client("kms")
+    (held,) = shelves(settings.credentials_table).partition(f"SIGNING#{made.account}")
+    opened = {}
+    for name, secret in (("twilio", made.auth_token), ("signalwire", made.signing_key)):
+        blob = bytes(held[name][0])
+        opened[name] = kms.decrypt(CiphertextBlob=blob, EncryptionContext={"account": made.account})["Plaintext"]
+        assert opened[name] == secret.encode()
+        with pytest.raises(kms.exceptions.ClientError):
+            kms.decrypt(CiphertextBlob=blob, EncryptionContext={"account": "0" * 32})

@@ -1,0 +1,174 @@
+"""Tenants never meet (G8): what is another account's answers as what does not exist, and stays as it is."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tapedeck import wiring
+from tapedeck.dialects.dialect import Kind
+from tapedeck_standin.template import Route
+from tests.client import DIALECTS, TEMPLATE, Answer, FunctionClient
+from tests.conftest import TestAccount
+from tests.functions.operations import KINDS, OPERATIONS, Scene, variables_of
+from tests.functions.stage import Stage
+
+FORMS: Mapping[str, list[dict[str, str] | None]] = {
+    "create_call_recording": [None, {"Trim": "no"}],
+    "update_call_recording": [{"Status": "stopped"}, {"Status": "no"}],
+    "update_conference_recording": [{"Status": "stopped"}, {"Status": "no"}],
+    "update_call": [None, {"Status": "completed"}, {"Url": "https://a.example/"}, {"Status": "no"}],
+    "create_participant": [{"From": "client:a", "To": "client:b"}, None],
+    "update_participant": [None, {"Muted": "true"}, {"AnnounceUrl": "https://a.example/"}, {"Hold": "no"}],
+    "update_conference": [None, {"Status": "completed"}, {"AnnounceUrl": "https://a.example/"}, {"Status": "no"}],
+}
+ABSENT = {
+    "AccountSid": "f" * 32,
+    "CallSid": "e" * 32,
+    "ConferenceSid": "d" * 32,
+    "RecordingSid": "c" * 32,
+    "TranscriptionSid": "b" * 32,
+}
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """Whoever asks, and the neighbour, each with a scene."""
+
+    own: Stage
+    foreign: Stage
+    own_scene: Scene
+    foreign_scene: Scene
+
+    def ids(self, *, foreign: bool, route: Route) -> dict[str, str]:
+        """What the variables of a route are in one of the two accounts; what is read or deleted is finished."""
+        stage, scene = (self.foreign, self.foreign_scene) if foreign else (self.own, self.own_scene)
+        _, *below = variables_of(route.path or "")
+        return {"AccountSid": stage.account, **scene.ids_of(below, finished=route.method != "POST")}
+
+    def everything_foreign(self) -> list[list[Any]]:
+        """All that the neighbour has."""
+        scene, account = self.foreign_scene, self.foreign.account
+        lists = [self.foreign.shelf.partition(f"{account}#{kind}") for kind in ("RECS", "CALLS", "CONFS", "TRS")]
+        return [self.foreign.partition(scene.call), self.foreign.partition(scene.conference), *lists]
+
+
+@pytest.fixture
+def neighbour(make_account: Callable[[], TestAccount]) -> TestAccount:
+    """The other account."""
+    return make_account()
+
+
+@pytest.fixture
+def tenants(stage: Stage, neighbour: TestAccount, make_stage: Callable[[str], Stage]) -> Tenants:
+    """Two accounts with the same telephony."""
+    foreign = make_stage(neighbour.id)
+    return Tenants(stage, foreign, Scene.set_up(stage, "Ours"), Scene.set_up(foreign, "Theirs"))
+
+
+ROUTES = [route for route in TEMPLATE.routes if route.operation in OPERATIONS]
+
+
+def _path(client: FunctionClient, route: Route, ids: Mapping[str, str], texts: Mapping[str, str]) -> str:
+    spelled = {name: client.sid(KINDS[name], identifier) for name, identifier in ids.items()} | dict(texts)
+    assert route.path is not None
+    return route.path.format(**spelled)
+
+
+def _comparable(answer: Answer, names: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
+    """An answer without its id, and with a word in place of each sid that the request named."""
+    headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+    text = answer.text
+    for name, sid in names.items():
+        text = text.replace(sid, name)
+    return answer.status, headers, text
+
+
+def _mixtures(variables: list[str]) -> Iterator[set[str]]:
+    """Each id of the neighbour's by itself, all below one's own account, and all."""
+    yield from ({name} for name in variables)
+    if variables[1:]:
+        yield set(variables[1:])
+    yield set(variables)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=[route.key for route in ROUTES])
+def test_answers_foreign_as_non_existent(client: FunctionClient, tenants: Tenants, route: Route) -> None:
+    """Whatever mixture of the neighbour's ids a request names, it is answered as ids that never were."""
+    ours, theirs = (tenants.ids(foreign=foreign, route=route) for foreign in (False, True))
+    before = tenants.everything_foreign()
+    for taken in _mixtures(list(ours)):
+        for form in FORMS.get(route.operation, [None]):
+            compared = []
+            for source in (theirs, ABSENT):
+                ids = {name: source[name] if name in taken else ours[name] for name in ours}
+                answer = client.request(route.method, _path(client, route, ids, {}), form=form)
+                sids = {name: client.sid(KINDS[name], identifier) for name, identifier in ids.items()}
+                compared.append(_comparable(answer, sids))
+            assert compared[0] == compared[1]
+            assert compared[0][0] == 404
+    assert tenants.everything_foreign() == before
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=[route.key for route in ROUTES])
+def test_does_not_let_a_neighbour_in(
+    client: FunctionClient, tenants: Tenants, neighbour: TestAccount, route: Route
+) -> None:
+    """The neighbour's credentials, of any kind, make no difference between what is ours and what never was."""
+    made = wiring.office().accounts.issue_api_key(neighbour.id)
+    ours = tenants.ids(foreign=False, route=route)
+    before = tenants.own.partition(tenants.own_scene.call), tenants.own.partition(tenants.own_scene.conference)
+    sk = DIALECTS["twilio"].spell(Kind.API_KEY, made.key)
+    for user, secret in ((None, neighbour.token), (sk, made.secret), (None, made.secret)):
+        account = client.sid(Kind.ACCOUNT, neighbour.id)
+        asks = FunctionClient(client.dialect, neighbour.id, secret, user=user or account)
+        for form in FORMS.get(route.operation, [None]):
+            compared = []
+            for ids in (ours, {name: ABSENT[name] for name in ours}):
+                answer = asks.request(route.method, _path(asks, route, ids, {}), form=form)
+                sids = {name: asks.sid(KINDS[name], identifier) for name, identifier in ids.items()}
+                compared.append(_comparable(answer, sids))
+            assert compared[0] == compared[1]
+            assert compared[0][0] == 404
+    after = tenants.own.partition(tenants.own_scene.call), tenants.own.partition(tenants.own_scene.conference)
+    assert after == before
+
+
+CURRENT_ROUTES = [route for route in ROUTES if route.method == "POST" and "RecordingSid" in str(route.path)]
+
+
+@pytest.mark.parametrize("route", CURRENT_ROUTES, ids=[route.key for route in CURRENT_ROUTES])
+def test_keeps_current_at_home(client: FunctionClient, tenants: Tenants, route: Route) -> None:
+    """`Twilio.CURRENT` under the neighbour's call or conference is nobody's."""
+    before = tenants.everything_foreign()
+    theirs = tenants.ids(foreign=True, route=route)
+    own = {"AccountSid": tenants.own.account}
+    compared = []
+    for source in (theirs, ABSENT):
+        ids = {**{name: source[name] for name in theirs}, **own}
+        path = _path(client, route, ids, {"RecordingSid": "Twilio.CURRENT"})
+        sids = {name: client.sid(KINDS[name], identifier) for name, identifier in ids.items()}
+        compared.append(_comparable(client.request("POST", path, form={"Status": "stopped"}), sids))
+    assert compared[0] == compared[1]
+    assert compared[0][0] == 404
+    assert tenants.everything_foreign() == before
+
+
+NAME_ROUTES = [route for route in ROUTES if route.operation == "update_conference"]
+
+
+@pytest.mark.parametrize("route", NAME_ROUTES, ids=[route.key for route in NAME_ROUTES])
+@pytest.mark.parametrize("form", FORMS["update_conference"])
+def test_keeps_names_at_home(
+    client: FunctionClient, tenants: Tenants, route: Route, form: dict[str, str] | None
+) -> None:
+    """The neighbour's friendly names stand for nothing here."""
+    before = tenants.everything_foreign()
+    compared = []
+    for name in ("Theirs", "Nobody"):
+        path = _path(client, route, {"AccountSid": tenants.own.account}, {"ConferenceSid": name})
+        compared.append(_comparable(client.request("POST", path, form=form), {"NAME": name}))
+    assert compared[0] == compared[1]
+    assert compared[0][0] == 404
+    assert tenants.everything_foreign() == before

@@ -1,0 +1,223 @@
+"""F3: end a conference, or announce something in it (behaviour.md, section 6)."""
+
+from itertools import product
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+
+from tapedeck.adapters import items
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.recording import Source
+from tests.client import Answer, Form, FunctionClient, Gateway
+from tests.functions.stage import Stage, assert_answer, assert_refused, call_path, conference_path, shown
+
+ANNOUNCE = {"AnnounceUrl": "https://user:pass@app.example.com/announce.xml?a=1#frag"}
+END = {"Status": "completed"}
+
+
+def update(client: FunctionClient, conference: Conference | str, form: Form = None) -> Answer:
+    """F3."""
+    return client.post(*conference_path(client, conference), form=form)
+
+
+@pytest.mark.parametrize("status", ["init", "in-progress"])
+@pytest.mark.parametrize("form", [END, {**END, **ANNOUNCE}, {**END, "AnnounceMethod": "GET"}])
+def test_ends_a_conference(
+    client: FunctionClient, stage: Stage, gateway: Gateway, status: str, form: dict[str, str]
+) -> None:
+    """`Status=completed` ends it, waiting or running; an announcement besides is not made."""
+    client.gateway = gateway
+    conference = stage.conference(status)
+    now = stage.clock.step(9)
+    ended = shown(client, conference, status="completed", updated=now, reason="conference-ended-via-api")
+    assert_answer(update(client, conference, form), 200, ended)
+    assert_answer(client.get(*conference_path(client, conference)), 200, ended)
+    held = stage.item(items.conference_key(conference.account, conference.id))
+    assert "announcement" not in held
+    assert held["sequence"] == conference.sequence + 1
+
+
+def test_stops_the_recordings_with_the_conference(client: FunctionClient, stage: Stage) -> None:
+    """Its active recordings stop, paused ones too; ended ones and those of its calls stay as they are (5.6)."""
+    conference, call = stage.conference(), stage.call()
+    running = stage.recording(conference)
+    paused = stage.recording(conference, "paused", source=Source.START_CONFERENCE_RECORDING)
+    done = stage.recording(conference, "completed")
+    of_call = stage.recording(call)
+    now = stage.clock.step(5)
+    assert update(client, conference, END).status == 200
+    for recording in (running, paused):
+        stopped = shown(client, recording, read=True, status="stopped", updated=now, ended=now)
+        assert_answer(client.get(*conference_path(client, conference, recording)), 200, stopped)
+    untouched = client.get(*conference_path(client, conference, done))
+    assert_answer(untouched, 200, shown(client, done, read=True))
+    assert_answer(client.get(*call_path(client, call, of_call)), 200, shown(client, of_call, read=True))
+
+
+def test_leaves_the_calls_alone(client: FunctionClient, stage: Stage) -> None:
+    """The calls of a conference that is ended go on."""
+    service, account = stage.service, stage.account
+    room = service.conferences.appear(account, "Leaves")
+    call = service.calls.appear(account, to="client:a", from_="+1", direction="inbound")
+    service.conferences.join(account, room.id, call.id)
+    assert update(client, room, END).status == 200
+    assert client.get(*call_path(client, call)).body["status"] == "in-progress"
+
+
+@pytest.mark.parametrize(("form", "method"), [({}, "POST"), ({"AnnounceMethod": "GET"}, "GET")])
+def test_announces(client: FunctionClient, stage: Stage, gateway: Gateway, form: dict[str, str], method: str) -> None:
+    """An announcement answers 200 with the state unchanged, and is left to the media engine."""
+    client.gateway = gateway
+    conference = stage.conference()
+    stage.clock.step(9)
+    assert_answer(update(client, conference, {**ANNOUNCE, **form}), 200, shown(client, conference))
+    held = stage.item(items.conference_key(conference.account, conference.id))
+    assert held["announcement"] == {"url": ANNOUNCE["AnnounceUrl"], "method": method}
+    assert held["version"] == conference.version + 1
+
+
+def test_announces_nothing_before_it_begins(client: FunctionClient, stage: Stage) -> None:
+    """In a conference that waits nobody hears an announcement: 400."""
+    conference = stage.conference("init")
+    assert_refused(client, update(client, conference, ANNOUNCE), "conference state")
+
+
+@pytest.mark.parametrize("status", ["init", "in-progress", "completed"])
+@pytest.mark.parametrize("form", [None, {}, {"Status": ""}, {"Other": "x"}, {"AnnounceUrl": "", "Status": ""}])
+def test_changes_nothing_without_parameters(client: FunctionClient, stage: Stage, status: str, form: Form) -> None:
+    """Without parameters, or with empty or unknown ones, it is answered as it is, even completed."""
+    conference = stage.conference(status, reason=EndReason.LAST_LEFT if status == "completed" else None)
+    before = stage.partition(conference)
+    stage.clock.step(9)
+    assert_answer(update(client, conference, form), 200, shown(client, conference))
+    assert stage.partition(conference) == before
+
+
+@pytest.mark.parametrize("form", [END, ANNOUNCE, {**END, **ANNOUNCE}])
+def test_refuses_parameters_once_completed(client: FunctionClient, stage: Stage, form: dict[str, str]) -> None:
+    """With parameters a completed conference answers 400, and stays as it was."""
+    conference = stage.conference("completed", reason=EndReason.LAST_LEFT)
+    before = stage.partition(conference)
+    assert_refused(client, update(client, conference, form), "conference state")
+    assert stage.partition(conference) == before
+
+
+PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
+    ({"Status": "init"}, "Status", "conference status"),
+    ({"Status": "in-progress"}, "Status", "conference status"),
+    ({"Status": "Completed"}, "Status", "conference status"),
+    ({"Status": ["completed", "no"]}, "Status", "conference status"),
+    ({"AnnounceUrl": "announce.xml"}, "AnnounceUrl", "no URL"),
+    ({"AnnounceUrl": "https:///announce.xml"}, "AnnounceUrl", "no URL"),
+    ({**END, "AnnounceUrl": "javascript:alert(1)"}, "AnnounceUrl", "no URL"),
+    ({**ANNOUNCE, "AnnounceMethod": "PUT"}, "AnnounceMethod", "no HTTP method"),
+    ({"AnnounceMethod": "get"}, "AnnounceMethod", "no HTTP method"),
+]
+
+
+@pytest.mark.parametrize(("form", "name", "condition"), PARAMETER_FAULTS)
+@pytest.mark.parametrize("status", ["in-progress", "completed"])
+def test_refuses_wrong_parameters(
+    client: FunctionClient, stage: Stage, form: Form, name: str, condition: str, status: str
+) -> None:
+    """A wrong parameter is named in the dialect's words, before the state is looked at."""
+    conference = stage.conference(status, reason=EndReason.LAST_LEFT if status == "completed" else None)
+    before = stage.partition(conference)
+    assert_refused(client, update(client, conference, form), condition, name=name)
+    assert stage.partition(conference) == before
+
+
+def test_checks_existence_before_parameters(client: FunctionClient) -> None:
+    """Whatever the parameters, an unknown conference answers 404."""
+    unknown = client.sid(Kind.CONFERENCE, "0" * 32)
+    for form in (None, END, ANNOUNCE, {"Status": "no"}):
+        path = conference_path(client, unknown)
+        assert_refused(client, client.post(*path, form=form), "not found", uri=client.path(*path))
+
+
+NAMES = ["Lobby", "two words", "Café", "RE" + "0" * 32, "50%", "{uri}", "CF123", "x" * 200]
+
+
+# A name that ends in `.json` needs the suffix behind it.
+@pytest.mark.parametrize(("name", "suffix"), [*product(NAMES, ["", ".json"]), ("a.json", ".json")])
+def test_takes_a_friendly_name_in_t(client: FunctionClient, stage: Stage, name: str, suffix: str) -> None:
+    """T takes a live conference's friendly name for its sid, S does not (section 6)."""
+    client.suffix = suffix
+    conference = stage.conference(name=name)
+    now = stage.clock.step(2)
+    path = conference_path(client, quote(name, safe=""))
+    answer = client.post(*path, form=END)
+    if client.dialect.name == "signalwire":
+        assert_refused(client, answer, "not found", uri=unquote(client.path(*path)))
+    else:
+        ended = shown(client, conference, status="completed", updated=now, reason="conference-ended-via-api")
+        assert_answer(answer, 200, ended)
+
+
+@pytest.mark.parametrize(("form", "status"), [(None, 200), (ANNOUNCE, 200), ({"Status": "no"}, 400)])
+def test_does_anything_by_name(make_twilio: Any, stage: Stage, form: Form, status: int) -> None:
+    """By name T does all that it does by sid."""
+    stage.conference(name="Lobby")
+    assert update(make_twilio(), "Lobby", form).status == status
+
+
+@pytest.mark.parametrize("form", [None, END, ANNOUNCE, {"Status": "no"}])
+def test_knows_names_of_live_conferences_only(client: FunctionClient, stage: Stage, form: Form) -> None:
+    """A completed conference's name means nothing, until the next conference takes it."""
+    stage.conference("completed", name="Lobby", reason=EndReason.LAST_LEFT)
+    path = conference_path(client, "Lobby")
+    assert_refused(client, client.post(*path, form=form), "not found", uri=client.path(*path))
+
+
+def test_finds_the_live_one_of_a_name(make_twilio: Any, stage: Stage) -> None:
+    """After completion the name stands for the new conference (section 6)."""
+    client, conferences = make_twilio(), stage.service.conferences
+    first = conferences.appear(stage.account, "Again")
+    assert update(client, "Again", END).body["sid"] == client.sid(Kind.CONFERENCE, first.id)
+    second = conferences.appear(stage.account, "Again")
+    assert update(client, "Again", END).body["sid"] == client.sid(Kind.CONFERENCE, second.id)
+    assert update(client, "Again", END).status == 404
+
+
+def test_takes_names_to_the_letter(make_twilio: Any, stage: Stage) -> None:
+    """Names are case-sensitive, and none is shortened."""
+    stage.conference(name="Lobby")
+    for name in ("lobby", "Lobb", "Lobby "):
+        assert update(make_twilio(), quote(name), END).status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "announces"),
+    [('{"Status": "completed"}', False), ('{"AnnounceUrl": "https://a.example/", "AnnounceMethod": "GET"}', True)],
+)
+def test_reads_json_in_s(client: FunctionClient, stage: Stage, body: str, *, announces: bool) -> None:
+    """S reads JSON; to T it is an empty form, which changes nothing."""
+    conference = stage.conference()
+    path = client.path(*conference_path(client, conference))
+    answer = client.request("POST", path, form=body, content_type="application/json")
+    if client.dialect.name == "twilio" or announces:
+        assert_answer(answer, 200, shown(client, conference))
+    else:
+        assert answer.body["status"] == "completed"
+    held = stage.item(items.conference_key(conference.account, conference.id))
+    assert ("announcement" in held) == (announces and client.dialect.name == "signalwire")
+
+
+def test_works_across_dialects(client: FunctionClient, other: FunctionClient, stage: Stage) -> None:
+    """What one dialect ends the other shows as ended, and cannot end again."""
+    conference = stage.conference()
+    now = stage.clock.step(1)
+    assert update(client, conference, END).status == 200
+    ended = shown(other, conference, status="completed", updated=now, reason="conference-ended-via-api")
+    assert_answer(other.get(*conference_path(other, conference)), 200, ended)
+    assert_refused(other, update(other, conference, END), "conference state")
+
+
+@pytest.mark.parametrize("form", ["Status=%zz", b"Status=\xff"])
+def test_refuses_malformed_bodies(client: FunctionClient, stage: Stage, form: Form) -> None:
+    """A broken body is refused, and ends nothing."""
+    conference = stage.conference()
+    assert_refused(client, update(client, conference, form), "malformed body")
+    assert_refused(client, update(client, conference, "x=" + "y" * 65_535), "body too large")

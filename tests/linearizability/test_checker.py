@@ -1,0 +1,561 @@
+"""The checker accepts what the model allows and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations, permutations
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.linearizability.checker import SearchTooLongError, check, explain
+from tests.linearizability.model import (
+    BY_ID,
+    COMPLETED,
+    DELETED,
+    IN_PROGRESS,
+    NOT_FOUND,
+    PAUSED,
+    REFUSED,
+    SEVERAL,
+    STOPPED,
+    UNKNOWN,
+    CallModel,
+    Kind,
+    Operation,
+    Outcome,
+    State,
+    apply,
+    call_is,
+    created,
+    existing,
+    ok,
+)
+from tests.thoroughness import scaled
+
+A: Final = "RE-a"
+B: Final = "RE-b"
+START, PAUSE, RESUME, STOP, HANG_UP, READ, READ_CALL = (
+    Kind.START, Kind.PAUSE, Kind.RESUME, Kind.STOP, Kind.HANG_UP, Kind.READ, Kind.READ_CALL,
+)  # fmt: skip
+FINISH, DELETE = Kind.FINISH, Kind.DELETE
+CURRENT_PAUSE, CURRENT_RESUME, CURRENT_STOP = Kind.CURRENT_PAUSE, Kind.CURRENT_RESUME, Kind.CURRENT_STOP
+UNANSWERED: Final = (None, UNKNOWN)
+
+Row = tuple[int, Kind, str | None, int, int | None, Outcome]
+"""client, kind, argument, invoked, returned, outcome."""
+
+
+def history_of(rows: Sequence[Row]) -> list[Operation]:
+    """The operations that a table of them describes."""
+    return [Operation(*row) for row in rows]
+
+
+RIGHT: Final[Mapping[str, Sequence[Row]]] = {
+    "Of two starts at once, one creates the recording and the other finds it.": [
+        (1, START, None, 1, 4, created(A)),
+        (2, START, None, 2, 3, existing(A)),
+    ],
+    "A start finds the paused recording of an earlier one.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 4, ok(A, PAUSED)),
+        (2, START, None, 5, 6, existing(A, PAUSED)),
+    ],
+    "A pause that races a stop may come first.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 6, ok(A, PAUSED)),
+        (2, STOP, A, 4, 5, ok(A, STOPPED)),
+        (1, READ, A, 7, 8, ok(A, STOPPED)),
+    ],
+    "A pause that races a stop may come second.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 6, REFUSED),
+        (2, STOP, A, 4, 5, ok(A, STOPPED)),
+    ],
+    "A lost stop may have taken effect.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, *UNANSWERED),
+        (2, READ, A, 4, 5, ok(A, STOPPED)),
+    ],
+    "A lost stop may never take effect.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, *UNANSWERED),
+        (2, PAUSE, A, 4, 5, ok(A, PAUSED)),
+        (2, READ, A, 6, 7, ok(A, PAUSED)),
+    ],
+    "A lost stop may take effect long after its client gave it up.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, *UNANSWERED),
+        (1, READ, A, 4, 5, ok(A, IN_PROGRESS)),
+        (2, PAUSE, A, 6, 7, ok(A, PAUSED)),
+        (2, READ, A, 8, 9, ok(A, STOPPED)),
+    ],
+    "A lost start's recording is named by the start that finds it.": [
+        (1, START, None, 1, *UNANSWERED),
+        (2, START, None, 2, 3, existing(A)),
+        (2, STOP, A, 4, 5, ok(A, STOPPED)),
+    ],
+    "A lost start's recording is named by Twilio.CURRENT.": [
+        (1, START, None, 1, *UNANSWERED),
+        (2, CURRENT_PAUSE, None, 2, 3, ok(A, PAUSED)),
+    ],
+    "A lost start whose id is known shows by that id.": [
+        (1, START, A, 1, *UNANSWERED),
+        (2, READ, A, 2, 3, NOT_FOUND),
+        (2, READ, A, 4, 5, ok(A, IN_PROGRESS)),
+    ],
+    "A lost start may never take effect, so that another creates.": [
+        (1, START, None, 1, *UNANSWERED),
+        (2, START, None, 2, 3, created(B)),
+        (2, READ, B, 4, 5, ok(B, IN_PROGRESS)),
+    ],
+    "Of two lost starts, the second takes effect after the first one's recording was stopped.": [
+        (1, START, None, 1, *UNANSWERED),
+        (2, START, None, 2, *UNANSWERED),
+        (3, CURRENT_STOP, None, 3, 4, ok(A, STOPPED)),
+        (3, CURRENT_PAUSE, None, 5, 6, ok(B, PAUSED)),
+    ],
+    "A lost start may have made a recording that nobody names and that ended with the call.": [
+        (1, START, None, 1, *UNANSWERED),
+        (1, READ_CALL, None, 2, 3, call_is(IN_PROGRESS)),
+        (2, HANG_UP, None, 4, 5, call_is(COMPLETED)),
+        (2, CURRENT_STOP, None, 6, 7, NOT_FOUND),
+    ],
+    "A start that races a hang-up comes first, and its recording ends with the call.": [
+        (1, START, None, 1, 4, created(A)),
+        (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
+        (1, READ, A, 5, 6, ok(A, STOPPED)),
+    ],
+    "A start that races a hang-up comes second and is refused.": [
+        (1, START, None, 1, 4, REFUSED),
+        (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
+    ],
+    "Twilio.CURRENT finds none between a stop and the next start.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (2, CURRENT_PAUSE, None, 3, 10, NOT_FOUND),
+        (1, START, None, 5, 6, created(B)),
+    ],
+    "A stop by id and a stop of Twilio.CURRENT at once are both granted.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 6, ok(A, STOPPED)),
+        (2, CURRENT_STOP, None, 4, 5, ok(A, STOPPED)),
+    ],
+    "A stop may be repeated, even after the call has ended.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, HANG_UP, None, 3, 4, call_is(COMPLETED)),
+        (1, STOP, A, 5, 6, ok(A, STOPPED)),
+    ],
+    "A lost hang-up has ended the call, so that another is refused.": [
+        (1, HANG_UP, None, 1, *UNANSWERED),
+        (2, HANG_UP, None, 2, 3, REFUSED),
+        (2, READ_CALL, None, 4, 5, call_is(COMPLETED)),
+    ],
+    "Reads during a pause see it come once.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 10, ok(A, PAUSED)),
+        (2, READ, A, 4, 5, ok(A, IN_PROGRESS)),
+        (2, READ, A, 6, 7, ok(A, PAUSED)),
+    ],
+}
+
+FINISHED: Final[Sequence[Row]] = (
+    (1, START, None, 1, 2, created(A)),
+    (1, STOP, A, 3, 4, ok(A, STOPPED)),
+    (0, FINISH, A, 5, 6, ok(A, COMPLETED)),
+)
+"""A recording that can be deleted."""
+
+RIGHT_ENDS: Final[Mapping[str, Sequence[Row]]] = {
+    "What is finished is deleted once, and is gone.": [
+        *FINISHED,
+        (1, DELETE, A, 7, 10, ok(A, DELETED)),
+        (2, DELETE, A, 8, 9, NOT_FOUND),
+        (2, READ, A, 11, 12, NOT_FOUND),
+        (2, STOP, A, 13, 14, NOT_FOUND),
+    ],
+    "A lost deletion has happened.": [
+        *FINISHED,
+        (1, DELETE, A, 7, *UNANSWERED),
+        (2, READ, A, 8, 9, ok(A, COMPLETED)),
+        (2, READ, A, 10, 11, NOT_FOUND),
+    ],
+    "A deletion that races the end of a recording may come too early.": [
+        *FINISHED[:2],
+        (0, FINISH, A, 5, 8, ok(A, COMPLETED)),
+        (1, DELETE, A, 6, 7, REFUSED),
+    ],
+    "A stop is granted after the recording was finished.": [
+        *FINISHED,
+        (1, STOP, A, 7, 8, ok(A, COMPLETED)),
+    ],
+}
+
+WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
+    "A recording is deleted twice.": [
+        *FINISHED,
+        (1, DELETE, A, 7, 10, ok(A, DELETED)),
+        (2, DELETE, A, 8, 9, ok(A, DELETED)),
+    ],
+    "What was deleted is read.": [
+        *FINISHED,
+        (1, DELETE, A, 7, 8, ok(A, DELETED)),
+        (2, READ, A, 9, 10, ok(A, COMPLETED)),
+    ],
+    "What was deleted is stopped.": [
+        *FINISHED,
+        (1, DELETE, A, 7, 8, ok(A, DELETED)),
+        (2, STOP, A, 9, 10, ok(A, STOPPED)),
+    ],
+    "A recording is deleted before it is finished.": [
+        *FINISHED[:2],
+        (1, DELETE, A, 5, 6, ok(A, DELETED)),
+        (0, FINISH, A, 7, 8, ok(A, COMPLETED)),
+    ],
+    "What was deleted is finished.": [
+        *FINISHED,
+        (1, DELETE, A, 7, 8, ok(A, DELETED)),
+        (0, FINISH, A, 9, 10, REFUSED),
+    ],
+    "A lost deletion is undone.": [
+        *FINISHED,
+        (1, DELETE, A, 7, *UNANSWERED),
+        (2, READ, A, 8, 9, NOT_FOUND),
+        (2, READ, A, 10, 11, ok(A, COMPLETED)),
+    ],
+    "What was finished is resumed.": [
+        *FINISHED,
+        (1, RESUME, A, 7, 8, ok(A, IN_PROGRESS)),
+    ],
+    "What is active is finished.": [
+        *FINISHED[:1],
+        (0, FINISH, A, 3, 4, ok(A, COMPLETED)),
+        (1, PAUSE, A, 5, 6, ok(A, PAUSED)),
+    ],
+}
+
+WRONG: Final[Mapping[str, Sequence[Row]]] = {
+    "A pause is granted after a stop had been granted.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (2, PAUSE, A, 5, 6, ok(A, PAUSED)),
+    ],
+    "A read after a granted pause shows what was before.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 4, ok(A, PAUSED)),
+        (2, READ, A, 5, 6, ok(A, IN_PROGRESS)),
+    ],
+    "Two recordings are created with no stop between.": [
+        (1, START, None, 1, 4, created(A)),
+        (2, START, None, 2, 3, created(B)),
+        (1, READ, A, 5, 6, ok(A, IN_PROGRESS)),
+    ],
+    "Two recordings are created before the only stop is invoked.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, START, None, 3, 4, created(B)),
+        (2, STOP, A, 5, *UNANSWERED),
+    ],
+    "A resume is granted after a hang-up.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, HANG_UP, None, 3, 4, call_is(COMPLETED)),
+        (2, RESUME, A, 5, 6, ok(A, IN_PROGRESS)),
+    ],
+    "A recording is in progress after a granted hang-up.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, HANG_UP, None, 3, 4, call_is(COMPLETED)),
+        (2, READ, A, 5, 6, ok(A, IN_PROGRESS)),
+    ],
+    "A recording that was created while the call was hung up outlives it.": [
+        (1, START, None, 1, 4, created(A)),
+        (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
+        (1, READ, A, 5, 6, ok(A, IN_PROGRESS)),
+    ],
+    "A call is in progress after a granted hang-up.": [
+        (1, HANG_UP, None, 1, 2, call_is(COMPLETED)),
+        (2, READ_CALL, None, 3, 4, call_is(IN_PROGRESS)),
+    ],
+    "Twilio.CURRENT means a recording that had been stopped.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (2, CURRENT_STOP, None, 5, 6, ok(A, STOPPED)),
+    ],
+    "Twilio.CURRENT means the recording before the last one.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (1, START, None, 5, 6, created(B)),
+        (2, CURRENT_STOP, None, 7, 8, ok(A, STOPPED)),
+    ],
+    "Twilio.CURRENT finds none although one is active throughout.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 6, ok(A, PAUSED)),
+        (2, CURRENT_RESUME, None, 4, 5, NOT_FOUND),
+    ],
+    "Twilio.CURRENT finds several although there was never more than one.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (1, START, None, 5, 6, created(B)),
+        (2, CURRENT_PAUSE, None, 3, 8, SEVERAL),
+    ],
+    "A granted stop is undone: the recording is active later.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (2, READ, A, 5, 6, ok(A, PAUSED)),
+    ],
+    "A lost pause takes effect before it is invoked.": [
+        (1, START, None, 1, 2, created(A)),
+        (2, READ, A, 3, 4, ok(A, PAUSED)),
+        (1, PAUSE, A, 5, *UNANSWERED),
+    ],
+    "A lost pause takes effect twice.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, *UNANSWERED),
+        (2, READ, A, 4, 5, ok(A, PAUSED)),
+        (2, RESUME, A, 6, 7, ok(A, IN_PROGRESS)),
+        (2, READ, A, 8, 9, ok(A, PAUSED)),
+    ],
+    "A lost start takes effect twice.": [
+        (1, START, None, 1, *UNANSWERED),
+        (2, CURRENT_STOP, None, 2, 3, ok(A, STOPPED)),
+        (2, CURRENT_STOP, None, 4, 5, ok(B, STOPPED)),
+    ],
+    "A lost start makes a recording of another id than it was given.": [
+        (1, START, A, 1, *UNANSWERED),
+        (2, CURRENT_STOP, None, 2, 3, ok(B, STOPPED)),
+    ],
+    "A lost hang-up is undone: the call is seen ended, and then goes on.": [
+        (1, HANG_UP, None, 1, *UNANSWERED),
+        (2, READ_CALL, None, 2, 3, call_is(COMPLETED)),
+        (2, START, None, 4, 5, created(A)),
+    ],
+    "A start is granted after a granted hang-up.": [
+        (1, HANG_UP, None, 1, 2, call_is(COMPLETED)),
+        (2, START, None, 3, 4, created(A)),
+    ],
+    "A start is refused although nobody ended the call.": [
+        (1, START, None, 1, 2, REFUSED),
+    ],
+    "Two hang-ups of one call are granted.": [
+        (1, HANG_UP, None, 1, 4, call_is(COMPLETED)),
+        (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
+    ],
+    "One id is given to two recordings.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (2, START, None, 5, 6, created(A)),
+    ],
+    "A start finds a recording that had been stopped.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, STOP, A, 3, 4, ok(A, STOPPED)),
+        (2, START, None, 5, 6, existing(A)),
+    ],
+    "A start shows the recording that it found in a status of the past.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 4, ok(A, PAUSED)),
+        (2, START, None, 5, 6, existing(A, IN_PROGRESS)),
+    ],
+    "A recording is found that no start has made.": [
+        (1, READ, A, 1, 2, ok(A, IN_PROGRESS)),
+    ],
+    "A created recording is not found.": [
+        (1, START, None, 1, 2, created(A)),
+        (2, READ, A, 3, 4, NOT_FOUND),
+    ],
+    "A resume is refused although the recording was never stopped.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 4, ok(A, PAUSED)),
+        (2, RESUME, A, 5, 6, REFUSED),
+    ],
+    "Two reads during one pause see it come and go.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 10, ok(A, PAUSED)),
+        (2, READ, A, 4, 5, ok(A, PAUSED)),
+        (2, READ, A, 6, 7, ok(A, IN_PROGRESS)),
+    ],
+    "Two clients disagree for good on the order of a pause and a resume.": [
+        (1, START, None, 1, 2, created(A)),
+        (1, PAUSE, A, 3, 6, ok(A, PAUSED)),
+        (2, RESUME, A, 4, 5, ok(A, IN_PROGRESS)),
+        (1, READ, A, 7, 8, ok(A, PAUSED)),
+        (2, READ, A, 9, 10, ok(A, IN_PROGRESS)),
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", [*RIGHT.values(), *RIGHT_ENDS.values()], ids=[*RIGHT, *RIGHT_ENDS])
+def test_right_history_is_accepted(rows: Sequence[Row]) -> None:
+    """A history that some order explains is accepted."""
+    assert check(history_of(rows)).is_linearizable
+
+
+@pytest.mark.parametrize("rows", [*WRONG.values(), *WRONG_ENDS.values()], ids=[*WRONG, *WRONG_ENDS])
+def test_wrong_history_is_rejected(rows: Sequence[Row]) -> None:
+    """A history that no order explains is rejected."""
+    assert not check(history_of(rows)).is_linearizable
+
+
+def test_several_recordings_side_by_side_are_not_current() -> None:
+    """Twilio.CURRENT is refused where a recording of another source runs beside that of a start."""
+    engine_records = State(recordings=frozenset({("RE-engine", IN_PROGRESS)}))
+    several: Row = (1, CURRENT_PAUSE, None, 3, 4, SEVERAL)
+    for start in [(1, START, None, 1, 2, created(A)), (1, START, None, 1, *UNANSWERED)]:
+        history = history_of([start, several])
+        assert check(history, engine_records).is_linearizable
+        assert not check(history).is_linearizable
+
+
+def test_explanation_tells_how_far_a_wrong_history_makes_sense() -> None:
+    """A rejection shows the history and the longest beginning that could be explained."""
+    told = str(check(history_of(WRONG["A pause is granted after a stop had been granted."])))
+    assert told == (
+        "history\n"
+        "  client 1 [1..2] start() -> created(RE-a, in-progress)\n"
+        "  client 1 [3..4] stop(RE-a) -> ok(RE-a, stopped)\n"
+        "  client 2 [5..6] pause(RE-a) -> ok(RE-a, paused)\n"
+        "NOT LINEARIZABLE, explained only as far as\n"
+        "  client 1 [1..2] start() -> created(RE-a, in-progress)\n"
+        "  client 1 [3..4] stop(RE-a) -> ok(RE-a, stopped)"
+    )
+
+
+def test_search_has_a_bound() -> None:
+    """A history with more interleavings than may be searched is neither accepted nor rejected."""
+    history = history_of([(client, START, None, 0, *UNANSWERED) for client in range(9)])
+    history += history_of([(9, READ, A, 1, 2, NOT_FOUND), (9, READ, A, 3, 4, ok(A, STOPPED))])
+    with pytest.raises(SearchTooLongError):
+        explain(history, CallModel.of(history), most_states=10)
+
+
+def test_operation_has_an_answer_or_none() -> None:
+    """An outcome without the time of its answer is no operation."""
+    with pytest.raises(ValueError, match="neither"):
+        Operation(1, START, None, 1, None, created(A))
+
+
+@st.composite
+def right_histories(draw: st.DrawFn, *, widest: int, may_lose: bool) -> list[Operation]:
+    """Operations that ran one after another, each seen by its client over a longer time, some answers lost."""
+    state = State()
+    history: list[Operation] = []
+    for position in range(draw(st.integers(1, 12))):
+        kind = draw(st.sampled_from(Kind))
+        known = sorted(name for name, _ in state.recordings)
+        argument = draw(st.sampled_from([*known, "RE-never"])) if kind in BY_ID else None
+        if kind is START:
+            argument = f"RE-{position}"
+        outcome, state = apply(state, kind, argument)
+        if kind is START and may_lose and draw(st.booleans()):
+            argument = None  # the client did not choose the id
+        effect = 10 * position
+        invoked, returned = effect - draw(st.integers(0, widest)), effect + draw(st.integers(0, widest))
+        answer = UNANSWERED if may_lose and draw(st.booleans()) else (returned, outcome)
+        history.append(Operation(position, kind, argument, invoked, *answer))
+    return history
+
+
+IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
+    START: NOT_FOUND,
+    PAUSE: ok(A, IN_PROGRESS),
+    RESUME: ok(A, STOPPED),
+    STOP: REFUSED,
+    CURRENT_PAUSE: REFUSED,
+    CURRENT_RESUME: ok(A, PAUSED),
+    CURRENT_STOP: REFUSED,
+    FINISH: ok(A, PAUSED),
+    DELETE: ok(A, COMPLETED),
+    HANG_UP: NOT_FOUND,
+    READ: REFUSED,
+    READ_CALL: call_is(PAUSED),
+}
+"""An outcome that no state gives, by kind."""
+
+OUTCOMES: Final = (
+    REFUSED, NOT_FOUND, SEVERAL, call_is(IN_PROGRESS), call_is(COMPLETED),
+    *(make(name, status) for make in (ok, existing) for name in (A, B) for status in (IN_PROGRESS, PAUSED, STOPPED)),
+    ok(A, COMPLETED), ok(A, DELETED), created(A), created(B),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=scaled(300, 40))
+@given(right_histories(widest=45, may_lose=True))
+def test_widened_history_of_the_model_is_accepted(history: list[Operation]) -> None:
+    """Whatever the model did in some order is accepted, however long the operations seemed and whichever were lost."""
+    assert check(history).is_linearizable
+
+
+@settings(deadline=None, max_examples=scaled(300, 40))
+@given(right_histories(widest=0, may_lose=False), st.data())
+def test_any_other_outcome_of_a_sequence_is_rejected(history: list[Operation], data: st.DataObject) -> None:
+    """Where nothing overlaps and nothing is lost there is one right outcome, and every other is rejected."""
+    position = data.draw(st.integers(0, len(history) - 1))
+    right = history[position]
+    outcome = data.draw(st.sampled_from(OUTCOMES).filter(lambda other: other != right.outcome))
+    history[position] = replace(right, outcome=outcome)
+    assert not check(history).is_linearizable
+
+
+@settings(deadline=None, max_examples=scaled(300, 40))
+@given(right_histories(widest=45, may_lose=True), st.data())
+def test_impossible_outcome_is_rejected(history: list[Operation], data: st.DataObject) -> None:
+    """An outcome that no state gives is rejected in whatever company."""
+    position = data.draw(st.integers(0, len(history) - 1))
+    operation = history[position]
+    history[position] = replace(operation, returned=operation.invoked + 45, outcome=IMPOSSIBLE[operation.kind])
+    assert not check(history).is_linearizable
+
+
+OUTCOMES_OF: Final[Mapping[Kind, Sequence[Outcome]]] = {
+    START: (UNKNOWN, REFUSED, *(outcome for outcome in OUTCOMES if outcome.verdict in {"created", "existing"})),
+    HANG_UP: (UNKNOWN, REFUSED, call_is(COMPLETED)),
+    READ_CALL: (call_is(IN_PROGRESS), call_is(COMPLETED)),
+    READ: (NOT_FOUND, *(ok(name, status) for name in (A, B) for status in (IN_PROGRESS, PAUSED, STOPPED, COMPLETED))),
+    FINISH: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, COMPLETED), ok(B, COMPLETED)),
+    DELETE: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, DELETED), ok(B, DELETED)),
+    PAUSE: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
+    RESUME: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
+    STOP: (UNKNOWN, NOT_FOUND, ok(A, STOPPED), ok(B, STOPPED), ok(A, COMPLETED)),
+    CURRENT_PAUSE: (UNKNOWN, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
+    CURRENT_RESUME: (UNKNOWN, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
+    CURRENT_STOP: (UNKNOWN, NOT_FOUND, ok(A, STOPPED), ok(B, STOPPED)),
+}
+
+
+@st.composite
+def small_histories(draw: st.DrawFn) -> list[Operation]:
+    """Up to six operations with outcomes that may fit together or not; the first starts a recording."""
+    history = [Operation(0, START, None, 0, draw(st.integers(1, 12)), created(A))]
+    for client in range(1, draw(st.integers(2, 6))):
+        kind = draw(st.sampled_from(Kind))
+        outcome = draw(st.sampled_from(OUTCOMES_OF[kind]))
+        argument = (outcome.recording or A) if kind in BY_ID else None
+        invoked = draw(st.integers(0, 12))
+        returned = None if outcome == UNKNOWN else invoked + draw(st.integers(1, 8))
+        history.append(Operation(client, kind, argument, invoked, returned, outcome))
+    return history
+
+
+def is_linearizable_by_trial(history: Sequence[Operation]) -> bool:
+    """The definition itself: some of the lost operations, and all others, in some order that keeps the clock's."""
+    model = CallModel.of(history)
+    answered = [operation for operation in history if operation.is_answered]
+    lost = [operation for operation in history if not operation.is_answered]
+    choices = (chosen for size in range(len(lost) + 1) for chosen in combinations(lost, size))
+    return any(explains(model, order) for chosen in choices for order in permutations([*answered, *chosen]))
+
+
+def explains(model: CallModel, order: Sequence[Operation]) -> bool:
+    """Whether the model can go through these operations one after another without going back in time."""
+    for position, later in enumerate(order):
+        if any(later.returned is not None and later.returned < earlier.invoked for earlier in order[:position]):
+            return False
+    states = {model.initial}
+    for operation in order:
+        states = {after for state in states for after in model.steps(state, operation)}
+    return bool(states)
+
+
+@settings(deadline=None, max_examples=scaled(500, 60))
+@given(small_histories())
+def test_checker_agrees_with_the_definition(history: list[Operation]) -> None:
+    """On small histories, right or wrong, the search finds what trying every order finds."""
+    assert check(history).is_linearizable == is_linearizable_by_trial(history)

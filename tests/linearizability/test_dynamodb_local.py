@@ -1,0 +1,393 @@
+"""Races on one call, with lost answers, on AWS's own DynamoDB Local: some order must explain each of them."""
+
+import os
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from itertools import count
+from pathlib import Path
+from threading import Barrier
+from typing import Any, Final
+
+import botocore.session
+import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+from tapedeck.adapters.aws import READ_SECONDS, make_client
+from tapedeck.adapters.dynamodb import Database
+from tapedeck.adapters.items import RECORDING, partition, recording_from
+from tapedeck.adapters.table import Table
+from tapedeck.domain.errors import (
+    CallHasEnded,
+    NotEligibleForRecording,
+    NotFinished,
+    NotFound,
+    SeveralCurrent,
+    StoreBusy,
+    StoreUnavailable,
+)
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.operations.calls import Calls
+from tapedeck.operations.media import Media
+from tapedeck.operations.ports import Sound, StoredObject
+from tapedeck.operations.recordings import CURRENT, Recordings, StartRecording
+from tapedeck.wiring import clock
+from tapedeck_standin.template import Template
+from tests.linearizability import model
+from tests.linearizability.checker import check
+from tests.linearizability.model import BY_ID, DELETED, TARGETS, UNKNOWN, Kind, Operation, Outcome, Verdict, call_is, ok
+from tests.thoroughness import scaled
+
+URL: Final = os.environ.get("TAPEDECK_DYNAMODB_URL", "")
+TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
+
+CLIENTS: Final = 4
+HISTORIES: Final = 300
+RACES_AT_ONCE: Final = 3
+"""Each on calls of its own: while one waits for a repetition, the others use the machine."""
+REQUESTS_PER_CLIENT: Final = 5
+SECONDS_PER_HISTORY: Final = 20
+REQUESTS_LOST: Final = 0.02
+ANSWERS_LOST_TO_US: Final = 0.15
+ANSWERS_LOST_TO_CLIENT: Final = 0.05
+
+MANY_HISTORIES: Final = scaled(2_000, 400)
+MANY_RACES_AT_ONCE: Final = 8
+"""Of four clients each: thirty-two at once (G5)."""
+REQUESTS_PER_CLIENT_OF_MANY: Final = 4
+ANSWERS_LOST_TO_MANY: Final = 0.05
+
+WEIGHTS: Final = {
+    Kind.START: 5,
+    Kind.PAUSE: 3,
+    Kind.RESUME: 3,
+    Kind.STOP: 2,
+    Kind.CURRENT_PAUSE: 2,
+    Kind.CURRENT_RESUME: 2,
+    Kind.CURRENT_STOP: 2,
+    Kind.READ: 3,
+    Kind.READ_CALL: 1,
+}
+LAST_WEIGHTS: Final = {**WEIGHTS, Kind.HANG_UP: 10}
+WEIGHTS_TO_THE_END: Final = {**WEIGHTS, Kind.STOP: 4, Kind.FINISH: 4, Kind.DELETE: 4}
+"""For clients that finish and delete what they have stopped."""
+HANG_UPS_AT_ONCE: Final = 0.1
+"""A client hangs up with its last request, so that most of a race happens before, or else with its first."""
+
+pytestmark = [
+    pytest.mark.dynamodb_local,
+    pytest.mark.skipif(not URL, reason="needs TAPEDECK_DYNAMODB_URL: make test-dynamodb-local"),
+]
+
+
+class Fault(StrEnum):
+    """What may go wrong between botocore and DynamoDB."""
+
+    REQUEST_LOST = "request lost"
+    ANSWER_LOST = "answer lost"
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How often a client does what, how much of it, and what it does last."""
+
+    weights: Mapping[Kind, int] = field(default_factory=lambda: WEIGHTS)
+    requests: int = REQUESTS_PER_CLIENT
+    last: Mapping[Kind, int] = field(default_factory=lambda: LAST_WEIGHTS)
+
+
+class NoObjects:
+    """In place of a bucket, which has no part in these races: everything is there, and goes when it is told to."""
+
+    def look(self, key: str) -> StoredObject | None:
+        """Something."""
+        return StoredObject(1, key)
+
+    def read(self, key: str, first: int, last: int) -> bytes | None:
+        """Nothing, of any length."""
+        return key.encode()[first:last]
+
+    def fetch(self, key: str, target: Path) -> bool:
+        """It is there."""
+        return bool(key and target)
+
+    def write(self, key: str, source: Path) -> None:
+        """It is kept."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """It is gone."""
+
+    def link(self, key: str, content_type: str) -> str:
+        """An address of nothing."""
+        return f"{key} {content_type}"
+
+
+class NoSound:
+    """In place of a codec: every capture lasts two seconds."""
+
+    def measure(self, source: Path) -> Sound:
+        """Two seconds."""
+        return Sound(2_000, 1, is_silent=source == Path())
+
+    def trim(self, source: Path, target: Path) -> Path:
+        """Nothing to do."""
+        return min(source, target)
+
+    def mix(self, source: Path, target: Path) -> None:
+        """Nothing to do."""
+
+    def encode(self, source: Path, target: Path) -> None:
+        """Nothing to do."""
+
+
+class Wire:
+    """Sends a client's requests, and now and then loses one of them or its answer.
+
+    Args:
+        chance: where the faults come from.
+        rates: how often each fault happens, of 1.
+    """
+
+    def __init__(self, chance: random.Random, rates: dict[Fault, float]) -> None:
+        self.faults: list[Fault] = []
+        self._chance = chance
+        self._rates = rates
+        no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # as botocore's own clients have it
+        self._session = URLLib3Session(timeout=READ_SECONDS, socket_options=no_delay)  # type: ignore[arg-type]
+
+    def send(self, request: Any, **_: Any) -> Any:
+        """What botocore takes for the answer: a handler of its event `before-send`."""
+        drawn = self._chance.random()
+        for fault, rate in self._rates.items():
+            if drawn < rate:
+                return self._fail(fault, request)
+            drawn -= rate
+        return self._session.send(request)
+
+    def _fail(self, fault: Fault, request: Any) -> Any:
+        self.faults.append(fault)
+        if fault is Fault.REQUEST_LOST:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        self._session.send(request)
+        if self._chance.random() < 1 / 2:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+
+@dataclass
+class Journal:
+    """What the clients of one call did, in ticks of one clock, and the recordings that they know of."""
+
+    parent: Parent
+    known: list[str] = field(default_factory=list)
+    history: list[Operation] = field(default_factory=list)
+    refused_as_busy: int = 0
+    _ticks: "count[int]" = field(default_factory=count)
+
+    def note(self, client: int, kind: Kind, argument: str | None, act: Callable[[], Outcome], *, loses: bool) -> None:
+        """Do it and write down what its client saw."""
+        invoked = next(self._ticks)
+        try:
+            outcome = act()
+        except StoreBusy:
+            self.refused_as_busy += 1  # by its promise nothing was written, so that nothing is to be explained
+            return
+        except StoreUnavailable:
+            outcome = UNKNOWN
+        if loses:
+            outcome = UNKNOWN
+        returned = None if outcome == UNKNOWN else next(self._ticks)
+        self.history.append(Operation(client, kind, argument, invoked, returned, outcome))
+        if outcome.recording is not None and outcome.recording not in self.known:
+            self.known.append(outcome.recording)
+
+
+REFUSALS: Final = {
+    NotFound: model.NOT_FOUND,
+    NotEligibleForRecording: model.REFUSED,
+    NotFinished: model.REFUSED,
+    CallHasEnded: model.REFUSED,
+    SeveralCurrent: model.SEVERAL,
+}
+
+
+class Client:
+    """One client of the operations, over a table and a wire of its own.
+
+    Args:
+        number: tells the clients apart.
+        table: the recordings table's name.
+        rates: what goes wrong on its wire, and how often.
+        seed: of everything that it does by chance.
+        habits: what it does in a race.
+    """
+
+    def __init__(
+        self, number: int, table: str, rates: dict[Fault, float], seed: str, habits: "Habits | None" = None
+    ) -> None:
+        self.number = number
+        self.habits = habits or Habits()
+        self.chance = random.Random(seed)  # noqa: S311 - a race is no secret
+        self.wire = Wire(self.chance, rates)
+        dynamodb = make_client("dynamodb")
+        dynamodb.meta.events.register("before-send.dynamodb", self.wire.send)
+        self.database = Database(dynamodb, table, time.sleep)
+        store = Table(self.database)
+        self.recordings = Recordings(store, clock)
+        self.calls = Calls(store, clock)
+        self.media = Media(store, self.recordings, NoObjects(), NoSound(), clock)
+
+    def race(self, journal: Journal, start: Barrier) -> None:
+        """Do a few things by chance, together with the others."""
+        start.wait(SECONDS_PER_HISTORY)
+        for kind in self._choose():
+            loses = self.chance.random() < ANSWERS_LOST_TO_CLIENT
+            self.do(journal, kind, loses=loses)
+
+    def _choose(self) -> Iterator[Kind]:
+        if self.chance.random() < HANG_UPS_AT_ONCE:
+            yield Kind.HANG_UP
+        habits = self.habits
+        yield from self.chance.choices(list(habits.weights), list(habits.weights.values()), k=habits.requests - 1)
+        yield from self.chance.choices(list(habits.last), list(habits.last.values()))
+
+    def do(self, journal: Journal, kind: Kind, recording: str | None = None, *, loses: bool = False) -> None:
+        """One request, about a recording that somebody has heard of where the kind names one."""
+        if kind in BY_ID and recording is None:
+            if not journal.known:
+                kind = Kind.START
+            else:
+                recording = self.chance.choice(journal.known[-2:])
+        journal.note(self.number, kind, recording, lambda: self._outcome(journal.parent, kind, recording), loses=loses)
+
+    def _outcome(self, parent: Parent, kind: Kind, recording: str | None) -> Outcome:
+        try:
+            return self._answer(parent, kind, recording)
+        except tuple(REFUSALS) as refused:
+            return REFUSALS[type(refused)]
+
+    def _answer(self, parent: Parent, kind: Kind, recording: str | None) -> Outcome:
+        match kind:
+            case Kind.START:
+                started, is_new = self.recordings.create(parent, StartRecording())
+                return Outcome(Verdict.CREATED if is_new else Verdict.EXISTING, started.id, started.status)
+            case Kind.HANG_UP:
+                return call_is(self.calls.end(parent.account, parent.id).status)
+            case Kind.READ_CALL:
+                return call_is(self.calls.get(parent.account, parent.id).status)
+            case Kind.READ:
+                found = self.recordings.get(parent, recording or "")
+            case Kind.FINISH:
+                found = self.media.complete(parent, recording or "")
+            case Kind.DELETE:
+                self.media.delete(parent, recording or "")
+                return ok(recording or "", DELETED)
+            case _:
+                target = RecordingStatus(TARGETS[kind])
+                found = self.recordings.update(parent, recording or CURRENT, target, "silence")
+        return ok(found.id, found.status)
+
+    def recordings_of(self, parent: Parent) -> list[Recording]:
+        """All that there are, whether or not anybody has heard of them."""
+        values = {"pk": partition(parent), "recording": RECORDING}
+        return list(map(recording_from, self.database.query("PK = :pk AND begins_with(SK, :recording)", values)))
+
+
+class Race:
+    """Clients that race each other on fresh calls, and an auditor whose wire is sound."""
+
+    def __init__(self, table: str, rates: dict[Fault, float], seed: str, habits: "Habits") -> None:
+        self.clients = [Client(number, table, rates, f"{seed} {number}", habits) for number in range(1, CLIENTS + 1)]
+        self.auditor = Client(0, table, {}, seed)
+
+    def run(self, histories: int) -> list[Journal]:
+        """One history after another, each on a call of its own."""
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            return [self._run_one(pool) for _ in range(histories)]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What went wrong on the wires so far."""
+        return [fault for client in self.clients for fault in client.wire.faults]
+
+    def _run_one(self, pool: ThreadPoolExecutor) -> Journal:
+        """The race, then what it left, then the same after a last hang-up."""
+        call = self.auditor.calls.appear("a" * 32, to="+15550100", from_="+15550101", direction="inbound")
+        journal = Journal(Parent(call.account, ParentKind.CALL, call.id))
+        start = Barrier(CLIENTS)
+        for racing in [pool.submit(client.race, journal, start) for client in self.clients]:
+            racing.result(SECONDS_PER_HISTORY)
+        self._audit(journal)
+        self.auditor.do(journal, Kind.HANG_UP)
+        self._audit(journal)
+        return journal
+
+    def _audit(self, journal: Journal) -> None:
+        """Nobody else is there any more, so that what a query finds is what reads would show."""
+        self.auditor.do(journal, Kind.READ_CALL)
+        for found in self.auditor.recordings_of(journal.parent):
+            seen = model.NOT_FOUND if found.status is RecordingStatus.DELETED else ok(found.id, found.status)
+            journal.note(self.auditor.number, Kind.READ, found.id, partial(_given, seen), loses=False)
+
+
+def _given(outcome: Outcome) -> Outcome:
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[str]:
+    """The recordings table of the template, fresh."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", URL)
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        dynamodb = botocore.session.get_session().create_client("dynamodb")
+        tables = Template.load(TEMPLATE).create_tables(dynamodb, f"linearizability-{time.time_ns()}-")
+        yield tables["RecordingsTable"]
+
+
+def run_races(
+    table: str, rates: dict[Fault, float], histories: int, at_once: int = RACES_AT_ONCE, habits: Habits | None = None
+) -> tuple[list[Journal], list[Fault]]:
+    """Run so many histories, several at a time; what the clients did, and what went wrong on their wires."""
+    races = [Race(table, rates, f"race {number}", habits or Habits()) for number in range(at_once)]
+    with ThreadPoolExecutor(at_once) as pool:
+        journals = list(pool.map(lambda race: race.run(histories // at_once), races))
+    return [journal for several in journals for journal in several], [fault for race in races for fault in race.faults]
+
+
+def assert_linearizable(journals: list[Journal]) -> None:
+    """Fail with the first history that no order explains."""
+    explanations = [check(journal.history) for journal in journals]
+    wrong = [explanation for explanation in explanations if not explanation.is_linearizable]
+    assert not wrong, f"{len(wrong)} of {len(journals)} histories, the first: {wrong[0]}"
+
+
+def test_races_with_lost_answers_are_linearizable(table: str) -> None:
+    """Clients that race on one call see one order of events, though every seventh answer of DynamoDB is lost."""
+    rates = {Fault.ANSWER_LOST: ANSWERS_LOST_TO_US, Fault.REQUEST_LOST: REQUESTS_LOST}
+    journals, faults = run_races(table, rates, HISTORIES)
+    assert_linearizable(journals)
+    assert faults.count(Fault.ANSWER_LOST) > HISTORIES
+    assert sum(journal.refused_as_busy for journal in journals) < HISTORIES * CLIENTS * REQUESTS_PER_CLIENT / 100
+
+
+def test_thirty_two_clients_are_linearizable_to_the_end(table: str) -> None:
+    """Started, moved, hung up, finished and deleted by all at once, recordings have one order of events (G5)."""
+    rates = {Fault.ANSWER_LOST: ANSWERS_LOST_TO_MANY}
+    last = {**WEIGHTS_TO_THE_END, Kind.HANG_UP: 10}
+    habits = Habits(WEIGHTS_TO_THE_END, REQUESTS_PER_CLIENT_OF_MANY, last)
+    journals, faults = run_races(table, rates, MANY_HISTORIES, MANY_RACES_AT_ONCE, habits)
+    assert_linearizable(journals)
+    done = [(each.kind, each.outcome.verdict) for journal in journals for each in journal.history]
+    assert (
+        min(done.count((kind, Verdict.OK)) for kind in (Kind.FINISH, Kind.DELETE, Kind.HANG_UP)) > MANY_HISTORIES / 40
+    )
+    assert len(faults) > MANY_HISTORIES / 4

@@ -1,0 +1,74 @@
+"""Recordings with audio: captured in a moment, finished as a media engine's are."""
+
+import io
+import tempfile
+import wave
+from array import array
+from functools import cache
+from pathlib import Path
+
+from tapedeck.adapters.audio import WavCodec
+from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.edge.endpoint import Service
+from tapedeck_standin.sound import Part, make_wav
+
+
+def capture(service: Service, recording: Recording, content: bytes) -> None:
+    """Put some bytes where a media engine puts its capture."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "capture.wav"
+        path.write_bytes(content)
+        service.media().keep(recording, path)
+
+
+def finish(service: Service, recording: Recording, *, channels: int = 1, seconds: float = 2) -> Recording:
+    """Stop a recording and complete it, with so many seconds of sound."""
+    service.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
+    capture(service, recording, sound(seconds, channels))
+    return service.media().complete(recording.parent, recording.id)
+
+
+@cache
+def sound(seconds: float, channels: int = 1) -> bytes:
+    """A WAV with a tone of its own in each channel."""
+    return make_wav([Part(round(seconds * 1000), is_sound=True)], [True] * channels)
+
+
+@cache
+def encoded(content: bytes) -> bytes:
+    """The MP3 of a WAV."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "source.wav", Path(folder) / "target.mp3"
+        source.write_bytes(content)
+        WavCodec().encode(source, target)
+        return target.read_bytes()
+
+
+def samples_of(content: bytes) -> list[list[int]]:
+    """The samples of a WAV, channel by channel."""
+    with wave.open(io.BytesIO(content)) as file:
+        samples = array("h", file.readframes(file.getnframes()))
+        return [list(samples[channel :: file.getnchannels()]) for channel in range(file.getnchannels())]
+
+
+def mp3_frames(content: bytes) -> list[tuple[int, int, int]]:
+    """The frames of an MP3 of 8 kHz, one after another: bits a second, frames a second, channels (ISO 13818-3).
+
+    Raises:
+        AssertionError: something in it is no such frame.
+    """
+    found, place = [], 0
+    rates = {3: [44_100, 48_000, 32_000], 2: [22_050, 24_000, 16_000], 0: [11_025, 12_000, 8_000]}
+    while place < len(content):
+        head = int.from_bytes(content[place : place + 4], "big")
+        version, layer, speed = head >> 19 & 3, head >> 17 & 3, head >> 10 & 3
+        assert (head >> 21, layer) == (0x7FF, 1), f"no frame at byte {place}"
+        kilobits = (_KILOBITS_1 if version == 3 else _KILOBITS_2)[head >> 12 & 15]
+        rate = rates[version][speed]
+        found.append((kilobits * 1000, rate, 1 if head >> 6 & 3 == 3 else 2))
+        place += (144 if version == 3 else 72) * kilobits * 1000 // rate + (head >> 9 & 1)
+    return found
+
+
+_KILOBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KILOBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)

@@ -1,0 +1,16 @@
+// The scenario through Twilio's SDK for Node.
+
+import { main, sdkRequire } from "./scenario.mjs";
+
+const twilio = sdkRequire("twilio");
+
+await main({
+  makeClient(place, account, token) {
+    const client = twilio(account, token);
+    client.api.baseUrl = place.url;
+    return client;
+  },
+  isRefusal: (error) => error instanceof twilio.RestException,
+  hasCurrent: true,
+  keepsSid: false,
+});

@@ -1,0 +1,66 @@
+"""A stand-in in this process, on ports of its own, over the AWS that all tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tapedeck.dialects.choice import TWILIO
+from tapedeck.dialects.dialect import Kind
+from tests.client import DIALECTS, ROOT, TEMPLATE
+from tests.conftest import TestAccount
+from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+
+
+@pytest.fixture(scope="module")
+def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
+    """A stand-in that answers over HTTP and HTTPS, with an account that requests name none for.
+
+    It hears of everything in this process: it must not outlive the tests that want it.
+    """
+    from tapedeck import wiring
+    from tapedeck_standin import certificates
+    from tapedeck_standin.backend import MEDIA_HERE
+    from tapedeck_standin.server import Server
+    from tapedeck_standin.standin import assemble
+
+    own = wiring.office().accounts.create()
+    lines: list[str] = []
+    application = None
+    http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
+    environment = pytest.MonkeyPatch()
+    for name, value in MEDIA_HERE.items():
+        environment.setenv(name, value)
+    try:
+        with certificates.issue() as identity:
+            application = assemble(ROOT, TEMPLATE, own.account, lines.append, port=http.port)
+            application.start()
+            http.start(application.answer)
+            https.start(application.answer, identity.tls)
+            yield Place(http.port, https.port, identity.ca_file, own.account, own.auth_token, lines)
+    finally:
+        http.stop()
+        https.stop()
+        if application is not None:
+            application.stop()
+        environment.undo()
+        wiring.clock = wiring.system_clock
+        wiring.service.cache_clear()
+        wiring.office.cache_clear()
+
+
+@pytest.fixture
+def control(place: Place, account: TestAccount) -> ControlClient:
+    """Makes telephony happen in the test's own account."""
+    return ControlClient(place, TWILIO.spell(Kind.ACCOUNT, account.id))
+
+
+@pytest.fixture
+def anonymous(place: Place) -> ControlClient:
+    """Names no account."""
+    return ControlClient(place)
+
+
+@pytest.fixture
+def api(place: Place, dialect: str, account: TestAccount) -> HttpFunctionClient:
+    """Speaks the test's dialect for its account, over HTTP."""
+    return HttpFunctionClient(DIALECTS[dialect], account.id, account.token, place=place)

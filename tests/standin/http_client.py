@@ -1,0 +1,178 @@
+"""Clients of a stand-in over real HTTP: its control API, its functions in a dialect, and bare sockets."""
+
+import http.client
+import json
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from tests.client import _CONTRACT, Answer, Form, FunctionClient, _encode
+
+TIMEOUT: Final = 20
+NEW: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{19}\Z")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stand-in in this process stands, and whose it is."""
+
+    port: int
+    https_port: int
+    ca_file: Path
+    account: str
+    token: str
+    lines: list[str]
+
+    def connect(self, *, tls: bool = False) -> http.client.HTTPConnection:
+        """A connection that trusts nobody but the stand-in's authority."""
+        if not tls:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        return http.client.HTTPSConnection("localhost", self.https_port, timeout=TIMEOUT, context=context)
+
+
+def ask(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """One request on a connection that stays open."""
+    connection.request(method, path, body=body, headers=dict(headers or {}))
+    response = connection.getresponse()
+    content = response.read()
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
+
+
+@dataclass
+class ControlClient:
+    """Speaks to the control API; `account` goes into every body, if given."""
+
+    place: Place
+    account: str | None = None
+
+    def post(self, path: str, content: Any = None, *, headers: Mapping[str, str] | None = None) -> Answer:
+        """POST to a path below `/_standin`."""
+        if self.account is not None and (content is None or isinstance(content, dict)):
+            content = {"account": self.account, **(content or {})}
+        body = content if isinstance(content, bytes) or content is None else json.dumps(content).encode()
+        return self.request("POST", f"/_standin{path}", body, headers)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Any request."""
+        connection = self.place.connect()
+        try:
+            return ask(connection, method, path, body, headers)
+        finally:
+            connection.close()
+
+
+@dataclass
+class HttpFunctionClient(FunctionClient):
+    """Speaks one dialect for one account through the gateway; every answer is checked against the contract."""
+
+    place: Place | None = None
+    tls: bool = False
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Form = None,
+        content_type: str = "application/x-www-form-urlencoded",
+        headers: Mapping[str, str] | None = None,
+        authorization: str | None = "",
+    ) -> Answer:
+        """Any request; `authorization` None sends none, empty the client's own."""
+        assert self.place is not None
+        body = _encode(form)
+        sent = {**({"Content-Type": content_type} if body else {}), **(headers or {})}
+        if authorization is not None:
+            sent["Authorization"] = authorization or self._basic()
+        connection = self.place.connect(tls=self.tls)
+        try:
+            answer = ask(connection, method, path, body or None, sent)
+        finally:
+            connection.close()
+        if _CONTRACT is not None:
+            _CONTRACT.check(method, unquote(path), answer.status, answer.headers, answer.content)
+        return answer
+
+
+class RawConnection:
+    """A socket that says exactly what it is told."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self._file = connection.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        self.socket.sendall(data)
+
+    def read_answer(self, *, to_head: bool = False) -> Answer:
+        """The next answer, without what HTTP's own frame needs; `to_head` if it has no body."""
+        status_line = self._file.readline().decode("latin-1")
+        assert status_line.startswith("HTTP/1.1 "), status_line
+        headers: dict[str, str] = {}
+        while (line := self._file.readline().decode("latin-1").rstrip("\r\n")) != "":
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
+        length = 0 if to_head else int(headers.get("content-length", "0"))
+        return Answer(int(status_line.split()[1]), headers, self._file.read(length))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has closed the connection, and said nothing more."""
+        return self._file.read(1) == b""
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+        self.socket.close()
+
+
+@contextmanager
+def raw(port: int) -> Iterator[RawConnection]:
+    """A bare connection to a port of this machine."""
+    connection = RawConnection(socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT))
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def ids_in(body: Any) -> Iterator[str]:
+    """All ids in a control answer, checked for being told in both spellings."""
+    if isinstance(body, list):
+        for element in body:
+            yield from ids_in(element)
+    elif isinstance(body, dict):
+        for name, value in body.items():
+            if name == "sid":
+                identifier = value["signalwire"].replace("-", "")
+                assert NEW.match(identifier), value
+                assert value["twilio"][2:] == identifier
+                assert list(value) == ["twilio", "signalwire"]
+                yield identifier
+            else:
+                yield from ids_in(value)
+
+
+def without_ids(body: Any) -> Any:
+    """A control answer with the kind in place of each sid."""
+    if isinstance(body, list):
+        return [without_ids(element) for element in body]
+    if isinstance(body, dict):
+        return {name: value["twilio"][:2] if name == "sid" else without_ids(value) for name, value in body.items()}
+    return body

@@ -1,0 +1,257 @@
+"""The command `tapedeck`, as it runs from its wheel, outside any checkout."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tapedeck.dialects.choice import TWILIO
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.identity import new_id
+from tapedeck_standin import cli
+from tapedeck_standin.server import Server
+from tests.client import ROOT, FunctionClient
+from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+
+SECONDS_TO_END = 10
+
+
+@dataclass
+class Running:
+    """A stand-in in a process of its own."""
+
+    process: subprocess.Popen[str]
+    said: list[str]
+    ready: dict[str, str]
+
+    def end(self, number: int) -> tuple[int, str]:
+        """Send a signal; the exit code, and all that was said on standard error."""
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=SECONDS_TO_END)
+        return self.process.returncode, errors
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the wheel holds, unpacked; the project's text for readers is of no account here."""
+    from hatchling.builders.wheel import WheelBuilder
+
+    project = tmp_path_factory.mktemp("project")
+    for name in ("functions", "layers", "standin"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "template.yaml", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, project)
+    (project / "README.md").write_text("")
+    (built,) = WheelBuilder(str(project)).build(directory=str(tmp_path_factory.mktemp("dist")), versions=["standard"])
+    unpacked = tmp_path_factory.mktemp("wheel")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(unpacked)
+    return unpacked
+
+
+@pytest.fixture
+def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts a stand-in from the wheel, in an empty folder, and sees to its end."""
+    processes = []
+
+    def start(*arguments: str, **environment: str) -> Running:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", *arguments],
+            cwd=tmp_path, env={**kept, "PYTHONPATH": str(wheel), **environment}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        processes.append(process)
+        said: list[str] = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line.rstrip("\n"))
+            if line.startswith("TAPEDECK_READY "):
+                return Running(process, said, json.loads(line.removeprefix("TAPEDECK_READY ")))
+        raise AssertionError(process.communicate()[1])
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def shell(*lines: str) -> list[str]:
+    """What one shell prints for lines that are pasted into it, line by line."""
+    script = "\n".join(f"{line}\necho ---" for line in lines)
+    done = subprocess.run(["bash", "-eu", "-c", script], check=True, capture_output=True, text=True, timeout=30)
+    return [part.strip() for part in done.stdout.split("---\n")[:-1]]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the printed lines need curl")
+def test_serves(start: Callable[..., Running], tmp_path: Path) -> None:
+    """It says where it stands and whose it is; the lines that it prints work; SIGTERM ends it with 0, ports freed."""
+    account, token = new_id(0), "it's a $token"
+    running = start(
+        "--account", TWILIO.spell(Kind.ACCOUNT, account), TAPEDECK_TOKEN=token, PORT="0", HTTPS_PORT="0",
+        HOME=str(tmp_path), AWS_PROFILE="none", AWS_ENDPOINT_URL="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1",
+    )  # fmt: skip
+    assert list(running.ready) == ["url", "https_url", "ca_file"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.ready["url"])
+    assert re.fullmatch(r"https://127\.0\.0\.1:\d+", running.ready["https_url"])
+    text = "\n".join(running.said)
+    spelled = FunctionClient(TWILIO, account, "").base.rpartition("/")[2]
+    uuid = re.sub(r"(.{8})(.{4})(.{4})(.{4})(.{12})", r"\1-\2-\3-\4-\5", account)
+    for told in (*running.ready.values(), spelled, uuid, token):
+        assert told in text
+    assert "BEGIN CERTIFICATE" in Path(running.ready["ca_file"]).read_text()
+    assert Path(running.ready["ca_file"]).parent.stat().st_mode & 0o777 == 0o700
+
+    lines = [line for line in running.said if line.startswith(("curl", "CALL="))]
+    started, paused, read = shell(*lines)
+    call, recording = started.split()
+    for body, status in ((paused, "paused"), (read, "processing")):
+        told = json.loads(body)
+        assert (told["call_sid"], told["sid"], told["status"]) == (call, recording, status)
+    secure = ["curl", "-s", "--cacert", running.ready["ca_file"], f"{running.ready['https_url']}/_standin/health"]
+    assert json.loads(subprocess.run(secure, check=True, capture_output=True).stdout) == {"status": "ok"}
+
+    code, errors = running.end(signal.SIGTERM)
+    assert code == 0
+    base = f"/2010-04-01/Accounts/{spelled}/Calls/{call}/Recordings"
+    expected = [
+        "POST /_standin/calls 201",
+        f"POST {base}.json 201",
+        f"POST {base}/Twilio.CURRENT.json 200",
+        f"GET {base}/{recording}.json 200",
+    ]
+    assert [re.sub(r" \d+ ms$", "", line) for line in errors.splitlines()] == expected
+    assert not Path(running.ready["ca_file"]).exists()
+    for url in (running.ready["url"], running.ready["https_url"]):
+        Server("127.0.0.1", int(url.rpartition(":")[2])).stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_path: Path) -> None:  # noqa: ARG001
+    """With AWS_ENDPOINT_URL_DYNAMODB the items are there; started again it finds them; Ctrl-C ends it with 0."""
+    from moto.server import ThreadedMotoServer
+
+    from tapedeck import wiring
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        database = "http://{}:{}".format(*server.get_host_and_port())
+        ca_file = tmp_path / "ca.pem"
+        sid = "AC" + new_id(0)
+        flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", str(ca_file), "--verbose")
+        running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
+        assert running.ready["ca_file"] == str(ca_file)
+        place = Place(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], "standin-token", [])
+        call = ControlClient(place).post("/calls").body["sid"]
+        # The stand-in's database is the one that this process has in its memory.
+        assert wiring.service().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
+        api = HttpFunctionClient(TWILIO, sid[2:], "standin-token", place=place)
+        assert api.get("Calls", call["twilio"]).status == 200
+        code, errors = running.end(signal.SIGINT)
+        assert code == 0
+        canonical = json.loads(next(line for line in errors.splitlines() if line.startswith("{")))
+        told = (canonical["operation"], canonical["dialect"], canonical["account"], canonical["status"])
+        assert told == ("get_call", "twilio", sid[2:], 200)
+        assert ca_file.is_file()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+    """Runs the command in this process, and leaves no trace in it."""
+    handlers: Mapping[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = dict(os.environ)
+
+    def run(*arguments: str, **environment: str) -> Result:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return CliRunner(mix_stderr=False).invoke(cli.main, arguments)
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize("option", ["--port", "--https-port"])
+def test_tells_of_a_busy_port(command: Callable[..., Result], place: Place, option: str) -> None:
+    """One line, and exit code 1."""
+    ports = {"--port": "0", "--https-port": "0", option: str(place.port)}
+    result = command("serve", *(word for pair in ports.items() for word in pair))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"tapedeck: 127.0.0.1:{place.port} is in use\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--account", "AC1"), "neither AC… nor a UUID"),
+        (("--port", "65536"), "65536 is not in the range"),
+        (("--https-port", "x"), "'x' is not a valid integer"),
+        (("--colour", "blue"), "No such option"),
+    ],
+)
+def test_tells_of_wrong_options(command: Callable[..., Result], arguments: tuple[str, ...], message: str) -> None:
+    """What is wrong, and exit code 2."""
+    result = command("serve", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("spelled", ["AC720796a08ee9435083bd2d07a3121f1e", "720796A0-8ee9-4350-83bd-2d07a3121f1e"])
+def test_reads_its_account_in_either_spelling(spelled: str) -> None:
+    """`--account` takes what either vendor calls it."""
+    assert cli.AccountSid().convert(spelled, None, None) == "720796a08ee9435083bd2d07a3121f1e"
+
+
+def test_waits(command: Callable[..., Result], place: Place) -> None:
+    """`tapedeck wait` returns when a stand-in answers, at PORT or at a URL."""
+    assert command("wait", "--timeout", "5", PORT=str(place.port)).exit_code == 0
+    assert command("wait", "--timeout", "5", "--url", f"http://localhost:{place.port}/").exit_code == 0
+
+
+def test_waits_no_longer(command: Callable[..., Result]) -> None:
+    """Where nothing answers in time it says so, and ends with exit code 1."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        began = time.monotonic()
+        result = command("wait", "--timeout", "0.3", "--url", url)
+        assert time.monotonic() - began < 5
+    assert (result.exit_code, result.stderr) == (1, f"tapedeck: nothing answers at {url} after 0.3 s\n")
+
+
+def test_tells_its_version(command: Callable[..., Result]) -> None:
+    """`tapedeck --version` is one line."""
+    result = command("--version")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"tapedeck, version \S.*\n", result.stdout)
+
+
+def test_ends_once() -> None:
+    """A second signal does not disturb the end that the first has begun."""
+    handlers: Mapping[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli._leave(signal.SIGTERM, None)
+        assert ended.value.code == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

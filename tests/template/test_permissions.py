@@ -1,0 +1,521 @@
+"""Each function's role in the translated template grants what the function asks of AWS, and nothing else."""
+
+import os
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+
+from tapedeck import wiring
+from tapedeck.adapters import table
+from tapedeck.adapters.aws import make_client
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.domain.recording import Parent, ParentKind, Source
+from tapedeck.operations import recordings
+from tapedeck_standin.functions import Handler, load_handler
+from tests import client as tests_client
+from tests.client import ROOT, FunctionClient
+from tests.media import finish
+from tests.template.translation import BASIC_EXECUTION, Stack, listed, target
+
+Right = tuple[str, str]
+"""An action, and the logical id of the resource that it is done to."""
+
+FEW: Final = 2
+"""Active recordings of a parent that are enough for a start to look which of them still run."""
+
+_PARTS: Final = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+"""What a transaction needs of each of its parts; `TransactWriteItems` is no right."""
+
+_OF_OBJECTS: Final = {
+    "PutObject": ("PutObject",),
+    "DeleteObjects": ("DeleteObject",),
+    # Who may not list is told 403 of what is not there.
+    "GetObject": ("GetObject", "ListBucket"),
+    "HeadObject": ("GetObject", "ListBucket"),
+}
+"""What S3's operations need; to read takes the right to see what is not there."""
+
+
+OUTCOMES: Final[Mapping[str, set[int | str]]] = {
+    "create_call_recording": {200, 201, 400, 401, 404, 422},
+    "get_call_recording": {200, 401, 404},
+    "update_call_recording": {200, 400, 401, 404, 422},
+    "get_conference_recording": {200, 401, 404},
+    "update_conference_recording": {200, 400, 401, 404, 422},
+    "get_call": {200, 401, 404},
+    "get_conference": {200, 401, 404},
+    "update_conference": {200, 400, 401, 404, 422},
+    "update_call": {200, 400, 401, 404, 422},
+    "list_participants": {200, 400, 401, 404, 422},
+    "create_participant": {201, 400, 401, 404, 405},
+    "get_participant": {200, 401, 404},
+    "update_participant": {200, 400, 401, 404, 422},
+    "remove_participant": {204, 401, 404},
+    "get_recording": {200, 206, 304, 307, 400, 401, 404, 405, 416},
+    "delete_recording": {204, 400, 401, 404},
+    "delete_call_recording": {204, 400, 401, 404},
+    "delete_conference_recording": {204, 400, 401, 404},
+    "list_calls": {200, 400, 401, 404, 422},
+    "list_call_recordings": {200, 400, 401, 404, 422},
+    "list_conferences": {200, 400, 401, 404, 422},
+    "list_conference_recordings": {200, 400, 401, 404, 422},
+    "list_recordings": {200, 400, 401, 404, 422},
+    "list_transcriptions": {200, 400, 401, 404, 422},
+    "list_recording_transcriptions": {200, 400, 401, 404, 422},
+    "get_transcription": {200, 401, 404},
+    "delete_transcription": {204, 401, 404},
+    "default": {404, 405},
+    **{
+        operation: {"done", "refused"}
+        for operation in (
+            "create_account",
+            "issue_api_key",
+            "revoke_api_key",
+            "rotate_auth_token",
+            "revoke_auth_token",
+            "set_media_access",
+        )
+    },
+}
+"""What each function must have answered before its rights are compared: every branch that has an answer of its own."""
+
+
+@dataclass
+class Recorder:
+    """What each function asked of AWS, as the rights that it takes; what no function asks for is not noted.
+
+    `names` are the logical ids of tables and keys by their names here.
+    """
+
+    names: Mapping[str, str]
+    running: str | None = None
+    outcomes: defaultdict[str, set[int | str]] = field(default_factory=lambda: defaultdict(set))
+    rights: defaultdict[str, set[Right]] = field(default_factory=lambda: defaultdict(set))
+
+    def make_client(self, service: str) -> Any:
+        """The adapters' own client, which tells what it is asked."""
+        client = make_client(service)
+        client.meta.events.register(f"before-parameter-build.{service}", self._note)
+        return client
+
+    def load_handler(self, _root: object, operation: str) -> Handler:
+        """The handler of an operation, which is the one running while it runs."""
+        handler = load_handler(ROOT, operation)
+
+        def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+            self.running = operation
+            try:
+                answer = handler(event, context)
+            finally:
+                self.running = None
+            self.outcomes[operation].add(answer.get("statusCode") or ("refused" if "error" in answer else "done"))
+            return answer
+
+        return handle
+
+    def run(self, operation: str, **event: str) -> dict[str, Any]:
+        """What a function without a route answers."""
+        return self.load_handler(ROOT, operation)(event, None)
+
+    def _note(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
+        if self.running is not None:
+            service = model.service_model.endpoint_prefix
+            self.rights[self.running] |= {
+                (f"{service}:{action}", resource) for action, resource in self._needed(model.name, params)
+            }
+
+    def _needed(self, action: str, params: Mapping[str, Any]) -> Iterator[Right]:
+        if action in {"TransactWriteItems", "TransactGetItems"}:
+            for part in params["TransactItems"]:
+                ((kind, request),) = part.items()
+                yield "GetItem" if kind == "Get" else _PARTS[kind], self.names[request["TableName"]]
+        elif action.startswith("Batch"):
+            for name in params["RequestItems"]:
+                yield action, self.names[name]
+        elif "Bucket" in params:
+            objects = f"{self.names[params['Bucket']]}/*"
+            for needed in _OF_OBJECTS[action]:
+                yield needed, objects if needed.endswith("Object") else self.names[params["Bucket"]]
+        elif "IndexName" in params:
+            yield action, f"{self.names[params['TableName']]}/index/{params['IndexName']}"
+        else:
+            yield action, self.names[params.get("TableName") or params["KeyId"]]
+
+
+_NAMED: Final = {
+    "RECORDINGS_TABLE": "RecordingsTable",
+    "CREDENTIALS_TABLE": "CredentialsTable",
+    "SIGNING_KEY": "SigningKey",
+    "MEDIA_BUCKET": "MediaBucket",
+}
+"""What the environment names, by logical id."""
+
+
+@pytest.fixture
+def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """Listens to the functions of this process."""
+    del aws  # only has to be there
+    listening = Recorder({os.environ[variable]: name for variable, name in _NAMED.items()})
+    monkeypatch.setenv("REMEMBER_CREDENTIALS_SECONDS", "0")  # each function looks credentials up itself
+    monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
+    for module in (recordings, table):
+        monkeypatch.setattr(module, "PRUNE_AT", FEW)
+    monkeypatch.setattr(wiring, "make_client", listening.make_client)
+    monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
+    _forget_clients()
+    yield listening
+    _forget_clients()
+
+
+def _forget_clients() -> None:
+    wiring.service.cache_clear()
+    wiring.office.cache_clear()
+
+
+def test_roles_grant_what_the_functions_ask_for(recorder: Recorder) -> None:
+    """No role lacks a right that its function uses in any of its branches, and none has one that it does not use."""
+    for dialect in (TWILIO, SIGNALWIRE):
+        mine, other = _client(dialect), _client(dialect)
+        _use_calls(mine, other)
+        _use_conferences(mine, other)
+        _use_lists(mine, other)
+        _use_media(mine, recorder)
+        _use_participants(mine, other)
+        _use_call_updates(mine)
+        mine.get("Nothing")
+    _use_accounts(recorder)
+
+    stack = Stack()
+    assert recorder.outcomes == OUTCOMES
+    assert set(recorder.outcomes) == {stack.operation(function) for function in stack.functions}
+    assert list(differences(stack, recorder.rights)) == []
+
+    # The same comparison finds what is missing, what is too much, and what points elsewhere.
+    for broken, complaint in _broken_copies():
+        assert complaint in list(differences(broken, recorder.rights))
+
+
+def differences(stack: Stack, used: Mapping[str, set[Right]]) -> Iterator[str]:
+    """Where rights and use differ, a line each."""
+    for function in stack.functions:
+        operation, granted = stack.operation(function), set(_granted(stack, function))
+        for action, resource in sorted(used.get(operation, set()) - granted):
+            yield f"{operation} may not {action} on {resource}"
+        for action, resource in sorted(granted - used.get(operation, set())):
+            yield f"{operation} never uses {action} on {resource}"
+        managed = {str(arn).rpartition("/")[2] for arn in stack.role(function).get("ManagedPolicyArns", [])}
+        for policy in sorted(managed - {BASIC_EXECUTION}):
+            yield f"{operation} has the managed policy {policy}"
+
+
+def _granted(stack: Stack, function: str) -> Iterator[Right]:
+    for statement in stack.statements(function):
+        assert statement["Effect"] == "Allow", "a role only grants"
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                yield action, target(resource)
+
+
+def _broken_copies() -> Iterator[tuple[Stack, str]]:
+    def statement_of(function: str, resource: str) -> tuple[Stack, dict[str, Any]]:
+        stack = Stack()
+        statements = stack.statements(function)
+        return stack, next(each for each in statements if target(each["Resource"]) == resource)
+
+    stack, statement = statement_of("UpdateConferenceFunction", "RecordingsTable")
+    statement["Action"].remove("dynamodb:UpdateItem")
+    yield stack, "update_conference may not dynamodb:UpdateItem on RecordingsTable"
+
+    stack, statement = statement_of("GetCallFunction", "RecordingsTable")
+    statement["Action"].append("dynamodb:DeleteItem")
+    yield stack, "get_call never uses dynamodb:DeleteItem on RecordingsTable"
+
+    stack, statement = statement_of("RevokeApiKeyFunction", "CredentialsTable")
+    statement["Resource"] = {"Fn::GetAtt": ["RecordingsTable", "Arn"]}
+    yield stack, "revoke_api_key may not dynamodb:DeleteItem on CredentialsTable"
+
+    stack, statement = statement_of("CreateAccountFunction", "SigningKey")
+    statement["Action"] = "kms:*"
+    yield stack, "create_account never uses kms:* on SigningKey"
+
+    stack = Stack()
+    stack.role("DefaultFunction")["ManagedPolicyArns"].append("arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess")
+    yield stack, "default has the managed policy AmazonDynamoDBFullAccess"
+
+
+def _client(dialect: Dialect) -> FunctionClient:
+    made = wiring.office().accounts.create()
+    return FunctionClient(dialect, made.account, made.auth_token)
+
+
+def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
+    """Every branch of the functions of calls and their recordings."""
+    service = wiring.service()
+    call = _call(mine)
+    path = ("Calls", mine.sid(Kind.CALL, call))
+    nowhere = ("Calls", mine.sid(Kind.CALL, mine.account))
+    for address in (path, nowhere):
+        mine.get(*address)
+        mine.request("GET", mine.path(*address), authorization=_NOBODY)
+        mine.request("DELETE", mine.path(*address))
+        mine.post(*address, "Recordings", form={"Trim": "x"})
+        mine.post(*address, "Recordings", form={"RecordingChannels": "dual"})
+        mine.post(*address, "Recordings")
+        mine.request("POST", mine.path(*address, "Recordings"), authorization=_NOBODY)
+    other.get("Calls", other.sid(Kind.CALL, call))
+    recording = mine.post(*path, "Recordings").body["sid"]
+    _use_recording(mine, path, recording)
+    mine.post(*path, "Recordings")  # after a stop
+    service.calls.end(mine.account, call)
+    mine.post(*path, "Recordings")
+
+    # So many recordings that a start first looks which of them still run.
+    crowded = _call(mine)
+    for _ in range(FEW):
+        service.recordings.start_by_engine(
+            Parent(mine.account, ParentKind.CALL, crowded), source=Source.RECORD_VERB, call=crowded
+        )
+    mine.post("Calls", mine.sid(Kind.CALL, crowded), "Recordings")
+
+
+def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
+    """Every branch of the functions of conferences and their recordings."""
+    announcement, end = {"AnnounceUrl": "https://example.com/announcement"}, {"Status": "completed"}
+    quiet, name, path = _conference(mine)
+    mine.post(*path, form=announcement)  # before it has begun
+    _begin(mine, quiet)
+    for address in (path, ("Conferences", name), ("Conferences", mine.sid(Kind.CONFERENCE, mine.account))):
+        mine.get(*address)
+        mine.request("GET", mine.path(*address), authorization=_NOBODY)
+        for form in (None, announcement, {"Status": "x"}):
+            mine.post(*address, form=form)
+        mine.request("POST", mine.path(*address), authorization=_NOBODY)
+    other.post("Conferences", other.sid(Kind.CONFERENCE, quiet), form=announcement)
+    for form in (end, end, announcement):
+        mine.post(*path, form=form)
+
+    # The end of one that is recorded is a transaction; two recordings at once leave none that is current.
+    recorded, _, path = _conference(mine)
+    first_call = _begin(mine, recorded)
+    parent = Parent(mine.account, ParentKind.CONFERENCE, recorded)
+    started = wiring.service().recordings.start_by_engine(parent, source=Source.CONFERENCE, call=first_call)
+    _use_recording(mine, path, mine.sid(Kind.RECORDING, started.id))
+    for _ in range(2):
+        wiring.service().recordings.start_by_engine(parent, source=Source.CONFERENCE, call=first_call)
+    mine.post(*path, "Recordings", "Twilio.CURRENT", form={"Status": "paused"})
+    mine.post(*path, form=end)
+
+
+def _use_participants(mine: FunctionClient, other: FunctionClient) -> None:
+    """Every branch of the functions of participants."""
+    conference, name, path = _conference(mine)
+    first, second = (mine.sid(Kind.CALL, each) for each in (_begin(mine, conference), _call(mine)))
+    nowhere = ("Conferences", mine.sid(Kind.CONFERENCE, mine.account))
+    dial = {"From": "client:a", "To": "client:b", "Label": "customer"}
+    coached = {**dial, "Label": "agent", "CallSidToCoach": first}
+    for room in (path, nowhere, ("Conferences", name)):
+        for form in (dial, dial, coached, {**dial, "Beep": "x"}):
+            mine.post(*room, "Participants", form=form)
+        for query in ({}, {"PageSize": "0"}):
+            mine.get(*room, "Participants", **query)
+        for method in ("GET", "POST"):
+            mine.request(method, mine.path(*room, "Participants"), authorization=_NOBODY)
+            mine.request(method, mine.path(*room, "Participants").replace(mine.base, other.base), form=dial)
+    for who in (first, "customer", second):
+        address = (*path, "Participants", who)
+        changes: list[dict[str, str]] = [
+            {},
+            {"Muted": "true"},
+            {"Coaching": "true", "CallSidToCoach": second},
+            {"Hold": "x"},
+        ]
+        mine.get(*address)
+        for change in changes:
+            mine.post(*address, form=change)
+        for method in ("GET", "POST", "DELETE"):
+            mine.request(method, mine.path(*address), authorization=_NOBODY)
+        for _ in range(2):
+            mine.delete(*address)
+
+
+def _use_call_updates(mine: FunctionClient) -> None:
+    """Every branch of the update of a call."""
+    quiet = mine.sid(Kind.CALL, _call(mine))
+    for status in ("canceled", "completed", "completed", "x"):
+        mine.post("Calls", quiet, form={"Status": status})
+    # A call that is recorded, and in a conference, ends with a transaction.
+    recorded = _begin(mine, _conference(mine)[0])
+    parent = Parent(mine.account, ParentKind.CALL, recorded)
+    wiring.service().recordings.start_by_engine(parent, source=Source.RECORD_VERB, call=recorded)
+    redirect = {"Url": "https://example.com/"}
+    for call in (recorded, mine.account):
+        address = ("Calls", mine.sid(Kind.CALL, call))
+        for form in ({}, redirect, {"Status": "completed"}, redirect):
+            mine.post(*address, form=form)
+        mine.request("POST", mine.path(*address), authorization=_NOBODY)
+
+
+def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
+    """Every list with and without its filters, and the transcriptions of a recording."""
+    call, nobody = _call(mine), mine.sid(Kind.CALL, mine.account)
+    leg = ("Calls", mine.sid(Kind.CALL, call))
+    recording = mine.post(*leg, "Recordings").body["sid"]
+    conference, name, room = _conference(mine)
+    first_call = _begin(mine, conference)
+    parent = Parent(mine.account, ParentKind.CONFERENCE, conference)
+    wiring.service().recordings.start_by_engine(parent, source=Source.CONFERENCE, call=first_call)
+    bare = (("Calls", mine.sid(Kind.CALL, _call(mine))), ("Calls", nobody), _conference(mine)[2])
+    heard = ("Recordings", recording, "Transcriptions")
+    made = wiring.service().transcriptions.note(
+        mine.account, mine.dialect.read(Kind.RECORDING, recording) or "", text="Hello.", duration=4
+    )
+    lists: dict[tuple[str, ...], list[dict[str, str]]] = {
+        ("Calls",): [{"Status": "in-progress"}, {"To": "+15550100"}],
+        ("Conferences",): [{"Status": "in-progress"}, {"FriendlyName": name}, {"DateUpdated>": "2020-01-01"}],
+        ("Recordings",): [
+            {"CallSid": mine.sid(Kind.CALL, first_call)},
+            {"ConferenceSid": room[1]},
+            {"IncludeSoftDeleted": "true"},
+        ],
+        ("Transcriptions",): [{}],
+        heard: [{}],
+        ("Recordings", mine.sid(Kind.RECORDING, mine.account), "Transcriptions"): [{}],
+        **{(*path, "Recordings"): [{"DateCreated>": "2020-01-01"}] for path in (leg, room, *bare)},
+    }
+    for path, filters in lists.items():
+        mine.request("GET", mine.path(*path), authorization=_NOBODY)
+        mine.request("GET", mine.path(*path).replace(mine.base, other.base))
+        for query in (*filters, {}, {"PageSize": "0"}):
+            mine.get(*path, **query)
+    own = mine.sid(Kind.TRANSCRIPTION, made.id)
+    for path in (("Transcriptions", own), (*heard, own)):
+        for method in ("GET", "DELETE"):
+            mine.request(method, mine.path(*path), authorization=_NOBODY)
+    mine.get(*heard, own)
+    for _ in range(2):
+        mine.delete(*heard, own)
+    mine.get("Transcriptions", own)
+
+
+def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
+    """Every branch of the functions of finished recordings: in two channels, then deleted, at each address."""
+    service = wiring.service()
+    nobody = mine.sid(Kind.RECORDING, mine.account)
+    call = _call(mine)
+    room, _, room_path = _conference(mine)
+    first_call = _begin(mine, room)
+    leg = Parent(mine.account, ParentKind.CALL, call)
+    of_room = Parent(mine.account, ParentKind.CONFERENCE, room)
+    addresses = {
+        (): leg,
+        ("Calls", mine.sid(Kind.CALL, call)): leg,
+        room_path: of_room,
+    }
+    for above, parent in addresses.items():
+        shown = call if parent is leg else first_call
+        running = service.recordings.start_by_engine(parent, source=Source.CONFERENCE, channels=2, call=shown)
+        path = (*above, "Recordings", mine.sid(Kind.RECORDING, running.id))
+        mine.delete(*path)
+        finish(service, running, channels=2)
+        if not above:
+            _fetch(mine, path, nobody)
+            _fetch_what_is_deleted(mine, recorder, parent, shown)
+        mine.request("DELETE", mine.path(*path), authorization=_NOBODY)
+        for _ in range(2):
+            mine.delete(*path)
+
+
+def _fetch(mine: FunctionClient, path: tuple[str, ...], nobody: str) -> None:
+    uri = f"{mine.base}/{'/'.join(path)}"
+    mine.get(*path)
+    mine.get(*path, IncludeSoftDeleted="true")
+    mine.get(*path, RequestedChannels="3")
+    mine.request("HEAD", f"{uri}.json")
+    etag = ""
+    for each in (f"{uri}.wav", f"{uri}.mp3?RequestedChannels=1", uri, f"{mine.base}/Recordings/{nobody}.wav"):
+        etag = mine.request("HEAD", each).headers.get("etag", etag)
+        for headers in ({}, {"Range": "bytes=0-1"}, {"Range": "bytes=99999999-"}, {"If-None-Match": etag}):
+            mine.request("GET", each, headers=headers)
+    mine.request("GET", uri, authorization=_NOBODY)
+
+
+def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Parent, shown: str) -> None:
+    """A rendition of a recording that somebody else deletes while it is made."""
+    service = wiring.service()
+    running = service.recordings.start_by_engine(parent, source=Source.RECORD_VERB, channels=2, call=shown)
+    finish(service, running, channels=2)
+    deletions = [running.id]
+
+    def delete(**_: object) -> None:
+        if deletions:
+            fetching, recorder.running = recorder.running, None
+            service.media().delete(parent, deletions.pop())
+            recorder.running = fetching
+
+    events = service.media()._objects._client.meta.events  # type: ignore[attr-defined]
+    events.register("after-call.s3.PutObject", delete)
+    sid = mine.sid(Kind.RECORDING, running.id)
+    mine.request("GET", f"{mine.base}/Recordings/{sid}.wav?RequestedChannels=1")
+    events.unregister("after-call.s3.PutObject", delete)
+
+
+def _conference(mine: FunctionClient) -> tuple[str, str, tuple[str, str]]:
+    """A conference that nobody has entered: its id, its name, its path."""
+    name = secrets.token_hex(8)
+    conference = wiring.service().conferences.appear(mine.account, name).id
+    return conference, name, ("Conferences", mine.sid(Kind.CONFERENCE, conference))
+
+
+def _begin(mine: FunctionClient, conference: str) -> str:
+    """Two calls enter; the first one's id."""
+    calls = [_call(mine), _call(mine)]
+    for call in calls:
+        wiring.service().conferences.join(mine.account, conference, call)
+    return calls[0]
+
+
+def _use_recording(mine: FunctionClient, parent: tuple[str, str], recording: str) -> None:
+    """Every branch of the functions of a recording that runs; it is stopped last."""
+    for sid in (recording, mine.sid(Kind.RECORDING, mine.account), "Twilio.CURRENT"):
+        path = (*parent, "Recordings", sid)
+        mine.get(*path)
+        for method in ("GET", "POST"):
+            mine.request(method, mine.path(*path), authorization=_NOBODY)
+        for form in ({"Status": "paused", "PauseBehavior": "skip"}, {"Status": "in-progress"}, {"Status": "x"}, None):
+            mine.post(*path, form=form)
+    for sid in (recording, "Twilio.CURRENT"):
+        for status in ("stopped", "paused"):
+            mine.post(*parent, "Recordings", sid, form={"Status": status})
+
+
+def _use_accounts(recorder: Recorder) -> None:
+    """Every branch of the functions without a route."""
+    made = recorder.run("create_account")["account_sid"]["twilio"]
+    nobody = TWILIO.spell(Kind.ACCOUNT, secrets.token_hex(16))
+    recorder.run("create_account", account_sid=made)
+    key = recorder.run("issue_api_key", account_sid=made)["api_key_sid"]
+    recorder.run("issue_api_key", account_sid=nobody)
+    for account in (made, nobody):
+        for operation in ("rotate_auth_token", "rotate_auth_token", "revoke_auth_token", "revoke_auth_token"):
+            recorder.run(operation, account_sid=account)
+        for access in ("vendor", "default"):
+            recorder.run("set_media_access", account_sid=account, media_access=access)
+        recorder.run("revoke_api_key", account_sid=account, api_key_sid=key)
+
+
+def _call(mine: FunctionClient) -> str:
+    return wiring.service().calls.appear(mine.account, to="+15550100", from_="+15550101", direction="inbound").id
+
+
+_NOBODY: Final = "Basic bm9ib2R5Om5vYm9keQ=="
+"""Credentials of no form that is looked up."""

@@ -1,0 +1,125 @@
+"""The template as CloudFormation would get it: translated by SAM's own translator, without an account."""
+
+from copy import deepcopy
+from functools import cache
+from typing import Any, Final
+from unittest.mock import patch
+
+from samcli.yamlhelper import yaml_parse
+
+from tests.client import ROOT
+
+BASIC_EXECUTION: Final = "AWSLambdaBasicExecutionRole"
+"""What the runtime needs to write a function's logs; the code itself calls nothing of it."""
+
+REGION: Final = "us-east-1"
+
+Resource = dict[str, Any]
+
+
+class _ManagedPolicies:
+    """In place of the list that SAM asks IAM for."""
+
+    def load(self) -> dict[str, str]:
+        return {BASIC_EXECUTION: f"arn:aws:iam::aws:policy/service-role/{BASIC_EXECUTION}"}
+
+
+@cache
+def _translated() -> dict[str, Any]:
+    from samtranslator.translator.transform import transform  # slow to import, and not every worker asks
+
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    for resource in template["Resources"].values():
+        for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
+            # As `sam deploy` leaves it, after the upload; the folder's name is kept for whoever must find it.
+            resource["Properties"][name] = f"s3://bucket/{resource['Properties'][name]}"
+    with patch.dict("os.environ", AWS_DEFAULT_REGION=REGION):
+        translated: dict[str, Any] = transform(template, {"AWS::Region": REGION}, _ManagedPolicies())
+    return translated
+
+
+class Stack:
+    """A translated template: a copy of its own, to be read, or broken."""
+
+    def __init__(self) -> None:
+        self.content = deepcopy(_translated())
+
+    @property
+    def resources(self) -> dict[str, Resource]:
+        """All resources by logical id."""
+        resources: dict[str, Resource] = self.content["Resources"]
+        return resources
+
+    def of_type(self, kind: str) -> dict[str, Resource]:
+        """The properties of each resource of a type, by logical id."""
+        return {
+            name: resource["Properties"]
+            for name, resource in self.resources.items()
+            if resource["Type"] == f"AWS::{kind}"
+        }
+
+    def properties(self, name: str) -> Resource:
+        """The properties of one resource."""
+        properties: Resource = self.resources[name]["Properties"]
+        return properties
+
+    @property
+    def functions(self) -> dict[str, Resource]:
+        """The properties of each function, by logical id."""
+        return self.of_type("Lambda::Function")
+
+    def operation(self, function: str) -> str:
+        """The name of a function's folder."""
+        return str(self.properties(function)["Code"]["S3Key"]).rpartition("/")[2]
+
+    def role(self, function: str) -> Resource:
+        """The properties of a function's role."""
+        return self.properties(self.properties(function)["Role"]["Fn::GetAtt"][0])
+
+    def statements(self, function: str) -> list[dict[str, Any]]:
+        """The statements of the policies of a function's role, those of managed policies aside."""
+        policies = self.role(function).get("Policies", [])
+        return [statement for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])]
+
+    def routes(self) -> dict[tuple[str, str], str]:
+        """The function behind each method and path; both are `$default` for what has no route."""
+        found = {}
+        for path, methods in self.properties("Api")["Body"]["paths"].items():
+            for method, operation in methods.items():
+                target = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+                function = target.partition("functions/${")[2].partition(".Arn}")[0]
+                is_default = operation.get("isDefaultRoute", False)
+                found["$default" if is_default else method.upper(), "$default" if is_default else path] = function
+        return found
+
+    def routed(self) -> set[str]:
+        """The functions behind any route."""
+        return set(self.routes().values())
+
+
+def listed(value: Any) -> list[Any]:
+    """What CloudFormation takes as one or as several, as several."""
+    return value if isinstance(value, list) else [value]
+
+
+def target(value: Any) -> str:
+    """The resource that a policy names, as `<logical id>` and what follows it; whatever else, as it stands."""
+    match value:
+        case {"Fn::GetAtt": [name, "Arn"]} | {"Ref": name}:
+            return str(name)
+        case {"Fn::Sub": str(text)} if text.startswith("${"):
+            return text.removeprefix("${").replace(".Arn}", "", 1).replace("}", "", 1)
+        case _:
+            return str(value)
+
+
+def mentions(value: Any, name: str) -> bool:
+    """Whether a logical id is referred to anywhere in here."""
+    match value:
+        case dict():
+            return any(mentions(part, name) for part in value.values())
+        case list():
+            return any(mentions(part, name) for part in value)
+        case _:
+            text = str(value)
+            return text == name or f"${{{name}." in text or f"${{{name}}}" in text

@@ -1,0 +1,156 @@
+"""How ids and times are spelled, and which dialect an account speaks (resources.md, section 1; behaviour.md, 1)."""
+
+import locale
+import re
+import time
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapedeck.dialects.bodies import formatted, rfc2822, rfc2822_or_none
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, choose, read_in_either
+from tapedeck.dialects.dialect import Dialect, Kind
+
+BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "signalwire"])
+quick = settings(max_examples=100, deadline=None, database=None)
+IDS = st.integers(min_value=0, max_value=2**128 - 1).map(lambda number: f"{number:032x}")
+FORMS = {"twilio": r"(AC|CA|CF|RE|SK|TR)[0-9a-f]{32}", "signalwire": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}
+
+
+@BOTH
+@quick
+@given(identifier=IDS, kind=st.sampled_from(Kind))
+def test_reads_what_it_spells(dialect: Dialect, identifier: str, kind: Kind) -> None:
+    """Spelling and reading are each other's inverse, in any case; the other dialect reads nothing of it."""
+    sid = dialect.spell(kind, identifier)
+    assert re.fullmatch(FORMS[dialect.name], sid)
+    assert dialect.read(kind, sid) == identifier
+    digits = len(kind) if dialect is TWILIO else 0
+    assert dialect.read(kind, sid[:digits] + sid[digits:].upper()) == identifier
+    assert read_in_either(kind, sid) == identifier
+    assert (SIGNALWIRE if dialect is TWILIO else TWILIO).read(kind, sid) is None
+
+
+@quick
+@given(identifier=IDS, kind=st.sampled_from(Kind), other=st.sampled_from(Kind))
+def test_tells_kinds_apart_in_t(identifier: str, kind: Kind, other: Kind) -> None:
+    """T's prefix tells the kind; a UUID does not."""
+    assert (TWILIO.read(other, TWILIO.spell(kind, identifier)) is None) == (kind is not other)
+    assert SIGNALWIRE.spell(kind, identifier) == SIGNALWIRE.spell(other, identifier) == str(UUID(identifier))
+
+
+@BOTH
+@quick
+@given(text=st.text(max_size=40), kind=st.sampled_from(Kind))
+def test_reads_no_other_text(dialect: Dialect, text: str, kind: Kind) -> None:
+    """Whatever is read is of the dialect's form."""
+    if dialect.read(kind, text) is not None:
+        assert re.fullmatch(FORMS[dialect.name], text.lower() if dialect is SIGNALWIRE else text[:2] + text[2:].lower())
+
+
+UUID_FORM, SID_FORM = "720796a0-8ee9-4350-83bd-2d07a3121f1e", "AC720796a08ee9435083bd2d07a3121f1e"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", UUID_FORM.replace("-", ""), SID_FORM[:-1], SID_FORM + "0", SID_FORM + "\n", "\n" + SID_FORM, f" {SID_FORM}",
+        SID_FORM.lower(), "aC" + SID_FORM[2:], UUID_FORM + "\n", UUID_FORM[:-1], UUID_FORM + "0", f"{{{UUID_FORM}}}",
+        UUID_FORM.replace("-", "_"), UUID_FORM.replace("7", "\u0667"), SID_FORM.replace("7", "\u0667"),
+        SID_FORM.replace("a", "\uff41"),
+    ],
+)  # fmt: skip
+def test_is_strict_about_forms(text: str) -> None:
+    """Nearly an id is none in either dialect: no other length, digits, signs or line breaks."""
+    assert read_in_either(Kind.ACCOUNT, text) is None
+
+
+@pytest.mark.parametrize(
+    ("account", "path", "dialect"),
+    [
+        (UUID_FORM, "/2010-04-01/Accounts/x", SIGNALWIRE),
+        (UUID_FORM.upper(), "/", SIGNALWIRE),
+        (SID_FORM, "/api/laml/2010-04-01/Accounts/x", TWILIO),
+        ("AC" + SID_FORM[2:].upper(), "/api/laml", TWILIO),
+        ("me", "/2010-04-01/Accounts/me", TWILIO),
+        ("me", "/api/laml/2010-04-01/Accounts/me", SIGNALWIRE),
+        ("", "", TWILIO),
+        ("", "/api/laml", SIGNALWIRE),
+        ("", "/api/laml/", SIGNALWIRE),
+        ("", "/api/lam", TWILIO),
+        ("", "/x/api/laml/", TWILIO),
+        ("CA" + SID_FORM[2:], "/api/laml/", SIGNALWIRE),
+    ],
+)
+def test_chooses_the_dialect(account: str, path: str, dialect: Dialect) -> None:
+    """The form of AccountSid decides, and for anything else the prefix of the path."""
+    assert choose(account, path) is dialect
+
+
+@quick
+@given(st.integers(min_value=0, max_value=253_402_300_799))
+def test_spells_times(seconds: int) -> None:
+    """RFC 2822, in UTC, for any second until the year 9999, as the standard library would spell and read it."""
+    text = rfc2822(seconds)
+    assert text == format_datetime(datetime.fromtimestamp(seconds, UTC))
+    assert parsedate_to_datetime(text).timestamp() == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "Thu, 01 Jan 1970 00:00:00 +0000"),
+        (951_782_400, "Tue, 29 Feb 2000 00:00:00 +0000"),
+        (1_537_916_400, "Tue, 25 Sep 2018 23:00:00 +0000"),
+        (1_546_300_799, "Mon, 31 Dec 2018 23:59:59 +0000"),
+        (4_102_444_800, "Fri, 01 Jan 2100 00:00:00 +0000"),
+    ],
+)
+def test_spells_these_times(seconds: int, text: str) -> None:
+    """Leap days, ends of years, two digits, `Sep` and not `Sept` (resources.md, section 9, no. 11)."""
+    assert rfc2822(seconds) == rfc2822_or_none(seconds) == text
+    assert rfc2822_or_none(None) is None
+
+
+def test_spells_times_in_english_and_utc_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the locale nor the time zone of the machine shows."""
+    before = locale.setlocale(locale.LC_TIME)
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        for name in ("de_DE.UTF-8", "fr_FR.UTF-8", "ja_JP.UTF-8", "C"):
+            try:
+                locale.setlocale(locale.LC_TIME, name)
+            except locale.Error:
+                continue  # not on this machine
+            assert rfc2822(1_537_916_400) == "Tue, 25 Sep 2018 23:00:00 +0000"
+        # As if every name of the locale were another.
+        monkeypatch.setattr(time, "strftime", lambda *_arguments: "Di, 25 Okt")
+        assert rfc2822(1_537_916_400) == "Tue, 25 Sep 2018 23:00:00 +0000"
+    finally:
+        locale.setlocale(locale.LC_TIME, before)
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("+13105678901", "(310) 567-8901"),
+        ("+1310567890", "+1310567890"),
+        ("+131056789012", "+131056789012"),
+        ("+442071838750", "+442071838750"),
+        ("+1310567890a", "+1310567890a"),
+        ("13105678901", "13105678901"),
+        ("sip:a@b.example", "sip:a@b.example"),
+        ("client:anna", "client:anna"),
+        ("", ""),
+    ],
+)
+def test_formats_north_american_numbers(address: str, text: str) -> None:
+    """A North American number is written as there; anything else stays as it is."""
+    assert formatted(address) == text

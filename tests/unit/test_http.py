@@ -1,0 +1,203 @@
+"""Events in, answers out: bodies, fields, headers as both gateways carry them."""
+
+import base64
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapedeck.dialects.dialect import Reply
+from tapedeck.domain.errors import BodyTooLarge, MalformedBody
+from tapedeck.edge.http import HttpRequest, write
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+def request(body: bytes | None, content_type: str = FORM) -> HttpRequest:
+    """A request with this body."""
+    return HttpRequest("POST", "/", "", {}, {"content-type": content_type}, body)
+
+
+def fields(body: bytes | str, content_type: str = FORM, *, reads_json: bool = True) -> dict[str, list[str]]:
+    """What is read of a body."""
+    return request(body.encode() if isinstance(body, str) else body, content_type).fields(reads_json=reads_json)
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        ("", {}),
+        ("a=1", {"a": ["1"]}),
+        ("a=1&b=2&a=3", {"a": ["1", "3"], "b": ["2"]}),
+        ("a=", {"a": [""]}),
+        ("a", {"a": [""]}),
+        ("=x", {"": ["x"]}),
+        ("a==b=c", {"a": ["=b=c"]}),
+        ("a=1;b=2", {"a": ["1;b=2"]}),
+        ("&&a=1&&", {"a": ["1"]}),
+        ("a=x+y%20z%2B", {"a": ["x y z+"]}),
+        ("%61=%C3%A9", {"a": ["é"]}),
+        ("a=é", {"a": ["é"]}),
+        ("a=%00", {"a": ["\0"]}),
+        ("a%5B%5D=1", {"a[]": ["1"]}),
+        ("A=1&a=2", {"A": ["1"], "a": ["2"]}),
+        ("a=%26b%3D1", {"a": ["&b=1"]}),
+    ],
+)
+@pytest.mark.parametrize("reads_json", [True, False])
+def test_reads_forms(body: str, read: dict[str, list[str]], *, reads_json: bool) -> None:
+    """Fields are decoded, each with all its values in order, in both dialects."""
+    assert fields(body, reads_json=reads_json) == read
+
+
+@settings(max_examples=80, deadline=None, database=None)
+@given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=12)), max_size=20))
+def test_reads_what_a_client_writes(pairs: list[tuple[str, str]]) -> None:
+    """Whatever the standard library encodes is decoded to the same."""
+    expected: dict[str, list[str]] = {}
+    for name, value in pairs:
+        expected.setdefault(name, []).append(value)
+    assert fields(urlencode(pairs)) == expected
+
+
+@pytest.mark.parametrize("body", [b"a=\xff", b"a=%ff", b"a=%c3", b"a=%", b"a=%4", b"a=%zz", b"a=%%41", b"%g0=1"])
+@pytest.mark.parametrize("reads_json", [True, False])
+def test_refuses_broken_forms(body: bytes, *, reads_json: bool) -> None:
+    """A form that is not UTF-8, before or after decoding, or has a broken escape, is malformed."""
+    with pytest.raises(MalformedBody):
+        fields(body, reads_json=reads_json)
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        ("{}", {}),
+        ('{"a": "1"}', {"a": ["1"]}),
+        ('{"a": ["1", "2"], "b": []}', {"a": ["1", "2"], "b": []}),
+        ('{"a": true, "b": false, "c": null}', {"a": ["true"], "b": ["false"], "c": [""]}),
+        ('{"a": 1, "b": 1.5, "c": {"d": 1}}', {"a": ["1"], "b": ["1.5"], "c": ['{"d": 1}']}),
+        ('{"a": [["x"]]}', {"a": ['["x"]']}),
+        ('{"a": 1, "a": 2}', {"a": ["2"]}),
+        (" \n{}\t", {}),
+        ('{"\\u0061": "\\u00e9"}', {"a": ["é"]}),
+    ],
+)
+@pytest.mark.parametrize("content_type", [JSON, "Application/JSON; charset=utf-8", "application/problem+json"])
+def test_reads_json(body: str, read: dict[str, list[str]], content_type: str) -> None:
+    """A JSON object is read as a form would spell it, where the dialect reads JSON; else it is an empty form."""
+    assert fields(body, content_type) == read
+    assert fields(body, content_type, reads_json=False) == {}
+
+
+@pytest.mark.parametrize(
+    "body", ["x", "[]", '"a"', "1", "null", "{", '{"a"}', "{'a': 1}", '{"a": 1}x', "[" * 60_000, '{"a":' * 12_000,
+             '{"a": ' + "1" * 5_000 + "}", b"\xff", b'{"a": "\xe9"}'],
+)  # fmt: skip
+def test_refuses_what_is_no_json_object(body: str | bytes) -> None:
+    """JSON that does not parse, is no object, is nested beyond reason or holds endless numbers is malformed."""
+    with pytest.raises(MalformedBody):
+        fields(body, JSON)
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data; boundary=x", "\0", "json"])
+def test_takes_other_types_for_a_form_or_nothing(content_type: str) -> None:
+    """Where JSON is read, anything else is a form; elsewhere anything but a form is empty, even a broken one."""
+    assert fields("a=1", content_type) == {"a": ["1"]}
+    assert fields("a=%zz", content_type, reads_json=False) == {}
+
+
+@pytest.mark.parametrize("content_type", [FORM, JSON, "text/plain"])
+@pytest.mark.parametrize("reads_json", [True, False])
+def test_refuses_more_than_64_kb(content_type: str, *, reads_json: bool) -> None:
+    """One byte over 64 KB is too large, whatever it is (rule R17)."""
+    with pytest.raises(BodyTooLarge):
+        fields(b"a" * 65_537, content_type, reads_json=reads_json)
+    assert fields(b"a" * 65_536) == {"a" * 65_536: [""]}
+
+
+def test_refuses_more_than_200_fields() -> None:
+    """200 fields are read, 201 are too many, in a form and in JSON."""
+    pairs = [(f"f{number}", "x") for number in range(201)]
+    for body, content_type in ((urlencode(pairs), FORM), (json.dumps(dict(pairs)), JSON)):
+        with pytest.raises(BodyTooLarge):
+            fields(body, content_type)
+    for body, content_type in ((urlencode(pairs[:200]), FORM), (json.dumps(dict(pairs[:200])), JSON)):
+        assert len(fields(body, content_type)) == 200
+
+
+def event(**parts: Any) -> HttpRequest:
+    """What is read of an event."""
+    return HttpRequest.from_event(parts)
+
+
+def test_reads_an_event() -> None:
+    """Method, path, variables, lower-case headers and the body as sent."""
+    read = event(
+        rawPath="/a/é b",
+        pathParameters={"A": "é b"},
+        headers={"Content-TYPE": FORM, "X-Y": "z"},
+        requestContext={"http": {"method": "POST", "path": "/other"}},
+        body=base64.b64encode(b"\xff").decode(),
+        isBase64Encoded=True,
+    )
+    assert read == HttpRequest("POST", "/a/é b", "", {"A": "é b"}, {"content-type": FORM, "x-y": "z"}, b"\xff")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{}, {"requestContext": None, "headers": None, "pathParameters": None, "body": None, "rawPath": None},
+     {"requestContext": {"http": None}}, {"isBase64Encoded": True}],
+)  # fmt: skip
+def test_reads_an_event_that_lacks_everything(parts: dict[str, Any]) -> None:
+    """What is missing counts as empty."""
+    assert event(**parts) == HttpRequest("", "", "", {}, {}, b"")
+
+
+@pytest.mark.parametrize("body", ["!", "QQ", "QQ=", "é", "Q Q=", "QQ==QQ==", "_-=="])
+def test_refuses_broken_base64(body: str) -> None:
+    """A body whose transport encoding is broken is malformed when it is read."""
+    broken = event(body=body, isBase64Encoded=True)
+    assert broken.body is None
+    with pytest.raises(MalformedBody):
+        broken.fields(reads_json=True)
+
+
+@pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 65_538, 65_539, 1_000_000])
+@pytest.mark.parametrize("is_base64", [True, False])
+def test_keeps_no_more_of_a_body_than_tells_that_it_is_too_large(length: int, *, is_base64: bool) -> None:
+    """Up to the limit a body is whole; beyond, no more than a little is decoded."""
+    body = b"x" * length
+    text = base64.b64encode(body).decode() if is_base64 else body.decode()
+    read = event(body=text, isBase64Encoded=is_base64)
+    assert read.body is not None
+    if length <= 65_536:
+        assert read.body == body
+    else:
+        assert 65_536 < len(read.body) < 65_540
+        with pytest.raises(BodyTooLarge):
+            read.fields(reads_json=False)
+
+
+def test_writes_an_answer() -> None:
+    """JSON in UTF-8 with its type and the request's id, and the answer's own headers."""
+    written = write(Reply(404, {"b": "é☎", "a": None}, {"WWW-Authenticate": "x"}), "id")
+    assert written == {
+        "statusCode": 404,
+        "headers": {
+            "X-Request-Id": "id",
+            "WWW-Authenticate": "x",
+            "Content-Type": "application/json; charset=utf-8",
+        },
+        "body": '{"b":"é☎","a":null}',
+        "isBase64Encoded": False,
+    }
+
+
+def test_writes_an_answer_without_a_body() -> None:
+    """Nothing has no type."""
+    assert write(Reply(204, None), "id") == {
+        "statusCode": 204, "headers": {"X-Request-Id": "id"}, "body": "", "isBase64Encoded": False,
+    }  # fmt: skip

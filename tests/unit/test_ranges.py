@@ -1,0 +1,72 @@
+"""Which bytes are wanted: against a model that tries every place (RFC 9110, section 14)."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tapedeck.edge.ranges import Wanted, is_known, wanted_of
+
+SIZES = st.integers(1, 12)
+NUMBERS = st.integers(0, 15).map(str) | st.just("") | st.sampled_from(["00", "007", "9" * 40])
+TAG = '"0123456789abcdef"'
+
+
+def model(text: str, size: int) -> str | list[int]:
+    """`whole` where the text counts as no range, else the places that are wanted, one by one."""
+    found = re.fullmatch("bytes=([0-9]*)-([0-9]*)", text)
+    if found is None or found.groups() == ("", ""):
+        return "whole"
+    first, last = found.groups()
+    if first and last and int(last) < int(first):
+        return "whole"
+    if not first:
+        return [place for place in range(size) if place >= size - int(last)]
+    return [place for place in range(size) if int(first) <= place and (not last or place <= int(last))]
+
+
+def places(wanted: Wanted) -> list[int]:
+    """The places that are wanted, one by one."""
+    return list(range(wanted.first, wanted.first + wanted.size))
+
+
+@given(first=NUMBERS, last=NUMBERS, size=SIZES)
+def test_wants_what_the_model_wants(first: str, last: str, size: int) -> None:
+    """Every range of small numbers of a small file: the same places, or the whole, or none."""
+    text = f"bytes={first}-{last}"
+    wanted = wanted_of({"range": text}, size, TAG)
+    if max(len(first), len(last)) > 18:
+        # Longer than any file: what it says is not looked at.
+        assert wanted == Wanted(0, size - 1)
+        return
+    expected = model(text, size)
+    assert wanted.is_part == (expected != "whole")
+    if expected in ("whole", []):
+        assert wanted.size <= 0 if wanted.is_part else wanted == Wanted(0, size - 1)
+    else:
+        assert places(wanted) == expected
+
+
+@given(text=st.text(alphabet="bytes=-0123456789, \t;x\u0661\n\0", max_size=20) | st.text(max_size=20), size=SIZES)
+def test_whatever_is_asked_has_an_answer(text: str, size: int) -> None:
+    """No text breaks it: what is wanted lies in the file, or nothing is."""
+    wanted = wanted_of({"range": text}, size, TAG)
+    assert set(places(wanted)) <= set(range(size))
+    assert wanted.is_part or wanted.size == size
+
+
+@given(tag=st.sampled_from([TAG, f"W/{TAG}", '"x"', "", "*", "Tue, 25 Sep 2018 23:00:00 GMT"]), size=SIZES)
+def test_a_part_of_another_file_is_not_wanted(tag: str, size: int) -> None:
+    """`If-Range` counts only where it is this file's own tag, strong and whole."""
+    assert wanted_of({"range": "bytes=0-0", "if-range": tag}, size, TAG).is_part == (tag == TAG)
+
+
+@given(
+    tags=st.lists(st.sampled_from([TAG, f"W/{TAG}", '"x"', '""', "", TAG.strip('"')]), max_size=4),
+    gap=st.sampled_from([",", ", ", " ,", "\t,  "]),
+)
+def test_knows_its_own_tag_among_others(tags: list[str], gap: str) -> None:
+    """`If-None-Match` compares weakly, and takes a star for any file."""
+    assert is_known({"if-none-match": gap.join(tags)}, TAG) == bool({TAG, f"W/{TAG}"} & set(tags))
+    assert is_known({"if-none-match": " * "}, TAG)
+    assert not is_known({}, TAG)

@@ -1,0 +1,51 @@
+"""The paths that exist, whatever the method."""
+
+import pytest
+
+from tapedeck.edge.routes import is_known, split
+
+PREFIXES = ("/2010-04-01", "/api/laml/2010-04-01")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("suffix", ["", ".json"])
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("Calls/x", True),
+        ("Calls/x/Recordings", True),
+        ("Calls/x/Recordings/y", True),
+        ("Conferences/x", True),
+        ("Conferences/x/Recordings/y", True),
+        ("Conferences/x.json/Recordings/y", True),
+        ("Messages/x", False),
+        ("Calls/x/Participants", False),
+        ("Calls/x/Recordings/y/z", False),
+        ("calls/x", False),
+        ("Calls/x/recordings", False),
+        ("Calls//Recordings", False),
+    ],
+)
+def test_knows_paths(prefix: str, suffix: str, path: str, *, known: bool) -> None:
+    """A path is known by its shape, under both prefixes, with and without `.json`."""
+    assert is_known(f"{prefix}/Accounts/a/{path}{suffix}") == known
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/2010-04-01", "/2010-04-01/Accounts", "/2010-04-01/Accounts/", "/2010-04-01/Accounts/a",
+     "/2010-04-01/Accounts/a/", "/2010-04-01/Accounts//Calls/x", "/2010-04-02/Accounts/a/Calls/x",
+     "/x/2010-04-01/Accounts/a/Calls/x", "2010-04-01/Accounts/a/Calls/x"],
+)  # fmt: skip
+def test_does_not_know_other_paths(path: str) -> None:
+    """Without prefix, account or anything below it there is no path."""
+    assert not is_known(path)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_splits_paths(prefix: str) -> None:
+    """The account and what is below it, without the suffix."""
+    assert split(f"{prefix}/Accounts/a.json") == ("a", [])
+    assert split(f"{prefix}/Accounts/a/b/c.json") == ("a", ["b", "c"])
+    assert split(f"{prefix}/Accounts/a.json/b.json.json") == ("a.json", ["b.json"])
+    assert split(f"{prefix}/Other/a") is None
