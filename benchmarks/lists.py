@@ -1,0 +1,167 @@
+"""Lists out of 100,000 recordings, on DynamoDB Local: requests, read units and time of a page.
+
+Run by `make bench` with TAPEDECK_DYNAMODB_URL set. Moto cannot hold so many. Times are ratios within this run.
+"""
+
+import base64
+import json
+import os
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tapedeck import wiring
+from tapedeck.adapters.dynamodb import to_attributes
+from tapedeck.adapters.items import partition, recording_item, recording_key, row_key
+from tapedeck.domain.callback import Callback
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.settings import STANDIN_TOKEN, Settings
+from tapedeck_standin.backend import emulated, make_full_client, shut_in
+from tapedeck_standin.functions import load_handler
+from tapedeck_standin.project import find_root
+from tapedeck_standin.template import Template
+from tests.units import read_units, size
+
+FEW, MANY = 1_000, 100_000
+PAGES: Final = (50, 1000)
+ROUNDS: Final = 7
+BATCH: Final = 25
+MOST_SLOWER: Final = 1.5
+"""A page out of many may take so much longer than one out of few: a list is read where it is asked for, not walked."""
+
+FEW_ACCOUNT, MANY_ACCOUNT = "a" * 32, "b" * 32
+START: Final = 1_700_000_000
+
+
+def main() -> int:
+    """Print the figures; the exit code is 0 whether or not the budgets hold, for a machine may be busy."""
+    url = os.environ["TAPEDECK_DYNAMODB_URL"]
+    root = find_root()
+    shut_in()
+    os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = url
+    with emulated(Template.load(root / "template.yaml")), redirect_stdout(sys.stderr):
+        for account, count in ((FEW_ACCOUNT, FEW), (MANY_ACCOUNT, MANY)):
+            wiring.office().accounts.create(account=account, auth_token=STANDIN_TOKEN)
+            lay(account, count)
+        figures = {(account, page): measure(root, account, page) for account in _COUNTS for page in PAGES}
+    print(f"a page of recordings, DynamoDB Local, {ROUNDS} interleaved rounds, medians")
+    for page in PAGES:
+        few, many = (figures[account, page] for account in _COUNTS)
+        budget = 1 + -(-page // 100)
+        holds = many.requests == budget
+        _tell(f"requests: a page of {page} out of {MANY:,}", f"{many.requests}", f"= {budget}", holds=holds)
+        units, most = many.units, page + page / 25 + 1
+        _tell(
+            f"read units: the same, items of {many.bytes} bytes", f"{units:.0f}", f"<= {most:.0f}", holds=units <= most
+        )
+        ratio = statistics.median(many.milliseconds) / statistics.median(few.milliseconds)
+        what = f"time: the same ({statistics.median(many.milliseconds):.0f} ms) / out of {FEW:,}"
+        _tell(what, f"{ratio:.2f}", f"<= {MOST_SLOWER}", holds=ratio <= MOST_SLOWER)
+    return 0
+
+
+_COUNTS: Final = (FEW_ACCOUNT, MANY_ACCOUNT)
+
+
+def lay(account: str, count: int) -> None:
+    """So many completed recordings of 200 calls, a second apart, with their rows."""
+    table, client = Settings.read().recordings_table, make_full_client("dynamodb")
+    calls = [new_id(START * 1000) for _ in range(200)]
+    callback = Callback("https://app.example.com/hooks/recording?tenant=42", "POST", ("completed",), "twilio")
+    requests = []
+    for number in range(count):
+        at = START + number
+        call = calls[number % len(calls)]
+        parent = Parent(account, ParentKind.CALL, call)
+        recording = Recording(
+            new_id(at * 1000), parent, RecordingStatus.COMPLETED, Source.START_CALL_RECORDING, at, version=4, call=call,
+            started=at, ended=at + 60, duration=60, callback=callback,
+        )  # fmt: skip
+        item = {**recording_item(recording), "ended": at + 60, "duration": 60, "work": None, "work_at": None}
+        row = {**row_key(account, "RECS", recording.id), "parent": partition(parent)}
+        requests += [{**recording_key(parent, recording.id), **item}, row]
+
+    def write(start: int) -> None:
+        batch = requests[start : start + BATCH]
+        pending = {table: [{"PutRequest": {"Item": to_attributes(item)}} for item in batch]}
+        while pending:
+            pending = client.batch_write_item(RequestItems=pending).get("UnprocessedKeys") or {}
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(0, len(requests), BATCH)))
+
+
+@dataclass
+class Figures:
+    """What pages cost: the same requests and units each time, the milliseconds of each round."""
+
+    requests: int = 0
+    units: float = 0
+    bytes: int = 0
+    milliseconds: list[float] = field(default_factory=list)
+
+
+def measure(root: Any, account: str, page: int) -> Figures:  # noqa: ANN401 - a path
+    """Ask for a page from the middle of the list, again and again."""
+    handler = load_handler(root, "list_recordings")
+    figures = Figures()
+    middle = new_id((START + _COUNT_OF[account] // 2 + page) * 1000)
+    for number in range(ROUNDS + 1):
+        started = time.perf_counter()
+        answer = handler(_event(account, f"PageSize={page}&PageToken=PARE{middle}"), None)
+        elapsed = (time.perf_counter() - started) * 1000
+        if answer["statusCode"] != 200 or len(json.loads(answer["body"])["recordings"]) != page:
+            sys.exit(f"{answer['statusCode']}: {answer['body'][:200]}")
+        if number:
+            figures.milliseconds.append(elapsed)
+    _count(handler, account, f"PageSize={page}&PageToken=PARE{middle}", figures)
+    return figures
+
+
+_COUNT_OF: Final = {FEW_ACCOUNT: FEW, MANY_ACCOUNT: MANY}
+
+
+def _count(handler: Any, account: str, query: str, figures: Figures) -> None:  # noqa: ANN401
+    """One more page, with what DynamoDB answers weighed."""
+    client = wiring.service().lists._store._database._client  # noqa: SLF001 - what it sends is what is measured
+    sizes: list[int] = []
+
+    def see(parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own words
+        items = parsed.get("Items") or [item for found in parsed.get("Responses", {}).values() for item in found]
+        weighed = [sum(len(name) + size(next(iter(value.values()))) for name, value in item.items()) for item in items]
+        figures.requests += 1
+        figures.units += read_units(model.name, weighed)
+        if model.name == "BatchGetItem":
+            sizes.extend(weighed)
+
+    client.meta.events.register("after-call.dynamodb", see)
+    try:
+        handler(_event(account, query), None)
+    finally:
+        client.meta.events.unregister("after-call.dynamodb", see)
+    figures.bytes = round(statistics.mean(sizes))
+
+
+def _event(account: str, query: str) -> dict[str, Any]:
+    path = f"/2010-04-01/Accounts/AC{account}/Recordings.json"
+    basic = base64.b64encode(f"AC{account}:{STANDIN_TOKEN}".encode()).decode()
+    return {
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"authorization": f"Basic {basic}", "host": "localhost"},
+        "requestContext": {"http": {"method": "GET", "path": path}},
+        "pathParameters": {"AccountSid": f"AC{account}"},
+    }
+
+
+def _tell(what: str, figure: str, budget: str, *, holds: bool) -> None:
+    print(f"{what:<58} {figure:>9}   budget {budget:<9} {'' if holds else 'OVER'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""A DynamoDB that always gives the same answers, at once: what is left is the client's own time.
+
+Usage: stub.py PORT_FILE; ends with its parent's SIGTERM.
+"""
+
+import hashlib
+import json
+import socketserver
+import sys
+from pathlib import Path
+
+ACCOUNT = "720796a08ee9435083bd2d07a3121f1e"
+CALL = "43bb71ee553f4074bb208e2747647cce"
+RECORDING = "19e436af56884307b03bbdb2b42b8142"
+
+_ITEM = {
+    "PK": {"S": f"{ACCOUNT}#CALL#{CALL}"},
+    "SK": {"S": f"REC#{RECORDING}"},
+    "status": {"S": "paused"},
+    "version": {"N": "2"},
+    "confirmed": {"N": "0"},
+    "r1": {"S": "93a732e85ae3a3b3"},
+    "r2": {"S": RECORDING[-16:]},
+    **{f"r{place}": {"S": ""} for place in range(3, 9)},
+    "source": {"S": "StartCallRecordingAPI"},
+    "call": {"S": CALL},
+    "channels": {"N": "1"},
+    "track": {"S": "both"},
+    "trim": {"S": "do-not-trim"},
+    "updated": {"N": "1795250675"},
+    "started": {"N": "1795250675"},
+}
+_CREDENTIALS = {
+    "PK": {"S": f"ACCOUNT#{ACCOUNT}"},
+    "tokens": {"L": [{"S": hashlib.sha256(b"standin-token").hexdigest()}]},
+    "keys": {"M": {}},
+}
+
+
+class Connection(socketserver.StreamRequestHandler):
+    """HTTP/1.1 with as little as botocore needs."""
+
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """Answer one request after the other."""
+        while self.rfile.readline():
+            length, operation = 0, ""
+            while (header := self.rfile.readline()) not in {b"\r\n", b""}:
+                name, _, value = header.decode("latin-1").partition(":")
+                if name.lower() == "content-length":
+                    length = int(value)
+                elif name.lower() == "x-amz-target":
+                    operation = value.strip().rpartition(".")[2]
+            self.rfile.read(length)
+            answer = {"Item": _CREDENTIALS} if operation == "GetItem" else {"Attributes": _ITEM}
+            body = json.dumps(answer).encode()
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+            self.wfile.write(head.encode() + body)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """One thread per connection, which end with the process."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+def main() -> None:
+    """Serve on a free port of loopback, and write it to the file named."""
+    with Server(("127.0.0.1", 0), Connection) as server:
+        Path(sys.argv[1]).write_text(str(server.server_address[1]), encoding="utf-8")
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
