@@ -253,6 +253,22 @@ def test_a_lost_answer_is_the_one_that_the_write_had_earned(
     assert (found.status, found.version) == (then, 3)
 
 
+def test_a_completion_whose_answer_is_lost_has_happened_although_it_was_deleted_since(account: TestAccount) -> None:
+    """Whoever finished a recording is told that it did, though somebody has deleted it before the answer was lost."""
+    scene = make_scene(account)
+    service = wiring.service()
+    service.recordings.update(scene.call, scene.call_recording, RecordingStatus.STOPPED)
+
+    def delete() -> None:
+        service.media().delete(scene.call, scene.call_recording)
+
+    with wire_faults(lose_first_write(), delete):
+        finished = service.media().give_up(scene.call, scene.call_recording, TOO_SHORT)
+    assert (finished.status, finished.version, finished.deleted_until) == (RecordingStatus.ABSENT, 3, None)
+    with pytest.raises(NotFound):
+        service.recordings.get(scene.call, scene.call_recording)
+
+
 @pytest.mark.parametrize("repeated", [RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED])
 def test_a_request_that_arrives_late_does_not_undo_what_came_after(
     account: TestAccount, repeated: RecordingStatus

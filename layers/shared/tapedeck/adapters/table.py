@@ -199,7 +199,7 @@ class Table:
         except ConditionFailed as failed:
             item = failed.items[0]
             if item and remembers(item, write_id):
-                return recording_from(item)
+                return _as_finished(recording_from(item), recording)
             raise MoveRefused(_visible(item)) from failed
 
     def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
@@ -473,4 +473,13 @@ def _as_left(found: Recording, target: RecordingStatus, pause_behavior: str, now
         ended=now if target is RecordingStatus.STOPPED else None,
         duration=None,
         error=None,
+    )
+
+
+def _as_finished(found: Recording, finished: Recording) -> Recording:
+    """What our write left, even where the recording was deleted since its answer was lost: nothing else changes it."""
+    if found.status is not RecordingStatus.DELETED:
+        return found
+    return replace(
+        found, status=finished.status, updated=finished.updated, version=found.version - 1, deleted_until=None
     )
