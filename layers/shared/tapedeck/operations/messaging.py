@@ -1,0 +1,120 @@
+"""What being told needs of the world: queues, a bus, a sender of HTTP, a ledger of callbacks, the keys that sign.
+
+Everything told here is told at least once, and a repetition is the same to the byte (rule R6).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A JSON object for a queue.
+
+    `group` names what it is about: what is told of that keeps its order. `id` is the same at every repetition, by
+    which a queue drops those that come within five minutes; at most 128 letters, digits and punctuation marks.
+    """
+
+    body: Mapping[str, Any]
+    group: str
+    id: str
+
+
+class Queue(Protocol):
+    """A queue that keeps the order within each group."""
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Take all of these, in their order, however many they are.
+
+        Raises:
+            StoreBusy, StoreUnavailable: not all were taken, some may have been: all may be sent again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that has happened, for whoever listens on the bus: `kind` such as `recording.paused`, `at` seconds."""
+
+    id: str
+    kind: str
+    at: int
+    detail: Mapping[str, Any]
+
+
+class Bus(Protocol):
+    """Where facts are told to anybody."""
+
+    def put(self, facts: Sequence[Fact]) -> None:
+        """Tell all of these.
+
+        Raises:
+            StoreBusy, StoreUnavailable: not all were taken, some may have been: all may be told again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long one attempt may take, in milliseconds: to connect, between two reads, and as a whole."""
+
+    connect: int
+    read: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request to somebody else's server.
+
+    `url` is absolute, without a fragment; user info in it answers a Basic challenge of its own origin, and is told to
+    nobody else (behaviour.md, section 7.3). The headers named in `own` go to the origin of `url` only: a redirect to
+    another one leaves them out (rule R13).
+    """
+
+    method: str
+    url: str
+    limits: Limits
+    headers: Mapping[str, str] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
+    body: bytes = b""
+    most_redirects: int = 3
+
+
+class Failure(StrEnum):
+    """Why a request was not answered."""
+
+    CONNECT = "connect"
+    """No connection: the name is unknown, nobody listens, no TLS, or it took too long."""
+    READ = "read"
+    """Connected, but no whole answer came in time."""
+    PROTOCOL = "protocol"
+    """What came is no HTTP, or larger than is read."""
+    REDIRECT = "redirect"
+    """A redirect that leads nowhere, in a circle, too far, or from https to http."""
+    FORBIDDEN = "forbidden"
+    """An address or a URL that nothing is ever sent to (rules R13 to R15)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request: a status, or why there is none; milliseconds that it took.
+
+    `answer` is the first kilobyte of the body. `retry_after` is in seconds, where the answer says so.
+    """
+
+    status: int | None
+    failure: Failure | None
+    milliseconds: int
+    answer: bytes = b""
+    retry_after: int | None = None
+
+
+class Sender(Protocol):
+    """Sends requests to the internet, and to nothing else (rules R13 to R16)."""
+
+    def send(self, request: Outgoing) -> Outcome:
+        """Make one attempt; whatever happens is an outcome."""
+        ...
