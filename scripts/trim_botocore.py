@@ -19,8 +19,10 @@ TARGET: Final = Path(__file__).resolve().parents[1] / "layers/shared/tapedeck/ad
 
 OPERATIONS: Final = {
     "dynamodb": ("BatchGetItem", "GetItem", "Query", "TransactWriteItems", "UpdateItem"),
-    "kms": ("Encrypt",),
+    "events": ("PutEvents",),
+    "kms": ("Decrypt", "Encrypt"),
     "s3": ("DeleteObjects", "GetObject", "HeadObject", "PutObject"),
+    "sqs": ("SendMessageBatch",),
 }
 
 _WORDS: Final = ("documentation", "documentationUrl", "examples", "smithy")
