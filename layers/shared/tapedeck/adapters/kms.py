@@ -1,4 +1,4 @@
-"""AWS KMS: seals signing keys, so that a leak of the credentials table leaks no secret."""
+"""AWS KMS: seals and opens signing keys, so that a leak of the credentials table leaks no secret."""
 
 from typing import Any, Protocol
 
@@ -8,9 +8,10 @@ from tapedeck.domain.errors import StoreUnavailable
 
 
 class Client(Protocol):
-    """The operation of botocore's KMS client that is used."""
+    """The operations of botocore's KMS client that are used."""
 
     def encrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
+    def decrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
 
 
 class KmsSealer:
@@ -34,3 +35,26 @@ class KmsSealer:
             raise StoreUnavailable from error
         sealed: bytes = answer["CiphertextBlob"]
         return sealed
+
+
+class KmsOpener:
+    """`operations.messaging.Opener` with the key that `KmsSealer` seals with."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self._client = client
+        self._key = key
+
+    def open(self, account: str, sealed: bytes) -> str:
+        """1 request to KMS.
+
+        Raises:
+            StoreUnavailable: KMS refuses, as it does what was sealed for another account, or does not answer.
+        """
+        try:
+            answer = self._client.decrypt(
+                KeyId=self._key, CiphertextBlob=sealed, EncryptionContext={"account": account}
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable from error
+        secret: bytes = answer["Plaintext"]
+        return secret.decode()

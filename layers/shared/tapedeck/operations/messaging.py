@@ -118,3 +118,15 @@ class Sender(Protocol):
     def send(self, request: Outgoing) -> Outcome:
         """Make one attempt; whatever happens is an outcome."""
         ...
+
+
+class Opener(Protocol):
+    """Decrypts what `operations.ports.Sealer` has encrypted, for the sender of callbacks alone."""
+
+    def open(self, account: str, sealed: bytes) -> str:
+        """The secret that was sealed for this account.
+
+        Raises:
+            StoreUnavailable: it cannot be had, now or ever: nothing may be sent unsigned.
+        """
+        ...
