@@ -107,7 +107,7 @@ def test_calls_are_listed_by_id(table: Table, lists: ListStore, account: TestAcc
     calls = put_calls(table, account)
     assert_reads(lists.calls(account.id), calls)
     assert_reads(lists.calls_in(account.id, "in-progress"), calls)
-    table.end_call(calls[0], replace(calls[0], status=CallStatus.COMPLETED, ended=NOW), later(0))
+    table.end_call(calls[0], replace(calls[0], status=CallStatus.COMPLETED, ended=NOW), later(0), asks=False)
     assert list(lists.calls_in(account.id, "in-progress")(ALL, COUNT).items) == calls[:0:-1]
     assert [call.id for call in lists.calls_in(account.id, "completed")(ALL, COUNT).items] == [calls[0].id]
 
@@ -173,7 +173,7 @@ def test_a_deleted_recording_moves_to_the_other_list(table: Table, lists: ListSt
         stopped = table.move_recording(
             recording.parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, later(0)
         )
-        finished = table.finish_recording(replace(stopped, status=RecordingStatus.COMPLETED, duration=3), later(0))
+        finished = table.finish_recording(replace(stopped, status=RecordingStatus.COMPLETED, duration=3), later(0), by_engine=True)
         deleted.append(table.delete_recording(finished, NOW + 1, NOW + 99, later(0)))
     assert_reads(lists.deleted_recordings(account.id), deleted)
     assert_reads(lists.recordings_of(made[0].parent), deleted)

@@ -248,10 +248,10 @@ def test_an_unrecorded_call_ends_in_one_write(store: Store, account: TestAccount
     """It is completed, dated, numbered, and keeps what ended it; a second end is refused with it."""
     call, write = put_call(store, account), fresh()
     after = replace(call, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9)
-    ended = store.end_call(call, after, write)
-    assert ended == replace(after, version=2, ended_by=write)
+    ended = store.end_call(call, after, write, asks=True)
+    assert ended == replace(after, version=2, ended_by=write, asked=2, asked_at=NOW + 9)
     with pytest.raises(ParentChanged) as refused:
-        store.end_call(call, after, fresh())
+        store.end_call(call, after, fresh(), asks=True)
     assert refused.value.found == ended
 
 
@@ -264,7 +264,7 @@ def test_a_recorded_call_ends_with_its_recordings_or_not_at_all(store: Store, ac
     read = store.get_call(account.id, call.id)
     assert read is not None
     with pytest.raises(ParentChanged) as changed:
-        store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh())
+        store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh(), asks=True)
     assert changed.value.found == read
     brought_to(store, second, RecordingStatus.STOPPED)
     write = fresh()
@@ -330,12 +330,12 @@ def test_a_conference_ends_in_one_write(store: Store, account: TestAccount) -> N
     room, write = put_conference(store, account), fresh()
     after = replace(
         room, status=ConferenceStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, reason=EndReason.VIA_API,
-        version=2, sequence=1, ended_by=write,
+        version=2, sequence=1, ended_by=write, asked=2, asked_at=NOW + 9,
     )  # fmt: skip
-    assert store.end_conference(room, after, write) == after
-    assert store.end_conference(room, after, write) == after
+    assert store.end_conference(room, after, write, asks=True) == after
+    assert store.end_conference(room, after, write, asks=True) == after
     with pytest.raises(ParentChanged) as refused:
-        store.end_conference(room, after, fresh())
+        store.end_conference(room, after, fresh(), asks=True)
     assert refused.value.found == after
 
 
@@ -370,11 +370,11 @@ def test_an_announcement_needs_a_running_conference(store: Store, account: TestA
     """It raises the version and nothing that is seen; in another state it is refused; a repetition is one."""
     room = put_conference(store, account)
     with pytest.raises(ParentChanged) as refused:
-        store.announce(account.id, room.id, "https://example.com", "POST", fresh())
+        store.announce(account.id, room.id, "https://example.com", "POST", NOW, fresh())
     assert refused.value.found == room
     running, _, _ = join(store, room, put_call(store, account))
     write = fresh()
-    announced = replace(running, version=running.version + 1)
-    assert store.announce(account.id, room.id, "https://example.com", "POST", write) == announced
-    assert store.announce(account.id, room.id, "https://example.com", "POST", write) == announced
+    announced = replace(running, version=running.version + 1, asked=running.version + 1, asked_at=NOW)
+    assert store.announce(account.id, room.id, "https://example.com", "POST", NOW, write) == announced
+    assert store.announce(account.id, room.id, "https://example.com", "POST", NOW, write) == announced
     assert store.get_conference(account.id, room.id) == announced

@@ -195,7 +195,7 @@ class Families(RuleBasedStateMachine):
         found = self.service.recordings.get(self._parent(recording), recording.id)
         duration, error = (5, None) if status == "completed" else (0, 16101)
         after = replace(found, status=RecordingStatus(status), duration=duration, error=error)
-        self.service.recordings._store.finish_recording(after, new_id(self.clock()))
+        self.service.recordings._store.finish_recording(after, new_id(self.clock()), by_engine=True)
         recording.status = status
 
     # What clients ask.

@@ -6,7 +6,15 @@ Accounts and their keys share one item, so that whoever names an account is veri
 from typing import Final
 
 from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
-from tapedeck.domain.account import MOST_API_KEYS, MOST_AUTH_TOKENS, Account, ApiKey, CredentialsRecord, MediaAccess
+from tapedeck.domain.account import (
+    MOST_API_KEYS,
+    MOST_AUTH_TOKENS,
+    Account,
+    ApiKey,
+    CredentialsRecord,
+    MediaAccess,
+    SigningKeys,
+)
 
 _NEW: Final = "attribute_not_exists(PK)"
 _THERE: Final = "attribute_exists(PK)"
@@ -35,6 +43,13 @@ class CredentialsTable:
         if item is None:
             return None
         return ApiKey(key, item["account"], item["hash"], item.get("scopes", frozenset()))
+
+    def get_signing_keys(self, account: str, dialect: str) -> SigningKeys | None:
+        """1 request."""
+        item = self._database.get(_signing_key(account))
+        if item is None:
+            return None
+        return SigningKeys(tuple(item.get(dialect, ())), tuple(item["since"]))
 
     def put_account(self, account: Account, signing: dict[str, bytes]) -> bool:
         """1 request: the hashes, and the sealed keys that sign its callbacks."""

@@ -10,6 +10,7 @@ from typing import Any
 from tapedeck.adapters.dynamodb import Item
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.callback import Callback
+from tapedeck.domain.command import Asked, is_pending
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
@@ -129,6 +130,7 @@ def call_item(call: Call) -> Item:
         "api": call.api_recording,
         "active": call.active or None,
         "ended_by": call.ended_by,
+        **_asked_item(call),
     }
 
 
@@ -151,6 +153,7 @@ def call_from(item: Item) -> Call:
         api_recording=item.get("api"),
         active=item.get("active", frozenset()),
         ended_by=item.get("ended_by"),
+        **_asked_from(item),
     )
 
 
@@ -174,6 +177,7 @@ def conference_item(conference: Conference) -> Item:
         "ended_by": conference.ended_by,
         "record": conference.record,
         "callback": _callback_map(conference.callback),
+        **_asked_item(conference),
     }
 
 
@@ -199,6 +203,7 @@ def conference_from(item: Item) -> Conference:
         ended_by=item.get("ended_by"),
         record=item["record"],
         callback=_callback_from(item.get("callback")),
+        **_asked_from(item),
     )
 
 
@@ -220,6 +225,7 @@ def participant_item(participant: Participant) -> Item:
         "end_on_exit": participant.end_conference_on_exit,
         "beep_on_exit": participant.beep_on_exit,
         "options": dict(participant.options) or None,
+        **_asked_item(participant),
     }
 
 
@@ -243,6 +249,7 @@ def participant_from(item: Item) -> Participant:
         beep_on_exit=item.get("beep_on_exit"),
         sequence=item["sequence"],
         options=item.get("options", {}),
+        **_asked_from(item),
     )
 
 
@@ -252,6 +259,7 @@ def recording_item(recording: Recording) -> Item:
         "status": recording.status,
         "version": recording.version,
         "confirmed": recording.confirmed,
+        "heard": recording.heard or None,
         **marks(recording.id),
         "source": recording.source,
         "call": recording.call,
@@ -277,6 +285,7 @@ def recording_from(item: Item) -> Recording:
         updated=item["updated"],
         version=item["version"],
         confirmed=item["confirmed"],
+        heard=item.get("heard", 0),
         call=item.get("call"),
         channels=item["channels"],
         track=item["track"],
@@ -313,6 +322,26 @@ def transcription_from(item: Item) -> Transcription:
         duration=item.get("duration"),
         text=item.get("text"),
     )
+
+
+def _asked_item(resource: Asked) -> Item:
+    """What was asked of the media engine; what it has not confirmed is in the sweep's sight."""
+    pending = is_pending(resource)
+    return {
+        "asked": resource.asked or None,
+        "asked_at": resource.asked_at,
+        "confirmed": resource.confirmed or None,
+        "work": open_work(resource.id) if pending else None,
+        "work_at": resource.asked_at if pending else None,
+    }
+
+
+def _asked_from(item: Item) -> dict[str, Any]:
+    return {
+        "asked": item.get("asked", 0),
+        "asked_at": item.get("asked_at"),
+        "confirmed": item.get("confirmed", 0),
+    }
 
 
 def _callback_map(callback: Callback | None) -> dict[str, Any] | None:

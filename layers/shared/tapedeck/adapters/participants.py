@@ -78,9 +78,10 @@ class ParticipantTable:
     ) -> None:
         """1 request: the conference, the participant."""
         account = conferences[0].account
+        # An announcement is made once: what was asked before is no part of what is asked now.
         writes = [
             changed_conference(*conferences),
-            changed_participant(account, *participants, write_id, dict(commands)),
+            changed_participant(account, *participants, write_id, {"announcement": None, **commands}),
         ]
         try:
             self._database.transact(writes)

@@ -6,6 +6,7 @@ and whatever ends keeps the id of what ended it (rule R3).
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from tapedeck.adapters.items import (
     link_key,
     mark,
     name_partition,
+    open_work,
     parent_key,
     participant_from,
     participant_key,
@@ -45,12 +47,15 @@ from tapedeck.adapters.writes import (
     status_values,
 )
 from tapedeck.domain.call import LIVE, Call, CallStatus
+from tapedeck.domain.command import Heard
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.errors import StoreBusy
+from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import (
     ACTIVE,
     FINISHED,
+    UNFINISHED,
     Parent,
     ParentKind,
     Recording,
@@ -174,15 +179,58 @@ class Table:
             return False
         return True
 
-    def finish_recording(self, recording: Recording, write_id: str) -> Recording:
+    def move_recording_as_heard(
+        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard
+    ) -> Recording:
+        """1 request."""
+        write = _move(parent, recording, target, pause_behavior, heard.at // 1000, heard.event, heard.at)
+        try:
+            return recording_from(self._database.update(write))
+        except ConditionFailed as failed:
+            raise MoveRefused(_visible(failed.items[0])) from failed
+
+    def confirm_recording(self, parent: Parent, recording: str, heard: Heard) -> Recording | None:
+        """1 request."""
+        begins = heard.version == 1
+        write = Write(
+            recording_key(parent, recording),
+            update="SET confirmed = :version, " + ("started = :started, " if begins else "") + REMEMBER,
+            condition="confirmed < :version AND version >= :version AND #status <> :deleted",
+            values={
+                "version": heard.version,
+                "deleted": RecordingStatus.DELETED,
+                "mark": mark(heard.event),
+                **({"started": max(heard.at // 1000, created_at(recording))} if begins else {}),
+            },
+            names={"status": "status"},
+        )
+        try:
+            return recording_from(self._database.update(write))
+        except ConditionFailed as failed:
+            return _visible(failed.items[0])
+
+    def settle_recording(self, parent: Parent, recording: str) -> None:
+        """1 request."""
+        write = Write(
+            recording_key(parent, recording),
+            update="REMOVE #work, work_at",
+            condition=f"attribute_exists(#work) AND NOT #status IN ({status_names(UNFINISHED)})",
+            values=status_values(UNFINISHED),
+            names={"status": "status", "work": "work"},
+        )
+        with suppress(ConditionFailed):
+            self._database.update(write)
+
+    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
         """1 request."""
         assigned = {"duration": recording.duration, "error": recording.error, "channels": recording.channels}
         given = {name: value for name, value in assigned.items() if value is not None}
         write = Write(
             recording_key(recording.parent, recording.id),
             update="SET #status = :target, version = version + :one, updated = :now, "
+            + ("confirmed = version + :one, " if by_engine else "")
             + "".join(f"#{name} = :{name}, " for name in given)
-            + f"{REMEMBER} REMOVE #work, work_at",
+            + REMEMBER,
             condition=f"#status = :stopped AND {NOT_YET}",
             values={
                 "target": recording.status,
@@ -192,7 +240,7 @@ class Table:
                 "mark": mark(write_id),
                 **given,
             },
-            names={"status": "status", "work": "work", **{name: name for name in given}},
+            names={"status": "status", **{name: name for name in given}},
         )
         try:
             return recording_from(self._database.update(write))
@@ -247,12 +295,14 @@ class Table:
             # Ids are never used twice: what stands there is this very call, written before its answer was lost.
             return
 
-    def end_call(self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE) -> Call:
+    def end_call(
+        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, asks: bool
+    ) -> Call:
         """1 request."""
         write = Write(
             call_key(call.account, call.id),
             update="SET #status = :status, status_key = :key, version = version + :one, updated = :now, "
-            "ended = :now, ended_by = :id",
+            f"ended = :now, ended_by = :id{_ASKING if asks else ''}",
             condition=f"#status IN ({status_names(sources)}) AND attribute_not_exists(active) "
             "AND attribute_not_exists(conference)",
             values={
@@ -261,9 +311,10 @@ class Table:
                 "one": 1,
                 "now": after.ended,
                 "id": write_id,
+                **({"work": open_work(call.id)} if asks else {}),
                 **status_values(sources),
             },
-            names={"status": "status"},
+            names={"status": "status", **(_WORK if asks else {})},
         )
         try:
             return call_from(self._database.update(write))
@@ -271,15 +322,32 @@ class Table:
             raise ParentChanged(_call(failed.items[0])) from failed
 
     def instruct_call(
-        self, account: str, call: str, commands: Mapping[str, Any], sources: frozenset[CallStatus], write_id: str
+        self,
+        account: str,
+        call: str,
+        commands: Mapping[str, Any],
+        sources: frozenset[CallStatus],
+        now: int,
+        write_id: str,
     ) -> Call:
         """1 request."""
+        # Where it was sent before is no part of what is asked now.
+        forgotten = " REMOVE #redirect" if "redirect" not in commands else ""
         write = Write(
             call_key(account, call),
-            update="SET version = version + :one, " + "".join(f"#{name} = :{name}, " for name in commands) + REMEMBER,
+            update="SET version = version + :one, "
+            + "".join(f"#{name} = :{name}, " for name in commands)
+            + f"{REMEMBER}{_ASKING}{forgotten}",
             condition=f"#status IN ({status_names(sources)}) AND {NOT_YET}",
-            values={"one": 1, "mark": mark(write_id), **commands, **status_values(sources)},
-            names={"status": "status", **{name: name for name in commands}},
+            values={
+                "one": 1,
+                "now": now,
+                "mark": mark(write_id),
+                "work": open_work(call),
+                **commands,
+                **status_values(sources),
+            },
+            names={"status": "status", **_WORK, "redirect": "redirect", **{name: name for name in commands}},
         )
         try:
             return call_from(self._database.update(write))
@@ -315,12 +383,23 @@ class Table:
                 return  # it is inside: this is our own write, whose answer was lost, or another of the same call
             raise ParentChanged(_conference(room) if room is not None else _call(leg)) from failed
 
-    def end_conference(self, conference: Conference, after: Conference, write_id: str) -> Conference:
+    def change_call(self, call: Call, after: Call, write_id: str) -> None:
+        """1 request."""
+        try:
+            self._database.update(changed_call(call, after, write_id))
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            if item and remembers(item, write_id):
+                return  # our own write, whose answer was lost
+            raise ParentChanged(_call(item)) from failed
+
+    def end_conference(self, conference: Conference, after: Conference, write_id: str, *, asks: bool) -> Conference:
         """1 request."""
         write = Write(
             conference_key(conference.account, conference.id),
             update="SET #status = :status, status_key = :key, version = version + :one, "
-            "#sequence = #sequence + :one, updated = :now, ended = :now, reason = :reason, ended_by = :id",
+            f"#sequence = #sequence + :one, updated = :now, ended = :now, reason = :reason, ended_by = :id"
+            f"{_ASKING if asks else ''}",
             condition="#status IN (:init, :progress) AND attribute_not_exists(active)",
             values={
                 "status": after.status,
@@ -331,8 +410,9 @@ class Table:
                 "id": write_id,
                 "init": ConferenceStatus.INIT,
                 "progress": ConferenceStatus.IN_PROGRESS,
+                **({"work": open_work(conference.id)} if asks else {}),
             },
-            names={"status": "status", "sequence": "sequence"},
+            names={"status": "status", "sequence": "sequence", **(_WORK if asks else {})},
         )
         try:
             return conference_from(self._database.update(write))
@@ -355,19 +435,21 @@ class Table:
             stopped = (ending.call_recordings | ending.conference_recordings) & met.keys()
             raise EndingRefused(_call(met.get("call")), _conference(met.get("conference")), stopped) from failed
 
-    def announce(self, account: str, conference: str, url: str, method: str, write_id: str) -> Conference:
+    def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
         """1 request."""
         write = Write(
             conference_key(account, conference),
-            update=f"SET version = version + :one, announcement = :announcement, {REMEMBER}",
+            update=f"SET version = version + :one, announcement = :announcement, {REMEMBER}{_ASKING}",
             condition=f"#status = :progress AND {NOT_YET}",
             values={
                 "one": 1,
                 "progress": ConferenceStatus.IN_PROGRESS,
                 "announcement": {"url": url, "method": method},
                 "mark": mark(write_id),
+                "now": now,
+                "work": open_work(conference),
             },
-            names={"status": "status"},
+            names={"status": "status", **_WORK},
         )
         try:
             return conference_from(self._database.update(write))
@@ -377,6 +459,22 @@ class Table:
             if item and found is not None and remembers(item, write_id):
                 return replace(found, status=ConferenceStatus.IN_PROGRESS)
             raise ParentChanged(found) from failed
+
+    def confirm(self, parent: Parent, participant: str | None, version: int) -> bool:
+        """1 request."""
+        key = parent_key(parent) if participant is None else participant_key(parent.account, parent.id, participant)
+        write = Write(
+            key,
+            update="SET confirmed = :version REMOVE #work, work_at",
+            condition="asked = :version AND attribute_exists(#work)",
+            values={"version": version},
+            names=_WORK,
+        )
+        try:
+            self._database.update(write)
+        except ConditionFailed as failed:
+            return bool(failed.items[0])
+        return True
 
     def _start(
         self,
@@ -423,13 +521,34 @@ class Table:
 
 _TRIES_TO_REMEMBER: Final = 5
 
+_ASKING: Final = ", asked = version + :one, asked_at = :now, #work = :work, work_at = :now"
+"""Part of an update, after SET: something is asked of the media engine, which the sweep looks after until it is
+confirmed."""
+
+_WORK: Final = {"work": "work"}
+"""A reserved word."""
+
 
 def _move(
-    parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, now: int, write_id: str
+    parent: Parent,
+    recording: str,
+    target: RecordingStatus,
+    pause_behavior: str,
+    now: int,
+    write_id: str,
+    heard: int | None = None,
 ) -> Write:
+    """A move that was asked for, or one that the media engine has told of, at `heard` milliseconds of its time."""
     sources = sources_of(target)
     update = f"SET #status = :target, version = version + :one, updated = :now, {REMEMBER}"
+    condition = f"#status IN ({status_names(sources)}) AND {NOT_YET}"
     values = {"target": target, "one": 1, "now": now, "mark": mark(write_id), **status_values(sources)}
+    if heard is not None:
+        update += ", confirmed = version + :one, heard = :heard"
+        values["heard"] = heard
+        if target is not RecordingStatus.STOPPED:
+            # What has been asked since is on its way, and overrides this; a capture that has ended has ended.
+            condition += " AND confirmed = version AND (attribute_not_exists(heard) OR heard <= :heard)"
     if target is RecordingStatus.PAUSED:
         update += ", pause_behavior = :behavior"
         values["behavior"] = pause_behavior
@@ -440,7 +559,7 @@ def _move(
     return Write(
         recording_key(parent, recording),
         update=update,
-        condition=f"#status IN ({status_names(sources)}) AND {NOT_YET}",
+        condition=condition,
         values=values,
         names={"status": "status"},
     )

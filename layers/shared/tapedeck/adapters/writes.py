@@ -90,9 +90,9 @@ def changed_conference(before: Conference, after: Conference) -> Write:
     return _difference(key, conference_item(before), conference_item(after))
 
 
-def changed_call(before: Call, after: Call) -> Write:
-    """The same for a call."""
-    return _difference(call_key(before.account, before.id), call_item(before), call_item(after))
+def changed_call(before: Call, after: Call, write_id: str | None = None) -> Write:
+    """The same for a call, which may remember the write."""
+    return _difference(call_key(before.account, before.id), call_item(before), call_item(after), write_id=write_id)
 
 
 def changed_participant(
@@ -106,6 +106,9 @@ def changed_participant(
 def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_id: str | None = None) -> Write:
     """Write what differs, on condition of the old version; the version always differs, and so has its placeholder."""
     changed = {name: value for name, value in new.items() if value != old[name]} | (also or {})
+    if changed.keys() & {"asked", "confirmed"}:
+        # What was pending when it was read may have been confirmed since: that raises no version.
+        changed |= {name: new[name] for name in ("work", "work_at")}
     assigned = {name: value for name, value in changed.items() if value is not None}
     removed = [name for name, value in changed.items() if value is None]
     update = "SET " + ", ".join(f"#{name} = :{name}" for name in assigned)

@@ -59,3 +59,18 @@ class Principal:
     """Who asks: an account that has been verified for the scope needed."""
 
     account: str
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """The sealed keys that have signed an account's callbacks, oldest first, and the seconds from which each does."""
+
+    sealed: tuple[bytes, ...]
+    since: tuple[int, ...]
+
+    def at(self, second: int) -> bytes | None:
+        """The one that signs what is first sent at this second; None where there is none at all."""
+        if not self.sealed:
+            return None
+        in_use = sum(begins <= second for begins in self.since)
+        return self.sealed[max(0, min(in_use, len(self.sealed)) - 1)]

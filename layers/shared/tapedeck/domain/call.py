@@ -32,7 +32,7 @@ class Call:
 
     `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`.
     `conference` is the one it joined last; `api_recording` the recording that CR1 made last;
-    `active` a superset of its active recordings' ids.
+    `active` a superset of its active recordings' ids. `asked`, `asked_at` and `confirmed`: `domain.command.Asked`.
     """
 
     account: str
@@ -50,6 +50,9 @@ class Call:
     api_recording: str | None = None
     active: frozenset[str] = frozenset()
     ended_by: str | None = None
+    asked: int = 0
+    asked_at: int | None = None
+    confirmed: int = 0
 
     @property
     def created(self) -> int:

@@ -1,11 +1,24 @@
 """What a media engine is asked to do: each command names a resource, what is wanted of it, and which change asked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent
+
+Asked = Call | Conference | Participant
+"""What can be asked of the media engine although its version also rises for other reasons.
+
+`asked` is the version of the last change that asked something, 0 if none did, and `asked_at` its second; `confirmed`
+is the last such version that the engine has carried out. A recording needs neither: all that is asked of it is told
+by its version.
+"""
+
+AskedT = TypeVar("AskedT", Call, Conference, Participant)
 
 
 class CommandKind(StrEnum):
@@ -45,3 +58,26 @@ class Command:
     def id(self) -> str:
         """The same whenever this change is told: the resource, the number of its change, and what was asked."""
         return f"{self.resource}-{self.version}-{self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a media engine tells what has happened.
+
+    `event` is the event's id, 32 hex digits, which is the id of the write that it leads to (rule R3); `at` the engine's
+    time in milliseconds; `version` that of the command which it answers, None where the engine acts by itself.
+    """
+
+    event: str
+    at: int
+    version: int | None = None
+
+
+def asking(after: AskedT, now: int) -> AskedT:
+    """The same, as a change that asks something of the media engine at this second."""
+    return replace(after, asked=after.version, asked_at=now)
+
+
+def is_pending(resource: Asked) -> bool:
+    """Whether something has been asked of the media engine that it has not confirmed."""
+    return resource.confirmed < resource.asked

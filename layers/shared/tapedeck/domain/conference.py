@@ -38,7 +38,7 @@ class Conference:
 
     `sequence` is the SequenceNumber of the last event told (rule R4); `participants` how many are in it;
     `may_begin` whether one of them had `start_conference_on_enter`; `first_call` who came first;
-    `active` a superset of its active recordings' ids.
+    `active` a superset of its active recordings' ids. `asked`, `asked_at` and `confirmed`: `domain.command.Asked`.
     """
 
     account: str
@@ -58,6 +58,9 @@ class Conference:
     ended_by: str | None = None
     record: bool = False
     callback: Callback | None = None
+    asked: int = 0
+    asked_at: int | None = None
+    confirmed: int = 0
 
     @property
     def created(self) -> int:

@@ -20,6 +20,7 @@ TapedeckError
 │   ├── HasLeft                 who is to be changed is no longer in a conference, for that has ended
 │   ├── NotFinished             only what is finished can be deleted
 │   └── NotRecordedInTwo        two channels are asked of a recording that has one
+├── EventRefused                an event of a media engine that no engine of this account can have told
 ├── MediaMissing                what a recording should be made of is not there, or cannot be read
 └── StoreFailure
     ├── StoreBusy               nothing was written; safe to repeat
@@ -115,6 +116,10 @@ class NotFinished(StateForbids):
 
 class NotRecordedInTwo(StateForbids):
     """The recording has one channel, and two are asked for."""
+
+
+class EventRefused(TapedeckError):
+    """An event names what was never given to a media engine, such as the key of somebody else's object (rule R11)."""
 
 
 class MediaMissing(TapedeckError):

@@ -37,6 +37,7 @@ class Participant:
     `updated` its last visible change, if there was any since. Only who is connected counts in the conference.
     `sequence` is the number of the last event told of it (rule R4). `options` are what a media engine must know to
     dial and to place it, by the parameters' names in snake case, where they differ from the vendor's defaults.
+    `asked`, `asked_at` and `confirmed`: `domain.command.Asked`.
     """
 
     call: str
@@ -56,6 +57,9 @@ class Participant:
     beep_on_exit: bool | None = None
     sequence: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+    asked: int = 0
+    asked_at: int | None = None
+    confirmed: int = 0
 
     @property
     def id(self) -> str:

@@ -27,6 +27,9 @@ ACTIVE: Final = frozenset({_S.IN_PROGRESS, _S.PAUSED})
 FINISHED: Final = frozenset({_S.COMPLETED, _S.ABSENT})
 """What can be deleted."""
 
+UNFINISHED: Final = ACTIVE | {_S.STOPPED}
+"""What a media engine has still to do with."""
+
 MOVES: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
     _S.IN_PROGRESS: frozenset({_S.PAUSED, _S.STOPPED}),
     _S.PAUSED: frozenset({_S.IN_PROGRESS, _S.STOPPED}),
@@ -82,7 +85,9 @@ class Source(StrEnum):
 class Recording:
     """One audio capture of a call or a conference; times are whole seconds since the epoch.
 
-    `version` rises by one with every change; `confirmed` is the version that the media engine has carried out.
+    `version` rises by one with every change; `confirmed` is the version that the media engine has carried out: what
+    the engine itself has done is confirmed at once, and where the two differ something is still on its way to it.
+    `heard` is the engine's time, in milliseconds, of the last event that it told without having been asked.
     `call` is the call that the recording shows: its parent, or the first participant's call.
     `duration` is seconds of finished audio; `error` a vendor's code such as 16101; `deleted_until` the second at
     which what is left of a deleted one is gone as well.
@@ -95,6 +100,7 @@ class Recording:
     updated: int
     version: int = 1
     confirmed: int = 0
+    heard: int = 0
     call: str | None = None
     channels: int = 1
     track: str = "both"
@@ -120,6 +126,16 @@ class Recording:
         if self.status is not _S.DELETED:
             return True
         return deleted and self.deleted_until is not None and now < self.deleted_until
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the media engine has said that it captures, or has done since."""
+        return self.confirmed > 0
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something has been asked of the media engine that it has not confirmed."""
+        return self.confirmed < self.version and self.status in UNFINISHED
 
     @property
     def is_active(self) -> bool:

@@ -6,6 +6,7 @@ Fields are an allow-list (rule R21): whatever is not named here cannot be logged
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger
@@ -82,6 +83,28 @@ class RequestLog:
         counted = self._metrics({"TaskFaults": 1}) if outcome == "fault" else {}
         self._logger.info("task", extra={name: value for name, value in told.items() if value is not None} | counted)
 
+    def background(
+        self,
+        *,
+        operation: str,
+        outcome: str,
+        account: str | None = None,
+        error: str | None = None,
+        counted: Mapping[str, float] | None = None,
+    ) -> None:
+        """Log one record, or one run, of a function that nobody calls.
+
+        Args:
+            operation: the function's name.
+            outcome: such as done, failed (it comes again), dropped, refused, or what has become of a callback.
+            account: 32 hex digits, where it is known.
+            error: the name of what went wrong, never its message, which may quote the record.
+            counted: figures by the names of metrics.
+        """
+        told = {"operation": operation, "account": account, "outcome": outcome, "error": error}
+        metrics = self._metrics(counted) if counted else {}
+        self._logger.info("record", extra={name: value for name, value in told.items() if value is not None} | metrics)
+
     def fault(self, operation: str, request_id: str, error: BaseException) -> None:
         """Log where an unforeseen error came from, without its message, which may quote the request."""
         frames = traceback.extract_tb(error.__traceback__)
@@ -95,7 +118,7 @@ class RequestLog:
             },
         )
 
-    def _metrics(self, counted: dict[str, float]) -> dict[str, Any]:
+    def _metrics(self, counted: Mapping[str, float]) -> dict[str, Any]:
         """Figures as CloudWatch reads them out of a log line; which are told together changes seldom."""
         names = tuple(counted)
         if names not in self._forms:

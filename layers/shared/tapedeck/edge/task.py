@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,16 @@ from tapedeck.edge.observability import RequestLog
 from tapedeck.operations.accounts import Accounts
 
 ModelT = TypeVar("ModelT", bound="Task")
+DeskT = TypeVar("DeskT", bound="Desk")
+
+
+class Desk(Protocol):
+    """What every task is done with, whatever else: it is logged."""
+
+    @property
+    def log(self) -> RequestLog:
+        """Where."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +62,33 @@ def spell_api_key(identifier: str) -> str:
     return TWILIO.spell(Kind.API_KEY, identifier)
 
 
-class TaskEndpoint:
+class TaskEndpoint(Generic[DeskT]):
     """Makes Lambda handlers of tasks.
 
     Args:
-        office: gives what tasks are done with; asked at each event.
+        desk: gives what tasks are done with; asked at each event.
     """
 
-    def __init__(self, office: Callable[[], Office]) -> None:
-        self._office = office
+    def __init__(self, desk: Callable[[], DeskT]) -> None:
+        self._desk = desk
 
     def __call__(
         self, operation: str, model: type[ModelT]
-    ) -> Callable[[Callable[[Office, ModelT], dict[str, Any]]], Callable[[Mapping[str, Any], object], dict[str, Any]]]:
+    ) -> Callable[[Callable[[DeskT, ModelT], dict[str, Any]]], Callable[[Mapping[str, Any], object], dict[str, Any]]]:
         """Decorate the handler of a task; its result is the answer, `{"error": {"message", "field"}}` a refusal.
 
         A fault of a dependency raises, so that the caller and the alarm hear of it.
         """
 
         def decorate(
-            handler: Callable[[Office, ModelT], dict[str, Any]],
+            handler: Callable[[DeskT, ModelT], dict[str, Any]],
         ) -> Callable[[Mapping[str, Any], object], dict[str, Any]]:
             def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-                office = self._office()
+                desk = self._desk()
                 task: ModelT | None = None
                 try:
                     task = model.model_validate(event)
-                    answer = handler(office, task)
+                    answer = handler(desk, task)
                 except ValidationError as invalid:
                     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
                     answer = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
@@ -86,10 +96,10 @@ class TaskEndpoint:
                     answer = _error(_REASONS[type(refused)], None)
                 except Exception:
                     # Whatever it is, the caller and the alarm hear of it.
-                    office.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
+                    desk.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
                     raise
                 outcome = "refused" if "error" in answer else "done"
-                office.log.task(operation=operation, account=_account_of(task, answer), outcome=outcome)
+                desk.log.task(operation=operation, account=_account_of(task, answer), outcome=outcome)
                 return answer
 
             return handle

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
+from tapedeck.domain.command import Heard, asking
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
@@ -51,17 +52,61 @@ class Calls:
         return found
 
     def appear(
-        self, account: str, *, to: str, from_: str, direction: str, status: CallStatus = CallStatus.IN_PROGRESS
+        self,
+        account: str,
+        *,
+        to: str,
+        from_: str,
+        direction: str,
+        status: CallStatus = CallStatus.IN_PROGRESS,
+        call: str | None = None,
+        parent: str | None = None,
     ) -> Call:
-        """Note a call that a media engine has begun."""
+        """Note a call that a media engine has begun.
+
+        Args:
+            account: whose.
+            to: who is called.
+            from_: who calls.
+            direction: one of `inbound`, `outbound-api`, `outbound-dial`.
+            status: queued, ringing or in progress.
+            call: the id that the media engine has given it; else a fresh one. What is there already stays as it is.
+            parent: the call out of which it was made, if any.
+        """
         now = self._clock()
         answered = status is CallStatus.IN_PROGRESS
-        call = Call(
-            account=account, id=new_id(now), status=status, updated=now // 1000, to=to, from_=from_,
-            direction=direction, started=now // 1000 if answered else None,
+        made = Call(
+            account=account, id=call or new_id(now), status=status, updated=now // 1000, to=to, from_=from_,
+            direction=direction, started=now // 1000 if answered else None, parent_call=parent,
         )  # fmt: skip
-        self._store.put_call(call)
-        return call
+        self._store.put_call(made)
+        return made
+
+    def advance(self, account: str, call: str, target: CallStatus, heard: Heard) -> Call:
+        """Note that a call rings, or has been answered; a repetition changes nothing.
+
+        Raises:
+            NotFound: no such call.
+            CallAnswered: it is to ring, and has been answered.
+            CallHasEnded: too late.
+        """
+        for _ in range(TRIES_TO_END):
+            found = self.get(account, call)
+            if found.status is target:
+                return found
+            if not found.is_live:
+                raise CallHasEnded
+            if found.status not in UNANSWERED:
+                raise CallAnswered
+            now = self._clock() // 1000
+            started = now if target is CallStatus.IN_PROGRESS else None
+            after = replace(found, status=target, updated=now, started=started, version=found.version + 1)
+            try:
+                self._store.change_call(found, after, heard.event)
+            except ParentChanged:
+                continue
+            return after
+        raise StoreBusy
 
     def update(self, account: str, call: str, change: UpdateCall) -> Call:
         """End, cancel or redirect a call (behaviour.md, section 4); with nothing asked, just read it.
@@ -85,8 +130,9 @@ class Calls:
         if not commands:
             return self.get(account, call)
         sources = LIVE if change.redirect is None else frozenset({CallStatus.IN_PROGRESS})
+        now = self._clock()
         try:
-            return self._store.instruct_call(account, call, commands, sources, new_id(self._clock()))
+            return self._store.instruct_call(account, call, commands, sources, now // 1000, new_id(now))
         except ParentChanged as changed:
             if changed.found is None:
                 raise NotFound from changed
@@ -98,6 +144,8 @@ class Calls:
         call: str,
         status: CallStatus = CallStatus.COMPLETED,
         sources: frozenset[CallStatus] = LIVE,
+        *,
+        heard: Heard | None = None,
     ) -> Call:
         """End a call: its recordings stop and it leaves its conference, in one write (rule R9).
 
@@ -106,6 +154,7 @@ class Calls:
             call: which.
             status: the final state that it reaches.
             sources: the states from which it may; what is answered meanwhile does not end from `UNANSWERED`.
+            heard: how the media engine has told that it ended; else that is asked of it.
 
         Raises:
             NotFound: no such call.
@@ -113,11 +162,11 @@ class Calls:
             CallAnswered: it is in progress, and that is none of the sources.
         """
         now = self._clock()
-        write_id = new_id(now)
+        write_id = heard.event if heard is not None else new_id(now)
         seconds = now // 1000
         unread = Call(account=account, id=call, status=status, updated=seconds, ended=seconds)
         try:
-            return self._store.end_call(unread, unread, write_id, sources)
+            return self._store.end_call(unread, unread, write_id, sources, asks=heard is None)
         except ParentChanged as changed:
             found = changed.found
         conference: Conference | None = None
@@ -134,7 +183,9 @@ class Calls:
                 raise CallAnswered
             if found.conference is not None:
                 conference, participant = self._store.get_membership(account, found.conference, found.id)
-            ending = _call_ending(found, conference, participant, status, seconds, write_id, stopped)
+            ending = _call_ending(
+                found, conference, participant, status, seconds, write_id, stopped, asks=heard is None
+            )
             try:
                 self._store.end(ending)
             except EndingRefused as refused:
@@ -154,10 +205,13 @@ def _call_ending(
     now: int,
     write_id: str,
     stopped: frozenset[str],
+    *,
+    asks: bool,
 ) -> Ending:
     after = replace(
         call, status=status, updated=now, ended=now, version=call.version + 1, active=frozenset(), ended_by=write_id
     )
+    after = asking(after, now) if asks else after
     ending = Ending(write_id, now, call=call, call_after=after, call_recordings=call.active - stopped)
     if conference is None or participant is None or not conference.is_live or not participant.is_inside:
         return ending
@@ -197,6 +251,8 @@ def leave(
     left = replace(left, participants=remaining, sequence=conference.sequence + 1)
     if remaining > 0 and not participant.end_conference_on_exit:
         return left, False
+    # Whoever is left in it must go: that its engine knows why does not tell that it has seen to it.
+    left = asking(left, now)
     ended = replace(
         left,
         status=ConferenceStatus.COMPLETED,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.callback import Callback
+from tapedeck.domain.command import Heard, asking
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import (
     CallHasEnded,
@@ -37,6 +38,15 @@ class UpdateConference:
     announce_url: str | None = None
     announce_method: str = "POST"
     asks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HeardEnd:
+    """How a media engine tells that a conference has ended, why, and with whose leaving."""
+
+    heard: Heard
+    reason: EndReason
+    ending_call: str | None = None
 
 
 class Conferences:
@@ -82,28 +92,38 @@ class Conferences:
             if change.asks and not found.is_live:
                 raise ConferenceNotInProgress
             return found
-        write_id = new_id(self._clock())
+        now = self._clock()
+        url, method = change.announce_url, change.announce_method
         try:
-            return self._store.announce(account, conference, change.announce_url, change.announce_method, write_id)
+            return self._store.announce(account, conference, url, method, now // 1000, new_id(now))
         except ParentChanged as changed:
             if changed.found is None:
                 raise NotFound from changed
             raise ConferenceNotInProgress from changed
 
-    def end(self, account: str, conference: str) -> Conference:
-        """End a conference over the API: its recordings stop in the same write (rule R9).
+    def end(self, account: str, conference: str, told: "HeardEnd | None" = None) -> Conference:
+        """End a conference: its recordings stop in the same write (rule R9).
+
+        Args:
+            account: whose.
+            conference: which.
+            told: how the media engine has told that it ended; else that is asked of it, over the API.
 
         Raises:
             NotFound: no such conference.
             ConferenceNotInProgress: it has ended already.
         """
         now = self._clock()
-        write_id = new_id(now)
+        write_id = told.heard.event if told is not None else new_id(now)
         unread = Conference(account, conference, "", ConferenceStatus.INIT, now // 1000)
-        try:
-            return self._store.end_conference(unread, _ended(unread, now // 1000, write_id), write_id)
-        except ParentChanged as changed:
-            found = changed.found
+        if told is None or told.ending_call is None:
+            try:
+                after = _ended(unread, now // 1000, write_id, told)
+                return self._store.end_conference(unread, after, write_id, asks=told is None)
+            except ParentChanged as changed:
+                found = changed.found
+        else:
+            found = self._store.get_conference(account, conference)
         stopped: frozenset[str] = frozenset()
         for _ in range(TRIES_TO_END):
             if not isinstance(found, Conference):
@@ -112,7 +132,7 @@ class Conferences:
                 return found
             if not found.is_live:
                 raise ConferenceNotInProgress
-            after = _ended(found, now // 1000, write_id)
+            after = _ended(found, now // 1000, write_id, told)
             ending = Ending(
                 write_id,
                 now // 1000,
@@ -129,31 +149,55 @@ class Conferences:
             return after
         raise StoreBusy
 
-    def appear(self, account: str, name: str, *, record: bool = False, callback: Callback | None = None) -> Conference:
+    def appear(
+        self,
+        account: str,
+        name: str,
+        *,
+        record: bool = False,
+        callback: Callback | None = None,
+        conference: str | None = None,
+    ) -> Conference:
         """Note a conference that a media engine has opened; nobody is in it yet.
+
+        Args:
+            account: whose.
+            name: what it is called.
+            record: whether it is to be recorded.
+            callback: who is to be told.
+            conference: the id that the media engine has given it; else a fresh one.
 
         Raises:
             NameInUse: another conference of this name is live.
         """
         now = self._clock()
-        conference = Conference(
-            account, new_id(now), name, ConferenceStatus.INIT, now // 1000, record=record, callback=callback
-        )
+        made = Conference(
+            account, conference or new_id(now), name, ConferenceStatus.INIT, now // 1000, record=record,
+            callback=callback,
+        )  # fmt: skip
         takes_over_from: str | None = None
         for _ in range(TRIES):
             try:
-                self._store.put_conference(conference, takes_over_from)
+                self._store.put_conference(made, takes_over_from)
             except NameTaken as taken:
                 holder = self._store.get_conference(account, taken.holder)
                 if holder is not None and holder.is_live:
                     raise NameInUse from taken
                 takes_over_from = taken.holder
             else:
-                return conference
+                return made
         raise StoreBusy
 
     def join(
-        self, account: str, conference: str, call: str, *, start_on_enter: bool = True, end_on_exit: bool = False
+        self,
+        account: str,
+        conference: str,
+        call: str,
+        *,
+        start_on_enter: bool = True,
+        end_on_exit: bool = False,
+        muted: bool = False,
+        hold: bool = False,
     ) -> Conference:
         """Note that a call has entered a conference, which begins with the second one (behaviour.md, section 6).
 
@@ -178,7 +222,8 @@ class Conferences:
             version = max(room.version, participant.version if participant is not None else 0) + 1
             participant = Participant(
                 call, conference, self._clock() // 1000, start_conference_on_enter=start_on_enter,
-                end_conference_on_exit=end_on_exit, version=version, sequence=room.sequence + 1,
+                end_conference_on_exit=end_on_exit, version=version, sequence=room.sequence + 1, muted=muted,
+                hold=hold,
             )  # fmt: skip
             after = joined(room, participant, participant.joined)
             try:
@@ -206,15 +251,17 @@ def joined(conference: Conference, participant: Participant, now: int) -> Confer
     )
 
 
-def _ended(conference: Conference, now: int, write_id: str) -> Conference:
-    return replace(
+def _ended(conference: Conference, now: int, write_id: str, told: "HeardEnd | None") -> Conference:
+    after = replace(
         conference,
         status=ConferenceStatus.COMPLETED,
         updated=now,
         ended=now,
-        reason=EndReason.VIA_API,
+        reason=told.reason if told is not None else EndReason.VIA_API,
+        ending_call=told.ending_call if told is not None else None,
         sequence=conference.sequence + 1,
         version=conference.version + 1,
         active=frozenset(),
         ended_by=write_id,
     )
+    return after if told is not None else asking(after, now)

@@ -95,18 +95,24 @@ class Media:
             raise NotEligibleForRecording
         with tempfile.TemporaryDirectory() as folder:
             finished = self._made_of(found, Path(folder))
-        return self._finish(finished)
+        return self._finish(finished, by_engine=True)
 
-    def give_up(self, parent: Parent, recording: str, error: int) -> Recording:
+    def give_up(self, parent: Parent, recording: str, error: int, *, by_engine: bool = True) -> Recording:
         """Finish a stopped recording without media: `absent`, for the reason that a vendor's code tells.
 
         Whatever was captured is deleted. A repetition changes nothing.
+
+        Args:
+            parent: what was recorded.
+            recording: which.
+            error: the code.
+            by_engine: whether the media engine has said so, rather than that nobody has heard of it for too long.
 
         Raises:
             NotFound: no such recording.
             NotEligibleForRecording: it is still being captured, or has media.
         """
-        return self._finish(_absent(self._recordings.get(parent, recording), error))
+        return self._finish(_absent(self._recordings.get(parent, recording), error), by_engine=by_engine)
 
     def keep(self, recording: Recording, capture: Path) -> None:
         """Put what a media engine that runs beside this captured where it belongs."""
@@ -197,10 +203,11 @@ class Media:
             channels=sound.channels,
         )
 
-    def _finish(self, finished: Recording) -> Recording:
+    def _finish(self, finished: Recording, *, by_engine: bool) -> Recording:
         now = self._clock()
+        finished = replace(finished, updated=now // 1000)
         try:
-            found: Recording | None = self._store.finish_recording(replace(finished, updated=now // 1000), new_id(now))
+            found: Recording | None = self._store.finish_recording(finished, new_id(now), by_engine=by_engine)
         except MoveRefused as refused:
             found = refused.found
         if found is None or found.status is RecordingStatus.ABSENT:

@@ -130,3 +130,23 @@ class Opener(Protocol):
             StoreUnavailable: it cannot be had, now or ever: nothing may be sent unsigned.
         """
         ...
+
+
+class FailureStore(Protocol):
+    """Where batches of the stream lie that could not be told of.
+
+    Raises:
+        StoreUnavailable: it does not answer.
+    """
+
+    def list(self, most: int) -> Sequence[str]:
+        """The names of up to so many of them, the oldest first."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """One of them."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Take one away."""
+        ...

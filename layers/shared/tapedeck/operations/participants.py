@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.callback import Callback
+from tapedeck.domain.command import Heard, asking
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
 from tapedeck.domain.errors import (
     CallAnswered,
@@ -136,14 +137,23 @@ class Participants:
         room, (participant,) = self._store.get_participants(account, conference, [call])
         return _inside(room, participant, who)[1]
 
-    def update(self, account: str, conference: str, who: str | Label, change: UpdateParticipant) -> Participant:
+    def update(
+        self, account: str, conference: str, who: str | Label, change: UpdateParticipant, heard: Heard | None = None
+    ) -> Participant:
         """Mute, hold, place or coach a participant, or leave commands for it; what changes nothing writes nothing.
+
+        Args:
+            account: whose.
+            conference: which.
+            who: a call's id, or a label.
+            change: what is to be different.
+            heard: how the media engine has told of it; else it is asked of it.
 
         Raises:
             NotFound, HasLeft: as for `find`.
             InvalidParameter: who is to be coached is not in this conference, or is itself.
         """
-        write_id = new_id(self._clock())
+        write_id = heard.event if heard is not None else new_id(self._clock())
         call = self._call_of(account, conference, who)
         calls = [call] if change.call_to_coach is None else [call, change.call_to_coach]
         for _ in range(TRIES_IN_A_CROWD):
@@ -164,6 +174,7 @@ class Participants:
                 updated=now if changes else participant.updated,
                 sequence=room.sequence + events if events else participant.sequence,
             )
+            after = after if heard is not None else asking(after, now)
             room_after = replace(room, version=room.version + 1, sequence=room.sequence + events)
             try:
                 self._store.change_participant((room, room_after), (participant, after), change.commands, write_id)
@@ -172,14 +183,20 @@ class Participants:
             return after
         raise StoreBusy
 
-    def remove(self, account: str, conference: str, who: str | Label) -> None:
+    def remove(self, account: str, conference: str, who: str | Label, heard: Heard | None = None) -> None:
         """Take a participant out of its conference, which may end with that; its call goes on.
+
+        Args:
+            account: whose.
+            conference: which.
+            who: a call's id, or a label.
+            heard: how the media engine has told that it has left; else that is asked of it.
 
         Raises:
             NotFound: it is not in this conference now.
         """
         now = self._clock()
-        write_id, seconds = new_id(now), now // 1000
+        write_id, seconds = heard.event if heard is not None else new_id(now), now // 1000
         call = self._call_of(account, conference, who)
         stopped: frozenset[str] = frozenset()
         for _ in range(TRIES_IN_A_CROWD):
@@ -188,7 +205,8 @@ class Participants:
                 room, participant = _inside(found, member, who)
             except HasLeft as left:
                 raise NotFound from left
-            after, ends = leave(room, participant, seconds, write_id, kicked=True)
+            after, ends = leave(room, participant, seconds, write_id, kicked=heard is None)
+            gone = gone_from(room, participant, seconds)
             ending = Ending(
                 write_id,
                 seconds,
@@ -196,7 +214,7 @@ class Participants:
                 conference_after=after,
                 conference_recordings=room.active - stopped if ends else frozenset(),
                 participant=participant,
-                participant_after=gone_from(room, participant, seconds),
+                participant_after=gone if heard is not None else asking(gone, seconds),
             )
             try:
                 self._store.remove_participant(ending)
@@ -270,8 +288,10 @@ class Participants:
                 return dialing.participant
         raise StoreBusy
 
-    def ring(self, account: str, conference: str, call: str) -> Participant:
+    def ring(self, account: str, conference: str, call: str, heard: Heard | None = None) -> Participant:
         """Note that the telephone of somebody who was queued rings; a repetition changes nothing.
+
+        `heard` is how the media engine has told of it.
 
         Raises:
             NotFound: no such participant.
@@ -281,14 +301,19 @@ class Participants:
         def ringing(_room: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
             return (
                 replace(leg, status=CallStatus.RINGING, updated=now, version=leg.version + 1),
-                replace(participant, status=ParticipantStatus.RINGING, updated=now, version=participant.version + 1),
+                replace(
+                    participant, status=ParticipantStatus.RINGING, updated=now, version=participant.version + 1,
+                    confirmed=_confirmed(participant, heard),
+                ),
                 None,
-            )
+            )  # fmt: skip
 
-        return self._advance(account, conference, call, CallStatus.RINGING, ringing)
+        return self._advance(account, conference, call, CallStatus.RINGING, ringing, heard)
 
-    def answer(self, account: str, conference: str, call: str) -> Participant:
+    def answer(self, account: str, conference: str, call: str, heard: Heard | None = None) -> Participant:
         """Note that somebody who was dialed has answered, and is in the conference; a repetition changes nothing.
+
+        `heard` is how the media engine has told of it.
 
         Raises:
             NotFound: no such participant.
@@ -300,14 +325,14 @@ class Participants:
                 replace(leg, status=CallStatus.IN_PROGRESS, started=now, updated=now, version=leg.version + 1),
                 replace(
                     participant, status=ParticipantStatus.CONNECTED, updated=now, version=participant.version + 1,
-                    sequence=room.sequence + 1,
+                    sequence=room.sequence + 1, confirmed=_confirmed(participant, heard),
                 ),
                 joined(room, participant, now),
             )  # fmt: skip
 
-        return self._advance(account, conference, call, CallStatus.IN_PROGRESS, connected)
+        return self._advance(account, conference, call, CallStatus.IN_PROGRESS, connected, heard)
 
-    def fail(self, account: str, conference: str, call: str, status: CallStatus) -> Call:
+    def fail(self, account: str, conference: str, call: str, status: CallStatus, heard: Heard | None = None) -> Call:
         """Note that somebody who was dialed was not reached; a repetition changes nothing.
 
         Args:
@@ -315,6 +340,7 @@ class Participants:
             conference: into which.
             call: whose telephone.
             status: busy, failed, no-answer or canceled.
+            heard: how the media engine has told of it.
 
         Raises:
             NotFound: no such participant.
@@ -324,7 +350,9 @@ class Participants:
         if participant is None:
             raise NotFound
         try:
-            return self._calls.end(account, call, status, UNANSWERED)
+            return self._calls.end(
+                account, call, status, UNANSWERED, heard=heard or Heard(new_id(self._clock()), self._clock())
+            )
         except CallHasEnded:
             found = self._calls.get(account, call)
             if found.status is status:
@@ -338,8 +366,9 @@ class Participants:
         call: str,
         target: CallStatus,
         advanced: Callable[[Conference, Call, Participant, int], "_Advance"],
+        heard: Heard | None,
     ) -> Participant:
-        write_id = new_id(self._clock())
+        write_id = heard.event if heard is not None else new_id(self._clock())
         for _ in range(TRIES_IN_A_CROWD):
             found, (member,) = self._store.get_participants(account, conference, [call])
             room, participant = _inside(found, member, call)
@@ -370,6 +399,11 @@ class Participants:
     def _has(self, account: str, conference: str, call: str, label: str | None) -> bool:
         _, (participant,) = self._store.get_participants(account, conference, [call])
         return participant is not None and participant.is_inside and participant.label == label
+
+
+def _confirmed(participant: Participant, heard: Heard | None) -> int:
+    """What is confirmed once this has been heard: what was asked last, if it answers just that."""
+    return participant.asked if heard is not None and heard.version == participant.asked else participant.confirmed
 
 
 _Advance = tuple[Call, Participant, Conference | None]
@@ -451,5 +485,7 @@ def _queued(call: Call, conference: Conference, wanted: AddParticipant) -> Parti
         muted=wanted.muted,
         coaching=wanted.call_to_coach is not None,
         call_to_coach=wanted.call_to_coach,
-        options=wanted.options,
+        options={**wanted.options, "to": wanted.to, "from": wanted.from_},
+        asked=conference.version,
+        asked_at=call.updated,
     )

@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tapedeck.domain.account import Account, ApiKey, CredentialsRecord, MediaAccess
 from tapedeck.domain.call import LIVE, Call, CallStatus
+from tapedeck.domain.command import Heard
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.page import IdRange
 from tapedeck.domain.participant import Participant
@@ -158,8 +159,32 @@ class Store(Protocol):
         """
         ...
 
-    def finish_recording(self, recording: Recording, write_id: str) -> Recording:
+    def move_recording_as_heard(
+        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard
+    ) -> Recording:
+        """The same, as a media engine has done by itself; confirmed with it.
+
+        Raises:
+            MoveRefused: with the recording as it stands. It was not in such a status, or had made this very move
+                already, or a later one, or something else is asked of it and on its way.
+        """
+        ...
+
+    def confirm_recording(self, parent: Parent, recording: str, heard: Heard) -> Recording | None:
+        """Note that the media engine has carried out what some version asked, if it is the highest so far.
+
+        Where that is the first, the capture began with it. The recording as it stands then; None where there is none.
+        """
+        ...
+
+    def settle_recording(self, parent: Parent, recording: str) -> None:
+        """Note that all that must be told of a finished recording has been, so that nobody looks after it."""
+        ...
+
+    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
         """A stopped recording becomes `completed` or `absent`, with the duration, error and channels of this one.
+
+        `by_engine` tells whether the media engine has said so, rather than that it was given up.
 
         Raises:
             MoveRefused: with the recording as it stands, which was not stopped.
@@ -178,18 +203,41 @@ class Store(Protocol):
         """A call that was not there before."""
         ...
 
-    def end_call(self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE) -> Call:
+    def end_call(
+        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, asks: bool
+    ) -> Call:
         """End a call that has no recording, is in no conference and has one of these statuses, in one write.
 
-        `call` needs only its account and id.
+        `call` needs only its account and id; `asks` tells whether the media engine has still to be told.
 
         Raises:
             ParentChanged: with the call as it stands.
         """
         ...
 
+    def change_call(self, call: Call, after: Call, write_id: str) -> None:
+        """A call, as it was read, becomes what comes second.
+
+        Raises:
+            ParentChanged: with the call as it stands.
+        """
+        ...
+
+    def confirm(self, parent: Parent, participant: str | None, version: int) -> bool:
+        """Note that the media engine has carried out what this version of a call, conference or participant asked.
+
+        What was asked later is not confirmed with it. False where there is no such thing.
+        """
+        ...
+
     def instruct_call(
-        self, account: str, call: str, commands: Mapping[str, Any], sources: frozenset[CallStatus], write_id: str
+        self,
+        account: str,
+        call: str,
+        commands: Mapping[str, Any],
+        sources: frozenset[CallStatus],
+        now: int,
+        write_id: str,
     ) -> Call:
         """Leave commands for the media engine, by name, with a call that has one of these statuses.
 
@@ -214,8 +262,10 @@ class Store(Protocol):
         """
         ...
 
-    def end_conference(self, conference: Conference, after: Conference, write_id: str) -> Conference:
+    def end_conference(self, conference: Conference, after: Conference, write_id: str, *, asks: bool) -> Conference:
         """End a conference that has no active recording, in one write; `conference` needs only account and id.
+
+        `asks` tells whether the media engine has still to be told.
 
         Raises:
             ParentChanged: with the conference as it stands.
@@ -230,7 +280,7 @@ class Store(Protocol):
         """
         ...
 
-    def announce(self, account: str, conference: str, url: str, method: str, write_id: str) -> Conference:
+    def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
         """Leave the command to play an announcement in a conference that is in progress.
 
         Raises:

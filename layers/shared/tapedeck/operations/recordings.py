@@ -5,6 +5,7 @@ from typing import Final
 
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.callback import Callback
+from tapedeck.domain.command import Heard
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.errors import NotEligibleForRecording, NotFound, SeveralCurrent, StoreBusy
 from tapedeck.domain.identity import new_id
@@ -103,6 +104,7 @@ class Recordings:
         track: str = "both",
         trim: str = "do-not-trim",
         callback: Callback | None = None,
+        recording: str | None = None,
     ) -> Recording:
         """Note that a media engine has begun to record a call or a conference.
 
@@ -114,20 +116,22 @@ class Recordings:
             track: `inbound`, `outbound` or `both`.
             trim: `do-not-trim` or `trim-silence`.
             callback: who is to be told.
+            recording: the id that the media engine has given it; else a fresh one. What is there already stays.
 
         Raises:
             NotFound: no such parent.
             NotEligibleForRecording: the parent is not in progress.
         """
         now = self._clock()
-        recording = Recording(
-            id=new_id(now), parent=parent, status=RecordingStatus.IN_PROGRESS, source=source, updated=now // 1000,
-            started=now // 1000, call=call, channels=channels, track=track, trim=trim, callback=callback,
+        begun = Recording(
+            id=recording or new_id(now), parent=parent, status=RecordingStatus.IN_PROGRESS, source=source,
+            updated=now // 1000, confirmed=1, started=now // 1000, call=call, channels=channels, track=track,
+            trim=trim, callback=callback,
         )  # fmt: skip
         expected: Call | Conference | None = None
         for _ in range(TRIES):
             try:
-                self._store.start_recording(recording, expected, self._kept(parent, expected))
+                self._store.start_recording(begun, expected, self._kept(parent, expected))
             except ParentChanged as changed:
                 if changed.found is None:
                     raise NotFound from changed
@@ -135,8 +139,55 @@ class Recordings:
                 if expected.status not in {CallStatus.IN_PROGRESS, ConferenceStatus.IN_PROGRESS}:
                     raise NotEligibleForRecording from changed
             else:
-                return recording
+                return begun
         raise StoreBusy
+
+    def move_as_heard(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        heard: Heard,
+        pause_behavior: str = "silence",
+    ) -> Recording:
+        """Note that a media engine has paused, resumed or stopped a recording by itself.
+
+        A repetition changes nothing, and so does what is older than what was heard last, or than what has been asked
+        of the engine since: that is on its way to it.
+
+        Args:
+            parent: what is recorded.
+            recording: which.
+            target: in-progress, paused or stopped.
+            heard: how it tells of it.
+            pause_behavior: what becomes of the pause, where it is one.
+
+        Raises:
+            NotFound: no such recording under this parent.
+            NotEligibleForRecording: its capture has ended.
+        """
+        try:
+            return self._store.move_recording_as_heard(parent, recording, target, pause_behavior, heard)
+        except MoveRefused as refused:
+            found = refused.found
+            if found is None:
+                raise NotFound from refused
+            if found.is_active or is_repetition(found.status, target):
+                return found
+            raise NotEligibleForRecording from refused
+
+    def confirm(self, parent: Parent, recording: str, heard: Heard) -> Recording:
+        """Note that a media engine has carried out what some version of a recording asked; later ones confirm it too.
+
+        The first one is the start: the capture began when that was carried out.
+
+        Raises:
+            NotFound: no such recording under this parent, or it has no such version.
+        """
+        found = self._store.confirm_recording(parent, recording, heard)
+        if found is None or heard.version is None or found.version < heard.version:
+            raise NotFound
+        return found
 
     def get(self, parent: Parent, recording: str) -> Recording:
         """One recording of this parent.

@@ -28,15 +28,24 @@ class Transcriptions:
         text: str | None,
         duration: int | None,
         status: TranscriptionStatus = TranscriptionStatus.COMPLETED,
+        transcription: str | None = None,
     ) -> Transcription:
         """Note what a media engine has heard in a recording of this account.
+
+        Args:
+            account: whose.
+            recording: which.
+            text: what was said, if that could be told.
+            duration: seconds of audio.
+            status: how far it has come.
+            transcription: the id that the media engine has given it; else a fresh one. What is there already stays.
 
         Raises:
             NotFound: no such recording.
         """
         self._recordings.find(account, recording)
         now = self._clock()
-        made = Transcription(account, new_id(now), recording, status, now // 1000, duration, text)
+        made = Transcription(account, transcription or new_id(now), recording, status, now // 1000, duration, text)
         self._store.put_transcription(made)
         return made
 

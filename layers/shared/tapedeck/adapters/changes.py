@@ -1,0 +1,70 @@
+"""The recordings table as its stream tells it, and as the sweep finds what is not settled in it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tapedeck.adapters.dynamodb import Database, Item, from_attributes
+from tapedeck.adapters.items import PARTICIPANT, RECORDING, call_from, conference_from, participant_from, recording_from
+from tapedeck.operations.changes import Change, Opened, Resource
+
+_INSTRUCTIONS: Final = {
+    "CALL": ("redirect", "fallback", "status_callback", "time_limit"),
+    "CONF": ("announcement",),
+    PARTICIPANT: ("announcement", "hold_music", "wait_music"),
+}
+"""What a request leaves for the media engine beside an item, by the form of its sort key."""
+
+
+def read_change(record: Mapping[str, Any]) -> Change | None:
+    """The change that a record of the table's stream tells, as Lambda hands it over.
+
+    None where it is about something else than a call, a conference, a participant or a recording, or where that was
+    removed as a whole, which no request does.
+    """
+    told = record["dynamodb"]
+    before, after = from_attributes(told.get("OldImage") or {}), from_attributes(told.get("NewImage") or {})
+    resource = _resource(after)
+    if resource is None:
+        return None
+    return Change(after["PK"].partition("#")[0], _resource(before), resource, _instructions(after))
+
+
+class WorkTable:
+    """`operations.ports.WorkStore` on the `work` index of the recordings table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, shard: str, until: int) -> Iterator[Opened]:
+        """1 request per megabyte of keys, and 1 per 100 items."""
+        rows = self._database.query(
+            "#work = :shard AND work_at <= :until",
+            {"shard": f"OPEN#{shard}", "until": until},
+            index="work",
+            work="work",
+        )
+        for item in self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows]):
+            resource = _resource(item or {})
+            # The index may be late.
+            if item is not None and resource is not None and "work" in item:
+                yield Opened(item["PK"].partition("#")[0], resource, _instructions(item))
+
+
+def _resource(item: Item) -> Resource | None:
+    sort_key = item.get("SK", "")
+    # A record may hold nothing but a key.
+    if "version" not in item:
+        return None
+    if sort_key == "CALL":
+        return call_from(item)
+    if sort_key == "CONF":
+        return conference_from(item)
+    if sort_key.startswith(PARTICIPANT):
+        return participant_from(item)
+    return recording_from(item) if sort_key.startswith(RECORDING) else None
+
+
+def _instructions(item: Item) -> Mapping[str, Any]:
+    sort_key = item["SK"]
+    names = _INSTRUCTIONS.get(PARTICIPANT if sort_key.startswith(PARTICIPANT) else sort_key, ())
+    return {name: item[name] for name in names if name in item}

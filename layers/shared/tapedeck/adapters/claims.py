@@ -1,0 +1,189 @@
+"""The ledger of callbacks in the recordings table: what is owed, and every attempt to tell it.
+
+A claim is written once, when its change is published, and then by whoever sends it: a lease keeps two from sending it
+at the same time, and nothing else does, for that may happen (rule R6).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
+from tapedeck.domain.claim import KEPT_DAYS, MOST_ATTEMPTS_KEPT, Attempt, Claim, ClaimState
+from tapedeck.domain.errors import StoreBusy
+
+SHARDS: Final = "0123456789abcdef"
+"""Of the `work` index: an id's last hex digit."""
+
+_DAY: Final = 86_400
+
+
+class ClaimTable:
+    """`operations.ports.ClaimStore` on DynamoDB: whatever is not final yet is in the `work` index, at its `due`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, claim: Claim) -> Claim:
+        """1 request."""
+        item = {name: value for name, value in _item(claim).items() if value is not None}
+        write = Write(
+            _key(claim),
+            update="SET " + ", ".join(f"#{name} = :{name}" for name in item),
+            condition="attribute_not_exists(PK)",
+            values=item,
+            names={name: name for name in item},
+        )
+        try:
+            return _claim_from(self._database.update(write))
+        except ConditionFailed as failed:
+            return _claim_from(failed.items[0] or {})
+
+    def get(self, account: str, subject: str, claim: str) -> Claim | None:
+        """1 request."""
+        item = self._database.get({"PK": _partition(account, subject), "SK": claim})
+        return _claim_from(item) if item is not None else None
+
+    def of(self, account: str, subject: str) -> Sequence[Claim]:
+        """1 request per megabyte."""
+        return [_claim_from(item) for item in self._database.query("PK = :pk", {"pk": _partition(account, subject)})]
+
+    def lease(self, claim: Claim, now: int, until: int) -> Claim | None:
+        """1 request."""
+        write = Write(
+            _key(claim),
+            update="SET lease = :until, first_at = if_not_exists(first_at, :second)",
+            condition="#state = :queued AND (lease <= :now OR lease = :until)",
+            values={"until": until, "now": now, "second": now // 1000, "queued": ClaimState.QUEUED},
+            names={"state": "state"},
+        )
+        try:
+            return _claim_from(self._database.update(write))
+        except ConditionFailed:
+            return None
+
+    def note(self, claim: Claim, attempt: Attempt, state: ClaimState, due: int | None) -> Claim:
+        """1 request; more where somebody else sends it at the same time."""
+        found = claim
+        for _ in range(_TRIES):
+            attempts = (*found.attempts, attempt)[-MOST_ATTEMPTS_KEPT:]
+            after = replace(found, state=state, due=due, tried=found.tried + 1, attempts=attempts)
+            after = after if state is ClaimState.QUEUED else replace(after, lease=0)
+            try:
+                self._database.update(_changed(found, after))
+            except ConditionFailed as failed:
+                found = _claim_from(failed.items[0] or {})
+                if attempt in found.attempts:
+                    return found  # our own write, whose answer was lost
+            else:
+                return after
+        raise StoreBusy
+
+    def reopen(self, claim: Claim, due: int) -> Claim | None:
+        """1 request."""
+        after = replace(claim, state=ClaimState.QUEUED, due=due, lease=0)
+        try:
+            self._database.update(_changed(claim, after))
+        except ConditionFailed:
+            return None
+        return after
+
+    def due(self, shard: str, now: int, limit: int) -> Sequence[Claim]:
+        """1 request, and 1 per 100 that are due."""
+        rows = self._database.query(
+            "#work = :shard AND work_at <= :now",
+            {"shard": f"DUE#{shard}", "now": now},
+            limit=limit,
+            index="work",
+            work="work",
+        )
+        items = self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows])
+        found = [_claim_from(item) for item in items if item is not None]
+        # The index may be late.
+        return [claim for claim in found if claim.due is not None and claim.due <= now]
+
+
+_TRIES: Final = 5
+
+
+def _changed(before: Claim, after: Claim) -> Write:
+    """On condition that it stands as it was read: an attempt is never forgotten for another."""
+    old, new = _item(before), _item(after)
+    assigned = {name: value for name, value in new.items() if value is not None and value != old[name]}
+    removed = [name for name, value in new.items() if value is None and old[name] is not None]
+    return Write(
+        _key(before),
+        update="SET "
+        + ", ".join(f"#{name} = :{name}" for name in assigned)
+        + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
+        condition="tried = :before_tried AND #state = :before_state",
+        values={**assigned, "before_tried": before.tried, "before_state": before.state},
+        names={"state": "state", **{name: name for name in (*assigned, *removed)}},
+    )
+
+
+def _partition(account: str, subject: str) -> str:
+    return f"{account}#CB#{subject}"
+
+
+def _key(claim: Claim) -> dict[str, str]:
+    return {"PK": _partition(claim.account, claim.subject), "SK": claim.id}
+
+
+def _item(claim: Claim) -> Item:
+    return {
+        "number": claim.number,
+        "event": claim.event,
+        "dialect": claim.dialect,
+        "url": claim.url,
+        "method": claim.method,
+        "body": claim.body,
+        "token": claim.token,
+        "created": claim.created,
+        "state": claim.state,
+        "first_at": claim.first_at,
+        "due": claim.due,
+        "lease": claim.lease,
+        "tried": claim.tried,
+        "attempts": [_attempt_item(attempt) for attempt in claim.attempts],
+        "expires_at": claim.created + KEPT_DAYS * _DAY,
+        "work": f"DUE#{claim.subject[-1]}" if claim.due is not None else None,
+        "work_at": claim.due,
+    }
+
+
+def _claim_from(item: Item) -> Claim:
+    account, _, subject = item["PK"].split("#")
+    return Claim(
+        account=account,
+        subject=subject,
+        number=item["number"],
+        event=item["event"],
+        dialect=item["dialect"],
+        url=item["url"],
+        method=item["method"],
+        body=item["body"],
+        token=item["token"],
+        created=item["created"],
+        state=ClaimState(item["state"]),
+        first_at=item.get("first_at"),
+        due=item.get("due"),
+        lease=item["lease"],
+        tried=item["tried"],
+        attempts=tuple(_attempts_from(item)),
+    )
+
+
+def _attempt_item(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "at": attempt.at,
+        "milliseconds": attempt.milliseconds,
+        "status": attempt.status,
+        "failure": attempt.failure,
+        "answer": attempt.answer,
+    }
+
+
+def _attempts_from(item: Item) -> Iterator[Attempt]:
+    for held in item["attempts"]:
+        yield Attempt(held["at"], held["milliseconds"], held.get("status"), held.get("failure"), held["answer"])

@@ -1,0 +1,145 @@
+"""The composition root of the functions that no client calls: what changes, what is told, what is owed.
+
+A module of its own, so that a request does not pay for it.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from tapedeck import wiring
+from tapedeck.adapters.aws import make_client
+from tapedeck.adapters.bus import EventBus
+from tapedeck.adapters.changes import WorkTable, read_change
+from tapedeck.adapters.claims import ClaimTable
+from tapedeck.adapters.credentials import CredentialsTable
+from tapedeck.adapters.dynamodb import Client, Database
+from tapedeck.adapters.failures import FailureBucket
+from tapedeck.adapters.kms import KmsOpener
+from tapedeck.adapters.queue import SqsQueue
+from tapedeck.adapters.table import Table
+from tapedeck.adapters.webhook import Webhook
+from tapedeck.edge.batches import BatchEndpoint, Hub
+from tapedeck.edge.publishing import Publisher
+from tapedeck.edge.resending import Resending
+from tapedeck.edge.sweeping import Sweep
+from tapedeck.edge.task import TaskEndpoint
+from tapedeck.edge.telling import WIRES
+from tapedeck.operations.deliveries import Deliveries
+from tapedeck.operations.media_events import MediaEvents
+from tapedeck.operations.messaging import Bus, Opener, Queue, Sender
+from tapedeck.settings import Settings
+
+SOURCE: Final = "tapedeck"
+"""Who tells facts, by its name on the bus."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where things are told, and how time passes meanwhile: `sleep` in seconds, `chance` from 0 to 1."""
+
+    commands: Queue
+    callbacks: Queue
+    bus: Bus
+    sender: Sender
+    opener: Opener
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+
+
+def aws_outlets(settings: Settings) -> Outlets:
+    """Those of a deployment; a client is made when something is first told through it."""
+    return Outlets(
+        commands=SqsQueue(_Lazy("sqs"), settings.commands_queue, time.sleep),
+        callbacks=SqsQueue(_Lazy("sqs"), settings.callbacks_queue, time.sleep),
+        bus=EventBus(_Lazy("events"), settings.event_bus, SOURCE, time.sleep),
+        sender=Webhook(
+            allowed_hosts=settings.callback_hosts, host_map=dict(settings.callback_host_map), clock=wiring.clock
+        ),
+        opener=KmsOpener(_Lazy("kms"), settings.signing_key),
+    )
+
+
+outlets: Callable[[Settings], Outlets] = aws_outlets
+"""Whatever is made from now on tells through these."""
+
+
+def _as_it_is(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
+    return store
+
+
+guard: Callable[[Any], Any] = _as_it_is
+"""What stores and outlets of whoever sends callbacks are reached through: that takes long, and holds up nobody else."""
+
+
+class _Lazy:
+    """A client of an AWS service that is made when it is first used: not every function uses each."""
+
+    def __init__(self, service: str) -> None:
+        self._make = cache(lambda: make_client(service))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+        return getattr(self._make(), name)
+
+
+def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
+    """Everything that such functions need, over this client and these outlets."""
+    clock = wiring.clock
+    service = wiring.service()
+    database = Database(dynamodb, settings.recordings_table, told.sleep)
+    store = Table(database)
+    credentials = CredentialsTable(Database(dynamodb, settings.credentials_table, told.sleep))
+
+    @cache
+    def deliveries() -> Deliveries:
+        return Deliveries(
+            guard(ClaimTable(database)), guard(credentials), guard(told.opener), told.sender, guard(told.callbacks),
+            clock, told.sleep, told.chance, settings.callback_hours,
+        )  # fmt: skip
+
+    @cache
+    def publisher() -> Publisher:
+        return Publisher(store, told.commands, deliveries(), told.bus, settings.public_url, clock)
+
+    @cache
+    def media_events() -> MediaEvents:
+        return MediaEvents(
+            store, service.calls, service.conferences, service.participants, service.recordings, service.media(),
+            service.transcriptions, clock,
+        )  # fmt: skip
+
+    @cache
+    def sweep() -> Sweep:
+        work = WorkTable(database)
+        return Sweep(work, store, service.recordings, service.media(), publisher(), deliveries(), clock)
+
+    @cache
+    def resending() -> Resending:
+        return Resending(FailureBucket(_Lazy("s3"), settings.failures_bucket), read_change, publisher())
+
+    return Hub(
+        log=service.log,
+        read_change=read_change,
+        wires=WIRES,
+        make_publisher=publisher,
+        make_media_events=media_events,
+        make_deliveries=deliveries,
+        make_sweep=sweep,
+        make_resending=resending,
+    )
+
+
+@cache
+def hub() -> Hub:
+    """What the environment describes, made once."""
+    settings = Settings.read()
+    return make_hub(settings, make_client("dynamodb"), outlets(settings))
+
+
+batch = BatchEndpoint(hub)
+task = TaskEndpoint(hub)

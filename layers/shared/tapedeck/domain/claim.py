@@ -1,0 +1,85 @@
+"""A callback that is owed: what is to be told, to whom, and how often that has been tried."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+KEPT_DAYS: Final = 30
+"""How long it can be seen what was told (our choice)."""
+
+MOST_ATTEMPTS_KEPT: Final = 100
+"""Of the newest attempts of one callback (our choice): an item has no room for more."""
+
+MOST_ANSWER: Final = 1024
+"""Bytes of an answer that are kept."""
+
+
+SECONDS_IN_QUEUE: Final = 600
+"""After which one that waits in the queue is put there again (our choice)."""
+
+
+class ClaimState(StrEnum):
+    """How far it has come; the last two are final."""
+
+    QUEUED = "queued"
+    """It waits in the queue, or is being sent."""
+    PARKED = "parked"
+    """The vendor's own attempts have failed; it is tried again when it is due (rule R7)."""
+    DONE = "done"
+    """Somebody has taken it."""
+    GIVEN_UP = "given-up"
+    """Nobody has, and nobody is asked again."""
+
+
+FINAL: Final = frozenset({ClaimState.DONE, ClaimState.GIVEN_UP})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try: `at` and `milliseconds`, the HTTP status or what went wrong, the first kilobyte of the answer."""
+
+    at: int
+    milliseconds: int
+    status: int | None = None
+    failure: str | None = None
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A callback that is owed for one change of a recording or a conference.
+
+    `subject` is the id of that, and `number` the change's own: a recording's version, a conference's sequence number.
+    `url`, `method`, `body` and `token` are the same at each attempt (rule R6); `body` is encoded as a form.
+    `created` is in seconds. `first_at` is the second of the first attempt: the key that signed then signs all of them.
+    `due` is the second at which somebody has to look after it: a parked one is tried again then, and one that waits in
+    the queue has been lost there. `attempts` are the newest ones, oldest first, of `tried` in all. `lease` is the
+    millisecond until which somebody is sending it.
+    """
+
+    account: str
+    subject: str
+    number: int
+    event: str
+    dialect: str
+    url: str
+    method: str
+    body: str
+    token: str
+    created: int
+    state: ClaimState = ClaimState.QUEUED
+    first_at: int | None = None
+    due: int | None = None
+    lease: int = 0
+    tried: int = 0
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """By which it is found, and what it is told in order with: `<number>.<event>` under its subject."""
+        return claim_id(self.number, self.event)
+
+
+def claim_id(number: int, event: str) -> str:
+    """The id of a claim under its subject: such ids sort by what happened first."""
+    return f"{number:08d}.{event}"

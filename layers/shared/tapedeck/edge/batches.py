@@ -1,0 +1,175 @@
+"""Functions that no client calls: fed by the table's stream, by queues and by the clock; a line and a count for each.
+
+A record that fails is handed over again, by itself: what is wrong with one holds up nobody else but those who wait
+behind it in its group (rules R5 and R8).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    SqsFifoPartialProcessor,
+    process_partial_response,
+)
+
+from tapedeck.domain.claim import Claim, ClaimState
+from tapedeck.domain.errors import EventRefused, InvalidParameter, StateForbids
+from tapedeck.edge.observability import RequestLog
+from tapedeck.edge.publishing import Publisher
+from tapedeck.edge.resending import Resending
+from tapedeck.edge.sweeping import SHARDS, Sweep
+from tapedeck.operations.changes import Change
+from tapedeck.operations.deliveries import Deliveries, Wire
+from tapedeck.operations.media_events import MediaEvents
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """What such functions work with; what not all of them need is made when it is asked for."""
+
+    log: RequestLog
+    read_change: Callable[[Event], Change | None]
+    wires: Mapping[str, Wire]
+    make_publisher: Callable[[], Publisher]
+    make_media_events: Callable[[], MediaEvents]
+    make_deliveries: Callable[[], Deliveries]
+    make_sweep: Callable[[], Sweep]
+    make_resending: Callable[[], Resending]
+
+    @property
+    def publisher(self) -> Publisher:
+        """Tells of changes."""
+        return self.make_publisher()
+
+    @property
+    def media_events(self) -> MediaEvents:
+        """Takes note of what a media engine tells."""
+        return self.make_media_events()
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Sends callbacks."""
+        return self.make_deliveries()
+
+    @property
+    def sweep(self) -> Sweep:
+        """Looks after what is not settled."""
+        return self.make_sweep()
+
+    @property
+    def resending(self) -> Resending:
+        """Tells of changes again that could not be told of."""
+        return self.make_resending()
+
+
+class BatchEndpoint:
+    """Makes Lambda handlers of what is done with one record of a stream or a queue, or once a minute.
+
+    Args:
+        hub: gives what they work with; asked at each event.
+    """
+
+    def __init__(self, hub: Callable[[], Hub]) -> None:
+        self._hub = hub
+
+    def stream(self, operation: str) -> Callable[[Callable[[Change, Hub], None]], Callable[[Event, object], Answer]]:
+        """Decorate what is done with each change in the table; one that fails comes again, with all behind it."""
+
+        def decorate(handler: Callable[[Change, Hub], None]) -> Callable[[Event, object], Answer]:
+            def handle(event: Event, _context: object) -> Answer:
+                hub = self._hub()
+
+                def take(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
+                    change = hub.read_change(record.raw_event)
+                    if change is not None:
+                        _logged(hub.log, operation, change.account, lambda: handler(change, hub))
+
+                return _respond(
+                    BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False), event, take
+                )
+
+            return handle
+
+        return decorate
+
+    def queue(self, operation: str) -> Callable[[Callable[[str, Hub], object]], Callable[[Event, object], Answer]]:
+        """Decorate what is done with the body of each message; one that fails comes again, and those behind it wait.
+
+        What the state of things forbids is dropped, and so is what cannot be true: both are counted (rule R11).
+        """
+
+        def decorate(handler: Callable[[str, Hub], object]) -> Callable[[Event, object], Answer]:
+            def handle(event: Event, _context: object) -> Answer:
+                hub = self._hub()
+
+                def take(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
+                    _logged(hub.log, operation, None, lambda: handler(record.body, hub))
+
+                return _respond(_fifo(), event, take)
+
+            return handle
+
+        return decorate
+
+    def schedule(
+        self, operation: str
+    ) -> Callable[[Callable[[str, Hub], Counter[str]]], Callable[[Event, object], Answer]]:
+        """Decorate what is done with each shard at regular times; its result is counted."""
+
+        def decorate(handler: Callable[[str, Hub], Counter[str]]) -> Callable[[Event, object], Answer]:
+            def handle(_event: Event, _context: object) -> Answer:
+                hub = self._hub()
+                counted: Counter[str] = Counter()
+                for shard in SHARDS:
+                    counted += handler(shard, hub)
+                hub.log.background(
+                    operation=operation, outcome="done", counted={_COUNTED[name]: counted[name] for name in _COUNTED}
+                )
+                return dict(counted)
+
+            return handle
+
+        return decorate
+
+
+_COUNTED: Final = {"unconfirmed": "CommandsUnconfirmed", "given_up": "RecordingsGivenUp"}
+"""What of a sweep's result somebody must hear of, by the names of metrics."""
+
+
+def _fifo() -> BatchProcessor:
+    processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+    processor.raise_on_entire_batch_failure = False
+    return processor
+
+
+def _respond(processor: BatchProcessor, event: Event, take: Callable[[Any], None]) -> Answer:
+    answer: Answer = dict(process_partial_response(event=dict(event), record_handler=take, processor=processor))
+    return answer
+
+
+def _logged(log: RequestLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
+    """Do it, and write one line of what came of it; whatever may go better the next time is raised."""
+    try:
+        result = act()
+    except EventRefused:
+        log.background(operation=operation, account=account, outcome="refused", counted={"EventsRefused": 1})
+    except (StateForbids, InvalidParameter) as error:
+        log.background(
+            operation=operation, account=account, outcome="dropped", error=type(error).__name__,
+            counted={"EventsDropped": 1},
+        )  # fmt: skip
+    except Exception as error:
+        log.background(operation=operation, account=account, outcome="failed", error=type(error).__name__)
+        raise
+    else:
+        gave_up = isinstance(result, Claim) and result.state is ClaimState.GIVEN_UP
+        state = str(result.state) if isinstance(result, Claim) else "done"
+        counted = {"CallbacksGivenUp": 1} if gave_up else {}
+        log.background(operation=operation, account=account, outcome=state, counted=counted)

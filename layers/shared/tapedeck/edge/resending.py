@@ -1,0 +1,57 @@
+"""Changes that could not be told of, as Lambda leaves them in a bucket: told again, once what was wrong is mended."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tapedeck.edge.publishing import Publisher
+from tapedeck.operations.changes import Change
+from tapedeck.operations.messaging import FailureStore
+
+
+class Resending:
+    """Every method raises StoreBusy or StoreUnavailable when the table, a queue, the bus or the bucket fails.
+
+    Args:
+        failures: where they lie.
+        read_change: reads a record of the table's stream.
+        publisher: tells of it.
+    """
+
+    def __init__(
+        self,
+        failures: FailureStore,
+        read_change: Callable[[Mapping[str, Any]], Change | None],
+        publisher: Publisher,
+    ) -> None:
+        self._failures = failures
+        self._read_change = read_change
+        self._publisher = publisher
+
+    def run(self, most: int) -> tuple[int, bool]:
+        """Tell of all that lies in the oldest of these objects, and take away each that is done.
+
+        Args:
+            most: objects at a time.
+
+        Returns:
+            how many changes were told of, and whether more may lie there.
+        """
+        told = 0
+        keys = self._failures.list(most)
+        for key in keys:
+            for record in _records(self._failures.read(key)):
+                change = self._read_change(record)
+                if change is not None:
+                    self._publisher.publish(change)
+                    told += 1
+            self._failures.delete(key)
+        return told, len(keys) == most
+
+
+def _records(content: bytes) -> list[Mapping[str, Any]]:
+    """The stream's records in what Lambda wrote of a failed batch: the whole event, as text, is its `payload`."""
+    payload = json.loads(content).get("payload") or {}
+    event = json.loads(payload) if isinstance(payload, str) else payload
+    records: list[Mapping[str, Any]] = event.get("Records", [])
+    return records
