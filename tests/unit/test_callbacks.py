@@ -1,0 +1,599 @@
+"""What callbacks tell, and to whom (behaviour.md, sections 7.1 and 7.2)."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapedeck.dialects.callback_choice import callbacks_in
+from tapedeck.dialects.participant_creation import (
+    CONFERENCE_EVENTS,
+    CONFERENCE_RECORDING_EVENTS,
+    LEG_RECORDING_EVENTS,
+)
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.telling import (
+    ConferenceEvent,
+    ConferenceNotification,
+    LeaveReason,
+    RecordingEvent,
+    changes_between,
+)
+from tapedeck.operations import participants
+from tapedeck.operations.participants import UpdateParticipant
+from tests.conventions.sources import PACKAGE, modules
+from tests.thoroughness import scaled
+from tests.wire import contract_folder
+
+Fields = dict[str, str]
+
+START = 1_537_916_400
+"""Tuesday, 25 September 2018, 23:00:00 UTC."""
+
+ORIGINS = {"twilio": "https://api.twilio.com", "signalwire": "https://example.signalwire.com"}
+BOTH = pytest.mark.parametrize("dialect", ORIGINS)
+
+ACCOUNT = "720796a08ee9435083bd2d07a3121f1e"
+CALL = "43bb71ee553f4074bb208e2747647cce"
+CONFERENCE = "2071320dee82457884e0379fb227eb77"
+
+CALL_RECORDING = Recording(
+    "19e436af56884307b03bbdb2b42b8142",
+    Parent(ACCOUNT, ParentKind.CALL, CALL),
+    RecordingStatus.IN_PROGRESS,
+    Source.START_CALL_RECORDING,
+    START,
+    call=CALL,
+    started=START,
+)
+COMPLETED = replace(CALL_RECORDING, status=RecordingStatus.COMPLETED, duration=4, ended=START + 4, updated=START + 6)
+ABSENT = replace(CALL_RECORDING, status=RecordingStatus.ABSENT, error=16101, ended=START, updated=START + 6)
+CONFERENCE_RECORDING = replace(
+    COMPLETED,
+    id="5b1d7a520c3e4f6a9d7b8f2c6e4a1b03",
+    parent=Parent(ACCOUNT, ParentKind.CONFERENCE, CONFERENCE),
+    source=Source.CONFERENCE,
+)
+ROOM = Conference(
+    ACCOUNT, CONFERENCE, "My Conference Room", ConferenceStatus.IN_PROGRESS, START, sequence=3, participants=2
+)
+ENDED = replace(
+    ROOM, status=ConferenceStatus.COMPLETED, participants=0, sequence=4, ended=START + 6, updated=START + 6,
+    reason=EndReason.LAST_LEFT, ending_call=CALL,
+)  # fmt: skip
+PARTICIPANT = Participant(CALL, CONFERENCE, START, label="customer", muted=True)
+END = ConferenceNotification(ENDED, ConferenceEvent.END, START + 6, 4)
+
+SID, TWIN = f"AC{ACCOUNT}", "720796a0-8ee9-4350-83bd-2d07a3121f1e"
+CALL_SID, CALL_TWIN = f"CA{CALL}", "43bb71ee-553f-4074-bb20-8e2747647cce"
+ROOM_SID, ROOM_TWIN = f"CF{CONFERENCE}", "2071320d-ee82-4578-84e0-379fb227eb77"
+RECORDINGS = f"https://api.twilio.com/2010-04-01/Accounts/{SID}/Recordings"
+RECORDINGS_TWIN = f"https://example.signalwire.com/api/laml/2010-04-01/Accounts/{TWIN}/Recordings"
+
+
+# --- The contract's examples -----------------------------------------------------------------------------------------
+
+
+def _twilio_call_recording(status: str, **more: str) -> Fields:
+    return {
+        "AccountSid": SID,
+        "CallSid": CALL_SID,
+        "RecordingSid": "RE19e436af56884307b03bbdb2b42b8142",
+        "RecordingUrl": f"{RECORDINGS}/RE19e436af56884307b03bbdb2b42b8142",
+        "RecordingStatus": status,
+        **({"RecordingDuration": "4"} if status == "completed" else {}),
+        "RecordingChannels": "1",
+        "RecordingStartTime": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "RecordingSource": "StartCallRecordingAPI",
+        "RecordingTrack": "both",
+        "ErrorCode": "0",
+        **more,
+    }
+
+
+def _signalwire_call_recording(status: str, duration: str = "0") -> Fields:
+    return {
+        "AccountSid": TWIN,
+        "CallSid": CALL_TWIN,
+        "RecordingSid": "19e436af-5688-4307-b03b-bdb2b42b8142",
+        "RecordingUrl": f"{RECORDINGS_TWIN}/19e436af-5688-4307-b03b-bdb2b42b8142",
+        "RecordingStatus": status,
+        "RecordingDuration": duration,
+        "RecordingChannels": "1",
+        "RecordingSource": "StartCallRecordingApi",
+    }
+
+
+EXAMPLES: dict[str, Fields] = {
+    "twilio.callback.call_recording.in-progress": _twilio_call_recording("in-progress"),
+    "twilio.callback.call_recording.completed": _twilio_call_recording("completed"),
+    "twilio.callback.call_recording.absent": _twilio_call_recording("absent", ErrorCode="16101"),
+    "twilio.callback.conference_recording.completed": {
+        "AccountSid": SID,
+        "ConferenceSid": ROOM_SID,
+        "RecordingSid": "RE5b1d7a520c3e4f6a9d7b8f2c6e4a1b03",
+        "RecordingUrl": f"{RECORDINGS}/RE5b1d7a520c3e4f6a9d7b8f2c6e4a1b03",
+        "RecordingStatus": "completed",
+        "RecordingDuration": "4",
+        "RecordingChannels": "1",
+        "RecordingStartTime": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "RecordingSource": "Conference",
+        "RecordingTrack": "both",
+        "ErrorCode": "0",
+    },
+    "twilio.callback.conference.end": {
+        "ConferenceSid": ROOM_SID,
+        "FriendlyName": "My Conference Room",
+        "AccountSid": SID,
+        "SequenceNumber": "4",
+        "Timestamp": "Tue, 25 Sep 2018 23:00:06 +0000",
+        "StatusCallbackEvent": "conference-end",
+        "CallSidEndingConference": CALL_SID,
+        "ReasonConferenceEnded": "last-participant-left",
+        "Reason": f"Participant with CallSid {CALL_SID} left the conference",
+    },
+    "signalwire.callback.call_recording.in-progress": _signalwire_call_recording("in-progress"),
+    "signalwire.callback.call_recording.completed": _signalwire_call_recording("completed", "4"),
+    "signalwire.callback.call_recording.absent": _signalwire_call_recording("absent"),
+    "signalwire.callback.conference.end": {
+        "AccountSid": TWIN,
+        "ConferenceSid": ROOM_TWIN,
+        "EventName": "end",
+        "FriendlyName": "My Conference Room",
+        "StatusCallbackEvent": "conference-end",
+        "Timestamp": "Tue, 25 Sep 2018 23:00:06 +0000",
+    },
+}
+"""The contract's own values."""
+
+FILES = contract_folder().with_name("examples")
+
+TOLD: dict[str, tuple[Recording, RecordingEvent] | ConferenceNotification] = {
+    "call_recording.in-progress": (CALL_RECORDING, RecordingEvent.IN_PROGRESS),
+    "call_recording.completed": (COMPLETED, RecordingEvent.COMPLETED),
+    "call_recording.absent": (ABSENT, RecordingEvent.ABSENT),
+    "conference_recording.completed": (CONFERENCE_RECORDING, RecordingEvent.COMPLETED),
+    "conference.end": END,
+}
+
+
+def tell(dialect: str, what: tuple[Recording, RecordingEvent] | ConferenceNotification) -> Fields:
+    """The fields of one callback."""
+    callbacks = callbacks_in(dialect)
+    if isinstance(what, ConferenceNotification):
+        return callbacks.conference(what, ORIGINS[dialect])
+    return callbacks.recording(*what, ORIGINS[dialect])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_tells_what_the_examples_tell(name: str) -> None:
+    """Each example of the contract is what is told of the same event: every field, in the same order."""
+    dialect, _, noun = name.partition(".callback.")
+    assert list(tell(dialect, TOLD[noun]).items()) == list(EXAMPLES[name].items())
+
+
+@pytest.mark.skipif(not FILES.is_dir(), reason="the examples are not here")
+def test_the_examples_are_the_contracts() -> None:
+    """The values above are those of the contract's files, and none of its callbacks is missing."""
+    files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES.glob("*.callback.*.json")}
+    assert {name: list(fields.items()) for name, fields in files.items()} == {
+        name: list(fields.items()) for name, fields in EXAMPLES.items()
+    }
+
+
+# --- Recordings ------------------------------------------------------------------------------------------------------
+
+SOURCES = {
+    "DialVerb": "DialVerb",
+    "Conference": "Conference",
+    "OutboundAPI": "OutBoundApi",
+    "Trunking": "Trunking",
+    "RecordVerb": "RecordVerb",
+    "StartCallRecordingAPI": "StartCallRecordingApi",
+    "StartConferenceRecordingAPI": "StartConferenceRecording",
+}
+"""Twilio's word and SignalWire's (resources.md, section 2.3)."""
+
+
+@pytest.mark.parametrize("source", Source)
+def test_names_sources_as_the_bodies_do(source: Source) -> None:
+    """What started a recording is said in the dialect's own word."""
+    what = replace(CALL_RECORDING, source=source), RecordingEvent.IN_PROGRESS
+    assert tell("twilio", what) == {**_twilio_call_recording("in-progress"), "RecordingSource": source}
+    assert tell("signalwire", what) == {**_signalwire_call_recording("in-progress"), "RecordingSource": SOURCES[source]}
+
+
+def test_tells_channels_and_track() -> None:
+    """Two channels are told in both dialects, the track in Twilio's only."""
+    what = replace(CALL_RECORDING, channels=2, track="inbound"), RecordingEvent.IN_PROGRESS
+    changed = {"RecordingChannels": "2", "RecordingTrack": "inbound"}
+    assert tell("twilio", what) == {**_twilio_call_recording("in-progress"), **changed}
+    assert tell("signalwire", what) == {**_signalwire_call_recording("in-progress"), "RecordingChannels": "2"}
+
+
+def test_shows_call_and_conference_in_s() -> None:
+    """SignalWire's callback of a conference's recording has the first participant's call and the conference."""
+    assert list(tell("signalwire", TOLD["conference_recording.completed"]).items()) == [
+        ("AccountSid", TWIN),
+        ("CallSid", CALL_TWIN),
+        ("ConferenceSid", ROOM_TWIN),
+        ("RecordingSid", "5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
+        ("RecordingUrl", f"{RECORDINGS_TWIN}/5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
+        ("RecordingStatus", "completed"),
+        ("RecordingDuration", "4"),
+        ("RecordingChannels", "1"),
+        ("RecordingSource", "Conference"),
+    ]
+
+
+@pytest.mark.parametrize("event", [each for each in RecordingEvent if each is not RecordingEvent.COMPLETED])
+def test_tells_the_event_and_not_what_came_later(event: RecordingEvent) -> None:
+    """The status is the event's own, also of a leg's; a duration known by then belongs to `completed` alone."""
+    assert tell("twilio", (COMPLETED, event)) == _twilio_call_recording(event)
+    assert tell("signalwire", (COMPLETED, event)) == _signalwire_call_recording(event)
+
+
+def test_tells_errors_with_absence_only() -> None:
+    """What made a recording absent is no error of its beginning; an absence without a code is told as 0."""
+    assert tell("twilio", (ABSENT, RecordingEvent.IN_PROGRESS)) == _twilio_call_recording("in-progress")
+    silent = replace(ABSENT, error=16102), RecordingEvent.ABSENT
+    assert tell("twilio", silent) == _twilio_call_recording("absent", ErrorCode="16102")
+    assert tell("twilio", (replace(ABSENT, error=None), RecordingEvent.ABSENT)) == _twilio_call_recording("absent")
+
+
+@BOTH
+def test_knows_who_asked_for_an_event_of_a_recording(dialect: str) -> None:
+    """Every word asks for the event of its name; `failed`, which is never told, asks for `absent`."""
+    callbacks = callbacks_in(dialect)
+    for word in (*LEG_RECORDING_EVENTS, *CONFERENCE_RECORDING_EVENTS):
+        assert callbacks.recording_events([word]) == {"absent" if word == "failed" else word}
+    assert callbacks.recording_events(LEG_RECORDING_EVENTS) == set(RecordingEvent)
+    assert callbacks.recording_events(["failed", "completed"]) == {RecordingEvent.ABSENT, RecordingEvent.COMPLETED}
+    assert callbacks.recording_events(["", "deleted"]) == frozenset()
+
+
+# --- Conferences -----------------------------------------------------------------------------------------------------
+
+WORDS = {
+    "start": {"conference-start"},
+    "end": {"conference-end"},
+    "join": {"participant-join"},
+    "leave": {"participant-leave"},
+    "mute": {"participant-mute", "participant-unmute"},
+    "hold": {"participant-hold", "participant-unhold"},
+    "modify": {"participant-modify"},
+    "speaker": {"participant-speech-start", "participant-speech-stop"},
+    "announcement": {"announcement-end", "announcement-fail"},
+}
+"""What each word asks for, in the values of StatusCallbackEvent."""
+
+NAMES = {event: f"participant-{event}" for event in ConferenceEvent} | {
+    ConferenceEvent.START: "conference-start",
+    ConferenceEvent.END: "conference-end",
+    ConferenceEvent.ANNOUNCEMENT_END: "announcement-end",
+    ConferenceEvent.ANNOUNCEMENT_FAIL: "announcement-fail",
+}
+OF_PARTICIPANTS = [each for each in ConferenceEvent if each not in {ConferenceEvent.START, ConferenceEvent.END}]
+NEVER_IN_S = {ConferenceEvent.MODIFY, ConferenceEvent.ANNOUNCEMENT_END, ConferenceEvent.ANNOUNCEMENT_FAIL}
+
+
+def _twilio_head(event: ConferenceEvent, sequence: str = "3") -> Fields:
+    return {
+        "ConferenceSid": ROOM_SID,
+        "FriendlyName": "My Conference Room",
+        "AccountSid": SID,
+        "SequenceNumber": sequence,
+        "Timestamp": "Tue, 25 Sep 2018 23:00:02 +0000",
+        "StatusCallbackEvent": NAMES[event],
+    }
+
+
+def _signalwire_head(event: ConferenceEvent) -> Fields:
+    return {
+        "AccountSid": TWIN,
+        "ConferenceSid": ROOM_TWIN,
+        "EventName": str(event),
+        "FriendlyName": "My Conference Room",
+        "StatusCallbackEvent": NAMES[event],
+        "Timestamp": "Tue, 25 Sep 2018 23:00:02 +0000",
+    }
+
+
+_STATE = {"Muted": "true", "Hold": "false", "EndConferenceOnExit": "false", "StartConferenceOnEnter": "true"}
+_TWILIO_STATE = {**_STATE, "Coaching": "false", "ParticipantLabel": "customer"}
+
+
+@pytest.mark.parametrize("event", OF_PARTICIPANTS)
+def test_tells_of_participants(event: ConferenceEvent) -> None:
+    """Every event of a participant has its call and how it is in the conference; Twilio's coaching and label too."""
+    what = ConferenceNotification(ROOM, event, START + 2, 3, PARTICIPANT)
+    assert tell("twilio", what) == {**_twilio_head(event), "CallSid": CALL_SID, **_TWILIO_STATE}
+    if event not in NEVER_IN_S:
+        assert tell("signalwire", what) == {**_signalwire_head(event), "CallSid": CALL_TWIN, **_STATE}
+
+
+def test_tells_booleans_as_words() -> None:
+    """What is so is `true`, what is not is `false`, each in its own field; an absent label is left out."""
+    participant = Participant(
+        CALL, CONFERENCE, START, hold=True, coaching=True, end_conference_on_exit=True, start_conference_on_enter=False
+    )
+    what = ConferenceNotification(ROOM, ConferenceEvent.HOLD, START + 2, 3, participant)
+    state = {"Muted": "false", "Hold": "true", "EndConferenceOnExit": "true", "StartConferenceOnEnter": "false"}
+    head = _twilio_head(ConferenceEvent.HOLD)
+    assert tell("twilio", what) == {**head, "CallSid": CALL_SID, **state, "Coaching": "true"}
+    assert tell("signalwire", what) == {**_signalwire_head(ConferenceEvent.HOLD), "CallSid": CALL_TWIN, **state}
+
+
+def test_says_why_somebody_left() -> None:
+    """Who leaves is told of with a reason and the status of the call, in Twilio's dialect and at no other event."""
+    what = ConferenceNotification(
+        ROOM, ConferenceEvent.LEAVE, START + 2, 3, PARTICIPANT, LeaveReason.REMOVED, CallStatus.IN_PROGRESS
+    )
+    reasons = {"ReasonParticipantLeft": "participant_updated_via_api", "ParticipantCallStatus": "in-progress"}
+    head = _twilio_head(ConferenceEvent.LEAVE)
+    assert tell("twilio", what) == {**head, "CallSid": CALL_SID, **_TWILIO_STATE, **reasons}
+    assert tell("signalwire", what) == {**_signalwire_head(ConferenceEvent.LEAVE), "CallSid": CALL_TWIN, **_STATE}
+    joined = tell("twilio", replace(what, event=ConferenceEvent.JOIN))
+    assert joined == {**_twilio_head(ConferenceEvent.JOIN), "CallSid": CALL_SID, **_TWILIO_STATE}
+
+
+def test_tells_of_the_conference_alone() -> None:
+    """A conference starts, and hears what is announced to everybody, without a word of a participant."""
+    starts = ConferenceNotification(ROOM, ConferenceEvent.START, START + 2, 2)
+    for what in (starts, replace(starts, participant=PARTICIPANT)):
+        assert tell("twilio", what) == _twilio_head(ConferenceEvent.START, "2")
+        assert tell("signalwire", what) == _signalwire_head(ConferenceEvent.START)
+    announced = replace(starts, event=ConferenceEvent.ANNOUNCEMENT_END)
+    assert tell("twilio", announced) == _twilio_head(ConferenceEvent.ANNOUNCEMENT_END, "2")
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        (
+            "participant-with-end-conference-on-exit-left",
+            f"Participant with CallSid {CALL_SID} and EndConferenceOnExit left the conference",
+        ),
+        (
+            "participant-with-end-conference-on-exit-kicked",
+            f"Participant with CallSid {CALL_SID} and EndConferenceOnExit was removed from the conference",
+        ),
+        ("last-participant-kicked", f"Participant with CallSid {CALL_SID} was removed from the conference"),
+        ("last-participant-left", f"Participant with CallSid {CALL_SID} left the conference"),
+    ],
+)
+def test_says_who_ended_a_conference(reason: str, sentence: str) -> None:
+    """The end names the call and the label of whoever ended the conference, and why, in a word and in a sentence."""
+    conference = replace(ENDED, reason=EndReason(reason))
+    assert list(tell("twilio", replace(END, conference=conference, participant=PARTICIPANT)).items()) == [
+        *list(EXAMPLES["twilio.callback.conference.end"].items())[:7],
+        ("ParticipantLabelEndingConference", "customer"),
+        ("ReasonConferenceEnded", reason),
+        ("Reason", sentence),
+    ]
+
+
+def test_says_that_nobody_ended_a_conference() -> None:
+    """A conference that was ended through the API names no call."""
+    conference = replace(ENDED, reason=EndReason.VIA_API, ending_call=None)
+    fields = {
+        **EXAMPLES["twilio.callback.conference.end"],
+        "ReasonConferenceEnded": "conference-ended-via-api",
+        "Reason": "The conference was ended via API",
+    }
+    del fields["CallSidEndingConference"]
+    assert tell("twilio", replace(END, conference=conference)) == fields
+
+
+def test_tells_at_the_end_in_s_what_was_recorded() -> None:
+    """SignalWire's end has a recording, if one is finished, with its size, if it is known, and no participant."""
+    what = replace(END, participant=PARTICIPANT, recording=CONFERENCE_RECORDING)
+    recorded = [
+        *EXAMPLES["signalwire.callback.conference.end"].items(),
+        ("Duration", "4"),
+        ("RecordingUrl", f"{RECORDINGS_TWIN}/5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
+    ]
+    assert list(tell("signalwire", what).items()) == recorded
+    sized = replace(what, file_size=90_786)
+    assert list(tell("signalwire", sized).items()) == [*recorded, ("RecordingFileSize", "90786")]
+    assert tell("twilio", replace(sized, participant=None)) == EXAMPLES["twilio.callback.conference.end"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_knows_who_asked_for_an_event_of_a_conference(word: str) -> None:
+    """Each word asks for its events in Twilio's dialect; SignalWire's tells no changes and no announcements."""
+    told = {name: callbacks_in(name).conference_events([word]) for name in ORIGINS}
+    assert {NAMES[event] for event in told["twilio"]} == WORDS[word]
+    assert told["signalwire"] == (frozenset() if word in {"modify", "announcement"} else told["twilio"])
+
+
+@BOTH
+def test_joins_what_was_asked_for(dialect: str) -> None:
+    """Who asks for everything is told everything that there is, and who asks for nothing known is told nothing."""
+    callbacks = callbacks_in(dialect)
+    never = NEVER_IN_S if dialect == "signalwire" else set()
+    assert callbacks.conference_events(CONFERENCE_EVENTS) == set(ConferenceEvent) - never
+    assert set(CONFERENCE_EVENTS) == set(WORDS)
+    assert callbacks.conference_events(["", "conference-end"]) == frozenset()
+
+
+# --- Whatever is told ------------------------------------------------------------------------------------------------
+
+FIELDS = {
+    ("twilio", "recording"): "AccountSid CallSid ConferenceSid RecordingSid RecordingUrl RecordingStatus "
+    "RecordingDuration RecordingChannels RecordingStartTime RecordingSource RecordingTrack ErrorCode",
+    ("signalwire", "recording"): "AccountSid CallSid ConferenceSid RecordingSid RecordingUrl RecordingStatus "
+    "RecordingDuration RecordingChannels RecordingSource",
+    ("twilio", "conference"): "ConferenceSid FriendlyName AccountSid SequenceNumber Timestamp StatusCallbackEvent "
+    "CallSid Muted Hold Coaching EndConferenceOnExit StartConferenceOnEnter ParticipantLabel ReasonParticipantLeft "
+    "ParticipantCallStatus CallSidEndingConference ParticipantLabelEndingConference ReasonConferenceEnded Reason",
+    ("signalwire", "conference"): "AccountSid ConferenceSid EventName FriendlyName StatusCallbackEvent Timestamp "
+    "CallSid Muted Hold EndConferenceOnExit StartConferenceOnEnter Duration RecordingUrl RecordingFileSize",
+}
+"""Every field of the contract's tables, in order."""
+
+IDS = st.integers(min_value=0, max_value=2**128 - 1).map(lambda number: f"{number:032x}")
+SECONDS = st.integers(min_value=0, max_value=4_102_444_800)
+RECORDINGS_OF_ANY_KIND = st.builds(
+    Recording,
+    id=IDS,
+    parent=st.builds(Parent, account=IDS, kind=st.sampled_from(ParentKind), id=IDS),
+    status=st.sampled_from(RecordingStatus),
+    source=st.sampled_from(Source),
+    updated=SECONDS,
+    call=st.none() | IDS,
+    channels=st.sampled_from([1, 2]),
+    track=st.sampled_from(["inbound", "outbound", "both"]),
+    started=st.none() | SECONDS,
+    ended=st.none() | SECONDS,
+    duration=st.none() | st.integers(min_value=0, max_value=10**6),
+    error=st.none() | st.sampled_from([16101, 16102]),
+    callback=st.none(),
+)
+PARTICIPANTS = st.builds(
+    Participant,
+    call=IDS,
+    conference=IDS,
+    joined=SECONDS,
+    label=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    muted=st.booleans(),
+    hold=st.booleans(),
+    coaching=st.booleans(),
+    call_to_coach=st.none() | IDS,
+    end_conference_on_exit=st.booleans(),
+    start_conference_on_enter=st.booleans(),
+    options=st.just({}),
+)
+NOTIFICATIONS = st.builds(
+    ConferenceNotification,
+    conference=st.builds(
+        Conference,
+        account=IDS,
+        id=IDS,
+        name=st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+        status=st.sampled_from(ConferenceStatus),
+        updated=SECONDS,
+        reason=st.none() | st.sampled_from(EndReason),
+        ending_call=st.none() | IDS,
+        callback=st.none(),
+    ),
+    event=st.sampled_from(ConferenceEvent),
+    at=SECONDS,
+    sequence=st.integers(min_value=1, max_value=10**6),
+    participant=st.none() | PARTICIPANTS,
+    leave_reason=st.none() | st.sampled_from(LeaveReason),
+    call_status=st.none() | st.sampled_from(CallStatus),
+    recording=st.none() | RECORDINGS_OF_ANY_KIND,
+    file_size=st.none() | st.integers(min_value=0, max_value=10**9),
+)
+often = settings(max_examples=scaled(500, 60), deadline=None, database=None)
+
+
+def _assert_sound(noun: str, dialect: str, fields: Fields) -> None:
+    order = FIELDS[dialect, noun].split()
+    assert list(fields) == [name for name in order if name in fields]
+    assert all(type(value) is str and value for value in fields.values())
+    assert not {"None", "True", "False"} & set(fields.values()) - {fields.get("FriendlyName")}
+
+
+@BOTH
+@often
+@given(recording=RECORDINGS_OF_ANY_KIND, event=st.sampled_from(RecordingEvent))
+def test_sends_no_empty_field_of_a_recording(dialect: str, recording: Recording, event: RecordingEvent) -> None:
+    """Whatever is known of a recording, only fields of the table are told, in its order, none without a value."""
+    fields = tell(dialect, (recording, event))
+    _assert_sound("recording", dialect, fields)
+    optional = {"CallSid", "ConferenceSid", "RecordingDuration", "RecordingStartTime"}
+    assert set(FIELDS[dialect, "recording"].split()) - optional <= set(fields)
+    of_call = recording.parent.kind is ParentKind.CALL
+    assert ("ConferenceSid" in fields) is not of_call
+    assert ("CallSid" in fields) is (recording.call is not None and (of_call or dialect == "signalwire"))
+
+
+@BOTH
+@often
+@given(notification=NOTIFICATIONS)
+def test_sends_no_empty_field_of_a_conference(dialect: str, notification: ConferenceNotification) -> None:
+    """Whatever is known of a conference, only fields of the table are told, in its order, none without a value."""
+    fields = tell(dialect, notification)
+    _assert_sound("conference", dialect, {**fields, **_harmless(fields)})
+    always = {"AccountSid", "ConferenceSid", "StatusCallbackEvent", "Timestamp"}
+    assert always <= set(fields)
+    ends = notification.event is ConferenceEvent.END
+    assert not ends or not {"CallSid", "Muted", "ReasonParticipantLeft"} & set(fields)
+    assert ends or not {"Reason", "CallSidEndingConference", "RecordingUrl", "Duration"} & set(fields)
+
+
+def _harmless(fields: Fields) -> Fields:
+    """A label may look like anything."""
+    return {name: "x" for name in fields if "Label" in name}
+
+
+# --- What a change tells ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, ()),
+        ({"muted": True}, ("mute",)),
+        ({"hold": True}, ("hold",)),
+        ({"coaching": True, "call_to_coach": CONFERENCE}, ("modify",)),
+        ({"call_to_coach": CONFERENCE}, ("modify",)),
+        ({"end_conference_on_exit": True}, ("modify",)),
+        ({"muted": True, "hold": True, "end_conference_on_exit": True}, ("mute", "hold", "modify")),
+        ({"beep_on_exit": True}, ()),
+        ({"version": 7, "updated": START, "sequence": 9}, ()),
+    ],
+)
+def test_tells_changes_of_participants(change: dict[str, Any], told: tuple[str, ...]) -> None:
+    """Muting and holding tell themselves, all else is `modify`, in this order; what is not shown tells nothing."""
+    before = Participant(CALL, CONFERENCE, START)
+    after = replace(before, **change)
+    assert changes_between(before, after) == told
+    back = {"mute": "unmute", "hold": "unhold", "modify": "modify"}
+    assert changes_between(after, before) == tuple(back[event] for event in told)
+
+
+@often
+@given(
+    before=PARTICIPANTS,
+    change=st.builds(
+        UpdateParticipant,
+        muted=st.none() | st.booleans(),
+        hold=st.none() | st.booleans(),
+        coaching=st.none() | st.booleans(),
+        call_to_coach=st.none() | IDS,
+        end_conference_on_exit=st.none() | st.booleans(),
+        beep_on_exit=st.none() | st.booleans(),
+        commands=st.just({}),
+    ),
+)
+def test_tells_as_many_changes_as_are_numbered(before: Participant, change: UpdateParticipant) -> None:
+    """An update takes one SequenceNumber for each event that tells of it, and no other."""
+    after = participants._changed(before, change)
+    assert len(changes_between(before, after)) == participants._changes_between(before, after)
+
+
+# --- Who pays for it -------------------------------------------------------------------------------------------------
+
+OF_CALLBACKS = {"callbacks", "callback_choice", "twilio_callbacks", "signalwire_callbacks"}
+
+
+def test_only_callbacks_load_callbacks() -> None:
+    """No other module of the dialects imports them, so that a function that tells nothing starts without them."""
+    found = modules(PACKAGE / "dialects")
+    assert {module.path.stem for module in found} >= OF_CALLBACKS
+    loading = {
+        module.path.stem
+        for module in found
+        for name in module.imports()
+        if name.startswith("tapedeck.dialects.") and name.split(".")[2] in OF_CALLBACKS
+    }
+    assert loading == OF_CALLBACKS - {"callbacks"}
