@@ -1,0 +1,164 @@
+"""What is read or written of several items at once in memory: batches, and transactions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tapedeck_standin.memory_expressions import plan_read
+from tapedeck_standin.memory_table import Table
+from tapedeck_standin.memory_values import Refusal, copy_item, keep_item
+from tapedeck_standin.memory_writes import Write
+
+MOST_READ: Final = 100
+MOST_WRITTEN: Final = 25
+MOST_IN_TRANSACTION: Final = 100
+
+MOST_BYTES_READ: Final = 16 * 1024 * 1024
+MOST_BYTES_IN_TRANSACTION: Final = 4 * 1024 * 1024
+
+Tables = Mapping[str, Table]
+
+_OF_A_WRITE: Final = frozenset(
+    {
+        "TableName",
+        "Key",
+        "Item",
+        "UpdateExpression",
+        "ConditionExpression",
+        "ExpressionAttributeNames",
+        "ExpressionAttributeValues",
+        "ReturnValuesOnConditionCheckFailure",
+    }
+)
+_ACTIONS: Final = frozenset({"Put", "Update", "Delete", "ConditionCheck"})
+_NONE: Final = "None"
+
+
+def find_table(tables: Tables, name: str) -> Table:
+    """The table of this name.
+
+    Raises:
+        Refusal: there is none.
+    """
+    if name not in tables:
+        raise Refusal("Requested resource not found", "ResourceNotFoundException")
+    return tables[name]
+
+
+def batch_get(tables: Tables, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What `batch_get_item` answers, items in the order of their keys.
+
+    Raises:
+        Refusal: DynamoDB would refuse it.
+    """
+    wanted: Mapping[str, Any] = request["RequestItems"]
+    if sum(len(asked["Keys"]) for asked in wanted.values()) > MOST_READ:
+        raise Refusal("Too many items requested for the BatchGetItem call")
+    answer: dict[str, Any] = {"Responses": {name: [] for name in wanted}, "UnprocessedKeys": {}}
+    total = 0
+    for name, asked in wanted.items():
+        table = find_table(tables, name)
+        plan, _ = plan_read({parameter: value for parameter, value in asked.items() if parameter != "Keys"})
+        keys = [table.key_of(keep_item(key)) for key in asked["Keys"]]
+        if not keys:
+            raise Refusal(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
+        if len(set(keys)) < len(keys):
+            raise Refusal("Provided list of item keys contains duplicates")
+        for key, spelled in zip(keys, asked["Keys"], strict=True):
+            item = table.get(key)
+            total += table.size(key) if item is not None else 0
+            if total > MOST_BYTES_READ:
+                left = answer["UnprocessedKeys"].setdefault(name, {**copy_request(asked), "Keys": []})
+                left["Keys"].append(copy_item(spelled))
+            elif item is not None:
+                answer["Responses"][name].append((plan.project or copy_item)(item))
+    return answer
+
+
+def batch_write(tables: Tables, request: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """What `batch_write_item` answers, having written all of it; `now` is in milliseconds since the epoch.
+
+    Raises:
+        Refusal: DynamoDB would refuse it, and nothing was written.
+    """
+    writes = list(_batched(tables, request["RequestItems"]))
+    if len(writes) > MOST_WRITTEN:
+        raise Refusal("Too many items requested for the BatchWriteItem call")
+    _refuse_duplicates(writes, "Provided list of item keys contains duplicates")
+    for write in writes:
+        write.prepare()
+        write.apply(now)
+    return {"UnprocessedItems": {}}
+
+
+def _batched(tables: Tables, wanted: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Write]:
+    for name, requests in wanted.items():
+        table = find_table(tables, name)
+        if not requests:
+            raise Refusal(f"The batch write request list for a table cannot be null or empty: {name}")
+        for request in requests:
+            if request.keys() not in ({"PutRequest"}, {"DeleteRequest"}):
+                raise Refusal(
+                    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
+                    "supported datatypes"
+                )
+            ((kind, parameters),) = request.items()
+            yield Write(table, kind.removesuffix("Request"), parameters)
+
+
+def transact(tables: Tables, items: Sequence[Mapping[str, Any]], now: int) -> None:
+    """Do all of these writes; `now` is in milliseconds since the epoch.
+
+    Raises:
+        Refusal: DynamoDB would refuse them, and nothing was written.
+    """
+    if not 1 <= len(items) <= MOST_IN_TRANSACTION:
+        raise Refusal(
+            "Value at 'transactItems' failed to satisfy constraint: "
+            f"Member must have length from 1 to {MOST_IN_TRANSACTION}"
+        )
+    writes = [_part(tables, item) for item in items]
+    _refuse_duplicates(writes, "Transaction request cannot include multiple operations on one item")
+    reasons = [_reason(write) for write in writes]
+    if any(reason["Code"] != _NONE for reason in reasons):
+        codes = ", ".join(reason["Code"] for reason in reasons)
+        message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+        raise Refusal(message, "TransactionCanceledException", Message=message, CancellationReasons=reasons)
+    if sum(write.size for write in writes) > MOST_BYTES_IN_TRANSACTION:
+        raise Refusal("Transaction payload size cannot exceed 4MB")
+    for write in writes:
+        write.apply(now)
+
+
+def _part(tables: Tables, item: Mapping[str, Any]) -> Write:
+    if len(item) != 1:
+        raise Refusal("TransactItems can only contain one of Check, Put, Update or Delete")
+    ((action, request),) = item.items()
+    unknown = request.keys() - _OF_A_WRITE
+    if unknown or action not in _ACTIONS:
+        raise NotImplementedError(f"{action} with {', '.join(sorted(unknown))}")
+    if action == "ConditionCheck" and "ConditionExpression" not in request:
+        raise Refusal("Value null at 'conditionCheck.conditionExpression' failed to satisfy constraint")
+    return Write(find_table(tables, request["TableName"]), action, request)
+
+
+def _reason(write: Write) -> dict[str, Any]:
+    """What a cancelled transaction tells of one of its writes, which is prepared by that."""
+    if not write.meets():
+        return {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", **write.found()}
+    try:
+        write.prepare()
+    except Refusal as refused:
+        return {"Code": "ValidationError", "Message": refused.message}
+    return {"Code": _NONE}
+
+
+def _refuse_duplicates(writes: Sequence[Write], message: str) -> None:
+    if len({(write.table.name, write.key) for write in writes}) < len(writes):
+        raise Refusal(message)
+
+
+def copy_request(value: Any) -> Any:  # noqa: ANN401 - any part of a request
+    """A part of a request that its sender may change."""
+    if isinstance(value, dict):
+        return {name: copy_request(part) for name, part in value.items()}
+    return [copy_request(part) for part in value] if isinstance(value, list | tuple) else value
