@@ -173,7 +173,8 @@ def test_a_deleted_recording_moves_to_the_other_list(table: Table, lists: ListSt
         stopped = table.move_recording(
             recording.parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, later(0)
         )
-        finished = table.finish_recording(replace(stopped, status=RecordingStatus.COMPLETED, duration=3), later(0), by_engine=True)
+        completed = replace(stopped, status=RecordingStatus.COMPLETED, duration=3)
+        finished = table.finish_recording(completed, later(0), by_engine=True)
         deleted.append(table.delete_recording(finished, NOW + 1, NOW + 99, later(0)))
     assert_reads(lists.deleted_recordings(account.id), deleted)
     assert_reads(lists.recordings_of(made[0].parent), deleted)
