@@ -12,6 +12,9 @@ from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
 
 DYNAMODB_URL = os.environ.get("TAPEDECK_DYNAMODB_URL", "")
 
+# Whatever AWS's SDKs would read of a user's own environment could lead a test elsewhere.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
 os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",
     AWS_ACCESS_KEY_ID="testing",
@@ -19,11 +22,9 @@ os.environ.update(
     SAM_CLI_TELEMETRY="0",
     TAPEDECK_STANDIN="1",
 )
-os.environ.pop("AWS_PROFILE", None)
 
 # moto makes millions of short-lived objects, which reference counting frees; looking for cycles so often takes time.
 gc.set_threshold(200_000, 50, 100)
-os.environ.pop("AWS_CA_BUNDLE", None)
 
 
 @pytest.fixture(scope="session")

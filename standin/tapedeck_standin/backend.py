@@ -35,21 +35,15 @@ _ENVIRONMENT: Final = {
     "SAM_CLI_TELEMETRY": "0",
     "TAPEDECK_STANDIN": "1",
 }
-_FORGOTTEN: Final = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_KMS",
-    "AWS_CA_BUNDLE",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-)
 
 
 def shut_in() -> None:
-    """Set up this process so that nothing of a user's own AWS is used, and SAM tells nobody anything."""
-    for name in _FORGOTTEN:
-        os.environ.pop(name, None)
+    """Set up this process so that nothing of a user's own AWS is used, and SAM tells nobody anything.
+
+    Of what AWS's SDKs read of the environment, only `AWS_ENDPOINT_URL_DYNAMODB` stays.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != DATABASE]:
+        del os.environ[name]
     os.environ.update(_ENVIRONMENT)
 
 

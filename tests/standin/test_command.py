@@ -21,12 +21,24 @@ from click.testing import CliRunner, Result
 from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.identity import new_id
-from tapedeck_standin import cli
+from tapedeck_standin import backend, cli
 from tapedeck_standin.server import Server
 from tests.client import ROOT, FunctionClient
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
 
 SECONDS_TO_END = 10
+FOREIGN = {
+    "AWS_PROFILE": "none",
+    "AWS_SESSION_TOKEN": "somebody's",
+    "AWS_CA_BUNDLE": "/nowhere.pem",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL_KMS": "http://127.0.0.1:1",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "required",
+}
+"""What a user's own AWS may look like; each would lead or keep the stand-in from its own."""
 
 
 @dataclass
@@ -102,7 +114,7 @@ def test_serves(start: Callable[..., Running], tmp_path: Path) -> None:
     account, token = new_id(0), "it's a $token"
     running = start(
         "--account", TWILIO.spell(Kind.ACCOUNT, account), TAPEDECK_TOKEN=token, PORT="0", HTTPS_PORT="0",
-        HOME=str(tmp_path), AWS_PROFILE="none", AWS_ENDPOINT_URL="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1",
+        HOME=str(tmp_path), HTTP_PROXY="http://127.0.0.1:1", **FOREIGN,
     )  # fmt: skip
     assert list(running.ready) == ["url", "https_url", "ca_file"]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.ready["url"])
@@ -187,6 +199,41 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
         signal.signal(number, handler)
     os.environ.clear()
     os.environ.update(before)
+
+
+def test_shuts_itself_in(command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a user's own AWS nothing is left but the address of a database."""
+    del command  # it restores the environment
+    own = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"}
+    for name, value in {**FOREIGN, **own, "AWS_NOT_INVENTED_YET": "x"}.items():
+        monkeypatch.setenv(name, value)
+    backend.shut_in()
+    assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
+        **own,
+        "AWS_ACCESS_KEY_ID": "standin",
+        "AWS_SECRET_ACCESS_KEY": "standin",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def test_the_tests_shut_themselves_in() -> None:
+    """A test sees nothing of a user's own AWS, whatever that sets."""
+    script = "import json, os, tests.conftest; print(json.dumps(dict(os.environ)))"
+    environment = {**os.environ, **FOREIGN, "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert {name: value for name, value in json.loads(done.stdout).items() if name.startswith("AWS_")} == {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
 
 
 @pytest.mark.parametrize("option", ["--port", "--https-port"])
