@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from tapedeck.adapters.aws import make_client
 from tapedeck.adapters.media_store import LINK_SECONDS, Bucket
-from tapedeck.domain.errors import StoreBusy, StoreUnavailable
+from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
 from tapedeck.operations.ports import StoredObject
 
 
@@ -114,8 +114,8 @@ class _Status:
 @pytest.mark.parametrize(
     ("status", "code", "error"),
     [
-        (503, "SlowDown", StoreBusy),
-        (503, "503", StoreBusy),
+        (503, "SlowDown", StoreThrottled),
+        (503, "503", StoreThrottled),
         (500, "InternalError", StoreUnavailable),
         (403, "AccessDenied", StoreUnavailable),
         (404, "NoSuchBucket", StoreUnavailable),
@@ -125,7 +125,7 @@ class _Status:
 def test_tells_a_fault_from_nothing_there(
     client: Any, store: Bucket, key: str, source: Path, status: int, code: str, error: type[Exception]
 ) -> None:
-    """A bucket that is throttled is busy; one that fails, refuses, is gone or does not answer is unavailable."""
+    """A bucket that is throttled says so; one that fails, refuses, is gone or does not answer is unavailable."""
 
     def fail(**_: object) -> tuple[_Status, dict[str, Any]]:
         if not status:

@@ -16,7 +16,10 @@ from tapedeck import wiring
 WRITES: Final = frozenset({"UpdateItem", "TransactWriteItems", "PutItem", "DeleteItem"})
 
 Decide = Callable[[str, int], str | None]
-"""From an operation and its number to a fault: `conflict`, `throttle`, `lose`, `delay`, `refuse`; None for none."""
+"""From an operation and its number to a fault; None for none.
+
+`conflict`, `throttle`, `throttle a part` (of a transaction), `lose`, `delay` and `refuse` are known.
+"""
 
 
 class _Raw:
@@ -50,7 +53,9 @@ class Wire:
         self.requests.append((operation, fault))
         if fault == "conflict":
             return _refusal(request, operation)
-        if fault == "throttle":
+        if fault == "throttle a part" and operation == "TransactWriteItems":
+            return _canceled(request, "ThrottlingError")
+        if fault in {"throttle", "throttle a part"}:
             return _answer(request, {"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"})
         if fault == "delay":
             self.delayed.append(request)
@@ -92,8 +97,12 @@ def wire_faults(decide: Decide, meanwhile: Callable[[], None] | None = None) -> 
 def _refusal(request: Any, operation: str) -> AWSResponse:
     if operation != "TransactWriteItems":
         return _answer(request, {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"})
+    return _canceled(request, "TransactionConflict")
+
+
+def _canceled(request: Any, reason: str) -> AWSResponse:
     items = json.loads(request.body)["TransactItems"]
-    reasons = [{"Code": "None"}] * (len(items) - 1) + [{"Code": "TransactionConflict", "Message": "conflict"}]
+    reasons = [{"Code": "None"}] * (len(items) - 1) + [{"Code": reason, "Message": "a fault"}]
     content = {
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "CancellationReasons": reasons,

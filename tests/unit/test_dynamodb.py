@@ -1,4 +1,4 @@
-"""Plain items and DynamoDB's typed form, into each other."""
+"""Plain items and DynamoDB's typed form, into each other; what is left over when DynamoDB takes no more."""
 
 from enum import StrEnum
 from typing import Any
@@ -8,7 +8,8 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.dynamodb import from_attributes, to_attribute, to_attributes
+from tapedeck.adapters.dynamodb import TRIES_ON_CONFLICT, Database, from_attributes, to_attribute, to_attributes
+from tapedeck.domain.errors import StoreThrottled
 
 quick = settings(max_examples=40, deadline=None, database=None)
 SCALARS = (
@@ -81,3 +82,23 @@ def test_refuses_other_types(value: Any) -> None:
     """What has no spelling is a fault of the program."""
     with pytest.raises(TypeError):
         to_attribute(value)
+
+
+class _LeavesAllOver:
+    """A client whose batch reads answer nothing of what was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """DynamoDB's answer where it has no room for any of the keys."""
+        self.asked += 1
+        return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+
+
+def test_a_batch_that_is_never_read_in_full_is_throttling() -> None:
+    """Keys that are left over at every try mean that the store is throttled; a list is never short."""
+    client: Any = _LeavesAllOver()
+    with pytest.raises(StoreThrottled):
+        Database(client, "t", lambda _seconds: None).get_many([{"PK": "a", "SK": "b"}])
+    assert client.asked == TRIES_ON_CONFLICT

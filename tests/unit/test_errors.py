@@ -40,6 +40,7 @@ CONDITIONS = {
     errors.LabelInUse: "label in use",
     errors.NotFinished: "not finished",
     errors.NotRecordedInTwo: "one channel",
+    errors.StoreThrottled: "too many requests",
 }
 FAULTS = {
     "missing": "parameter missing",

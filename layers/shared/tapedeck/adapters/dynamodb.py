@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapedeck.domain.errors import StoreBusy, StoreUnavailable
+from tapedeck.domain.errors import StoreBusy, StoreThrottled, StoreUnavailable
 
 Item = dict[str, Any]
 AttributeValue = dict[str, Any]
@@ -24,7 +24,8 @@ FIRST_PAUSE: Final = 0.02
 """Seconds; the pauses double, with full jitter: five tries take at most 300 ms (rule R2)."""
 
 _CONFLICT: Final = "TransactionConflict"
-_REASONS_TO_TRY_AGAIN: Final = frozenset({_CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded", "None", None})
+_THROTTLED: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+_REASONS_TO_TRY_AGAIN: Final = _THROTTLED | {_CONFLICT, "None", None}
 _BUSY: Final = frozenset(
     {
         "LimitExceededException",
@@ -102,7 +103,7 @@ class Database:
             if not pending:
                 return [found.get((key["PK"], key["SK"])) for key in keys]
             self._pause(attempt)
-        raise StoreBusy
+        raise StoreThrottled
 
     def query(
         self,
@@ -173,18 +174,19 @@ class Database:
 
     def _call(self, operation: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
         was_repeated = False
+        busy: type[StoreBusy] = StoreBusy
         for attempt in range(TRIES_ON_CONFLICT):
             try:
                 return operation(**request)
             except ClientError as error:
                 # Once without an answer, any later try may find what the first copy did, or will do.
                 was_repeated |= error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
-                _raise_unless_conflict(error, was_repeated=was_repeated)
+                busy = _raise_unless_repeatable(error, was_repeated=was_repeated)
             except BotoCoreError as error:
                 raise StoreUnavailable from error
             if attempt + 1 < TRIES_ON_CONFLICT:
                 self._pause(attempt)
-        raise StoreBusy
+        raise busy
 
     def give_way(self) -> None:
         """Wait up to 80 ms, so that those who race for an item do not meet at it again."""
@@ -238,8 +240,8 @@ class Write:
         return {"TableName": table, **self._request}
 
 
-def _raise_unless_conflict(error: ClientError, *, was_repeated: bool) -> None:
-    """Return only where the same request may simply be sent again (rule R2)."""
+def _raise_unless_repeatable(error: ClientError, *, was_repeated: bool) -> type[StoreBusy]:
+    """Return only where the same request may simply be sent again (rule R2): what it is if it never succeeds."""
     code = error.response["Error"]["Code"]
     if code == "ConditionalCheckFailedException":
         raise ConditionFailed([_found(error.response)], was_repeated=was_repeated) from error
@@ -251,12 +253,13 @@ def _raise_unless_conflict(error: ClientError, *, was_repeated: bool) -> None:
                 was_repeated=was_repeated,
             ) from error
         if all(reason.get("Code") in _REASONS_TO_TRY_AGAIN for reason in reasons):
-            return
+            is_throttled = any(reason.get("Code") in _THROTTLED for reason in reasons)
+            return StoreThrottled if is_throttled else StoreBusy
         raise StoreUnavailable from error
     if code == "TransactionConflictException":
-        return
+        return StoreBusy
     if code in _BUSY:
-        raise StoreBusy from error
+        raise StoreThrottled from error
     raise StoreUnavailable from error
 
 

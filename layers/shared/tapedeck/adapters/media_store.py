@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapedeck.domain.errors import StoreBusy, StoreUnavailable
+from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
 from tapedeck.operations.ports import StoredObject
 
 LINK_SECONDS: Final = 60
@@ -89,7 +89,7 @@ class Bucket:
             code = str(error.response["Error"]["Code"])
             if code in _MISSING:
                 return None
-            raise (StoreBusy if code in _BUSY else StoreUnavailable) from error
+            raise (StoreThrottled if code in _BUSY else StoreUnavailable) from error
         except BotoCoreError as error:
             raise StoreUnavailable from error
         return answer

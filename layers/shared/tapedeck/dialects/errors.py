@@ -113,7 +113,7 @@ PARAMETER_FAULTS: Final[Mapping[str, Answers]] = {
 RECORDING_UPDATES: Final = frozenset({"update_call_recording", "update_conference_recording"})
 
 NOT_CONFIRMED: Final = Answer(408, 16114, "Resource is not in a state to accept the recording action")
-"""Twilio, on the two recording updates only (rule R2): the client may repeat."""
+"""Twilio, on the two recording updates only, where others were always first (rule R2): the client may repeat."""
 
 LISTS_503: Final = RECORDING_UPDATES | {"create_call_recording", "update_conference", "update_call"}
 """SignalWire's OpenAPI lists 503 on these."""

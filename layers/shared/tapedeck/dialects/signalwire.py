@@ -8,7 +8,7 @@ from tapedeck.dialects.dialect import Dialect, Kind, Listing
 from tapedeck.dialects.errors import ERRORS_AS_STRINGS, LISTS_503, SERVICE_UNAVAILABLE, Answer, Answers
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.errors import InvalidParameter, StoreFailure, TapedeckError
+from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, TapedeckError
 from tapedeck.domain.page import Cursor, Page
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import ParentKind, Recording, Source
@@ -231,8 +231,9 @@ class SignalWire(Dialect):
         return answers.signalwire
 
     def error_answer(self, error: TapedeckError, operation: str) -> Answer | None:
-        """503 where SignalWire's OpenAPI lists it."""
-        if isinstance(error, StoreFailure) and operation in LISTS_503:
+        """503 where SignalWire's OpenAPI lists it, unless the store is throttled (behaviour.md, section 12)."""
+        is_failure = isinstance(error, StoreFailure) and not isinstance(error, StoreThrottled)
+        if is_failure and operation in LISTS_503:
             return SERVICE_UNAVAILABLE
         return None
 

@@ -8,7 +8,7 @@ from tapedeck.dialects.dialect import Dialect, Kind, Listing
 from tapedeck.dialects.errors import NOT_CONFIRMED, RECORDING_UPDATES, Answer, Answers
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.errors import CredentialsMissing, StoreBusy, TapedeckError
+from tapedeck.domain.errors import CredentialsMissing, StoreBusy, StoreThrottled, TapedeckError
 from tapedeck.domain.page import Cursor, Page
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
@@ -217,7 +217,8 @@ class Twilio(Dialect):
 
     def error_answer(self, error: TapedeckError, operation: str) -> Answer | None:
         """The recording updates have a status of their own for contention."""
-        if isinstance(error, StoreBusy) and operation in RECORDING_UPDATES:
+        is_contention = isinstance(error, StoreBusy) and not isinstance(error, StoreThrottled)
+        if is_contention and operation in RECORDING_UPDATES:
             return NOT_CONFIRMED
         return None
 

@@ -23,7 +23,8 @@ TapedeckError
 ├── EventRefused                an event of a media engine that no engine of this account can have told
 ├── MediaMissing                what a recording should be made of is not there, or cannot be read
 └── StoreFailure
-    ├── StoreBusy               nothing was written; safe to repeat
+    ├── StoreBusy               others were always first; nothing was written; safe to repeat
+    │   └── StoreThrottled      it takes no more for now; the same
     └── StoreUnavailable        it is not known whether something was written
 """
 
@@ -131,7 +132,11 @@ class StoreFailure(TapedeckError):
 
 
 class StoreBusy(StoreFailure):
-    """Contention or throttling outlasted the retries; nothing was written."""
+    """Contention outlasted the retries; nothing was written."""
+
+
+class StoreThrottled(StoreBusy):
+    """The database takes no more requests for now; nothing was written."""
 
 
 class StoreUnavailable(StoreFailure):
