@@ -11,7 +11,7 @@ from tapedeck import wiring
 from tapedeck.adapters.items import call_key, conference_key, participant_key, recording_key
 from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.errors import NotFound
+from tapedeck.domain.errors import NotFound, StoreThrottled, StoreUnavailable
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.media import TOO_SHORT
 from tapedeck.operations.participants import UpdateParticipant
@@ -307,6 +307,58 @@ def test_a_conflict_in_between_does_not_hide_that_a_request_was_repeated(account
         recordings.update(scene.call, scene.call_recording, RecordingStatus.IN_PROGRESS)
         assert wire.deliver() == [400]
     assert recordings.get(scene.call, scene.call_recording).status is RecordingStatus.IN_PROGRESS
+
+
+@pytest.mark.parametrize("then", ["conflict", "throttle", "throttle a part"])
+@pytest.mark.parametrize("first", ["lose", "delay"])
+@pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems"])
+def test_what_may_have_been_written_is_not_denied(account: TestAccount, operation: str, first: str, then: str) -> None:
+    """Where a copy got no answer, and none after it was let through, it is not said that nothing was written."""
+    scene = make_scene(account)
+    service = wiring.service()
+    plan = [first]
+
+    def decide(asked: str, _number: int) -> str | None:
+        return (plan.pop() if plan else then) if asked == operation else None
+
+    acts: dict[str, Callable[[], object]] = {
+        "UpdateItem": lambda: service.recordings.update(scene.call, scene.call_recording, RecordingStatus.PAUSED),
+        "TransactWriteItems": lambda: service.calls.end(account.id, scene.call.id),
+    }
+    with wire_faults(decide) as wire, pytest.raises(StoreUnavailable):
+        acts[operation]()
+    assert [fault for asked, fault in wire.requests if asked == operation][:2] == [first, then]
+    if first == "delay":
+        assert wire.deliver() == [200]
+    found = service.recordings.get(scene.call, scene.call_recording)
+    assert (found.status, found.version) == ("paused" if operation == "UpdateItem" else "stopped", 2)
+
+
+def test_a_read_writes_nothing_however_often_it_is_sent(account: TestAccount) -> None:
+    """A read that got no answer and then was throttled is told as throttled: it is safe to repeat."""
+    scene = make_scene(account)
+    with (
+        wire_faults(lambda _operation, number: "throttle" if number else "refuse"),
+        pytest.raises(StoreThrottled),
+    ):
+        wiring.service().recordings.get(scene.call, scene.call_recording)
+
+
+def test_a_throttled_deletion_does_not_take_another_for_its_own(account: TestAccount) -> None:
+    """Only a copy without an answer may have deleted: of two clients, one of them throttled, one hears 404."""
+    scene = make_scene(account)
+    transcriptions = wiring.service().transcriptions
+    made = transcriptions.note(account.id, scene.finished, text="Hello.", duration=1)
+    plan = ["throttle"]
+
+    def decide(asked: str, _number: int) -> str | None:
+        fault = plan.pop() if plan and asked == "TransactWriteItems" else None
+        if fault is not None:
+            transcriptions.delete(account.id, made.id)
+        return fault
+
+    with wire_faults(decide), pytest.raises(NotFound):
+        transcriptions.delete(account.id, made.id)
 
 
 def test_a_stop_of_the_current_recording_does_not_take_another_stop_for_its_own(account: TestAccount) -> None:

@@ -15,6 +15,12 @@ READ_SECONDS_OF_MEDIA: Final = 10
 TRIES: Final = 4
 """Of botocore's legacy mode, whose pauses for DynamoDB begin at 50 ms; its standard mode would pause for seconds."""
 
+UNANSWERED: Final = "TapedeckUnanswered"
+"""In a refusal's `ResponseMetadata` where an earlier copy of the request got no answer, or none that tells its outcome:
+that copy may have taken effect, or may still do so."""
+
+_REFUSALS: Final = range(400, 500)
+
 _MODELS: Final = Path(__file__).parent / "aws_models"
 """botocore's own descriptions, cut to what is used here (scripts/trim_botocore.py)."""
 
@@ -34,4 +40,15 @@ def make_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its class
         # The adapters make every request; checking each against its model took a tenth of a warm update.
         parameter_validation=False,
     )
-    return session.create_client(service, config=config)
+    client = session.create_client(service, config=config)
+    client.meta.events.register("response-received", _remember_unanswered)
+    return client
+
+
+def _remember_unanswered(*, parsed_response: dict[str, Any] | None, context: dict[str, Any], **_: object) -> None:
+    """Called for each copy of a request that was sent, `context` being the request's; without an answer it is None."""
+    told = parsed_response["ResponseMetadata"] if parsed_response is not None else {}
+    if told.get("HTTPStatusCode") not in _REFUSALS:
+        context[UNANSWERED] = True
+    elif UNANSWERED in context:
+        told[UNANSWERED] = True

@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapedeck.domain.errors import StoreBusy, StoreThrottled, StoreUnavailable
+from tapedeck.adapters.aws import UNANSWERED
+from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreThrottled, StoreUnavailable
 
 Item = dict[str, Any]
 AttributeValue = dict[str, Any]
@@ -157,7 +158,7 @@ class Database:
             ConditionFailed: with the item as it stands.
         """
         request = {**write.request(self._table), "ReturnValues": "ALL_NEW"}
-        return from_attributes(self._call(self._client.update_item, request)["Attributes"])
+        return from_attributes(self._call(self._client.update_item, request, writes=True)["Attributes"])
 
     def transact(self, writes: Sequence["Write"]) -> None:
         """Do all of these writes or none: 1 request.
@@ -170,9 +171,11 @@ class Database:
             # One token per set of items: botocore's own repetitions carry it too (rule R3).
             "ClientRequestToken": secrets.token_hex(16),
         }
-        self._call(self._client.transact_write_items, request)
+        self._call(self._client.transact_write_items, request, writes=True)
 
-    def _call(self, operation: Callable[..., dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+    def _call(
+        self, operation: Callable[..., dict[str, Any]], request: dict[str, Any], *, writes: bool = False
+    ) -> dict[str, Any]:
         was_repeated = False
         busy: type[StoreBusy] = StoreBusy
         for attempt in range(TRIES_ON_CONFLICT):
@@ -180,13 +183,13 @@ class Database:
                 return operation(**request)
             except ClientError as error:
                 # Once without an answer, any later try may find what the first copy did, or will do.
-                was_repeated |= error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+                was_repeated |= writes and UNANSWERED in error.response.get("ResponseMetadata", {})
                 busy = _raise_unless_repeatable(error, was_repeated=was_repeated)
             except BotoCoreError as error:
                 raise StoreUnavailable from error
             if attempt + 1 < TRIES_ON_CONFLICT:
                 self._pause(attempt)
-        raise busy
+        raise _given_up(busy, was_repeated=was_repeated)
 
     def give_way(self) -> None:
         """Wait up to 80 ms, so that those who race for an item do not meet at it again."""
@@ -259,8 +262,13 @@ def _raise_unless_repeatable(error: ClientError, *, was_repeated: bool) -> type[
     if code == "TransactionConflictException":
         return StoreBusy
     if code in _BUSY:
-        raise StoreThrottled from error
+        raise _given_up(StoreThrottled, was_repeated=was_repeated) from error
     raise StoreUnavailable from error
+
+
+def _given_up(busy: type[StoreBusy], *, was_repeated: bool) -> StoreFailure:
+    """What to raise where no more is tried: a copy without an answer may have been written all the same."""
+    return StoreUnavailable() if was_repeated else busy()
 
 
 def _found(holder: Mapping[str, Any]) -> Item:
