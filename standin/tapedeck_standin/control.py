@@ -188,12 +188,16 @@ class Control:
 
     def _advance(self, request: HttpRequest, _sid: str) -> Result:
         order = _read(ClockOrder, request)
+        self._account_of(order)
         self._engine.hear()  # what has happened so far happened before
         now = self._clock.advance(order.advance)
         return 200, {"now": datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds")}
 
     def _settle(self, request: HttpRequest, _sid: str) -> Result:
-        left = self._engine.settle(_read(SettleOrder, request).timeout)
+        order = _read(SettleOrder, request)
+        with self._lock:
+            account = self._account_of(order) if order.account is not None else None
+        left = self._engine.settle(order.timeout, account)
         if left:
             return 408, {"left": [_recording_body(recording) for recording in left]}
         return 200, {"left": []}

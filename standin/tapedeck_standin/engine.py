@@ -109,13 +109,19 @@ class Engine:
         for identifier in [each for each, take in self._takes.items() if take.recording.parent.account == account]:
             del self._takes[identifier]
 
-    def settle(self, timeout: float) -> list[Recording]:
-        """Wait until nothing is due; what still is after `timeout` seconds. The lock must be free."""
+    def settle(self, timeout: float, account: str | None = None) -> list[Recording]:
+        """Wait until nothing is due; what still is after `timeout` seconds. The lock must be free.
+
+        Args:
+            timeout: in real time.
+            account: whose recordings are waited for; everybody's without one.
+        """
         waited = 0.0
         while True:
             with self._lock:
                 self.hear()
                 due = [take.recording for take in self._takes.values() if self._is_due(take)]
+            due = [recording for recording in due if account in {None, recording.parent.account}]
             if not due or waited >= timeout:
                 return due
             self._stops.wait(self._changes.pause)

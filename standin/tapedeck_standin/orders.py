@@ -123,18 +123,14 @@ class TranscriptionOrder(Order):
     status: Literal["in-progress", "completed", "failed"] = "completed"
 
 
-class ClockOrder(BaseModel):
-    """Time passes, for everybody."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class ClockOrder(Order):
+    """Time passes, for everybody, whoever is named."""
 
     advance: Annotated[float, Field(ge=0, le=FURTHEST, allow_inf_nan=False)] = 0
 
 
-class SettleOrder(BaseModel):
-    """Somebody waits until nothing is due: so many seconds of real time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class SettleOrder(Order):
+    """Somebody waits until nothing is due, of anybody where nobody is named: so many seconds of real time."""
 
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
 

@@ -339,6 +339,8 @@ def test_refuses_a_bad_account(anonymous: ControlClient, content: dict[str, Any]
         "/conferences",
         f"/conferences/CF{UNKNOWN}/recordings",
         f"/conferences/CF{UNKNOWN}/end",
+        "/clock",
+        "/settle",
         "/reset",
     ],
 )

@@ -2,14 +2,20 @@
 
 import base64
 import json
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 
+from tapedeck import wiring
 from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck_standin.changes import Change
+from tapedeck_standin.engine import Capture, Engine, Take
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
 
@@ -285,6 +291,45 @@ def test_the_clock_tells_the_time(anonymous: ControlClient) -> None:
     first = anonymous.post("/clock").body["now"]
     second = anonymous.post("/clock", {"advance": 3600}).body["now"]
     assert first[:19] < second[:19] <= anonymous.post("/clock").body["now"][:19]
+
+
+def test_time_passes_for_all_whoever_is_named(control: ControlClient, anonymous: ControlClient) -> None:
+    """A clock that is put forward for one account tells the same time to the others."""
+    told = control.post("/clock", {"advance": 86_400})
+    assert (told.status, list(told.body)) == (200, ["now"])
+    assert anonymous.post("/clock").body["now"] >= told.body["now"]
+
+
+class _NoChanges:
+    """A stream in which nothing happens."""
+
+    pause = 0.001
+
+    def take(self) -> list[Change]:
+        """Nothing."""
+        return []
+
+
+def test_waits_for_the_account_that_is_named() -> None:
+    """What is due to others is waited for only where nobody is named."""
+    parent = Parent(new_id(0), ParentKind.CALL, new_id(0))
+    recording = Recording(new_id(0), parent, RecordingStatus.STOPPED, Source.RECORD_VERB, 0)
+    engine = Engine(wiring.service, _NoChanges(), lambda: 1000, threading.Lock())
+    engine._takes[recording.id] = Take(recording, Capture.NOTHING, 0, due=1000)
+    assert engine.settle(0) == [recording]
+    assert engine.settle(0, parent.account) == [recording]
+    assert engine.settle(0, new_id(0)) == []
+
+
+def test_settles_one_account(studio: Studio) -> None:
+    """Its recordings are finished when the call returns, whatever there is of others."""
+    call = studio.call()
+    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
+    studio.advance(3)
+    studio.hang_up(call)
+    studio.advance(2)
+    assert studio.control.post("/settle", {"timeout": 30}).body == {"left": []}
+    assert studio.api.get("Calls", call, "Recordings", recording).body["status"] == "completed"
 
 
 def test_accounts_do_not_share_media(studio: Studio, place: Place) -> None:
