@@ -223,13 +223,14 @@ def _read(model: type[ModelT], request: HttpRequest) -> ModelT:
         field = str(first["loc"][0]) if first["loc"] else None
         # What several fields do not agree on is named in the message, by its kind.
         field = field or (first["type"] if first["type"] in model.model_fields else None)
-        raise Refusal(400, first["msg"], field) from invalid
+        message = "the body is no JSON object" if field is None else f"{field}: {first['msg']}"
+        raise Refusal(400, message, field) from invalid
 
 
 def _id_of(kind: Kind, sid: str) -> str:
     identifier = read_in_either(kind, sid)
     if identifier is None:
-        raise Refusal(400, "not a sid, in neither spelling", "sid")
+        raise Refusal(400, f"sid: not the sid of a {kind.name.lower()}, in neither spelling", "sid")
     return identifier
 
 

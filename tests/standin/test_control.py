@@ -18,7 +18,7 @@ UNKNOWN = "01" * 16
 
 
 def refused(answer: Answer, status: int, field: str | None, message: str | None = None) -> None:
-    """The whole of a refusal."""
+    """The whole of a refusal; one of bad input names the field, or says that there is none to be named."""
     assert answer.status == status
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert list(answer.body) == ["error"]
@@ -27,6 +27,9 @@ def refused(answer: Answer, status: int, field: str | None, message: str | None 
     assert isinstance(answer.body["error"]["message"], str)
     if message is not None:
         assert answer.body["error"]["message"] == message
+    elif status == 400:
+        told = answer.body["error"]["message"]
+        assert told.startswith(f"{field}: ") if field is not None else told == "the body is no JSON object"
 
 
 def made(answer: Answer, status: int, body: Any) -> list[str]:
@@ -121,10 +124,10 @@ def test_shows_all_recordings_of_a_call(control: ControlClient, api: HttpFunctio
 
 @pytest.mark.parametrize("path", ["/calls/{}/hangup", "/conferences/{}/recordings", "/conferences/{}/end"])
 def test_refuses_sids(control: ControlClient, place: Place, path: str) -> None:
-    """A malformed sid is 400; one that is unknown, or of another account, 404."""
-    kind = Kind.CALL if "calls" in path else Kind.CONFERENCE
+    """A malformed sid or one of another kind is 400 with the kind; an unknown or another account's is 404."""
+    kind, word = (Kind.CALL, "call") if "calls" in path else (Kind.CONFERENCE, "conference")
     for sid in ("", "RE" + UNKNOWN, UNKNOWN, "x"):
-        refused(control.post(path.format(sid)), 400, "sid", "not a sid, in neither spelling")
+        refused(control.post(path.format(sid)), 400, "sid", f"sid: not the sid of a {word}, in neither spelling")
     kind_of_path = "/calls" if kind is Kind.CALL else "/conferences"
     foreign = ControlClient(place).post(kind_of_path).body["sid"]
     for sid in (TWILIO.spell(kind, UNKNOWN), SIGNALWIRE.spell(kind, UNKNOWN), *foreign.values()):
@@ -234,8 +237,35 @@ def test_knows_the_events_of_each_dialect(place: Place, account: TestAccount) ->
     signalwire = ControlClient(place, SIGNALWIRE.spell(Kind.ACCOUNT, account.id))
     refused(
         signalwire.post("/conferences", order), 400, "status_callback_event",
-        "may hold start end join leave mute hold speaker",
+        "status_callback_event: may hold start end join leave mute hold speaker",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("/conferences", {"participants": "2"}, "participants: Input should be a valid integer"),
+        ("/conferences", {"colour": "blue"}, "colour: Extra inputs are not permitted"),
+        (
+            "/conferences",
+            {"status": "in-progress", "participants": 1},
+            "status: a conference begins with its second participant",
+        ),
+        ("/calls", {"account": "CA" + UNKNOWN}, "account: not the sid of an account, in neither spelling"),
+        ("/calls", b"{", "the body is no JSON object"),
+        ("/calls", b'["to"]', "the body is no JSON object"),
+        (
+            f"/recordings/CA{UNKNOWN}/transcriptions",
+            {},
+            "sid: not the sid of a recording, in neither spelling",
+        ),
+    ],
+)
+def test_names_the_field(anonymous: ControlClient, path: str, content: Any, message: str) -> None:
+    """What is wrong with which field is told in the message as well, for whoever reads only that."""
+    answer = anonymous.post(path, content)
+    field = message.partition(":")[0] if ":" in message else None
+    refused(answer, 400, field, message)
 
 
 def test_refuses_a_live_name(control: ControlClient) -> None:
