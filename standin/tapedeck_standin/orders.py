@@ -35,6 +35,12 @@ def _is_url(url: str) -> str:
     return url
 
 
+def _is_name(name: str) -> str:
+    if TWILIO.read(Kind.CONFERENCE, name) is not None:
+        raise PydanticCustomError("name", "looks like the sid of a conference, and would be taken for one")
+    return name
+
+
 def _words(events: object) -> object:
     return events.split() if isinstance(events, str) else events
 
@@ -76,7 +82,7 @@ class CallOrder(Order):
 class ConferenceOrder(Order):
     """A conference appears with its calls."""
 
-    friendly_name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)] | None = None
+    friendly_name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_is_name)] | None = None
     participants: Annotated[int, Field(ge=0, le=MOST_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
     status: ConferenceStatus | None = None
     record: bool = False

@@ -175,6 +175,14 @@ def test_makes_conferences_of_any_status(
     made(control.post("/conferences", {"friendly_name": "Sales", **content}), 201, body)
 
 
+@pytest.mark.parametrize("name", [f"CF{UNKNOWN}0", UNKNOWN, SIGNALWIRE.spell(Kind.CONFERENCE, UNKNOWN)])
+def test_takes_names_that_are_no_sids(control: ControlClient, account: TestAccount, place: Place, name: str) -> None:
+    """A name is taken unless Twilio's dialect would read it as a sid; by it the conference is found."""
+    sid = control.post("/conferences", {"friendly_name": name}).body["sid"]["twilio"]
+    twilio = HttpFunctionClient(TWILIO, account.id, account.token, place=place)
+    assert twilio.post("Conferences", name, form={"Status": "completed"}).body["sid"] == sid
+
+
 def test_fills_a_conference(control: ControlClient) -> None:
     """A conference has as many calls as it was told to, each its own."""
     body = control.post("/conferences", {"participants": 10}).body
@@ -207,6 +215,8 @@ def test_keeps_the_callback_of_a_conference(place: Place, account: TestAccount, 
     [
         ({"friendly_name": ""}, "friendly_name"),
         ({"friendly_name": "x" * 129}, "friendly_name"),
+        ({"friendly_name": "CF" + UNKNOWN}, "friendly_name"),
+        ({"friendly_name": "CF" + "AB" * 16}, "friendly_name"),
         ({"participants": -1}, "participants"),
         ({"participants": 251}, "participants"),
         ({"participants": "2"}, "participants"),
