@@ -1,6 +1,6 @@
 """Issue an API key to an account, with a secret that is shown this once.
 
-No route: `{"account_sid", "scopes"}`; scopes default to `["Voice"]`, which every operation needs.
+No route: `{"account_sid", "scopes"}`; scopes are SignalWire's and default to `["Voice"]`, which every operation needs.
 """
 
 from typing import Annotated, Any
@@ -8,11 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.account import VOICE
+from tapedeck.domain.account import VOICE, Scope
 from tapedeck.edge.task import Office, Task, sid_of, spell_api_key
 from tapedeck.wiring import task
-
-Scope = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class IssueApiKey(Task):

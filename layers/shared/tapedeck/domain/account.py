@@ -4,7 +4,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-VOICE: Final = "Voice"
+
+class Scope(StrEnum):
+    """What an API key may be good for, as SignalWire names it."""
+
+    VOICE = "Voice"
+    MESSAGING = "Messaging"
+    FAX = "Fax"
+    VIDEO = "Video"
+    CHAT = "Chat"
+    NUMBERS = "Numbers"
+    MANAGEMENT = "Management"
+    STORAGE = "Storage"
+    TASKING = "Tasking"
+    PUBSUB = "PubSub"
+    DATASPHERE = "Datasphere"
+
+
+VOICE: Final = Scope.VOICE
 """The scope that every operation here needs (behaviour.md, section 2)."""
 
 MOST_AUTH_TOKENS: Final = 2
