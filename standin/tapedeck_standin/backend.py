@@ -12,6 +12,7 @@ from botocore.session import Session
 from moto import mock_aws
 
 from tapedeck import wiring
+from tapedeck.domain.account import MediaAccess
 from tapedeck_standin.changes import Changes, MotoChanges, StreamChanges
 from tapedeck_standin.template import Template
 from tapedeck_standin.transactions import quick_transactions
@@ -35,6 +36,10 @@ _ENVIRONMENT: Final = {
     "SAM_CLI_TELEMETRY": "0",
     "TAPEDECK_STANDIN": "1",
 }
+
+
+class UnusableSetting(Exception):
+    """A variable of the environment that cannot be used; says which, and what it may be."""
 
 
 def shut_in() -> None:
@@ -66,19 +71,26 @@ def emulated(template: Template) -> Iterator[None]:
     Where `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are there; KMS stays in this process.
 
     Raises:
+        UnusableSetting: who may fetch media is nobody that is known.
         botocore.exceptions.BotoCoreError: that database does not answer.
     """
+    here = {**MEDIA_HERE, "MEDIA_ACCESS": _media_access()}
     with mock_aws(config=_config(os.environ.get(DATABASE))), quick_transactions():
         tables = template.create_tables(make_full_client("dynamodb"))
         key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
-        os.environ.update(MEDIA_HERE)
-        if MEDIA in os.environ:
-            os.environ["MEDIA_ACCESS"] = os.environ[MEDIA]
+        os.environ.update(here)
         wiring.service.cache_clear()
         wiring.office.cache_clear()
         yield
+
+
+def _media_access() -> str:
+    asked = os.environ.get(MEDIA) or MEDIA_HERE["MEDIA_ACCESS"]
+    if asked not in set(MediaAccess):
+        raise UnusableSetting(f"{MEDIA} is neither {' nor '.join(MediaAccess)}")
+    return asked
 
 
 def changes_of(table: str) -> Changes:

@@ -30,6 +30,16 @@ def version() -> str:
         return "of a checkout"
 
 
+class Secret(click.ParamType):
+    """A secret, which must not be empty: whoever sent no password would know it."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take it, or fail with a usage error."""
+        return value or self.fail("must not be empty", param, ctx)
+
+
 class AccountSid(click.ParamType):
     """An account's sid in either spelling, read into 32 hex digits."""
 
@@ -62,10 +72,13 @@ def main() -> None:
     "--account", type=AccountSid(), default=STANDIN_ACCOUNT, envvar="TAPEDECK_ACCOUNT", show_envvar=True,
     help="Its sid, as Twilio or as SignalWire spells it.",
 )  # fmt: skip
-@click.option("--token", default=STANDIN_TOKEN, envvar="TAPEDECK_TOKEN", show_default=True, show_envvar=True)
 @click.option(
-    "--signing-key", default=STANDIN_SIGNING_KEY, envvar="TAPEDECK_SIGNING_KEY", show_default=True, show_envvar=True
+    "--token", type=Secret(), default=STANDIN_TOKEN, envvar="TAPEDECK_TOKEN", show_default=True, show_envvar=True
 )
+@click.option(
+    "--signing-key", type=Secret(), default=STANDIN_SIGNING_KEY, envvar="TAPEDECK_SIGNING_KEY", show_default=True,
+    show_envvar=True,
+)  # fmt: skip
 @click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
     help="Where to put the certificate that clients trust; by default in a temporary folder.",
@@ -86,7 +99,7 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     # The environment is settled before anything reads it; what is heavy is imported only here.
-    from tapedeck_standin.backend import shut_in  # noqa: PLC0415
+    from tapedeck_standin.backend import UnusableSetting, shut_in  # noqa: PLC0415
 
     shut_in()
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
@@ -105,6 +118,8 @@ def serve(
             threading.Event().wait()
     except OSError as error:
         _fail(f"{error.filename} is in use" if error.errno == errno.EADDRINUSE else str(error))
+    except UnusableSetting as error:
+        _fail(str(error))
     except TokenDiffers:
         _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} holds this account with another token")
     except BotoCoreError as error:

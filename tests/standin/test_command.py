@@ -251,6 +251,8 @@ def test_tells_of_a_busy_port(command: Callable[..., Result], place: Place, opti
         (("--account", "AC1"), "neither AC… nor a UUID"),
         (("--port", "65536"), "65536 is not in the range"),
         (("--https-port", "x"), "'x' is not a valid integer"),
+        (("--token", ""), "'--token': must not be empty"),
+        (("--signing-key", ""), "'--signing-key': must not be empty"),
         (("--colour", "blue"), "No such option"),
     ],
 )
@@ -259,6 +261,13 @@ def test_tells_of_wrong_options(command: Callable[..., Result], arguments: tuple
     result = command("serve", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_tells_of_a_setting_that_cannot_be_used(command: Callable[..., Result]) -> None:
+    """One line, and exit code 1."""
+    result = command("serve", "--port", "0", "--https-port", "0", TAPEDECK_MEDIA_ACCESS="nobody")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "tapedeck: TAPEDECK_MEDIA_ACCESS is neither authenticated nor vendor\n"
 
 
 @pytest.mark.parametrize("spelled", ["AC720796a08ee9435083bd2d07a3121f1e", "720796A0-8ee9-4350-83bd-2d07a3121f1e"])
