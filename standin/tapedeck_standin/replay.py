@@ -13,7 +13,7 @@ import click
 from tapedeck.adapters.aws import make_client
 from tapedeck.adapters.kms import KmsSealer
 from tapedeck.settings import Settings
-from tapedeck_standin.backend import emulated, make_full_client, shut_in
+from tapedeck_standin.backend import UnusableSetting, emulated, make_full_client, shut_in
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.project import find_root
 from tapedeck_standin.seed import seed
@@ -32,6 +32,25 @@ def make_seeding() -> Callable[[], None]:
     return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, sealer)
 
 
+class NoEvent(Exception):
+    """A file that holds no JSON object; says which."""
+
+
+def read_event(event: Path) -> dict[str, Any]:
+    """What is in the file of an event.
+
+    Raises:
+        NoEvent: no JSON object.
+    """
+    try:
+        content = json.loads(event.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise NoEvent(f"{event.name} holds no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise NoEvent(f"{event.name} holds no JSON object")
+    return content
+
+
 def replay(root: Path, event: Path) -> dict[str, Any]:
     """What the function answers to an event; its tables must have been seeded.
 
@@ -41,8 +60,9 @@ def replay(root: Path, event: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such event, or no such function.
+        NoEvent: the file holds none.
     """
-    content = json.loads(event.read_text(encoding="utf-8"))
+    content = read_event(event)
     return readable(load_handler(root, operation_of(event))(content, None))
 
 
@@ -58,15 +78,17 @@ def readable(answer: Mapping[str, Any]) -> dict[str, Any]:
 def main(event: Path) -> None:
     """Run the sample EVENT through its function, and print the answer."""
     root = find_root()
-    shut_in()
-    with emulated(Template.load(root / "template.yaml")):
-        try:
+    try:
+        read_event(event)  # before anything is set up for it
+        shut_in()
+        with emulated(Template.load(root / "template.yaml")), redirect_stdout(sys.stderr):
             # The answer alone goes to standard output; what functions log goes beside it.
-            with redirect_stdout(sys.stderr):
-                make_seeding()()
-                answer = replay(root, event)
-        except FileNotFoundError as missing:
-            raise click.ClickException(f"no function answers {event.name}: {missing}") from missing
+            make_seeding()()
+            answer = replay(root, event)
+    except FileNotFoundError as missing:
+        raise click.ClickException(f"no function answers {event.name}: {missing}") from missing
+    except (NoEvent, UnusableSetting) as unusable:
+        raise click.ClickException(str(unusable)) from unusable
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from click.testing import CliRunner
 
 from tapedeck.dialects.choice import SIGNALWIRE, choose
 from tapedeck.dialects.dialect import Kind
@@ -15,7 +16,7 @@ from tapedeck.domain.account import VOICE
 from tapedeck.edge.routes import split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
 from tapedeck_standin import seed
-from tapedeck_standin.replay import make_seeding, replay
+from tapedeck_standin.replay import main, make_seeding, replay
 from tests.client import ROOT, find_route
 from tests.wire import VendorContract
 
@@ -76,6 +77,22 @@ def test_a_seeding_takes_away_what_was_added(seeding: Callable[[], None]) -> Non
     for _ in range(2):
         seeding()
         assert replay(ROOT, ROOT / "events" / "create_call_recording.twilio.created.json")["statusCode"] == 201
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "x.json holds no JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b"GET /x", "x.json holds no JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b"\xff", "x.json holds no JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (b"[]", "x.json holds no JSON object"),
+    ],
+)
+def test_tells_of_a_file_that_holds_no_event(tmp_path: Path, content: bytes, message: str) -> None:
+    """`make replay` on a file without a JSON object is one line and a failure."""
+    (tmp_path / "x.json").write_bytes(content)
+    result = CliRunner(mix_stderr=False).invoke(main, [str(tmp_path / "x.json")])
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {message}\n")
 
 
 @pytest.mark.skipif(not VendorContract.available(), reason="the vendors' files are not here")
