@@ -34,6 +34,7 @@ def aws() -> Iterator[None]:
     from moto import mock_aws
 
     from tapedeck import wiring
+    from tapedeck_standin.serial import one_request_at_a_time
     from tapedeck_standin.transactions import quick_transactions
 
     prefix = ""
@@ -41,7 +42,7 @@ def aws() -> Iterator[None]:
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = DYNAMODB_URL
         prefix = f"t{os.getpid()}-"
     # Moto answers AWS's own hosts only: a database at another URL is reached.
-    with mock_aws(), quick_transactions():
+    with mock_aws(), quick_transactions(), one_request_at_a_time():
         session = botocore.session.get_session()
         tables = TEMPLATE.create_tables(session.create_client("dynamodb"), prefix)
         kms: Any = session.create_client("kms")

@@ -1,6 +1,5 @@
 """Everything behind the ports: requests under `/_standin` are the control API's, all others the functions'."""
 
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -8,9 +7,9 @@ from typing import Final
 
 from tapedeck.domain.errors import TapedeckError
 from tapedeck_standin.control import HEALTH, ROOT, Control
-from tapedeck_standin.engine import Engine
 from tapedeck_standin.gateway import Gateway
 from tapedeck_standin.messages import HttpAnswer, HttpRequest, refuse
+from tapedeck_standin.pump import Pump
 
 _LONGEST_PATH: Final = 300
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -22,8 +21,7 @@ class Application:
     Args:
         gateway: answers as the deployed API would.
         control: makes telephony happen.
-        engine: hears of what requests have changed.
-        lock: held while it does (rule R1).
+        pump: moves on what requests have begun.
         report: takes lines such as `POST /_standin/calls 201 4 ms`.
     """
 
@@ -31,23 +29,21 @@ class Application:
         self,
         gateway: Gateway,
         control: Control,
-        engine: Engine,
-        lock: threading.Lock,
+        pump: Pump,
         report: Callable[[str], object],
     ) -> None:
         self._gateway = gateway
         self._control = control
-        self._engine = engine
-        self._lock = lock
+        self._pump = pump
         self._report = report
 
     def start(self) -> None:
-        """Let the engine work."""
-        self._engine.start()
+        """Let things move on."""
+        self._pump.start()
 
     def stop(self) -> None:
-        """Let it rest."""
-        self._engine.stop()
+        """Let them rest."""
+        self._pump.stop()
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         """Answer any request whatsoever."""
@@ -56,9 +52,7 @@ class Application:
         try:
             answer = self._control.answer(request) if is_control else self._gateway.answer(request)
             if request.method not in _READS:
-                # What is heard at once is captured to the millisecond.
-                with self._lock:
-                    self._engine.hear()
+                self._pump.wake()
         except Exception:  # noqa: BLE001 - a client is answered, whatever it is
             traceback.print_exc()
             if is_control:

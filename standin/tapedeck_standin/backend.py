@@ -11,9 +11,10 @@ from botocore.config import Config
 from botocore.session import Session
 from moto import mock_aws
 
-from tapedeck import wiring
+from tapedeck import background, wiring
 from tapedeck.domain.account import MediaAccess
 from tapedeck_standin.changes import Changes, MotoChanges, StreamChanges
+from tapedeck_standin.serial import one_request_at_a_time
 from tapedeck_standin.template import Template
 from tapedeck_standin.transactions import quick_transactions
 
@@ -21,7 +22,12 @@ DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
 MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
 """Who may fetch media: as the vendor has it, or `authenticated`, as it is when deployed."""
 
-MEDIA_HERE: Final = {"MEDIA_ACCESS": "vendor", "MEDIA_INLINE_BYTES": str(1 << 40)}
+MEDIA_HERE: Final = {
+    "MEDIA_ACCESS": "vendor",
+    "MEDIA_INLINE_BYTES": str(1 << 40),
+    "CALLBACK_RETRY_HOURS": "0",
+    "CALLBACK_HOSTS": "localhost,127.0.0.1,::1",
+}
 """Clients meet what they will meet, and nobody could follow an address that leads into this process."""
 
 _ENVIRONMENT: Final = {
@@ -75,14 +81,14 @@ def emulated(template: Template) -> Iterator[None]:
         botocore.exceptions.BotoCoreError: that database does not answer.
     """
     here = {**MEDIA_HERE, "MEDIA_ACCESS": _media_access()}
-    with mock_aws(config=_config(os.environ.get(DATABASE))), quick_transactions():
+    with mock_aws(config=_config(os.environ.get(DATABASE))), quick_transactions(), one_request_at_a_time():
         tables = template.create_tables(make_full_client("dynamodb"))
         key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
         os.environ.update(here)
-        wiring.service.cache_clear()
-        wiring.office.cache_clear()
+        for made in (wiring.service, wiring.office, background.hub):
+            made.cache_clear()
         yield
 
 

@@ -1,32 +1,20 @@
-"""What has changed in the recordings table since somebody last asked, as its stream tells it."""
+"""What has changed in the recordings table since somebody last asked: its stream, in the records that Lambda gets."""
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from tapedeck.adapters.dynamodb import Item, from_attributes
+Record = Mapping[str, Any]
 
 _KEY: Final = {"PK", "SK"}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One item before and after a write; empty where there was none."""
-
-    before: Item
-    after: Item
 
 
 class Changes(Protocol):
     """A stream that is read once."""
 
-    pause: float
-    """Seconds after which it is worth looking again."""
-
-    def take(self) -> list[Change]:
+    def take(self) -> list[Record]:
         """What has happened since the last time, in order for each item."""
         ...
 
@@ -38,8 +26,6 @@ class MotoChanges:
         table: its name.
     """
 
-    pause = 0.05
-
     def __init__(self, table: str) -> None:
         from moto.dynamodb.models import dynamodb_backends  # noqa: PLC0415 - only once moto answers
 
@@ -48,12 +34,12 @@ class MotoChanges:
         self._shard: Any = held.stream_shard
         self.take()
 
-    def take(self) -> list[Change]:
+    def take(self) -> list[Record]:
         """What has happened since the last time."""
-        records = [record.record for record in self._shard.items]
+        records: list[Record] = [record.record for record in self._shard.items]
         self._shard.items.clear()
         # An update that brings an item about is told twice, the first time without anything but its key.
-        return [change for change in map(_change, records) if change.after.keys() != _KEY]
+        return [record for record in records if record["dynamodb"].get("NewImage", {}).keys() != _KEY]
 
 
 class StreamChanges:
@@ -64,8 +50,6 @@ class StreamChanges:
         stream: the ARN.
     """
 
-    pause = 0.5
-
     def __init__(self, streams: Any, stream: str) -> None:  # noqa: ANN401 - botocore makes its classes at run time
         self._streams = streams
         self._stream = stream
@@ -74,9 +58,9 @@ class StreamChanges:
         self._look_for_shards("LATEST")
         self._lock = threading.Lock()
 
-    def take(self) -> list[Change]:
+    def take(self) -> list[Record]:
         """What has happened since the last time."""
-        found: list[Change] = []
+        found: list[Record] = []
         with self._lock:
             self._look_for_shards("TRIM_HORIZON")
             for shard, iterator in list(self._iterators.items()):
@@ -89,7 +73,7 @@ class StreamChanges:
                     self._iterators[shard] = self._begin(shard, "LATEST")
                     continue
                 self._iterators[shard] = answer.get("NextShardIterator")
-                found += map(_change, answer["Records"])
+                found += answer["Records"]
         return found
 
     def _look_for_shards(self, kind: str) -> None:
@@ -103,8 +87,3 @@ class StreamChanges:
         answer = self._streams.get_shard_iterator(StreamArn=self._stream, ShardId=shard, ShardIteratorType=kind)
         iterator: str = answer["ShardIterator"]
         return iterator
-
-
-def _change(record: Mapping[str, Any]) -> Change:
-    told = record["dynamodb"]
-    return Change(from_attributes(told.get("OldImage") or {}), from_attributes(told.get("NewImage") or {}))

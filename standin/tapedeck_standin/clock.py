@@ -1,5 +1,6 @@
 """The stand-in's clock: this machine's, put forward on request."""
 
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,7 @@ class VirtualClock:
     def __init__(self, real: Callable[[], int]) -> None:
         self._real = real
         self._ahead = 0
+        self._moved = threading.Condition()
 
     def __call__(self) -> int:
         """The time now."""
@@ -24,5 +26,14 @@ class VirtualClock:
 
     def advance(self, seconds: float) -> int:
         """Put it forward; the time then."""
-        self._ahead += round(seconds * 1000)
+        with self._moved:
+            self._ahead += round(seconds * 1000)
+            self._moved.notify_all()
         return self()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait until so many seconds have passed by it: less, if it is put forward meanwhile."""
+        until = self() + seconds * 1000
+        with self._moved:
+            while (left := until - self()) > 0:
+                self._moved.wait(left / 1000)

@@ -28,6 +28,7 @@ from tapedeck_standin.orders import (
     SettleOrder,
     TranscriptionOrder,
 )
+from tapedeck_standin.pump import Pump
 from tapedeck_standin.telephony import CallScene, ConferenceScene, Telephony
 
 ROOT: Final = "/_standin"
@@ -65,8 +66,8 @@ class Control:
         accounts: makes further accounts.
         ledger: knows which there are.
         account: whose telephony it is where a request names none: 32 hex digits.
-        lock: held while something happens (rule R1).
-        engine: hears of it.
+        pump: moves on what happens.
+        engine: whose recordings may be due.
         clock: may be put forward.
         names: further names by which this machine may be called.
     """
@@ -77,7 +78,7 @@ class Control:
         accounts: Accounts,
         ledger: Ledger,
         account: str,
-        lock: threading.Lock,
+        pump: Pump,
         engine: Engine,
         clock: VirtualClock,
         names: frozenset[str] = frozenset(),
@@ -86,7 +87,8 @@ class Control:
         self._accounts = accounts
         self._ledger = ledger
         self._account = account
-        self._lock = lock
+        self._lock = threading.Lock()
+        self._pump = pump
         self._engine = engine
         self._clock = clock
         self._names = KNOWN_NAMES | names
@@ -189,21 +191,22 @@ class Control:
     def _advance(self, request: HttpRequest, _sid: str) -> Result:
         order = _read(ClockOrder, request)
         self._account_of(order)
-        self._engine.hear()  # what has happened so far happened before
+        self._pump.run()  # what has happened so far happened before
         now = self._clock.advance(order.advance)
+        self._pump.wake()
         return 200, {"now": datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds")}
 
     def _settle(self, request: HttpRequest, _sid: str) -> Result:
         order = _read(SettleOrder, request)
         with self._lock:
             account = self._account_of(order) if order.account is not None else None
-        left = self._engine.settle(order.timeout, account)
-        if left:
-            return 408, {"left": [_recording_body(recording) for recording in left]}
-        return 200, {"left": []}
+        left = self._pump.settle(order.timeout, account)
+        return (408 if left else 200), {"left": [both_spellings(Kind.RECORDING, name) for name in left]}
 
     def _reset(self, request: HttpRequest, _sid: str) -> Result:
-        self._telephony.reset(self._account_of(_read(Order, request)))
+        account = self._account_of(_read(Order, request))
+        self._pump.run()
+        self._telephony.reset(account)
         return 204, None
 
     def _account_of(self, order: Order) -> str:

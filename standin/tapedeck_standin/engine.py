@@ -1,33 +1,37 @@
-"""A simulated media engine: it hears of changes, captures sound, finishes recordings, and answers telephones."""
+"""A simulated media engine: it takes commands and tells events, through the two queues of the media contract alone.
 
+It captures real sound, finishes recordings, and answers telephones. What the control API makes happen to calls and
+conferences, it is told by `begin`: an engine knows what it does by itself.
+"""
+
+import json
 import tempfile
 import threading
-import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb import Item
-from tapedeck.adapters.items import RECORDING, participant_from, recording_from
 from tapedeck.dialects.choice import TWILIO
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.conference import ConferenceStatus
-from tapedeck.domain.errors import NotFound, StateForbids, TapedeckError
-from tapedeck.domain.participant import Participant, ParticipantStatus
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.edge.endpoint import Service
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import Recording
+from tapedeck.operations.messaging import Message, Queue
 from tapedeck.operations.ports import Clock
-from tapedeck_standin.changes import Changes
+from tapedeck_standin.queues import MemoryQueue
 from tapedeck_standin.sound import Part, write_wav
 
 PROCESSING_SECONDS: Final = 1
 """Between the end of a capture and its media, by the stand-in's clock: long enough to be seen."""
 
-_PARTICIPANT: Final = "PART#"
+Keep = Callable[[str, Path], object]
+"""Puts a file into the bucket, under a key."""
+
+Wish = Callable[[str, str], Mapping[str, Any] | None]
+"""Of an account and a conference of it: how it is to be recorded, as its first participant wished; None if not now."""
+
+Absence = Callable[[str], int | None]
+"""Whether a recording of this account is to have no media, as somebody has asked: the code that tells why."""
 
 
 class Capture(Enum):
@@ -40,14 +44,23 @@ class Capture(Enum):
 
 @dataclass
 class Take:
-    """One recording as it is captured: its parts so far, and what has been so since when, in milliseconds."""
+    """One recording as it is captured: its parts so far, and what has been so since when, in milliseconds.
 
-    recording: Recording
-    capture: Capture
+    `version` is the highest that has been carried out; `due` when its media is to be finished, None while it is
+    captured.
+    """
+
+    account: str
+    parent: Mapping[str, str]
+    recording: str
+    channels: int
+    track: str
+    key: str
     since: int
+    capture: Capture = Capture.SOUND
+    version: int = 0
     parts: list[Part] = field(default_factory=list)
     due: int | None = None
-    """When its media is to be finished; None while it is captured."""
 
     def turn(self, capture: Capture, now: int) -> None:
         """From now on this becomes of sound."""
@@ -59,183 +72,268 @@ class Take:
     @property
     def heard(self) -> list[bool]:
         """A channel each: with one track only, the other channel exists and is silent (behaviour.md, section 5.2)."""
-        if self.recording.channels == 1:
+        if self.channels == 1:
             return [True]
-        return [self.recording.track != "outbound", self.recording.track != "inbound"]
+        return [self.track != "outbound", self.track != "inbound"]
+
+    @property
+    def milliseconds(self) -> int:
+        """How long it is."""
+        return sum(part.milliseconds for part in self.parts)
 
 
 class Engine:
-    """Stands in for Asterisk or FreeSWITCH behind one table.
+    """Stands in for Asterisk or FreeSWITCH; nothing happens in it but when it is called.
 
     Args:
-        service: gives what it tells what it has done.
-        changes: what it hears.
+        commands: where it takes them from.
+        events: where it tells what has happened.
         clock: milliseconds; may be put forward.
-        lock: held while anything is read or written (rule R1).
+        keep: puts what was captured where it belongs.
+        wish: whether a conference is to be recorded, once somebody has been dialed into it.
+        absence: whether there is to be nothing.
     """
 
-    def __init__(self, service: Callable[[], Service], changes: Changes, clock: Clock, lock: threading.Lock) -> None:
-        self._service = service
-        self._changes = changes
+    def __init__(
+        self, commands: MemoryQueue, events: Queue, clock: Clock, keep: Keep, wish: Wish, absence: Absence
+    ) -> None:
+        self._commands = commands
+        self._events = events
         self._clock = clock
-        self._lock = lock
+        self._keep = keep
+        self._wish = wish
+        self._absence = absence
+        self._dialed: dict[str, str] = {}
+        self._entered: list[tuple[str, str]] = []
         self._takes: dict[str, Take] = {}
-        self._stops = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="media engine", daemon=True)
+        self._lock = threading.RLock()
+        self._acts: Mapping[str, Callable[[dict[str, Any]], None]] = {
+            "recording.start": self._record,
+            "recording.pause": self._record,
+            "recording.resume": self._record,
+            "recording.stop": self._record,
+            "media.delete": self._forget_recording,
+            "call.hang_up": self._confirming("call.ended", "call"),
+            "call.redirect": self._confirming("call.redirected", "call"),
+            "conference.end": self._end_conference,
+            "conference.announce": self._confirming("conference.announced", "conference"),
+            "participant.add": self._dial,
+            "participant.update": self._confirming("participant.changed", "conference", "call"),
+            "participant.remove": self._confirming("participant.left", "conference", "call"),
+        }
 
-    def start(self) -> None:
-        """Begin to finish what is due."""
-        self._thread.start()
+    def work(self) -> bool:
+        """Carry out what has been commanded, and finish what is due; whether there was anything."""
+        with self._lock:
+            received = self._commands.receive()
+            for message in received:
+                command = _read(message.body)
+                self._acts[command["type"]](command)
+                self._commands.delete(message.receipt)
+            entered, self._entered = self._entered, []
+            for account, conference in entered:
+                wish = self._wish(account, conference)
+                if wish is not None:
+                    self._record_conference(account, conference, wish)
+            due = [take for take in self._takes.values() if self._is_due(take)]
+            for take in due:
+                self._finish(take)
+            return bool(received or due)
 
-    def stop(self) -> None:
-        """Finish nothing more."""
-        self._stops.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    def notice(self, account: str, call: str) -> None:
+        """A call has been connected; if it was dialed into a conference, that may have to be recorded from now on."""
+        with self._lock:
+            conference = self._dialed.pop(call, None)
+            if conference is not None:
+                self._entered.append((account, conference))
 
-    def hear(self) -> None:
-        """Take note of what has changed, and answer who is dialed; whoever calls this holds the lock."""
-        while changes := self._changes.take():
-            for change in changes:
-                name = change.after.get("SK", "")
-                if name.startswith(RECORDING):
-                    self._hear_of_recording(recording_from(change.after))
-                elif name.startswith(_PARTICIPANT):
-                    self._hear_of_participant(change.after)
+    def begin(self, recording: Recording, key: str) -> None:
+        """Capture what it has begun to record by itself."""
+        with self._lock:
+            parent = {"type": "call" if recording.parent.kind == "CALL" else "conference", "id": recording.parent.id}
+            self._takes[recording.id] = Take(
+                recording.parent.account, parent, recording.id, recording.channels, recording.track, key, self._clock(),
+                version=recording.version,
+            )  # fmt: skip
 
     def forget(self, account: str) -> None:
-        """Nothing of this account is captured any more; whoever calls this holds the lock."""
-        self.hear()
-        for identifier in [each for each, take in self._takes.items() if take.recording.parent.account == account]:
-            del self._takes[identifier]
+        """Nothing of this account is captured any more."""
+        with self._lock:
+            self._takes = {name: take for name, take in self._takes.items() if take.account != account}
 
-    def settle(self, timeout: float, account: str | None = None) -> list[Recording]:
-        """Wait until nothing is due; what still is after `timeout` seconds. The lock must be free.
-
-        Args:
-            timeout: in real time.
-            account: whose recordings are waited for; everybody's without one.
-        """
-        waited = 0.0
-        while True:
-            with self._lock:
-                self.hear()
-                due = [take.recording for take in self._takes.values() if self._is_due(take)]
-            due = [recording for recording in due if account in {None, recording.parent.account}]
-            if not due or waited >= timeout:
-                return due
-            self._stops.wait(self._changes.pause)
-            waited += self._changes.pause
-
-    def _run(self) -> None:
-        while not self._stops.wait(self._changes.pause):
-            try:
-                with self._lock:
-                    self.hear()
-                    due = [take for take in self._takes.values() if self._is_due(take)]
-                for take in due:
-                    self._finish(take)
-            except Exception:  # noqa: BLE001 - one recording that fails must not silence the others
-                traceback.print_exc()
+    def due(self, account: str | None = None) -> list[str]:
+        """The recordings, of an account or of all, whose media are being made and should be there by now."""
+        with self._lock:
+            return [
+                take.recording
+                for take in self._takes.values()
+                if self._is_due(take) and account in {None, take.account}
+            ]
 
     def _is_due(self, take: Take) -> bool:
         return take.due is not None and take.due <= self._clock()
 
-    def _hear_of_recording(self, recording: Recording) -> None:
-        now = self._clock()
-        take = self._takes.get(recording.id)
-        if recording.status is RecordingStatus.IN_PROGRESS and take is None:
-            self._takes[recording.id] = Take(recording, Capture.SOUND, now)
-        if take is None or take.due is not None:
-            return
-        match recording.status:
-            case RecordingStatus.IN_PROGRESS:
-                take.turn(Capture.SOUND, now)
-            case RecordingStatus.PAUSED:
-                take.turn(Capture.NOTHING if recording.pause_behavior == "skip" else Capture.SILENCE, now)
-            case RecordingStatus.STOPPED:
-                take.turn(Capture.NOTHING, now)
+    def _record(self, command: dict[str, Any]) -> None:
+        """Whatever the command is called, it holds all that is wanted of the recording."""
+        now, wanted, name = self._clock(), command["wanted"], command["recording"]
+        take = self._takes.get(name)
+        if take is None:
+            if wanted["status"] == "stopped":
+                # Never begun, or finished long ago.
+                self._tell("recording.stopped", command, parent=command["parent"], recording=name)
+                return
+            take = Take(
+                command["account"], command["parent"], name, wanted["channels"], wanted["track"], wanted["key"], now
+            )
+            self._takes[name] = take
+            self._tell("recording.started", {**command, "version": 1}, parent=take.parent, recording=name)
+        if command["version"] > take.version and take.due is None:
+            take.version = command["version"]
+            take.turn(_CAPTURES[wanted["status"], wanted.get("pause_behavior")], now)
+            if wanted["status"] == "stopped":
                 take.due = now + PROCESSING_SECONDS * 1000
-            case _:
-                pass
+        if command["type"] != "recording.start":
+            self._tell(_MOVED[wanted["status"]], command, parent=take.parent, recording=name)
 
     def _finish(self, take: Take) -> None:
-        """Make the sound, and media of it: only what is read and written holds others up."""
-        recording = take.recording
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                capture = Path(folder) / "capture.wav"
-                write_wav(capture, take.parts, take.heard)
-                if recording.id in self._takes:  # else its account was reset meanwhile
-                    media = self._service().media().through(partial(_Locked, self._lock))
-                    with suppress(NotFound, StateForbids):
-                        media.keep(recording, capture)
-                        media.complete(recording.parent, recording.id)
-        finally:
-            # What could not be made once cannot be made again.
-            with self._lock:
-                self._takes.pop(recording.id, None)
+        """Make the sound, and tell where it lies, or that there is none."""
+        del self._takes[take.recording]
+        about = {"account": take.account}
+        error = self._absence(take.account)
+        if error is not None:
+            self._tell("recording.absent", about, parent=take.parent, recording=take.recording, error=error)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            capture = Path(folder) / "capture.wav"
+            write_wav(capture, take.parts, take.heard)
+            size = capture.stat().st_size
+            self._keep(take.key, capture)
+        self._tell(
+            "recording.completed",
+            about,
+            parent=take.parent,
+            recording=take.recording,
+            key=take.key,
+            size=size,
+            duration=take.milliseconds,
+            channels=take.channels,
+        )
 
-    def _hear_of_participant(self, item: Item) -> None:
-        participant = participant_from(item)
-        if participant.status is ParticipantStatus.QUEUED and participant.is_inside:
-            with suppress(TapedeckError):
-                self._answer(item["PK"].partition("#")[0], participant)
+    def _forget_recording(self, command: dict[str, Any]) -> None:
+        self._takes.pop(command["recording"], None)
 
-    def _answer(self, account: str, participant: Participant) -> None:
+    def _dial(self, command: dict[str, Any]) -> None:
         """The telephone rings and is answered at once; what is to be recorded is recorded."""
-        service = self._service()
-        service.participants.ring(account, participant.conference, participant.call)
-        service.participants.answer(account, participant.conference, participant.call)
-        if participant.options.get("record"):
-            leg = Parent(account, ParentKind.CALL, participant.call)
-            _record_leg(service, leg, participant.options)
-        room = service.conferences.get(account, participant.conference)
-        if room.record and not room.active and room.status is ConferenceStatus.IN_PROGRESS and room.first_call:
-            # Only the first participant's wishes count (operations.md, P2).
-            first = service.participants.get(account, room.id, room.first_call)
-            service.recordings.start_by_engine(
-                Parent(account, ParentKind.CONFERENCE, room.id),
-                source=Source.CONFERENCE,
-                call=room.first_call,
-                trim=first.options.get("conference_trim", "trim-silence"),
-                callback=_callback(first.options, "conference_recording_status_callback"),
+        about = {"conference": command["conference"], "call": command["call"]}
+        self._dialed[about["call"]] = about["conference"]
+        self._tell("call.ringing", command, group=about["conference"], call=about["call"])
+        self._tell("call.answered", command, group=about["conference"], call=about["call"])
+        options = command["wanted"]["options"]
+        if options.get("record"):
+            self._record_by_itself(
+                command["account"],
+                {"type": "call", "id": about["call"]},
+                source="OutboundAPI",
+                channels=2 if options.get("recording_channels") == "dual" else 1,
+                track=options.get("recording_track", "both"),
+                trim=options.get("trim", "trim-silence"),
+                callback=_callback(options, "recording_status_callback"),
+                group=about["conference"],
             )
 
+    def _record_conference(self, account: str, conference: str, options: Mapping[str, Any]) -> None:
+        self._record_by_itself(
+            account,
+            {"type": "conference", "id": conference},
+            source="Conference",
+            trim=options.get("conference_trim", "trim-silence"),
+            callback=_callback(options, "conference_recording_status_callback"),
+            group=conference,
+        )
 
-def _record_leg(service: Service, leg: Parent, options: Mapping[str, Any]) -> None:
-    """As P2 asked for it, with Twilio's defaults (operations.md, P2)."""
-    service.recordings.start_by_engine(
-        leg,
-        source=Source.OUTBOUND_API,
-        call=leg.id,
-        channels=2 if options.get("recording_channels") == "dual" else 1,
-        track=options.get("recording_track", "both"),
-        trim=options.get("trim", "trim-silence"),
-        callback=_callback(options, "recording_status_callback"),
-    )
+    def _record_by_itself(
+        self,
+        account: str,
+        parent: Mapping[str, str],
+        *,
+        group: str,
+        channels: int = 1,
+        track: str = "both",
+        **more: Any,  # noqa: ANN401 - fields of an event
+    ) -> None:
+        name = new_id(self._clock())
+        key = f"{account}/{name}/original.wav"
+        with self._lock:
+            self._takes[name] = Take(account, parent, name, channels, track, key, self._clock(), version=1)
+        self._tell(
+            "recording.started",
+            {"account": account},
+            group=group,
+            parent=parent,
+            recording=name,
+            channels=channels,
+            track=track,
+            **{name: value for name, value in more.items() if value is not None},
+        )
+
+    def _end_conference(self, command: dict[str, Any]) -> None:
+        self._tell("conference.ended", command, conference=command["conference"], reason="conference-ended-via-api")
+
+    def _confirming(self, kind: str, *names: str) -> Callable[[dict[str, Any]], None]:
+        """What does nothing but say that it has been done."""
+
+        def confirm(command: dict[str, Any]) -> None:
+            self._tell(kind, command, **{name: command[name] for name in names})
+
+        return confirm
+
+    def _tell(
+        self,
+        kind: str,
+        about: Mapping[str, Any],
+        *,
+        group: str | None = None,
+        **fields: Any,  # noqa: ANN401 - fields of an event
+    ) -> None:
+        now = self._clock()
+        event = {"id": new_id(now), "type": kind, "account": about["account"], "at": now, **fields}
+        if "version" in about:
+            event["version"] = about["version"]
+        parent = fields.get("parent", {})
+        # Whatever happens to one call or conference is told in order.
+        named = group or parent.get("id") or fields.get("conference") or fields["call"]
+        self._events.send([Message(event, named, event["id"])])
 
 
-def _callback(options: Mapping[str, Any], name: str) -> Callback | None:
+_MOVED: Final = {
+    "in-progress": "recording.resumed",
+    "paused": "recording.paused",
+    "stopped": "recording.stopped",
+}
+
+_CAPTURES: Final = {
+    ("in-progress", None): Capture.SOUND,
+    ("in-progress", "silence"): Capture.SOUND,
+    ("in-progress", "skip"): Capture.SOUND,
+    ("paused", "silence"): Capture.SILENCE,
+    ("paused", "skip"): Capture.NOTHING,
+    ("stopped", None): Capture.NOTHING,
+    ("stopped", "silence"): Capture.NOTHING,
+    ("stopped", "skip"): Capture.NOTHING,
+}
+"""By what is wanted: a status, and what is to become of a pause."""
+
+
+def _read(body: str) -> dict[str, Any]:
+    command: dict[str, Any] = json.loads(body)
+    return command
+
+
+def _callback(options: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     url = options.get(name)
     if url is None:
         return None
     events = options.get(f"{name}_event", ("completed",))
-    return Callback(url, options.get(f"{name}_method", "POST"), tuple(events), TWILIO.name)
-
-
-class _Locked:
-    """Something whose every method runs under a lock."""
-
-    def __init__(self, lock: threading.Lock, inner: object) -> None:
-        self._lock = lock
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._inner, name)
-
-        def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the method takes
-            with self._lock:
-                return method(*arguments, **named)
-
-        return call
+    return {
+        "url": url, "method": options.get(f"{name}_method", "POST"), "events": list(events), "dialect": TWILIO.name,
+    }  # fmt: skip

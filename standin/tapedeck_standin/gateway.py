@@ -8,7 +8,6 @@ SAM's classes are internals: `tests/standin/test_sam_internals.py` holds what is
 import io
 import json
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -42,16 +41,14 @@ class Output(Protocol):
 
 
 class FunctionRunner:
-    """Runs functions in this process, one at a time (rule R1), in place of SAM's, which starts containers.
+    """Runs functions in this process, in place of SAM's, which starts containers.
 
     Args:
         root: the folder of `functions/`.
         operations: the functions' folders by logical id.
-        lock: held while a function runs.
     """
 
-    def __init__(self, root: Path, operations: Mapping[str, str], lock: threading.Lock) -> None:
-        self._lock = lock
+    def __init__(self, root: Path, operations: Mapping[str, str]) -> None:
         self._handlers = {name: load_handler(root, operation) for name, operation in operations.items()}
 
     def is_debugging(self) -> bool:
@@ -60,8 +57,7 @@ class FunctionRunner:
 
     def invoke(self, function: str, event: str, stdout: Output, **_: Any) -> None:  # noqa: ANN401 - SAM's own words
         """Run a function on an event in JSON, and write its reply in JSON."""
-        with self._lock:
-            reply = self._handlers[function](json.loads(event), None)
+        reply = self._handlers[function](json.loads(event), None)
         stdout.write_str(json.dumps(reply))
 
 

@@ -11,10 +11,9 @@ from typing import Any, Final, Literal
 
 from botocore.exceptions import ClientError, WaiterError
 
-from tapedeck.adapters.dynamodb import from_attributes
 from tapedeck.operations.ports import Clock
 from tapedeck.wiring import system_clock
-from tapedeck_standin.changes import Change
+from tapedeck_standin.changes import Record
 from tapedeck_standin.memory_batches import batch_get, batch_write, copy_request, find_table, transact
 from tapedeck_standin.memory_expressions import plan_read
 from tapedeck_standin.memory_queries import query, scan
@@ -281,16 +280,11 @@ class MemoryChanges:
         table: its name.
     """
 
-    pause = 0.05
-
     def __init__(self, database: MemoryDynamoDB, table: str) -> None:
         self._database = database
         self._table = table
         self.take()
 
-    def take(self) -> list[Change]:
+    def take(self) -> list[Record]:
         """What has happened since the last time."""
-        return [
-            Change(from_attributes(record.before or {}), from_attributes(record.after or {}))
-            for record in self._database.take_images(self._table)
-        ]
+        return list(self._database.take_records(self._table))

@@ -1,15 +1,25 @@
 """The stand-in: ports, backend, account, gateway and control API put together."""
 
+import json
 import logging
+import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
-from tapedeck import wiring
-from tapedeck.domain.errors import StateForbids
+import click
+
+from tapedeck import background, wiring
+from tapedeck.adapters.aws import make_client
+from tapedeck.adapters.kms import KmsOpener
+from tapedeck.adapters.media_store import Bucket
+from tapedeck.adapters.webhook import Webhook
+from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.errors import NotFound, StateForbids
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
 from tapedeck_standin import certificates
 from tapedeck_standin.addresses import LOOPBACK, Addresses, names_of, reachable, spelled
@@ -18,9 +28,13 @@ from tapedeck_standin.backend import changes_of, emulated, make_full_client
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control import Control
 from tapedeck_standin.engine import Engine
+from tapedeck_standin.event_sources import Handler, QueueSource, StreamSource
+from tapedeck_standin.functions import load_handler
 from tapedeck_standin.gateway import FunctionRunner, Gateway
 from tapedeck_standin.ledger import Ledger
 from tapedeck_standin.project import find_root
+from tapedeck_standin.pump import Pump
+from tapedeck_standin.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.server import Server
 from tapedeck_standin.telephony import Telephony
 from tapedeck_standin.template import STACK, Template
@@ -41,6 +55,13 @@ class Options:
     signing_key: str = STANDIN_SIGNING_KEY
     ca_file: Path | None = None
     verbose: bool = False
+
+
+VISIBILITY: Final = 90
+"""Seconds after which a message that was not done with comes again."""
+
+MOST_TRIES: Final = 5
+"""After which a message, or a change, is put aside."""
 
 
 class TokenDiffers(Exception):
@@ -87,6 +108,7 @@ def assemble(
     *,
     port: int,
     names: frozenset[str] = frozenset(),
+    origin: str = "",
 ) -> Application:
     """Gateway, control API and media engine over what the environment describes, by a clock of their own.
 
@@ -97,22 +119,113 @@ def assemble(
         report: takes a line for each request.
         port: what events say that requests came to.
         names: further names of this machine.
+        origin: what bodies and callbacks say that the service is reached by; by default, this machine.
     """
-    lock = threading.Lock()
     clock = VirtualClock(wiring.system_clock)
     # Everything that tells the time is made anew, by this clock.
     wiring.clock = clock
-    wiring.service.cache_clear()
-    wiring.office.cache_clear()
-    gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations, lock), port)
+    queues = Queues.made(clock)
+    background.outlets = partial(_outlets, queues, clock)
+    forget_all()
+    os.environ["PUBLIC_URL"] = origin or f"http://{LOOPBACK}:{port}"
+    gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), port)
     settings = Settings.read()
     ledger = Ledger(make_full_client("dynamodb"), make_full_client("s3"), settings)
-    engine = Engine(wiring.service, changes_of(settings.recordings_table), clock, lock)
-    telephony = Telephony(wiring.service(), ledger, engine)
+    bucket = Bucket(make_full_client("s3"), settings.media_bucket)
+    engine = Engine(queues.commands, queues.events, clock, bucket.write, _wish, lambda _account: None)
+    pump = Pump(
+        StreamSource(
+            changes_of(settings.recordings_table).take, load_handler(root, "publish_changes"),
+            most_tries=MOST_TRIES, on_failure=_tell_failure,
+        ),
+        QueueSource(queues.events, _noticing(engine, load_handler(root, "ingest_media_event"))),
+        engine,
+        queues.callbacks,
+        load_handler(root, "deliver_callback"),
+        partial(load_handler(root, "sweep"), {}, None),
+        clock,
+    )  # fmt: skip
+    telephony = Telephony(wiring.service(), ledger, engine, clock)
     control = Control(
-        telephony, wiring.office().accounts, ledger, account, lock, engine, clock, frozenset(map(spelled, names))
+        telephony, wiring.office().accounts, ledger, account, pump, engine, clock, frozenset(map(spelled, names))
     )
-    return Application(gateway, control, engine, lock, report)
+    return Application(gateway, control, pump, report)
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The three queues of the template, in this process."""
+
+    commands: MemoryQueue
+    events: MemoryQueue
+    callbacks: MemoryQueue
+
+    @classmethod
+    def made(cls, clock: VirtualClock) -> "Queues":
+        """Each with its dead letters."""
+
+        def make(name: str) -> MemoryQueue:
+            graves = MemoryQueue(
+                clock, visibility_seconds=VISIBILITY, most_receives=MOST_TRIES, dead_letters=None, name=f"{name}-dead"
+            )
+            return MemoryQueue(
+                clock, visibility_seconds=VISIBILITY, most_receives=MOST_TRIES, dead_letters=graves, name=name
+            )
+
+        return cls(make("media-commands.fifo"), make("media-events.fifo"), make("callbacks.fifo"))
+
+
+def forget_all() -> None:
+    """Whatever the functions have made of the environment is made anew."""
+    for made in (wiring.service, wiring.office, background.hub):
+        made.cache_clear()
+
+
+def detach() -> None:
+    """Leave the functions as they are without a stand-in."""
+    wiring.clock = wiring.system_clock
+    background.outlets = background.aws_outlets
+    forget_all()
+
+
+def _outlets(queues: Queues, clock: VirtualClock, settings: Settings) -> background.Outlets:
+    return background.Outlets(
+        commands=queues.commands,
+        callbacks=queues.callbacks,
+        bus=MemoryBus(),
+        sender=Webhook(allowed_hosts=settings.callback_hosts, host_map=dict(settings.callback_host_map), clock=clock),
+        opener=KmsOpener(make_client("kms"), settings.signing_key),
+        sleep=clock.sleep,
+    )
+
+
+def _wish(account: str, conference: str) -> Mapping[str, Any] | None:
+    """How a conference is to be recorded that is in progress and is not yet: as its first participant wished."""
+    service = wiring.service()
+    room = service.conferences.get(account, conference)
+    if not room.record or room.active or room.status is not ConferenceStatus.IN_PROGRESS or room.first_call is None:
+        return None
+    with suppress(NotFound):
+        return service.participants.get(account, conference, room.first_call).options
+    return {}
+
+
+def _noticing(engine: Engine, handler: Handler) -> Handler:
+    """Tell the engine whom it has connected, once that is known."""
+
+    def handle(event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
+        answer = handler(event, context)
+        for record in event["Records"]:
+            told = json.loads(record["body"])
+            if told["type"] == "call.answered":
+                engine.notice(told["account"], told["call"])
+        return answer
+
+    return handle
+
+
+def _tell_failure(record: Mapping[str, Any]) -> None:
+    click.echo(f"tapedeck: a change of {record['dynamodb']['Keys']} could not be told of", err=True)
 
 
 @contextmanager

@@ -4,11 +4,16 @@ import secrets
 from dataclasses import dataclass
 
 from tapedeck.domain.call import LIVE, Call, CallStatus
-from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.command import Heard
+from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import NotEligibleForRecording
+from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Recording, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.edge.endpoint import Service
+from tapedeck.operations.conferences import HeardEnd
+from tapedeck.operations.media import key_of
+from tapedeck.operations.ports import Clock
 from tapedeck_standin.engine import Engine
 from tapedeck_standin.ledger import Ledger
 from tapedeck_standin.orders import CallOrder, ConferenceOrder, TranscriptionOrder
@@ -32,10 +37,11 @@ class ConferenceScene:
 
 
 class Telephony:
-    """What happens in one account at a time; errors are those of the operations."""
+    """What happens in one account at a time, as the engine tells it; errors are those of the operations."""
 
-    def __init__(self, service: Service, ledger: Ledger, engine: Engine) -> None:
+    def __init__(self, service: Service, ledger: Ledger, engine: Engine, clock: Clock) -> None:
         self._engine = engine
+        self._clock = clock
         self._transcriptions = service.transcriptions
         self._calls = service.calls
         self._conferences = service.conferences
@@ -52,7 +58,7 @@ class Telephony:
             begun = CallStatus.IN_PROGRESS if answered else CallStatus.RINGING
         call = self._calls.appear(account, to=order.to, from_=order.from_, direction=order.direction, status=begun)
         if order.status not in LIVE:
-            call = self._calls.end(account, call.id, order.status)
+            call = self._calls.end(account, call.id, order.status, heard=self._heard())
         return CallScene(call)
 
     def hang_up(self, account: str, call: str) -> CallScene:
@@ -62,7 +68,7 @@ class Telephony:
             NotFound: no such call.
             CallHasEnded: it has ended before.
         """
-        return self._call_scene(self._calls.end(account, call))
+        return self._call_scene(self._calls.end(account, call, heard=self._heard()))
 
     def conference(self, account: str, order: ConferenceOrder) -> ConferenceScene:
         """A conference appears, its calls enter it and, if it is to be recorded and begins, a recording starts.
@@ -101,7 +107,7 @@ class Telephony:
             NotFound: no such conference.
             ConferenceNotInProgress: it has ended before.
         """
-        ended = self._conferences.end(account, conference)
+        ended = self._conferences.end(account, conference, HeardEnd(self._heard(), EndReason.VIA_API))
         parent = Parent(account, ParentKind.CONFERENCE, conference)
         calls = [self._call_scene(self._calls.get(account, call)) for call in self._ledger.participants(parent)]
         return ConferenceScene(ended, tuple(calls), tuple(self._ledger.recordings(parent)))
@@ -126,7 +132,13 @@ class Telephony:
         if conference.first_call is None:
             raise NotEligibleForRecording  # nobody has ever been in it
         parent = Parent(conference.account, ParentKind.CONFERENCE, conference.id)
-        return self._recordings.start_by_engine(parent, source=Source.CONFERENCE, call=conference.first_call)
+        recording = self._recordings.start_by_engine(parent, source=Source.CONFERENCE, call=conference.first_call)
+        self._engine.begin(recording, key_of(conference.account, recording.id))
+        return recording
+
+    def _heard(self) -> Heard:
+        now = self._clock()
+        return Heard(new_id(now), now)
 
     def _call_scene(self, call: Call) -> CallScene:
         parent = Parent(call.account, ParentKind.CALL, call.id)

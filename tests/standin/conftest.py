@@ -21,7 +21,7 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     from tapedeck_standin import certificates
     from tapedeck_standin.backend import MEDIA_HERE
     from tapedeck_standin.server import Server
-    from tapedeck_standin.standin import assemble
+    from tapedeck_standin.standin import assemble, detach
 
     own = wiring.office().accounts.create()
     lines: list[str] = []
@@ -43,9 +43,7 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
         if application is not None:
             application.stop()
         environment.undo()
-        wiring.clock = wiring.system_clock
-        wiring.service.cache_clear()
-        wiring.office.cache_clear()
+        detach()
 
 
 @pytest.fixture

@@ -171,6 +171,6 @@ class CreateParticipant(Coaching):
 
 _TOLD_ELSEWHERE: Final = {
     "from_", "to", "label", "muted", "coaching", "call_sid_to_coach", "start_conference_on_enter",
-    "end_conference_on_exit", "conference_record", "conference_status_callback", "conference_status_callback_method",
+    "end_conference_on_exit", "conference_status_callback", "conference_status_callback_method",
     "conference_status_callback_event",
 }  # fmt: skip

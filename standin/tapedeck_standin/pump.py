@@ -1,0 +1,136 @@
+"""What moves things on in the background: stream, queues and the clock, each to its function, as Lambda would.
+
+One thread at a time does all of it but callbacks, which take as long as their receivers do: they have threads of their
+own.
+"""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.engine import Engine
+from tapedeck_standin.event_sources import Handler, QueueSource, StreamSource
+from tapedeck_standin.queues import MemoryQueue
+
+IDLE_SECONDS: Final = 0.05
+"""Between two looks, while nobody says that there is something to do."""
+
+SENDERS: Final = 4
+"""Callbacks that may be sent at the same time, each of another recording or conference."""
+
+SWEEP_SECONDS: Final = 60
+
+
+class Pump:
+    """Runs the functions that no client calls.
+
+    Args:
+        stream: the table's, to `publish_changes`.
+        events: the engine's, to `ingest_media_event`.
+        engine: which works in between, and whose recordings may be due.
+        callbacks: what is to be told.
+        deliver: tells one of these.
+        sweep: looks after what is left.
+        clock: by which that is done once a minute.
+    """
+
+    def __init__(
+        self,
+        stream: StreamSource,
+        events: QueueSource,
+        engine: Engine,
+        callbacks: MemoryQueue,
+        deliver: Handler,
+        sweep: Callable[[], object],
+        clock: VirtualClock,
+    ) -> None:
+        self._stream = stream
+        self._events = events
+        self._engine = engine
+        self._callbacks = callbacks
+        self._deliver = deliver
+        self._sweep = sweep
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._stops = threading.Event()
+        self._wakes = threading.Event()
+        self._owes = threading.Semaphore(0)
+        self._next_sweep = clock() + SWEEP_SECONDS * 1000
+        self._threads = [threading.Thread(target=self._run, name="pump", daemon=True)] + [
+            threading.Thread(target=self._send, name=f"sender {number}", daemon=True) for number in range(SENDERS)
+        ]
+
+    def start(self) -> None:
+        """Begin to move things on."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Move nothing more."""
+        self._stops.set()
+        self._wakes.set()
+        for _ in range(SENDERS):
+            self._owes.release()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(IDLE_SECONDS * 40)
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._wakes.set()
+
+    def run(self) -> None:
+        """Do all that can be done now, but for callbacks."""
+        with self._lock:
+            while self._step():
+                pass
+
+    def settle(self, seconds: float, account: str | None = None) -> list[str]:
+        """Wait until nothing is under way or due, at most so many seconds of real time.
+
+        Returns:
+            the recordings, of this account or of all, that are due and not finished by then; where none are and
+            something else is under way, the recordings and conferences that callbacks tell of.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            self.run()
+            left = self._engine.due(account) or self._callbacks.groups()
+            if not left or time.monotonic() >= deadline:
+                return left
+            self._wakes.set()
+            time.sleep(IDLE_SECONDS)
+
+    def _step(self) -> bool:
+        moved = self._stream.run_once()
+        moved = self._engine.work() or moved
+        moved = self._events.run_once() or moved
+        if self._clock() >= self._next_sweep:
+            self._next_sweep = self._clock() + SWEEP_SECONDS * 1000
+            self._sweep()
+            moved = True
+        return moved
+
+    def _run(self) -> None:
+        while not self._stops.is_set():
+            self._wakes.wait(IDLE_SECONDS)
+            self._wakes.clear()
+            try:
+                self.run()
+            except Exception:  # noqa: BLE001 - what fails once must not end everything
+                traceback.print_exc()
+            for _ in range(min(SENDERS, self._callbacks.waiting)):
+                self._owes.release()
+
+    def _send(self) -> None:
+        source = QueueSource(self._callbacks, self._deliver, batch=1)
+        while not self._stops.is_set():
+            self._owes.acquire()
+            try:
+                while not self._stops.is_set() and source.run_once():
+                    pass
+            except Exception:  # noqa: BLE001 - likewise
+                traceback.print_exc()
