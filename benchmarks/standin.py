@@ -7,7 +7,6 @@ import io
 import json
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -167,7 +166,7 @@ def main() -> int:
         recording = service.recordings.start_by_engine(parent, source=Source.OUTBOUND_API, call=call.id)
         service.recordings.update(parent, recording.id, RecordingStatus.PAUSED, "skip")
         path = f"{_BASE}/Calls/CA{call.id}/Recordings/RE{recording.id}.json"
-        runner = FunctionRunner(root, template.operations, threading.Lock())
+        runner = FunctionRunner(root, template.operations)
         ours = Gateway(root / "template.yaml", runner, 0)
         bare = Gateway(root / "template.yaml", EmptyRunner(), 0)
         with serving(bare.answer) as bare_port, serving(ours.answer) as port:

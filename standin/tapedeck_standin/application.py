@@ -52,6 +52,8 @@ class Application:
         try:
             answer = self._control.answer(request) if is_control else self._gateway.answer(request)
             if request.method not in _READS:
+                # Whoever is told that something is so finds that it has been done.
+                self._pump.follow()
                 self._pump.wake()
         except Exception:  # noqa: BLE001 - a client is answered, whatever it is
             traceback.print_exc()

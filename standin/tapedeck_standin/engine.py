@@ -123,7 +123,7 @@ class Engine:
         }
 
     def work(self) -> bool:
-        """Carry out what has been commanded, and finish what is due; whether there was anything."""
+        """Carry out what has been commanded; whether there was anything."""
         with self._lock:
             received = self._commands.receive()
             for message in received:
@@ -135,10 +135,15 @@ class Engine:
                 wish = self._wish(account, conference)
                 if wish is not None:
                     self._record_conference(account, conference, wish)
+            return bool(received or entered)
+
+    def finish(self) -> bool:
+        """Finish the media that are due, which may take a while; whether there were any."""
+        with self._lock:
             due = [take for take in self._takes.values() if self._is_due(take)]
-            for take in due:
-                self._finish(take)
-            return bool(received or due)
+        for take in due:
+            self._finish(take)
+        return bool(due)
 
     def notice(self, account: str, call: str) -> None:
         """A call has been connected; if it was dialed into a conference, that may have to be recorded from now on."""
@@ -197,16 +202,18 @@ class Engine:
 
     def _finish(self, take: Take) -> None:
         """Make the sound, and tell where it lies, or that there is none."""
-        del self._takes[take.recording]
         about = {"account": take.account}
         error = self._absence(take.account)
         if error is not None:
             self._tell("recording.absent", about, parent=take.parent, recording=take.recording, error=error)
+            self._takes.pop(take.recording, None)
             return
         with tempfile.TemporaryDirectory() as folder:
             capture = Path(folder) / "capture.wav"
             write_wav(capture, take.parts, take.heard)
             size = capture.stat().st_size
+            if take.recording not in self._takes:
+                return  # its account was reset meanwhile
             self._keep(take.key, capture)
         self._tell(
             "recording.completed",
@@ -218,6 +225,7 @@ class Engine:
             duration=take.milliseconds,
             channels=take.channels,
         )
+        self._takes.pop(take.recording, None)
 
     def _forget_recording(self, command: dict[str, Any]) -> None:
         self._takes.pop(command["recording"], None)

@@ -4,6 +4,7 @@ One thread at a time does all of it but callbacks, which take as long as their r
 own.
 """
 
+import json
 import threading
 import time
 import traceback
@@ -54,7 +55,8 @@ class Pump:
         self._deliver = deliver
         self._sweep = sweep
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._finishing = threading.Lock()
         self._stops = threading.Event()
         self._wakes = threading.Event()
         self._owes = threading.Semaphore(0)
@@ -84,6 +86,13 @@ class Pump:
 
     def run(self) -> None:
         """Do all that can be done now, but for callbacks."""
+        with self._finishing:
+            self.follow()
+            while self._engine.finish():
+                self.follow()
+
+    def follow(self) -> None:
+        """The same, but for the media that are due: they take longer than somebody who asks should wait."""
         with self._lock:
             while self._step():
                 pass
@@ -98,11 +107,15 @@ class Pump:
         deadline = time.monotonic() + seconds
         while True:
             self.run()
-            left = self._engine.due(account) or self._callbacks.groups()
+            left = self._engine.due(account) or self._owed(account)
             if not left or time.monotonic() >= deadline:
                 return left
             self._wakes.set()
             time.sleep(IDLE_SECONDS)
+
+    def _owed(self, account: str | None) -> list[str]:
+        told = [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
+        return list(dict.fromkeys(group for group, whose in told if account in {None, whose}))
 
     def _step(self) -> bool:
         moved = self._stream.run_once()

@@ -2,25 +2,22 @@
 
 import base64
 import json
-import threading
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 
-from tapedeck import wiring
 from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck_standin.changes import Change
-from tapedeck_standin.engine import Capture, Engine, Take
+from tapedeck_standin.engine import Engine, Take
+from tapedeck_standin.queues import MemoryQueue
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
 
 RATE = 8_000
-NEAR = 0.35
+NEAR = 0.9
 """Seconds by which real time may lengthen what the virtual clock makes."""
 
 
@@ -300,25 +297,15 @@ def test_time_passes_for_all_whoever_is_named(control: ControlClient, anonymous:
     assert anonymous.post("/clock").body["now"] >= told.body["now"]
 
 
-class _NoChanges:
-    """A stream in which nothing happens."""
-
-    pause = 0.001
-
-    def take(self) -> list[Change]:
-        """Nothing."""
-        return []
-
-
 def test_waits_for_the_account_that_is_named() -> None:
     """What is due to others is waited for only where nobody is named."""
-    parent = Parent(new_id(0), ParentKind.CALL, new_id(0))
-    recording = Recording(new_id(0), parent, RecordingStatus.STOPPED, Source.RECORD_VERB, 0)
-    engine = Engine(wiring.service, _NoChanges(), lambda: 1000, threading.Lock())
-    engine._takes[recording.id] = Take(recording, Capture.NOTHING, 0, due=1000)
-    assert engine.settle(0) == [recording]
-    assert engine.settle(0, parent.account) == [recording]
-    assert engine.settle(0, new_id(0)) == []
+    queue = MemoryQueue(lambda: 1000, visibility_seconds=1, most_receives=1, dead_letters=None, name="q")
+    engine = Engine(queue, queue, lambda: 1000, lambda _key, _path: None, lambda _account, _room: None, lambda _a: None)
+    account, name = new_id(0), new_id(0)
+    engine._takes[name] = Take(account, {}, name, 1, "both", "", 0, due=1000)
+    assert engine.due() == [name]
+    assert engine.due(account) == [name]
+    assert engine.due(new_id(0)) == []
 
 
 def test_settles_one_account(studio: Studio) -> None:

@@ -246,7 +246,7 @@ class CallProgress(_Event):
     type: Literal["call.ringing", "call.answered"]
     call: Id
     to: Text | None = None
-    from_: Annotated[str, Field(alias="from", min_length=1, max_length=256)] | None = None
+    from_: Text | None = Field(None, alias="from")
     direction: Literal["inbound", "outbound-api", "outbound-dial"] = "inbound"
     parent_call: Id | None = None
 
