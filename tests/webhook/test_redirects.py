@@ -1,0 +1,304 @@
+"""Where redirects and challenges lead, and what they are told (behaviour.md, section 7.3; rule R13)."""
+
+import socket
+from base64 import b64encode
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from tapedeck.adapters.webhook import Webhook
+from tapedeck.operations.messaging import Failure, Outcome
+from tests.webhook.conftest import Authority
+from tests.webhook.servers import (
+    FORM,
+    OURS,
+    PUBLIC,
+    Received,
+    Server,
+    answering,
+    get,
+    post,
+    read_request,
+    redirect,
+    reply,
+    sender,
+    serving,
+    timeless,
+)
+
+SIGNATURE: Final = frozenset({"x-twilio-signature"})
+CHALLENGE: Final = reply(401, headers={"WWW-Authenticate": 'Basic realm="hooks"'})
+
+
+def basic(text: str) -> str:
+    """Credentials as a header holds them."""
+    return "Basic " + b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "followed_by"),
+    [
+        *(("POST", status, "GET") for status in (301, 302, 303)),
+        *(("POST", status, "POST") for status in (307, 308)),
+        *(("GET", status, "GET") for status in (301, 302, 303, 307, 308)),
+        *(("PUT", status, "PUT") for status in (301, 302, 307, 308)),
+        ("PUT", 303, "GET"),
+        *(("HEAD", status, "HEAD") for status in (301, 302, 303, 307, 308)),
+    ],
+)
+def test_a_redirect_is_followed(method: str, status: int, followed_by: str) -> None:
+    """307 and 308 repeat the request; after 303, and after a POST that was moved, comes a GET without its body."""
+    answers = {"/a": redirect("/b?c=d#e", status), "/b?c=d": reply(200, headers={"Content-Length": "0"})}
+    body = b"x=1" if method in {"POST", "PUT"} else b""
+    with answering(lambda request: answers[request.target]) as server:
+        webhook, internet = sender(server)
+        request = get("http://app.example.com/a", headers=FORM, own=SIGNATURE, body=body)
+        outcome = timeless(webhook.send(replace(request, method=method)))
+    host = {"Host": "app.example.com", **OURS}
+    length = {"Content-Length": "3"} if body else {}
+    kept = FORM if method == followed_by else {"X-Twilio-Signature": FORM["X-Twilio-Signature"]}
+    second = (length, body) if method == followed_by else ({}, b"")
+    assert server.requests == [
+        Received(method, "/a", {**host, **length, **FORM}, body),
+        Received(followed_by, "/b?c=d", {**host, **second[0], **kept}, second[1]),
+    ]
+    assert (outcome, internet.connections) == (Outcome(200, None, 0), [(PUBLIC, 80)] * 2)
+    assert internet.lookups == [("app.example.com", 80)] * 2
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        (b"there", "/a/there"),
+        (b"./there/../x", "/a/x"),
+        (b"?x=1", "/a/b?x=1"),
+        (b"//app.example.com/x", "/x"),
+        (b"HTTP://APP.example.com:80/x", "/x"),
+        (b"http://app.example.com", "/"),
+        (b"http://app.example.com/x?", "/x"),
+        (b"http://app.example.com/x#", "/x"),
+        (b"/\xc3\xa9?q=\xc3\xa0", "/%C3%A9?q=%C3%A0"),
+        (b"/\xe9", "/%E9"),
+        (b"/with a space", "/with%20a%20space"),
+        (b"/%20%zz%C3%A9", "/%20%zz%C3%A9"),
+        (b"http://somebody:else@app.example.com/x", "/x"),
+        (b"  /padded\t", "/padded"),
+    ],
+)
+def test_a_location_is_read_as_it_is_meant(location: bytes, target: str) -> None:
+    """A relative reference, other letters, a space and bytes that are not ASCII lead where a browser would go."""
+    moved = b"HTTP/1.1 308 Moved\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
+    with answering(lambda request: moved if request.target == "/a/b" else reply(204)) as server:
+        webhook, internet = sender(server)
+        outcome = timeless(webhook.send(post("http://app.example.com/a/b")))
+    assert outcome == Outcome(204, None, 0)
+    assert [request.target for request in server.requests] == ["/a/b", target]
+    assert server.requests[1].headers["Host"].lower() == "app.example.com"
+    assert "Authorization" not in server.requests[1].headers
+    assert internet.connections == [(PUBLIC, 80)] * 2
+
+
+@pytest.mark.parametrize(("most", "status"), [(0, None), (2, None), (3, 200), (4, 200)])
+def test_redirects_have_an_end(most: int, status: int | None) -> None:
+    """As many redirects as the request allows are followed, and not one more."""
+
+    def lead(request: Received) -> bytes:
+        place = int(request.target.removeprefix("/"))
+        return redirect(f"/{place + 1}") if place < 3 else reply(200)
+
+    with answering(lead) as server:
+        webhook, _ = sender(server)
+        outcome = timeless(webhook.send(post("http://app.example.com/0", most_redirects=most)))
+    assert outcome == Outcome(status, None if status else Failure.REDIRECT, 0)
+    assert [request.target for request in server.requests] == [f"/{place}" for place in range(min(most, 3) + 1)]
+
+
+def test_the_body_of_a_redirect_is_not_waited_for() -> None:
+    """What a redirect says besides its location is left unread, and may never end."""
+
+    def behave(server: Server, connection: socket.socket) -> None:
+        request = read_request(connection)
+        if request is not None and request.target == "/a":
+            connection.sendall(b"HTTP/1.1 307 Moved\r\nLocation: /b\r\nContent-Length: 1\r\n\r\n")
+            server.stop.wait(30)
+        else:
+            connection.sendall(reply(204))
+
+    with serving(behave) as server:
+        webhook, _ = sender(server)
+        assert timeless(webhook.send(post("http://app.example.com/a"))) == Outcome(204, None, 0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://other.example.com/b",
+        "http://app.example.com:81/b",
+        "http://app.example.com./b",
+        "http://sub.app.example.com/b",
+        "http://93.184.216.34/b",
+    ],
+)
+def test_another_origin_is_told_no_secret(other: str) -> None:
+    """A redirect to another host or port leaves out signature, token and credentials, then and ever after."""
+    home = "http://user:secret@app.example.com/a"
+    answers = {"/a": redirect(other), "/b": redirect("http://app.example.com/c"), "/c": CHALLENGE}
+    given = {**FORM, "I-Twilio-Idempotency-Token": "token", "AUTHORIZATION": "Bearer secret", "X-Other": "y"}
+    own = frozenset({"X-Twilio-Signature", "i-twilio-idempotency-token"})
+    with answering(lambda request: answers[request.target]) as server:
+        webhook, internet = sender(
+            server, "app.example.com", "other.example.com", "app.example.com.", "sub.app.example.com"
+        )
+        outcome = timeless(webhook.send(post(home, body=b"x=1", headers=given, own=own)))
+    kept = {"Content-Type": FORM["Content-Type"], "X-Other": "y"}
+    shared = {**OURS, "Content-Length": "3"}
+    assert server.requests == [
+        Received("POST", "/a", {"Host": "app.example.com", **shared, **given}, b"x=1"),
+        Received("POST", "/b", {"Host": other.split("/")[2], **shared, **kept}, b"x=1"),
+        Received("POST", "/c", {"Host": "app.example.com", **shared, **kept}, b"x=1"),
+    ]
+    assert (outcome, len(internet.connections)) == (Outcome(401, None, 0), 3)
+
+
+def test_https_is_another_origin(authority: Authority) -> None:
+    """A redirect from http to https is followed, without signature; one from https to http never is."""
+    answers = {"/up": redirect("https://app.example.com/secure"), "/secure": redirect("http://app.example.com/down")}
+    context = authority.issue("app.example.com")
+    with (
+        answering(lambda request: answers[request.target]) as plain,
+        answering(lambda request: answers[request.target], tls=context) as secure,
+    ):
+
+        def connect(_address: str, port: int, seconds: float) -> socket.socket:
+            return socket.create_connection(("127.0.0.1", plain.port if port == 80 else secure.port), seconds)
+
+        webhook = Webhook(resolve=lambda *_: [PUBLIC], connect=connect, tls=authority.trusted)
+        outcome = timeless(webhook.send(post("http://app.example.com/up", headers=FORM, own=SIGNATURE)))
+    assert outcome == Outcome(None, Failure.REDIRECT, 0)
+    assert [(request.target, "X-Twilio-Signature" in request.headers) for request in plain.requests] == [("/up", True)]
+    assert [request.target for request in secure.requests] == ["/secure"]
+    assert "X-Twilio-Signature" not in secure.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("info", "credentials"),
+    [
+        ("user:password", "user:password"),
+        ("user", "user:"),
+        ("user:", "user:"),
+        (":password", ":password"),
+        ("user:pass:word", "user:pass:word"),
+        ("us%40er:p%3Ass%20w%C3%B6rd", "us@er:p:ss w\u00f6rd"),
+        ("user@host:password", "user@host:password"),
+    ],
+)
+def test_user_info_answers_a_challenge(info: str, credentials: str) -> None:
+    """The first request tells no user info; it is repeated with it after a challenge, and only once."""
+    with answering(lambda _: CHALLENGE) as server:
+        webhook, _ = sender(server)
+        outcome = timeless(webhook.send(post(f"http://{info}@app.example.com/a?b", body=b"x=1", headers=FORM)))
+    headers = {"Host": "app.example.com", **OURS, "Content-Length": "3", **FORM}
+    assert server.requests == [
+        Received("POST", "/a?b", headers, b"x=1"),
+        Received("POST", "/a?b", {**headers, "Authorization": basic(credentials)}, b"x=1"),
+    ]
+    assert outcome == Outcome(401, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("challenges", "requests"),
+    [
+        (["Basic"], 2),
+        (["basic realm=x"], 2),
+        (['BASIC realm="x", charset="UTF-8"'], 2),
+        (['Digest realm="x", nonce="y", Basic realm="z"'], 2),
+        (["Digest realm=x", "Basic realm=z"], 2),
+        (["Digest realm=x"], 1),
+        (["Bearer"], 1),
+        (["Basically"], 1),
+        (["Negotiate Basic"], 1),
+        ([""], 1),
+        ([], 1),
+    ],
+)
+def test_only_a_basic_challenge_is_answered(challenges: list[str], requests: int) -> None:
+    """Digest and others are not offered, and a 401 without a challenge is an answer like any other."""
+    lines = "".join(f"WWW-Authenticate: {challenge}\r\n" for challenge in challenges)
+    answer = f"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n{lines}\r\nno".encode()
+    with answering(lambda _: answer) as server:
+        webhook, _ = sender(server)
+        outcome = timeless(webhook.send(post("http://user:password@app.example.com/")))
+    assert (outcome, len(server.requests)) == (Outcome(401, None, 0, b"no"), requests)
+
+
+def test_a_challenge_without_user_info_is_an_answer() -> None:
+    """Where the URL has no user info, there is nothing to repeat; an `@` alone is none."""
+    with answering(lambda _: CHALLENGE) as server:
+        webhook, _ = sender(server)
+        sent = [timeless(webhook.send(post(f"http://{info}app.example.com/"))) for info in ("", "@")]
+    assert (sent, len(server.requests)) == ([Outcome(401, None, 0)] * 2, 2)
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+def test_user_info_is_not_told_without_a_challenge(status: int) -> None:
+    """A challenge with any other status is none."""
+    with answering(lambda _: reply(status, headers={"WWW-Authenticate": "Basic"})) as server:
+        webhook, _ = sender(server)
+        outcome = timeless(webhook.send(post("http://user:password@app.example.com/")))
+    assert (outcome, len(server.requests)) == (Outcome(status, None, 0), 1)
+    assert "Authorization" not in server.requests[0].headers
+
+
+def test_credentials_stay_with_their_origin() -> None:
+    """Once asked for, they are sent along at the same origin; a challenge after a redirect there is answered, too."""
+
+    def answer(request: Received) -> bytes:
+        authorized = "Authorization" in request.headers
+        if request.target in {"/open", "/in"}:
+            return redirect("/locked" if request.target == "/open" else "http://other.example.com/")
+        return redirect("/in") if authorized else CHALLENGE
+
+    with answering(answer) as server:
+        webhook, _ = sender(server, "app.example.com", "other.example.com")
+        outcome = timeless(webhook.send(post("http://user:password@app.example.com/open", most_redirects=3)))
+    told = [
+        (request.headers["Host"], request.target, request.headers.get("Authorization")) for request in server.requests
+    ]
+    home = "app.example.com"
+    assert told == [
+        (home, "/open", None),
+        (home, "/locked", None),
+        (home, "/locked", basic("user:password")),
+        (home, "/in", basic("user:password")),
+        ("other.example.com", "/", None),
+    ]
+    assert outcome == Outcome(401, None, 0)
+
+
+def test_credentials_that_were_refused_are_not_told_again() -> None:
+    """A second challenge at the same origin is an answer, even after a redirect."""
+
+    def answer(request: Received) -> bytes:
+        if request.target == "/a" and "Authorization" in request.headers:
+            return redirect("/b")
+        return CHALLENGE
+
+    with answering(answer) as server:
+        webhook, _ = sender(server)
+        outcome = timeless(webhook.send(get("http://user:password@app.example.com/a")))
+    told = [(request.target, request.headers.get("Authorization")) for request in server.requests]
+    assert told == [("/a", None), ("/a", basic("user:password")), ("/b", basic("user:password"))]
+    assert outcome == Outcome(401, None, 0)
+
+
+def test_user_info_takes_the_place_of_other_credentials() -> None:
+    """A challenge shows that what the request had said was not enough."""
+    with answering(lambda _: CHALLENGE) as server:
+        webhook, _ = sender(server)
+        webhook.send(get("http://user:password@app.example.com/", headers={"authorization": "Bearer x"}))
+    headers = {"Host": "app.example.com", **OURS}
+    assert [request.headers for request in server.requests] == [
+        {**headers, "authorization": "Bearer x"},
+        {**headers, "Authorization": basic("user:password")},
+    ]
