@@ -1,0 +1,254 @@
+"""FIFO queues and a bus in this process, with the semantics of SQS and EventBridge that Tapedeck leans on.
+
+Nothing here depends on chance or on a clock of its own: the same calls give the same answers, receipts included.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tapedeck.adapters.batches import write_json
+from tapedeck.operations.messaging import Fact, Message
+from tapedeck.operations.ports import Clock
+
+DEDUPLICATION_SECONDS: Final = 300
+"""SQS's: from when an id is sent until it counts as another message, whether or not the first was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as it is handed out; times in milliseconds since the epoch.
+
+    `receipt` is good until the message may be received again; by `id` duplicates are known; `sequence` has 20 digits
+    and rises.
+    """
+
+    message_id: str
+    receipt: str
+    body: str
+    group: str
+    id: str
+    sequence: str
+    sent: int
+    first_received: int
+    receive_count: int
+
+
+@dataclass(slots=True)
+class _Held:
+    """A message in a queue, in flight until the moment `visible`; of a dead letter, `died_in` is the queue's name."""
+
+    message_id: str
+    body: str
+    group: str
+    id: str
+    sequence: int
+    sent: int
+    first_received: int = 0
+    receive_count: int = 0
+    visible: int = 0
+    died_in: str | None = None
+
+
+@dataclass
+class _Store:
+    """What a queue holds, by sequence, and what of it is in flight, by receipt; whoever looks holds the lock."""
+
+    name: str
+    lock: threading.RLock
+    held: dict[int, _Held] = field(default_factory=dict)
+    in_flight: dict[str, _Held] = field(default_factory=dict)
+    last: int = 0
+
+    def append(self, body: str, group: str, identifier: str, now: int) -> _Held:
+        """A new message, behind all others."""
+        self.last += 1
+        held = _Held(f"{self.name}-{self.last}", body, group, identifier, self.last, now)
+        self.held[held.sequence] = held
+        return held
+
+    def land(self, now: int) -> None:
+        """What has been in flight for too long may be received again."""
+        for receipt in [receipt for receipt, held in self.in_flight.items() if held.visible <= now]:
+            del self.in_flight[receipt]
+
+
+class MemoryQueue:
+    """`operations.messaging.Queue` with its other end: a FIFO queue as SQS's, whose messages do not expire.
+
+    A group is closed while one of its messages is in flight. Several threads may use it.
+
+    Args:
+        clock: milliseconds.
+        visibility_seconds: how long a message is in flight, unless it is deleted or given back.
+        most_receives: after so many, the next attempt to receive a message moves it to the dead letters.
+        dead_letters: where to, the same clock and all; None: a message may be received any number of times.
+        name: as in its ARN; no two are named alike.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        visibility_seconds: int,
+        most_receives: int,
+        dead_letters: "MemoryQueue | None",
+        name: str,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        self._visibility = visibility_seconds * 1000
+        self._most_receives = most_receives
+        self._graves = dead_letters._store if dead_letters is not None else None  # noqa: SLF001 - a queue like this one
+        # One lock for both: what moves from one to the other is never in neither.
+        self._lock = self._graves.lock if self._graves is not None else threading.RLock()
+        self._store: _Store = _Store(name, self._lock)
+        self._sent: dict[str, int] = {}
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Take those whose id has not come within the last five minutes."""
+        with self._lock:
+            now = self._clock()
+            horizon = now - DEDUPLICATION_SECONDS * 1000
+            while self._sent and next(iter(self._sent.values())) <= horizon:
+                del self._sent[next(iter(self._sent))]
+            for message in messages:
+                if self._sent.get(message.id, horizon) <= horizon:
+                    self._sent.pop(message.id, None)
+                    self._sent[message.id] = now
+                    self._store.append(write_json(message.body), message.group, message.id, now)
+
+    def receive(self, most: int = 10) -> list[Received]:
+        """The oldest messages of the groups that are open, any number of the same group."""
+        with self._lock:
+            now = self._clock()
+            self._store.land(now)
+            closed = {held.group for held in self._store.in_flight.values()}
+            found: list[_Held] = []
+            dead: list[_Held] = []
+            for held in self._store.held.values():
+                if len(found) == most:
+                    break
+                if held.group not in closed:
+                    (dead if self._is_dead(held) else found).append(held)
+            for held in dead:
+                self._bury(held, now)
+            return [self._hand_out(held, now) for held in found]
+
+    def delete(self, receipt: str) -> bool:
+        """Whether the message is gone for good: not if the receipt has expired, for then it comes again."""
+        with self._lock:
+            self._store.land(self._clock())
+            held = self._store.in_flight.pop(receipt, None)
+            if held is not None:
+                del self._store.held[held.sequence]
+            return held is not None
+
+    def give_back(self, receipts: Iterable[str]) -> None:
+        """Let these be received again at once; expired receipts are passed over."""
+        with self._lock:
+            for receipt in receipts:
+                self._store.in_flight.pop(receipt, None)
+
+    def redrive(self, most: int | None = None) -> int:
+        """Take back dead letters of this queue that are not in flight, oldest first, as new messages; how many.
+
+        Args:
+            most: no more than that.
+        """
+        if self._graves is None:
+            return 0
+        with self._lock:
+            now = self._clock()
+            self._graves.land(now)
+            flying = {held.sequence for held in self._graves.in_flight.values()}
+            mine = [held for held in self._graves.held.values() if held.died_in == self.name]
+            risen = [held for held in mine if held.sequence not in flying][:most]
+            for held in risen:
+                del self._graves.held[held.sequence]
+                self._store.append(held.body, held.group, held.id, now)
+            return len(risen)
+
+    def next_due(self) -> int | None:
+        """When something may be received, in milliseconds: now, if it already may; None if there is nothing."""
+        with self._lock:
+            now = self._clock()
+            self._store.land(now)
+            opens: dict[str, int] = {}
+            for held in self._store.in_flight.values():
+                opens[held.group] = max(held.visible, opens.get(held.group, held.visible))
+            if any(held.group not in opens for held in self._store.held.values()):
+                return now
+            return min(opens.values(), default=None)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are here and not in flight."""
+        with self._lock:
+            return len(self._store.held) - self.in_flight
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages have been received, and are neither deleted nor back."""
+        with self._lock:
+            self._store.land(self._clock())
+            return len(self._store.in_flight)
+
+    @property
+    def held(self) -> list[tuple[str, str]]:
+        """The group and the body of each message that is here, in flight or not, the oldest first."""
+        with self._lock:
+            return [(held.group, held.body) for held in self._store.held.values()]
+
+    def _is_dead(self, held: _Held) -> bool:
+        return self._graves is not None and held.receive_count >= self._most_receives
+
+    def _bury(self, held: _Held, now: int) -> None:
+        """As SQS does: with its id and its count, but as sent now, and whatever else has this id."""
+        if self._graves is not None:
+            del self._store.held[held.sequence]
+            letter = self._graves.append(held.body, held.group, held.id, now)
+            letter.message_id, letter.receive_count, letter.died_in = held.message_id, held.receive_count, self.name
+
+    def _hand_out(self, held: _Held, now: int) -> Received:
+        held.receive_count += 1
+        held.first_received = held.first_received or now
+        held.visible = now + self._visibility
+        receipt = f"{held.message_id}:{held.receive_count}"
+        self._store.in_flight[receipt] = held
+        return Received(
+            message_id=held.message_id,
+            receipt=receipt,
+            body=held.body,
+            group=held.group,
+            id=held.id,
+            sequence=f"{held.sequence:020}",
+            sent=held.sent,
+            first_received=held.first_received,
+            receive_count=held.receive_count,
+        )
+
+
+class MemoryBus:
+    """`operations.messaging.Bus` that keeps what it is told. Several threads may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told: list[Fact] = []
+
+    def put(self, facts: Sequence[Fact]) -> None:
+        """Keep these."""
+        with self._lock:
+            self._told += facts
+
+    @property
+    def told(self) -> tuple[Fact, ...]:
+        """All that it was told, in that order, repetitions included."""
+        with self._lock:
+            return tuple(self._told)
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """What it was told, by id, in the order of the first telling; of a repetition the latest."""
+        return {fact.id: fact for fact in self.told}
