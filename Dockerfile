@@ -1,0 +1,27 @@
+# The stand-in in a container: docker build -t tapedeck . && docker run -p 3000:3000 -p 3443:3443 tapedeck
+# Configured by environment variables alone (tapedeck serve --help); its control API answers whoever reaches the container.
+ARG BASE=python:3.13-slim
+FROM ${BASE}
+
+WORKDIR /opt/tapedeck
+COPY requirements/standin.txt requirements/standin.txt
+RUN python3 -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements/standin.txt
+COPY template.yaml ./
+COPY functions functions
+COPY layers/shared/tapedeck layers/shared/tapedeck
+COPY standin standin
+
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/tapedeck/layers/shared:/opt/tapedeck/standin \
+    PYTHONUNBUFFERED=1 \
+    PORT=3000 \
+    HTTPS_PORT=3443 \
+    TAPEDECK_HOST=0.0.0.0 \
+    TAPEDECK_CONTROL_FROM_ANYWHERE=1
+RUN python3 -m compileall -q /opt/tapedeck && useradd --create-home tapedeck
+USER tapedeck
+EXPOSE 3000 3443
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s \
+    CMD ["python3", "-m", "tapedeck_standin", "wait", "--timeout", "3"]
+CMD ["python3", "-m", "tapedeck_standin", "serve"]

@@ -1,0 +1,107 @@
+"""What a user of Twilio's SDK would test, with the fixture of `pytest-tapedeck`."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qsl
+
+import pytest
+from twilio.base.exceptions import TwilioRestException
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
+
+from pytest_tapedeck import Tapedeck
+
+
+@pytest.fixture
+def client(tapedeck: Tapedeck) -> Client:
+    """Twilio's own client, pointed at the stand-in."""
+    client = Client(tapedeck.account_sid, tapedeck.auth_token)
+    client.api.base_url = tapedeck.url
+    return client
+
+
+class Receiver(ThreadingHTTPServer):
+    """An application that is called back: it keeps what it is told, and whether the signature is right."""
+
+    def __init__(self, auth_token: str) -> None:
+        """Listen at any port that is free."""
+        super().__init__(("127.0.0.1", 0), Receiving)
+        self.validator = RequestValidator(auth_token)
+        self.told: list[dict[str, str]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/recordings"
+
+
+class Receiving(BaseHTTPRequestHandler):
+    """One callback."""
+
+    server: Receiver
+
+    def do_POST(self) -> None:
+        """Refuse what is not signed by the account."""
+        fields = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        valid = self.server.validator.validate(self.server.url, fields, self.headers["X-Twilio-Signature"])
+        if valid:
+            self.server.told.append(fields)
+        self.send_response(204 if valid else 403)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's own word
+        """Say nothing."""
+
+
+@pytest.fixture
+def receiver(tapedeck: Tapedeck) -> Iterator[Receiver]:
+    """Runs while the test does."""
+    server = Receiver(tapedeck.auth_token)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_card_number_is_not_recorded(tapedeck: Tapedeck, client: Client) -> None:
+    """What is said while the recording is paused with `skip` is no part of it."""
+    call = tapedeck.call()
+    recording = client.calls(call.sid).recordings.create()
+    tapedeck.advance(20)
+    client.calls(call.sid).recordings("Twilio.CURRENT").update(status="paused", pause_behavior="skip")
+    tapedeck.advance(300)
+    client.calls(call.sid).recordings("Twilio.CURRENT").update(status="in-progress")
+    tapedeck.advance(10)
+    tapedeck.hang_up(call.sid)
+    tapedeck.settle()
+    finished = client.recordings(recording.sid).fetch()
+    assert finished.status == "completed"
+    assert 30 <= int(finished.duration) <= 35
+
+
+def test_the_application_is_told(tapedeck: Tapedeck, client: Client, receiver: Receiver) -> None:
+    """A signed callback tells that the recording is there."""
+    call = tapedeck.call()
+    recording = client.calls(call.sid).recordings.create(recording_status_callback=receiver.url)
+    tapedeck.advance(5)
+    tapedeck.hang_up(call.sid)
+    tapedeck.settle()
+    assert [(each["RecordingSid"], each["RecordingStatus"]) for each in receiver.told] == [(recording.sid, "completed")]
+
+
+def test_the_application_can_bear_a_failure(tapedeck: Tapedeck, client: Client) -> None:
+    """A pause that is refused once is refused with Twilio's own exception, and granted the next time."""
+    call = tapedeck.call()
+    client.calls(call.sid).recordings.create()
+    tapedeck.fail_next("update_call_recording", status=408, code=16114)
+    current = client.calls(call.sid).recordings("Twilio.CURRENT")
+    with pytest.raises(TwilioRestException) as refused:
+        current.update(status="paused")
+    assert (refused.value.status, refused.value.code) == (408, 16114)
+    assert current.update(status="paused").status == "paused"
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_tests_do_not_meet(tapedeck: Tapedeck, client: Client, number: int) -> None:
+    """Each test has an account of its own, whichever worker runs it."""
+    calls = [tapedeck.call(to=f"+1202555010{number}").sid for _ in range(3)]
+    assert sorted(call.sid for call in client.calls.list()) == sorted(calls)
