@@ -40,5 +40,6 @@ def test_every_file_that_it_names_exists() -> None:
 
 
 def test_the_first_screen_says_what_is_not_needed() -> None:
-    """A newcomer learns at once that neither an account nor the network nor Docker is needed."""
+    """A newcomer learns at once that neither an account nor the network nor Docker is needed, after a first set-up."""
     assert "No account, no network, no Docker" in README[:1200]
+    assert "The first set-up downloads the pinned packages" in README[:1200]
