@@ -1,5 +1,6 @@
 """Where a stand-in stands, and how hosts are spelled."""
 
+import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,15 @@ def names_of(host: str) -> frozenset[str]:
 def reachable(host: str) -> str:
     """A host at which what listens at `host` answers, as a URL spells it."""
     return spelled(LOOPBACK if host in _ANYWHERE else host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there, or speaks from there; a name but `localhost` is none."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def spelled(host: str) -> str:

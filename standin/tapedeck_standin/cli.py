@@ -66,7 +66,11 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--host", default=LOOPBACK, envvar="TAPEDECK_HOST", show_default=True, show_envvar=True,
-    help="Whoever reaches it can drive the control API.",
+    help="Where it listens; the control API answers this machine only.",
+)  # fmt: skip
+@click.option(
+    "--control-from-anywhere", is_flag=True, envvar="TAPEDECK_CONTROL_FROM_ANYWHERE", show_envvar=True,
+    help="With a --host that other machines reach, let them drive the control API: a container needs it.",
 )  # fmt: skip
 @click.option(
     "--account", type=AccountSid(), default=STANDIN_ACCOUNT, envvar="TAPEDECK_ACCOUNT", show_envvar=True,
@@ -93,6 +97,7 @@ def serve(
     signing_key: str,
     ca_file: Path | None,
     *,
+    control_from_anywhere: bool,
     verbose: bool,
 ) -> None:
     """Stand in for the vendors until Ctrl-C or SIGTERM."""
@@ -107,7 +112,7 @@ def serve(
     from tapedeck_standin.greeting import greet  # noqa: PLC0415
     from tapedeck_standin.standin import Options, TokenDiffers, standing  # noqa: PLC0415
 
-    options = Options(port, https_port, host, account, token, signing_key, ca_file, verbose)
+    options = Options(port, https_port, host, account, token, signing_key, ca_file, verbose, control_from_anywhere)
     try:
         with standing(options, _report) as addresses:
             click.echo(greet(options, addresses))

@@ -1,4 +1,7 @@
-"""The control API under `/_standin`: JSON in and out, nobody authenticated, nobody let in from elsewhere (rule R19)."""
+"""The control API under `/_standin`: JSON in and out, nobody authenticated, nobody let in from elsewhere (rule R19).
+
+In a container, where everybody is elsewhere, whoever starts it can let everybody in.
+"""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -15,6 +18,7 @@ from tapedeck.domain.recording import Recording
 from tapedeck.edge.http import MOST_BYTES
 from tapedeck.edge.task import both_spellings
 from tapedeck.operations.accounts import Accounts
+from tapedeck_standin.addresses import is_loopback
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.engine import Engine
 from tapedeck_standin.ledger import Ledger
@@ -70,6 +74,7 @@ class Control:
         engine: whose recordings may be due.
         clock: may be put forward.
         names: further names by which this machine may be called.
+        from_anywhere: whether other machines are let in.
     """
 
     def __init__(
@@ -82,6 +87,8 @@ class Control:
         engine: Engine,
         clock: VirtualClock,
         names: frozenset[str] = frozenset(),
+        *,
+        from_anywhere: bool = False,
     ) -> None:
         self._telephony = telephony
         self._accounts = accounts
@@ -92,6 +99,7 @@ class Control:
         self._engine = engine
         self._clock = clock
         self._names = KNOWN_NAMES | names
+        self._from_anywhere = from_anywhere
         # By the words of the path, its sid left out.
         self._actions: Mapping[tuple[str, ...], tuple[str, Action]] = {
             ("health",): ("GET", self._tell_health),
@@ -119,7 +127,11 @@ class Control:
         return HttpAnswer.of_json(status, body)
 
     def _admit(self, request: HttpRequest) -> None:
-        """Refuse what a web page on this machine, or the owner of a name that leads here, could have sent."""
+        """Refuse what another machine, a web page on this one, or the owner of a name that leads here could send."""
+        # By an address of its own, that is no loopback, this machine speaks to itself as well.
+        is_here = is_loopback(request.peer) or request.peer == request.host
+        if not (is_here or self._from_anywhere):
+            raise Refusal(403, "only this machine may ask, unless it was started with --control-from-anywhere")
         host = request.header("Host") or ""
         here = {f"{name}:{request.port}" for name in self._names}
         if request.port == _DEFAULT_PORTS[request.scheme]:

@@ -21,7 +21,7 @@ class HttpRequest:
 
     `target` is the request line's, byte for byte, each as a character of Latin-1; so are the values of `headers`.
     `body` holds at most one byte more than a function reads, so that what is too large is told by it.
-    `scheme` and `port` are those of the server that it came to; `peer` is the client's address.
+    `scheme`, `port` and `host` are those of the server that it came to, by address; `peer` is the client's address.
     """
 
     method: str
@@ -30,6 +30,7 @@ class HttpRequest:
     body: bytes = b""
     scheme: str = "http"
     port: int = 80
+    host: str = LOOPBACK
     peer: str = LOOPBACK
 
     @property

@@ -118,6 +118,7 @@ class Connection(BaseHTTPRequestHandler):
             body=body,
             scheme=self.server.scheme,
             port=self.server.port,
+            host=str(self.connection.getsockname()[0]),
             peer=str(self.client_address[0]),
         )
 

@@ -22,7 +22,7 @@ from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.errors import NotFound, StateForbids
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
 from tapedeck_standin import certificates
-from tapedeck_standin.addresses import LOOPBACK, Addresses, names_of, reachable, spelled
+from tapedeck_standin.addresses import LOOPBACK, Addresses, is_loopback, names_of, reachable, spelled
 from tapedeck_standin.application import Application
 from tapedeck_standin.backend import changes_of, emulated, make_full_client
 from tapedeck_standin.clock import VirtualClock
@@ -45,6 +45,7 @@ class Options:
     """How to stand in: ports may be 0 for any that is free; `account` is 32 hex digits.
 
     `verbose` shows each function's own log line; `ca_file` is where the authority's certificate is put to stay.
+    `control_from_anywhere` counts only where `host` is no loopback address.
     """
 
     port: int = 3000
@@ -55,6 +56,12 @@ class Options:
     signing_key: str = STANDIN_SIGNING_KEY
     ca_file: Path | None = None
     verbose: bool = False
+    control_from_anywhere: bool = False
+
+    @property
+    def is_control_open(self) -> bool:
+        """Whether other machines may drive the control API: both must have been asked for."""
+        return self.control_from_anywhere and not is_loopback(self.host)
 
 
 VISIBILITY: Final = 90
@@ -88,7 +95,10 @@ def standing(options: Options, report: Callable[[str], object]) -> Iterator[Addr
         names = names_of(options.host)
         with emulated(template), certificates.issue(*names, ca_file=options.ca_file) as identity:
             _wire(verbose=options.verbose)
-            application = assemble(root, template, options.account, report, port=http.port, names=names)
+            application = assemble(
+                root, template, options.account, report, port=http.port, names=names,
+                control_from_anywhere=options.is_control_open,
+            )  # fmt: skip
             _make_account(options)
             application.start()
             try:
@@ -109,6 +119,7 @@ def assemble(
     port: int,
     names: frozenset[str] = frozenset(),
     origin: str = "",
+    control_from_anywhere: bool = False,
 ) -> Application:
     """Gateway, control API and media engine over what the environment describes, by a clock of their own.
 
@@ -120,6 +131,7 @@ def assemble(
         port: what events say that requests came to.
         names: further names of this machine.
         origin: what bodies and callbacks say that the service is reached by; by default, this machine.
+        control_from_anywhere: whether other machines may drive the control API.
     """
     clock = VirtualClock(wiring.system_clock)
     # Everything that tells the time is made anew, by this clock.
@@ -147,8 +159,9 @@ def assemble(
     )  # fmt: skip
     telephony = Telephony(wiring.service(), ledger, engine, clock)
     control = Control(
-        telephony, wiring.office().accounts, ledger, account, pump, engine, clock, frozenset(map(spelled, names))
-    )
+        telephony, wiring.office().accounts, ledger, account, pump, engine, clock, frozenset(map(spelled, names)),
+        from_anywhere=control_from_anywhere,
+    )  # fmt: skip
     return Application(gateway, control, pump, report)
 
 

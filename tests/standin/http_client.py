@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
+import pytest
+
+from tapedeck_standin.addresses import is_loopback
 from tests.client import _CONTRACT, Answer, Form, FunctionClient, _encode
 
 TIMEOUT: Final = 20
@@ -35,6 +38,19 @@ class Place:
             return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         context = ssl.create_default_context(cafile=str(self.ca_file))
         return http.client.HTTPSConnection("localhost", self.https_port, timeout=TIMEOUT, context=context)
+
+
+def address_that_others_know() -> str:
+    """One of this machine that is no loopback address; skips the test where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            pytest.skip("this machine has no other address")
+        address: str = probe.getsockname()[0]
+    if is_loopback(address):
+        pytest.skip("this machine has no other address")
+    return address
 
 
 def ask(

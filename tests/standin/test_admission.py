@@ -1,9 +1,16 @@
 """Rule R19: who may drive the control API."""
 
+import http.client
+import threading
+from typing import Any
+
 import pytest
 
+from tapedeck_standin.control import Control
+from tapedeck_standin.messages import HttpRequest
+from tapedeck_standin.standin import Options
 from tests.client import Answer
-from tests.standin.http_client import ControlClient, Place, raw
+from tests.standin.http_client import ControlClient, Place, address_that_others_know, raw
 
 NAMES = ("localhost", "127.0.0.1", "[::1]", "api.twilio.com", "LOCALHOST")
 
@@ -89,3 +96,72 @@ def test_leaves_the_vendors_api_open(place: Place, anonymous: ControlClient) -> 
     """What the vendors' clients call is guarded by credentials, not by names."""
     assert ask(place, "Host: evil.example", "Origin: null", path="/2010-04-01/Accounts/x/Calls/y/z").status == 404
     assert anonymous.request("GET", "/_standinx").status == 404
+
+
+ELSEWHERE = ("192.0.2.7", "10.0.0.1", "172.17.0.1", "2001:db8::1", "fe80::1%eth0", "::ffff:192.0.2.7", "128.0.0.1")
+HERE = ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")
+
+
+def asked_by(peer: str, *, host: str = "127.0.0.1", from_anywhere: bool = False) -> tuple[int, bytes]:
+    """What a control API tells a client at this address that has come to that one."""
+    nothing: Any = None  # whoever is refused meets none of it, nor does whoever asks how it is
+    control = Control(
+        nothing, nothing, nothing, "", threading.Lock(), nothing, nothing, from_anywhere=from_anywhere
+    )  # fmt: skip
+    answer = control.answer(
+        HttpRequest("GET", "/_standin/health", (("Host", "localhost"),), host=host, peer=peer)
+    )  # fmt: skip
+    return answer.status, answer.body
+
+
+@pytest.mark.parametrize("peer", ELSEWHERE)
+def test_refuses_other_machines(peer: str) -> None:
+    """Whoever speaks from another machine is refused with 403, whatever name it calls this one by."""
+    message = b"only this machine may ask, unless it was started with --control-from-anywhere"
+    assert asked_by(peer) == (403, b'{"error":{"message":"' + message + b'","field":null}}')
+
+
+@pytest.mark.parametrize("peer", HERE)
+def test_admits_every_loopback_address(peer: str) -> None:
+    """This machine has many addresses that nobody else has."""
+    assert asked_by(peer) == (200, b'{"status":"ok"}')
+
+
+def test_admits_this_machine_by_anaddress_that_others_know() -> None:
+    """Whoever speaks from the very address that was spoken to is this machine; another of that network is not."""
+    assert asked_by("192.0.2.7", host="192.0.2.7")[0] == 200
+    assert asked_by("192.0.2.8", host="192.0.2.7")[0] == 403
+
+
+@pytest.mark.parametrize("peer", ELSEWHERE + HERE)
+def test_admits_other_machines_where_they_are_wanted(peer: str) -> None:
+    """A control API that is open to all is open to all."""
+    assert asked_by(peer, from_anywhere=True) == (200, b'{"status":"ok"}')
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "is_open"),
+    [
+        ("127.0.0.1", True, False),
+        ("localhost", True, False),
+        ("::1", True, False),
+        ("::", False, False),
+        ("::", True, True),
+        ("192.0.2.7", True, True),
+        ("tapedeck.example", True, True),
+    ],
+)
+def test_opens_only_where_both_are_asked_for(host: str, *, asked: bool, is_open: bool) -> None:
+    """Neither an address that others reach nor the flag alone lets other machines in."""
+    assert Options(host=host, control_from_anywhere=asked).is_control_open is is_open
+
+
+def test_sees_who_asks(place: Place) -> None:
+    """The address of a connection's other end counts, not what the request says."""
+    own = address_that_others_know()
+    connection = http.client.HTTPConnection("127.0.0.1", place.port, timeout=20, source_address=(own, 0))
+    try:
+        connection.request("POST", "/_standin/calls", headers={"X-Forwarded-For": "127.0.0.1"})
+        assert connection.getresponse().status == 403
+    finally:
+        connection.close()

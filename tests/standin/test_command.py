@@ -1,5 +1,6 @@
 """The command `tapedeck`, as it runs from its wheel, outside any checkout."""
 
+import http.client
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck_standin import backend, cli
 from tapedeck_standin.server import Server
 from tests.client import ROOT, FunctionClient
-from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import ControlClient, HttpFunctionClient, Place, address_that_others_know
 
 SECONDS_TO_END = 10
 FOREIGN = {
@@ -181,6 +182,21 @@ def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_pat
         assert ca_file.is_file()
     finally:
         server.stop()
+
+
+def test_opens_its_control_api_to_all_who_reach_it(start: Callable[..., Running]) -> None:
+    """In a container, where every client is elsewhere, it can be driven if both settings say so."""
+    own = address_that_others_know()
+    ports = {"PORT": "0", "HTTPS_PORT": "0"}
+    running = start(TAPEDECK_HOST="0.0.0.0", TAPEDECK_CONTROL_FROM_ANYWHERE="1", **ports)  # noqa: S104 - what is tested
+    port = int(running.ready["url"].rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20, source_address=(own, 0))
+    try:
+        connection.request("POST", "/_standin/calls")
+        assert connection.getresponse().status == 201
+    finally:
+        connection.close()
+    assert running.end(signal.SIGTERM)[0] == 0
 
 
 @pytest.fixture
