@@ -524,6 +524,77 @@ def test_lists_a_parent_in_one(client: FunctionClient, stage: Stage, meter: Mete
     assert meter.of(lambda: client.get("Recordings", ConferenceSid=sid), 200) == ([QUERY], [])
 
 
+@pytest.mark.parametrize(
+    ("deleted", "size", "rounds"),
+    [
+        (1, 1, 1),
+        (2, 1, 2),
+        (61, 1, 5),
+        *([(5, 1, 2), (6, 1, 3), (57, 3, 4), (58, 3, 5), (101, 50, 2), (102, 50, 3)] if IN_FULL else []),
+    ],
+)
+@pytest.mark.parametrize("listing", ["CR2", "FR1", "R1 by call", "R1 by conference"])
+def test_looks_past_deleted_ones_in_growing_steps(
+    client: FunctionClient, stage: Stage, meter: Meter, listing: str, deleted: int, size: int, rounds: int
+) -> None:
+    """CR2, FR1, R1 by parent: what is asked for at first, and twice as many rows each time where many are deleted."""
+    parent: Call | Conference = stage.conference() if "F" in listing or "conference" in listing else stage.call()
+    kept = _record(stage, parent, size)
+    for recording in _record(stage, parent, deleted):
+        stage.delete(recording)
+    cost = meter.of(lambda: _list(client, parent, listing, size, kept), 200)
+    # Twilio's dialect asks for the conferences' recordings that show the call besides.
+    merges = listing == "R1 by call" and client.dialect.name == "twilio"
+    assert cost == ([QUERY] * rounds * (2 if merges else 1), [])
+
+
+def _record(stage: Stage, parent: Call | Conference, count: int) -> list[Recording]:
+    """So many finished recordings, newest first."""
+    made = []
+    for _ in range(count):
+        stage.clock.step(0.01)
+        made.append(stage.recording(parent, "completed"))
+    return made[::-1]
+
+
+def _list(client: FunctionClient, parent: Call | Conference, listing: str, size: int, kept: list[Recording]) -> Answer:
+    """A page, which holds what was kept."""
+    if listing.startswith("R1"):
+        name, kind = ("CallSid", Kind.CALL) if isinstance(parent, Call) else ("ConferenceSid", Kind.CONFERENCE)
+        answer = client.get("Recordings", PageSize=str(size), **{name: client.sid(kind, parent.id)})
+    else:
+        path = call_path(client, parent, "") if isinstance(parent, Call) else conference_path(client, parent, "")
+        answer = client.get(*path, PageSize=str(size))
+    assert [each["sid"] for each in answer.body["recordings"]] == [client.sid(Kind.RECORDING, each.id) for each in kept]
+    return answer
+
+
+@pytest.mark.parametrize("listing", ["CR2", "FR1", "R1 by call", "R1 by conference"])
+def test_looks_past_no_more_than_it_may(
+    client: FunctionClient, stage: Stage, meter: Meter, monkeypatch: pytest.MonkeyPatch, listing: str
+) -> None:
+    """Behind so many deleted recordings the page ends short, with a link that goes on from there."""
+    monkeypatch.setattr("tapedeck.operations.lists.MOST_EXAMINED", 10)
+    parent: Call | Conference = stage.conference() if "F" in listing or "conference" in listing else stage.call()
+    *deleted, first = _record(stage, parent, 15)
+    for recording in deleted:
+        stage.delete(recording)
+    answers: list[Answer] = []
+
+    def ask() -> Answer:
+        answers.append(_list(client, parent, listing, 1, []))
+        return answers[-1]
+
+    cost = meter.of(ask, 200)
+    merges = listing == "R1 by call" and client.dialect.name == "twilio"
+    # 2, 4 and 4 rows; of a call or conference also whether it is there.
+    asks = [] if listing.startswith("R1") else [GET]
+    assert cost == ([QUERY] * 3 * (2 if merges else 1) + asks, [])
+    rest = client.request("GET", answers[0].body["next_page_uri"]).body
+    assert [each["sid"] for each in rest["recordings"]] == [client.sid(Kind.RECORDING, first.id)]
+    assert rest["next_page_uri"] is None
+
+
 def test_lists_by_call_in_one_or_three(client: FunctionClient, stage: Stage, meter: Meter) -> None:
     """R1 by `CallSid`: 1 query; T asks for conferences' recordings besides: 1 query more, 1 batch read if there are."""
     call = stage.call()
