@@ -1,7 +1,6 @@
 """Rule R19: who may drive the control API."""
 
 import http.client
-import threading
 from typing import Any
 
 import pytest
@@ -102,15 +101,16 @@ ELSEWHERE = ("192.0.2.7", "10.0.0.1", "172.17.0.1", "2001:db8::1", "fe80::1%eth0
 HERE = ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")
 
 
-def asked_by(peer: str, *, host: str = "127.0.0.1", from_anywhere: bool = False) -> tuple[int, bytes]:
+def asked_by(
+    peer: str, *, host: str = "127.0.0.1", from_anywhere: bool = False, name: str = "localhost", origin: str = ""
+) -> tuple[int, bytes]:
     """What a control API tells a client at this address that has come to that one."""
     nothing: Any = None  # whoever is refused meets none of it, nor does whoever asks how it is
     control = Control(
-        nothing, nothing, nothing, "", threading.Lock(), nothing, nothing, from_anywhere=from_anywhere
+        nothing, nothing, nothing, "", nothing, nothing, nothing, from_anywhere=from_anywhere
     )  # fmt: skip
-    answer = control.answer(
-        HttpRequest("GET", "/_standin/health", (("Host", "localhost"),), host=host, peer=peer)
-    )  # fmt: skip
+    headers = (("Host", name), *((("Origin", origin),) if origin else ()))
+    answer = control.answer(HttpRequest("GET", "/_standin/health", headers, host=host, peer=peer))
     return answer.status, answer.body
 
 
@@ -165,3 +165,10 @@ def test_sees_who_asks(place: Place) -> None:
         assert connection.getresponse().status == 403
     finally:
         connection.close()
+
+
+def test_answers_to_any_name_where_it_is_open_but_never_to_a_page() -> None:
+    """A container is called by the name that others gave it; another site's page is still turned away."""
+    assert asked_by("172.17.0.1", from_anywhere=True, name="tapedeck:49153")[0] == 200
+    assert asked_by("172.17.0.1", from_anywhere=True, name="tapedeck:49153", origin="http://evil.example")[0] == 403
+    assert asked_by("127.0.0.1", name="tapedeck:49153")[0] == 403
