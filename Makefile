@@ -36,7 +36,7 @@ serve: $(VENV)/standin  ## run the API here, without an account (PORT, HTTPS_POR
 
 .PHONY: test
 test: $(VENV)/development  ## the tests that need nothing but Python
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: lint
 lint: $(VENV)/development  ## ruff, mypy, cfn-lint, sam validate

@@ -27,6 +27,16 @@ os.environ.update(
 gc.set_threshold(200_000, 50, 100)
 
 
+LONGEST = ("test_families.py", "test_sdk_lists.py", "tests/simulation/", "test_garbage.py", "tests/sdk/", "tests/plugin/")
+"""What takes longest is begun first, so that no worker sits over it when all others have gone."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; the order of all else stays."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONGEST))
+
+
 @pytest.fixture(scope="session")
 def aws() -> Iterator[None]:
     """Moto, or DynamoDB Local beside it where `TAPEDECK_DYNAMODB_URL` names one; the template's tables and key."""
