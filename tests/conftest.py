@@ -27,7 +27,7 @@ os.environ.update(
 gc.set_threshold(200_000, 50, 100)
 
 
-LONGEST = ("test_families.py", "test_sdk_lists.py", "tests/simulation/", "test_garbage.py", "tests/sdk/", "tests/plugin/")
+LONGEST = ("test_families.py", "test_sdk_lists.py", "simulation/", "test_garbage.py", "tests/sdk/", "tests/plugin/")
 """What takes longest is begun first, so that no worker sits over it when all others have gone."""
 
 

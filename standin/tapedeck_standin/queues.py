@@ -175,9 +175,8 @@ class MemoryQueue:
         with self._lock:
             now = self._clock()
             self._store.land(now)
-            opens: dict[str, int] = {}
-            for held in self._store.in_flight.values():
-                opens[held.group] = max(held.visible, opens.get(held.group, held.visible))
+            # What is in flight of a group was received together, and lands together.
+            opens = {held.group: held.visible for held in self._store.in_flight.values()}
             if any(held.group not in opens for held in self._store.held.values()):
                 return now
             return min(opens.values(), default=None)

@@ -1,0 +1,56 @@
+"""Sealing and opening (`operations.ports.Sealer`, `operations.messaging.Opener`), held against moto's KMS."""
+
+import os
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from tapedeck.adapters.aws import make_client
+from tapedeck.adapters.kms import KmsOpener, KmsSealer
+from tapedeck.domain.errors import StoreUnavailable
+
+MINE, OTHER = "1" * 32, "2" * 32
+
+
+@pytest.fixture
+def client(aws: None) -> Any:
+    """The adapters' own."""
+    del aws  # only has to be there
+    return make_client("kms")
+
+
+@pytest.fixture
+def key() -> str:
+    """The template's."""
+    return os.environ["SIGNING_KEY"]
+
+
+@pytest.mark.parametrize("secret", ["0123456789abcdef", "é\x00", "x" * 4096])
+def test_opens_what_was_sealed(client: Any, key: str, secret: str) -> None:
+    """For the same account it is the same text, and nothing of it can be read in between."""
+    sealed = KmsSealer(client, key).seal(MINE, secret)
+    assert secret.encode() not in sealed
+    assert KmsOpener(client, key).open(MINE, sealed) == secret
+
+
+def test_opens_nothing_for_another(client: Any, key: str) -> None:
+    """Neither for another account nor what has been tampered with."""
+    sealed = KmsSealer(client, key).seal(MINE, "secret")
+    with pytest.raises(StoreUnavailable):
+        KmsOpener(client, key).open(OTHER, sealed)
+    with pytest.raises(StoreUnavailable):
+        KmsOpener(client, key).open(MINE, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+
+
+def test_tells_that_there_is_no_answer(client: Any, key: str) -> None:
+    """KMS that cannot be reached is a fault like any other."""
+
+    def fail(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://kms")
+
+    client.meta.events.register("before-call.kms", fail)
+    with pytest.raises(StoreUnavailable):
+        KmsOpener(client, key).open(MINE, b"sealed")
+    with pytest.raises(StoreUnavailable):
+        KmsSealer(client, key).seal(MINE, "secret")
