@@ -5,13 +5,13 @@ HEAD /Accounts/{AccountSid}/Recordings/{RecordingSid}
 """
 
 from tapedeck.dialects.dialect import Reply
-from tapedeck.dialects.media_forms import GetRecording
+from tapedeck.dialects.media_forms import GetMedia, GetRecording
 from tapedeck.edge.endpoint import Request
 from tapedeck.edge.media import answer_media
 from tapedeck.wiring import endpoint
 
 
-@endpoint("get_recording", GetRecording, media=True)
+@endpoint("get_recording", GetRecording, media=GetMedia)
 def handler(request: Request[GetRecording]) -> Reply:
     """Answer with the recording, or with what it sounds like."""
     if request.suffix != ".json":

@@ -103,9 +103,9 @@ def test_shows_deleted_ones_for_forty_days(make_twilio: Callable[[], FunctionCli
         stage.clock.step(0.001)
 
 
-@pytest.mark.parametrize("name", ["IncludeSoftDeleted", "RequestedChannels"])
-def test_refuses_wrong_parameters(client: FunctionClient, stage: Stage, name: str) -> None:
-    """T refuses a value that is none, after it has looked whether there is such a recording; S knows neither name."""
+def test_refuses_a_wrong_parameter(client: FunctionClient, stage: Stage) -> None:
+    """T refuses a value that is none, after it has looked whether there is such a recording; S knows no such name."""
+    name = "IncludeSoftDeleted"
     recording = stage.recording(stage.call(), "completed")
     for sid in (client.sid(Kind.RECORDING, recording.id), client.sid(Kind.RECORDING, "0" * 32)):
         answer = client.get("Recordings", sid, **{name: "3"})
@@ -115,6 +115,14 @@ def test_refuses_wrong_parameters(client: FunctionClient, stage: Stage, name: st
             assert_refused(client, answer, "value outside the enum", name=name)
         else:
             assert_answer(answer, 200, expected.account_recording("signalwire", recording))
+
+
+@pytest.mark.parametrize("asked", ["2", "3", "two"])
+def test_metadata_have_no_channels(client: FunctionClient, stage: Stage, asked: str) -> None:
+    """A parameter of the audio is unknown here, and so ignored, whatever it says."""
+    recording = stage.recording(stage.call(), "completed")
+    answer = client.get("Recordings", client.sid(Kind.RECORDING, recording.id), RequestedChannels=asked)
+    assert_answer(answer, 200, expected.account_recording(client.dialect.name, recording))
 
 
 def test_does_not_know_current(client: FunctionClient, stage: Stage) -> None:
@@ -211,6 +219,16 @@ def test_finds_no_audio_that_expires_meanwhile(client: FunctionClient, make: Mak
     objects.meanwhile["GetObject"] = lambda: objects.remove(recording, "original.wav")
     path = path_of(client, recording)
     assert_refused(client, client.request("GET", path), "not found", uri=path)
+
+
+@pytest.mark.parametrize("suffix", TYPES)
+@pytest.mark.parametrize("asked", ["true", "maybe"])
+def test_audio_is_there_or_not(client: FunctionClient, make: Make, suffix: str, asked: str) -> None:
+    """A parameter of the metadata is unknown here, and so ignored, whatever it says."""
+    path = path_of(client, make(), suffix)
+    plain = client.request("GET", path)
+    answer = client.request("GET", f"{path}?IncludeSoftDeleted={asked}")
+    assert (answer.status, answer.content) == (200, plain.content)
 
 
 # Channels.

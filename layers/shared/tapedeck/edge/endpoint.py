@@ -196,7 +196,7 @@ class Endpoint:
         self._service = service
 
     def __call__(
-        self, operation: str, form: type[FormT], *, stands: Stands | None = None, media: bool = False
+        self, operation: str, form: type[FormT], *, stands: Stands | None = None, media: type[FormT] | None = None
     ) -> Callable[[Handler[FormT]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of an operation.
 
@@ -204,7 +204,8 @@ class Endpoint:
             operation: its name, which is its folder's.
             form: the model of its parameters.
             stands: what may stand in place of the id at the path's end.
-            media: whether the path names audio, unless it ends in `.json`; that may be open to anybody.
+            media: the model of its parameters where the path names audio, as it does unless it ends in `.json`;
+                audio may be open to anybody.
 
         The checks run in the order of behaviour.md, section 2: credentials (401), account and ids (404),
         parameters, and then the handler, which meets the state.
@@ -214,8 +215,8 @@ class Endpoint:
             def answer(service: Service, http: HttpRequest, dialect: Dialect, told: _Told) -> Reply:
                 if operation in dialect.lacks:
                     raise MethodNotAllowed
-                suffix = _suffix_of(http.path, media=media)
-                is_media = media and suffix != SUFFIX
+                suffix = _suffix_of(http.path, media=media is not None)
+                is_media = media is not None and suffix != SUFFIX
                 if http.method == "HEAD" and not is_media:
                     raise MethodNotAllowed
                 account = _account_of(http, dialect, service.authenticator, is_media=is_media)
@@ -227,7 +228,7 @@ class Endpoint:
                 try:
                     reads_body = http.method == "POST"
                     given = http.fields(reads_json=dialect.reads_json) if reads_body else http.query_fields()
-                    fields = form.read(given, dialect)
+                    fields = ((media or form) if is_media else form).read(given, dialect)
                 except InvalidParameter:
                     # A parameter of what is not there is not told about: existence comes first.
                     _find(service, address, dialect, stands)
