@@ -10,7 +10,7 @@ from tapedeck.edge.listing import answer_list, of_parent
 from tapedeck.wiring import endpoint
 
 
-@endpoint("list_recording_transcriptions", ListTranscriptionsOfRecording)
+@endpoint("list_recording_transcriptions", ListTranscriptionsOfRecording, stands="deleted")
 def handler(request: Request[ListTranscriptionsOfRecording]) -> Reply:
     """Answer with a page of them, newest first."""
     address, dialect = request.address, request.dialect

@@ -117,6 +117,18 @@ def test_refuses_a_wrong_parameter(client: FunctionClient, stage: Stage) -> None
             assert_answer(answer, 200, expected.account_recording("signalwire", recording))
 
 
+@pytest.mark.parametrize("asked", ["maybe", "1"])
+def test_tells_whoever_asks_for_deleted_ones_wrongly(client: FunctionClient, stage: Stage, asked: str) -> None:
+    """Where T would show a deleted recording, it tells of the parameter; in S there is none."""
+    recording = stage.delete(stage.recording(stage.call(), "completed"))
+    sid = client.sid(Kind.RECORDING, recording.id)
+    answer = client.get("Recordings", sid, IncludeSoftDeleted=asked)
+    if client.dialect.name == "twilio":
+        assert_refused(client, answer, "value outside the enum", name="IncludeSoftDeleted")
+    else:
+        assert_refused(client, answer, "not found", uri=client.path("Recordings", sid))
+
+
 @pytest.mark.parametrize("asked", ["2", "3", "two"])
 def test_metadata_have_no_channels(client: FunctionClient, stage: Stage, asked: str) -> None:
     """A parameter of the audio is unknown here, and so ignored, whatever it says."""

@@ -1,5 +1,7 @@
 """X1: list the transcriptions of a recording."""
 
+import pytest
+
 from tapedeck.dialects.dialect import Kind
 from tests.client import FunctionClient
 from tests.functions import expected
@@ -31,3 +33,42 @@ def test_shows_its_own_only(client: FunctionClient, stage: Stage) -> None:
     path = ("Recordings", client.sid(Kind.RECORDING, recording.id), "Transcriptions")
     items = [shown(client, each) for each in made[::-1]]
     assert_answer(client.get(*path), 200, expected.page(client.dialect.name, client.account, "/".join(path), items))
+
+
+@pytest.mark.parametrize("transcribed", [True, False])
+@pytest.mark.parametrize("deleted", [True, False])
+def test_tells_of_a_wrong_parameter_wherever_there_is_a_list(
+    client: FunctionClient, stage: Stage, *, deleted: bool, transcribed: bool
+) -> None:
+    """Existence comes first, as for the list itself: transcriptions stay, and T shows what was deleted."""
+    recording = stage.recording(stage.call(), "completed")
+    if transcribed:
+        stage.transcription(recording)
+    if deleted:
+        stage.delete(recording)
+    path = ("Recordings", client.sid(Kind.RECORDING, recording.id), "Transcriptions")
+    answer = client.get(*path, PageSize="x")
+    if deleted and not transcribed and client.dialect.name == "signalwire":
+        assert client.get(*path).status == 404
+        assert_refused(client, answer, "not found", uri=client.path(*path))
+    else:
+        assert client.get(*path).status == 200
+        assert_refused(client, answer, "value outside the enum", name="PageSize")
+
+
+def test_a_page_behind_the_end_is_empty(client: FunctionClient, stage: Stage) -> None:
+    """Whether by a token or by its number, though the recording was deleted long ago."""
+    recording = stage.recording(stage.call(), "completed")
+    only = stage.transcription(recording)
+    stage.delete(recording, days=0)
+    sid = client.sid(Kind.RECORDING, recording.id)
+    path = ("Recordings", sid, "Transcriptions")
+    token = f"PA{client.sid(Kind.TRANSCRIPTION, only.id)}"
+    before = f"PB{client.sid(Kind.TRANSCRIPTION, f'{int(only.id, 16) - 1:032x}')}"
+    page = expected.page(client.dialect.name, client.account, "/".join(path), [], token=token, preceding=before)
+    assert_answer(client.get(*path, PageToken=token), 200, page)
+    assert client.get(*path, Page="1").body["transcriptions"] == []
+    # Where there never were any there is nothing to have a page.
+    unknown = ("Recordings", client.sid(Kind.RECORDING, "0" * 32), "Transcriptions")
+    for query in ({"PageToken": token}, {"Page": "1"}):
+        assert_refused(client, client.get(*unknown, **query), "not found", uri=client.path(*unknown))

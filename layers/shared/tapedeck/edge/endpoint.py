@@ -20,6 +20,7 @@ from tapedeck.domain.errors import (
     TapedeckError,
 )
 from tapedeck.domain.identity import new_id
+from tapedeck.domain.page import PageRequest
 from tapedeck.domain.participant import Label, is_label
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.edge.authentication import authenticate
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
     from tapedeck.operations.participants import Participants
     from tapedeck.operations.transcriptions import Transcriptions
 
-Stands = Literal["current", "name", "room", "label"]
-"""What may stand in a path in place of an id: the current recording, a live conference's friendly name, the name of
-a live conference or of one to be made, a participant's label.
+Stands = Literal["current", "name", "room", "label", "deleted"]
+"""What may stand in a path in place of the id of what is there: the current recording, a live conference's friendly
+name, the name of a live conference or of one to be made, a participant's label, the id of a recording that was deleted
+and whose transcriptions stay.
 """
 
 _NOT_FOUND: Final = 404
@@ -229,9 +231,9 @@ class Endpoint:
                     reads_body = http.method == "POST"
                     given = http.fields(reads_json=dialect.reads_json) if reads_body else http.query_fields()
                     fields = ((media or form) if is_media else form).read(given, dialect)
-                except InvalidParameter:
+                except InvalidParameter as error:
                     # A parameter of what is not there is not told about: existence comes first.
-                    _find(service, address, dialect, stands)
+                    _find(service, address, dialect, stands, deleted=error.name == "IncludeSoftDeleted")
                     raise
                 return handler(
                     Request(service, dialect, address, fields, http.origin, http.method, http.headers, suffix)
@@ -357,9 +359,16 @@ def _read_address(http: HttpRequest, dialect: Dialect, stands: Stands | None, su
     )
 
 
-def _find(service: Service, address: Address, dialect: Dialect, stands: Stands | None) -> None:
-    """Read what the path names, once; raises NotFound where there is nothing."""
-    if stands == "room":
+def _find(service: Service, address: Address, dialect: Dialect, stands: Stands | None, *, deleted: bool) -> None:
+    """Read what the path names, once; raises NotFound where there is nothing.
+
+    With `deleted`, whoever asks wants to see deleted recordings, too.
+    """
+    if stands == "deleted":
+        service.transcriptions.of_recording(
+            address.account, address.recording_id, PageRequest(1), deleted=dialect.shows_deleted
+        )
+    elif stands == "room":
         service.participants.find_room(address.account, address.conference_or_name)
     elif address.participant is not None:
         _find_participant(service, address, dialect)
@@ -371,7 +380,7 @@ def _find(service: Service, address: Address, dialect: Dialect, stands: Stands |
     elif address.recording is not None and (address.call or address.conference) is not None:
         service.recordings.get(address.parent, address.recording)
     elif address.recording is not None:
-        service.recordings.find(address.account, address.recording)
+        service.recordings.find(address.account, address.recording, deleted=deleted)
     elif address.conference is not None:
         service.conferences.get(address.account, address.conference)
     elif address.call is not None:

@@ -83,9 +83,10 @@ class Transcriptions:
             deleted: whether a deleted recording without any is still something that can be asked about.
 
         Raises:
-            NotFound: there is no such recording, and nothing was ever said of it.
+            NotFound: there is no such recording, and no transcription of it.
         """
-        found = walk(self._store.transcriptions_of(account, recording), page, EVER)
-        if not found.items:
+        fetch = self._store.transcriptions_of(account, recording)
+        found = walk(fetch, page, EVER)
+        if not found.items and (page == PageRequest(page.size) or not walk(fetch, PageRequest(1), EVER).items):
             self._recordings.find(account, recording, deleted=deleted)
         return found
