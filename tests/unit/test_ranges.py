@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tapedeck.edge.ranges import Wanted, is_known, wanted_of
 
 SIZES = st.integers(1, 12)
-NUMBERS = st.integers(0, 15).map(str) | st.just("") | st.sampled_from(["00", "007", "9" * 40])
+LONG = ["9" * 18, "1" + "0" * 18, "0" * 20 + "3", "8" * 40, "9" * 40]
+NUMBERS = st.integers(0, 15).map(str) | st.just("") | st.sampled_from(["00", "007", *LONG])
 TAG = '"0123456789abcdef"'
 
 
@@ -32,19 +33,24 @@ def places(wanted: Wanted) -> list[int]:
 
 @given(first=NUMBERS, last=NUMBERS, size=SIZES)
 def test_wants_what_the_model_wants(first: str, last: str, size: int) -> None:
-    """Every range of small numbers of a small file: the same places, or the whole, or none."""
+    """Every range of a small file, whatever the size of its numbers: the same places, or the whole, or none."""
     text = f"bytes={first}-{last}"
     wanted = wanted_of({"range": text}, size, TAG)
-    if max(len(first), len(last)) > 18:
-        # Longer than any file: what it says is not looked at.
-        assert wanted == Wanted(0, size - 1)
-        return
     expected = model(text, size)
     assert wanted.is_part == (expected != "whole")
     if expected in ("whole", []):
         assert wanted.size <= 0 if wanted.is_part else wanted == Wanted(0, size - 1)
     else:
         assert places(wanted) == expected
+
+
+def test_reads_numbers_that_python_does_not() -> None:
+    """However many digits a number has, it is a place beyond every file."""
+    endless = "9" * 5_000
+    assert wanted_of({"range": f"bytes=1-{endless}"}, 7, TAG) == Wanted(1, 6, is_part=True)
+    assert wanted_of({"range": f"bytes=-{endless}"}, 7, TAG) == Wanted(0, 6, is_part=True)
+    assert wanted_of({"range": f"bytes={endless}-"}, 7, TAG).size <= 0
+    assert wanted_of({"range": f"bytes={endless}0-{endless}"}, 7, TAG) == Wanted(0, 6)
 
 
 @given(text=st.text(alphabet="bytes=-0123456789, \t;x\u0661\n\0", max_size=20) | st.text(max_size=20), size=SIZES)

@@ -7,6 +7,8 @@ from typing import Final
 
 _RANGE: Final = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
 _MOST_DIGITS: Final = 18
+_BEYOND: Final = 10**_MOST_DIGITS
+"""A place that no file has; numbers of more digits stand for it, because Python reads no longer ones than 4,300."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,23 @@ def wanted_of(headers: Mapping[str, str], size: int, etag: str) -> Wanted:
     if found is None or headers.get("if-range", etag) != etag:
         return whole
     first, last = found.groups()
-    if not (first or last) or max(len(first), len(last)) > _MOST_DIGITS:
+    if not (first or last):
         return whole
     if not first:
         # The last so many.
-        return (
-            Wanted(max(0, size - int(last)), size - 1, is_part=True)
-            if int(last)
-            else Wanted(size, size - 1, is_part=True)
-        )
-    if last and int(last) < int(first):
+        return Wanted(max(0, size - _number(last)), size - 1, is_part=True)
+    if last and _by_size(last) < _by_size(first):
         return whole
-    end = min(int(last), size - 1) if last else size - 1
-    return Wanted(int(first), end, is_part=True)
+    end = min(_number(last), size - 1) if last else size - 1
+    return Wanted(_number(first), end, is_part=True)
+
+
+def _number(digits: str) -> int:
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= _MOST_DIGITS else _BEYOND
+
+
+def _by_size(digits: str) -> tuple[int, str]:
+    """What sorts numbers of any length, without reading them."""
+    significant = digits.lstrip("0")
+    return len(significant), significant
