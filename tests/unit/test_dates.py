@@ -51,7 +51,7 @@ def test_an_instant_is_one_second_in_every_form(at: datetime, hours: int) -> Non
     "text",
     ["", "x", "2018-9-25", "2018-09-31", "2019-02-29", "2018-13-01", "2018-00-01", "18-09-25", "2018-09-25 ",
      "٢018-09-25", "2018-09-25T24:00:00Z", "2018-09-25T23:61:00Z", "0000-01-01", "1537916400",
-     "Tue, 32 Sep 2018 23:00:00 +0000"],
+     "Tue, 32 Sep 2018 23:00:00 +0000", "20180925", "2018-W39-2", "2018W392", "2018-W39"],
 )  # fmt: skip
 def test_what_is_no_date_is_none(text: str) -> None:
     """Impossible days and half a date are refused, not bent into shape."""
@@ -64,6 +64,7 @@ def test_what_is_no_date_is_none(text: str) -> None:
         ("2018-09-25", {read_day, read_day_or_instant, read_anything}),
         ("2018-09-25T23:00:00Z", {read_day_or_instant, read_anything}),
         ("2018-09-25T23:00:00", {read_anything}),
+        ("20180925T230000Z", {read_anything}),
         ("2018-09-25T23:00:00+02:00", {read_anything}),
         ("Tue, 25 Sep 2018 23:00:00 +0000", {read_anything}),
         ("Tue, 25 Sep 2018 23:00:00 -0000", {read_anything}),

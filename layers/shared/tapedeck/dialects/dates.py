@@ -4,7 +4,7 @@ import calendar
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -49,9 +49,12 @@ def read_day_or_instant(text: str) -> Moment | None:
 
 
 def read_anything(text: str) -> Moment | None:
-    """The same, ISO 8601 with any offset, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`."""
+    """The same, ISO 8601 with any offset, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`.
+
+    A day has one form only: the others would pass for their first second.
+    """
     found = read_day_or_instant(text)
-    if found is not None or _DATE.fullmatch(text) or _INSTANT.fullmatch(text):
+    if found is not None or _is_day(text) or _INSTANT.fullmatch(text):
         return found
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
@@ -64,6 +67,17 @@ def read_anything(text: str) -> Moment | None:
         except (ValueError, OverflowError):
             return None
     return None
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day without a time, in any of ISO's forms."""
+    if _DATE.fullmatch(text):
+        return True
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def span_of(on: Moment | None, before: Moment | None, after: Moment | None, *, before_includes: bool) -> Span:
