@@ -30,6 +30,8 @@ _DEFAULT_ROUTE: Final = "/<path:any_path>"
 _PATH: Final = "tapedeck.path"
 """In WSGI's environment: the path, its escapes undone, as it was sent."""
 _NOBODYS_PATH: Final = "/-"
+_ADDED_BY_SAM: Final = ("Content-Type", "application/json")
+"""Where a function tells of no type, because there is no body; what it tells itself has a charset."""
 _ADDED_BY_FLASK: Final = frozenset({"content-length", "connection", "transfer-encoding", "date", "server"})
 
 
@@ -77,6 +79,12 @@ class _PathKeeper(Request):
         self.path = environ[_PATH]
 
 
+class _Untyped(Response):
+    """A response that has no content type of its own, as one has that is not modified."""
+
+    default_mimetype = None
+
+
 class Gateway(LocalApigwService):  # type: ignore[misc] # published without types
     """SAM's gateway over the routes of a template.
 
@@ -109,10 +117,11 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
 
     def answer(self, asked: HttpRequest) -> HttpAnswer:
         """What the deployed API would answer."""
-        response = Response.from_app(self._app.wsgi_app, _environ(asked), buffered=True)
+        response = _Untyped.from_app(self._app.wsgi_app, _environ(asked), buffered=True)
         # What a function tells of a body that HEAD leaves out is its own.
         added = _ADDED_BY_FLASK - ({"content-length"} if asked.method == "HEAD" else set())
-        headers = tuple((name, value) for name, value in response.headers if name.lower() not in added)
+        told = [header for header in response.headers if header != _ADDED_BY_SAM]
+        headers = tuple((name, value) for name, value in told if name.lower() not in added)
         return HttpAnswer(response.status_code, headers, response.get_data())
 
     def get_request_methods_endpoints(self, flask_request: Request) -> tuple[str, str]:

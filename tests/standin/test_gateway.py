@@ -417,3 +417,21 @@ def test_lets_a_body_of_any_type_through(api: HttpFunctionClient, call: str, con
         "POST", api.path("Calls", api.sid_of_call(call), "Recordings"), form=body, content_type=content_type
     )
     assert answer.status == api.dialect.created_status
+
+
+def test_nothing_has_no_type(api: HttpFunctionClient, control: ControlClient, call: str) -> None:
+    """An answer without a body tells of no content type: 204, and 304 of audio that the client has."""
+    path = ("Calls", api.sid_of_call(call), "Recordings")
+    recording = api.post(*path).body["sid"]
+    control.post("/clock", {"advance": 2})
+    api.post(*path, recording, form={"Status": "stopped"})
+    control.post("/clock", {"advance": 2})
+    assert control.post("/settle", {"timeout": 30}).status == 200
+    audio = f"{api.base}/Recordings/{recording}.wav"
+    known = {"If-None-Match": "*"}
+    for status, answer in (
+        (304, api.request("GET", audio, headers=known)),
+        (304, api.request("HEAD", audio, headers=known)),
+        (204, api.delete(*path, recording)),
+    ):
+        assert (answer.status, answer.content, answer.headers.get("content-type")) == (status, b"", None)
