@@ -1,10 +1,17 @@
 """X4: list the transcriptions of an account."""
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
-from tests.client import FunctionClient
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.transcription import Transcription
+from tests.client import Answer, FunctionClient
 from tests.functions import expected
 from tests.functions.stage import Stage, assert_answer, assert_refused, shown
+from tests.thoroughness import IN_FULL
 
 MIDNIGHT = 1_537_920_000
 """Wednesday, 26 September 2018, 00:00:00 UTC."""
@@ -42,3 +49,80 @@ def test_refuses_what_is_no_date(client: FunctionClient) -> None:
     """A date that cannot be read is named."""
     answer = client.get("Transcriptions", DateCreated="x")
     assert_refused(client, answer, "value outside the enum", name="DateCreated")
+
+
+# Both lists of transcriptions, X1 as well: how much text is on a page.
+
+MOST_OF_LAMBDA = 6_291_556
+"""Bytes of an answer: Lambda's own limit."""
+
+
+def answer_size(answer: Answer) -> int:
+    """An answer's bytes as Lambda takes them from a function."""
+    reply = {"statusCode": answer.status, "headers": answer.headers, "body": answer.text, "isBase64Encoded": False}
+    return len(json.dumps(reply, ensure_ascii=False).encode())
+
+
+def make(stage: Stage, texts: list[str | None]) -> tuple[str, list[Transcription]]:
+    """A recording's id and its transcriptions, newest first."""
+    recording = stage.recording(stage.call(), "completed")
+    made = []
+    for text in texts:
+        stage.clock.step(1)
+        made.append(stage.transcription(recording, text=text))
+    return recording.id, made[::-1]
+
+
+def paths(client: FunctionClient, recording: str) -> list[tuple[str, ...]]:
+    """X1 and X4."""
+    return [("Recordings", client.sid(Kind.RECORDING, recording), "Transcriptions"), ("Transcriptions",)]
+
+
+def pages(client: FunctionClient, uri: str | None, link: str) -> Iterator[Any]:
+    """The bodies of all pages, as one leads to the other."""
+    while uri is not None:
+        body = client.request("GET", uri).body
+        yield body
+        uri = body[link]
+
+
+@pytest.mark.parametrize("size", [2, 50])
+def test_a_page_ends_early_where_there_is_much_to_read(
+    client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """It holds what fits, at least one, and links to the rest in both directions; nothing is lost or told twice."""
+    monkeypatch.setattr("tapedeck.operations.transcriptions.MOST_TEXT", 100)
+    monkeypatch.setattr("tapedeck.operations.transcriptions.AT_ONCE", 3)
+    # Each weighs 6 more than its letters; None weighs as much as its four.
+    letters = (0, 60, 28, 94, 95, 200, 1, 1, 1, 44, 45, 40)
+    recording, made = make(stage, ["x" * count if count else None for count in letters])
+    sids = [client.sid(Kind.TRANSCRIPTION, each.id) for each in made]
+    for path in paths(client, recording):
+        forwards = list(pages(client, f"{client.path(*path)}?PageSize={size}", "next_page_uri"))
+        assert [each["sid"] for body in forwards for each in body["transcriptions"]] == sids
+        backwards = list(pages(client, forwards[-1]["previous_page_uri"], "previous_page_uri"))
+        told = [each["sid"] for body in backwards[::-1] for each in body["transcriptions"]]
+        assert told == sids[: len(told)]
+        assert len(told) + len(forwards[-1]["transcriptions"]) == len(sids)
+        for body in (*forwards, *backwards):
+            texts = [each["transcription_text"] for each in body["transcriptions"]]
+            assert len(texts) <= size
+            assert len(texts) == 1 or sum(6 + len(text or "") - (2 if text is None else 0) for text in texts) <= 100
+    (first, *_) = pages(client, f"{client.path(*paths(client, recording)[1])}?PageSize=50", "next_page_uri")
+    assert [len(each["transcription_text"]) for each in first["transcriptions"]] == [40, 45]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(20, '"' * 90_000), *([(1000, '"' * 1_000), (1000, "\u20ac" * 3_000), (1000, "\n")] if IN_FULL else [])],
+)
+def test_the_fullest_page_is_small_enough_for_lambda(
+    client: FunctionClient, stage: Stage, count: int, text: str
+) -> None:
+    """Whatever is said, and however much of it JSON has to escape twice."""
+    recording, _ = make(stage, [text] * count)
+    for path in paths(client, recording):
+        answer = client.get(*path, PageSize="1000")
+        assert answer.status == 200
+        assert answer_size(answer) < MOST_OF_LAMBDA
+        assert answer.body["transcriptions"]

@@ -1,12 +1,21 @@
 """Transcriptions: put in place by a media engine, listed, read and deleted by clients (operations.md, X1 to X4)."""
 
+import json
+from typing import Final
+
 from tapedeck.domain.errors import NotFound
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.page import EVER, Page, PageRequest, Span
+from tapedeck.domain.page import EVER, IdRange, Page, PageRequest, Span
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.lists import walk
-from tapedeck.operations.ports import Clock, TranscriptionStore
+from tapedeck.operations.ports import Chunk, Clock, Fetch, TranscriptionStore
 from tapedeck.operations.recordings import Recordings
+
+MOST_TEXT: Final = 4 << 20
+"""Bytes of text on a page, as Lambda takes them, JSON in JSON; with all else around it that is below its 6 MB."""
+
+AT_ONCE: Final = 250
+"""Transcriptions that are read in one go: how long they are is known only then."""
 
 
 class Transcriptions:
@@ -71,7 +80,7 @@ class Transcriptions:
 
     def of_account(self, account: str, created: Span, page: PageRequest) -> Page[Transcription]:
         """All of an account."""
-        return walk(self._store.transcriptions(account), page, created)
+        return walk(_light(self._store.transcriptions(account)), page, created)
 
     def of_recording(self, account: str, recording: str, page: PageRequest, *, deleted: bool) -> Page[Transcription]:
         """Those of a recording, which stay when it is deleted.
@@ -85,8 +94,34 @@ class Transcriptions:
         Raises:
             NotFound: there is no such recording, and no transcription of it.
         """
-        fetch = self._store.transcriptions_of(account, recording)
+        fetch = _light(self._store.transcriptions_of(account, recording))
         found = walk(fetch, page, EVER)
         if not found.items and (page == PageRequest(page.size) or not walk(fetch, PageRequest(1), EVER).items):
             self._recordings.find(account, recording, deleted=deleted)
         return found
+
+
+def _light(fetch: Fetch[Transcription]) -> Fetch[Transcription]:
+    """The same list, of which no more is given at a time than one answer holds, but always something."""
+
+    def fetch_some(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Transcription]:
+        found: list[Transcription] = []
+        room = MOST_TEXT
+        while True:
+            step = min(limit, AT_ONCE)
+            chunk = fetch(ids, step, skip)
+            for transcription in chunk.items:
+                room -= _weight(transcription.text)
+                if room < 0 and found:
+                    return Chunk(found, found[-1].id)
+                found.append(transcription)
+            limit -= step
+            if chunk.last is None or not limit:
+                return Chunk(found, chunk.last)
+            ids, skip = ids.after(chunk.last), 0
+
+    return fetch_some
+
+
+def _weight(text: str | None) -> int:
+    return len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False).encode("utf-8", "surrogatepass"))
