@@ -10,10 +10,15 @@ from samcli.yamlhelper import yaml_parse
 _FUNCTION: Final = "AWS::Serverless::Function"
 _TABLE: Final = "AWS::DynamoDB::Table"
 _BUCKET: Final = "AWS::S3::Bucket"
+_QUEUE: Final = "AWS::SQS::Queue"
+_BUS: Final = "AWS::Events::EventBus"
 _TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 """What an emulator needs of a table; the rest guards a deployed one."""
 
 STACK: Final = "tapedeck-standin"
+
+ORIGIN: Final = "http://localhost"
+"""The API's own address, unless somebody knows better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +69,21 @@ class Template:
         """Every route of the API."""
         return tuple(self._routes())
 
-    def environment(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The environment variables of all functions together, which never contradict each other.
+    def environment(self, values: Mapping[str, str], function: str | None = None) -> dict[str, str]:
+        """The environment variables of a function, or of all together, which never contradict each other.
 
         Args:
-            values: what references stand for, by logical id; parameters have their defaults.
+            values: what references stand for, by logical id; without a value of their own parameters have their
+                defaults, queues and buses their logical ids, and the API is at ORIGIN.
+            function: its logical id.
 
         Raises:
-            KeyError: a reference stands for nothing.
+            KeyError: a reference stands for nothing, or there is no such function.
         """
         known = {
             "AWS::StackName": STACK,
+            "Api": ORIGIN,
+            **{name: name for kind in (_QUEUE, _BUS) for name in self.resources(kind)},
             **{
                 name: str(parameter["Default"])
                 for name, parameter in self.content.get("Parameters", {}).items()
@@ -82,10 +91,12 @@ class Template:
             },
             **values,
         }
+        functions = self.resources(_FUNCTION)
         declared: dict[str, Any] = dict(self.content["Globals"]["Function"]["Environment"]["Variables"])
-        for function in self.resources(_FUNCTION).values():
-            declared |= function.get("Environment", {}).get("Variables", {})
-        return {name: _resolve(value, known) for name, value in declared.items()}
+        for each in functions.values() if function is None else (functions[function],):
+            declared |= each.get("Environment", {}).get("Variables", {})
+        conditions = self.content.get("Conditions", {})
+        return {name: str(_resolve(value, known, conditions)) for name, value in declared.items()}
 
     def create_tables(self, dynamodb: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
         """Create every table of the template that is not there yet.
@@ -124,6 +135,32 @@ class Template:
             s3.create_bucket(Bucket=name)
         return names
 
+    def create_queues(self, sqs: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
+        """Create every queue of the template, without what becomes of dead letters; their URLs by logical id.
+
+        Args:
+            sqs: a client of any SDK of botocore's.
+            prefix: of the queues' names, so that several sets may stand side by side.
+        """
+        return {
+            logical_id: sqs.create_queue(QueueName=f"{prefix}{logical_id}.fifo", Attributes={"FifoQueue": "true"})[
+                "QueueUrl"
+            ]
+            for logical_id in self.resources(_QUEUE)
+        }
+
+    def create_buses(self, events: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
+        """Create every bus of the template; their names by logical id.
+
+        Args:
+            events: a client of any SDK of botocore's.
+            prefix: of the buses' names, so that several sets may stand side by side.
+        """
+        names = {logical_id: f"{prefix}{logical_id}" for logical_id in self.resources(_BUS)}
+        for name in names.values():
+            events.create_event_bus(Name=name)
+        return names
+
     def _routes(self) -> Iterator[Route]:
         operations = self.operations
         for name, function in self.resources(_FUNCTION).items():
@@ -133,8 +170,19 @@ class Template:
                     yield Route(properties.get("Method", "ANY"), properties.get("Path"), name, operations[name])
 
 
-def _resolve(value: Any, known: Mapping[str, str]) -> str:  # noqa: ANN401 - a scalar or an intrinsic
-    if isinstance(value, Mapping):
-        ((intrinsic, argument),) = value.items()
-        return known[argument if intrinsic == "Ref" else argument[0]]
-    return str(value)
+def _resolve(value: Any, known: Mapping[str, str], conditions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a scalar or an intrinsic
+    match value:
+        case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
+            return known[name]
+        case {"Fn::If": [condition, then, otherwise]}:
+            return _resolve(
+                then if _resolve(conditions[condition], known, conditions) else otherwise, known, conditions
+            )
+        case {"Fn::Not": [condition]}:
+            return not _resolve(condition, known, conditions)
+        case {"Fn::Equals": [one, other]}:
+            return str(_resolve(one, known, conditions)) == str(_resolve(other, known, conditions))
+        case Mapping():
+            raise KeyError(*value)
+        case _:
+            return value
