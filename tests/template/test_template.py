@@ -1,16 +1,15 @@
 """The template keeps its rules after translation, and each rule notices when it is broken (rule R20)."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
 
 from tests.client import ROOT
-from tests.template import rules
-from tests.template.rules import RULES, Rule
+from tests.template import alarm_rules, background_rules, broken_background, rules
+from tests.template.rules import Break, Rule
 from tests.template.translation import REGION, Stack, target
 
-Break = Callable[[Stack], object]
+RULES: Final = (*rules.RULES, *background_rules.RULES, *alarm_rules.RULES)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -120,6 +119,30 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _add(stack, "Events::Rule", Targets=[{"Arn": {"Fn::Sub": "${IssueApiKeyFunction.Arn}"}}]),
     ),
     (
+        rules.who_makes_credentials_has_no_door, "a route that may seal",
+        lambda stack: _statement(stack, "DeliverCallbackFunction", "SigningKey").update(Action="kms:Encrypt"),
+    ),
+    (
+        rules.who_opens_secrets_sends_callbacks, "another opens them",
+        lambda stack: _statement(stack, "ListCallbacksFunction", "RecordingsTable").update(
+            Action="kms:Decrypt", Resource=_KEY
+        ),
+    ),
+    (
+        rules.who_opens_secrets_sends_callbacks, "nobody opens them",
+        lambda stack: _statement(stack, "DeliverCallbackFunction", "SigningKey").update(Action="kms:Encrypt"),
+    ),
+    (
+        rules.who_opens_secrets_sends_callbacks, "a schedule",
+        lambda stack: _add(stack, "Scheduler::Schedule", Target={"Arn": {"Ref": "DeliverCallbackFunction"}}),
+    ),
+    (
+        rules.who_opens_secrets_sends_callbacks, "another queue",
+        lambda stack: stack.properties("CallbacksMapping").update(
+            EventSourceArn={"Fn::GetAtt": ["MediaEventsQueue", "Arn"]}
+        ),
+    ),
+    (
         rules.routed_functions_never_meet_the_key, "in its role",
         lambda stack: _statement(stack, "GetCallFunction", "RecordingsTable").update(Resource=_KEY),
     ),
@@ -132,6 +155,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _variables(stack, "IssueApiKeyFunction").update(SIGNING_KEY=_KEY),
     ),
     (
+        rules.the_key_is_named_where_it_is_used, "opened without a name",
+        lambda stack: _variables(stack, "DeliverCallbackFunction").pop("SIGNING_KEY"),
+    ),
+    (
         rules.the_key_is_named_where_it_is_used, "without a name",
         lambda stack: _variables(stack, "CreateAccountFunction").pop("SIGNING_KEY"),
     ),
@@ -142,27 +169,27 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (rules.nothing_is_public, "a bucket without its locks", lambda stack: _add(stack, "S3::Bucket")),
     (
-        rules.media_are_kept_close, "clear text",
+        rules.buckets_are_kept_close, "clear text",
         lambda stack: stack.properties("MediaBucket").pop("BucketEncryption"),
     ),
     (
-        rules.media_are_kept_close, "versions",
+        rules.buckets_are_kept_close, "versions",
         lambda stack: stack.properties("MediaBucket").update(VersioningConfiguration={"Status": "Enabled"}),
     ),
     (
-        rules.media_are_kept_close, "locked objects",
+        rules.buckets_are_kept_close, "locked objects",
         lambda stack: stack.properties("MediaBucket").update(ObjectLockEnabled=True),
     ),
     (
-        rules.media_are_kept_close, "gone with the stack",
+        rules.buckets_are_kept_close, "gone with the stack",
         lambda stack: stack.resources["MediaBucket"].pop("DeletionPolicy"),
     ),
     (
-        rules.media_are_kept_close, "no TLS",
+        rules.buckets_are_kept_close, "no TLS",
         lambda stack: stack.resources.pop("MediaBucketPolicy"),
     ),
     (
-        rules.media_are_kept_close, "TLS for some",
+        rules.buckets_are_kept_close, "TLS for some",
         lambda stack: stack.properties("MediaBucketPolicy")["PolicyDocument"]["Statement"][0].update(
             Action="s3:PutObject"
         ),
@@ -219,27 +246,27 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (rules.stages_throttle_and_log, "logs the path", lambda stack: _log(stack, "path")),
     (rules.stages_throttle_and_log, "logs the address", lambda stack: _log(stack, "identity.sourceIp")),
     (rules.stages_throttle_and_log, "logs credentials", lambda stack: _log(stack, "authorizer.principalId")),
-    (rules.alarms_ring, "tells nobody", lambda stack: stack.properties("BusyAlarm").pop("AlarmActions")),
-    (rules.alarms_ring, "undecided", lambda stack: stack.properties("BusyAlarm").pop("TreatMissingData")),
-    (rules.alarms_ring, "says nothing", lambda stack: stack.properties("BusyAlarm").pop("AlarmDescription")),
-    (rules.metrics_are_watched, "an alarm is gone", lambda stack: stack.resources.pop("ProvisioningFaultsAlarm")),
+    (alarm_rules.alarms_ring, "tells nobody", lambda stack: stack.properties("BusyAlarm").pop("AlarmActions")),
+    (alarm_rules.alarms_ring, "undecided", lambda stack: stack.properties("BusyAlarm").pop("TreatMissingData")),
+    (alarm_rules.alarms_ring, "says nothing", lambda stack: stack.properties("BusyAlarm").pop("AlarmDescription")),
+    (alarm_rules.metrics_are_watched, "an alarm is gone", lambda stack: stack.resources.pop("ProvisioningFaultsAlarm")),
     (
-        rules.metrics_are_watched, "a metric that nobody emits",
+        alarm_rules.metrics_are_watched, "a metric that nobody emits",
         lambda stack: stack.properties("BusyAlarm").update(MetricName="Buzy"),
     ),
     (
-        rules.metrics_are_watched, "a dimension that nobody emits",
+        alarm_rules.metrics_are_watched, "a dimension that nobody emits",
         lambda stack: stack.properties("BusyAlarm").update(Dimensions=[]),
     ),
     (
-        rules.metrics_are_watched, "another service",
+        alarm_rules.metrics_are_watched, "another service",
         lambda stack: _variables(stack, "GetCallFunction").update(SERVICE="another"),
     ),
     (
-        rules.throttling_is_watched, "an alarm is gone",
+        alarm_rules.throttling_is_watched, "an alarm is gone",
         lambda stack: stack.resources.pop("RecordingsWriteThrottleAlarm"),
     ),
-    (rules.throttling_is_watched, "the gateway's own", lambda stack: stack.resources.pop("GatewayFaultsAlarm")),
+    (alarm_rules.throttling_is_watched, "the gateway's own", lambda stack: stack.resources.pop("GatewayFaultsAlarm")),
     (
         rules.functions_are_alike, "an old Python",
         lambda stack: stack.properties("GetCallFunction").update(Runtime="python3.11"),
@@ -247,6 +274,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         rules.functions_are_alike, "slower than the gateway",
         lambda stack: stack.properties("GetCallFunction").update(Timeout=30),
+    ),
+    (
+        rules.functions_are_alike, "slower than anybody's patience",
+        lambda stack: stack.properties("SweepFunction").update(Timeout=301),
     ),
     (rules.functions_are_alike, "no layer", lambda stack: stack.properties("GetCallFunction").pop("Layers")),
     (
@@ -258,7 +289,9 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
 
 
 @pytest.mark.parametrize(
-    ("rule", "_how", "break_it"), BROKEN, ids=lambda value: value if isinstance(value, str) else ""
+    ("rule", "_how", "break_it"),
+    [*BROKEN, *broken_background.BROKEN],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_broken_copy_is_noticed(rule: Rule, _how: str, break_it: Break) -> None:
     """The rule finds something wrong with a copy that was broken on purpose."""
@@ -269,7 +302,7 @@ def test_a_broken_copy_is_noticed(rule: Rule, _how: str, break_it: Break) -> Non
 
 def test_every_rule_has_a_broken_copy() -> None:
     """A rule that nothing has ever broken proves nothing."""
-    assert {rule for rule, _, _ in BROKEN} == set(RULES)
+    assert {rule for rule, _, _ in (*BROKEN, *broken_background.BROKEN)} == set(RULES)
 
 
 def test_cfn_lint_finds_nothing() -> None:

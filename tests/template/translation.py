@@ -107,6 +107,8 @@ def target(value: Any) -> str:
     match value:
         case {"Fn::GetAtt": [name, "Arn"]} | {"Ref": name}:
             return str(name)
+        case {"Fn::GetAtt": [name, "StreamArn"]}:
+            return f"{name}/stream"
         case {"Fn::Sub": str(text)} if text.startswith("${"):
             return text.removeprefix("${").replace(".Arn}", "", 1).replace("}", "", 1)
         case _:
