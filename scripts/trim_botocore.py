@@ -21,7 +21,7 @@ OPERATIONS: Final = {
     "dynamodb": ("BatchGetItem", "GetItem", "Query", "TransactWriteItems", "UpdateItem"),
     "events": ("PutEvents",),
     "kms": ("Decrypt", "Encrypt"),
-    "s3": ("DeleteObjects", "GetObject", "HeadObject", "PutObject"),
+    "s3": ("DeleteObjects", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"),
     "sqs": ("SendMessageBatch",),
 }
 
