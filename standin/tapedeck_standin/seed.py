@@ -1,4 +1,4 @@
-"""Accounts, calls, conferences, recordings and audio with fixed ids: what the sample events in `events/` speak of.
+"""Accounts, calls, conferences, recordings, audio and callbacks with fixed ids: what events in `events/` speak of.
 
 All of it was made on 1 June 2025 from 12:00:00 UTC on, as the ids tell, which are of version 7.
 """
@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from tapedeck.adapters.audio import WavCodec
-from tapedeck.adapters.dynamodb import AttributeValue, Database, Item, Write, to_attributes
-from tapedeck.adapters.items import label_key, marks, participant_item, participant_key, recording_key, row_key
+from tapedeck.adapters.claims import ClaimTable
+from tapedeck.adapters.dynamodb import AttributeValue, Database, Item, Write, from_attributes, to_attributes
+from tapedeck.adapters.items import (
+    label_key,
+    marks,
+    participant_item,
+    participant_key,
+    recording_from,
+    recording_key,
+    row_key,
+)
 from tapedeck.adapters.table import Table
 from tapedeck.adapters.transcriptions import TranscriptionTable
 from tapedeck.domain.account import VOICE
@@ -25,6 +34,13 @@ from tapedeck.operations.authentication import hash_secret
 from tapedeck.operations.media import FORMATS, ONLY_SILENCE, key_of
 from tapedeck.operations.ports import Sealer
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
+from tapedeck_standin.seed_claims import (
+    FAILED_BATCH,
+    SUBSCRIPTION,
+    claim_of_absent,
+    claims_of_completed,
+    failed_batch,
+)
 from tapedeck_standin.sound import Part, make_wav
 
 NOON: Final = 1_748_779_200
@@ -62,12 +78,17 @@ TRANSCRIPTION: Final = "01972b5d1ce0700080000000000000d1"
 """Of the completed recording."""
 FOREIGN_CALL: Final = "01972b5d18f8700080000000000000c6"
 """In progress, of the other account."""
+WAITING: Final = "01972b5d24b0700080000000000000e5"
+"""The recording of that call, paused; the media engine has not confirmed that."""
 
 _SECONDS: Final = 59
 """Of the completed recording's audio."""
 
 _MOST_AT_ONCE: Final = 25
 """DynamoDB's limit of writes in one batch."""
+
+_NOWHERE: Final = Parent("", ParentKind.CALL, "")
+"""For all that the sort key of a recording says of its parent."""
 
 Attributes = dict[str, AttributeValue]
 
@@ -78,7 +99,7 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Sealer) -> None:  #
     Args:
         dynamodb: a client that knows `query` and `batch_write_item`, of any database.
         s3: a client that knows `put_object`.
-        settings: name the tables and the bucket.
+        settings: name the tables and the buckets.
         sealer: encrypts the signing keys.
     """
     notes = _Notes()
@@ -88,6 +109,8 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Sealer) -> None:  #
     text = "Hello, this is a test."
     transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, heard, NOON + 70, _SECONDS, text)
     TranscriptionTable(notes).put_transcription(transcription)
+    for claim in (*claims_of_completed(notes.recording(FINISHED)), claim_of_absent(notes.recording(SILENT))):
+        ClaimTable(notes).put(claim)
     added = _keys_beside(dynamodb, settings.recordings_table, notes.items.values())
     _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])
     _write(dynamodb, settings.recordings_table, [{"PutRequest": {"Item": item}} for item in notes.items.values()])
@@ -96,6 +119,8 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Sealer) -> None:  #
     for suffix, content in zip(FORMATS, _make_media(), strict=True):
         key = key_of(STANDIN_ACCOUNT, FINISHED, suffix=suffix)
         s3.put_object(Bucket=settings.media_bucket, Key=key, Body=content)
+    batch = failed_batch(to_attributes({**notes.item(RUNNING), "confirmed": 0}))
+    s3.put_object(Bucket=settings.failures_bucket, Key=FAILED_BATCH, Body=batch)
 
 
 class _Notes(Database):
@@ -110,6 +135,23 @@ class _Notes(Database):
             if write.action == "Put":
                 item = write.request("")["Item"]
                 self.items[item["PK"]["S"], item["SK"]["S"]] = item
+
+    def update(self, write: Write) -> Item:
+        """Note what is brought about: each value under the attribute that it is named after."""
+        request = write.request("")
+        values = {name.removeprefix(":"): value for name, value in request["ExpressionAttributeValues"].items()}
+        item = {**request["Key"], **values}
+        self.items[item["PK"]["S"], item["SK"]["S"]] = item
+        return from_attributes(item)
+
+    def item(self, recording: str) -> Item:
+        """What is noted of a recording."""
+        (key,) = (key for key in self.items if key[1] == recording_key(_NOWHERE, recording)["SK"])
+        return from_attributes(self.items[key])
+
+    def recording(self, identifier: str) -> Recording:
+        """The recording of this id."""
+        return recording_from(self.item(identifier))
 
     def change(self, key: Mapping[str, str], changes: Item) -> None:
         """Note what has become of an item since it was put; None removes."""
@@ -132,17 +174,25 @@ def _note_calls(table: Table, notes: _Notes) -> None:
     table.put_call(_call(ENDED_CALL, 4, status=ended, ended=NOON + 64, updated=NOON + 64, version=3))
     table.put_call(_call(FIRST_CALL, 6, conference=LIVE_CONFERENCE, version=2))
     table.put_call(_call(SECOND_CALL, 7, conference=LIVE_CONFERENCE, version=2))
-    table.put_call(_call(FOREIGN_CALL, 11, account=OTHER_ACCOUNT))
-    source = Source.START_CALL_RECORDING
-    for identifier, call, second in ((RUNNING, RECORDED_CALL, 3), (FINISHED, ENDED_CALL, 5)):
-        parent, at = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call), NOON + second
+    foreign = {"api_recording": WAITING, "active": frozenset({WAITING}), "version": 2}
+    table.put_call(_call(FOREIGN_CALL, 11, account=OTHER_ACCOUNT, **foreign))
+    for identifier, account, call, second, callback in (
+        (RUNNING, STANDIN_ACCOUNT, RECORDED_CALL, 3, None),
+        (FINISHED, STANDIN_ACCOUNT, ENDED_CALL, 5, SUBSCRIPTION),
+        (WAITING, OTHER_ACCOUNT, FOREIGN_CALL, 14, None),
+    ):
         recording = Recording(
-            identifier, parent, RecordingStatus.IN_PROGRESS, source, updated=at, started=at, call=call
-        )
+            identifier, Parent(account, ParentKind.CALL, call), RecordingStatus.IN_PROGRESS,
+            Source.START_CALL_RECORDING, NOON + second, confirmed=1, started=NOON + second, call=call,
+            callback=callback,
+        )  # fmt: skip
         table.start_recording(recording, None, frozenset())
+    paused = {"status": RecordingStatus.PAUSED, "version": 2, "updated": NOON + 25, "pause_behavior": "silence"}
+    notes.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), WAITING), paused)
     finished = {
         "status": RecordingStatus.COMPLETED,
         "version": 3,
+        "confirmed": 3,
         "updated": NOON + 65,
         "ended": NOON + 64,
         "duration": _SECONDS,
@@ -171,6 +221,7 @@ def _note_conferences(table: Table, notes: _Notes) -> None:
     absent = {
         "status": RecordingStatus.ABSENT,
         "version": 3,
+        "confirmed": 3,
         "updated": NOON + 71,
         "ended": NOON + 70,
         "duration": 0,
@@ -178,15 +229,22 @@ def _note_conferences(table: Table, notes: _Notes) -> None:
         "work": None,
         "work_at": None,
     }
-    paused = {"status": RecordingStatus.PAUSED, "version": 2, "updated": NOON + 20, "pause_behavior": "skip"}
-    for identifier, conference_id, second, changes in (
-        (PAUSED, LIVE_CONFERENCE, 9, paused),
-        (SILENT, ENDED_CONFERENCE, 13, absent),
+    paused = {
+        "status": RecordingStatus.PAUSED,
+        "version": 2,
+        "confirmed": 2,
+        "updated": NOON + 20,
+        "pause_behavior": "skip",
+    }
+    for identifier, conference_id, second, callback, changes in (
+        (PAUSED, LIVE_CONFERENCE, 9, None, paused),
+        (SILENT, ENDED_CONFERENCE, 13, SUBSCRIPTION, absent),
     ):
         parent, at = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, conference_id), NOON + second
         recording = Recording(
-            identifier, parent, RecordingStatus.IN_PROGRESS, Source.CONFERENCE, updated=at, started=at, call=FIRST_CALL
-        )
+            identifier, parent, RecordingStatus.IN_PROGRESS, Source.CONFERENCE, updated=at, started=at,
+            call=FIRST_CALL, callback=callback,
+        )  # fmt: skip
         table.start_recording(recording, None, frozenset())
         notes.change(recording_key(parent, identifier), changes)
 
