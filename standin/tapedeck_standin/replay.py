@@ -2,20 +2,24 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from tapedeck import background, wiring
 from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.kms import KmsSealer
+from tapedeck.adapters.kms import KmsOpener, KmsSealer
+from tapedeck.operations.messaging import Outcome, Outgoing
 from tapedeck.settings import Settings
 from tapedeck_standin.backend import UnusableSetting, emulated, make_full_client, shut_in
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.project import find_root
+from tapedeck_standin.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.seed import seed
 from tapedeck_standin.template import Template
 
@@ -25,11 +29,64 @@ def operation_of(event: Path) -> str:
     return event.name.partition(".")[0]
 
 
+def _queue(name: str) -> MemoryQueue:
+    return MemoryQueue(wiring.clock, visibility_seconds=0, most_receives=1, dead_letters=None, name=name)
+
+
 def make_seeding() -> Callable[[], None]:
     """What brings the tables and the bucket that the environment names to where sample events begin."""
     settings = Settings.read()
     sealer = KmsSealer(make_client("kms"), settings.signing_key)
     return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, sealer)
+
+
+_OK: Final = 200
+
+
+@dataclass
+class Listener:
+    """Whoever functions tell something, while events are replayed: nothing leaves this process."""
+
+    commands: MemoryQueue = field(default_factory=partial(_queue, "media-commands.fifo"))
+    callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    requests: list[Outgoing] = field(default_factory=list)
+
+    def send(self, request: Outgoing) -> Outcome:
+        """Take a callback."""
+        self.requests.append(request)
+        return Outcome(_OK, None, 0)
+
+    def outlets(self, settings: Settings) -> background.Outlets:
+        """What leads here."""
+        return background.Outlets(
+            commands=self.commands,
+            callbacks=self.callbacks,
+            bus=self.bus,
+            sender=self,
+            opener=KmsOpener(make_client("kms"), settings.signing_key),
+        )
+
+    @property
+    def heard(self) -> list[str]:
+        """What was told, a line each."""
+        queued = [f"{queue.name} {body}" for queue in (self.commands, self.callbacks) for _, body in queue.held]
+        facts = [f"bus {fact.kind} {json.dumps(fact.detail)}" for fact in self.bus.told]
+        sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
+        return queued + facts + sent
+
+
+@contextmanager
+def listening() -> Iterator[Listener]:
+    """What functions tell reaches a listener until the block is left."""
+    listener, before = Listener(), background.outlets
+    background.outlets = listener.outlets
+    background.hub.cache_clear()
+    try:
+        yield listener
+    finally:
+        background.outlets = before
+        background.hub.cache_clear()
 
 
 class NoEvent(Exception):
@@ -81,14 +138,20 @@ def main(event: Path) -> None:
     try:
         read_event(event)  # before anything is set up for it
         shut_in()
-        with emulated(Template.load(root / "template.yaml")), redirect_stdout(sys.stderr):
-            # The answer alone goes to standard output; what functions log goes beside it.
+        with (
+            emulated(Template.load(root / "template.yaml")),
+            # The answer alone goes to standard output; what functions log and tell goes beside it.
+            redirect_stdout(sys.stderr),
+            listening() as listener,
+        ):
             make_seeding()()
             answer = replay(root, event)
     except FileNotFoundError as missing:
         raise click.ClickException(f"no function answers {event.name}: {missing}") from missing
     except (NoEvent, UnusableSetting) as unusable:
         raise click.ClickException(str(unusable)) from unusable
+    for line in listener.heard:
+        click.echo(line, err=True)
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
