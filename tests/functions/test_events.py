@@ -2,22 +2,28 @@
 
 import base64
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from click.testing import CliRunner
 
+from tapedeck.adapters.failures import PREFIX
 from tapedeck.dialects.choice import SIGNALWIRE, choose
 from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.account import VOICE
 from tapedeck.edge.routes import split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
-from tapedeck_standin import seed
-from tapedeck_standin.replay import main, make_seeding, replay
-from tests.client import ROOT, find_route
+from tapedeck_standin import seed, seed_claims
+from tapedeck_standin.backend import make_full_client
+from tapedeck_standin.replay import listening, main, make_seeding, replay
+from tapedeck_standin.standin import forget_all
+from tapedeck_standin.template import ORIGIN
+from tests.client import ROOT, TEMPLATE, find_route
 from tests.wire import VendorContract
 
 EVENTS: Final = sorted((ROOT / "events").glob("*.json"))
@@ -29,6 +35,7 @@ PLACEHOLDERS: Final = {
     "<id>": "[0-9a-f]{32}",
     "<uuid>": "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
     "<secret>": "[0-9a-f]{32}",
+    "<second>": r"\d{10}",
 }
 """What no two runs have in common (events/README.md)."""
 
@@ -47,20 +54,37 @@ def mask(answer: Any, expected: Any) -> Any:
             return [
                 mask(value, expected[place] if place < len(expected) else None) for place, value in enumerate(answer)
             ]
-        case str(), str():
+        case str() | int(), str():
             pattern = re.escape(expected)
             for placeholder, form in PLACEHOLDERS.items():
                 pattern = pattern.replace(placeholder, form)
-            return expected if re.fullmatch(pattern, answer) else answer
+            return expected if re.fullmatch(pattern, str(answer)) else answer
         case _:
             return answer
 
 
+@contextmanager
+def own_tables() -> Iterator[Mapping[str, str]]:
+    """Tables in which nothing lies but what events speak of; the environment names them meanwhile, by these variables.
+
+    A sweep looks at everything.
+    """
+    made = TEMPLATE.create_tables(make_full_client("dynamodb"), f"events{os.getpid()}-")
+    variables = {"RECORDINGS_TABLE": made["RecordingsTable"], "CREDENTIALS_TABLE": made["CredentialsTable"]}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        forget_all()
+        yield variables
+    forget_all()
+
+
 @pytest.fixture(scope="module")
-def seeding(aws: None) -> Callable[[], None]:
-    """Brings the tables of this process to where sample events begin."""
+def seeding(aws: None) -> Iterator[Callable[[], None]]:
+    """Brings the tables of this process to where sample events begin; what functions tell leaves no trace."""
     del aws  # only has to be there
-    return make_seeding()
+    with own_tables(), listening():
+        yield make_seeding()
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
@@ -77,6 +101,21 @@ def test_a_seeding_takes_away_what_was_added(seeding: Callable[[], None]) -> Non
     for _ in range(2):
         seeding()
         assert replay(ROOT, ROOT / "events" / "create_call_recording.twilio.created.json")["statusCode"] == 201
+
+
+def test_what_is_told_stands_beside_the_answer(seeding: Callable[[], None]) -> None:
+    """Whoever replays an event sees the command, the fact, and the callback that came of it, a line each."""
+    heard = []
+    for name in ("publish_changes.paused", "publish_changes.absent", "deliver_callback.told"):
+        seeding()
+        with listening() as listener:
+            replay(ROOT, ROOT / "events" / f"{name}.json")
+        heard.append([line.partition("{")[0].partition("AccountSid=")[0] for line in listener.heard])
+    assert heard == [
+        ["media-commands.fifo ", "bus recording.paused "],
+        ["callbacks.fifo ", "bus recording.absent ", "bus recording.confirmed "],
+        ["POST https://hooks.example/recordings "],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +179,10 @@ def test_an_event_is_named_after_its_function(event: Path) -> None:
 def test_the_readme_names_what_is_seeded() -> None:
     """Every id and every secret of the seeding stands in `events/README.md`."""
     readme = (ROOT / "events" / "README.md").read_text(encoding="utf-8")
-    constants = {value for name, value in vars(seed).items() if name.isupper() and isinstance(value, str)}
+    named = {**vars(seed), **vars(seed_claims)}
+    constants = {value for name, value in named.items() if name.isupper() and isinstance(value, str)}
     told = {SIGNALWIRE.spell(Kind.CALL, value) if re.fullmatch("[0-9a-f]{32}", value) else value for value in constants}
-    assert {value for value in told - {STANDIN_SIGNING_KEY, VOICE} if f"`{value}`" not in readme} == set()
+    assert {
+        value for value in told - {STANDIN_SIGNING_KEY, VOICE, ORIGIN, PREFIX} if f"`{value}`" not in readme
+    } == set()
     assert {placeholder for placeholder in PLACEHOLDERS if f"`{placeholder}`" not in readme} == set()
