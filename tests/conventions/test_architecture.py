@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from tests.client import TEMPLATE
 from tests.conventions.sources import FUNCTIONS, PACKAGE, Module, modules
 
 MAY_IMPORT: Final = {
@@ -14,9 +15,9 @@ MAY_IMPORT: Final = {
     "edge": {"dialects", "operations", "domain"},
     "adapters": {"operations", "domain"},
     "settings": {"domain"},
-    "functions": {"edge", "dialects", "operations", "domain", "wiring"},
+    "functions": {"edge", "dialects", "operations", "domain", "wiring", "background"},
 }
-"""What of the layer each part may import, itself aside; `wiring` alone knows everything."""
+"""What of the layer each part may import, itself aside; `wiring` and `background` alone know everything."""
 
 MAY_USE: Final = {
     "domain": set(),
@@ -26,6 +27,7 @@ MAY_USE: Final = {
     "adapters": {"botocore", "lameenc"},
     "settings": set(),
     "wiring": set(),
+    "background": set(),
     "functions": {"pydantic"},
 }
 """What each part may use that is not of the standard library."""
@@ -39,7 +41,7 @@ NAMES_A_DIALECT: Final = {
 
 SOURCES: Final = {
     **{part: modules(PACKAGE / part) for part in ("domain", "operations", "dialects", "edge", "adapters")},
-    **{part: [Module.read(PACKAGE / f"{part}.py")] for part in ("settings", "wiring")},
+    **{part: [Module.read(PACKAGE / f"{part}.py")] for part in ("settings", "wiring", "background")},
     "functions": [Module.read(path) for path in FUNCTIONS],
 }
 
@@ -74,10 +76,31 @@ def test_every_module_of_the_layer_is_part_of_something() -> None:
     assert {str(module) for module in modules(PACKAGE)} - known == {"layers/shared/tapedeck/__init__.py"}
 
 
-def test_functions_take_only_their_decorator_from_the_wiring() -> None:
-    """A function asks the composition root for `endpoint` or `task`, and for nothing behind them."""
-    taken = {name for module in SOURCES["functions"] for name in module.imports() if ".wiring." in name}
-    assert taken == {"tapedeck.wiring.endpoint", "tapedeck.wiring.task"}
+def _decorators() -> dict[str, set[str]]:
+    """What each function may be made by, according to what calls it in the template: else an operator does."""
+    found = {each: {"tapedeck.wiring.task", "tapedeck.background.task"} for each in TEMPLATE.operations.values()}
+    for name, function in TEMPLATE.resources("AWS::Serverless::Function").items():
+        for event in function.get("Events", {}).values():
+            is_route = event["Type"] == "HttpApi"
+            decorator = "tapedeck.wiring.endpoint" if is_route else "tapedeck.background.batch"
+            found[TEMPLATE.operations[name]] = {decorator}
+    for mapping in TEMPLATE.resources("AWS::Lambda::EventSourceMapping").values():
+        found[TEMPLATE.operations[mapping["FunctionName"]["Ref"]]] = {"tapedeck.background.batch"}
+    return found
+
+
+@pytest.mark.parametrize(("operation", "decorators"), _decorators().items())
+def test_a_function_takes_only_its_decorator_from_a_root(operation: str, decorators: set[str]) -> None:
+    """`endpoint` is for routes, `batch` for what nobody calls, `task` for operators; nothing else is asked for."""
+    (module,) = (module for module in SOURCES["functions"] if module.path.parent.name == operation)
+    taken = [name for name in module.imports() if name.startswith(("tapedeck.wiring", "tapedeck.background"))]
+    assert len(taken) == 1
+    assert taken[0] in decorators
+
+
+def test_a_request_does_not_pay_for_the_background() -> None:
+    """Whatever answers requests is loaded without what tells, takes note and sweeps: `wiring` does not know of it."""
+    assert [name for module in SOURCES["wiring"] for name in module.imports() if "background" in name] == []
 
 
 def test_the_environment_is_read_in_one_place() -> None:
