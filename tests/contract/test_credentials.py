@@ -1,4 +1,4 @@
-"""What every store of credentials must do (`operations.ports.CredentialStore`)."""
+"""What every store of credentials must do (`operations.ports.CredentialStore`): in each database."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.operations.ports import CredentialStore
 from tests.conftest import TestAccount
 
-pytestmark = pytest.mark.dynamodb_local
+pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
 
 NOW = 1_795_250_675
 SIGNING = {"twilio": b"sealed token", "signalwire": b"sealed key"}

@@ -1,4 +1,4 @@
-"""What every store of lists must do (`operations.ports.ListStore`): on moto, and on DynamoDB Local where that is."""
+"""What every store of lists must do (`operations.ports.ListStore`): in each database."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -19,7 +19,7 @@ from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.ports import Fetch, ListStore
 from tests.conftest import TestAccount
 
-pytestmark = pytest.mark.dynamodb_local
+pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
 
 T = TypeVar("T", Call, Conference, Recording, Transcription)
 

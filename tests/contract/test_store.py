@@ -1,4 +1,4 @@
-"""What every store must do (`operations.ports.Store`): on moto, and on DynamoDB Local where that is there."""
+"""What every store must do (`operations.ports.Store`): in each database."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.operations.ports import Ending, EndingRefused, MoveRefused, NameTaken, ParentChanged, Store
 from tests.conftest import TestAccount
 
-pytestmark = pytest.mark.dynamodb_local
+pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
 
 NOW = 1_795_250_675
 

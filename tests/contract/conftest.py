@@ -1,0 +1,33 @@
+"""Where the stores of these tests keep things: in this run's database, and in the one that lives in memory."""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from tapedeck import wiring
+from tapedeck.adapters.aws import make_client
+from tapedeck_standin.memory_database import MemoryDynamoDB
+from tests.client import TEMPLATE
+from tests.conftest import DYNAMODB_URL
+
+
+@pytest.fixture(scope="module", params=["dynamodb-local"] if DYNAMODB_URL else ["moto", "memory"])
+def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
+    """Each test runs once on each: the service and the office are over that database."""
+    del aws  # only has to be there
+    name = str(request.param)
+    if name != "memory":
+        yield name
+        return
+    memory = MemoryDynamoDB()
+    TEMPLATE.create_tables(memory)
+
+    def make(service: str) -> Any:
+        return memory if service == "dynamodb" else make_client(service)
+
+    with patch.object(wiring, "make_client", make):
+        service, office = wiring.service.__wrapped__(), wiring.office.__wrapped__()
+    with patch.object(wiring, "service", lambda: service), patch.object(wiring, "office", lambda: office):
+        yield name
