@@ -105,11 +105,11 @@ def _batched(tables: Tables, wanted: Mapping[str, Sequence[Mapping[str, Any]]]) 
             yield Write(table, kind.removesuffix("Request"), parameters)
 
 
-def transact(tables: Tables, items: Sequence[Mapping[str, Any]], now: int) -> None:
-    """Do all of these writes; `now` is in milliseconds since the epoch.
+def read_transaction(tables: Tables, items: Sequence[Mapping[str, Any]]) -> list[Write]:
+    """The writes of a transaction.
 
     Raises:
-        Refusal: DynamoDB would refuse them, and nothing was written.
+        Refusal: DynamoDB would refuse them, whatever is in the tables.
     """
     if not 1 <= len(items) <= MOST_IN_TRANSACTION:
         raise Refusal(
@@ -118,6 +118,15 @@ def transact(tables: Tables, items: Sequence[Mapping[str, Any]], now: int) -> No
         )
     writes = [_part(tables, item) for item in items]
     _refuse_duplicates(writes, "Transaction request cannot include multiple operations on one item")
+    return writes
+
+
+def transact(writes: Sequence[Write], now: int) -> None:
+    """Do all of these writes; `now` is in milliseconds since the epoch.
+
+    Raises:
+        Refusal: one of them cannot be done, and nothing was written.
+    """
     reasons = [_reason(write) for write in writes]
     if any(reason["Code"] != _NONE for reason in reasons):
         codes = ", ".join(reason["Code"] for reason in reasons)

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, WaiterError
 from tapedeck.operations.ports import Clock
 from tapedeck.wiring import system_clock
 from tapedeck_standin.changes import Record
-from tapedeck_standin.memory_batches import batch_get, batch_write, copy_request, find_table, transact
+from tapedeck_standin.memory_batches import batch_get, batch_write, copy_request, find_table, read_transaction, transact
 from tapedeck_standin.memory_expressions import plan_read
 from tapedeck_standin.memory_queries import query, scan
 from tapedeck_standin.memory_stream import StreamRecord
@@ -213,19 +213,24 @@ class MemoryDynamoDB:
         return {"Attributes": copy_item(image)} if image is not None else {}
 
     def _transact(self, request: Request) -> Answer:
-        now = self._clock()
-        token = request.get("ClientRequestToken")
-        if token is None:
-            transact(self._tables, request["TransactItems"], now)
+        items, token, now = request["TransactItems"], request.get("ClientRequestToken"), self._clock()
+        writes = read_transaction(self._tables, items)
+        self._forget_tokens(now - _MILLISECONDS_A_TOKEN_LASTS)
+        if token in self._done:
+            if self._done[token][1] != items:
+                raise Refusal("", "IdempotentParameterMismatchException", Message="")
             return {}
-        while self._done and (oldest := next(iter(self._done.items())))[1][0] <= now - _MILLISECONDS_A_TOKEN_LASTS:
-            del self._done[oldest[0]]
-        if token not in self._done:
-            transact(self._tables, request["TransactItems"], now)
-            self._done[token] = (now, copy_request(request["TransactItems"]))
-        elif self._done[token][1] != request["TransactItems"]:
-            raise Refusal("", "IdempotentParameterMismatchException", Message="")
+        transact(writes, now)
+        if token is not None:
+            self._done[token] = (now, copy_request(items))
         return {}
+
+    def _forget_tokens(self, until: int) -> None:
+        while self._done:
+            token, (at, _) = next(iter(self._done.items()))
+            if at > until:
+                return
+            del self._done[token]
 
 
 class MemoryPaginator:

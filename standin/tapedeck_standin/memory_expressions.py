@@ -206,9 +206,10 @@ def _paths_in(condition: Condition) -> Iterator[Path]:
 
 def _key_tests(condition: Condition) -> dict[str, KeyTest]:
     found: dict[str, KeyTest] = {}
-    for part in condition.conditions if isinstance(condition, Junction) else (condition,):
-        if isinstance(part, Junction) and part.operator == "AND":
-            raise Refusal("Invalid KeyConditionExpression")
+    parts: tuple[Condition, ...] = (condition,)
+    if isinstance(condition, Junction) and condition.operator == "AND":
+        parts = condition.conditions
+    for part in parts:
         name, test = _key_test(part)
         if name in found:
             raise Refusal("KeyConditionExpressions must only contain one condition per key")
