@@ -9,6 +9,7 @@ from tapedeck.dialects.dialect import Kind
 from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.receiver import Receiver, receiving
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +19,13 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     It hears of everything in this process: it must not outlive the tests that want it.
     """
     from tapedeck import wiring
+    from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin import certificates
     from tapedeck_standin.backend import MEDIA_HERE
     from tapedeck_standin.server import Server
     from tapedeck_standin.standin import assemble, detach
 
-    own = wiring.office().accounts.create()
+    own = wiring.office().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     lines: list[str] = []
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
@@ -62,3 +64,10 @@ def anonymous(place: Place) -> ControlClient:
 def api(place: Place, dialect: str, account: TestAccount) -> HttpFunctionClient:
     """Speaks the test's dialect for its account, over HTTP."""
     return HttpFunctionClient(DIALECTS[dialect], account.id, account.token, place=place)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server of the application's own, which hears of this test alone."""
+    with receiving() as listening:
+        yield listening

@@ -1,0 +1,170 @@
+"""Callbacks as an application hears them: from the SDK's request to a signed POST at a server of its own."""
+
+from base64 import b64encode
+from hashlib import sha1
+from hmac import digest
+
+import requests
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
+
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.dialects.dialect import Kind
+from tapedeck.settings import STANDIN_SIGNING_KEY
+from tests.conftest import TestAccount
+from tests.media import samples_of
+from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.receiver import Receiver, Told
+
+RATE = 8_000
+NEAR = 0.9
+"""Seconds by which real time may lengthen what the virtual clock makes."""
+
+
+def advance(control: ControlClient, seconds: float) -> None:
+    """Let virtual time pass."""
+    assert control.post("/clock", {"advance": seconds}).status == 200
+
+
+def settle(control: ControlClient) -> None:
+    """Wait until nothing is under way."""
+    answer = control.post("/settle", {"timeout": 30})
+    assert (answer.status, answer.body) == (200, {"left": []})
+
+
+def fetched(place: Place, url: str, user: str, token: str) -> list[list[int]]:
+    """What the WAV behind a callback's `RecordingUrl` sounds like, channel by channel."""
+    assert url.startswith(f"http://127.0.0.1:{place.port}/")
+    answer = requests.get(f"{url}.wav", auth=(user, token), timeout=30)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "audio/x-wav")
+    return samples_of(answer.content)
+
+
+def is_signed_by_signalwire(told: Told, key: str) -> bool:
+    """Whether both headers have what the algorithm gives with this key (behaviour.md, section 7.4)."""
+    text = told.url + "".join(name + told.fields[name] for name in sorted(told.fields))
+    expected = b64encode(digest(key.encode(), text.encode(), sha1)).decode()
+    return told.headers["x-signalwire-signature"] == told.headers["x-twilio-signature"] == expected
+
+
+def test_twilio_is_told_of_a_recording(
+    place: Place, account: TestAccount, control: ControlClient, receiver: Receiver
+) -> None:
+    """A recording that Twilio's SDK starts, pauses and resumes is told of when it begins, and when it is there."""
+    sid = TWILIO.spell(Kind.ACCOUNT, account.id)
+    client = Client(sid, account.token)
+    client.api.base_url = f"http://127.0.0.1:{place.port}"
+    url = receiver.url("/hook?tenant=42")
+    try:
+        call = client.calls(control.post("/calls").body["sid"]["twilio"])
+        recording = call.recordings.create(
+            recording_status_callback=url, recording_status_callback_event=["in-progress", "completed"]
+        )
+        (begun,) = receiver.wait_for(1)
+        advance(control, 4)
+        call.recordings(recording.sid).update(status="paused", pause_behavior="skip")
+        advance(control, 6)
+        call.recordings(recording.sid).update(status="in-progress")
+        advance(control, 5)
+        control.post(f"/calls/{recording.call_sid}/hangup")
+        advance(control, 2)
+        settle(control)
+        shown = client.recordings(recording.sid).fetch()
+    finally:
+        client.http_client.session.close()
+    begun, ended = receiver.wait_for(2)
+    validator = RequestValidator(account.token)
+    for told in (begun, ended):
+        assert (told.method, told.url) == ("POST", url)
+        assert validator.validate(url, told.fields, told.headers["x-twilio-signature"])
+        assert not validator.validate(url, {**told.fields, "RecordingSid": "RE"}, told.headers["x-twilio-signature"])
+    both = {
+        "AccountSid": sid,
+        "CallSid": recording.call_sid,
+        "RecordingSid": recording.sid,
+        "RecordingUrl": f"http://127.0.0.1:{place.port}{TWILIO.account_uri(account.id)}/Recordings/{recording.sid}",
+        "RecordingChannels": "1",
+        "RecordingStartTime": begun.fields["RecordingStartTime"],
+        "RecordingSource": "StartCallRecordingAPI",
+        "RecordingTrack": "both",
+        "ErrorCode": "0",
+    }
+    assert begun.fields == {**both, "RecordingStatus": "in-progress"}
+    assert ended.fields == {**both, "RecordingStatus": "completed", "RecordingDuration": "9"}
+    assert (shown.status, shown.duration) == ("completed", "9")
+    (samples,) = fetched(place, ended.fields["RecordingUrl"], sid, account.token)
+    assert abs(len(samples) / RATE - 9) < NEAR
+
+
+def test_signalwire_is_told_of_a_recording(place: Place, receiver: Receiver) -> None:
+    """In SignalWire's words the same is told, and signed with the project's key in both headers."""
+    sid = SIGNALWIRE.spell(Kind.ACCOUNT, place.account)
+    api = HttpFunctionClient(SIGNALWIRE, place.account, place.token, place=place)
+    control = ControlClient(place, sid)
+    call = control.post("/calls").body["sid"]["signalwire"]
+    form = {
+        "RecordingStatusCallback": receiver.url(),
+        "RecordingStatusCallbackEvent": "in-progress completed",
+        "RecordingChannels": "dual",
+    }
+    recording = api.post("Calls", call, "Recordings", form=form).body["sid"]
+    path = ("Calls", call, "Recordings", recording)
+    receiver.wait_for(1)
+    advance(control, 4)
+    assert api.post(*path, form={"Status": "paused", "PauseBehavior": "silence"}).status == 200
+    advance(control, 6)
+    assert api.post(*path, form={"Status": "in-progress"}).status == 200
+    advance(control, 5)
+    control.post(f"/calls/{call}/hangup")
+    advance(control, 2)
+    settle(control)
+    begun, ended = receiver.wait_for(2)
+    assert all(is_signed_by_signalwire(told, STANDIN_SIGNING_KEY) for told in (begun, ended))
+    both = {
+        "AccountSid": sid,
+        "CallSid": call,
+        "RecordingSid": recording,
+        "RecordingUrl": f"http://127.0.0.1:{place.port}{SIGNALWIRE.account_uri(place.account)}/Recordings/{recording}",
+        "RecordingChannels": "2",
+        "RecordingSource": "StartCallRecordingApi",
+    }
+    assert begun.fields == {**both, "RecordingStatus": "in-progress", "RecordingDuration": "0"}
+    assert ended.fields == {**both, "RecordingStatus": "completed", "RecordingDuration": "15"}
+    channels = fetched(place, ended.fields["RecordingUrl"], sid, place.token)
+    assert [abs(len(samples) / RATE - 15) < NEAR for samples in channels] == [True, True]
+
+
+def test_a_dialed_conference_is_told_of(
+    place: Place, account: TestAccount, control: ControlClient, receiver: Receiver
+) -> None:
+    """Who dials two people into a conference hears them enter, it begin and end, and them leave, all of it signed."""
+    client = Client(TWILIO.spell(Kind.ACCOUNT, account.id), account.token)
+    client.api.base_url = f"http://127.0.0.1:{place.port}"
+    asked = {
+        "conference_status_callback": receiver.url(),
+        "conference_status_callback_event": ["start", "end", "join", "leave"],
+    }
+    try:
+        dial = client.conferences("Sales").participants
+        first = dial.create(from_="+12025550199", to="+12025550123", label="agent", **asked)
+        second = dial.create(from_="+12025550199", to="+12025550124", end_conference_on_exit=True)
+        receiver.wait_for(3)
+        client.conferences(first.conference_sid).participants(second.call_sid).delete()
+        settle(control)
+    finally:
+        client.http_client.session.close()
+    told = receiver.wait_for(5)
+    validator = RequestValidator(account.token)
+    assert all(validator.validate(receiver.url(), each.fields, each.headers["x-twilio-signature"]) for each in told)
+    # They may arrive in another order than they happened in (behaviour.md, section 7.2).
+    happened = sorted(told, key=lambda each: int(each.fields["SequenceNumber"]))
+    names = ("SequenceNumber", "StatusCallbackEvent", "CallSid", "ParticipantLabel", "CallSidEndingConference")
+    assert [tuple(each.fields.get(name) for name in names) for each in happened] == [
+        ("1", "participant-join", first.call_sid, "agent", None),
+        ("2", "participant-join", second.call_sid, None, None),
+        ("3", "conference-start", None, None, None),
+        ("4", "participant-leave", second.call_sid, None, None),
+        ("5", "conference-end", None, None, second.call_sid),
+    ]
+    shared = {(each.fields["ConferenceSid"], each.fields["FriendlyName"]) for each in told}
+    assert shared == {(first.conference_sid, "Sales")}
