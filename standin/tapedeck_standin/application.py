@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from tapedeck.domain.errors import TapedeckError
+from tapedeck_standin.api import Api
 from tapedeck_standin.control import HEALTH, ROOT, Control
-from tapedeck_standin.gateway import Gateway
 from tapedeck_standin.messages import HttpAnswer, HttpRequest, refuse
 from tapedeck_standin.pump import Pump
 
@@ -19,7 +19,7 @@ class Application:
     """Answers requests, and reports each in one line.
 
     Args:
-        gateway: answers as the deployed API would.
+        api: answers as the deployed API would.
         control: makes telephony happen.
         pump: moves on what requests have begun.
         report: takes lines such as `POST /_standin/calls 201 4 ms`.
@@ -27,12 +27,12 @@ class Application:
 
     def __init__(
         self,
-        gateway: Gateway,
+        api: Api,
         control: Control,
         pump: Pump,
         report: Callable[[str], object],
     ) -> None:
-        self._gateway = gateway
+        self._api = api
         self._control = control
         self._pump = pump
         self._report = report
@@ -50,7 +50,7 @@ class Application:
         started = time.perf_counter()
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
         try:
-            answer = self._control.answer(request) if is_control else self._gateway.answer(request)
+            answer = self._control.answer(request) if is_control else self._api.answer(request)
             if request.method not in _READS:
                 # Whoever is told that something is so finds that it has been done.
                 self._pump.follow()

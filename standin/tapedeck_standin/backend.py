@@ -2,9 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from botocore.config import Config
@@ -12,8 +14,11 @@ from botocore.session import Session
 from moto import mock_aws
 
 from tapedeck import background, wiring
+from tapedeck.adapters.aws import make_client
 from tapedeck.domain.account import MediaAccess
+from tapedeck_standin.chance import replaced
 from tapedeck_standin.changes import Changes, MotoChanges, StreamChanges
+from tapedeck_standin.memory_database import MemoryChanges, MemoryDynamoDB
 from tapedeck_standin.serial import one_request_at_a_time
 from tapedeck_standin.template import Template
 from tapedeck_standin.transactions import quick_transactions
@@ -22,10 +27,15 @@ DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
 MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
 """Who may fetch media: as the vendor has it, or `authenticated`, as it is when deployed."""
 
+VENDOR: Final = "vendor"
+DURABLE: Final = "durable"
+RETRY_HOURS: Final = {VENDOR: "0", DURABLE: "72"}
+"""How long callbacks are tried after the vendor's own attempts."""
+
 MEDIA_HERE: Final = {
     "MEDIA_ACCESS": "vendor",
     "MEDIA_INLINE_BYTES": str(1 << 40),
-    "CALLBACK_RETRY_HOURS": "0",
+    "CALLBACK_RETRY_HOURS": RETRY_HOURS[VENDOR],
     "CALLBACK_HOSTS": "localhost,127.0.0.1,::1",
 }
 """Clients meet what they will meet, and nobody could follow an address that leads into this process."""
@@ -60,6 +70,8 @@ def shut_in() -> None:
 
 def make_full_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
     """A client that knows every operation of a service; the functions' own know only those that they use."""
+    if service == "dynamodb" and _memory.database is not None:
+        return _memory.database
     config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
     return _session().create_client(service, config=config)
 
@@ -70,17 +82,52 @@ def _session() -> Session:
     return Session()
 
 
+@dataclass
+class _Memory:
+    """The database that takes moto's place, if one does."""
+
+    database: MemoryDynamoDB | None = None
+
+
+_memory: Final = _Memory()
+
+
 @contextmanager
-def emulated(template: Template) -> Iterator[None]:
+def remembered(database: MemoryDynamoDB) -> Iterator[None]:
+    """While this lasts, whoever wants a client of DynamoDB gets this database.
+
+    Raises:
+        UnusableSetting: another database is named.
+    """
+    if os.environ.get(DATABASE):
+        raise UnusableSetting(f"{DATABASE} names a database, and so does the store that is wanted: one is enough")
+
+    def make(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+        return database if service == "dynamodb" else make_client(service)
+
+    with replaced(wiring, "make_client", make), replaced(background, "make_client", make):
+        _memory.database = database
+        try:
+            yield
+        finally:
+            _memory.database = None
+
+
+@contextmanager
+def emulated(template: Template, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
     """An AWS with the template's tables and signing key; the functions' environment names them.
 
     Where `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are there; KMS stays in this process.
+
+    Args:
+        template: what is to be there.
+        settings: of the functions' environment, what is otherwise than usual here.
 
     Raises:
         UnusableSetting: who may fetch media is nobody that is known.
         botocore.exceptions.BotoCoreError: that database does not answer.
     """
-    here = {**MEDIA_HERE, "MEDIA_ACCESS": _media_access()}
+    here = {**MEDIA_HERE, "MEDIA_ACCESS": _media_access(), **settings}
     with mock_aws(config=_config(os.environ.get(DATABASE))), quick_transactions(), one_request_at_a_time():
         tables = template.create_tables(make_full_client("dynamodb"))
         key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
@@ -101,6 +148,8 @@ def _media_access() -> str:
 
 def changes_of(table: str) -> Changes:
     """The stream of a table, wherever that is."""
+    if _memory.database is not None:
+        return MemoryChanges(_memory.database, table)
     if not os.environ.get(DATABASE):
         return MotoChanges(table)
     described = make_full_client("dynamodb").describe_table(TableName=table)["Table"]

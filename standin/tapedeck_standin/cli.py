@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -9,7 +10,7 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Final, Literal, NoReturn
 
 import click
 
@@ -20,6 +21,8 @@ from tapedeck_standin.addresses import LOOPBACK
 from tapedeck_standin.waiting import is_ready, wait_until_ready
 
 DISTRIBUTION = "tapedeck-api"
+
+_ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 
 
 def version() -> str:
@@ -50,6 +53,33 @@ class AccountSid(click.ParamType):
         identifier = read_in_either(Kind.ACCOUNT, value)
         # The default is an id already.
         return value if value == STANDIN_ACCOUNT else identifier or self.fail("neither AC… nor a UUID", param, ctx)
+
+
+class Origin(click.ParamType):
+    """Scheme and host, which may have a port."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take it without a slash at its end, or fail with a usage error."""
+        origin = value.removesuffix("/")
+        if origin and not _ORIGIN.fullmatch(origin):
+            self.fail("not of the form https://host or https://host:port", param, ctx)
+        return origin
+
+
+class HostMap(click.ParamType):
+    """Pairs of hosts."""
+
+    name = "host=other"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take them, or fail with a usage error."""
+        for pair in filter(None, value.split(",")):
+            host, _, other = pair.partition("=")
+            if not host.strip() or not other.strip():
+                self.fail("not of the form host=other,host=other", param, ctx)
+        return value
 
 
 @click.group()
@@ -87,6 +117,30 @@ def main() -> None:
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
     help="Where to put the certificate that clients trust; by default in a temporary folder.",
 )  # fmt: skip
+@click.option(
+    "--fixtures", type=click.Path(dir_okay=False, exists=True, path_type=Path), envvar="TAPEDECK_FIXTURES",
+    show_envvar=True, help="A YAML file of calls, conferences and recordings that are there from the start.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=int, envvar="TAPEDECK_SEED", show_envvar=True,
+    help="Ids and times are the same at every run; time stands still until it is put forward.",
+)  # fmt: skip
+@click.option(
+    "--external-url", type=Origin(), default="", envvar="TAPEDECK_EXTERNAL_URL", show_envvar=True,
+    help="What bodies and callbacks print instead of this machine's own address: scheme and host.",
+)  # fmt: skip
+@click.option(
+    "--callback-host-map", type=HostMap(), default="", envvar="TAPEDECK_CALLBACK_HOST_MAP", show_envvar=True,
+    help="Where callbacks connect to instead, such as localhost=host.docker.internal; several with commas.",
+)  # fmt: skip
+@click.option(
+    "--deliveries", type=click.Choice(["vendor", "durable"]), default="vendor", envvar="TAPEDECK_DELIVERIES",
+    show_default=True, show_envvar=True, help="How often callbacks are tried: as the vendors do, or for three days.",
+)  # fmt: skip
+@click.option(
+    "--store", type=click.Choice(["moto", "memory"]), default="moto", envvar="TAPEDECK_STORE", show_default=True,
+    show_envvar=True, help="What keeps the tables; memory is quicker.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Show the functions' own log lines as well.")
 def serve(
     port: int,
@@ -96,6 +150,12 @@ def serve(
     token: str,
     signing_key: str,
     ca_file: Path | None,
+    fixtures: Path | None,
+    seed: int | None,
+    external_url: str,
+    callback_host_map: str,
+    deliveries: Literal["vendor", "durable"],
+    store: Literal["moto", "memory"],
     *,
     control_from_anywhere: bool,
     verbose: bool,
@@ -109,11 +169,16 @@ def serve(
     shut_in()
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
+    from tapedeck_standin.fixtures import Fixtures, UnusableFixtures  # noqa: PLC0415
     from tapedeck_standin.greeting import greet  # noqa: PLC0415
     from tapedeck_standin.standin import Options, TokenDiffers, standing  # noqa: PLC0415
 
-    options = Options(port, https_port, host, account, token, signing_key, ca_file, verbose, control_from_anywhere)
     try:
+        options = Options(
+            port, https_port, host, account, token, signing_key, ca_file, verbose,
+            Fixtures.load(fixtures) if fixtures is not None else None,
+            seed, external_url, callback_host_map, deliveries, store, control_from_anywhere,
+        )  # fmt: skip
         with standing(options, _report) as addresses:
             click.echo(greet(options, addresses))
             if not is_ready(addresses.url):
@@ -123,7 +188,7 @@ def serve(
             threading.Event().wait()
     except OSError as error:
         _fail(f"{error.filename} is in use" if error.errno == errno.EADDRINUSE else str(error))
-    except UnusableSetting as error:
+    except (UnusableSetting, UnusableFixtures) as error:
         _fail(str(error))
     except TokenDiffers:
         _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} holds this account with another token")

@@ -1,6 +1,7 @@
 """The stand-in's clock: this machine's, put forward on request."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -12,12 +13,13 @@ class VirtualClock:
     """Milliseconds since the epoch, of a clock and what was added to it.
 
     Args:
-        real: the clock.
+        real: the clock; it may stand still.
+        behind: seconds by which this one is late at first.
     """
 
-    def __init__(self, real: Callable[[], int]) -> None:
+    def __init__(self, real: Callable[[], int], behind: float = 0) -> None:
         self._real = real
-        self._ahead = 0
+        self._ahead = -round(behind * 1000)
         self._moved = threading.Condition()
 
     def __call__(self) -> int:
@@ -32,8 +34,9 @@ class VirtualClock:
         return self()
 
     def sleep(self, seconds: float) -> None:
-        """Wait until so many seconds have passed by it: less, if it is put forward meanwhile."""
-        until = self() + seconds * 1000
+        """Wait for so many seconds: less, if it is put forward meanwhile."""
+        until, deadline = self() + seconds * 1000, time.monotonic() + seconds
         with self._moved:
-            while (left := until - self()) > 0:
-                self._moved.wait(left / 1000)
+            # It may stand still, and nobody waits for ever.
+            while self() < until and (left := deadline - time.monotonic()) > 0:
+                self._moved.wait(left)

@@ -52,6 +52,7 @@ class FunctionRunner:
 
     def __init__(self, root: Path, operations: Mapping[str, str]) -> None:
         self._handlers = {name: load_handler(root, operation) for name, operation in operations.items()}
+        self.operations = operations
 
     def is_debugging(self) -> bool:
         """SAM asks this of every runner."""
@@ -123,6 +124,18 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
         told = [header for header in response.headers if header != _ADDED_BY_SAM]
         headers = tuple((name, value) for name, value in told if name.lower() not in added)
         return HttpAnswer(response.status_code, headers, response.get_data())
+
+    def operation_of(self, asked: HttpRequest) -> str | None:
+        """The name of the function that the route of a request leads to; None without one."""
+        try:
+            endpoint, _ = self._app.url_map.bind_to_environ(_environ(asked)).match()
+        except HTTPException:
+            return None
+        route = self._dict_of_routes.get(self._route_key(asked.method, endpoint))
+        if route is None or route is self._default or endpoint == _DEFAULT_ROUTE:
+            return None
+        operation: str = self.lambda_runner.operations[route.function_name]
+        return operation
 
     def get_request_methods_endpoints(self, flask_request: Request) -> tuple[str, str]:
         """The method and the rule of a request: `$default` wherever the template has no route.

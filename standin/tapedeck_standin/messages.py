@@ -60,11 +60,17 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer without the headers that frame it."""
+    """An answer without the headers that frame it; one that is dropped is never given, and ends the connection."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    is_dropped: bool = False
+
+    @classmethod
+    def dropped(cls) -> "HttpAnswer":
+        """None at all."""
+        return cls(0, is_dropped=True)
 
     @classmethod
     def of_json(cls, status: int, body: Mapping[str, Any] | None) -> "HttpAnswer":

@@ -9,11 +9,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.courier import Courier
 from tapedeck_standin.engine import Engine
-from tapedeck_standin.event_sources import Handler, QueueSource, StreamSource
+from tapedeck_standin.event_sources import QueueSource, StreamSource
 from tapedeck_standin.queues import MemoryQueue
 
 IDLE_SECONDS: Final = 0.05
@@ -33,9 +35,10 @@ class Pump:
         events: the engine's, to `ingest_media_event`.
         engine: which works in between, and whose recordings may be due.
         callbacks: what is to be told.
-        deliver: tells one of these.
+        courier: tells one of these.
         sweep: looks after what is left.
         clock: by which that is done once a minute.
+        behind: what it does is done within this, wherever it is done.
     """
 
     def __init__(
@@ -44,17 +47,19 @@ class Pump:
         events: QueueSource,
         engine: Engine,
         callbacks: MemoryQueue,
-        deliver: Handler,
+        courier: Courier,
         sweep: Callable[[], object],
         clock: VirtualClock,
+        behind: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._stream = stream
         self._events = events
         self._engine = engine
         self._callbacks = callbacks
-        self._deliver = deliver
+        self._courier = courier
         self._sweep = sweep
         self._clock = clock
+        self._behind = behind
         self._lock = threading.Lock()
         self._finishing = threading.Lock()
         self._stops = threading.Event()
@@ -88,12 +93,12 @@ class Pump:
         """Do all that can be done now, but for callbacks."""
         with self._finishing:
             self.follow()
-            while self._engine.finish():
+            while self._finish():
                 self.follow()
 
     def follow(self) -> None:
         """The same, but for the media that are due: they take longer than somebody who asks should wait."""
-        with self._lock:
+        with self._lock, self._behind():
             while self._step():
                 pass
 
@@ -101,21 +106,25 @@ class Pump:
         """Wait until nothing is under way or due, at most so many seconds of real time.
 
         Returns:
-            the recordings, of this account or of all, that are due and not finished by then; where none are and
-            something else is under way, the recordings and conferences that callbacks tell of.
+            of this account or of all, the recordings that are due and not finished by then, and the recordings and
+            conferences that callbacks which are under way tell of.
         """
         deadline = time.monotonic() + seconds
         while True:
             self.run()
-            left = self._engine.due(account) or self._owed(account)
+            left = list(dict.fromkeys(self._engine.due(account) + self._owed(account)))
             if not left or time.monotonic() >= deadline:
                 return left
             self._wakes.set()
             time.sleep(IDLE_SECONDS)
 
     def _owed(self, account: str | None) -> list[str]:
-        told = [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
-        return list(dict.fromkeys(group for group, whose in told if account in {None, whose}))
+        told = self._courier.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
+        return [group for group, whose in told if account in {None, whose}]
+
+    def _finish(self) -> bool:
+        with self._behind():
+            return self._engine.finish()
 
     def _step(self) -> bool:
         moved = self._stream.run_once()
@@ -135,11 +144,12 @@ class Pump:
                 self.run()
             except Exception:  # noqa: BLE001 - what fails once must not end everything
                 traceback.print_exc()
+            self._courier.look()
             for _ in range(min(SENDERS, self._callbacks.waiting)):
                 self._owes.release()
 
     def _send(self) -> None:
-        source = QueueSource(self._callbacks, self._deliver, batch=1)
+        source = QueueSource(self._callbacks, self._courier, batch=1)
         while not self._stops.is_set():
             self._owes.acquire()
             try:

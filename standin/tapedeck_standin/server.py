@@ -193,6 +193,9 @@ class Connection(BaseHTTPRequestHandler):
         return data
 
     def _write(self, answer: HttpAnswer) -> None:
+        if answer.is_dropped:
+            self.close_connection = True
+            return
         has_body = answer.status not in _WITHOUT_BODY
         lines = [
             f"HTTP/1.1 {answer.status} {_phrase(answer.status)}",

@@ -19,9 +19,9 @@ from tapedeck.domain.account import VOICE
 from tapedeck.edge.routes import split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
 from tapedeck_standin import seed, seed_claims
+from tapedeck_standin.assembly import forget_all
 from tapedeck_standin.backend import make_full_client
 from tapedeck_standin.replay import listening, main, make_seeding, replay
-from tapedeck_standin.standin import forget_all
 from tapedeck_standin.template import ORIGIN
 from tests.client import ROOT, TEMPLATE, find_route
 from tests.wire import VendorContract

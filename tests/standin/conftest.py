@@ -21,9 +21,9 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     from tapedeck import wiring
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin import certificates
+    from tapedeck_standin.assembly import assemble, detach
     from tapedeck_standin.backend import MEDIA_HERE
     from tapedeck_standin.server import Server
-    from tapedeck_standin.standin import assemble, detach
 
     own = wiring.office().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     lines: list[str] = []

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import pytest
 
@@ -80,6 +80,18 @@ class ControlClient:
             content = {"account": self.account, **(content or {})}
         body = content if isinstance(content, bytes) or content is None else json.dumps(content).encode()
         return self.request("POST", f"/_standin{path}", body, headers)
+
+    def get(self, path: str, **query: str) -> Answer:
+        """GET a path below `/_standin`."""
+        return self.request("GET", f"/_standin{path}?{self._query(query)}")
+
+    def delete(self, path: str) -> Answer:
+        """DELETE a path below `/_standin`."""
+        return self.request("DELETE", f"/_standin{path}?{self._query({})}")
+
+    def _query(self, query: Mapping[str, str]) -> str:
+        named = {} if self.account is None else {"account": self.account}
+        return urlencode({**named, **query})
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

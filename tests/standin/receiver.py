@@ -1,10 +1,13 @@
 """Somebody's server that callbacks are told to, on a port of its own: keeps what it hears, answers as it is told."""
 
 import threading
+from base64 import b64encode
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha1
+from hmac import digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -52,6 +55,13 @@ class Receiver:
     def words(self, name: str, count: int) -> list[str]:
         """The field of this name in each of the first callbacks, once they are so many."""
         return [told.fields[name] for told in self.wait_for(count)]
+
+
+def is_signed_by_signalwire(told: Told, key: str) -> bool:
+    """Whether both headers have what the algorithm gives with this key (behaviour.md, section 7.4)."""
+    text = told.url + "".join(name + told.fields[name] for name in sorted(told.fields))
+    expected = b64encode(digest(key.encode(), text.encode(), sha1)).decode()
+    return told.headers["x-signalwire-signature"] == told.headers["x-twilio-signature"] == expected
 
 
 @contextmanager

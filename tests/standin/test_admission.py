@@ -1,7 +1,6 @@
 """Rule R19: who may drive the control API."""
 
 import http.client
-from typing import Any
 
 import pytest
 
@@ -105,10 +104,7 @@ def asked_by(
     peer: str, *, host: str = "127.0.0.1", from_anywhere: bool = False, name: str = "localhost", origin: str = ""
 ) -> tuple[int, bytes]:
     """What a control API tells a client at this address that has come to that one."""
-    nothing: Any = None  # whoever is refused meets none of it, nor does whoever asks how it is
-    control = Control(
-        nothing, nothing, nothing, "", nothing, nothing, nothing, from_anywhere=from_anywhere
-    )  # fmt: skip
+    control = Control([], from_anywhere=from_anywhere)
     headers = (("Host", name), *((("Origin", origin),) if origin else ()))
     answer = control.answer(HttpRequest("GET", "/_standin/health", headers, host=host, peer=peer))
     return answer.status, answer.body

@@ -1,0 +1,121 @@
+"""The API as its clients meet it: the gateway, what goes wrong on request, and a journal of both."""
+
+import time
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Final
+
+from tapedeck.dialects.choice import SIGNALWIRE, choose
+from tapedeck.dialects.dialect import Dialect, Reply
+from tapedeck.dialects.errors import NOT_CONFIRMED, PARAMETER_FAULTS, REFUSALS, SERVICE_UNAVAILABLE, Answer
+from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, TapedeckError
+from tapedeck.domain.identity import new_id
+from tapedeck.edge.http import write
+from tapedeck.edge.routes import split
+from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.faults import Faults, Then
+from tapedeck_standin.gateway import Gateway
+from tapedeck_standin.messages import HttpAnswer, HttpRequest
+from tapedeck_standin.request_journal import Asked, Map, RequestJournal, account_of, code_of, fields_of
+
+REQUEST_ID: Final = "X-Request-Id"
+_ERROR: Final = 400
+
+
+class Api:
+    """Answers requests that are not the control API's.
+
+    Args:
+        gateway: answers as the deployed API would.
+        routes: those that it knows.
+        faults: what is to go wrong instead.
+        journal: keeps what was asked.
+        clock: how late it is.
+        account: whose a request counts as that names nobody.
+        origin: scheme and host that bodies are to print, if not those by which the request has come.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        routes: Map,
+        faults: Faults,
+        journal: RequestJournal,
+        clock: VirtualClock,
+        account: str,
+        origin: str = "",
+    ) -> None:
+        self._gateway = gateway
+        self._routes = routes
+        self._faults = faults
+        self._journal = journal
+        self._clock = clock
+        self._account = account
+        self._scheme, _, self._host = origin.partition("://")
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        """Answer a request, and keep it."""
+        at, began = self._clock(), time.perf_counter()
+        account = account_of(request) or self._account
+        operation = self._gateway.operation_of(request)
+        then = self._faults.take(account, operation) if operation is not None else None
+        answer = self._ask(request) if then is None else self._fail(request, operation or "", then)
+        headers = {name.lower(): value for name, value in answer.headers}
+        self._journal.keep(
+            account,
+            Asked(
+                id=headers.get(REQUEST_ID.lower()) or new_id(at),
+                at=at,
+                method=request.method,
+                path=request.path,
+                operation=operation,
+                fields=fields_of(request),
+                status=None if answer.is_dropped else answer.status,
+                code=code_of(answer.body) if answer.status >= _ERROR else None,
+                milliseconds=round((time.perf_counter() - began) * 1000),
+                nearest=self._routes.nearest(request.method, request.path) if operation is None else None,
+            ),
+        )
+        return answer
+
+    def _ask(self, request: HttpRequest) -> HttpAnswer:
+        if self._host:
+            headers = [(name, value) for name, value in request.headers if name.lower() != "host"]
+            request = replace(request, headers=(("Host", self._host), *headers), scheme=self._scheme)
+        return self._gateway.answer(request)
+
+    def _fail(self, request: HttpRequest, operation: str, then: Then) -> HttpAnswer:
+        if then.close:
+            return HttpAnswer.dropped()
+        if then.status is None:
+            self._clock.sleep(then.delay or 0)
+            return self._ask(request)
+        parts = split(request.path)
+        dialect = choose(parts[0] if parts else "", request.path)
+        reply = refuse_with(dialect, then.status, then.code, request.path, operation)
+        written = write(reply, new_id(self._clock()))
+        return HttpAnswer(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())
+
+
+def refuse_with(dialect: Dialect, status: int, code: int | None, path: str, operation: str) -> Reply:
+    """A status and a code in a dialect's own words: of a refusal that it knows, if there is one of these."""
+    refusals = [answers for kind, answers in REFUSALS.items() if kind is not CredentialsMissing]
+    known = [dialect.pick(answers) for answers in (*refusals, *PARAMETER_FAULTS.values())]
+    known += [NOT_CONFIRMED, SERVICE_UNAVAILABLE]
+    found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
+    plain = [answer for answer in found if "{name}" not in answer.message] or found
+    answer = plain[0] if plain else Answer(status, code or 20_000 + status, _phrase(status))
+    message = answer.message.replace("{uri}", path).replace("{name}", "A parameter")
+    # SignalWire tells of parameters in another form than of all else.
+    is_parameter = dialect is SIGNALWIRE and status == HTTPStatus.UNPROCESSABLE_ENTITY
+    error = InvalidParameter("", "choice") if is_parameter else TapedeckError()
+    headers = {"WWW-Authenticate": f'Basic realm="{dialect.realm}"'} if status == HTTPStatus.UNAUTHORIZED else {}
+    body = dialect.error_body(answer._replace(message=message), error, operation)
+    return Reply(status, body, headers, code=answer.code)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,75 @@
+"""Chance that is the same at every run, for whoever wants the same ids and times."""
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import Final
+
+from tapedeck.domain import identity
+from tapedeck.operations import accounts
+from tapedeck_standin import telephony
+
+START: Final = 1_748_779_200_000
+"""From when on it is, at every run: 1 June 2025, 12:00:00 UTC, in milliseconds."""
+
+
+class Chance:
+    """In place of `secrets`, where somebody wants to know beforehand.
+
+    What is done in the background draws from a sequence of its own: when it is done is nobody's choice. Several threads
+    may use it.
+
+    Args:
+        seed: the same one gives the same sequences.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._lock = threading.Lock()
+        self._front = random.Random(f"{seed}/front")  # noqa: S311 - nothing here is secret
+        self._back = random.Random(f"{seed}/back")  # noqa: S311 - likewise
+        self._where = threading.local()
+
+    @contextmanager
+    def behind(self) -> Iterator[None]:
+        """While this lasts, this thread works in the background."""
+        was = getattr(self._where, "is_behind", False)
+        self._where.is_behind = True
+        try:
+            yield
+        finally:
+            self._where.is_behind = was
+
+    def randbits(self, bits: int) -> int:
+        """As `secrets.randbits`."""
+        with self._lock:
+            return (self._back if getattr(self._where, "is_behind", False) else self._front).getrandbits(bits)
+
+    def token_hex(self, size: int) -> str:
+        """As `secrets.token_hex`."""
+        return f"{self.randbits(size * 8):0{size * 2}x}"
+
+    def random(self) -> float:
+        """From 0 to 1, in the background."""
+        with self._lock:
+            return self._back.random()
+
+    @contextmanager
+    def ruling(self) -> Iterator[None]:
+        """While this lasts, ids, secrets and names come from here."""
+        with ExitStack() as stack:
+            for module in (identity, accounts, telephony):
+                stack.enter_context(replaced(module, "secrets", self))
+            yield
+
+
+@contextmanager
+def replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """While this lasts, what a module knows by this name is something else."""
+    was = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, was)

@@ -1,0 +1,91 @@
+"""The control API's call that tells a media event by hand, as an engine of somebody's own would."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from tapedeck.dialects.choice import read_in_either
+from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.media_contract import EVENTS
+from tapedeck.domain.identity import new_id
+from tapedeck.operations.messaging import Message, Queue
+from tapedeck.operations.ports import Clock
+from tapedeck_standin.control_requests import Books, Call, Calls, Refusal, Result, read_object
+from tapedeck_standin.messages import HttpRequest
+
+_NAMED: Final = {
+    "account": Kind.ACCOUNT,
+    "call": Kind.CALL,
+    "parent_call": Kind.CALL,
+    "ending_call": Kind.CALL,
+    "call_to_coach": Kind.CALL,
+    "conference": Kind.CONFERENCE,
+    "recording": Kind.RECORDING,
+    "transcription": Kind.TRANSCRIPTION,
+}
+"""What the fields of an event name: their sids may be spelled as either dialect does."""
+
+_PARENTS: Final = {"call": Kind.CALL, "conference": Kind.CONFERENCE}
+
+
+class EventControl:
+    """Tells events.
+
+    Args:
+        books: which accounts there are.
+        events: where engines tell what has happened.
+        clock: dates what is not dated.
+    """
+
+    def __init__(self, books: Books, events: Queue, clock: Clock) -> None:
+        self._books = books
+        self._events = events
+        self._clock = clock
+
+    @property
+    def calls(self) -> Calls:
+        """What it may be asked for."""
+        return {("events",): {"POST": Call(self._tell)}}
+
+    def _tell(self, request: HttpRequest, _named: str) -> Result:
+        now = self._clock()
+        given = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
+        # By an id that cannot be read, nobody is known.
+        account = given.get("account")
+        event = {**given, "account": account if account is not None else self._books.own}
+        try:
+            EVENTS.validate_python(event)
+        except ValidationError as invalid:
+            raise _refusal_of(invalid) from invalid
+        self._books.account(event["account"])
+        self._events.send([Message(event, _group_of(event), event["id"])])
+        return 202, {"id": event["id"]}
+
+
+def _with_ids(given: Mapping[str, Any]) -> dict[str, Any]:
+    """An event whose sids are ids, as far as they are any."""
+    event = {name: _id_of(_NAMED[name], value) if name in _NAMED else value for name, value in given.items()}
+    parent = event.get("parent")
+    if isinstance(parent, dict) and isinstance(parent.get("type"), str) and parent["type"] in _PARENTS:
+        event["parent"] = {**parent, "id": _id_of(_PARENTS[parent["type"]], parent.get("id"))}
+    return event
+
+
+def _id_of(kind: Kind, sid: object) -> object:
+    return (read_in_either(kind, sid) if isinstance(sid, str) else None) or sid
+
+
+def _group_of(event: Mapping[str, Any]) -> str:
+    """What it happens to: all of that is told in order."""
+    parent = event.get("parent") or {}
+    group: str = parent.get("id") or event.get("conference") or event.get("call") or event["recording"]
+    return group
+
+
+def _refusal_of(invalid: ValidationError) -> Refusal:
+    """400, with the first field that cannot be used; of an event of no known type, that."""
+    first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
+    # The type comes first, which is none of the event's fields.
+    field = str(first["loc"][1]) if len(first["loc"]) > 1 else "type"
+    return Refusal(400, f"{field}: {first['msg']}", field)

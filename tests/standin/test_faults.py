@@ -1,0 +1,304 @@
+"""What was asked of the API can be read, and operations fail as somebody has asked, in the dialect's own words."""
+
+import http.client
+import re
+import time
+from typing import Any
+
+import pytest
+from twilio.base.exceptions import TwilioRestException
+from twilio.rest import Client
+
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.domain.identity import new_id
+from tapedeck_standin.api import refuse_with
+from tests.client import TEMPLATE
+from tests.conftest import TestAccount
+from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Place
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
+MORE = "https://www.twilio.com/docs/errors"
+UNAVAILABLE = "Service unavailable"
+
+
+def fail(control: ControlClient, on: str, then: dict[str, Any], **more: Any) -> str:
+    """The next time, this goes wrong; the fault's id."""
+    answer = control.post("/faults", {"on": on, "then": then, **more})
+    identifier: str = answer.body["id"]
+    assert NEW.match(identifier)
+    body = {"id": identifier, "on": on, "times": 1, "then": then, **more, "hits": 0}
+    assert (answer.status, answer.body) == (201, body)
+    return identifier
+
+
+def asked(control: ControlClient) -> list[dict[str, Any]]:
+    """The journal of requests, newest last."""
+    answer = control.get("/requests")
+    assert (answer.status, list(answer.body)) == (200, ["requests"])
+    requests: list[dict[str, Any]] = answer.body["requests"]
+    return requests
+
+
+def test_shows_what_was_asked(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
+    """A request is shown with the function that answered it, its parameters, and what it was answered."""
+    call = control.post("/calls").body["sid"][dialect]
+    created = api.post("Calls", call, "Recordings", form={"RecordingChannels": "dual", "Trim": "trim-silence"})
+    wrong = api.post("Calls", call, "Recordings", created.body["sid"], form={"Status": "over"})
+    api.get("Recordings", PageSize="1")
+    shown = asked(control)
+    for each, answer in zip(shown, (created, wrong), strict=False):
+        assert INSTANT.fullmatch(each["at"])
+        assert each["milliseconds"] >= 0
+        assert each["id"] == answer.headers["x-request-id"]
+    below = f"{api.base}/Calls/{call}/Recordings"
+    names = ("method", "path", "operation", "fields", "status", "code", "nearest")
+    assert [tuple(each[name] for name in names) for each in shown] == [
+        (
+            "POST", f"{below}.json", "create_call_recording", {"RecordingChannels": "dual", "Trim": "trim-silence"},
+            created.status, None, None,
+        ),
+        (
+            "POST", f"{below}/{created.body['sid']}.json", "update_call_recording", {"Status": "over"},
+            wrong.status, wrong.body["code"], None,
+        ),
+        ("GET", f"{api.base}/Recordings.json", "list_recordings", {"PageSize": "1"}, 200, None, None),
+    ]  # fmt: skip
+    assert list(shown[0]) == [
+        "id", "at", "method", "path", "operation", "fields", "status", "code", "milliseconds", "nearest",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "nearest"),
+    [
+        ("GET", "{account}/Recording.json", "GET {root}/Recordings.json"),
+        ("GET", "{account}/Recordings.xml", "GET {root}/Recordings.wav"),
+        ("POST", "{account}/Calls/{call}/Recording", "POST {root}/Calls/{{CallSid}}/Recordings"),
+        ("PUT", "{account}/Calls/{call}/Recordings", "POST {root}/Calls/{{CallSid}}/Recordings"),
+        ("GET", "{account}/Conference/{conference}/Participants",
+         "GET {root}/Conferences/{{ConferenceSid}}/Participants"),
+    ],
+)  # fmt: skip
+def test_names_the_nearest_route(
+    place: Place, control: ControlClient, account: TestAccount, method: str, path: str, nearest: str
+) -> None:
+    """A request that met no route is shown as a miss, with the route that it most likely meant."""
+    api = HttpFunctionClient(TWILIO, account.id, account.token, place=place)
+    call, conference = (TWILIO.spell(kind, new_id(0)) for kind in (Kind.CALL, Kind.CONFERENCE))
+    path = path.format(account=api.base, call=call, conference=conference)
+    status = ControlClient(place).request(method, path).status
+    (shown,) = asked(control)
+    assert (shown["operation"], shown["status"], shown["path"]) == (None, status, path)
+    expected = nearest.format(root="/2010-04-01/Accounts/{AccountSid}")
+    if path.endswith(".xml"):
+        assert shown["nearest"] in {route.key for route in TEMPLATE.routes}
+    else:
+        assert shown["nearest"] == expected
+
+
+def test_whom_a_request_is_about(
+    place: Place, control: ControlClient, anonymous: ControlClient, account: TestAccount
+) -> None:
+    """A path that names no account is shown to whom the credentials name, and without these to the stand-in's own."""
+    api = HttpFunctionClient(TWILIO, account.id, account.token, place=place)
+    api.request("GET", "/2010-04-01/Acounts")
+    before = len(asked(anonymous))
+    ControlClient(place).request("GET", "/nowhere")
+    assert [each["path"] for each in asked(control)] == ["/2010-04-01/Acounts"]
+    assert [each["path"] for each in asked(anonymous)[before:]] == ["/nowhere"]
+    assert control.post("/reset").status == 204
+    assert asked(control) == []
+
+
+def test_repeated_and_other_parameters(place: Place, control: ControlClient, account: TestAccount) -> None:
+    """A name that comes more than once has a list; a JSON body is read like a form; the query comes first."""
+    base = f"/2010-04-01/Accounts/{TWILIO.spell(Kind.ACCOUNT, account.id)}/Calls"
+    client = ControlClient(place)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    client.request("POST", f"{base}?A=1", b"A=2&B=", form)
+    for body in (b'{"A": ["x", 1], "B": true}', b"[1]", b"{", b"\xff"):
+        client.request("POST", base, body, {"Content-Type": "application/json; charset=utf-8"})
+    fields = [each["fields"] for each in asked(control)]
+    assert fields == [{"A": ["1", "2"], "B": ""}, {"A": ["x", "1"], "B": "true"}, {}, {}, {}]
+
+
+@pytest.mark.parametrize(
+    ("on", "then", "code"),
+    [
+        ("create_call_recording", {"status": 400, "code": 21220}, 21220),
+        ("create_call_recording", {"status": 429}, 20429),
+        ("*", {"status": 500}, None),
+        ("*", {"status": 404}, 20404),
+        ("create_call_recording", {"status": 400, "code": 20009}, 20009),
+        ("*", {"status": 401}, 20003),
+    ],
+)
+def test_an_operation_fails(
+    control: ControlClient, api: HttpFunctionClient, on: str, then: dict[str, Any], code: int | None, dialect: str
+) -> None:
+    """The next request is answered with this status and code in the dialect's own form, and nothing is done."""
+    call = control.post("/calls").body["sid"][dialect]
+    fail(control, on, then)
+    answer = api.post("Calls", call, "Recordings")
+    assert answer.status == then["status"]
+    assert list(answer.body) == ["code", "message", "more_info", "status"]
+    assert answer.body["status"] == then["status"]
+    assert code in {None, answer.body["code"]}
+    assert "{" not in answer.body["message"]
+    assert [each["hits"] for each in control.get("/faults").body["faults"]] == [1]
+    assert api.get("Calls", call, "Recordings").body["recordings"] == []
+    assert api.post("Calls", call, "Recordings").status == api.dialect.created_status
+
+
+@pytest.mark.parametrize(
+    ("dialect", "status", "code", "body"),
+    [
+        (TWILIO, 418, 12345, {"code": 12345, "message": "I'm a Teapot", "more_info": f"{MORE}/12345", "status": 418}),
+        (TWILIO, 503, None, {"code": 20504, "message": UNAVAILABLE, "more_info": f"{MORE}/20504", "status": 503}),
+        (TWILIO, 599, None, {"code": 20599, "message": "Error", "more_info": f"{MORE}/20599", "status": 599}),
+        (SIGNALWIRE, 422, 21456, {"errors": ["A parameter is not a valid URL"]}),
+    ],
+)  # fmt: skip
+def test_any_status_has_a_body(dialect: Dialect, status: int, code: int | None, body: dict[str, Any]) -> None:
+    """What no refusal of the dialect looks like still has its form; without a code one that suits the status."""
+    reply = refuse_with(dialect, status, code, "/path", "update_conference_recording")
+    assert (reply.status, reply.body) == (status, body)
+
+
+def test_the_sdk_meets_what_it_would_meet(place: Place, control: ControlClient, account: TestAccount) -> None:
+    """The next three creations answer 21220, and then all is well; updates time out with 408."""
+    client = Client(TWILIO.spell(Kind.ACCOUNT, account.id), account.token)
+    client.api.base_url = f"http://127.0.0.1:{place.port}"
+    fail(control, "create_call_recording", {"status": 400, "code": 21220}, times=3)
+    fail(control, "update_call_recording", {"status": 408, "code": 16114})
+    met: list[Any] = []
+    try:
+        call = client.calls(control.post("/calls").body["sid"]["twilio"])
+        for _ in range(4):
+            try:
+                met.append(call.recordings.create().status)
+            except TwilioRestException as error:
+                met.append((error.status, error.code, error.msg))
+        for _ in range(2):
+            try:
+                met.append(call.recordings("Twilio.CURRENT").update(status="paused").status)
+            except TwilioRestException as error:
+                met.append((error.status, error.code, error.msg))
+    finally:
+        client.http_client.session.close()
+    refused = (400, 21220, "Unable to create record: Requested resource is not eligible for recording")
+    timed_out = "Unable to update record: Resource is not in a state to accept the recording action"
+    assert met == [refused, refused, refused, "in-progress", (408, 16114, timed_out), "paused"]
+
+
+def test_an_operation_of_another_name_is_spared(control: ControlClient, api: HttpFunctionClient) -> None:
+    """A fault waits for its own operation; the oldest that fits comes first."""
+    fail(control, "list_calls", {"status": 429})
+    fail(control, "*", {"status": 500}, times=2)
+    answers = [api.get("Recordings").status, api.get("Calls").status, api.get("Calls").status]
+    assert (*answers, api.get("Calls").status) == (500, 429, 500, 200)
+
+
+def test_a_request_is_delayed(control: ControlClient, api: HttpFunctionClient) -> None:
+    """It takes so much longer, and is then answered as ever."""
+    fail(control, "list_recordings", {"delay": 0.2})
+    began = time.monotonic()
+    assert api.get("Recordings").status == 200
+    assert time.monotonic() - began >= 0.2
+
+
+def test_a_connection_is_closed(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
+    """The connection ends without an answer, and nothing is done; the journal shows a request without one."""
+    call = control.post("/calls").body["sid"][dialect]
+    fail(control, "create_call_recording", {"close": True})
+    with pytest.raises(http.client.RemoteDisconnected):
+        api.post("Calls", call, "Recordings")
+    (shown,) = asked(control)
+    assert NEW.match(shown.pop("id"))
+    assert (shown["operation"], shown["status"], shown["code"]) == ("create_call_recording", None, None)
+    assert api.get("Calls", call, "Recordings").body["recordings"] == []
+
+
+def test_media_are_absent(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
+    """The next recording that ends has no media, for the reason that was asked for; the one after it has."""
+    fail(control, "media", {"absent": 16102})
+    shown = []
+    for _ in range(2):
+        call = control.post("/calls").body["sid"][dialect]
+        path = ("Calls", call, "Recordings", api.post("Calls", call, "Recordings").body["sid"])
+        control.post("/clock", {"advance": 5})
+        api.post(*path, form={"Status": "stopped"})
+        control.post("/clock", {"advance": 2})
+        assert control.post("/settle", {"timeout": 30}).body == {"left": []}
+        body = api.get(*path).body
+        shown.append((body["status"], int(body["error_code"] or 0)))
+    assert shown == [("absent", 16102), ("completed", 0)]
+
+
+def test_faults_are_an_accounts_own(control: ControlClient, anonymous: ControlClient, api: HttpFunctionClient) -> None:
+    """Nobody else's requests fail, nobody else sees the fault or takes it away."""
+    identifier = fail(control, "list_calls", {"status": 500})
+    before = anonymous.get("/faults").body
+    other = fail(anonymous, "list_calls", {"status": 429})
+    assert [each["id"] for each in control.get("/faults").body["faults"]] == [identifier]
+    assert anonymous.delete(f"/faults/{identifier}").status == 404
+    assert anonymous.delete(f"/faults/{other}").status == 204
+    assert anonymous.get("/faults").body == before
+    assert api.get("Calls").status == 500
+
+
+def test_faults_are_taken_away(control: ControlClient, api: HttpFunctionClient) -> None:
+    """One by its id, or all at once; what was taken away goes wrong no more."""
+    first = fail(control, "list_calls", {"status": 500}, times=5)
+    fail(control, "list_recordings", {"close": True})
+    second = fail(control, "list_calls", {"status": 429})
+    answer = control.delete(f"/faults/{first}")
+    assert (answer.status, answer.content) == (204, b"")
+    assert control.delete(f"/faults/{first}").status == 404
+    assert control.get("/faults").body["faults"][1]["id"] == second
+    assert [api.get("Calls").status for _ in range(2)] == [429, 200]
+    assert control.delete("/faults").status == 204
+    assert control.get("/faults").body == {"faults": []}
+    assert api.get("Recordings").status == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ({}, "on"),
+        ({"on": "list_calls"}, "then"),
+        ({"on": "list_cals", "then": {"status": 500}}, "on"),
+        ({"on": "default", "then": {"status": 500}}, "on"),
+        ({"on": "sweep", "then": {"status": 500}}, "on"),
+        ({"on": "*", "then": {}}, "then"),
+        ({"on": "*", "then": {"code": 21220}}, "then"),
+        ({"on": "*", "then": {"status": 500, "close": True}}, "then"),
+        ({"on": "*", "then": {"status": None}}, "then"),
+        ({"on": "*", "then": {"status": 399}}, "then"),
+        ({"on": "*", "then": {"status": 600}}, "then"),
+        ({"on": "*", "then": {"status": "500"}}, "then"),
+        ({"on": "*", "then": {"delay": -1}}, "then"),
+        ({"on": "*", "then": {"delay": 61}}, "then"),
+        ({"on": "*", "then": {"delay": 1, "code": 21220}}, "then"),
+        ({"on": "*", "then": {"close": False}}, "then"),
+        ({"on": "*", "then": {"close": 1}}, "then"),
+        ({"on": "*", "then": {"drop": True}}, "then"),
+        ({"on": "*", "then": {"absent": 16101}}, "then"),
+        ({"on": "*", "then": {"explode": True}}, "then"),
+        ({"on": "media", "then": {"status": 500}}, "then"),
+        ({"on": "media", "then": {"absent": 1}}, "then"),
+        ({"on": "callback", "then": {"absent": 16101}}, "then"),
+        ({"on": "callback", "then": {"status": 500, "code": 21220}}, "then"),
+        ({"on": "*", "times": 0, "then": {"status": 500}}, "times"),
+        ({"on": "*", "times": 1.5, "then": {"status": 500}}, "times"),
+        ({"on": "*", "times": 1_000_001, "then": {"status": 500}}, "times"),
+        ({"on": "*", "then": {"status": 500}, "colour": "blue"}, "colour"),
+    ],
+)
+def test_refuses_a_bad_fault(control: ControlClient, content: dict[str, Any], field: str) -> None:
+    """Whatever cannot be used is refused with 400, and named; nothing goes wrong."""
+    answer = control.post("/faults", content)
+    assert (answer.status, answer.body["error"]["field"]) == (400, field), answer.body
+    assert answer.body["error"]["message"].startswith(f"{field}: ")
+    assert control.get("/faults").body == {"faults": []}
