@@ -6,7 +6,7 @@ at the same time, and nothing else does, for that may happen (rule R6).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
 from tapedeck.domain.claim import KEPT_DAYS, MOST_ATTEMPTS_KEPT, Attempt, Claim, ClaimState
@@ -53,22 +53,28 @@ class ClaimTable:
         write = Write(
             _key(claim),
             update="SET lease = :until, first_at = if_not_exists(first_at, :second)",
-            condition="#state = :queued AND (lease <= :now OR lease = :until)",
+            condition="#state = :queued AND lease <= :now",
             values={"until": until, "now": now, "second": now // 1000, "queued": ClaimState.QUEUED},
             names={"state": "state"},
         )
         try:
             return _claim_from(self._database.update(write))
-        except ConditionFailed:
-            return None
+        except ConditionFailed as failed:
+            found = _claim_from(failed.items[0]) if failed.items[0] else None
+            # Of our own write, whose answer was lost, the lease is the one that we asked for.
+            is_own = found is not None and failed.was_repeated and found.lease == until
+            return found if is_own else None
 
     def note(self, claim: Claim, attempt: Attempt, state: ClaimState, due: int | None) -> Claim:
         """1 request; more where somebody else sends it at the same time."""
         found = claim
         for _ in range(_TRIES):
             attempts = (*found.attempts, attempt)[-MOST_ATTEMPTS_KEPT:]
-            after = replace(found, state=state, due=due, tried=found.tried + 1, attempts=attempts)
-            after = after if state is ClaimState.QUEUED else replace(after, lease=0)
+            after = replace(found, tried=found.tried + 1, attempts=attempts)
+            # What somebody has taken meanwhile is not owed any more, whatever came of this attempt.
+            if found.state is not ClaimState.DONE:
+                after = replace(after, state=state, due=due)
+            after = after if after.state is ClaimState.QUEUED else replace(after, lease=0)
             try:
                 self._database.update(_changed(found, after))
             except ConditionFailed as failed:
@@ -84,8 +90,10 @@ class ClaimTable:
         after = replace(claim, state=ClaimState.QUEUED, due=due, lease=0)
         try:
             self._database.update(_changed(claim, after))
-        except ConditionFailed:
-            return None
+        except ConditionFailed as failed:
+            found = _claim_from(failed.items[0]) if failed.items[0] else None
+            # Our own write, whose answer was lost: but for another attempt nothing else looks like it.
+            return after if found == after else None
         return after
 
     def due(self, shard: str, now: int, limit: int) -> Sequence[Claim]:
@@ -109,7 +117,9 @@ _TRIES: Final = 5
 def _changed(before: Claim, after: Claim) -> Write:
     """On condition that it stands as it was read: an attempt is never forgotten for another."""
     old, new = _item(before), _item(after)
+    # There is always something to write.
     assigned = {name: value for name, value in new.items() if value is not None and value != old[name]}
+    assigned["state"] = after.state
     removed = [name for name, value in new.items() if value is None and old[name] is not None]
     return Write(
         _key(before),
@@ -118,7 +128,7 @@ def _changed(before: Claim, after: Claim) -> Write:
         + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
         condition="tried = :before_tried AND #state = :before_state",
         values={**assigned, "before_tried": before.tried, "before_state": before.state},
-        names={"state": "state", **{name: name for name in (*assigned, *removed)}},
+        names={name: name for name in (*assigned, *removed)},
     )
 
 
@@ -145,7 +155,7 @@ def _item(claim: Claim) -> Item:
         "due": claim.due,
         "lease": claim.lease,
         "tried": claim.tried,
-        "attempts": [_attempt_item(attempt) for attempt in claim.attempts],
+        "attempts": list(_attempt_items(claim.attempts)),
         "expires_at": claim.created + KEPT_DAYS * _DAY,
         "work": f"DUE#{claim.subject[-1]}" if claim.due is not None else None,
         "work_at": claim.due,
@@ -174,16 +184,22 @@ def _claim_from(item: Item) -> Claim:
     )
 
 
-def _attempt_item(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "at": attempt.at,
-        "milliseconds": attempt.milliseconds,
-        "status": attempt.status,
-        "failure": attempt.failure,
-        "answer": attempt.answer,
-    }
+def _attempt_items(attempts: Sequence[Attempt]) -> Iterator[Item]:
+    """An answer that is the same as the one before is left out: each write costs what all of them take."""
+    before = None
+    for attempt in attempts:
+        yield {
+            "at": attempt.at,
+            "milliseconds": attempt.milliseconds,
+            "status": attempt.status,
+            "failure": attempt.failure,
+            "answer": attempt.answer if attempt.answer != before else None,
+        }
+        before = attempt.answer
 
 
 def _attempts_from(item: Item) -> Iterator[Attempt]:
+    answer = ""
     for held in item["attempts"]:
-        yield Attempt(held["at"], held["milliseconds"], held.get("status"), held.get("failure"), held["answer"])
+        answer = held.get("answer", answer)
+        yield Attempt(held["at"], held["milliseconds"], held.get("status"), held.get("failure"), answer)

@@ -13,7 +13,6 @@ MOST_ATTEMPTS_KEPT: Final = 100
 MOST_ANSWER: Final = 1024
 """Bytes of an answer that are kept."""
 
-
 SECONDS_IN_QUEUE: Final = 600
 """After which one that waits in the queue is put there again (our choice)."""
 
@@ -36,7 +35,10 @@ FINAL: Final = frozenset({ClaimState.DONE, ClaimState.GIVEN_UP})
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: `at` and `milliseconds`, the HTTP status or what went wrong, the first kilobyte of the answer."""
+    """One try: when and for how long, in milliseconds, the HTTP status or what went wrong, an answer's first kilobyte.
+
+    `failure` is one of `operations.messaging.Failure`, or `unsigned` where no key could be had to sign with.
+    """
 
     at: int
     milliseconds: int

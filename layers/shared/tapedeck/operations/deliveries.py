@@ -5,7 +5,7 @@ from itertools import count
 from typing import Final, Protocol
 
 from tapedeck.domain.account import SigningKeys
-from tapedeck.domain.claim import FINAL, MOST_ANSWER, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
+from tapedeck.domain.claim import MOST_ANSWER, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
 from tapedeck.domain.delivery import Policy, is_success
 from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
 from tapedeck.operations.messaging import Failure, Limits, Message, Opener, Outcome, Outgoing, Queue, Sender
@@ -19,6 +19,9 @@ LONGEST_PAUSE: Final = 14_400
 
 LEASE: Final = 60_000
 """Milliseconds: more than the vendors' own attempts take, which end after 15 seconds."""
+
+SIGNED_WITHIN: Final = 86_400
+"""Seconds for which one that cannot be signed waits at least, however long it is tried (our choice)."""
 
 _GONE: Final = 410
 
@@ -165,6 +168,8 @@ class Deliveries:
             if not policy.is_retried(outcome, number) or self._clock() + pause >= began + policy.total:
                 break
             claim = self._claims.note(claim, attempt, ClaimState.QUEUED, claim.due)
+            if claim.state is not ClaimState.QUEUED:
+                return claim  # somebody else has sent it meanwhile
             self._sleep(pause / 1000)
         return self._put_off(claim, attempt, outcome)
 
@@ -174,7 +179,10 @@ class Deliveries:
         first = claim.first_at if claim.first_at is not None else now
         hopeless = outcome is not None and (outcome.failure is Failure.FORBIDDEN or outcome.status == _GONE)
         due = now + self._pause_of(claim, outcome)
-        if hopeless or due > first + self._hours * 3600:
+        longest = self._hours * 3600
+        if outcome is None:
+            longest = max(longest, SIGNED_WITHIN)
+        if hopeless or due > first + longest:
             return self._claims.note(claim, attempt, ClaimState.GIVEN_UP, None)
         return self._claims.note(claim, attempt, ClaimState.PARKED, due)
 
@@ -203,34 +211,35 @@ class Deliveries:
     def requeue(self, shard: str, limit: int) -> int:
         """Put what is due in a shard into the queue; how much that was.
 
-        What cannot be put there is due again a little later.
+        What cannot be put there is due again a little later; what is being sent just now is left alone.
         """
-        now = self._clock() // 1000
-        due = self._claims.due(shard, now, limit)
-        for claim in due:
-            self._reopen(claim)
-        return len(due)
+        now = self._clock()
+        due = [claim for claim in self._claims.due(shard, now // 1000, limit) if claim.lease <= now]
+        reopened = [self._claims.reopen(claim, now // 1000 + SECONDS_IN_QUEUE) for claim in due]
+        queued = [message_of(claim) for claim in reopened if claim is not None]
+        if queued:
+            self._queue.send(queued)
+        return len(queued)
 
     def replay(self, account: str, subject: str, claim: str) -> Claim:
         """Send a claim once more, whatever became of it: with the same token, body and signature.
 
         Raises:
             NotFound: there is no such claim.
+            StoreBusy: it has changed just now.
         """
         found = self._claims.get(account, subject, claim)
         if found is None:
             raise NotFound
-        return self._reopen(found) or found
+        queued = self._claims.reopen(found, self._clock() // 1000 + SECONDS_IN_QUEUE)
+        if queued is None:
+            raise StoreBusy
+        self._queue.send([message_of(queued)])
+        return queued
 
     def of(self, account: str, subject: str) -> Sequence[Claim]:
         """What is owed, or was, of a recording or conference, what happened first first."""
         return self._claims.of(account, subject)
-
-    def _reopen(self, claim: Claim) -> Claim | None:
-        queued = self._claims.reopen(claim, self._clock() // 1000 + SECONDS_IN_QUEUE)
-        if queued is not None:
-            self._queue.send([message_of(queued)])
-        return queued
 
 
 def message_of(claim: Claim) -> Message:
@@ -238,11 +247,6 @@ def message_of(claim: Claim) -> Message:
     body = {"account": claim.account, "subject": claim.subject, "claim": claim.id}
     # Another round of the same claim is no repetition.
     return Message(body, claim.subject, f"{claim.token}-{claim.tried}-{claim.due}")
-
-
-def is_open(claim: Claim) -> bool:
-    """Whether somebody may still take it."""
-    return claim.state not in FINAL
 
 
 def _readable(answer: bytes) -> str:
