@@ -61,7 +61,7 @@ def room(account: TestAccount) -> Conference:
     return wiring.service().conferences.appear(account.id, fresh())
 
 
-def enter(room: Conference, number: int = 1, **how: bool) -> list[str]:
+def enter(room: Conference, number: int = 1, **how: Any) -> list[str]:
     """So many calls enter a conference; their ids."""
     service = wiring.service()
     calls = [service.calls.appear(room.account, to="", from_="", direction="inbound").id for _ in range(number)]

@@ -10,6 +10,7 @@ from tapedeck.adapters import items
 from tapedeck.adapters.dynamodb import Item, from_attributes, to_attributes
 from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.command import Heard
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
@@ -317,6 +318,11 @@ class Stage:
             kind = ParentKind.CALL if isinstance(parent, Call) else ParentKind.CONFERENCE
             parent = Parent(parent.account, kind, parent.id)
         return self.shelf.partition(items.partition(parent))
+
+    def heard(self, version: int | None = None, *, at: int | None = None) -> Heard:
+        """A fresh event of a media engine, told now, or at this millisecond of its time."""
+        now = self.clock()
+        return Heard(new_id(now), at if at is not None else now, version)
 
     def _put(self, key: Key, item: Item) -> None:
         self.shelf.put({**key, **item})

@@ -182,7 +182,7 @@ OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
       "recording_status_callback": URL, "recording_status_callback_event": ["started", "paused", "absent"]}),
     ({"ConferenceTrim": "do-not-trim", "ConferenceRecordingStatusCallback": URL,
       "ConferenceRecordingStatusCallbackEvent": "in-progress failed", "ConferenceRecord": "true"},
-     {"conference_trim": "do-not-trim", "conference_recording_status_callback": URL,
+     {"conference_record": "true", "conference_trim": "do-not-trim", "conference_recording_status_callback": URL,
       "conference_recording_status_callback_event": ["in-progress", "failed"]}),
     ({"SipAuthUsername": "u", "SipAuthPassword": "canary", "CallToken": "canary", "Byoc": "BY1", "CallerId": "+1",
       "CallReason": "why", "CallerDisplayName": "me", "ClientNotificationUrl": URL},
@@ -201,12 +201,12 @@ OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_keeps_what_the_media_engine_needs(
     twilio: FunctionClient, stage: Stage, form: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    """What differs from the vendor's defaults is kept beside the participant, but for secrets."""
+    """What differs from the vendor's defaults is kept beside the participant, and whom to dial, but no secrets."""
     room = stage.conference()
     answer = add(twilio, room, {**WHO, **form})
     assert_added(twilio, answer, room.id, stage.clock.seconds)
     item = held(stage, room, answer)
-    assert item.get("options", {}) == options
+    assert item["options"] == {**options, "to": WHO["To"], "from": WHO["From"]}
     assert "canary" not in repr(stage.partition(room))
     assert not stage.service.conferences.get(stage.account, room.id).record
 

@@ -63,6 +63,7 @@ def assert_absent(stage: Stage, objects: Objects, recording: Recording, finished
         status=RecordingStatus.ABSENT,
         updated=stage.clock.seconds,
         version=recording.version + 1,
+        confirmed=recording.version + 1,
         duration=0,
         error=error,
     )
@@ -75,11 +76,16 @@ def assert_absent(stage: Stage, objects: Objects, recording: Recording, finished
 def test_completes_a_recording(
     media: Media, make: Make, stage: Stage, objects: Objects, channels: int, *, conference: bool
 ) -> None:
-    """It has its duration, its capture as WAV to the byte, and an MP3 of 32 kbit/s a channel; no work is left."""
+    """It has its duration, its capture as WAV to the byte, and an MP3 of 32 kbit/s a channel; no work is left.
+
+    With a callback there is, until somebody has been told.
+    """
     recording = make(sound(2, channels), conference=conference, channels=channels)
     finished = media.complete(recording.parent, recording.id)
     now, version = stage.clock.seconds, recording.version + 1
-    assert finished == replace(recording, status=RecordingStatus.COMPLETED, updated=now, version=version, duration=2)
+    assert finished == replace(
+        recording, status=RecordingStatus.COMPLETED, updated=now, version=version, confirmed=version, duration=2
+    )
     assert finished == stage.service.recordings.get(recording.parent, recording.id)
     assert not {"work", "work_at"} & stage.item(items.recording_key(recording.parent, recording.id)).keys()
     assert objects.names(recording) == {"original.wav", "original.mp3"}
@@ -334,7 +340,7 @@ def test_a_table_that_fails_can_be_asked_again(
     """Until it is written as finished it is stopped, its capture stays, and the whole can be repeated."""
     recording = make(content, trim=TRIMMED)
 
-    def refuse(*_: object) -> Recording:
+    def refuse(*_: object, **_named: object) -> Recording:
         raise StoreBusy
 
     with monkeypatch.context() as patched:

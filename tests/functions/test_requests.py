@@ -245,17 +245,36 @@ def _end(client: FunctionClient, conference: Conference, form: Form) -> Callable
 
 @pytest.mark.parametrize("status", ["init", "in-progress"])
 def test_ends_in_one(client: FunctionClient, stage: Stage, meter: Meter, status: str) -> None:
-    """F3, never recorded: 1 update, 1 W and 2 for the status index."""
-    assert meter.of(_end(client, stage.conference(status), END), 200) == ([UPDATE], [3])
+    """F3, never recorded: 1 update, 1 W, 2 for the status index and 1 for that of work: the engine is to end it."""
+    assert meter.of(_end(client, stage.conference(status), END), 200) == ([UPDATE], [4])
+
+
+def test_ends_what_somebody_hears_of_for_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """F3 of a conference with a callback: it is in the index of work from its beginning, and keeps its place."""
+    callback = Callback("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
+    assert meter.of(_end(client, stage.conference(callback=callback), END), 200) == ([UPDATE], [3])
+
+
+def test_asks_again_for_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """What is asked while something is pending finds its place in the index of work taken already."""
+    form, call = {"Url": "https://a.example/"}, stage.call()
+    redirect = _redirect(client, call, form)
+    assert meter.of(redirect, 200) == ([UPDATE], [2])
+    stage.clock.step(5)
+    assert meter.of(redirect, 200) == ([UPDATE], [1])
+
+
+def _redirect(client: FunctionClient, call: Call, form: Form) -> Callable[[], Answer]:
+    return lambda: client.post(*call_path(client, call), form=form)
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
 def test_ends_with_recordings_in_two(client: FunctionClient, stage: Stage, meter: Meter, number: int) -> None:
-    """F3, N recordings active: 2 requests, 1 W and then 2(1 + N) W and 2 for the index."""
+    """F3, N recordings active: 2 requests, 1 W and then 2(1 + N) W and 3 for the indexes."""
     conference = stage.conference()
     for position in range(number):
         stage.recording(conference, "paused" if position % 2 else "in-progress")
-    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT], [1, 2 * (1 + number) + 2])
+    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT], [1, 2 * (1 + number) + 3])
 
 
 @pytest.mark.parametrize("stopped", [1, 3])
@@ -268,7 +287,7 @@ def test_ends_with_recordings_stopped_before_in_three(
     for _ in range(stopped):
         stage.recording(conference, "stopped")
     failed = 2 * (2 + stopped)
-    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT, TRANSACT], [1, failed, 4 + 2])
+    assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT, TRANSACT], [1, failed, 4 + 3])
 
 
 def test_refuses_to_end_in_one(client: FunctionClient, stage: Stage, meter: Meter) -> None:
@@ -279,10 +298,10 @@ def test_refuses_to_end_in_one(client: FunctionClient, stage: Stage, meter: Mete
 
 
 def test_announces_in_one(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """F3 with an announcement: 1 update of 1 W; without parameters 1 read."""
+    """F3 with an announcement: 1 update of 1 W, and 1 for the index of work; without parameters 1 read."""
     conference = stage.conference()
     form = {"AnnounceUrl": "https://a.example/"}
-    assert meter.of(_end(client, conference, form), 200) == ([UPDATE], [1])
+    assert meter.of(_end(client, conference, form), 200) == ([UPDATE], [2])
     assert meter.of(_end(client, conference, None), 200) == ([GET], [])
 
 
@@ -292,7 +311,7 @@ def test_finds_a_name_in_two_more(client: FunctionClient, stage: Stage, meter: M
     if client.dialect.name == "signalwire":
         assert meter.of(lambda: client.post("Conferences", "Lobby", form=END), 404) == ([], [])
     else:
-        assert meter.of(lambda: client.post("Conferences", "Lobby", form=END), 200) == ([GET, GET, UPDATE], [3])
+        assert meter.of(lambda: client.post("Conferences", "Lobby", form=END), 200) == ([GET, GET, UPDATE], [4])
 
 
 @pytest.mark.parametrize(
@@ -312,7 +331,7 @@ def test_hangs_up(
     requests: list[str],
     units: list[int],
 ) -> None:
-    """A hang-up: 1, 2 or 3 requests as for a conference."""
+    """A hang-up that the engine tells: 1, 2 or 3 requests as for a conference; nothing is asked, no work is left."""
     call = stage.call()
     for _ in range(active):
         stage.recording(call, source=Source.OUTBOUND_API)
@@ -321,7 +340,7 @@ def test_hangs_up(
     meter = Meter(wire, stage)
 
     def hang_up() -> Answer:
-        stage.service.calls.end(stage.account, call.id)
+        stage.service.calls.end(stage.account, call.id, heard=stage.heard())
         return Answer(200, {}, b"")
 
     assert meter.of(hang_up, 200) == (requests, units)
@@ -340,13 +359,14 @@ def test_hangs_up_in_a_conference_in_three(stage: Stage, wire: Wire) -> None:
     for call in calls:
 
         def hang_up(call: Call = call) -> Answer:
-            service.calls.end(account, call.id)
+            service.calls.end(account, call.id, heard=stage.heard())
             return Answer(200, {}, b"")
 
         costs.append(meter.of(hang_up, 200))
     together = [UPDATE, "BatchGetItem", TRANSACT]
-    # Call, participant and conference; then also the recording, and the conference's place in the index.
-    assert costs == [(together, [1, 2 * 3 + 2]), (together, [1, 2 * 4 + 2 + 2])]
+    # Call, participant and conference; then also the recording, the conference's place in the index, and its work:
+    # the engine is to end it.
+    assert costs == [(together, [1, 2 * 3 + 2]), (together, [1, 2 * 4 + 2 + 2 + 1])]
 
 
 # Participants, and calls over the API.
@@ -358,8 +378,8 @@ BATCH = "BatchGetItem"
 @pytest.mark.parametrize(
     ("form", "status", "requests", "units"),
     [
-        ({"Muted": "true"}, 200, [BATCH, TRANSACT], [4]),
-        ({"AnnounceUrl": "https://a.example/"}, 200, [BATCH, TRANSACT], [4]),
+        ({"Muted": "true"}, 200, [BATCH, TRANSACT], [4 + 1]),
+        ({"AnnounceUrl": "https://a.example/"}, 200, [BATCH, TRANSACT], [4 + 1]),
         ({"Muted": "false"}, 200, [BATCH], []),
         (None, 200, [BATCH], []),
         ({"Hold": "no"}, 400, [BATCH], []),
@@ -376,7 +396,7 @@ def test_updates_a_participant_in_two(
     *,
     by_label: bool,
 ) -> None:
-    """P4: 1 batch read of conference and participant, 1 transaction of 4 W for a change; by label 1 read more."""
+    """P4: 1 batch read of conference and participant, 1 transaction of 4 W and 1 for work; by label 1 read more."""
     client, room = make_twilio(), stage.conference()
     participant = stage.participant(room, label="customer")
     path = participant_path(client, room, "customer" if by_label else participant)
@@ -384,11 +404,11 @@ def test_updates_a_participant_in_two(
     assert cost == ([GET, *requests] if by_label else requests, units)
 
 
-@pytest.mark.parametrize(("number", "recorded", "units"), [(2, 0, 4), (1, 0, 4 + 2), (1, 3, 4 + 2 + 6)])
+@pytest.mark.parametrize(("number", "recorded", "units"), [(2, 0, 5), (1, 0, 5 + 3), (1, 3, 5 + 3 + 6)])
 def test_removes_a_participant_in_two(
     client: FunctionClient, stage: Stage, meter: Meter, number: int, recorded: int, units: int
 ) -> None:
-    """P5: as P4, 4 W; the last one also moves the conference in the index, and stops its N recordings, 2 W each."""
+    """P5: as P4; the last one also ends the conference, 3 for the indexes, and stops its N recordings, 2 W each."""
     room = stage.conference(participants=number)
     participant = stage.participant(room)
     for _ in range(recorded):
@@ -401,10 +421,10 @@ def test_removes_a_participant_in_two(
 @pytest.mark.parametrize(
     ("where", "label", "requests", "units"),
     [
-        ("sid", {}, [GET, TRANSACT], 9),
-        ("sid", {"Label": "customer"}, [GET, TRANSACT], 11),
-        ("name", {}, [GET, GET, TRANSACT], 9),
-        ("new", {}, [GET, TRANSACT], 16),
+        ("sid", {}, [GET, TRANSACT], 10),
+        ("sid", {"Label": "customer"}, [GET, TRANSACT], 12),
+        ("name", {}, [GET, GET, TRANSACT], 10),
+        ("new", {}, [GET, TRANSACT], 17),
     ],
 )
 def test_dials_in_two(
@@ -416,7 +436,7 @@ def test_dials_in_two(
     requests: list[str],
     units: int,
 ) -> None:
-    """P2: 1 read, by name 2, and 1 transaction of 8 W and the index; a label is 2 W more, a new conference 7."""
+    """P2: 1 read, by name 2, 1 transaction of 8 W and 2 for the indexes; a label is 2 W more, a new conference 7."""
     client, room = make_twilio(), stage.conference(name="Lobby")
     path = participant_path(client, {"name": "Lobby", "new": "Nobody"}.get(where) or room)
     form = {"From": "client:a", "To": "client:b", **label}
@@ -436,9 +456,9 @@ def test_lists_participants_in_one(client: FunctionClient, stage: Stage, meter: 
 @pytest.mark.parametrize(
     ("before", "form", "status", "requests", "units"),
     [
-        ("ringing", {"Status": "canceled"}, 200, [UPDATE], [3]),
-        ("in-progress", {"Status": "completed"}, 200, [UPDATE], [3]),
-        ("in-progress", {"Url": "https://a.example/"}, 200, [UPDATE], [1]),
+        ("ringing", {"Status": "canceled"}, 200, [UPDATE], [3 + 1]),
+        ("in-progress", {"Status": "completed"}, 200, [UPDATE], [3 + 1]),
+        ("in-progress", {"Url": "https://a.example/"}, 200, [UPDATE], [1 + 1]),
         ("ringing", {"Url": "https://a.example/"}, 400, [UPDATE], [1]),
         ("completed", {"Status": "completed"}, 400, [UPDATE], [1]),
         ("in-progress", None, 200, [GET], []),
@@ -454,7 +474,7 @@ def test_updates_a_call_in_one(
     requests: list[str],
     units: list[int],
 ) -> None:
-    """C3, never recorded: 1 update whatever the outcome; an end moves the call in the index."""
+    """C3, never recorded: 1 update whatever the outcome, 1 more for work; an end moves the call in the other index."""
     path = call_path(client, stage.call(before))
     assert meter.of(lambda: client.post(*path, form=form), status) == (requests, units)
 
@@ -675,15 +695,19 @@ def test_deletes_in_two(
     assert meter.of(delete(finished), 404) == ([GET], [])
 
 
+@pytest.mark.parametrize(("callback", "units"), [(False, 2), (True, 1)])
 @pytest.mark.parametrize("seconds", [2, 0.5])
-def test_completes_in_two(stage: Stage, meter: Meter, objects: Objects, seconds: float) -> None:
-    """A media engine's capture: 1 read, 1 update of 1 W and 1 for the index of work, whatever becomes of it."""
-    recording = stage.recording(stage.call(), "stopped")
+def test_completes_in_two(
+    stage: Stage, meter: Meter, objects: Objects, seconds: float, units: int, *, callback: bool
+) -> None:
+    """A media engine's capture: 1 read, 1 update of 1 W; if nobody is to be told, 1 for the index of work, too."""
+    told = Callback("https://app.example.com/hooks", "POST", ("completed",), "twilio") if callback else None
+    recording = stage.recording(stage.call(), "stopped", callback=told)
     objects.put(recording, "original.wav", sound(seconds))
 
     def complete() -> Answer:
         stage.service.media().complete(recording.parent, recording.id)
         return Answer(200, {}, b"")
 
-    assert meter.of(complete, 200) == ([GET, UPDATE], [2])
+    assert meter.of(complete, 200) == ([GET, UPDATE], [units])
     assert meter.of(complete, 200) == ([GET], [])

@@ -25,8 +25,6 @@ from tapedeck.domain.telling import (
     RecordingEvent,
     changes_between,
 )
-from tapedeck.operations import participants
-from tapedeck.operations.participants import UpdateParticipant
 from tests.conventions.sources import PACKAGE, modules
 from tests.thoroughness import scaled
 from tests.wire import contract_folder
@@ -559,26 +557,6 @@ def test_tells_changes_of_participants(change: dict[str, Any], told: tuple[str, 
     assert changes_between(before, after) == told
     back = {"mute": "unmute", "hold": "unhold", "modify": "modify"}
     assert changes_between(after, before) == tuple(back[event] for event in told)
-
-
-@often
-@given(
-    before=PARTICIPANTS,
-    change=st.builds(
-        UpdateParticipant,
-        muted=st.none() | st.booleans(),
-        hold=st.none() | st.booleans(),
-        coaching=st.none() | st.booleans(),
-        call_to_coach=st.none() | IDS,
-        end_conference_on_exit=st.none() | st.booleans(),
-        beep_on_exit=st.none() | st.booleans(),
-        commands=st.just({}),
-    ),
-)
-def test_tells_as_many_changes_as_are_numbered(before: Participant, change: UpdateParticipant) -> None:
-    """An update takes one SequenceNumber for each event that tells of it, and no other."""
-    after = participants._changed(before, change)
-    assert len(changes_between(before, after)) == participants._changes_between(before, after)
 
 
 # --- Who pays for it -------------------------------------------------------------------------------------------------

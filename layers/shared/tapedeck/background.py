@@ -19,15 +19,18 @@ from tapedeck.adapters.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb import Client, Database
 from tapedeck.adapters.failures import FailureBucket
 from tapedeck.adapters.kms import KmsOpener
+from tapedeck.adapters.participants import ParticipantTable
 from tapedeck.adapters.queue import SqsQueue
 from tapedeck.adapters.table import Table
 from tapedeck.adapters.webhook import Webhook
+from tapedeck.domain.errors import NotFound
 from tapedeck.edge.batches import BatchEndpoint, Hub
 from tapedeck.edge.publishing import Publisher
 from tapedeck.edge.resending import Resending
 from tapedeck.edge.sweeping import Sweep
 from tapedeck.edge.task import TaskEndpoint
 from tapedeck.edge.telling import WIRES
+from tapedeck.operations.capture_events import CaptureEvents
 from tapedeck.operations.deliveries import Deliveries
 from tapedeck.operations.media_events import MediaEvents
 from tapedeck.operations.messaging import Bus, Opener, Queue, Sender
@@ -104,19 +107,21 @@ def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
 
     @cache
     def publisher() -> Publisher:
-        return Publisher(store, told.commands, deliveries(), told.bus, settings.public_url, clock)
+        rooms = ParticipantTable(database)
+        return Publisher(store, rooms, told.commands, deliveries(), told.bus, settings.public_url, clock)
 
     @cache
     def media_events() -> MediaEvents:
-        return MediaEvents(
-            store, service.calls, service.conferences, service.participants, service.recordings, service.media(),
-            service.transcriptions, clock,
-        )  # fmt: skip
+        captures = CaptureEvents(store, service.recordings, service.media(), service.transcriptions, clock)
+        return MediaEvents(store, service.calls, service.conferences, service.participants, captures, clock)
 
     @cache
     def sweep() -> Sweep:
         work = WorkTable(database)
-        return Sweep(work, store, service.recordings, service.media(), publisher(), deliveries(), clock)
+        return Sweep(
+            work, store, service.recordings, service.media(), publisher(), deliveries(), clock,
+            lambda error: service.log.background(operation="sweep", outcome="failed", error=type(error).__name__),
+        )  # fmt: skip
 
     @cache
     def resending() -> Resending:
@@ -124,6 +129,7 @@ def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
 
     return Hub(
         log=service.log,
+        clock=clock,
         read_change=read_change,
         wires=WIRES,
         make_publisher=publisher,
@@ -142,4 +148,4 @@ def hub() -> Hub:
 
 
 batch = BatchEndpoint(hub)
-task = TaskEndpoint(hub)
+task = TaskEndpoint(hub, {NotFound: "There is no such callback"})

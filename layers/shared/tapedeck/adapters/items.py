@@ -177,7 +177,13 @@ def conference_item(conference: Conference) -> Item:
         "ended_by": conference.ended_by,
         "record": conference.record,
         "callback": _callback_map(conference.callback),
+        "began": conference.began or None,
+        "began_at": conference.began_at,
+        "announced_at": conference.announced_at,
+        "told": conference.told or None,
         **_asked_item(conference),
+        # Whom somebody hears of is looked after from its beginning, and keeps its place in the index.
+        **(_work_item(conference.id, conference.created) if conference.is_to_be_told else {}),
     }
 
 
@@ -203,6 +209,10 @@ def conference_from(item: Item) -> Conference:
         ended_by=item.get("ended_by"),
         record=item["record"],
         callback=_callback_from(item.get("callback")),
+        began=item.get("began", 0),
+        began_at=item.get("began_at"),
+        announced_at=item.get("announced_at"),
+        told=item.get("told", False),
         **_asked_from(item),
     )
 
@@ -225,6 +235,7 @@ def participant_item(participant: Participant) -> Item:
         "end_on_exit": participant.end_conference_on_exit,
         "beep_on_exit": participant.beep_on_exit,
         "options": dict(participant.options) or None,
+        "heard": participant.heard or None,
         **_asked_item(participant),
     }
 
@@ -249,6 +260,7 @@ def participant_from(item: Item) -> Participant:
         beep_on_exit=item.get("beep_on_exit"),
         sequence=item["sequence"],
         options=item.get("options", {}),
+        heard=item.get("heard", 0),
         **_asked_from(item),
     )
 
@@ -269,8 +281,7 @@ def recording_item(recording: Recording) -> Item:
         "updated": recording.updated,
         "started": recording.started,
         "callback": _callback_map(recording.callback),
-        "work": open_work(recording.id),
-        "work_at": recording.created,
+        **_work_item(recording.id, recording.created),
     }
 
 
@@ -331,9 +342,15 @@ def _asked_item(resource: Asked) -> Item:
         "asked": resource.asked or None,
         "asked_at": resource.asked_at,
         "confirmed": resource.confirmed or None,
-        "work": open_work(resource.id) if pending else None,
-        "work_at": resource.asked_at if pending else None,
+        **_work_item(resource.id if pending else None, resource.asked_at),
     }
+
+
+def _work_item(identifier: str | None, since: int | None) -> Item:
+    """In the sweep's sight since this second, or, without an id, out of it."""
+    if identifier is None:
+        return {"work": None, "work_at": None}
+    return {"work": open_work(identifier), "work_at": since}
 
 
 def _asked_from(item: Item) -> dict[str, Any]:

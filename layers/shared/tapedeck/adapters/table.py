@@ -78,6 +78,11 @@ class Table:
         item = self._database.get(call_key(account, call))
         return call_from(item) if item is not None else None
 
+    def get_calls(self, account: str, calls: Sequence[str]) -> Mapping[str, Call]:
+        """1 request per 100."""
+        found = self._database.get_many([call_key(account, call) for call in calls])
+        return {call: call_from(item) for call, item in zip(calls, found, strict=True) if item is not None}
+
     def get_conference(self, account: str, conference: str) -> Conference | None:
         """1 request."""
         item = self._database.get(conference_key(account, conference))
@@ -180,16 +185,17 @@ class Table:
         return True
 
     def move_recording_as_heard(
-        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard
+        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard, now: int
     ) -> Recording:
         """1 request."""
-        write = _move(parent, recording, target, pause_behavior, heard.at // 1000, heard.event, heard.at)
+        write = _move(parent, recording, target, pause_behavior, now, heard.event, heard.at)
         try:
             return recording_from(self._database.update(write))
         except ConditionFailed as failed:
-            raise MoveRefused(_visible(failed.items[0])) from failed
+            item = failed.items[0]
+            raise MoveRefused(recording_from(item) if item else None) from failed
 
-    def confirm_recording(self, parent: Parent, recording: str, heard: Heard) -> Recording | None:
+    def confirm_recording(self, parent: Parent, recording: str, heard: Heard, now: int) -> Recording | None:
         """1 request."""
         begins = heard.version == 1
         write = Write(
@@ -200,14 +206,15 @@ class Table:
                 "version": heard.version,
                 "deleted": RecordingStatus.DELETED,
                 "mark": mark(heard.event),
-                **({"started": max(heard.at // 1000, created_at(recording))} if begins else {}),
+                **({"started": _happened(recording, heard.at, now)} if begins else {}),
             },
             names={"status": "status"},
         )
         try:
             return recording_from(self._database.update(write))
         except ConditionFailed as failed:
-            return _visible(failed.items[0])
+            item = failed.items[0]
+            return recording_from(item) if item else None
 
     def settle_recording(self, parent: Parent, recording: str) -> None:
         """1 request."""
@@ -216,7 +223,7 @@ class Table:
             update="REMOVE #work, work_at",
             condition=f"attribute_exists(#work) AND NOT #status IN ({status_names(UNFINISHED)})",
             values=status_values(UNFINISHED),
-            names={"status": "status", "work": "work"},
+            names={"status": "status", **_WORK},
         )
         with suppress(ConditionFailed):
             self._database.update(write)
@@ -230,7 +237,8 @@ class Table:
             update="SET #status = :target, version = version + :one, updated = :now, "
             + ("confirmed = version + :one, " if by_engine else "")
             + "".join(f"#{name} = :{name}, " for name in given)
-            + REMEMBER,
+            + REMEMBER
+            + (" REMOVE #work, work_at" if recording.callback is None else ""),
             condition=f"#status = :stopped AND {NOT_YET}",
             values={
                 "target": recording.status,
@@ -240,7 +248,11 @@ class Table:
                 "mark": mark(write_id),
                 **given,
             },
-            names={"status": "status", **{name: name for name in given}},
+            names={
+                "status": "status",
+                **(_WORK if recording.callback is None else {}),
+                **{name: name for name in given},
+            },
         )
         try:
             return recording_from(self._database.update(write))
@@ -435,6 +447,32 @@ class Table:
             stopped = (ending.call_recordings | ending.conference_recordings) & met.keys()
             raise EndingRefused(_call(met.get("call")), _conference(met.get("conference")), stopped) from failed
 
+    def change_conference(self, conference: Conference, after: Conference) -> None:
+        """1 request."""
+        try:
+            self._database.update(changed_conference(conference, after))
+        except ConditionFailed as failed:
+            raise ParentChanged(_conference(failed.items[0])) from failed
+
+    def settle_conference(self, conference: Conference) -> None:
+        """1 request; 2 where the media engine has not confirmed yet what is asked of it."""
+        key = conference_key(conference.account, conference.id)
+        ended = "#status = :completed"
+        values: Item = {"told": True, "completed": ConferenceStatus.COMPLETED}
+        settled = Write(
+            key,
+            update="SET told = :told REMOVE #work, work_at",
+            condition=f"{ended} AND (attribute_not_exists(asked) OR confirmed = asked)",
+            values=values,
+            names={"status": "status", **_WORK},
+        )
+        try:
+            self._database.update(settled)
+        except ConditionFailed:
+            told = Write(key, update="SET told = :told", condition=ended, values=values, names={"status": "status"})
+            with suppress(ConditionFailed):
+                self._database.update(told)
+
     def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
         """1 request."""
         write = Write(
@@ -460,15 +498,15 @@ class Table:
                 return replace(found, status=ConferenceStatus.IN_PROGRESS)
             raise ParentChanged(found) from failed
 
-    def confirm(self, parent: Parent, participant: str | None, version: int) -> bool:
+    def confirm(self, parent: Parent, participant: str | None, version: int, *, settles: bool = True) -> bool:
         """1 request."""
         key = parent_key(parent) if participant is None else participant_key(parent.account, parent.id, participant)
         write = Write(
             key,
-            update="SET confirmed = :version REMOVE #work, work_at",
-            condition="asked = :version AND attribute_exists(#work)",
+            update="SET confirmed = :version" + (" REMOVE #work, work_at" if settles else ""),
+            condition="asked = :version AND (attribute_not_exists(confirmed) OR confirmed < :version)",
             values={"version": version},
-            names=_WORK,
+            names=_WORK if settles else None,
         )
         try:
             self._database.update(write)
@@ -521,9 +559,9 @@ class Table:
 
 _TRIES_TO_REMEMBER: Final = 5
 
-_ASKING: Final = ", asked = version + :one, asked_at = :now, #work = :work, work_at = :now"
+_ASKING: Final = ", asked = version + :one, asked_at = :now, #work = :work, work_at = if_not_exists(work_at, :now)"
 """Part of an update, after SET: something is asked of the media engine, which the sweep looks after until it is
-confirmed."""
+confirmed. What it looks after already keeps its place in the index, which costs nothing."""
 
 _WORK: Final = {"work": "work"}
 """A reserved word."""
@@ -539,6 +577,7 @@ def _move(
     heard: int | None = None,
 ) -> Write:
     """A move that was asked for, or one that the media engine has told of, at `heard` milliseconds of its time."""
+    ended = now if heard is None else _happened(recording, heard, now)
     sources = sources_of(target)
     update = f"SET #status = :target, version = version + :one, updated = :now, {REMEMBER}"
     condition = f"#status IN ({status_names(sources)}) AND {NOT_YET}"
@@ -553,7 +592,8 @@ def _move(
         update += ", pause_behavior = :behavior"
         values["behavior"] = pause_behavior
     elif target is RecordingStatus.STOPPED:
-        update += ", ended = :now"
+        update += ", ended = :ended"
+        values["ended"] = ended
     else:
         update += " REMOVE pause_behavior"
     return Write(
@@ -563,6 +603,11 @@ def _move(
         values=values,
         names={"status": "status"},
     )
+
+
+def _happened(recording: str, at: int, now: int) -> int:
+    """The second at which something happened that the media engine tells: not before it was created, nor after now."""
+    return max(created_at(recording), min(at // 1000, now))
 
 
 _HAS_ROOM: Final = "(attribute_not_exists(active) OR size(active) < :most)"

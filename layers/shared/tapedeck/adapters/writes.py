@@ -111,16 +111,22 @@ def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_
         changed |= {name: new[name] for name in ("work", "work_at")}
     assigned = {name: value for name, value in changed.items() if value is not None}
     removed = [name for name, value in changed.items() if value is None]
-    update = "SET " + ", ".join(f"#{name} = :{name}" for name in assigned)
+    update = "SET " + ", ".join(_ASSIGNMENTS.get(name, _ASSIGNED).format(name) for name in assigned)
+    condition = "#version = :before"
     values = {**assigned, "before": old["version"]}
     if write_id is not None:
         update += f", {REMEMBER}"
+        condition += f" AND {NOT_YET}"
         values["mark"] = mark(write_id)
     if removed:
         update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
-    return Write(
-        key, update=update, condition="#version = :before", values=values, names={name: name for name in changed}
-    )
+    return Write(key, update=update, condition=condition, values=values, names={name: name for name in changed})
+
+
+_ASSIGNED: Final = "#{0} = :{0}"
+
+_ASSIGNMENTS: Final = {"work_at": "#{0} = if_not_exists(#{0}, :{0})"}
+"""What is looked after already keeps its place in the index, which costs nothing."""
 
 
 def entering(account: str, participant: Participant) -> Write:

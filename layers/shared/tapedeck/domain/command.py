@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
+from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent
 
@@ -19,6 +20,10 @@ by its version.
 """
 
 AskedT = TypeVar("AskedT", Call, Conference, Participant)
+
+
+FURTHEST: Final = 300
+"""Seconds that clocks may differ: that of an id, an event's, and ours."""
 
 
 class CommandKind(StrEnum):
@@ -56,8 +61,9 @@ class Command:
 
     @property
     def id(self) -> str:
-        """The same whenever this change is told: the resource, the number of its change, and what was asked."""
-        return f"{self.resource}-{self.version}-{self.kind}"
+        """The same whenever this change is told: the resource and where it is, its change's number, what was asked."""
+        where = "-".join(dict.fromkeys((self.parent.id, self.resource)))
+        return f"{where}-{self.version}-{self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,15 @@ class Heard:
     event: str
     at: int
     version: int | None = None
+
+    def may_have_begun(self, identifier: str, now: int) -> bool:
+        """Whether what this tells, at this millisecond, can be the beginning of something of this id.
+
+        Ids of a connector sort among ours (table.md): the time in one is the event's. That may be any in the past, for
+        an event may have waited.
+        """
+        told = self.at // 1000
+        return abs(created_at(identifier) - told) <= FURTHEST and told <= now // 1000 + FURTHEST
 
 
 def asking(after: AskedT, now: int) -> AskedT:

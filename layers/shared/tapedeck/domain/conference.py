@@ -36,9 +36,13 @@ LONGEST_NAME: Final = 128
 class Conference:
     """A room; times are whole seconds since the epoch.
 
-    `sequence` is the SequenceNumber of the last event told (rule R4); `participants` how many are in it;
-    `may_begin` whether one of them had `start_conference_on_enter`; `first_call` who came first;
-    `active` a superset of its active recordings' ids. `asked`, `asked_at` and `confirmed`: `domain.command.Asked`.
+    `sequence` is the SequenceNumber of the last event told (rule R4), of one that has ended the first of those that
+    tell the end: `participants` leave with it, one number each, and `ending_number` is the end's own. `participants`
+    is how many are in it, or were when it ended; `may_begin` whether one of them had `start_conference_on_enter`;
+    `first_call` who came first; `active` a superset of its active recordings' ids. `began` is the number of its start,
+    0 if there was none, and `began_at` its second; `announced_at` the second at which something had last been played
+    in it. `told` tells that the sweep has seen to it that its end is told. `asked`, `asked_at` and `confirmed`:
+    `domain.command.Asked`.
     """
 
     account: str
@@ -58,6 +62,10 @@ class Conference:
     ended_by: str | None = None
     record: bool = False
     callback: Callback | None = None
+    began: int = 0
+    began_at: int | None = None
+    announced_at: int | None = None
+    told: bool = False
     asked: int = 0
     asked_at: int | None = None
     confirmed: int = 0
@@ -71,6 +79,16 @@ class Conference:
     def is_live(self) -> bool:
         """Whether the conference has not been completed."""
         return self.status is not ConferenceStatus.COMPLETED
+
+    @property
+    def ending_number(self) -> int:
+        """The SequenceNumber of its end: whoever was in it until then has left it before."""
+        return self.sequence + self.participants
+
+    @property
+    def is_to_be_told(self) -> bool:
+        """Whether somebody is to be told of it, and may not have been told all."""
+        return self.callback is not None and not self.told
 
 
 def is_name(text: str) -> bool:

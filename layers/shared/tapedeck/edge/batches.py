@@ -5,8 +5,9 @@ behind it in its group (rules R5 and R8).
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.batch import (
@@ -17,7 +18,7 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from tapedeck.domain.claim import Claim, ClaimState
-from tapedeck.domain.errors import EventRefused, InvalidParameter, StateForbids
+from tapedeck.domain.errors import EventRefused, InvalidParameter, MalformedBody, StateForbids
 from tapedeck.edge.observability import RequestLog
 from tapedeck.edge.publishing import Publisher
 from tapedeck.edge.resending import Resending
@@ -25,6 +26,7 @@ from tapedeck.edge.sweeping import SHARDS, Sweep
 from tapedeck.operations.changes import Change
 from tapedeck.operations.deliveries import Deliveries, Wire
 from tapedeck.operations.media_events import MediaEvents
+from tapedeck.operations.ports import Clock
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -35,6 +37,7 @@ class Hub:
     """What such functions work with; what not all of them need is made when it is asked for."""
 
     log: RequestLog
+    clock: Clock
     read_change: Callable[[Event], Change | None]
     wires: Mapping[str, Wire]
     make_publisher: Callable[[], Publisher]
@@ -80,16 +83,26 @@ class BatchEndpoint:
         self._hub = hub
 
     def stream(self, operation: str) -> Callable[[Callable[[Change, Hub], None]], Callable[[Event, object], Answer]]:
-        """Decorate what is done with each change in the table; one that fails comes again, with all behind it."""
+        """Decorate what is done with each change in the table.
+
+        One that fails comes again, with all behind it: what is behind it in its own partition waits, so that what is
+        told of one call or conference keeps its order; the rest is done now, and once more then.
+        """
 
         def decorate(handler: Callable[[Change, Hub], None]) -> Callable[[Event, object], Answer]:
             def handle(event: Event, _context: object) -> Answer:
                 hub = self._hub()
+                held: set[str] = set()
 
                 def take(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
-                    change = hub.read_change(record.raw_event)
-                    if change is not None:
-                        _logged(hub.log, operation, change.account, lambda: handler(change, hub))
+                    partition = record.raw_event["dynamodb"]["Keys"]["PK"]["S"]
+                    if partition in held:
+                        raise _Held
+                    try:
+                        _take_change(operation, hub, record.raw_event, partition.partition("#")[0], handler)
+                    except Exception:
+                        held.add(partition)
+                        raise
 
                 return _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False), event, take
@@ -102,7 +115,8 @@ class BatchEndpoint:
     def queue(self, operation: str) -> Callable[[Callable[[str, Hub], object]], Callable[[Event, object], Answer]]:
         """Decorate what is done with the body of each message; one that fails comes again, and those behind it wait.
 
-        What the state of things forbids is dropped, and so is what cannot be true: both are counted (rule R11).
+        What the state of things forbids is dropped, and so is what cannot be true: both are counted (rule R11). What
+        cannot be read is counted, and comes again until the dead-letter queue takes it.
         """
 
         def decorate(handler: Callable[[str, Hub], object]) -> Callable[[Event, object], Answer]:
@@ -121,17 +135,31 @@ class BatchEndpoint:
     def schedule(
         self, operation: str
     ) -> Callable[[Callable[[str, Hub], Counter[str]]], Callable[[Event, object], Answer]]:
-        """Decorate what is done with each shard at regular times; its result is counted."""
+        """Decorate what is done with each shard at regular times; its result is counted.
+
+        Each run begins with another shard, so that none waits for ever behind those that take too long. One that fails
+        holds up no other; the run fails then.
+        """
 
         def decorate(handler: Callable[[str, Hub], Counter[str]]) -> Callable[[Event, object], Answer]:
             def handle(_event: Event, _context: object) -> Answer:
                 hub = self._hub()
                 counted: Counter[str] = Counter()
-                for shard in SHARDS:
-                    counted += handler(shard, hub)
+                failures: list[Exception] = []
+                for shard in _in_turn(hub.clock()):
+                    try:
+                        counted += handler(shard, hub)
+                    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
+                        failures.append(error)
+                counted["failed"] += len(failures)
                 hub.log.background(
-                    operation=operation, outcome="done", counted={_COUNTED[name]: counted[name] for name in _COUNTED}
+                    operation=operation,
+                    outcome="failed" if failures else "done",
+                    error=type(failures[0]).__name__ if failures else None,
+                    counted={_COUNTED[name]: counted[name] for name in _COUNTED},
                 )
+                if failures:
+                    raise failures[0]
                 return dict(counted)
 
             return handle
@@ -139,7 +167,36 @@ class BatchEndpoint:
         return decorate
 
 
-_COUNTED: Final = {"unconfirmed": "CommandsUnconfirmed", "given_up": "RecordingsGivenUp"}
+class _Held(Exception):
+    """A record waits for one before it that has failed."""
+
+
+def _take_change(operation: str, hub: Hub, record: Event, account: str, handler: Callable[[Change, Hub], None]) -> None:
+    change: Change | None = None
+    try:
+        change = hub.read_change(record)
+    except Exception as error:
+        hub.log.background(operation=operation, account=account, outcome="unreadable", error=type(error).__name__)
+        raise
+    if change is not None:
+        _logged(hub.log, operation, account, partial(handler, change, hub))
+
+
+def _in_turn(now: int) -> Iterator[str]:
+    """All shards, beginning with another one each minute; the time in milliseconds."""
+    first = now // _MINUTE % len(SHARDS)
+    yield from SHARDS[first:]
+    yield from SHARDS[:first]
+
+
+_MINUTE: Final = 60_000
+
+_COUNTED: Final = {
+    "unconfirmed": "CommandsUnconfirmed",
+    "given_up": "RecordingsGivenUp",
+    "announced": "AnnouncedLate",
+    "failed": "SweepFailures",
+}
 """What of a sweep's result somebody must hear of, by the names of metrics."""
 
 
@@ -165,6 +222,12 @@ def _logged(log: RequestLog, operation: str, account: str | None, act: Callable[
             operation=operation, account=account, outcome="dropped", error=type(error).__name__,
             counted={"EventsDropped": 1},
         )  # fmt: skip
+    except MalformedBody as error:
+        log.background(
+            operation=operation, account=account, outcome="unreadable", error=type(error).__name__,
+            counted={"MessagesUnreadable": 1},
+        )  # fmt: skip
+        raise
     except Exception as error:
         log.background(operation=operation, account=account, outcome="failed", error=type(error).__name__)
         raise

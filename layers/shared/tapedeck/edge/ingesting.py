@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tapedeck.dialects.media_contract import (
+from tapedeck.dialects.media_events import (
     EVENTS,
     CallEnded,
     CallProgress,
@@ -22,10 +22,11 @@ from tapedeck.dialects.media_contract import (
     TranscriptionCompleted,
 )
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.errors import MalformedBody, MediaMissing
+from tapedeck.domain.errors import MalformedBody
 from tapedeck.domain.recording import RecordingStatus
+from tapedeck.operations.capture_events import CaptureEvents, NewRecording, Transcribed
 from tapedeck.operations.conferences import HeardEnd
-from tapedeck.operations.media_events import MediaEvents, NewCall, NewRecording
+from tapedeck.operations.media_events import Joining, MediaEvents, NewCall
 from tapedeck.operations.participants import UpdateParticipant
 
 _TARGETS = {
@@ -48,47 +49,46 @@ def read_event(content: str) -> Any:  # noqa: ANN401 - one of the events of the 
 
 
 def ingest(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
-    """Take note of one event; raises as `MediaEvents` does, and MediaMissing where a capture has no bytes."""
+    """Take note of one event; raises as `MediaEvents` and `CaptureEvents` do."""
     match event:
         case CallProgress():
-            new = _new_call(event)
             note = told.call_ringing if event.type == "call.ringing" else told.call_answered
-            note(event.account, event.call, event.heard, new)
+            note(event.account, event.call, event.heard, _new_call(event))
         case CallEnded():
             told.call_ended(event.account, event.call, event.heard, CallStatus(event.status))
         case CallRedirected():
-            told.call_redirected(event.account, event.call, event.heard)
-        case ConferenceStarted():
-            callback = event.callback.callback if event.callback is not None else None
-            told.conference_started(event.account, event.conference, event.name, record=event.record, callback=callback)
-        case ConferenceEnded():
-            end = HeardEnd(event.heard, event.reason, event.ending_call)
-            told.conference_ended(event.account, event.conference, end)
-        case ConferenceAnnounced():
-            told.conference_announced(event.account, event.conference, event.heard)
+            told.call_redirected(event.account, event.call, event.version)
+        case ConferenceStarted() | ConferenceEnded() | ConferenceAnnounced():
+            _ingest_conference(event, told)
         case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
             _ingest_participant(event, told)
         case TranscriptionCompleted():
-            told.transcription_completed(
-                event.account, event.recording, event.transcription, text=event.text, duration=event.duration
-            )
+            said = Transcribed(event.transcription, event.text, event.duration)
+            told.captures.transcribed(event.account, event.recording, event.heard, said)
         case _:
-            _ingest_recording(event, told)
+            _ingest_recording(event, told.captures)
+
+
+def _ingest_conference(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
+    account, conference = event.account, event.conference
+    match event:
+        case ConferenceStarted():
+            callback = event.callback.callback if event.callback is not None else None
+            told.conference_started(
+                account, conference, event.heard, event.name, record=event.record, callback=callback
+            )
+        case ConferenceEnded():
+            told.conference_ended(account, conference, HeardEnd(event.heard, event.reason, event.ending_call))
+        case ConferenceAnnounced():
+            told.conference_announced(account, conference, event.version)
 
 
 def _ingest_participant(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
     account, conference, call = event.account, event.conference, event.call
     match event:
         case ParticipantJoined():
-            told.participant_joined(
-                account,
-                conference,
-                call,
-                start_on_enter=event.start_conference_on_enter,
-                end_on_exit=event.end_conference_on_exit,
-                muted=event.muted,
-                hold=event.hold,
-            )
+            joining = Joining(event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold)
+            told.participant_joined(account, conference, call, event.heard, joining)
         case ParticipantChanged():
             change = UpdateParticipant(
                 event.muted, event.hold, event.coaching, event.call_to_coach, event.end_conference_on_exit
@@ -98,20 +98,17 @@ def _ingest_participant(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 
             told.participant_left(account, conference, call, event.heard)
 
 
-def _ingest_recording(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
-    parent = event.parent.of(event.account)
+def _ingest_recording(event: Any, told: CaptureEvents) -> None:  # noqa: ANN401 - likewise
+    parent, recording = event.parent.of(event.account), event.recording
     match event:
         case RecordingStarted():
-            told.recording_started(parent, event.recording, event.heard, _new_recording(event))
+            told.started(parent, recording, event.heard, _new_recording(event))
         case RecordingMoved():
-            target = _TARGETS[event.type]
-            told.recording_moved(parent, event.recording, event.heard, target, event.pause_behavior)
+            told.moved(parent, recording, event.heard, _TARGETS[event.type], event.pause_behavior)
         case RecordingCompleted():
-            if event.size == 0:
-                raise MediaMissing
-            told.recording_completed(parent, event.recording, event.heard, event.key)
+            told.completed(parent, recording, event.heard, event.key, event.size)
         case RecordingAbsent():
-            told.recording_absent(parent, event.recording, event.heard, event.error)
+            told.absent(parent, recording, event.heard, event.error)
 
 
 def _new_call(event: CallProgress) -> NewCall | None:

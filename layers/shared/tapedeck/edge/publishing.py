@@ -4,32 +4,35 @@ All of it can be done again: what has been told already is told as a repetition,
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
 from tapedeck.dialects.callback_choice import callbacks_in
 from tapedeck.dialects.callbacks import Fields, encode
-from tapedeck.dialects.media_contract import write_command
+from tapedeck.dialects.command_writer import write_command
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, claim_id
 from tapedeck.domain.command import Command
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import UNFINISHED, Recording
+from tapedeck.domain.recording import FINISHED, UNFINISHED, Recording
 from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, RecordingEvent
-from tapedeck.operations.changes import (
-    Change,
-    commands_of,
+from tapedeck.operations.changes import Change, commands_of, facts_of
+from tapedeck.operations.deliveries import Deliveries
+from tapedeck.operations.messaging import Bus, Message, Queue
+from tapedeck.operations.ports import Clock, ParticipantStore, Store
+from tapedeck.operations.tellings import (
+    as_finished,
     conference_events,
-    facts_of,
+    ended,
+    leaves_at_end,
+    leaves_before,
     owed_events,
     participant_events,
     recording_events,
+    started,
 )
-from tapedeck.operations.deliveries import Deliveries
-from tapedeck.operations.messaging import Bus, Message, Queue
-from tapedeck.operations.ports import Clock, Store
 
 
 class Publisher:
@@ -37,6 +40,7 @@ class Publisher:
 
     Args:
         store: the recordings table.
+        rooms: the participants in it.
         commands: where commands for the media engine go.
         deliveries: where callbacks go.
         bus: where facts go.
@@ -45,9 +49,17 @@ class Publisher:
     """
 
     def __init__(
-        self, store: Store, commands: Queue, deliveries: Deliveries, bus: Bus, origin: str, clock: Clock
+        self,
+        store: Store,
+        rooms: ParticipantStore,
+        commands: Queue,
+        deliveries: Deliveries,
+        bus: Bus,
+        origin: str,
+        clock: Clock,
     ) -> None:
         self._store = store
+        self._rooms = rooms
         self._commands = commands
         self._deliveries = deliveries
         self._bus = bus
@@ -55,23 +67,28 @@ class Publisher:
         self._clock = clock
 
     def publish(self, change: Change) -> None:
-        """Tell of one change, the media engine first; with that, a finished recording is settled."""
+        """Tell of one change, the media engine first; a recording that is finished with it is settled."""
         self.command(commands_of(change))
         after, before = change.after, change.before
+        finished = _finished_with(change)
         match after:
             case Recording():
-                self._tell_recording(after, recording_events(before if isinstance(before, Recording) else None, after))
+                was = before if isinstance(before, Recording) else None
+                events = [*recording_events(was, after), *(owed_events(after) if finished is not None else ())]
+                # With its end all is told that must have been, whatever got lost; in order.
+                self._owe(self._of_recording(after, sorted(dict.fromkeys(events), key=lambda each: each[1])))
             case Conference():
-                was = before if isinstance(before, Conference) else None
-                self._tell_conference(change.account, conference_events(was, after))
+                was_room = before if isinstance(before, Conference) else None
+                self._owe(self._claims(change.account, conference_events(was_room, after, self._everybody(after))))
             case Participant():
                 room = cache(partial(self._store.get_conference, change.account, after.conference))
                 was_in = before if isinstance(before, Participant) else None
-                self._tell_conference(change.account, participant_events(was_in, after, room))
+                self._owe(self._claims(change.account, participant_events(was_in, after, room)))
         if facts := list(facts_of(change)):
             self._bus.put(facts)
-        if isinstance(after, Recording) and after.status not in UNFINISHED:
-            self._store.settle_recording(after.parent, after.id)
+        # One that nobody is to be told of has been left alone since it was finished.
+        if finished is not None and finished.callback is not None:
+            self.settle(finished)
 
     def command(self, commands: Iterable[Command], again: str = "") -> None:
         """Ask the media engine; `again` tells repetitions apart, which the queue would drop."""
@@ -79,28 +96,50 @@ class Publisher:
         if messages:
             self._commands.send(messages)
 
-    def audit(self, recording: Recording) -> int:
+    def audit_recording(self, recording: Recording) -> int:
         """Tell what must have been told of a recording and is in no claim; how much that was.
 
         Only its end and its beginning can be known afterwards; what happened in between is not told late.
         """
-        owed = self._owed(recording, owed_events(recording))
+        recording = as_finished(recording)
+        owed = self._of_recording(recording, owed_events(recording))
         if owed:
             known = {claim.id for claim in self._deliveries.of(recording.parent.account, recording.id)}
             owed = [claim for claim in owed if claim.id not in known]
-        for claim in owed:
+        return self._owe(owed)
+
+    def audit_conference(self, conference: Conference) -> int:
+        """Tell what must have been told of a conference, which has ended, and is in no claim; how much that was.
+
+        What can be known then is its start, its end, and of everybody the last event, which is leaving.
+        """
+        everybody = cache(self._everybody(conference))
+        owed = [
+            *([started(conference)] if conference.began else []),
+            *leaves_before(conference, everybody),
+            *leaves_at_end(conference, everybody),
+            ended(conference),
+        ]
+        owed = [each for each in owed if each.event in self._asked(conference)]
+        if owed:
+            known = {claim.id for claim in self._deliveries.of(conference.account, conference.id)}
+            owed = [each for each in owed if claim_id(each.sequence, each.event) not in known]
+        return self._owe(self._claims(conference.account, owed))
+
+    def settle(self, resource: Recording | Conference) -> None:
+        """Nobody has to look after what is told of this any more."""
+        if isinstance(resource, Recording):
+            self._store.settle_recording(resource.parent, resource.id)
+        else:
+            self._store.settle_conference(resource)
+
+    def _owe(self, claims: Sequence[Claim]) -> int:
+        """Put claims on their way; how many there were."""
+        for claim in claims:
             self._deliveries.owe(claim)
-        return len(owed)
+        return len(claims)
 
-    def settle(self, recording: Recording) -> None:
-        """Nobody has to look after this recording any more."""
-        self._store.settle_recording(recording.parent, recording.id)
-
-    def _tell_recording(self, recording: Recording, events: Iterable[tuple[RecordingEvent, int]]) -> None:
-        for claim in self._owed(recording, events):
-            self._deliveries.owe(claim)
-
-    def _owed(self, recording: Recording, events: Iterable[tuple[RecordingEvent, int]]) -> list[Claim]:
+    def _of_recording(self, recording: Recording, events: Iterable[tuple[RecordingEvent, int]]) -> list[Claim]:
         callback = recording.callback
         if callback is None:
             return []
@@ -115,28 +154,49 @@ class Publisher:
             if event in told
         ]
 
-    def _tell_conference(self, account: str, notifications: Iterable[ConferenceNotification]) -> None:
-        for notification in notifications:
-            conference, event = notification.conference, notification.event
-            callback = conference.callback
-            if callback is None:
-                continue
-            dialect = callbacks_in(callback.dialect)
-            if event in dialect.conference_events(callback.events):
-                fields = dialect.conference(self._whole(account, notification), self._origin)
-                number = notification.sequence
-                self._deliveries.owe(self._claim(account, conference.id, number, event, callback, fields))
+    def _asked(self, conference: Conference) -> frozenset[ConferenceEvent]:
+        """What somebody has asked to be told of it."""
+        callback = conference.callback
+        if callback is None:
+            return frozenset()
+        return callbacks_in(callback.dialect).conference_events(callback.events)
 
-    def _whole(self, account: str, notification: ConferenceNotification) -> ConferenceNotification:
+    def _everybody(self, conference: Conference) -> Callable[[], Sequence[Participant]]:
+        """All who were ever in it; nobody, where nobody is to be told that they have left."""
+        if ConferenceEvent.LEAVE not in self._asked(conference):
+            return tuple
+        return lambda: self._rooms.list_participants(conference.account, conference.id)[1]
+
+    def _claims(self, account: str, notifications: Iterable[ConferenceNotification]) -> list[Claim]:
+        told = [each for each in notifications if each.event in self._asked(each.conference)]
+        return [
+            self._claim(
+                account,
+                each.conference.id,
+                each.sequence,
+                each.event,
+                callback,
+                callbacks_in(callback.dialect).conference(each, self._origin),
+            )
+            for each in self._whole(account, told)
+            if (callback := each.conference.callback) is not None
+        ]
+
+    def _whole(self, account: str, told: Sequence[ConferenceNotification]) -> list[ConferenceNotification]:
         """With what stands in other items: how the call of who left stands, who it was that ended the conference."""
-        conference, participant = notification.conference, notification.participant
-        if notification.event is ConferenceEvent.LEAVE and participant is not None:
-            call = self._store.get_call(account, participant.call)
-            return replace(notification, call_status=call.status if call is not None else None)
-        if notification.event is ConferenceEvent.END and conference.ending_call is not None:
-            _, ending = self._store.get_membership(account, conference.id, conference.ending_call)
-            return replace(notification, participant=ending)
-        return notification
+        leaving = [each.participant.call for each in told if _is_leave(each) and each.participant is not None]
+        calls = self._store.get_calls(account, leaving) if leaving else {}
+        whole = []
+        for each in told:
+            if _is_leave(each) and each.participant is not None:
+                call = calls.get(each.participant.call)
+                whole.append(replace(each, call_status=call.status if call is not None else None))
+            elif each.event is ConferenceEvent.END and each.conference.ending_call is not None:
+                _, ending = self._store.get_membership(account, each.conference.id, each.conference.ending_call)
+                whole.append(replace(each, participant=ending))
+            else:
+                whole.append(each)
+        return whole
 
     def _claim(self, account: str, subject: str, number: int, event: str, callback: Callback, fields: Fields) -> Claim:
         return Claim(
@@ -152,6 +212,18 @@ class Publisher:
             created=self._clock() // 1000,
             due=self._clock() // 1000 + SECONDS_IN_QUEUE,
         )
+
+
+def _finished_with(change: Change) -> Recording | None:
+    """The recording that has been finished with this change."""
+    before, after = change.before, change.after
+    if not isinstance(after, Recording) or after.status not in FINISHED:
+        return None
+    return after if before is None or before.status in UNFINISHED else None
+
+
+def _is_leave(notification: ConferenceNotification) -> bool:
+    return notification.event is ConferenceEvent.LEAVE
 
 
 def _message(command: Command, again: str) -> Message:

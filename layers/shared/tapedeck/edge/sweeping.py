@@ -4,6 +4,7 @@ What has not been told is told, what has not been confirmed is asked again, what
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from tapedeck.domain.call import Call
@@ -11,7 +12,7 @@ from tapedeck.domain.command import is_pending
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import MediaMissing, NotFound, StateForbids
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.recording import UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.edge.publishing import Publisher
 from tapedeck.operations.changes import Opened, WorkStore, pending_command
 from tapedeck.operations.deliveries import Deliveries
@@ -40,7 +41,7 @@ AUDIT_AFTER: Final = 600
 """Seconds that the stream is given to tell of a change before it is looked for in the ledger (our choice)."""
 
 MOST_DUE: Final = 1_000
-"""Callbacks of a shard that are queued again at a time."""
+"""Callbacks of a shard that are queued again at each sweep."""
 
 _MINUTE: Final = 60
 
@@ -56,6 +57,7 @@ class Sweep:
         publisher: tells and asks again.
         deliveries: whose callbacks are due.
         clock: milliseconds.
+        report: is told what went wrong with one thing.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Sweep:
         publisher: Publisher,
         deliveries: Deliveries,
         clock: Clock,
+        report: Callable[[Exception], object],
     ) -> None:
         self._work = work
         self._store = store
@@ -75,24 +78,26 @@ class Sweep:
         self._publisher = publisher
         self._deliveries = deliveries
         self._clock = clock
+        self._report = report
 
     def run(self, shard: str) -> Counter[str]:
         """Sweep one shard, a hex digit.
 
         Returns:
             how many callbacks were `requeued`, how much was `announced` late, how many commands were `asked` again,
-            how many of these are `unconfirmed` for too long, and how many recordings were `given_up`.
+            how many of these are `unconfirmed` for too long, how many recordings were `given_up`, and how much has
+            `failed`: the next sweep looks at that again, and nothing else waits for it.
 
         Raises:
-            StoreBusy, StoreUnavailable: the table or a queue failed; the next sweep goes on.
+            StoreBusy, StoreUnavailable: what there is to do could not be found, or queued; the next sweep goes on.
         """
-        counted: Counter[str] = Counter()
-        while (requeued := self._deliveries.requeue(shard, MOST_DUE)) > 0:
-            counted["requeued"] += requeued
-            if requeued < MOST_DUE:
-                break
+        counted = Counter({"requeued": self._deliveries.requeue(shard, MOST_DUE)})
         for opened in self._work.open(shard, self._now - ASK_AGAIN_AFTER):
-            counted += self._look(opened)
+            try:
+                counted += self._look(opened)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up all others for good
+                self._report(error)
+                counted["failed"] += 1
         return counted
 
     @property
@@ -100,20 +105,18 @@ class Sweep:
         return self._clock() // 1000
 
     def _look(self, opened: Opened) -> Counter[str]:
-        resource = opened.resource
-        if isinstance(resource, Recording):
-            counted = self._look_at_recording(resource)
-            if counted["given_up"]:
-                return counted
-            waits = self._now - resource.updated if resource.is_pending else 0
-        else:
-            counted = Counter()
-            waits = self._now - (resource.asked_at or 0) if is_pending(resource) else 0
-            if waits >= FORGET_AFTER:
-                self._forget(opened)
-                return counted
+        match opened.resource:
+            case Recording() as recording:
+                counted = self._look_at_recording(recording)
+                waits = self._now - recording.updated if recording.is_pending and not self._hangs(recording) else 0
+            case other:
+                counted = self._look_at_conference(other) if isinstance(other, Conference) else Counter()
+                waits = self._now - (other.asked_at or 0) if is_pending(other) else 0
+                if waits >= FORGET_AFTER or (waits >= ASK_AGAIN_AFTER and self._is_over(opened)):
+                    self._forget(opened)
+                    waits = 0
         if waits >= ASK_AGAIN_AFTER:
-            command = pending_command(opened.account, resource, opened.instructions)
+            command = pending_command(opened.account, opened.resource, opened.instructions)
             if command is not None:
                 self._publisher.command([command], again=f"-{self._now // _MINUTE}")
                 counted["asked"] += 1
@@ -124,40 +127,59 @@ class Sweep:
         counted: Counter[str] = Counter()
         quiet = self._now - recording.updated >= AUDIT_AFTER
         if quiet:
-            counted["announced"] += self._publisher.audit(recording)
+            counted["announced"] += self._publisher.audit_recording(recording)
         if recording.status not in UNFINISHED:
             if quiet:
                 self._publisher.settle(recording)
-            return counted
-        never_began = recording.is_active and not recording.has_begun
-        stopped = recording.status is RecordingStatus.STOPPED
-        if (never_began and self._now - recording.created >= START_WITHIN) or (
-            stopped and self._now - (recording.ended or recording.updated) >= FINISH_WITHIN
-        ):
+        elif self._hangs(recording):
             counted["given_up"] += self._give_up(recording)
         return counted
 
+    def _hangs(self, recording: Recording) -> bool:
+        """Whether it has not begun, or not been finished, for too long."""
+        if recording.status is RecordingStatus.STOPPED:
+            return self._now - recording.updated >= FINISH_WITHIN
+        return recording.is_active and not recording.has_begun and self._now - recording.created >= START_WITHIN
+
+    def _look_at_conference(self, conference: Conference) -> Counter[str]:
+        counted: Counter[str] = Counter()
+        ended = not conference.is_live and self._now - conference.updated >= AUDIT_AFTER
+        if ended and conference.is_to_be_told:
+            counted["announced"] += self._publisher.audit_conference(conference)
+            self._publisher.settle(conference)
+        return counted
+
     def _give_up(self, recording: Recording) -> bool:
-        """End what hangs: with its media, if these are there all the same."""
+        """End what hangs, with its media, if these are there all the same; whether it was given up."""
         parent = recording.parent
         try:
             if recording.is_active:
                 self._recordings.update(parent, recording.id, RecordingStatus.STOPPED)
             try:
-                return self._media.complete(parent, recording.id).status not in FINISHED
+                self._media.complete(parent, recording.id)
             except MediaMissing:
                 self._media.give_up(parent, recording.id, TOO_SHORT, by_engine=False)
+                return True
         except (NotFound, StateForbids):
-            return False  # somebody else has ended it meanwhile
-        return True
+            pass  # somebody else has ended it meanwhile
+        return False
+
+    def _is_over(self, opened: Opened) -> bool:
+        """Whether nothing can come any more of what was asked of a participant: its conference has ended around it."""
+        resource = opened.resource
+        if not isinstance(resource, Participant):
+            return False
+        room = self._store.get_conference(opened.account, resource.conference)
+        return room is not None and not room.is_live
 
     def _forget(self, opened: Opened) -> None:
-        resource = opened.resource
-        match resource:
-            case Participant():
-                room = Parent(opened.account, ParentKind.CONFERENCE, resource.conference)
-                self._store.confirm(room, resource.call, resource.asked)
-            case Call():
-                self._store.confirm(Parent(opened.account, ParentKind.CALL, resource.id), None, resource.asked)
-            case Conference():
-                self._store.confirm(Parent(opened.account, ParentKind.CONFERENCE, resource.id), None, resource.asked)
+        """Take what was asked as done."""
+        match opened.resource:
+            case Participant() as one:
+                room = Parent(opened.account, ParentKind.CONFERENCE, one.conference)
+                self._store.confirm(room, one.call, one.asked)
+            case Call() as call:
+                self._store.confirm(Parent(opened.account, ParentKind.CALL, call.id), None, call.asked)
+            case Conference() as conference:
+                room = Parent(opened.account, ParentKind.CONFERENCE, conference.id)
+                self._store.confirm(room, None, conference.asked, settles=not conference.is_to_be_told)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, read_in_either
 from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.errors import NotFound, StateForbids
+from tapedeck.domain.errors import NotFound, StateForbids, TapedeckError
 from tapedeck.edge.observability import RequestLog
 from tapedeck.operations.accounts import Accounts
 
@@ -67,10 +67,12 @@ class TaskEndpoint(Generic[DeskT]):
 
     Args:
         desk: gives what tasks are done with; asked at each event.
+        reasons: what is said of what was refused, where that is something else than usual.
     """
 
-    def __init__(self, desk: Callable[[], DeskT]) -> None:
+    def __init__(self, desk: Callable[[], DeskT], reasons: Mapping[type[TapedeckError], str] | None = None) -> None:
         self._desk = desk
+        self._reasons = {**_REASONS, **(reasons or {})}
 
     def __call__(
         self, operation: str, model: type[ModelT]
@@ -93,7 +95,7 @@ class TaskEndpoint(Generic[DeskT]):
                     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
                     answer = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
                 except (NotFound, StateForbids) as refused:
-                    answer = _error(_REASONS[type(refused)], None)
+                    answer = _error(self._reasons[type(refused)], None)
                 except Exception:
                     # Whatever it is, the caller and the alarm hear of it.
                     desk.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
@@ -114,7 +116,7 @@ def _account_of(task: Task | None, answer: Mapping[str, Any]) -> str | None:
     return TWILIO.read(Kind.ACCOUNT, told) if told is not None else asked
 
 
-_REASONS = {
+_REASONS: Final[Mapping[type[TapedeckError], str]] = {
     NotFound: "There is no such account or key, or the account has all the keys it may have",
     StateForbids: "The account does not exist, exists already, or has not the number of tokens that this needs",
 }

@@ -183,9 +183,7 @@ class Calls:
                 raise CallAnswered
             if found.conference is not None:
                 conference, participant = self._store.get_membership(account, found.conference, found.id)
-            ending = _call_ending(
-                found, conference, participant, status, seconds, write_id, stopped, asks=heard is None
-            )
+            ending = _call_ending(found, conference, participant, status, seconds, write_id, stopped, heard)
             try:
                 self._store.end(ending)
             except EndingRefused as refused:
@@ -205,17 +203,16 @@ def _call_ending(
     now: int,
     write_id: str,
     stopped: frozenset[str],
-    *,
-    asks: bool,
+    heard: Heard | None,
 ) -> Ending:
     after = replace(
         call, status=status, updated=now, ended=now, version=call.version + 1, active=frozenset(), ended_by=write_id
     )
-    after = asking(after, now) if asks else after
+    after = asking(after, now) if heard is None else after
     ending = Ending(write_id, now, call=call, call_after=after, call_recordings=call.active - stopped)
     if conference is None or participant is None or not conference.is_live or not participant.is_inside:
         return ending
-    gone = gone_from(conference, participant, now)
+    gone = gone_from(conference, participant, now, heard)
     ending = replace(ending, participant=participant, participant_after=gone)
     if not participant.is_connected:
         return ending  # it was never counted, and nobody has heard of it
@@ -228,13 +225,17 @@ def _call_ending(
     )
 
 
-def gone_from(conference: Conference, participant: Participant, now: int) -> Participant:
-    """The participant after it has left, or has not been reached."""
-    told = conference.sequence + 1 if participant.is_connected else participant.sequence
-    return replace(
-        participant, status=participant.status_at_exit, left=now, updated=now, version=participant.version + 1,
-        sequence=told,
-    )  # fmt: skip
+def gone_from(conference: Conference, participant: Participant, now: int, heard: Heard | None = None) -> Participant:
+    """The participant after it has left, or has not been reached, as the media engine has told, if it has."""
+    gone = replace(
+        participant,
+        status=participant.status_at_exit,
+        left=now,
+        updated=now,
+        version=participant.version + 1,
+        sequence=conference.sequence + 1 if participant.is_connected else participant.sequence,
+    )
+    return replace(gone, heard=max(heard.at, gone.heard)) if heard is not None else gone
 
 
 def leave(

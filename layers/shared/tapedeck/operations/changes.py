@@ -1,25 +1,18 @@
-"""What follows from a change: commands for the media engine, events for whoever asked to be told, facts for anybody.
+"""What follows from a change: commands for the media engine, facts for anybody; `tellings` has what customers hear.
 
 All of it is derived from what stood in the table before and after, and from nothing else: whoever derives it again,
 later or elsewhere, comes to the same, ids and all (rules R4 to R6).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.command import Command, CommandKind, is_pending
-from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
+from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
-from tapedeck.domain.recording import ACTIVE, FINISHED, Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.domain.telling import (
-    ConferenceEvent,
-    ConferenceNotification,
-    LeaveReason,
-    RecordingEvent,
-    changes_between,
-)
+from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.media import key_of
 from tapedeck.operations.messaging import Fact
 
@@ -157,67 +150,6 @@ def _wanted_of(participant: Participant, instructions: Mapping[str, Any], *, add
 _DIALED: Final = ("to", "from")
 
 
-def recording_events(before: Recording | None, after: Recording) -> Iterator[tuple[RecordingEvent, int]]:
-    """What this change tells of a recording, each with the version that it is told of, in order.
-
-    That it has begun is told when the media engine says so, or has done more than that.
-    """
-    had_begun = before is not None and before.has_begun
-    if after.has_begun and not had_begun:
-        yield RecordingEvent.STARTED, 1
-        yield RecordingEvent.IN_PROGRESS, 1
-    if before is not None and before.status is not after.status and after.status in _TOLD:
-        yield _TOLD[after.status], after.version
-
-
-_TOLD: Final = {
-    RecordingStatus.IN_PROGRESS: RecordingEvent.RESUMED,
-    RecordingStatus.PAUSED: RecordingEvent.PAUSED,
-    RecordingStatus.STOPPED: RecordingEvent.STOPPED,
-    RecordingStatus.COMPLETED: RecordingEvent.COMPLETED,
-    RecordingStatus.ABSENT: RecordingEvent.ABSENT,
-}
-
-
-def owed_events(recording: Recording) -> Iterator[tuple[RecordingEvent, int]]:
-    """What must have been told of a recording as it stands, whatever has happened in between."""
-    if recording.has_begun:
-        yield RecordingEvent.IN_PROGRESS, 1
-    if recording.status in FINISHED:
-        yield _TOLD[recording.status], recording.version
-
-
-def conference_events(before: Conference | None, after: Conference) -> Iterator[ConferenceNotification]:
-    """What this change tells of a conference as a whole; its participants tell of themselves."""
-    if before is None or before.status is after.status:
-        return
-    if after.status is ConferenceStatus.IN_PROGRESS:
-        yield ConferenceNotification(after, ConferenceEvent.START, after.updated, after.sequence)
-    elif after.status is ConferenceStatus.COMPLETED:
-        yield ConferenceNotification(after, ConferenceEvent.END, after.updated, after.sequence)
-
-
-Room = Callable[[], Conference | None]
-"""The conference of a participant, read when it is needed."""
-
-
-def participant_events(before: Participant | None, after: Participant, room: Room) -> Iterator[ConferenceNotification]:
-    """What this change tells of a participant; nobody hears of who is not connected."""
-    was_connected = before is not None and before.is_inside and before.is_connected
-    at = after.updated if after.updated is not None else after.joined
-    told: Sequence[ConferenceEvent] = ()
-    if after.is_inside and after.is_connected:
-        told = changes_between(before, after) if was_connected and before is not None else (ConferenceEvent.JOIN,)
-    elif was_connected:
-        told = (ConferenceEvent.LEAVE,)
-    conference = room() if told else None
-    if conference is None:
-        return
-    for number, event in enumerate(told, start=after.sequence - len(told) + 1):
-        left = event is ConferenceEvent.LEAVE
-        yield ConferenceNotification(conference, event, at, number, after, LeaveReason.HUNG_UP if left else None)
-
-
 def facts_of(change: Change) -> Iterator[Fact]:
     """What this change tells anybody who listens: what has become of what, by ids; no numbers, no names."""
     before, after = change.before, change.after
@@ -240,9 +172,16 @@ def _fact(account: str, after: Resource, kind: str, version: int, suffix: str) -
             detail["conference"] = after.id
         case Call():
             detail["call"] = after.id
-    at = after.updated if after.updated is not None else 0
     about = f"{after.conference}-{after.call}" if isinstance(after, Participant) else after.id
-    return Fact(f"{about}-{version}{suffix}", kind, at, detail)
+    return Fact(f"{about}-{version}{suffix}", kind, _changed_at(after), detail)
+
+
+def _changed_at(after: Resource) -> int:
+    """The last second at which something of it is known to have changed."""
+    if isinstance(after, Recording):
+        return after.updated
+    visibly = after.joined if isinstance(after, Participant) and after.updated is None else after.updated
+    return max(visibly or 0, after.asked_at or 0)
 
 
 def _word(before: Resource | None, after: Resource) -> str:
@@ -251,14 +190,3 @@ def _word(before: Resource | None, after: Resource) -> str:
     if before is None:
         return f"{noun}.created"
     return f"{noun}.{after.status}" if before.status is not after.status else f"{noun}.changed"
-
-
-def leave_reason_of(conference: Conference, participant: Participant) -> LeaveReason:
-    """Why a participant has left: it was removed, hung up, or its conference ended."""
-    if participant.asked == participant.version:
-        return LeaveReason.REMOVED
-    if conference.is_live or conference.ending_call == participant.call:
-        return LeaveReason.HUNG_UP
-    if conference.reason is EndReason.VIA_API:
-        return LeaveReason.CONFERENCE_ENDED_VIA_API
-    return LeaveReason.MODERATOR_ENDED_CONFERENCE

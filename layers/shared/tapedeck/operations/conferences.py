@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from tapedeck.domain.call import CallStatus
+from tapedeck.domain.call import UNANSWERED
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.command import Heard, asking
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import (
     CallHasEnded,
+    CallNotInProgress,
     ConferenceNotInProgress,
     NameInUse,
     NotFound,
@@ -198,32 +199,39 @@ class Conferences:
         end_on_exit: bool = False,
         muted: bool = False,
         hold: bool = False,
+        heard: Heard | None = None,
     ) -> Conference:
         """Note that a call has entered a conference, which begins with the second one (behaviour.md, section 6).
 
-        A call that is inside already stays as it is.
+        A call that is inside already stays as it is, and so does one that has left since. `heard` is how the media
+        engine has told of it.
 
         Raises:
             NotFound: no such conference or call.
             ConferenceNotInProgress, CallHasEnded: one of them has ended.
+            CallNotInProgress: the call has not been answered.
         """
         for _ in range(TRIES):
             room, participant = self._store.get_membership(account, conference, call)
             leg = self._store.get_call(account, call)
             if room is None or leg is None:
                 raise NotFound
+            if participant is not None and heard is not None and heard.at <= participant.heard:
+                return room
             if not room.is_live:
                 raise ConferenceNotInProgress
             if participant is not None and participant.is_inside:
                 return room
-            if leg.status is not CallStatus.IN_PROGRESS:
+            if leg.status in UNANSWERED:
+                raise CallNotInProgress
+            if not leg.is_live:
                 raise CallHasEnded
             # Its version rises even when it leaves and enters again (rule R4).
             version = max(room.version, participant.version if participant is not None else 0) + 1
             participant = Participant(
                 call, conference, self._clock() // 1000, start_conference_on_enter=start_on_enter,
                 end_conference_on_exit=end_on_exit, version=version, sequence=room.sequence + 1, muted=muted,
-                hold=hold,
+                hold=hold, heard=heard.at if heard is not None else 0,
             )  # fmt: skip
             after = joined(room, participant, participant.joined)
             try:
@@ -233,21 +241,56 @@ class Conferences:
             return after
         raise StoreBusy
 
+    def announced(self, account: str, conference: str, version: int) -> Conference:
+        """Note that what this version of a conference asked to be played in it has been; a repetition changes nothing.
+
+        Raises:
+            NotFound: no such conference, or it has no such version.
+        """
+        for _ in range(TRIES):
+            found = self.get(account, conference)
+            if found.version < version:
+                raise NotFound
+            if found.asked != version or found.confirmed >= version or not found.is_live:
+                return found  # something else has been asked since, or it has been told already
+            after = replace(
+                found,
+                version=found.version + 1,
+                sequence=found.sequence + 1,
+                announced_at=self._clock() // 1000,
+                confirmed=version,
+            )
+            try:
+                self._store.change_conference(found, after)
+            except ParentChanged:
+                continue
+            return after
+        raise StoreBusy
+
+
+def is_stale(participant: Participant, heard: Heard | None) -> bool:
+    """Whether a media engine has told of something later since; what no engine tells is never stale."""
+    return heard is not None and heard.at < participant.heard
+
 
 def joined(conference: Conference, participant: Participant, now: int) -> Conference:
     """The conference after this participant has entered: it may begin with that (behaviour.md, section 6)."""
     participants = conference.participants + 1
     may_begin = conference.may_begin or participant.start_conference_on_enter
     begins = conference.status is ConferenceStatus.INIT and may_begin and participants >= PARTICIPANTS_TO_BEGIN
-    return replace(
+    entered = replace(
         conference,
         participants=participants,
         first_call=conference.first_call or participant.call,
         may_begin=may_begin,
-        status=ConferenceStatus.IN_PROGRESS if begins else conference.status,
-        sequence=conference.sequence + (2 if begins else 1),
+        sequence=conference.sequence + 1,
         version=conference.version + 1,
-        updated=now if begins else conference.updated,
+    )
+    if not begins:
+        return entered
+    number = entered.sequence + 1
+    return replace(
+        entered, status=ConferenceStatus.IN_PROGRESS, sequence=number, updated=now, began=number, began_at=now
     )
 
 

@@ -106,7 +106,8 @@ class Media:
             parent: what was recorded.
             recording: which.
             error: the code.
-            by_engine: whether the media engine has said so, rather than that nobody has heard of it for too long.
+            by_engine: whether the media engine has said so of one that had begun, rather than that nobody has heard of
+                it for too long.
 
         Raises:
             NotFound: no such recording.
@@ -117,6 +118,10 @@ class Media:
     def keep(self, recording: Recording, capture: Path) -> None:
         """Put what a media engine that runs beside this captured where it belongs."""
         self._objects.write(key_of(recording.parent.account, recording.id), capture)
+
+    def discard(self, recording: Recording) -> None:
+        """Take away whatever lies there of a recording that is deleted, and has come since."""
+        self._objects.delete(_all_keys(recording))
 
     def delete(self, parent: Parent, recording: str) -> None:
         """Delete a finished recording: its media first, then all but what is kept of it for 40 days.

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard, asking
+from tapedeck.domain.command import Heard, asking, is_pending
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
 from tapedeck.domain.errors import (
     CallAnswered,
@@ -20,8 +20,9 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.identity import created_at, new_id
 from tapedeck.domain.page import Page, PageRequest, predecessor, successor
 from tapedeck.domain.participant import Label, Participant, ParticipantStatus
+from tapedeck.domain.telling import changes_between
 from tapedeck.operations.calls import Calls, gone_from, leave
-from tapedeck.operations.conferences import ConferenceName, Conferences, joined
+from tapedeck.operations.conferences import ConferenceName, Conferences, is_stale, joined
 from tapedeck.operations.lists import page_of
 from tapedeck.operations.ports import Clock, Dialing, Ending, LabelTaken, MembershipChanged, NameTaken, ParticipantStore
 
@@ -142,6 +143,9 @@ class Participants:
     ) -> Participant:
         """Mute, hold, place or coach a participant, or leave commands for it; what changes nothing writes nothing.
 
+        What a media engine has done by itself changes nothing where it is older than what was heard last, or than what
+        has been asked of the engine since: that is on its way to it.
+
         Args:
             account: whose.
             conference: which.
@@ -161,11 +165,13 @@ class Participants:
             room, participant = _inside(found, member, who)
             if change.call_to_coach is not None:
                 _check_coached(call, coached[0])
+            if heard is not None and (is_stale(participant, heard) or is_pending(participant)):
+                return participant
             now = self._clock() // 1000
             after = _changed(participant, change)
             if after == participant and not change.commands:
                 return participant
-            changes = _changes_between(participant, after)
+            changes = len(changes_between(participant, after))
             # Nobody has heard of who is not connected yet.
             events = changes if participant.is_connected else 0
             after = replace(
@@ -174,7 +180,7 @@ class Participants:
                 updated=now if changes else participant.updated,
                 sequence=room.sequence + events if events else participant.sequence,
             )
-            after = after if heard is not None else asking(after, now)
+            after = replace(after, heard=heard.at) if heard is not None else asking(after, now)
             room_after = replace(room, version=room.version + 1, sequence=room.sequence + events)
             try:
                 self._store.change_participant((room, room_after), (participant, after), change.commands, write_id)
@@ -192,6 +198,8 @@ class Participants:
             who: a call's id, or a label.
             heard: how the media engine has told that it has left; else that is asked of it.
 
+        What a media engine tells of an earlier stay changes nothing.
+
         Raises:
             NotFound: it is not in this conference now.
         """
@@ -205,8 +213,10 @@ class Participants:
                 room, participant = _inside(found, member, who)
             except HasLeft as left:
                 raise NotFound from left
+            if is_stale(participant, heard):
+                return
             after, ends = leave(room, participant, seconds, write_id, kicked=heard is None)
-            gone = gone_from(room, participant, seconds)
+            gone = gone_from(room, participant, seconds, heard)
             ending = Ending(
                 write_id,
                 seconds,
@@ -464,12 +474,6 @@ def _changed(participant: Participant, change: UpdateParticipant) -> Participant
     if not after.coaching:
         return replace(after, call_to_coach=None)
     return replace(after, call_to_coach=change.call_to_coach or after.call_to_coach)
-
-
-def _changes_between(before: Participant, after: Participant) -> int:
-    """How many events tell the difference: of muting, of holding, of all else that is shown (section 7.2)."""
-    modified = replace(before, muted=after.muted, hold=after.hold, beep_on_exit=after.beep_on_exit) != after
-    return (before.muted != after.muted) + (before.hold != after.hold) + modified
 
 
 def _queued(call: Call, conference: Conference, wanted: AddParticipant) -> Participant:

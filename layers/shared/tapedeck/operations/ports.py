@@ -100,6 +100,10 @@ class Store(Protocol):
         """One call of this account."""
         ...
 
+    def get_calls(self, account: str, calls: Sequence[str]) -> Mapping[str, Call]:
+        """Those of these calls that this account has, by id."""
+        ...
+
     def get_conference(self, account: str, conference: str) -> Conference | None:
         """One conference of this account."""
         ...
@@ -160,20 +164,21 @@ class Store(Protocol):
         ...
 
     def move_recording_as_heard(
-        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard
+        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard, now: int
     ) -> Recording:
-        """The same, as a media engine has done by itself; confirmed with it.
+        """The same, as a media engine has done by itself, which this second hears of; confirmed with it.
 
         Raises:
-            MoveRefused: with the recording as it stands. It was not in such a status, or had made this very move
-                already, or a later one, or something else is asked of it and on its way.
+            MoveRefused: with the recording as it stands, a deleted one too. It was not in such a status, or had made
+                this very move already, or a later one, or something else is asked of it and on its way.
         """
         ...
 
-    def confirm_recording(self, parent: Parent, recording: str, heard: Heard) -> Recording | None:
+    def confirm_recording(self, parent: Parent, recording: str, heard: Heard, now: int) -> Recording | None:
         """Note that the media engine has carried out what some version asked, if it is the highest so far.
 
-        Where that is the first, the capture began with it. The recording as it stands then; None where there is none.
+        Where that is the first, the capture began with it, at the engine's time, but not after this second. The
+        recording as it stands then, a deleted one too; None where there is none.
         """
         ...
 
@@ -184,7 +189,8 @@ class Store(Protocol):
     def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
         """A stopped recording becomes `completed` or `absent`, with the duration, error and channels of this one.
 
-        `by_engine` tells whether the media engine has said so, rather than that it was given up.
+        `by_engine` tells whether this confirms that it had begun, too. Nobody looks any more after one that nobody is
+        told of.
 
         Raises:
             MoveRefused: with the recording as it stands, which was not stopped.
@@ -223,10 +229,11 @@ class Store(Protocol):
         """
         ...
 
-    def confirm(self, parent: Parent, participant: str | None, version: int) -> bool:
+    def confirm(self, parent: Parent, participant: str | None, version: int, *, settles: bool = True) -> bool:
         """Note that the media engine has carried out what this version of a call, conference or participant asked.
 
-        What was asked later is not confirmed with it. False where there is no such thing.
+        What was asked later is not confirmed with it. `settles` tells whether nobody has to look after it then; so it
+        is unless somebody is still to be told of a conference. False where there is no such thing.
         """
         ...
 
@@ -278,6 +285,18 @@ class Store(Protocol):
         Raises:
             EndingRefused: with what stands there instead.
         """
+        ...
+
+    def change_conference(self, conference: Conference, after: Conference) -> None:
+        """A conference, as it was read, becomes what comes second.
+
+        Raises:
+            ParentChanged: with the conference as it stands.
+        """
+        ...
+
+    def settle_conference(self, conference: Conference) -> None:
+        """Note that all that must be told of a conference has been, so that nobody looks after it for that."""
         ...
 
     def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:

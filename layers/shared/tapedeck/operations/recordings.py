@@ -8,7 +8,7 @@ from tapedeck.domain.callback import Callback
 from tapedeck.domain.command import Heard
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.errors import NotEligibleForRecording, NotFound, SeveralCurrent, StoreBusy
-from tapedeck.domain.identity import new_id
+from tapedeck.domain.identity import created_at, new_id
 from tapedeck.domain.recording import ACTIVE, Parent, Recording, RecordingStatus, Source, is_repetition
 from tapedeck.operations.ports import Clock, MoveRefused, ParentChanged, Store
 
@@ -105,6 +105,7 @@ class Recordings:
         trim: str = "do-not-trim",
         callback: Callback | None = None,
         recording: str | None = None,
+        at: int | None = None,
     ) -> Recording:
         """Note that a media engine has begun to record a call or a conference.
 
@@ -117,16 +118,18 @@ class Recordings:
             trim: `do-not-trim` or `trim-silence`.
             callback: who is to be told.
             recording: the id that the media engine has given it; else a fresh one. What is there already stays.
+            at: when, in milliseconds by the engine's clock; else now.
 
         Raises:
             NotFound: no such parent.
             NotEligibleForRecording: the parent is not in progress.
         """
         now = self._clock()
+        identifier = recording or new_id(now)
+        began = max(created_at(identifier), min(at if at is not None else now, now) // 1000)
         begun = Recording(
-            id=recording or new_id(now), parent=parent, status=RecordingStatus.IN_PROGRESS, source=source,
-            updated=now // 1000, confirmed=1, started=now // 1000, call=call, channels=channels, track=track,
-            trim=trim, callback=callback,
+            id=identifier, parent=parent, status=RecordingStatus.IN_PROGRESS, source=source, updated=now // 1000,
+            confirmed=1, started=began, call=call, channels=channels, track=track, trim=trim, callback=callback,
         )  # fmt: skip
         expected: Call | Conference | None = None
         for _ in range(TRIES):
@@ -163,11 +166,12 @@ class Recordings:
             pause_behavior: what becomes of the pause, where it is one.
 
         Raises:
-            NotFound: no such recording under this parent.
+            NotFound: no such recording under this parent, nor was there one.
             NotEligibleForRecording: its capture has ended.
         """
+        now = self._clock() // 1000
         try:
-            return self._store.move_recording_as_heard(parent, recording, target, pause_behavior, heard)
+            return self._store.move_recording_as_heard(parent, recording, target, pause_behavior, heard, now)
         except MoveRefused as refused:
             found = refused.found
             if found is None:
@@ -179,12 +183,12 @@ class Recordings:
     def confirm(self, parent: Parent, recording: str, heard: Heard) -> Recording:
         """Note that a media engine has carried out what some version of a recording asked; later ones confirm it too.
 
-        The first one is the start: the capture began when that was carried out.
+        The first one is the start: the capture began when that was carried out. Of a deleted one nothing changes.
 
         Raises:
-            NotFound: no such recording under this parent, or it has no such version.
+            NotFound: no such recording under this parent, nor was there one, or it has no such version.
         """
-        found = self._store.confirm_recording(parent, recording, heard)
+        found = self._store.confirm_recording(parent, recording, heard, self._clock() // 1000)
         if found is None or heard.version is None or found.version < heard.version:
             raise NotFound
         return found

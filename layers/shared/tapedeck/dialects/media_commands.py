@@ -1,0 +1,170 @@
+"""The commands of the media contract, as a connector reads them (`dialects.media_contract`)."""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from tapedeck.dialects.media_messages import Channels, Fetch, Id, Message, ParentRef, PauseBehavior, Track, Version
+
+
+class _Command(Message):
+    id: str
+    account: Id
+    version: Version
+
+
+class RecordingWanted(Message):
+    """All that is wanted of a recording; `key` is where its capture is to be put."""
+
+    status: Literal["in-progress", "paused", "stopped", "deleted"]
+    pause_behavior: PauseBehavior | None = None
+    channels: Channels
+    track: Track
+    key: str
+
+
+class RecordingCommand(_Command):
+    """A recording is to be as is wanted; `media.delete`: what of it lies outside the bucket is to go."""
+
+    type: Literal["recording.start", "recording.pause", "recording.resume", "recording.stop", "media.delete"]
+    parent: ParentRef
+    recording: Id
+    wanted: RecordingWanted
+
+
+class Ending(Message):
+    """Why a call is to end."""
+
+    status: Literal["completed", "canceled"]
+
+
+class HangUpCall(_Command):
+    """A call is to end."""
+
+    type: Literal["call.hang_up"]
+    call: Id
+    wanted: Ending
+
+
+class Markup(Message):
+    """What a call is to do, in the markup itself."""
+
+    markup: str
+
+
+class StatusCallback(Fetch):
+    """Where the engine is to tell what becomes of a call, in whose words."""
+
+    dialect: Literal["twilio", "signalwire"]
+
+
+class CallWanted(Message):
+    """What a call is to do next, and its settings: where else to ask, whom to tell, how long it may last at most."""
+
+    redirect: Fetch | Markup | None = None
+    fallback: Fetch | None = None
+    status_callback: StatusCallback | None = None
+    time_limit: Annotated[int, Field(ge=1, description="Seconds")] | None = None
+
+
+class RedirectCall(_Command):
+    """A call is to do something else next, or has other settings."""
+
+    type: Literal["call.redirect"]
+    call: Id
+    wanted: CallWanted
+
+
+class Nothing(Message):
+    """The command says it all."""
+
+
+class EndConference(_Command):
+    """A conference is to end, whoever is in it."""
+
+    type: Literal["conference.end"]
+    conference: Id
+    wanted: Nothing
+
+
+class Announcement(Message):
+    """What is to be played."""
+
+    announcement: Fetch
+
+
+class Announce(_Command):
+    """Something is to be played in a conference."""
+
+    type: Literal["conference.announce"]
+    conference: Id
+    wanted: Announcement
+
+
+class ParticipantWanted(Message):
+    """All that is wanted of a participant, and what is to be played to it: once, on hold, or while it waits."""
+
+    muted: bool
+    hold: bool
+    coaching: bool
+    call_to_coach: Id | None = None
+    end_conference_on_exit: bool
+    beep_on_exit: bool | None = None
+    announcement: Fetch | None = None
+    hold_music: Fetch | None = None
+    wait_music: Fetch | None = None
+
+
+class DialedWanted(ParticipantWanted):
+    """Whom to dial, and how to place it.
+
+    `options` are Twilio's parameters of this operation in snake case, where they differ from their defaults.
+    """
+
+    to: str
+    from_: str = Field(alias="from")
+    label: str | None = None
+    start_conference_on_enter: bool
+    options: dict[str, Any]
+
+
+class AddParticipant(_Command):
+    """Somebody is to be dialed; `call` is the id of the call that this makes."""
+
+    type: Literal["participant.add"]
+    conference: Id
+    call: Id
+    wanted: DialedWanted
+
+
+class UpdateParticipant(_Command):
+    """A participant is to be as is wanted."""
+
+    type: Literal["participant.update"]
+    conference: Id
+    call: Id
+    wanted: ParticipantWanted
+
+
+class RemoveParticipant(_Command):
+    """A participant is to leave; its call goes on."""
+
+    type: Literal["participant.remove"]
+    conference: Id
+    call: Id
+    wanted: Nothing
+
+
+MediaCommand = Annotated[
+    RecordingCommand
+    | HangUpCall
+    | RedirectCall
+    | EndConference
+    | Announce
+    | AddParticipant
+    | UpdateParticipant
+    | RemoveParticipant,
+    Field(discriminator="type"),
+]
+
+COMMANDS: Final[TypeAdapter[Any]] = TypeAdapter(MediaCommand)
