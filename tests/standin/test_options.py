@@ -1,0 +1,196 @@
+"""How a stand-in may be set up: what is there from the start, what is the same at every run, whom it calls and how."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tapedeck.dialects.choice import TWILIO
+from tapedeck.dialects.dialect import Kind
+from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
+from tapedeck_standin import cli
+from tapedeck_standin.fixtures import Fixtures, UnusableFixtures
+from tests.client import ROOT
+from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.receiver import Receiver
+
+FIXTURES = """
+calls:
+  - {to: "+12025550111", status: completed}
+  - direction: outbound-api
+conferences:
+  - {friendly_name: Sales, participants: 3}
+recordings:
+  - {call: 1, seconds: 12, recording_channels: dual}
+  - {call: 2, status: in-progress}
+  - {conference: Sales, status: paused, seconds: 3}
+"""
+
+
+@contextmanager
+def standing(*flags: str, **environment: str) -> Iterator[tuple[Place, list[str]]]:
+    """A stand-in in a process of its own, from this checkout; the second is what it has said of fixtures."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("layers/shared", "standin"))
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0", *flags],
+        env={**kept, "PYTHONPATH": paths, **environment}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    said = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line.rstrip("\n"))
+            if line.startswith("TAPEDECK_READY "):
+                ready = json.loads(line.removeprefix("TAPEDECK_READY "))
+                break
+        else:
+            raise AssertionError("\n".join(said))
+        made = [line for line in said if line.startswith(("call ", "conference ", "recording "))]
+        port = int(ready["url"].rpartition(":")[2])
+        yield Place(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, []), made
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def talk(place: Place, receiver: Receiver) -> list[Any]:
+    """One conversation: what is there, what is made, what is told, what is asked."""
+    api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
+    control = ControlClient(place)
+    there = [api.get(name).body for name in ("Calls", "Conferences", "Recordings")]
+    call = control.post("/calls").body["sid"]["twilio"]
+    form = {"RecordingStatusCallback": receiver.url()}
+    recording = api.post("Calls", call, "Recordings", form=form).body
+    control.post("/clock", {"advance": 5})
+    control.post(f"/calls/{call}/hangup")
+    control.post("/clock", {"advance": 1})
+    assert control.post("/settle", {"timeout": 30}).status == 200
+    told = [{**each, "attempts": len(each["attempts"])} for each in control.get("/callbacks").body["callbacks"]]
+    asked = [{**each, "milliseconds": 0} for each in control.get("/requests").body["requests"]]
+    room = control.post("/conferences", {"record": True}).body
+    return [there, call, recording, api.get("Recordings", recording["sid"]).body, told, asked, room]
+
+
+def test_everything_is_the_same_at_every_run(tmp_path: Path, receiver: Receiver) -> None:
+    """With a seed, the same requests get the same ids and times, with either store, and what is printed is as told."""
+    file = tmp_path / "fixtures.yaml"
+    file.write_text(FIXTURES)
+    origin = "https://api.example.com"
+    talks, makings = [], []
+    for store in ("memory", "moto"):
+        flags = ("--seed", "7", "--fixtures", str(file), "--external-url", f"{origin}/", "--store", store)
+        with standing(*flags) as (place, made):
+            talks.append(talk(place, receiver))
+            makings.append(made)
+    assert talks[0] == talks[1]
+    assert makings[0] == makings[1]
+    there, call, recording, shown, told, asked, _room = talks[0]
+    calls, conferences, recordings = there[0]["calls"], there[1]["conferences"], there[2]["recordings"]
+    own = {line.split()[1] for line in makings[0]}
+    assert sorted((each["to"], each["status"]) for each in calls if each["sid"] in own) == [
+        ("+12025550111", "completed"),
+        ("+12025550123", "in-progress"),
+    ]
+    assert [(each["friendly_name"], each["status"]) for each in conferences] == [("Sales", "in-progress")]
+    assert [(each["status"], each["duration"], each["channels"]) for each in recordings] == [
+        ("processing", None, 1),
+        ("processing", None, 1),
+        ("completed", "12", 2),
+    ]
+    assert {each["sid"] for each in (*conferences, *recordings)} < own
+    assert (recording["sid"], shown["duration"], shown["status"]) == (shown["sid"], "5", "completed")
+    assert recording["date_created"] == "Sun, 01 Jun 2025 12:00:00 +0000"
+    media = f"{origin}{TWILIO.account_uri(STANDIN_ACCOUNT)}/Recordings/{recording['sid']}"
+    assert shown["media_url"] == media
+    (callback,) = told
+    assert (callback["fields"]["RecordingUrl"], callback["fields"]["CallSid"]) == (media, call)
+    assert asked[0]["at"] == "2025-06-01T12:00:00.000+00:00"
+
+
+def test_calls_elsewhere_and_for_days(receiver: Receiver) -> None:
+    """A mapped host is called elsewhere under its own name; what failed is tried again later, where that is wanted."""
+    url = f"http://hook.example:{receiver.port}/hook"
+    receiver.answers.append(500)
+    environment: Mapping[str, str] = {
+        "TAPEDECK_CALLBACK_HOST_MAP": "hook.example=127.0.0.1",
+        "TAPEDECK_DELIVERIES": "durable",
+        "TAPEDECK_STORE": "memory",
+    }
+    with standing(**environment) as (place, made):
+        assert made == []
+        api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
+        control = ControlClient(place)
+        call = control.post("/calls").body["sid"]["twilio"]
+        form = {"RecordingStatusCallback": url, "RecordingStatusCallbackEvent": "in-progress"}
+        api.post("Calls", call, "Recordings", form=form)
+        (first,) = receiver.wait_for(1)
+        control.post("/settle", {"timeout": 30})
+        for _ in range(2):
+            control.post("/clock", {"advance": 61})
+            control.post("/settle", {"timeout": 30})
+        (_, second) = receiver.wait_for(2)
+        assert first == second
+        assert first.headers["host"] == f"hook.example:{receiver.port}"
+        (shown,) = control.get("/callbacks").body["callbacks"]
+        assert (shown["url"], [each["status"] for each in shown["attempts"]]) == (url, [500, 200])
+        assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.spell(Kind.ACCOUNT, place.account)}")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("calls: {", "no YAML: "),
+        ("- calls", "the file: "),
+        ("rooms: []", "rooms: Extra inputs are not permitted"),
+        ("calls: [{status: over}]", "calls.0.status: "),
+        ("calls: [{}, {colour: blue}]", "calls.1.colour: Extra inputs are not permitted"),
+        ("calls: [{to: 2025-06-01}, 1]", "calls.1: "),
+        ("conferences: [{participants: 251}]", "conferences.0.participants: "),
+        ("recordings: [{}]", "recordings.0: either a call or a conference is recorded"),
+        ("recordings: [{call: 1, conference: Sales}]", "recordings.0: either a call or a conference is recorded"),
+        ("recordings: [{call: 0}]", "recordings.0.call: "),
+        ("recordings: [{call: 1, seconds: 3601}]", "recordings.0.seconds: "),
+        ("recordings: [{conference: S, recording_channels: dual}]", "recordings.0: a conference has one channel"),
+    ],
+)
+def test_tells_what_is_wrong_with_fixtures(tmp_path: Path, content: str, message: str) -> None:
+    """The file, the place in it, and what is wrong there."""
+    file = tmp_path / "fixtures.yaml"
+    file.write_text(content)
+    with pytest.raises(UnusableFixtures) as refused:
+        Fixtures.load(file)
+    assert str(refused.value).startswith(f"{file}: {message}")
+
+
+def test_there_may_be_no_fixtures_in_the_file(tmp_path: Path) -> None:
+    """An empty file is no mistake."""
+    file = tmp_path / "fixtures.yaml"
+    file.write_text("# later\n")
+    assert Fixtures.load(file) == Fixtures()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--seed", "x"), "'x' is not a valid integer"),
+        (("--external-url", "api.example.com"), "not of the form https://host"),
+        (("--external-url", "https://api.example.com/path"), "not of the form https://host"),
+        (("--callback-host-map", "localhost"), "not of the form host=other"),
+        (("--deliveries", "never"), "'never' is not one of"),
+        (("--store", "disk"), "'disk' is not one of"),
+        (("--fixtures", "/nowhere.yaml"), "does not exist"),
+    ],
+)
+def test_tells_of_wrong_options(arguments: tuple[str, ...], message: str) -> None:
+    """What is wrong, and exit code 2."""
+    result = CliRunner(mix_stderr=False).invoke(cli.main, ("serve", *arguments))
+    assert result.exit_code == 2
+    assert message in result.stderr
