@@ -106,6 +106,8 @@ class Engine:
         self._dialed: dict[str, str] = {}
         self._entered: list[tuple[str, str]] = []
         self._takes: dict[str, Take] = {}
+        self._ended: set[str] = set()
+        """What it has captured to the end: whatever still comes for one of these comes too late."""
         self._lock = threading.RLock()
         self._acts: Mapping[str, Callable[[dict[str, Any]], None]] = {
             "recording.start": self._record,
@@ -183,7 +185,7 @@ class Engine:
         now, wanted, name = self._clock(), command["wanted"], command["recording"]
         take = self._takes.get(name)
         if take is None:
-            if wanted["status"] == "stopped":
+            if wanted["status"] == "stopped" or name in self._ended:
                 # Never begun, or finished long ago.
                 self._tell("recording.stopped", command, parent=command["parent"], recording=name)
                 return
@@ -206,7 +208,7 @@ class Engine:
         error = self._absence(take.account)
         if error is not None:
             self._tell("recording.absent", about, parent=take.parent, recording=take.recording, error=error)
-            self._takes.pop(take.recording, None)
+            self._end(take)
             return
         with tempfile.TemporaryDirectory() as folder:
             capture = Path(folder) / "capture.wav"
@@ -225,7 +227,12 @@ class Engine:
             duration=take.milliseconds,
             channels=take.channels,
         )
-        self._takes.pop(take.recording, None)
+        self._end(take)
+
+    def _end(self, take: Take) -> None:
+        with self._lock:
+            self._ended.add(take.recording)
+            self._takes.pop(take.recording, None)
 
     def _forget_recording(self, command: dict[str, Any]) -> None:
         self._takes.pop(command["recording"], None)
