@@ -1,0 +1,127 @@
+"""What has happened to a table, as its stream tells it, and what must follow from that.
+
+It is derived here a second time, from the documents and not with the code under test: which moves are legal, which
+callbacks, commands and facts a change owes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tapedeck.domain.recording import MOVES, RecordingStatus
+
+Image = Mapping[str, dict[str, Any]]
+Key = tuple[str, str]
+
+ACTIVE: Final = {"in-progress", "paused"}
+UNFINISHED: Final = {*ACTIVE, "stopped"}
+ENDED: Final = {"completed", "busy", "failed", "no-answer", "canceled"}
+"""Of calls and conferences."""
+
+EVENTS: Final = {"in-progress": "resumed", "paused": "paused", "stopped": "stopped", "completed": "completed",
+                 "absent": "absent"}  # fmt: skip
+"""What is told where a recording's status has become this."""
+
+
+class History:
+    """Takes the records of a stream in their order; `wrong` is what must not have happened."""
+
+    def __init__(self) -> None:
+        self.last: dict[Key, Image] = {}
+        self.wrong: list[str] = []
+        self.claims: defaultdict[str, set[str]] = defaultdict(set)
+        """By recording: the ids of all claims that are owed."""
+        self.asked: set[tuple[str, int]] = set()
+        """The resource and the version of each change that asked something of the media engine."""
+        self.facts: set[str] = set()
+        self.work: dict[Key, tuple[str, int]] = {}
+        """What is in the `work` index, and since when or for when."""
+        self._active: defaultdict[str, set[str]] = defaultdict(set)
+
+    def note(self, before: Image | None, after: Image | None) -> None:
+        """One record more: an item before and after a write."""
+        image = after or before or {}
+        key = image["PK"]["S"], image["SK"]["S"]
+        if after is None:
+            self.last.pop(key, None)
+            self.work.pop(key, None)
+            return
+        self.last[key] = after
+        if "work" in after:
+            self.work[key] = after["work"]["S"], int(after["work_at"]["N"])
+        else:
+            self.work.pop(key, None)
+        # Neither a claim nor a row of a list has one.
+        if "version" not in after:
+            return
+        if key[1].startswith("REC#"):
+            self._note_recording(key, before, after)
+        else:
+            self._note_asked(key, before, after)
+        self._note_version(key, before, after)
+
+    def look(self) -> None:
+        """The writes of one step are done: nothing is active under what has ended."""
+        for partition, recordings in self._active.items():
+            kind = partition.split("#")[1]
+            parent = self.last.get((partition, kind))
+            if recordings and parent is not None and parent["status"]["S"] in ENDED:
+                self.wrong.append(f"{partition} has ended, and {sorted(recordings)} are active")
+
+    def recordings(self) -> Iterator[tuple[Key, Image]]:
+        """All recordings as they stand."""
+        for key, image in self.last.items():
+            if key[1].startswith("REC#") and "version" in image:
+                yield key, image
+
+    def live(self, sort_key: str) -> list[str]:
+        """The ids of calls (`CALL`) or conferences (`CONF`) that have not ended."""
+        return [
+            key[0].split("#")[2]
+            for key, image in self.last.items()
+            if key[1] == sort_key and image["status"]["S"] not in ENDED
+        ]
+
+    def _note_version(self, key: Key, before: Image | None, after: Image) -> None:
+        version = _number(after, "version")
+        old = _number(before, "version")
+        if version < old or _number(after, "confirmed") > version:
+            self.wrong.append(f"{key} went from version {old} to {version}, {_number(after, 'confirmed')} confirmed")
+        if version > old:
+            about = key[1].removeprefix("REC#")
+            if about in {"CALL", "CONF"}:
+                about = key[0].split("#")[2]
+            elif about.startswith("PART#"):
+                about = f"{key[0].split('#')[2]}-{about.removeprefix('PART#')}"
+            self.facts.add(f"{about}-{version}")
+
+    def _note_asked(self, key: Key, before: Image | None, after: Image) -> None:
+        version = _number(after, "version")
+        if version > _number(before, "version") and _number(after, "asked") == version:
+            name = key[1].removeprefix("PART#") if key[1].startswith("PART#") else key[0].split("#")[2]
+            self.asked.add((name, version))
+
+    def _note_recording(self, key: Key, before: Image | None, after: Image) -> None:
+        name = key[1].removeprefix("REC#")
+        old, new = before["status"]["S"] if before else None, after["status"]["S"]
+        was, now = _number(before, "version"), _number(after, "version")
+        confirmed, had = _number(after, "confirmed"), _number(before, "confirmed")
+        is_move = old is not None and old != new
+        if old is not None and is_move and RecordingStatus(new) not in MOVES[RecordingStatus(old)]:
+            self.wrong.append(f"{key} went from {old} to {new}")
+        if now != was + (before is None or is_move) or confirmed < had:
+            self.wrong.append(f"{key} went from {old} {was} ({had}) to {new} {now} ({confirmed})")
+        (self._active[key[0]].add if new in ACTIVE else self._active[key[0]].discard)(key[1])
+        if now > was and ((confirmed < now and new in UNFINISHED) or new == "deleted"):
+            self.asked.add((name, now))
+        if "callback" in after:
+            words = {each["S"] for each in after["callback"]["M"]["events"]["L"]}
+            words |= {"absent"} if "failed" in words else set()
+            begun = {"started", "in-progress"} if confirmed > 0 and had == 0 else set()
+            self.claims[name] |= {f"{1:08d}.{word}" for word in begun & words}
+            if is_move and EVENTS.get(new) in words:
+                self.claims[name].add(f"{now:08d}.{EVENTS[new]}")
+
+
+def _number(image: Image | None, name: str) -> int:
+    return int(image[name]["N"]) if image is not None and name in image else 0

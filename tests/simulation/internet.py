@@ -1,0 +1,93 @@
+"""A simulated internet: receivers of callbacks that answer, refuse, hang or are down, and remember what they were told.
+
+How long anything takes passes by the simulation's clock.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from tapedeck.operations.messaging import Failure, Outcome, Outgoing
+from tests.simulation.ports import Chance, SimulatedClock
+
+TOKEN: Final = "I-Twilio-Idempotency-Token"
+SIGNATURE: Final = "X-Twilio-Signature"
+
+Reaction = Callable[[Outgoing], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What reached a receiver, and whether it was taken; `at` in milliseconds."""
+
+    at: int
+    method: str
+    url: str
+    body: bytes
+    signature: str
+    token: str | None
+    is_taken: bool
+
+    @property
+    def content(self) -> tuple[str, str, bytes, str]:
+        """What must be the same at each repetition."""
+        return self.method, self.url, self.body, self.signature
+
+
+@dataclass
+class Receiver:
+    """Somebody's server; `down` is from when until when nobody listens there, in milliseconds."""
+
+    reactions: Mapping[str, float] = field(default_factory=lambda: {"200": 1.0})
+    down: tuple[int, int] | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it takes everything, sooner or later."""
+        return set(self.reactions) == {"200"}
+
+
+class Internet:
+    """`operations.messaging.Sender`.
+
+    Args:
+        clock: the simulation's.
+        chance: decides how somebody reacts who may do so in several ways.
+    """
+
+    def __init__(self, clock: SimulatedClock, chance: Chance) -> None:
+        self.receivers: dict[str, Receiver] = {}
+        self.heard: list[Heard] = []
+        self._clock = clock
+        self._chance = chance
+
+    def send(self, request: Outgoing) -> Outcome:
+        """One attempt."""
+        receiver = self.receivers[urlsplit(request.url).hostname or ""]
+        down = receiver.down
+        if down is not None and down[0] <= self._clock() < down[1]:
+            return self._after(5, None, Failure.CONNECT)
+        names = list(receiver.reactions)
+        (reaction,) = self._chance.choices(names, [receiver.reactions[name] for name in names])
+        if reaction == "refuses":
+            return self._after(5, None, Failure.CONNECT)
+        if reaction == "forbidden":
+            return self._after(0, None, Failure.FORBIDDEN)
+        is_taken = reaction.startswith("2")
+        self.heard.append(
+            Heard(
+                self._clock(), request.method, request.url, request.body, request.headers[SIGNATURE],
+                request.headers.get(TOKEN), is_taken,
+            )
+        )  # fmt: skip
+        if reaction == "hangs":
+            return self._after(min(request.limits.read, request.limits.total), None, Failure.READ)
+        status, _, retry_after = reaction.partition(" after ")
+        return self._after(20, int(status), None, int(retry_after) if retry_after else None)
+
+    def _after(
+        self, milliseconds: int, status: int | None, failure: Failure | None, retry_after: int | None = None
+    ) -> Outcome:
+        self._clock.sleep(milliseconds / 1000)
+        return Outcome(status, failure, milliseconds, b"", retry_after)

@@ -1,0 +1,309 @@
+"""What stands around the real code in a simulation: a clock, perils at every call of a port, a bucket, a codec, a key.
+
+Nothing here waits, and nothing is left to any chance but a simulation's own.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from botocore.exceptions import ConnectionClosedError
+
+from tapedeck.domain.errors import MediaMissing, StoreUnavailable
+from tapedeck.edge.observability import RequestLog
+from tapedeck.operations.messaging import Message
+from tapedeck.operations.ports import Sound, StoredObject
+from tapedeck_standin.engine import PROCESSING_SECONDS, Capture, Engine
+from tapedeck_standin.queues import MemoryQueue
+from tapedeck_standin.sound import Part
+
+BEGINNING: Final = 1_800_000_000_000
+"""Milliseconds: when every simulation begins."""
+
+
+class Crash(BaseException):
+    """The process has ended: nothing of it catches this."""
+
+
+class SimulatedClock:
+    """Milliseconds since the epoch, which pass only where somebody says so."""
+
+    def __init__(self) -> None:
+        self._now = BEGINNING
+
+    def __call__(self) -> int:
+        """The time now."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self._now += round(seconds * 1000)
+
+
+class Chance(random.Random):
+    """All chance of a simulation, also where the code asks `secrets` or `random` for it."""
+
+    def randbits(self, bits: int) -> int:
+        """As `secrets.randbits`."""
+        return self.getrandbits(bits)
+
+    def token_hex(self, count: int) -> str:
+        """As `secrets.token_hex`."""
+        return self.randbytes(count).hex()
+
+
+class Perils:
+    """Counts the moments before and after each call of a port, and lets something happen at one of them."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self._fatal: int | None = None
+        self._crashes = True
+
+    def arm(self, moments: int, *, crashes: bool) -> None:
+        """At the moment after so many others the process ends; or, if not `crashes`, the port does not answer."""
+        self._fatal, self._crashes = self.passed + moments, crashes
+
+    def disarm(self) -> None:
+        """Nothing is to happen any more."""
+        self._fatal = None
+
+    def meet(self, *, of_database: bool = False) -> None:
+        """Another moment has come."""
+        self.passed += 1
+        if self.passed != self._fatal:
+            return
+        self._fatal = None
+        if self._crashes:
+            raise Crash
+        if of_database:
+            raise ConnectionClosedError(endpoint_url="https://dynamodb.amazonaws.com")
+        raise StoreUnavailable
+
+    def meet_database(self, _when: Literal["before", "after"], _operation: str, _request: object) -> None:
+        """The seam of the database in memory."""
+        self.meet(of_database=True)
+
+    def around(self, port: Any) -> Any:
+        """The same port, with perils before and after each call."""
+        return _Perilous(port, self)
+
+
+class _Perilous:
+    def __init__(self, port: Any, perils: Perils) -> None:
+        self._port = port
+        self._perils = perils
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._port, name)
+
+        @wraps(method)
+        def call(*given: object, **named: object) -> Any:
+            self._perils.meet()
+            result = method(*given, **named)
+            self._perils.meet()
+            return result
+
+        setattr(self, name, call)
+        return call
+
+
+class UncertainQueue:
+    """The way of media events: one in a hundred each is lost, comes twice, or is overtaken.
+
+    Args:
+        queue: whereto.
+        chance: decides.
+        mishaps: how probable each of these is.
+    """
+
+    def __init__(self, queue: MemoryQueue, chance: Chance, mishaps: float) -> None:
+        self._queue = queue
+        self._chance = chance
+        self._mishaps = mishaps
+        self._late: list[Message] = []
+        self.lost: list[Message] = []
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Take these, or some of them."""
+        for message in messages:
+            drawn = self._chance.random()
+            if drawn < self._mishaps:
+                self.lost.append(message)
+                continue
+            if drawn < 2 * self._mishaps:
+                self._late.append(message)
+                continue
+            again = [Message(message.body, message.group, f"{message.id}-again")] if drawn < 3 * self._mishaps else []
+            self._queue.send([message, *again])
+            if self._late and self._chance.random() < 0.5:
+                self.catch_up()
+
+    def catch_up(self) -> bool:
+        """Let come what has been overtaken; whether there was anything."""
+        late, self._late = self._late, []
+        self._queue.send(late)
+        return bool(late)
+
+
+class JournalQueue(MemoryQueue):
+    """A queue of commands that remembers all that it was told: resources, and versions of them."""
+
+    journal: set[tuple[str, int]]
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Take these."""
+        for message in messages:
+            body = message.body
+            self.journal.add((body.get("recording") or body.get("call") or body["conference"], body["version"]))
+        super().send(messages)
+
+
+class WatchedEngine(Engine):
+    """A media engine that says what it captures."""
+
+    def capturing(self) -> list[str]:
+        """The recordings that it has not ended."""
+        return [name for name, take in self._takes.items() if take.due is None]
+
+    def act(self, recording: str, kind: str) -> bool:
+        """Whether it does by itself what an event of this kind tells; not where it is capturing nothing."""
+        take = self._takes.get(recording)
+        if take is None or (take.due is not None and kind != "recording.absent"):
+            return False
+        if kind == "recording.absent":
+            self._end(take)
+            return True
+        capture = {"recording.resumed": Capture.SOUND, "recording.paused": Capture.SILENCE}
+        take.turn(capture.get(kind, Capture.NOTHING), self._clock())
+        if kind == "recording.stopped":
+            take.due = self._clock() + PROCESSING_SECONDS * 1000
+        return True
+
+
+class MemoryObjects:
+    """`operations.ports.MediaStore` in memory."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, bytes] = {}
+
+    def look(self, key: str) -> StoredObject | None:
+        """What is there."""
+        content = self.content.get(key)
+        return StoredObject(len(content), str(hash(content))) if content is not None else None
+
+    def read(self, key: str, first: int, last: int) -> bytes | None:
+        """Bytes of it."""
+        content = self.content.get(key)
+        return content[first : last + 1] if content is not None else None
+
+    def fetch(self, key: str, target: Path) -> bool:
+        """Put it into a file."""
+        if key not in self.content:
+            return False
+        target.write_bytes(self.content[key])
+        return True
+
+    def write(self, key: str, source: Path) -> None:
+        """Keep a file's content."""
+        self.content[key] = source.read_bytes()
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Nothing is left of these."""
+        for key in keys:
+            self.content.pop(key, None)
+
+    def link(self, key: str, content_type: str) -> str:
+        """An address that leads nowhere."""
+        return f"https://media.example/{key}?{content_type}"
+
+
+def write_length(target: Path, parts: Sequence[Part], heard: Sequence[bool]) -> None:
+    """In place of `sound.write_wav`: how long it is, in how many channels, and whether anything is in it."""
+    milliseconds = sum(part.milliseconds for part in parts)
+    is_silent = not any(part.is_sound and part.milliseconds for part in parts)
+    target.write_text(f"{milliseconds} {len(heard)} {int(is_silent)}", encoding="ascii")
+
+
+class LengthCodec:
+    """`operations.ports.Codec` of what `write_length` has written."""
+
+    def measure(self, source: Path) -> Sound:
+        """What is in it."""
+        try:
+            milliseconds, channels, is_silent = map(int, source.read_text(encoding="ascii").split())
+        except ValueError as error:
+            raise MediaMissing from error
+        return Sound(milliseconds, channels, bool(is_silent))
+
+    def trim(self, source: Path, target: Path) -> Path:
+        """The same: there is no silence at its ends."""
+        target.write_bytes(source.read_bytes())
+        return target
+
+    def mix(self, source: Path, target: Path) -> None:
+        """One channel."""
+        sound = self.measure(source)
+        target.write_text(f"{sound.milliseconds} 1 {int(sound.is_silent)}", encoding="ascii")
+
+    def encode(self, source: Path, target: Path) -> None:
+        """Something else."""
+        target.write_bytes(b"MP3 " + source.read_bytes())
+
+
+class MemoryFailures:
+    """`operations.messaging.FailureStore`: batches of the stream, as Lambda leaves them in a bucket."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def keep(self, record: Mapping[str, Any]) -> None:
+        """One record that could not be told of."""
+        payload = json.dumps({"Records": [record]})
+        self.kept[f"failure-{len(self.kept):06d}"] = json.dumps({"payload": payload}).encode()
+
+    def list(self, most: int) -> Sequence[str]:
+        """The oldest."""
+        return sorted(self.kept)[:most]
+
+    def read(self, key: str) -> bytes:
+        """One."""
+        return self.kept[key]
+
+    def delete(self, key: str) -> None:
+        """One less."""
+        del self.kept[key]
+
+
+class PlainOpener:
+    """`operations.messaging.Opener` of what was never sealed."""
+
+    def open(self, account: str, sealed: bytes) -> str:
+        """The secret."""
+        del account
+        return sealed.decode()
+
+
+class Outcomes(RequestLog):
+    """Keeps what each record came to, in place of a line."""
+
+    def __init__(self) -> None:
+        super().__init__("simulation")
+        self.told: list[tuple[str, str, str | None]] = []
+        """Operation, outcome and the error's name."""
+
+    def background(
+        self,
+        *,
+        operation: str,
+        outcome: str,
+        account: str | None = None,
+        error: str | None = None,
+        counted: object = None,
+    ) -> None:
+        """Keep it."""
+        del account, counted
+        self.told.append((operation, outcome, error))

@@ -1,0 +1,269 @@
+"""One world out of one seed: the real operations and functions over a table, queues, a clock and HTTP in memory.
+
+There is one thread, and nothing happens but what is called: the same seed is the same story.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any, Final, Self
+from unittest.mock import patch
+
+from tapedeck import background
+from tapedeck.adapters import claims, credentials, dynamodb, participants, table, transcriptions
+from tapedeck.adapters.changes import WorkTable, read_change
+from tapedeck.domain import identity
+from tapedeck.domain.account import Account
+from tapedeck.domain.errors import TapedeckError
+from tapedeck.edge.batches import Hub
+from tapedeck.edge.publishing import Publisher
+from tapedeck.edge.resending import Resending
+from tapedeck.edge.sweeping import Sweep
+from tapedeck.edge.telling import WIRES
+from tapedeck.operations.calls import Calls
+from tapedeck.operations.conferences import Conferences
+from tapedeck.operations.deliveries import Deliveries
+from tapedeck.operations.media import Media
+from tapedeck.operations.media_events import MediaEvents
+from tapedeck.operations.messaging import Message
+from tapedeck.operations.participants import Participants
+from tapedeck.operations.recordings import Recordings
+from tapedeck.operations.transcriptions import Transcriptions
+from tapedeck_standin import engine as engine_module
+from tapedeck_standin.event_sources import QueueSource, StreamSource
+from tapedeck_standin.functions import load_handler
+from tapedeck_standin.memory_database import MemoryDynamoDB
+from tapedeck_standin.queues import MemoryBus, MemoryQueue
+from tests.client import ROOT, TEMPLATE
+from tests.simulation.history import History
+from tests.simulation.internet import Internet
+from tests.simulation.ports import (
+    Chance,
+    Crash,
+    JournalQueue,
+    LengthCodec,
+    MemoryFailures,
+    MemoryObjects,
+    Outcomes,
+    Perils,
+    PlainOpener,
+    SimulatedClock,
+    UncertainQueue,
+    WatchedEngine,
+    write_length,
+)
+
+ORIGIN: Final = "https://tapedeck.example"
+MISHAPS: Final = 0.01
+
+MOST_RECEIVES: Final = 5
+VISIBLE_AFTER: Final = 180
+"""Seconds: a function that takes ten messages of fifteen seconds each must be done by then."""
+
+MOST_ROUNDS: Final = 1_000
+"""After which it is certain that something never ends."""
+
+MOST_TRIES: Final = 5
+"""Of a record of the stream."""
+
+
+class World:
+    """Use it as a context: ids and jitter come out of the seed only there.
+
+    Args:
+        seed: of everything.
+        hours: for which callbacks are tried after the vendor's own attempts.
+        mishaps: how probable it is that a media event is lost, comes twice, or is overtaken.
+    """
+
+    def __init__(self, seed: int, *, hours: int = 72, mishaps: float = MISHAPS) -> None:
+        self.chance = Chance(seed)
+        self.clock = SimulatedClock()
+        self.perils = Perils()
+        self.internet = Internet(self.clock, self.chance)
+        self.dynamodb = MemoryDynamoDB(self.clock, self.perils.meet_database)
+        self.objects = MemoryObjects()
+        self.log = Outcomes()
+        self.bus = MemoryBus()
+        self.dead = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks")}
+        self.commands = JournalQueue(
+            self.clock, visibility_seconds=VISIBLE_AFTER, most_receives=MOST_RECEIVES, dead_letters=None,
+            name="commands",
+        )  # fmt: skip
+        self.commands.journal = set()
+        self.events = self._queue("events", self.dead["events"])
+        self.callbacks = self._queue("callbacks", self.dead["callbacks"])
+        self.way = UncertainQueue(self.events, self.chance, mishaps)
+        self.history = History()
+        self.failures = MemoryFailures()
+        self.surprises: list[str] = []
+        self.is_publishing = True
+        self.absence: int | None = None
+        """What the media engine finds instead of sound."""
+        self._untold: list[Mapping[str, Any]] = []
+        self._hours = hours
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        with ExitStack() as stack:
+            for module, name in ((identity, "secrets"), (dynamodb, "secrets"), (dynamodb, "random")):
+                stack.enter_context(patch.object(module, name, self.chance))
+            stack.enter_context(patch.object(engine_module, "write_wav", write_length))
+            stack.enter_context(patch.object(background.batch, "_hub", lambda: self.hub))
+            self._build()
+            self._patches = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._patches.close()
+
+    def _queue(self, name: str, dead_letters: MemoryQueue | None) -> MemoryQueue:
+        return MemoryQueue(
+            self.clock, visibility_seconds=VISIBLE_AFTER, most_receives=MOST_RECEIVES, dead_letters=dead_letters,
+            name=name,
+        )  # fmt: skip
+
+    def _build(self) -> None:
+        names = TEMPLATE.create_tables(self.dynamodb)
+        clock, around = self.clock, self.perils.around
+        database = dynamodb.Database(self.dynamodb, names["RecordingsTable"], clock.sleep)
+        store = table.Table(database)
+        self.calls, self.conferences = Calls(store, clock), Conferences(store, clock)
+        self.recordings = Recordings(store, clock)
+        self.media = Media(store, self.recordings, around(self.objects), LengthCodec(), clock)
+        self.participants = Participants(participants.ParticipantTable(database), self.calls, self.conferences, clock)
+        keys = credentials.CredentialsTable(dynamodb.Database(self.dynamodb, names["CredentialsTable"], clock.sleep))
+        self.account = identity.new_id(clock())
+        keys.put_account(Account(self.account, "", clock() // 1000), {"twilio": b"token", "signalwire": b"PSK_key"})
+        deliveries = Deliveries(
+            claims.ClaimTable(database), keys, around(PlainOpener()), around(self.internet), around(self.callbacks),
+            clock, clock.sleep, self.chance.random, self._hours,
+        )  # fmt: skip
+        publisher = Publisher(store, around(self.commands), deliveries, around(self.bus), ORIGIN, clock)
+        events = MediaEvents(
+            store, self.calls, self.conferences, self.participants, self.recordings, self.media,
+            Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock), clock,
+        )  # fmt: skip
+        sweep = Sweep(WorkTable(database), store, self.recordings, self.media, publisher, deliveries, clock)
+        self.hub = Hub(
+            log=self.log,
+            read_change=read_change,
+            wires=WIRES,
+            make_publisher=lambda: publisher,
+            make_media_events=lambda: events,
+            make_deliveries=lambda: deliveries,
+            make_sweep=lambda: sweep,
+            make_resending=lambda: Resending(self.failures, read_change, publisher),
+        )
+        self.engine = WatchedEngine(
+            self.commands, self.way, clock, self.objects.write, lambda *_: None, lambda _: self.absence
+        )
+        self._recordings_table = names["RecordingsTable"]
+        self.publish = StreamSource(
+            self._take, load_handler(ROOT, "publish_changes"), most_tries=MOST_TRIES,
+            on_failure=self.failures.keep, report=self._note_surprise,
+        )  # fmt: skip
+        self.ingest = QueueSource(
+            self.events, load_handler(ROOT, "ingest_media_event"), gives_back=False, report=self._note_surprise
+        )
+        self.deliver = QueueSource(
+            self.callbacks, load_handler(ROOT, "deliver_callback"), gives_back=False, report=self._note_surprise
+        )
+
+    def run(self, act: Any, *given: object, **named: object) -> Any:
+        """Do something, whatever comes of it that is one of our own errors; a process may end with it."""
+        try:
+            return act(*given, **named)
+        except (Crash, TapedeckError):
+            return None
+        finally:
+            self.observe()
+
+    def observe(self) -> None:
+        """Take note of what has been written."""
+        records = self.dynamodb.take_images(self._recordings_table)
+        for number, _, before, after in records:
+            images = {**({"OldImage": before} if before else {}), **({"NewImage": after} if after else {})}
+            record = {"dynamodb": {"SequenceNumber": str(number), **images}}
+            self.history.note(before, after)
+            if self.is_publishing and after is not None and "version" in after:
+                self._untold.append(record)
+        if records:
+            self.history.look()
+
+    def tell(self, kind: str, group: str, **fields: Any) -> None:
+        """An event of the media engine, which it tells by itself."""
+        now = self.clock()
+        event = {"id": identity.new_id(now), "type": kind, "account": self.account, "at": now, **fields}
+        self.way.send([Message(event, group, event["id"])])
+
+    def end_all(self) -> None:
+        """Somebody ends whatever is live, and what is on its way to be."""
+        self.perils.disarm()
+        for _ in range(MOST_ROUNDS):
+            self.drain()
+            calls, rooms = self.history.live("CALL"), self.history.live("CONF")
+            if not calls and not rooms:
+                if not self.events.held:
+                    return
+                self.clock.sleep(VISIBLE_AFTER)
+            for call in calls:
+                self.run(self.calls.end, self.account, call)
+            for room in rooms:
+                self.run(self.conferences.end, self.account, room)
+        self.surprises.append("something lives on")
+
+    def sweep(self) -> Counter[str]:
+        """One sweep of the shards in which anything is."""
+        counted: Counter[str] = Counter()
+        for shard in sorted({work[-1] for work, _ in self.history.work.values()}):
+            counted += self.run(self.hub.sweep.run, shard) or Counter()
+        return counted
+
+    def drain(self) -> None:
+        """Do all that can be done now."""
+        for _ in range(MOST_ROUNDS):
+            if not self._move_on() and not self.way.catch_up():
+                return
+        self.surprises.append("something goes round in circles")
+
+    def settle(self, most: int = 300) -> None:
+        """Let everything come to its end, by retries, the stream and at most so many sweeps alone."""
+        self.perils.disarm()
+        pauses = iter(PAUSES)
+        for _ in range(most):
+            self.drain()
+            if self.is_quiet():
+                return
+            self.clock.sleep(self._until_due(next(pauses, PAUSES[-1])))
+            self.sweep()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is left to be done."""
+        return not (self.history.work or any(queue.held for queue in (self.events, self.commands, self.callbacks)))
+
+    def _until_due(self, longest: int) -> float:
+        """Seconds until something is due, at most so many."""
+        now = self.clock()
+        due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE")]
+        due += [at for queue in (self.events, self.callbacks) if (at := queue.next_due()) is not None]
+        return min([longest, *(max(1.0, (at - now) / 1000 + 1) for at in due)])
+
+    def _move_on(self) -> bool:
+        moved = False
+        for act in (self.publish.run_once, self.engine.work, self.ingest.run_once, self.deliver.run_once,
+                    self.engine.finish):  # fmt: skip
+            moved = bool(self.run(act)) or moved
+        return moved
+
+    def _take(self) -> list[Mapping[str, Any]]:
+        untold, self._untold = self._untold, []
+        return untold
+
+    def _note_surprise(self, error: Exception) -> None:
+        self.surprises.append(repr(error))
+
+
+PAUSES: Final = (2, 31, 60, 600, 600, 3_600, 14_400)
+"""Seconds between sweeps while the world settles, unless something is due before; the last one again and again."""
