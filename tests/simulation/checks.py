@@ -66,7 +66,8 @@ def _misplaced(world: World) -> Iterator[str]:
             yield f"{recording} is {statuses[recording]}, and is captured"
 
 
-def _claims(world: World) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def claims_of(world: World) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """All callbacks in the ledger: of what, its id there, and the item."""
     for (partition, name), image in world.history.last.items():
         if "#CB#" in partition:
             yield partition.split("#")[2], name, from_attributes({**image})
@@ -75,7 +76,7 @@ def _claims(world: World) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
 def _untold(world: World, *, is_lossless: bool) -> Iterator[str]:
     """What is owed is in the ledger; at least a recording's beginning and its end, however much was lost."""
     claims: defaultdict[str, set[str]] = defaultdict(set)
-    for subject, name, _ in _claims(world):
+    for subject, name, _ in claims_of(world):
         claims[subject].add(name)
     for key, _ in world.history.recordings():
         recording = key[1].removeprefix("REC#")
@@ -98,7 +99,7 @@ def _misdelivered(world: World) -> Iterator[str]:
         by_token[heard.token or ""].append(heard)
         by_body[heard.body.decode() or urlsplit(heard.url).query].append(heard)
     tokens = {""}
-    for subject, name, claim in _claims(world):
+    for subject, name, claim in claims_of(world):
         is_twilio = claim["dialect"] == "twilio"
         found = by_token[claim["token"]] if is_twilio else by_body[claim["body"]]
         tokens |= {claim["token"]} if is_twilio else set()
