@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from tapedeck.adapters.dynamodb import from_attributes
+from tapedeck.adapters.items import conference_from
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
@@ -87,8 +88,10 @@ def _untold(world: World, *, is_lossless: bool) -> Iterator[str]:
     for key, image in world.history.last.items():
         if key[1] == "CONF" and "callback" in image and is_lossless:
             numbers = sorted(int(name.partition(".")[0]) for name in claims[key[0].split("#")[2]])
-            if numbers != list(range(1, int(image["sequence"]["N"]) + 1)):
-                yield f"{key} has told {numbers} of {image['sequence']['N']}"
+            conference = conference_from(from_attributes({**image}))
+            last = conference.sequence if conference.is_live else conference.ending_number
+            if numbers != list(range(1, last + 1)):
+                yield f"{key} has told {numbers} of {last}"
 
 
 def _misdelivered(world: World) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """G3: every callback arrives, under one token, in the same words and with the same signature; else it is given up."""
 
+import itertools
 from collections import defaultdict
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ def test_a_receiver_that_never_answers_is_tried_for_three_days() -> None:
         world.settle()
         assert faults_of(world) == []
         at = attempts_of(world)
-        pauses = [after - before for before, after in zip(at, at[1:], strict=False)]
+        pauses = [after - before for before, after in itertools.pairwise(at)]
         expected = [30, 60, 120, 300, 600, 1_800, 3_600, 7_200, *[14_400] * (len(pauses) - 8)]
         # A minute more at most: the sweep looks once a minute, and the queue takes its time.
         assert [(pause, least) for pause, least in zip(pauses, expected, strict=True)

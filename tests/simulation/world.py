@@ -21,6 +21,7 @@ from tapedeck.edge.resending import Resending
 from tapedeck.edge.sweeping import Sweep
 from tapedeck.edge.telling import WIRES
 from tapedeck.operations.calls import Calls
+from tapedeck.operations.capture_events import CaptureEvents
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.deliveries import Deliveries
 from tapedeck.operations.media import Media
@@ -140,14 +141,17 @@ class World:
             claims.ClaimTable(database), keys, around(PlainOpener()), around(self.internet), around(self.callbacks),
             clock, clock.sleep, self.chance.random, self._hours,
         )  # fmt: skip
-        publisher = Publisher(store, around(self.commands), deliveries, around(self.bus), ORIGIN, clock)
-        events = MediaEvents(
-            store, self.calls, self.conferences, self.participants, self.recordings, self.media,
-            Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock), clock,
-        )  # fmt: skip
-        sweep = Sweep(WorkTable(database), store, self.recordings, self.media, publisher, deliveries, clock)
+        rooms = participants.ParticipantTable(database)
+        publisher = Publisher(store, rooms, around(self.commands), deliveries, around(self.bus), ORIGIN, clock)
+        heard = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
+        captures = CaptureEvents(store, self.recordings, self.media, heard, clock)
+        events = MediaEvents(store, self.calls, self.conferences, self.participants, captures, clock)
+        sweep = Sweep(
+            WorkTable(database), store, self.recordings, self.media, publisher, deliveries, clock, self._note_failure
+        )
         self.hub = Hub(
             log=self.log,
+            clock=clock,
             read_change=read_change,
             wires=WIRES,
             make_publisher=lambda: publisher,
@@ -185,7 +189,8 @@ class World:
         records = self.dynamodb.take_images(self._recordings_table)
         for number, _, before, after in records:
             images = {**({"OldImage": before} if before else {}), **({"NewImage": after} if after else {})}
-            record = {"dynamodb": {"SequenceNumber": str(number), **images}}
+            keys = {name: (after or before or {})[name] for name in ("PK", "SK")}
+            record = {"dynamodb": {"Keys": keys, "SequenceNumber": str(number), **images}}
             self.history.note(before, after)
             if self.is_publishing and after is not None and "version" in after:
                 self._untold.append(record)
@@ -260,6 +265,11 @@ class World:
     def _take(self) -> list[Mapping[str, Any]]:
         untold, self._untold = self._untold, []
         return untold
+
+    def _note_failure(self, error: Exception) -> None:
+        """One thing that is swept may fail; the next sweep goes on with it."""
+        if not isinstance(error, TapedeckError):
+            self._note_surprise(error)
 
     def _note_surprise(self, error: Exception) -> None:
         self.surprises.append(repr(error))
