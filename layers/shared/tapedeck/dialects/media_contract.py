@@ -7,7 +7,8 @@ Commands
     come in order for each call or conference, at least once, and say what is *wanted*, not what to toggle. `version`
     rises with each change of the resource that is meant: whoever has carried out this one, or a higher one of the same
     resource, does nothing but answer it again. A command for a recording holds all that is wanted of it, so that a
-    `recording.pause` for one that was never started means: start it, paused.
+    `recording.pause` for one that was never started means: start it, paused. Likewise a `participant.add` for a call
+    that is being dialed, or is there, dials nobody: that is to be as is wanted.
 Confirmation
     A command is carried out when an event answers it, by its `version`, as the table below has it. What has not been
     answered for half a minute is sent again, as the whole of what is wanted by then; what has not been for five minutes

@@ -1,0 +1,45 @@
+"""Write the JSON Schemas of the media contract, from the models that messages are held to.
+
+Usage: scripts/make_schemas.py [--check]
+
+`--check` compares instead of writing: the models decide.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from tapedeck.dialects.media_contract import COMMANDS, EVENTS, schema_of
+
+TARGET: Final = Path(__file__).resolve().parents[1] / "schemas"
+
+
+def make_files() -> dict[str, str]:
+    """The text of each file by its name."""
+    schemas = {
+        "media-commands.json": schema_of(COMMANDS, "What Tapedeck asks of a media engine"),
+        "media-events.json": schema_of(EVENTS, "What a media engine tells Tapedeck"),
+    }
+    return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with `--check` say which differ."""
+    files = make_files()
+    if arguments == ["--check"]:
+        stale = [name for name, text in files.items() if not _is_same(TARGET / name, text)]
+        print("".join(f"schemas/{name} is not what the models say: make schemas\n" for name in stale), end="")
+        return 1 if stale else 0
+    TARGET.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (TARGET / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def _is_same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,284 @@
+"""The media contract as it is published: schemas that drift from nothing, and messages that are what these say."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from tapedeck.dialects import media_contract
+from tapedeck.dialects.command_writer import write_command
+from tapedeck.dialects.media_contract import COMMANDS, EVENTS
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.command import CommandKind, asking
+from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.errors import MalformedBody
+from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.edge.ingesting import read_event
+from tapedeck.operations.changes import Change, Resource, commands_of, pending_command
+from tests.client import ROOT
+from tests.thoroughness import scaled
+
+NOW: Final = 1_537_916_400
+ACCOUNT: Final = "a" * 32
+
+
+@cache
+def published(name: str) -> dict[str, Any]:
+    """A schema as it lies in the repository."""
+    content: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def _script() -> Any:
+    """The script that writes them."""
+    spec = importlib.util.spec_from_file_location("make_schemas", ROOT / "scripts" / "make_schemas.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_schemas_are_what_the_models_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make schemas` would change nothing; where it would, `make schemas-check` names the file and fails."""
+    script = _script()
+    assert script.main(["--check"]) == 0
+    monkeypatch.setattr(script, "TARGET", tmp_path / "schemas")
+    assert script.main(["--check"]) == 1
+    stale = [f"schemas/media-{name}.json is not what the models say: make schemas" for name in ("commands", "events")]
+    assert capsys.readouterr().out.splitlines() == stale
+    assert (script.main([]), script.main(["--check"])) == (0, 0)
+    for name in ("media-commands", "media-events"):
+        written = (tmp_path / "schemas" / f"{name}.json").read_text(encoding="utf-8")
+        assert json.loads(written) == published(name)
+
+
+def _types(schema: Mapping[str, Any]) -> set[str]:
+    """The types of message that a schema knows."""
+    return set(schema["discriminator"]["mapping"])
+
+
+def test_the_schemas_are_schemas() -> None:
+    """They are well-formed, in the draft that they name."""
+    for name in ("media-commands", "media-events"):
+        Draft202012Validator.check_schema(published(name))
+
+
+def test_every_command_is_explained() -> None:
+    """The table of the contract has a row for each command that there is, answered by events that there are."""
+    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", media_contract.__doc__ or "", re.MULTILINE)
+    asked = [name for cell, _ in rows for name in re.findall(r"`([\w.]+)`", cell)]
+    assert sorted(asked) == sorted(CommandKind) == sorted(_types(published("media-commands")))
+    answers = {name for _, cell in rows for name in re.findall(r"`([\w.]+)`", cell)}
+    assert answers < _types(published("media-events"))
+
+
+# What the code produces.
+
+IDS: Final = st.integers(0, (1 << 128) - 1).map(lambda number: f"{number:032x}")
+TEXT: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+FETCHES: Final = st.fixed_dictionaries(
+    {"url": st.just("https://a.example/x"), "method": st.sampled_from(["GET", "POST"])}
+)
+VERSIONS: Final = st.integers(1, 1 << 40)
+
+RECORDINGS: Final = st.builds(
+    Recording,
+    id=IDS,
+    parent=st.builds(Parent, account=st.just(ACCOUNT), kind=st.sampled_from(ParentKind), id=IDS),
+    status=st.sampled_from(RecordingStatus),
+    source=st.sampled_from(Source),
+    updated=st.just(NOW),
+    version=VERSIONS,
+    channels=st.sampled_from([1, 2]),
+    track=st.sampled_from(["inbound", "outbound", "both"]),
+    pause_behavior=st.sampled_from([None, "silence", "skip"]),
+)
+CALLS: Final = st.tuples(
+    st.builds(
+        Call, account=st.just(ACCOUNT), id=IDS, updated=st.just(NOW), version=VERSIONS,
+        # Only a request asks, and a request ends a call in no other way.
+        status=st.sampled_from([CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED, CallStatus.CANCELED]),
+    ),
+    st.fixed_dictionaries({}, optional={
+        "redirect": FETCHES | st.fixed_dictionaries({"markup": TEXT}),
+        "fallback": FETCHES,
+        "status_callback": st.builds(
+            lambda fetch, dialect: {**fetch, "dialect": dialect}, FETCHES, st.sampled_from(["twilio", "signalwire"])
+        ),
+        "time_limit": st.integers(1, 10**9),
+    }),
+)  # fmt: skip
+CONFERENCES: Final = st.tuples(
+    st.builds(
+        Conference, account=st.just(ACCOUNT), id=IDS, name=TEXT, updated=st.just(NOW), version=VERSIONS,
+        status=st.sampled_from([ConferenceStatus.IN_PROGRESS, ConferenceStatus.COMPLETED]),
+    ),
+    st.fixed_dictionaries({"announcement": FETCHES}),
+)  # fmt: skip
+PARTICIPANTS: Final = st.tuples(
+    st.builds(
+        Participant, call=IDS, conference=IDS, joined=st.just(NOW), left=st.none() | st.just(NOW), version=VERSIONS,
+        status=st.sampled_from(ParticipantStatus), label=st.none() | TEXT, muted=st.booleans(), hold=st.booleans(),
+        coaching=st.booleans(), call_to_coach=st.none() | IDS, beep_on_exit=st.none() | st.booleans(),
+        options=st.fixed_dictionaries(
+            {"to": TEXT, "from": TEXT}, optional={"timeout": st.integers(5, 600), "record": st.booleans()}
+        ),
+    ),
+    st.fixed_dictionaries({}, optional={"announcement": FETCHES, "hold_music": FETCHES, "wait_music": FETCHES}),
+)  # fmt: skip
+
+
+@settings(max_examples=scaled(2_000, 200), deadline=None)
+@given(
+    st.tuples(RECORDINGS, st.just({})) | CALLS | CONFERENCES | PARTICIPANTS,
+    st.booleans(),
+)
+def test_every_command_is_what_its_schema_says(asked: tuple[Any, Mapping[str, Any]], again: bool) -> None:  # noqa: FBT001 - Hypothesis gives it
+    """Whatever is asked, for the first time or again, is a message of the published schema with nothing beyond it."""
+    resource, instructions = asked
+    if not isinstance(resource, Recording):
+        resource = asking(resource, NOW)
+    for command in _commands(resource, instructions, again=again):
+        written = json.loads(json.dumps(write_command(command)))
+        Draft202012Validator(published("media-commands")).validate(written)
+        read = COMMANDS.validate_python(written)
+        assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == written
+        assert (written["id"], written["version"]) == (command.id, command.version)
+
+
+def _commands(resource: Resource, instructions: Mapping[str, Any], *, again: bool) -> list[Any]:
+    if again:
+        command = pending_command(ACCOUNT, resource, instructions)
+        return [command] if command is not None else []
+    queued = isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED
+    before = None if queued else replace(resource, version=resource.version - 1)
+    return list(commands_of(Change(ACCOUNT, before, resource, instructions)))
+
+
+# What a connector writes.
+
+CALL, CONFERENCE, RECORDING = "b" * 32, "c" * 32, "d" * 32
+PARENT: Final = {"type": "call", "id": CALL}
+SUBSCRIPTION: Final = {"url": "https://a.example/", "events": ["completed"], "dialect": "twilio"}
+
+EVENTS_IN_FULL: Final[dict[str, dict[str, Any]]] = {
+    "call.ringing": {"call": CALL, "to": "+1", "from": "+2", "direction": "inbound", "parent_call": "e" * 32},
+    "call.answered": {"call": CALL},
+    "call.ended": {"call": CALL, "status": "busy"},
+    "call.redirected": {"call": CALL, "version": 2},
+    "conference.started": {
+        "conference": CONFERENCE, "name": "Room", "record": True, "callback": {**SUBSCRIPTION, "method": "GET"},
+    },
+    "conference.ended": {
+        "conference": CONFERENCE, "reason": "participant-with-end-conference-on-exit-left", "ending_call": CALL,
+    },
+    "conference.announced": {"conference": CONFERENCE, "version": 2},
+    "participant.joined": {
+        "conference": CONFERENCE, "call": CALL, "start_conference_on_enter": False, "end_conference_on_exit": True,
+        "muted": True, "hold": True,
+    },
+    "participant.changed": {
+        "conference": CONFERENCE, "call": CALL, "muted": True, "hold": False, "coaching": True,
+        "call_to_coach": "e" * 32, "end_conference_on_exit": True,
+    },
+    "participant.left": {"conference": CONFERENCE, "call": CALL},
+    "recording.started": {
+        "parent": PARENT, "recording": RECORDING, "source": "DialVerb", "call": CALL, "channels": 2, "track": "inbound",
+        "trim": "trim-silence", "callback": SUBSCRIPTION,
+    },
+    "recording.paused": {"parent": PARENT, "recording": RECORDING, "pause_behavior": "skip", "version": 2},
+    "recording.resumed": {"parent": PARENT, "recording": RECORDING},
+    "recording.stopped": {"parent": PARENT, "recording": RECORDING},
+    "recording.completed": {
+        "parent": PARENT, "recording": RECORDING, "key": "k", "size": 0, "duration": 0, "channels": 2,
+    },
+    "recording.absent": {"parent": PARENT, "recording": RECORDING, "error": 16102},
+    "recording.failed": {"parent": {"type": "conference", "id": CONFERENCE}, "recording": RECORDING},
+    "transcription.completed": {"recording": RECORDING, "transcription": "f" * 32, "text": "Hello.", "duration": 3},
+}  # fmt: skip
+
+
+def message(kind: str, **more: Any) -> dict[str, Any]:
+    """A whole event of this type."""
+    return {"id": "0" * 32, "type": kind, "account": ACCOUNT, "at": NOW * 1000, **EVENTS_IN_FULL[kind], **more}
+
+
+@pytest.mark.parametrize("kind", EVENTS_IN_FULL)
+def test_reads_every_event(kind: str) -> None:
+    """What the schema takes is read with nothing lost; what is added on a later day is passed over."""
+    written = message(kind)
+    Draft202012Validator(published("media-events")).validate(written)
+    read = read_event(json.dumps({**written, "of_a_later_day": 1}))
+    assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == written
+    assert (read.heard.event, read.heard.at, read.heard.version) == ("0" * 32, NOW * 1000, written.get("version"))
+
+
+def test_knows_every_event() -> None:
+    """There is an example here of every type that the schema knows."""
+    assert set(EVENTS_IN_FULL) == _types(published("media-events"))
+    assert {name for name in EVENTS_IN_FULL if "version" in EVENTS.validate_python(message(name)).model_fields_set} == {
+        "call.redirected", "conference.announced", "recording.paused",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[]", "null", "{}", '{"type": "call.ended"}',
+        *(
+            json.dumps(message(kind, **change))
+            for kind, change in (
+                ("call.ended", {"type": "call.vanished"}),
+                ("call.ended", {"id": "0" * 31}),
+                ("call.ended", {"id": "A" * 32}),
+                ("call.ended", {"account": f"AC{ACCOUNT}"}),
+                ("call.ended", {"at": -1}),
+                ("call.ended", {"at": 1 << 43}),
+                ("call.ended", {"at": "soon"}),
+                ("call.ended", {"version": 0}),
+                ("call.ended", {"status": "in-progress"}),
+                ("call.ended", {"call": None}),
+                ("call.ringing", {"to": ""}),
+                ("call.ringing", {"from": "x" * 257}),
+                ("call.ringing", {"direction": "sideways"}),
+                ("call.redirected", {"version": None}),
+                ("conference.announced", {"version": None}),
+                ("conference.started", {"name": ""}),
+                ("conference.started", {"name": "x" * 129}),
+                ("conference.started", {"callback": {**SUBSCRIPTION, "url": "ftp://a.example/"}}),
+                ("conference.started", {"callback": {**SUBSCRIPTION, "dialect": "klingon"}}),
+                ("conference.started", {"callback": {**SUBSCRIPTION, "events": ["x"] * 33}}),
+                ("conference.ended", {"reason": "boredom"}),
+                ("recording.started", {"source": "Thin air"}),
+                ("recording.started", {"channels": 3}),
+                ("recording.started", {"parent": {"type": "room", "id": CALL}}),
+                ("recording.completed", {"size": -1}),
+                ("recording.completed", {"key": "x" * 257}),
+                ("recording.absent", {"error": 1}),
+                ("recording.paused", {"pause_behavior": "dance"}),
+                ("transcription.completed", {"text": "x" * 100_001}),
+            )
+        ),
+        # Half of a surrogate pair can be written nowhere.
+        json.dumps(message("call.ringing", to="\ud800")),
+        json.dumps(message("conference.started", name="\ud800")),
+        json.dumps(message("transcription.completed", text="\ud800")),
+    ],
+)  # fmt: skip
+def test_refuses_what_is_no_event(content: str) -> None:
+    """What is not JSON, or no event of the contract, cannot be read."""
+    with pytest.raises(MalformedBody):
+        read_event(content)
