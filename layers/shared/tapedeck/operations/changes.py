@@ -165,7 +165,8 @@ def _fact(account: str, after: Resource, kind: str, version: int, suffix: str) -
     detail: dict[str, Any] = {"account": account, "version": version, "status": str(after.status)}
     match after:
         case Recording():
-            detail |= {"recording": after.id, str(after.parent.kind).lower(): after.parent.id}
+            parent = "call" if after.parent.kind is ParentKind.CALL else "conference"
+            detail |= {"recording": after.id, parent: after.parent.id}
         case Participant():
             detail |= {"conference": after.conference, "call": after.call}
         case Conference():
