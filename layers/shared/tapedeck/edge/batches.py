@@ -151,7 +151,8 @@ class BatchEndpoint:
                         counted += handler(shard, hub)
                     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
                         failures.append(error)
-                counted["failed"] += len(failures)
+                if failures:
+                    counted["failed"] += len(failures)
                 hub.log.background(
                     operation=operation,
                     outcome="failed" if failures else "done",
@@ -160,7 +161,7 @@ class BatchEndpoint:
                 )
                 if failures:
                     raise failures[0]
-                return dict(counted)
+                return {name: number for name, number in counted.items() if number}
 
             return handle
 

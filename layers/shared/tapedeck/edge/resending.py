@@ -36,17 +36,32 @@ class Resending:
 
         Returns:
             how many changes were told of, and whether more may lie there.
+
+        Raises:
+            Exception: what was wrong with the first that failed, once all others are done; it stays where it is.
         """
         told = 0
+        failures: list[Exception] = []
         keys = self._failures.list(most)
         for key in keys:
-            for record in _records(self._failures.read(key)):
-                change = self._read_change(record)
-                if change is not None:
-                    self._publisher.publish(change)
-                    told += 1
-            self._failures.delete(key)
+            try:
+                told += self._tell(key)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return told, len(keys) == most
+
+    def _tell(self, key: str) -> int:
+        """Tell of what lies in one object, and take it away; of how many changes that was."""
+        told = 0
+        for record in _records(self._failures.read(key)):
+            change = self._read_change(record)
+            if change is not None:
+                self._publisher.publish(change)
+                told += 1
+        self._failures.delete(key)
+        return told
 
 
 def _records(content: bytes) -> list[Mapping[str, Any]]:
