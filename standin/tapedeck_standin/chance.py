@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from types import ModuleType
 from typing import Final
 
@@ -13,6 +14,9 @@ from tapedeck_standin import telephony
 
 START: Final = 1_748_779_200_000
 """From when on it is, at every run: 1 June 2025, 12:00:00 UTC, in milliseconds."""
+
+_RISING: Final = 12
+"""Bits of an id that follow the time."""
 
 
 class Chance:
@@ -29,6 +33,7 @@ class Chance:
         self._lock = threading.Lock()
         self._front = random.Random(f"{seed}/front")  # noqa: S311 - nothing here is secret
         self._back = random.Random(f"{seed}/back")  # noqa: S311 - likewise
+        self._made = {is_behind: count() for is_behind in (False, True)}
         self._where = threading.local()
 
     @contextmanager
@@ -42,9 +47,15 @@ class Chance:
             self._where.is_behind = was
 
     def randbits(self, bits: int) -> int:
-        """As `secrets.randbits`."""
+        """As `secrets.randbits`, but for what comes first in an id behind the time: it rises, for time may stand still.
+
+        Things of the same millisecond sort as they were made, as long as they are no more than 4,096.
+        """
+        is_behind = getattr(self._where, "is_behind", False)
         with self._lock:
-            return (self._back if getattr(self._where, "is_behind", False) else self._front).getrandbits(bits)
+            if bits == _RISING:
+                return next(self._made[is_behind]) % (1 << _RISING)
+            return (self._back if is_behind else self._front).getrandbits(bits)
 
     def token_hex(self, size: int) -> str:
         """As `secrets.token_hex`."""

@@ -1,6 +1,7 @@
 """A stand-in in this process, on ports of its own, over the AWS that all tests share."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -21,8 +22,9 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     from tapedeck import wiring
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin import certificates
-    from tapedeck_standin.assembly import assemble, detach
+    from tapedeck_standin.assembly import Setting, assemble, detach
     from tapedeck_standin.backend import MEDIA_HERE
+    from tapedeck_standin.clock import VirtualClock
     from tapedeck_standin.server import Server
 
     own = wiring.office().accounts.create(signing_key=STANDIN_SIGNING_KEY)
@@ -34,7 +36,10 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
         environment.setenv(name, value)
     try:
         with certificates.issue() as identity:
-            application = assemble(ROOT, TEMPLATE, own.account, lines.append, port=http.port)
+            # A millisecond passes whenever somebody asks: what comes later is later, and no machine is too slow.
+            ticks = count(wiring.system_clock())
+            setting = Setting(VirtualClock(lambda: next(ticks)))
+            application = assemble(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
             http.start(application.answer)
             https.start(application.answer, identity.tls)
