@@ -6,5 +6,6 @@ dynamodb-local:  ## run AWS's DynamoDB Local here, in memory (DYNAMODB_PORT)
 	@exec $(PYTHON) scripts/dynamodb-local --port $(DYNAMODB_PORT)
 
 .PHONY: test-dynamodb-local
-test-dynamodb-local: $(VENV)/development  ## races and lost answers, against DynamoDB Local
-	@exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local
+test-dynamodb-local: $(VENV)/development  ## races, lost answers and what functions ask, against DynamoDB Local
+	@$(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local --ignore=tests/functions
+	@exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local -n 2 tests/functions

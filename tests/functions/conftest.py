@@ -6,8 +6,10 @@ import io
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -28,9 +30,16 @@ from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation
 from tests.functions.stage import Clock, MotoShelf, RemoteShelf, Shelf, Stage, Wire
 
+ON_DYNAMODB_LOCAL = re.compile("test_(?:(?:create|delete|list|remove|update)_.*|get_participant|paging|requests)")
+"""Modules that run there as well: where conditions, transactions, orders and limits of the database are met."""
 
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what asks a dialect for an operation that only the other one has."""
+    """Leave out what asks a dialect for an operation that only the other one has; mark what runs twice."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and ON_DYNAMODB_LOCAL.fullmatch(item.path.stem):
+            item.add_marker("dynamodb_local")
     items[:] = [item for item in items if not _is_foreign(getattr(getattr(item, "callspec", None), "params", {}))]
 
 
@@ -82,11 +91,18 @@ def account(aws: None) -> TestAccount:
 
 
 @pytest.fixture(autouse=True)
-def swept(account: TestAccount) -> Iterator[None]:
-    """Afterwards moto's tables hold what they held before: a query there looks through the whole table."""
+def swept(account: TestAccount, shelves: Callable[[str], Shelf]) -> Iterator[None]:
+    """Afterwards the tables hold what they held before: all tests have one account, and lists show all of it.
+
+    Moreover, a query in moto looks through the whole table.
+    """
     del account  # it stays
     if DYNAMODB_URL:
         yield
+        # Nothing lies there before the first test; accounts are in the other table, and each is another.
+        shelf = shelves(os.environ["RECORDINGS_TABLE"])
+        assert isinstance(shelf, RemoteShelf)
+        shelf.clear()
         return
     tables = list(moto_tables().values())
     before = [(table, set(table.items), len(table.stream_shard.items) if table.stream_shard else 0) for table in tables]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tapedeck.adapters import items
 from tapedeck.adapters.dynamodb import Item, from_attributes, to_attributes
@@ -159,6 +159,10 @@ class MotoShelf:
         )
 
 
+_MOST_AT_ONCE: Final = 25
+"""DynamoDB's limit for deletions in one request."""
+
+
 class RemoteShelf:
     """A table in DynamoDB Local."""
 
@@ -181,6 +185,14 @@ class RemoteShelf:
             ExpressionAttributeValues={":pk": {"S": name}},
         )  # fmt: skip
         return [from_attributes(item) for item in found["Items"]]
+
+    def clear(self) -> None:
+        """Take all items away."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        keys = [{name: item[name] for name in ("PK", "SK")} for page in pages for item in page["Items"]]
+        for start in range(0, len(keys), _MOST_AT_ONCE):
+            part = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MOST_AT_ONCE]]
+            self._client.batch_write_item(RequestItems={self._table: part})
 
 
 @dataclass
