@@ -2,49 +2,30 @@
 
 import os
 import secrets
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
-from tapedeck import wiring
+from tapedeck import background, wiring
 from tapedeck.adapters import table
-from tapedeck.adapters.aws import make_client
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.dialects.media_contract import MediaEvent
 from tapedeck.domain.recording import Parent, ParentKind, Source
+from tapedeck.edge.observability import RequestLog
 from tapedeck.operations import recordings
-from tapedeck_standin.functions import Handler, load_handler
+from tapedeck_standin.backend import make_full_client
+from tapedeck_standin.standin import forget_all
 from tests import client as tests_client
-from tests.client import ROOT, FunctionClient
+from tests.client import TEMPLATE, FunctionClient
 from tests.media import finish
+from tests.template.background_use import Clock, Receiver, Scene, use_background
+from tests.template.recorder import Recorder, Right
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, target
-
-Right = tuple[str, str]
-"""An action, and the logical id of the resource that it is done to."""
 
 FEW: Final = 2
 """Active recordings of a parent that are enough for a start to look which of them still run."""
-
-_PARTS: Final = {
-    "Put": "PutItem",
-    "Update": "UpdateItem",
-    "Delete": "DeleteItem",
-    "ConditionCheck": "ConditionCheckItem",
-}
-"""What a transaction needs of each of its parts; `TransactWriteItems` is no right."""
-
-_OF_OBJECTS: Final = {
-    "PutObject": ("PutObject",),
-    "DeleteObjects": ("DeleteObject",),
-    # Who may not list is told 403 of what is not there.
-    "GetObject": ("GetObject", "ListBucket"),
-    "HeadObject": ("GetObject", "ListBucket"),
-}
-"""What S3's operations need; to read takes the right to see what is not there."""
-
 
 OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "create_call_recording": {200, 201, 400, 401, 404, 422},
@@ -84,106 +65,70 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
             "rotate_auth_token",
             "revoke_auth_token",
             "set_media_access",
+            "list_callbacks",
+            "replay_callback",
+            "resend_changes",
         )
     },
+    "publish_changes": {"done", "failed"},
+    "ingest_media_event": {"done", "failed", "dropped", "refused"},
+    "deliver_callback": {"done", "failed", "parked", "given-up"},
+    "sweep": {"done"},
 }
 """What each function must have answered before its rights are compared: every branch that has an answer of its own."""
 
 
-@dataclass
-class Recorder:
-    """What each function asked of AWS, as the rights that it takes; what no function asks for is not noted.
-
-    `names` are the logical ids of tables and keys by their names here.
-    """
-
-    names: Mapping[str, str]
-    running: str | None = None
-    outcomes: defaultdict[str, set[int | str]] = field(default_factory=lambda: defaultdict(set))
-    rights: defaultdict[str, set[Right]] = field(default_factory=lambda: defaultdict(set))
-
-    def make_client(self, service: str) -> Any:
-        """The adapters' own client, which tells what it is asked."""
-        client = make_client(service)
-        client.meta.events.register(f"before-parameter-build.{service}", self._note)
-        return client
-
-    def load_handler(self, _root: object, operation: str) -> Handler:
-        """The handler of an operation, which is the one running while it runs."""
-        handler = load_handler(ROOT, operation)
-
-        def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-            self.running = operation
-            try:
-                answer = handler(event, context)
-            finally:
-                self.running = None
-            self.outcomes[operation].add(answer.get("statusCode") or ("refused" if "error" in answer else "done"))
-            return answer
-
-        return handle
-
-    def run(self, operation: str, **event: str) -> dict[str, Any]:
-        """What a function without a route answers."""
-        return self.load_handler(ROOT, operation)(event, None)
-
-    def _note(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
-        if self.running is not None:
-            service = model.service_model.endpoint_prefix
-            self.rights[self.running] |= {
-                (f"{service}:{action}", resource) for action, resource in self._needed(model.name, params)
-            }
-
-    def _needed(self, action: str, params: Mapping[str, Any]) -> Iterator[Right]:
-        if action in {"TransactWriteItems", "TransactGetItems"}:
-            for part in params["TransactItems"]:
-                ((kind, request),) = part.items()
-                yield "GetItem" if kind == "Get" else _PARTS[kind], self.names[request["TableName"]]
-        elif action.startswith("Batch"):
-            for name in params["RequestItems"]:
-                yield action, self.names[name]
-        elif "Bucket" in params:
-            objects = f"{self.names[params['Bucket']]}/*"
-            for needed in _OF_OBJECTS[action]:
-                yield needed, objects if needed.endswith("Object") else self.names[params["Bucket"]]
-        elif "IndexName" in params:
-            yield action, f"{self.names[params['TableName']]}/index/{params['IndexName']}"
-        else:
-            yield action, self.names[params.get("TableName") or params["KeyId"]]
-
-
-_NAMED: Final = {
-    "RECORDINGS_TABLE": "RecordingsTable",
-    "CREDENTIALS_TABLE": "CredentialsTable",
-    "SIGNING_KEY": "SigningKey",
-    "MEDIA_BUCKET": "MediaBucket",
-}
-"""What the environment names, by logical id."""
-
-
 @pytest.fixture
 def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    """Listens to the functions of this process."""
+    """Listens to the functions of this process, over tables, buckets, queues and a bus of this test's own."""
     del aws  # only has to be there
-    listening = Recorder({os.environ[variable]: name for variable, name in _NAMED.items()})
+    listening, prefix = Recorder(), f"rights{os.getpid()}-"
+    names = {
+        **TEMPLATE.create_tables(listening.dynamodb),
+        **TEMPLATE.create_buckets(make_full_client("s3"), prefix),
+        **TEMPLATE.create_queues(make_full_client("sqs"), prefix),
+        **TEMPLATE.create_buses(make_full_client("events"), prefix),
+        "SigningKey": os.environ["SIGNING_KEY"],
+    }
+    listening.names.update({here: logical_id for logical_id, here in names.items()})
+    routed = {route.operation for route in TEMPLATE.routes}
+    for function, operation in TEMPLATE.operations.items():
+        if operation not in routed:
+            listening.environments[operation] = TEMPLATE.environment(names, function)
+    for name, value in TEMPLATE.environment(names).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("REMEMBER_CREDENTIALS_SECONDS", "0")  # each function looks credentials up itself
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
     for module in (recordings, table):
         monkeypatch.setattr(module, "PRUNE_AT", FEW)
-    monkeypatch.setattr(wiring, "make_client", listening.make_client)
+    for root in (wiring, background):
+        monkeypatch.setattr(root, "make_client", listening.make_client)
     monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
-    _forget_clients()
+    log = RequestLog.background
+
+    def listen(self: RequestLog, **told: Any) -> None:
+        listening.hear(told["outcome"])
+        log(self, **told)
+
+    monkeypatch.setattr(RequestLog, "background", listen)
+    forget_all()
     yield listening
-    _forget_clients()
+    monkeypatch.undo()
+    forget_all()
 
 
-def _forget_clients() -> None:
-    wiring.service.cache_clear()
-    wiring.office.cache_clear()
-
-
-def test_roles_grant_what_the_functions_ask_for(recorder: Recorder) -> None:
+def test_roles_grant_what_the_functions_ask_for(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """No role lacks a right that its function uses in any of its branches, and none has one that it does not use."""
+    clock, receiver = Clock(), Receiver()
+    monkeypatch.setattr(wiring, "clock", clock)
+    monkeypatch.setattr(background, "outlets", receiver.outlets)
+    told: set[str] = set()
+    for dialect in (TWILIO, SIGNALWIRE):
+        scene = Scene(recorder, _client(dialect), clock, receiver, told)
+        use_background(scene)
+    assert told == {
+        kind for event in get_args(get_args(MediaEvent)[0]) for kind in get_args(event.__annotations__["type"])
+    } | {"nothing"}
     for dialect in (TWILIO, SIGNALWIRE):
         mine, other = _client(dialect), _client(dialect)
         _use_calls(mine, other)
@@ -209,9 +154,10 @@ def differences(stack: Stack, used: Mapping[str, set[Right]]) -> Iterator[str]:
     """Where rights and use differ, a line each."""
     for function in stack.functions:
         operation, granted = stack.operation(function), set(_granted(stack, function))
-        for action, resource in sorted(used.get(operation, set()) - granted):
+        needed = used.get(operation, set()) | set(_fed(stack, function))
+        for action, resource in sorted(needed - granted):
             yield f"{operation} may not {action} on {resource}"
-        for action, resource in sorted(granted - used.get(operation, set())):
+        for action, resource in sorted(granted - needed):
             yield f"{operation} never uses {action} on {resource}"
         managed = {str(arn).rpartition("/")[2] for arn in stack.role(function).get("ManagedPolicyArns", [])}
         for policy in sorted(managed - {BASIC_EXECUTION}):
@@ -224,6 +170,25 @@ def _granted(stack: Stack, function: str) -> Iterator[Right]:
         for action in listed(statement["Action"]):
             for resource in listed(statement["Resource"]):
                 yield action, target(resource)
+
+
+def _fed(stack: Stack, function: str) -> Iterator[Right]:
+    """What Lambda does with a function's role to feed it: it reads the source, and keeps what fails."""
+    for mapping in stack.of_type("Lambda::EventSourceMapping").values():
+        if target(mapping["FunctionName"]) != function:
+            continue
+        source = target(mapping["EventSourceArn"])
+        if source in stack.of_type("SQS::Queue"):
+            yield from (
+                (f"sqs:{action}", source) for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+            )
+            continue
+        for action in ("DescribeStream", "GetRecords", "GetShardIterator"):
+            yield f"dynamodb:{action}", source
+        yield "dynamodb:ListStreams", f"{source}/*"
+        bucket = target(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+        yield "s3:PutObject", f"{bucket}/*"
+        yield "s3:ListBucket", bucket
 
 
 def _broken_copies() -> Iterator[tuple[Stack, str]]:
@@ -439,7 +404,7 @@ def _fetch(mine: FunctionClient, path: tuple[str, ...], nobody: str) -> None:
     uri = f"{mine.base}/{'/'.join(path)}"
     mine.get(*path)
     mine.get(*path, IncludeSoftDeleted="true")
-    mine.get(*path, RequestedChannels="3")
+    mine.request("GET", f"{uri}.wav?RequestedChannels=3")
     mine.request("HEAD", f"{uri}.json")
     etag = ""
     for each in (f"{uri}.wav", f"{uri}.mp3?RequestedChannels=1", uri, f"{mine.base}/Recordings/{nobody}.wav"):
