@@ -1,7 +1,7 @@
 """What must be true of a world that has come to rest."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -17,23 +17,30 @@ EXPECTED_FAILURES: Final = {"NotFound", "StoreBusy", "StoreUnavailable", "MediaM
 """For which a record may be handed over again; whatever else is raised is a fault of the code."""
 
 
-def faults_of(world: World, *, is_lossless: bool = True) -> list[str]:
+def faults_of(world: World, *, is_lossless: bool = True, expected: Collection[str] = ()) -> list[str]:
     """All that is wrong with a world at rest.
 
     Args:
         world: which.
         is_lossless: whether the stream has been told whole: then nothing that changed may have been passed over.
+        expected: names of errors for which records have failed on purpose.
     """
     return [
         *world.history.wrong,
         *(f"surprise: {surprise}" for surprise in world.surprises),
-        *(f"failed: {told}" for told in world.log.told if told[2] not in EXPECTED_FAILURES and told[1] == "failed"),
+        *_failed(world, {*EXPECTED_FAILURES, *expected}),
         *_unsettled(world),
         *_misplaced(world),
         *_untold(world, is_lossless=is_lossless),
         *_misdelivered(world),
         *_unasked(world, is_lossless=is_lossless),
     ]
+
+
+def _failed(world: World, expected: Collection[str | None]) -> Iterator[str]:
+    for told in world.log.told:
+        if told[1] == "failed" and told[2] not in expected:
+            yield f"failed: {told}"
 
 
 def _unsettled(world: World) -> Iterator[str]:

@@ -60,6 +60,8 @@ class Perils:
 
     def __init__(self) -> None:
         self.passed = 0
+        self.struck = 0
+        """How often something has happened."""
         self._fatal: int | None = None
         self._crashes = True
 
@@ -77,6 +79,7 @@ class Perils:
         if self.passed != self._fatal:
             return
         self._fatal = None
+        self.struck += 1
         if self._crashes:
             raise Crash
         if of_database:
@@ -150,16 +153,26 @@ class UncertainQueue:
 
 
 class JournalQueue(MemoryQueue):
-    """A queue of commands that remembers all that it was told: resources, and versions of them."""
+    """A queue of commands that remembers all that it was told: resources with versions of them, and kinds."""
 
     journal: set[tuple[str, int]]
+    kinds: set[str]
 
     def send(self, messages: Sequence[Message]) -> None:
         """Take these."""
         for message in messages:
             body = message.body
+            self.kinds.add(body["type"])
             self.journal.add((body.get("recording") or body.get("call") or body["conference"], body["version"]))
         super().send(messages)
+
+
+class OpenQueue(MemoryQueue):
+    """A queue into which anybody may put anything."""
+
+    def append_text(self, text: str, group: str) -> None:
+        """Take a message that may be no JSON."""
+        self._store.append(text, group, f"{group}-{self._store.last}", self._clock())
 
 
 class WatchedEngine(Engine):

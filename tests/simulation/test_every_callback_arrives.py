@@ -1,7 +1,7 @@
 """G3: every callback arrives, under one token, in the same words and with the same signature; else it is given up."""
 
-import itertools
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -29,18 +29,24 @@ LONGEST_HOURS: Final = 120
 EVENTS: Final = ("in-progress", "completed")
 
 
-def record(world: World, url: str, dialect: str = "twilio") -> None:
-    """A call is recorded for a minute, and hung up."""
+def answered_call(world: World) -> Parent:
+    """A call in progress."""
     call = world.calls.appear(
         world.account, to="+15550001", from_="+15550002", direction="inbound", status=CallStatus.IN_PROGRESS
     )
-    parent = Parent(world.account, ParentKind.CALL, call.id)
+    return Parent(world.account, ParentKind.CALL, call.id)
+
+
+def record(world: World, url: str, dialect: str = "twilio") -> None:
+    """A call is recorded for a minute, and hung up."""
+    parent = answered_call(world)
     world.recordings.create(parent, StartRecording(callback=Callback(url, "POST", EVENTS, dialect)))
     world.observe()
     for act in (world.publish.run_once, world.engine.work, world.ingest.run_once):
-        world.run(act)
+        while world.run(act):
+            pass
     world.clock.sleep(60)
-    world.calls.end(world.account, call.id)
+    world.calls.end(world.account, parent.id)
     world.observe()
 
 
@@ -112,7 +118,7 @@ def test_a_receiver_that_never_answers_is_tried_for_three_days() -> None:
         world.settle()
         assert faults_of(world) == []
         at = attempts_of(world)
-        pauses = [after - before for before, after in itertools.pairwise(at)]
+        pauses = [after - before for before, after in pairwise(at)]
         expected = [30, 60, 120, 300, 600, 1_800, 3_600, 7_200, *[14_400] * (len(pauses) - 8)]
         # A minute more at most: the sweep looks once a minute, and the queue takes its time.
         assert [(pause, least) for pause, least in zip(pauses, expected, strict=True)

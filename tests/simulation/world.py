@@ -45,6 +45,7 @@ from tests.simulation.ports import (
     LengthCodec,
     MemoryFailures,
     MemoryObjects,
+    OpenQueue,
     Outcomes,
     Perils,
     PlainOpener,
@@ -91,7 +92,7 @@ class World:
             self.clock, visibility_seconds=VISIBLE_AFTER, most_receives=MOST_RECEIVES, dead_letters=None,
             name="commands",
         )  # fmt: skip
-        self.commands.journal = set()
+        self.commands.journal, self.commands.kinds = set(), set()
         self.events = self._queue("events", self.dead["events"])
         self.callbacks = self._queue("callbacks", self.dead["callbacks"])
         self.way = UncertainQueue(self.events, self.chance, mishaps)
@@ -119,8 +120,8 @@ class World:
         """End."""
         self._patches.close()
 
-    def _queue(self, name: str, dead_letters: MemoryQueue | None) -> MemoryQueue:
-        return MemoryQueue(
+    def _queue(self, name: str, dead_letters: MemoryQueue | None) -> OpenQueue:
+        return OpenQueue(
             self.clock, visibility_seconds=VISIBLE_AFTER, most_receives=MOST_RECEIVES, dead_letters=dead_letters,
             name=name,
         )  # fmt: skip
@@ -205,7 +206,6 @@ class World:
 
     def end_all(self) -> None:
         """Somebody ends whatever is live, and what is on its way to be."""
-        self.perils.disarm()
         for _ in range(MOST_ROUNDS):
             self.drain()
             calls, rooms = self.history.live("CALL"), self.history.live("CONF")
@@ -235,7 +235,6 @@ class World:
 
     def settle(self, most: int = 300) -> None:
         """Let everything come to its end, by retries, the stream and at most so many sweeps alone."""
-        self.perils.disarm()
         pauses = iter(PAUSES)
         for _ in range(most):
             self.drain()
