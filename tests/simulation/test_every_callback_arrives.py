@@ -3,6 +3,7 @@
 from collections import defaultdict
 from itertools import pairwise
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -77,9 +78,14 @@ def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
             world.run(world.deliver.run_once)
         world.settle()
         assert faults_of(world) == []
-        heard = defaultdict(set)
+        heard, statuses = defaultdict(set), defaultdict(list)
         for each in world.internet.heard:
             heard[each.token].add(each.content)
+            statuses[each.url].append(parse_qs(each.body.decode())["RecordingStatus"][0])
+        # What is told of one recording keeps its order wherever somebody listens.
+        orders = {url: tuple(dict.fromkeys(told)) for url, told in statuses.items() if "host-0." not in url}
+        assert set(orders.values()) == {EVENTS}
+        assert len(orders) == AT_ONCE - AT_ONCE // HOSTS
         owed = {claim["token"] for _, _, claim in claims_of(world)}
         assert len(owed) == AT_ONCE * len(EVENTS)
         assert {claim["state"] for _, _, claim in claims_of(world)} == {"done"}

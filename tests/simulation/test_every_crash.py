@@ -1,7 +1,7 @@
 """G2: wherever a process ends, or a port fails, what follows from the table is told all the same."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import pytest
@@ -21,7 +21,7 @@ from tests.simulation.internet import Receiver
 from tests.simulation.world import VISIBLE_AFTER, World
 from tests.thoroughness import scaled
 
-EVERY: Final = scaled(1, 40)
+EVERY: Final = scaled(1, 60)
 """Which of the moments are tried: each, or one in so many."""
 
 PARTS: Final = scaled(20, 2)
@@ -57,7 +57,7 @@ class Scenario:
         self._ask(lambda: world.calls.update(self.account, call, UpdateCall(redirect={"url": "https://x.example/"})))
         self._ask(lambda: world.recordings.update(leg, CURRENT, RecordingStatus.STOPPED))
         for key, _ in list(world.history.recordings()):
-            self._ask(lambda key=key: world.media.delete(leg, key[1].removeprefix("REC#")))
+            self._ask(partial(world.media.delete, leg, key[1].removeprefix("REC#")))
         self._ask(lambda: world.recordings.create(leg, StartRecording(callback=callback)))
         self._ask(lambda: world.calls.update(self.account, call, UpdateCall(status=CallStatus.COMPLETED)))
 

@@ -75,7 +75,8 @@ class World:
     Args:
         seed: of everything.
         hours: for which callbacks are tried after the vendor's own attempts.
-        mishaps: how probable it is that a media event is lost, comes twice, or is overtaken.
+        mishaps: how probable it is that a media event is lost, comes twice, or is overtaken, each of them, and that a
+            record of the stream comes twice.
     """
 
     def __init__(self, seed: int, *, hours: int = 72, mishaps: float = MISHAPS) -> None:
@@ -103,7 +104,10 @@ class World:
         self.absence: int | None = None
         """What the media engine finds instead of sound."""
         self._untold: list[Mapping[str, Any]] = []
+        self._again: list[Mapping[str, Any]] = []
+        """Records that are told once more, behind what has come since."""
         self._hours = hours
+        self._mishaps = mishaps
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -262,7 +266,8 @@ class World:
         return moved
 
     def _take(self) -> list[Mapping[str, Any]]:
-        untold, self._untold = self._untold, []
+        untold, self._untold = self._untold + self._again, []
+        self._again = [record for record in untold if self.chance.random() < self._mishaps]
         return untold
 
     def _note_failure(self, error: Exception) -> None:
