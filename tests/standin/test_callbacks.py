@@ -161,7 +161,7 @@ def test_a_dialed_conference_is_told_of(
         settle(control)
     finally:
         client.http_client.session.close()
-    told = receiver.wait_for(5)
+    told = receiver.wait_for(6)
     validator = RequestValidator(account.token)
     assert all(validator.validate(receiver.url(), each.fields, each.headers["x-twilio-signature"]) for each in told)
     # They may arrive in another order than they happened in (behaviour.md, section 7.2).
@@ -172,7 +172,8 @@ def test_a_dialed_conference_is_told_of(
         ("2", "participant-join", second.call_sid, None, None),
         ("3", "conference-start", None, None, None),
         ("4", "participant-leave", second.call_sid, None, None),
-        ("5", "conference-end", None, None, second.call_sid),
+        ("5", "participant-leave", first.call_sid, "agent", None),
+        ("6", "conference-end", None, None, second.call_sid),
     ]
     shared = {(each.fields["ConferenceSid"], each.fields["FriendlyName"]) for each in told}
     assert shared == {(first.conference_sid, "Sales")}
