@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RECORDING_EVENTS: Final = ("in-progress", "completed", "absent", "paused", "resumed", "stopped", "started")
-CONFERENCE_EVENTS: Final = ("start", "end", "join", "leave", "mute", "hold", "modify")
+CONFERENCE_EVENTS: Final = ("start", "end", "join", "leave", "mute", "hold", "modify", "announcement")
 MOVES: Final = (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED)
 LEAST_STEPS: Final = 20
 MOST_STEPS: Final = 60

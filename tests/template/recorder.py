@@ -10,9 +10,9 @@ from typing import Any, Final
 import pytest
 
 from tapedeck.adapters.aws import make_client
+from tapedeck_standin.assembly import forget_all
 from tapedeck_standin.functions import Handler, load_handler
 from tapedeck_standin.memory_database import MemoryDynamoDB
-from tapedeck_standin.standin import forget_all
 from tests.client import ROOT
 
 Right = tuple[str, str]

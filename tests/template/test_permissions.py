@@ -11,12 +11,12 @@ from tapedeck import background, wiring
 from tapedeck.adapters import table
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import Dialect, Kind
-from tapedeck.dialects.media_contract import MediaEvent
+from tapedeck.dialects.media_events import MediaEvent
 from tapedeck.domain.recording import Parent, ParentKind, Source
 from tapedeck.edge.observability import RequestLog
 from tapedeck.operations import recordings
+from tapedeck_standin.assembly import forget_all
 from tapedeck_standin.backend import make_full_client
-from tapedeck_standin.standin import forget_all
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
 from tests.media import finish
