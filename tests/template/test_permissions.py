@@ -71,7 +71,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
         )
     },
     "publish_changes": {"done", "failed"},
-    "ingest_media_event": {"done", "failed", "dropped", "refused"},
+    "ingest_media_event": {"done", "failed", "dropped", "refused", "unreadable"},
     "deliver_callback": {"done", "failed", "parked", "given-up"},
     "sweep": {"done"},
 }
