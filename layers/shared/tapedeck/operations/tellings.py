@@ -77,9 +77,15 @@ def conference_events(
     elif before.status is not after.status:
         yield from leaves_at_end(after, everybody)
         yield ended(after)
-    elif before.announced_at != after.announced_at and after.announced_at is not None:
+    elif after.announced_at is not None and _was_announced(before, after):
         event = ConferenceEvent.ANNOUNCEMENT_END
         yield ConferenceNotification(after, event, after.announced_at, after.sequence)
+
+
+def _was_announced(before: Conference, after: Conference) -> bool:
+    """Two announcements may end within a second: but nothing else that is numbered confirms what was asked."""
+    numbered = before.sequence < after.sequence and before.confirmed < after.confirmed
+    return before.announced_at != after.announced_at or numbered
 
 
 def started(conference: Conference) -> ConferenceNotification:
