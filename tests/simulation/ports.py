@@ -1,24 +1,20 @@
-"""What stands around the real code in a simulation: a clock, perils at every call of a port, a bucket, a codec, a key.
+"""What stands around the real code in a simulation: a clock, perils at every call of a port, uncertain queues, a log.
 
 Nothing here waits, and nothing is left to any chance but a simulation's own.
 """
 
-import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from botocore.exceptions import ConnectionClosedError
 
-from tapedeck.domain.errors import MediaMissing, StoreUnavailable
+from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.edge.observability import RequestLog
 from tapedeck.operations.messaging import Message
-from tapedeck.operations.ports import Sound, StoredObject
 from tapedeck_standin.engine import PROCESSING_SECONDS, Capture, Engine
 from tapedeck_standin.queues import MemoryQueue
-from tapedeck_standin.sound import Part
 
 BEGINNING: Final = 1_800_000_000_000
 """Milliseconds: when every simulation begins."""
@@ -195,109 +191,6 @@ class WatchedEngine(Engine):
         if kind == "recording.stopped":
             take.due = self._clock() + PROCESSING_SECONDS * 1000
         return True
-
-
-class MemoryObjects:
-    """`operations.ports.MediaStore` in memory."""
-
-    def __init__(self) -> None:
-        self.content: dict[str, bytes] = {}
-
-    def look(self, key: str) -> StoredObject | None:
-        """What is there."""
-        content = self.content.get(key)
-        return StoredObject(len(content), str(hash(content))) if content is not None else None
-
-    def read(self, key: str, first: int, last: int) -> bytes | None:
-        """Bytes of it."""
-        content = self.content.get(key)
-        return content[first : last + 1] if content is not None else None
-
-    def fetch(self, key: str, target: Path) -> bool:
-        """Put it into a file."""
-        if key not in self.content:
-            return False
-        target.write_bytes(self.content[key])
-        return True
-
-    def write(self, key: str, source: Path) -> None:
-        """Keep a file's content."""
-        self.content[key] = source.read_bytes()
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Nothing is left of these."""
-        for key in keys:
-            self.content.pop(key, None)
-
-    def link(self, key: str, content_type: str) -> str:
-        """An address that leads nowhere."""
-        return f"https://media.example/{key}?{content_type}"
-
-
-def write_length(target: Path, parts: Sequence[Part], heard: Sequence[bool]) -> None:
-    """In place of `sound.write_wav`: how long it is, in how many channels, and whether anything is in it."""
-    milliseconds = sum(part.milliseconds for part in parts)
-    is_silent = not any(part.is_sound and part.milliseconds for part in parts)
-    target.write_text(f"{milliseconds} {len(heard)} {int(is_silent)}", encoding="ascii")
-
-
-class LengthCodec:
-    """`operations.ports.Codec` of what `write_length` has written."""
-
-    def measure(self, source: Path) -> Sound:
-        """What is in it."""
-        try:
-            milliseconds, channels, is_silent = map(int, source.read_text(encoding="ascii").split())
-        except ValueError as error:
-            raise MediaMissing from error
-        return Sound(milliseconds, channels, bool(is_silent))
-
-    def trim(self, source: Path, target: Path) -> Path:
-        """The same: there is no silence at its ends."""
-        target.write_bytes(source.read_bytes())
-        return target
-
-    def mix(self, source: Path, target: Path) -> None:
-        """One channel."""
-        sound = self.measure(source)
-        target.write_text(f"{sound.milliseconds} 1 {int(sound.is_silent)}", encoding="ascii")
-
-    def encode(self, source: Path, target: Path) -> None:
-        """Something else."""
-        target.write_bytes(b"MP3 " + source.read_bytes())
-
-
-class MemoryFailures:
-    """`operations.messaging.FailureStore`: batches of the stream, as Lambda leaves them in a bucket."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def keep(self, record: Mapping[str, Any]) -> None:
-        """One record that could not be told of."""
-        payload = json.dumps({"Records": [record]})
-        self.kept[f"failure-{len(self.kept):06d}"] = json.dumps({"payload": payload}).encode()
-
-    def list(self, most: int) -> Sequence[str]:
-        """The oldest."""
-        return sorted(self.kept)[:most]
-
-    def read(self, key: str) -> bytes:
-        """One."""
-        return self.kept[key]
-
-    def delete(self, key: str) -> None:
-        """One less."""
-        del self.kept[key]
-
-
-class PlainOpener:
-    """`operations.messaging.Opener` of what was never sealed."""
-
-    def open(self, account: str, sealed: bytes) -> str:
-        """The secret."""
-        del account
-        return sealed.decode()
 
 
 class Outcomes(RequestLog):

@@ -42,18 +42,14 @@ from tests.simulation.ports import (
     Chance,
     Crash,
     JournalQueue,
-    LengthCodec,
-    MemoryFailures,
-    MemoryObjects,
     OpenQueue,
     Outcomes,
     Perils,
-    PlainOpener,
     SimulatedClock,
     UncertainQueue,
     WatchedEngine,
-    write_length,
 )
+from tests.simulation.storage import LengthCodec, MemoryFailures, MemoryObjects, PlainOpener, write_length
 
 ORIGIN: Final = "https://tapedeck.example"
 MISHAPS: Final = 0.01
