@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules")
+pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.living")
 
 from tapedeck import wiring
 from tapedeck.adapters.aws import make_client
@@ -26,6 +26,7 @@ from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient
 from tests.conftest import DYNAMODB_URL, TestAccount
+from tests.functions.living import ORIGIN, World, make_world
 from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation
 from tests.functions.stage import Clock, MotoShelf, RemoteShelf, Shelf, Stage, Wire
@@ -187,6 +188,14 @@ def make_stage(
 def stage(make_stage: Callable[[str], Stage], account: TestAccount) -> Stage:
     """The stage of this test's account."""
     return make_stage(account.id)
+
+
+@pytest.fixture
+def world(clock: Clock, settings: Settings, bucket: Objects, monkeypatch: pytest.MonkeyPatch) -> World:
+    """What the functions that no client calls work with, in memory but for the bucket of media."""
+    bucket.forget()
+    monkeypatch.setattr(wiring, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
+    return make_world(replace(settings, public_url=ORIGIN, callback_hours=72), clock, monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

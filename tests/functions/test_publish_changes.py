@@ -1,0 +1,634 @@
+"""What is told of a change in the table: commands, callbacks, facts; at least once, and the same at each repetition."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.callback import Callback
+from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, ClaimState
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
+from tapedeck.operations.messaging import Fact, Message
+from tapedeck.operations.participants import AddParticipant, UpdateParticipant
+from tapedeck.operations.recordings import StartRecording
+from tests.client import FunctionClient
+from tests.functions.living import ORIGIN, Crash, Event, World
+from tests.functions.stage import START, call_path, conference_path, participant_path
+from tests.thoroughness import scaled
+
+URL: Final = "https://app.example.com/hooks?tenant=42"
+WHO: Final = {"From": "+13103384645", "To": "+13105678901"}
+
+
+@pytest.fixture
+def client(world: World, dialect: str) -> FunctionClient:
+    """Speaks the test's dialect, in the test's world."""
+    return world.client(dialect)
+
+
+@pytest.fixture
+def asked(world: World) -> Callable[[], list[dict[str, Any]]]:
+    """What the engine is asked by all that has happened since: each message is of its parent's group, by its own id."""
+
+    def take() -> list[dict[str, Any]]:
+        assert world.publish() == []
+        messages = world.commands.take()
+        for message in messages:
+            body = message.body
+            parent = body["parent"]["id"] if "parent" in body else body.get("conference", body.get("call"))
+            assert (message.group, message.id) == (parent, body["id"])
+        return [dict(message.body) for message in messages]
+
+    return take
+
+
+Asked = Callable[[], list[dict[str, Any]]]
+
+
+# The media engine.
+
+
+def test_asks_for_what_becomes_of_a_recording(world: World, client: FunctionClient, asked: Asked) -> None:
+    """Start, pause, resume, stop, and to delete the rest of its media: each whole, by the change's version."""
+    call = world.stage.call()
+    world.forget()
+    answer = client.post(*call_path(client, call, ""), form={"RecordingChannels": "dual", "RecordingTrack": "inbound"})
+    recording = client.dialect.read(Kind.RECORDING, answer.body["sid"])
+    assert recording is not None
+    wanted = {
+        "status": "in-progress", "pause_behavior": None, "channels": 2, "track": "inbound",
+        "key": f"{world.account.account}/{recording}/original.wav",
+    }  # fmt: skip
+
+    def command(kind: str, version: int, **more: Any) -> dict[str, Any]:
+        return {
+            "id": f"{call.id}-{recording}-{version}-{kind}", "type": kind, "account": world.account.account,
+            "version": version, "parent": {"type": "call", "id": call.id}, "recording": recording,
+            "wanted": {**wanted, **more},
+        }  # fmt: skip
+
+    assert asked() == [command("recording.start", 1)]
+    path = call_path(client, call, recording)
+    path = (*path[:-1], client.sid(Kind.RECORDING, recording))
+    client.post(*path, form={"Status": "paused", "PauseBehavior": "skip"})
+    assert asked() == [command("recording.pause", 2, status="paused", pause_behavior="skip")]
+    # A repetition changes nothing, and asks nothing.
+    client.post(*path, form={"Status": "paused"})
+    assert asked() == []
+    client.post(*path, form={"Status": "in-progress"})
+    assert asked() == [command("recording.resume", 3)]
+    client.post(*path, form={"Status": "stopped"})
+    assert asked() == [command("recording.stop", 4, status="stopped")]
+    world.service.media().give_up(Parent(world.account.account, ParentKind.CALL, call.id), recording, 16101)
+    assert asked() == []
+    assert client.delete(*path).status == 204
+    assert asked() == [command("media.delete", 6, status="deleted")]
+
+
+def test_asks_to_stop_what_its_parent_ends(world: World, client: FunctionClient, asked: Asked) -> None:
+    """The end of a call asks for that, and for the end of each of its captures; one that the engine tells asks less."""
+    for heard in (None, world.stage.heard()):
+        call = world.stage.call()
+        recording = world.stage.recording(call, confirmed=1)
+        world.forget()
+        if heard is None:
+            assert client.post(*call_path(client, call), form={"Status": "completed"}).status == 200
+        else:
+            world.service.calls.end(call.account, call.id, heard=heard)
+        told = {command["type"]: command["wanted"] for command in asked()}
+        stop = {
+            "status": "stopped", "pause_behavior": None, "channels": 1, "track": "both",
+            "key": f"{call.account}/{recording.id}/original.wav",
+        }  # fmt: skip
+        assert told == {"recording.stop": stop, **({"call.hang_up": {"status": "completed"}} if heard is None else {})}
+
+
+CALLS: Final = [
+    ("in-progress", {"Status": "completed"}, "call.hang_up", {"status": "completed"}),
+    ("ringing", {"Status": "canceled"}, "call.hang_up", {"status": "canceled"}),
+    ("in-progress", {"Url": "https://a.example/x"}, "call.redirect",
+     {"redirect": {"url": "https://a.example/x", "method": "POST"}}),
+    ("in-progress",
+     {"Url": "https://a.example/x", "Method": "GET", "FallbackUrl": "https://a.example/y", "FallbackMethod": "GET",
+      "StatusCallback": "https://a.example/z"},
+     "call.redirect",
+     {"redirect": {"url": "https://a.example/x", "method": "GET"},
+      "fallback": {"url": "https://a.example/y", "method": "GET"},
+      "status_callback": {"url": "https://a.example/z", "method": "POST"}}),
+    ("ringing", {"StatusCallback": "https://a.example/z", "StatusCallbackMethod": "GET"}, "call.redirect",
+     {"status_callback": {"url": "https://a.example/z", "method": "GET"}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "form", "kind", "wanted"), CALLS)
+def test_asks_for_what_becomes_of_a_call(
+    world: World, client: FunctionClient, asked: Asked, status: str, form: dict[str, str], kind: str, wanted: Any
+) -> None:
+    """To end, to go elsewhere, or to have other settings, whose callback is in the words of who set it."""
+    call = world.stage.call(status)
+    world.forget()
+    assert client.post(*call_path(client, call), form=form).status == 200
+    if "status_callback" in wanted:
+        wanted = {**wanted, "status_callback": {**wanted["status_callback"], "dialect": client.dialect.name}}
+    assert asked() == [
+        {"id": f"{call.id}-2-{kind}", "type": kind, "account": call.account, "version": 2, "call": call.id,
+         "wanted": wanted}
+    ]  # fmt: skip
+
+
+def test_sends_a_call_elsewhere_once(world: World, asked: Asked) -> None:
+    """Markup is handed on as it is; what is asked next does not send the call there again."""
+    call, client = world.stage.call(), world.client("twilio")
+    world.forget()
+    client.post(*call_path(client, call), form={"Twiml": "<Response/>", "TimeLimit": "60"})
+    assert [each["wanted"] for each in asked()] == [{"redirect": {"markup": "<Response/>"}, "time_limit": 60}]
+    client.post(*call_path(client, call), form={"TimeLimit": "90"})
+    assert [each["wanted"] for each in asked()] == [{"time_limit": 90}]
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "wanted"),
+    [
+        ({"Status": "completed"}, "conference.end", {}),
+        (
+            {"AnnounceUrl": "https://a.example/x", "AnnounceMethod": "GET"},
+            "conference.announce",
+            {"announcement": {"url": "https://a.example/x", "method": "GET"}},
+        ),
+        # The end counts (behaviour.md, section 6).
+        ({"Status": "completed", "AnnounceUrl": "https://a.example/x"}, "conference.end", {}),
+    ],
+)
+def test_asks_for_what_becomes_of_a_conference(
+    world: World, client: FunctionClient, asked: Asked, form: dict[str, str], kind: str, wanted: Any
+) -> None:
+    """To end, or to play something."""
+    room = world.stage.conference()
+    world.forget()
+    assert client.post(*conference_path(client, room), form=form).status == 200
+    assert asked() == [
+        {"id": f"{room.id}-2-{kind}", "type": kind, "account": room.account, "version": 2, "conference": room.id,
+         "wanted": wanted}
+    ]  # fmt: skip
+
+
+def _placed(**more: Any) -> dict[str, Any]:
+    usual = {
+        "muted": False, "hold": False, "coaching": False, "call_to_coach": None, "end_conference_on_exit": False,
+        "beep_on_exit": None,
+    }  # fmt: skip
+    return {**usual, **more}
+
+
+def test_asks_for_what_becomes_of_a_participant(world: World, client: FunctionClient, asked: Asked) -> None:
+    """All that is wanted of it at each change, and what is to be played with the change that asks for it only."""
+    room = world.stage.conference()
+    member = world.stage.participant(room)
+    other = world.stage.participant(room)
+    world.forget()
+    path = participant_path(client, room, member)
+    music = {"url": "https://a.example/music", "method": "GET"}
+    client.post(*path, form={"Hold": "true", "HoldUrl": music["url"]})
+    told = asked()
+    assert told == [
+        {"id": f"{room.id}-{member.call}-2-participant.update", "type": "participant.update", "account": room.account,
+         "version": 2, "conference": room.id, "call": member.call, "wanted": _placed(hold=True, hold_music=music)}
+    ]  # fmt: skip
+    client.post(*path, form={"AnnounceUrl": "https://a.example/hello"})
+    hello = {"url": "https://a.example/hello", "method": "POST"}
+    assert [each["wanted"] for each in asked()] == [_placed(hold=True, hold_music=music, announcement=hello)]
+    coached = client.sid(Kind.CALL, other.call)
+    client.post(*path, form={"Coaching": "true", "CallSidToCoach": coached})
+    wanted = _placed(hold=True, hold_music=music, coaching=True, call_to_coach=other.call)
+    assert [each["wanted"] for each in asked()] == [wanted]
+    assert client.delete(*path).status == 204
+    assert asked() == [
+        {"id": f"{room.id}-{member.call}-5-participant.remove", "type": "participant.remove", "account": room.account,
+         "version": 5, "conference": room.id, "call": member.call, "wanted": {}}
+    ]  # fmt: skip
+
+
+def test_asks_to_dial(world: World, asked: Asked) -> None:
+    """Whom, how to place it, and with which options; a conference that comes into being with it asks nothing itself."""
+    client = world.client("twilio")
+    form = {**WHO, "Label": "agent", "Muted": "true", "StartConferenceOnEnter": "false", "Timeout": "20"}
+    answer = client.post(*participant_path(client, "Lobby"), form=form)
+    assert answer.status == 201
+    call, room = (answer.body[name][2:] for name in ("call_sid", "conference_sid"))
+    wanted = _placed(
+        muted=True, label="agent", start_conference_on_enter=False, options={"timeout": 20}, to=WHO["To"],
+        **{"from": WHO["From"]},
+    )  # fmt: skip
+    assert asked() == [
+        {"id": f"{room}-{call}-1-participant.add", "type": "participant.add", "account": world.account.account,
+         "version": 1, "conference": room, "call": call, "wanted": wanted}
+    ]  # fmt: skip
+
+
+def test_asks_the_rest_of_a_room_to_go(world: World, asked: Asked) -> None:
+    """Where somebody's leaving ends a conference, the engine is asked to end it, whoever told that they left."""
+    for heard in (None, world.stage.heard()):
+        room = world.stage.conference()
+        leaver = world.stage.participant(room, end_conference_on_exit=True)
+        world.stage.participant(room)
+        world.forget()
+        world.service.participants.remove(room.account, room.id, leaver.call, heard)
+        end = [] if heard is not None else ["participant.remove"]
+        assert sorted(each["type"] for each in asked()) == ["conference.end", *end]
+
+
+# Whoever asked to be told.
+
+
+def fields(claim: Claim) -> dict[str, str]:
+    """The form of a callback."""
+    return dict(parse_qsl(claim.body, strict_parsing=True))
+
+
+def test_tells_of_a_recording(world: World, client: FunctionClient) -> None:
+    """That it has begun, once the engine says so, and what has become of it: each owed once, on its way in order."""
+    call = world.stage.call()
+    form = {"RecordingStatusCallback": URL, "RecordingStatusCallbackMethod": "GET",
+            "RecordingStatusCallbackEvent": "in-progress completed absent"}  # fmt: skip
+    answer = client.post(*call_path(client, call, ""), form=form)
+    identifier = client.dialect.read(Kind.RECORDING, answer.body["sid"])
+    assert identifier is not None
+    parent = Parent(call.account, ParentKind.CALL, call.id)
+    assert world.publish() == []
+    assert world.claims(identifier) == []
+    world.service.recordings.confirm(parent, identifier, world.stage.heard(1))
+    world.service.recordings.update(parent, identifier, RecordingStatus.STOPPED)
+    now = world.clock.step(3)
+    world.service.media().give_up(parent, identifier, 16102)
+    assert world.publish() == []
+    first, last = world.claims(identifier)
+    recording = world.service.recordings.get(parent, identifier)
+    assert last == Claim(
+        account=call.account, subject=identifier, number=3, event="absent", dialect=client.dialect.name, url=URL,
+        method="GET", body=last.body, token=last.token, created=now, due=now + SECONDS_IN_QUEUE,
+    )  # fmt: skip
+    assert (first.id, last.id) == ("00000001.in-progress", "00000003.absent")
+    told = fields(last)
+    # Which fields it has is the dialect's to say: tests/unit/test_callbacks.py.
+    assert told["RecordingSid"] == answer.body["sid"]
+    assert told["RecordingUrl"].startswith(f"{ORIGIN}{'/api/laml' if client.dialect.name == 'signalwire' else ''}/2010")
+    assert (fields(first)["RecordingStatus"], told["RecordingStatus"]) == ("in-progress", "absent")
+    body = {"account": call.account, "subject": identifier}
+    # The first one is put on its way once more, should it have been lost: the queue drops it by its id.
+    assert {message.id: message for message in world.callbacks.take()} == {
+        f"{claim.token}-0-{claim.due}": Message({**body, "claim": claim.id}, identifier, f"{claim.token}-0-{claim.due}")
+        for claim in (first, last)
+    }
+    assert recording.status is RecordingStatus.ABSENT
+    assert [opened for opened in world.open() if opened.resource == recording] == []
+
+
+class Play(NamedTuple):
+    """A conference with everything in it, as it was told."""
+
+    room: Conference
+    calls: tuple[str, ...]
+    recordings: tuple[str, ...]
+    records: list[Event]
+
+
+def play(
+    world: World, dialect: str, events: tuple[str, ...] = ("start", "end", "join", "leave", "mute", "hold")
+) -> Play:
+    """Somebody is dialed and answers, two come, are muted, held and removed; one hangs up; it is recorded, and ends."""
+    service, account = world.service, world.account.account
+    callback = Callback(URL, "POST", events, dialect)
+    room = service.conferences.appear(account, "Room", callback=callback)
+    added = service.participants.add(account, room.id, AddParticipant(WHO["To"], WHO["From"], label="agent"))
+    calls = [service.calls.appear(account, to="", from_="", direction="inbound").id for _ in range(3)]
+    world.clock.step(1)
+    service.conferences.join(account, room.id, calls[0])
+    service.participants.ring(account, room.id, added.call, world.stage.heard(added.version))
+    service.participants.answer(account, room.id, added.call, world.stage.heard(added.version))
+    told = Callback(URL, "POST", ("in-progress", "completed", "absent"), dialect)
+    parent = Parent(account, ParentKind.CONFERENCE, room.id)
+    recording = service.recordings.start_by_engine(parent, source=Source.CONFERENCE, call=calls[0], callback=told)
+    world.clock.step(1)
+    for call in calls[1:]:
+        service.conferences.join(account, room.id, call, end_on_exit=call == calls[2])
+    service.participants.update(account, room.id, calls[1], UpdateParticipant(muted=True, hold=True))
+    service.participants.update(account, room.id, calls[1], UpdateParticipant(muted=False), world.stage.heard())
+    service.participants.remove(account, room.id, calls[1])
+    leg, _ = service.recordings.create(
+        Parent(account, ParentKind.CALL, calls[0]), StartRecording(callback=replace(told, method="GET"))
+    )
+    world.clock.step(1)
+    service.calls.end(account, calls[2], heard=world.stage.heard())
+    service.media().give_up(parent, recording.id, 16101)
+    service.calls.end(account, calls[0], CallStatus.COMPLETED)
+    service.media().give_up(leg.parent, leg.id, 16102, by_engine=False)
+    return Play(room, (added.call, *calls), (recording.id, leg.id), world.changes())
+
+
+NUMBERED: Final = [
+    ("join", 1, 1), ("join", 2, 0), ("start", 3, None), ("join", 4, 2), ("join", 5, 3), ("mute", 6, 2), ("hold", 7, 2),
+    # What was asked of it is pending when the engine unmutes it by itself: that is overridden, and tells nothing.
+    ("leave", 8, 2), ("leave", 9, 3),
+    # Whoever is inside leaves with the end, who came first first.
+    ("leave", 10, 0), ("leave", 11, 1), ("end", 12, None),
+]  # fmt: skip
+
+
+def test_tells_of_a_conference(world: World, dialect: str) -> None:
+    """Every event with a number of its own, in the order in which they happened, in the words of who subscribed."""
+    room, calls, _, records = play(world, dialect)
+    assert world.publish(records) == []
+    claims = world.claims(room.id)
+    spell = world.client(dialect)
+    told = [(claim.event, claim.number, fields(claim).get("CallSid")) for claim in claims]
+    assert told == [
+        (event, number, spell.sid_of_call(calls[who]) if who is not None else None) for event, number, who in NUMBERED
+    ]
+    if dialect == "twilio":
+        assert [int(fields(claim)["SequenceNumber"]) for claim in claims] == [claim.number for claim in claims]
+        reasons = [fields(claim).get("ReasonParticipantLeft") for claim in claims if claim.event == "leave"]
+        assert reasons == [
+            "participant_updated_via_api", "participant_hung_up", "moderator_ended_conference",
+            "moderator_ended_conference",
+        ]  # fmt: skip
+        statuses = [fields(claim).get("ParticipantCallStatus") for claim in claims if claim.event == "leave"]
+        assert statuses == ["in-progress", "completed", "in-progress", "completed"]
+        end = fields(claims[-1])
+        assert end["CallSidEndingConference"] == spell.sid_of_call(calls[3])
+        assert end["ReasonConferenceEnded"] == "participant-with-end-conference-on-exit-left"
+
+
+def test_tells_only_what_was_asked_for(world: World, dialect: str) -> None:
+    """Who asks for the end alone hears of that alone, with the number that it has all the same; nobody else is read."""
+    room, _, _, records = play(world, dialect, events=("end",))
+    with world.watched() as requests:
+        assert world.publish(records) == []
+    assert [(claim.event, claim.number) for claim in world.claims(room.id)] == [("end", 12)]
+    assert "Query" not in requests
+
+
+def test_tells_an_announcement(world: World) -> None:
+    """Once it has been played, in the dialect that knows of it; a repetition of the event tells nothing more."""
+    for dialect, told in (("twilio", [("announcement-end", 1)]), ("signalwire", [])):
+        room = world.stage.conference(callback=Callback(URL, "POST", ("announcement",), dialect))
+        world.service.conferences._store.announce(
+            room.account, room.id, "https://a.example/", "POST", world.clock.seconds, f"{dialect:0>32}"[:32]
+        )
+        for _ in range(2):
+            world.service.conferences.announced(room.account, room.id, 2)
+        assert world.publish() == []
+        assert [(claim.event, claim.number) for claim in world.claims(room.id)] == told
+        found = world.service.conferences.get(room.account, room.id)
+        assert (found.sequence, found.confirmed) == (1, 2)
+
+
+# Anybody who listens.
+
+
+def test_tells_facts(world: World, client: FunctionClient) -> None:
+    """What has become of what, by ids alone: no number, name or URL goes to the bus."""
+    call = world.stage.call()
+    world.forget()
+    client.post(*call_path(client, call, ""), form={"RecordingStatusCallback": URL})
+    (opened,) = world.open()
+    recording = opened.resource
+    assert world.publish() == []
+    about = {"account": call.account, "status": "in-progress", "call": call.id}
+    assert world.bus.take() == [
+        Fact(f"{call.id}-2", "call.changed", START, {**about, "version": 2}),
+        Fact(f"{recording.id}-1", "recording.created", START, {**about, "version": 1, "recording": recording.id}),
+    ]
+
+
+# Again, and in any order.
+
+
+def outcome(world: World, records: list[Event]) -> tuple[Any, ...]:
+    """All that has been told by then, however often: commands and facts by id, callbacks as they are owed."""
+    commands: dict[str, Any] = {}
+    for message in world.commands.told:
+        assert commands.setdefault(message.id, message) == message
+    facts: dict[str, Fact] = {}
+    for fact in world.bus.told:
+        assert facts.setdefault(fact.id, fact) == fact
+    subjects = {record["dynamodb"]["Keys"]["SK"]["S"].partition("#")[2] for record in records}
+    subjects |= {record["dynamodb"]["Keys"]["PK"]["S"].split("#")[2] for record in records}
+    owed = {claim.token: replace(claim, created=0, due=0) for each in subjects for claim in world.claims(each)}
+    on_their_way = {(message.group, message.body["claim"]) for message in world.callbacks.told}
+    assert on_their_way == {(claim.subject, claim.id) for claim in owed.values()}
+    return commands, facts, owed
+
+
+def test_a_repetition_tells_the_same(world: World, dialect: str) -> None:
+    """Whatever comes twice, however much later, is told with the same ids, tokens and bodies; the ledger stays."""
+    played = play(world, dialect)
+    assert world.publish(played.records) == []
+    once = outcome(world, played.records)
+    world.clock.step(400)
+    assert world.publish(played.records) == []
+    assert outcome(world, played.records) == once
+    # What somebody has been told is not even put on its way again.
+    for message in world.callbacks.take():
+        world.deliver([message])
+    assert world.publish(played.records) == []
+    assert world.callbacks.take() == []
+
+
+@pytest.mark.parametrize("seed", range(scaled(60, 6)))
+def test_order_does_not_matter(world: World, seed: int) -> None:
+    """Records in any order, some of them twice, and in batches of any size, tell what they tell in order."""
+    chance = random.Random(seed)  # noqa: S311 - an order, not a secret
+    played = play(world, "twilio")
+    assert world.publish(played.records) == []
+    in_order = outcome(world, played.records)
+    for outlet in (world.commands, world.bus, world.callbacks):
+        outlet.take()
+    shuffled = played.records + chance.sample(played.records, len(played.records) // 3)
+    chance.shuffle(shuffled)
+    for claim in in_order[2].values():
+        key = {"PK": f"{claim.account}#CB#{claim.subject}", "SK": claim.id}
+        world.memory.delete_item(TableName=world.table, Key={name: {"S": value} for name, value in key.items()})
+    while shuffled:
+        size = chance.randint(1, 20)
+        assert world.publish(shuffled[:size]) == []
+        shuffled = shuffled[size:]
+    assert outcome(world, played.records) == in_order
+
+
+# Failures.
+
+
+def assert_told_in_the_end(world: World, records: list[Event], whole: tuple[Any, ...]) -> None:
+    """What has failed comes again until nothing does: all is told then, and nothing else."""
+    waiting = records
+    for _ in range(20):
+        if not waiting:
+            break
+        try:
+            waiting = _from_the_first_on(waiting, world.publish(waiting))
+        except Crash:
+            continue  # Lambda hands the whole batch over again
+    assert waiting == []
+    assert outcome(world, records) == whole
+
+
+def _from_the_first_on(records: list[Event], failed: list[Event]) -> list[Event]:
+    """What Lambda hands over again: the first that has failed, and all behind it."""
+    return records[records.index(failed[0]) :] if failed else []
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("outlet", ["commands", "callbacks", "bus"])
+def test_an_outlet_that_fails_loses_nothing(world: World, outlet: str, *, half: bool) -> None:
+    """Whether it takes nothing or a part: what was not told is reported, and told when it comes again."""
+    played = play(world, "twilio")
+    assert world.publish(played.records) == []
+    whole = outcome(world, played.records)
+    for fails in (1, 3, 7):
+        failing = getattr(world, outlet)
+        failing.fails, failing.half = fails, half
+        assert_told_in_the_end(world, played.records, whole)
+
+
+def _some(number: int, seed: str) -> list[int]:
+    """A few places of so many, the same at each run."""
+    return random.Random(seed).sample(range(number), 12)  # noqa: S311 - places, not secrets
+
+
+def _failures(world: World, records: list[Event]) -> int:
+    """How often the table is asked while these are told of."""
+    with world.watched() as requests:
+        assert world.publish(records) == []
+    return len(requests)
+
+
+@pytest.mark.parametrize("kind", ["refused", "lost", "killed before", "killed after"])
+def test_a_table_that_fails_loses_nothing(world: World, kind: str) -> None:
+    """Wherever it fails, or the process ends: nothing is lost, and nothing is told under another token."""
+    played = play(world, "twilio")
+    world.publish(played.records)
+    whole = outcome(world, played.records)
+    asked = _failures(world, played.records)
+    places = range(asked) if scaled(1, 0) else _some(asked, kind)
+    for place in places:
+        for outlet in (world.commands, world.bus, world.callbacks):
+            outlet.take()
+        for claim in whole[2].values():
+            key = {"PK": {"S": f"{claim.account}#CB#{claim.subject}"}, "SK": {"S": claim.id}}
+            world.memory.delete_item(TableName=world.table, Key=key)
+        counted: Counter[str] = Counter()
+
+        def fail(
+            when: str, operation: str, _request: Mapping[str, Any], place: int = place, counted: Counter[str] = counted
+        ) -> None:
+            counted[when] += 1
+            if (when == "before") == (kind in {"refused", "killed before"}) and counted[when] == place + 1:
+                if kind.startswith("killed"):
+                    raise Crash
+                raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+
+        world.faults.append(fail)
+        assert_told_in_the_end(world, played.records, whole)
+        world.faults.remove(fail)
+
+
+def _is_of_call(record: Event, call: str) -> bool:
+    keys = record["dynamodb"]["Keys"]
+    return keys["SK"]["S"] == "CALL" and call in keys["PK"]["S"]
+
+
+def _poisoned(record: Event) -> Event:
+    """The same, with a status that nobody knows."""
+    told = record["dynamodb"]
+    return {**record, "dynamodb": {**told, "NewImage": {**told["NewImage"], "status": {"S": "?"}}}}
+
+
+def test_one_that_fails_holds_up_only_its_own(world: World) -> None:
+    """A record that cannot be told of comes again with those behind it of its call or conference; others are told."""
+    service, account = world.service, world.account.account
+    call, other = world.stage.call(), world.stage.call()
+    world.forget()
+    parent = Parent(account, ParentKind.CALL, call.id)
+    recording, _ = service.recordings.create(parent, StartRecording())
+    elsewhere, _ = service.recordings.create(replace(parent, id=other.id), StartRecording())
+    service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
+    records = world.changes()
+    poisoned = [_poisoned(record) if _is_of_call(record, call.id) else record for record in records]
+    failed = world.publish(poisoned)
+    assert [record["dynamodb"]["Keys"]["SK"]["S"] for record in failed] == [
+        "CALL", f"REC#{recording.id}", f"REC#{recording.id}",
+    ]  # fmt: skip
+    assert [message.body["recording"] for message in world.commands.take()] == [elsewhere.id]
+    assert world.log.take() == [
+        {"operation": "publish_changes", "account": account, "outcome": "unreadable", "error": "ValueError"},
+        *[{"operation": "publish_changes", "account": account, "outcome": "done"}] * 2,
+    ]
+    # Once it is mended, the rest is told, in order.
+    assert world.publish([record for record in records if call.id in record["dynamodb"]["Keys"]["PK"]["S"]]) == []
+    assert [message.body["type"] for message in world.commands.take()] == ["recording.start", "recording.stop"]
+
+
+def test_a_record_of_something_else_tells_nothing(world: World) -> None:
+    """Rows, claims and what TTL has taken away are no changes, should they ever come."""
+    world.service.calls.appear(world.account.account, to="", from_="", direction="inbound")
+    records = world.memory.take_records(world.table)
+    removed = {**records[0], "eventName": "REMOVE", "dynamodb": {
+        "Keys": records[0]["dynamodb"]["Keys"], "OldImage": records[0]["dynamodb"]["NewImage"], "SequenceNumber": "1",
+    }}  # fmt: skip
+    rows = [record for record in records if record["dynamodb"]["Keys"]["SK"]["S"] != "CALL"]
+    assert len(rows) == 1
+    assert world.publish([removed, *rows]) == []
+    assert (world.commands.told, world.bus.told, world.log.lines) == ([], [], [])
+
+
+# What it costs.
+
+
+def test_asks_the_table_no_more_than_it_must(world: World, client: FunctionClient) -> None:
+    """A change that nobody is to be told of is told of without the table; a callback costs one write."""
+    call = world.stage.call()
+    silent = client.post(*call_path(client, call, ""))
+    identifier = client.dialect.read(Kind.RECORDING, silent.body["sid"])
+    assert identifier is not None
+    parent = Parent(call.account, ParentKind.CALL, call.id)
+    world.service.recordings.update(parent, identifier, RecordingStatus.STOPPED)
+    world.service.media().give_up(parent, identifier, 16101)
+    world.service.conferences.appear(call.account, "Room")
+    with world.watched() as requests:
+        assert world.publish() == []
+    assert requests == []
+    heard = Callback(URL, "POST", ("absent",), client.dialect.name)
+    recording = world.stage.recording(call, "stopped", callback=heard)
+    world.forget()
+    world.service.media().give_up(parent, recording.id, 16101)
+    with world.watched() as requests:
+        assert world.publish() == []
+    # The claim, and then that nobody has to look after it.
+    assert requests == ["UpdateItem", "UpdateItem"]
+    # That in its turn is a change which tells nothing, and asks for nothing.
+    with world.watched() as requests:
+        assert world.publish() == []
+    assert requests == []
+    assert [claim.state for claim in world.claims(recording.id)] == [ClaimState.QUEUED]
+
+
+def test_tells_a_full_room_in_a_few_reads(world: World) -> None:
+    """250 who leave with the end cost three requests, and a write each."""
+    callback = Callback(URL, "POST", ("leave", "end"), "twilio")
+    room = world.stage.conference(callback=callback, participants=250)
+    for number in range(250):
+        world.stage.participant(room, joined=START + number)
+    world.forget()
+    world.service.conferences.end(room.account, room.id)
+    with world.watched() as requests:
+        assert world.publish() == []
+    assert Counter(requests) == {"Query": 1, "BatchGetItem": 3, "UpdateItem": 251}
+    assert [claim.number for claim in world.claims(room.id)] == [*range(1, 252)]
