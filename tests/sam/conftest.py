@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -20,7 +20,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import requests
 
+from tapedeck_standin.backend import make_full_client
 from tapedeck_standin.template import Template
+from tests.client import TEMPLATE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUILT: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
@@ -70,6 +72,13 @@ class Sam:
     variables: Path
     network: str
     environment: Mapping[str, str]
+
+    def telling(self, values: Mapping[str, str]) -> "Sam":
+        """The same, whose functions are told these variables, and what they were told before of others."""
+        known = json.loads(self.variables.read_text("utf-8"))["Parameters"] if self.variables.exists() else {}
+        variables = self.variables.with_name(f"variables-{secrets.token_hex(4)}.json")
+        variables.write_text(json.dumps({"Parameters": {**known, **values}}), encoding="utf-8")
+        return replace(self, variables=variables)
 
     def command(self, *arguments: str) -> Sequence[str]:
         """A command line of `sam local`."""
@@ -126,8 +135,7 @@ def reachable_aws(aws: None, network: str) -> Iterator[ReachableAws]:
         yield ReachableAws(
             {
                 "AWS_ENDPOINT_URL_DYNAMODB": _seen_from_containers(database, host),
-                "AWS_ENDPOINT_URL_KMS": moto,
-                "AWS_ENDPOINT_URL_S3": moto,
+                **{f"AWS_ENDPOINT_URL_{service}": moto for service in ("EVENTBRIDGE", "KMS", "S3", "SQS")},
             },
             f"http://{listen}:{port}",
             has_buckets=host == gateway,
@@ -143,17 +151,28 @@ def sam(reachable_aws: ReachableAws, network: str, tmp_path_factory: pytest.Temp
         pytest.fail("there is nothing to run: make sam-build")
     template = Template.load(BUILT).content
     declared = template["Globals"]["Function"]["Environment"]["Variables"]
-    names = ["RECORDINGS_TABLE", "CREDENTIALS_TABLE", "SIGNING_KEY", "MEDIA_BUCKET", "TAPEDECK_STANDIN"]
-    values = {**{name: os.environ[name] for name in names}, **reachable_aws.for_containers}
+    queues = TEMPLATE.create_queues(make_full_client("sqs"))
+    buses = TEMPLATE.create_buses(make_full_client("events"))
+    names = [
+        "RECORDINGS_TABLE", "CREDENTIALS_TABLE", "SIGNING_KEY", "MEDIA_BUCKET", "FAILURES_BUCKET", "PUBLIC_URL",
+        "TAPEDECK_STANDIN",
+    ]  # fmt: skip
+    values = {
+        **{name: os.environ[name] for name in names},
+        "COMMANDS_QUEUE": queues["MediaCommandsQueue"],
+        "CALLBACKS_QUEUE": queues["CallbacksQueue"],
+        "EVENT_BUS": buses["EventBus"],
+        **reachable_aws.for_containers,
+    }
     # SAM sets no variable that the template does not declare.
     declared.update(dict.fromkeys(["TAPEDECK_STANDIN", *reachable_aws.for_containers], ""))
     # Beside the other, because its paths are relative.
     with_endpoints = BUILT.with_name("template.containers.json")
     with_endpoints.write_text(json.dumps(template), encoding="utf-8")
-    variables = tmp_path_factory.mktemp("sam") / "variables.json"
-    variables.write_text(json.dumps({"Parameters": values}), encoding="utf-8")
+    folder = tmp_path_factory.mktemp("sam")
     # SAM asks whose account it is, and tries again for a minute where nobody answers.
-    return Sam(with_endpoints, variables, network, {**os.environ, "AWS_ENDPOINT_URL_STS": reachable_aws.url})
+    environment = {**os.environ, "AWS_ENDPOINT_URL_STS": reachable_aws.url}
+    return Sam(with_endpoints, folder / "variables.json", network, environment).telling(values)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The built project in Lambda's containers, as an operator's first deployment would find it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from tapedeck.dialects.dialect import Kind
 from tapedeck_standin.replay import make_seeding, operation_of, readable
 from tests.client import TEMPLATE
 from tests.conftest import TestAccount
-from tests.functions.test_events import EVENTS, EXPECTED, mask, read
+from tests.functions.test_events import EVENTS, EXPECTED, mask, own_tables, read
 from tests.sam.conftest import ReachableAws, Sam
 
 # A container for each function takes its time to start where the machine has other things to do.
@@ -25,6 +25,7 @@ ASK_THE_BUCKET: Final = frozenset(
     {
         "get_recording.signalwire.size_of_wav",
         "get_recording.twilio.part_of_wav",
+        "resend_changes.told",
         *(
             f"{operation}.{dialect}.deleted"
             for operation in ("delete_recording", "delete_call_recording", "delete_conference_recording")
@@ -38,10 +39,10 @@ FUNCTIONS: Final = {operation: function for function, operation in TEMPLATE.oper
 
 
 @pytest.fixture(scope="module")
-def seeding(aws: None) -> Callable[[], None]:
-    """Brings the tables to where sample events begin."""
-    del aws  # only has to be there
-    return make_seeding()
+def sample_sam(sam: Sam) -> Iterator[tuple[Sam, Callable[[], None]]]:
+    """`sam local` over tables of the sample events' own, and what brings these to where the events begin."""
+    with own_tables() as variables:
+        yield sam.telling(variables), make_seeding()
 
 
 @pytest.fixture
@@ -88,11 +89,12 @@ def test_an_unknown_path_is_told_in_the_dialect(api: str) -> None:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
 def test_a_container_gives_a_sample_event_its_answer(
-    sam: Sam, reachable_aws: ReachableAws, seeding: Callable[[], None], event: Path
+    sample_sam: tuple[Sam, Callable[[], None]], reachable_aws: ReachableAws, event: Path
 ) -> None:
     """`sam local invoke` with an event file gets the answer that is written down beside it, the whole of it."""
     if event.stem in ASK_THE_BUCKET and not reachable_aws.has_buckets:
         pytest.skip("containers know this machine by name only, and a bucket's name before it would lead nowhere")
+    sam, seeding = sample_sam
     seeding()
     answer = readable(sam.invoke(FUNCTIONS[operation_of(event)], event))
     expected = read(EXPECTED / event.name)
