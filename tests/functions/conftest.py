@@ -191,11 +191,20 @@ def stage(make_stage: Callable[[str], Stage], account: TestAccount) -> Stage:
 
 
 @pytest.fixture
-def world(clock: Clock, settings: Settings, bucket: Objects, monkeypatch: pytest.MonkeyPatch) -> World:
-    """What the functions that no client calls work with, in memory but for the bucket of media."""
+def living(
+    clock: Clock, settings: Settings, bucket: Objects, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], World]:
+    """Makes worlds in which a callback is tried for so many hours, and has the functions work in the last one made."""
     bucket.forget()
     monkeypatch.setattr(wiring, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
-    return make_world(replace(settings, public_url=ORIGIN, callback_hours=72), clock, monkeypatch.setattr)
+    known = replace(settings, public_url=ORIGIN)
+    return lambda hours: make_world(replace(known, callback_hours=hours), clock, monkeypatch.setattr)
+
+
+@pytest.fixture
+def world(living: Callable[[int], World]) -> World:
+    """What the functions that no client calls work with, in memory but for the bucket of media."""
+    return living(72)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,517 @@
+"""How a callback is told: signed, as patiently as its vendor does, then for days; at least once, always the same."""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tapedeck.adapters.claims import ClaimTable
+from tapedeck.adapters.dynamodb import Database
+from tapedeck.dialects.dialect import Kind
+from tapedeck.domain.claim import SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
+from tapedeck.operations.deliveries import LEASE, PAUSES, SIGNED_WITHIN
+from tapedeck.operations.messaging import Failure, Limits, Message, Outcome, Outgoing
+from tests.client import DIALECTS
+from tests.functions.living import Crash, World
+from tests.functions.stage import START
+
+URL: Final = "https://user:secret@app.example.com:8443/hooks?tenant=42#rc=0"
+SIGNED: Final = "https://app.example.com:8443/hooks?tenant=42"
+FIELDS: Final = {"RecordingStatus": "completed", "AccountSid": "AC1", "Reason": "é & ü"}
+FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+S = ClaimState
+
+REFUSED: Final = Outcome(None, Failure.CONNECT, 5)
+SILENT: Final = Outcome(None, Failure.READ, 5_000)
+BROKEN: Final = Outcome(500, None, 10, b"oops")
+WELL: Final = Outcome(204, None, 20)
+
+Owe = Callable[..., Claim]
+
+
+def owed(world: World, dialect: str, number: int = 3, **more: Any) -> Claim:
+    """A claim that is in the ledger, and on its way."""
+    made = Claim(
+        account=world.account.account, subject="5" * 32, number=number, event="completed", dialect=dialect, url=URL,
+        method="POST", body=urlencode(FIELDS), token=f"token-{number}", created=world.clock.seconds,
+        due=world.clock.seconds + SECONDS_IN_QUEUE,
+    )  # fmt: skip
+    made = replace(made, **more)
+    world.hub.deliveries.owe(made)
+    return made
+
+
+def found(world: World, claim: Claim) -> Claim:
+    """A claim as it stands."""
+    return next(each for each in world.claims(claim.subject) if each.id == claim.id)
+
+
+def signature(key: str, url: str, fields: Mapping[str, str]) -> str:
+    """What the vendors' verifiers compute (behaviour.md, section 7.4)."""
+    text = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
+    return b64encode(hmac.digest(key.encode(), text.encode(), "sha1")).decode()
+
+
+def headers(
+    world: World, dialect: str, url: str, fields: Mapping[str, str], token: str, key: str = ""
+) -> dict[str, str]:
+    """Those that only the receiver itself gets."""
+    if dialect == "twilio":
+        signed = signature(key or world.account.auth_token, url, fields)
+        return {"X-Twilio-Signature": signed, "I-Twilio-Idempotency-Token": token}
+    signed = signature(key or world.account.signing_key, url, fields)
+    return {"X-SignalWire-Signature": signed, "X-Twilio-Signature": signed}
+
+
+LIMITS: Final = {"twilio": Limits(5_000, 15_000, 15_000), "signalwire": Limits(2_000, 5_000, 15_000)}
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_tells_somebody(world: World, dialect: str, method: str) -> None:
+    """In the dialect's words and limits, signed over the URL as it was given, without user info and fragment."""
+    claim = owed(world, dialect, method=method)
+    (message,) = world.callbacks.take()
+    assert message == Message(
+        {"account": claim.account, "subject": claim.subject, "claim": claim.id}, claim.subject,
+        f"{claim.token}-0-{claim.due}",
+    )  # fmt: skip
+    assert world.deliver([message]) == []
+    (request,) = world.receiver.requests
+    sent = URL.partition("#")[0]
+    if method == "GET":
+        query = "&RecordingStatus=completed&AccountSid=AC1&Reason=%C3%A9%20%26%20%C3%BC"
+        own = headers(world, dialect, SIGNED + query, {}, claim.token)
+        assert request == Outgoing("GET", sent + query, LIMITS[dialect], own, frozenset(own), b"", 3)
+    else:
+        own = headers(world, dialect, SIGNED, FIELDS, claim.token)
+        assert request == Outgoing(
+            "POST", sent, LIMITS[dialect], {**FORM, **own}, frozenset(own), claim.body.encode(), 3
+        )
+        assert dict(parse_qsl(request.body.decode())) == FIELDS
+    done = replace(
+        claim, state=S.DONE, due=None, first_at=START, tried=1,
+        attempts=(Attempt(START * 1000 + 250, 20, status=200, answer="ok"),),
+    )  # fmt: skip
+    assert found(world, claim) == done
+    assert world.log.take() == [{"operation": "deliver_callback", "outcome": "done"}]
+    # A message that comes again finds it told.
+    assert world.deliver([message]) == []
+    assert (len(world.receiver.requests), found(world, claim)) == (1, done)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fragment", "outcomes", "requests", "slept"),
+    [
+        ("twilio", "", [REFUSED, REFUSED, WELL], 2, [1]),
+        ("twilio", "", [REFUSED, WELL], 2, [1]),
+        ("twilio", "", [SILENT, WELL], 1, []),
+        ("twilio", "", [BROKEN, WELL], 1, []),
+        ("twilio", "rc=0", [REFUSED, WELL], 1, []),
+        ("twilio", "rc=3&rp=5xx", [BROKEN] * 9, 4, [1, 2, 2]),
+        ("twilio", "rc=2&rp=all", [BROKEN, SILENT, Outcome(404, None, 5), WELL], 3, [1, 2]),
+        ("twilio", "rc=5&rp=rt", [SILENT] * 9, 3, [1, 2]),
+        ("signalwire", "", [REFUSED, SILENT, REFUSED, WELL], 3, [1, 2]),
+        ("signalwire", "", [BROKEN, WELL], 1, []),
+        ("signalwire", "", [SILENT] * 9, 3, [1, 2]),
+        ("signalwire", "rc=5", [REFUSED] * 9, 3, [1, 2]),
+    ],
+)
+def test_tries_as_its_vendor_does(
+    world: World, dialect: str, fragment: str, outcomes: list[Outcome], requests: int, slept: list[float]
+) -> None:
+    """How often, after what and with which pauses; all of it within the limit (behaviour.md, section 7.3)."""
+    claim = owed(world, dialect, url=f"https://app.example.com/hooks#{fragment}")
+    world.receiver.answers += outcomes
+    began = world.clock()
+    world.deliver()
+    sent = world.receiver.requests
+    assert (len(sent), world.slept) == (requests, slept)
+    assert world.clock() - began <= 15_000
+    assert [request.limits.total for request in sent] == sorted((each.limits.total for each in sent), reverse=True)
+    after = found(world, claim)
+    assert [(attempt.status, attempt.failure) for attempt in after.attempts] == [
+        (outcome.status, outcome.failure) for outcome in outcomes[:requests]
+    ]
+    assert after.state is (S.DONE if outcomes[requests - 1] == WELL else S.PARKED)
+    # Whatever is sent again is the same.
+    assert {replace(request, limits=LIMITS[dialect]) for request in map(_hashable, sent)} == {
+        replace(_hashable(sent[0]), limits=LIMITS[dialect])
+    }
+
+
+def _hashable(request: Outgoing) -> Outgoing:
+    return replace(request, headers=tuple(sorted(request.headers.items())))  # type: ignore[arg-type]
+
+
+def rounds(world: World, claim: Claim) -> list[int]:
+    """Try again whenever it is due, until it is given up or told; the pauses in between, in seconds."""
+    pauses: list[int] = []
+    while True:
+        assert world.deliver() == []
+        parked = found(world, claim)
+        if parked.state is not S.PARKED:
+            return pauses
+        assert parked.due is not None
+        pauses.append(parked.due - world.clock.seconds)
+        world.clock.step(parked.due - world.clock.seconds - 1)
+        world.sweep()
+        assert world.callbacks.told == []
+        world.clock.step(1)
+        assert world.sweep() == {"requeued": 1}
+
+
+def test_tries_for_days_with_growing_pauses(world: World, dialect: str) -> None:
+    """Each pause is longer than the one before, up to four hours; after three days nobody is asked again."""
+    claim = owed(world, dialect)
+    world.receiver.answers += [BROKEN] * 99
+    pauses = rounds(world, claim)
+    assert pauses[: len(PAUSES)] == list(PAUSES)
+    assert set(pauses[len(PAUSES) :]) == {PAUSES[-1]}
+    assert 72 * 3600 - PAUSES[-1] < sum(pauses) <= 72 * 3600
+    after = found(world, claim)
+    assert (after.state, after.due, after.tried) == (S.GIVEN_UP, None, len(pauses) + 1)
+    assert {attempt.answer for attempt in after.attempts} == {"oops"}
+    assert world.sweep() == {}
+    assert world.callbacks.told == []
+
+
+def test_says_so_when_it_gives_up(world: World) -> None:
+    """That nobody has taken a callback is counted."""
+    owed(world, "twilio")
+    world.receiver.answers.append(Outcome(410, None, 5))
+    world.deliver()
+    assert world.log.take() == [
+        {"operation": "deliver_callback", "outcome": "given-up", "counted": {"CallbacksGivenUp": 1}}
+    ]
+
+
+@pytest.mark.parametrize("luck", [0.5, 1.0])
+def test_not_all_come_back_at_once(world: World, luck: float) -> None:
+    """Each pause is longer by chance, by up to a fifth."""
+    world.luck.append(luck)
+    claim = owed(world, "twilio")
+    world.receiver.answers += [BROKEN, WELL]
+    assert rounds(world, claim) == [30 + round(6 * luck)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pause"), [(None, 30), (0, 30), (29, 30), (31, 31), (14_400, 14_400), (14_401, 14_400), (10**9, 14_400)]
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_waits_as_long_as_it_is_asked_to(world: World, status: int, wanted: int | None, pause: int) -> None:
+    """`Retry-After` makes the pause longer, but not longer than four hours."""
+    claim = owed(world, "twilio")
+    world.receiver.answers += [Outcome(status, None, 5, retry_after=wanted), WELL]
+    assert rounds(world, claim) == [pause]
+    assert found(world, claim).state is S.DONE
+
+
+@pytest.mark.parametrize("outcome", [Outcome(410, None, 5, b"gone"), Outcome(None, Failure.FORBIDDEN, 0)])
+def test_gives_up_what_cannot_change(world: World, outcome: Outcome) -> None:
+    """A URL that is gone, or that nothing is ever sent to, is tried once."""
+    claim = owed(world, "signalwire")
+    world.receiver.answers.append(outcome)
+    assert rounds(world, claim) == []
+    after = found(world, claim)
+    assert (after.state, after.tried, len(world.receiver.requests)) == (S.GIVEN_UP, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(302, None, 5),
+        Outcome(404, None, 5),
+        Outcome(None, Failure.REDIRECT, 5),
+        Outcome(None, Failure.PROTOCOL, 5),
+    ],
+)
+def test_puts_off_what_may_change(world: World, dialect: str, outcome: Outcome) -> None:
+    """Whatever else goes wrong may be mended in time."""
+    claim = owed(world, dialect)
+    world.receiver.answers += [outcome, WELL]
+    assert rounds(world, claim) == [30]
+
+
+def test_is_exactly_as_patient_as_its_vendor(living: Callable[[int], World], dialect: str) -> None:
+    """Where it is to be tried for no hours, what the vendor's own attempts do not tell is given up."""
+    world = living(0)
+    claim = owed(world, dialect, url="https://app.example.com/hooks")
+    world.receiver.answers += [REFUSED] * 9
+    assert rounds(world, claim) == []
+    assert found(world, claim).state is S.GIVEN_UP
+    assert len(world.receiver.requests) == (2 if dialect == "twilio" else 3)
+
+
+# Keys.
+
+
+def test_is_signed_by_the_key_of_its_first_attempt(world: World, dialect: str) -> None:
+    """A token that is rotated in between changes nothing of what was tried before; what is first sent then it signs."""
+    old = owed(world, dialect)
+    world.receiver.answers += [BROKEN]
+    world.deliver()
+    world.clock.step(5)
+    new_token = world.accounts.rotate_auth_token(world.account.account)
+    world.accounts.revoke_old_auth_token(world.account.account)
+    world.clock.step(60)
+    world.sweep()
+    world.deliver()
+    first, second = world.receiver.requests
+    assert second == first
+    assert found(world, old).state is S.DONE
+    new = owed(world, dialect, number=4)
+    world.deliver()
+    key = new_token if dialect == "twilio" else world.account.signing_key
+    own = headers(world, dialect, SIGNED, FIELDS, new.token, key)
+    assert world.receiver.requests[2] == Outgoing(
+        "POST", URL.partition("#")[0], LIMITS[dialect], {**FORM, **own}, frozenset(own), new.body.encode(), 3
+    )
+
+
+def test_is_signed_by_the_old_key_as_long_as_both_are_valid(world: World) -> None:
+    """A second token signs from when the first one is revoked: until then receivers may know the first alone."""
+    world.accounts.rotate_auth_token(world.account.account)
+    world.clock.step(60)
+    claim = owed(world, "twilio")
+    world.deliver()
+    (request,) = world.receiver.requests
+    assert request.headers["X-Twilio-Signature"] == signature(world.account.auth_token, SIGNED, FIELDS)
+    assert found(world, claim).state is S.DONE
+
+
+@pytest.mark.parametrize("hours", [0, 72])
+def test_is_never_sent_unsigned(living: Callable[[int], World], dialect: str, hours: int) -> None:
+    """While its key cannot be opened it is parked, however patient it is to be otherwise, and then sent as ever."""
+    world = living(hours)
+    claim = owed(world, dialect)
+    world.vault.is_shut = True
+    world.deliver()
+    parked = found(world, claim)
+    assert world.receiver.requests == []
+    assert parked == replace(
+        claim, state=S.PARKED, due=START + 30, first_at=START, tried=1,
+        attempts=(Attempt(START * 1000 + 250, 0, failure="unsigned"),),
+    )  # fmt: skip
+    world.vault.is_shut = False
+    world.clock.step(30)
+    world.sweep()
+    world.deliver()
+    (request,) = world.receiver.requests
+    own = headers(world, dialect, SIGNED, FIELDS, claim.token)
+    assert {name: request.headers[name] for name in own} == own
+    assert found(world, claim).state is S.DONE
+
+
+@pytest.mark.parametrize("hours", [0, 72])
+def test_waits_for_its_key_for_a_day_at_least(living: Callable[[int], World], hours: int) -> None:
+    """Then it is given up, visibly, without ever having been sent."""
+    world = living(hours)
+    claim = owed(world, "twilio")
+    world.vault.is_shut = True
+    pauses = rounds(world, claim)
+    longest = max(SIGNED_WITHIN, hours * 3600)
+    assert longest - PAUSES[-1] < sum(pauses) <= longest
+    assert (found(world, claim).state, world.receiver.requests) == (S.GIVEN_UP, [])
+
+
+def test_nothing_is_sent_for_an_account_without_keys(world: World) -> None:
+    """Neither unsigned, nor signed with another account's."""
+    claim = owed(world, "twilio", account="9" * 32)
+    world.deliver()
+    assert world.receiver.requests == []
+    found_there = ClaimTable(Database(world.memory, world.table, world.sleep)).get("9" * 32, claim.subject, claim.id)
+    assert found_there is not None
+    assert (found_there.state, found_there.attempts[0].failure) == (S.PARKED, "unsigned")
+
+
+# At least once, and always the same.
+
+
+def test_one_at_a_time_sends_it(world: World) -> None:
+    """While somebody is sending it, the message comes again, and nothing is sent."""
+    claim = owed(world, "twilio")
+    (message,) = world.callbacks.take()
+    nested: list[Any] = []
+    world.receiver.meanwhile = lambda: nested.append(world.deliver([message]))
+    assert world.deliver([message]) == []
+    assert [record["messageId"] for record in nested[0]] == ["message-0"]
+    assert len(world.receiver.requests) == 1
+    assert found(world, claim).tried == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_sender_that_dies_after_sending_is_repeated(world: World, dialect: str, method: str) -> None:
+    """Once its lease has ended: with the same token, body and signature."""
+    claim = owed(world, dialect, method=method)
+    (message,) = world.callbacks.take()
+    world.receiver.answers.append(Crash())
+    with pytest.raises(Crash):
+        world.deliver([message])
+    assert found(world, claim).state is S.QUEUED
+    # Too early, nobody knows whether the first one still sends.
+    assert len(world.deliver([message])) == 1
+    world.clock.milliseconds += LEASE - 1
+    assert len(world.deliver([message])) == 1
+    world.clock.milliseconds += 1
+    assert world.deliver([message]) == []
+    first, second = world.receiver.requests
+    assert first == second
+    after = found(world, claim)
+    assert (after.state, after.tried, after.first_at) == (S.DONE, 1, START)
+
+
+def test_a_slow_failure_does_not_undo_a_quick_success(world: World) -> None:
+    """Somebody whose lease has ended fails late: what another one has told stays told, and is not tried again."""
+    claim = owed(world, "twilio", url="https://app.example.com/hooks#rc=5")
+    (message,) = world.callbacks.take()
+
+    def overtaken() -> None:
+        world.clock.milliseconds += LEASE
+        world.receiver.answers[:0] = [WELL]
+        assert world.deliver([message]) == []
+
+    world.receiver.meanwhile = overtaken
+    world.receiver.answers += [REFUSED] * 5
+    assert world.deliver([message]) == []
+    after = found(world, claim)
+    assert (after.state, after.due, after.tried) == (S.DONE, None, 2)
+    assert [attempt.failure for attempt in after.attempts] == [None, "connect"]
+    assert len(world.receiver.requests) == 2
+
+
+@pytest.mark.parametrize("state", ["queued", "parked", "done", "given up"])
+def test_is_sent_again_by_hand(world: World, dialect: str, state: str) -> None:
+    """Whatever became of it: with the same token, body and signature, and on its way at once."""
+    claim = owed(world, dialect)
+    outcome = {"parked": BROKEN, "done": WELL, "given up": Outcome(410, None, 5)}.get(state)
+    if outcome is not None:
+        world.receiver.answers.append(outcome)
+        world.deliver()
+    world.callbacks.take()
+    world.clock.step(7)
+    told = DIALECTS[dialect]
+    answer = world.call("replay_callback", {
+        "account_sid": told.spell(Kind.ACCOUNT, claim.account), "sid": told.spell(Kind.RECORDING, claim.subject),
+        "callback": claim.id,
+    })  # fmt: skip
+    queued = found(world, claim)
+    assert (answer["callback"]["state"], queued.state, queued.due) == ("queued", S.QUEUED, world.clock.seconds + 600)
+    before = list(world.receiver.requests)
+    assert world.deliver() == []
+    assert found(world, claim).state is S.DONE
+    assert world.receiver.requests[len(before) :] == [before[0] if before else world.receiver.requests[0]]
+
+
+def test_replaying_while_it_is_sent_is_allowed(world: World) -> None:
+    """Both are sent, and equal; it is told then."""
+    claim = owed(world, "twilio")
+    (message,) = world.callbacks.take()
+
+    def replay() -> None:
+        world.hub.deliveries.replay(claim.account, claim.subject, claim.id)
+        world.clock.step(1)
+        assert world.deliver() == []
+
+    world.receiver.meanwhile = replay
+    assert world.deliver([message]) == []
+    first, second = world.receiver.requests
+    assert first == second
+    after = found(world, claim)
+    assert (after.state, after.tried) == (S.DONE, 2)
+
+
+@pytest.mark.parametrize("kind", ["refused", "lost", "killed before", "killed after"])
+@pytest.mark.parametrize("outcomes", [[WELL], [REFUSED, WELL], [BROKEN]], ids=["told", "at the second try", "parked"])
+def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: list[Outcome]) -> None:
+    """Wherever it fails, or the process ends, it is told at least once in the end, each time the same."""
+    for place in range(5):
+        claim = owed(world, "twilio", number=place + 1, url="https://app.example.com/hooks")
+        messages = world.callbacks.take()
+        world.receiver.requests.clear()
+        world.receiver.answers[:] = outcomes
+        seen: list[str] = []
+
+        def fail(when: str, operation: str, _request: object, place: int = place, seen: list[str] = seen) -> None:
+            if when == ("before" if kind in {"refused", "killed before"} else "after"):
+                seen.append(operation)
+                if len(seen) == place + 1:
+                    if kind.startswith("killed"):
+                        raise Crash
+                    raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+
+        for _ in range(20):
+            world.faults.append(fail)
+            try:
+                failed = world.deliver(messages)
+            except Crash:
+                failed = [{}]
+            world.faults.remove(fail)
+            world.clock.milliseconds += LEASE
+            if not failed and found(world, claim).state is S.DONE:
+                break
+            if not failed:
+                world.sweep()
+                messages = world.callbacks.take() or messages
+        assert found(world, claim).state is S.DONE
+        assert {_hashable(replace(request, limits=LIMITS["twilio"])) for request in world.receiver.requests} == {
+            _hashable(replace(world.receiver.requests[0], limits=LIMITS["twilio"]))
+        }
+
+
+# Messages.
+
+
+def test_what_is_not_owed_is_not_sent(world: World) -> None:
+    """A message of a claim that is not there, or of another account's, sends nothing and is done with."""
+    claim = owed(world, "twilio")
+    (message,) = world.callbacks.take()
+    for change in ({"claim": "00000009.absent"}, {"subject": "6" * 32}, {"account": "9" * 32}):
+        assert world.deliver([replace(message, body={**message.body, **change})]) == []
+    assert (world.receiver.requests, found(world, claim)) == ([], claim)
+
+
+@pytest.mark.parametrize("body", ["", "{", "{}", "[]", '{"account": 1}'])
+def test_what_cannot_be_read_comes_again(world: World, body: str) -> None:
+    """Until the dead-letter queue takes it."""
+    record = {"messageId": "m", "body": body, "attributes": {"MessageGroupId": "g"}, "eventSource": "aws:sqs",
+              "receiptHandle": "r", "messageAttributes": {}, "md5OfBody": "", "awsRegion": "us-east-1",
+              "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:callbacks.fifo"}  # fmt: skip
+    answer = world.call("deliver_callback", {"Records": [record]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert world.receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [(b"x" * 1024, "x" * 1024), (b"\xff\xfe", "\ufffd\ufffd"), ("é".encode() * 600, "é" * 512), (b"", "")],
+)
+def test_keeps_the_first_kilobyte_of_an_answer(world: World, answer: bytes, kept: str) -> None:
+    """As text, whatever it is."""
+    claim = owed(world, "twilio")
+    world.receiver.answers.append(Outcome(200, None, 5, answer))
+    world.deliver()
+    assert found(world, claim).attempts[0].answer == kept
+
+
+def test_what_waits_too_long_is_put_on_its_way_again(world: World) -> None:
+    """A message that is lost is found missing after ten minutes; one that is being sent then is left alone."""
+    claim = owed(world, "twilio")
+    (lost,) = world.callbacks.take()
+    world.clock.step(SECONDS_IN_QUEUE - 1)
+    assert world.sweep() == {}
+    world.clock.step(1)
+    assert world.sweep() == {"requeued": 1}
+    (again,) = world.callbacks.take()
+    assert (again.body, again.group) == (lost.body, lost.group)
+    assert again.id != lost.id
+    world.clock.step(SECONDS_IN_QUEUE)
+    swept: list[Any] = []
+    world.receiver.meanwhile = lambda: swept.append(world.sweep())
+    assert world.deliver([again]) == []
+    assert (swept, world.callbacks.told) == ([{}], [])
+    assert found(world, claim).state is S.DONE
