@@ -143,9 +143,11 @@ class Sweep:
 
     def _look_at_conference(self, conference: Conference) -> Counter[str]:
         counted: Counter[str] = Counter()
-        ended = not conference.is_live and self._now - conference.updated >= AUDIT_AFTER
-        if ended and conference.is_to_be_told:
+        if conference.callback is None or conference.is_live or self._now - conference.updated < AUDIT_AFTER:
+            return counted
+        if conference.is_to_be_told:
             counted["announced"] += self._publisher.audit_conference(conference)
+        if conference.is_to_be_told or not is_pending(conference):
             self._publisher.settle(conference)
         return counted
 

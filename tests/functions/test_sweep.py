@@ -1,0 +1,600 @@
+"""The audit behind the stream: what was not told is told, what was not confirmed is asked again, what hangs ends."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.callback import Callback
+from tapedeck.domain.claim import Claim, ClaimState
+from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.edge.sweeping import (
+    ALARM_AFTER,
+    ASK_AGAIN_AFTER,
+    AUDIT_AFTER,
+    FINISH_WITHIN,
+    FORGET_AFTER,
+    MOST_DUE,
+    START_WITHIN,
+)
+from tapedeck.operations.calls import UpdateCall
+from tapedeck.operations.conferences import HeardEnd
+from tapedeck.operations.participants import AddParticipant, UpdateParticipant
+from tapedeck.operations.recordings import StartRecording
+from tests.functions.living import Outlet, World
+from tests.functions.objects import Objects
+from tests.functions.stage import START
+from tests.functions.test_publish_changes import play
+from tests.media import capture, sound
+
+URL: Final = "https://app.example.com/hooks"
+S = RecordingStatus
+
+
+def subscription(dialect: str = "twilio", *events: str) -> Callback:
+    """Somebody who wants to hear of a recording."""
+    return Callback(URL, "POST", events or ("in-progress", "completed", "absent"), dialect)
+
+
+def start(world: World, callback: Callback | None = None) -> Recording:
+    """A recording that a request has started on a call."""
+    call = world.stage.call()
+    made, _ = world.service.recordings.create(
+        Parent(call.account, ParentKind.CALL, call.id), StartRecording(callback=callback)
+    )
+    return made
+
+
+def as_it_is(world: World, recording: Recording) -> Recording:
+    """It stands so."""
+    return world.service.recordings.get(recording.parent, recording.id)
+
+
+def asked(world: World) -> list[tuple[str, int, str]]:
+    """The commands since the last look: what, by which version, and what tells them from the one before."""
+    return [
+        (message.body["type"], message.body["version"], message.id.removeprefix(message.body["id"]))
+        for message in world.commands.take()
+    ]
+
+
+def events(world: World, subject: str) -> list[tuple[str, int]]:
+    """What is owed, or was, of a recording or a conference."""
+    return [(claim.event, claim.number) for claim in world.claims(subject)]
+
+
+def lines(world: World) -> list[dict[str, Any]]:
+    """What the sweep has logged."""
+    return [line for line in world.log.take() if line["operation"] == "sweep"]
+
+
+QUIET: Final = {
+    "CommandsUnconfirmed": 0, "RecordingsGivenUp": 0, "AnnouncedLate": 0, "SweepFailures": 0,
+}  # fmt: skip
+
+
+def test_a_quiet_table_needs_nothing(world: World) -> None:
+    """A sweep of what is settled asks nothing, tells nothing, and counts zeros, so that alarms have figures."""
+    world.stage.call("completed")
+    world.stage.recording(world.stage.call(), confirmed=1)
+    world.clock.step(60)
+    assert world.sweep() == {}
+    assert lines(world) == [{"operation": "sweep", "outcome": "done", "counted": QUIET}]
+    assert (world.commands.told, world.callbacks.told) == ([], [])
+
+
+# Commands.
+
+
+def test_asks_again_until_it_is_confirmed(world: World) -> None:
+    """After half a minute, at each sweep, the same command again, past the queue's memory; after five it is counted."""
+    recording = start(world)
+    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    world.service.recordings.update(recording.parent, recording.id, S.PAUSED, "skip")
+    world.publish()
+    (told,) = [message for message in world.commands.take() if message.body["type"] == "recording.pause"]
+    world.clock.step(ASK_AGAIN_AFTER - 1)
+    assert world.sweep() == {}
+    world.clock.step(1)
+    for minute in range(ALARM_AFTER // 60 + 2):
+        overdue = minute * 60 + ASK_AGAIN_AFTER >= ALARM_AFTER
+        assert world.sweep() == {"asked": 1, **({"unconfirmed": 1} if overdue else {})}
+        (again,) = world.commands.take()
+        assert (again.body, again.group) == (told.body, told.group)
+        assert again.id == f"{told.id}-{world.clock.seconds // 60}"
+        assert lines(world)[0]["counted"]["CommandsUnconfirmed"] == overdue
+        world.clock.step(60)
+    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(2))
+    assert world.sweep() == {}
+
+
+def _asks(world: World) -> Mapping[str, Callable[[], tuple[str, str, int]]]:
+    """What may be asked; each tells the command, what is meant, and the version."""
+    service, account = world.service, world.account.account
+
+    def hang_up() -> tuple[str, str, int]:
+        call = service.calls.update(account, world.stage.call().id, UpdateCall(CallStatus.COMPLETED))
+        return "call.hang_up", call.id, call.asked
+
+    def redirect() -> tuple[str, str, int]:
+        change = UpdateCall(redirect={"url": URL, "method": "POST"})
+        call = service.calls.update(account, world.stage.call().id, change)
+        return "call.redirect", call.id, call.asked
+
+    def end() -> tuple[str, str, int]:
+        room = service.conferences.end(account, world.stage.conference().id)
+        return "conference.end", room.id, room.asked
+
+    def end_of_what_is_told() -> tuple[str, str, int]:
+        room = service.conferences.end(account, world.stage.conference(callback=subscription()).id)
+        return "conference.end", room.id, room.asked
+
+    def dial() -> tuple[str, str, int]:
+        added = service.participants.add(account, world.stage.conference().id, AddParticipant("+1", "+2"))
+        return "participant.add", added.call, added.asked
+
+    def mute() -> tuple[str, str, int]:
+        room = world.stage.conference()
+        member = world.stage.participant(room)
+        after = service.participants.update(account, room.id, member.call, UpdateParticipant(muted=True))
+        return "participant.update", member.call, after.asked
+
+    def remove() -> tuple[str, str, int]:
+        room = world.stage.conference()
+        member = world.stage.participant(room)
+        service.participants.remove(account, room.id, member.call)
+        return "participant.remove", member.call, 2
+
+    return {each.__name__: each for each in (hang_up, redirect, end, end_of_what_is_told, dial, mute, remove)}
+
+
+ASKS: Final = ("hang_up", "redirect", "end", "end_of_what_is_told", "dial", "mute", "remove")
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_asks_again_whatever_it_was(world: World, name: str) -> None:
+    """What the stream has told once, or has lost, is told again as the whole of what is wanted; for a day."""
+    kind, resource, version = _asks(world)[name]()
+    assert world.publish() == []
+    (first,) = world.commands.take()
+    world.clock.step(ASK_AGAIN_AFTER)
+    assert world.sweep() == {"asked": 1}
+    (again,) = world.commands.take()
+    assert again.body == first.body
+    assert (again.body["type"], again.body["version"]) == (kind, version)
+    assert resource in (again.body.get("call"), again.body.get("conference"))
+    world.clock.step(ALARM_AFTER)
+    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
+    world.clock.step(FORGET_AFTER - ALARM_AFTER - ASK_AGAIN_AFTER)
+    world.commands.take()
+    # Then nobody waits for it any longer.
+    counted = world.sweep()
+    assert (counted.get("asked"), counted.get("unconfirmed"), world.commands.told) == (None, None, [])
+    world.clock.step(600)
+    world.sweep()
+    assert world.open() == []
+
+
+def test_asks_nothing_of_a_conference_that_is_over(world: World) -> None:
+    """What was asked of somebody in it can come to nothing any more: only its end is asked for."""
+    room = world.stage.conference(participants=3)
+    member = world.stage.participant(room)
+    service = world.service
+    service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
+    service.conferences.end(room.account, room.id)
+    world.clock.step(ASK_AGAIN_AFTER)
+    assert world.sweep() == {"asked": 1}
+    assert [kind for kind, _, _ in asked(world)] == ["conference.end"]
+    assert [type(opened.resource) for opened in world.open()] == [Conference]
+
+
+def test_a_later_command_takes_the_earlier_ones_place(world: World) -> None:
+    """What is asked again is what is wanted now, and it has waited since that was asked."""
+    call = world.stage.call()
+    redirect = UpdateCall(redirect={"url": URL, "method": "POST"})
+    for _ in range(2):
+        world.service.calls.update(call.account, call.id, redirect)
+        world.clock.step(ASK_AGAIN_AFTER - 1)
+    assert world.sweep() == {}
+    world.clock.step(1)
+    assert world.sweep() == {"asked": 1}
+    assert [version for _, version, _ in asked(world)] == [3]
+
+
+# Recordings that hang.
+
+
+def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
+    """An engine that never answers a start is asked for five minutes; then the recording ends, and somebody is told."""
+    recording = start(world, subscription(dialect))
+    world.publish()
+    world.clock.step(START_WITHIN - 1)
+    assert world.sweep() == {"asked": 1}
+    world.commands.take()
+    world.clock.step(1)
+    assert world.sweep() == {"given_up": 1}
+    assert lines(world)[-1]["counted"] == {**QUIET, "RecordingsGivenUp": 1}
+    assert as_it_is(world, recording) == replace(
+        recording, status=S.ABSENT, version=3, ended=world.clock.seconds, updated=world.clock.seconds, duration=0,
+        error=16101,
+    )  # fmt: skip
+    world.publish()
+    # That it is to stop is asked, in case the engine has only been late; that it has begun nobody is told.
+    assert [kind for kind, _, _ in asked(world)] == ["recording.stop"]
+    (claim,) = world.claims(recording.id)
+    told = dict(parse_qsl(claim.body))
+    assert (claim.event, told["RecordingStatus"]) == ("absent", "absent")
+    assert told.get("ErrorCode") == ("16101" if dialect == "twilio" else None)
+    world.clock.step(60)
+    assert (world.sweep(), world.open()) == ({}, [])
+
+
+@pytest.mark.parametrize("status", ["in-progress", "paused"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_has_begun_may_last(world: World, status: str, *, begun: bool) -> None:
+    """A capture that the engine has confirmed is never given up, however long it takes."""
+    recording = world.stage.recording(world.stage.call(), status)
+    world.stage.write(recording, confirmed=recording.version if begun else 0)
+    world.clock.step(86_400)
+    assert world.sweep() == ({} if begun else {"given_up": 1})
+    assert as_it_is(world, recording).is_active is begun
+
+
+def test_what_is_never_finished_is_absent(world: World, bucket: Objects) -> None:
+    """An hour after its capture has ended, and asked for until then; what does lie there is taken away."""
+    recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
+    capture(world.service, recording, b"garbage")
+    world.forget()
+    world.clock.step(FINISH_WITHIN - 1)
+    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
+    world.clock.step(1)
+    assert world.sweep() == {"given_up": 1}
+    found = as_it_is(world, recording)
+    assert (found.status, found.error, found.has_begun) == (S.ABSENT, 16101, False)
+    assert bucket.names(recording) == set()
+    world.publish()
+    assert events(world, recording.id) == [("absent", recording.version + 1)]
+    assert world.open() == []
+
+
+def test_what_is_there_after_all_is_completed(world: World, bucket: Objects) -> None:
+    """Media of which nobody has told make it complete: it is not given up."""
+    recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
+    capture(world.service, recording, sound(2))
+    world.forget()
+    world.clock.step(FINISH_WITHIN)
+    assert world.sweep() == {}
+    assert as_it_is(world, recording).status is S.COMPLETED
+    assert bucket.names(recording) == {"original.wav", "original.mp3"}
+    world.publish()
+    assert [event for event, _ in events(world, recording.id)] == ["in-progress", "completed"]
+    assert (asked(world), world.open()) == ([], [])
+
+
+def test_somebody_may_end_it_meanwhile(world: World, bucket: Objects) -> None:
+    """What is finished while it is being given up stays as it was finished."""
+    recording = world.stage.recording(world.stage.call(), "stopped")
+    world.clock.step(FINISH_WITHIN)
+
+    def finish() -> None:
+        capture(world.service, recording, sound(2))
+        world.service.media().complete(recording.parent, recording.id)
+
+    bucket.meanwhile["GetObject"] = finish
+    assert world.sweep() == {}
+    assert as_it_is(world, recording).status is S.COMPLETED
+
+
+# What was not told.
+
+
+def test_a_lost_day_is_made_good_for_recordings(world: World, dialect: str) -> None:
+    """After the stream has lost everything, its beginning and its end are told, once each, and it is settled."""
+    recording = start(world, subscription(dialect))
+    parent = recording.parent
+    world.service.recordings.confirm(parent, recording.id, world.stage.heard(1))
+    world.service.recordings.update(parent, recording.id, S.STOPPED)
+    capture(world.service, recording, sound(2))
+    world.service.media().complete(parent, recording.id)
+    world.forget()
+    world.clock.step(AUDIT_AFTER - 1)
+    assert world.sweep() == {}
+    world.clock.step(1)
+    assert world.sweep() == {"announced": 2}
+    assert lines(world)[-1]["counted"] == {**QUIET, "AnnouncedLate": 2}
+    assert events(world, recording.id) == [("in-progress", 1), ("completed", 3)]
+    assert (world.sweep(), world.open()) == ({}, [])
+    world.deliver()
+    assert [claim.state for claim in world.claims(recording.id)] == [ClaimState.DONE] * 2
+
+
+def test_a_running_recording_is_audited_as_well(world: World) -> None:
+    """That it has begun is told before it ends; it stays in sight."""
+    recording = start(world, subscription())
+    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    world.forget()
+    world.clock.step(AUDIT_AFTER)
+    assert world.sweep() == {"announced": 1}
+    world.clock.step(60)
+    assert world.sweep() == {}
+    assert [opened.resource.id for opened in world.open()] == [recording.id]
+
+
+def test_what_has_been_told_is_not_told_again(world: World) -> None:
+    """The audit owes what is in no claim, with the token that it would have had in time."""
+    told, lost = start(world, subscription()), start(world, subscription())
+    for recording in (told, lost):
+        world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    records = world.changes()
+    world.publish(record for record in records if told.id in record["dynamodb"]["Keys"]["SK"]["S"])
+    world.deliver()
+    before = world.claims(told.id)
+    world.clock.step(AUDIT_AFTER)
+    assert world.sweep() == {"announced": 1}
+    assert world.claims(told.id) == before
+    late = world.claims(lost.id)
+    # The stream comes back after all: the claim stands.
+    world.publish(records)
+    assert world.claims(lost.id) == late
+
+
+@pytest.mark.parametrize("error", [None, 16102])
+def test_a_deleted_recording_is_told_as_what_it_was(world: World, error: int | None) -> None:
+    """Whoever asked to be told hears of its end, though it is gone by then, with that end's own number."""
+    recording = start(world, subscription())
+    parent = recording.parent
+    world.service.recordings.confirm(parent, recording.id, world.stage.heard(1))
+    world.service.recordings.update(parent, recording.id, S.STOPPED)
+    if error is None:
+        capture(world.service, recording, sound(2))
+        world.service.media().complete(parent, recording.id)
+    else:
+        world.service.media().give_up(parent, recording.id, error)
+    finished = world.changes()
+    world.service.media().delete(parent, recording.id)
+    world.forget()
+    world.clock.step(AUDIT_AFTER)
+    assert world.sweep() == {"announced": 2}
+    event = "completed" if error is None else "absent"
+    assert events(world, recording.id) == [("in-progress", 1), (event, 3)]
+    told = world.claims(recording.id)
+    assert world.open() == []
+    # As it would have been told in time.
+    for claim in told:
+        key = {"PK": {"S": f"{claim.account}#CB#{claim.subject}"}, "SK": {"S": claim.id}}
+        world.memory.delete_item(TableName=world.table, Key=key)
+    world.publish(finished)
+    assert [_as_told(claim) for claim in world.claims(recording.id)] == [_as_told(claim) for claim in told]
+
+
+def _as_told(claim: Claim) -> Claim:
+    return replace(claim, created=0, due=0)
+
+
+def test_only_the_record_of_its_end_settles_a_recording(world: World) -> None:
+    """A stream that begins again behind the end of a recording does not hide that nobody was told of it."""
+    recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription("twilio", "absent"))
+    world.service.media().give_up(recording.parent, recording.id, 16101)
+    world.forget()
+    world.service.media().delete(recording.parent, recording.id)
+    assert world.publish() == []
+    assert events(world, recording.id) == []
+    world.clock.step(AUDIT_AFTER)
+    assert world.sweep() == {"announced": 1}
+    assert [event for event, _ in events(world, recording.id)] == ["absent"]
+
+
+def test_the_record_of_its_end_tells_what_came_before(world: World) -> None:
+    """A stream that begins again in the middle of a recording tells its beginning with its end."""
+    recording = start(world, subscription())
+    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    world.forget()
+    world.service.recordings.update(recording.parent, recording.id, S.STOPPED)
+    world.service.media().give_up(recording.parent, recording.id, 16101)
+    assert world.publish() == []
+    assert events(world, recording.id) == [("in-progress", 1), ("absent", 3)]
+    assert world.open() == []
+
+
+def test_a_lost_day_is_made_good_for_conferences(world: World, dialect: str) -> None:
+    """Start, end and everybody's leaving are told as they would have been in time; what came between is over."""
+    played = play(world, dialect)
+    room = played.room.id
+    world.clock.step(AUDIT_AFTER)
+    counted = world.sweep()
+    late = world.claims(room)
+    assert [(claim.event, claim.number) for claim in late] == [
+        ("start", 3), ("leave", 8), ("leave", 9), ("leave", 10), ("leave", 11), ("end", 12),
+    ]  # fmt: skip
+    # Of both recordings: the conference's began, the call's did not.
+    assert counted["announced"] == len(late) + 3
+    world.publish(played.records)
+    in_time = [claim for claim in world.claims(room) if claim.event in {"start", "leave", "end"}]
+    assert in_time == late
+    for claim in late:
+        key = {"PK": {"S": f"{claim.account}#CB#{claim.subject}"}, "SK": {"S": claim.id}}
+        world.memory.delete_item(TableName=world.table, Key=key)
+    world.publish(played.records)
+    again = [claim for claim in world.claims(room) if claim.event in {"start", "leave", "end"}]
+    assert [_as_told(claim) for claim in again] == [_as_told(claim) for claim in late]
+
+
+def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
+    """From its beginning until it has ended, all has been told, and the engine has confirmed what it was asked."""
+    service, account = world.service, world.account.account
+    room = service.conferences.appear(account, "Room", callback=Callback(URL, "POST", ("start", "end"), "twilio"))
+    calls = [world.stage.call() for _ in range(2)]
+    for call in calls:
+        service.conferences.join(account, room.id, call.id)
+    world.publish()
+    world.deliver()
+    world.clock.step(86_400)
+    # While it lasts nothing is read of it but itself.
+    with world.watched() as requests:
+        assert world.sweep() == {}
+    assert requests.count("BatchGetItem") == 1
+    assert set(requests) == {"Query", "BatchGetItem"}
+    assert len(requests) == 33
+    ended = service.conferences.end(account, room.id)
+    world.publish()
+    world.deliver()
+    world.clock.step(AUDIT_AFTER)
+    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
+    # It has been told; that it has ended is still to be confirmed.
+    assert service.conferences.get(account, room.id).told
+    with world.watched() as requests:
+        world.sweep()
+    assert requests.count("BatchGetItem") == 1
+    service.conferences._store.confirm(Parent(account, ParentKind.CONFERENCE, room.id), None, ended.asked)
+    assert world.open() == []
+
+
+def test_a_conference_that_ends_by_itself_is_settled_by_the_audit(world: World) -> None:
+    """Where nothing was asked of the engine, it leaves the sweep's sight as soon as all is told."""
+    room = world.stage.conference(callback=Callback(URL, "POST", ("end",), "twilio"))
+    told = HeardEnd(world.stage.heard(), reason=EndReason.LAST_LEFT)
+    world.service.conferences.end(room.account, room.id, told)
+    world.forget()
+    world.clock.step(AUDIT_AFTER - 1)
+    assert world.sweep() == {}
+    world.clock.step(1)
+    assert world.sweep() == {"announced": 1}
+    assert world.open() == []
+
+
+def test_a_conference_that_nobody_hears_of_costs_nothing(world: World) -> None:
+    """Without a callback it is in nobody's sight, but while something is asked of the engine."""
+    room = world.service.conferences.appear(world.account.account, "Room")
+    for _ in range(2):
+        world.service.conferences.join(room.account, room.id, world.stage.call().id)
+    assert world.open() == []
+    world.service.conferences.end(room.account, room.id, HeardEnd(world.stage.heard(), reason=EndReason.LAST_LEFT))
+    assert world.open() == []
+
+
+# What goes wrong.
+
+
+def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None:
+    """Whatever it is: it is logged and counted, and all others are looked after; the next sweep looks at it again."""
+    bad = world.stage.recording(world.stage.call(), "stopped")
+    good = world.stage.recording(world.stage.call(), "stopped", ended=START)
+    world.clock.step(FINISH_WITHIN)
+    keys: list[str] = []
+
+    def fail(operation: str) -> None:
+        keys.append(operation)
+        if len(keys) == 1:
+            raise RuntimeError
+
+    bucket.watchers.append(fail)
+    counted = world.sweep()
+    assert counted == {"given_up": 1, "failed": 1}
+    assert sorted(as_it_is(world, each).status for each in (bad, good)) == [S.ABSENT, S.STOPPED]
+    failed, done = lines(world)
+    assert failed == {"operation": "sweep", "outcome": "failed", "error": "RuntimeError"}
+    assert done["counted"] == {**QUIET, "RecordingsGivenUp": 1, "SweepFailures": 1}
+    bucket.watchers.clear()
+    assert world.sweep() == {"given_up": 1}
+
+
+def test_a_shard_that_fails_holds_up_no_other(world: World) -> None:
+    """The others are swept; then the run fails, so that an alarm rings."""
+    recordings = [start(world) for _ in range(40)]
+    world.clock.step(ASK_AGAIN_AFTER)
+    poisoned = recordings[0].id[-1]
+
+    def fail(when: str, operation: str, request: Mapping[str, Any]) -> None:
+        values = request.get("ExpressionAttributeValues", {})
+        if when == "before" and values.get(":shard") == {"S": f"OPEN#{poisoned}"}:
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+
+    world.faults.append(fail)
+    with pytest.raises(StoreUnavailable):
+        world.sweep()
+    mine = [recording for recording in recordings if recording.id[-1] == poisoned]
+    assert len(asked(world)) == len(recordings) - len(mine)
+    (line,) = lines(world)
+    assert (line["outcome"], line["error"], line["counted"]["SweepFailures"]) == ("failed", "StoreUnavailable", 1)
+
+
+def test_begins_with_another_shard_each_minute(world: World) -> None:
+    """A sweep that ends before it is through leaves none of them behind for ever."""
+    first = []
+    for _ in range(16):
+        seen: list[str] = []
+
+        def note(when: str, _operation: str, request: Mapping[str, Any], seen: list[str] = seen) -> None:
+            if when == "before":
+                seen.append(request["ExpressionAttributeValues"][":shard"]["S"])
+
+        world.faults.append(note)
+        world.sweep()
+        world.faults.clear()
+        assert len(seen) == 32
+        assert len(set(seen)) == 32
+        first.append(seen[0])
+        world.clock.step(60)
+    assert sorted(first) == [f"DUE#{digit}" for digit in "0123456789abcdef"]
+
+
+@pytest.mark.parametrize("outlet", ["commands", "callbacks"])
+def test_a_queue_that_fails_is_tried_at_the_next_sweep(world: World, outlet: str) -> None:
+    """What could not be asked, or told, is not lost."""
+    recording = start(world, subscription())
+    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    world.service.recordings.update(recording.parent, recording.id, S.PAUSED)
+    world.forget()
+    world.clock.step(AUDIT_AFTER)
+    failing: Outlet = getattr(world, outlet)
+    failing.fails = 1
+    assert world.sweep()["failed"] == 1
+    world.clock.step(60)
+    world.sweep()
+    assert [kind for kind, _, _ in asked(world)] != []
+    # A claim whose message was not taken is put on its way again when it is found missing there.
+    world.clock.step(600)
+    world.sweep()
+    assert {message.body["claim"] for message in world.callbacks.take()} == {"00000001.in-progress"}
+
+
+def test_callbacks_that_are_due_go_together(world: World) -> None:
+    """Those of a shard in one sending; of more than a thousand the rest at the next sweep."""
+    made = [
+        Claim(
+            account=world.account.account, subject=f"{number:031x}7", number=1, event="completed", dialect="twilio",
+            url=URL, method="POST", body="a=b", token=f"{number}", created=START, due=START + number % 7,
+        )
+        for number in range(MOST_DUE + 2)
+    ]  # fmt: skip
+    for claim in made:
+        world.hub.deliveries._claims.put(claim)
+    world.clock.step(60)
+    assert world.sweep() == {"requeued": MOST_DUE}
+    assert len(world.callbacks.take()) == MOST_DUE
+    world.clock.step(60)
+    assert world.sweep() == {"requeued": 2}
+
+
+def test_knows_all_that_can_be_pending(world: World) -> None:
+    """Whatever asks something of the engine is in the sweep's sight, and out of it once that is confirmed."""
+    for name in ASKS:
+        kind, resource, version = _asks(world)[name]()
+        (opened,) = [each for each in world.open() if each.resource.id == resource]
+        assert isinstance(opened.resource, Call | Conference | Participant), kind
+        where = opened.resource.conference if isinstance(opened.resource, Participant) else resource
+        parent = Parent(
+            world.account.account,
+            ParentKind.CALL if isinstance(opened.resource, Call) else ParentKind.CONFERENCE,
+            where,
+        )
+        member = resource if isinstance(opened.resource, Participant) else None
+        assert world.service.conferences._store.confirm(parent, member, version)
+        assert [each for each in world.open() if each.resource.id == resource] == []
