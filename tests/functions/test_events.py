@@ -89,11 +89,13 @@ def seeding(aws: None) -> Iterator[Callable[[], None]]:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
 def test_an_event_gets_its_answer(seeding: Callable[[], None], event: Path) -> None:
-    """The answer after a fresh seeding is the expected one, field by field and in its order."""
+    """The answer after a fresh seeding is the expected one, field by field, and of a route in its order."""
     seeding()
     expected = read(EXPECTED / event.name)
     answer = mask(replay(ROOT, event), expected)
-    assert json.dumps(answer, indent=1) == json.dumps(expected, indent=1)
+    # A sweep begins with another shard each minute, and counts first what it finds first.
+    is_sorted = "statusCode" not in expected
+    assert json.dumps(answer, indent=1, sort_keys=is_sorted) == json.dumps(expected, indent=1, sort_keys=is_sorted)
 
 
 def test_a_seeding_takes_away_what_was_added(seeding: Callable[[], None]) -> None:
@@ -113,7 +115,7 @@ def test_what_is_told_stands_beside_the_answer(seeding: Callable[[], None]) -> N
         heard.append([line.partition("{")[0].partition("AccountSid=")[0] for line in listener.heard])
     assert heard == [
         ["media-commands.fifo ", "bus recording.paused "],
-        ["callbacks.fifo ", "bus recording.absent ", "bus recording.confirmed "],
+        ["callbacks.fifo ", "callbacks.fifo ", "bus recording.absent ", "bus recording.confirmed "],
         ["POST https://hooks.example/recordings "],
     ]
 
