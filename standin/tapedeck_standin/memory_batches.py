@@ -29,6 +29,7 @@ _OF_A_WRITE: Final = frozenset(
         "ReturnValuesOnConditionCheckFailure",
     }
 )
+_OF_A_READ: Final = frozenset({"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
 _ACTIONS: Final = frozenset({"Put", "Update", "Delete", "ConditionCheck"})
 _NONE: Final = "None"
 
@@ -56,8 +57,9 @@ def batch_get(tables: Tables, request: Mapping[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"Responses": {name: [] for name in wanted}, "UnprocessedKeys": {}}
     total = 0
     for name, asked in wanted.items():
+        _refuse_unknown(f"BatchGetItem of {name}", asked.keys() - _OF_A_READ)
         table = find_table(tables, name)
-        plan, _ = plan_read({parameter: value for parameter, value in asked.items() if parameter != "Keys"})
+        plan, _ = plan_read(asked)
         keys = [table.key_of(keep_item(key)) for key in asked["Keys"]]
         if not keys:
             raise Refusal(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
@@ -102,6 +104,7 @@ def _batched(tables: Tables, wanted: Mapping[str, Sequence[Mapping[str, Any]]]) 
                     "supported datatypes"
                 )
             ((kind, parameters),) = request.items()
+            _refuse_unknown(kind, parameters.keys() - {"Item", "Key"})
             yield Write(table, kind.removesuffix("Request"), parameters)
 
 
@@ -142,9 +145,8 @@ def _part(tables: Tables, item: Mapping[str, Any]) -> Write:
     if len(item) != 1:
         raise Refusal("TransactItems can only contain one of Check, Put, Update or Delete")
     ((action, request),) = item.items()
-    unknown = request.keys() - _OF_A_WRITE
-    if unknown or action not in _ACTIONS:
-        raise NotImplementedError(f"{action} with {', '.join(sorted(unknown))}")
+    _refuse_unknown("TransactWriteItems", {action} - _ACTIONS)
+    _refuse_unknown(action, request.keys() - _OF_A_WRITE)
     if action == "ConditionCheck" and "ConditionExpression" not in request:
         raise Refusal("Value null at 'conditionCheck.conditionExpression' failed to satisfy constraint")
     return Write(find_table(tables, request["TableName"]), action, request)
@@ -164,6 +166,11 @@ def _reason(write: Write) -> dict[str, Any]:
 def _refuse_duplicates(writes: Sequence[Write], message: str) -> None:
     if len({(write.table.name, write.key) for write in writes}) < len(writes):
         raise Refusal(message)
+
+
+def _refuse_unknown(what: str, unknown: set[str]) -> None:
+    if unknown:
+        raise NotImplementedError(f"{what} with {', '.join(sorted(unknown))}")
 
 
 def copy_request(value: Any) -> Any:  # noqa: ANN401 - any part of a request

@@ -1,16 +1,19 @@
 """Where the stores of these tests keep things: in this run's database, and in the one that lives in memory."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 import pytest
 
 from tapedeck import wiring
 from tapedeck.adapters.aws import make_client
+from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.memory_database import MemoryDynamoDB
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
+
+NOW: Final = 1_795_250_675_123
 
 
 @pytest.fixture(scope="module", params=["dynamodb-local"] if DYNAMODB_URL else ["moto", "memory"])
@@ -31,3 +34,17 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
         service, office = wiring.service.__wrapped__(), wiring.office.__wrapped__()
     with patch.object(wiring, "service", lambda: service), patch.object(wiring, "office", lambda: office):
         yield name
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """It stands still at NOW."""
+    return VirtualClock(lambda: NOW)
+
+
+@pytest.fixture
+def memory(clock: VirtualClock) -> MemoryDynamoDB:
+    """A database in memory of the test's own, with the template's tables."""
+    memory = MemoryDynamoDB(clock)
+    TEMPLATE.create_tables(memory)
+    return memory
