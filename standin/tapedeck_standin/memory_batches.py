@@ -17,20 +17,15 @@ MOST_BYTES_IN_TRANSACTION: Final = 4 * 1024 * 1024
 
 Tables = Mapping[str, Table]
 
-_OF_A_WRITE: Final = frozenset(
-    {
-        "TableName",
-        "Key",
-        "Item",
-        "UpdateExpression",
-        "ConditionExpression",
-        "ExpressionAttributeNames",
-        "ExpressionAttributeValues",
-        "ReturnValuesOnConditionCheckFailure",
-    }
-)
+_EXPRESSIONS: Final = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
+_OF_EACH: Final = {"TableName", "ReturnValuesOnConditionCheckFailure"} | _EXPRESSIONS
+_ACTIONS: Final = {
+    "Put": _OF_EACH | {"Item"},
+    "Update": _OF_EACH | {"Key", "UpdateExpression"},
+    "Delete": _OF_EACH | {"Key"},
+    "ConditionCheck": _OF_EACH | {"Key"},
+}
 _OF_A_READ: Final = frozenset({"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
-_ACTIONS: Final = frozenset({"Put", "Update", "Delete", "ConditionCheck"})
 _NONE: Final = "None"
 
 
@@ -145,8 +140,8 @@ def _part(tables: Tables, item: Mapping[str, Any]) -> Write:
     if len(item) != 1:
         raise Refusal("TransactItems can only contain one of Check, Put, Update or Delete")
     ((action, request),) = item.items()
-    _refuse_unknown("TransactWriteItems", {action} - _ACTIONS)
-    _refuse_unknown(action, request.keys() - _OF_A_WRITE)
+    _refuse_unknown("TransactWriteItems", {action} - _ACTIONS.keys())
+    _refuse_unknown(action, request.keys() - _ACTIONS[action])
     if action == "ConditionCheck" and "ConditionExpression" not in request:
         raise Refusal("Value null at 'conditionCheck.conditionExpression' failed to satisfy constraint")
     return Write(find_table(tables, request["TableName"]), action, request)

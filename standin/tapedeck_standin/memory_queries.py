@@ -72,10 +72,10 @@ def _index(table: Table, request: Mapping[str, Any]) -> Index | None:
 
 
 def _check_attributes(plan: ReadPlan, schema: KeySchema, index: Index | None) -> None:
-    for name in plan.tested.intersection(schema.names):
+    for name in sorted(plan.tested.intersection(schema.names)):
         raise Refusal(f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}")
     if index is not None and index.projected is not None:
-        for name in (plan.tested | plan.projected) - index.projected:
+        for name in sorted((plan.tested | plan.projected) - index.projected):
             raise Refusal(
                 f"One or more parameter values were invalid: Secondary index {index.name} does not project {name}"
             )

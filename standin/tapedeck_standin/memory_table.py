@@ -51,7 +51,7 @@ class KeySchema:
         if kind == "N":
             return None
         most = MOST_HASH_BYTES if name == self.hash else MOST_RANGE_BYTES
-        if len(content) * 4 > most and len(content if kind == "B" else content.encode()) > most:
+        if len(content) * 4 > most and len(content if kind == "B" else content.encode("utf-8", "surrogatepass")) > most:
             return "size"
         return None if content else "empty"
 

@@ -179,10 +179,10 @@ def size_of_item(item: Item) -> int:
     """Bytes, by the rules of AWS's developer guide, which a name counts for as well."""
     total = 0
     for name, value in item.items():
-        total += len(name) if name.isascii() else len(name.encode())
+        total += len(name) if name.isascii() else _size_of_string(name)
         if "S" in value:
             text = value["S"]
-            total += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            total += len(text) if text.isascii() else _size_of_string(text)
         else:
             total += size_of(value)
     return total

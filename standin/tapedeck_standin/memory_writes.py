@@ -33,7 +33,7 @@ class Write:
             self.size = table.check(self._given)
         else:
             self.key = table.key_of(self._given)
-        for name in self._plan.changed & table.key_names:
+        for name in sorted(self._plan.changed & table.key_names):
             raise Refusal(
                 f"One or more parameter values were invalid: Cannot update attribute {name}. "
                 "This attribute is part of the key"
