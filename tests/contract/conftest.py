@@ -12,6 +12,8 @@ from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.memory_database import MemoryDynamoDB
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
+from tests.contract.memory_item import PREFIX
+from tests.contract.rivals import Rivals
 
 NOW: Final = 1_795_250_675_123
 
@@ -46,5 +48,12 @@ def clock() -> VirtualClock:
 def memory(clock: VirtualClock) -> MemoryDynamoDB:
     """A database in memory of the test's own, with the template's tables."""
     memory = MemoryDynamoDB(clock)
-    TEMPLATE.create_tables(memory)
+    TEMPLATE.create_tables(memory, PREFIX)
     return memory
+
+
+@pytest.fixture(scope="module")
+def dynamodb_local(aws: None) -> Rivals:
+    """DynamoDB Local."""
+    del aws  # only has to be there
+    return Rivals(DYNAMODB_URL)

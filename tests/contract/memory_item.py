@@ -1,10 +1,13 @@
 """One item of the recordings table in memory, which the tests of that database write and read."""
 
+import os
 from typing import Any, Final
 
 from tapedeck_standin.memory_database import MemoryDynamoDB
 
-TABLE: Final = "RecordingsTable"
+PREFIX: Final = f"memory-{os.getpid()}-"
+"""Of the tables' names, for another database may have others beside them."""
+TABLE: Final = f"{PREFIX}RecordingsTable"
 KEY: Final = {"PK": {"S": "a"}, "SK": {"S": "1"}}
 ADD: Final[dict[str, Any]] = {
     "TableName": TABLE,

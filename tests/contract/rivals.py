@@ -1,7 +1,6 @@
 """The database in memory beside another one that it is to be like: the same requests, and what both answer."""
 
 import base64
-import os
 import time
 import uuid
 from collections import defaultdict
@@ -11,15 +10,17 @@ from decimal import Decimal
 from typing import Any, Final
 
 import botocore.session
+import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tapedeck_standin.memory_database import MemoryDynamoDB
 from tests.client import TEMPLATE
+from tests.conftest import DYNAMODB_URL
+from tests.contract.memory_item import PREFIX, TABLE
 from tests.contract.random_requests import Request
 
-PREFIX: Final = f"memory-{os.getpid()}-"
-TABLE: Final = f"{PREFIX}RecordingsTable"
+on_dynamodb_local = pytest.mark.skipif(not DYNAMODB_URL, reason="needs TAPEDECK_DYNAMODB_URL: make test-dynamodb-local")
 
 SECONDS_TO_BE_TOLD: Final = 20
 """DynamoDB Local's stream is a little behind its tables."""

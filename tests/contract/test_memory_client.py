@@ -22,7 +22,7 @@ from tapedeck_standin.seed import (
     seed,
 )
 from tests.client import TEMPLATE
-from tests.contract.memory_item import ADD, KEY, TABLE, held, put
+from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, held, put
 
 
 def test_what_is_kept_is_nobodys_to_change(memory: MemoryDynamoDB) -> None:
@@ -183,9 +183,9 @@ def test_pages_make_up_the_whole(memory: MemoryDynamoDB, index: str | None, *, a
 
 def test_a_table_is_there_at_once(memory: MemoryDynamoDB) -> None:
     """It is listed and described as it was made; nobody waits for another one, and none is made twice."""
-    assert memory.list_tables()["TableNames"] == ["CredentialsTable", TABLE]
+    assert memory.list_tables()["TableNames"] == [f"{PREFIX}CredentialsTable", TABLE]
     described = memory.describe_table(TableName=TABLE)["Table"]
-    declared = TEMPLATE.resources("AWS::DynamoDB::Table")[TABLE]
+    declared = TEMPLATE.resources("AWS::DynamoDB::Table")["RecordingsTable"]
     for name in ("KeySchema", "AttributeDefinitions"):
         assert described[name] == declared[name]
     assert [index["IndexName"] for index in described["GlobalSecondaryIndexes"]] == ["work", "status"]
@@ -236,7 +236,7 @@ def test_the_sample_resources_lie_there_as_anywhere(memory: MemoryDynamoDB, aws:
     """They are put, found, put back after changes, and cleared, account by account."""
     del aws  # only has to be there
     s3 = botocore.session.get_session().create_client("s3")
-    settings = replace(Settings.read(), recordings_table=TABLE, credentials_table="CredentialsTable")
+    settings = replace(Settings.read(), recordings_table=TABLE, credentials_table=f"{PREFIX}CredentialsTable")
     ledger = Ledger(memory, s3, settings)
     assert not ledger.knows(STANDIN_ACCOUNT)
     seed(memory, s3, settings, OpenSealer())

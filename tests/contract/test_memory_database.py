@@ -5,22 +5,21 @@ values of another type than expected and with double negations it fails by itsel
 to it. It passes over a transaction's token, and refuses much less.
 """
 
-from typing import Any, Final
+import re
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 
 from tapedeck_standin.memory_database import MemoryDynamoDB
-from tests.client import TEMPLATE
-from tests.conftest import DYNAMODB_URL
+from tests.contract.expression_examples import CONDITIONS, ITEM, UPDATES, VALUES
+from tests.contract.memory_item import TABLE
 from tests.contract.random_expressions import KEYS, Attributes
 from tests.contract.random_requests import Request, steps
 from tests.contract.refused_requests import REFUSED
-from tests.contract.rivals import PREFIX, TABLE, Rivals, Stream, refusal, told_by_item
+from tests.contract.rivals import Rivals, Stream, on_dynamodb_local, refusal, told_by_item
 from tests.thoroughness import scaled
-
-on_dynamodb_local = pytest.mark.skipif(not DYNAMODB_URL, reason="needs TAPEDECK_DYNAMODB_URL: make test-dynamodb-local")
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +30,9 @@ def moto(aws: None) -> Rivals:
 
 
 @pytest.fixture(scope="module")
-def dynamodb_local(aws: None) -> Rivals:
-    """DynamoDB Local."""
-    del aws  # only has to be there
-    return Rivals(DYNAMODB_URL)
-
-
-@pytest.fixture(scope="module")
 def stream(dynamodb_local: Rivals) -> Stream:
     """What DynamoDB Local tells of its table."""
     return Stream(dynamodb_local)
-
-
-@pytest.fixture
-def memory() -> MemoryDynamoDB:
-    """The database in memory, with the template's tables."""
-    database = MemoryDynamoDB()
-    TEMPLATE.create_tables(database, PREFIX)
-    return database
 
 
 @settings(max_examples=scaled(400, 40), deadline=None)
@@ -84,178 +68,60 @@ def test_dynamodb_local_refuses_the_same(dynamodb_local: Rivals) -> None:
     dynamodb_local.agree((method, {"TableName": TABLE, **request}) for method, request in REFUSED.values())
 
 
-def _together(*items: dict[str, Any]) -> Request:
-    return "transact_write_items", {"TransactItems": list(items)}
+def _used(expression: str) -> dict[str, Any]:
+    """The values that an expression names; AWS refuses others."""
+    used = {name: value for name, value in VALUES.items() if re.search(rf"{name}\b", expression)}
+    return {"ExpressionAttributeValues": used} if used else {}
 
 
-def _put(key: Attributes) -> Any:
-    return {"Put": {"TableName": TABLE, "Item": key}}
+def _updated(before: Attributes | None, expression: str) -> list[Request]:
+    there = {"TableName": TABLE, "Key": KEYS[0]}
+    put = ("put_item", {"TableName": TABLE, "Item": KEYS[0] | (before or {})})
+    update = ("update_item", {**there, "UpdateExpression": expression, "ReturnValues": "ALL_NEW", **_used(expression)})
+    return [put if before is not None else ("delete_item", there), update]
 
 
-def _delete(key: Attributes) -> Any:
-    return {"Delete": {"TableName": TABLE, "Key": key}}
+def _met(condition: str) -> Request:
+    item = KEYS[0] | ITEM
+    return "put_item", {"TableName": TABLE, "Item": item, "ConditionExpression": condition, **_used(condition)}
 
 
-def _keys(count: int) -> list[Attributes]:
-    return [{"PK": {"S": "many"}, "SK": {"S": str(number)}} for number in range(count)]
-
-
-def _read(*keys: Attributes) -> Request:
-    return "batch_get_item", {"RequestItems": {TABLE: {"Keys": list(keys)}}}
-
-
-def _written(*requests: dict[str, Any]) -> Request:
-    return "batch_write_item", {"RequestItems": {TABLE: list(requests)}}
-
-
-REFUSED_TOGETHER: Final[dict[str, Request]] = {
-    "a transaction of nothing": _together(),
-    "a transaction of 101": _together(*map(_put, _keys(101))),
-    "a transaction with an item twice": _together(_put(KEYS[0]), _delete(KEYS[0])),
-    "two writes in one": _together({**_put(KEYS[0]), **_delete(KEYS[1])}),
-    "a check of nothing": _together({"ConditionCheck": {"TableName": TABLE, "Key": KEYS[0]}}),
-    "a transaction of more than 4 MB": _together(*(_put(key | {"x": {"S": "x" * 390_000}}) for key in _keys(11))),
-    "a batch that reads nothing": _read(),
-    "a batch that reads 101": _read(*_keys(101)),
-    "a batch that reads an item twice": _read(KEYS[0], KEYS[0]),
-    "a batch that writes nothing": _written(),
-    "a batch that writes 26": _written(*({"PutRequest": {"Item": key}} for key in _keys(26))),
-    "a batch that writes an item twice": _written(
-        {"PutRequest": {"Item": KEYS[0]}}, {"DeleteRequest": {"Key": KEYS[0]}}
-    ),
-    "a batch with an invalid part": _written({"PutRequest": {"Item": KEYS[0]}}, {"DeleteRequest": {"Key": {}}}),
-}
-
-
-@pytest.mark.parametrize("wrong", REFUSED_TOGETHER)
-def test_it_refuses_what_does_not_go_together(memory: MemoryDynamoDB, wrong: str) -> None:
-    """Each of these is refused as invalid, and writes nothing."""
-    method, request = REFUSED_TOGETHER[wrong]
+@pytest.mark.parametrize(("before", "expression", "after"), UPDATES)
+def test_an_update_makes_of_an_item(
+    memory: MemoryDynamoDB, before: Attributes | None, expression: str, after: Attributes | None
+) -> None:
+    """What it says, all at once; or it is refused, and nothing is written."""
+    (method, request), (_, update) = _updated(before, expression)
+    getattr(memory, method)(**request)
+    if after is not None:
+        assert memory.update_item(**update)["Attributes"] == KEYS[0] | after
+        return
     with pytest.raises(ClientError) as refused:
-        getattr(memory, method)(**request)
+        memory.update_item(**update)
     assert refusal(refused.value) == {"Code": "ValidationException", "Item": None, "Reasons": []}
-    assert memory.scan(TableName=TABLE)["Items"] == []
+    assert memory.get_item(TableName=TABLE, Key=KEYS[0])["Item"] == KEYS[0] | (before or {})
 
 
-def test_a_check_and_a_write_of_one_item_do_not_go_together(memory: MemoryDynamoDB) -> None:
-    """AWS refuses it, though DynamoDB Local does not."""
-    check = {"ConditionCheck": {"TableName": TABLE, "Key": KEYS[0], "ConditionExpression": "attribute_not_exists(PK)"}}
-    with pytest.raises(ClientError) as refused:
-        memory.transact_write_items(TransactItems=[check, _put(KEYS[0])])
-    assert refusal(refused.value) == {"Code": "ValidationException", "Item": None, "Reasons": []}
-
-
-@pytest.mark.parametrize("name", ["nobody's", ""])
-def test_an_unknown_table_is_not_found(memory: MemoryDynamoDB, name: str) -> None:
-    """Whatever is asked of it."""
-    for method, request in (
-        ("get_item", {"Key": KEYS[0]}),
-        ("put_item", {"Item": KEYS[0]}),
-        ("query", {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}),
-        ("describe_table", {}),
-    ):
-        with pytest.raises(ClientError) as refused:
-            getattr(memory, method)(TableName=name, **request)
-        assert refusal(refused.value)["Code"] == "ResourceNotFoundException"
-
-
-WEIGHED: Final[list[tuple[Attributes, int]]] = [
-    ({"S": "aé€"}, 6),
-    ({"N": "0"}, 1),
-    ({"N": "12"}, 2),
-    ({"N": "123"}, 3),
-    ({"N": "-1"}, 3),
-    ({"N": "1000"}, 2),
-    ({"N": "1001"}, 3),
-    ({"N": "0.1"}, 2),
-    ({"N": "100.1"}, 4),
-    ({"BOOL": True}, 1),
-    ({"NULL": True}, 1),
-    ({"B": b"abc"}, 3),
-    ({"SS": ["a", "bc"]}, 3),
-    ({"NS": ["1", "200"]}, 4),
-    ({"L": []}, 3),
-    ({"L": [{"S": "a"}, {"L": []}]}, 9),
-    ({"M": {"ab": {"S": "c"}}}, 7),
-]
-"""Values, and their bytes."""
-
-
-def _filled(value: Attributes, size: int) -> Request:
-    """An item that is as large as an item may be, if that value has this size."""
-    rest = len("PKaSK1vf") + size
-    item = KEYS[0] | {"v": value, "f": {"S": "f" * (400 * 1024 - rest)}}
-    return "put_item", {"TableName": TABLE, "Item": item}
-
-
-@pytest.mark.parametrize(("value", "size"), WEIGHED)
-def test_an_item_has_400_kilobytes(memory: MemoryDynamoDB, value: Attributes, size: int) -> None:
-    """By the sizes of AWS's guide, and not a byte more."""
-    memory.put_item(**_filled(value, size)[1])
-    with pytest.raises(ClientError) as refused:
-        memory.put_item(**_filled(value, size - 1)[1])
-    assert refusal(refused.value)["Code"] == "ValidationException"
-
-
-def _pages(size: int) -> list[Request]:
-    """Six items of so many bytes, and a query of them."""
-    items = [{"PK": {"S": "p"}, "SK": {"S": str(number)}} for number in range(6)]
-    filler = {"x": {"S": "x" * (size - len("PKpSK0x"))}}
-    condition = {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}}
-    query = {"TableName": TABLE, "ProjectionExpression": "SK", **condition}
-    return [
-        *(("put_item", {"TableName": TABLE, "Item": item | filler}) for item in items),
-        ("query", query),
-        ("query", query | {"ScanIndexForward": False}),
-        ("query", query | {"ExclusiveStartKey": items[1]}),
-        *(("delete_item", {"TableName": TABLE, "Key": item}) for item in items),
-    ]
-
-
-QUARTER: Final = 1024 * 1024 // 4
-
-
-@pytest.mark.parametrize(("size", "count"), [(QUARTER - 1, 5), (QUARTER, 4), (QUARTER + 1, 4)])
-def test_a_page_ends_with_the_item_that_fills_a_megabyte(memory: MemoryDynamoDB, size: int, count: int) -> None:
-    """Whatever is shown of it; no key is told where nothing is left."""
-    puts, (first, last, rest) = _pages(size)[:6], _pages(size)[6:9]
-    for _, request in puts:
+@pytest.mark.parametrize(("condition", "holds"), CONDITIONS.items())
+def test_a_condition_holds_or_not(memory: MemoryDynamoDB, condition: str, *, holds: bool) -> None:
+    """Of an item that has something of each type."""
+    memory.put_item(TableName=TABLE, Item=KEYS[0] | ITEM)
+    _, request = _met(condition)
+    if holds:
         memory.put_item(**request)
-    pages = [memory.query(**request) for _, request in (first, last, rest)]
-    assert [page["Count"] for page in pages] == [count, count, 4]
-    assert [page.get("LastEvaluatedKey", {}).get("SK") for page in pages] == [
-        {"S": str(count - 1)}, {"S": str(6 - count)}, None,
-    ]  # fmt: skip
-
-
-def _read_too_much(client: Any) -> tuple[list[Attributes], Any]:
-    """What a batch read of 45 items of almost 400 KB each finds, and what it leaves over."""
-    keys = _keys(45)
-    for key in keys:
-        client.put_item(TableName=TABLE, Item=key | {"x": {"S": "x" * 400_000}})
-    answer = client.batch_get_item(RequestItems={TABLE: {"Keys": keys, "ConsistentRead": True}})
-    return [{"PK": item["PK"], "SK": item["SK"]} for item in answer["Responses"][TABLE]], answer["UnprocessedKeys"]
-
-
-def test_a_batch_leaves_over_what_exceeds_16_megabytes(memory: MemoryDynamoDB) -> None:
-    """It is to be asked for again, in the same way."""
-    found, left = _read_too_much(memory)
-    assert found == _keys(45)[:41]
-    assert left == {TABLE: {"Keys": _keys(45)[41:], "ConsistentRead": True}}
+        return
+    with pytest.raises(ClientError) as refused:
+        memory.put_item(**request)
+    assert refusal(refused.value) == {"Code": "ConditionalCheckFailedException", "Item": None, "Reasons": []}
 
 
 @pytest.mark.dynamodb_local
 @on_dynamodb_local
-def test_dynamodb_local_has_the_same_limits(dynamodb_local: Rivals) -> None:
-    """Of items, pages, batches and transactions; which items a batch leaves over is nobody's promise."""
-    weighed = [_filled(value, size - less) for value, size in WEIGHED for less in (0, 1)]
-    pages = [request for size in (QUARTER - 1, QUARTER, QUARTER + 1) for request in _pages(size)]
-    dynamodb_local.agree([*REFUSED_TOGETHER.values(), *weighed, *pages])
-    found, left = _read_too_much(dynamodb_local.other)
-    assert len(found) == 41
-    assert len(left[TABLE].pop("Keys")) == 4
-    assert left == {TABLE: {"ConsistentRead": True}}
-    dynamodb_local.agree([])
+def test_dynamodb_local_makes_the_same_of_expressions(dynamodb_local: Rivals) -> None:
+    """Of every one of these updates and conditions."""
+    updated = [request for before, expression, _ in UPDATES for request in _updated(before, expression)]
+    put = ("put_item", {"TableName": TABLE, "Item": KEYS[0] | ITEM})
+    dynamodb_local.agree([*updated, put, *map(_met, CONDITIONS)])
 
 
 @pytest.mark.dynamodb_local

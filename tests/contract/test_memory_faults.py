@@ -11,7 +11,7 @@ from tapedeck.domain.errors import StoreUnavailable
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.memory_database import MemoryDynamoDB
 from tests.client import TEMPLATE
-from tests.contract.memory_item import ADD, KEY, TABLE, held, put
+from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, held, put
 
 
 class Faults:
@@ -32,7 +32,7 @@ def test_before_a_fault_nothing_is_written_and_after_it_everything(clock: Virtua
     """Either way the caller has no answer, which the adapters take for a database that does not answer."""
     faults = Faults()
     memory = MemoryDynamoDB(clock, faults.meet)
-    TEMPLATE.create_tables(memory)
+    TEMPLATE.create_tables(memory, PREFIX)
     faults.told.clear()
     database = Database(memory, TABLE, lambda _seconds: None)
     write = Write({"PK": "a", "SK": "1"}, update="ADD n :one", values={"one": 1})
@@ -59,7 +59,7 @@ def test_a_refusal_may_be_lost_as_well(clock: VirtualClock) -> None:
     """What a fault raises takes the place of whatever the answer was."""
     faults = Faults()
     memory = MemoryDynamoDB(clock, faults.meet)
-    TEMPLATE.create_tables(memory)
+    TEMPLATE.create_tables(memory, PREFIX)
     faults.fails = "after"
     with pytest.raises(ConnectionClosedError):
         memory.put_item(TableName=TABLE, Item=KEY, ConditionExpression="attribute_exists(PK)")
@@ -76,7 +76,7 @@ def test_a_fault_may_use_the_database_itself(clock: VirtualClock) -> None:
             late.pop()()
 
     memory = MemoryDynamoDB(clock, meanwhile)
-    TEMPLATE.create_tables(memory)
+    TEMPLATE.create_tables(memory, PREFIX)
     late.append(lambda: put(memory, n={"N": "5"}))
     memory.update_item(**ADD)
     assert held(memory) == {"n": {"N": "6"}}

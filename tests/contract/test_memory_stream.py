@@ -9,7 +9,7 @@ from tapedeck_standin.changes import Change, Changes
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.memory_database import MemoryChanges, MemoryDynamoDB
 from tests.contract.conftest import NOW
-from tests.contract.memory_item import ADD, KEY, TABLE, put
+from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, put
 
 
 def test_a_record_is_as_lambda_has_it(memory: MemoryDynamoDB, clock: VirtualClock) -> None:
@@ -35,7 +35,7 @@ def test_a_record_is_as_lambda_has_it(memory: MemoryDynamoDB, clock: VirtualCloc
                 "SizeBytes": size,
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
             },
-            "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/RecordingsTable/stream/1",
+            "eventSourceARN": f"arn:aws:dynamodb:us-east-1:000000000000:table/{TABLE}/stream/1",
         }
         for number, name, at, images, size in (
             (1, "INSERT", NOW // 1000, {"NewImage": first}, 29),
@@ -62,8 +62,8 @@ def test_a_write_that_changes_nothing_is_not_told(memory: MemoryDynamoDB) -> Non
 
 def test_a_table_without_a_stream_tells_nothing(memory: MemoryDynamoDB) -> None:
     """The template gives credentials none."""
-    memory.put_item(TableName="CredentialsTable", Item={"PK": {"S": "a"}})
-    assert memory.take_records("CredentialsTable") == []
+    memory.put_item(TableName=f"{PREFIX}CredentialsTable", Item={"PK": {"S": "a"}})
+    assert memory.take_records(f"{PREFIX}CredentialsTable") == []
 
 
 def test_changes_are_taken_once_from_now_on(memory: MemoryDynamoDB) -> None:
