@@ -83,7 +83,7 @@ class Parser:
             "ADD": lambda: update.adds.append((self._path(), self._value())),
             "DELETE": lambda: update.deletes.append((self._path(), self._value())),
         }
-        while self._token.kind != "end":
+        while readers.keys() == set(_SECTIONS) or self._token.kind != "end":
             word = self._token.text.upper()
             if word not in _SECTIONS:
                 raise self._syntax_error()

@@ -1,4 +1,4 @@
-"""Updates and conditions with what comes of them, where much happens in one, or little is met by chance."""
+"""Expressions with what comes of them, where much happens in one, or little is met by chance."""
 
 from typing import Any, Final
 
@@ -31,6 +31,11 @@ VALUES: Final[Attributes] = {
     ":bytes": {"B": b"ab"},
     ":map": {"M": {"k": number("1.0")}},
     ":N": text("N"),
+    ":p": text("p"),
+    ":other": text("q"),
+    ":three": text("3"),
+    ":five": text("5"),
+    ":seven": text("7"),
 }
 
 UPDATES: Final[list[tuple[Attributes | None, str, Attributes | None]]] = [
@@ -102,6 +107,7 @@ ITEM: Final[Attributes] = {
     "ns": {"NS": ["1", "2"]},
     "b": {"B": b"abc"},
     "t": {"BOOL": True},
+    "u": {"BOOL": True},
     "z": {"NULL": True},
 }
 CONDITIONS: Final[dict[str, bool]] = {
@@ -112,12 +118,17 @@ CONDITIONS: Final[dict[str, bool]] = {
     "x <> y": True,
     "NOT x IN (:one)": True,
     "x BETWEEN :one AND :two": False,
+    "x.y.z = :one": False,
+    "begins_with(x, :a)": False,
+    "contains(x, :a)": False,
     # Types.
     "n = :one": True,
     "m = :map": True,
     "n <> :a": True,
     "n < :a": False,
     "t < z": False,
+    "t <= u": False,
+    "t = u": True,
     "l < m": False,
     "ns = :numbers": True,
     "l[0] = n": True,
@@ -129,6 +140,7 @@ CONDITIONS: Final[dict[str, bool]] = {
     "n BETWEEN :two AND :nine": False,
     ":two BETWEEN n AND m.k": False,
     "n IN (:two, :one)": True,
+    "n IN (:two, :nine)": False,
     # Functions.
     "size(s) = :two": True,
     "size(l) = :two AND size(ss) = :two AND size(ns) = :two": True,
@@ -168,3 +180,35 @@ CONDITIONS: Final[dict[str, bool]] = {
     "l [ 0 ] = :one": True,
 }
 """Conditions, and whether that item meets them."""
+
+PROJECTIONS: Final[dict[str, Attributes]] = {
+    "n, x": {"n": number(1)},
+    "x": {},
+    "l[1], l[0]": {"l": {"L": [number(1), text("a")]}},
+    "l[1], l[7]": {"l": {"L": [text("a")]}},
+    "l[7]": {},
+    "m.k": {"m": {"M": {"k": number(1)}}},
+    "m.x": {},
+    "n.x": {},
+    "n[0]": {},
+    "ss, b": {"ss": {"SS": ["a", "b"]}, "b": {"B": b"abc"}},
+}
+"""What is read of that item."""
+
+KEY_CONDITIONS: Final[dict[str, str]] = {
+    "PK = :p": "123456",
+    ":p = PK": "123456",
+    "PK = :other": "",
+    "PK = :p AND SK = :three": "3",
+    "PK = :p AND SK = :seven": "",
+    "PK = :p AND SK < :three": "12",
+    "PK = :p AND :three > SK": "12",
+    "PK = :p AND SK <= :three": "123",
+    "SK > :three AND PK = :p": "456",
+    ":three <= SK AND PK = :p": "3456",
+    "PK = :p AND SK BETWEEN :three AND :five": "345",
+    "(PK = :p) AND (SK BETWEEN :three AND :three)": "3",
+    "PK = :p AND begins_with(SK, :three)": "3",
+    "PK = :p AND begins_with(SK, :seven)": "",
+}
+"""Conditions on the key, and the sort keys of what is found of six items."""

@@ -181,6 +181,27 @@ def test_pages_make_up_the_whole(memory: MemoryDynamoDB, index: str | None, *, a
     assert [item["SK"]["S"] for items in scanned for item in items] == list("0123456")
 
 
+def test_a_filter_hides_what_a_page_has_read(memory: MemoryDynamoDB) -> None:
+    """It counts for the page's limit all the same."""
+    for number in range(4):
+        memory.put_item(TableName=TABLE, Item={**KEY, "SK": {"S": str(number)}, "n": {"N": str(number)}})
+    page = memory.query(
+        TableName=TABLE,
+        KeyConditionExpression="PK = :a",
+        FilterExpression="n > :one",
+        ExpressionAttributeValues={":a": {"S": "a"}, ":one": {"N": "1"}},
+        ProjectionExpression="n",
+        Limit=3,
+    )
+    assert page == {
+        "Items": [{"n": {"N": "2"}}],
+        "Count": 1,
+        "ScannedCount": 3,
+        "LastEvaluatedKey": {**KEY, "SK": {"S": "2"}},
+        "ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0},
+    }
+
+
 def test_a_table_is_there_at_once(memory: MemoryDynamoDB) -> None:
     """It is listed and described as it was made; nobody waits for another one, and none is made twice."""
     assert memory.list_tables()["TableNames"] == [f"{PREFIX}CredentialsTable", TABLE]
@@ -196,6 +217,36 @@ def test_a_table_is_there_at_once(memory: MemoryDynamoDB) -> None:
     schema = {name: declared[name] for name in ("KeySchema", "AttributeDefinitions")}
     with pytest.raises(ClientError, match="ResourceInUse"):
         memory.create_table(TableName=TABLE, **schema)
+
+
+@pytest.mark.parametrize(
+    ("projection", "shown"),
+    [
+        ({"ProjectionType": "ALL"}, {"a", "b", "c", "d", "e"}),
+        ({"ProjectionType": "INCLUDE", "NonKeyAttributes": ["d"]}, {"a", "b", "c", "d"}),
+        ({"ProjectionType": "KEYS_ONLY"}, {"a", "b", "c"}),
+    ],
+)
+def test_an_index_holds_what_it_projects(memory: MemoryDynamoDB, projection: dict[str, Any], shown: set[str]) -> None:
+    """Its own key and the table's always; items without its key are not part of it."""
+    kinds = {"a": "S", "b": "B", "c": "N"}
+    memory.create_table(
+        TableName="other",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()],
+        KeySchema=[{"AttributeName": "a", "KeyType": "HASH"}, {"AttributeName": "b", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {"IndexName": "by", "KeySchema": [{"AttributeName": "c", "KeyType": "HASH"}], "Projection": projection}
+        ],
+    )
+    item = {"a": {"S": "a"}, "b": {"B": b"b"}, "c": {"N": "1"}, "d": {"S": "d"}, "e": {"S": "e"}}
+    memory.put_item(TableName="other", Item=item)
+    memory.put_item(TableName="other", Item={"a": {"S": "a"}, "b": {"B": b"c"}, "d": {"S": "d"}})
+    condition = {"KeyConditionExpression": "c = :c", "ExpressionAttributeValues": {":c": {"N": "1.0"}}}
+    found = memory.query(TableName="other", IndexName="by", **condition)["Items"]
+    assert found == [{name: value for name, value in item.items() if name in shown}]
+    keys = {"KeyConditionExpression": "a = :a AND b < :b"}
+    values = {"ExpressionAttributeValues": {":a": {"S": "a"}, ":b": {"B": b"c"}}}
+    assert memory.query(TableName="other", **keys, **values)["Items"] == [item]
 
 
 @pytest.mark.parametrize(

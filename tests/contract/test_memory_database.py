@@ -6,14 +6,14 @@ to it. It passes over a transaction's token, and refuses much less.
 """
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 
 from tapedeck_standin.memory_database import MemoryDynamoDB
-from tests.contract.expression_examples import CONDITIONS, ITEM, UPDATES, VALUES
+from tests.contract.expression_examples import CONDITIONS, ITEM, KEY_CONDITIONS, PROJECTIONS, UPDATES, VALUES
 from tests.contract.memory_item import TABLE
 from tests.contract.random_expressions import KEYS, Attributes
 from tests.contract.random_requests import Request, steps
@@ -86,6 +86,19 @@ def _met(condition: str) -> Request:
     return "put_item", {"TableName": TABLE, "Item": item, "ConditionExpression": condition, **_used(condition)}
 
 
+def _shown(projection: str) -> Request:
+    return "get_item", {"TableName": TABLE, "Key": KEYS[0], "ProjectionExpression": projection}
+
+
+SIX: Final[list[Request]] = [
+    ("put_item", {"TableName": TABLE, "Item": {"PK": {"S": "p"}, "SK": {"S": sort}}}) for sort in "531246"
+]
+
+
+def _found(condition: str) -> Request:
+    return "query", {"TableName": TABLE, "KeyConditionExpression": condition, **_used(condition)}
+
+
 @pytest.mark.parametrize(("before", "expression", "after"), UPDATES)
 def test_an_update_makes_of_an_item(
     memory: MemoryDynamoDB, before: Attributes | None, expression: str, after: Attributes | None
@@ -115,13 +128,30 @@ def test_a_condition_holds_or_not(memory: MemoryDynamoDB, condition: str, *, hol
     assert refusal(refused.value) == {"Code": "ConditionalCheckFailedException", "Item": None, "Reasons": []}
 
 
+@pytest.mark.parametrize(("projection", "shown"), PROJECTIONS.items())
+def test_a_projection_shows_a_part(memory: MemoryDynamoDB, projection: str, shown: Attributes) -> None:
+    """Of an item, and of what lies in its lists and maps; nothing of what is not there."""
+    memory.put_item(TableName=TABLE, Item=KEYS[0] | ITEM)
+    assert memory.get_item(**_shown(projection)[1])["Item"] == shown
+
+
+@pytest.mark.parametrize(("condition", "found"), KEY_CONDITIONS.items())
+def test_a_condition_on_the_key_finds_a_range(memory: MemoryDynamoDB, condition: str, found: str) -> None:
+    """Of a partition, in the order of its sort keys."""
+    for _, request in SIX:
+        memory.put_item(**request)
+    items = memory.query(**_found(condition)[1])["Items"]
+    assert "".join(item["SK"]["S"] for item in items) == found
+
+
 @pytest.mark.dynamodb_local
 @on_dynamodb_local
 def test_dynamodb_local_makes_the_same_of_expressions(dynamodb_local: Rivals) -> None:
-    """Of every one of these updates and conditions."""
+    """Of every one of these."""
     updated = [request for before, expression, _ in UPDATES for request in _updated(before, expression)]
     put = ("put_item", {"TableName": TABLE, "Item": KEYS[0] | ITEM})
-    dynamodb_local.agree([*updated, put, *map(_met, CONDITIONS)])
+    asked = [*map(_met, CONDITIONS), *map(_shown, PROJECTIONS)]
+    dynamodb_local.agree([*updated, put, *asked, *SIX, *map(_found, KEY_CONDITIONS)])
 
 
 @pytest.mark.dynamodb_local

@@ -51,6 +51,7 @@ REFUSED_TOGETHER: Final[dict[str, Request]] = {
     "a batch that writes an item twice": _written(
         {"PutRequest": {"Item": KEYS[0]}}, {"DeleteRequest": {"Key": KEYS[0]}}
     ),
+    "two writes of a batch in one": _written({"PutRequest": {"Item": KEYS[0]}, "DeleteRequest": {"Key": KEYS[1]}}),
     "a batch with an invalid part": _written({"PutRequest": {"Item": KEYS[0]}}, {"DeleteRequest": {"Key": {}}}),
 }
 
