@@ -179,8 +179,7 @@ class Table:
         is_told = request.get("StreamSpecification", {}).get("StreamEnabled", False)
         self.stream = Stream(f"{self.arn}/stream/1", self.schema.names) if is_told else None
         self.order = Order()
-        self._items: dict[Key, Item] = {}
-        self._sizes: dict[Key, int] = {}
+        self._items: dict[Key, tuple[Item, int]] = {}
 
     def describe(self) -> dict[str, Any]:
         """As `describe_table` tells it."""
@@ -192,7 +191,7 @@ class Table:
             "CreationDateTime": datetime.fromtimestamp(self._created / 1000, UTC),
             "BillingModeSummary": {"BillingMode": self._request.get("BillingMode", "PROVISIONED")},
             "ItemCount": len(self._items),
-            "TableSizeBytes": sum(self._sizes.values()),
+            "TableSizeBytes": sum(size for _, size in self._items.values()),
         }
         if self.indexes:
             described["GlobalSecondaryIndexes"] = [
@@ -225,11 +224,12 @@ class Table:
 
     def get(self, key: Key) -> Item | None:
         """The item, which nobody may change."""
-        return self._items.get(key)
+        held = self._items.get(key)
+        return held[0] if held is not None else None
 
     def size(self, key: Key) -> int:
         """Bytes of the item of this key, which is there."""
-        return self._sizes[key]
+        return self._items[key][1]
 
     def keys(self) -> list[Key]:
         """Of all items, in the order of a scan."""
@@ -250,14 +250,13 @@ class Table:
 
     def put(self, key: Key, item: Item | None, size: int, at: int) -> None:
         """Put an item that was checked in place of what is there, or take that away; `at` is in milliseconds."""
-        before = self._items.get(key)
+        before = self.get(key)
         if item is not None:
-            self._items[key] = item
-            self._sizes[key] = size
+            self._items[key] = item, size
             if before is None:
                 self.order.add(key[0], (key[1],))
         elif before is not None:
-            del self._items[key], self._sizes[key]
+            del self._items[key]
             self.order.remove(key[0], (key[1],))
         for index in self.indexes.values():
             old, new = index.place(before, key), index.place(item, key)
