@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck_standin.changes import Change, Changes
+from tapedeck_standin.changes import Changes
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.memory_database import MemoryChanges, MemoryDynamoDB
 from tests.contract.conftest import NOW
@@ -67,14 +67,15 @@ def test_a_table_without_a_stream_tells_nothing(memory: MemoryDynamoDB) -> None:
 
 
 def test_changes_are_taken_once_from_now_on(memory: MemoryDynamoDB) -> None:
-    """In order, as plain items; an update that brings an item about is one change."""
+    """In order, as the stream tells them; an update that brings an item about is one change."""
     put(memory, s={"S": "before"})
     changes: Changes = MemoryChanges(memory, TABLE)
     assert changes.take() == []
     memory.delete_item(TableName=TABLE, Key=KEY)
     memory.update_item(**ADD)
-    key = {"PK": "a", "SK": "1"}
-    assert changes.take() == [Change({**key, "s": "before"}, {}), Change({}, {**key, "n": 1})]
+    told = [record["dynamodb"] for record in changes.take()]
+    images = [(each.get("OldImage"), each.get("NewImage")) for each in told]
+    assert images == [(KEY | {"s": {"S": "before"}}, None), (None, KEY | {"n": {"N": "1"}})]
     assert changes.take() == []
 
 
