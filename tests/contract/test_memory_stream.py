@@ -1,15 +1,18 @@
 """The stream of the database in memory: what each write has changed, told once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck_standin.changes import Changes
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.memory_database import MemoryChanges, MemoryDynamoDB
 from tests.contract.conftest import NOW
 from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, put
+
+if TYPE_CHECKING:
+    from tapedeck_standin.changes import Changes
 
 
 def test_a_record_is_as_lambda_has_it(memory: MemoryDynamoDB, clock: VirtualClock) -> None:
