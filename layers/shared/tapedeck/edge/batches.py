@@ -116,7 +116,7 @@ class BatchEndpoint:
         """Decorate what is done with the body of each message; one that fails comes again, and those behind it wait.
 
         What the state of things forbids is dropped, and so is what cannot be true: both are counted (rule R11). What
-        cannot be read is counted, and comes again until the dead-letter queue takes it.
+        cannot be read comes again until the dead-letter queue takes it.
         """
 
         def decorate(handler: Callable[[str, Hub], object]) -> Callable[[Event, object], Answer]:
@@ -138,7 +138,7 @@ class BatchEndpoint:
         """Decorate what is done with each shard at regular times; its result is counted.
 
         Each run begins with another shard, so that none waits for ever behind those that take too long. One that fails
-        holds up no other; the run fails then.
+        holds up no other, and neither does one thing in it that its result counts as `failed`; the run fails then.
         """
 
         def decorate(handler: Callable[[str, Hub], Counter[str]]) -> Callable[[Event, object], Answer]:
@@ -148,11 +148,11 @@ class BatchEndpoint:
                 failures: list[Exception] = []
                 for shard in _in_turn(hub.clock()):
                     try:
-                        counted += handler(shard, hub)
+                        counted.update(handler(shard, hub))
                     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
                         failures.append(error)
-                if failures:
-                    counted["failed"] += len(failures)
+                if counted["failed"]:
+                    failures.append(Unfinished(f"{counted['failed']} could not be looked after"))
                 hub.log.background(
                     operation=operation,
                     outcome="failed" if failures else "done",
@@ -166,6 +166,10 @@ class BatchEndpoint:
             return handle
 
         return decorate
+
+
+class Unfinished(Exception):
+    """All has been done that could be, but not everything: it is looked at again the next time."""
 
 
 class _Held(Exception):
@@ -195,8 +199,6 @@ _MINUTE: Final = 60_000
 _COUNTED: Final = {
     "unconfirmed": "CommandsUnconfirmed",
     "given_up": "RecordingsGivenUp",
-    "announced": "AnnouncedLate",
-    "failed": "SweepFailures",
 }
 """What of a sweep's result somebody must hear of, by the names of metrics."""
 
@@ -223,14 +225,9 @@ def _logged(log: RequestLog, operation: str, account: str | None, act: Callable[
             operation=operation, account=account, outcome="dropped", error=type(error).__name__,
             counted={"EventsDropped": 1},
         )  # fmt: skip
-    except MalformedBody as error:
-        log.background(
-            operation=operation, account=account, outcome="unreadable", error=type(error).__name__,
-            counted={"MessagesUnreadable": 1},
-        )  # fmt: skip
-        raise
     except Exception as error:
-        log.background(operation=operation, account=account, outcome="failed", error=type(error).__name__)
+        outcome = "unreadable" if isinstance(error, MalformedBody) else "failed"
+        log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
         raise
     else:
         gave_up = isinstance(result, Claim) and result.state is ClaimState.GIVEN_UP

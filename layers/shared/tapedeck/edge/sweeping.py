@@ -91,10 +91,12 @@ class Sweep:
         Raises:
             StoreBusy, StoreUnavailable: what there is to do could not be found, or queued; the next sweep goes on.
         """
-        counted = Counter({"requeued": self._deliveries.requeue(shard, MOST_DUE)})
+        # All of them, in the order in which they are told.
+        counted = Counter(requeued=0, announced=0, asked=0, unconfirmed=0, given_up=0, failed=0)
+        counted["requeued"] = self._deliveries.requeue(shard, MOST_DUE)
         for opened in self._work.open(shard, self._now - ASK_AGAIN_AFTER):
             try:
-                counted += self._look(opened)
+                counted.update(self._look(opened))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up all others for good
                 self._report(error)
                 counted["failed"] += 1
