@@ -1004,3 +1004,39 @@ def _broken(operation: str) -> Exception:
     from botocore.exceptions import ClientError
 
     return ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+
+
+# What it costs.
+
+GET, UPDATE, TRANSACT, BATCH = "GetItem", "UpdateItem", "TransactWriteItems", "BatchGetItem"
+
+
+def test_asks_the_table_no_more_than_it_must(world: World) -> None:
+    """An answer about a recording is one update; what moves several things at once reads what it is to move."""
+    call, room = world.stage.call("ringing"), world.stage.conference()
+    plain = world.stage.call()
+    recording = world.stage.recording(plain)
+    member = world.stage.participant(room)
+    added = world.service.participants.add(room.account, room.id, AddParticipant("+1", "+2"))
+    of_member = {"conference": room.id, "call": member.call}
+    capture(world.service, recording, sound(1))
+    costs: list[tuple[str, dict[str, Any], list[str]]] = [
+        ("call.answered", {"call": fresh(world), "to": "+1", "from": "+2"}, [GET, TRANSACT, GET]),
+        ("call.answered", {"call": call.id}, [GET, GET, UPDATE]),
+        ("call.answered", {"call": added.call, "version": added.asked}, [GET, BATCH, GET, TRANSACT]),
+        ("recording.started", {**_about(recording), "version": 1}, [UPDATE]),
+        ("recording.paused", _about(recording), [UPDATE]),
+        ("recording.stopped", _about(recording), [UPDATE]),
+        ("recording.completed",
+         {**_about(recording), "key": key_of(room.account, recording.id)}, [GET, GET, UPDATE]),
+        ("participant.joined", {"conference": room.id, "call": call.id}, [BATCH, GET, TRANSACT]),
+        ("participant.changed", {**of_member, "muted": True}, [BATCH, TRANSACT]),
+        ("participant.changed", {**of_member, "version": 1}, [UPDATE]),
+        ("participant.left", of_member, [BATCH, BATCH, TRANSACT, BATCH]),
+        ("call.ended", {"call": call.id}, [GET, UPDATE, BATCH, TRANSACT, BATCH]),
+        ("conference.ended", {"conference": room.id}, [UPDATE, GET]),
+    ]  # fmt: skip
+    for kind, more, requests in costs:
+        with world.watched() as asked:
+            assert world.ingest(world.event(kind, **more)) == []
+        assert (kind, asked) == (kind, requests)

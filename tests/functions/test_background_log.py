@@ -1,0 +1,116 @@
+"""What the functions that no client calls log: a line for each record, of what is allowed alone (rule R21)."""
+
+import io
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any, Final
+
+import pytest
+
+from tapedeck import background
+from tapedeck.domain.callback import Callback
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
+from tapedeck.edge.observability import RequestLog
+from tapedeck.operations.media import key_of
+from tapedeck.operations.messaging import Outcome
+from tapedeck.operations.recordings import StartRecording
+from tests.functions.living import World
+
+ALLOWED: Final = {
+    "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
+    "EventsDropped", "CallbacksGivenUp", "CommandsUnconfirmed", "RecordingsGivenUp", "TaskFaults",
+}  # fmt: skip
+LONGEST: Final = 700
+CANARY: Final = "canary-4711"
+
+
+@pytest.fixture
+def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """The lines that have been logged since the last look, each of them JSON."""
+    name, stream = f"test-{token_hex(4)}", io.StringIO()
+    hub = replace(world.hub, log=RequestLog(name))
+    for handler in logging.getLogger(name).handlers:
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(stream)
+    monkeypatch.setattr(background.batch, "_hub", lambda: hub)
+    monkeypatch.setattr(background.task, "_desk", lambda: hub)
+
+    def take() -> list[dict[str, Any]]:
+        text = stream.getvalue()
+        assert CANARY not in text
+        assert all(len(line) <= LONGEST for line in text.splitlines())
+        found = [json.loads(line) for line in text.splitlines()]
+        assert all(line.keys() <= ALLOWED for line in found)
+        stream.seek(0)
+        stream.truncate()
+        return found
+
+    return take
+
+
+def said(lines: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Of each line: who, what came of it, what was wrong, and the figures."""
+    metrics = ALLOWED - {"level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws"}
+    return [
+        (
+            line["operation"], line["outcome"], line.get("error"),
+            {name: line[name] for name in sorted(metrics & line.keys())},
+        )
+        for line in lines
+    ]  # fmt: skip
+
+
+def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """What came of it and what was wrong with it, by a word; no URL, body, key or answer, whatever these hold."""
+    stage = world.stage
+    call = stage.call()
+    callback = Callback(f"https://user:{CANARY}@a.example/{CANARY}?{CANARY}", "POST", ("absent",), "twilio")
+    parent = Parent(call.account, ParentKind.CALL, call.id)
+    recording, _ = world.service.recordings.create(parent, StartRecording(callback=callback))
+    world.service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
+    world.service.media().give_up(parent, recording.id, 16101)
+    records = world.changes()
+    assert world.publish(records[-1:]) == []
+    world.bus.fails = 1
+    assert len(world.publish(records[-1:])) == 1
+    about: dict[str, Any] = {"parent": {"type": "call", "id": call.id}, "recording": recording.id}
+    room = stage.conference("completed")
+    world.ingest(f"{{{CANARY}")
+    world.ingest(world.event("recording.completed", **about, key=f"{CANARY}.wav"))
+    world.ingest(world.event("participant.joined", conference=room.id, call=call.id))
+    world.ingest(world.event("call.ended", call=new_id(world.clock())))
+    world.ingest(world.event("recording.completed", **about, key=key_of(call.account, recording.id)))
+    world.receiver.answers += [Outcome(410, None, 5, CANARY.encode())]
+    world.deliver()
+    world.sweep()
+    world.call("list_callbacks", {"account_sid": f"AC{call.account}", "sid": f"RE{recording.id}"})
+    assert said(lines()) == [
+        ("publish_changes", "done", None, {}),
+        ("publish_changes", "failed", "StoreUnavailable", {}),
+        ("ingest_media_event", "unreadable", "MalformedBody", {}),
+        ("ingest_media_event", "refused", None, {"EventsRefused": 1}),
+        ("ingest_media_event", "dropped", "ConferenceNotInProgress", {"EventsDropped": 1}),
+        ("ingest_media_event", "failed", "NotFound", {}),
+        ("ingest_media_event", "done", None, {}),
+        ("deliver_callback", "given-up", None, {"CallbacksGivenUp": 1}),
+        # Its message has come twice.
+        ("deliver_callback", "done", None, {}),
+        ("sweep", "done", None, {"CommandsUnconfirmed": 0, "RecordingsGivenUp": 0}),
+        ("list_callbacks", "done", None, {}),
+    ]
+
+
+def test_counts_what_it_logs(world: World, lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """The figures ride on the line, in the form in which CloudWatch reads them out of it."""
+    event = world.event("recording.completed", parent={"type": "call", "id": "b" * 32}, recording="c" * 32, key="other")
+    world.ingest(event)
+    (line,) = lines()
+    (form,) = line["_aws"]["CloudWatchMetrics"]
+    assert form["Namespace"] == "Tapedeck"
+    assert form["Metrics"] == [{"Name": "EventsRefused", "Unit": "Count"}]
+    assert line["EventsRefused"] == 1
+    assert "account" not in line
