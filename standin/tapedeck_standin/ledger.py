@@ -3,6 +3,7 @@
 import time
 from typing import Any, Final
 
+from tapedeck.adapters.claims import claims_partition
 from tapedeck.adapters.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb import Database, Item
 from tapedeck.adapters.items import RECORDING, name_partition, partition, recording_from, transcriptions_partition
@@ -66,6 +67,8 @@ class Ledger:
                 if "name" in item:
                     named = self._partition(name_partition(account, item["name"]))
                     doomed |= {(row["PK"], row["SK"]) for row in named}
+        for subject in {row["SK"] for row in rows}:
+            doomed |= {(told["PK"], told["SK"]) for told in self._partition(claims_partition(account, subject))}
         for made in self._partition(transcriptions_partition(account)):
             row = (transcriptions_partition(account, made["recording"]), made["SK"])
             doomed |= {(made["PK"], made["SK"]), row}

@@ -258,12 +258,12 @@ class Story:
         return self.stage.service.participants.answer(ACCOUNT, CONFERENCE, CALL)
 
     @contextmanager
-    def throttled(self) -> Iterator[None]:
-        """DynamoDB takes no writes, for there are too many."""
+    def refused(self, code: str) -> Iterator[None]:
+        """DynamoDB takes no writes, for the reason that its code tells."""
 
         def refuse(when: str, request: WireRequest) -> None:
             if when == "sent" and request.writes:
-                raise ClientError({"Error": {"Code": "ThrottlingException"}}, request.operation)
+                raise ClientError({"Error": {"Code": code}}, request.operation)
 
         with self.wire.watched_by(refuse):
             yield
@@ -513,7 +513,7 @@ def not_changed_in_time(story: Story) -> Iterator[Answer]:
     """CR4 and FR3."""
     story.call_recording()
     story.conference_recording()
-    with story.throttled():
+    with story.refused("TransactionConflictException"):
         yield story.ask("POST", *story.call_recording_path, form={"Status": "paused"})
         yield story.ask("POST", *story.conference_recording_path, form={"Status": "stopped"})
 
@@ -522,7 +522,7 @@ def too_many_requests(story: Story) -> Iterator[Answer]:
     """CR1, C3 and F3."""
     story.stage.call(id=CALL)
     story.stage.conference(id=CONFERENCE)
-    with story.throttled():
+    with story.refused("ThrottlingException"):
         yield story.ask("POST", *story.call_path, "Recordings", form={})
         yield story.ask("POST", *story.call_path, form={"Status": "completed"})
         yield story.ask("POST", *story.conference_path, form={"Status": "completed"})

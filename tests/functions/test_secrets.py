@@ -119,7 +119,7 @@ def scenario(
 ) -> Scenario:
     """An account's life through all functions, in the test's dialect."""
     office = replace(wiring.office(), log=wiring.endpoint._service().log)
-    monkeypatch.setattr(wiring.task, "_office", lambda: office)
+    monkeypatch.setattr(wiring.task, "_desk", lambda: office)
     canaries, told = Canaries(), []
 
     made = _run("create_account")

@@ -16,7 +16,11 @@ SECTION: Final = re.search(
 )
 PARAGRAPH: Final = re.compile(r"((?:^(?!```)[^\n]*\n)+)(?:```\w+\n(.*?)```\n)?", re.MULTILINE | re.DOTALL)
 """Prose, and the code that follows it."""
-RECIPES: Final = sorted(path.relative_to(ROOT) for path in EXAMPLES.glob("*/*") if path.suffix in {".py", ".mjs"})
+RECIPES: Final = sorted(
+    path.relative_to(ROOT)
+    for path in EXAMPLES.glob("*/*")
+    if path.suffix in {".py", ".mjs"} and path.parent.name != "pytest"
+)
 
 
 def _quotes() -> list[tuple[str, str]]:

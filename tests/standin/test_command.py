@@ -176,7 +176,8 @@ def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_pat
         assert api.get("Calls", call["twilio"]).status == 200
         code, errors = running.end(signal.SIGINT)
         assert code == 0
-        canonical = json.loads(next(line for line in errors.splitlines() if line.startswith("{")))
+        lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
+        canonical = next(line for line in lines if line["message"] == "request")
         told = (canonical["operation"], canonical["dialect"], canonical["account"], canonical["status"])
         assert told == ("get_call", "twilio", sid[2:], 200)
         assert ca_file.is_file()

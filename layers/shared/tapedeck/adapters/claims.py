@@ -41,12 +41,13 @@ class ClaimTable:
 
     def get(self, account: str, subject: str, claim: str) -> Claim | None:
         """1 request."""
-        item = self._database.get({"PK": _partition(account, subject), "SK": claim})
+        item = self._database.get({"PK": claims_partition(account, subject), "SK": claim})
         return _claim_from(item) if item is not None else None
 
     def of(self, account: str, subject: str) -> Sequence[Claim]:
         """1 request per megabyte."""
-        return [_claim_from(item) for item in self._database.query("PK = :pk", {"pk": _partition(account, subject)})]
+        found = self._database.query("PK = :pk", {"pk": claims_partition(account, subject)})
+        return [_claim_from(item) for item in found]
 
     def lease(self, claim: Claim, now: int, until: int) -> Claim | None:
         """1 request."""
@@ -132,12 +133,13 @@ def _changed(before: Claim, after: Claim) -> Write:
     )
 
 
-def _partition(account: str, subject: str) -> str:
+def claims_partition(account: str, subject: str) -> str:
+    """The partition of all that is told of a recording or a conference."""
     return f"{account}#CB#{subject}"
 
 
 def _key(claim: Claim) -> dict[str, str]:
-    return {"PK": _partition(claim.account, claim.subject), "SK": claim.id}
+    return {"PK": claims_partition(claim.account, claim.subject), "SK": claim.id}
 
 
 def _item(claim: Claim) -> Item:
