@@ -384,6 +384,23 @@ def test_a_slow_failure_does_not_undo_a_quick_success(world: World) -> None:
     assert len(world.receiver.requests) == 2
 
 
+def test_what_another_has_told_is_not_tried_again(world: World) -> None:
+    """Whose attempt fails while somebody else succeeds makes no second one."""
+    claim = owed(world, "twilio", url="https://app.example.com/hooks")
+    (message,) = world.callbacks.take()
+
+    def replay() -> None:
+        world.hub.deliveries.replay(claim.account, claim.subject, claim.id)
+        world.receiver.answers[:0] = [WELL]
+        assert world.deliver() == []
+
+    world.receiver.meanwhile = replay
+    world.receiver.answers.append(REFUSED)
+    assert world.deliver([message]) == []
+    after = found(world, claim)
+    assert (after.state, after.tried, len(world.receiver.requests), world.slept) == (S.DONE, 2, 2, [])
+
+
 @pytest.mark.parametrize("state", ["queued", "parked", "done", "given up"])
 def test_is_sent_again_by_hand(world: World, dialect: str, state: str) -> None:
     """Whatever became of it: with the same token, body and signature, and on its way at once."""

@@ -872,6 +872,9 @@ def test_an_unknown_recording_may_come_yet(world: World, comes_again: Tell) -> N
         for kind, more in kinds.items():
             key = {"key": key_of(account, recording)} if kind == "recording.completed" else {}
             comes_again(kind, parent={"type": "call", "id": of}, recording=recording, **more, **key)
+    finished = world.stage.recording(other, "completed")
+    comes_again("recording.completed", parent={"type": "call", "id": call.id}, recording=finished.id,
+                key=key_of(account, finished.id))  # fmt: skip
     stranger = world.accounts.create().account
     for kind, more in kinds.items():
         key = {"key": key_of(stranger, theirs.id)} if kind == "recording.completed" else {}

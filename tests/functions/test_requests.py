@@ -262,6 +262,13 @@ def test_asks_again_for_less(client: FunctionClient, stage: Stage, meter: Meter)
     assert meter.of(redirect, 200) == ([UPDATE], [2])
     stage.clock.step(5)
     assert meter.of(redirect, 200) == ([UPDATE], [1])
+    room = stage.conference()
+    path = participant_path(client, room, stage.participant(room))
+    costs = []
+    for wish in ("true", "false"):
+        costs.append(meter.of(lambda wish=wish: client.post(*path, form={"Muted": wish}), 200))  # type: ignore[misc]
+        stage.clock.step(5)
+    assert costs == [([BATCH, TRANSACT], [5]), ([BATCH, TRANSACT], [4])]
 
 
 def _redirect(client: FunctionClient, call: Call, form: Form) -> Callable[[], Answer]:

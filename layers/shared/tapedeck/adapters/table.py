@@ -504,7 +504,7 @@ class Table:
         write = Write(
             key,
             update="SET confirmed = :version" + (" REMOVE #work, work_at" if settles else ""),
-            condition="asked = :version AND (attribute_not_exists(confirmed) OR confirmed < :version)",
+            condition="asked = :version",
             values={"version": version},
             names=_WORK if settles else None,
         )
