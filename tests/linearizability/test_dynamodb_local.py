@@ -379,6 +379,7 @@ def test_races_with_lost_answers_are_linearizable(table: str) -> None:
     assert sum(journal.refused_as_busy for journal in journals) < HISTORIES * CLIENTS * REQUESTS_PER_CLIENT / 100
 
 
+@pytest.mark.timeout(1_200)
 def test_thirty_two_clients_are_linearizable_to_the_end(table: str) -> None:
     """Started, moved, hung up, finished and deleted by all at once, recordings have one order of events (G5)."""
     rates = {Fault.ANSWER_LOST: ANSWERS_LOST_TO_MANY}
