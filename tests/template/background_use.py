@@ -324,6 +324,9 @@ def _use_recordings(scene: Scene) -> None:
     assert not scene.tell("recording.started", **own)
     for _ in range(2):
         assert scene.tell("recording.started", **own, source="RecordVerb")
+    # So many that it is first looked which of them still run.
+    for _ in range(3):
+        assert scene.tell("recording.started", parent=own["parent"], recording=scene.fresh(), source="DialVerb")
     scene.tell("call.ended", call=call)
     scene.publish()
     scene.tell("recording.started", parent=own["parent"], recording=scene.fresh(), source="RecordVerb")
