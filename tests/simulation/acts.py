@@ -117,7 +117,9 @@ class Acts:
 
     def delete(self) -> None:
         """Somebody deletes a recording."""
-        self.world.media.delete(*self._recording())
+        parent, recording = self._recording()
+        self.world.deletions.add(recording)
+        self.world.media.delete(parent, recording)
 
     def hang_up(self) -> None:
         """Somebody ends a call, or cancels it."""

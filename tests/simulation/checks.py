@@ -57,7 +57,8 @@ def _unsettled(world: World) -> Iterator[str]:
 def _misplaced(world: World) -> Iterator[str]:
     """Media lie where a recording is completed, and nowhere else; nothing final is captured any more.
 
-    Nobody hears of media that come after their recording was given up, and whose event is lost besides.
+    Nobody hears of media that come after their recording was given up, and whose event is lost besides. A deletion
+    removes media first: where it breaks off then, nothing is left to fetch, and whoever asked asks again.
     """
     unheard = {each.body["recording"] for each in world.way.lost if each.body["type"] == "recording.completed"}
     statuses = {key[1].removeprefix("REC#"): image["status"]["S"] for key, image in world.history.recordings()}
@@ -67,7 +68,8 @@ def _misplaced(world: World) -> Iterator[str]:
         names[recording].add(name)
     for recording, status in statuses.items():
         wanted = {"original.wav", "original.mp3"} if status == "completed" else set()
-        if names[recording] != wanted and recording not in unheard:
+        is_broken_off = not names[recording] and recording in world.deletions
+        if names[recording] != wanted and recording not in unheard and not is_broken_off:
             yield f"{recording} is {status}, and of its media there is {sorted(names[recording])}"
     for recording in world.engine.capturing():
         if statuses.get(recording) in FINAL:

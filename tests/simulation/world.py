@@ -96,6 +96,7 @@ class World:
         self.history = History()
         self.failures = MemoryFailures()
         self.surprises: list[str] = []
+        self.deletions: set[str] = set()
         self.is_publishing = True
         self.absence: int | None = None
         """What the media engine finds instead of sound."""
