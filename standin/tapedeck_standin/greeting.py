@@ -37,7 +37,8 @@ Tapedeck stands in for Twilio's and SignalWire's recordings and conferences; not
             {SIGNALWIRE.spell(Kind.ACCOUNT, options.account)}   (as SignalWire spells it)
   token     {options.token}
 
-A call appears and its recording starts; the recording is paused; it is read:
+A call appears and its recording starts; the recording is paused; it is read (`processing` until there are media, as
+Twilio has it):
 
 {start}
 
