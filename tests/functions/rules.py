@@ -16,7 +16,16 @@ from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus, So
 from tests.client import Answer, Form, FunctionClient, Gateway
 from tests.functions import expected
 from tests.functions.objects import RENDITIONS, Objects
-from tests.functions.stage import Stage, Wire, WireRequest, assert_answer, assert_refused, shown
+from tests.functions.stage import (
+    Stage,
+    Wire,
+    WireRequest,
+    assert_answer,
+    assert_refused,
+    call_path,
+    conference_path,
+    shown,
+)
 
 CURRENT = "Twilio.CURRENT"
 STATUSES = ("in-progress", "paused", "stopped", "completed", "absent", "deleted")
@@ -61,6 +70,52 @@ class _Rules(ABC):
     @abstractmethod
     def of_the_other_kind(self, stage: Stage) -> Call | Conference:
         """A parent of the kind that this address does not name."""
+
+    @property
+    @abstractmethod
+    def _kind(self) -> Kind: ...
+
+
+class OfCall:
+    """What those rules are given where the parent is a call."""
+
+    _kind = Kind.CALL
+
+    def parent(self, stage: Stage) -> Call:
+        """A call."""
+        return stage.call()
+
+    def path(
+        self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
+    ) -> tuple[str, ...]:
+        """Under a call."""
+        assert not isinstance(parent, Conference)
+        return call_path(client, parent, recording)
+
+    def of_the_other_kind(self, stage: Stage) -> Conference:
+        """A conference."""
+        return stage.conference()
+
+
+class OfConference:
+    """What those rules are given where the parent is a conference."""
+
+    _kind = Kind.CONFERENCE
+
+    def parent(self, stage: Stage) -> Conference:
+        """A conference."""
+        return stage.conference()
+
+    def path(
+        self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
+    ) -> tuple[str, ...]:
+        """Under a conference."""
+        assert not isinstance(parent, Call)
+        return conference_path(client, parent, recording)
+
+    def of_the_other_kind(self, stage: Stage) -> Call:
+        """A call."""
+        return stage.call()
 
 
 class GetRules(_Rules):
@@ -119,10 +174,6 @@ class GetRules(_Rules):
         path = client.path(*self.path(client, parent, recording))
         answer = client.request("GET", path, form="Status=%zz")
         assert_answer(answer, 200, shown(client, recording, read=True))
-
-    @property
-    @abstractmethod
-    def _kind(self) -> Kind: ...
 
     def _of(self, recording: Recording, client: FunctionClient) -> str:
         return client.sid(self._kind, recording.parent.id)
@@ -423,10 +474,6 @@ class UpdateRules(_Rules):
         else:
             assert_refused(client, answer, "not found", uri=client.path(*self.path(client, parent, CURRENT)))
         assert wire.recordings == ["Query", "UpdateItem"] * min(losses + 1, 3)
-
-    @property
-    @abstractmethod
-    def _kind(self) -> Kind: ...
 
 
 class ListOfParentRules(ABC):

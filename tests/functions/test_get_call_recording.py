@@ -2,35 +2,16 @@
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.call import Call
-from tapedeck.domain.conference import Conference
-from tapedeck.domain.recording import Recording, Source
+from tapedeck.domain.recording import Source
 from tests.client import FunctionClient
-from tests.functions.rules import GetRules
+from tests.functions.rules import GetRules, OfCall
 from tests.functions.stage import Stage, assert_answer, call_path, shown
 
 
-class TestGetCallRecording(GetRules):
+class TestGetCallRecording(OfCall, GetRules):
     """What holds for recordings of conferences as well."""
 
     as_strings = False
-    _kind = Kind.CALL
-
-    def parent(self, stage: Stage) -> Call:
-        """A call."""
-        return stage.call()
-
-    def path(
-        self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
-    ) -> tuple[str, ...]:
-        """Under a call."""
-        assert not isinstance(parent, Conference)
-        return call_path(client, parent, recording)
-
-    def of_the_other_kind(self, stage: Stage) -> Conference:
-        """A conference."""
-        return stage.conference()
 
 
 @pytest.mark.parametrize("source", [source for source in Source if "Conference" not in source])

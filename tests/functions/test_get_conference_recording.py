@@ -2,35 +2,16 @@
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.call import Call
-from tapedeck.domain.conference import Conference
-from tapedeck.domain.recording import Recording, Source
+from tapedeck.domain.recording import Source
 from tests.client import FunctionClient
-from tests.functions.rules import GetRules
+from tests.functions.rules import GetRules, OfConference
 from tests.functions.stage import Stage, assert_answer, conference_path, shown
 
 
-class TestGetConferenceRecording(GetRules):
+class TestGetConferenceRecording(OfConference, GetRules):
     """What holds for recordings of calls as well."""
 
     as_strings = False
-    _kind = Kind.CONFERENCE
-
-    def parent(self, stage: Stage) -> Conference:
-        """A conference."""
-        return stage.conference()
-
-    def path(
-        self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
-    ) -> tuple[str, ...]:
-        """Under a conference."""
-        assert not isinstance(parent, Call)
-        return conference_path(client, parent, recording)
-
-    def of_the_other_kind(self, stage: Stage) -> Call:
-        """A call."""
-        return stage.call()
 
 
 @pytest.mark.parametrize("source", [Source.CONFERENCE, Source.START_CONFERENCE_RECORDING])
