@@ -44,15 +44,15 @@ def aws() -> Iterator[None]:
     from moto import mock_aws
 
     from tapedeck import wiring
+    from tapedeck_standin.quick_moto import quick_moto
     from tapedeck_standin.serial import one_request_at_a_time
-    from tapedeck_standin.transactions import quick_transactions
 
     prefix = ""
     if DYNAMODB_URL:
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = DYNAMODB_URL
         prefix = f"t{os.getpid()}-"
     # Moto answers AWS's own hosts only: a database at another URL is reached.
-    with mock_aws(), quick_transactions(), one_request_at_a_time():
+    with mock_aws(), quick_moto(), one_request_at_a_time():
         session = botocore.session.get_session()
         tables = TEMPLATE.create_tables(session.create_client("dynamodb"), prefix)
         kms: Any = session.create_client("kms")

@@ -19,9 +19,9 @@ from tapedeck.domain.account import MediaAccess
 from tapedeck_standin.chance import replaced
 from tapedeck_standin.changes import Changes, MotoChanges, StreamChanges
 from tapedeck_standin.memory_database import MemoryChanges, MemoryDynamoDB
+from tapedeck_standin.quick_moto import quick_moto
 from tapedeck_standin.serial import one_request_at_a_time
 from tapedeck_standin.template import Template
-from tapedeck_standin.transactions import quick_transactions
 
 DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
 MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
@@ -128,7 +128,7 @@ def emulated(template: Template, settings: Mapping[str, str] = MappingProxyType(
         botocore.exceptions.BotoCoreError: that database does not answer.
     """
     here = {**MEDIA_HERE, "MEDIA_ACCESS": _media_access(), **settings}
-    with mock_aws(config=_config(os.environ.get(DATABASE))), quick_transactions(), one_request_at_a_time():
+    with mock_aws(config=_config(os.environ.get(DATABASE))), quick_moto(), one_request_at_a_time():
         tables = template.create_tables(make_full_client("dynamodb"))
         key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
         buckets = template.create_buckets(make_full_client("s3"))

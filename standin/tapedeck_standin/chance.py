@@ -76,11 +76,11 @@ class Chance:
 
 
 @contextmanager
-def replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
-    """While this lasts, what a module knows by this name is something else."""
-    was = getattr(module, name)
-    setattr(module, name, value)
+def replaced(holder: ModuleType | type, name: str, value: object) -> Iterator[None]:
+    """While this lasts, what a module or a class knows by this name is something else."""
+    was = getattr(holder, name)
+    setattr(holder, name, value)
     try:
         yield
     finally:
-        setattr(module, name, was)
+        setattr(holder, name, was)

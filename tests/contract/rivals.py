@@ -69,7 +69,7 @@ class Rivals:
     def agree(self, requests: Iterable[Request]) -> None:
         """From an empty table on, every answer is the same, and so is everything that is there at last."""
         for client in (self.other, self.memory):
-            _clear(client)
+            clear(client)
         run = uuid.uuid4().hex
         for method, asked in [*requests, *EVERYTHING]:
             token = {"ClientRequestToken": run + asked["ClientRequestToken"]} if "ClientRequestToken" in asked else {}
@@ -90,7 +90,8 @@ class Rivals:
         return _plain({name: value for name, value in answer.items() if name not in self._left_out})
 
 
-def _clear(client: Any) -> None:
+def clear(client: Any) -> None:
+    """Empty the table."""
     for page in client.get_paginator("scan").paginate(TableName=TABLE):
         for item in page["Items"]:
             client.delete_item(TableName=TABLE, Key={"PK": item["PK"], "SK": item["SK"]})
