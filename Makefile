@@ -10,6 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/standin
 export SAM_CLI_TELEMETRY := 0
+# Seconds for one test, in place of pyproject.toml's: in full, one may take long without being stuck.
+ifdef CI
+export PYTEST_TIMEOUT ?= 1800
+endif
 
 .PHONY: help
 help:  ## list the targets
