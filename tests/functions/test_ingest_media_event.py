@@ -503,6 +503,28 @@ def test_a_duplicate_does_not_undo_what_was_asked_since(world: World) -> None:
     assert member_of(world, room, member.call) == replace(asked, confirmed=asked.asked)
 
 
+def test_what_the_engine_did_before_it_answered_is_stale(world: World, leaves: Tell, tell: Tell) -> None:
+    """It mutes, then unmutes as it is asked to: that it has muted comes last, and mutes nobody."""
+    room = world.stage.conference()
+    member = world.stage.participant(room)
+    muted_at = world.clock()
+    world.clock.step(1)
+    asked = world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(hold=True))
+    world.clock.step(1)
+    answer = world.event("participant.changed", conference=room.id, call=member.call, version=asked.asked)
+    assert world.ingest(answer) == []
+    world.log.take()
+    leaves("participant.changed", conference=room.id, call=member.call, muted=True, at=muted_at)
+    world.clock.step(1)
+    tell("participant.changed", conference=room.id, call=member.call, hold=False)
+    heard = world.clock()
+    # The answer, should it come again, makes nothing of that older than it is.
+    assert world.ingest(answer) == []
+    world.log.take()
+    leaves("participant.changed", conference=room.id, call=member.call, muted=True, at=heard - 1)
+    assert member_of(world, room, member.call).heard == heard
+
+
 def test_what_was_asked_overrides_what_the_engine_does_meanwhile(world: World, leaves: Tell, tell: Tell) -> None:
     """Until it has confirmed what was asked, whatever it does by itself is overridden by that."""
     room = world.stage.conference()
@@ -570,7 +592,8 @@ def test_a_participant_leaves_as_it_was_asked_to(world: World, tell: Tell) -> No
         world.clock.step(1)
         told = {"version": asked.asked} if version else {}
         tell("participant.left", conference=room.id, call=member.call, **told)
-        assert member_of(world, room, member.call) == replace(asked, confirmed=asked.asked)
+        heard = world.clock() if version else asked.heard
+        assert member_of(world, room, member.call) == replace(asked, confirmed=asked.asked, heard=heard)
 
 
 def test_an_old_answer_does_not_settle_what_was_asked_since(world: World, tell: Tell) -> None:
@@ -612,14 +635,14 @@ def test_a_capture_has_begun(world: World, tell: Tell, parent: Call | Conference
     at = world.clock() + late
     world.clock.step(3)
     tell("recording.started", **_about(recording), version=1, at=at)
-    assert recording_of(world, recording) == replace(recording, confirmed=1, started=START + started)
+    assert recording_of(world, recording) == replace(recording, confirmed=1, started=START + started, heard=at)
 
 
 def test_a_capture_has_begun_paused(world: World, tell: Tell) -> None:
     """Whatever is confirmed first, later ones confirm it too; what comes behind it changes nothing."""
     recording = world.stage.recording(world.stage.call(), "paused")
     tell("recording.paused", **_about(recording), version=2)
-    confirmed = replace(recording, confirmed=2)
+    confirmed = replace(recording, confirmed=2, heard=world.clock())
     assert recording_of(world, recording) == confirmed
     world.clock.step(1)
     tell("recording.started", **_about(recording), version=1)
@@ -676,13 +699,13 @@ def test_nothing_is_recorded_too_early_or_too_late(world: World, leaves: Tell, c
 def test_a_capture_has_been_moved_as_was_asked(
     world: World, tell: Tell, comes_again: Tell, status: str, kind: str, more: dict[str, Any]
 ) -> None:
-    """The answer confirms the version, and changes nothing else; to what was never asked it is no answer."""
+    """The answer confirms the version, and is the last that was heard; to what was never asked it is no answer."""
     recording = replace(world.stage.recording(world.stage.call(), status), version=2)
     world.stage.write(recording, version=2)
     comes_again(kind, **_about(recording), version=3, **more)
     world.clock.step(1)
     tell(kind, **_about(recording), version=2, **more)
-    assert recording_of(world, recording) == replace(recording, confirmed=2)
+    assert recording_of(world, recording) == replace(recording, confirmed=2, heard=world.clock())
 
 
 @pytest.mark.parametrize(
@@ -719,6 +742,19 @@ def test_an_older_move_changes_nothing(world: World, tell: Tell, leaves: Tell) -
     assert recording_of(world, recording).ended == START + 1
     for kind in ("recording.paused", "recording.resumed", "recording.stopped"):
         leaves(kind, **_about(recording))
+
+
+def test_what_a_capture_did_before_an_answer_is_stale(world: World, tell: Tell, leaves: Tell) -> None:
+    """It pauses by itself and resumes as it is asked to: that it has paused comes last, and does not show it paused."""
+    recording = world.stage.recording(world.stage.call(), confirmed=1)
+    paused_at = world.clock()
+    world.clock.step(1)
+    for target, kind in ((RecordingStatus.PAUSED, "paused"), (RecordingStatus.IN_PROGRESS, "resumed")):
+        version = world.service.recordings.update(recording.parent, recording.id, target).version
+        world.clock.step(1)
+        tell(f"recording.{kind}", **_about(recording), version=version)
+    leaves("recording.paused", **_about(recording), at=paused_at)
+    assert recording_of(world, recording).status is RecordingStatus.IN_PROGRESS
 
 
 def test_a_clock_that_runs_wrong_makes_no_time_negative(world: World, tell: Tell) -> None:

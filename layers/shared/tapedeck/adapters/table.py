@@ -200,10 +200,11 @@ class Table:
         begins = heard.version == 1
         write = Write(
             recording_key(parent, recording),
-            update="SET confirmed = :version, " + ("started = :started, " if begins else "") + REMEMBER,
+            update="SET confirmed = :version, heard = :heard, " + ("started = :started, " if begins else "") + REMEMBER,
             condition="confirmed < :version AND version >= :version AND #status <> :deleted",
             values={
                 "version": heard.version,
+                "heard": heard.at,
                 "deleted": RecordingStatus.DELETED,
                 "mark": mark(heard.event),
                 **({"started": _happened(recording, heard.at, now)} if begins else {}),
@@ -508,6 +509,21 @@ class Table:
             values={"version": version},
             names=_WORK if settles else None,
         )
+        return self._confirm(write)
+
+    def confirm_participant(self, parent: Parent, participant: str, version: int, at: int) -> bool:
+        """1 request."""
+        write = Write(
+            participant_key(parent.account, parent.id, participant),
+            update="SET confirmed = :version, heard = :at REMOVE #work, work_at",
+            # A repetition would take back what has been heard since.
+            condition="asked = :version AND (attribute_not_exists(confirmed) OR confirmed < :version)",
+            values={"version": version, "at": at},
+            names=_WORK,
+        )
+        return self._confirm(write)
+
+    def _confirm(self, write: Write) -> bool:
         try:
             self._database.update(write)
         except ConditionFailed as failed:

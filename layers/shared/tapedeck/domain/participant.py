@@ -37,7 +37,7 @@ class Participant:
     `updated` its last visible change, if there was any since. Only who is connected counts in the conference.
     `sequence` is the number of the last event told of it (rule R4). `options` are what a media engine must know to
     dial and to place it, by the parameters' names in snake case, where they differ from the vendor's defaults.
-    `heard` is the engine's time, in milliseconds, of the last event that it told without having been asked.
+    `heard` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones are stale.
     `asked`, `asked_at` and `confirmed`: `domain.command.Asked`.
     """
 

@@ -87,7 +87,7 @@ class Recording:
 
     `version` rises by one with every change; `confirmed` is the version that the media engine has carried out: what
     the engine itself has done is confirmed at once, and where the two differ something is still on its way to it.
-    `heard` is the engine's time, in milliseconds, of the last event that it told without having been asked.
+    `heard` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones are stale.
     `call` is the call that the recording shows: its parent, or the first participant's call.
     `duration` is seconds of finished audio; `error` a vendor's code such as 16101; `deleted_until` the second at
     which what is left of a deleted one is gone as well.

@@ -159,7 +159,7 @@ class MediaEvents:
     ) -> None:
         """A participant has been muted, held or placed: as was asked, or by itself."""
         if heard.version is not None:
-            if not self._store.confirm(Parent(account, ParentKind.CONFERENCE, conference), call, heard.version):
+            if not self._confirm(account, conference, call, heard.version, heard.at):
                 raise NotFound
             return
         try:
@@ -177,7 +177,7 @@ class MediaEvents:
         if room is None or participant is None:
             raise NotFound
         if heard.version is not None:
-            self._store.confirm(Parent(account, ParentKind.CONFERENCE, conference), call, heard.version)
+            self._confirm(account, conference, call, heard.version, heard.at)
         # Who has come back since is not meant: an event tells of the stay that it ends.
         elif not is_stale(participant, heard):
             with suppress(NotFound):
@@ -192,7 +192,7 @@ class MediaEvents:
         if heard.version is None or found.conference is None:
             return
         if participant is None or participant.confirmed < heard.version:
-            self._store.confirm(Parent(account, ParentKind.CONFERENCE, found.conference), call, heard.version)
+            self._confirm(account, found.conference, call, heard.version, heard.at)
 
     def _advance(self, found: Call, heard: Heard, target: CallStatus) -> Participant | None:
         if found.conference is not None and found.status in UNANSWERED:
@@ -212,6 +212,10 @@ class MediaEvents:
         return self._calls.appear(
             account, to=new.to, from_=new.from_, direction=new.direction, status=status, call=call, parent=new.parent
         )
+
+    def _confirm(self, account: str, conference: str, call: str, version: int, at: int) -> bool:
+        room = Parent(account, ParentKind.CONFERENCE, conference)
+        return self._store.confirm_participant(room, call, version, at)
 
     def _settle_participant(self, account: str, conference: str | None, call: str) -> None:
         """Whatever was asked of a participant is done with: it has left."""

@@ -237,6 +237,10 @@ class Store(Protocol):
         """
         ...
 
+    def confirm_participant(self, parent: Parent, participant: str, version: int, at: int) -> bool:
+        """As `confirm`, of a participant, at this millisecond of the engine's time: what it did before is stale."""
+        ...
+
     def instruct_call(
         self,
         account: str,
