@@ -13,6 +13,7 @@ from typing import Any, Final
 from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
 from tapedeck.adapters.items import (
     RECORDING,
+    Key,
     call_from,
     call_key,
     conference_from,
@@ -194,6 +195,24 @@ class Table:
         except ConditionFailed as failed:
             item = failed.items[0]
             raise MoveRefused(recording_from(item) if item else None) from failed
+
+    def hear_recording(self, parent: Parent, recording: str, at: int) -> None:
+        """1 request."""
+        self._hear(recording_key(parent, recording), at)
+
+    def hear_participant(self, parent: Parent, participant: str, at: int) -> None:
+        """1 request."""
+        self._hear(participant_key(parent.account, parent.id, participant), at)
+
+    def _hear(self, key: Key, at: int) -> None:
+        write = Write(
+            key,
+            update="SET heard = :at",
+            condition="attribute_exists(PK) AND (attribute_not_exists(heard) OR heard < :at)",
+            values={"at": at},
+        )
+        with suppress(ConditionFailed):
+            self._database.update(write)
 
     def confirm_recording(self, parent: Parent, recording: str, heard: Heard, now: int) -> Recording | None:
         """1 request."""

@@ -88,9 +88,14 @@ class CaptureEvents:
             self._recordings.confirm(parent, recording, heard)
             return
         try:
-            self._recordings.move_as_heard(parent, recording, target, heard=heard, pause_behavior=pause_behavior)
+            found = self._recordings.move_as_heard(
+                parent, recording, target, heard=heard, pause_behavior=pause_behavior
+            )
         except NotEligibleForRecording:
             return  # stale: its capture has ended since
+        if found.is_active and found.status is target and found.heard < heard.at:
+            # It was so already; what the engine did before is stale all the same.
+            self._store.hear_recording(parent, recording, heard.at)
 
     def completed(self, parent: Parent, recording: str, heard: Heard, key: str, size: int | None = None) -> None:
         """What was captured lies in the store, under the key that the command had named; `size` in bytes.

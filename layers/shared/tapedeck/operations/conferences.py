@@ -16,6 +16,7 @@ from tapedeck.domain.errors import (
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.operations.calls import TRIES_TO_END
 from tapedeck.operations.ports import Clock, Ending, EndingRefused, NameTaken, ParentChanged, Store
 from tapedeck.operations.recordings import TRIES
@@ -221,6 +222,8 @@ class Conferences:
             if not room.is_live:
                 raise ConferenceNotInProgress
             if participant is not None and participant.is_inside:
+                if heard is not None:
+                    self._store.hear_participant(Parent(account, ParentKind.CONFERENCE, conference), call, heard.at)
                 return room
             if leg.status in UNANSWERED:
                 raise CallNotInProgress

@@ -163,13 +163,16 @@ class MediaEvents:
                 raise NotFound
             return
         try:
-            self._participants.update(account, conference, call, change, heard)
+            found = self._participants.update(account, conference, call, change, heard)
         except HasLeft:
             return  # stale
         except NotFound:
             _, participant = self._store.get_membership(account, conference, call)
             if participant is None:
                 raise
+        else:
+            if not is_pending(found):
+                self._hear(account, conference, found, heard)
 
     def participant_left(self, account: str, conference: str, call: str, heard: Heard) -> None:
         """A participant is in its conference no more; all that was asked of it is settled with that."""
@@ -180,8 +183,11 @@ class MediaEvents:
             self._confirm(account, conference, call, heard.version, heard.at)
         # Who has come back since is not meant: an event tells of the stay that it ends.
         elif not is_stale(participant, heard):
-            with suppress(NotFound):
+            try:
                 self._participants.remove(account, conference, call, heard)
+            except NotFound:
+                if room.is_live:
+                    self._hear(account, conference, participant, heard)
             self._settle_participant(account, conference, call)
 
     def _progress(self, account: str, call: str, heard: Heard, new: NewCall | None, target: CallStatus) -> None:
@@ -212,6 +218,12 @@ class MediaEvents:
         return self._calls.appear(
             account, to=new.to, from_=new.from_, direction=new.direction, status=status, call=call, parent=new.parent
         )
+
+    def _hear(self, account: str, conference: str, participant: Participant, heard: Heard) -> None:
+        """What is told was so already; what the engine did before is stale all the same."""
+        if participant.heard < heard.at:
+            room = Parent(account, ParentKind.CONFERENCE, conference)
+            self._store.hear_participant(room, participant.call, heard.at)
 
     def _confirm(self, account: str, conference: str, call: str, version: int, at: int) -> bool:
         room = Parent(account, ParentKind.CONFERENCE, conference)

@@ -241,6 +241,14 @@ class Store(Protocol):
         """As `confirm`, of a participant, at this millisecond of the engine's time: what it did before is stale."""
         ...
 
+    def hear_participant(self, parent: Parent, participant: str, at: int) -> None:
+        """A media engine has told, at this millisecond of its time, what is so already: what it did before is stale."""
+        ...
+
+    def hear_recording(self, parent: Parent, recording: str, at: int) -> None:
+        """Likewise of a recording."""
+        ...
+
     def instruct_call(
         self,
         account: str,
