@@ -57,7 +57,11 @@ class Objects:
 
     def put(self, recording: Recording, name: str, content: bytes) -> None:
         """Lay something of a recording there, past the functions."""
-        self._past.put_object(Bucket=self.name, Key=f"{recording.parent.account}/{recording.id}/{name}", Body=content)
+        self.put_at(recording.parent.account, recording.id, name, content)
+
+    def put_at(self, account: str, recording: str, name: str, content: bytes) -> None:
+        """The same, of one that nobody may have heard of."""
+        self._past.put_object(Bucket=self.name, Key=f"{account}/{recording}/{name}", Body=content)
 
     def get(self, recording: Recording, name: str) -> bytes:
         """What lies there of a recording under this name."""
