@@ -29,6 +29,7 @@ from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import HeardEnd
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
+from tests.client import TEMPLATE
 from tests.functions.living import Outlet, World
 from tests.functions.objects import Objects
 from tests.functions.stage import START
@@ -110,7 +111,7 @@ def test_asks_again_until_it_is_confirmed(world: World) -> None:
         assert again.id == f"{told.id}-{world.clock.seconds // 60}"
         assert lines(world)[0]["counted"]["CommandsUnconfirmed"] == overdue
         world.clock.step(60)
-    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(2))
+    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(2), S.PAUSED)
     assert world.sweep() == {}
 
 
@@ -211,11 +212,11 @@ def test_a_later_command_takes_the_earlier_ones_place(world: World) -> None:
 
 
 def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
-    """An engine that never answers a start is asked for five minutes; then the recording ends, and somebody is told."""
+    """An engine that never answers a start is asked for a while; then the recording ends, and somebody is told."""
     recording = start(world, subscription(dialect))
     world.publish()
     world.clock.step(START_WITHIN - 1)
-    assert world.sweep() == {"asked": 1}
+    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
     world.commands.take()
     world.clock.step(1)
     assert world.sweep() == {"given_up": 1}
@@ -233,6 +234,28 @@ def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
     assert told.get("ErrorCode") == ("16101" if dialect == "twilio" else None)
     world.clock.step(60)
     assert (world.sweep(), world.open()) == ({}, [])
+
+
+def test_a_start_has_all_the_time_that_its_event_may_take() -> None:
+    """Each time that it fails it waits for its queue; nothing is given up before that has had enough of it."""
+    queue = TEMPLATE.resources("AWS::SQS::Queue")["MediaEventsQueue"]
+    may_take = queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"]
+    assert may_take < START_WITHIN < FINISH_WITHIN
+
+
+def test_what_begins_while_it_is_given_up_goes_on(world: World) -> None:
+    """The sweep has found it not to have begun; by the time that it would end it, the engine has said that it has."""
+    recording = start(world)
+    world.clock.step(START_WITHIN)
+
+    def begin(when: str, operation: str, _request: object) -> None:
+        if when == "before" and operation == "UpdateItem":
+            world.faults.clear()
+            world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+
+    world.faults.append(begin)
+    assert "given_up" not in world.sweep()
+    assert (as_it_is(world, recording).status, as_it_is(world, recording).confirmed) == (S.IN_PROGRESS, 1)
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])

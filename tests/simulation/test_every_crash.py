@@ -18,7 +18,7 @@ from tapedeck.operations.recordings import CURRENT, StartRecording
 from tests.simulation.acts import CONFERENCE_EVENTS, RECORDING_EVENTS
 from tests.simulation.checks import faults_of
 from tests.simulation.internet import Receiver
-from tests.simulation.world import VISIBLE_AFTER, World
+from tests.simulation.world import LONGEST, World
 from tests.thoroughness import scaled
 
 EVERY: Final = scaled(1, 60)
@@ -103,7 +103,7 @@ class Scenario:
         world.drain()
         for _ in range(3):
             if world.events.held or world.callbacks.held:
-                world.clock.sleep(VISIBLE_AFTER)
+                world.clock.sleep(LONGEST)
                 world.drain()
         world.sweep()
 

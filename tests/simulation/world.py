@@ -54,15 +54,24 @@ from tests.simulation.storage import LengthCodec, MemoryFailures, MemoryObjects,
 ORIGIN: Final = "https://tapedeck.example"
 MISHAPS: Final = 0.01
 
-MOST_RECEIVES: Final = 5
-VISIBLE_AFTER: Final = 180
-"""Seconds: a function that takes ten messages of fifteen seconds each must be done by then."""
+_QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
+_LOGICAL_IDS: Final = {"events": "MediaEventsQueue", "callbacks": "CallbacksQueue", "commands": "MediaCommandsQueue"}
+
+VISIBLE_AFTER: Final = {name: int(_QUEUES[each]["VisibilityTimeout"]) for name, each in _LOGICAL_IDS.items()}
+"""Seconds, as the template has them."""
+
+LONGEST: Final = max(VISIBLE_AFTER.values())
+"""After which whatever has failed comes again."""
 
 MOST_ROUNDS: Final = 1_000
 """After which it is certain that something never ends."""
 
 MOST_TRIES: Final = 5
 """Of a record of the stream."""
+
+
+def _most_receives(name: str) -> int:
+    return int(_QUEUES[_LOGICAL_IDS[name]]["RedrivePolicy"]["maxReceiveCount"])
 
 
 class World:
@@ -86,8 +95,8 @@ class World:
         self.bus = MemoryBus()
         self.dead = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks")}
         self.commands = JournalQueue(
-            self.clock, visibility_seconds=VISIBLE_AFTER, most_receives=MOST_RECEIVES, dead_letters=None,
-            name="commands",
+            self.clock, visibility_seconds=VISIBLE_AFTER["commands"], most_receives=_most_receives("commands"),
+            dead_letters=None, name="commands",
         )  # fmt: skip
         self.commands.journal, self.commands.kinds = set(), set()
         self.events = self._queue("events", self.dead["events"])
@@ -122,9 +131,10 @@ class World:
         self._patches.close()
 
     def _queue(self, name: str, dead_letters: MemoryQueue | None) -> OpenQueue:
+        like = name.removesuffix("-dead")
         return OpenQueue(
-            self.clock, visibility_seconds=VISIBLE_AFTER, most_receives=MOST_RECEIVES, dead_letters=dead_letters,
-            name=name,
+            self.clock, visibility_seconds=VISIBLE_AFTER[like], most_receives=_most_receives(like),
+            dead_letters=dead_letters, name=name,
         )  # fmt: skip
 
     def _build(self) -> None:
@@ -213,7 +223,7 @@ class World:
             if not calls and not rooms:
                 if not self.events.held:
                     return
-                self.clock.sleep(VISIBLE_AFTER)
+                self.clock.sleep(LONGEST)
             for call in calls:
                 self.run(self.calls.end, self.account, call)
             for room in rooms:

@@ -50,8 +50,7 @@ from tapedeck.adapters.writes import (
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.command import Heard
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.errors import StoreBusy
-from tapedeck.domain.identity import created_at
+from tapedeck.domain.errors import EventRefused, StoreBusy
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import (
     ACTIVE,
@@ -148,9 +147,11 @@ class Table:
         pause_behavior: str,
         now: int,
         write_id: str,
+        *,
+        unless_begun: bool = False,
     ) -> Recording:
         """1 request, whatever the outcome; 2 where its answer was lost and nothing had to be changed."""
-        write = _move(parent, recording, target, pause_behavior, now, write_id)
+        write = _move(parent, recording, target, pause_behavior, now, write_id, unless_begun=unless_begun)
         for _ in range(_TRIES_TO_REMEMBER):
             try:
                 return recording_from(self._database.update(write))
@@ -189,7 +190,7 @@ class Table:
         self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard, now: int
     ) -> Recording:
         """1 request."""
-        write = _move(parent, recording, target, pause_behavior, now, heard.event, heard.at)
+        write = _move(parent, recording, target, pause_behavior, now, heard.event, heard)
         try:
             return recording_from(self._database.update(write))
         except ConditionFailed as failed:
@@ -214,19 +215,31 @@ class Table:
         with suppress(ConditionFailed):
             self._database.update(write)
 
-    def confirm_recording(self, parent: Parent, recording: str, heard: Heard, now: int) -> Recording | None:
+    def confirm_recording(
+        self, parent: Parent, recording: str, heard: Heard, now: int, told: RecordingStatus | None
+    ) -> Recording | None:
         """1 request."""
-        begins = heard.version == 1
+        values: Item
+        if told is None:
+            fits, values = "confirmed = :zero", {"zero": 0, "started": heard.second_of(recording, now)}
+        elif told is RecordingStatus.STOPPED:
+            fits, values = "#status = :told", {"told": told}
+        else:
+            # What a version asked that is not the last one is not known any more.
+            fits, values = "(version > :version OR #status = :told)", {"told": told}
         write = Write(
             recording_key(parent, recording),
-            update="SET confirmed = :version, heard = :heard, " + ("started = :started, " if begins else "") + REMEMBER,
-            condition="confirmed < :version AND version >= :version AND #status <> :deleted",
+            update="SET confirmed = :version, heard = :heard, "
+            + ("started = :started, " if told is None else "")
+            + REMEMBER,
+            condition="confirmed < :version AND version >= :version "
+            f"AND #status IN ({status_names(UNFINISHED)}) AND {fits}",
             values={
                 "version": heard.version,
                 "heard": heard.at,
-                "deleted": RecordingStatus.DELETED,
                 "mark": mark(heard.event),
-                **({"started": _happened(recording, heard.at, now)} if begins else {}),
+                **values,
+                **status_values(UNFINISHED),
             },
             names={"status": "status"},
         )
@@ -334,14 +347,15 @@ class Table:
         write = Write(
             call_key(call.account, call.id),
             update="SET #status = :status, status_key = :key, version = version + :one, updated = :now, "
-            f"ended = :now, ended_by = :id{_ASKING if asks else ''}",
+            f"ended = :ended, ended_by = :id{_ASKING if asks else ''}",
             condition=f"#status IN ({status_names(sources)}) AND attribute_not_exists(active) "
             "AND attribute_not_exists(conference)",
             values={
                 "status": after.status,
                 "key": status_key(call.account, ParentKind.CALL, after.status),
                 "one": 1,
-                "now": after.ended,
+                "now": after.updated,
+                "ended": after.ended,
                 "id": write_id,
                 **({"work": open_work(call.id)} if asks else {}),
                 **status_values(sources),
@@ -430,14 +444,15 @@ class Table:
         write = Write(
             conference_key(conference.account, conference.id),
             update="SET #status = :status, status_key = :key, version = version + :one, "
-            f"#sequence = #sequence + :one, updated = :now, ended = :now, reason = :reason, ended_by = :id"
+            f"#sequence = #sequence + :one, updated = :now, ended = :ended, reason = :reason, ended_by = :id"
             f"{_ASKING if asks else ''}",
             condition="#status IN (:init, :progress) AND attribute_not_exists(active)",
             values={
                 "status": after.status,
                 "key": status_key(conference.account, ParentKind.CONFERENCE, after.status),
                 "one": 1,
-                "now": after.ended,
+                "now": after.updated,
+                "ended": after.ended,
                 "reason": after.reason,
                 "id": write_id,
                 "init": ConferenceStatus.INIT,
@@ -577,7 +592,7 @@ class Table:
         writes = [
             parent_write,
             Write(key, item=recording_item(recording), condition=NEW),
-            row_write(parent.account, "RECS", recording.id, key),
+            row_write(parent.account, "RECS", recording.id, key, condition=NEW),
         ]
         if parent.kind is ParentKind.CONFERENCE and recording.call is not None:
             link = link_key(parent.account, recording.call, recording.id)
@@ -585,9 +600,11 @@ class Table:
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            item, mine = failed.items[:2]
+            item, mine, row = failed.items[:3]
             if mine is not None:
                 return  # our own write, whose answer was lost
+            if row is not None:
+                raise EventRefused from failed  # it hangs on something else
             found = _call(item) if parent.kind is ParentKind.CALL else _conference(item)
             raise ParentChanged(found) from failed
 
@@ -609,17 +626,22 @@ def _move(
     pause_behavior: str,
     now: int,
     write_id: str,
-    heard: int | None = None,
+    heard: Heard | None = None,
+    *,
+    unless_begun: bool = False,
 ) -> Write:
-    """A move that was asked for, or one that the media engine has told of, at `heard` milliseconds of its time."""
-    ended = now if heard is None else _happened(recording, heard, now)
+    """A move that was asked for, or one that the media engine has told of."""
+    ended = now if heard is None else heard.second_of(recording, now)
     sources = sources_of(target)
     update = f"SET #status = :target, version = version + :one, updated = :now, {REMEMBER}"
     condition = f"#status IN ({status_names(sources)}) AND {NOT_YET}"
     values = {"target": target, "one": 1, "now": now, "mark": mark(write_id), **status_values(sources)}
+    if unless_begun:
+        condition += " AND confirmed = :zero"
+        values["zero"] = 0
     if heard is not None:
         update += ", confirmed = version + :one, heard = :heard"
-        values["heard"] = heard
+        values["heard"] = heard.at
         if target is not RecordingStatus.STOPPED:
             # What has been asked since is on its way, and overrides this; a capture that has ended has ended.
             condition += " AND confirmed = version AND (attribute_not_exists(heard) OR heard <= :heard)"
@@ -638,11 +660,6 @@ def _move(
         values=values,
         names={"status": "status"},
     )
-
-
-def _happened(recording: str, at: int, now: int) -> int:
-    """The second at which something happened that the media engine tells: not before it was created, nor after now."""
-    return max(created_at(recording), min(at // 1000, now))
 
 
 _HAS_ROOM: Final = "(attribute_not_exists(active) OR size(active) < :most)"

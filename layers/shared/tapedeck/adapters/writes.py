@@ -25,6 +25,7 @@ from tapedeck.adapters.items import (
 )
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
+from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, RecordingStatus
 from tapedeck.operations.ports import Ending
@@ -55,9 +56,9 @@ def status_names(statuses: Iterable[str]) -> str:
     return ", ".join(f":{name}" for name in status_values(statuses))
 
 
-def row_write(account: str, kind: str, identifier: str, key: Key) -> Write:
+def row_write(account: str, kind: str, identifier: str, key: Key, condition: str | None = None) -> Write:
     """The row of a resource in its account's list."""
-    return Write(row_key(account, kind, identifier), item={"parent": key["PK"]})
+    return Write(row_key(account, kind, identifier), item={"parent": key["PK"]}, condition=condition)
 
 
 def new_call(call: Call) -> list[Write]:
@@ -170,13 +171,14 @@ def _stopped(parent: Parent, recording: str, ending: Ending) -> Write:
     """Stop one recording because its parent ends, unless it was stopped before."""
     return Write(
         recording_key(parent, recording),
-        update=f"SET #status = :stopped, version = version + :one, updated = :now, ended = :now, "
+        update=f"SET #status = :stopped, version = version + :one, updated = :now, ended = :ended, "
         f"ended_by = :id, {REMEMBER}",
         condition=f"#status IN ({status_names(ACTIVE)})",
         values={
             "stopped": RecordingStatus.STOPPED,
             "one": 1,
             "now": ending.now,
+            "ended": ending.now if ending.ended is None else max(ending.ended, created_at(recording)),
             "id": ending.write_id,
             "mark": mark(ending.write_id),
             **status_values(ACTIVE),

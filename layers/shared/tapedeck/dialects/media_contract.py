@@ -29,7 +29,7 @@ Media
     named, *before* `recording.completed` tells of it; another key is refused. That of a recording which the engine has
     begun by itself is `<account>/<recording>/original.wav`. Tapedeck trims it, makes the MP3 and tells `completed` or,
     where there is nothing worth keeping, `absent`. Without an answer a stopped recording becomes `absent` after an
-    hour, and one that was never started after five minutes.
+    hour, and one that was never started after forty minutes.
 URLs
     that a command hands on (`redirect`, `announcement`, `hold_music`, …) were written by somebody who wants them
     fetched from inside your network: fetch them by the rules of `adapters/webhook.py`, or through it (rule R16).

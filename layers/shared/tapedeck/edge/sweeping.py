@@ -31,8 +31,11 @@ ALARM_AFTER: Final = 300
 FORGET_AFTER: Final = 86_400
 """Seconds after which a command is sent no more, but for a recording, which comes to an end (our choice)."""
 
-START_WITHIN: Final = 300
-"""Seconds within which a capture must have begun, else the recording is `absent` (our choice)."""
+START_WITHIN: Final = 2_400
+"""Seconds within which a capture must have begun, else the recording is `absent` (our choice).
+
+No fewer than the engine's word may take that it has: tried again after each failure, as often as its queue does.
+"""
 
 FINISH_WITHIN: Final = 3_600
 """Seconds within which the media of a stopped recording must have come, else it is `absent` (our choice)."""
@@ -158,7 +161,7 @@ class Sweep:
         parent = recording.parent
         try:
             if recording.is_active:
-                self._recordings.update(parent, recording.id, RecordingStatus.STOPPED)
+                self._recordings.stop_unbegun(parent, recording.id)
             try:
                 self._media.complete(parent, recording.id)
             except MediaMissing:

@@ -36,7 +36,7 @@ class Ending:
     `call` and `conference` are what was read last: the write demands that their versions still hold.
     `call_after` and `conference_after` are what they become; the recordings named become stopped.
     A `participant` becomes `participant_after`, which has left. `write_id` marks whatever ends as ended by this
-    request.
+    request. `ended` is the second at which it ended by the media engine's time, where that has told of it.
     """
 
     write_id: str
@@ -49,6 +49,7 @@ class Ending:
     conference_recordings: frozenset[str] = frozenset()
     participant: Participant | None = None
     participant_after: Participant | None = None
+    ended: int | None = None
 
 
 class ParentChanged(Exception):
@@ -155,8 +156,12 @@ class Store(Protocol):
         pause_behavior: str,
         now: int,
         write_id: str,
+        *,
+        unless_begun: bool = False,
     ) -> Recording:
         """Bring a recording to `target` in one conditional write, and return it as that write left it.
+
+        With `unless_begun` only one of which no media engine has said that it has begun.
 
         Raises:
             MoveRefused: with the recording as it stands.
@@ -174,11 +179,14 @@ class Store(Protocol):
         """
         ...
 
-    def confirm_recording(self, parent: Parent, recording: str, heard: Heard, now: int) -> Recording | None:
+    def confirm_recording(
+        self, parent: Parent, recording: str, heard: Heard, now: int, told: RecordingStatus | None
+    ) -> Recording | None:
         """Note that the media engine has carried out what some version asked, if it is the highest so far.
 
-        Where that is the first, the capture began with it, at the engine's time, but not after this second. The
-        recording as it stands then, a deleted one too; None where there is none.
+        It is `told` what the capture is now: what the last version asked, or something else was carried out. None: it
+        has begun, at the engine's time, but not after this second; so it has only once. Of what is finished nothing
+        changes. The recording as it stands then, a deleted one too; None where there is none.
         """
         ...
 

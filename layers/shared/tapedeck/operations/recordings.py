@@ -7,9 +7,9 @@ from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.command import Heard
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.errors import NotEligibleForRecording, NotFound, SeveralCurrent, StoreBusy
+from tapedeck.domain.errors import EventRefused, NotEligibleForRecording, NotFound, SeveralCurrent, StoreBusy
 from tapedeck.domain.identity import created_at, new_id
-from tapedeck.domain.recording import ACTIVE, Parent, Recording, RecordingStatus, Source, is_repetition
+from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, Recording, RecordingStatus, Source, is_repetition
 from tapedeck.operations.ports import Clock, MoveRefused, ParentChanged, Store
 
 TRIES: Final = 5
@@ -180,18 +180,38 @@ class Recordings:
                 return found
             raise NotEligibleForRecording from refused
 
-    def confirm(self, parent: Parent, recording: str, heard: Heard) -> Recording:
+    def confirm(self, parent: Parent, recording: str, heard: Heard, told: RecordingStatus | None = None) -> Recording:
         """Note that a media engine has carried out what some version of a recording asked; later ones confirm it too.
 
-        The first one is the start: the capture began when that was carried out. Of a deleted one nothing changes.
+        Of a finished one nothing changes.
+
+        Args:
+            parent: what is recorded.
+            recording: which.
+            heard: how it tells of it.
+            told: what the capture is with that; None where it has begun, paused or not.
 
         Raises:
             NotFound: no such recording under this parent, nor was there one, or it has no such version.
+            EventRefused: that is not what this version asked.
         """
-        found = self._store.confirm_recording(parent, recording, heard, self._clock() // 1000)
+        found = self._store.confirm_recording(parent, recording, heard, self._clock() // 1000, told)
         if found is None or heard.version is None or found.version < heard.version:
             raise NotFound
+        if told is not None and found.confirmed < heard.version and found.status in UNFINISHED:
+            raise EventRefused
         return found
+
+    def stop_unbegun(self, parent: Parent, recording: str) -> Recording:
+        """Stop a recording of which no media engine has said that it has begun.
+
+        Raises:
+            NotFound: no such recording under this parent.
+            NotEligibleForRecording: it has begun, or has ended.
+        """
+        return self._move(
+            parent, recording, RecordingStatus.STOPPED, "silence", new_id(self._clock()), unless_begun=True
+        )
 
     def get(self, parent: Parent, recording: str) -> Recording:
         """One recording of this parent.
@@ -265,10 +285,13 @@ class Recordings:
         write_id: str,
         *,
         only_active: bool = False,
+        unless_begun: bool = False,
     ) -> Recording:
         now = self._clock() // 1000
         try:
-            return self._store.move_recording(parent, recording, target, pause_behavior, now, write_id)
+            return self._store.move_recording(
+                parent, recording, target, pause_behavior, now, write_id, unless_begun=unless_begun
+            )
         except MoveRefused as refused:
             found = refused.found
             if found is None:
