@@ -14,6 +14,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
+from tapedeck.edge.sweeping import START_WITHIN
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.media import key_of
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
@@ -145,10 +146,40 @@ def test_a_call_goes_on(world: World, tell: Tell) -> None:
 @pytest.mark.parametrize("kind", ["call.ringing", "call.answered"])
 @pytest.mark.parametrize("status", ["in-progress", "completed", "busy"])
 def test_a_call_does_not_go_back(world: World, leaves: Tell, kind: str, status: str) -> None:
-    """What comes too late changes nothing."""
-    call = world.stage.call(status)
+    """What comes too late changes nothing; what is told to have come behind the end is counted."""
+    at = world.clock()
+    call = world.stage.call(status, ended=at // 1000 if status != "in-progress" else None)
     world.clock.step(5)
-    leaves(kind, call=call.id)
+    leaves(kind, call=call.id, at=at)
+    if status != "in-progress":
+        leaves(kind, call=call.id, outcome="dropped", counted="EventsDropped")
+
+
+def test_a_call_that_is_to_end_may_be_answered_meanwhile(world: World, leaves: Tell) -> None:
+    """Until the engine has ended it as it was asked to, what it tells of it is overridden."""
+    call = world.stage.call("ringing")
+    world.service.calls.end(call.account, call.id)
+    world.clock.step(5)
+    leaves("call.answered", call=call.id)
+
+
+def test_a_call_lasts_as_long_as_the_engine_says(world: World) -> None:
+    """When it was answered and when it ended is the engine's to say, and so it is for its recordings."""
+    call = fresh(world)
+    began = world.clock()
+    answered = world.event("call.answered", call=call, to="+1", at=began, **{"from": "+2"})
+    world.clock.step(60)
+    recording = fresh(world)
+    about: dict[str, Any] = {"parent": {"type": "call", "id": call}, "recording": recording}
+    started = world.event("recording.started", **about, source="RecordVerb")
+    world.clock.step(240)
+    ended = world.event("call.ended", call=call)
+    world.clock.step(30)
+    assert world.ingest(answered, started, ended) == []
+    found = call_of(world, call)
+    kept = world.service.recordings.get(Parent(world.account.account, ParentKind.CALL, call), recording)
+    assert (found.started, found.ended, found.duration) == (began // 1000, began // 1000 + 300, 300)
+    assert (kept.started, kept.ended, kept.updated) == (began // 1000 + 60, began // 1000 + 300, began // 1000 + 330)
 
 
 @pytest.mark.parametrize(
@@ -270,8 +301,9 @@ def test_who_is_dialed_rings_and_answers(world: World, tell: Tell, dialed: tuple
     now = world.clock.step(2)
     tell("call.answered", call=member.call, version=member.asked)
     assert member_of(world, room, member.call) == replace(
-        ringing, status=ParticipantStatus.CONNECTED, version=ringing.version + 1, updated=now, sequence=1
-    )
+        ringing, status=ParticipantStatus.CONNECTED, version=ringing.version + 1, updated=now, sequence=1,
+        heard=world.clock(),
+    )  # fmt: skip
     assert room_of(world, room) == replace(room, version=room.version + 1, participants=3, sequence=1)
 
 
@@ -446,7 +478,7 @@ def test_nobody_enters_too_late(world: World, leaves: Tell, comes_again: Tell) -
     comes_again("participant.joined", conference=room.id, call=fresh(world))
 
 
-def test_a_late_entrance_does_not_bring_anybody_back(world: World, tell: Tell) -> None:
+def test_a_late_entrance_does_not_bring_anybody_back(world: World, tell: Tell, leaves: Tell) -> None:
     """Who has left, however that was told, does not enter by what had told of its entering."""
     room = world.stage.conference()
     for how in ("engine", "api", "hang-up"):
@@ -465,8 +497,13 @@ def test_a_late_entrance_does_not_bring_anybody_back(world: World, tell: Tell) -
         assert everything(world) == before
         assert world.log.take()[-1]["outcome"] == "done"
         if how != "hang-up":
-            # But it may come back.
+            # But it may come back, as soon as it is gone.
             world.clock.step(1)
+            asked = member_of(world, room, call.id).asked
+            if how == "api":
+                leaves("participant.joined", conference=room.id, call=call.id)
+                tell("participant.left", conference=room.id, call=call.id, version=asked)
+                world.clock.step(1)
             tell("participant.joined", conference=room.id, call=call.id)
             assert member_of(world, room, call.id).is_inside
 
@@ -624,11 +661,12 @@ def test_a_participant_leaves_as_it_was_asked_to(world: World, tell: Tell) -> No
 
 
 def test_an_old_answer_does_not_settle_what_was_asked_since(world: World, tell: Tell) -> None:
-    """Who was removed, came back and is to be muted is still to be muted when the removal is answered late."""
+    """Who was removed, came back and is to be muted is still to be muted when the removal is answered once more."""
     room = world.stage.conference()
     member = world.stage.participant(room)
     world.service.participants.remove(room.account, room.id, member.call)
     removed = member_of(world, room, member.call).asked
+    tell("participant.left", conference=room.id, call=member.call, version=removed)
     world.clock.step(1)
     tell("participant.joined", conference=room.id, call=member.call)
     world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
@@ -767,8 +805,64 @@ def test_an_older_move_changes_nothing(world: World, tell: Tell, leaves: Tell) -
     leaves("recording.paused", **_about(recording))
     tell("recording.stopped", **_about(recording), at=world.clock() - 4_000)
     assert recording_of(world, recording).ended == START + 1
-    for kind in ("recording.paused", "recording.resumed", "recording.stopped"):
-        leaves(kind, **_about(recording))
+    leaves("recording.stopped", **_about(recording))
+    for kind in ("recording.paused", "recording.resumed"):
+        leaves(kind, **_about(recording), at=world.clock() - 5_000)
+        leaves(kind, **_about(recording), outcome="dropped", counted="EventsDropped")
+
+
+@pytest.mark.parametrize("kind", ["started", "resumed"])
+def test_a_pause_is_confirmed_by_nothing_else(world: World, leaves: Tell, kind: str) -> None:
+    """That a capture goes on is no answer to a pause: the card number is still recorded."""
+    recording = world.stage.recording(world.stage.call(), confirmed=1)
+    paused = world.service.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    refused = {"outcome": "refused", "counted": "EventsRefused"} if kind == "resumed" else {}
+    leaves(f"recording.{kind}", **refused, **_about(recording), version=paused.version)
+    assert recording_of(world, recording).is_pending
+
+
+def test_a_capture_that_stops_in_place_of_a_pause_has_ended(world: World, tell: Tell) -> None:
+    """Whatever that answers."""
+    recording = world.stage.recording(world.stage.call(), confirmed=1)
+    paused = world.service.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    tell("recording.stopped", **_about(recording), version=paused.version)
+    assert recording_of(world, recording).status is RecordingStatus.STOPPED
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_capture_begins_once_whatever_was_asked_by_then(world: World, tell: Tell, version: int) -> None:
+    """A start that is asked for again is to begin paused where a pause was asked meanwhile."""
+    recording = world.stage.recording(world.stage.call())
+    world.service.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    now = world.clock.step(40)
+    tell("recording.started", **_about(recording), version=version)
+    found = recording_of(world, recording)
+    assert (found.started, found.confirmed, found.is_pending) == (now, version, version == 1)
+
+
+@pytest.mark.parametrize("end", ["recording.failed", "sweep"])
+def test_what_is_absent_has_not_begun_since(world: World, leaves: Tell, end: str) -> None:
+    """Nobody is told `in-progress` behind the end."""
+    recording = world.stage.recording(world.stage.call(), callback=CALLBACK)
+    at = world.clock()
+    if end == "sweep":
+        world.clock.step(START_WITHIN)
+        world.sweep()
+    else:
+        world.ingest(world.event(end, **_about(recording), version=1))
+    world.log.take()
+    assert recording_of(world, recording).status is RecordingStatus.ABSENT
+    leaves("recording.started", **_about(recording), version=1, at=at)
+    world.publish()
+    assert [claim.event for claim in world.claims(recording.id)] == ["absent"]
+
+
+def test_an_id_belongs_to_one_recording(world: World, leaves: Tell) -> None:
+    """What tells of another one of the same id is refused: it would stand in the place of the first."""
+    first, other = world.stage.recording(world.stage.call()), world.stage.call()
+    leaves("recording.started", outcome="refused", counted="EventsRefused", parent=_parent(other),
+           recording=first.id, source="RecordVerb")  # fmt: skip
+    assert world.service.recordings.find(first.parent.account, first.id) == first
 
 
 def test_what_a_capture_did_before_an_answer_is_stale(world: World, tell: Tell, leaves: Tell) -> None:

@@ -78,6 +78,10 @@ class Heard:
     at: int
     version: int | None = None
 
+    def second_of(self, identifier: str, now: int) -> int:
+        """When, in seconds, something of this id did so: not before it was created, nor after this second."""
+        return max(created_at(identifier), min(self.at // 1000, now))
+
     def may_have_begun(self, identifier: str, now: int) -> bool:
         """Whether what this tells, at this millisecond, can be the beginning of something of this id.
 

@@ -61,6 +61,7 @@ class Calls:
         status: CallStatus = CallStatus.IN_PROGRESS,
         call: str | None = None,
         parent: str | None = None,
+        heard: Heard | None = None,
     ) -> Call:
         """Note a call that a media engine has begun.
 
@@ -72,12 +73,14 @@ class Calls:
             status: queued, ringing or in progress.
             call: the id that the media engine has given it; else a fresh one. What is there already stays as it is.
             parent: the call out of which it was made, if any.
+            heard: how the media engine has told of it.
         """
         now = self._clock()
-        answered = status is CallStatus.IN_PROGRESS
+        identifier = call or new_id(now)
+        began = heard.second_of(identifier, now // 1000) if heard is not None else now // 1000
         made = Call(
-            account=account, id=call or new_id(now), status=status, updated=now // 1000, to=to, from_=from_,
-            direction=direction, started=now // 1000 if answered else None, parent_call=parent,
+            account=account, id=identifier, status=status, updated=now // 1000, to=to, from_=from_,
+            direction=direction, started=began if status is CallStatus.IN_PROGRESS else None, parent_call=parent,
         )  # fmt: skip
         self._store.put_call(made)
         return made
@@ -99,7 +102,7 @@ class Calls:
             if found.status not in UNANSWERED:
                 raise CallAnswered
             now = self._clock() // 1000
-            started = now if target is CallStatus.IN_PROGRESS else None
+            started = heard.second_of(call, now) if target is CallStatus.IN_PROGRESS else None
             after = replace(found, status=target, updated=now, started=started, version=found.version + 1)
             try:
                 self._store.change_call(found, after, heard.event)
@@ -164,7 +167,8 @@ class Calls:
         now = self._clock()
         write_id = heard.event if heard is not None else new_id(now)
         seconds = now // 1000
-        unread = Call(account=account, id=call, status=status, updated=seconds, ended=seconds)
+        ended = heard.second_of(call, seconds) if heard is not None else seconds
+        unread = Call(account=account, id=call, status=status, updated=seconds, ended=ended)
         try:
             return self._store.end_call(unread, unread, write_id, sources, asks=heard is None)
         except ParentChanged as changed:
@@ -205,11 +209,12 @@ def _call_ending(
     stopped: frozenset[str],
     heard: Heard | None,
 ) -> Ending:
+    ended = heard.second_of(call.id, now) if heard is not None else now
     after = replace(
-        call, status=status, updated=now, ended=now, version=call.version + 1, active=frozenset(), ended_by=write_id
+        call, status=status, updated=now, ended=ended, version=call.version + 1, active=frozenset(), ended_by=write_id
     )
     after = asking(after, now) if heard is None else after
-    ending = Ending(write_id, now, call=call, call_after=after, call_recordings=call.active - stopped)
+    ending = Ending(write_id, now, call=call, call_after=after, call_recordings=call.active - stopped, ended=ended)
     if conference is None or participant is None or not conference.is_live or not participant.is_inside:
         return ending
     gone = gone_from(conference, participant, now, heard)

@@ -83,15 +83,29 @@ class CaptureEvents:
     def moved(
         self, parent: Parent, recording: str, heard: Heard, target: RecordingStatus, pause_behavior: str = "silence"
     ) -> None:
-        """A capture has been paused, resumed or stopped: as was asked, or by itself."""
+        """A capture has been paused, resumed or stopped: as was asked, or by itself.
+
+        Raises:
+            EventRefused: it answers a version that asked something else.
+            NotEligibleForRecording: the engine has told before that the capture had ended.
+        """
         if heard.version is not None:
-            self._recordings.confirm(parent, recording, heard)
-            return
+            try:
+                self._recordings.confirm(parent, recording, heard, target)
+            except EventRefused:
+                if target is not RecordingStatus.STOPPED:
+                    raise
+                heard = replace(heard, version=None)  # whatever that answers, it has ended
+            else:
+                return
         try:
             found = self._recordings.move_as_heard(
                 parent, recording, target, heard=heard, pause_behavior=pause_behavior
             )
         except NotEligibleForRecording:
+            found = self._find(parent, recording)
+            if found.status is not RecordingStatus.DELETED and not found.is_pending and heard.at > found.heard:
+                raise
             return  # stale: its capture has ended since
         if found.is_active and found.status is target and found.heard < heard.at:
             # It was so already; what the engine did before is stale all the same.
@@ -129,7 +143,7 @@ class CaptureEvents:
         if found.is_active and found.has_begun:
             found = self._stop(parent, recording, heard)
         elif found.is_active:
-            found = self._recordings.update(parent, recording, RecordingStatus.STOPPED)
+            found = self._recordings.stop_unbegun(parent, recording)
         if found.status is RecordingStatus.STOPPED:
             self._media.give_up(parent, recording, error, by_engine=found.has_begun)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import UNANSWERED
 from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard, asking
+from tapedeck.domain.command import Heard, asking, is_pending
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import (
     CallHasEnded,
@@ -141,6 +141,7 @@ class Conferences:
                 conference=found,
                 conference_after=after,
                 conference_recordings=found.active - stopped,
+                ended=after.ended,
             )
             try:
                 self._store.end(ending)
@@ -217,7 +218,7 @@ class Conferences:
             leg = self._store.get_call(account, call)
             if room is None or leg is None:
                 raise NotFound
-            if participant is not None and heard is not None and heard.at <= participant.heard:
+            if participant is not None and heard is not None and _is_overridden(participant, heard):
                 return room
             if not room.is_live:
                 raise ConferenceNotInProgress
@@ -276,6 +277,11 @@ def is_stale(participant: Participant, heard: Heard | None) -> bool:
     return heard is not None and heard.at < participant.heard
 
 
+def _is_overridden(participant: Participant, heard: Heard) -> bool:
+    """Whether who has entered did so before what is known of it, or was asked to leave and has not yet."""
+    return heard.at <= participant.heard or (not participant.is_inside and is_pending(participant))
+
+
 def joined(conference: Conference, participant: Participant, now: int) -> Conference:
     """The conference after this participant has entered: it may begin with that (behaviour.md, section 6)."""
     participants = conference.participants + 1
@@ -302,7 +308,7 @@ def _ended(conference: Conference, now: int, write_id: str, told: "HeardEnd | No
         conference,
         status=ConferenceStatus.COMPLETED,
         updated=now,
-        ended=now,
+        ended=told.heard.second_of(conference.id, now) if told is not None else now,
         reason=told.reason if told is not None else EndReason.VIA_API,
         ending_call=told.ending_call if told is not None else None,
         sequence=conference.sequence + 1,

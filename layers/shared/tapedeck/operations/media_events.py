@@ -193,8 +193,13 @@ class MediaEvents:
     def _progress(self, account: str, call: str, heard: Heard, new: NewCall | None, target: CallStatus) -> None:
         found = self._known(account, call, heard, new, target)
         participant = None
-        with suppress(CallAnswered, CallHasEnded):  # stale
+        try:
             participant = self._advance(found, heard, target)
+        except CallAnswered:
+            pass  # stale
+        except CallHasEnded:
+            if not is_pending(found) and found.ended is not None and heard.at // 1000 > found.ended:
+                raise  # it was over by the engine's own word
         if heard.version is None or found.conference is None:
             return
         if participant is None or participant.confirmed < heard.version:
@@ -216,8 +221,9 @@ class MediaEvents:
         if new is None or not heard.may_have_begun(call, self._clock()):
             raise NotFound
         return self._calls.appear(
-            account, to=new.to, from_=new.from_, direction=new.direction, status=status, call=call, parent=new.parent
-        )
+            account, to=new.to, from_=new.from_, direction=new.direction, status=status, call=call, parent=new.parent,
+            heard=heard,
+        )  # fmt: skip
 
     def _hear(self, account: str, conference: str, participant: Participant, heard: Heard) -> None:
         """What is told was so already; what the engine did before is stale all the same."""

@@ -225,6 +225,7 @@ class Participants:
                 conference_recordings=room.active - stopped if ends else frozenset(),
                 participant=participant,
                 participant_after=gone if heard is not None else asking(gone, seconds),
+                ended=heard.second_of(room.id, seconds) if heard is not None else None,
             )
             try:
                 self._store.remove_participant(ending)
@@ -331,11 +332,13 @@ class Participants:
         """
 
         def connected(room: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
+            began = heard.second_of(leg.id, now) if heard is not None else now
             return (
-                replace(leg, status=CallStatus.IN_PROGRESS, started=now, updated=now, version=leg.version + 1),
+                replace(leg, status=CallStatus.IN_PROGRESS, started=began, updated=now, version=leg.version + 1),
                 replace(
                     participant, status=ParticipantStatus.CONNECTED, updated=now, version=participant.version + 1,
                     sequence=room.sequence + 1, confirmed=_confirmed(participant, heard),
+                    heard=heard.at if heard is not None else participant.heard,
                 ),
                 joined(room, participant, now),
             )  # fmt: skip
