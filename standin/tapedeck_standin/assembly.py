@@ -158,15 +158,18 @@ class Queues:
     def made(cls, clock: VirtualClock) -> "Queues":
         """Each with its dead letters."""
 
-        def make(name: str) -> MemoryQueue:
+        def make(name: str, visibility: int | None) -> MemoryQueue:
             graves = MemoryQueue(
                 clock, visibility_seconds=VISIBILITY, most_receives=MOST_TRIES, dead_letters=None, name=f"{name}-dead"
             )
             return MemoryQueue(
-                clock, visibility_seconds=VISIBILITY, most_receives=MOST_TRIES, dead_letters=graves, name=name
+                clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=graves, name=name
             )
 
-        return cls(make("media-commands.fifo"), make("media-events.fifo"), make("callbacks.fifo"))
+        # A callback takes its receiver's time: the clock may be put forward meanwhile, and it is not told again for it.
+        return cls(
+            make("media-commands.fifo", VISIBILITY), make("media-events.fifo", VISIBILITY), make("callbacks.fifo", None)
+        )
 
 
 def forget_all() -> None:

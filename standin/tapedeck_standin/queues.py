@@ -37,7 +37,10 @@ class Received:
 
 @dataclass(slots=True)
 class _Held:
-    """A message in a queue, in flight until the moment `visible`; of a dead letter, `died_in` is the queue's name."""
+    """A message in a queue, in flight until the moment `visible`, or with None for as long as somebody has it.
+
+    Of a dead letter, `died_in` is the queue's name.
+    """
 
     message_id: str
     body: str
@@ -47,7 +50,7 @@ class _Held:
     sent: int
     first_received: int = 0
     receive_count: int = 0
-    visible: int = 0
+    visible: int | None = 0
     died_in: str | None = None
 
 
@@ -70,7 +73,8 @@ class _Store:
 
     def land(self, now: int) -> None:
         """What has been in flight for too long may be received again."""
-        for receipt in [receipt for receipt, held in self.in_flight.items() if held.visible <= now]:
+        landed = [name for name, held in self.in_flight.items() if held.visible is not None and held.visible <= now]
+        for receipt in landed:
             del self.in_flight[receipt]
 
 
@@ -81,7 +85,8 @@ class MemoryQueue:
 
     Args:
         clock: milliseconds.
-        visibility_seconds: how long a message is in flight, unless it is deleted or given back.
+        visibility_seconds: how long a message is in flight, unless it is deleted or given back; None: however long
+            that takes, for consumers that end no earlier than the queue, and clocks that are put forward meanwhile.
         most_receives: after so many, the next attempt to receive a message moves it to the dead letters.
         dead_letters: where to, the same clock and all; None: a message may be received any number of times.
         name: as in its ARN; no two are named alike.
@@ -91,14 +96,14 @@ class MemoryQueue:
         self,
         clock: Clock,
         *,
-        visibility_seconds: int,
+        visibility_seconds: int | None,
         most_receives: int,
         dead_letters: "MemoryQueue | None",
         name: str,
     ) -> None:
         self.name = name
         self._clock = clock
-        self._visibility = visibility_seconds * 1000
+        self._visibility = visibility_seconds * 1000 if visibility_seconds is not None else None
         self._most_receives = most_receives
         self._graves = dead_letters._store if dead_letters is not None else None  # noqa: SLF001 - a queue like this one
         # One lock for both: what moves from one to the other is never in neither.
@@ -171,7 +176,7 @@ class MemoryQueue:
             return len(risen)
 
     def next_due(self) -> int | None:
-        """When something may be received, in milliseconds: now, if it already may; None if there is nothing."""
+        """When something may be received, in milliseconds: now, if it already may; None if nobody can tell."""
         with self._lock:
             now = self._clock()
             self._store.land(now)
@@ -179,7 +184,7 @@ class MemoryQueue:
             opens = {held.group: held.visible for held in self._store.in_flight.values()}
             if any(held.group not in opens for held in self._store.held.values()):
                 return now
-            return min(opens.values(), default=None)
+            return min((visible for visible in opens.values() if visible is not None), default=None)
 
     @property
     def waiting(self) -> int:
@@ -213,7 +218,7 @@ class MemoryQueue:
     def _hand_out(self, held: _Held, now: int) -> Received:
         held.receive_count += 1
         held.first_received = held.first_received or now
-        held.visible = now + self._visibility
+        held.visible = now + self._visibility if self._visibility is not None else None
         receipt = f"{held.message_id}:{held.receive_count}"
         self._store.in_flight[receipt] = held
         return Received(

@@ -28,12 +28,19 @@ class Told:
 
 @dataclass
 class Receiver:
-    """What was told, oldest first; `answers` are the statuses of the next answers, 200 when they are used up."""
+    """What was told, oldest first; `answers` are the statuses of the next answers, 200 when they are used up.
+
+    Nothing is answered while `opens` is cleared.
+    """
 
     port: int = 0
     told: list[Told] = field(default_factory=list)
     answers: deque[int] = field(default_factory=deque)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    opens: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.opens.set()
 
     def url(self, path: str = "/hook") -> str:
         """An address that leads here."""
@@ -44,7 +51,9 @@ class Receiver:
         with self.changed:
             self.told.append(told)
             self.changed.notify_all()
-            return self.answers.popleft() if self.answers else 200
+            status = self.answers.popleft() if self.answers else 200
+        self.opens.wait(PATIENCE)
+        return status
 
     def wait_for(self, count: int) -> list[Told]:
         """All that was told, once it is so many, in that order."""
@@ -96,6 +105,7 @@ def receiving() -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
+        receiver.opens.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -190,6 +190,21 @@ def refused(answer: Answer, status: int, field: str) -> None:
         assert answer.body["error"]["message"].startswith(f"{field}: ")
 
 
+@pytest.mark.parametrize("seconds", [100, 1_000])
+def test_what_is_being_told_is_not_told_again(desk: Desk, seconds: float) -> None:
+    """Time that is put forward while a receiver takes its own is no reason to ask it twice."""
+    desk.receiver.opens.clear()
+    desk.record(desk.call())
+    desk.receiver.wait_for(1)
+    for _ in range(2):
+        desk.advance(seconds)
+        # Whoever would tell it again has had the time to.
+        assert desk.control.post("/settle", {"timeout": 0.3}).status == 408
+    desk.receiver.opens.set()
+    desk.settle()
+    assert (desk.errors(), len(desk.receiver.told)) == ([[200]], 1)
+
+
 def test_tells_again(desk: Desk) -> None:
     """A replay arrives: the same fields, token and signature; it is another attempt of the same callback."""
     desk.record(desk.call())

@@ -82,6 +82,17 @@ def test_several_of_a_group_come_together_in_order(pair: Pair) -> None:
     assert names_of(pair.queue.receive(10)) == "a1 b1 a2 a3 b2 c1"
 
 
+def test_a_message_may_be_held_for_as_long_as_it_takes(pair: Pair) -> None:
+    """Without a visibility timeout it comes again when it is given back, however much later that is."""
+    queue = MemoryQueue(pair.clock, visibility_seconds=None, most_receives=2, dead_letters=pair.dead, name="held.fifo")
+    queue.send([Message({}, "a", name) for name in ("a1", "a2")])
+    (first,) = queue.receive(1)
+    pair.clock.advance(1_000_000)
+    assert (queue.receive(), queue.next_due(), queue.in_flight) == ([], None, 1)
+    queue.give_back([first.receipt])
+    assert names_of(queue.receive(1)) == "a1"
+
+
 def test_a_receipt_expires(pair: Pair) -> None:
     """Nothing can be deleted by it from the moment in which the message may be received again; SQS refuses, too."""
     pair.send("a1")
