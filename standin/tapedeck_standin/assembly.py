@@ -202,6 +202,7 @@ def _outlets(
         opener=KmsOpener(make_client("kms"), settings.signing_key),
         sleep=clock.sleep,
         chance=(chance or random).random,
+        steady=clock.steady,
     )
 
 

@@ -26,6 +26,10 @@ class VirtualClock:
         """The time now."""
         return self._real() + self._ahead
 
+    def steady(self) -> int:
+        """Milliseconds since some moment, which nobody puts forward: what really passes."""
+        return self._real()
+
     def advance(self, seconds: float) -> int:
         """Put it forward; the time then."""
         with self._moved:

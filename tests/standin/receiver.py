@@ -74,8 +74,8 @@ def is_signed_by_signalwire(told: Told, key: str) -> bool:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """A receiver that listens while the block runs."""
+def receiving(port: int = 0) -> Iterator[Receiver]:
+    """A receiver that listens while the block runs, at any port that is free unless one is named."""
     receiver = Receiver()
 
     class Listener(BaseHTTPRequestHandler):
@@ -98,7 +98,7 @@ def receiving() -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Listener)
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -1,7 +1,9 @@
 """What was told can be read, waited for and told again; what is to go wrong with it goes wrong."""
 
 import re
+import socket
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,7 @@ from tapedeck.settings import STANDIN_SIGNING_KEY
 from tests.client import Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
-from tests.standin.receiver import PATIENCE, Receiver, is_signed_by_signalwire
+from tests.standin.receiver import PATIENCE, Receiver, is_signed_by_signalwire, receiving
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 UNKNOWN = "01" * 16
@@ -203,6 +205,23 @@ def test_what_is_being_told_is_not_told_again(desk: Desk, seconds: float) -> Non
     desk.receiver.opens.set()
     desk.settle()
     assert (desk.errors(), len(desk.receiver.told)) == ([[200]], 1)
+
+
+def test_a_pause_between_attempts_may_be_put_forward(desk: Desk) -> None:
+    """Time that is put forward after an attempt has failed brings the next one, which takes what it takes."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    desk.record(desk.call(), RecordingStatusCallback=f"http://127.0.0.1:{port}/hook")
+    (first,) = desk.told(wait="30")
+    assert [attempt["error"] for attempt in first["attempts"]] == ["connect"]
+    with receiving(port) as listening:
+        listening.opens.clear()
+        desk.advance(20)
+        listening.wait_for(1)
+        time.sleep(0.2)
+        listening.opens.set()
+        desk.settle()
+    assert desk.errors() == [["connect", 200]]
 
 
 def test_tells_again(desk: Desk) -> None:

@@ -34,6 +34,7 @@ from tapedeck.operations.capture_events import CaptureEvents
 from tapedeck.operations.deliveries import Deliveries
 from tapedeck.operations.media_events import MediaEvents
 from tapedeck.operations.messaging import Bus, Opener, Queue, Sender
+from tapedeck.operations.ports import Clock
 from tapedeck.settings import Settings
 
 SOURCE: Final = "tapedeck"
@@ -44,7 +45,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """Where things are told, and how time passes meanwhile: `sleep` in seconds, `chance` from 0 to 1."""
+    """Where things are told, and how time passes meanwhile: `sleep` in seconds, `chance` from 0 to 1.
+
+    `steady` is what measures how long attempts take, in milliseconds, where the hub's clock may be put forward.
+    """
 
     commands: Queue
     callbacks: Queue
@@ -53,6 +57,7 @@ class Outlets:
     opener: Opener
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
+    steady: Clock | None = None
 
 
 def aws_outlets(settings: Settings) -> Outlets:
@@ -102,7 +107,7 @@ def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
     def deliveries() -> Deliveries:
         return Deliveries(
             guard(ClaimTable(database)), guard(credentials), guard(told.opener), told.sender, guard(told.callbacks),
-            clock, told.sleep, told.chance, settings.callback_hours,
+            clock, told.sleep, told.chance, settings.callback_hours, told.steady,
         )  # fmt: skip
 
     @cache

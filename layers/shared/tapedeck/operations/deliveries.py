@@ -95,6 +95,8 @@ class Deliveries:
         sleep: how to wait, in seconds.
         chance: a number from 0 to 1, for jitter.
         hours: how long it is tried, after the vendor's own attempts; 0 for no longer than these.
+        steady: milliseconds, by which the limits of the vendor's own attempts are measured; None for by `clock`, which
+            may not be put forward then.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Deliveries:
         sleep: Callable[[float], None],
         chance: Callable[[], float],
         hours: int,
+        steady: Clock | None = None,
     ) -> None:
         self._claims = claims
         self._keys = keys
@@ -118,6 +121,7 @@ class Deliveries:
         self._sleep = sleep
         self._chance = chance
         self._hours = hours
+        self._steady = steady or clock
 
     def owe(self, claim: Claim) -> None:
         """Put a claim into the ledger and on its way; a repetition changes nothing, but may be on its way once more."""
@@ -155,17 +159,17 @@ class Deliveries:
             # Never unsigned: it is tried again when the key can be opened.
             return self._put_off(claim, Attempt(self._clock(), 0, failure="unsigned"), None)
         policy = wire.policy(claim.url)
-        began = self._clock()
+        began = self._steady()
         for number in count(1):
             at = self._clock()
-            left = max(1, policy.total - (at - began))
+            left = max(1, policy.total - (self._steady() - began))
             limits = Limits(min(policy.connect, left), min(policy.read, left), left)
             outcome = self._sender.send(wire.request(claim, key, limits, policy.most_redirects))
             attempt = Attempt(at, outcome.milliseconds, outcome.status, outcome.failure, _readable(outcome.answer))
             if is_success(outcome):
                 return self._claims.note(claim, attempt, ClaimState.DONE, None)
             pause = policy.pause_before(number + 1)
-            if not policy.is_retried(outcome, number) or self._clock() + pause >= began + policy.total:
+            if not policy.is_retried(outcome, number) or self._steady() + pause >= began + policy.total:
                 break
             claim = self._claims.note(claim, attempt, ClaimState.QUEUED, claim.due)
             if claim.state is not ClaimState.QUEUED:
