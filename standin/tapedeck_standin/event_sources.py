@@ -30,6 +30,7 @@ class QueueSource:
         batch: the most messages at a time; of FIFO queues Lambda takes ten at most.
         gives_back: whether what has failed may be received again at once, which soon uses up its receives; else it
             comes again after the queue's visibility timeout, as Lambda leaves it.
+        wants: as for `MemoryQueue.receive`.
         report: gets what a handler raises.
     """
 
@@ -40,17 +41,19 @@ class QueueSource:
         batch: int = 10,
         *,
         gives_back: bool = True,
+        wants: Callable[[str], bool] = lambda _: True,
         report: Callable[[Exception], object] = traceback.print_exception,
     ) -> None:
         self._queue = queue
         self._handler = handler
         self._batch = batch
         self._gives_back = gives_back
+        self._wants = wants
         self._report = report
 
     def run_once(self) -> bool:
         """Hand over one batch; whether there was any."""
-        received = self._queue.receive(self._batch)
+        received = self._queue.receive(self._batch, self._wants)
         if not received:
             return False
         event = {"Records": [self._record(message) for message in received]}

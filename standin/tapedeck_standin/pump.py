@@ -1,7 +1,6 @@
 """What moves things on in the background: stream, queues and the clock, each to its function, as Lambda would.
 
-One thread at a time does all of it but callbacks, which take as long as their receivers do: they have threads of their
-own.
+One thread at a time does all of it but callbacks, which have threads of their own.
 """
 
 import json
@@ -17,12 +16,10 @@ from tapedeck_standin.courier import Courier
 from tapedeck_standin.engine import Engine
 from tapedeck_standin.event_sources import QueueSource, StreamSource
 from tapedeck_standin.queues import MemoryQueue
+from tapedeck_standin.senders import Senders
 
 IDLE_SECONDS: Final = 0.05
 """Between two looks, while nobody says that there is something to do."""
-
-SENDERS: Final = 4
-"""Callbacks that may be sent at the same time, each of another recording or conference."""
 
 SWEEP_SECONDS: Final = 60
 
@@ -57,6 +54,7 @@ class Pump:
         self._engine = engine
         self._callbacks = callbacks
         self._courier = courier
+        self._senders = Senders(callbacks, courier)
         self._sweep = sweep
         self._clock = clock
         self._behind = behind
@@ -64,26 +62,20 @@ class Pump:
         self._finishing = threading.Lock()
         self._stops = threading.Event()
         self._wakes = threading.Event()
-        self._owes = threading.Semaphore(0)
         self._next_sweep = clock() + SWEEP_SECONDS * 1000
-        self._threads = [threading.Thread(target=self._run, name="pump", daemon=True)] + [
-            threading.Thread(target=self._send, name=f"sender {number}", daemon=True) for number in range(SENDERS)
-        ]
+        self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
 
     def start(self) -> None:
         """Begin to move things on."""
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Move nothing more."""
         self._stops.set()
         self._wakes.set()
-        for _ in range(SENDERS):
-            self._owes.release()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(IDLE_SECONDS * 40)
+        if self._thread.is_alive():
+            self._thread.join(IDLE_SECONDS * 40)
+        self._senders.stop()
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -144,16 +136,4 @@ class Pump:
                 self.run()
             except Exception:  # noqa: BLE001 - what fails once must not end everything
                 traceback.print_exc()
-            self._courier.look()
-            for _ in range(min(SENDERS, self._callbacks.waiting)):
-                self._owes.release()
-
-    def _send(self) -> None:
-        source = QueueSource(self._callbacks, self._courier, batch=1)
-        while not self._stops.is_set():
-            self._owes.acquire()
-            try:
-                while not self._stops.is_set() and source.run_once():
-                    pass
-            except Exception:  # noqa: BLE001 - likewise
-                traceback.print_exc()
+            self._senders.look()

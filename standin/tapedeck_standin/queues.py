@@ -4,7 +4,7 @@ Nothing here depends on chance or on a clock of its own: the same calls give the
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -124,8 +124,13 @@ class MemoryQueue:
                     self._sent[message.id] = now
                     self._store.append(write_json(message.body), message.group, message.id, now)
 
-    def receive(self, most: int = 10) -> list[Received]:
-        """The oldest messages of the groups that are open, any number of the same group."""
+    def receive(self, most: int = 10, wants: Callable[[str], bool] = lambda _: True) -> list[Received]:
+        """The oldest messages of the groups that are open, any number of the same group.
+
+        Args:
+            most: no more than that.
+            wants: whether a message is meant, by its body; SQS has no such thing. All of a group are, or none.
+        """
         with self._lock:
             now = self._clock()
             self._store.land(now)
@@ -135,7 +140,7 @@ class MemoryQueue:
             for held in self._store.held.values():
                 if len(found) == most:
                     break
-                if held.group not in closed:
+                if held.group not in closed and wants(held.body):
                     (dead if self._is_dead(held) else found).append(held)
             for held in dead:
                 self._bury(held, now)
@@ -185,6 +190,15 @@ class MemoryQueue:
             if any(held.group not in opens for held in self._store.held.values()):
                 return now
             return min((visible for visible in opens.values() if visible is not None), default=None)
+
+    @property
+    def next_bodies(self) -> list[str]:
+        """The body of the oldest message of each group that is open."""
+        with self._lock:
+            self._store.land(self._clock())
+            closed = {held.group for held in self._store.in_flight.values()}
+            oldest = {held.group: held.body for held in reversed(self._store.held.values())}
+            return [body for group, body in oldest.items() if group not in closed]
 
     @property
     def waiting(self) -> int:

@@ -4,6 +4,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import Kind
 from tapedeck.settings import STANDIN_SIGNING_KEY
+from tapedeck_standin.senders import MOST_AT_ONCE
 from tests.client import Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
@@ -190,6 +192,24 @@ def refused(answer: Answer, status: int, field: str) -> None:
     assert (answer.status, answer.body["error"]["field"]) == (status, field), answer.body
     if status == 400:
         assert answer.body["error"]["message"].startswith(f"{field}: ")
+
+
+def test_accounts_do_not_wait_for_one_another(
+    place: Place, make_account: Callable[[], TestAccount], receiver: Receiver
+) -> None:
+    """Receivers that take their time hold up the callbacks of their own account alone."""
+    with receiving() as slow:
+        slow.opens.clear()
+        for listening, count in ((slow, 6), (receiver, 1)):
+            account = make_account()
+            control = ControlClient(place, TWILIO.spell(Kind.ACCOUNT, account.id))
+            desk = Desk(HttpFunctionClient(TWILIO, account.id, account.token, place=place), control, listening)
+            for _ in range(count):
+                desk.record(desk.call())
+            listening.wait_for(min(count, MOST_AT_ONCE))
+        assert len(slow.told) == MOST_AT_ONCE
+        slow.opens.set()
+        assert len(slow.wait_for(6)) == 6
 
 
 @pytest.mark.parametrize("seconds", [100, 1_000])

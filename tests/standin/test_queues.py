@@ -93,6 +93,14 @@ def test_a_message_may_be_held_for_as_long_as_it_takes(pair: Pair) -> None:
     assert names_of(queue.receive(1)) == "a1"
 
 
+def test_only_what_is_wanted_is_received(pair: Pair) -> None:
+    """Who wants some groups only leaves the others to others, and can see which have something to be received."""
+    pair.send("a1 a2 b1 b2 c1")
+    assert names_of(pair.queue.receive(1, lambda body: "b" in body[8:])) == "b1"
+    assert sorted(json.loads(body)["name"] for body in pair.queue.next_bodies) == ["a1", "c1"]
+    assert pair.queue.receive(10, lambda body: "b" in body[8:]) == []
+
+
 def test_a_receipt_expires(pair: Pair) -> None:
     """Nothing can be deleted by it from the moment in which the message may be received again; SQS refuses, too."""
     pair.send("a1")
