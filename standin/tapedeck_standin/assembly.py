@@ -47,9 +47,6 @@ from tapedeck_standin.request_journal import Map, RequestJournal
 from tapedeck_standin.telephony import Telephony
 from tapedeck_standin.template import Template
 
-VISIBILITY: Final = 90
-"""Seconds after which a message that was not done with comes again."""
-
 MOST_TRIES: Final = 5
 """After which a message, or a change, is put aside."""
 
@@ -96,7 +93,7 @@ def assemble(
     clock = setting.clock or VirtualClock(wiring.system_clock)
     # Everything that tells the time is made anew, by this clock.
     wiring.clock = clock
-    queues = Queues.made(clock)
+    queues = Queues.made(clock, template)
     faults, asked = Faults(clock), RequestJournal()
     told = CallbackJournal(Tampering(faults, clock))
     background.outlets = partial(_outlets, queues, clock, told, setting.chance)
@@ -113,7 +110,10 @@ def assemble(
             changes_of(settings.recordings_table).take, load_handler(root, "publish_changes"),
             most_tries=MOST_TRIES, on_failure=_tell_failure,
         ),
-        QueueSource(queues.events, _noticing(engine, load_handler(root, "ingest_media_event"))),
+        # One at a time: what follows one that fails in its group has not been received.
+        QueueSource(
+            queues.events, _noticing(engine, load_handler(root, "ingest_media_event")), batch=1, gives_back=False
+        ),
         engine,
         queues.callbacks,
         Courier(load_handler(root, "deliver_callback"), queues.callbacks, told, faults),
@@ -131,7 +131,7 @@ def assemble(
 
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     parts = [
-        TelephonyControl(telephony, wiring.office().accounts, books, pump, clock, told, forget).calls,
+        TelephonyControl(telephony, wiring.office().accounts, books, pump, told, forget).calls,
         WatchControl(books, asked, told, _replay, faults, routed).calls,
         EventControl(books, queues.events, clock).calls,
     ]
@@ -155,12 +155,12 @@ class Queues:
     callbacks: MemoryQueue
 
     @classmethod
-    def made(cls, clock: VirtualClock) -> "Queues":
+    def made(cls, clock: VirtualClock, template: Template) -> "Queues":
         """Each with its dead letters."""
 
         def make(name: str, visibility: int | None) -> MemoryQueue:
             graves = MemoryQueue(
-                clock, visibility_seconds=VISIBILITY, most_receives=MOST_TRIES, dead_letters=None, name=f"{name}-dead"
+                clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=None, name=f"{name}-dead"
             )
             return MemoryQueue(
                 clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=graves, name=name
@@ -168,7 +168,9 @@ class Queues:
 
         # A callback takes its receiver's time: the clock may be put forward meanwhile, and it is not told again for it.
         return cls(
-            make("media-commands.fifo", VISIBILITY), make("media-events.fifo", VISIBILITY), make("callbacks.fifo", None)
+            make("media-commands.fifo", template.visibility("MediaCommandsQueue")),
+            make("media-events.fifo", template.visibility("MediaEventsQueue")),
+            make("callbacks.fifo", None),
         )
 
 

@@ -8,7 +8,6 @@ from tapedeck.domain.recording import Recording
 from tapedeck.edge.task import both_spellings
 from tapedeck.operations.accounts import Accounts
 from tapedeck_standin.callback_journal import CallbackJournal
-from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control_requests import (
     NAMED,
     Books,
@@ -41,8 +40,7 @@ class TelephonyControl:
         telephony: what is made to happen.
         accounts: makes further accounts.
         books: which there are.
-        pump: moves on what happens.
-        clock: may be put forward.
+        pump: moves on what happens, and time.
         journal: knows what callbacks tell of.
         forget: forgets what else is known of an account than its telephony.
     """
@@ -53,7 +51,6 @@ class TelephonyControl:
         accounts: Accounts,
         books: Books,
         pump: Pump,
-        clock: VirtualClock,
         journal: CallbackJournal,
         forget: Callable[[str], object],
     ) -> None:
@@ -61,7 +58,6 @@ class TelephonyControl:
         self._accounts = accounts
         self._books = books
         self._pump = pump
-        self._clock = clock
         self._journal = journal
         self._forget = forget
 
@@ -118,10 +114,7 @@ class TelephonyControl:
     def _advance(self, request: HttpRequest, _sid: str) -> Result:
         order = read_body(ClockOrder, request)
         self._books.account(order.account_id)
-        self._pump.run()  # what has happened so far happened before
-        now = self._clock.advance(order.advance)
-        self._pump.wake()
-        return 200, {"now": spell_time(now)}
+        return 200, {"now": spell_time(self._pump.advance(order.advance))}
 
     def _settle(self, request: HttpRequest, _sid: str) -> Result:
         order = read_body(SettleOrder, request)

@@ -50,6 +50,18 @@ class QueueSource:
         self._gives_back = gives_back
         self._wants = wants
         self._report = report
+        self._failed: list[str] = []
+        """The receipts of what waits for its visibility timeout."""
+
+    def retry(self) -> None:
+        """What has failed may be received again at once, for it may fit now; it has failed once less then."""
+        self._queue.give_back(self._failed, counts=False)
+        self._failed = []
+
+    @property
+    def next_due(self) -> int | None:
+        """As for `MemoryQueue.next_due`."""
+        return self._queue.next_due()
 
     def run_once(self) -> bool:
         """Hand over one batch; whether there was any."""
@@ -58,11 +70,14 @@ class QueueSource:
             return False
         event = {"Records": [self._record(message) for message in received]}
         failed = _failures(self._handler, event, {message.message_id for message in received}, self._report)
+        left = [message.receipt for message in received if failed is None or message.message_id in failed]
         for message in received:
-            if failed is not None and message.message_id not in failed:
+            if message.receipt not in left:
                 self._queue.delete(message.receipt)
         if self._gives_back:
-            self._queue.give_back([message.receipt for message in received])
+            self._queue.give_back(left)
+        else:
+            self._failed += left
         return True
 
     def _record(self, message: Received) -> Record:

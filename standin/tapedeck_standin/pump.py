@@ -63,6 +63,9 @@ class Pump:
         self._stops = threading.Event()
         self._wakes = threading.Event()
         self._next_sweep = clock() + SWEEP_SECONDS * 1000
+        self._advancing = threading.Lock()
+        self._has_changed = False
+        """Whether something that an event waits for may have come."""
         self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
 
     def start(self) -> None:
@@ -91,8 +94,24 @@ class Pump:
     def follow(self) -> None:
         """The same, but for the media that are due: they take longer than somebody who asks should wait."""
         with self._lock, self._behind():
+            if self._has_changed:
+                self._has_changed = False
+                self._events.retry()
             while self._step():
                 pass
+
+    def advance(self, seconds: float) -> int:
+        """Put the clock forward, from one moment at which something is due to the next one; the time then."""
+        left = round(seconds * 1000)
+        with self._advancing:
+            self.run()  # what has happened so far happened before
+            while (step := self._until_due()) is not None and step <= left:
+                self._put_forward(step)
+                left -= step
+                self.run()
+            now = self._put_forward(left)
+        self.wake()
+        return now
 
     def settle(self, seconds: float, account: str | None = None) -> list[str]:
         """Wait until nothing is under way or due, at most so many seconds of real time.
@@ -105,7 +124,7 @@ class Pump:
         while True:
             self.run()
             left = list(dict.fromkeys(self._engine.due(account) + self._owed(account)))
-            if not left or time.monotonic() >= deadline:
+            if not (left or self._has_changed) or time.monotonic() >= deadline:
                 return left
             self._wakes.set()
             time.sleep(IDLE_SECONDS)
@@ -118,8 +137,18 @@ class Pump:
         with self._behind():
             return self._engine.finish()
 
+    def _until_due(self) -> int | None:
+        """Milliseconds until what has failed is tried again."""
+        due = self._events.next_due
+        return max(0, due - self._clock()) if due is not None else None
+
+    def _put_forward(self, milliseconds: int) -> int:
+        with self._lock:  # nothing is in the middle of anything
+            return self._clock.advance(milliseconds / 1000)
+
     def _step(self) -> bool:
         moved = self._stream.run_once()
+        self._has_changed = self._has_changed or moved
         moved = self._engine.work() or moved
         moved = self._events.run_once() or moved
         if self._clock() >= self._next_sweep:

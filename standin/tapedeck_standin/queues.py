@@ -155,11 +155,19 @@ class MemoryQueue:
                 del self._store.held[held.sequence]
             return held is not None
 
-    def give_back(self, receipts: Iterable[str]) -> None:
-        """Let these be received again at once; expired receipts are passed over."""
+    def give_back(self, receipts: Iterable[str], *, counts: bool = True) -> None:
+        """Let these be received again at once; expired receipts are passed over.
+
+        Args:
+            receipts: whose.
+            counts: whether they have been received, as in SQS; else that is forgotten.
+        """
         with self._lock:
+            self._store.land(self._clock())
             for receipt in receipts:
-                self._store.in_flight.pop(receipt, None)
+                held = self._store.in_flight.pop(receipt, None)
+                if held is not None and not counts:
+                    held.receive_count -= 1
 
     def redrive(self, most: int | None = None) -> int:
         """Take back dead letters of this queue that are not in flight, oldest first, as new messages; how many.

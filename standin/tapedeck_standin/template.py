@@ -12,6 +12,8 @@ _TABLE: Final = "AWS::DynamoDB::Table"
 _BUCKET: Final = "AWS::S3::Bucket"
 _QUEUE: Final = "AWS::SQS::Queue"
 _BUS: Final = "AWS::Events::EventBus"
+_VISIBILITY: Final = 30
+"""SQS's, of a queue that has none of its own."""
 _TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 """What an emulator needs of a table; the rest guards a deployed one."""
 
@@ -68,6 +70,10 @@ class Template:
     def routes(self) -> tuple[Route, ...]:
         """Every route of the API."""
         return tuple(self._routes())
+
+    def visibility(self, queue: str) -> int:
+        """Seconds after which a message of a queue that was not done with comes again."""
+        return int(self.resources(_QUEUE)[queue].get("VisibilityTimeout", _VISIBILITY))
 
     def environment(self, values: Mapping[str, str], function: str | None = None) -> dict[str, str]:
         """The environment variables of a function, or of all together, which never contradict each other.

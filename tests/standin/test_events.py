@@ -156,3 +156,44 @@ def test_accounts_do_not_meet(place: Place) -> None:
         }
         for number in range(4)
     ]
+
+
+def answered(call: str) -> dict[str, Any]:
+    """A call that may be unknown was answered when its id was made."""
+    at = int(call[:12], 16)
+    return {"type": "call.answered", "call": call, "at": at, "to": "+12025550123", "from": "+12025550199"}
+
+
+def join_unknown(control: ControlClient, api: HttpFunctionClient) -> tuple[str, str]:
+    """A call that nobody has heard of enters a conference: that, in the dialect's spelling, and the call's id."""
+    room: str = control.post("/conferences", {"participants": 0}).body["sid"][api.dialect.name]
+    call = fresh_id(control)
+    tell(control, {"type": "participant.joined", "conference": room, "call": call})
+    return room, call
+
+
+def present(api: HttpFunctionClient, room: str) -> int:
+    """How many are in a conference."""
+    return len(api.get("Conferences", room, "Participants").body["participants"])
+
+
+def test_an_event_waits_for_what_it_is_about(control: ControlClient, api: HttpFunctionClient) -> None:
+    """What is told of something that is not known yet is taken note of as soon as that is known."""
+    room, call = join_unknown(control, api)
+    for _ in range(6):
+        tell(control, answered(fresh_id(control)))
+    assert present(api, room) == 0
+    tell(control, answered(call))
+    assert present(api, room) == 1
+
+
+@pytest.mark.parametrize(("advances", "found"), [((4 * 360,), 1), ((6 * 360,), 0), ((3 * 360,) * 2, 0)])
+def test_an_event_is_tried_for_half_an_hour(
+    control: ControlClient, api: HttpFunctionClient, advances: tuple[int, ...], found: int
+) -> None:
+    """Five times, six minutes apart by the virtual clock, in however few advances; then it is lost."""
+    room, call = join_unknown(control, api)
+    for seconds in advances:
+        assert control.post("/clock", {"advance": seconds}).status == 200
+    tell(control, answered(call))
+    assert present(api, room) == found
