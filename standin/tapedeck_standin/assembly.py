@@ -40,6 +40,7 @@ from tapedeck_standin.faults import MEDIA, Faults
 from tapedeck_standin.fixtures import Fixtures, Studio
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.gateway import FunctionRunner, Gateway
+from tapedeck_standin.intake import OPERATION, Intake
 from tapedeck_standin.ledger import Ledger
 from tapedeck_standin.pump import Pump
 from tapedeck_standin.queues import MemoryBus, MemoryQueue
@@ -83,7 +84,7 @@ def assemble(
         root: the project's folder.
         template: the one in it.
         account: whose telephony it is where a control request names none: 32 hex digits.
-        report: takes a line for each request.
+        report: takes a line for each request, and for each event that comes to nothing.
         port: what events say that requests came to.
         setting: what is otherwise than usual.
 
@@ -93,10 +94,11 @@ def assemble(
     clock = setting.clock or VirtualClock(wiring.system_clock)
     # Everything that tells the time is made anew, by this clock.
     wiring.clock = clock
-    queues = Queues.made(clock, template)
+    intake = Intake(load_handler(root, OPERATION), report)
+    queues = Queues.made(clock, template, intake.bury)
     faults, asked = Faults(clock), RequestJournal()
     told = CallbackJournal(Tampering(faults, clock))
-    background.outlets = partial(_outlets, queues, clock, told, setting.chance)
+    background.outlets = partial(_outlets, queues, clock, told, intake, setting.chance)
     background.guard = told.guard
     forget_all()
     os.environ["PUBLIC_URL"] = setting.origin or f"http://{LOOPBACK}:{port}"
@@ -111,9 +113,7 @@ def assemble(
             most_tries=MOST_TRIES, on_failure=_tell_failure,
         ),
         # One at a time: what follows one that fails in its group has not been received.
-        QueueSource(
-            queues.events, _noticing(engine, load_handler(root, "ingest_media_event")), batch=1, gives_back=False
-        ),
+        QueueSource(queues.events, _noticing(engine, intake), batch=1, gives_back=False),
         engine,
         queues.callbacks,
         Courier(load_handler(root, "deliver_callback"), queues.callbacks, told, faults),
@@ -155,21 +155,28 @@ class Queues:
     callbacks: MemoryQueue
 
     @classmethod
-    def made(cls, clock: VirtualClock, template: Template) -> "Queues":
-        """Each with its dead letters."""
+    def made(cls, clock: VirtualClock, template: Template, bury: Callable[[str], object]) -> "Queues":
+        """Each with its dead letters.
 
-        def make(name: str, visibility: int | None) -> MemoryQueue:
+        Args:
+            clock: milliseconds.
+            template: says when what has failed comes again.
+            bury: gets the body of each event that comes no more.
+        """
+
+        def make(name: str, visibility: int | None, on_death: Callable[[str], object] = lambda _: None) -> MemoryQueue:
             graves = MemoryQueue(
                 clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=None, name=f"{name}-dead"
             )
             return MemoryQueue(
-                clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=graves, name=name
-            )
+                clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=graves, name=name,
+                on_death=on_death,
+            )  # fmt: skip
 
         # A callback takes its receiver's time: the clock may be put forward meanwhile, and it is not told again for it.
         return cls(
             make("media-commands.fifo", template.visibility("MediaCommandsQueue")),
-            make("media-events.fifo", template.visibility("MediaEventsQueue")),
+            make("media-events.fifo", template.visibility("MediaEventsQueue"), bury),
             make("callbacks.fifo", None),
         )
 
@@ -193,7 +200,12 @@ def _as_it_is(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
 
 
 def _outlets(
-    queues: Queues, clock: VirtualClock, told: CallbackJournal, chance: Chance | None, settings: Settings
+    queues: Queues,
+    clock: VirtualClock,
+    told: CallbackJournal,
+    intake: Intake,
+    chance: Chance | None,
+    settings: Settings,
 ) -> background.Outlets:
     webhook = Webhook(allowed_hosts=settings.callback_hosts, host_map=dict(settings.callback_host_map), clock=clock)
     return background.Outlets(
@@ -205,6 +217,7 @@ def _outlets(
         sleep=clock.sleep,
         chance=(chance or random).random,
         steady=clock.steady,
+        watch=intake.watch,
     )
 
 

@@ -55,7 +55,8 @@ class EventControl:
         account = given.get("account")
         event = {**given, "account": account if account is not None else self._books.own}
         try:
-            EVENTS.validate_python(event)
+            # An engine of a later version may tell more; what is told by hand is mistyped.
+            EVENTS.validate_python(event, extra="forbid")
         except ValidationError as invalid:
             raise _refusal_of(invalid) from invalid
         self._books.account(event["account"])

@@ -90,6 +90,7 @@ class MemoryQueue:
         most_receives: after so many, the next attempt to receive a message moves it to the dead letters.
         dead_letters: where to, the same clock and all; None: a message may be received any number of times.
         name: as in its ARN; no two are named alike.
+        on_death: gets the body of a message that is moved to the dead letters.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class MemoryQueue:
         most_receives: int,
         dead_letters: "MemoryQueue | None",
         name: str,
+        on_death: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.name = name
         self._clock = clock
         self._visibility = visibility_seconds * 1000 if visibility_seconds is not None else None
         self._most_receives = most_receives
+        self._on_death = on_death
         self._graves = dead_letters._store if dead_letters is not None else None  # noqa: SLF001 - a queue like this one
         # One lock for both: what moves from one to the other is never in neither.
         self._lock = self._graves.lock if self._graves is not None else threading.RLock()
@@ -236,6 +239,7 @@ class MemoryQueue:
             del self._store.held[held.sequence]
             letter = self._graves.append(held.body, held.group, held.id, now)
             letter.message_id, letter.receive_count, letter.died_in = held.message_id, held.receive_count, self.name
+            self._on_death(held.body)
 
     def _hand_out(self, held: _Held, now: int) -> Received:
         held.receive_count += 1

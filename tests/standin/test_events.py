@@ -13,6 +13,7 @@ from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Pl
 from tests.standin.receiver import Receiver, receiving
 
 ZERO = "0" * 32
+PARENT = {"type": "call", "id": ZERO}
 
 
 def tell(control: ControlClient, event: dict[str, Any]) -> None:
@@ -89,6 +90,11 @@ def test_an_event_is_told_once(control: ControlClient, api: HttpFunctionClient) 
         ({"type": "recording.absent", "recording": ZERO, "parent": {"type": "fax", "id": ZERO}}, "parent"),
         ({"type": "recording.absent", "recording": ZERO, "parent": {"type": "call"}}, "parent"),
         ({"type": "recording.absent", "recording": ZERO, "parent": {"type": "call", "id": ZERO}, "error": 1}, "error"),
+        ({"type": "call.ended", "call": ZERO, "status": "completed", "colour": "blue"}, "colour"),
+        (
+            {"type": "recording.absent", "recording": ZERO, "parent": {**PARENT, "colour": "blue"}, "error": 16101},
+            "parent",
+        ),
     ],
 )
 def test_refuses_what_is_no_event(control: ControlClient, event: dict[str, Any], field: str) -> None:
@@ -197,3 +203,20 @@ def test_an_event_is_tried_for_half_an_hour(
         assert control.post("/clock", {"advance": seconds}).status == 200
     tell(control, answered(call))
     assert present(api, room) == found
+
+
+def test_tells_what_came_to_nothing(place: Place, control: ControlClient) -> None:
+    """What is dropped, and what has been tried for too long, is told of in one line, without what the event says."""
+    call = control.post("/calls").body["sid"]["twilio"]
+    assert control.post(f"/calls/{call}/hangup").status == 200
+    late, unknown, told = fresh_id(control), fresh_id(control), len(place.lines)
+    parent, recording = {"type": "call", "id": call}, fresh_id(control)
+    started = {"type": "recording.started", "parent": parent, "recording": recording, "source": "OutboundAPI"}
+    tell(control, {**started, "id": late})
+    tell(control, {"type": "participant.left", "conference": ZERO, "call": call, "id": unknown})
+    assert control.post("/clock", {"advance": 3_600}).status == 200
+    assert control.post("/settle", {"timeout": 30}).status == 200
+    assert [line for line in place.lines[told:] if line.startswith("event ")] == [
+        f"event recording.started {late} came to nothing: dropped (NotEligibleForRecording)",
+        f"event participant.left {unknown} came to nothing: failed (NotFound)",
+    ]

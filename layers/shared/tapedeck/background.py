@@ -43,11 +43,16 @@ SOURCE: Final = "tapedeck"
 T = TypeVar("T")
 
 
+def _as_it_is(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
+    return store
+
+
 @dataclass(frozen=True, slots=True)
 class Outlets:
     """Where things are told, and how time passes meanwhile: `sleep` in seconds, `chance` from 0 to 1.
 
     `steady` is what measures how long attempts take, in milliseconds, where the hub's clock may be put forward.
+    `watch` is what the log is reached through.
     """
 
     commands: Queue
@@ -58,6 +63,7 @@ class Outlets:
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     steady: Clock | None = None
+    watch: Callable[[Any], Any] = _as_it_is
 
 
 def aws_outlets(settings: Settings) -> Outlets:
@@ -75,10 +81,6 @@ def aws_outlets(settings: Settings) -> Outlets:
 
 outlets: Callable[[Settings], Outlets] = aws_outlets
 """Whatever is made from now on tells through these."""
-
-
-def _as_it_is(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
-    return store
 
 
 guard: Callable[[Any], Any] = _as_it_is
@@ -133,7 +135,7 @@ def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
         return Resending(FailureBucket(_Lazy("s3"), settings.failures_bucket), read_change, publisher())
 
     return Hub(
-        log=service.log,
+        log=told.watch(service.log),
         clock=clock,
         read_change=read_change,
         wires=WIRES,
