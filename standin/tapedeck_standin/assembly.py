@@ -117,6 +117,7 @@ def assemble(
         engine,
         queues.callbacks,
         Courier(load_handler(root, "deliver_callback"), queues.callbacks, told, faults),
+        told,
         partial(load_handler(root, "sweep"), {}, None),
         clock,
         setting.chance.behind if setting.chance is not None else nullcontext,

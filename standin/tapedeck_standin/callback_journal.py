@@ -104,6 +104,8 @@ class CallbackJournal:
     def __init__(self, tamper: Tamper) -> None:
         self._tamper = tamper
         self._entries: dict[tuple[str, str], Entry] = {}
+        self._parked: dict[tuple[str, str], Claim] = {}
+        """Those that are tried again some time, likewise by account and id."""
         self._changed = threading.Condition()
         self._sending = threading.local()
 
@@ -138,6 +140,17 @@ class CallbackJournal:
         with self._changed:
             return self._entries.get((account, identifier))
 
+    @property
+    def parked(self) -> list[Claim]:
+        """What is tried again at some time, of all accounts."""
+        with self._changed:
+            return list(self._parked.values())
+
+    def wait_until_tried(self, claims: Sequence[Claim], seconds: float) -> None:
+        """Wait until each of these, which were parked, has been tried again, at most so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: all(map(self._is_tried, claims)), seconds)
+
     def kind_of(self, subject: str) -> Kind:
         """What has this id."""
         with self._changed:
@@ -148,6 +161,7 @@ class CallbackJournal:
         """Nothing was ever told to this account."""
         with self._changed:
             self._entries = {key: entry for key, entry in self._entries.items() if key[0] != account}
+            self._parked = {key: claim for key, claim in self._parked.items() if key[0] != account}
 
     def keep(self, claim: Claim) -> Claim:
         """Take note of how a claim stands."""
@@ -155,10 +169,17 @@ class CallbackJournal:
             key = (claim.account, f"{claim.subject}.{claim.id}")
             known = self._entries.get(key)
             self._entries[key] = replace(known, claim=claim) if known is not None else Entry(claim)
+            self._parked.pop(key, None)
+            if claim.state is ClaimState.PARKED:
+                self._parked[key] = claim
             while len(self._entries) > MOST_KEPT:
                 del self._entries[next(iter(self._entries))]
             self._changed.notify_all()
         return claim
+
+    def _is_tried(self, claim: Claim) -> bool:
+        known = self._entries.get((claim.account, f"{claim.subject}.{claim.id}"))
+        return known is None or (known.claim.tried > claim.tried and known.claim.state is not ClaimState.QUEUED)
 
     def begin(self, claim: Claim) -> Claim:
         """What this thread sends from now on is this claim."""

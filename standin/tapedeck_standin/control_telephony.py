@@ -72,7 +72,7 @@ class TelephonyControl:
             ("conferences", NAMED, "end"): {"POST": Call(self._end_conference)},
             ("accounts",): {"POST": Call(self._make_account)},
             ("recordings", NAMED, "transcriptions"): {"POST": Call(self._transcribe)},
-            ("clock",): {"POST": Call(self._advance)},
+            ("clock",): {"POST": Call(self._advance, waits=True)},
             ("settle",): {"POST": Call(self._settle, waits=True)},
             ("reset",): {"POST": Call(self._reset)},
         }

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
+from tapedeck.domain.claim import Claim
+from tapedeck_standin.callback_journal import CallbackJournal
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.courier import Courier
 from tapedeck_standin.engine import Engine
@@ -23,6 +25,9 @@ IDLE_SECONDS: Final = 0.05
 
 SWEEP_SECONDS: Final = 60
 
+PATIENCE: Final = 60
+"""Seconds of real time that putting the clock forward takes at most, where callbacks are tried again meanwhile."""
+
 
 class Pump:
     """Runs the functions that no client calls.
@@ -33,6 +38,7 @@ class Pump:
         engine: which works in between, and whose recordings may be due.
         callbacks: what is to be told.
         courier: tells one of these.
+        told: knows which of these are tried again, and when.
         sweep: looks after what is left.
         clock: by which that is done once a minute.
         behind: what it does is done within this, wherever it is done.
@@ -45,6 +51,7 @@ class Pump:
         engine: Engine,
         callbacks: MemoryQueue,
         courier: Courier,
+        told: CallbackJournal,
         sweep: Callable[[], object],
         clock: VirtualClock,
         behind: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -54,6 +61,7 @@ class Pump:
         self._engine = engine
         self._callbacks = callbacks
         self._courier = courier
+        self._told = told
         self._senders = Senders(callbacks, courier)
         self._sweep = sweep
         self._clock = clock
@@ -62,7 +70,7 @@ class Pump:
         self._finishing = threading.Lock()
         self._stops = threading.Event()
         self._wakes = threading.Event()
-        self._next_sweep = clock() + SWEEP_SECONDS * 1000
+        self._swept = clock()
         self._advancing = threading.Lock()
         self._has_changed = False
         """Whether something that an event waits for may have come."""
@@ -101,14 +109,20 @@ class Pump:
                 pass
 
     def advance(self, seconds: float) -> int:
-        """Put the clock forward, from one moment at which something is due to the next one; the time then."""
-        left = round(seconds * 1000)
+        """Put the clock forward, from one moment at which something is due to the next one; the time then.
+
+        What is tried again on the way has been tried when the next moment comes, unless that takes too long.
+        """
+        left, deadline = round(seconds * 1000), time.monotonic() + PATIENCE
         with self._advancing:
             self.run()  # what has happened so far happened before
-            while (step := self._until_due()) is not None and step <= left:
+            while (step := self._until_due()) is not None and step <= left and time.monotonic() < deadline:
                 self._put_forward(step)
                 left -= step
+                due = self._parked_until_now()
                 self.run()
+                self.wake()
+                self._told.wait_until_tried(due, deadline - time.monotonic())
             now = self._put_forward(left)
         self.wake()
         return now
@@ -130,8 +144,13 @@ class Pump:
             time.sleep(IDLE_SECONDS)
 
     def _owed(self, account: str | None) -> list[str]:
-        told = self._courier.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
-        return [group for group, whose in told if account in {None, whose}]
+        owed = self._courier.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
+        owed += [(claim.subject, claim.account) for claim in self._parked_until_now()]
+        return [group for group, whose in owed if account in {None, whose}]
+
+    def _parked_until_now(self) -> list[Claim]:
+        now = self._clock() // 1000
+        return [claim for claim in self._told.parked if claim.due is not None and claim.due <= now]
 
     def _finish(self) -> bool:
         with self._behind():
@@ -139,8 +158,10 @@ class Pump:
 
     def _until_due(self) -> int | None:
         """Milliseconds until what has failed is tried again."""
-        due = self._events.next_due
-        return max(0, due - self._clock()) if due is not None else None
+        due = [claim.due * 1000 for claim in self._told.parked if claim.due is not None]
+        if self._events.next_due is not None:
+            due.append(self._events.next_due)
+        return max(0, min(due) - self._clock()) if due else None
 
     def _put_forward(self, milliseconds: int) -> int:
         with self._lock:  # nothing is in the middle of anything
@@ -151,11 +172,17 @@ class Pump:
         self._has_changed = self._has_changed or moved
         moved = self._engine.work() or moved
         moved = self._events.run_once() or moved
-        if self._clock() >= self._next_sweep:
-            self._next_sweep = self._clock() + SWEEP_SECONDS * 1000
+        if self._is_to_sweep():
+            self._swept = self._clock()
             self._sweep()
             moved = True
         return moved
+
+    def _is_to_sweep(self) -> bool:
+        """Once a minute, and when a callback is due that the last sweep could not find."""
+        if self._clock() >= self._swept + SWEEP_SECONDS * 1000:
+            return True
+        return any((claim.due or 0) > self._swept // 1000 for claim in self._parked_until_now())
 
     def _run(self) -> None:
         while not self._stops.is_set():

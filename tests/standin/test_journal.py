@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from tapedeck import background
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import Kind
 from tapedeck.settings import STANDIN_SIGNING_KEY
+from tapedeck_standin import pump
 from tapedeck_standin.senders import MOST_AT_ONCE
 from tests.client import Answer
 from tests.conftest import TestAccount
@@ -242,6 +244,22 @@ def test_a_pause_between_attempts_may_be_put_forward(desk: Desk) -> None:
         listening.opens.set()
         desk.settle()
     assert desk.errors() == [["connect", 200]]
+
+
+def test_what_is_due_again_is_not_settled(twilio: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where callbacks are tried for days, one that is due is waited for, however little time has passed since."""
+    monkeypatch.setattr(background.hub().deliveries, "_hours", 72)
+    monkeypatch.setattr(pump, "PATIENCE", 0)
+    twilio.receiver.answers.append(500)
+    recording = twilio.record(twilio.call())
+    twilio.settle()
+    twilio.receiver.opens.clear()
+    twilio.advance(40)
+    answer = twilio.control.post("/settle", {"timeout": 0.3})
+    assert (answer.status, [sid["twilio"] for sid in answer.body["left"]]) == (408, [recording])
+    twilio.receiver.opens.set()
+    twilio.settle()
+    assert twilio.errors() == [[500, 200]]
 
 
 def test_tells_again(desk: Desk) -> None:

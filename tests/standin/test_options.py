@@ -1,11 +1,13 @@
 """How a stand-in may be set up: what is there from the start, what is the same at every run, whom it calls and how."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 
 from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import Kind
+from tapedeck.operations.deliveries import PAUSES
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
 from tapedeck_standin import cli
 from tapedeck_standin.fixtures import Fixtures, UnusableFixtures
@@ -134,15 +137,33 @@ def test_calls_elsewhere_and_for_days(receiver: Receiver) -> None:
         api.post("Calls", call, "Recordings", form=form)
         (first,) = receiver.wait_for(1)
         control.post("/settle", {"timeout": 30})
-        for _ in range(2):
-            control.post("/clock", {"advance": 61})
-            control.post("/settle", {"timeout": 30})
+        control.post("/clock", {"advance": 61})
         (_, second) = receiver.wait_for(2)
         assert first == second
         assert first.headers["host"] == f"hook.example:{receiver.port}"
         (shown,) = control.get("/callbacks").body["callbacks"]
         assert (shown["url"], [each["status"] for each in shown["attempts"]]) == (url, [500, 200])
         assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.spell(Kind.ACCOUNT, place.account)}")
+
+
+def test_days_pass_at_once(receiver: Receiver) -> None:
+    """In one advance of days a callback is tried whenever it is due, with a deployment's pauses, until it is taken."""
+    receiver.answers.extend([500] * 4)
+    with standing("--deliveries", "durable", "--store", "memory") as (place, _):
+        api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
+        control = ControlClient(place)
+        call = control.post("/calls").body["sid"]["twilio"]
+        form = {"RecordingStatusCallback": receiver.url(), "RecordingStatusCallbackEvent": "in-progress"}
+        api.post("Calls", call, "Recordings", form=form)
+        control.post("/settle", {"timeout": 30})
+        before = datetime.fromisoformat(control.post("/clock").body["now"])
+        after = datetime.fromisoformat(control.post("/clock", {"advance": 4 * 86_400}).body["now"])
+        assert 0 <= (after - before).total_seconds() - 4 * 86_400 < 60
+        (shown,) = control.get("/callbacks").body["callbacks"]
+    assert [each["status"] for each in shown["attempts"]] == [500] * 4 + [200]
+    at = [datetime.fromisoformat(each["at"]).timestamp() for each in shown["attempts"]]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
+    assert all(pause - 1 <= found <= 1.2 * pause + 10 for found, pause in zip(pauses, PAUSES, strict=False)), pauses
 
 
 @pytest.mark.parametrize(
