@@ -1,6 +1,7 @@
 """The API as its clients meet it: the gateway, what goes wrong on request, and a journal of both."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
@@ -16,7 +17,7 @@ from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import Faults, Then
 from tapedeck_standin.gateway import Gateway
 from tapedeck_standin.messages import HttpAnswer, HttpRequest
-from tapedeck_standin.request_journal import Asked, Map, RequestJournal, account_of, code_of, fields_of
+from tapedeck_standin.request_journal import Asked, Map, RequestJournal, accounts_of, code_of, fields_of
 
 REQUEST_ID: Final = "X-Request-Id"
 _ERROR: Final = 400
@@ -31,7 +32,8 @@ class Api:
         faults: what is to go wrong instead.
         journal: keeps what was asked.
         clock: how late it is.
-        account: whose a request counts as that names nobody.
+        account: whose a request counts as that names nobody, or nobody known.
+        knows: whether there is such an account.
         origin: scheme and host that bodies are to print, if not those by which the request has come.
     """
 
@@ -43,6 +45,7 @@ class Api:
         journal: RequestJournal,
         clock: VirtualClock,
         account: str,
+        knows: Callable[[str], bool],
         origin: str = "",
     ) -> None:
         self._gateway = gateway
@@ -51,18 +54,20 @@ class Api:
         self._journal = journal
         self._clock = clock
         self._account = account
+        self._knows = knows
+        self._known = {account}
         self._scheme, _, self._host = origin.partition("://")
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         """Answer a request, and keep it."""
         at, began = self._clock(), time.perf_counter()
-        account = account_of(request) or self._account
+        named = accounts_of(request)
         operation = self._gateway.operation_of(request)
-        then = self._faults.take(account, operation) if operation is not None else None
+        then = self._faults.take(next(iter(named), self._account), operation) if operation is not None else None
         answer = self._ask(request) if then is None else self._fail(request, operation or "", then)
         headers = {name.lower(): value for name, value in answer.headers}
         self._journal.keep(
-            account,
+            next(filter(self._is_known, named), self._account),
             Asked(
                 id=headers.get(REQUEST_ID.lower()) or new_id(at),
                 at=at,
@@ -77,6 +82,12 @@ class Api:
             ),
         )
         return answer
+
+    def _is_known(self, account: str) -> bool:
+        """Whether there is such an account; none is ever taken away."""
+        if account not in self._known and self._knows(account):
+            self._known.add(account)
+        return account in self._known
 
     def _ask(self, request: HttpRequest) -> HttpAnswer:
         if self._host:

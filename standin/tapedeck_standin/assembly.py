@@ -137,7 +137,7 @@ def assemble(
         EventControl(books, queues.events, clock).calls,
     ]
     control = Control(parts, frozenset(map(spelled, setting.names)), from_anywhere=setting.from_anywhere)
-    api = Api(gateway, Map(template.routes), faults, asked, clock, account, setting.origin)
+    api = Api(gateway, Map(template.routes), faults, asked, clock, account, ledger.knows, setting.origin)
     if setting.fixtures is not None:
         studio = Studio(books, telephony, wiring.service().recordings, pump.run, clock)
         for made in studio.make(setting.fixtures):

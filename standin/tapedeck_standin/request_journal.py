@@ -103,12 +103,14 @@ class Map:
         return max(self._routes, key=likeness)[0].key
 
 
-def account_of(request: HttpRequest) -> str | None:
-    """Whom a request is about: whom its path names, else whom its credentials name, in 32 hex digits."""
+def accounts_of(request: HttpRequest) -> list[str]:
+    """Whom a request may be about: whom its path names, then whom its credentials name, in 32 hex digits."""
     parts = split(request.path)
     named = read_in_either(Kind.ACCOUNT, parts[0]) if parts is not None else None
-    if named is not None:
-        return named
+    return [account for account in (named, _user_of(request)) if account is not None]
+
+
+def _user_of(request: HttpRequest) -> str | None:
     scheme, _, encoded = (request.header("Authorization") or "").partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -111,6 +111,18 @@ def test_whom_a_request_is_about(
     assert asked(control) == []
 
 
+def test_a_request_about_nobody(
+    place: Place, control: ControlClient, anonymous: ControlClient, account: TestAccount
+) -> None:
+    """What names an account that there is not is shown to whom the credentials name, else to the stand-in's own."""
+    for whose, named in ((control, account.id), (anonymous, new_id(0))):
+        api = HttpFunctionClient(TWILIO, named, account.token, place=place)
+        path = f"/2010-04-01/Accounts/{TWILIO.spell(Kind.ACCOUNT, new_id(0))}/Calls.json"
+        before = len(asked(whose))
+        status = api.request("GET", path).status
+        assert [(each["path"], each["status"]) for each in asked(whose)[before:]] == [(path, status)]
+
+
 def test_repeated_and_other_parameters(place: Place, control: ControlClient, account: TestAccount) -> None:
     """A name that comes more than once has a list; a JSON body is read like a form; the query comes first."""
     base = f"/2010-04-01/Accounts/{TWILIO.spell(Kind.ACCOUNT, account.id)}/Calls"
