@@ -277,6 +277,21 @@ def test_tells_again(desk: Desk) -> None:
     assert again == shown
 
 
+def test_tells_again_as_often_as_asked(twilio: Desk) -> None:
+    """Each replay is told once, whether it is asked for while another is being told or at the same time."""
+    twilio.record(twilio.call())
+    (shown,) = twilio.told(wait="30")
+    twilio.receiver.opens.clear()
+    for _ in range(3):
+        assert twilio.control.post(f"/callbacks/{shown['id']}/replay").status == 202
+    twilio.receiver.wait_for(2)
+    assert twilio.control.post(f"/callbacks/{shown['id']}/replay").status == 202
+    twilio.receiver.opens.set()
+    twilio.settle()
+    assert twilio.errors() == [[200] * 5]
+    assert twilio.receiver.told == [twilio.receiver.told[0]] * 5
+
+
 def test_tells_again_what_is_there(twilio: Desk, anonymous: ControlClient) -> None:
     """What there is not, or is another account's, cannot be told again."""
     twilio.record(twilio.call())

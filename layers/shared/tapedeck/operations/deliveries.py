@@ -1,6 +1,7 @@
 """Tell callbacks: the vendor's own attempts first, then, where that is wanted, for days (behaviour.md, section 7.3)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Final, Protocol
 
@@ -8,6 +9,7 @@ from tapedeck.domain.account import SigningKeys
 from tapedeck.domain.claim import MOST_ANSWER, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
 from tapedeck.domain.delivery import Policy, is_success
 from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
+from tapedeck.domain.identity import new_id
 from tapedeck.operations.messaging import Failure, Limits, Message, Opener, Outcome, Outgoing, Queue, Sender
 from tapedeck.operations.ports import Clock
 
@@ -129,7 +131,9 @@ class Deliveries:
         if found.state is ClaimState.QUEUED:
             self._queue.send([message_of(found)])
 
-    def deliver(self, account: str, subject: str, claim: str, wires: Mapping[str, Wire]) -> Claim | None:
+    def deliver(
+        self, account: str, subject: str, claim: str, wires: Mapping[str, Wire], *, again: bool = False
+    ) -> Claim | None:
         """Send a claim that has come through the queue, with the vendor's own attempts.
 
         Args:
@@ -137,6 +141,7 @@ class Deliveries:
             subject: the recording or conference.
             claim: its id there.
             wires: how each dialect tells.
+            again: whether somebody has asked for it once more, whatever has become of it since.
 
         Returns:
             the claim as it stands then; None where there was nothing to send.
@@ -145,6 +150,9 @@ class Deliveries:
             StoreBusy: somebody else is sending it just now.
         """
         found = self._claims.get(account, subject, claim)
+        if again and found is not None and found.state is not ClaimState.QUEUED:
+            # It was told, or given up, between the request and now.
+            found = self._reopen(found)
         if found is None or found.state is not ClaimState.QUEUED:
             return None
         now = self._clock()
@@ -226,7 +234,7 @@ class Deliveries:
         return len(queued)
 
     def replay(self, account: str, subject: str, claim: str) -> Claim:
-        """Send a claim once more, whatever became of it: with the same token, body and signature.
+        """Send a claim once more at each call, whatever became of it: with the same token, body and signature.
 
         Raises:
             NotFound: there is no such claim.
@@ -235,10 +243,17 @@ class Deliveries:
         found = self._claims.get(account, subject, claim)
         if found is None:
             raise NotFound
-        queued = self._claims.reopen(found, self._clock() // 1000 + SECONDS_IN_QUEUE)
+        queued = self._reopen(found)
+        message = message_of(queued)
+        # No two are the same to the queue.
+        again = replace(message, body={**message.body, "again": True}, id=f"{queued.token}-{new_id(self._clock())}")
+        self._queue.send([again])
+        return queued
+
+    def _reopen(self, claim: Claim) -> Claim:
+        queued = self._claims.reopen(claim, self._clock() // 1000 + SECONDS_IN_QUEUE)
         if queued is None:
             raise StoreBusy
-        self._queue.send([message_of(queued)])
         return queued
 
     def of(self, account: str, subject: str) -> Sequence[Claim]:
