@@ -126,32 +126,39 @@ class Studio:
         """
         calls: list[tuple[str, str]] = []
         rooms: dict[tuple[str, str | None], str] = {}
-        recorded = {recording.call for recording in fixtures.recordings}
-        later: list[tuple[str, str]] = []
+        made: list[Made] = []
+        recorded = {recording.call for recording in fixtures.recordings if recording.call is not None}
+        ended = {place for place, order in enumerate(fixtures.calls, 1) if order.status is CallStatus.COMPLETED}
         for place, order in enumerate(fixtures.calls, 1):
-            with_recordings = place in recorded and order.status is CallStatus.COMPLETED
-            begun = order.model_copy(update={"status": CallStatus.IN_PROGRESS}) if with_recordings else order
+            # It ends when its recordings have.
+            begun = order
+            if place in recorded & ended:
+                begun = order.model_copy(update={"status": CallStatus.IN_PROGRESS})
             account = self._account(order, f"calls.{place - 1}")
             calls.append((account, self._telephony.call(account, begun).call.id))
-            if with_recordings:
-                later.append(calls[-1])
+            made.append(Made(Kind.CALL, calls[-1][1]))
         for place, room in enumerate(fixtures.conferences):
             account = self._account(room, f"conferences.{place}")
             try:
-                rooms[account, room.friendly_name] = self._telephony.conference(account, room).conference.id
+                scene = self._telephony.conference(account, room)
             except NameInUse as error:
                 raise UnusableFixtures(f"conferences.{place}: another one of this name is live") from error
+            made.append(Made(Kind.CONFERENCE, scene.conference.id))
+            made += [Made(Kind.RECORDING, recording.id) for recording in scene.recordings]
+            # Of several of one name the live one is meant.
+            if scene.conference.is_live or (account, room.friendly_name) not in rooms:
+                rooms[account, room.friendly_name] = scene.conference.id
         self._run()
-        made = [Made(Kind.CALL, call) for _, call in calls]
-        made += [Made(Kind.CONFERENCE, conference) for conference in rooms.values()]
         for place, wanted in enumerate(fixtures.recordings):
             where = f"recordings.{place}"
             try:
+                if wanted.status != "completed" and wanted.call in ended:
+                    raise UnusableFixtures(f"{where}.status: its call is completed, and its recording with it")
                 made.append(Made(Kind.RECORDING, self._record(wanted, calls, rooms, where)))
             except StateForbids as error:
                 raise UnusableFixtures(f"{where}: what it is of is not in progress") from error
-        for account, call in later:
-            self._telephony.hang_up(account, call)
+        for place in sorted(recorded & ended):
+            self._telephony.hang_up(*calls[place - 1])
         self._run()
         return made
 
@@ -174,7 +181,9 @@ class Studio:
                 raise UnusableFixtures(f"{where}.call: there are {len(calls)} calls")
             parent = Parent(calls[wanted.call - 1][0], ParentKind.CALL, calls[wanted.call - 1][1])
             start = StartRecording(channels=2 if wanted.recording_channels == "dual" else 1)
-            recording, _ = self._recordings.create(parent, start)
+            recording, is_new = self._recordings.create(parent, start)
+            if not is_new:
+                raise UnusableFixtures(f"{where}.call: this one is being recorded already, until that is completed")
         else:
             conference = rooms.get((account, wanted.conference))
             if conference is None:

@@ -192,6 +192,65 @@ def test_tells_what_is_wrong_with_fixtures(tmp_path: Path, content: str, message
     assert str(refused.value).startswith(f"{file}: {message}")
 
 
+TWINS = """
+calls:
+  - {}
+conferences:
+  - {}
+  - {}
+  - {friendly_name: Sales, status: completed}
+  - {friendly_name: Sales, record: true}
+recordings:
+  - {call: 1, seconds: 2}
+  - {call: 1, seconds: 3}
+  - {conference: Sales, seconds: 4}
+"""
+
+
+def test_tells_of_everything_that_is_there(tmp_path: Path) -> None:
+    """Each thing has a line of its own: what has no name or another's, and what a conference has recorded by itself."""
+    file = tmp_path / "fixtures.yaml"
+    file.write_text(TWINS)
+    with standing("--fixtures", str(file), "--store", "memory") as (place, made):
+        api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
+        rooms = api.get("Conferences").body["conferences"][::-1]
+        recordings = api.get("Recordings").body["recordings"]
+    kinds = [line.split()[0] for line in made]
+    assert kinds == ["call", *["conference"] * 4, *["recording"] * 4]
+    own = [line.split()[1] for line in made]
+    assert own[1:5] == [room["sid"] for room in rooms]
+    assert sorted(own[5:]) == sorted(recording["sid"] for recording in recordings)
+    of_rooms = [each["conference_sid"] for each in recordings if each["conference_sid"] is not None]
+    assert of_rooms == [rooms[3]["sid"]] * 2
+    assert sorted(each["duration"] for each in recordings if each["conference_sid"] is None) == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "{calls: [{status: completed}], recordings: [{call: 1}, {call: 1, status: in-progress}]}",
+            "recordings.1.status: its call is completed, and its recording with it",
+        ),
+        (
+            "{calls: [{}], recordings: [{call: 1, status: paused}, {call: 1}]}",
+            "recordings.1.call: this one is being recorded already, until that is completed",
+        ),
+        (
+            "{conferences: [{friendly_name: Sales}, {friendly_name: Sales}]}",
+            "conferences.1: another one of this name is live",
+        ),
+    ],
+)
+def test_tells_what_does_not_fit_together(tmp_path: Path, content: str, message: str) -> None:
+    """The place in the file, and what is wrong there, in place of a start."""
+    file = tmp_path / "fixtures.yaml"
+    file.write_text(content)
+    with pytest.raises(AssertionError) as ended, standing("--fixtures", str(file), "--store", "memory"):
+        pass
+    assert str(ended.value).endswith(f"tapedeck: {message}")
+
+
 def test_there_may_be_no_fixtures_in_the_file(tmp_path: Path) -> None:
     """An empty file is no mistake."""
     file = tmp_path / "fixtures.yaml"
