@@ -14,6 +14,7 @@ from typing import Final, Literal, NoReturn
 
 import click
 
+from tapedeck.adapters.addresses import is_plain_host
 from tapedeck.dialects.choice import read_in_either
 from tapedeck.dialects.dialect import Kind
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
@@ -77,8 +78,9 @@ class HostMap(click.ParamType):
         """Take them, or fail with a usage error."""
         for pair in filter(None, value.split(",")):
             host, _, other = pair.partition("=")
-            if not host.strip() or not other.strip():
-                self.fail("not of the form host=other,host=other", param, ctx)
+            # A port stays what it is in the URL.
+            if not is_plain_host(host.strip()) or not is_plain_host(other.strip()):
+                self.fail("not of the form host=other,host=other, each a name or an address without a port", param, ctx)
         return value
 
 

@@ -265,6 +265,8 @@ def test_there_may_be_no_fixtures_in_the_file(tmp_path: Path) -> None:
         (("--external-url", "api.example.com"), "not of the form https://host"),
         (("--external-url", "https://api.example.com/path"), "not of the form https://host"),
         (("--callback-host-map", "localhost"), "not of the form host=other"),
+        (("--callback-host-map", "localhost=127.0.0.1:9"), "each a name or an address without a port"),
+        (("--callback-host-map", "a=::1,localhost:80=b"), "each a name or an address without a port"),
         (("--deliveries", "never"), "'never' is not one of"),
         (("--store", "disk"), "'disk' is not one of"),
         (("--fixtures", "/nowhere.yaml"), "does not exist"),
