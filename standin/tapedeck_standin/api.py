@@ -9,7 +9,7 @@ from typing import Final
 from tapedeck.dialects.choice import SIGNALWIRE, choose
 from tapedeck.dialects.dialect import Dialect, Reply
 from tapedeck.dialects.errors import NOT_CONFIRMED, PARAMETER_FAULTS, REFUSALS, SERVICE_UNAVAILABLE, Answer
-from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, TapedeckError
+from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, MalformedBody, TapedeckError
 from tapedeck.domain.identity import new_id
 from tapedeck.edge.http import write
 from tapedeck.edge.routes import split
@@ -111,9 +111,14 @@ class Api:
 def refuse_with(dialect: Dialect, status: int, code: int | None, path: str, operation: str) -> Reply:
     """A status and a code in a dialect's own words: of a refusal that it knows, if there is one of these."""
     refusals = [answers for kind, answers in REFUSALS.items() if kind is not CredentialsMissing]
-    known = [dialect.pick(answers) for answers in (*refusals, *PARAMETER_FAULTS.values())]
+    faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the one that says least first
+    known = [dialect.pick(answers) for answers in (*refusals, *faults)]
     known += [NOT_CONFIRMED, SERVICE_UNAVAILABLE]
     found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
+    if code is None:
+        # What tells nothing particular, if there is anything.
+        general = dialect.pick(REFUSALS[MalformedBody]).code
+        found = [answer for answer in found if answer.code == general] or found
     plain = [answer for answer in found if "{name}" not in answer.message] or found
     answer = plain[0] if plain else Answer(status, code or 20_000 + status, _phrase(status))
     message = answer.message.replace("{uri}", path).replace("{name}", "A parameter")

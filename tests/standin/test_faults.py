@@ -169,6 +169,7 @@ def test_an_operation_fails(
         (TWILIO, 418, 12345, {"code": 12345, "message": "I'm a Teapot", "more_info": f"{MORE}/12345", "status": 418}),
         (TWILIO, 503, None, {"code": 20504, "message": UNAVAILABLE, "more_info": f"{MORE}/20504", "status": 503}),
         (TWILIO, 599, None, {"code": 20599, "message": "Error", "more_info": f"{MORE}/20599", "status": 599}),
+        (SIGNALWIRE, 422, None, {"errors": ["A parameter is invalid"]}),
         (SIGNALWIRE, 422, 21456, {"errors": ["A parameter is not a valid URL"]}),
     ],
 )  # fmt: skip
@@ -176,6 +177,15 @@ def test_any_status_has_a_body(dialect: Dialect, status: int, code: int | None, 
     """What no refusal of the dialect looks like still has its form; without a code one that suits the status."""
     reply = refuse_with(dialect, status, code, "/path", "update_conference_recording")
     assert (reply.status, reply.body) == (status, body)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "status", "code"),
+    [(TWILIO, 400, 20001), (SIGNALWIRE, 400, 10000), (SIGNALWIRE, 422, 10000), (SIGNALWIRE, 413, 10000)],
+)
+def test_a_status_alone_has_the_general_code(dialect: Dialect, status: int, code: int) -> None:
+    """Who names no code meets the one that says no more than the status (behaviour.md, section 3)."""
+    assert refuse_with(dialect, status, None, "/path", "create_call_recording").code == code
 
 
 def test_the_sdk_meets_what_it_would_meet(place: Place, control: ControlClient, account: TestAccount) -> None:
