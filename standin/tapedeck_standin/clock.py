@@ -8,6 +8,13 @@ from typing import Final
 FURTHEST: Final = 10 * 365 * 86_400
 """Seconds that it may be put forward at a time: ten years."""
 
+LAST: Final = 253_370_764_800_000
+"""Milliseconds since the epoch at which the year 9999 begins: beyond it no date can be written."""
+
+
+class TooFar(Exception):
+    """It would be put forward beyond LAST."""
+
 
 class VirtualClock:
     """Milliseconds since the epoch, of a clock and what was added to it.
@@ -26,13 +33,23 @@ class VirtualClock:
         """The time now."""
         return self._real() + self._ahead
 
+    def reaches(self, seconds: float) -> bool:
+        """Whether it can be put forward by so many."""
+        return self() + seconds * 1000 <= LAST
+
     def steady(self) -> int:
         """Milliseconds since some moment, which nobody puts forward: what really passes."""
         return self._real()
 
     def advance(self, seconds: float) -> int:
-        """Put it forward; the time then."""
+        """Put it forward; the time then.
+
+        Raises:
+            TooFar: it stays as it is.
+        """
         with self._moved:
+            if not self.reaches(seconds):
+                raise TooFar
             self._ahead += round(seconds * 1000)
             self._moved.notify_all()
         return self()

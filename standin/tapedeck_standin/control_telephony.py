@@ -8,6 +8,7 @@ from tapedeck.domain.recording import Recording
 from tapedeck.edge.task import both_spellings
 from tapedeck.operations.accounts import Accounts
 from tapedeck_standin.callback_journal import CallbackJournal
+from tapedeck_standin.clock import TooFar
 from tapedeck_standin.control_requests import (
     NAMED,
     Books,
@@ -114,7 +115,10 @@ class TelephonyControl:
     def _advance(self, request: HttpRequest, _sid: str) -> Result:
         order = read_body(ClockOrder, request)
         self._books.account(order.account_id)
-        return 200, {"now": spell_time(self._pump.advance(order.advance))}
+        try:
+            return 200, {"now": spell_time(self._pump.advance(order.advance))}
+        except TooFar as error:
+            raise Refusal(400, "advance: no date could be written beyond that", "advance") from error
 
     def _settle(self, request: HttpRequest, _sid: str) -> Result:
         order = read_body(SettleOrder, request)

@@ -13,7 +13,7 @@ from typing import Final
 
 from tapedeck.domain.claim import Claim
 from tapedeck_standin.callback_journal import CallbackJournal
-from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.clock import TooFar, VirtualClock
 from tapedeck_standin.courier import Courier
 from tapedeck_standin.engine import Engine
 from tapedeck_standin.event_sources import QueueSource, StreamSource
@@ -112,7 +112,12 @@ class Pump:
         """Put the clock forward, from one moment at which something is due to the next one; the time then.
 
         What is tried again on the way has been tried when the next moment comes, unless that takes too long.
+
+        Raises:
+            TooFar: it stays as it is.
         """
+        if not self._clock.reaches(seconds):
+            raise TooFar
         left, deadline = round(seconds * 1000), time.monotonic() + PATIENCE
         with self._advancing:
             self.run()  # what has happened so far happened before

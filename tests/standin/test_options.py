@@ -19,6 +19,7 @@ from tapedeck.dialects.dialect import Kind
 from tapedeck.operations.deliveries import PAUSES
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
 from tapedeck_standin import cli
+from tapedeck_standin.clock import FURTHEST
 from tapedeck_standin.fixtures import Fixtures, UnusableFixtures
 from tests.client import ROOT
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
@@ -164,6 +165,19 @@ def test_days_pass_at_once(receiver: Receiver) -> None:
     at = [datetime.fromisoformat(each["at"]).timestamp() for each in shown["attempts"]]
     pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
     assert all(pause - 1 <= found <= 1.2 * pause + 10 for found, pause in zip(pauses, PAUSES, strict=False)), pauses
+
+
+def test_time_ends_before_dates_do() -> None:
+    """Who puts the clock forward beyond the year 9999 is refused, and all is as it was."""
+    with standing("--store", "memory", "--seed", "1") as (place, _):
+        control = ControlClient(place)
+        answers = [control.post("/clock", {"advance": FURTHEST}) for _ in range(800)]
+        first = next(answer for answer in answers if answer.status != 200)
+        assert (first.status, first.body["error"]["field"]) == (400, "advance")
+        assert datetime.fromisoformat(control.post("/clock").body["now"]).year > 9980
+        call = control.post("/calls")
+        assert (call.status, control.post("/reset").status) == (201, 204)
+    assert {answer.status for answer in answers[-2:]} == {400}
 
 
 @pytest.mark.parametrize(
