@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Final, Literal, NoReturn
+from urllib.parse import urlsplit
 
 import click
 
@@ -67,6 +68,20 @@ class Origin(click.ParamType):
         if origin and not _ORIGIN.fullmatch(origin):
             self.fail("not of the form https://host or https://host:port", param, ctx)
         return origin
+
+
+class Address(click.ParamType):
+    """Where somebody answers over HTTP or HTTPS."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take it, or fail with a usage error."""
+        with suppress(ValueError):  # no address, or no port
+            parts = urlsplit(value)
+            if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+                return value
+        return self.fail("not of the form http://host:port or https://host:port", param, ctx)
 
 
 class HostMap(click.ParamType):
@@ -200,11 +215,15 @@ def serve(
 
 @main.command()
 @click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds.")
-@click.option("--url", default=None, help="Its HTTP address; by default this machine's, at PORT or 3000.")
-def wait(timeout: float, url: str | None) -> None:
+@click.option("--url", type=Address(), help="Its address; by default this machine's, at PORT or 3000.")
+@click.option(
+    "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
+    help="Whom to trust with an address of https, as `serve --ca-file` has put it there.",
+)  # fmt: skip
+def wait(timeout: float, url: str | None, ca_file: Path | None) -> None:
     """Return when a stand-in answers; exit code 1 if none does in time."""
     url = url or f"http://{LOOPBACK}:{os.environ.get('PORT', '3000')}"
-    if not wait_until_ready(url, timeout):
+    if not wait_until_ready(url, timeout, ca_file):
         _fail(f"nothing answers at {url} after {timeout:g} s")
 
 

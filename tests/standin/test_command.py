@@ -299,6 +299,21 @@ def test_waits(command: Callable[..., Result], place: Place) -> None:
     assert command("wait", "--timeout", "5", "--url", f"http://localhost:{place.port}/").exit_code == 0
 
 
+def test_waits_over_https(command: Callable[..., Result], place: Place, tmp_path: Path) -> None:
+    """With the certificate that the server names, and not without it."""
+    url, files = f"https://localhost:{place.https_port}", ("--ca-file", str(place.ca_file))
+    assert command("wait", "--timeout", "5", "--url", url, *files).exit_code == 0
+    assert command("wait", "--timeout", "0.2", "--url", url).exit_code == 1
+    assert command("wait", "--timeout", "0.2", "--url", url, "--ca-file", str(tmp_path / "later.pem")).exit_code == 1
+
+
+@pytest.mark.parametrize("url", ["localhost:3000", "127.0.0.1", "ftp://localhost", "http://", "http://localhost:x"])
+def test_waits_for_no_other_url(command: Callable[..., Result], url: str) -> None:
+    """What is no address of a stand-in is refused at once."""
+    result = command("wait", "--timeout", "60", "--url", url)
+    assert (result.exit_code, "not of the form http://host:port" in result.stderr) == (2, True)
+
+
 def test_waits_no_longer(command: Callable[..., Result]) -> None:
     """Where nothing answers in time it says so, and ends with exit code 1."""
     with socket.socket() as taken:
