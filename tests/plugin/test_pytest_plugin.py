@@ -50,6 +50,22 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     assert "No module named no_such_module" in ran.stdout
 
 
+def test_a_server_that_cannot_be_started_says_what_to_do(tmp_path: Path) -> None:
+    """Whoever has no `uvx` reads which variables there are instead."""
+    ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_COMMAND="/nowhere/uvx --from tapedeck-api tapedeck")
+    assert ran.returncode == 1
+    message = "NotStarted: /nowhere/uvx cannot be run: install uv, which has uvx, or set TAPEDECK_COMMAND to "
+    assert message in ran.stdout
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "localhost:9", "127.0.0.1"])
+def test_a_server_that_is_not_there_says_what_to_do(tmp_path: Path, url: str) -> None:
+    """Where nothing answers at `TAPEDECK_URL`, the variable is named."""
+    ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_URL=url)
+    assert ran.returncode == 1
+    assert f"NotReached: No stand-in answers at {url}: start one there, set TAPEDECK_URL to " in ran.stdout
+
+
 def test_loads_nothing_heavy() -> None:
     """An application's own tests start no slower: the plugin brings nothing of the server, and no client, with it."""
     script = "import json, sys, pytest_tapedeck.plugin; print(json.dumps(sorted(sys.modules)))"

@@ -73,7 +73,7 @@ class Tapedeck:
     @classmethod
     def with_fresh_account(cls, url: str, https_url: str | None = None, ca_file: str | None = None) -> Tapedeck:
         """The stand-in at this URL, with an account that nobody else has."""
-        made = _ask(url, "POST", "/accounts", {})
+        made = ask(url, "POST", "/accounts", {})
         sid = made["sid"]
         return cls(url, https_url, ca_file, sid["twilio"], sid["signalwire"], made["token"], made["signing_key"])
 
@@ -144,14 +144,15 @@ class Tapedeck:
         return list(self._get("/requests")["requests"])
 
     def _post(self, path: str, **content: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API's own fields
-        return _ask(self.url, "POST", path, {"account": self.account_sid, **content})
+        return ask(self.url, "POST", path, {"account": self.account_sid, **content})
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API's own fields
         asked = {"account": self.account_sid, **{name: value for name, value in query.items() if value is not None}}
-        return _ask(self.url, "GET", f"{path}?{urlencode(asked)}")
+        return ask(self.url, "GET", f"{path}?{urlencode(asked)}")
 
 
-def _ask(url: str, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask(url: str, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One call of the control API of the stand-in at this URL: what it answers, or Refused."""
     body = None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(  # noqa: S310 - the stand-in's own address
         f"{url}/_standin{path}", body, {"Content-Type": "application/json"}, method=method

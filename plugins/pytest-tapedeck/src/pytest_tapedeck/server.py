@@ -10,7 +10,10 @@ import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING
+
+from pytest_tapedeck.client import Refused, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +28,11 @@ _READY = "TAPEDECK_READY "
 
 
 class NotStarted(Exception):
-    """It ended before it answered; the message is what it said."""
+    """It ended before it answered, and the message is what it said; or it could not be started at all."""
+
+
+class NotReached(Exception):
+    """Nothing that is a stand-in answers where one is said to run."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +50,13 @@ def running() -> Iterator[Server]:
 
     Raises:
         NotStarted: it did not start.
+        NotReached: it does not answer.
     """
     there = os.environ.get(URL)
     if there:
-        yield Server(there.rstrip("/"))
+        yield _reached(there.rstrip("/"))
         return
-    command = shlex.split(os.environ.get(COMMAND, "uvx --from tapedeck-api tapedeck"))
-    process = subprocess.Popen(  # noqa: S603 - the user's own command
-        [*command, "serve", "--port", "0", "--https-port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = _start(shlex.split(os.environ.get(COMMAND) or "uvx --from tapedeck-api tapedeck"))
     said: deque[str] = deque(maxlen=50)
     listener = threading.Thread(target=_listen, args=(process, said), daemon=True)
     listener.start()
@@ -67,6 +69,32 @@ def running() -> Iterator[Server]:
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def _reached(url: str) -> Server:
+    try:
+        ask(url, "GET", "/health")
+    except (OSError, HTTPException, ValueError, Refused) as failed:
+        raise NotReached(
+            f"No stand-in answers at {url}: start one there, set {URL} to where one runs, "
+            "or unset it to have one started."
+        ) from failed
+    return Server(url)
+
+
+def _start(command: list[str]) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - the user's own command
+            [*command, "serve", "--port", "0", "--https-port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    except OSError as failed:
+        raise NotStarted(
+            f"{command[0]} cannot be run: install uv, which has uvx, or set {COMMAND} to what starts a stand-in, "
+            f"or {URL} to where one runs."
+        ) from failed
 
 
 def _wait(process: subprocess.Popen[str], said: deque[str]) -> Server:
