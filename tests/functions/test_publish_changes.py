@@ -15,13 +15,14 @@ from tapedeck.domain.call import CallStatus
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, ClaimState
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.operations.messaging import Fact, Message
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.client import FunctionClient
 from tests.functions.living import ORIGIN, Crash, Event, World
 from tests.functions.stage import START, call_path, conference_path, participant_path
+from tests.media import capture, finish, sound
 from tests.thoroughness import scaled
 
 URL: Final = "https://app.example.com/hooks?tenant=42"
@@ -372,7 +373,54 @@ def test_tells_only_what_was_asked_for(world: World, dialect: str) -> None:
     with world.watched() as requests:
         assert world.publish(records) == []
     assert [(claim.event, claim.number) for claim in world.claims(room.id)] == [("end", 12)]
-    assert "Query" not in requests
+    # SignalWire's end tells what was recorded.
+    assert requests.count("Query") == (dialect == "signalwire")
+
+
+def recorded(world: World, dialect: str) -> tuple[Conference, list[Recording]]:
+    """A conference whose end somebody is to hear of, and recordings of it, the oldest first."""
+    room = world.stage.conference(callback=Callback(URL, "POST", ("end",), dialect))
+    parent, call = Parent(room.account, ParentKind.CONFERENCE, room.id), world.stage.call().id
+    made = []
+    for _ in range(4):
+        world.clock.step(1)
+        made.append(world.service.recordings.start_by_engine(parent, source=Source.CONFERENCE, call=call))
+    return room, made
+
+
+RECORDED: Final = ("Duration", "RecordingUrl", "RecordingFileSize")
+
+
+def test_tells_at_the_end_what_was_recorded(world: World, dialect: str) -> None:
+    """In SignalWire's dialect, of the newest recording that is completed by then."""
+    room, (older, newer, deleted, running) = recorded(world, dialect)
+    for seconds, recording in ((2, older), (3, newer), (4, deleted)):
+        finish(world.service, recording, seconds=seconds)
+    world.service.media().delete(deleted.parent, deleted.id)
+    assert running.is_active
+    world.service.conferences.end(room.account, room.id)
+    assert world.publish() == []
+    (claim,) = world.claims(room.id)
+    told = [fields(claim)[name] for name in RECORDED if name in fields(claim)]
+    path = f"Recordings/{world.client(dialect).sid(Kind.RECORDING, newer.id)}"
+    assert [
+        each.removeprefix(f"{ORIGIN}{world.client(dialect).dialect.account_uri(room.account)}/") for each in told
+    ] == (["3", path, str(len(sound(3)))] if dialect == "signalwire" else [])
+
+
+def test_what_is_recorded_later_changes_no_callback(world: World, dialect: str) -> None:
+    """Once the end has been told it stays as it was, also where it is told again."""
+    room, recordings = recorded(world, dialect)
+    world.service.conferences.end(room.account, room.id)
+    records = world.changes()
+    assert world.publish(records) == []
+    (told,) = world.claims(room.id)
+    assert fields(told).keys().isdisjoint(RECORDED)
+    for recording in recordings:
+        capture(world.service, recording, sound(2))
+        world.service.media().complete(recording.parent, recording.id)
+    assert world.publish(records) == []
+    assert world.claims(room.id) == [told]
 
 
 def test_tells_an_announcement(world: World) -> None:

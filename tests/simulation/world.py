@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from unittest.mock import patch
 
 from tapedeck import background
-from tapedeck.adapters import claims, credentials, dynamodb, participants, table, transcriptions
+from tapedeck.adapters import claims, credentials, dynamodb, lists, participants, table, transcriptions
 from tapedeck.adapters.changes import WorkTable, read_change
 from tapedeck.domain import identity
 from tapedeck.domain.account import Account
@@ -153,8 +153,10 @@ class World:
             claims.ClaimTable(database), keys, around(PlainOpener()), around(self.internet), around(self.callbacks),
             clock, clock.sleep, self.chance.random, self._hours,
         )  # fmt: skip
-        rooms = participants.ParticipantTable(database)
-        publisher = Publisher(store, rooms, around(self.commands), deliveries, around(self.bus), ORIGIN, clock)
+        publisher = Publisher(
+            store, participants.ParticipantTable(database), lists.ListTable(database), around(self.objects),
+            around(self.commands), deliveries, around(self.bus), ORIGIN, clock,
+        )  # fmt: skip
         heard = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
         captures = CaptureEvents(store, self.recordings, self.media, heard, clock)
         events = MediaEvents(store, self.calls, self.conferences, self.participants, captures, clock)

@@ -251,6 +251,9 @@ def _use_conferences(scene: Scene) -> None:
     assert not scene.tell("participant.joined", conference=scene.fresh(), call=second)
     assert not scene.tell("conference.announced", conference=scene.fresh(), version=1)
 
+    _end_what_was_recorded(scene)
+    scene.publish()
+
     # Recorded ones end with their recordings: by themselves, with somebody's leaving, and over the API.
     for ending in ("conference.ended", "participant.left", "call.ended", ""):
         calls = [_call(scene), _call(scene)]
@@ -272,6 +275,20 @@ def _use_conferences(scene: Scene) -> None:
             scene.mine.post("Conferences", _sid(scene, Kind.CONFERENCE, recorded), form={"Status": "completed"})
         scene.obey()
         scene.tell("conference.ended", conference=recorded)
+
+
+def _end_what_was_recorded(scene: Scene) -> None:
+    """A conference ends of which there is a completed recording."""
+    room = _conference(scene, _call(scene), _call(scene))
+    recording = scene.fresh()
+    captured = {"parent": {"type": "conference", "id": room}, "recording": recording}
+    for kind, more in (
+        ("recording.started", {"source": "Conference"}),
+        ("recording.stopped", {}),
+        ("recording.completed", {"key": scene.capture(recording, _SOUND)}),
+    ):
+        assert scene.tell(kind, **captured, **more)
+    assert scene.tell("conference.ended", conference=room)
 
 
 def _dial(scene: Scene, path: tuple[str, str], to: str) -> str | None:
@@ -379,6 +396,7 @@ def _use_callbacks(scene: Scene) -> None:
     scene.tell("conference.ended", conference=room, ending_call=calls[1])
     other = _conference(scene, calls[0])
     scene.tell("participant.left", conference=other, call=calls[0])
+    _end_what_was_recorded(scene)
     scene.keep_failure()
     scene.recorder.run("resend_changes")
     scene.recorder.run("resend_changes", most=0)

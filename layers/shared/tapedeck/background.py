@@ -19,6 +19,8 @@ from tapedeck.adapters.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb import Client, Database
 from tapedeck.adapters.failures import FailureBucket
 from tapedeck.adapters.kms import KmsOpener
+from tapedeck.adapters.lists import ListTable
+from tapedeck.adapters.media_store import Bucket
 from tapedeck.adapters.participants import ParticipantTable
 from tapedeck.adapters.queue import SqsQueue
 from tapedeck.adapters.table import Table
@@ -114,8 +116,11 @@ def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
 
     @cache
     def publisher() -> Publisher:
-        rooms = ParticipantTable(database)
-        return Publisher(store, rooms, told.commands, deliveries(), told.bus, settings.public_url, clock)
+        objects = Bucket(_Lazy("s3"), settings.media_bucket)
+        return Publisher(
+            store, ParticipantTable(database), ListTable(database), objects, told.commands, deliveries(), told.bus,
+            settings.public_url, clock,
+        )  # fmt: skip
 
     @cache
     def media_events() -> MediaEvents:

@@ -111,6 +111,8 @@ class CallbackDialect(ABC):
     """How it spells ids, dates and words."""
     told: ClassVar[Mapping[str, tuple[ConferenceEvent, ...]]]
     """The events of a conference, by the word that asks for them (behaviour.md, section 7.2)."""
+    tells_what_was_recorded: ClassVar[bool]
+    """Whether a conference's end tells of a recording of it (behaviour.md, section 7.2)."""
     signature_headers: ClassVar[tuple[str, ...]]
     """Where the signature stands."""
     repetition_header: ClassVar[str | None]

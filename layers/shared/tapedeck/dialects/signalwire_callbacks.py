@@ -25,6 +25,7 @@ class SignalWireCallbacks(CallbackDialect):
 
     dialect: ClassVar[Dialect] = SIGNALWIRE
     told: ClassVar = CONFERENCE_EVENTS
+    tells_what_was_recorded: ClassVar = True
     # Its verifiers read either: that both are sent is our choice.
     signature_headers: ClassVar = ("X-SignalWire-Signature", "X-Twilio-Signature")
     repetition_header: ClassVar = None
@@ -90,7 +91,7 @@ class SignalWireCallbacks(CallbackDialect):
         }
 
     def ending(self, notification: ConferenceNotification, origin: str) -> Mapping[str, Any]:
-        """What has been recorded, if it is finished; `Duration` is taken to be the recording's (our choice)."""
+        """What has been recorded, if it is finished by then; `Duration` is taken to be the recording's (our choice)."""
         recording = notification.recording
         if recording is None:
             return {}

@@ -42,6 +42,7 @@ class TwilioCallbacks(CallbackDialect):
         "modify": (ConferenceEvent.MODIFY,),
         "announcement": (ConferenceEvent.ANNOUNCEMENT_END, ConferenceEvent.ANNOUNCEMENT_FAIL),
     }
+    tells_what_was_recorded: ClassVar = False
     signature_headers: ClassVar = ("X-Twilio-Signature",)
     repetition_header: ClassVar = "I-Twilio-Idempotency-Token"
     usual_policy: ClassVar = Policy(

@@ -61,8 +61,8 @@ class ConferenceNotification:
 
     `conference` is as the event has left it, `at` in seconds since the epoch, `sequence` its SequenceNumber (rule R4).
     `participant` is whom the event is about or, at the end, whose leaving ended the conference. `leave_reason` and
-    `call_status`, which is the leaving call's, belong to `leave`; `recording`, if one is finished by then, and the
-    bytes of its media belong to `end`.
+    `call_status`, which is the leaving call's, belong to `leave`; `recording`, if one is completed when the end is
+    first told, and the bytes of its media belong to `end`.
     """
 
     conference: Conference

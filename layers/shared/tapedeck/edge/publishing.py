@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from typing import Final
 
 from tapedeck.dialects.callback_choice import callbacks_in
 from tapedeck.dialects.callbacks import Fields, encode
@@ -15,13 +16,15 @@ from tapedeck.domain.callback import Callback
 from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, claim_id
 from tapedeck.domain.command import Command
 from tapedeck.domain.conference import Conference
+from tapedeck.domain.page import EVER, ids_of
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import FINISHED, UNFINISHED, Recording
+from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, RecordingEvent
 from tapedeck.operations.changes import Change, commands_of, facts_of
 from tapedeck.operations.deliveries import Deliveries
+from tapedeck.operations.media import key_of
 from tapedeck.operations.messaging import Bus, Message, Queue
-from tapedeck.operations.ports import Clock, ParticipantStore, Store
+from tapedeck.operations.ports import Clock, ListStore, MediaStore, ParticipantStore, Store
 from tapedeck.operations.tellings import (
     as_finished,
     conference_events,
@@ -41,6 +44,8 @@ class Publisher:
     Args:
         store: the recordings table.
         rooms: the participants in it.
+        lists: the recordings of a conference in it.
+        objects: their media.
         commands: where commands for the media engine go.
         deliveries: where callbacks go.
         bus: where facts go.
@@ -52,6 +57,8 @@ class Publisher:
         self,
         store: Store,
         rooms: ParticipantStore,
+        lists: ListStore,
+        objects: MediaStore,
         commands: Queue,
         deliveries: Deliveries,
         bus: Bus,
@@ -60,6 +67,8 @@ class Publisher:
     ) -> None:
         self._store = store
         self._rooms = rooms
+        self._lists = lists
+        self._objects = objects
         self._commands = commands
         self._deliveries = deliveries
         self._bus = bus
@@ -183,7 +192,7 @@ class Publisher:
         ]
 
     def _whole(self, account: str, told: Sequence[ConferenceNotification]) -> list[ConferenceNotification]:
-        """With what stands in other items: how the call of who left stands, who it was that ended the conference."""
+        """With what stands in other items: how the call of who left stands, how the conference has ended."""
         leaving = [each.participant.call for each in told if _is_leave(each) and each.participant is not None]
         calls = self._store.get_calls(account, leaving) if leaving else {}
         whole = []
@@ -191,12 +200,25 @@ class Publisher:
             if _is_leave(each) and each.participant is not None:
                 call = calls.get(each.participant.call)
                 whole.append(replace(each, call_status=call.status if call is not None else None))
-            elif each.event is ConferenceEvent.END and each.conference.ending_call is not None:
-                _, ending = self._store.get_membership(account, each.conference.id, each.conference.ending_call)
-                whole.append(replace(each, participant=ending))
             else:
-                whole.append(each)
+                whole.append(self._whole_end(each) if each.event is ConferenceEvent.END else each)
         return whole
+
+    def _whole_end(self, told: ConferenceNotification) -> ConferenceNotification:
+        """With whoever ended the conference and, where that is told, what had been recorded of it by now."""
+        room = told.conference
+        if room.ending_call is not None:
+            _, ending = self._store.get_membership(room.account, room.id, room.ending_call)
+            told = replace(told, participant=ending)
+        if room.callback is None or not callbacks_in(room.callback.dialect).tells_what_was_recorded:
+            return told
+        fetch = self._lists.recordings_of(Parent(room.account, ParentKind.CONFERENCE, room.id))
+        newest = fetch(ids_of(EVER), _MOST_LOOKED_AT).items
+        recording = next((each for each in newest if each.status is RecordingStatus.COMPLETED), None)
+        if recording is None:
+            return told
+        stored = self._objects.look(key_of(room.account, recording.id))
+        return replace(told, recording=recording, file_size=stored.size if stored is not None else None)
 
     def _claim(self, account: str, subject: str, number: int, event: str, callback: Callback, fields: Fields) -> Claim:
         return Claim(
@@ -212,6 +234,10 @@ class Publisher:
             created=self._clock() // 1000,
             due=self._clock() // 1000 + SECONDS_IN_QUEUE,
         )
+
+
+_MOST_LOOKED_AT: Final = 100
+"""Recordings of a conference among which the newest that is completed is looked for when it ends (our choice)."""
 
 
 def _finished_with(change: Change) -> Recording | None:
