@@ -367,6 +367,26 @@ def test_tells_of_a_conference(world: World, dialect: str) -> None:
         assert end["ReasonConferenceEnded"] == "participant-with-end-conference-on-exit-left"
 
 
+def test_tells_a_conference_in_order(world: World, dialect: str) -> None:
+    """What one write has numbered is on its way in that order, wherever the stream has the conference."""
+    room, _, _, records = play(world, dialect)
+    assert world.publish(records) == []
+    told = [message.body["claim"] for message in world.callbacks.take() if message.group == room.id]
+    assert told == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+
+
+def test_what_waits_for_another_is_in_order_as_well(world: World) -> None:
+    """Where what one write has numbered fails, all of it comes again, and nothing overtakes it."""
+    room, _, _, records = play(world, "twilio")
+    world.callbacks.fails = 1
+    failed = world.publish(records)
+    told = [message.body["claim"] for message in world.callbacks.take() if message.group == room.id]
+    assert told == []
+    assert world.publish(failed) == []
+    told = [message.body["claim"] for message in world.callbacks.take() if message.group == room.id]
+    assert told == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+
+
 def test_tells_only_what_was_asked_for(world: World, dialect: str) -> None:
     """Who asks for the end alone hears of that alone, with the number that it has all the same; nobody else is read."""
     room, _, _, records = play(world, dialect, events=("end",))

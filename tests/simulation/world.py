@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from tapedeck import background
 from tapedeck.adapters import claims, credentials, dynamodb, lists, participants, table, transcriptions
-from tapedeck.adapters.changes import WorkTable, read_change
+from tapedeck.adapters.changes import WorkTable, in_order, read_change
 from tapedeck.domain import identity
 from tapedeck.domain.account import Account
 from tapedeck.domain.errors import TapedeckError
@@ -167,6 +167,7 @@ class World:
             log=self.log,
             clock=clock,
             read_change=read_change,
+            in_order=in_order,
             wires=WIRES,
             make_publisher=lambda: publisher,
             make_media_events=lambda: events,

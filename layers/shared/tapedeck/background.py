@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from tapedeck import wiring
 from tapedeck.adapters.aws import make_client
 from tapedeck.adapters.bus import EventBus
-from tapedeck.adapters.changes import WorkTable, read_change
+from tapedeck.adapters.changes import WorkTable, in_order, read_change
 from tapedeck.adapters.claims import ClaimTable
 from tapedeck.adapters.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb import Client, Database
@@ -143,6 +143,7 @@ def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
         log=told.watch(service.log),
         clock=clock,
         read_change=read_change,
+        in_order=in_order,
         wires=WIRES,
         make_publisher=publisher,
         make_media_events=media_events,

@@ -1,6 +1,6 @@
 """The recordings table as its stream tells it, and as the sweep finds what is not settled in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tapedeck.adapters.dynamodb import Database, Item, from_attributes
@@ -27,6 +27,29 @@ def read_change(record: Mapping[str, Any]) -> Change | None:
     if resource is None:
         return None
     return Change(after["PK"].partition("#")[0], _resource(before), resource, _instructions(after))
+
+
+def in_order(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """These records of the stream, those of each conference and its participants by what they are numbered with.
+
+    A stream keeps the order of an item, not that of the items of one write: whoever is told of both is told of what
+    happened first first (rule R4). All others keep their places.
+    """
+    ordered = list(records)
+    places: dict[str, list[int]] = {}
+    for place, record in enumerate(records):
+        if "N" in record["dynamodb"].get("NewImage", {}).get("sequence", {}):
+            places.setdefault(record["dynamodb"]["Keys"]["PK"]["S"], []).append(place)
+    for each in places.values():
+        # Numbers of an item never fall, so that it keeps its own order.
+        numbered = sorted((records[place] for place in each), key=_number)
+        for place, record in zip(each, numbered, strict=True):
+            ordered[place] = record
+    return ordered
+
+
+def _number(record: Mapping[str, Any]) -> int:
+    return int(record["dynamodb"]["NewImage"]["sequence"]["N"])
 
 
 class WorkTable:

@@ -5,7 +5,7 @@ behind it in its group (rules R5 and R8).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -39,6 +39,7 @@ class Hub:
     log: RequestLog
     clock: Clock
     read_change: Callable[[Event], Change | None]
+    in_order: Callable[[Sequence[Event]], Sequence[Event]]
     wires: Mapping[str, Wire]
     make_publisher: Callable[[], Publisher]
     make_media_events: Callable[[], MediaEvents]
@@ -83,7 +84,7 @@ class BatchEndpoint:
         self._hub = hub
 
     def stream(self, operation: str) -> Callable[[Callable[[Change, Hub], None]], Callable[[Event, object], Answer]]:
-        """Decorate what is done with each change in the table.
+        """Decorate what is done with each change in the table, in the order in which they happened.
 
         One that fails comes again, with all behind it: what is behind it in its own partition waits, so that what is
         told of one call or conference keeps its order; the rest is done now, and once more then.
@@ -105,7 +106,9 @@ class BatchEndpoint:
                         raise
 
                 return _respond(
-                    BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False), event, take
+                    BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
+                    {**event, "Records": list(hub.in_order(event["Records"]))},
+                    take,
                 )
 
             return handle
