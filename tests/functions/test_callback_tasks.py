@@ -232,6 +232,40 @@ def test_what_fails_stays_and_holds_up_nothing(world: World, failures: Failures)
     assert world.log.take()[-1] == {"operation": "resend_changes", "outcome": "fault"}
 
 
+def test_one_that_fails_hides_none_behind_it(world: World, failures: Failures) -> None:
+    """What lies beside it is told, and all of it again by the next run, for the whole of it stays."""
+    (bad, broken), (good, records) = lost(world), lost(world)
+    for record in broken:
+        record["dynamodb"]["NewImage"]["status"] = {"S": "?"}
+    key = failures.leave(1, [*broken, *records])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="is not a valid"):
+            world.call("resend_changes", {})
+        assert [message.body["recording"] for message in world.commands.take()] == [good.id]
+        assert failures.keys == [key]
+    for record in broken:
+        record["dynamodb"]["NewImage"]["status"] = {"S": "in-progress"}
+    failures.leave(1, [*broken, *records])
+    assert world.call("resend_changes", {}) == {"told": 4, "more": False}
+    assert [message.body["recording"] for message in world.commands.take()] == [bad.id, good.id]
+    assert failures.keys == []
+
+
+def test_goes_past_what_fails(world: World, failures: Failures) -> None:
+    """However many fail, as many others are told as were asked for."""
+    bad = [failures.leave(number, []) for number in range(3)]
+    for key in bad:
+        failures.spoil(key)
+    made = [lost(world) for _ in range(3)]
+    for number, (_, records) in enumerate(made, start=len(bad)):
+        failures.leave(number, records)
+    for told in (made[:2], made[2:]):
+        with pytest.raises(ValueError, match="Expecting property name"):
+            world.call("resend_changes", {"most": 2})
+        assert [message.body["recording"] for message in world.commands.take()] == [each.id for each, _ in told]
+    assert failures.keys == bad
+
+
 def test_a_queue_that_still_fails_changes_nothing(world: World, failures: Failures) -> None:
     """What cannot be told now either is told by the next run, whole, in order."""
     recording, records = lost(world)

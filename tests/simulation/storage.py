@@ -91,9 +91,9 @@ class MemoryFailures:
         payload = json.dumps({"Records": [record]})
         self.kept[f"failure-{len(self.kept):06d}"] = json.dumps({"payload": payload}).encode()
 
-    def list(self, most: int) -> Sequence[str]:
-        """The oldest."""
-        return sorted(self.kept)[:most]
+    def list(self, most: int, after: str | None = None) -> Sequence[str]:
+        """The oldest, behind another."""
+        return sorted(key for key in self.kept if key > (after or ""))[:most]
 
     def read(self, key: str) -> bytes:
         """One."""

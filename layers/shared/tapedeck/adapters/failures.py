@@ -22,9 +22,10 @@ class FailureBucket:
         self._client = client
         self._bucket = bucket
 
-    def list(self, most: int) -> list[str]:
+    def list(self, most: int, after: str | None = None) -> list[str]:
         """1 request."""
-        answer = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=most)
+        behind = {"StartAfter": after} if after is not None else {}
+        answer = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=most, **behind)
         return [held["Key"] for held in answer.get("Contents", ())]
 
     def read(self, key: str) -> bytes:

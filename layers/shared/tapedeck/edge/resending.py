@@ -32,34 +32,44 @@ class Resending:
         """Tell of all that lies in the oldest of these objects, and take away each that is done.
 
         Args:
-            most: objects at a time.
+            most: objects at a time; those that fail do not count, or they would hide all behind them.
 
         Returns:
             how many changes were told of, and whether more may lie there.
 
         Raises:
-            Exception: what was wrong with the first that failed, once all others are done; it stays where it is.
+            Exception: what was wrong with the first that failed, once all others are done; its object stays where it
+                is, and what else lies in it is told of again by the next run.
         """
+        told, done = 0, 0
+        failures: list[Exception] = []
+        last: str | None = None
+        while done < most and (keys := self._failures.list(most - done, last)):
+            last = keys[-1]
+            for key in keys:
+                try:
+                    told += self._tell(key)
+                    done += 1
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
+                    failures.append(error)
+        if failures:
+            raise failures[0]
+        return told, done == most
+
+    def _tell(self, key: str) -> int:
+        """Tell of what lies in one object, and take it away if all of it went well; of how many changes that was."""
         told = 0
         failures: list[Exception] = []
-        keys = self._failures.list(most)
-        for key in keys:
+        for record in _records(self._failures.read(key)):
             try:
-                told += self._tell(key)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
+                change = self._read_change(record)
+                if change is not None:
+                    self._publisher.publish(change)
+                    told += 1
+            except Exception as error:  # noqa: BLE001 - the same
                 failures.append(error)
         if failures:
             raise failures[0]
-        return told, len(keys) == most
-
-    def _tell(self, key: str) -> int:
-        """Tell of what lies in one object, and take it away; of how many changes that was."""
-        told = 0
-        for record in _records(self._failures.read(key)):
-            change = self._read_change(record)
-            if change is not None:
-                self._publisher.publish(change)
-                told += 1
         self._failures.delete(key)
         return told
 

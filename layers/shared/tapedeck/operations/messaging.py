@@ -139,8 +139,8 @@ class FailureStore(Protocol):
         StoreUnavailable: it does not answer.
     """
 
-    def list(self, most: int) -> Sequence[str]:
-        """The names of up to so many of them, the oldest first."""
+    def list(self, most: int, after: str | None = None) -> Sequence[str]:
+        """The names of up to so many of them, the oldest first, or of those that come after another."""
         ...
 
     def read(self, key: str) -> bytes:
