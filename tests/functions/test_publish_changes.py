@@ -14,8 +14,13 @@ from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, ClaimState
-from tapedeck.domain.conference import Conference
+from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.edge.publishing import LATE_AFTER
+from tapedeck.operations.calls import UpdateCall
+from tapedeck.operations.changes import FORGET_AFTER
+from tapedeck.operations.conferences import HeardEnd
 from tapedeck.operations.messaging import Fact, Message
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
@@ -244,6 +249,106 @@ def test_asks_the_rest_of_a_room_to_go(world: World, asked: Asked) -> None:
         world.service.participants.remove(room.account, room.id, leaver.call, heard)
         end = [] if heard is not None else ["participant.remove"]
         assert sorted(each["type"] for each in asked()) == ["conference.end", *end]
+
+
+# What is told late.
+
+
+def _dial(world: World, room: Conference) -> Participant:
+    return world.service.participants.add(room.account, room.id, AddParticipant(WHO["To"], WHO["From"]))
+
+
+def _pause(world: World) -> Recording:
+    recording = world.stage.recording(world.stage.call(), confirmed=1)
+    return world.service.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+
+
+def _answered(world: World) -> None:
+    """Somebody was dialed, was there and hung up: the conference goes on."""
+    room = world.stage.conference(participants=2)
+    added = _dial(world, room)
+    world.service.participants.answer(room.account, room.id, added.call, world.stage.heard(added.version))
+    world.service.calls.end(room.account, added.call, heard=world.stage.heard())
+
+
+def _hung_up_before(world: World) -> None:
+    """Whoever was dialed was not reached, and nobody has confirmed anything."""
+    room = world.stage.conference(participants=2)
+    world.service.participants.fail(
+        room.account, room.id, _dial(world, room).call, CallStatus.BUSY, world.stage.heard()
+    )
+
+
+def _ended_around(world: World) -> None:
+    """The conference has ended around whoever was to be muted."""
+    room = world.stage.conference()
+    member = world.stage.participant(room)
+    world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
+    told = HeardEnd(world.stage.heard(), reason=EndReason.LAST_LEFT)
+    world.service.conferences.end(room.account, room.id, told)
+
+
+def _gone_elsewhere(world: World) -> None:
+    """A call was to go elsewhere, and has ended."""
+    call = world.stage.call()
+    change = UpdateCall(redirect={"url": URL, "method": "POST"})
+    world.service.calls.update(call.account, call.id, change)
+    world.service.calls.end(call.account, call.id, heard=world.stage.heard())
+
+
+def _confirmed(world: World) -> None:
+    """The engine has paused the recording."""
+    recording = _pause(world)
+    heard = world.stage.heard(recording.version)
+    world.service.recordings.confirm(recording.parent, recording.id, heard, RecordingStatus.PAUSED)
+
+
+OVER: Final = (_answered, _hung_up_before, _ended_around, _gone_elsewhere, _confirmed)
+
+
+@pytest.mark.parametrize("happens", OVER, ids=lambda each: each.__name__.removeprefix("_"))
+def test_asks_late_for_nothing_that_is_over(world: World, happens: Callable[[World], None]) -> None:
+    """What has been done, or can come to nothing any more, is not asked after five minutes; all else is told."""
+    world.forget()
+    happens(world)
+    records = world.changes()
+    world.clock.step(LATE_AFTER)
+    assert world.publish(records) == []
+    assert world.commands.take() == []
+    assert len(world.bus.take()) >= len(records)
+    # In time it had been asked for: the engine knows by the version what is old.
+    world.clock.step(-LATE_AFTER)
+    assert world.publish(records) == []
+    assert world.commands.take() != []
+
+
+def test_asks_late_for_what_is_wanted_now(world: World) -> None:
+    """Of what has been asked of a recording one after the other, the last alone; and what nobody has done yet."""
+    recording = _pause(world)
+    world.service.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
+    room = world.stage.conference()
+    added = _dial(world, room)
+    call = world.stage.call()
+    world.service.calls.update(call.account, call.id, UpdateCall(CallStatus.COMPLETED))
+    records = world.changes()
+    world.clock.step(FORGET_AFTER - 1)
+    assert world.publish(records) == []
+    asked = {(message.body["type"], message.body["version"]) for message in world.commands.take()}
+    assert asked == {("recording.stop", 3), ("participant.add", added.version), ("call.hang_up", 2)}
+    # After a day only recordings are waited for.
+    world.clock.step(1)
+    assert world.publish(records) == []
+    assert [message.body["type"] for message in world.commands.take()] == ["recording.stop"]
+
+
+def test_asks_late_to_delete_media(world: World) -> None:
+    """Nothing else asks for that, and it stays true."""
+    recording = world.stage.recording(world.stage.call(), "absent")
+    world.service.media().delete(recording.parent, recording.id)
+    records = world.changes()
+    world.clock.step(FORGET_AFTER)
+    assert world.publish(records) == []
+    assert [message.body["type"] for message in world.commands.take()] == ["media.delete"]
 
 
 # Whoever asked to be told.

@@ -21,11 +21,11 @@ from tapedeck.edge.sweeping import (
     ASK_AGAIN_AFTER,
     AUDIT_AFTER,
     FINISH_WITHIN,
-    FORGET_AFTER,
     MOST_DUE,
     START_WITHIN,
 )
 from tapedeck.operations.calls import UpdateCall
+from tapedeck.operations.changes import FORGET_AFTER
 from tapedeck.operations.conferences import HeardEnd
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording

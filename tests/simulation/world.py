@@ -16,12 +16,13 @@ from tapedeck.domain import identity
 from tapedeck.domain.account import Account
 from tapedeck.domain.errors import TapedeckError
 from tapedeck.edge.batches import Hub
-from tapedeck.edge.publishing import Publisher
+from tapedeck.edge.publishing import LATE_AFTER, Publisher
 from tapedeck.edge.resending import Resending
 from tapedeck.edge.sweeping import Sweep
 from tapedeck.edge.telling import WIRES
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.capture_events import CaptureEvents
+from tapedeck.operations.changes import Change
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.deliveries import Deliveries
 from tapedeck.operations.media import Media
@@ -110,6 +111,10 @@ class World:
         self.absence: int | None = None
         """What the media engine finds instead of sound."""
         self._untold: list[Mapping[str, Any]] = []
+        self.late: set[tuple[str, int]] = set()
+        """The resources and versions of changes that were told so late that it was looked first what is still asked."""
+        self._written: dict[str, int] = {}
+        """When each record of the stream was, by its number, in milliseconds."""
         self._again: list[Mapping[str, Any]] = []
         """Records that are told once more, behind what has come since."""
         self._hours = hours
@@ -166,14 +171,14 @@ class World:
         self.hub = Hub(
             log=self.log,
             clock=clock,
-            read_change=read_change,
+            read_change=self._read_change,
             in_order=in_order,
             wires=WIRES,
             make_publisher=lambda: publisher,
             make_media_events=lambda: events,
             make_deliveries=lambda: deliveries,
             make_sweep=lambda: sweep,
-            make_resending=lambda: Resending(self.failures, read_change, publisher),
+            make_resending=lambda: Resending(self.failures, self._read_change, publisher),
         )
         self.engine = WatchedEngine(
             self.commands, self.way, clock, self.objects.write, lambda *_: None, lambda _: self.absence
@@ -206,6 +211,7 @@ class World:
             images = {**({"OldImage": before} if before else {}), **({"NewImage": after} if after else {})}
             keys = {name: (after or before or {})[name] for name in ("PK", "SK")}
             record = {"dynamodb": {"Keys": keys, "SequenceNumber": str(number), **images}}
+            self._written[str(number)] = self.clock()
             self.history.note(before, after)
             if self.is_publishing and after is not None and "version" in after:
                 self._untold.append(record)
@@ -279,6 +285,13 @@ class World:
         untold, self._untold = self._untold + self._again, []
         self._again = [record for record in untold if self.chance.random() < self._mishaps]
         return untold
+
+    def _read_change(self, record: Mapping[str, Any]) -> Change | None:
+        change = read_change(record)
+        passed = self.clock() - self._written[record["dynamodb"]["SequenceNumber"]]
+        if change is not None and change.after is not None and passed > (LATE_AFTER - 1) * 1000:
+            self.late.add((change.after.id, change.after.version))
+        return change
 
     def _note_failure(self, error: Exception) -> None:
         """One thing that is swept may fail; the next sweep goes on with it."""

@@ -4,7 +4,7 @@ All of it can be done again: what has been told already is told as a repetition,
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from tapedeck.dialects.callback_choice import callbacks_in
 from tapedeck.dialects.callbacks import Fields, encode
 from tapedeck.dialects.command_writer import write_command
+from tapedeck.domain.call import Call
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, claim_id
 from tapedeck.domain.command import Command
@@ -20,7 +21,7 @@ from tapedeck.domain.page import EVER, ids_of
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, RecordingEvent
-from tapedeck.operations.changes import Change, commands_of, facts_of
+from tapedeck.operations.changes import Change, Resource, changed_at, commands_of, facts_of, is_still_asked
 from tapedeck.operations.deliveries import Deliveries
 from tapedeck.operations.media import key_of
 from tapedeck.operations.messaging import Bus, Message, Queue
@@ -36,6 +37,9 @@ from tapedeck.operations.tellings import (
     recording_events,
     started,
 )
+
+LATE_AFTER: Final = 300
+"""Seconds after which it is first looked whether a command is still to be carried out (our choice)."""
 
 
 class Publisher:
@@ -77,7 +81,7 @@ class Publisher:
 
     def publish(self, change: Change) -> None:
         """Tell of one change, the media engine first; a recording that is finished with it is settled."""
-        self.command(commands_of(change))
+        self.command(self._still_asked(change))
         after, before = change.after, change.before
         finished = _finished_with(change)
         match after:
@@ -141,6 +145,28 @@ class Publisher:
             self._store.settle_recording(resource.parent, resource.id)
         else:
             self._store.settle_conference(resource)
+
+    def _still_asked(self, change: Change) -> Iterator[Command]:
+        """What this change asks of the media engine, but for what is told late and has been done or overtaken since."""
+        now = self._clock() // 1000
+        for command in commands_of(change):
+            is_late = change.after is not None and now - changed_at(change.after) >= LATE_AFTER
+            if not is_late or is_still_asked(command, *self._as_it_stands(change), now):
+                yield command
+
+    def _as_it_stands(self, change: Change) -> tuple[Resource | None, Conference | None]:
+        """What this change is about, and the conference around a participant."""
+        match change.after:
+            case Recording() as recording:
+                return self._store.get_recording(recording.parent, recording.id), None
+            case Call() as call:
+                return self._store.get_call(change.account, call.id), None
+            case Conference() as room:
+                return self._store.get_conference(change.account, room.id), None
+            case Participant() as one:
+                around, found = self._store.get_membership(change.account, one.conference, one.call)
+                return found, around
+        return None, None
 
     def _owe(self, claims: Sequence[Claim]) -> int:
         """Put claims on their way; how many there were."""

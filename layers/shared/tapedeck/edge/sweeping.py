@@ -14,7 +14,7 @@ from tapedeck.domain.errors import MediaMissing, NotFound, StateForbids
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.edge.publishing import Publisher
-from tapedeck.operations.changes import Opened, WorkStore, pending_command
+from tapedeck.operations.changes import FORGET_AFTER, Opened, WorkStore, pending_command
 from tapedeck.operations.deliveries import Deliveries
 from tapedeck.operations.media import TOO_SHORT, Media
 from tapedeck.operations.ports import Clock, Store
@@ -27,9 +27,6 @@ ASK_AGAIN_AFTER: Final = 30
 
 ALARM_AFTER: Final = 300
 """Seconds without a confirmation after which that is counted, at each sweep, and an alarm rings (our choice)."""
-
-FORGET_AFTER: Final = 86_400
-"""Seconds after which a command is sent no more, but for a recording, which comes to an end (our choice)."""
 
 START_WITHIN: Final = 2_400
 """Seconds within which a capture must have begun, else the recording is `absent` (our choice).

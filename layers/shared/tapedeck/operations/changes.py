@@ -12,9 +12,12 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.command import Command, CommandKind, is_pending
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
-from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.media import key_of
 from tapedeck.operations.messaging import Fact
+
+FORGET_AFTER: Final = 86_400
+"""Seconds after which a command is sent no more, but for a recording, which comes to an end (our choice)."""
 
 Resource = Call | Conference | Participant | Recording
 
@@ -78,6 +81,41 @@ def pending_command(account: str, resource: Resource, instructions: Mapping[str,
     if not is_pending(resource):
         return None
     return replace(_command(account, None, resource, instructions), version=resource.asked)
+
+
+def changed_at(after: Resource) -> int:
+    """The last second at which something of it is known to have changed."""
+    if isinstance(after, Recording):
+        return after.updated
+    visibly = after.joined if isinstance(after, Participant) and after.updated is None else after.updated
+    return max(visibly or 0, after.asked_at or 0)
+
+
+def is_still_asked(command: Command, found: Resource | None, room: Conference | None, now: int) -> bool:
+    """Whether a command that is told late is still to be carried out.
+
+    Args:
+        command: what was asked.
+        found: of what, as that stands now; None where it is gone.
+        room: the conference that it is in, if it is a participant.
+        now: the second.
+    """
+    if command.kind is CommandKind.DELETE_MEDIA:
+        return True  # for good, and nothing else asks for it
+    if isinstance(found, Recording):
+        return found.confirmed < command.version and found.version <= command.version and found.status in UNFINISHED
+    if found is None or found.confirmed >= command.version or found.asked > command.version:
+        return False
+    if now - (found.asked_at or 0) >= FORGET_AFTER:
+        return False
+    if isinstance(found, Participant):
+        is_dialed = command.kind is CommandKind.ADD_PARTICIPANT and found.status is not ParticipantStatus.QUEUED
+        has_left = command.kind is not CommandKind.REMOVE_PARTICIPANT and not found.is_inside
+        return room is not None and room.is_live and not is_dialed and not has_left
+    return found.is_live or command.kind not in _OF_WHAT_LIVES
+
+
+_OF_WHAT_LIVES: Final = frozenset({CommandKind.REDIRECT_CALL, CommandKind.ANNOUNCE})
 
 
 def _recording_command(before: Resource | None, after: Recording) -> Command:
@@ -174,15 +212,7 @@ def _fact(account: str, after: Resource, kind: str, version: int, suffix: str) -
         case Call():
             detail["call"] = after.id
     about = f"{after.conference}-{after.call}" if isinstance(after, Participant) else after.id
-    return Fact(f"{about}-{version}{suffix}", kind, _changed_at(after), detail)
-
-
-def _changed_at(after: Resource) -> int:
-    """The last second at which something of it is known to have changed."""
-    if isinstance(after, Recording):
-        return after.updated
-    visibly = after.joined if isinstance(after, Participant) and after.updated is None else after.updated
-    return max(visibly or 0, after.asked_at or 0)
+    return Fact(f"{about}-{version}{suffix}", kind, changed_at(after), detail)
 
 
 def _word(before: Resource | None, after: Resource) -> str:
