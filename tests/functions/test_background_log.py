@@ -22,7 +22,7 @@ from tests.functions.living import World
 
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
-    "EventsDropped", "CallbacksGivenUp", "CommandsUnconfirmed", "RecordingsGivenUp", "TaskFaults",
+    "EventsDropped", "CallbacksGivenUp", "CommandsUnconfirmed", "CommandsForgotten", "RecordingsGivenUp", "TaskFaults",
 }  # fmt: skip
 LONGEST: Final = 700
 CANARY: Final = "canary-4711"
@@ -99,7 +99,7 @@ def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict
         ("deliver_callback", "given-up", None, {"CallbacksGivenUp": 1}),
         # Its message has come twice.
         ("deliver_callback", "done", None, {}),
-        ("sweep", "done", None, {"CommandsUnconfirmed": 0, "RecordingsGivenUp": 0}),
+        ("sweep", "done", None, {"CommandsUnconfirmed": 0, "CommandsForgotten": 0, "RecordingsGivenUp": 0}),
         ("list_callbacks", "done", None, {}),
     ]
 

@@ -3,8 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb import Database, Item, from_attributes
-from tapedeck.adapters.items import PARTICIPANT, RECORDING, call_from, conference_from, participant_from, recording_from
+from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write, from_attributes
+from tapedeck.adapters.items import (
+    PARTICIPANT,
+    RECORDING,
+    call_from,
+    call_key,
+    conference_from,
+    conference_key,
+    participant_from,
+    participant_key,
+    recording_from,
+)
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Recording
 from tapedeck.operations.changes import Change, Opened, Resource
 
 _INSTRUCTIONS: Final = {
@@ -71,6 +85,30 @@ class WorkTable:
             # The index may be late.
             if item is not None and resource is not None and "work" in item:
                 yield Opened(item["PK"].partition("#")[0], resource, _instructions(item))
+
+    def forget(self, opened: Opened) -> bool:
+        """1 request."""
+        match opened.resource:
+            case Call() as call:
+                key, asked = call_key(opened.account, call.id), call.asked
+            case Conference() as room:
+                key, asked = conference_key(opened.account, room.id), room.asked
+            case Participant() as one:
+                key, asked = participant_key(opened.account, one.conference, one.call), one.asked
+            case Recording():
+                return False
+        write = Write(
+            key,
+            update="REMOVE #work, work_at",
+            condition="asked = :asked AND (attribute_not_exists(confirmed) OR confirmed < :asked)",
+            values={"asked": asked},
+            names={"work": "work"},
+        )
+        try:
+            self._database.update(write)
+        except ConditionFailed:
+            return False
+        return True
 
 
 def _resource(item: Item) -> Resource | None:

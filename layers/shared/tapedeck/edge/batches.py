@@ -201,6 +201,7 @@ _MINUTE: Final = 60_000
 
 _COUNTED: Final = {
     "unconfirmed": "CommandsUnconfirmed",
+    "forgotten": "CommandsForgotten",
     "given_up": "RecordingsGivenUp",
 }
 """What of a sweep's result somebody must hear of, by the names of metrics."""

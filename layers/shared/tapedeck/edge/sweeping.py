@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from tapedeck.domain.call import Call
 from tapedeck.domain.command import is_pending
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import MediaMissing, NotFound, StateForbids
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
 from tapedeck.edge.publishing import Publisher
 from tapedeck.operations.changes import FORGET_AFTER, Opened, WorkStore, pending_command
 from tapedeck.operations.deliveries import Deliveries
@@ -85,14 +84,15 @@ class Sweep:
 
         Returns:
             how many callbacks were `requeued`, how much was `announced` late, how many commands were `asked` again,
-            how many of these are `unconfirmed` for too long, how many recordings were `given_up`, and how much has
-            `failed`: the next sweep looks at that again, and nothing else waits for it.
+            how many of these are `unconfirmed` for too long, how many were `forgotten` without ever being confirmed,
+            how many recordings were `given_up`, and how much has `failed`: the next sweep looks at that again, and
+            nothing else waits for it.
 
         Raises:
             StoreBusy, StoreUnavailable: what there is to do could not be found, or queued; the next sweep goes on.
         """
         # All of them, in the order in which they are told.
-        counted = Counter(requeued=0, announced=0, asked=0, unconfirmed=0, given_up=0, failed=0)
+        counted = Counter(requeued=0, announced=0, asked=0, unconfirmed=0, forgotten=0, given_up=0, failed=0)
         counted["requeued"] = self._deliveries.requeue(shard, MOST_DUE)
         for opened in self._work.open(shard, self._now - ASK_AGAIN_AFTER):
             try:
@@ -114,8 +114,11 @@ class Sweep:
             case other:
                 counted = self._look_at_conference(other) if isinstance(other, Conference) else Counter()
                 waits = self._now - (other.asked_at or 0) if is_pending(other) else 0
-                if waits >= FORGET_AFTER or (waits >= ASK_AGAIN_AFTER and self._is_over(opened)):
-                    self._forget(opened)
+                if waits >= ASK_AGAIN_AFTER and self._is_over(opened):
+                    self._work.forget(opened)
+                    waits = 0
+                elif waits >= FORGET_AFTER:
+                    counted["forgotten"] += self._forget(opened)
                     waits = 0
         if waits >= ASK_AGAIN_AFTER:
             command = pending_command(opened.account, opened.resource, opened.instructions)
@@ -176,14 +179,9 @@ class Sweep:
         room = self._store.get_conference(opened.account, resource.conference)
         return room is not None and not room.is_live
 
-    def _forget(self, opened: Opened) -> None:
-        """Take what was asked as done."""
-        match opened.resource:
-            case Participant() as one:
-                room = Parent(opened.account, ParentKind.CONFERENCE, one.conference)
-                self._store.confirm(room, one.call, one.asked)
-            case Call() as call:
-                self._store.confirm(Parent(opened.account, ParentKind.CALL, call.id), None, call.asked)
-            case Conference() as conference:
-                room = Parent(opened.account, ParentKind.CONFERENCE, conference.id)
-                self._store.confirm(room, None, conference.asked, settles=not conference.is_to_be_told)
+    def _forget(self, opened: Opened) -> bool:
+        """Ask no more for what was never confirmed; whether that has left our sight, which an end to be told keeps."""
+        resource = opened.resource
+        if isinstance(resource, Conference) and resource.is_to_be_told:
+            return False
+        return self._work.forget(opened)

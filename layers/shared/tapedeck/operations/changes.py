@@ -56,6 +56,10 @@ class WorkStore(Protocol):
         """What has been so since this second or before, of a shard, a hex digit; the oldest first."""
         ...
 
+    def forget(self, opened: Opened) -> bool:
+        """Look no more after what was asked of it and never confirmed; False if that has changed, or of a recording."""
+        ...
+
 
 def commands_of(change: Change) -> Iterator[Command]:
     """What the media engine is asked to do by this change; at most one command."""
