@@ -256,6 +256,14 @@ class _Ledger:
         reopened = self._store.reopen(claim, due)
         return self._journal.keep(reopened) if reopened is not None else None
 
+    def close(self, claim: Claim, now: int) -> None:
+        """In the ledger."""
+        self._store.close(claim, now)
+
+    def is_closed(self, claim: Claim) -> bool:
+        """From the ledger."""
+        return self._store.is_closed(claim)
+
     def due(self, shard: str, now: int, limit: int) -> Sequence[Claim]:
         """From the ledger."""
         return self._store.due(shard, now, limit)

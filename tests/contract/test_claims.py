@@ -127,6 +127,21 @@ def test_forgets_no_attempt_for_another(claims: ClaimTable) -> None:
     assert not [each for each in claims.due(claim.subject[-1], NOW + 10_000, 10) if each.subject == claim.subject]
 
 
+def test_closes_a_url(claims: ClaimTable) -> None:
+    """For one recording or conference and each URL of its own; what is closed there is no claim."""
+    first = claims.put(owed())
+    second = claims.put(replace(first, number=4, url="https://other.example.com/"))
+    assert not claims.is_closed(first)
+    for _ in range(2):
+        claims.close(first, NOW)
+    assert (claims.is_closed(first), claims.is_closed(second)) == (True, False)
+    claims.close(second, NOW)
+    assert claims.is_closed(replace(first, number=9))
+    assert claims.is_closed(second)
+    assert not claims.is_closed(replace(first, subject=token_hex(16)))
+    assert claims.of(first.account, first.subject) == [first, second]
+
+
 def test_keeps_the_newest_attempts(claims: ClaimTable) -> None:
     """A hundred of them; how many there were in all is counted."""
     claim = claims.put(owed())

@@ -221,6 +221,46 @@ def test_gives_up_what_cannot_change(world: World, outcome: Outcome) -> None:
     assert (after.state, after.tried, len(world.receiver.requests)) == (S.GIVEN_UP, 1, 1)
 
 
+def test_a_url_that_is_gone_is_closed(world: World, dialect: str) -> None:
+    """Nothing else of the same recording is sent there, what waits and what comes later; other URLs are told."""
+    parked, waiting = owed(world, dialect, number=1), owed(world, dialect, number=2)
+    elsewhere = owed(world, dialect, number=3, url="https://other.example.com/")
+    messages = world.callbacks.take()
+    world.receiver.answers += [BROKEN, Outcome(410, None, 5)]
+    gone = owed(world, dialect, number=4)
+    world.deliver([messages[0], *world.callbacks.take()])
+    world.log.take()
+    at = world.clock()
+    for each in (parked, waiting):
+        after = found(world, each)
+        assert (after.state, after.due, after.lease) == (S.GIVEN_UP, None, 0)
+        assert after.attempts[-1] == Attempt(at, 0, failure="closed")
+    assert [attempt.status for attempt in found(world, gone).attempts] == [410]
+    later = owed(world, dialect, number=5)
+    another = owed(world, dialect, number=5, subject="6" * 32)
+    sent = len(world.receiver.requests)
+    world.deliver([*messages[1:], *world.callbacks.take()])
+    assert len(world.receiver.requests) == sent + 2
+    assert [found(world, each).state for each in (elsewhere, another, later)] == [S.DONE, S.DONE, S.GIVEN_UP]
+    assert [attempt.failure for attempt in found(world, later).attempts] == ["closed"]
+    given_up = [line for line in world.log.take() if line["outcome"] == "given-up"]
+    assert [line["counted"] for line in given_up] == [{"CallbacksGivenUp": 1}]
+    assert world.sweep() == {}
+    # Whoever knows better tells it all the same.
+    world.hub.deliveries.replay(later.account, later.subject, later.id)
+    world.deliver()
+    assert found(world, later).state is S.DONE
+
+
+def test_a_vendor_closes_nothing(living: Callable[[int], World], dialect: str) -> None:
+    """Where all is to be as the vendor has it, the next callback goes there as ever."""
+    world = living(0)
+    first, second = owed(world, dialect, number=1), owed(world, dialect, number=2)
+    world.receiver.answers.append(Outcome(410, None, 5))
+    world.deliver()
+    assert [found(world, each).state for each in (first, second)] == [S.GIVEN_UP, S.DONE]
+
+
 @pytest.mark.parametrize(
     "outcome",
     [

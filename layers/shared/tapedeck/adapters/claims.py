@@ -17,6 +17,9 @@ SHARDS: Final = "0123456789abcdef"
 
 _DAY: Final = 86_400
 
+_CLOSED: Final = "closed"
+"""In place of a claim's id: the URLs to which nothing is sent any more; ids begin with a digit, which sorts before."""
+
 
 class ClaimTable:
     """`operations.ports.ClaimStore` on DynamoDB: whatever is not final yet is in the `work` index, at its `due`."""
@@ -46,7 +49,8 @@ class ClaimTable:
 
     def of(self, account: str, subject: str) -> Sequence[Claim]:
         """1 request per megabyte."""
-        found = self._database.query("PK = :pk", {"pk": claims_partition(account, subject)})
+        partition = claims_partition(account, subject)
+        found = self._database.query("PK = :pk AND SK < :closed", {"pk": partition, "closed": _CLOSED})
         return [_claim_from(item) for item in found]
 
     def lease(self, claim: Claim, now: int, until: int) -> Claim | None:
@@ -96,6 +100,20 @@ class ClaimTable:
             # Our own write, whose answer was lost: but for another attempt nothing else looks like it.
             return after if found == after else None
         return after
+
+    def close(self, claim: Claim, now: int) -> None:
+        """1 request."""
+        write = Write(
+            {**_key(claim), "SK": _CLOSED},
+            update="ADD urls :urls SET expires_at = :until",
+            values={"urls": frozenset({claim.url}), "until": now + KEPT_DAYS * _DAY},
+        )
+        self._database.update(write)
+
+    def is_closed(self, claim: Claim) -> bool:
+        """1 request."""
+        item = self._database.get({**_key(claim), "SK": _CLOSED})
+        return item is not None and claim.url in item["urls"]
 
     def due(self, shard: str, now: int, limit: int) -> Sequence[Claim]:
         """1 request, and 1 per 100 that are due."""

@@ -37,7 +37,8 @@ FINAL: Final = frozenset({ClaimState.DONE, ClaimState.GIVEN_UP})
 class Attempt:
     """One try: when and for how long, in milliseconds, the HTTP status or what went wrong, an answer's first kilobyte.
 
-    `failure` is one of `operations.messaging.Failure`, or `unsigned` where no key could be had to sign with.
+    `failure` is one of `operations.messaging.Failure`, `unsigned` where no key could be had to sign with, or `closed`
+    where the URL had said of something else of the same recording or conference that it is gone: then nothing was sent.
     """
 
     at: int

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final, Protocol
 
 from tapedeck.domain.account import SigningKeys
-from tapedeck.domain.claim import MOST_ANSWER, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
+from tapedeck.domain.claim import FINAL, MOST_ANSWER, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
 from tapedeck.domain.delivery import Policy, is_success
 from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
 from tapedeck.domain.identity import new_id
@@ -26,6 +26,7 @@ SIGNED_WITHIN: Final = 86_400
 """Seconds for which one that cannot be signed waits at least, however long it is tried (our choice)."""
 
 _GONE: Final = 410
+_CLOSED: Final = "closed"
 
 
 class ClaimStore(Protocol):
@@ -57,6 +58,14 @@ class ClaimStore(Protocol):
 
     def reopen(self, claim: Claim, due: int) -> Claim | None:
         """Queue it anew, whatever became of it, to be looked after at `due`; None where it has changed since."""
+        ...
+
+    def close(self, claim: Claim, now: int) -> None:
+        """Remember, at this second, that the URL of this claim is gone for its recording or conference."""
+        ...
+
+    def is_closed(self, claim: Claim) -> bool:
+        """Whether the URL of this claim is."""
         ...
 
     def due(self, shard: str, now: int, limit: int) -> Sequence[Claim]:
@@ -159,6 +168,9 @@ class Deliveries:
         leased = self._claims.lease(found, now, now + LEASE)
         if leased is None:
             raise StoreBusy
+        # Whatever has been tried before is here again because somebody wants it to be.
+        if self._hours and not leased.tried and self._claims.is_closed(leased):
+            return self._claims.note(leased, Attempt(now, 0, failure=_CLOSED), ClaimState.GIVEN_UP, None)
         return self._send(leased, wires[leased.dialect])
 
     def _send(self, claim: Claim, wire: Wire) -> Claim:
@@ -195,8 +207,19 @@ class Deliveries:
         if outcome is None:
             longest = max(longest, SIGNED_WITHIN)
         if hopeless or due > first + longest:
-            return self._claims.note(claim, attempt, ClaimState.GIVEN_UP, None)
+            given_up = self._claims.note(claim, attempt, ClaimState.GIVEN_UP, None)
+            if self._hours and outcome is not None and outcome.status == _GONE:
+                self._close(claim)
+            return given_up
         return self._claims.note(claim, attempt, ClaimState.PARKED, due)
+
+    def _close(self, claim: Claim) -> None:
+        """Give up whatever else is to be told there of the same recording or conference; a vendor would go on."""
+        now = self._clock()
+        self._claims.close(claim, now // 1000)
+        for other in self._claims.of(claim.account, claim.subject):
+            if other.id != claim.id and other.url == claim.url and other.state not in FINAL:
+                self._claims.note(other, Attempt(now, 0, failure=_CLOSED), ClaimState.GIVEN_UP, None)
 
     def _pause_of(self, claim: Claim, outcome: Outcome | None) -> int:
         """Seconds; how often it has been put off is told by how long ago it was tried first."""
