@@ -464,6 +464,25 @@ def test_is_sent_again_by_hand(world: World, dialect: str, state: str) -> None:
     assert world.receiver.requests[len(before) :] == [before[0] if before else world.receiver.requests[0]]
 
 
+@pytest.mark.parametrize("after", [0, 72 * 3600])
+@pytest.mark.parametrize("failure", [BROKEN, Outcome(410, None, 5)])
+def test_what_has_arrived_stays_told(world: World, failure: Outcome, after: int) -> None:
+    """A replay that nobody takes is tried like any other, and then it is as it was: nothing is given up."""
+    claim = owed(world, "twilio")
+    world.deliver()
+    world.clock.step(after)
+    world.log.take()
+    world.hub.deliveries.replay(claim.account, claim.subject, claim.id)
+    world.receiver.answers += [failure] * 99
+    pauses = rounds(world, claim)
+    assert bool(pauses) == (failure is BROKEN and after == 0)
+    told = found(world, claim)
+    assert (told.state, told.due, told.attempts[0].status) == (S.DONE, None, 200)
+    assert len(told.attempts) == len(world.receiver.requests) == len(pauses) + 2
+    outcomes = [line["outcome"] for line in world.log.take() if line["operation"] == "deliver_callback"]
+    assert outcomes == ["parked"] * len(pauses) + ["done"]
+
+
 def test_replaying_while_it_is_sent_is_allowed(world: World) -> None:
     """Both are sent, and equal; it is told then."""
     claim = owed(world, "twilio")

@@ -207,7 +207,7 @@ class Deliveries:
         if outcome is None:
             longest = max(longest, SIGNED_WITHIN)
         if hopeless or due > first + longest:
-            given_up = self._claims.note(claim, attempt, ClaimState.GIVEN_UP, None)
+            given_up = self._claims.note(claim, attempt, _ended(claim), None)
             if self._hours and outcome is not None and outcome.status == _GONE:
                 self._close(claim)
             return given_up
@@ -219,7 +219,7 @@ class Deliveries:
         self._claims.close(claim, now // 1000)
         for other in self._claims.of(claim.account, claim.subject):
             if other.id != claim.id and other.url == claim.url and other.state not in FINAL:
-                self._claims.note(other, Attempt(now, 0, failure=_CLOSED), ClaimState.GIVEN_UP, None)
+                self._claims.note(other, Attempt(now, 0, failure=_CLOSED), _ended(other), None)
 
     def _pause_of(self, claim: Claim, outcome: Outcome | None) -> int:
         """Seconds; how often it has been put off is told by how long ago it was tried first."""
@@ -289,6 +289,11 @@ def message_of(claim: Claim) -> Message:
     body = {"account": claim.account, "subject": claim.subject, "claim": claim.id}
     # Another round of the same claim is no repetition.
     return Message(body, claim.subject, f"{claim.token}-{claim.tried}-{claim.due}")
+
+
+def _ended(claim: Claim) -> ClaimState:
+    """What becomes of one that is tried no more: what has arrived once stays told, though a replay of it does not."""
+    return ClaimState.DONE if any(map(is_success, claim.attempts)) else ClaimState.GIVEN_UP
 
 
 def _readable(answer: bytes) -> str:
