@@ -22,7 +22,8 @@ from tests.functions.living import World
 
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
-    "EventsDropped", "CallbacksGivenUp", "CommandsUnconfirmed", "CommandsForgotten", "RecordingsGivenUp", "TaskFaults",
+    "EventsDropped", "CallbacksGivenUp", "CallbacksUnsigned", "CommandsUnconfirmed", "CommandsForgotten",
+    "RecordingsGivenUp", "TaskFaults",
 }  # fmt: skip
 LONGEST: Final = 700
 CANARY: Final = "canary-4711"

@@ -347,6 +347,18 @@ def test_is_never_sent_unsigned(living: Callable[[int], World], dialect: str, ho
     assert found(world, claim).state is S.DONE
 
 
+def test_says_so_when_it_cannot_sign(world: World) -> None:
+    """Each time that a callback waits for its key is counted, so that somebody hears of it before it is given up."""
+    claim = owed(world, "twilio")
+    world.vault.is_shut = True
+    rounds(world, claim)
+    lines = [line for line in world.log.take() if line["operation"] == "deliver_callback"]
+    assert {line["outcome"] for line in lines[:-1]} == {"parked"}
+    assert all(line["counted"] == {"CallbacksUnsigned": 1} for line in lines[:-1])
+    assert lines[-1]["outcome"] == "given-up"
+    assert lines[-1]["counted"] == {"CallbacksUnsigned": 1, "CallbacksGivenUp": 1}
+
+
 @pytest.mark.parametrize("hours", [0, 72])
 def test_waits_for_its_key_for_a_day_at_least(living: Callable[[int], World], hours: int) -> None:
     """Then it is given up, visibly, without ever having been sent."""

@@ -13,6 +13,9 @@ MOST_ATTEMPTS_KEPT: Final = 100
 MOST_ANSWER: Final = 1024
 """Bytes of an answer that are kept."""
 
+UNSIGNED: Final = "unsigned"
+"""Of an attempt for which no key could be had to sign with."""
+
 SECONDS_IN_QUEUE: Final = 600
 """After which one that waits in the queue is put there again (our choice)."""
 
@@ -37,7 +40,7 @@ FINAL: Final = frozenset({ClaimState.DONE, ClaimState.GIVEN_UP})
 class Attempt:
     """One try: when and for how long, in milliseconds, the HTTP status or what went wrong, an answer's first kilobyte.
 
-    `failure` is one of `operations.messaging.Failure`, `unsigned` where no key could be had to sign with, or `closed`
+    `failure` is one of `operations.messaging.Failure`, `UNSIGNED`, or `closed`
     where the URL had said of something else of the same recording or conference that it is gone: then nothing was sent.
     """
 

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from tapedeck.domain.claim import Claim, ClaimState
+from tapedeck.domain.claim import UNSIGNED, Claim, ClaimState
 from tapedeck.domain.errors import EventRefused, InvalidParameter, MalformedBody, StateForbids
 from tapedeck.edge.observability import RequestLog
 from tapedeck.edge.publishing import Publisher
@@ -234,7 +234,13 @@ def _logged(log: RequestLog, operation: str, account: str | None, act: Callable[
         log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
         raise
     else:
-        gave_up = isinstance(result, Claim) and result.state is ClaimState.GIVEN_UP
         state = str(result.state) if isinstance(result, Claim) else "done"
-        counted = {"CallbacksGivenUp": 1} if gave_up else {}
+        counted = _counted_of(result) if isinstance(result, Claim) else {}
         log.background(operation=operation, account=account, outcome=state, counted=counted)
+
+
+def _counted_of(claim: Claim) -> dict[str, float]:
+    """What of a callback somebody must hear of."""
+    unsigned = bool(claim.attempts) and claim.attempts[-1].failure == UNSIGNED
+    gave_up = claim.state is ClaimState.GIVEN_UP
+    return {**({"CallbacksUnsigned": 1} if unsigned else {}), **({"CallbacksGivenUp": 1} if gave_up else {})}

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final, Protocol
 
 from tapedeck.domain.account import SigningKeys
-from tapedeck.domain.claim import FINAL, MOST_ANSWER, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
+from tapedeck.domain.claim import FINAL, MOST_ANSWER, SECONDS_IN_QUEUE, UNSIGNED, Attempt, Claim, ClaimState
 from tapedeck.domain.delivery import Policy, is_success
 from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
 from tapedeck.domain.identity import new_id
@@ -177,7 +177,7 @@ class Deliveries:
         key = self._key_of(claim)
         if key is None:
             # Never unsigned: it is tried again when the key can be opened.
-            return self._put_off(claim, Attempt(self._clock(), 0, failure="unsigned"), None)
+            return self._put_off(claim, Attempt(self._clock(), 0, failure=UNSIGNED), None)
         policy = wire.policy(claim.url)
         began = self._steady()
         for number in count(1):
