@@ -118,7 +118,8 @@ def failures_are_watched(stack: Stack) -> Iterator[str]:
         wanted.append(("ApproximateAgeOfOldestMessage" if is_living else "ApproximateNumberOfMessagesVisible", name))
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
         if "StartingPosition" in mapping:
-            wanted += [("IteratorAge", _named(mapping["FunctionName"])), (_GIVEN_UP, name)]
+            reader = _named(mapping["FunctionName"])
+            wanted += [("IteratorAge", reader), (_GIVEN_UP, name), ("DestinationDeliveryFailures", reader)]
             if mapping.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
                 yield f"{name} does not count what it gives up"
     routed = stack.routed()

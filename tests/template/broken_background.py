@@ -220,6 +220,10 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: stack.resources.pop("FailedChangesAlarm"),
     ),
     (
+        alarm_rules.failures_are_watched, "changes are lost unseen",
+        lambda stack: stack.resources.pop("LostChangesAlarm"),
+    ),
+    (
         alarm_rules.failures_are_watched, "what fails is not counted",
         lambda stack: stack.properties("RecordingsStreamMapping").pop("MetricsConfig"),
     ),
