@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from tapedeck.adapters.claims import ClaimTable
 from tapedeck.adapters.dynamodb import Database
 from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.claim import SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
+from tapedeck.domain.claim import MOST_ATTEMPTS_KEPT, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
+from tapedeck.edge.callback_tasks import write_claim
 from tapedeck.operations.deliveries import LEASE, PAUSES, SIGNED_WITHIN
 from tapedeck.operations.messaging import Failure, Limits, Message, Outcome, Outgoing
 from tests.client import DIALECTS
@@ -178,6 +179,19 @@ def test_tries_for_days_with_growing_pauses(world: World, dialect: str) -> None:
     assert {attempt.answer for attempt in after.attempts} == {"oops"}
     assert world.sweep() == {}
     assert world.callbacks.told == []
+
+
+def test_keeps_the_newest_attempts_of_a_patient_url(world: World) -> None:
+    """Where a fragment asks for more attempts than can be kept, it is told how many there were."""
+    claim = owed(world, "twilio", url="https://app.example.com/hooks#rc=5&rp=all")
+    world.receiver.answers += [BROKEN] * 999
+    rounds(world, claim)
+    shown = write_claim(found(world, claim))
+    assert shown["tried"] == len(world.receiver.requests) > MOST_ATTEMPTS_KEPT
+    assert len(shown["attempts"]) == MOST_ATTEMPTS_KEPT
+    at = [attempt["at"] for attempt in shown["attempts"]]
+    assert at == sorted(at)
+    assert at[0] > START * 1000 + 250
 
 
 def test_says_so_when_it_gives_up(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The ledger of callbacks in the recordings table: what is owed, and every attempt to tell it.
+"""The ledger of callbacks in the recordings table: what is owed, and the attempts to tell it.
 
 A claim is written once, when its change is published, and then by whoever sends it: a lease keeps two from sending it
 at the same time, and nothing else does, for that may happen (rule R6).

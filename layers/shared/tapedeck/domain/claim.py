@@ -8,7 +8,11 @@ KEPT_DAYS: Final = 30
 """How long it can be seen what was told (our choice)."""
 
 MOST_ATTEMPTS_KEPT: Final = 100
-"""Of the newest attempts of one callback (our choice): an item has no room for more."""
+"""Of one callback, the newest (our choice): an item has no room for more, and each is written anew with every other.
+
+A URL that asks for more retries than its vendor makes (`#rc=5&rp=all`) is tried more often in three days; how often in
+all is counted (`Claim.tried`).
+"""
 
 MOST_ANSWER: Final = 1024
 """Bytes of an answer that are kept."""
