@@ -18,6 +18,7 @@ from tapedeck.operations.recordings import StartRecording
 from tests.client import DIALECTS
 from tests.functions.living import Event, World
 from tests.functions.stage import START
+from tests.functions.test_publish_changes import play
 
 URL: Final = "https://app.example.com/hooks"
 SPELLINGS: Final = tuple(DIALECTS)
@@ -207,6 +208,16 @@ def test_tells_what_could_not_be_told(world: World, failures: Failures) -> None:
     assert world.call("resend_changes", {}) == {"told": 4, "more": False}
     assert [message.body["recording"] for message in world.commands.take()] == [first[0].id, second[0].id]
     assert (failures.keys, world.call("resend_changes", {})) == ([], {"told": 0, "more": False})
+
+
+def test_tells_a_conference_in_order(world: World, failures: Failures) -> None:
+    """What one write has numbered is on its way in that order, as it would have been in time."""
+    played = play(world, "twilio")
+    failures.leave(1, played.records)
+    assert world.call("resend_changes", {})["more"] is False
+    told = [message.body["claim"] for message in world.callbacks.take() if message.group == played.room.id]
+    assert told == sorted(told)
+    assert len(told) == len(world.claims(played.room.id))
 
 
 def test_tells_the_oldest_first(world: World, failures: Failures) -> None:

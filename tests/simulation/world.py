@@ -178,7 +178,7 @@ class World:
             make_media_events=lambda: events,
             make_deliveries=lambda: deliveries,
             make_sweep=lambda: sweep,
-            make_resending=lambda: Resending(self.failures, self._read_change, publisher),
+            make_resending=lambda: Resending(self.failures, self._read_change, in_order, publisher),
         )
         self.engine = WatchedEngine(
             self.commands, self.way, clock, self.objects.write, lambda *_: None, lambda _: self.absence

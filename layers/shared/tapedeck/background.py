@@ -137,7 +137,7 @@ def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
 
     @cache
     def resending() -> Resending:
-        return Resending(FailureBucket(_Lazy("s3"), settings.failures_bucket), read_change, publisher())
+        return Resending(FailureBucket(_Lazy("s3"), settings.failures_bucket), read_change, in_order, publisher())
 
     return Hub(
         log=told.watch(service.log),

@@ -1,7 +1,7 @@
 """Changes that could not be told of, as Lambda leaves them in a bucket: told again, once what was wrong is mended."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tapedeck.edge.publishing import Publisher
@@ -15,6 +15,7 @@ class Resending:
     Args:
         failures: where they lie.
         read_change: reads a record of the table's stream.
+        in_order: puts records of it into the order in which they are told.
         publisher: tells of it.
     """
 
@@ -22,10 +23,12 @@ class Resending:
         self,
         failures: FailureStore,
         read_change: Callable[[Mapping[str, Any]], Change | None],
+        in_order: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]],
         publisher: Publisher,
     ) -> None:
         self._failures = failures
         self._read_change = read_change
+        self._in_order = in_order
         self._publisher = publisher
 
     def run(self, most: int) -> tuple[int, bool]:
@@ -60,7 +63,7 @@ class Resending:
         """Tell of what lies in one object, and take it away if all of it went well; of how many changes that was."""
         told = 0
         failures: list[Exception] = []
-        for record in _records(self._failures.read(key)):
+        for record in self._in_order(_records(self._failures.read(key))):
             try:
                 change = self._read_change(record)
                 if change is not None:
