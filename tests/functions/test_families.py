@@ -96,7 +96,11 @@ class Member:
     is_inside: bool = True
     asked_at: int | None = None
     asked: int = 0
-    """When, in which version, what is on its way to the engine was asked."""
+    """When, and in which version, what is on its way to the engine was asked."""
+
+    def is_awaited(self, now: int) -> bool:
+        """Whether that overrides what the engine does by itself, which it does for a day."""
+        return self.asked_at is not None and now - self.asked_at < FORGET_AFTER
 
 
 @dataclass(eq=False)
@@ -184,10 +188,6 @@ class Families(RuleBasedStateMachine):
             if never_came or (recording.status in ACTIVE and never_began):
                 # Media that are there all the same are not thrown away.
                 recording.status = "completed" if recording.has_media else "absent"
-        for room in self.conferences:
-            for member in room.everybody.values():
-                if member.asked_at is not None and now - member.asked_at >= FORGET_AFTER:
-                    member.asked_at = None
 
     # What a media engine tells.
 
@@ -405,6 +405,7 @@ class Families(RuleBasedStateMachine):
     def _hear_of_participant(self, event: Event) -> None:
         room = _find(self.all_conferences, event["conference"])
         call, at, version = _find(self.all_calls, event["call"]), event["at"], event.get("version")
+        now = self.world.clock() // 1000
         member = room.everybody.get(call.id)
         if event["type"] == "participant.joined":
             self._hear_of_entrance(event, room, call, member)
@@ -421,16 +422,16 @@ class Families(RuleBasedStateMachine):
                     self._part(room, member)
             if at >= member.heard:
                 member.asked_at = None
-        elif member.is_inside and room.is_live and at >= member.heard and member.asked_at is None:
+        elif member.is_inside and room.is_live and at >= member.heard and not member.is_awaited(now):
             member.muted, member.heard = event["muted"], at
 
     def _hear_of_entrance(self, event: Event, room: Conference, call: Call, member: Member | None) -> None:
-        at = event["at"]
+        at, now = event["at"], self.world.clock() // 1000
         if not room.status or not call.status:
             raise ComesAgain
         if (member is not None and at <= member.heard) or not room.is_live:
             return
-        if member is not None and not member.is_inside and member.asked_at is not None:
+        if member is not None and not member.is_inside and member.is_awaited(now):
             return
         if member is not None and member.is_inside:
             member.heard = at

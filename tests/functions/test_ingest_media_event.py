@@ -9,6 +9,7 @@ import pytest
 
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.callback import Callback
+from tapedeck.domain.command import FORGET_AFTER
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
@@ -577,6 +578,23 @@ def test_what_was_asked_overrides_what_the_engine_does_meanwhile(world: World, l
     tell("participant.changed", conference=room.id, call=member.call, version=asked.asked)
     tell("participant.changed", conference=room.id, call=member.call, muted=False)
     assert not member_of(world, room, member.call).muted
+
+
+def test_what_is_asked_no_more_overrides_nothing(world: World, leaves: Tell, tell: Tell) -> None:
+    """What an engine has not carried out for a day it will not any more: what it tells by itself is so."""
+    room = world.stage.conference()
+    changed, kicked = world.stage.participant(room), world.stage.participant(room)
+    world.service.participants.update(room.account, room.id, changed.call, UpdateParticipant(muted=True))
+    world.service.participants.remove(room.account, room.id, kicked.call)
+    about: list[dict[str, Any]] = [{"conference": room.id, "call": each.call} for each in (changed, kicked)]
+    world.clock.step(FORGET_AFTER - 1)
+    leaves("participant.changed", **about[0], muted=False)
+    leaves("participant.joined", **about[1])
+    world.clock.step(1)
+    tell("participant.changed", **about[0], muted=False)
+    tell("participant.joined", **about[1])
+    assert not member_of(world, room, changed.call).muted
+    assert member_of(world, room, kicked.call).is_inside
 
 
 def test_what_changes_nothing_makes_what_came_before_it_stale(world: World, leaves: Tell) -> None:

@@ -14,12 +14,12 @@ from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, ClaimState
+from tapedeck.domain.command import FORGET_AFTER
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.edge.publishing import LATE_AFTER
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.changes import FORGET_AFTER
 from tapedeck.operations.conferences import HeardEnd
 from tapedeck.operations.messaging import Fact, Message
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.callback import Callback
 from tapedeck.domain.claim import Claim, ClaimState
+from tapedeck.domain.command import FORGET_AFTER
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.participant import Participant
@@ -25,7 +26,7 @@ from tapedeck.edge.sweeping import (
     START_WITHIN,
 )
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.changes import FORGET_AFTER, Change
+from tapedeck.operations.changes import Change
 from tapedeck.operations.conferences import HeardEnd
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording

@@ -26,6 +26,10 @@ FURTHEST: Final = 300
 """Seconds that clocks may differ: that of an id, an event's, and ours."""
 
 
+FORGET_AFTER: Final = 86_400
+"""Seconds after which a command is sent no more, but for a recording, which comes to an end (our choice)."""
+
+
 class CommandKind(StrEnum):
     """The commands, by what they are about and what is to be done with it."""
 
@@ -95,6 +99,11 @@ class Heard:
 def asking(after: AskedT, now: int) -> AskedT:
     """The same, as a change that asks something of the media engine at this second."""
     return replace(after, asked=after.version, asked_at=now)
+
+
+def is_awaited(resource: Asked, now: int) -> bool:
+    """Whether, at this second, what a media engine does by itself is overridden by what is on its way to it."""
+    return is_pending(resource) and now - (resource.asked_at or 0) < FORGET_AFTER
 
 
 def is_pending(resource: Asked) -> bool:

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from tapedeck.domain.command import is_pending
+from tapedeck.domain.command import FORGET_AFTER, is_pending
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import MediaMissing, NotFound, StateForbids
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
 from tapedeck.edge.publishing import Publisher
-from tapedeck.operations.changes import FORGET_AFTER, Opened, WorkStore, pending_command
+from tapedeck.operations.changes import Opened, WorkStore, pending_command
 from tapedeck.operations.deliveries import Deliveries
 from tapedeck.operations.media import TOO_SHORT, Media
 from tapedeck.operations.ports import Clock, Store

@@ -9,15 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from tapedeck.domain.call import Call
-from tapedeck.domain.command import Command, CommandKind, is_pending
+from tapedeck.domain.command import FORGET_AFTER, Command, CommandKind, is_pending
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.media import key_of
 from tapedeck.operations.messaging import Fact
-
-FORGET_AFTER: Final = 86_400
-"""Seconds after which a command is sent no more, but for a recording, which comes to an end (our choice)."""
 
 Resource = Call | Conference | Participant | Recording
 

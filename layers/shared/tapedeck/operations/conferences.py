@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import UNANSWERED
 from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard, asking, is_pending
+from tapedeck.domain.command import Heard, asking, is_awaited
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import (
     CallHasEnded,
@@ -213,12 +213,13 @@ class Conferences:
             ConferenceNotInProgress, CallHasEnded: one of them has ended.
             CallNotInProgress: the call has not been answered.
         """
+        now = self._clock() // 1000
         for _ in range(TRIES):
             room, participant = self._store.get_membership(account, conference, call)
             leg = self._store.get_call(account, call)
             if room is None or leg is None:
                 raise NotFound
-            if participant is not None and heard is not None and _is_overridden(participant, heard):
+            if participant is not None and heard is not None and _is_overridden(participant, heard, now):
                 return room
             if not room.is_live:
                 raise ConferenceNotInProgress
@@ -233,7 +234,7 @@ class Conferences:
             # Its version rises even when it leaves and enters again (rule R4).
             version = max(room.version, participant.version if participant is not None else 0) + 1
             participant = Participant(
-                call, conference, self._clock() // 1000, start_conference_on_enter=start_on_enter,
+                call, conference, now, start_conference_on_enter=start_on_enter,
                 end_conference_on_exit=end_on_exit, version=version, sequence=room.sequence + 1, muted=muted,
                 hold=hold, heard=heard.at if heard is not None else 0,
             )  # fmt: skip
@@ -277,9 +278,9 @@ def is_stale(participant: Participant, heard: Heard | None) -> bool:
     return heard is not None and heard.at < participant.heard
 
 
-def _is_overridden(participant: Participant, heard: Heard) -> bool:
+def _is_overridden(participant: Participant, heard: Heard, now: int) -> bool:
     """Whether who has entered did so before what is known of it, or was asked to leave and has not yet."""
-    return heard.at <= participant.heard or (not participant.is_inside and is_pending(participant))
+    return heard.at <= participant.heard or (not participant.is_inside and is_awaited(participant, now))
 
 
 def joined(conference: Conference, participant: Participant, now: int) -> Conference:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard, is_pending
+from tapedeck.domain.command import Heard, is_awaited, is_pending
 from tapedeck.domain.errors import (
     CallAnswered,
     CallHasEnded,
@@ -171,7 +171,7 @@ class MediaEvents:
             if participant is None:
                 raise
         else:
-            if not is_pending(found):
+            if not is_awaited(found, self._clock() // 1000):
                 self._hear(account, conference, found, heard)
 
     def participant_left(self, account: str, conference: str, call: str, heard: Heard) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard, asking, is_pending
+from tapedeck.domain.command import Heard, asking, is_awaited
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
 from tapedeck.domain.errors import (
     CallAnswered,
@@ -165,9 +165,9 @@ class Participants:
             room, participant = _inside(found, member, who)
             if change.call_to_coach is not None:
                 _check_coached(call, coached[0])
-            if heard is not None and (is_stale(participant, heard) or is_pending(participant)):
-                return participant
             now = self._clock() // 1000
+            if heard is not None and (is_stale(participant, heard) or is_awaited(participant, now)):
+                return participant
             after = _changed(participant, change)
             if after == participant and not change.commands:
                 return participant
