@@ -13,13 +13,16 @@ Confirmation
     A command is carried out when an event answers it, by its `version`, as the table below has it. What has not been
     answered for half a minute is sent again, as the whole of what is wanted by then; what has not been for five minutes
     raises an alarm. Until it is answered, what was asked is not `confirmed`. A pause is effective when it is answered,
-    not before.
+    not before, and nothing but `recording.paused` answers it, or `recording.started` where the capture began paused.
+    `recording.stopped` is the end of a capture, whatever it answers. What has not been answered for a day is asked no
+    more, but of a recording.
 Events
     tell what has happened, whether or not it was asked; those without a `version` tell what the engine did by itself.
     `id` is a UUID in 32 hex digits, the same when an event is sent again; `at` is milliseconds since the epoch. Send
     them in groups (`MessageGroupId`) by call or conference, with `id` as `MessageDeduplicationId`; who is in a
     conference belongs to its group. What is not known yet is tried again, then goes to the dead-letter queue; what the
-    state forbids is logged, counted and dropped; what is older than what is known changes nothing.
+    state forbids is logged, counted and dropped; what is older than what is known, by `at`, changes nothing. When a
+    call was answered, and when it or a capture ended, is what `at` says, unless that lies ahead.
 Ids
     are 32 lower-case hex digits. Calls and conferences, and recordings that the engine begins by itself, get theirs
     from the connector: UUIDs of version 7, made when the thing begins, at most five minutes from the `at` of the event
