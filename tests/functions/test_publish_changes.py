@@ -19,6 +19,7 @@ from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.edge.publishing import LATE_AFTER
+from tapedeck.edge.sweeping import START_WITHIN
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import HeardEnd
 from tapedeck.operations.messaging import Fact, Message
@@ -349,6 +350,19 @@ def test_asks_late_to_delete_media(world: World) -> None:
     world.clock.step(FORGET_AFTER)
     assert world.publish(records) == []
     assert [message.body["type"] for message in world.commands.take()] == ["media.delete"]
+
+
+def test_asks_late_to_stop_what_was_given_up(world: World) -> None:
+    """That a recording is absent does not tell that nothing captures."""
+    recording = world.stage.recording(world.stage.call())
+    world.forget()
+    world.clock.step(START_WITHIN)
+    assert world.sweep() == {"given_up": 1}
+    records = world.changes()
+    world.clock.step(LATE_AFTER)
+    assert world.publish(records) == []
+    asked = [(message.body["type"], message.body["recording"]) for message in world.commands.take()]
+    assert asked == [("recording.stop", recording.id)]
 
 
 # Whoever asked to be told.

@@ -101,8 +101,8 @@ def is_still_asked(command: Command, found: Resource | None, room: Conference | 
         room: the conference that it is in, if it is a participant.
         now: the second.
     """
-    if command.kind is CommandKind.DELETE_MEDIA:
-        return True  # for good, and nothing else asks for it
+    if command.kind in _FOR_GOOD:
+        return True
     if isinstance(found, Recording):
         return found.confirmed < command.version and found.version <= command.version and found.status in UNFINISHED
     if found is None or found.confirmed >= command.version or found.asked > command.version:
@@ -115,6 +115,9 @@ def is_still_asked(command: Command, found: Resource | None, room: Conference | 
         return room is not None and room.is_live and not is_dialed and not has_left
     return found.is_live or command.kind not in _OF_WHAT_LIVES
 
+
+_FOR_GOOD: Final = frozenset({CommandKind.DELETE_MEDIA, CommandKind.STOP_RECORDING})
+"""Nothing overtakes these, and nothing else asks for them: a recording that was given up may still be captured."""
 
 _OF_WHAT_LIVES: Final = frozenset({CommandKind.REDIRECT_CALL, CommandKind.ANNOUNCE})
 
