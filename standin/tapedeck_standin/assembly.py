@@ -132,7 +132,7 @@ def assemble(
 
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     parts = [
-        TelephonyControl(telephony, wiring.office().accounts, books, pump, told, forget).calls,
+        TelephonyControl(telephony, wiring.office().accounts, books, pump, forget).calls,
         WatchControl(books, asked, told, _replay, faults, routed).calls,
         EventControl(books, queues.events, clock).calls,
     ]

@@ -7,7 +7,6 @@ from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.recording import Recording
 from tapedeck.edge.task import both_spellings
 from tapedeck.operations.accounts import Accounts
-from tapedeck_standin.callback_journal import CallbackJournal
 from tapedeck_standin.clock import TooFar
 from tapedeck_standin.control_requests import (
     NAMED,
@@ -42,7 +41,6 @@ class TelephonyControl:
         accounts: makes further accounts.
         books: which there are.
         pump: moves on what happens, and time.
-        journal: knows what callbacks tell of.
         forget: forgets what else is known of an account than its telephony.
     """
 
@@ -52,14 +50,12 @@ class TelephonyControl:
         accounts: Accounts,
         books: Books,
         pump: Pump,
-        journal: CallbackJournal,
         forget: Callable[[str], object],
     ) -> None:
         self._telephony = telephony
         self._accounts = accounts
         self._books = books
         self._pump = pump
-        self._journal = journal
         self._forget = forget
 
     @property
@@ -114,9 +110,9 @@ class TelephonyControl:
 
     def _advance(self, request: HttpRequest, _sid: str) -> Result:
         order = read_body(ClockOrder, request)
-        self._books.account(order.account_id)
+        account = self._books.account(order.account_id)
         try:
-            return 200, {"now": spell_time(self._pump.advance(order.advance))}
+            return 200, {"now": spell_time(self._pump.advance(order.advance, account))}
         except TooFar as error:
             raise Refusal(400, "advance: no date could be written beyond that", "advance") from error
 
@@ -124,7 +120,7 @@ class TelephonyControl:
         order = read_body(SettleOrder, request)
         account = self._books.account(order.account_id) if order.account is not None else None
         left = self._pump.settle(order.timeout, account)
-        return (408 if left else 200), {"left": [both_spellings(self._journal.kind_of(name), name) for name in left]}
+        return (408 if left else 200), {"left": [both_spellings(kind, name) for name, kind in left.items()]}
 
     def _reset(self, request: HttpRequest, _sid: str) -> Result:
         account = self._books.account(read_body(Order, request).account_id)

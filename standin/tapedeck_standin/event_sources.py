@@ -63,6 +63,11 @@ class QueueSource:
         """As for `MemoryQueue.next_due`."""
         return self._queue.next_due()
 
+    @property
+    def blocked(self) -> list[str]:
+        """As for `MemoryQueue.blocked`."""
+        return self._queue.blocked
+
     def run_once(self) -> bool:
         """Hand over one batch; whether there was any."""
         received = self._queue.receive(self._batch, self._wants)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
+from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.claim import Claim
 from tapedeck_standin.callback_journal import CallbackJournal
 from tapedeck_standin.clock import TooFar, VirtualClock
@@ -108,10 +109,11 @@ class Pump:
             while self._step():
                 pass
 
-    def advance(self, seconds: float) -> int:
+    def advance(self, seconds: float, account: str) -> int:
         """Put the clock forward, from one moment at which something is due to the next one; the time then.
 
-        What is tried again on the way has been tried when the next moment comes, unless that takes too long.
+        What this account's callbacks that are tried again on the way come to is known when the next moment comes,
+        unless that takes too long; nobody waits for another's.
 
         Raises:
             TooFar: it stays as it is.
@@ -124,7 +126,7 @@ class Pump:
             while (step := self._until_due()) is not None and step <= left and time.monotonic() < deadline:
                 self._put_forward(step)
                 left -= step
-                due = self._parked_until_now()
+                due = [claim for claim in self._parked_until_now() if claim.account == account]
                 self.run()
                 self.wake()
                 self._told.wait_until_tried(due, deadline - time.monotonic())
@@ -132,26 +134,33 @@ class Pump:
         self.wake()
         return now
 
-    def settle(self, seconds: float, account: str | None = None) -> list[str]:
+    def settle(self, seconds: float, account: str | None = None) -> dict[str, Kind]:
         """Wait until nothing is under way or due, at most so many seconds of real time.
 
         Returns:
-            of this account or of all, the recordings that are due and not finished by then, and the recordings and
-            conferences that callbacks which are under way tell of.
+            of this account or of all, by id, the recordings that are due and not finished by then, the recordings and
+            conferences that callbacks which are under way tell of, and what events tell of that wait behind one which
+            does not fit yet.
         """
         deadline = time.monotonic() + seconds
         while True:
             self.run()
-            left = list(dict.fromkeys(self._engine.due(account) + self._owed(account)))
+            left = (
+                dict.fromkeys(self._engine.due(account), Kind.RECORDING) | self._owed(account) | self._held_up(account)
+            )
             if not (left or self._has_changed) or time.monotonic() >= deadline:
                 return left
             self._wakes.set()
             time.sleep(IDLE_SECONDS)
 
-    def _owed(self, account: str | None) -> list[str]:
+    def _held_up(self, account: str | None) -> dict[str, Kind]:
+        events = [event for event in map(json.loads, self._events.blocked) if account in {None, event["account"]}]
+        return {event[name]: kind for event in events for name, kind in _MEANT.items() if name in event}
+
+    def _owed(self, account: str | None) -> dict[str, Kind]:
         owed = self._courier.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
         owed += [(claim.subject, claim.account) for claim in self._parked_until_now()]
-        return [group for group, whose in owed if account in {None, whose}]
+        return {group: self._told.kind_of(group) for group, whose in owed if account in {None, whose}}
 
     def _parked_until_now(self) -> list[Claim]:
         now = self._clock() // 1000
@@ -164,8 +173,9 @@ class Pump:
     def _until_due(self) -> int | None:
         """Milliseconds until what has failed is tried again."""
         due = [claim.due * 1000 for claim in self._told.parked if claim.due is not None]
-        if self._events.next_due is not None:
-            due.append(self._events.next_due)
+        event_due = self._events.next_due
+        if event_due is not None:
+            due.append(event_due)
         return max(0, min(due) - self._clock()) if due else None
 
     def _put_forward(self, milliseconds: int) -> int:
@@ -195,6 +205,10 @@ class Pump:
             self._wakes.clear()
             try:
                 self.run()
+                self._senders.look()
             except Exception:  # noqa: BLE001 - what fails once must not end everything
                 traceback.print_exc()
-            self._senders.look()
+
+
+_MEANT: Final = {"recording": Kind.RECORDING, "conference": Kind.CONFERENCE, "call": Kind.CALL}
+"""What an event may tell of."""

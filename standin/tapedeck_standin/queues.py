@@ -39,7 +39,8 @@ class Received:
 class _Held:
     """A message in a queue, in flight until the moment `visible`, or with None for as long as somebody has it.
 
-    Of a dead letter, `died_in` is the queue's name.
+    One that was given back as if it had not been received is in flight until the moment `until` when it is next. Of a
+    dead letter, `died_in` is the queue's name.
     """
 
     message_id: str
@@ -51,6 +52,7 @@ class _Held:
     first_received: int = 0
     receive_count: int = 0
     visible: int | None = 0
+    until: int | None = None
     died_in: str | None = None
 
 
@@ -163,7 +165,7 @@ class MemoryQueue:
 
         Args:
             receipts: whose.
-            counts: whether they have been received, as in SQS; else that is forgotten.
+            counts: whether they have been received, as in SQS; else that is forgotten, but not since when.
         """
         with self._lock:
             self._store.land(self._clock())
@@ -171,6 +173,7 @@ class MemoryQueue:
                 held = self._store.in_flight.pop(receipt, None)
                 if held is not None and not counts:
                     held.receive_count -= 1
+                    held.until = held.visible
 
     def redrive(self, most: int | None = None) -> int:
         """Take back dead letters of this queue that are not in flight, oldest first, as new messages; how many.
@@ -230,6 +233,16 @@ class MemoryQueue:
         with self._lock:
             return [(held.group, held.body) for held in self._store.held.values()]
 
+    @property
+    def blocked(self) -> list[str]:
+        """The body of each message that waits behind one of its group that is in flight, the oldest first."""
+        with self._lock:
+            self._store.land(self._clock())
+            flying = {held.sequence for held in self._store.in_flight.values()}
+            closed = {held.group for held in self._store.in_flight.values()}
+            waiting = (held for held in self._store.held.values() if held.sequence not in flying)
+            return [held.body for held in waiting if held.group in closed]
+
     def _is_dead(self, held: _Held) -> bool:
         return self._graves is not None and held.receive_count >= self._most_receives
 
@@ -245,6 +258,8 @@ class MemoryQueue:
         held.receive_count += 1
         held.first_received = held.first_received or now
         held.visible = now + self._visibility if self._visibility is not None else None
+        if held.until is not None:
+            held.visible, held.until = held.until, None
         receipt = f"{held.message_id}:{held.receive_count}"
         self._store.in_flight[receipt] = held
         return Received(

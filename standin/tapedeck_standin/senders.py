@@ -44,8 +44,8 @@ class Senders:
             for account, count in Counter(map(_account_of, self._callbacks.next_bodies)).items():
                 for _ in range(min(count, MOST_AT_ONCE - busy[account])):
                     thread = threading.Thread(target=self._send, args=(account,), name="sender", daemon=True)
+                    thread.start()  # it cannot end before this is noted: that takes the lock
                     self._threads[thread] = account
-                    thread.start()
 
     def stop(self) -> None:
         """Tell nothing more."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 from botocore.exceptions import ClientError
 
+from tapedeck.adapters.changes import in_order
 from tapedeck.dialects.dialect import Kind
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.callback import Callback
@@ -492,6 +493,14 @@ def test_tells_a_conference_in_order(world: World, dialect: str) -> None:
     assert world.publish(records) == []
     told = [message.body["claim"] for message in world.callbacks.take() if message.group == room.id]
     assert told == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+
+
+@pytest.mark.parametrize("image", [None, {}, {"sequence": None}, {"sequence": {"S": "1"}}, {"sequence": {"N": "x"}}])
+def test_what_has_no_number_keeps_its_place(image: Any) -> None:
+    """A record that cannot be read must not keep the others of its batch from being told."""
+    numbered = [{"dynamodb": {"Keys": {"PK": {"S": "a"}}, "NewImage": {"sequence": {"N": n}}}} for n in ("2", "1")]
+    odd = {"dynamodb": {"Keys": {"PK": {"S": "a"}}, "NewImage": image}}
+    assert in_order([numbered[0], odd, numbered[1]]) == [numbered[1], odd, numbered[0]]
 
 
 def test_what_waits_for_another_is_in_order_as_well(world: World) -> None:

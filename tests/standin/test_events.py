@@ -220,3 +220,30 @@ def test_tells_what_came_to_nothing(place: Place, control: ControlClient) -> Non
         f"event recording.started {late} came to nothing: dropped (NotEligibleForRecording)",
         f"event participant.left {unknown} came to nothing: failed (NotFound)",
     ]
+
+
+def test_what_waits_behind_an_event_is_not_settled(control: ControlClient, api: HttpFunctionClient) -> None:
+    """One that does not fit holds up what comes behind it of its call; nothing is told to be done by then."""
+    call = control.post("/calls").body["sid"]
+    started = api.post("Calls", call[api.dialect.name], "Recordings")
+    control.post("/clock", {"advance": 20})
+    unknown = {"parent": {"type": "call", "id": call["twilio"]}, "recording": fresh_id(control)}
+    tell(control, {"type": "recording.paused", **unknown})
+    control.post(f"/calls/{call['twilio']}/hangup")
+    control.post("/clock", {"advance": 2})
+    answer = control.post("/settle", {"timeout": 1})
+    assert (answer.status, [each[api.dialect.name] for each in answer.body["left"]]) == (408, [started.body["sid"]])
+    control.post("/clock", {"advance": 2_000})
+    assert control.post("/settle", {"timeout": 30}).status == 200
+    shown = api.get("Recordings", started.body["sid"]).body
+    assert (shown["status"], shown["duration"] in {20, "20"}) == ("completed", True)
+
+
+def test_what_others_do_does_not_prolong_that(control: ControlClient, api: HttpFunctionClient) -> None:
+    """An event that fits nothing is lost after half an hour, though something changes every few minutes."""
+    room, call = join_unknown(control, api)
+    for _ in range(7):
+        control.post("/calls")
+        control.post("/clock", {"advance": 300})
+    tell(control, answered(call))
+    assert present(api, room) == 0

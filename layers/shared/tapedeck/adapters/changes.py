@@ -52,18 +52,22 @@ def in_order(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     ordered = list(records)
     places: dict[str, list[int]] = {}
     for place, record in enumerate(records):
-        if "N" in record["dynamodb"].get("NewImage", {}).get("sequence", {}):
+        if _number(record) is not None:
             places.setdefault(record["dynamodb"]["Keys"]["PK"]["S"], []).append(place)
     for each in places.values():
         # Numbers of an item never fall, so that it keeps its own order.
-        numbered = sorted((records[place] for place in each), key=_number)
+        numbered = sorted((records[place] for place in each), key=lambda record: _number(record) or 0)
         for place, record in zip(each, numbered, strict=True):
             ordered[place] = record
     return ordered
 
 
-def _number(record: Mapping[str, Any]) -> int:
-    return int(record["dynamodb"]["NewImage"]["sequence"]["N"])
+def _number(record: Mapping[str, Any]) -> int | None:
+    """That of the last event of a conference that it tells of; None where it has none, or none that can be read."""
+    try:
+        return int(record["dynamodb"]["NewImage"]["sequence"]["N"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 class WorkTable:

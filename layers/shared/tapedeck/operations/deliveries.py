@@ -207,10 +207,10 @@ class Deliveries:
         if outcome is None:
             longest = max(longest, SIGNED_WITHIN)
         if hopeless or due > first + longest:
-            given_up = self._claims.note(claim, attempt, _ended(claim), None)
+            # First, for this can be done again as long as the claim has not been given up.
             if self._hours and outcome is not None and outcome.status == _GONE:
                 self._close(claim)
-            return given_up
+            return self._claims.note(claim, attempt, _ended(claim), None)
         return self._claims.note(claim, attempt, ClaimState.PARKED, due)
 
     def _close(self, claim: Claim) -> None:
