@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from tapedeck import wiring
 from tapedeck.adapters.dynamodb import to_attributes
-from tapedeck.adapters.items import partition, recording_item, recording_key, row_key
-from tapedeck.domain.callback import Callback
+from tapedeck.adapters.items import list_entry_key, partition, recording_item, recording_key
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.settings import STANDIN_TOKEN, Settings
-from tapedeck_standin.backend import emulated, make_full_client, shut_in
+from tapedeck_standin.backend import emulated_aws, isolate_aws_environment, make_full_client
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.project import find_root
 from tapedeck_standin.template import Template
@@ -31,7 +31,7 @@ FEW, MANY = 1_000, 100_000
 PAGES: Final = (50, 1000)
 ROUNDS: Final = 7
 BATCH: Final = 25
-MOST_SLOWER: Final = 1.5
+MAX_SLOWER: Final = 1.5
 """A page out of many may take so much longer than one out of few: a list is read where it is asked for, not walked."""
 
 FEW_ACCOUNT, MANY_ACCOUNT = "a" * 32, "b" * 32
@@ -42,11 +42,11 @@ def main() -> int:
     """Print the figures; the exit code is 0 whether or not the budgets hold, for a machine may be busy."""
     url = os.environ["TAPEDECK_DYNAMODB_URL"]
     root = find_root()
-    shut_in()
+    isolate_aws_environment()
     os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = url
-    with emulated(Template.load(root / "template.yaml")), redirect_stdout(sys.stderr):
+    with emulated_aws(Template.load(root / "template.yaml")), redirect_stdout(sys.stderr):
         for account, count in ((FEW_ACCOUNT, FEW), (MANY_ACCOUNT, MANY)):
-            wiring.office().accounts.create(account=account, auth_token=STANDIN_TOKEN)
+            wiring.get_admin_services().accounts.create(account=account, auth_token=STANDIN_TOKEN)
             lay(account, count)
         figures = {(account, page): measure(root, account, page) for account in _COUNTS for page in PAGES}
     print(f"a page of recordings, DynamoDB Local, {ROUNDS} interleaved rounds, medians")
@@ -61,7 +61,7 @@ def main() -> int:
         )
         ratio = statistics.median(many.milliseconds) / statistics.median(few.milliseconds)
         what = f"time: the same ({statistics.median(many.milliseconds):.0f} ms) / out of {FEW:,}"
-        _tell(what, f"{ratio:.2f}", f"<= {MOST_SLOWER}", holds=ratio <= MOST_SLOWER)
+        _tell(what, f"{ratio:.2f}", f"<= {MAX_SLOWER}", holds=ratio <= MAX_SLOWER)
     return 0
 
 
@@ -72,7 +72,9 @@ def lay(account: str, count: int) -> None:
     """So many completed recordings of 200 calls, a second apart, with their rows."""
     table, client = Settings.read().recordings_table, make_full_client("dynamodb")
     calls = [new_id(START * 1000) for _ in range(200)]
-    callback = Callback("https://app.example.com/hooks/recording?tenant=42", "POST", ("completed",), "twilio")
+    callback = CallbackSubscription(
+        "https://app.example.com/hooks/recording?tenant=42", "POST", ("completed",), "twilio"
+    )
     requests = []
     for number in range(count):
         at = START + number
@@ -83,7 +85,7 @@ def lay(account: str, count: int) -> None:
             started=at, ended=at + 60, duration=60, callback=callback,
         )  # fmt: skip
         item = {**recording_item(recording), "ended": at + 60, "duration": 60, "work": None, "work_at": None}
-        row = {**row_key(account, "RECS", recording.id), "parent": partition(parent)}
+        row = {**list_entry_key(account, "RECS", recording.id), "parent": partition(parent)}
         requests += [{**recording_key(parent, recording.id), **item}, row]
 
     def write(start: int) -> None:
@@ -128,7 +130,7 @@ _COUNT_OF: Final = {FEW_ACCOUNT: FEW, MANY_ACCOUNT: MANY}
 
 def _count(handler: Any, account: str, query: str, figures: Figures) -> None:  # noqa: ANN401
     """One more page, with what DynamoDB answers weighed."""
-    client = wiring.service().lists._store._database._client  # noqa: SLF001 - what it sends is what is measured
+    client = wiring.get_api_services().lists._store._database._client  # noqa: SLF001 - what it sends is what is measured
     sizes: list[int] = []
 
     def see(parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own words

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from tapedeck import wiring
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.endpoint import ApiServices
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
-from tapedeck_standin.backend import emulated, remembered, shut_in
+from tapedeck_standin.backend import emulated_aws, isolate_aws_environment, using_memory_dynamodb
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.gateway import FunctionRunner, Gateway
 from tapedeck_standin.memory_database import MemoryDynamoDB
-from tapedeck_standin.messages import HttpAnswer
+from tapedeck_standin.messages import ServerResponse
 from tapedeck_standin.project import find_root
 from tapedeck_standin.server import Server
 from tapedeck_standin.template import Template
@@ -28,7 +28,7 @@ from tapedeck_standin.template import Template
 REQUESTS: Final = 300
 ROUNDS: Final = 5
 LEAST_SHARES: Final = {"moto": 0.15, "memory": 0.8}
-MOST_LOG_BYTES: Final = 700
+MAX_LOG_BYTES: Final = 700
 
 _BASE: Final = f"/2010-04-01/Accounts/AC{STANDIN_ACCOUNT}"
 _HEADERS: Final = {
@@ -86,7 +86,7 @@ def send(method: str, path: str, form: str = "") -> dict[str, Any]:
     return body
 
 
-def count_requests(service: Service) -> dict[str, int]:
+def count_requests(service: ApiServices) -> dict[str, int]:
     """What each operation asks, in requests."""
     store: Any = service.calls
     client = store._store._database._client  # noqa: SLF001 - counting at the wire
@@ -100,7 +100,7 @@ def count_requests(service: Service) -> dict[str, int]:
         counted[what] = len(seen)
         return body
 
-    call = service.calls.appear(STANDIN_ACCOUNT, to="+13105678901", from_="+13103384645", direction="inbound")
+    call = service.calls.register(STANDIN_ACCOUNT, to="+13105678901", from_="+13103384645", direction="inbound")
     path = f"Calls/CA{call.id}"
     send("GET", f"{_BASE}/{path}")  # the credentials are remembered from here on
     sid = ask("create, first", "POST", f"{path}/Recordings")["sid"]
@@ -113,20 +113,20 @@ def count_requests(service: Service) -> dict[str, int]:
     ask("create, after a stop", "POST", f"{path}/Recordings")
     ask("get call", "GET", path)
     for what, recorded in (("end conference, not recorded", False), ("end conference, recorded", True)):
-        room = service.conferences.appear(STANDIN_ACCOUNT, what)
-        legs = [service.calls.appear(STANDIN_ACCOUNT, to="", from_="", direction="inbound") for _ in range(2)]
+        room = service.conferences.register(STANDIN_ACCOUNT, what)
+        legs = [service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound") for _ in range(2)]
         for leg in legs:
             service.conferences.join(STANDIN_ACCOUNT, room.id, leg.id)
         if recorded:
             parent = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, room.id)
-            service.recordings.start_by_engine(parent, source=Source.CONFERENCE, call=legs[0].id)
+            service.recordings.register_started(parent, source=Source.CONFERENCE, call=legs[0].id)
         ask("get conference", "GET", f"Conferences/CF{room.id}")
         ask(what, "POST", f"Conferences/CF{room.id}", "Status=completed")
     return counted
 
 
 @contextlib.contextmanager
-def serving(answer: Callable[..., HttpAnswer]) -> Iterator[int]:
+def serving(answer: Callable[..., ServerResponse]) -> Iterator[int]:
     """The port of a server on loopback."""
     server = Server("127.0.0.1", 0)
     server.start(answer)
@@ -150,11 +150,11 @@ def rate(port: int, path: str) -> float:
     return REQUESTS / (time.perf_counter() - began)
 
 
-def race(root: Path, template: Template, service: Service) -> tuple[float, float, float]:
+def race(root: Path, template: Template, service: ApiServices) -> tuple[float, float, float]:
     """The stand-in beside the bare gateway: the ratio, and the updates per second of each; medians of some rounds."""
-    call = service.calls.appear(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
+    call = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
     parent = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call.id)
-    recording = service.recordings.start_by_engine(parent, source=Source.OUTBOUND_API, call=call.id)
+    recording = service.recordings.register_started(parent, source=Source.OUTBOUND_API, call=call.id)
     service.recordings.update(parent, recording.id, RecordingStatus.PAUSED, "skip")
     path = f"{_BASE}/Calls/CA{call.id}/Recordings/RE{recording.id}.json"
     ours = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), 0)
@@ -166,17 +166,17 @@ def race(root: Path, template: Template, service: Service) -> tuple[float, float
 
 
 @contextlib.contextmanager
-def started(template: Template, store: str) -> Iterator[Service]:
+def started(template: Template, store: str) -> Iterator[ApiServices]:
     """The functions' service over this store, with the stand-in's account."""
-    memory = remembered(MemoryDynamoDB()) if store == "memory" else contextlib.nullcontext()
-    with memory, emulated(template):
-        wiring.office().accounts.create(account=STANDIN_ACCOUNT, auth_token=STANDIN_TOKEN)
-        yield wiring.service()
+    memory = using_memory_dynamodb(MemoryDynamoDB()) if store == "memory" else contextlib.nullcontext()
+    with memory, emulated_aws(template):
+        wiring.get_admin_services().accounts.create(account=STANDIN_ACCOUNT, auth_token=STANDIN_TOKEN)
+        yield wiring.get_api_services()
 
 
 def main() -> int:
     """Print the figures, each beside its budget; 1 where a count is not exact."""
-    shut_in()
+    isolate_aws_environment()
     root = find_root()
     template = Template.load(root / "template.yaml")
     log = io.StringIO()
@@ -192,12 +192,12 @@ def main() -> int:
         print(f"{'DynamoDB requests: ' + what:<58} {counted[what]:>9}   budget {budget:<9} "
               f"{'OVER' if counted[what] != budget else ''}")  # fmt: skip
     longest = max(len(line.encode()) for line in lines)
-    print(f"{'log: bytes of the longest line, one per request':<58} {longest:>9}   budget <= {MOST_LOG_BYTES}")
+    print(f"{'log: bytes of the longest line, one per request':<58} {longest:>9}   budget <= {MAX_LOG_BYTES}")
     for store, (share, mine, theirs) in shares.items():
         what = f"stand-in on {store}: updates per second / bare gateway"
         print(f"{what:<58} {share:>9.2f}   budget >= {LEAST_SHARES[store]:<6} "
               f"{'' if share >= LEAST_SHARES[store] else 'UNDER'} ({mine:.0f} and {theirs:.0f} a second)")  # fmt: skip
-    return 1 if inexact or longest > MOST_LOG_BYTES else 0
+    return 1 if inexact or longest > MAX_LOG_BYTES else 0
 
 
 if __name__ == "__main__":

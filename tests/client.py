@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote, urlencode
 
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.template import Route, Template
 from tests.wire import VendorContract
@@ -113,18 +113,18 @@ class FunctionClient:
     user: str | None = None
     answers: list[Answer] = field(default_factory=list)
 
-    def sid(self, kind: Kind, identifier: str) -> str:
+    def sid(self, kind: ResourceType, identifier: str) -> str:
         """An id as this client's dialect spells it."""
-        return self.dialect.spell(kind, identifier)
+        return self.dialect.format_sid(kind, identifier)
 
     def sid_of_call(self, identifier: str) -> str:
         """A call's id as this client's dialect spells it."""
-        return self.sid(Kind.CALL, identifier)
+        return self.sid(ResourceType.CALL, identifier)
 
     @property
     def base(self) -> str:
         """The path of the account."""
-        return f"{self.root or self.dialect.root}/Accounts/{self.sid(Kind.ACCOUNT, self.account)}"
+        return f"{self.root or self.dialect.root}/Accounts/{self.sid(ResourceType.ACCOUNT, self.account)}"
 
     def path(self, *parts: str) -> str:
         """A path below the account, with the client's suffix."""
@@ -171,7 +171,7 @@ class FunctionClient:
         return answer
 
     def _basic(self) -> str:
-        user = self.user if self.user is not None else self.sid(Kind.ACCOUNT, self.account)
+        user = self.user if self.user is not None else self.sid(ResourceType.ACCOUNT, self.account)
         return "Basic " + base64.b64encode(f"{user}:{self.secret}".encode()).decode()
 
 

@@ -59,8 +59,8 @@ def aws() -> Iterator[None]:
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         buckets = TEMPLATE.create_buckets(session.create_client("s3"))
         os.environ.update(TEMPLATE.environment({**tables, **buckets, "SigningKey": key}))
-        wiring.service.cache_clear()
-        wiring.office.cache_clear()
+        wiring.get_api_services.cache_clear()
+        wiring.get_admin_services.cache_clear()
         yield
 
 
@@ -81,7 +81,7 @@ def make_account(aws: None) -> Callable[[], TestAccount]:
     from tapedeck import wiring
 
     def make() -> TestAccount:
-        made = wiring.office().accounts.create()
+        made = wiring.get_admin_services().accounts.create()
         return TestAccount(made.account, made.auth_token)
 
     return make

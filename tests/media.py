@@ -9,19 +9,19 @@ from pathlib import Path
 
 from tapedeck.adapters.audio import WavCodec
 from tapedeck.domain.recording import Recording, RecordingStatus
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.endpoint import ApiServices
 from tapedeck_standin.sound import Part, make_wav
 
 
-def capture(service: Service, recording: Recording, content: bytes) -> None:
+def capture(service: ApiServices, recording: Recording, content: bytes) -> None:
     """Put some bytes where a media engine puts its capture."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.wav"
         path.write_bytes(content)
-        service.media().keep(recording, path)
+        service.media().store_capture(recording, path)
 
 
-def finish(service: Service, recording: Recording, *, channels: int = 1, seconds: float = 2) -> Recording:
+def finish(service: ApiServices, recording: Recording, *, channels: int = 1, seconds: float = 2) -> Recording:
     """Stop a recording and complete it, with so many seconds of sound."""
     service.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
     capture(service, recording, sound(seconds, channels))

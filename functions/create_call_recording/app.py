@@ -3,7 +3,7 @@
 POST /Accounts/{AccountSid}/Calls/{CallSid}/Recordings
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.forms import CreateCallRecording
 from tapedeck.edge.endpoint import Request
 from tapedeck.operations.recordings import StartRecording
@@ -11,9 +11,9 @@ from tapedeck.wiring import endpoint
 
 
 @endpoint("create_call_recording", CreateCallRecording)
-def handler(request: Request[CreateCallRecording]) -> Reply:
+def handler(request: Request[CreateCallRecording]) -> Response:
     """Answer with a new recording, or with the one that such a request started and that still runs."""
     form = request.form
     start = StartRecording(form.channel_count, form.track, form.trim, form.callback(request.dialect.name))
-    recording, is_new = request.service.recordings.create(request.address.parent, start)
+    recording, is_new = request.services.recordings.create(request.path.parent, start)
     return request.dialect.created(recording, is_new=is_new)

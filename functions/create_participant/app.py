@@ -3,17 +3,17 @@
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.participant_creation import CreateParticipant
 from tapedeck.edge.endpoint import Request
 from tapedeck.operations.participants import AddParticipant
 from tapedeck.wiring import endpoint
 
 
-@endpoint("create_participant", CreateParticipant, stands="room")
-def handler(request: Request[CreateParticipant]) -> Reply:
+@endpoint("create_participant", CreateParticipant, path_alias="room")
+def handler(request: Request[CreateParticipant]) -> Response:
     """Answer with the participant, which is queued; the media engine dials."""
-    account, form, dialect = request.address.account, request.form, request.dialect
+    account, form, dialect = request.path.account, request.form, request.dialect
     wanted = AddParticipant(
         form.to,
         form.from_,
@@ -26,5 +26,5 @@ def handler(request: Request[CreateParticipant]) -> Reply:
         form.conference_callback(dialect.name),
         form.options,
     )
-    participant = request.service.participants.add(account, request.address.conference_or_name, wanted)
-    return Reply(dialect.created_status, dialect.participant(account, participant, added=True))
+    participant = request.services.participants.add(account, request.path.conference_or_name, wanted)
+    return Response(dialect.created_status, dialect.participant(account, participant, added=True))

@@ -6,14 +6,16 @@ No route: `{"Records": [...]}`, each body `{"account", "subject", "claim"}`, fro
 
 import json
 
-from tapedeck.background import batch
-from tapedeck.domain.claim import Claim
-from tapedeck.edge.batches import Hub
+from tapedeck.background import background
+from tapedeck.domain.claim import CallbackDelivery
+from tapedeck.edge.batches import BackgroundServices
 
 
-@batch.queue("deliver_callback")
-def handler(content: str, hub: Hub) -> Claim | None:
+@background.queue("deliver_callback")
+def handler(content: str, services: BackgroundServices) -> CallbackDelivery | None:
     """Send it, unless that has been done; what nobody takes is put off, and then given up."""
     owed = json.loads(content)
     again = owed.get("again", False)
-    return hub.deliveries.deliver(owed["account"], owed["subject"], owed["claim"], hub.wires, again=again)
+    return services.callbacks.deliver(
+        owed["account"], owed["subject"], owed["claim"], services.callback_renderers, again=again
+    )

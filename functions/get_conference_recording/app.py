@@ -3,14 +3,14 @@
 GET /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Recordings/{RecordingSid}
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.forms import Empty
 from tapedeck.edge.endpoint import Request
 from tapedeck.wiring import endpoint
 
 
 @endpoint("get_conference_recording", Empty)
-def handler(request: Request[Empty]) -> Reply:
+def handler(request: Request[Empty]) -> Response:
     """Answer with the recording."""
-    recording = request.service.recordings.get(request.address.parent, request.address.recording_id)
-    return Reply(200, request.dialect.recording(recording, changed=False))
+    recording = request.services.recordings.get(request.path.parent, request.path.recording_id)
+    return Response(200, request.dialect.recording(recording, changed=False))

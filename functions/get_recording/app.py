@@ -4,7 +4,7 @@ GET /Accounts/{AccountSid}/Recordings/{RecordingSid}
 HEAD /Accounts/{AccountSid}/Recordings/{RecordingSid}
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.media_forms import GetMedia, GetRecording
 from tapedeck.edge.endpoint import Request
 from tapedeck.edge.media import answer_media
@@ -12,10 +12,10 @@ from tapedeck.wiring import endpoint
 
 
 @endpoint("get_recording", GetRecording, media=GetMedia)
-def handler(request: Request[GetRecording]) -> Reply:
+def handler(request: Request[GetRecording]) -> Response:
     """Answer with the recording, or with what it sounds like."""
     if request.suffix != ".json":
         return answer_media(request)
-    address, form = request.address, request.form
-    found = request.service.recordings.find(address.account, address.recording_id, deleted=form.include_deleted)
-    return Reply(200, request.dialect.recording_of_account(found, request.origin))
+    address, form = request.path, request.form
+    found = request.services.recordings.find(address.account, address.recording_id, deleted=form.include_deleted)
+    return Response(200, request.dialect.recording_of_account(found, request.origin))

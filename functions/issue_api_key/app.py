@@ -7,21 +7,21 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import VOICE, Scope
-from tapedeck.edge.task import Office, Task, sid_of, spell_api_key
-from tapedeck.wiring import task
+from tapedeck.edge.task import AdminRequest, AdminServices, sid_of, spell_api_key
+from tapedeck.wiring import admin_function
 
 
-class IssueApiKey(Task):
+class IssueApiKey(AdminRequest):
     """Whose key it is, and what it may do."""
 
-    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=20)] = (VOICE,)
 
 
-@task("issue_api_key", IssueApiKey)
-def handler(office: Office, event: IssueApiKey) -> dict[str, Any]:
+@admin_function("issue_api_key", IssueApiKey)
+def handler(services: AdminServices, event: IssueApiKey) -> dict[str, Any]:
     """Answer with the key: user and password in Twilio's dialect, the secret is SignalWire's API token."""
-    made = office.accounts.issue_api_key(event.account_sid, frozenset(event.scopes))
+    made = services.accounts.issue_api_key(event.account_sid, frozenset(event.scopes))
     return {"api_key_sid": spell_api_key(made.key), "secret": made.secret, "scopes": list(made.scopes)}

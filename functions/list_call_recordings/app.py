@@ -3,7 +3,7 @@
 GET /Accounts/{AccountSid}/Calls/{CallSid}/Recordings
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.filters import ListRecordingsOfParent
 from tapedeck.edge.endpoint import Request
 from tapedeck.edge.listing import answer_list, of_parent
@@ -11,9 +11,9 @@ from tapedeck.wiring import endpoint
 
 
 @endpoint("list_call_recordings", ListRecordingsOfParent)
-def handler(request: Request[ListRecordingsOfParent]) -> Reply:
+def handler(request: Request[ListRecordingsOfParent]) -> Response:
     """Answer with a page of them, newest first."""
     form, dialect = request.form, request.dialect
-    found = request.service.lists.recordings_of(request.address.parent, form.span("DateCreated"), form.page)
+    found = request.services.lists.recordings_of(request.path.parent, form.span("DateCreated"), form.page)
     path = of_parent(request, "Recordings")
     return answer_list(request, path, found, lambda recording: dialect.recording(recording, changed=False))

@@ -5,21 +5,21 @@ No route: `{"account_sid", "sid"}`, each in either spelling; `sid` is that of a 
 
 from typing import Annotated, Any
 
-from tapedeck.background import task
-from tapedeck.dialects.dialect import Kind
-from tapedeck.edge.batches import Hub
-from tapedeck.edge.callback_tasks import SubjectSid, write_claim
-from tapedeck.edge.task import Task, sid_of
+from tapedeck.background import admin_function
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.edge.batches import BackgroundServices
+from tapedeck.edge.callback_tasks import SubjectSid, describe_delivery
+from tapedeck.edge.task import AdminRequest, sid_of
 
 
-class ListCallbacks(Task):
+class ListCallbacks(AdminRequest):
     """Whose, and of what."""
 
-    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     sid: SubjectSid
 
 
-@task("list_callbacks", ListCallbacks)
-def handler(hub: Hub, event: ListCallbacks) -> dict[str, Any]:
+@admin_function("list_callbacks", ListCallbacks)
+def handler(services: BackgroundServices, event: ListCallbacks) -> dict[str, Any]:
     """Answer with all callbacks, what happened first first."""
-    return {"callbacks": [write_claim(claim) for claim in hub.deliveries.of(event.account_sid, event.sid)]}
+    return {"callbacks": [describe_delivery(claim) for claim in services.callbacks.of(event.account_sid, event.sid)]}

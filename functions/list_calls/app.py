@@ -3,16 +3,16 @@
 GET /Accounts/{AccountSid}/Calls
 """
 
-from tapedeck.dialects.dialect import Kind, Reply
+from tapedeck.dialects.dialect import ResourceType, Response
 from tapedeck.dialects.filters import ListCalls
 from tapedeck.edge.endpoint import Request
-from tapedeck.edge.listing import answer_list, wanted_id
+from tapedeck.edge.listing import answer_list, requested_id
 from tapedeck.operations.lists import CallFilter
 from tapedeck.wiring import endpoint
 
 
 @endpoint("list_calls", ListCalls)
-def handler(request: Request[ListCalls]) -> Reply:
+def handler(request: Request[ListCalls]) -> Response:
     """Answer with a page of them, newest first."""
     form = request.form
     wanted = CallFilter(
@@ -20,8 +20,8 @@ def handler(request: Request[ListCalls]) -> Reply:
         ended=form.span("EndTime"),
         to=form.to,
         from_=form.from_,
-        parent_call=wanted_id(request.dialect, Kind.CALL, form.parent_call_sid),
+        parent_call=requested_id(request.dialect, ResourceType.CALL, form.parent_call_sid),
         status=form.status,
     )
-    found = request.service.lists.calls(request.address.account, wanted, form.page)
+    found = request.services.lists.calls(request.path.account, wanted, form.page)
     return answer_list(request, "Calls", found, request.dialect.call)

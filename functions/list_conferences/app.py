@@ -3,7 +3,7 @@
 GET /Accounts/{AccountSid}/Conferences
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.filters import ListConferences
 from tapedeck.edge.endpoint import Request
 from tapedeck.edge.listing import answer_list
@@ -12,9 +12,9 @@ from tapedeck.wiring import endpoint
 
 
 @endpoint("list_conferences", ListConferences)
-def handler(request: Request[ListConferences]) -> Reply:
+def handler(request: Request[ListConferences]) -> Response:
     """Answer with a page of them, newest first."""
     form = request.form
     wanted = ConferenceFilter(form.span("DateCreated"), form.span("DateUpdated"), form.name, form.status)
-    found = request.service.lists.conferences(request.address.account, wanted, form.page)
+    found = request.services.lists.conferences(request.path.account, wanted, form.page)
     return answer_list(request, "Conferences", found, request.dialect.conference)

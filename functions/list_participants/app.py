@@ -3,7 +3,7 @@
 GET /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.filters import ListParticipants
 from tapedeck.edge.endpoint import Request
 from tapedeck.edge.listing import answer_list, of_parent
@@ -12,10 +12,10 @@ from tapedeck.wiring import endpoint
 
 
 @endpoint("list_participants", ListParticipants)
-def handler(request: Request[ListParticipants]) -> Reply:
+def handler(request: Request[ListParticipants]) -> Response:
     """Answer with a page of those who are in it now, who joined last first."""
-    account, form, dialect = request.address.account, request.form, request.dialect
+    account, form, dialect = request.path.account, request.form, request.dialect
     wanted = ParticipantFilter(form.muted, form.hold, form.coaching)
-    found = request.service.participants.of_conference(account, request.address.conference_id, wanted, form.page)
+    found = request.services.participants.of_conference(account, request.path.conference_id, wanted, form.page)
     path = of_parent(request, "Participants")
     return answer_list(request, path, found, lambda participant: dialect.participant(account, participant))

@@ -3,18 +3,18 @@
 GET /Accounts/{AccountSid}/Recordings/{RecordingSid}/Transcriptions
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.filters import ListTranscriptionsOfRecording
 from tapedeck.edge.endpoint import Request
 from tapedeck.edge.listing import answer_list, of_parent
 from tapedeck.wiring import endpoint
 
 
-@endpoint("list_recording_transcriptions", ListTranscriptionsOfRecording, stands="deleted")
-def handler(request: Request[ListTranscriptionsOfRecording]) -> Reply:
+@endpoint("list_recording_transcriptions", ListTranscriptionsOfRecording, path_alias="deleted")
+def handler(request: Request[ListTranscriptionsOfRecording]) -> Response:
     """Answer with a page of them, newest first."""
-    address, dialect = request.address, request.dialect
-    found = request.service.transcriptions.of_recording(
-        address.account, address.recording_id, request.form.page, deleted=dialect.shows_deleted
+    address, dialect = request.path, request.dialect
+    found = request.services.transcriptions.of_recording(
+        address.account, address.recording_id, request.form.page, deleted=dialect.supports_include_soft_deleted
     )
     return answer_list(request, of_parent(request, "Transcriptions"), found, dialect.transcription)

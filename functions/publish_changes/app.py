@@ -3,12 +3,12 @@
 No route: `{"Records": [...]}`, the stream of the recordings table.
 """
 
-from tapedeck.background import batch
-from tapedeck.edge.batches import Hub
+from tapedeck.background import background
+from tapedeck.edge.batches import BackgroundServices
 from tapedeck.operations.changes import Change
 
 
-@batch.stream("publish_changes")
-def handler(change: Change, hub: Hub) -> None:
+@background.stream("publish_changes")
+def handler(change: Change, services: BackgroundServices) -> None:
     """Tell of one change; to tell of it twice does no harm."""
-    hub.publisher.publish(change)
+    services.publisher.publish(change)

@@ -3,15 +3,15 @@
 DELETE /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants/{CallSid}
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.forms import Empty
 from tapedeck.edge.endpoint import Request
 from tapedeck.wiring import endpoint
 
 
-@endpoint("remove_participant", Empty, stands="label")
-def handler(request: Request[Empty]) -> Reply:
+@endpoint("remove_participant", Empty, path_alias="label")
+def handler(request: Request[Empty]) -> Response:
     """Answer with nothing: it has left, and its call goes on."""
-    address = request.address
-    request.service.participants.remove(address.account, address.conference_id, address.participant_or_label)
-    return Reply(204, None)
+    address = request.path
+    request.services.participants.remove(address.account, address.conference_id, address.participant_or_label)
+    return Response(204, None)

@@ -6,22 +6,22 @@ No route: `{"account_sid", "sid", "callback"}`; `sid` is that of a recording or 
 
 from typing import Annotated, Any
 
-from tapedeck.background import task
-from tapedeck.dialects.dialect import Kind
-from tapedeck.edge.batches import Hub
-from tapedeck.edge.callback_tasks import SubjectSid, write_claim
-from tapedeck.edge.task import Task, sid_of
+from tapedeck.background import admin_function
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.edge.batches import BackgroundServices
+from tapedeck.edge.callback_tasks import SubjectSid, describe_delivery
+from tapedeck.edge.task import AdminRequest, sid_of
 
 
-class ReplayCallback(Task):
+class ReplayCallback(AdminRequest):
     """Whose, of what, and which."""
 
-    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     sid: SubjectSid
     callback: str
 
 
-@task("replay_callback", ReplayCallback)
-def handler(hub: Hub, event: ReplayCallback) -> dict[str, Any]:
+@admin_function("replay_callback", ReplayCallback)
+def handler(services: BackgroundServices, event: ReplayCallback) -> dict[str, Any]:
     """Answer with the callback, which is on its way."""
-    return {"callback": write_claim(hub.deliveries.replay(event.account_sid, event.sid, event.callback))}
+    return {"callback": describe_delivery(services.callbacks.replay(event.account_sid, event.sid, event.callback))}

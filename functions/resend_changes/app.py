@@ -7,19 +7,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tapedeck.background import task
-from tapedeck.edge.batches import Hub
-from tapedeck.edge.task import Task
+from tapedeck.background import admin_function
+from tapedeck.edge.batches import BackgroundServices
+from tapedeck.edge.task import AdminRequest
 
 
-class ResendChanges(Task):
+class ResendChanges(AdminRequest):
     """How much at a time."""
 
     most: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-@task("resend_changes", ResendChanges)
-def handler(hub: Hub, event: ResendChanges) -> dict[str, Any]:
+@admin_function("resend_changes", ResendChanges)
+def handler(services: BackgroundServices, event: ResendChanges) -> dict[str, Any]:
     """Answer with how many changes were told of, and whether there are more."""
-    told, more = hub.resending.run(event.most)
+    told, more = services.redrive.run(event.most)
     return {"told": told, "more": more}

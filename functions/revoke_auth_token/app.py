@@ -5,19 +5,19 @@ No route: `{"account_sid"}`.
 
 from typing import Annotated, Any
 
-from tapedeck.dialects.dialect import Kind
-from tapedeck.edge.task import Office, Task, both_spellings, sid_of
-from tapedeck.wiring import task
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.edge.task import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.wiring import admin_function
 
 
-class RevokeAuthToken(Task):
+class RevokeAuthToken(AdminRequest):
     """Whose token it is."""
 
-    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
 
 
-@task("revoke_auth_token", RevokeAuthToken)
-def handler(office: Office, event: RevokeAuthToken) -> dict[str, Any]:
+@admin_function("revoke_auth_token", RevokeAuthToken)
+def handler(services: AdminServices, event: RevokeAuthToken) -> dict[str, Any]:
     """Answer with the account whose older token is no more."""
-    office.accounts.revoke_old_auth_token(event.account_sid)
-    return {"account_sid": both_spellings(Kind.ACCOUNT, event.account_sid), "revoked": True}
+    services.accounts.revoke_old_auth_token(event.account_sid)
+    return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "revoked": True}

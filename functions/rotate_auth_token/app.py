@@ -5,19 +5,19 @@ No route: `{"account_sid"}`.
 
 from typing import Annotated, Any
 
-from tapedeck.dialects.dialect import Kind
-from tapedeck.edge.task import Office, Task, both_spellings, sid_of
-from tapedeck.wiring import task
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.edge.task import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.wiring import admin_function
 
 
-class RotateAuthToken(Task):
+class RotateAuthToken(AdminRequest):
     """Whose token it is."""
 
-    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
 
 
-@task("rotate_auth_token", RotateAuthToken)
-def handler(office: Office, event: RotateAuthToken) -> dict[str, Any]:
+@admin_function("rotate_auth_token", RotateAuthToken)
+def handler(services: AdminServices, event: RotateAuthToken) -> dict[str, Any]:
     """Answer with the new token."""
-    token = office.accounts.rotate_auth_token(event.account_sid)
-    return {"account_sid": both_spellings(Kind.ACCOUNT, event.account_sid), "auth_token": token}
+    token = services.accounts.rotate_auth_token(event.account_sid)
+    return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "auth_token": token}

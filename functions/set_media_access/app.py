@@ -5,22 +5,22 @@ No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or `defa
 
 from typing import Annotated, Any, Literal
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
-from tapedeck.edge.task import Office, Task, both_spellings, sid_of
-from tapedeck.wiring import task
+from tapedeck.edge.task import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.wiring import admin_function
 
 
-class SetMediaAccess(Task):
+class SetMediaAccess(AdminRequest):
     """Whose audio, and who may fetch it."""
 
-    account_sid: Annotated[str, sid_of(Kind.ACCOUNT)]
+    account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     media_access: Literal["authenticated", "vendor", "default"]
 
 
-@task("set_media_access", SetMediaAccess)
-def handler(office: Office, event: SetMediaAccess) -> dict[str, Any]:
+@admin_function("set_media_access", SetMediaAccess)
+def handler(services: AdminServices, event: SetMediaAccess) -> dict[str, Any]:
     """Answer with the account and its rule."""
     access = None if event.media_access == "default" else MediaAccess(event.media_access)
-    office.accounts.set_media_access(event.account_sid, access)
-    return {"account_sid": both_spellings(Kind.ACCOUNT, event.account_sid), "media_access": event.media_access}
+    services.accounts.set_media_access(event.account_sid, access)
+    return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "media_access": event.media_access}

@@ -5,11 +5,11 @@ No route: `{}`, once a minute.
 
 from collections import Counter
 
-from tapedeck.background import batch
-from tapedeck.edge.batches import Hub
+from tapedeck.background import background
+from tapedeck.edge.batches import BackgroundServices
 
 
-@batch.schedule("sweep")
-def handler(shard: str, hub: Hub) -> Counter[str]:
+@background.schedule("sweep")
+def handler(shard: str, services: BackgroundServices) -> Counter[str]:
     """Sweep one shard of what is not settled."""
-    return hub.sweep.run(shard)
+    return services.reconciler.run(shard)

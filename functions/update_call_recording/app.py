@@ -3,17 +3,17 @@
 POST /Accounts/{AccountSid}/Calls/{CallSid}/Recordings/{RecordingSid}
 """
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.forms import UpdateRecording
 from tapedeck.edge.endpoint import Request
 from tapedeck.wiring import endpoint
 
 
-@endpoint("update_call_recording", UpdateRecording, stands="current")
-def handler(request: Request[UpdateRecording]) -> Reply:
+@endpoint("update_call_recording", UpdateRecording, path_alias="current")
+def handler(request: Request[UpdateRecording]) -> Response:
     """Answer with the recording as the update left it."""
-    address, form = request.address, request.form
-    recording = request.service.recordings.update(
+    address, form = request.path, request.form
+    recording = request.services.recordings.update(
         address.parent, address.recording_or_current, form.target, form.pause_behavior
     )
-    return Reply(200, request.dialect.recording(recording, changed=True))
+    return Response(200, request.dialect.recording(recording, changed=True))

@@ -3,19 +3,19 @@
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}
 """
 
-from tapedeck.dialects.dialect import Reply
-from tapedeck.dialects.forms import UpdateConference
+from tapedeck.dialects.dialect import Response
+from tapedeck.dialects.forms import UpdateConferenceForm
 from tapedeck.edge.endpoint import Request
 from tapedeck.operations import conferences
 from tapedeck.wiring import endpoint
 
 
-@endpoint("update_conference", UpdateConference, stands="name")
-def handler(request: Request[UpdateConference]) -> Reply:
+@endpoint("update_conference", UpdateConferenceForm, path_alias="name")
+def handler(request: Request[UpdateConferenceForm]) -> Response:
     """Answer with the conference as the update left it; an announcement is left to the media engine."""
-    address, form = request.address, request.form
+    address, form = request.path, request.form
     change = conferences.UpdateConference(
         form.status is not None, form.announce_url, form.announce_method, asks=bool(form.model_fields_set)
     )
-    conference = request.service.conferences.update(address.account, address.conference_or_name, change)
-    return Reply(200, request.dialect.conference(conference))
+    conference = request.services.conferences.update(address.account, address.conference_or_name, change)
+    return Response(200, request.dialect.conference(conference))

@@ -3,17 +3,17 @@
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants/{CallSid}
 """
 
-from tapedeck.dialects.dialect import Reply
-from tapedeck.dialects.participant_forms import UpdateParticipant
+from tapedeck.dialects.dialect import Response
+from tapedeck.dialects.participant_forms import UpdateParticipantForm
 from tapedeck.edge.endpoint import Request
 from tapedeck.operations import participants
 from tapedeck.wiring import endpoint
 
 
-@endpoint("update_participant", UpdateParticipant, stands="label")
-def handler(request: Request[UpdateParticipant]) -> Reply:
+@endpoint("update_participant", UpdateParticipantForm, path_alias="label")
+def handler(request: Request[UpdateParticipantForm]) -> Response:
     """Answer with the participant as the update left it; what is to be played is left to the media engine."""
-    address, form, dialect = request.address, request.form, request.dialect
+    address, form, dialect = request.path, request.form, request.dialect
     change = participants.UpdateParticipant(
         form.muted,
         form.hold,
@@ -24,5 +24,5 @@ def handler(request: Request[UpdateParticipant]) -> Reply:
         form.commands,
     )
     who = address.participant_or_label
-    found = request.service.participants.update(address.account, address.conference_id, who, change)
-    return Reply(200, dialect.participant(address.account, found))
+    found = request.services.participants.update(address.account, address.conference_id, who, change)
+    return Response(200, dialect.participant(address.account, found))

@@ -26,14 +26,14 @@ class Addresses:
         return f"TAPEDECK_READY {json.dumps(ready)}"
 
 
-def names_of(host: str) -> frozenset[str]:
+def host_names(host: str) -> frozenset[str]:
     """The names that listening at `host` adds to those by which every machine knows itself."""
     return frozenset() if host in _ANYWHERE else frozenset({host})
 
 
-def reachable(host: str) -> str:
+def client_host(host: str) -> str:
     """A host at which what listens at `host` answers, as a URL spells it."""
-    return spelled(LOOPBACK if host in _ANYWHERE else host)
+    return url_host(LOOPBACK if host in _ANYWHERE else host)
 
 
 def is_loopback(host: str) -> bool:
@@ -45,6 +45,6 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def spelled(host: str) -> str:
+def url_host(host: str) -> str:
     """A host as a URL spells it."""
     return f"[{host}]" if ":" in host else host

@@ -6,18 +6,25 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
-from tapedeck.dialects.choice import SIGNALWIRE, choose
-from tapedeck.dialects.dialect import Dialect, Reply
-from tapedeck.dialects.errors import NOT_CONFIRMED, PARAMETER_FAULTS, REFUSALS, SERVICE_UNAVAILABLE, Answer
+from tapedeck.dialects.choice import SIGNALWIRE, select_dialect
+from tapedeck.dialects.dialect import Dialect, Response
+from tapedeck.dialects.errors import NOT_CONFIRMED, PARAMETER_FAULTS, REFUSALS, SERVICE_UNAVAILABLE, ErrorAnswer
 from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, MalformedBody, TapedeckError
 from tapedeck.domain.identity import new_id
-from tapedeck.edge.http import write
+from tapedeck.edge.http import to_lambda_response
 from tapedeck.edge.routes import split
 from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.faults import Faults, Then
+from tapedeck_standin.faults import FaultAction, Faults
 from tapedeck_standin.gateway import Gateway
-from tapedeck_standin.messages import HttpAnswer, HttpRequest
-from tapedeck_standin.request_journal import Asked, Map, RequestJournal, accounts_of, code_of, fields_of
+from tapedeck_standin.messages import ServerRequest, ServerResponse
+from tapedeck_standin.request_journal import (
+    ApiRequestLog,
+    LoggedRequest,
+    RouteSuggester,
+    accounts_of,
+    code_of,
+    fields_of,
+)
 
 REQUEST_ID: Final = "X-Request-Id"
 _ERROR: Final = 400
@@ -40,9 +47,9 @@ class Api:
     def __init__(
         self,
         gateway: Gateway,
-        routes: Map,
+        routes: RouteSuggester,
         faults: Faults,
-        journal: RequestJournal,
+        journal: ApiRequestLog,
         clock: VirtualClock,
         account: str,
         knows: Callable[[str], bool],
@@ -58,7 +65,7 @@ class Api:
         self._known = {account}
         self._scheme, _, self._host = origin.partition("://")
 
-    def answer(self, request: HttpRequest) -> HttpAnswer:
+    def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request, and keep it."""
         at, began = self._clock(), time.perf_counter()
         named = accounts_of(request)
@@ -68,7 +75,7 @@ class Api:
         headers = {name.lower(): value for name, value in answer.headers}
         self._journal.keep(
             next(filter(self._is_known, named), self._account),
-            Asked(
+            LoggedRequest(
                 id=headers.get(REQUEST_ID.lower()) or new_id(at),
                 at=at,
                 method=request.method,
@@ -89,45 +96,45 @@ class Api:
             self._known.add(account)
         return account in self._known
 
-    def _ask(self, request: HttpRequest) -> HttpAnswer:
+    def _ask(self, request: ServerRequest) -> ServerResponse:
         if self._host:
             headers = [(name, value) for name, value in request.headers if name.lower() != "host"]
             request = replace(request, headers=(("Host", self._host), *headers), scheme=self._scheme)
         return self._gateway.answer(request)
 
-    def _fail(self, request: HttpRequest, operation: str, then: Then) -> HttpAnswer:
+    def _fail(self, request: ServerRequest, operation: str, then: FaultAction) -> ServerResponse:
         if then.close:
-            return HttpAnswer.dropped()
+            return ServerResponse.dropped()
         if then.status is None:
             self._clock.sleep(then.delay or 0)
             return self._ask(request)
         parts = split(request.path)
-        dialect = choose(parts[0] if parts else "", request.path)
-        reply = refuse_with(dialect, then.status, then.code, request.path, operation)
-        written = write(reply, new_id(self._clock()))
-        return HttpAnswer(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())
+        dialect = select_dialect(parts[0] if parts else "", request.path)
+        reply = error_in_dialect(dialect, then.status, then.code, request.path, operation)
+        written = to_lambda_response(reply, new_id(self._clock()))
+        return ServerResponse(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())
 
 
-def refuse_with(dialect: Dialect, status: int, code: int | None, path: str, operation: str) -> Reply:
+def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str, operation: str) -> Response:
     """A status and a code in a dialect's own words: of a refusal that it knows, if there is one of these."""
     refusals = [answers for kind, answers in REFUSALS.items() if kind is not CredentialsMissing]
     faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the one that says least first
-    known = [dialect.pick(answers) for answers in (*refusals, *faults)]
+    known = [dialect.answer_for(answers) for answers in (*refusals, *faults)]
     known += [NOT_CONFIRMED, SERVICE_UNAVAILABLE]
     found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
     if code is None:
         # What tells nothing particular, if there is anything.
-        general = dialect.pick(REFUSALS[MalformedBody]).code
+        general = dialect.answer_for(REFUSALS[MalformedBody]).code
         found = [answer for answer in found if answer.code == general] or found
     plain = [answer for answer in found if "{name}" not in answer.message] or found
-    answer = plain[0] if plain else Answer(status, code or 20_000 + status, _phrase(status))
+    answer = plain[0] if plain else ErrorAnswer(status, code or 20_000 + status, _phrase(status))
     message = answer.message.replace("{uri}", path).replace("{name}", "A parameter")
     # SignalWire tells of parameters in another form than of all else.
     is_parameter = dialect is SIGNALWIRE and status == HTTPStatus.UNPROCESSABLE_ENTITY
     error = InvalidParameter("", "choice") if is_parameter else TapedeckError()
     headers = {"WWW-Authenticate": f'Basic realm="{dialect.realm}"'} if status == HTTPStatus.UNAUTHORIZED else {}
     body = dialect.error_body(answer._replace(message=message), error, operation)
-    return Reply(status, body, headers, code=answer.code)
+    return Response(status, body, headers, code=answer.code)
 
 
 def _phrase(status: int) -> str:

@@ -7,11 +7,11 @@ from typing import Final
 
 from tapedeck.domain.errors import TapedeckError
 from tapedeck_standin.api import Api
-from tapedeck_standin.control import HEALTH, ROOT, Control
-from tapedeck_standin.messages import HttpAnswer, HttpRequest, refuse
-from tapedeck_standin.pump import Pump
+from tapedeck_standin.control import HEALTH, ROOT, ControlRouter
+from tapedeck_standin.messages import ServerRequest, ServerResponse, routing_error
+from tapedeck_standin.pump import Scheduler
 
-_LONGEST_PATH: Final = 300
+_MAX_PATH: Final = 300
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -28,8 +28,8 @@ class Application:
     def __init__(
         self,
         api: Api,
-        control: Control,
-        pump: Pump,
+        control: ControlRouter,
+        pump: Scheduler,
         report: Callable[[str], object],
     ) -> None:
         self._api = api
@@ -45,7 +45,7 @@ class Application:
         """Let them rest."""
         self._pump.stop()
 
-    def answer(self, request: HttpRequest) -> HttpAnswer:
+    def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer any request whatsoever."""
         started = time.perf_counter()
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
@@ -53,18 +53,18 @@ class Application:
             answer = self._control.answer(request) if is_control else self._api.answer(request)
             if request.method not in _READS:
                 # Whoever is told that something is so finds that it has been done.
-                self._pump.follow()
+                self._pump.run_without_media()
                 self._pump.wake()
         except Exception:  # noqa: BLE001 - a client is answered, whatever it is
             traceback.print_exc()
             if is_control:
-                answer = HttpAnswer.of_json(500, {"error": {"message": "the stand-in failed", "field": None}})
+                answer = ServerResponse.of_json(500, {"error": {"message": "the stand-in failed", "field": None}})
             else:
-                answer = refuse(TapedeckError(), request.path)
+                answer = routing_error(TapedeckError(), request.path)
         if request.path == HEALTH:
             return answer  # asked again and again by whoever waits
         milliseconds = (time.perf_counter() - started) * 1000
-        path = _printable(request.raw_path[:_LONGEST_PATH])
+        path = _printable(request.raw_path[:_MAX_PATH])
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
         return answer
 

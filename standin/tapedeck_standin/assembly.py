@@ -14,69 +14,69 @@ import click
 
 from tapedeck import background, wiring
 from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.kms import KmsOpener
+from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.media_store import Bucket
-from tapedeck.adapters.webhook import Webhook
+from tapedeck.adapters.webhook import SafeWebhookClient
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.errors import NotFound
 from tapedeck.settings import Settings
-from tapedeck_standin.addresses import LOOPBACK, spelled
+from tapedeck_standin.addresses import LOOPBACK, url_host
 from tapedeck_standin.api import Api
 from tapedeck_standin.application import Application
-from tapedeck_standin.backend import changes_of, make_full_client
-from tapedeck_standin.callback_journal import CallbackJournal
-from tapedeck_standin.chance import Chance
+from tapedeck_standin.backend import make_full_client, stream_of
+from tapedeck_standin.callback_journal import CallbackLog
+from tapedeck_standin.chance import SeededRandom
 from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.control import Control
-from tapedeck_standin.control_events import EventControl
-from tapedeck_standin.control_requests import Books
-from tapedeck_standin.control_telephony import TelephonyControl
-from tapedeck_standin.control_watching import WatchControl
-from tapedeck_standin.courier import Courier, Tampering
+from tapedeck_standin.control import ControlRouter
+from tapedeck_standin.control_events import EventRoutes
+from tapedeck_standin.control_requests import AccountRegistry
+from tapedeck_standin.control_telephony import TelephonyRoutes
+from tapedeck_standin.control_watching import InspectionRoutes
+from tapedeck_standin.courier import AttemptFaultInjector, ReorderingDeliverer
 from tapedeck_standin.engine import Engine
 from tapedeck_standin.event_sources import Handler, QueueSource, StreamSource
 from tapedeck_standin.faults import MEDIA, Faults
-from tapedeck_standin.fixtures import Fixtures, Studio
+from tapedeck_standin.fixtures import FixtureLoader, Fixtures
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.gateway import FunctionRunner, Gateway
-from tapedeck_standin.intake import OPERATION, Intake
-from tapedeck_standin.ledger import Ledger
-from tapedeck_standin.pump import Pump
+from tapedeck_standin.intake import OPERATION, EventIngestor
+from tapedeck_standin.ledger import AccountData
+from tapedeck_standin.pump import Scheduler
 from tapedeck_standin.queues import MemoryBus, MemoryQueue
-from tapedeck_standin.request_journal import Map, RequestJournal
+from tapedeck_standin.request_journal import ApiRequestLog, RouteSuggester
 from tapedeck_standin.telephony import Telephony
 from tapedeck_standin.template import Template
 
-MOST_TRIES: Final = 5
+MAX_TRIES: Final = 5
 """After which a message, or a change, is put aside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class AppOptions:
     """How time passes, and what is there from the start.
 
-    `clock` is the machine's unless it is given; where there is a `chance` nothing is left to another; `origin` is what
-    bodies and callbacks say that the service is reached by, by default this machine; `names` are further names of it;
-    with `from_anywhere` other machines may drive the control API.
+    `clock` is the machine's unless it is given; where there is a `seeded_random` nothing is left to another; `origin`
+    is what bodies and callbacks say that the service is reached by, by default this machine; `names` are further names
+    of it; with `from_anywhere` other machines may drive the control API.
     """
 
     clock: VirtualClock | None = None
-    chance: Chance | None = None
+    seeded_random: SeededRandom | None = None
     origin: str = ""
     names: frozenset[str] = frozenset()
     fixtures: Fixtures | None = None
     from_anywhere: bool = False
 
 
-def assemble(
+def build_application(
     root: Path,
     template: Template,
     account: str,
     report: Callable[[str], object],
     *,
     port: int,
-    setting: Setting = Setting(),
+    setting: AppOptions = AppOptions(),
 ) -> Application:
     """Gateway, control API and media engine over what the environment describes, by a clock of their own.
 
@@ -89,41 +89,48 @@ def assemble(
         setting: what is otherwise than usual.
 
     Raises:
-        UnusableFixtures: they do not fit together.
+        InvalidFixtures: they do not fit together.
     """
     clock = setting.clock or VirtualClock(wiring.system_clock)
     # Everything that tells the time is made anew, by this clock.
     wiring.clock = clock
-    intake = Intake(load_handler(root, OPERATION), report)
-    queues = Queues.made(clock, template, intake.bury)
-    faults, asked = Faults(clock), RequestJournal()
-    told = CallbackJournal(Tampering(faults, clock))
-    background.outlets = partial(_outlets, queues, clock, told, intake, setting.chance)
-    background.guard = told.guard
-    forget_all()
+    intake = EventIngestor(load_handler(root, OPERATION), report)
+    queues = Queues.made(clock, template, intake.on_dead_letter)
+    faults, asked = Faults(clock), ApiRequestLog()
+    told = CallbackLog(AttemptFaultInjector(faults, clock))
+    background.outbound_clients_factory = partial(_outlets, queues, clock, told, intake, setting.seeded_random)
+    background.wrap_delivery_dependency = told.observe_store
+    clear_service_caches()
     os.environ["PUBLIC_URL"] = setting.origin or f"http://{LOOPBACK}:{port}"
     gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), port)
     settings = Settings.read()
-    ledger = Ledger(make_full_client("dynamodb"), make_full_client("s3"), settings)
+    ledger = AccountData(make_full_client("dynamodb"), make_full_client("s3"), settings)
     bucket = Bucket(make_full_client("s3"), settings.media_bucket)
-    engine = Engine(queues.commands, queues.events, clock, bucket.write, _wish, partial(_absence, faults))
-    pump = Pump(
+    engine = Engine(
+        queues.commands,
+        queues.events,
+        clock,
+        bucket.write,
+        _recording_preference,
+        partial(_missing_media_fault, faults),
+    )
+    pump = Scheduler(
         StreamSource(
-            changes_of(settings.recordings_table).take, load_handler(root, "publish_changes"),
-            most_tries=MOST_TRIES, on_failure=_tell_failure,
+            stream_of(settings.recordings_table).drain, load_handler(root, "publish_changes"),
+            most_tries=MAX_TRIES, on_failure=_report_failure,
         ),
         # One at a time: what follows one that fails in its group has not been received.
         QueueSource(queues.events, _noticing(engine, intake), batch=1, gives_back=False),
         engine,
         queues.callbacks,
-        Courier(load_handler(root, "deliver_callback"), queues.callbacks, told, faults),
+        ReorderingDeliverer(load_handler(root, "deliver_callback"), queues.callbacks, told, faults),
         told,
         partial(load_handler(root, "sweep"), {}, None),
         clock,
-        setting.chance.behind if setting.chance is not None else nullcontext,
+        setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
-    telephony = Telephony(wiring.service(), ledger, engine, clock)
-    books = Books(ledger, account)
+    telephony = Telephony(wiring.get_api_services(), ledger, engine, clock)
+    books = AccountRegistry(ledger, account)
 
     def forget(whose: str) -> None:
         told.forget(whose)
@@ -132,18 +139,17 @@ def assemble(
 
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     parts = [
-        TelephonyControl(telephony, wiring.office().accounts, books, pump, forget).calls,
-        WatchControl(books, asked, told, _replay, faults, routed).calls,
-        EventControl(books, queues.events, clock).calls,
+        TelephonyRoutes(telephony, wiring.get_admin_services().accounts, books, pump, forget).routes,
+        InspectionRoutes(books, asked, told, _replay, faults, routed).routes,
+        EventRoutes(books, queues.events, clock).routes,
     ]
-    control = Control(parts, frozenset(map(spelled, setting.names)), from_anywhere=setting.from_anywhere)
-    api = Api(gateway, Map(template.routes), faults, asked, clock, account, ledger.knows, setting.origin)
+    control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)
+    api = Api(gateway, RouteSuggester(template.routes), faults, asked, clock, account, ledger.knows, setting.origin)
     if setting.fixtures is not None:
-        studio = Studio(books, telephony, wiring.service().recordings, pump.run, clock)
+        studio = FixtureLoader(books, telephony, wiring.get_api_services().recordings, pump.run, clock)
         for made in studio.make(setting.fixtures):
-            report(
-                f"{made.kind.name.lower()} {TWILIO.spell(made.kind, made.id)} {SIGNALWIRE.spell(made.kind, made.id)}"
-            )
+            sids = (dialect.format_sid(made.kind, made.id) for dialect in (TWILIO, SIGNALWIRE))
+            report(" ".join([made.kind.name.lower(), *sids]))
     return Application(api, control, pump, report)
 
 
@@ -156,86 +162,93 @@ class Queues:
     callbacks: MemoryQueue
 
     @classmethod
-    def made(cls, clock: VirtualClock, template: Template, bury: Callable[[str], object]) -> "Queues":
+    def made(cls, clock: VirtualClock, template: Template, on_dead_letter: Callable[[str], object]) -> "Queues":
         """Each with its dead letters.
 
         Args:
             clock: milliseconds.
             template: says when what has failed comes again.
-            bury: gets the body of each event that comes no more.
+            on_dead_letter: gets the body of each event that comes no more.
         """
 
         def make(name: str, visibility: int | None, on_death: Callable[[str], object] = lambda _: None) -> MemoryQueue:
             graves = MemoryQueue(
-                clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=None, name=f"{name}-dead"
+                clock, visibility_seconds=visibility, most_receives=MAX_TRIES, dead_letters=None, name=f"{name}-dead"
             )
             return MemoryQueue(
-                clock, visibility_seconds=visibility, most_receives=MOST_TRIES, dead_letters=graves, name=name,
+                clock, visibility_seconds=visibility, most_receives=MAX_TRIES, dead_letters=graves, name=name,
                 on_death=on_death,
             )  # fmt: skip
 
         # A callback takes its receiver's time: the clock may be put forward meanwhile, and it is not told again for it.
         return cls(
             make("media-commands.fifo", template.visibility("MediaCommandsQueue")),
-            make("media-events.fifo", template.visibility("MediaEventsQueue"), bury),
+            make("media-events.fifo", template.visibility("MediaEventsQueue"), on_dead_letter),
             make("callbacks.fifo", None),
         )
 
 
-def forget_all() -> None:
+def clear_service_caches() -> None:
     """Whatever the functions have made of the environment is made anew."""
-    for made in (wiring.service, wiring.office, background.hub):
+    for made in (wiring.get_api_services, wiring.get_admin_services, background.get_background_services):
         made.cache_clear()
 
 
-def detach() -> None:
+def reset_function_globals() -> None:
     """Leave the functions as they are without a stand-in."""
     wiring.clock = wiring.system_clock
-    background.outlets = background.aws_outlets
-    background.guard = _as_it_is
-    forget_all()
+    background.outbound_clients_factory = background.aws_outbound_clients
+    background.wrap_delivery_dependency = _identity
+    clear_service_caches()
 
 
-def _as_it_is(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
+def _identity(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
     return store
 
 
 def _outlets(
     queues: Queues,
     clock: VirtualClock,
-    told: CallbackJournal,
-    intake: Intake,
-    chance: Chance | None,
+    told: CallbackLog,
+    intake: EventIngestor,
+    seeded_random: SeededRandom | None,
     settings: Settings,
-) -> background.Outlets:
-    webhook = Webhook(allowed_hosts=settings.callback_hosts, host_map=dict(settings.callback_host_map), clock=clock)
-    return background.Outlets(
+) -> background.OutboundClients:
+    webhook = SafeWebhookClient(
+        allowed_hosts=settings.callback_allowed_hosts, host_map=dict(settings.callback_host_map), clock=clock
+    )
+    return background.OutboundClients(
         commands=queues.commands,
         callbacks=queues.callbacks,
         bus=MemoryBus(),
-        sender=told.sender(webhook),
-        opener=KmsOpener(make_client("kms"), settings.signing_key),
+        webhook_client=told.sender(webhook),
+        decryptor=KmsDecryptor(make_client("kms"), settings.signing_kms_key_id),
         sleep=clock.sleep,
-        chance=(chance or random).random,
-        steady=clock.steady,
-        watch=intake.watch,
+        random_float=(seeded_random or random).random,
+        monotonic_clock=clock.monotonic,
+        wrap_log=intake.observe_log,
     )
 
 
-def _replay(account: str, subject: str, claim: str) -> None:
-    background.hub().deliveries.replay(account, subject, claim)
+def _replay(account: str, resource_id: str, delivery: str) -> None:
+    background.get_background_services().callbacks.replay(account, resource_id, delivery)
 
 
-def _absence(faults: Faults, account: str) -> int | None:
+def _missing_media_fault(faults: Faults, account: str) -> int | None:
     then = faults.take(account, MEDIA)
     return then.absent if then is not None else None
 
 
-def _wish(account: str, conference: str) -> Mapping[str, Any] | None:
+def _recording_preference(account: str, conference: str) -> Mapping[str, Any] | None:
     """How a conference is to be recorded that is in progress and is not yet: as its first participant wished."""
-    service = wiring.service()
+    service = wiring.get_api_services()
     room = service.conferences.get(account, conference)
-    if not room.record or room.active or room.status is not ConferenceStatus.IN_PROGRESS or room.first_call is None:
+    if (
+        not room.record
+        or room.active_recordings
+        or room.status is not ConferenceStatus.IN_PROGRESS
+        or room.first_call is None
+    ):
         return None
     with suppress(NotFound):
         return service.participants.get(account, conference, room.first_call).options
@@ -250,11 +263,11 @@ def _noticing(engine: Engine, handler: Handler) -> Handler:
         for record in event["Records"]:
             told = json.loads(record["body"])
             if told["type"] == "call.answered":
-                engine.notice(told["account"], told["call"])
+                engine.on_call_answered(told["account"], told["call"])
         return answer
 
     return handle
 
 
-def _tell_failure(record: Mapping[str, Any]) -> None:
+def _report_failure(record: Mapping[str, Any]) -> None:
     click.echo(f"tapedeck: a change of {record['dynamodb']['Keys']} could not be told of", err=True)

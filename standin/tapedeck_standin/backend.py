@@ -16,7 +16,7 @@ from moto import mock_aws
 from tapedeck import background, wiring
 from tapedeck.adapters.aws import make_client
 from tapedeck.domain.account import MediaAccess
-from tapedeck_standin.chance import replaced
+from tapedeck_standin.chance import patched
 from tapedeck_standin.changes import Changes, MotoChanges, StreamChanges
 from tapedeck_standin.memory_database import MemoryChanges, MemoryDynamoDB
 from tapedeck_standin.quick_moto import quick_moto
@@ -32,7 +32,7 @@ DURABLE: Final = "durable"
 RETRY_HOURS: Final = {VENDOR: "0", DURABLE: "72"}
 """How long callbacks are tried after the vendor's own attempts."""
 
-MEDIA_HERE: Final = {
+STANDIN_DEFAULTS: Final = {
     "MEDIA_ACCESS": "vendor",
     "MEDIA_INLINE_BYTES": str(1 << 40),
     "CALLBACK_RETRY_HOURS": RETRY_HOURS[VENDOR],
@@ -54,11 +54,11 @@ _ENVIRONMENT: Final = {
 }
 
 
-class UnusableSetting(Exception):
+class InvalidSetting(Exception):
     """A variable of the environment that cannot be used; says which, and what it may be."""
 
 
-def shut_in() -> None:
+def isolate_aws_environment() -> None:
     """Set up this process so that nothing of a user's own AWS is used, and SAM tells nobody anything.
 
     Of what AWS's SDKs read of the environment, only `AWS_ENDPOINT_URL_DYNAMODB` stays.
@@ -93,19 +93,19 @@ _memory: Final = _Memory()
 
 
 @contextmanager
-def remembered(database: MemoryDynamoDB) -> Iterator[None]:
+def using_memory_dynamodb(database: MemoryDynamoDB) -> Iterator[None]:
     """While this lasts, whoever wants a client of DynamoDB gets this database.
 
     Raises:
-        UnusableSetting: another database is named.
+        InvalidSetting: another database is named.
     """
     if os.environ.get(DATABASE):
-        raise UnusableSetting(f"{DATABASE} names a database, and so does the store that is wanted: one is enough")
+        raise InvalidSetting(f"{DATABASE} names a database, and so does the store that is wanted: one is enough")
 
     def make(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
         return database if service == "dynamodb" else make_client(service)
 
-    with replaced(wiring, "make_client", make), replaced(background, "make_client", make):
+    with patched(wiring, "make_client", make), patched(background, "make_client", make):
         _memory.database = database
         try:
             yield
@@ -114,7 +114,7 @@ def remembered(database: MemoryDynamoDB) -> Iterator[None]:
 
 
 @contextmanager
-def emulated(template: Template, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
     """An AWS with the template's tables and signing key; the functions' environment names them.
 
     Where `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are there; KMS stays in this process.
@@ -124,29 +124,29 @@ def emulated(template: Template, settings: Mapping[str, str] = MappingProxyType(
         settings: of the functions' environment, what is otherwise than usual here.
 
     Raises:
-        UnusableSetting: who may fetch media is nobody that is known.
+        InvalidSetting: who may fetch media is nobody that is known.
         botocore.exceptions.BotoCoreError: that database does not answer.
     """
-    here = {**MEDIA_HERE, "MEDIA_ACCESS": _media_access(), **settings}
+    here = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
     with mock_aws(config=_config(os.environ.get(DATABASE))), quick_moto(), one_request_at_a_time():
         tables = template.create_tables(make_full_client("dynamodb"))
         key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
         os.environ.update(here)
-        for made in (wiring.service, wiring.office, background.hub):
+        for made in (wiring.get_api_services, wiring.get_admin_services, background.get_background_services):
             made.cache_clear()
         yield
 
 
 def _media_access() -> str:
-    asked = os.environ.get(MEDIA) or MEDIA_HERE["MEDIA_ACCESS"]
+    asked = os.environ.get(MEDIA) or STANDIN_DEFAULTS["MEDIA_ACCESS"]
     if asked not in set(MediaAccess):
-        raise UnusableSetting(f"{MEDIA} is neither {' nor '.join(MediaAccess)}")
+        raise InvalidSetting(f"{MEDIA} is neither {' nor '.join(MediaAccess)}")
     return asked
 
 
-def changes_of(table: str) -> Changes:
+def stream_of(table: str) -> Changes:
     """The stream of a table, wherever that is."""
     if _memory.database is not None:
         return MemoryChanges(_memory.database, table)

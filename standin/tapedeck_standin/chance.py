@@ -19,7 +19,7 @@ _RISING: Final = 12
 """Bits of an id that follow the time."""
 
 
-class Chance:
+class SeededRandom:
     """In place of `secrets`, where somebody wants to know beforehand.
 
     What is done in the background draws from a sequence of its own: when it is done is nobody's choice. Several threads
@@ -37,7 +37,7 @@ class Chance:
         self._where = threading.local()
 
     @contextmanager
-    def behind(self) -> Iterator[None]:
+    def in_background(self) -> Iterator[None]:
         """While this lasts, this thread works in the background."""
         was = getattr(self._where, "is_behind", False)
         self._where.is_behind = True
@@ -67,16 +67,16 @@ class Chance:
             return self._back.random()
 
     @contextmanager
-    def ruling(self) -> Iterator[None]:
+    def installed(self) -> Iterator[None]:
         """While this lasts, ids, secrets and names come from here."""
         with ExitStack() as stack:
             for module in (identity, accounts, telephony):
-                stack.enter_context(replaced(module, "secrets", self))
+                stack.enter_context(patched(module, "secrets", self))
             yield
 
 
 @contextmanager
-def replaced(holder: ModuleType | type, name: str, value: object) -> Iterator[None]:
+def patched(holder: ModuleType | type, name: str, value: object) -> Iterator[None]:
     """While this lasts, what a module or a class knows by this name is something else."""
     was = getattr(holder, name)
     setattr(holder, name, value)

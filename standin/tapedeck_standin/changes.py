@@ -14,7 +14,7 @@ _KEY: Final = {"PK", "SK"}
 class Changes(Protocol):
     """A stream that is read once."""
 
-    def take(self) -> list[Record]:
+    def drain(self) -> list[Record]:
         """What has happened since the last time, in order for each item."""
         ...
 
@@ -32,9 +32,9 @@ class MotoChanges:
         (backends,) = dynamodb_backends.values()
         (held,) = (backend.tables[table] for backend in backends.values() if table in backend.tables)
         self._shard: Any = held.stream_shard
-        self.take()
+        self.drain()
 
-    def take(self) -> list[Record]:
+    def drain(self) -> list[Record]:
         """What has happened since the last time."""
         records: list[Record] = [record.record for record in self._shard.items]
         self._shard.items.clear()
@@ -58,7 +58,7 @@ class StreamChanges:
         self._look_for_shards("LATEST")
         self._lock = threading.Lock()
 
-    def take(self) -> list[Record]:
+    def drain(self) -> list[Record]:
         """What has happened since the last time."""
         found: list[Record] = []
         with self._lock:

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from tapedeck.adapters.addresses import is_plain_host
-from tapedeck.dialects.choice import read_in_either
-from tapedeck.dialects.dialect import Kind
+from tapedeck.adapters.addresses import is_unambiguous_host
+from tapedeck.dialects.choice import parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.addresses import LOOPBACK
 from tapedeck_standin.waiting import is_ready, wait_until_ready
@@ -52,7 +52,7 @@ class AccountSid(click.ParamType):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Read it, or fail with a usage error."""
-        identifier = read_in_either(Kind.ACCOUNT, value)
+        identifier = parse_any_sid(ResourceType.ACCOUNT, value)
         # The default is an id already.
         return value if value == STANDIN_ACCOUNT else identifier or self.fail("neither AC… nor a UUID", param, ctx)
 
@@ -70,7 +70,7 @@ class Origin(click.ParamType):
         return origin
 
 
-class Address(click.ParamType):
+class HttpUrl(click.ParamType):
     """Where somebody answers over HTTP or HTTPS."""
 
     name = "url"
@@ -94,7 +94,7 @@ class HostMap(click.ParamType):
         for pair in filter(None, value.split(",")):
             host, _, other = pair.partition("=")
             # A port stays what it is in the URL.
-            if not is_plain_host(host.strip()) or not is_plain_host(other.strip()):
+            if not is_unambiguous_host(host.strip()) or not is_unambiguous_host(other.strip()):
                 self.fail("not of the form host=other,host=other, each a name or an address without a port", param, ctx)
         return value
 
@@ -181,14 +181,14 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     # The environment is settled before anything reads it; what is heavy is imported only here.
-    from tapedeck_standin.backend import UnusableSetting, shut_in  # noqa: PLC0415
+    from tapedeck_standin.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
-    shut_in()
+    isolate_aws_environment()
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    from tapedeck_standin.fixtures import Fixtures, UnusableFixtures  # noqa: PLC0415
-    from tapedeck_standin.greeting import greet  # noqa: PLC0415
-    from tapedeck_standin.standin import Options, TokenDiffers, standing  # noqa: PLC0415
+    from tapedeck_standin.fixtures import Fixtures, InvalidFixtures  # noqa: PLC0415
+    from tapedeck_standin.greeting import print_banner  # noqa: PLC0415
+    from tapedeck_standin.standin import Options, TokenDiffers, running  # noqa: PLC0415
 
     try:
         options = Options(
@@ -196,8 +196,8 @@ def serve(
             Fixtures.load(fixtures) if fixtures is not None else None,
             seed, external_url, callback_host_map, deliveries, store, control_from_anywhere,
         )  # fmt: skip
-        with standing(options, _report) as addresses:
-            click.echo(greet(options, addresses))
+        with running(options, _report) as addresses:
+            click.echo(print_banner(options, addresses))
             if not is_ready(addresses.url):
                 _fail("it does not answer itself")
             click.echo(addresses.ready_line)
@@ -205,7 +205,7 @@ def serve(
             threading.Event().wait()
     except OSError as error:
         _fail(f"{error.filename} is in use" if error.errno == errno.EADDRINUSE else str(error))
-    except (UnusableSetting, UnusableFixtures) as error:
+    except (InvalidSetting, InvalidFixtures) as error:
         _fail(str(error))
     except TokenDiffers:
         _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} holds this account with another token")
@@ -215,7 +215,7 @@ def serve(
 
 @main.command()
 @click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds.")
-@click.option("--url", type=Address(), help="Its address; by default this machine's, at PORT or 3000.")
+@click.option("--url", type=HttpUrl(), help="Its address; by default this machine's, at PORT or 3000.")
 @click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
     help="Whom to trust with an address of https, as `serve --ca-file` has put it there.",

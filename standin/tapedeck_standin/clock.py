@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-FURTHEST: Final = 10 * 365 * 86_400
+MAX_ADVANCE_SECONDS: Final = 10 * 365 * 86_400
 """Seconds that it may be put forward at a time: ten years."""
 
 LAST: Final = 253_370_764_800_000
 """Milliseconds since the epoch at which the year 9999 begins: beyond it no date can be written."""
 
 
-class TooFar(Exception):
+class ClockOutOfRange(Exception):
     """It would be put forward beyond LAST."""
 
 
@@ -37,7 +37,7 @@ class VirtualClock:
         """Whether it can be put forward by so many."""
         return self() + seconds * 1000 <= LAST
 
-    def steady(self) -> int:
+    def monotonic(self) -> int:
         """Milliseconds since some moment, which nobody puts forward: what really passes."""
         return self._real()
 
@@ -45,11 +45,11 @@ class VirtualClock:
         """Put it forward; the time then.
 
         Raises:
-            TooFar: it stays as it is.
+            ClockOutOfRange: it stays as it is.
         """
         with self._moved:
             if not self.reaches(seconds):
-                raise TooFar
+                raise ClockOutOfRange
             self._ahead += round(seconds * 1000)
             self._moved.notify_all()
         return self()

@@ -5,31 +5,38 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from tapedeck.dialects.choice import read_in_either
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.choice import parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.media_contract import EVENTS
 from tapedeck.domain.identity import new_id
-from tapedeck.operations.messaging import Message, Queue
+from tapedeck.operations.messaging import Queue, QueueMessage
 from tapedeck.operations.ports import Clock
-from tapedeck_standin.control_requests import Books, Call, Calls, Refusal, Result, read_object
-from tapedeck_standin.messages import HttpRequest
+from tapedeck_standin.control_requests import (
+    AccountRegistry,
+    ControlError,
+    ControlRoute,
+    ControlRoutes,
+    Result,
+    read_object,
+)
+from tapedeck_standin.messages import ServerRequest
 
 _NAMED: Final = {
-    "account": Kind.ACCOUNT,
-    "call": Kind.CALL,
-    "parent_call": Kind.CALL,
-    "ending_call": Kind.CALL,
-    "call_to_coach": Kind.CALL,
-    "conference": Kind.CONFERENCE,
-    "recording": Kind.RECORDING,
-    "transcription": Kind.TRANSCRIPTION,
+    "account": ResourceType.ACCOUNT,
+    "call": ResourceType.CALL,
+    "parent_call": ResourceType.CALL,
+    "ending_call": ResourceType.CALL,
+    "call_to_coach": ResourceType.CALL,
+    "conference": ResourceType.CONFERENCE,
+    "recording": ResourceType.RECORDING,
+    "transcription": ResourceType.TRANSCRIPTION,
 }
 """What the fields of an event name: their sids may be spelled as either dialect does."""
 
-_PARENTS: Final = {"call": Kind.CALL, "conference": Kind.CONFERENCE}
+_PARENTS: Final = {"call": ResourceType.CALL, "conference": ResourceType.CONFERENCE}
 
 
-class EventControl:
+class EventRoutes:
     """Tells events.
 
     Args:
@@ -38,17 +45,17 @@ class EventControl:
         clock: dates what is not dated.
     """
 
-    def __init__(self, books: Books, events: Queue, clock: Clock) -> None:
+    def __init__(self, books: AccountRegistry, events: Queue, clock: Clock) -> None:
         self._books = books
         self._events = events
         self._clock = clock
 
     @property
-    def calls(self) -> Calls:
+    def routes(self) -> ControlRoutes:
         """What it may be asked for."""
-        return {("events",): {"POST": Call(self._tell)}}
+        return {("events",): {"POST": ControlRoute(self._report_event)}}
 
-    def _tell(self, request: HttpRequest, _named: str) -> Result:
+    def _report_event(self, request: ServerRequest, _named: str) -> Result:
         now = self._clock()
         given = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
         # By an id that cannot be read, nobody is known.
@@ -60,7 +67,7 @@ class EventControl:
         except ValidationError as invalid:
             raise _refusal_of(invalid) from invalid
         self._books.account(event["account"])
-        self._events.send([Message(event, _group_of(event), event["id"])])
+        self._events.send([QueueMessage(event, _group_of(event), event["id"])])
         return 202, {"id": event["id"]}
 
 
@@ -73,8 +80,8 @@ def _with_ids(given: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _id_of(kind: Kind, sid: object) -> object:
-    return (read_in_either(kind, sid) if isinstance(sid, str) else None) or sid
+def _id_of(kind: ResourceType, sid: object) -> object:
+    return (parse_any_sid(kind, sid) if isinstance(sid, str) else None) or sid
 
 
 def _group_of(event: Mapping[str, Any]) -> str:
@@ -84,9 +91,9 @@ def _group_of(event: Mapping[str, Any]) -> str:
     return group
 
 
-def _refusal_of(invalid: ValidationError) -> Refusal:
+def _refusal_of(invalid: ValidationError) -> ControlError:
     """400, with the first field that cannot be used; of an event of no known type, that."""
     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
     # The type comes first, which is none of the event's fields.
     field = str(first["loc"][1]) if len(first["loc"]) > 1 else "type"
-    return Refusal(400, f"{field}: {first['msg']}", field)
+    return ControlError(400, f"{field}: {first['msg']}", field)

@@ -8,15 +8,15 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from tapedeck.dialects.choice import read_in_either
-from tapedeck.dialects.dialect import Kind
-from tapedeck.edge.http import MOST_BYTES
-from tapedeck_standin.ledger import Ledger
-from tapedeck_standin.messages import HttpRequest
+from tapedeck.dialects.choice import parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.edge.http import MAX_BYTES
+from tapedeck_standin.ledger import AccountData
+from tapedeck_standin.messages import ServerRequest
 
 Result = tuple[int, Mapping[str, Any] | None]
 """A status, and the JSON object of the answer, if it has one."""
-Action = Callable[[HttpRequest, str], Result]
+Action = Callable[[ServerRequest, str], Result]
 """Gets a request and what its path names, if it names something."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -25,20 +25,20 @@ _OBJECT: Final = TypeAdapter(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ControlRoute:
     """What one method of a path does; `waits` where it may take long, and must not hold up other calls meanwhile."""
 
     act: Action
     waits: bool = False
 
 
-Calls = Mapping[tuple[str, ...], Mapping[str, Call]]
+ControlRoutes = Mapping[tuple[str, ...], Mapping[str, ControlRoute]]
 """By the words of the path, NAMED in place of what it names, and the method."""
 
-NAMED: Final = "{}"
+PATH_PARAM: Final = "{}"
 
 
-class Refusal(Exception):
+class ControlError(Exception):
     """An answer of the control API's own: a status, what is wrong, and in which field, if in one."""
 
     def __init__(self, status: int, message: str, field: str | None = None) -> None:
@@ -49,29 +49,29 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class AccountRegistry:
     """Which accounts there are, and whose telephony it is where a request names none: 32 hex digits."""
 
-    ledger: Ledger
+    ledger: AccountData
     own: str
 
     def account(self, named: str | None) -> str:
         """The account that a request is about.
 
         Raises:
-            Refusal: there is none of this id.
+            ControlError: there is none of this id.
         """
         account = named or self.own
         if not self.ledger.knows(account):
-            raise Refusal(404, "there is no such account", "account")
+            raise ControlError(404, "there is no such account", "account")
         return account
 
 
-def read_body(model: type[ModelT], request: HttpRequest) -> ModelT:
+def read_body(model: type[ModelT], request: ServerRequest) -> ModelT:
     """The body, which may be missing, as this model has it.
 
     Raises:
-        Refusal: it is too large, no JSON object, or has a field that cannot be used.
+        ControlError: it is too large, no JSON object, or has a field that cannot be used.
     """
     try:
         return model.model_validate_json(_bounded(request) or b"{}")
@@ -79,59 +79,59 @@ def read_body(model: type[ModelT], request: HttpRequest) -> ModelT:
         raise refusal_of(invalid, model) from invalid
 
 
-def read_object(request: HttpRequest) -> dict[str, Any]:
+def read_object(request: ServerRequest) -> dict[str, Any]:
     """The body as any JSON object; raises as `read_body`."""
     try:
         return _OBJECT.validate_json(_bounded(request) or b"{}")
     except ValidationError as invalid:
-        raise Refusal(400, "the body is no JSON object") from invalid
+        raise ControlError(400, "the body is no JSON object") from invalid
 
 
-def read_query(model: type[ModelT], request: HttpRequest) -> ModelT:
+def read_query(model: type[ModelT], request: ServerRequest) -> ModelT:
     """The query as this model has it.
 
     Raises:
-        Refusal: it has a field twice, or one that cannot be used.
+        ControlError: it has a field twice, or one that cannot be used.
     """
     given = parse_qsl(request.query, keep_blank_values=True)
     fields = dict(given)
     for name, _ in given:
         if [other for other, _ in given].count(name) > 1:
-            raise Refusal(400, f"{name}: given more than once", name)
+            raise ControlError(400, f"{name}: given more than once", name)
     try:
         return model.model_validate(fields)
     except ValidationError as invalid:
         raise refusal_of(invalid, model) from invalid
 
 
-def refusal_of(invalid: ValidationError, model: type[BaseModel]) -> Refusal:
+def refusal_of(invalid: ValidationError, model: type[BaseModel]) -> ControlError:
     """400, with the first field that cannot be used."""
     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
     field = str(first["loc"][0]) if first["loc"] else None
     # What several fields do not agree on is named in the message, by its kind.
     field = field or (first["type"] if first["type"] in model.model_fields else None)
     message = "the body is no JSON object" if field is None else f"{field}: {first['msg']}"
-    return Refusal(400, message, field)
+    return ControlError(400, message, field)
 
 
-def read_sid(kind: Kind, sid: str) -> str:
+def read_sid(kind: ResourceType, sid: str) -> str:
     """The id that a path names.
 
     Raises:
-        Refusal: it is the sid of no such thing, in neither spelling.
+        ControlError: it is the sid of no such thing, in neither spelling.
     """
-    identifier = read_in_either(kind, sid)
+    identifier = parse_any_sid(kind, sid)
     if identifier is None:
-        raise Refusal(400, f"sid: not the sid of a {kind.name.lower()}, in neither spelling", "sid")
+        raise ControlError(400, f"sid: not the sid of a {kind.name.lower()}, in neither spelling", "sid")
     return identifier
 
 
-def spell_time(milliseconds: int) -> str:
+def format_time(milliseconds: int) -> str:
     """Milliseconds since the epoch as ISO 8601 has them, in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
 
 
-def _bounded(request: HttpRequest) -> bytes:
-    if len(request.body) > MOST_BYTES:
-        raise Refusal(413, "the body is too large")
+def _bounded(request: ServerRequest) -> bytes:
+    if len(request.body) > MAX_BYTES:
+        raise ControlError(413, "the body is too large")
     return request.body

@@ -3,37 +3,37 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.recording import Recording
 from tapedeck.edge.task import both_spellings
 from tapedeck.operations.accounts import Accounts
-from tapedeck_standin.clock import TooFar
+from tapedeck_standin.clock import ClockOutOfRange
 from tapedeck_standin.control_requests import (
-    NAMED,
-    Books,
-    Call,
-    Calls,
-    Refusal,
+    PATH_PARAM,
+    AccountRegistry,
+    ControlError,
+    ControlRoute,
+    ControlRoutes,
     Result,
+    format_time,
     read_body,
     read_sid,
-    spell_time,
 )
-from tapedeck_standin.messages import HttpRequest
+from tapedeck_standin.messages import ServerRequest
 from tapedeck_standin.orders import (
-    AccountOrder,
-    CallOrder,
-    ClockOrder,
-    ConferenceOrder,
-    Order,
-    SettleOrder,
-    TranscriptionOrder,
+    AdvanceClockRequest,
+    ControlRequest,
+    CreateAccountRequest,
+    CreateCallRequest,
+    CreateConferenceRequest,
+    CreateTranscriptionRequest,
+    WaitUntilIdleRequest,
 )
-from tapedeck_standin.pump import Pump
-from tapedeck_standin.telephony import CallScene, ConferenceScene, Telephony
+from tapedeck_standin.pump import Scheduler
+from tapedeck_standin.telephony import CallSnapshot, ConferenceSnapshot, Telephony
 
 
-class TelephonyControl:
+class TelephonyRoutes:
     """Makes telephony happen on request.
 
     Args:
@@ -48,8 +48,8 @@ class TelephonyControl:
         self,
         telephony: Telephony,
         accounts: Accounts,
-        books: Books,
-        pump: Pump,
+        books: AccountRegistry,
+        pump: Scheduler,
         forget: Callable[[str], object],
     ) -> None:
         self._telephony = telephony
@@ -59,92 +59,94 @@ class TelephonyControl:
         self._forget = forget
 
     @property
-    def calls(self) -> Calls:
+    def routes(self) -> ControlRoutes:
         """What it may be asked for."""
         return {
-            ("calls",): {"POST": Call(self._make_call)},
-            ("calls", NAMED, "hangup"): {"POST": Call(self._hang_up)},
-            ("conferences",): {"POST": Call(self._make_conference)},
-            ("conferences", NAMED, "recordings"): {"POST": Call(self._record_conference)},
-            ("conferences", NAMED, "end"): {"POST": Call(self._end_conference)},
-            ("accounts",): {"POST": Call(self._make_account)},
-            ("recordings", NAMED, "transcriptions"): {"POST": Call(self._transcribe)},
-            ("clock",): {"POST": Call(self._advance, waits=True)},
-            ("settle",): {"POST": Call(self._settle, waits=True)},
-            ("reset",): {"POST": Call(self._reset)},
+            ("calls",): {"POST": ControlRoute(self._make_call)},
+            ("calls", PATH_PARAM, "hangup"): {"POST": ControlRoute(self._hang_up)},
+            ("conferences",): {"POST": ControlRoute(self._make_conference)},
+            ("conferences", PATH_PARAM, "recordings"): {"POST": ControlRoute(self._record_conference)},
+            ("conferences", PATH_PARAM, "end"): {"POST": ControlRoute(self._end_conference)},
+            ("accounts",): {"POST": ControlRoute(self._make_account)},
+            ("recordings", PATH_PARAM, "transcriptions"): {"POST": ControlRoute(self._transcribe)},
+            ("clock",): {"POST": ControlRoute(self._advance, waits=True)},
+            ("settle",): {"POST": ControlRoute(self._settle, waits=True)},
+            ("reset",): {"POST": ControlRoute(self._reset)},
         }
 
-    def _make_call(self, request: HttpRequest, _sid: str) -> Result:
-        order = read_body(CallOrder, request)
+    def _make_call(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(CreateCallRequest, request)
         return 201, _call_body(self._telephony.call(self._books.account(order.account_id), order))
 
-    def _hang_up(self, request: HttpRequest, sid: str) -> Result:
-        account = self._books.account(read_body(Order, request).account_id)
-        return 200, _call_body(self._telephony.hang_up(account, read_sid(Kind.CALL, sid)))
+    def _hang_up(self, request: ServerRequest, sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        return 200, _call_body(self._telephony.hang_up(account, read_sid(ResourceType.CALL, sid)))
 
-    def _make_conference(self, request: HttpRequest, _sid: str) -> Result:
-        order = read_body(ConferenceOrder, request)
+    def _make_conference(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(CreateConferenceRequest, request)
         return 201, _conference_body(self._telephony.conference(self._books.account(order.account_id), order))
 
-    def _record_conference(self, request: HttpRequest, sid: str) -> Result:
-        account = self._books.account(read_body(Order, request).account_id)
-        return 201, _recording_body(self._telephony.record_conference(account, read_sid(Kind.CONFERENCE, sid)))
+    def _record_conference(self, request: ServerRequest, sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        return 201, _recording_body(self._telephony.record_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
 
-    def _end_conference(self, request: HttpRequest, sid: str) -> Result:
-        account = self._books.account(read_body(Order, request).account_id)
-        return 200, _conference_body(self._telephony.end_conference(account, read_sid(Kind.CONFERENCE, sid)))
+    def _end_conference(self, request: ServerRequest, sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        return 200, _conference_body(self._telephony.end_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
 
-    def _make_account(self, request: HttpRequest, _sid: str) -> Result:
-        order = read_body(AccountOrder, request)
+    def _make_account(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(CreateAccountRequest, request)
         # Asked first: a creation repeated with the same token would pass for its own repetition.
         if order.account_id is not None and self._books.ledger.knows(order.account_id):
-            raise Refusal(409, "there is such an account already", "sid")
+            raise ControlError(409, "there is such an account already", "sid")
         made = self._accounts.create(account=order.account_id, auth_token=order.token)
-        sid = both_spellings(Kind.ACCOUNT, made.account)
+        sid = both_spellings(ResourceType.ACCOUNT, made.account)
         return 201, {"sid": sid, "token": made.auth_token, "signing_key": made.signing_key}
 
-    def _transcribe(self, request: HttpRequest, sid: str) -> Result:
-        order = read_body(TranscriptionOrder, request)
-        made = self._telephony.transcribe(self._books.account(order.account_id), read_sid(Kind.RECORDING, sid), order)
-        return 201, {"sid": both_spellings(Kind.TRANSCRIPTION, made.id), "status": str(made.status)}
+    def _transcribe(self, request: ServerRequest, sid: str) -> Result:
+        order = read_body(CreateTranscriptionRequest, request)
+        made = self._telephony.transcribe(
+            self._books.account(order.account_id), read_sid(ResourceType.RECORDING, sid), order
+        )
+        return 201, {"sid": both_spellings(ResourceType.TRANSCRIPTION, made.id), "status": str(made.status)}
 
-    def _advance(self, request: HttpRequest, _sid: str) -> Result:
-        order = read_body(ClockOrder, request)
+    def _advance(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(AdvanceClockRequest, request)
         account = self._books.account(order.account_id)
         try:
-            return 200, {"now": spell_time(self._pump.advance(order.advance, account))}
-        except TooFar as error:
-            raise Refusal(400, "advance: no date could be written beyond that", "advance") from error
+            return 200, {"now": format_time(self._pump.advance(order.advance, account))}
+        except ClockOutOfRange as error:
+            raise ControlError(400, "advance: no date could be written beyond that", "advance") from error
 
-    def _settle(self, request: HttpRequest, _sid: str) -> Result:
-        order = read_body(SettleOrder, request)
+    def _settle(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(WaitUntilIdleRequest, request)
         account = self._books.account(order.account_id) if order.account is not None else None
         left = self._pump.settle(order.timeout, account)
         return (408 if left else 200), {"left": [both_spellings(kind, name) for name, kind in left.items()]}
 
-    def _reset(self, request: HttpRequest, _sid: str) -> Result:
-        account = self._books.account(read_body(Order, request).account_id)
+    def _reset(self, request: ServerRequest, _sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
         self._pump.run()
         self._telephony.reset(account)
         self._forget(account)
         return 204, None
 
 
-def _call_body(scene: CallScene) -> dict[str, Any]:
+def _call_body(scene: CallSnapshot) -> dict[str, Any]:
     return {
-        "sid": both_spellings(Kind.CALL, scene.call.id),
+        "sid": both_spellings(ResourceType.CALL, scene.call.id),
         "status": str(scene.call.status),
         "recordings": _each(_recording_body, scene.recordings),
     }
 
 
 def _recording_body(recording: Recording) -> dict[str, Any]:
-    return {"sid": both_spellings(Kind.RECORDING, recording.id), "status": str(recording.status)}
+    return {"sid": both_spellings(ResourceType.RECORDING, recording.id), "status": str(recording.status)}
 
 
-def _conference_body(scene: ConferenceScene) -> dict[str, Any]:
+def _conference_body(scene: ConferenceSnapshot) -> dict[str, Any]:
     return {
-        "sid": both_spellings(Kind.CONFERENCE, scene.conference.id),
+        "sid": both_spellings(ResourceType.CONFERENCE, scene.conference.id),
         "friendly_name": scene.conference.name,
         "status": str(scene.conference.status),
         "calls": _each(_call_body, scene.calls),

@@ -6,26 +6,35 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from tapedeck.dialects.choice import read_in_either
-from tapedeck.dialects.dialect import Kind
-from tapedeck_standin.callback_journal import CallbackJournal
-from tapedeck_standin.control_requests import NAMED, Books, Call, Calls, Refusal, Result, read_body, read_query
-from tapedeck_standin.faults import ANY, CALLBACK, MEDIA, FaultOrder, Faults
-from tapedeck_standin.messages import HttpRequest
-from tapedeck_standin.orders import AccountSid, Order
-from tapedeck_standin.request_journal import RequestJournal
+from tapedeck.dialects.choice import parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck_standin.callback_journal import CallbackLog
+from tapedeck_standin.control_requests import (
+    PATH_PARAM,
+    AccountRegistry,
+    ControlError,
+    ControlRoute,
+    ControlRoutes,
+    Result,
+    read_body,
+    read_query,
+)
+from tapedeck_standin.faults import ANY, CALLBACK, MEDIA, CreateFaultRequest, Faults
+from tapedeck_standin.messages import ServerRequest
+from tapedeck_standin.orders import AccountSid, ControlRequest
+from tapedeck_standin.request_journal import ApiRequestLog
 
-LONGEST_WAIT: Final = 60
-_TOLD: Final = (Kind.RECORDING, Kind.CONFERENCE, Kind.CALL)
+MAX_WAIT: Final = 60
+_REPORTED_BY: Final = (ResourceType.RECORDING, ResourceType.CONFERENCE, ResourceType.CALL)
 
 
-def _is_told_of(sid: str) -> str:
-    if not any(read_in_either(kind, sid) for kind in _TOLD):
+def _is_reported_by(sid: str) -> str:
+    if not any(parse_any_sid(kind, sid) for kind in _REPORTED_BY):
         raise PydanticCustomError("sid", "not the sid of a recording, a conference or a call, in neither spelling")
     return sid
 
 
-class Question(BaseModel):
+class ControlQuery(BaseModel):
     """Whose telephony a GET or a DELETE is about."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,25 +44,25 @@ class Question(BaseModel):
     @property
     def account_id(self) -> str | None:
         """The account's id in 32 hex digits, if it was named."""
-        return read_in_either(Kind.ACCOUNT, self.account) if self.account is not None else None
+        return parse_any_sid(ResourceType.ACCOUNT, self.account) if self.account is not None else None
 
 
-class CallbacksQuestion(Question):
+class CallbacksQuery(ControlQuery):
     """Which callbacks are meant, and how many seconds may be waited for the first of them."""
 
-    sid: Annotated[str, AfterValidator(_is_told_of)] | None = None
+    sid: Annotated[str, AfterValidator(_is_reported_by)] | None = None
     event: Annotated[str, Field(min_length=1)] | None = None
-    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT, allow_inf_nan=False)] = 0
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT, allow_inf_nan=False)] = 0
 
     @property
     def identifier(self) -> str | None:
         """The id of what they tell of, if it was named."""
         if self.sid is None:
             return None
-        return next(found for kind in _TOLD if (found := read_in_either(kind, self.sid)))
+        return next(found for kind in _REPORTED_BY if (found := parse_any_sid(kind, self.sid)))
 
 
-class WatchControl:
+class InspectionRoutes:
     """Shows what happens, and makes it go wrong.
 
     Args:
@@ -67,9 +76,9 @@ class WatchControl:
 
     def __init__(
         self,
-        books: Books,
-        requests: RequestJournal,
-        callbacks: CallbackJournal,
+        books: AccountRegistry,
+        requests: ApiRequestLog,
+        callbacks: CallbackLog,
         replay: Callable[[str, str, str], object],
         faults: Faults,
         operations: Collection[str],
@@ -82,61 +91,61 @@ class WatchControl:
         self._known = {*operations, ANY, CALLBACK, MEDIA}
 
     @property
-    def calls(self) -> Calls:
+    def routes(self) -> ControlRoutes:
         """What it may be asked for."""
         return {
-            ("requests",): {"GET": Call(self._list_requests)},
-            ("callbacks",): {"GET": Call(self._list_callbacks, waits=True)},
-            ("callbacks", NAMED, "replay"): {"POST": Call(self._replay_callback)},
+            ("requests",): {"GET": ControlRoute(self._list_requests)},
+            ("callbacks",): {"GET": ControlRoute(self._list_callbacks, waits=True)},
+            ("callbacks", PATH_PARAM, "replay"): {"POST": ControlRoute(self._replay_callback)},
             ("faults",): {
-                "GET": Call(self._list_faults),
-                "POST": Call(self._add_fault),
-                "DELETE": Call(self._remove_faults),
+                "GET": ControlRoute(self._list_faults),
+                "POST": ControlRoute(self._add_fault),
+                "DELETE": ControlRoute(self._remove_faults),
             },
-            ("faults", NAMED): {"DELETE": Call(self._remove_fault)},
+            ("faults", PATH_PARAM): {"DELETE": ControlRoute(self._remove_fault)},
         }
 
-    def _list_requests(self, request: HttpRequest, _named: str) -> Result:
+    def _list_requests(self, request: ServerRequest, _named: str) -> Result:
         return 200, {"requests": self._requests.of(self._account(request))}
 
-    def _list_callbacks(self, request: HttpRequest, _named: str) -> Result:
-        asked = read_query(CallbacksQuestion, request)
+    def _list_callbacks(self, request: ServerRequest, _named: str) -> Result:
+        asked = read_query(CallbacksQuery, request)
         account = self._books.account(asked.account_id)
         found = self._callbacks.wait(account, asked.identifier, asked.event, asked.wait)
         return 200, {"callbacks": [entry.body() for entry in found]}
 
-    def _replay_callback(self, request: HttpRequest, named: str) -> Result:
-        account = self._books.account(read_body(Order, request).account_id)
+    def _replay_callback(self, request: ServerRequest, named: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
         found = self._callbacks.get(account, named)
         if found is None:
-            raise Refusal(404, "there is no such callback in this account", "id")
-        self._replay(account, found.claim.subject, found.claim.id)
+            raise ControlError(404, "there is no such callback in this account", "id")
+        self._replay(account, found.delivery.resource_id, found.delivery.id)
         return 202, {"id": found.id}
 
-    def _list_faults(self, request: HttpRequest, _named: str) -> Result:
+    def _list_faults(self, request: ServerRequest, _named: str) -> Result:
         return 200, {"faults": self._faults.of(self._account(request))}
 
-    def _add_fault(self, request: HttpRequest, _named: str) -> Result:
-        order = read_body(FaultOrder, request)
+    def _add_fault(self, request: ServerRequest, _named: str) -> Result:
+        order = read_body(CreateFaultRequest, request)
         if order.on not in self._known:
-            raise Refusal(400, f"on: neither an operation nor {ANY}, {CALLBACK} or {MEDIA}", "on")
+            raise ControlError(400, f"on: neither an operation nor {ANY}, {CALLBACK} or {MEDIA}", "on")
         fault = self._faults.add(self._books.account(order.account_id), order)
         if fault is None:
-            raise Refusal(409, "there are too many faults", "on")
+            raise ControlError(409, "there are too many faults", "on")
         return 201, fault.body()
 
-    def _remove_faults(self, request: HttpRequest, _named: str) -> Result:
+    def _remove_faults(self, request: ServerRequest, _named: str) -> Result:
         self._faults.remove(self._account(request))
         return 204, None
 
-    def _remove_fault(self, request: HttpRequest, named: str) -> Result:
+    def _remove_fault(self, request: ServerRequest, named: str) -> Result:
         if not self._faults.remove(self._account(request), named):
-            raise Refusal(404, "there is no such fault in this account", "id")
+            raise ControlError(404, "there is no such fault in this account", "id")
         return 204, None
 
-    def _account(self, request: HttpRequest) -> str:
+    def _account(self, request: ServerRequest) -> str:
         """Of the query; a body may name it as well, for not every client gives DELETE a query."""
-        named: Any = read_query(Question, request)
+        named: Any = read_query(ControlQuery, request)
         if request.body and named.account is None:
-            named = read_body(Order, request)
+            named = read_body(ControlRequest, request)
         return self._books.account(named.account_id)

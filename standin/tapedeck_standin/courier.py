@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tapedeck.domain.claim import Claim, ClaimState
-from tapedeck.operations.messaging import Failure, Message, Outcome, Outgoing, Sender
-from tapedeck_standin.callback_journal import CallbackJournal, Sent
+from tapedeck.domain.claim import CallbackDelivery, DeliveryState
+from tapedeck.operations.messaging import FailureReason, QueueMessage, WebhookClient, WebhookRequest, WebhookResult
+from tapedeck_standin.callback_journal import CallbackLog, RecordedAttempt
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.event_sources import Handler
-from tapedeck_standin.faults import CALLBACK, Faults, Then
+from tapedeck_standin.faults import CALLBACK, FaultAction, Faults
 from tapedeck_standin.queues import MemoryQueue
 
 HELD_SECONDS: Final = 1.0
@@ -22,7 +22,7 @@ DROPPED: Final = "dropped"
 """In place of a failure: the callback was lost on its way, and nobody was asked."""
 
 
-class Tampering:
+class AttemptFaultInjector:
     """`callback_journal.Tamper`: the faults that befall single attempts.
 
     Args:
@@ -34,32 +34,34 @@ class Tampering:
         self._faults = faults
         self._clock = clock
 
-    def send(self, claim: Claim, request: Outgoing, sender: Sender) -> Sequence[Sent]:
+    def send(
+        self, delivery: CallbackDelivery, request: WebhookRequest, sender: WebhookClient
+    ) -> Sequence[RecordedAttempt]:
         """Make an attempt, or have it fail as somebody has asked."""
-        then = self._faults.take(claim.account, CALLBACK, if_it=lambda then: then.kind != "reorder")
+        then = self._faults.take(delivery.account, CALLBACK, if_it=lambda then: then.kind != "reorder")
         at = self._clock()
         match then:
-            case Then(status=int() as status):
-                return [Sent(at, Outcome(status, None, 0))]
-            case Then(close=True):
-                return [Sent(at, Outcome(None, Failure.READ, 0))]
-            case Then(drop=True):
+            case FaultAction(status=int() as status):
+                return [RecordedAttempt(at, WebhookResult(status, None, 0))]
+            case FaultAction(close=True):
+                return [RecordedAttempt(at, WebhookResult(None, FailureReason.READ, 0))]
+            case FaultAction(drop=True):
                 # What nobody would try again.
-                return [Sent(at, Outcome(None, Failure.FORBIDDEN, 0), DROPPED)]
-            case Then(double=True):
-                return [Sent(at, sender.send(request)), Sent(self._clock(), sender.send(request))]
-            case Then(delay=float() as delay):
+                return [RecordedAttempt(at, WebhookResult(None, FailureReason.FORBIDDEN, 0), DROPPED)]
+            case FaultAction(double=True):
+                return [RecordedAttempt(at, sender.send(request)), RecordedAttempt(self._clock(), sender.send(request))]
+            case FaultAction(delay=float() as delay):
                 self._clock.sleep(delay)
-        return [Sent(at, sender.send(request))]
+        return [RecordedAttempt(at, sender.send(request))]
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    message: Message
+class _DelayedDelivery:
+    message: QueueMessage
     until: float
 
 
-class Courier:
+class ReorderingDeliverer:
     """`deliver_callback`, behind whose back callbacks overtake one another where somebody has asked for that.
 
     Args:
@@ -74,7 +76,7 @@ class Courier:
         self,
         deliver: Handler,
         queue: MemoryQueue,
-        journal: CallbackJournal,
+        journal: CallbackLog,
         faults: Faults,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -84,24 +86,26 @@ class Courier:
         self._faults = faults
         self._steady = steady
         self._lock = threading.Lock()
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _DelayedDelivery] = {}
 
     def __call__(self, event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
         """Deliver a callback, or keep it until the next one of the same recording or conference has been told."""
         (record,) = event["Records"]
         body = json.loads(record["body"])
-        subject = body["subject"]
+        resource_id = body["subject"]
         if self._is_overtaken(body):
             identifier = f"{record['attributes']['MessageDeduplicationId']}-overtaken"
             with self._lock:
-                self._held[subject] = _Held(Message(body, subject, identifier), self._steady() + HELD_SECONDS)
+                self._held[resource_id] = _DelayedDelivery(
+                    QueueMessage(body, resource_id, identifier), self._steady() + HELD_SECONDS
+                )
             return None
         answer = self._deliver(event, context)
         if not (answer or {}).get("batchItemFailures"):
-            self._release(lambda held: held.message.group == subject)
+            self._release(lambda held: held.message.group == resource_id)
         return answer
 
-    def look(self) -> None:
+    def release_overdue(self) -> None:
         """Let go of what nothing has overtaken in time."""
         now = self._steady()
         self._release(lambda held: held.until <= now)
@@ -110,21 +114,21 @@ class Courier:
     def held(self) -> list[tuple[str, str]]:
         """The subject and the account of each callback that waits here."""
         with self._lock:
-            return [(subject, held.message.body["account"]) for subject, held in self._held.items()]
+            return [(resource_id, held.message.body["account"]) for resource_id, held in self._held.items()]
 
     def _is_overtaken(self, body: Mapping[str, str]) -> bool:
         with self._lock:
             if body["subject"] in self._held:
                 return False
         entry = self._journal.get(body["account"], f"{body['subject']}.{body['claim']}")
-        if entry is None or entry.claim.state is not ClaimState.QUEUED:
+        if entry is None or entry.delivery.state is not DeliveryState.QUEUED:
             return False
         return self._faults.take(body["account"], CALLBACK, if_it=lambda then: then.kind == "reorder") is not None
 
-    def _release(self, is_due: Callable[[_Held], bool]) -> None:
+    def _release(self, is_due: Callable[[_DelayedDelivery], bool]) -> None:
         with self._lock:
-            due = [subject for subject, held in self._held.items() if is_due(held)]
+            due = [resource_id for resource_id, held in self._held.items() if is_due(held)]
             # Into the queue before it is out of here: whoever asks what is under way must find it.
-            self._queue.send([self._held[subject].message for subject in due])
-            for subject in due:
-                del self._held[subject]
+            self._queue.send([self._held[resource_id].message for resource_id in due])
+            for resource_id in due:
+                del self._held[resource_id]

@@ -1,7 +1,7 @@
 """A simulated media engine: it takes commands and tells events, through the two queues of the media contract alone.
 
 It captures real sound, finishes recordings, and answers telephones. What the control API makes happen to calls and
-conferences, it is told by `begin`: an engine knows what it does by itself.
+conferences, it is told by `start_capture`: an engine knows what it does by itself.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, Final
 from tapedeck.dialects.choice import TWILIO
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
-from tapedeck.operations.messaging import Message, Queue
+from tapedeck.operations.messaging import Queue, QueueMessage
 from tapedeck.operations.ports import Clock
 from tapedeck_standin.queues import MemoryQueue
 from tapedeck_standin.sound import Part, write_wav
@@ -24,17 +24,17 @@ from tapedeck_standin.sound import Part, write_wav
 PROCESSING_SECONDS: Final = 1
 """Between the end of a capture and its media, by the stand-in's clock: long enough to be seen."""
 
-Keep = Callable[[str, Path], object]
+StoreMedia = Callable[[str, Path], object]
 """Puts a file into the bucket, under a key."""
 
-Wish = Callable[[str, str], Mapping[str, Any] | None]
+RecordingPreference = Callable[[str, str], Mapping[str, Any] | None]
 """Of an account and a conference of it: how it is to be recorded, as its first participant wished; None if not now."""
 
-Absence = Callable[[str], int | None]
+MissingMediaFault = Callable[[str], int | None]
 """Whether a recording of this account is to have no media, as somebody has asked: the code that tells why."""
 
 
-class Capture(Enum):
+class CaptureMode(Enum):
     """What becomes of sound at the moment."""
 
     SOUND = "kept"
@@ -43,10 +43,10 @@ class Capture(Enum):
 
 
 @dataclass
-class Take:
+class CaptureSession:
     """One recording as it is captured: its parts so far, and what has been so since when, in milliseconds.
 
-    `version` is the highest that has been carried out; `due` when its media is to be finished, None while it is
+    `version` is the highest that has been carried out; `due_at` when its media is to be finished, None while it is
     captured.
     """
 
@@ -57,20 +57,20 @@ class Take:
     track: str
     key: str
     since: int
-    capture: Capture = Capture.SOUND
+    capture: CaptureMode = CaptureMode.SOUND
     version: int = 0
     parts: list[Part] = field(default_factory=list)
-    due: int | None = None
+    due_at: int | None = None
 
-    def turn(self, capture: Capture, now: int) -> None:
+    def switch_mode(self, capture: CaptureMode, now: int) -> None:
         """From now on this becomes of sound."""
         passed = max(0, now - self.since)
-        if self.capture is not Capture.NOTHING and passed:
-            self.parts.append(Part(passed, self.capture is Capture.SOUND))
+        if self.capture is not CaptureMode.NOTHING and passed:
+            self.parts.append(Part(passed, self.capture is CaptureMode.SOUND))
         self.capture, self.since = capture, now
 
     @property
-    def heard(self) -> list[bool]:
+    def last_event_at(self) -> list[bool]:
         """A channel each: with one track only, the other channel exists and is silent (behaviour.md, section 5.2)."""
         if self.channels == 1:
             return [True]
@@ -95,17 +95,23 @@ class Engine:
     """
 
     def __init__(
-        self, commands: MemoryQueue, events: Queue, clock: Clock, keep: Keep, wish: Wish, absence: Absence
+        self,
+        commands: MemoryQueue,
+        events: Queue,
+        clock: Clock,
+        keep: StoreMedia,
+        wish: RecordingPreference,
+        absence: MissingMediaFault,
     ) -> None:
         self._commands = commands
         self._events = events
         self._clock = clock
         self._keep = keep
-        self._wish = wish
-        self._absence = absence
+        self._recording_preference = wish
+        self._missing_media_fault = absence
         self._dialed: dict[str, str] = {}
         self._entered: list[tuple[str, str]] = []
-        self._takes: dict[str, Take] = {}
+        self._takes: dict[str, CaptureSession] = {}
         self._ended: set[str] = set()
         """What it has captured to the end: whatever still comes for one of these comes too late."""
         self._lock = threading.RLock()
@@ -124,7 +130,7 @@ class Engine:
             "participant.remove": self._confirming("participant.left", "conference", "call"),
         }
 
-    def work(self) -> bool:
+    def process_commands(self) -> bool:
         """Carry out what has been commanded; whether there was anything."""
         with self._lock:
             received = self._commands.receive()
@@ -134,12 +140,12 @@ class Engine:
                 self._commands.delete(message.receipt)
             entered, self._entered = self._entered, []
             for account, conference in entered:
-                wish = self._wish(account, conference)
+                wish = self._recording_preference(account, conference)
                 if wish is not None:
                     self._record_conference(account, conference, wish)
             return bool(received or entered)
 
-    def finish(self) -> bool:
+    def finish_due_media(self) -> bool:
         """Finish the media that are due, which may take a while; whether there were any."""
         with self._lock:
             due = [take for take in self._takes.values() if self._is_due(take)]
@@ -147,18 +153,18 @@ class Engine:
             self._finish(take)
         return bool(due)
 
-    def notice(self, account: str, call: str) -> None:
+    def on_call_answered(self, account: str, call: str) -> None:
         """A call has been connected; if it was dialed into a conference, that may have to be recorded from now on."""
         with self._lock:
             conference = self._dialed.pop(call, None)
             if conference is not None:
                 self._entered.append((account, conference))
 
-    def begin(self, recording: Recording, key: str) -> None:
+    def start_capture(self, recording: Recording, key: str) -> None:
         """Capture what it has begun to record by itself."""
         with self._lock:
             parent = {"type": "call" if recording.parent.kind == "CALL" else "conference", "id": recording.parent.id}
-            self._takes[recording.id] = Take(
+            self._takes[recording.id] = CaptureSession(
                 recording.parent.account, parent, recording.id, recording.channels, recording.track, key, self._clock(),
                 version=recording.version,
             )  # fmt: skip
@@ -177,8 +183,8 @@ class Engine:
                 if self._is_due(take) and account in {None, take.account}
             ]
 
-    def _is_due(self, take: Take) -> bool:
-        return take.due is not None and take.due <= self._clock()
+    def _is_due(self, take: CaptureSession) -> bool:
+        return take.due_at is not None and take.due_at <= self._clock()
 
     def _record(self, command: dict[str, Any]) -> None:
         """Whatever the command is called, it holds all that is wanted of the recording."""
@@ -187,37 +193,37 @@ class Engine:
         if take is None:
             if wanted["status"] == "stopped" or name in self._ended:
                 # Never begun, or finished long ago.
-                self._tell("recording.stopped", command, parent=command["parent"], recording=name)
+                self._report("recording.stopped", command, parent=command["parent"], recording=name)
                 return
-            take = Take(
+            take = CaptureSession(
                 command["account"], command["parent"], name, wanted["channels"], wanted["track"], wanted["key"], now
             )
             self._takes[name] = take
-            self._tell("recording.started", {**command, "version": 1}, parent=take.parent, recording=name)
-        if command["version"] > take.version and take.due is None:
+            self._report("recording.started", {**command, "version": 1}, parent=take.parent, recording=name)
+        if command["version"] > take.version and take.due_at is None:
             take.version = command["version"]
-            take.turn(_CAPTURES[wanted["status"], wanted.get("pause_behavior")], now)
+            take.switch_mode(_CAPTURES[wanted["status"], wanted.get("pause_behavior")], now)
             if wanted["status"] == "stopped":
-                take.due = now + PROCESSING_SECONDS * 1000
+                take.due_at = now + PROCESSING_SECONDS * 1000
         if command["type"] != "recording.start":
-            self._tell(_MOVED[wanted["status"]], command, parent=take.parent, recording=name)
+            self._report(_MOVED[wanted["status"]], command, parent=take.parent, recording=name)
 
-    def _finish(self, take: Take) -> None:
+    def _finish(self, take: CaptureSession) -> None:
         """Make the sound, and tell where it lies, or that there is none."""
         about = {"account": take.account}
-        error = self._absence(take.account)
+        error = self._missing_media_fault(take.account)
         if error is not None:
-            self._tell("recording.absent", about, parent=take.parent, recording=take.recording, error=error)
+            self._report("recording.absent", about, parent=take.parent, recording=take.recording, error=error)
             self._end(take)
             return
         with tempfile.TemporaryDirectory() as folder:
             capture = Path(folder) / "capture.wav"
-            write_wav(capture, take.parts, take.heard)
+            write_wav(capture, take.parts, take.last_event_at)
             size = capture.stat().st_size
             if take.recording not in self._takes:
                 return  # its account was reset meanwhile
             self._keep(take.key, capture)
-        self._tell(
+        self._report(
             "recording.completed",
             about,
             parent=take.parent,
@@ -229,7 +235,7 @@ class Engine:
         )
         self._end(take)
 
-    def _end(self, take: Take) -> None:
+    def _end(self, take: CaptureSession) -> None:
         with self._lock:
             self._ended.add(take.recording)
             self._takes.pop(take.recording, None)
@@ -241,8 +247,8 @@ class Engine:
         """The telephone rings and is answered at once; what is to be recorded is recorded."""
         about = {"conference": command["conference"], "call": command["call"]}
         self._dialed[about["call"]] = about["conference"]
-        self._tell("call.ringing", command, group=about["conference"], call=about["call"])
-        self._tell("call.answered", command, group=about["conference"], call=about["call"])
+        self._report("call.ringing", command, group=about["conference"], call=about["call"])
+        self._report("call.answered", command, group=about["conference"], call=about["call"])
         options = command["wanted"]["options"]
         if options.get("record"):
             self._record_by_itself(
@@ -279,8 +285,8 @@ class Engine:
         name = new_id(self._clock())
         key = f"{account}/{name}/original.wav"
         with self._lock:
-            self._takes[name] = Take(account, parent, name, channels, track, key, self._clock(), version=1)
-        self._tell(
+            self._takes[name] = CaptureSession(account, parent, name, channels, track, key, self._clock(), version=1)
+        self._report(
             "recording.started",
             {"account": account},
             group=group,
@@ -292,17 +298,17 @@ class Engine:
         )
 
     def _end_conference(self, command: dict[str, Any]) -> None:
-        self._tell("conference.ended", command, conference=command["conference"], reason="conference-ended-via-api")
+        self._report("conference.ended", command, conference=command["conference"], reason="conference-ended-via-api")
 
     def _confirming(self, kind: str, *names: str) -> Callable[[dict[str, Any]], None]:
         """What does nothing but say that it has been done."""
 
         def confirm(command: dict[str, Any]) -> None:
-            self._tell(kind, command, **{name: command[name] for name in names})
+            self._report(kind, command, **{name: command[name] for name in names})
 
         return confirm
 
-    def _tell(
+    def _report(
         self,
         kind: str,
         about: Mapping[str, Any],
@@ -317,7 +323,7 @@ class Engine:
         parent = fields.get("parent", {})
         # Whatever happens to one call or conference is told in order.
         named = group or parent.get("id") or fields.get("conference") or fields["call"]
-        self._events.send([Message(event, named, event["id"])])
+        self._events.send([QueueMessage(event, named, event["id"])])
 
 
 _MOVED: Final = {
@@ -327,14 +333,14 @@ _MOVED: Final = {
 }
 
 _CAPTURES: Final = {
-    ("in-progress", None): Capture.SOUND,
-    ("in-progress", "silence"): Capture.SOUND,
-    ("in-progress", "skip"): Capture.SOUND,
-    ("paused", "silence"): Capture.SILENCE,
-    ("paused", "skip"): Capture.NOTHING,
-    ("stopped", None): Capture.NOTHING,
-    ("stopped", "silence"): Capture.NOTHING,
-    ("stopped", "skip"): Capture.NOTHING,
+    ("in-progress", None): CaptureMode.SOUND,
+    ("in-progress", "silence"): CaptureMode.SOUND,
+    ("in-progress", "skip"): CaptureMode.SOUND,
+    ("paused", "silence"): CaptureMode.SILENCE,
+    ("paused", "skip"): CaptureMode.NOTHING,
+    ("stopped", None): CaptureMode.NOTHING,
+    ("stopped", "silence"): CaptureMode.NOTHING,
+    ("stopped", "skip"): CaptureMode.NOTHING,
 }
 """By what is wanted: a status, and what is to become of a pause."""
 

@@ -55,7 +55,7 @@ class QueueSource:
 
     def retry(self) -> None:
         """What has failed may be received again at once, for it may fit now; it has failed once less then."""
-        self._queue.give_back(self._failed, counts=False)
+        self._queue.return_messages(self._failed, counts=False)
         self._failed = []
 
     @property
@@ -80,7 +80,7 @@ class QueueSource:
             if message.receipt not in left:
                 self._queue.delete(message.receipt)
         if self._gives_back:
-            self._queue.give_back(left)
+            self._queue.return_messages(left)
         else:
             self._failed += left
         return True

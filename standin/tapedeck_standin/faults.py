@@ -10,16 +10,16 @@ from pydantic_core import PydanticCustomError
 
 from tapedeck.domain.identity import new_id
 from tapedeck.operations.ports import Clock
-from tapedeck_standin.orders import Order
+from tapedeck_standin.orders import ControlRequest
 
 ANY: Final = "*"
 """Whichever operation."""
 CALLBACK: Final = "callback"
 MEDIA: Final = "media"
 
-LONGEST_DELAY: Final = 60
-MOST_TIMES: Final = 1_000_000
-MOST_FAULTS: Final = 1_000
+MAX_DELAY: Final = 60
+MAX_TIMES: Final = 1_000_000
+MAX_FAULTS: Final = 1_000
 """Of an account at a time."""
 
 _OF_OPERATIONS: Final = frozenset({"status", "delay", "close"})
@@ -27,7 +27,7 @@ _OF_CALLBACKS: Final = _OF_OPERATIONS | {"drop", "double", "reorder"}
 _OF_MEDIA: Final = frozenset({"absent"})
 
 
-class Then(BaseModel):
+class FaultAction(BaseModel):
     """What happens: exactly one thing, of which `code` is a part.
 
     `status` is answered in place of whoever was asked, `delay` is how many seconds everything takes longer, `close`
@@ -39,7 +39,7 @@ class Then(BaseModel):
 
     status: Annotated[int, Field(ge=400, le=599)] | None = None
     code: Annotated[int, Field(ge=10_000, le=99_999)] | None = None
-    delay: Annotated[float, Field(ge=0, le=LONGEST_DELAY, allow_inf_nan=False)] | None = None
+    delay: Annotated[float, Field(ge=0, le=MAX_DELAY, allow_inf_nan=False)] | None = None
     close: bool | None = None
     drop: bool | None = None
     double: bool | None = None
@@ -69,12 +69,12 @@ class Then(BaseModel):
 _KNOWN: Final = _OF_CALLBACKS | _OF_MEDIA
 
 
-class FaultOrder(Order):
+class CreateFaultRequest(ControlRequest):
     """The next so many times, this goes wrong."""
 
     on: str
-    times: Annotated[int, Field(ge=1, le=MOST_TIMES)] = 1
-    then: Then
+    times: Annotated[int, Field(ge=1, le=MAX_TIMES)] = 1
+    then: FaultAction
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -97,7 +97,7 @@ class Fault:
     account: str
     on: str
     times: int
-    then: Then
+    then: FaultAction
     hits: int = 0
 
     def body(self) -> dict[str, Any]:
@@ -117,10 +117,10 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: dict[str, Fault] = {}
 
-    def add(self, account: str, order: FaultOrder) -> Fault | None:
+    def add(self, account: str, order: CreateFaultRequest) -> Fault | None:
         """One more of this account; None where it has too many."""
         with self._lock:
-            if sum(fault.account == account for fault in self._faults.values()) >= MOST_FAULTS:
+            if sum(fault.account == account for fault in self._faults.values()) >= MAX_FAULTS:
                 return None
             fault = Fault(new_id(self._clock()), account, order.on, order.times, order.then)
             self._faults[fault.id] = fault
@@ -143,7 +143,9 @@ class Faults:
                 del self._faults[each]
             return bool(doomed)
 
-    def take(self, account: str, on: str, *, if_it: Callable[[Then], bool] = lambda _: True) -> Then | None:
+    def take(
+        self, account: str, on: str, *, if_it: Callable[[FaultAction], bool] = lambda _: True
+    ) -> FaultAction | None:
         """What goes wrong now, of which that counts one: the oldest that is not used up, if it is of this sort.
 
         Args:

@@ -10,27 +10,27 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.errors import NameInUse, StateForbids
+from tapedeck.domain.errors import InvalidState, NameInUse
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.recordings import Recordings, StartRecording
 from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.control_requests import Books, Refusal
+from tapedeck_standin.control_requests import AccountRegistry, ControlError
 from tapedeck_standin.engine import PROCESSING_SECONDS
-from tapedeck_standin.orders import CallOrder, ConferenceOrder, Order
-from tapedeck_standin.sound import LONGEST_SECONDS
+from tapedeck_standin.orders import ControlRequest, CreateCallRequest, CreateConferenceRequest
+from tapedeck_standin.sound import MAX_SECONDS
 from tapedeck_standin.telephony import Telephony
 
 MOST: Final = 1_000
 """Of each kind."""
 
 
-class UnusableFixtures(Exception):
+class InvalidFixtures(Exception):
     """Says what of the file cannot be used, and why."""
 
 
-class RecordingFixture(Order):
+class RecordingFixture(ControlRequest):
     """A recording of a call, by its place in `calls`, or of a conference, by its name; so many seconds long.
 
     Unless it still runs, it is finished, and its media can be fetched.
@@ -39,7 +39,7 @@ class RecordingFixture(Order):
     call: Annotated[int, Field(ge=1)] | None = None
     conference: str | None = None
     status: Literal["completed", "in-progress", "paused"] = "completed"
-    seconds: Annotated[float, Field(ge=0, le=LONGEST_SECONDS, allow_inf_nan=False)] = 10
+    seconds: Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)] = 10
     recording_channels: Literal["mono", "dual"] = "mono"
 
     @model_validator(mode="after")
@@ -56,8 +56,8 @@ class Fixtures(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    calls: Annotated[tuple[CallOrder, ...], Field(max_length=MOST)] = ()
-    conferences: Annotated[tuple[ConferenceOrder, ...], Field(max_length=MOST)] = ()
+    calls: Annotated[tuple[CreateCallRequest, ...], Field(max_length=MOST)] = ()
+    conferences: Annotated[tuple[CreateConferenceRequest, ...], Field(max_length=MOST)] = ()
     recordings: Annotated[tuple[RecordingFixture, ...], Field(max_length=MOST)] = ()
 
     @classmethod
@@ -66,18 +66,18 @@ class Fixtures(BaseModel):
 
         Raises:
             OSError: it cannot be read.
-            UnusableFixtures: it is no YAML, or something else than fixtures.
+            InvalidFixtures: it is no YAML, or something else than fixtures.
         """
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
             # What the control API takes is JSON; a date of YAML's is text there.
             return cls.model_validate_json(json.dumps({} if content is None else content, default=str))
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as broken:
-            raise UnusableFixtures(f"{path}: no YAML: {broken}") from broken
+            raise InvalidFixtures(f"{path}: no YAML: {broken}") from broken
         except ValidationError as invalid:
             first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
             where = ".".join(str(word) for word in first["loc"]) or "the file"
-            raise UnusableFixtures(f"{path}: {where}: {first['msg']}") from invalid
+            raise InvalidFixtures(f"{path}: {where}: {first['msg']}") from invalid
 
     @property
     def seconds(self) -> float:
@@ -86,14 +86,14 @@ class Fixtures(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CreatedResource:
     """Something that is there from the start."""
 
-    kind: Kind
+    kind: ResourceType
     id: str
 
 
-class Studio:
+class FixtureLoader:
     """Makes fixtures.
 
     Args:
@@ -106,7 +106,7 @@ class Studio:
 
     def __init__(
         self,
-        books: Books,
+        books: AccountRegistry,
         telephony: Telephony,
         recordings: Recordings,
         run: Callable[[], object],
@@ -118,15 +118,15 @@ class Studio:
         self._run = run
         self._clock = clock
 
-    def make(self, fixtures: Fixtures) -> list[Made]:
+    def make(self, fixtures: Fixtures) -> list[CreatedResource]:
         """All of them, in the order in which they are named.
 
         Raises:
-            UnusableFixtures: they do not fit together.
+            InvalidFixtures: they do not fit together.
         """
         calls: list[tuple[str, str]] = []
         rooms: dict[tuple[str, str | None], str] = {}
-        made: list[Made] = []
+        made: list[CreatedResource] = []
         recorded = {recording.call for recording in fixtures.recordings if recording.call is not None}
         ended = {place for place, order in enumerate(fixtures.calls, 1) if order.status is CallStatus.COMPLETED}
         for place, order in enumerate(fixtures.calls, 1):
@@ -136,15 +136,15 @@ class Studio:
                 begun = order.model_copy(update={"status": CallStatus.IN_PROGRESS})
             account = self._account(order, f"calls.{place - 1}")
             calls.append((account, self._telephony.call(account, begun).call.id))
-            made.append(Made(Kind.CALL, calls[-1][1]))
+            made.append(CreatedResource(ResourceType.CALL, calls[-1][1]))
         for place, room in enumerate(fixtures.conferences):
             account = self._account(room, f"conferences.{place}")
             try:
                 scene = self._telephony.conference(account, room)
             except NameInUse as error:
-                raise UnusableFixtures(f"conferences.{place}: another one of this name is live") from error
-            made.append(Made(Kind.CONFERENCE, scene.conference.id))
-            made += [Made(Kind.RECORDING, recording.id) for recording in scene.recordings]
+                raise InvalidFixtures(f"conferences.{place}: another one of this name is live") from error
+            made.append(CreatedResource(ResourceType.CONFERENCE, scene.conference.id))
+            made += [CreatedResource(ResourceType.RECORDING, recording.id) for recording in scene.recordings]
             # Of several of one name the live one is meant.
             if scene.conference.is_live or (account, room.friendly_name) not in rooms:
                 rooms[account, room.friendly_name] = scene.conference.id
@@ -153,20 +153,20 @@ class Studio:
             where = f"recordings.{place}"
             try:
                 if wanted.status != "completed" and wanted.call in ended:
-                    raise UnusableFixtures(f"{where}.status: its call is completed, and its recording with it")
-                made.append(Made(Kind.RECORDING, self._record(wanted, calls, rooms, where)))
-            except StateForbids as error:
-                raise UnusableFixtures(f"{where}: what it is of is not in progress") from error
+                    raise InvalidFixtures(f"{where}.status: its call is completed, and its recording with it")
+                made.append(CreatedResource(ResourceType.RECORDING, self._record(wanted, calls, rooms, where)))
+            except InvalidState as error:
+                raise InvalidFixtures(f"{where}: what it is of is not in progress") from error
         for place in sorted(recorded & ended):
             self._telephony.hang_up(*calls[place - 1])
         self._run()
         return made
 
-    def _account(self, order: Order, where: str) -> str:
+    def _account(self, order: ControlRequest, where: str) -> str:
         try:
             return self._books.account(order.account_id)
-        except Refusal as refusal:
-            raise UnusableFixtures(f"{where}.account: {refusal.message}") from refusal
+        except ControlError as refusal:
+            raise InvalidFixtures(f"{where}.account: {refusal.message}") from refusal
 
     def _record(
         self,
@@ -178,16 +178,16 @@ class Studio:
         account = self._account(wanted, where)
         if wanted.call is not None:
             if wanted.call > len(calls):
-                raise UnusableFixtures(f"{where}.call: there are {len(calls)} calls")
+                raise InvalidFixtures(f"{where}.call: there are {len(calls)} calls")
             parent = Parent(calls[wanted.call - 1][0], ParentKind.CALL, calls[wanted.call - 1][1])
             start = StartRecording(channels=2 if wanted.recording_channels == "dual" else 1)
             recording, is_new = self._recordings.create(parent, start)
             if not is_new:
-                raise UnusableFixtures(f"{where}.call: this one is being recorded already, until that is completed")
+                raise InvalidFixtures(f"{where}.call: this one is being recorded already, until that is completed")
         else:
             conference = rooms.get((account, wanted.conference))
             if conference is None:
-                raise UnusableFixtures(f"{where}.conference: there is none of this name")
+                raise InvalidFixtures(f"{where}.conference: there is none of this name")
             parent = Parent(account, ParentKind.CONFERENCE, conference)
             recording = self._telephony.record_conference(account, conference)
         self._pass(wanted.seconds)

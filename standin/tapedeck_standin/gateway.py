@@ -23,13 +23,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from tapedeck_standin.functions import load_handler
-from tapedeck_standin.messages import HttpAnswer, HttpRequest
+from tapedeck_standin.messages import ServerRequest, ServerResponse
 
 _DEFAULT_ROUTE: Final = "/<path:any_path>"
 """How SAM calls `$default` among its rules."""
 _PATH: Final = "tapedeck.path"
 """In WSGI's environment: the path, its escapes undone, as it was sent."""
-_NOBODYS_PATH: Final = "/-"
+_UNROUTED_PATH: Final = "/-"
 _ADDED_BY_SAM: Final = ("Content-Type", "application/json")
 """Where a function tells of no type, because there is no body; what it tells itself has a charset."""
 _ADDED_BY_FLASK: Final = frozenset({"content-length", "connection", "transfer-encoding", "date", "server"})
@@ -64,7 +64,7 @@ class FunctionRunner:
         stdout.write_str(json.dumps(reply))
 
 
-class _NothingTold:
+class _NoTelemetry:
     """In place of SAM's tracker of events, which counts every request for its telemetry."""
 
     @staticmethod
@@ -96,7 +96,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
     """
 
     def __init__(self, template: Path, runner: FunctionRunner, port: int) -> None:
-        local_apigw_service.EventTracker = _NothingTold
+        local_apigw_service.EventTracker = _NoTelemetry
         stacks, _ = SamLocalStackProvider.get_stacks(str(template))
         api = ApiProvider(stacks).api
         # A body that is no UTF-8 would end in SAM's own 502 (and a deployed API sends forms in base64, too).
@@ -116,16 +116,16 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
         # What nobody foresaw is the application's to answer.
         self._app.config["PROPAGATE_EXCEPTIONS"] = True
 
-    def answer(self, asked: HttpRequest) -> HttpAnswer:
+    def answer(self, asked: ServerRequest) -> ServerResponse:
         """What the deployed API would answer."""
         response = _Untyped.from_app(self._app.wsgi_app, _environ(asked), buffered=True)
         # What a function tells of a body that HEAD leaves out is its own.
         added = _ADDED_BY_FLASK - ({"content-length"} if asked.method == "HEAD" else set())
         told = [header for header in response.headers if header != _ADDED_BY_SAM]
         headers = tuple((name, value) for name, value in told if name.lower() not in added)
-        return HttpAnswer(response.status_code, headers, response.get_data())
+        return ServerResponse(response.status_code, headers, response.get_data())
 
-    def operation_of(self, asked: HttpRequest) -> str | None:
+    def operation_of(self, asked: ServerRequest) -> str | None:
         """The name of the function that the route of a request leads to; None without one."""
         try:
             endpoint, _ = self._app.url_map.bind_to_environ(_environ(asked)).match()
@@ -169,7 +169,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
         return self._request_handler()
 
 
-def _environ(asked: HttpRequest) -> dict[str, Any]:
+def _environ(asked: ServerRequest) -> dict[str, Any]:
     """A request in WSGI's words."""
     headers: dict[str, str] = {}
     for name, value in asked.headers:
@@ -186,7 +186,7 @@ def _environ(asked: HttpRequest) -> dict[str, Any]:
         "REQUEST_METHOD": asked.method,
         "SCRIPT_NAME": "",
         # Without its leading slashes it could be somebody's.
-        "PATH_INFO": _NOBODYS_PATH if path.startswith(b"//") else path.decode("latin-1"),
+        "PATH_INFO": _UNROUTED_PATH if path.startswith(b"//") else path.decode("latin-1"),
         _PATH: asked.path,
         # SAM reads it as UTF-8.
         "QUERY_STRING": quote(asked.query.encode("latin-1"), safe="%/?:@!$&'()*+,;=-._~[]<>\"{}|^`\\#"),

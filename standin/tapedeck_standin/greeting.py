@@ -3,7 +3,7 @@
 import shlex
 
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck_standin.addresses import Addresses
 from tapedeck_standin.standin import Options
 
@@ -13,7 +13,7 @@ _RECORDING = r"RE[0-9a-f]\{32\}"
 
 def curl_lines(options: Options, addresses: Addresses) -> tuple[str, str, str]:
     """Three lines for a shell: record a new call, pause its recording, read it."""
-    account = TWILIO.spell(Kind.ACCOUNT, options.account)
+    account = TWILIO.format_sid(ResourceType.ACCOUNT, options.account)
     recordings = f"{addresses.url}{TWILIO.root}/Accounts/{account}/Calls/$CALL/Recordings"
     curl = f"curl -s -u {account}:{shlex.quote(options.token)}"
     start = (
@@ -24,7 +24,7 @@ def curl_lines(options: Options, addresses: Addresses) -> tuple[str, str, str]:
     return start, pause, f"{curl} {recordings}/$RECORDING.json; echo"
 
 
-def greet(options: Options, addresses: Addresses) -> str:
+def print_banner(options: Options, addresses: Addresses) -> str:
     """The text before the line for programs."""
     start, pause, read = curl_lines(options, addresses)
     return f"""
@@ -33,8 +33,8 @@ Tapedeck stands in for Twilio's and SignalWire's recordings and conferences; not
   HTTP      {addresses.url}
   HTTPS     {addresses.https_url}
   CA file   {addresses.ca_file}
-  account   {TWILIO.spell(Kind.ACCOUNT, options.account)}   (as Twilio spells it)
-            {SIGNALWIRE.spell(Kind.ACCOUNT, options.account)}   (as SignalWire spells it)
+  account   {TWILIO.format_sid(ResourceType.ACCOUNT, options.account)}   (as Twilio spells it)
+            {SIGNALWIRE.format_sid(ResourceType.ACCOUNT, options.account)}   (as SignalWire spells it)
   token     {options.token}
 
 A call appears and its recording starts; the recording is paused; it is read (`processing` until there are media, as

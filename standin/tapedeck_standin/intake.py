@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tapedeck.edge.observability import RequestLog
+from tapedeck.edge.observability import CanonicalLog
 from tapedeck_standin.event_sources import Handler
 
 OPERATION: Final = "ingest_media_event"
 _LOST: Final = frozenset({"dropped", "refused"})
 
 
-class Intake:
+class EventIngestor:
     """`ingest_media_event` as an event source calls it, with one event at a time.
 
     Args:
@@ -41,25 +41,25 @@ class Intake:
             self._report(_line(told, self._outcome))
         return answer
 
-    def bury(self, body: str) -> None:
+    def on_dead_letter(self, body: str) -> None:
         """One that has failed too often comes no more."""
         told = json.loads(body)
         self._report(_line(told, self._reasons.pop(told["id"], "failed")))
 
-    def watch(self, log: RequestLog) -> "WatchedLog":
+    def observe_log(self, log: CanonicalLog) -> "ObservedLog":
         """The log, looked at."""
-        return WatchedLog(log, self)
+        return ObservedLog(log, self)
 
-    def note(self, operation: str, outcome: str, error: str | None) -> None:
+    def record_outcome(self, operation: str, outcome: str, error: str | None) -> None:
         """What has become of the one that is being taken note of."""
         if operation == OPERATION:
             self._outcome = f"{outcome} ({error})" if error is not None else outcome
 
 
-class WatchedLog:
+class ObservedLog:
     """The log of functions that no client calls, which an intake looks at as well."""
 
-    def __init__(self, log: RequestLog, intake: Intake) -> None:
+    def __init__(self, log: CanonicalLog, intake: EventIngestor) -> None:
         self._log = log
         self._intake = intake
 
@@ -72,10 +72,10 @@ class WatchedLog:
         operation: str,
         outcome: str,
         error: str | None = None,
-        **more: Any,  # noqa: ANN401 - as of `RequestLog`
+        **more: Any,  # noqa: ANN401 - as of `CanonicalLog`
     ) -> None:
         """Log one record."""
-        self._intake.note(operation, outcome, error)
+        self._intake.record_outcome(operation, outcome, error)
         self._log.background(operation=operation, outcome=outcome, error=error, **more)
 
 

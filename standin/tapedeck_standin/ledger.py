@@ -3,14 +3,14 @@
 import time
 from typing import Any, Final
 
-from tapedeck.adapters.claims import claims_partition
+from tapedeck.adapters.claims import deliveries_partition
 from tapedeck.adapters.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb import Database, Item
+from tapedeck.adapters.dynamodb import DynamoDBTable, Item
 from tapedeck.adapters.items import RECORDING, name_partition, partition, recording_from, transcriptions_partition
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 from tapedeck.settings import Settings
 
-_MOST_AT_ONCE: Final = 25
+_MAX_AT_ONCE: Final = 25
 """DynamoDB's limit for deletions in one request."""
 
 _PARTICIPANT: Final = "PART#"
@@ -18,7 +18,7 @@ _ROWS: Final = ("CALLS", "CONFS", "RECS", "RECS-DELETED")
 """The lists of an account: each row names the partition that its resource lies in."""
 
 
-class Ledger:
+class AccountData:
     """Every method raises StoreBusy or StoreUnavailable when the database fails.
 
     Args:
@@ -32,8 +32,8 @@ class Ledger:
         self._s3 = s3
         self._bucket = settings.media_bucket
         self._table = settings.recordings_table
-        self._database = Database(dynamodb, settings.recordings_table, time.sleep)
-        self._credentials = CredentialsTable(Database(dynamodb, settings.credentials_table, time.sleep))
+        self._database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
+        self._credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
 
     def knows(self, account: str) -> bool:
         """Whether there is such an account."""
@@ -67,15 +67,15 @@ class Ledger:
                 if "name" in item:
                     named = self._partition(name_partition(account, item["name"]))
                     doomed |= {(row["PK"], row["SK"]) for row in named}
-        for subject in {row["SK"] for row in rows}:
-            doomed |= {(told["PK"], told["SK"]) for told in self._partition(claims_partition(account, subject))}
+        for resource_id in {row["SK"] for row in rows}:
+            doomed |= {(told["PK"], told["SK"]) for told in self._partition(deliveries_partition(account, resource_id))}
         for made in self._partition(transcriptions_partition(account)):
             row = (transcriptions_partition(account, made["recording"]), made["SK"])
             doomed |= {(made["PK"], made["SK"]), row}
         self._clear_media(account)
         keys = [{"PK": {"S": partition_key}, "SK": {"S": sort_key}} for partition_key, sort_key in sorted(doomed)]
-        for start in range(0, len(keys), _MOST_AT_ONCE):
-            pending = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MOST_AT_ONCE]]}
+        for start in range(0, len(keys), _MAX_AT_ONCE):
+            pending = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_AT_ONCE]]}
             while pending:
                 pending = self._dynamodb.batch_write_item(RequestItems=pending).get("UnprocessedKeys", {})
 

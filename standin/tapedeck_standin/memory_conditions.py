@@ -4,8 +4,17 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from tapedeck_standin.memory_trees import Call, Condition, Junction, Not, Operand, Path, Test, Value
-from tapedeck_standin.memory_values import AttributeValue, Item, Refusal, plain
+from tapedeck_standin.memory_trees import (
+    BooleanExpression,
+    Comparison,
+    Condition,
+    FunctionCall,
+    Not,
+    Operand,
+    Path,
+    Value,
+)
+from tapedeck_standin.memory_values import AttributeValue, DynamoDBError, Item, plain
 
 Values = Mapping[str, AttributeValue]
 """By placeholder, colon included."""
@@ -37,7 +46,7 @@ def compile_condition(condition: Condition) -> Tester:
     if isinstance(condition, Not):
         test = compile_condition(condition.condition)
         return lambda item, values: not test(item, values)
-    if isinstance(condition, Junction):
+    if isinstance(condition, BooleanExpression):
         tests = tuple(map(compile_condition, condition.conditions))
         return _all(tests) if condition.operator == "AND" else _any(tests)
     return _TESTS[condition.operator](*map(compile_operand, condition.operands))
@@ -207,7 +216,7 @@ def checks_of(kind: str, condition: Condition) -> Iterator[Check]:
     """What a condition demands of the values themselves, whatever the item; `kind` is the request's parameter."""
     if isinstance(condition, Not):
         yield from checks_of(kind, condition.condition)
-    elif isinstance(condition, Junction):
+    elif isinstance(condition, BooleanExpression):
         for each in condition.conditions:
             yield from checks_of(kind, each)
     else:
@@ -222,7 +231,7 @@ def checks_of_operands(kind: str, function: str, operands: tuple[Operand, ...]) 
     """What an operator or a function demands of values."""
     allowed = _ALLOWED.get(function)
     for operand in operands:
-        if isinstance(operand, Call):
+        if isinstance(operand, FunctionCall):
             yield from checks_of_operands(kind, operand.name, operand.operands)
         elif isinstance(operand, Value) and allowed is not None:
             yield _check_kind(kind, function, operand.name, allowed)
@@ -232,7 +241,7 @@ def _check_kind(kind: str, function: str, name: str, allowed: frozenset[str]) ->
     def check(values: Values) -> None:
         (given,) = values[name]
         if given not in allowed:
-            raise Refusal(
+            raise DynamoDBError(
                 f"Invalid {kind}: Incorrect operand type for operator or function; "
                 f"operator or function: {function}, operand type: {given}"
             )
@@ -240,7 +249,7 @@ def _check_kind(kind: str, function: str, name: str, allowed: frozenset[str]) ->
     return check
 
 
-def _check_bounds(kind: str, test: Test) -> Iterator[Check]:
+def _check_bounds(kind: str, test: Comparison) -> Iterator[Check]:
     low, high = test.operands[1:]
     if not (isinstance(low, Value) and isinstance(high, Value)):
         return
@@ -249,12 +258,12 @@ def _check_bounds(kind: str, test: Test) -> Iterator[Check]:
     def check(values: Values) -> None:
         (lower, upper) = (values[name] for name in names)
         if lower.keys() != upper.keys():
-            raise Refusal(
+            raise DynamoDBError(
                 f"Invalid {kind}: The BETWEEN operator requires same data type for lower and upper bounds; "
                 f"lower bound operand: AttributeValue: {lower}, upper bound operand: AttributeValue: {upper}"
             )
         if plain(lower) > plain(upper):
-            raise Refusal(
+            raise DynamoDBError(
                 f"Invalid {kind}: The BETWEEN operator requires upper bound to be greater than or equal to lower "
                 f"bound; lower bound operand: AttributeValue: {lower}, upper bound operand: AttributeValue: {upper}"
             )
@@ -262,12 +271,12 @@ def _check_bounds(kind: str, test: Test) -> Iterator[Check]:
     yield check
 
 
-def _check_type(kind: str, test: Test) -> Check:
+def _check_type(kind: str, test: Comparison) -> Check:
     (name,) = (operand.name for operand in test.operands[1:] if isinstance(operand, Value))
 
     def check(values: Values) -> None:
         given = values[name]
         if "S" not in given or given["S"] not in _TYPES:
-            raise Refusal(f"Invalid {kind}: Invalid attribute type name found; type: {given}")
+            raise DynamoDBError(f"Invalid {kind}: Invalid attribute type name found; type: {given}")
 
     return check

@@ -19,8 +19,8 @@ from tapedeck_standin.memory_expressions import plan_read
 from tapedeck_standin.memory_queries import query, scan
 from tapedeck_standin.memory_stream import StreamRecord
 from tapedeck_standin.memory_table import Table
-from tapedeck_standin.memory_values import Refusal, copy_item, keep_item
-from tapedeck_standin.memory_writes import Write
+from tapedeck_standin.memory_values import DynamoDBError, copy_item, normalize_item
+from tapedeck_standin.memory_writes import WriteAction
 
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -152,35 +152,35 @@ class MemoryDynamoDB:
         """What the table's stream has told since somebody last asked, as Lambda's events have it."""
         with self._lock:
             stream = self._tables[table].stream
-            return [stream.event(record) for record in stream.take()] if stream is not None else []
+            return [stream.event(record) for record in stream.drain()] if stream is not None else []
 
     def take_images(self, table: str) -> list[StreamRecord]:
         """The same, as it is kept: nobody may change the images. What was taken in one form is gone in the other."""
         with self._lock:
             stream = self._tables[table].stream
-            return stream.take() if stream is not None else []
+            return stream.drain() if stream is not None else []
 
     def _answer(self, operation: str, act: Callable[[Request], Answer], request: Request) -> Answer:
         unknown = request.keys() - _PARAMETERS[operation]
         if unknown:
             raise NotImplementedError(f"{operation} with {', '.join(sorted(unknown))}")
-        self._tell("before", operation, request)
+        self._append_to_stream("before", operation, request)
         try:
             with self._lock:
                 answer = act(request)
-        except Refusal as refused:
-            self._tell("after", operation, request)
+        except DynamoDBError as refused:
+            self._append_to_stream("after", operation, request)
             response: Any = {
                 "Error": {"Message": refused.message, "Code": refused.code},
                 "ResponseMetadata": {"HTTPStatusCode": 400, "RetryAttempts": 0},
                 **refused.more,
             }
             raise ClientError(response, operation) from None
-        self._tell("after", operation, request)
+        self._append_to_stream("after", operation, request)
         answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "RetryAttempts": 0}
         return answer
 
-    def _tell(self, when: Literal["before", "after"], operation: str, request: Request) -> None:
+    def _append_to_stream(self, when: Literal["before", "after"], operation: str, request: Request) -> None:
         if self._fault is not None:
             self._fault(when, operation, request)
 
@@ -189,7 +189,7 @@ class MemoryDynamoDB:
 
     def _create_table(self, request: Request) -> Answer:
         if request["TableName"] in self._tables:
-            raise Refusal(f"Table already exists: {request['TableName']}", "ResourceInUseException")
+            raise DynamoDBError(f"Table already exists: {request['TableName']}", "ResourceInUseException")
         table = Table(copy.deepcopy(request), self._clock())
         self._tables[table.name] = table
         return {"TableDescription": table.describe()}
@@ -197,16 +197,16 @@ class MemoryDynamoDB:
     def _get_item(self, request: Request) -> Answer:
         table = self._table(request)
         plan, _ = plan_read(request)
-        item = table.get(table.key_of(keep_item(request["Key"])))
+        item = table.get(table.key_of(normalize_item(request["Key"])))
         return {"Item": (plan.project or copy_item)(item)} if item is not None else {}
 
     def _write(self, action: str, request: Request) -> Answer:
         wanted = request.get("ReturnValues", "NONE")
         if wanted not in _RETURNED[action]:
             raise NotImplementedError(f"{action} that returns {wanted}")
-        write = Write(self._table(request), action, request)
+        write = WriteAction(self._table(request), action, request)
         if not write.meets():
-            raise Refusal("The conditional request failed", "ConditionalCheckFailedException", **write.found())
+            raise DynamoDBError("The conditional request failed", "ConditionalCheckFailedException", **write.found())
         write.prepare()
         write.apply(self._clock())
         image = {"ALL_OLD": write.before, "ALL_NEW": write.after}.get(wanted)
@@ -218,7 +218,7 @@ class MemoryDynamoDB:
         self._forget_tokens(now - _MILLISECONDS_A_TOKEN_LASTS)
         if token in self._done:
             if self._done[token][1] != items:
-                raise Refusal("", "IdempotentParameterMismatchException", Message="")
+                raise DynamoDBError("", "IdempotentParameterMismatchException", Message="")
             return {}
         transact(writes, now)
         if token is not None:
@@ -288,8 +288,8 @@ class MemoryChanges:
     def __init__(self, database: MemoryDynamoDB, table: str) -> None:
         self._database = database
         self._table = table
-        self.take()
+        self.drain()
 
-    def take(self) -> list[Record]:
+    def drain(self) -> list[Record]:
         """What has happened since the last time."""
         return list(self._database.take_records(self._table))

@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from tapedeck_standin.memory_conditions import Check, Tester, Values, checks_of, compile_condition
 from tapedeck_standin.memory_parser import Parser
-from tapedeck_standin.memory_trees import Call, Condition, Junction, Not, Path, Test, Value
+from tapedeck_standin.memory_trees import BooleanExpression, Comparison, Condition, FunctionCall, Not, Path, Value
 from tapedeck_standin.memory_updates import Change, checks_of_update, compile_projection, compile_update
-from tapedeck_standin.memory_values import Item, Refusal, keep
+from tapedeck_standin.memory_values import DynamoDBError, Item, normalize
 
 _FORMS_REMEMBERED: Final = 4096
 
@@ -55,7 +55,7 @@ def plan_write(request: Mapping[str, Any]) -> tuple[WritePlan, Values]:
     """The expressions of a write, with its values.
 
     Raises:
-        Refusal: DynamoDB would refuse them, whatever the item.
+        DynamoDBError: DynamoDB would refuse them, whatever the item.
     """
     values = request.get("ExpressionAttributeValues")
     plan = _plan_write(
@@ -68,7 +68,7 @@ def plan_read(request: Mapping[str, Any]) -> tuple[ReadPlan, Values]:
     """The expressions of a read, with its values.
 
     Raises:
-        Refusal: DynamoDB would refuse them, whatever the items.
+        DynamoDBError: DynamoDB would refuse them, whatever the items.
     """
     values = request.get("ExpressionAttributeValues")
     plan = _plan_read(
@@ -93,7 +93,7 @@ def _placeholders(values: Mapping[str, Any] | None) -> tuple[str, ...] | None:
 def _kept(values: Mapping[str, Any] | None, checks: tuple[Check, ...]) -> Values:
     if values is None:
         return {}
-    kept = {name: keep(value) for name, value in values.items()}
+    kept = {name: normalize(value) for name, value in values.items()}
     for check in checks:
         check(kept)
     return kept
@@ -168,21 +168,21 @@ class _Placeholders:
         for kind, given in (("Names", self._names), ("Values", self._values)):
             unused = [placeholder for placeholder in given if placeholder not in used]
             if unused:
-                raise Refusal(
+                raise DynamoDBError(
                     f"Value provided in ExpressionAttribute{kind} unused in expressions: keys: {{{', '.join(unused)}}}"
                 )
 
     def _check(self, parameter: str, given: Iterable[str], sign: str) -> None:
         if all(text is None for text in self._texts.values()):
-            raise Refusal(f"{parameter} can only be specified when using expressions")
+            raise DynamoDBError(f"{parameter} can only be specified when using expressions")
         if not given:
-            raise Refusal(f"{parameter} must not be empty")
+            raise DynamoDBError(f"{parameter} must not be empty")
         for placeholder in given:
             if not placeholder.startswith(sign):
-                raise Refusal(f'{parameter} contains invalid key: Syntax error; key: "{placeholder}"')
+                raise DynamoDBError(f'{parameter} contains invalid key: Syntax error; key: "{placeholder}"')
         for placeholder, name in self._names.items():
             if not name:
-                raise Refusal(
+                raise DynamoDBError(
                     f"ExpressionAttributeNames contains invalid value: Empty attribute name for key {placeholder}"
                 )
 
@@ -194,12 +194,12 @@ def _first_parts(paths: Iterable[Path]) -> Iterator[str]:
 def _paths_in(condition: Condition) -> Iterator[Path]:
     if isinstance(condition, Not):
         yield from _paths_in(condition.condition)
-    elif isinstance(condition, Junction):
+    elif isinstance(condition, BooleanExpression):
         for each in condition.conditions:
             yield from _paths_in(each)
     else:
         for operand in condition.operands:
-            for part in operand.operands if isinstance(operand, Call) else (operand,):
+            for part in operand.operands if isinstance(operand, FunctionCall) else (operand,):
                 if isinstance(part, Path):
                     yield part
 
@@ -207,25 +207,25 @@ def _paths_in(condition: Condition) -> Iterator[Path]:
 def _key_tests(condition: Condition) -> dict[str, KeyTest]:
     found: dict[str, KeyTest] = {}
     parts: tuple[Condition, ...] = (condition,)
-    if isinstance(condition, Junction) and condition.operator == "AND":
+    if isinstance(condition, BooleanExpression) and condition.operator == "AND":
         parts = condition.conditions
     for part in parts:
         name, test = _key_test(part)
         if name in found:
-            raise Refusal("KeyConditionExpressions must only contain one condition per key")
+            raise DynamoDBError("KeyConditionExpressions must only contain one condition per key")
         found[name] = test
     return found
 
 
 def _key_test(condition: Condition) -> tuple[str, KeyTest]:
-    operator = condition.operator if isinstance(condition, Test | Junction) else "NOT"
-    if not isinstance(condition, Test) or operator not in _KEY_OPERATORS:
-        raise Refusal(f"Invalid operator used in KeyConditionExpression: {operator}")
+    operator = condition.operator if isinstance(condition, Comparison | BooleanExpression) else "NOT"
+    if not isinstance(condition, Comparison) or operator not in _KEY_OPERATORS:
+        raise DynamoDBError(f"Invalid operator used in KeyConditionExpression: {operator}")
     operands = condition.operands
     if isinstance(operands[0], Value) and operator in _MIRRORED:
         operator, operands = _MIRRORED[operator], operands[::-1]
     path, *rest = operands
     values = tuple(operand.name for operand in rest if isinstance(operand, Value))
     if not isinstance(path, Path) or len(path.parts) > 1 or len(values) < len(rest):
-        raise Refusal("Invalid condition in KeyConditionExpression: a key is compared with values only")
+        raise DynamoDBError("Invalid condition in KeyConditionExpression: a key is compared with values only")
     return str(path.parts[0]), KeyTest(operator, values)

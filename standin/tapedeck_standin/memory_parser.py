@@ -5,11 +5,21 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import combinations
 from typing import Final, NamedTuple
 
-from tapedeck_standin.memory_trees import Call, Condition, Junction, Not, Operand, Path, Test, Update, Value
-from tapedeck_standin.memory_values import Refusal
+from tapedeck_standin.memory_trees import (
+    BooleanExpression,
+    Comparison,
+    Condition,
+    FunctionCall,
+    Not,
+    Operand,
+    Path,
+    Update,
+    Value,
+)
+from tapedeck_standin.memory_values import DynamoDBError
 from tapedeck_standin.memory_words import RESERVED
 
-MOST_OPTIONS: Final = 100
+MAX_OPTIONS: Final = 100
 """Of `IN`."""
 
 _COMPARATORS: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
@@ -111,7 +121,7 @@ class Parser:
         parts = [part()]
         while self._took(word):
             parts.append(part())
-        return parts[0] if len(parts) == 1 else Junction(word, tuple(map(self._as_condition, parts)))
+        return parts[0] if len(parts) == 1 else BooleanExpression(word, tuple(map(self._as_condition, parts)))
 
     def _negation(self) -> Condition | Operand:
         if self._took("NOT"):
@@ -133,7 +143,7 @@ class Parser:
             options: list[Operand] = []
             self._several(lambda: options.append(self._as_operand(self._operand())))
             self._expect(")")
-            if len(options) > MOST_OPTIONS:
+            if len(options) > MAX_OPTIONS:
                 raise self._refusal(
                     "The IN operator is provided with too many operands; number of operands: " + str(len(options))
                 )
@@ -142,14 +152,14 @@ class Parser:
             return left  # in parentheses of its own
         raise self._syntax_error()
 
-    def _test(self, operator: str, *operands: "Operand | Condition") -> Test:
+    def _test(self, operator: str, *operands: "Operand | Condition") -> Comparison:
         checked = tuple(map(self._as_operand, operands))
         if isinstance(checked[0], Path) and checked[0] in checked[1:]:
             raise self._refusal(
                 "The first operand must be distinct from the remaining operands for this operator or function; "
                 f"operator: {operator}, first operand: {checked[0]}"
             )
-        return Test(operator, checked)
+        return Comparison(operator, checked)
 
     # Operands.
 
@@ -165,11 +175,11 @@ class Parser:
         self._at += 1
         operands = (left, self._as_operand(self._operand()))
         for operand in operands:
-            if isinstance(operand, Call) and operand.name != "if_not_exists":
+            if isinstance(operand, FunctionCall) and operand.name != "if_not_exists":
                 raise self._refusal(
                     "The function is not allowed to be used this way in an expression; function: " + operand.name
                 )
-        return Call(sign, operands)
+        return FunctionCall(sign, operands)
 
     def _operand(self) -> "Operand | Condition":
         token = self._token
@@ -190,7 +200,7 @@ class Parser:
         self._wrapped = inner
         return inner
 
-    def _function(self) -> Call | Test:
+    def _function(self) -> FunctionCall | Comparison:
         name = self._token.text
         if name not in _ARITY:
             raise self._refusal(f"Invalid function name; function: {name}")
@@ -210,10 +220,10 @@ class Parser:
         if name in _NEED_PATHS and not isinstance(operands[0], Path):
             raise self._refusal(f"Operator or function requires a document path; operator or function: {name}")
         # What a function makes is nothing that a condition's functions take, and a type is a placeholder.
-        wrong = [isinstance(operand, Call) for operand in operands] if not self._is_update else []
+        wrong = [isinstance(operand, FunctionCall) for operand in operands] if not self._is_update else []
         if any(wrong) or (name == "attribute_type" and not isinstance(operands[1], Value)):
             raise self._refusal(f"Incorrect operand type for operator or function; operator or function: {name}")
-        return self._test(name, *operands) if name in _TESTS else Call(name, tuple(operands))
+        return self._test(name, *operands) if name in _TESTS else FunctionCall(name, tuple(operands))
 
     def _value(self) -> Value:
         token = self._token
@@ -293,7 +303,7 @@ class Parser:
 
     def _as_operand(self, found: "Condition | Operand") -> Operand:
         if isinstance(found, Condition):
-            name = found.operator if isinstance(found, Test) else type(found).__name__
+            name = found.operator if isinstance(found, Comparison) else type(found).__name__
             raise self._refusal(f"The function is not allowed to be used this way in an expression; function: {name}")
         return found
 
@@ -308,11 +318,11 @@ class Parser:
                     f"path one: {one}, path two: {two}"
                 )
 
-    def _syntax_error(self) -> Refusal:
+    def _syntax_error(self) -> DynamoDBError:
         first = self._tokens[max(self._at - 1, 0)]
         last = self._tokens[min(self._at + 1, len(self._tokens) - 1)]
         near = self._text[first.start : last.end]
         return self._refusal(f'Syntax error; token: "{self._token.text}", near: "{near}"')
 
-    def _refusal(self, message: str) -> Refusal:
-        return Refusal(f"Invalid {self._kind}: {message}")
+    def _refusal(self, message: str) -> DynamoDBError:
+        return DynamoDBError(f"Invalid {self._kind}: {message}")

@@ -7,9 +7,17 @@ from typing import Any, Final
 from tapedeck_standin.memory_conditions import Values
 from tapedeck_standin.memory_expressions import KeyTest, ReadPlan, plan_read
 from tapedeck_standin.memory_table import Entry, Index, Key, KeySchema, Table, span
-from tapedeck_standin.memory_values import AttributeValue, Item, Refusal, copy_item, keep_item, plain, size_of_item
+from tapedeck_standin.memory_values import (
+    AttributeValue,
+    DynamoDBError,
+    Item,
+    copy_item,
+    normalize_item,
+    plain,
+    size_of_item,
+)
 
-MOST_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 1024 * 1024
 """Of the items that a page is made of, before a filter: with the one that reaches it, it ends."""
 
 _START_IS_INVALID: Final = "The provided starting key is invalid"
@@ -19,14 +27,16 @@ def query(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
     """What `query` answers.
 
     Raises:
-        Refusal: DynamoDB would refuse it.
+        DynamoDBError: DynamoDB would refuse it.
     """
     index = _index(table, request)
     schema = index.schema if index is not None else table.schema
     if index is not None and request.get("ConsistentRead"):
-        raise Refusal("Consistent reads are not supported on global secondary indexes")
+        raise DynamoDBError("Consistent reads are not supported on global secondary indexes")
     if "KeyConditionExpression" not in request:
-        raise Refusal("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+        raise DynamoDBError(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
+        )
     plan, values = plan_read(request)
     _check_attributes(plan, schema, index)
     partition, operator, operands = _sought(schema, plan.keys, values)
@@ -35,9 +45,9 @@ def query(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
     ascending = request.get("ScanIndexForward", True)
     start = request.get("ExclusiveStartKey")
     if start is not None:
-        entry = _entry(table, index, partition, keep_item(start))
+        entry = _entry(table, index, partition, normalize_item(start))
         if span([entry], operator, operands) != (0, 1):
-            raise Refusal("The provided starting key is outside query boundaries based on provided conditions")
+            raise DynamoDBError("The provided starting key is outside query boundaries based on provided conditions")
         if ascending:
             low = max(low, bisect_right(entries, entry))
         else:
@@ -54,29 +64,31 @@ def scan(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
     """What `scan` answers; partitions come in order, which DynamoDB does not promise.
 
     Raises:
-        Refusal: DynamoDB would refuse it.
+        DynamoDBError: DynamoDB would refuse it.
     """
     plan, values = plan_read(request)
     keys = table.keys()
     start = request.get("ExclusiveStartKey")
     if start is not None:
-        del keys[: bisect_right(keys, table.key_of(keep_item(start)))]
+        del keys[: bisect_right(keys, table.key_of(normalize_item(start)))]
     return _page(table, None, plan, values, keys, len(keys), request.get("Limit"))
 
 
 def _index(table: Table, request: Mapping[str, Any]) -> Index | None:
     name = request.get("IndexName")
     if name is not None and name not in table.indexes:
-        raise Refusal(f"The table does not have the specified index: {name}")
+        raise DynamoDBError(f"The table does not have the specified index: {name}")
     return table.indexes[name] if name is not None else None
 
 
 def _check_attributes(plan: ReadPlan, schema: KeySchema, index: Index | None) -> None:
     for name in sorted(plan.tested.intersection(schema.names)):
-        raise Refusal(f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}")
+        raise DynamoDBError(
+            f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+        )
     if index is not None and index.projected is not None:
         for name in sorted((plan.tested | plan.projected) - index.projected):
-            raise Refusal(
+            raise DynamoDBError(
                 f"One or more parameter values were invalid: Secondary index {index.name} does not project {name}"
             )
 
@@ -87,9 +99,9 @@ def _sought(
     """The partition, and what its sort key is to stand in which relation to."""
     missing = [name for name in tests if name not in schema.names]
     if schema.hash not in tests or missing:
-        raise Refusal(f"Query condition missed key schema element: {schema.hash}")
+        raise DynamoDBError(f"Query condition missed key schema element: {schema.hash}")
     if tests[schema.hash].operator != "=":
-        raise Refusal("Query key condition not supported")
+        raise DynamoDBError("Query key condition not supported")
     for name, test in tests.items():
         for placeholder in test.values:
             _check_key(schema, name, values[placeholder])
@@ -103,12 +115,14 @@ def _sought(
 def _check_key(schema: KeySchema, name: str, value: AttributeValue) -> None:
     wrong = schema.check(name, value)
     if wrong == "empty":
-        raise Refusal(
+        raise DynamoDBError(
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
             f"empty string value. Key: {name}"
         )
     if wrong == "type":
-        raise Refusal("One or more parameter values were invalid: Condition parameter type does not match schema type")
+        raise DynamoDBError(
+            "One or more parameter values were invalid: Condition parameter type does not match schema type"
+        )
 
 
 def _entry(table: Table, index: Index | None, partition: object, start: Item) -> Entry:
@@ -116,11 +130,11 @@ def _entry(table: Table, index: Index | None, partition: object, start: Item) ->
     schemas = [table.schema] if index is None else [table.schema, index.schema]
     names = {name for schema in schemas for name in schema.names}
     if start.keys() != names or any(table.schema.kinds[name] not in start[name] for name in names):
-        raise Refusal(_START_IS_INVALID)
+        raise DynamoDBError(_START_IS_INVALID)
     key = table.schema.of(start)
     begun, sort = schemas[-1].of(start)
     if begun != partition:
-        raise Refusal(_START_IS_INVALID)
+        raise DynamoDBError(_START_IS_INVALID)
     return (sort,) if index is None else (sort, *key)
 
 
@@ -134,7 +148,7 @@ def _page(
     limit: int | None,
 ) -> dict[str, Any]:
     if limit is not None and limit < 1:
-        raise Refusal("Limit must be greater than or equal to 1")
+        raise DynamoDBError("Limit must be greater than or equal to 1")
     items: list[Item] = []
     scanned = total = 0
     last: Item | None = None
@@ -149,7 +163,7 @@ def _page(
         scanned += 1
         if plan.test is None or plan.test(item, values):
             items.append(copy(item))
-        if scanned == limit or (total >= MOST_BYTES and scanned < count):
+        if scanned == limit or (total >= MAX_BYTES and scanned < count):
             last = stored
             break
     answer: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": scanned}

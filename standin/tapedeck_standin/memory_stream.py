@@ -37,13 +37,13 @@ class Stream:
         self._records: list[StreamRecord] = []
         self._number = 0
 
-    def tell(self, at: int, before: Item | None, after: Item | None) -> None:
+    def append(self, at: int, before: Item | None, after: Item | None) -> None:
         """Keep what a write did; one that changed nothing is not told."""
         if before != after:
             self._number += 1
             self._records.append(StreamRecord(self._number, at, before, after))
 
-    def take(self) -> list[StreamRecord]:
+    def drain(self) -> list[StreamRecord]:
         """All of it, in order, once."""
         records, self._records = self._records, []
         return records

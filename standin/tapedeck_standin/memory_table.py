@@ -8,13 +8,13 @@ from operator import itemgetter
 from typing import Any, Final
 
 from tapedeck_standin.memory_stream import REGION, Stream
-from tapedeck_standin.memory_values import AttributeValue, Item, Refusal, plain, size_of_item
+from tapedeck_standin.memory_values import AttributeValue, DynamoDBError, Item, plain, size_of_item
 
-_MOST_BYTES: Final = 400 * 1024
+_MAX_BYTES: Final = 400 * 1024
 """Of an item."""
 
-MOST_HASH_BYTES: Final = 2048
-MOST_RANGE_BYTES: Final = 1024
+MAX_HASH_BYTES: Final = 2048
+MAX_RANGE_BYTES: Final = 1024
 
 Key = tuple[Any, Any]
 """What the attributes of a key compare by; the second one is empty where there is but one."""
@@ -50,13 +50,13 @@ class KeySchema:
         content = value[kind]
         if kind == "N":
             return None
-        most = MOST_HASH_BYTES if name == self.hash else MOST_RANGE_BYTES
+        most = MAX_HASH_BYTES if name == self.hash else MAX_RANGE_BYTES
         if len(content) * 4 > most and len(content if kind == "B" else content.encode("utf-8", "surrogatepass")) > most:
             return "size"
         return None if content else "empty"
 
 
-class Order:
+class SortedPartitions:
     """Entries in partitions, each of which is sorted."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class Index:
         self.description = description
         self.name: str = description["IndexName"]
         self.schema = KeySchema(description["KeySchema"], table.kinds)
-        self.order = Order()
+        self.order = SortedPartitions()
         projection = description["Projection"]
         keys = {*self.schema.names, *table.names}
         self.projected: frozenset[str] | None = None
@@ -147,14 +147,14 @@ class Index:
         for name in self.schema.names:
             wrong = self.schema.check(name, item[name]) if name in item else None
             if wrong == "empty":
-                raise Refusal(
+                raise DynamoDBError(
                     "One or more parameter values are not valid. A value specified for a secondary index key is not "
                     "supported. The AttributeValue for a key attribute cannot contain an empty string value. "
                     f"IndexName: {self.name}, IndexKey: {name}"
                 )
             if wrong is not None:
                 what = "Type mismatch for Index Key" if wrong == "type" else "Size limit exceeded for Index Key"
-                raise Refusal(f"One or more parameter values were invalid: {what} {name} IndexName: {self.name}")
+                raise DynamoDBError(f"One or more parameter values were invalid: {what} {name} IndexName: {self.name}")
 
 
 class Table:
@@ -178,7 +178,7 @@ class Table:
         }
         is_told = request.get("StreamSpecification", {}).get("StreamEnabled", False)
         self.stream = Stream(f"{self.arn}/stream/1", self.schema.names) if is_told else None
-        self.order = Order()
+        self.order = SortedPartitions()
         self._items: dict[Key, tuple[Item, int]] = {}
 
     def describe(self) -> dict[str, Any]:
@@ -205,21 +205,21 @@ class Table:
         """The key that these attributes are.
 
         Raises:
-            Refusal: they are none.
+            DynamoDBError: they are none.
         """
         if attributes.keys() != self.key_names:
-            raise Refusal("The provided key element does not match the schema")
+            raise DynamoDBError("The provided key element does not match the schema")
         return self._checked(attributes, "The provided key element does not match the schema")
 
     def key_in(self, item: Item) -> Key:
         """The key of a whole item.
 
         Raises:
-            Refusal: it has none.
+            DynamoDBError: it has none.
         """
         for name in self.schema.names:
             if name not in item:
-                raise Refusal(f"One or more parameter values were invalid: Missing the key {name} in the item")
+                raise DynamoDBError(f"One or more parameter values were invalid: Missing the key {name} in the item")
         return self._checked(item, "One or more parameter values were invalid: Type mismatch for key")
 
     def get(self, key: Key) -> Item | None:
@@ -239,13 +239,13 @@ class Table:
         """The bytes of an item that is to be put.
 
         Raises:
-            Refusal: it is too large, or cannot be part of an index whose attributes it has.
+            DynamoDBError: it is too large, or cannot be part of an index whose attributes it has.
         """
         for index in self.indexes.values():
             index.check(item)
         size = size_of_item(item)
-        if size > _MOST_BYTES:
-            raise Refusal("Item size has exceeded the maximum allowed size")
+        if size > _MAX_BYTES:
+            raise DynamoDBError("Item size has exceeded the maximum allowed size")
         return size
 
     def put(self, key: Key, item: Item | None, size: int, at: int) -> None:
@@ -266,18 +266,18 @@ class Table:
                 if new is not None:
                     index.order.add(*new)
         if self.stream is not None:
-            self.stream.tell(at, before, item)
+            self.stream.append(at, before, item)
 
     def _checked(self, attributes: Item, mismatch: str) -> Key:
         for name in self.schema.names:
             wrong = self.schema.check(name, attributes[name])
             if wrong == "empty":
-                raise Refusal(
+                raise DynamoDBError(
                     "One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
                     f"contain an empty string value. Key: {name}"
                 )
             if wrong == "size":
-                raise Refusal(f"One or more parameter values were invalid: Size of key {name} exceeds its limit")
+                raise DynamoDBError(f"One or more parameter values were invalid: Size of key {name} exceeds its limit")
             if wrong is not None:
-                raise Refusal(mismatch)
+                raise DynamoDBError(mismatch)
         return self.schema.of(attributes)

@@ -18,14 +18,14 @@ class Value(NamedTuple):
     name: str
 
 
-class Call(NamedTuple):
+class FunctionCall(NamedTuple):
     """A function or an operator that makes a value: `size`, `if_not_exists`, `list_append`, `+`, `-`."""
 
     name: str
     operands: tuple["Operand", ...]
 
 
-class Test(NamedTuple):
+class Comparison(NamedTuple):
     """A comparison, or a function that is true or false."""
 
     operator: str
@@ -38,15 +38,15 @@ class Not(NamedTuple):
     condition: "Condition"
 
 
-class Junction(NamedTuple):
+class BooleanExpression(NamedTuple):
     """Several conditions with `AND` or `OR` between them."""
 
     operator: str
     conditions: tuple["Condition", ...]
 
 
-Operand = Path | Value | Call
-Condition = Test | Not | Junction
+Operand = Path | Value | FunctionCall
+Condition = Comparison | Not | BooleanExpression
 
 
 class Update(NamedTuple):

@@ -8,13 +8,13 @@ from tapedeck_standin.memory_trees import Operand, Path, Update, Value
 from tapedeck_standin.memory_values import (
     WRONG_OPERAND,
     AttributeValue,
+    DynamoDBError,
     Item,
-    Refusal,
     add,
+    add_values,
     copy_item,
     copy_value,
     subtract,
-    unite,
 )
 
 Change = Callable[[Item, Values], Item]
@@ -64,7 +64,7 @@ def _edits(update: Update) -> Iterator[tuple[Path, Reader]]:
     for path in update.removes:
         yield path, lambda _item, _values: None
     for path, value in update.adds:
-        yield path, _combining(unite, path, value)
+        yield path, _combining(add_values, path, value)
     for path, value in update.deletes:
         yield path, _combining(subtract, path, value)
 
@@ -99,7 +99,7 @@ def _compile_present(path: Path) -> Callable[[Item, Values], AttributeValue]:
     def make(item: Item, values: Values) -> AttributeValue:
         found = read(item, values)
         if found is None:
-            raise Refusal(_NO_SUCH_ATTRIBUTE)
+            raise DynamoDBError(_NO_SUCH_ATTRIBUTE)
         return found
 
     return make
@@ -118,7 +118,7 @@ def _compile_default(
 
 def _append(first: AttributeValue, second: AttributeValue) -> AttributeValue:
     if "L" not in first or "L" not in second:
-        raise Refusal(WRONG_OPERAND)
+        raise DynamoDBError(WRONG_OPERAND)
     return {"L": [*first["L"], *second["L"]]}
 
 
@@ -146,10 +146,10 @@ def _container(item: Item, path: Path) -> Any:  # noqa: ANN401 - what holds name
     container: Any = item
     for place, part in enumerate(path.parts[:-1]):
         if not _holds(container, part):
-            raise Refusal(_NO_SUCH_PATH)
+            raise DynamoDBError(_NO_SUCH_PATH)
         container = container[part].get("M" if isinstance(path.parts[place + 1], str) else "L")
         if container is None:
-            raise Refusal(_NO_SUCH_PATH)
+            raise DynamoDBError(_NO_SUCH_PATH)
     return container
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]
 
-MOST_LEVELS: Final = 32
+MAX_LEVELS: Final = 32
 """Of lists and maps in each other, the item itself included."""
 
 _DIGITS: Final = 38
@@ -28,7 +28,7 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]
 _ARITHMETIC: Final = Context(prec=_DIGITS, traps=[Inexact])
 
 
-class Refusal(Exception):
+class DynamoDBError(Exception):
     """What DynamoDB answers in place of doing it.
 
     Args:
@@ -47,26 +47,26 @@ class Refusal(Exception):
 WRONG_OPERAND: Final = "An operand in the update expression has an incorrect data type"
 
 
-def keep_item(item: Mapping[str, AttributeValue]) -> Item:
+def normalize_item(item: Mapping[str, AttributeValue]) -> Item:
     """An item from outside, as it is kept.
 
     Raises:
-        Refusal: DynamoDB would not take it.
+        DynamoDBError: DynamoDB would not take it.
     """
     if "" in item:
-        raise Refusal("Empty attribute name")
-    return {name: keep(value) for name, value in item.items()}
+        raise DynamoDBError("Empty attribute name")
+    return {name: normalize(value) for name, value in item.items()}
 
 
-def keep(value: AttributeValue, level: int = 1) -> AttributeValue:
+def normalize(value: AttributeValue, level: int = 1) -> AttributeValue:
     """A value from outside, as it is kept; `level` is how deep it lies in its item.
 
     Raises:
-        Refusal: DynamoDB would not take it.
+        DynamoDBError: DynamoDB would not take it.
         TypeError: botocore would not send it.
     """
     if len(value) != 1:
-        raise Refusal("Supplied AttributeValue must contain exactly one of the supported datatypes")
+        raise DynamoDBError("Supplied AttributeValue must contain exactly one of the supported datatypes")
     ((kind, content),) = value.items()
     if kind == "S":
         if not isinstance(content, str):
@@ -87,16 +87,18 @@ def _keep_number(text: object, _level: int = 0) -> str:
 @lru_cache(maxsize=1024)
 def _spell(text: str) -> str:
     if not _NUMBER(text):
-        raise Refusal("The parameter cannot be converted to a numeric value: " + text)
+        raise DynamoDBError("The parameter cannot be converted to a numeric value: " + text)
     number = Decimal(text)
     if not number:
         return "0"
     if len("".join(map(str, number.as_tuple().digits)).rstrip("0")) > _DIGITS:
-        raise Refusal("Attempting to store more than 38 significant digits in a Number")
+        raise DynamoDBError("Attempting to store more than 38 significant digits in a Number")
     if number.adjusted() > _LARGEST:
-        raise Refusal("Number overflow. Attempting to store a number with magnitude larger than supported range")
+        raise DynamoDBError("Number overflow. Attempting to store a number with magnitude larger than supported range")
     if number.adjusted() < _SMALLEST:
-        raise Refusal("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+        raise DynamoDBError(
+            "Number underflow. Attempting to store a number with magnitude smaller than supported range"
+        )
     spelled = format(number, "f")
     return spelled.rstrip("0").rstrip(".") if "." in spelled else spelled
 
@@ -108,34 +110,34 @@ def _keep_bytes(content: bytes | bytearray | str, _level: int = 0) -> bytes:
 def _keep_set(member: Callable[..., Any], order: Callable[[Any], Any] | None) -> Callable[[list[Any], int], list[Any]]:
     def keeper(members: list[Any], _level: int) -> list[Any]:
         if not members:
-            raise Refusal("One or more parameter values were invalid: An string set  may not be empty")
+            raise DynamoDBError("One or more parameter values were invalid: An string set  may not be empty")
         kept = sorted(map(member, members), key=order)
         if len(set(kept)) < len(kept):
-            raise Refusal("One or more parameter values were invalid: Input collection contains duplicates.")
+            raise DynamoDBError("One or more parameter values were invalid: Input collection contains duplicates.")
         return kept
 
     return keeper
 
 
 def _deeper(level: int) -> int:
-    if level >= MOST_LEVELS:
-        raise Refusal("Nesting Levels have exceeded supported limits")
+    if level >= MAX_LEVELS:
+        raise DynamoDBError("Nesting Levels have exceeded supported limits")
     return level + 1
 
 
 def _keep_map(content: Mapping[str, AttributeValue], level: int) -> Item:
     deeper = _deeper(level)
-    return {name: keep(value, deeper) for name, value in content.items()}
+    return {name: normalize(value, deeper) for name, value in content.items()}
 
 
 def _keep_list(content: list[AttributeValue], level: int) -> list[AttributeValue]:
     deeper = _deeper(level)
-    return [keep(value, deeper) for value in content]
+    return [normalize(value, deeper) for value in content]
 
 
 def _keep_null(content: object, _level: int) -> bool:
     if not content:
-        raise Refusal(
+        raise DynamoDBError(
             "One or more parameter values were invalid: Null attribute value types must have the value of true"
         )
     return True
@@ -238,10 +240,10 @@ def add(left: AttributeValue, right: AttributeValue, sign: int = 1) -> Attribute
     """The sum of two numbers, or their difference where `sign` is -1.
 
     Raises:
-        Refusal: one is no number, or the result has too many digits.
+        DynamoDBError: one is no number, or the result has too many digits.
     """
     if "N" not in left or "N" not in right:
-        raise Refusal(WRONG_OPERAND)
+        raise DynamoDBError(WRONG_OPERAND)
     first, second = plain(left), plain(right)
     if isinstance(first, int) and isinstance(second, int):
         return {"N": _keep_number(str(first + sign * second))}
@@ -249,14 +251,14 @@ def add(left: AttributeValue, right: AttributeValue, sign: int = 1) -> Attribute
     try:
         return {"N": _keep_number(str(combine(first, second)))}
     except Inexact:
-        raise Refusal("Attempting to store more than 38 significant digits in a Number") from None
+        raise DynamoDBError("Attempting to store more than 38 significant digits in a Number") from None
 
 
-def unite(held: AttributeValue | None, added: AttributeValue) -> AttributeValue:
+def add_values(held: AttributeValue | None, added: AttributeValue) -> AttributeValue:
     """A number or a set, with another one added (`ADD`).
 
     Raises:
-        Refusal: they are of different types.
+        DynamoDBError: they are of different types.
     """
     if held is None:
         return added
@@ -264,7 +266,7 @@ def unite(held: AttributeValue | None, added: AttributeValue) -> AttributeValue:
     if kind == "N":
         return add(held, added)
     if kind not in held:
-        raise Refusal(WRONG_OPERAND)
+        raise DynamoDBError(WRONG_OPERAND)
     return {kind: _sorted(kind, {*held[kind], *added[kind]})}
 
 
@@ -272,13 +274,13 @@ def subtract(held: AttributeValue | None, taken: AttributeValue) -> AttributeVal
     """A set without some members (`DELETE`); None if there are none left.
 
     Raises:
-        Refusal: they are of different types.
+        DynamoDBError: they are of different types.
     """
     if held is None:
         return None
     (kind,) = taken
     if kind not in held:
-        raise Refusal(WRONG_OPERAND)
+        raise DynamoDBError(WRONG_OPERAND)
     left = set(held[kind]) - set(taken[kind])
     return {kind: _sorted(kind, left)} if left else None
 

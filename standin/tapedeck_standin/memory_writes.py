@@ -5,10 +5,10 @@ from typing import Any
 
 from tapedeck_standin.memory_expressions import plan_write
 from tapedeck_standin.memory_table import Table
-from tapedeck_standin.memory_values import Item, Refusal, copy_item, keep_item
+from tapedeck_standin.memory_values import DynamoDBError, Item, copy_item, normalize_item
 
 
-class Write:
+class WriteAction:
     """A Put, Update, Delete or ConditionCheck, as a transaction names them.
 
     Args:
@@ -17,7 +17,7 @@ class Write:
         request: its parameters.
 
     Raises:
-        Refusal: DynamoDB would refuse it, whatever is in the table.
+        DynamoDBError: DynamoDB would refuse it, whatever is in the table.
     """
 
     def __init__(self, table: Table, action: str, request: Mapping[str, Any]) -> None:
@@ -25,7 +25,7 @@ class Write:
         self._action = action
         self._plan, self._values = plan_write(request)
         self._shows = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-        self._given = keep_item(request["Item" if action == "Put" else "Key"])
+        self._given = normalize_item(request["Item" if action == "Put" else "Key"])
         self.size = 0
         """Bytes of the item that is put."""
         if action == "Put":
@@ -34,7 +34,7 @@ class Write:
         else:
             self.key = table.key_of(self._given)
         for name in sorted(self._plan.changed & table.key_names):
-            raise Refusal(
+            raise DynamoDBError(
                 f"One or more parameter values were invalid: Cannot update attribute {name}. "
                 "This attribute is part of the key"
             )
@@ -56,7 +56,7 @@ class Write:
         """Make `after` of what is there; nothing is written yet.
 
         Raises:
-            Refusal: what is there does not suit the update.
+            DynamoDBError: what is there does not suit the update.
         """
         match self._action:
             case "Put":

@@ -7,16 +7,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from tapedeck import wiring
-from tapedeck.dialects.choice import choose
+from tapedeck.dialects.choice import select_dialect
 from tapedeck.domain.errors import TapedeckError
 from tapedeck.domain.identity import new_id
-from tapedeck.edge.http import write
+from tapedeck.edge.http import to_lambda_response
 from tapedeck.edge.routes import split
 from tapedeck_standin.addresses import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest:
+class ServerRequest:
     """A request whose framing is undone.
 
     `target` is the request line's, byte for byte, each as a character of Latin-1; so are the values of `headers`.
@@ -59,7 +59,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class ServerResponse:
     """An answer without the headers that frame it; one that is dropped is never given, and ends the connection."""
 
     status: int
@@ -68,12 +68,12 @@ class HttpAnswer:
     is_dropped: bool = False
 
     @classmethod
-    def dropped(cls) -> "HttpAnswer":
+    def dropped(cls) -> "ServerResponse":
         """None at all."""
         return cls(0, is_dropped=True)
 
     @classmethod
-    def of_json(cls, status: int, body: Mapping[str, Any] | None) -> "HttpAnswer":
+    def of_json(cls, status: int, body: Mapping[str, Any] | None) -> "ServerResponse":
         """A JSON object; with None, nothing."""
         if body is None:
             return cls(status)
@@ -81,7 +81,7 @@ class HttpAnswer:
         return cls(status, (("Content-Type", "application/json; charset=utf-8"),), text.encode())
 
 
-def refuse(error: TapedeckError, path: str) -> HttpAnswer:
+def routing_error(error: TapedeckError, path: str) -> ServerResponse:
     """What a dialect answers to a request that no function is asked about.
 
     Args:
@@ -89,6 +89,6 @@ def refuse(error: TapedeckError, path: str) -> HttpAnswer:
         path: decoded, as far as it is known.
     """
     parts = split(path)
-    reply = choose(parts[0] if parts else "", path).error(error, path, "")
-    written = write(reply, new_id(wiring.clock()))
-    return HttpAnswer(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())
+    reply = select_dialect(parts[0] if parts else "", path).error(error, path, "")
+    written = to_lambda_response(reply, new_id(wiring.clock()))
+    return ServerResponse(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())

@@ -5,15 +5,15 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, read_in_either
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import Callback, is_usable_url
+from tapedeck.domain.callback import CallbackSubscription, is_valid_callback_url
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, ConferenceStatus
-from tapedeck_standin.clock import FURTHEST
+from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
 
-MOST_PARTICIPANTS: Final = 250
-LONGEST_NAME: Final = 128
+MAX_PARTICIPANTS: Final = 250
+MAX_NAME: Final = 128
 """Of a conference: Twilio's limit; SignalWire's dialect shows the longer ones in full (resources.md, section 3)."""
 
 _EVENTS: Final = {
@@ -24,32 +24,32 @@ _DEFAULT_EVENTS: Final = ("start", "end")
 
 
 def _is_account(sid: str) -> str:
-    if read_in_either(Kind.ACCOUNT, sid) is None:
+    if parse_any_sid(ResourceType.ACCOUNT, sid) is None:
         raise PydanticCustomError("sid", "not the sid of an account, in neither spelling")
     return sid
 
 
 def _is_url(url: str) -> str:
-    if not is_usable_url(url):
+    if not is_valid_callback_url(url):
         raise PydanticCustomError("url", "not an absolute http or https URL")
     return url
 
 
 def _is_name(name: str) -> str:
-    if TWILIO.read(Kind.CONFERENCE, name) is not None:
+    if TWILIO.parse_sid(ResourceType.CONFERENCE, name) is not None:
         raise PydanticCustomError("name", "looks like the sid of a conference, and would be taken for one")
     return name
 
 
-def _words(events: object) -> object:
+def _split_words(events: object) -> object:
     return events.split() if isinstance(events, str) else events
 
 
 AccountSid = Annotated[str, AfterValidator(_is_account)]
-Address = Annotated[str, Field(min_length=1, max_length=256)]
+CallAddress = Annotated[str, Field(min_length=1, max_length=256)]
 
 
-class Order(BaseModel):
+class ControlRequest(BaseModel):
     """What every call may say: whose telephony it is, by default the stand-in's own account's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -59,14 +59,14 @@ class Order(BaseModel):
     @property
     def account_id(self) -> str | None:
         """The account's id in 32 hex digits, if it was named."""
-        return read_in_either(Kind.ACCOUNT, self.account) if self.account is not None else None
+        return parse_any_sid(ResourceType.ACCOUNT, self.account) if self.account is not None else None
 
 
-class CallOrder(Order):
+class CreateCallRequest(ControlRequest):
     """A call appears; numbers are from the range that belongs to nobody."""
 
-    to: Address = "+12025550123"
-    from_: Address = Field("+12025550199", alias="from")
+    to: CallAddress = "+12025550123"
+    from_: CallAddress = Field("+12025550199", alias="from")
     direction: Literal["inbound", "outbound-api", "outbound-dial"] = "inbound"
     status: CallStatus = CallStatus.IN_PROGRESS
 
@@ -79,16 +79,16 @@ class CallOrder(Order):
         return content
 
 
-class ConferenceOrder(Order):
+class CreateConferenceRequest(ControlRequest):
     """A conference appears with its calls."""
 
-    friendly_name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_is_name)] | None = None
-    participants: Annotated[int, Field(ge=0, le=MOST_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
+    friendly_name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_is_name)] | None = None
+    participants: Annotated[int, Field(ge=0, le=MAX_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
     status: ConferenceStatus | None = None
     record: bool = False
     status_callback: Annotated[str, AfterValidator(_is_url)] | None = None
     status_callback_method: Literal["GET", "POST"] = "POST"
-    status_callback_event: Annotated[tuple[str, ...], BeforeValidator(_words)] | None = Field(None, strict=False)
+    status_callback_event: Annotated[tuple[str, ...], BeforeValidator(_split_words)] | None = Field(None, strict=False)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -102,7 +102,9 @@ class ConferenceOrder(Order):
     @property
     def dialect(self) -> str:
         """In which it is told of: that of the account's spelling (behaviour.md, section 1)."""
-        is_signalwire = self.account is not None and SIGNALWIRE.read(Kind.ACCOUNT, self.account) is not None
+        is_signalwire = (
+            self.account is not None and SIGNALWIRE.parse_sid(ResourceType.ACCOUNT, self.account) is not None
+        )
         return SIGNALWIRE.name if is_signalwire else TWILIO.name
 
     @property
@@ -114,34 +116,34 @@ class ConferenceOrder(Order):
         return ConferenceStatus.IN_PROGRESS if begins else ConferenceStatus.INIT
 
     @property
-    def callback(self) -> Callback | None:
+    def callback(self) -> CallbackSubscription | None:
         """Who is to be told what."""
         if self.status_callback is None:
             return None
         events = self.status_callback_event if self.status_callback_event is not None else _DEFAULT_EVENTS
-        return Callback(self.status_callback, self.status_callback_method, events, self.dialect)
+        return CallbackSubscription(self.status_callback, self.status_callback_method, events, self.dialect)
 
 
-class TranscriptionOrder(Order):
+class CreateTranscriptionRequest(ControlRequest):
     """A recording has been transcribed, or could not be."""
 
     text: Annotated[str, Field(max_length=100_000)] = "Hello, this is a test."
     status: Literal["in-progress", "completed", "failed"] = "completed"
 
 
-class ClockOrder(Order):
+class AdvanceClockRequest(ControlRequest):
     """Time passes, for everybody, whoever is named."""
 
-    advance: Annotated[float, Field(ge=0, le=FURTHEST, allow_inf_nan=False)] = 0
+    advance: Annotated[float, Field(ge=0, le=MAX_ADVANCE_SECONDS, allow_inf_nan=False)] = 0
 
 
-class SettleOrder(Order):
+class WaitUntilIdleRequest(ControlRequest):
     """Somebody waits until nothing is due, of anybody where nobody is named: so many seconds of real time."""
 
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
 
 
-class AccountOrder(BaseModel):
+class CreateAccountRequest(BaseModel):
     """A further account, by default with an id and a token of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -152,4 +154,4 @@ class AccountOrder(BaseModel):
     @property
     def account_id(self) -> str | None:
         """The id in 32 hex digits, if one was named."""
-        return read_in_either(Kind.ACCOUNT, self.sid) if self.sid is not None else None
+        return parse_any_sid(ResourceType.ACCOUNT, self.sid) if self.sid is not None else None

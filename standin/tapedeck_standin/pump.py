@@ -11,15 +11,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.claim import Claim
-from tapedeck_standin.callback_journal import CallbackJournal
-from tapedeck_standin.clock import TooFar, VirtualClock
-from tapedeck_standin.courier import Courier
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.claim import CallbackDelivery
+from tapedeck_standin.callback_journal import CallbackLog
+from tapedeck_standin.clock import ClockOutOfRange, VirtualClock
+from tapedeck_standin.courier import ReorderingDeliverer
 from tapedeck_standin.engine import Engine
 from tapedeck_standin.event_sources import QueueSource, StreamSource
 from tapedeck_standin.queues import MemoryQueue
-from tapedeck_standin.senders import Senders
+from tapedeck_standin.senders import CallbackWorkers
 
 IDLE_SECONDS: Final = 0.05
 """Between two looks, while nobody says that there is something to do."""
@@ -30,7 +30,7 @@ PATIENCE: Final = 60
 """Seconds of real time that putting the clock forward takes at most, where callbacks are tried again meanwhile."""
 
 
-class Pump:
+class Scheduler:
     """Runs the functions that no client calls.
 
     Args:
@@ -51,8 +51,8 @@ class Pump:
         events: QueueSource,
         engine: Engine,
         callbacks: MemoryQueue,
-        courier: Courier,
-        told: CallbackJournal,
+        courier: ReorderingDeliverer,
+        told: CallbackLog,
         sweep: Callable[[], object],
         clock: VirtualClock,
         behind: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -62,8 +62,8 @@ class Pump:
         self._engine = engine
         self._callbacks = callbacks
         self._courier = courier
-        self._told = told
-        self._senders = Senders(callbacks, courier)
+        self._callback_log = told
+        self._senders = CallbackWorkers(callbacks, courier)
         self._sweep = sweep
         self._clock = clock
         self._behind = behind
@@ -96,11 +96,11 @@ class Pump:
     def run(self) -> None:
         """Do all that can be done now, but for callbacks."""
         with self._finishing:
-            self.follow()
+            self.run_without_media()
             while self._finish():
-                self.follow()
+                self.run_without_media()
 
-    def follow(self) -> None:
+    def run_without_media(self) -> None:
         """The same, but for the media that are due: they take longer than somebody who asks should wait."""
         with self._lock, self._behind():
             if self._has_changed:
@@ -116,25 +116,25 @@ class Pump:
         unless that takes too long; nobody waits for another's.
 
         Raises:
-            TooFar: it stays as it is.
+            ClockOutOfRange: it stays as it is.
         """
         if not self._clock.reaches(seconds):
-            raise TooFar
+            raise ClockOutOfRange
         left, deadline = round(seconds * 1000), time.monotonic() + PATIENCE
         with self._advancing:
             self.run()  # what has happened so far happened before
             while (step := self._until_due()) is not None and step <= left and time.monotonic() < deadline:
                 self._put_forward(step)
                 left -= step
-                due = [claim for claim in self._parked_until_now() if claim.account == account]
+                due = [delivery for delivery in self._parked_until_now() if delivery.account == account]
                 self.run()
                 self.wake()
-                self._told.wait_until_tried(due, deadline - time.monotonic())
+                self._callback_log.wait_until_tried(due, deadline - time.monotonic())
             now = self._put_forward(left)
         self.wake()
         return now
 
-    def settle(self, seconds: float, account: str | None = None) -> dict[str, Kind]:
+    def settle(self, seconds: float, account: str | None = None) -> dict[str, ResourceType]:
         """Wait until nothing is under way or due, at most so many seconds of real time.
 
         Returns:
@@ -146,33 +146,43 @@ class Pump:
         while True:
             self.run()
             left = (
-                dict.fromkeys(self._engine.due(account), Kind.RECORDING) | self._owed(account) | self._held_up(account)
+                dict.fromkeys(self._engine.due(account), ResourceType.RECORDING)
+                | self._pending_callbacks(account)
+                | self._held_up(account)
             )
             if not (left or self._has_changed) or time.monotonic() >= deadline:
                 return left
             self._wakes.set()
             time.sleep(IDLE_SECONDS)
 
-    def _held_up(self, account: str | None) -> dict[str, Kind]:
+    def _held_up(self, account: str | None) -> dict[str, ResourceType]:
         events = [event for event in map(json.loads, self._events.blocked) if account in {None, event["account"]}]
         return {event[name]: kind for event in events for name, kind in _MEANT.items() if name in event}
 
-    def _owed(self, account: str | None) -> dict[str, Kind]:
+    def _pending_callbacks(self, account: str | None) -> dict[str, ResourceType]:
         owed = self._courier.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
-        owed += [(claim.subject, claim.account) for claim in self._parked_until_now()]
-        return {group: self._told.kind_of(group) for group, whose in owed if account in {None, whose}}
+        owed += [(delivery.resource_id, delivery.account) for delivery in self._parked_until_now()]
+        return {group: self._callback_log.kind_of(group) for group, whose in owed if account in {None, whose}}
 
-    def _parked_until_now(self) -> list[Claim]:
+    def _parked_until_now(self) -> list[CallbackDelivery]:
         now = self._clock() // 1000
-        return [claim for claim in self._told.parked if claim.due is not None and claim.due <= now]
+        return [
+            delivery
+            for delivery in self._callback_log.scheduled_retries
+            if delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
+        ]
 
     def _finish(self) -> bool:
         with self._behind():
-            return self._engine.finish()
+            return self._engine.finish_due_media()
 
     def _until_due(self) -> int | None:
         """Milliseconds until what has failed is tried again."""
-        due = [claim.due * 1000 for claim in self._told.parked if claim.due is not None]
+        due = [
+            delivery.next_attempt_at * 1000
+            for delivery in self._callback_log.scheduled_retries
+            if delivery.next_attempt_at is not None
+        ]
         event_due = self._events.next_due
         if event_due is not None:
             due.append(event_due)
@@ -185,7 +195,7 @@ class Pump:
     def _step(self) -> bool:
         moved = self._stream.run_once()
         self._has_changed = self._has_changed or moved
-        moved = self._engine.work() or moved
+        moved = self._engine.process_commands() or moved
         moved = self._events.run_once() or moved
         if self._is_to_sweep():
             self._swept = self._clock()
@@ -197,7 +207,7 @@ class Pump:
         """Once a minute, and when a callback is due that the last sweep could not find."""
         if self._clock() >= self._swept + SWEEP_SECONDS * 1000:
             return True
-        return any((claim.due or 0) > self._swept // 1000 for claim in self._parked_until_now())
+        return any((delivery.next_attempt_at or 0) > self._swept // 1000 for delivery in self._parked_until_now())
 
     def _run(self) -> None:
         while not self._stops.is_set():
@@ -205,10 +215,10 @@ class Pump:
             self._wakes.clear()
             try:
                 self.run()
-                self._senders.look()
+                self._senders.start_due()
             except Exception:  # noqa: BLE001 - what fails once must not end everything
                 traceback.print_exc()
 
 
-_MEANT: Final = {"recording": Kind.RECORDING, "conference": Kind.CONFERENCE, "call": Kind.CALL}
+_MEANT: Final = {"recording": ResourceType.RECORDING, "conference": ResourceType.CONFERENCE, "call": ResourceType.CALL}
 """What an event may tell of."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tapedeck.adapters.batches import write_json
-from tapedeck.operations.messaging import Fact, Message
+from tapedeck.operations.messaging import DomainEvent, QueueMessage
 from tapedeck.operations.ports import Clock
 
 DEDUPLICATION_SECONDS: Final = 300
@@ -36,7 +36,7 @@ class Received:
 
 
 @dataclass(slots=True)
-class _Held:
+class _QueuedMessage:
     """A message in a queue, in flight until the moment `visible`, or with None for as long as somebody has it.
 
     One that was given back as if it had not been received is in flight until the moment `until` when it is next. Of a
@@ -62,18 +62,18 @@ class _Store:
 
     name: str
     lock: threading.RLock
-    held: dict[int, _Held] = field(default_factory=dict)
-    in_flight: dict[str, _Held] = field(default_factory=dict)
+    held: dict[int, _QueuedMessage] = field(default_factory=dict)
+    in_flight: dict[str, _QueuedMessage] = field(default_factory=dict)
     last: int = 0
 
-    def append(self, body: str, group: str, identifier: str, now: int) -> _Held:
+    def append(self, body: str, group: str, identifier: str, now: int) -> _QueuedMessage:
         """A new message, behind all others."""
         self.last += 1
-        held = _Held(f"{self.name}-{self.last}", body, group, identifier, self.last, now)
+        held = _QueuedMessage(f"{self.name}-{self.last}", body, group, identifier, self.last, now)
         self.held[held.sequence] = held
         return held
 
-    def land(self, now: int) -> None:
+    def expire_visibility(self, now: int) -> None:
         """What has been in flight for too long may be received again."""
         landed = [name for name, held in self.in_flight.items() if held.visible is not None and held.visible <= now]
         for receipt in landed:
@@ -116,7 +116,7 @@ class MemoryQueue:
         self._store: _Store = _Store(name, self._lock)
         self._sent: dict[str, int] = {}
 
-    def send(self, messages: Sequence[Message]) -> None:
+    def send(self, messages: Sequence[QueueMessage]) -> None:
         """Take those whose id has not come within the last five minutes."""
         with self._lock:
             now = self._clock()
@@ -138,10 +138,10 @@ class MemoryQueue:
         """
         with self._lock:
             now = self._clock()
-            self._store.land(now)
+            self._store.expire_visibility(now)
             closed = {held.group for held in self._store.in_flight.values()}
-            found: list[_Held] = []
-            dead: list[_Held] = []
+            found: list[_QueuedMessage] = []
+            dead: list[_QueuedMessage] = []
             for held in self._store.held.values():
                 if len(found) == most:
                     break
@@ -154,13 +154,13 @@ class MemoryQueue:
     def delete(self, receipt: str) -> bool:
         """Whether the message is gone for good: not if the receipt has expired, for then it comes again."""
         with self._lock:
-            self._store.land(self._clock())
+            self._store.expire_visibility(self._clock())
             held = self._store.in_flight.pop(receipt, None)
             if held is not None:
                 del self._store.held[held.sequence]
             return held is not None
 
-    def give_back(self, receipts: Iterable[str], *, counts: bool = True) -> None:
+    def return_messages(self, receipts: Iterable[str], *, counts: bool = True) -> None:
         """Let these be received again at once; expired receipts are passed over.
 
         Args:
@@ -168,7 +168,7 @@ class MemoryQueue:
             counts: whether they have been received, as in SQS; else that is forgotten, but not since when.
         """
         with self._lock:
-            self._store.land(self._clock())
+            self._store.expire_visibility(self._clock())
             for receipt in receipts:
                 held = self._store.in_flight.pop(receipt, None)
                 if held is not None and not counts:
@@ -185,7 +185,7 @@ class MemoryQueue:
             return 0
         with self._lock:
             now = self._clock()
-            self._graves.land(now)
+            self._graves.expire_visibility(now)
             flying = {held.sequence for held in self._graves.in_flight.values()}
             mine = [held for held in self._graves.held.values() if held.died_in == self.name]
             risen = [held for held in mine if held.sequence not in flying][:most]
@@ -198,7 +198,7 @@ class MemoryQueue:
         """When something may be received, in milliseconds: now, if it already may; None if nobody can tell."""
         with self._lock:
             now = self._clock()
-            self._store.land(now)
+            self._store.expire_visibility(now)
             # What is in flight of a group was received together, and lands together.
             opens = {held.group: held.visible for held in self._store.in_flight.values()}
             if any(held.group not in opens for held in self._store.held.values()):
@@ -209,7 +209,7 @@ class MemoryQueue:
     def next_bodies(self) -> list[str]:
         """The body of the oldest message of each group that is open."""
         with self._lock:
-            self._store.land(self._clock())
+            self._store.expire_visibility(self._clock())
             closed = {held.group for held in self._store.in_flight.values()}
             oldest = {held.group: held.body for held in reversed(self._store.held.values())}
             return [body for group, body in oldest.items() if group not in closed]
@@ -224,7 +224,7 @@ class MemoryQueue:
     def in_flight(self) -> int:
         """How many messages have been received, and are neither deleted nor back."""
         with self._lock:
-            self._store.land(self._clock())
+            self._store.expire_visibility(self._clock())
             return len(self._store.in_flight)
 
     @property
@@ -237,16 +237,16 @@ class MemoryQueue:
     def blocked(self) -> list[str]:
         """The body of each message that waits behind one of its group that is in flight, the oldest first."""
         with self._lock:
-            self._store.land(self._clock())
+            self._store.expire_visibility(self._clock())
             flying = {held.sequence for held in self._store.in_flight.values()}
             closed = {held.group for held in self._store.in_flight.values()}
             waiting = (held for held in self._store.held.values() if held.sequence not in flying)
             return [held.body for held in waiting if held.group in closed]
 
-    def _is_dead(self, held: _Held) -> bool:
+    def _is_dead(self, held: _QueuedMessage) -> bool:
         return self._graves is not None and held.receive_count >= self._most_receives
 
-    def _bury(self, held: _Held, now: int) -> None:
+    def _bury(self, held: _QueuedMessage, now: int) -> None:
         """As SQS does: with its id and its count, but as sent now, and whatever else has this id."""
         if self._graves is not None:
             del self._store.held[held.sequence]
@@ -254,7 +254,7 @@ class MemoryQueue:
             letter.message_id, letter.receive_count, letter.died_in = held.message_id, held.receive_count, self.name
             self._on_death(held.body)
 
-    def _hand_out(self, held: _Held, now: int) -> Received:
+    def _hand_out(self, held: _QueuedMessage, now: int) -> Received:
         held.receive_count += 1
         held.first_received = held.first_received or now
         held.visible = now + self._visibility if self._visibility is not None else None
@@ -280,20 +280,20 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: list[Fact] = []
+        self._published: list[DomainEvent] = []
 
-    def put(self, facts: Sequence[Fact]) -> None:
+    def publish(self, facts: Sequence[DomainEvent]) -> None:
         """Keep these."""
         with self._lock:
-            self._told += facts
+            self._published += facts
 
     @property
-    def told(self) -> tuple[Fact, ...]:
+    def events(self) -> tuple[DomainEvent, ...]:
         """All that it was told, in that order, repetitions included."""
         with self._lock:
-            return tuple(self._told)
+            return tuple(self._published)
 
     @property
-    def facts(self) -> dict[str, Fact]:
+    def events_of(self) -> dict[str, DomainEvent]:
         """What it was told, by id, in the order of the first telling; of a repetition the latest."""
-        return {fact.id: fact for fact in self.told}
+        return {fact.id: fact for fact in self.events}

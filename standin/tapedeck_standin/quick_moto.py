@@ -24,7 +24,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
-from tapedeck_standin.chance import replaced
+from tapedeck_standin.chance import patched
 
 _LARGEST_ITEM: Final = 405_000
 """Bytes, as moto has it."""
@@ -35,7 +35,7 @@ def quick_moto() -> Iterator[None]:
     """While this lasts, moto's DynamoDB costs what it is asked for."""
     with ExitStack() as stack:
         for holder, name, quick in QUICK:
-            stack.enter_context(replaced(holder, name, quick))
+            stack.enter_context(patched(holder, name, quick))
         yield
 
 

@@ -13,10 +13,10 @@ import click
 
 from tapedeck import background, wiring
 from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.kms import KmsOpener, KmsSealer
-from tapedeck.operations.messaging import Outcome, Outgoing
+from tapedeck.adapters.kms import KmsDecryptor, KmsEncryptor
+from tapedeck.operations.messaging import WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
-from tapedeck_standin.backend import UnusableSetting, emulated, make_full_client, shut_in
+from tapedeck_standin.backend import InvalidSetting, emulated_aws, isolate_aws_environment, make_full_client
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.project import find_root
 from tapedeck_standin.queues import MemoryBus, MemoryQueue
@@ -36,7 +36,7 @@ def _queue(name: str) -> MemoryQueue:
 def make_seeding() -> Callable[[], None]:
     """What brings the tables and the bucket that the environment names to where sample events begin."""
     settings = Settings.read()
-    sealer = KmsSealer(make_client("kms"), settings.signing_key)
+    sealer = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
     return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, sealer)
 
 
@@ -44,52 +44,52 @@ _OK: Final = 200
 
 
 @dataclass
-class Listener:
+class CapturedOutput:
     """Whoever functions tell something, while events are replayed: nothing leaves this process."""
 
     commands: MemoryQueue = field(default_factory=partial(_queue, "media-commands.fifo"))
     callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
     bus: MemoryBus = field(default_factory=MemoryBus)
-    requests: list[Outgoing] = field(default_factory=list)
+    requests: list[WebhookRequest] = field(default_factory=list)
 
-    def send(self, request: Outgoing) -> Outcome:
+    def send(self, request: WebhookRequest) -> WebhookResult:
         """Take a callback."""
         self.requests.append(request)
-        return Outcome(_OK, None, 0)
+        return WebhookResult(_OK, None, 0)
 
-    def outlets(self, settings: Settings) -> background.Outlets:
+    def outbound_clients(self, settings: Settings) -> background.OutboundClients:
         """What leads here."""
-        return background.Outlets(
+        return background.OutboundClients(
             commands=self.commands,
             callbacks=self.callbacks,
             bus=self.bus,
-            sender=self,
-            opener=KmsOpener(make_client("kms"), settings.signing_key),
+            webhook_client=self,
+            decryptor=KmsDecryptor(make_client("kms"), settings.signing_kms_key_id),
         )
 
     @property
-    def heard(self) -> list[str]:
+    def sent(self) -> list[str]:
         """What was told, a line each."""
         queued = [f"{queue.name} {body}" for queue in (self.commands, self.callbacks) for _, body in queue.held]
-        facts = [f"bus {fact.kind} {json.dumps(fact.detail)}" for fact in self.bus.told]
+        facts = [f"bus {fact.kind} {json.dumps(fact.detail)}" for fact in self.bus.events]
         sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
         return queued + facts + sent
 
 
 @contextmanager
-def listening() -> Iterator[Listener]:
+def capturing_output() -> Iterator[CapturedOutput]:
     """What functions tell reaches a listener until the block is left."""
-    listener, before = Listener(), background.outlets
-    background.outlets = listener.outlets
-    background.hub.cache_clear()
+    listener, before = CapturedOutput(), background.outbound_clients_factory
+    background.outbound_clients_factory = listener.outbound_clients
+    background.get_background_services.cache_clear()
     try:
         yield listener
     finally:
-        background.outlets = before
-        background.hub.cache_clear()
+        background.outbound_clients_factory = before
+        background.get_background_services.cache_clear()
 
 
-class NoEvent(Exception):
+class InvalidEventFile(Exception):
     """A file that holds no JSON object; says which."""
 
 
@@ -97,14 +97,14 @@ def read_event(event: Path) -> dict[str, Any]:
     """What is in the file of an event.
 
     Raises:
-        NoEvent: no JSON object.
+        InvalidEventFile: no JSON object.
     """
     try:
         content = json.loads(event.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise NoEvent(f"{event.name} holds no JSON: {error}") from error
+        raise InvalidEventFile(f"{event.name} holds no JSON: {error}") from error
     if not isinstance(content, dict):
-        raise NoEvent(f"{event.name} holds no JSON object")
+        raise InvalidEventFile(f"{event.name} holds no JSON object")
     return content
 
 
@@ -117,7 +117,7 @@ def replay(root: Path, event: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such event, or no such function.
-        NoEvent: the file holds none.
+        InvalidEventFile: the file holds none.
     """
     content = read_event(event)
     return readable(load_handler(root, operation_of(event))(content, None))
@@ -137,20 +137,20 @@ def main(event: Path) -> None:
     root = find_root()
     try:
         read_event(event)  # before anything is set up for it
-        shut_in()
+        isolate_aws_environment()
         with (
-            emulated(Template.load(root / "template.yaml")),
+            emulated_aws(Template.load(root / "template.yaml")),
             # The answer alone goes to standard output; what functions log and tell goes beside it.
             redirect_stdout(sys.stderr),
-            listening() as listener,
+            capturing_output() as listener,
         ):
             make_seeding()()
             answer = replay(root, event)
     except FileNotFoundError as missing:
         raise click.ClickException(f"no function answers {event.name}: {missing}") from missing
-    except (NoEvent, UnusableSetting) as unusable:
+    except (InvalidEventFile, InvalidSetting) as unusable:
         raise click.ClickException(str(unusable)) from unusable
-    for line in listener.heard:
+    for line in listener.sent:
         click.echo(line, err=True)
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 

@@ -11,17 +11,17 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from tapedeck.dialects.choice import read_in_either
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.choice import parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.edge.routes import split
-from tapedeck_standin.control_requests import spell_time
-from tapedeck_standin.messages import HttpRequest
+from tapedeck_standin.control_requests import format_time
+from tapedeck_standin.messages import ServerRequest
 from tapedeck_standin.template import Route
 
-MOST_KEPT: Final = 10_000
+MAX_KEPT: Final = 10_000
 """Requests, of all accounts: the oldest are forgotten first."""
 
-LONGEST_COMPARED: Final = 300
+MAX_COMPARED: Final = 300
 """Characters of a path: what is longer was not meant to be a route."""
 
 _SID: Final = re.compile(r"\A(?:[A-Z]{2}[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b")
@@ -33,7 +33,7 @@ Fields = dict[str, str | list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoggedRequest:
     """A request and its answer: `at` is in milliseconds since the epoch; without a status nothing was answered.
 
     `operation` is the name of the function that answers such requests, and `nearest` the route that one which met none
@@ -53,33 +53,33 @@ class Asked:
 
     def body(self) -> dict[str, Any]:
         """As the control API tells it."""
-        return {**asdict(self), "at": spell_time(self.at)}
+        return {**asdict(self), "at": format_time(self.at)}
 
 
-class RequestJournal:
+class ApiRequestLog:
     """Keeps what is asked. Several threads may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asked: deque[tuple[str, Asked]] = deque(maxlen=MOST_KEPT)
+        self._requests: deque[tuple[str, LoggedRequest]] = deque(maxlen=MAX_KEPT)
 
-    def keep(self, account: str, asked: Asked) -> None:
+    def keep(self, account: str, asked: LoggedRequest) -> None:
         """One more, of this account."""
         with self._lock:
-            self._asked.append((account, asked))
+            self._requests.append((account, asked))
 
     def of(self, account: str) -> list[dict[str, Any]]:
         """What was asked of an account, in the order of the answers."""
         with self._lock:
-            return [asked.body() for whose, asked in self._asked if whose == account]
+            return [asked.body() for whose, asked in self._requests if whose == account]
 
     def forget(self, account: str) -> None:
         """Nothing was ever asked of this account."""
         with self._lock:
-            self._asked = deque((kept for kept in self._asked if kept[0] != account), MOST_KEPT)
+            self._requests = deque((kept for kept in self._requests if kept[0] != account), MAX_KEPT)
 
 
-class Map:
+class RouteSuggester:
     """The routes, for whoever has lost the way.
 
     Args:
@@ -93,7 +93,7 @@ class Map:
         """The route that a request most likely meant, as API Gateway names it: another method, or another path."""
         matcher = SequenceMatcher(autojunk=False)
         # What is set second is prepared once.
-        matcher.set_seq2(_outline(path[:LONGEST_COMPARED]))
+        matcher.set_seq2(_outline(path[:MAX_COMPARED]))
 
         def likeness(known: tuple[Route, str]) -> tuple[float, bool]:
             route, outline = known
@@ -103,14 +103,14 @@ class Map:
         return max(self._routes, key=likeness)[0].key
 
 
-def accounts_of(request: HttpRequest) -> list[str]:
+def accounts_of(request: ServerRequest) -> list[str]:
     """Whom a request may be about: whom its path names, then whom its credentials name, in 32 hex digits."""
     parts = split(request.path)
-    named = read_in_either(Kind.ACCOUNT, parts[0]) if parts is not None else None
+    named = parse_any_sid(ResourceType.ACCOUNT, parts[0]) if parts is not None else None
     return [account for account in (named, _user_of(request)) if account is not None]
 
 
-def _user_of(request: HttpRequest) -> str | None:
+def _user_of(request: ServerRequest) -> str | None:
     scheme, _, encoded = (request.header("Authorization") or "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -118,10 +118,10 @@ def _user_of(request: HttpRequest) -> str | None:
         user = b64decode(encoded.strip()).decode().partition(":")[0]
     except ValueError:
         return None
-    return read_in_either(Kind.ACCOUNT, user)
+    return parse_any_sid(ResourceType.ACCOUNT, user)
 
 
-def fields_of(request: HttpRequest) -> Fields:
+def fields_of(request: ServerRequest) -> Fields:
     """The parameters of a request: of its query, then of its body, if that is a form or a JSON object."""
     pairs = parse_qsl(request.query, keep_blank_values=True)
     kind = (request.header("Content-Type") or "").partition(";")[0].strip().lower()

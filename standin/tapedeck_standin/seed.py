@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from tapedeck.adapters.audio import WavCodec
-from tapedeck.adapters.claims import ClaimTable
-from tapedeck.adapters.dynamodb import AttributeValue, Database, Item, Write, from_attributes, to_attributes
+from tapedeck.adapters.claims import DeliveryTable
+from tapedeck.adapters.dynamodb import AttributeValue, DynamoDBTable, Item, Write, from_attributes, to_attributes
 from tapedeck.adapters.items import (
+    initial_write_tokens,
     label_key,
-    marks,
+    list_entry_key,
     participant_item,
     participant_key,
     recording_from,
     recording_key,
-    row_key,
 )
-from tapedeck.adapters.table import Table
+from tapedeck.adapters.table import RecordingsTable
 from tapedeck.adapters.transcriptions import TranscriptionTable
 from tapedeck.domain.account import VOICE
 from tapedeck.domain.call import Call, CallStatus
@@ -31,14 +31,14 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.authentication import hash_secret
-from tapedeck.operations.media import FORMATS, ONLY_SILENCE, key_of
-from tapedeck.operations.ports import Sealer
+from tapedeck.operations.media import FORMATS, ONLY_SILENCE, object_key
+from tapedeck.operations.ports import Encryptor
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
 from tapedeck_standin.seed_claims import (
     FAILED_BATCH,
     SUBSCRIPTION,
-    claim_of_absent,
-    claims_of_completed,
+    deliveries_of_completed,
+    delivery_of_absent,
     failed_batch,
 )
 from tapedeck_standin.sound import Part, make_wav
@@ -84,7 +84,7 @@ WAITING: Final = "01972b5d24b0700080000000000000e5"
 _SECONDS: Final = 59
 """Of the completed recording's audio."""
 
-_MOST_AT_ONCE: Final = 25
+_MAX_AT_ONCE: Final = 25
 """DynamoDB's limit of writes in one batch."""
 
 _NOWHERE: Final = Parent("", ParentKind.CALL, "")
@@ -93,7 +93,7 @@ _NOWHERE: Final = Parent("", ParentKind.CALL, "")
 Attributes = dict[str, AttributeValue]
 
 
-def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Sealer) -> None:  # noqa: ANN401 - botocore makes its classes at run time
+def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Encryptor) -> None:  # noqa: ANN401 - botocore makes its classes at run time
     """Put everything in its place, and take away whatever has been added to it since.
 
     Args:
@@ -102,28 +102,28 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Sealer) -> None:  #
         settings: name the tables and the buckets.
         sealer: encrypts the signing keys.
     """
-    notes = _Notes()
-    _note_calls(Table(notes), notes)
-    _note_conferences(Table(notes), notes)
-    heard = TranscriptionStatus.COMPLETED
+    notes = _CapturingTable()
+    _note_calls(RecordingsTable(notes), notes)
+    _note_conferences(RecordingsTable(notes), notes)
+    engine_event = TranscriptionStatus.COMPLETED
     text = "Hello, this is a test."
-    transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, heard, NOON + 70, _SECONDS, text)
+    transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, engine_event, NOON + 70, _SECONDS, text)
     TranscriptionTable(notes).put_transcription(transcription)
-    for claim in (*claims_of_completed(notes.recording(FINISHED)), claim_of_absent(notes.recording(SILENT))):
-        ClaimTable(notes).put(claim)
+    for delivery in (*deliveries_of_completed(notes.recording(FINISHED)), delivery_of_absent(notes.recording(SILENT))):
+        DeliveryTable(notes).put(delivery)
     added = _keys_beside(dynamodb, settings.recordings_table, notes.items.values())
     _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])
     _write(dynamodb, settings.recordings_table, [{"PutRequest": {"Item": item}} for item in notes.items.values()])
     credentials = [to_attributes(item) for item in _credentials(sealer)]
     _write(dynamodb, settings.credentials_table, [{"PutRequest": {"Item": item}} for item in credentials])
     for suffix, content in zip(FORMATS, _make_media(), strict=True):
-        key = key_of(STANDIN_ACCOUNT, FINISHED, suffix=suffix)
+        key = object_key(STANDIN_ACCOUNT, FINISHED, suffix=suffix)
         s3.put_object(Bucket=settings.media_bucket, Key=key, Body=content)
     batch = failed_batch(to_attributes({**notes.item(RUNNING), "confirmed": 0}))
-    s3.put_object(Bucket=settings.failures_bucket, Key=FAILED_BATCH, Body=batch)
+    s3.put_object(Bucket=settings.failed_batches_bucket, Key=FAILED_BATCH, Body=batch)
 
 
-class _Notes(Database):
+class _CapturingTable(DynamoDBTable):
     """In place of a table: keeps the items that the adapter puts, by key; what it updates is put as it is to be."""
 
     def __init__(self) -> None:
@@ -167,14 +167,14 @@ def _call(identifier: str, second: int, **more: Any) -> Call:  # noqa: ANN401 - 
     return replace(call, **more)
 
 
-def _note_calls(table: Table, notes: _Notes) -> None:
+def _note_calls(table: RecordingsTable, notes: _CapturingTable) -> None:
     ended = CallStatus.COMPLETED
     table.put_call(_call(IDLE_CALL, 1))
-    table.put_call(_call(RECORDED_CALL, 2, api_recording=RUNNING, active=frozenset({RUNNING}), version=2))
+    table.put_call(_call(RECORDED_CALL, 2, api_recording=RUNNING, active_recordings=frozenset({RUNNING}), version=2))
     table.put_call(_call(ENDED_CALL, 4, status=ended, ended=NOON + 64, updated=NOON + 64, version=3))
     table.put_call(_call(FIRST_CALL, 6, conference=LIVE_CONFERENCE, version=2))
     table.put_call(_call(SECOND_CALL, 7, conference=LIVE_CONFERENCE, version=2))
-    foreign = {"api_recording": WAITING, "active": frozenset({WAITING}), "version": 2}
+    foreign = {"api_recording": WAITING, "active_recordings": frozenset({WAITING}), "version": 2}
     table.put_call(_call(FOREIGN_CALL, 11, account=OTHER_ACCOUNT, **foreign))
     for identifier, account, call, second, callback in (
         (RUNNING, STANDIN_ACCOUNT, RECORDED_CALL, 3, None),
@@ -183,7 +183,7 @@ def _note_calls(table: Table, notes: _Notes) -> None:
     ):
         recording = Recording(
             identifier, Parent(account, ParentKind.CALL, call), RecordingStatus.IN_PROGRESS,
-            Source.START_CALL_RECORDING, NOON + second, confirmed=1, started=NOON + second, call=call,
+            Source.START_CALL_RECORDING, NOON + second, confirmed_version=1, started=NOON + second, call=call,
             callback=callback,
         )  # fmt: skip
         table.start_recording(recording, None, frozenset())
@@ -202,10 +202,10 @@ def _note_calls(table: Table, notes: _Notes) -> None:
     notes.change(recording_key(Parent(STANDIN_ACCOUNT, ParentKind.CALL, ENDED_CALL), FINISHED), finished)
 
 
-def _note_conferences(table: Table, notes: _Notes) -> None:
+def _note_conferences(table: RecordingsTable, notes: _CapturingTable) -> None:
     live = Conference(
         STANDIN_ACCOUNT, LIVE_CONFERENCE, LIVE_NAME, ConferenceStatus.IN_PROGRESS, NOON + 8, version=4, sequence=3,
-        participants=2, may_begin=True, first_call=FIRST_CALL, active=frozenset({PAUSED}),
+        participants=2, has_starter=True, first_call=FIRST_CALL, active_recordings=frozenset({PAUSED}),
     )  # fmt: skip
     ended = Conference(
         STANDIN_ACCOUNT, ENDED_CONFERENCE, "Retrospective", ConferenceStatus.COMPLETED, NOON + 70, version=2,
@@ -216,7 +216,7 @@ def _note_conferences(table: Table, notes: _Notes) -> None:
     for call, label in ((FIRST_CALL, None), (SECOND_CALL, LABEL)):
         participant = Participant(call, LIVE_CONFERENCE, NOON + 8, label=label)
         key = participant_key(STANDIN_ACCOUNT, LIVE_CONFERENCE, call)
-        notes.transact([Write(key, item={**participant_item(participant), **marks()})])
+        notes.transact([Write(key, item={**participant_item(participant), **initial_write_tokens()})])
     notes.transact([Write(label_key(STANDIN_ACCOUNT, LIVE_CONFERENCE, LABEL), item={"call": SECOND_CALL})])
     absent = {
         "status": RecordingStatus.ABSENT,
@@ -259,7 +259,7 @@ def _make_media() -> tuple[bytes, bytes]:
         return source.read_bytes(), target.read_bytes()
 
 
-def _credentials(sealer: Sealer) -> Iterable[Item]:
+def _credentials(sealer: Encryptor) -> Iterable[Item]:
     """As `adapters.credentials` lays them out."""
     held = {"hash": hash_secret(API_KEY_SECRET), "scopes": frozenset({VOICE})}
     accounts = {
@@ -269,7 +269,7 @@ def _credentials(sealer: Sealer) -> Iterable[Item]:
     for account, (tokens, keys) in accounts.items():
         yield {"PK": f"ACCOUNT#{account}", "tokens": list(map(hash_secret, tokens)), "keys": keys, "created": NOON}
         sealed = {"twilio": tokens, "signalwire": [STANDIN_SIGNING_KEY]}
-        signing = {name: [sealer.seal(account, secret) for secret in secrets] for name, secrets in sealed.items()}
+        signing = {name: [sealer.encrypt(account, secret) for secret in secrets] for name, secrets in sealed.items()}
         yield {"PK": f"SIGNING#{account}", **signing, "since": [NOON]}
     yield {"PK": f"KEY#{API_KEY}", "account": STANDIN_ACCOUNT, **held}
 
@@ -278,7 +278,7 @@ def _keys_beside(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list
     """The keys of what lies in the partitions of these items and is none of them."""
     seeded = {(item["PK"]["S"], item["SK"]["S"]) for item in items}
     found: list[Attributes] = []
-    deleted = row_key(STANDIN_ACCOUNT, "RECS-DELETED", "")["PK"]
+    deleted = list_entry_key(STANDIN_ACCOUNT, "RECS-DELETED", "")["PK"]
     for partition in sorted({deleted, *(partition for partition, _ in seeded)}):
         request = {
             "TableName": table,
@@ -293,7 +293,7 @@ def _keys_beside(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list
 
 
 def _write(dynamodb: Any, table: str, requests: Sequence[Any]) -> None:  # noqa: ANN401
-    for start in range(0, len(requests), _MOST_AT_ONCE):
-        pending = {table: list(requests[start : start + _MOST_AT_ONCE])}
+    for start in range(0, len(requests), _MAX_AT_ONCE):
+        pending = {table: list(requests[start : start + _MAX_AT_ONCE])}
         while pending:
             pending = dynamodb.batch_write_item(RequestItems=pending).get("UnprocessedKeys", {})

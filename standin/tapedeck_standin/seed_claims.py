@@ -7,8 +7,8 @@ from typing import Any, Final
 from tapedeck.adapters.failures import PREFIX
 from tapedeck.dialects.callback_choice import callbacks_in
 from tapedeck.dialects.callbacks import encode
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.claim import SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.claim import REQUEUE_AFTER_SECONDS, CallbackDelivery, DeliveryAttempt, DeliveryState
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.telling import RecordingEvent
 from tapedeck_standin.template import ORIGIN
@@ -16,7 +16,7 @@ from tapedeck_standin.template import ORIGIN
 RECEIVER: Final = "https://hooks.example/recordings"
 """Nobody's: such names are kept for examples."""
 
-SUBSCRIPTION: Final = Callback(RECEIVER, "POST", ("in-progress", "completed", "absent"), "twilio")
+SUBSCRIPTION: Final = CallbackSubscription(RECEIVER, "POST", ("in-progress", "completed", "absent"), "twilio")
 
 FAILED_BATCH: Final = (
     f"{PREFIX}2b1d0a3e-5f74-4c8b-9e60-7d3c1f0a9b82/shardId-00000001748779200000-0a1b2c3d/2025/06/01/"
@@ -25,38 +25,53 @@ FAILED_BATCH: Final = (
 """The key under which Lambda has left it."""
 
 
-def claims_of_completed(recording: Recording) -> tuple[Claim, Claim]:
+def deliveries_of_completed(recording: Recording) -> tuple[CallbackDelivery, CallbackDelivery]:
     """It was told that it ran; that it is completed nobody has taken yet, and it has been put off."""
     began, ended = recording.created, recording.updated
-    told = Attempt(began * 1000 + 120, 85, status=200, answer="ok")
+    told = DeliveryAttempt(began * 1000 + 120, 85, status=200, answer="ok")
     missed = (
-        Attempt(ended * 1000 + 300, 40, failure="connect"),
-        Attempt(ended * 1000 + 1340, 35, failure="connect"),
+        DeliveryAttempt(ended * 1000 + 300, 40, failure="connect"),
+        DeliveryAttempt(ended * 1000 + 1340, 35, failure="connect"),
     )
     return (
-        _claim(
-            recording, 1, RecordingEvent.IN_PROGRESS, "7313eb57-6cd9-76ec-034b-5e59233f09b2",
-            created=began, state=ClaimState.DONE, first_at=began, tried=1, attempts=(told,),
+        _delivery(
+            recording,
+            1,
+            RecordingEvent.IN_PROGRESS,
+            "7313eb57-6cd9-76ec-034b-5e59233f09b2",
+            created=began,
+            state=DeliveryState.DELIVERED,
+            first_attempt_at=began,
+            attempt_count=1,
+            attempts=(told,),
         ),
-        _claim(
-            recording, recording.version, RecordingEvent.COMPLETED, "11ec4f98-fb5a-f804-be23-677e119dc00c",
-            created=ended, state=ClaimState.PARKED, first_at=ended, due=ended + 31, tried=2, attempts=missed,
+        _delivery(
+            recording,
+            recording.version,
+            RecordingEvent.COMPLETED,
+            "11ec4f98-fb5a-f804-be23-677e119dc00c",
+            created=ended,
+            state=DeliveryState.RETRY_SCHEDULED,
+            first_attempt_at=ended,
+            next_attempt_at=ended + 31,
+            attempt_count=2,
+            attempts=missed,
         ),
-    )  # fmt: skip
+    )
 
 
-def claim_of_absent(recording: Recording) -> Claim:
+def delivery_of_absent(recording: Recording) -> CallbackDelivery:
     """That there is nothing to hear waits in the queue to be told."""
     created = recording.updated
-    return _claim(
+    return _delivery(
         recording, recording.version, RecordingEvent.ABSENT, "05c5e4f3-5035-d68e-0847-88e5fa3acb31",
-        created=created, due=created + SECONDS_IN_QUEUE,
+        created=created, next_attempt_at=created + REQUEUE_AFTER_SECONDS,
     )  # fmt: skip
 
 
-def _claim(recording: Recording, number: int, event: RecordingEvent, token: str, **more: Any) -> Claim:  # noqa: ANN401 - a claim's own fields
+def _delivery(recording: Recording, number: int, event: RecordingEvent, token: str, **more: Any) -> CallbackDelivery:  # noqa: ANN401 - a claim's own fields
     fields = callbacks_in(SUBSCRIPTION.dialect).recording(recording, event, ORIGIN)
-    return Claim(
+    return CallbackDelivery(
         recording.parent.account, recording.id, number, str(event), SUBSCRIPTION.dialect, SUBSCRIPTION.url,
         SUBSCRIPTION.method, encode(fields).decode(), token, **more,
     )  # fmt: skip

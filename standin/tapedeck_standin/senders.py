@@ -7,18 +7,18 @@ import traceback
 from collections import Counter
 from typing import Final
 
-from tapedeck_standin.courier import Courier
+from tapedeck_standin.courier import ReorderingDeliverer
 from tapedeck_standin.event_sources import QueueSource
 from tapedeck_standin.queues import MemoryQueue
 
-MOST_AT_ONCE: Final = 4
+MAX_AT_ONCE: Final = 4
 """Callbacks of an account that may be sent at the same time, each of another recording or conference."""
 
 _PATIENCE: Final = 2.0
 """Seconds for those who are still sending when all are to stop."""
 
 
-class Senders:
+class CallbackWorkers:
     """Threads that begin when there is something to tell, and end when there is nothing more of their account.
 
     Args:
@@ -26,7 +26,7 @@ class Senders:
         courier: tells one of these.
     """
 
-    def __init__(self, callbacks: MemoryQueue, courier: Courier) -> None:
+    def __init__(self, callbacks: MemoryQueue, courier: ReorderingDeliverer) -> None:
         self._callbacks = callbacks
         self._courier = courier
         self._lock = threading.Lock()
@@ -34,15 +34,15 @@ class Senders:
         """Those that send, and whose callbacks."""
         self._stops = threading.Event()
 
-    def look(self) -> None:
+    def start_due(self) -> None:
         """Let somebody tell what can be told now."""
-        self._courier.look()
+        self._courier.release_overdue()
         with self._lock:
             if self._stops.is_set():
                 return
             busy = Counter(self._threads.values())
             for account, count in Counter(map(_account_of, self._callbacks.next_bodies)).items():
-                for _ in range(min(count, MOST_AT_ONCE - busy[account])):
+                for _ in range(min(count, MAX_AT_ONCE - busy[account])):
                     thread = threading.Thread(target=self._send, args=(account,), name="sender", daemon=True)
                     thread.start()  # it cannot end before this is noted: that takes the lock
                     self._threads[thread] = account

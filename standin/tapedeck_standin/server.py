@@ -20,20 +20,20 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from tapedeck.domain.errors import MalformedBody
-from tapedeck.edge.http import MOST_BYTES
-from tapedeck_standin.messages import HttpAnswer, HttpRequest, refuse
+from tapedeck.edge.http import MAX_BYTES
+from tapedeck_standin.messages import ServerRequest, ServerResponse, routing_error
 
-Answerer = Callable[[HttpRequest], HttpAnswer]
+Answerer = Callable[[ServerRequest], ServerResponse]
 
 IDLE_SECONDS: Final = 75
 HANDSHAKE_SECONDS: Final = 10
 LINGER_SECONDS: Final = 1
-MOST_LINE: Final = 64 * 1024
-MOST_SKIPPED: Final = 16 * 1024 * 1024
+MAX_LINE: Final = 64 * 1024
+MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
 """Of a body: what is too large is read up to here and thrown away, so that a client that writes before it reads
 gets its answer, and its connection stays usable. Beyond it the connection is closed."""
 _PIECE: Final = 64 * 1024
-_MOST_TRAILERS: Final = 100
+_MAX_TRAILERS: Final = 100
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}\Z")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n\Z")
@@ -41,7 +41,7 @@ _NO_HEADERS: Final = (errors.MissingHeaderBodySeparatorDefect, errors.FirstHeade
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class BrokenFraming(Exception):
+class InvalidFraming(Exception):
     """Where a request ends cannot be told; the connection is of no further use."""
 
 
@@ -61,14 +61,14 @@ class Connection(BaseHTTPRequestHandler):
         """Read one request and answer it; called until `close_connection` is set."""
         self.requestline, self.request_version, self.command = "", "", ""
         self._is_too_large = False
-        self.raw_requestline = self.rfile.readline(MOST_LINE + 1)
+        self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
         if self.raw_requestline in {b"\r\n", b"\n"}:
             # Some clients end a body with a line that belongs to nothing (RFC 9112, section 2.2).
-            self.raw_requestline = self.rfile.readline(MOST_LINE + 1)
+            self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
         if not self.raw_requestline:
             self.close_connection = True
             return
-        if len(self.raw_requestline) > MOST_LINE:
+        if len(self.raw_requestline) > MAX_LINE:
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
             return
         if not self.parse_request():
@@ -80,7 +80,7 @@ class Connection(BaseHTTPRequestHandler):
         self._settle_connection()
         try:
             body = self._read_body()
-        except BrokenFraming:
+        except InvalidFraming:
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
         self._write(self.server.answer(self._request(body)))
@@ -99,7 +99,7 @@ class Connection(BaseHTTPRequestHandler):
         self.close_connection = True
         words = self.requestline.split()
         path = unquote(words[1].partition("?")[0]) if len(words) > 1 else "/"
-        self._write(refuse(MalformedBody(), path))
+        self._write(routing_error(MalformedBody(), path))
         self._linger()
 
     def _settle_connection(self) -> None:
@@ -109,8 +109,8 @@ class Connection(BaseHTTPRequestHandler):
         is_modern = self.request_version >= "HTTP/1.1"
         self.close_connection = "close" in words or not (is_modern or "keep-alive" in words)
 
-    def _request(self, body: bytes) -> HttpRequest:
-        return HttpRequest(
+    def _request(self, body: bytes) -> ServerRequest:
+        return ServerRequest(
             method=self.command,
             # Not `self.path`, from which the parent class strips leading slashes.
             target=self.requestline.split()[1],
@@ -126,20 +126,20 @@ class Connection(BaseHTTPRequestHandler):
         """The body, or so much of it that it is known to be too large.
 
         Raises:
-            BrokenFraming: it has no length that can be relied on, or ends before it.
+            InvalidFraming: it has no length that can be relied on, or ends before it.
         """
         encodings = self.headers.get_all("Transfer-Encoding", ())
         lengths = {length.strip() for length in self.headers.get_all("Content-Length", ())}
         if encodings:
             if lengths or [encoding.strip().lower() for encoding in encodings] != ["chunked"]:
-                raise BrokenFraming
+                raise InvalidFraming
             return self._read_chunks()
         if not lengths:
             return b""
         length = lengths.pop()
         if lengths or _DIGITS.match(length) is None:
-            raise BrokenFraming
-        body = self._read_exactly(min(int(length), MOST_BYTES + 1))
+            raise InvalidFraming
+        body = self._read_exactly(min(int(length), MAX_BYTES + 1))
         self._skip(int(length) - len(body), int(length))
         return body
 
@@ -149,28 +149,28 @@ class Connection(BaseHTTPRequestHandler):
         while True:
             match = _CHUNK_SIZE.match(self.rfile.readline(1024))
             if match is None:
-                raise BrokenFraming
+                raise InvalidFraming
             size = int(match[1], 16)
             if size == 0:
                 self._read_trailers()
                 return body
             total += size
-            kept = self._read_exactly(min(size, MOST_BYTES + 1 - len(body)))
+            kept = self._read_exactly(min(size, MAX_BYTES + 1 - len(body)))
             body += kept
             if not self._skip(size - len(kept), total):
                 return body
             if self.rfile.readline(3) not in {b"\r\n", b"\n"}:
-                raise BrokenFraming
+                raise InvalidFraming
 
     def _read_trailers(self) -> None:
-        for _ in range(_MOST_TRAILERS):
-            if self.rfile.readline(MOST_LINE) in {b"\r\n", b"\n", b""}:
+        for _ in range(_MAX_TRAILERS):
+            if self.rfile.readline(MAX_LINE) in {b"\r\n", b"\n", b""}:
                 return
-        raise BrokenFraming
+        raise InvalidFraming
 
     def _skip(self, size: int, total: int) -> bool:
         """Throw away the rest of a part; False where the body as a whole is too large even for that."""
-        if total > MOST_SKIPPED:
+        if total > MAX_DISCARDED_BYTES:
             self._is_too_large = self.close_connection = True
             return False
         while size > 0:
@@ -189,10 +189,10 @@ class Connection(BaseHTTPRequestHandler):
     def _read_exactly(self, size: int) -> bytes:
         data = self.rfile.read(size)
         if len(data) < size:
-            raise BrokenFraming
+            raise InvalidFraming
         return data
 
-    def _write(self, answer: HttpAnswer) -> None:
+    def _write(self, answer: ServerResponse) -> None:
         if answer.is_dropped:
             self.close_connection = True
             return
@@ -275,7 +275,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def answer(self, request: HttpRequest) -> HttpAnswer:
+    def answer(self, request: ServerRequest) -> ServerResponse:
         """Have a request answered."""
         if self._answer is None:
             raise RuntimeError("not started")

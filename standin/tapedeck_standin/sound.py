@@ -14,7 +14,7 @@ RATE: Final = 8_000
 TONES: Final = (400, 500)
 """Hertz of the two channels; both divide the rate, so that a second of each can be repeated without a click."""
 
-LONGEST_SECONDS: Final = 3600
+MAX_SECONDS: Final = 3600
 """After which nothing more is captured: a clock may be put forward by years."""
 
 _LOUDNESS: Final = 8_000
@@ -29,42 +29,42 @@ class Part(NamedTuple):
     is_sound: bool
 
 
-def make_wav(parts: Sequence[Part], heard: Sequence[bool]) -> bytes:
+def make_wav(parts: Sequence[Part], engine_event: Sequence[bool]) -> bytes:
     """What `write_wav` writes, as bytes."""
     written = BytesIO()
-    write_wav(written, parts, heard)
+    write_wav(written, parts, engine_event)
     return written.getvalue()
 
 
-def write_wav(target: Path | BytesIO, parts: Sequence[Part], heard: Sequence[bool]) -> None:
-    """Write a WAV, 8 kHz, 16 bit, of at most LONGEST_SECONDS.
+def write_wav(target: Path | BytesIO, parts: Sequence[Part], engine_event: Sequence[bool]) -> None:
+    """Write a WAV, 8 kHz, 16 bit, of at most MAX_SECONDS.
 
     Args:
         target: where to.
         parts: one after another.
-        heard: a channel each, and whether anything is ever heard in it.
+        engine_event: a channel each, and whether anything is ever heard in it.
     """
-    seconds = {True: _second(heard), False: bytes(RATE * _BYTES * len(heard))}
-    left = LONGEST_SECONDS * 1000
+    seconds = {True: _second(engine_event), False: bytes(RATE * _BYTES * len(engine_event))}
+    left = MAX_SECONDS * 1000
     with wave.open(str(target) if isinstance(target, Path) else target, "wb") as file:
-        file.setnchannels(len(heard))
+        file.setnchannels(len(engine_event))
         file.setsampwidth(_BYTES)
         file.setframerate(RATE)
         for part in parts:
             second = seconds[part.is_sound]
             milliseconds = min(part.milliseconds, left)
             left -= milliseconds
-            whole, rest = divmod(milliseconds * _PER_MILLISECOND * _BYTES * len(heard), len(second))
+            whole, rest = divmod(milliseconds * _PER_MILLISECOND * _BYTES * len(engine_event), len(second))
             for _ in range(whole):
                 file.writeframesraw(second)
             file.writeframesraw(second[:rest])
 
 
-def _second(heard: Sequence[bool]) -> bytes:
+def _second(engine_event: Sequence[bool]) -> bytes:
     """One second of tones, channel beside channel."""
     samples = array("h")
     for frame in range(RATE):
-        for tone, is_heard in zip(TONES, heard, strict=False):
+        for tone, is_heard in zip(TONES, engine_event, strict=False):
             level = math.sin(2 * math.pi * tone * frame / RATE) if is_heard else 0
             samples.append(round(_LOUDNESS * level))
     return samples.tobytes()

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from tapedeck import wiring
-from tapedeck.domain.errors import StateForbids
+from tapedeck.domain.errors import InvalidState
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin import certificates
-from tapedeck_standin.addresses import LOOPBACK, Addresses, is_loopback, names_of, reachable
-from tapedeck_standin.assembly import Setting, assemble
-from tapedeck_standin.backend import RETRY_HOURS, VENDOR, emulated, remembered
-from tapedeck_standin.chance import START, Chance
+from tapedeck_standin.addresses import LOOPBACK, Addresses, client_host, host_names, is_loopback
+from tapedeck_standin.assembly import AppOptions, build_application
+from tapedeck_standin.backend import RETRY_HOURS, VENDOR, emulated_aws, using_memory_dynamodb
+from tapedeck_standin.chance import START, SeededRandom
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.fixtures import Fixtures
 from tapedeck_standin.memory_database import MemoryDynamoDB
@@ -63,7 +63,7 @@ class TokenDiffers(Exception):
 
 
 @contextmanager
-def standing(options: Options, report: Callable[[str], object]) -> Iterator[Addresses]:
+def running(options: Options, report: Callable[[str], object]) -> Iterator[Addresses]:
     """A stand-in that answers until the block is left.
 
     Args:
@@ -77,32 +77,32 @@ def standing(options: Options, report: Callable[[str], object]) -> Iterator[Addr
     """
     root = find_root()
     template = Template.load(root / "template.yaml")
-    chance = Chance(options.seed) if options.seed is not None else None
-    real = wiring.system_clock if chance is None else lambda: START
+    seeded_random = SeededRandom(options.seed) if options.seed is not None else None
+    real = wiring.system_clock if seeded_random is None else lambda: START
     clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
     settings = {"CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries], "CALLBACK_HOST_MAP": options.callback_host_map}
     # The ports come first: a busy one is told at once, and clients that come early wait.
     with _listening(options.host, options.port) as http, _listening(options.host, options.https_port) as https:
-        names = names_of(options.host)
-        setting = Setting(
-            clock, chance, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open
+        names = host_names(options.host)
+        setting = AppOptions(
+            clock, seeded_random, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open
         )
         with ExitStack() as stack:
-            if chance is not None:
-                stack.enter_context(chance.ruling())
+            if seeded_random is not None:
+                stack.enter_context(seeded_random.installed())
             if options.store == "memory":
-                stack.enter_context(remembered(MemoryDynamoDB(clock)))
-            stack.enter_context(emulated(template, settings))
+                stack.enter_context(using_memory_dynamodb(MemoryDynamoDB(clock)))
+            stack.enter_context(emulated_aws(template, settings))
             identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
             wiring.clock = clock
             _wire(verbose=options.verbose)
             _make_account(options)
-            application = assemble(root, template, options.account, report, port=http.port, setting=setting)
+            application = build_application(root, template, options.account, report, port=http.port, setting=setting)
             application.start()
             try:
                 http.start(application.answer)
                 https.start(application.answer, identity.tls)
-                host = reachable(options.host)
+                host = client_host(options.host)
                 yield Addresses(f"http://{host}:{http.port}", f"https://{host}:{https.port}", identity.ca_file)
             finally:
                 application.stop()
@@ -124,16 +124,16 @@ def _listening(host: str, port: int) -> Iterator[Server]:
 def _wire(*, verbose: bool) -> None:
     # Standard output belongs to the start's own lines: programs read it no further than TAPEDECK_READY.
     with redirect_stdout(sys.stderr):
-        wiring.service()
-        wiring.office()
+        wiring.get_api_services()
+        wiring.get_admin_services()
     if not verbose:
         logging.getLogger(STACK).setLevel(logging.ERROR)
 
 
 def _make_account(options: Options) -> None:
     try:
-        wiring.office().accounts.create(
+        wiring.get_admin_services().accounts.create(
             account=options.account, auth_token=options.token, signing_key=options.signing_key
         )
-    except StateForbids as error:
+    except InvalidState as error:
         raise TokenDiffers from error

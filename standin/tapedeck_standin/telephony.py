@@ -4,23 +4,23 @@ import secrets
 from dataclasses import dataclass
 
 from tapedeck.domain.call import LIVE, Call, CallStatus
-from tapedeck.domain.command import Heard
+from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import NotEligibleForRecording
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Recording, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.edge.endpoint import Service
-from tapedeck.operations.conferences import HeardEnd
-from tapedeck.operations.media import key_of
+from tapedeck.edge.endpoint import ApiServices
+from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.media import object_key
 from tapedeck.operations.ports import Clock
 from tapedeck_standin.engine import Engine
-from tapedeck_standin.ledger import Ledger
-from tapedeck_standin.orders import CallOrder, ConferenceOrder, TranscriptionOrder
+from tapedeck_standin.ledger import AccountData
+from tapedeck_standin.orders import CreateCallRequest, CreateConferenceRequest, CreateTranscriptionRequest
 
 
 @dataclass(frozen=True, slots=True)
-class CallScene:
+class CallSnapshot:
     """A call and all its recordings, oldest first."""
 
     call: Call
@@ -28,18 +28,18 @@ class CallScene:
 
 
 @dataclass(frozen=True, slots=True)
-class ConferenceScene:
+class ConferenceSnapshot:
     """A conference, the calls that were ever in it, and all its recordings, oldest first."""
 
     conference: Conference
-    calls: tuple[CallScene, ...] = ()
+    calls: tuple[CallSnapshot, ...] = ()
     recordings: tuple[Recording, ...] = ()
 
 
 class Telephony:
     """What happens in one account at a time, as the engine tells it; errors are those of the operations."""
 
-    def __init__(self, service: Service, ledger: Ledger, engine: Engine, clock: Clock) -> None:
+    def __init__(self, service: ApiServices, ledger: AccountData, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
         self._transcriptions = service.transcriptions
@@ -48,7 +48,7 @@ class Telephony:
         self._recordings = service.recordings
         self._ledger = ledger
 
-    def call(self, account: str, order: CallOrder) -> CallScene:
+    def call(self, account: str, order: CreateCallRequest) -> CallSnapshot:
         """A call appears; one with a final status appears and ends."""
         if order.status in LIVE:
             begun = order.status
@@ -56,32 +56,32 @@ class Telephony:
             # Only what was answered can be completed.
             answered = order.status is CallStatus.COMPLETED
             begun = CallStatus.IN_PROGRESS if answered else CallStatus.RINGING
-        call = self._calls.appear(account, to=order.to, from_=order.from_, direction=order.direction, status=begun)
+        call = self._calls.register(account, to=order.to, from_=order.from_, direction=order.direction, status=begun)
         if order.status not in LIVE:
-            call = self._calls.end(account, call.id, order.status, heard=self._heard())
-        return CallScene(call)
+            call = self._calls.end(account, call.id, order.status, engine_event=self._engine_event())
+        return CallSnapshot(call)
 
-    def hang_up(self, account: str, call: str) -> CallScene:
+    def hang_up(self, account: str, call: str) -> CallSnapshot:
         """A call ends.
 
         Raises:
             NotFound: no such call.
             CallHasEnded: it has ended before.
         """
-        return self._call_scene(self._calls.end(account, call, heard=self._heard()))
+        return self._call_scene(self._calls.end(account, call, engine_event=self._engine_event()))
 
-    def conference(self, account: str, order: ConferenceOrder) -> ConferenceScene:
+    def conference(self, account: str, order: CreateConferenceRequest) -> ConferenceSnapshot:
         """A conference appears, its calls enter it and, if it is to be recorded and begins, a recording starts.
 
         Raises:
             NameInUse: another conference of this name is live.
         """
         name = order.friendly_name or f"conference-{secrets.token_hex(6)}"
-        conference = self._conferences.appear(account, name, record=order.record, callback=order.callback)
+        conference = self._conferences.register(account, name, record=order.record, callback=order.callback)
         waits = order.wanted_status is ConferenceStatus.INIT
         calls = []
         for _ in range(order.participants):
-            call = self.call(account, CallOrder())
+            call = self.call(account, CreateCallRequest())
             conference = self._conferences.join(account, conference.id, call.call.id, start_on_enter=not waits)
             calls.append(call)
         recordings: tuple[Recording, ...] = ()
@@ -89,7 +89,7 @@ class Telephony:
             recordings = (self._record(conference),)
         if order.wanted_status is ConferenceStatus.COMPLETED:
             return self.end_conference(account, conference.id)
-        return ConferenceScene(conference, tuple(calls), recordings)
+        return ConferenceSnapshot(conference, tuple(calls), recordings)
 
     def record_conference(self, account: str, conference: str) -> Recording:
         """A recording of a conference starts.
@@ -100,24 +100,24 @@ class Telephony:
         """
         return self._record(self._conferences.get(account, conference))
 
-    def end_conference(self, account: str, conference: str) -> ConferenceScene:
+    def end_conference(self, account: str, conference: str) -> ConferenceSnapshot:
         """A conference ends.
 
         Raises:
             NotFound: no such conference.
             ConferenceNotInProgress: it has ended before.
         """
-        ended = self._conferences.end(account, conference, HeardEnd(self._heard(), EndReason.VIA_API))
+        ended = self._conferences.end(account, conference, ConferenceEndReport(self._engine_event(), EndReason.VIA_API))
         parent = Parent(account, ParentKind.CONFERENCE, conference)
         calls = [self._call_scene(self._calls.get(account, call)) for call in self._ledger.participants(parent)]
-        return ConferenceScene(ended, tuple(calls), tuple(self._ledger.recordings(parent)))
+        return ConferenceSnapshot(ended, tuple(calls), tuple(self._ledger.recordings(parent)))
 
     def reset(self, account: str) -> None:
         """Nothing has ever happened in this account."""
         self._engine.forget(account)
         self._ledger.clear(account)
 
-    def transcribe(self, account: str, recording: str, order: TranscriptionOrder) -> Transcription:
+    def transcribe(self, account: str, recording: str, order: CreateTranscriptionRequest) -> Transcription:
         """What is said in a recording has been written down.
 
         Raises:
@@ -126,20 +126,20 @@ class Telephony:
         found = self._recordings.find(account, recording)
         status = TranscriptionStatus(order.status)
         text = order.text if status is TranscriptionStatus.COMPLETED else None
-        return self._transcriptions.note(account, recording, text=text, duration=found.duration, status=status)
+        return self._transcriptions.record(account, recording, text=text, duration=found.duration, status=status)
 
     def _record(self, conference: Conference) -> Recording:
         if conference.first_call is None:
             raise NotEligibleForRecording  # nobody has ever been in it
         parent = Parent(conference.account, ParentKind.CONFERENCE, conference.id)
-        recording = self._recordings.start_by_engine(parent, source=Source.CONFERENCE, call=conference.first_call)
-        self._engine.begin(recording, key_of(conference.account, recording.id))
+        recording = self._recordings.register_started(parent, source=Source.CONFERENCE, call=conference.first_call)
+        self._engine.start_capture(recording, object_key(conference.account, recording.id))
         return recording
 
-    def _heard(self) -> Heard:
+    def _engine_event(self) -> EngineEvent:
         now = self._clock()
-        return Heard(new_id(now), now)
+        return EngineEvent(new_id(now), now)
 
-    def _call_scene(self, call: Call) -> CallScene:
+    def _call_scene(self, call: Call) -> CallSnapshot:
         parent = Parent(call.account, ParentKind.CALL, call.id)
-        return CallScene(call, tuple(self._ledger.recordings(parent)))
+        return CallSnapshot(call, tuple(self._ledger.recordings(parent)))

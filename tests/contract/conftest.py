@@ -33,8 +33,11 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
         return memory if service == "dynamodb" else make_client(service)
 
     with patch.object(wiring, "make_client", make):
-        service, office = wiring.service.__wrapped__(), wiring.office.__wrapped__()
-    with patch.object(wiring, "service", lambda: service), patch.object(wiring, "office", lambda: office):
+        service, admin = wiring.get_api_services.__wrapped__(), wiring.get_admin_services.__wrapped__()
+    with (
+        patch.object(wiring, "get_api_services", lambda: service),
+        patch.object(wiring, "get_admin_services", lambda: admin),
+    ):
         yield name
 
 

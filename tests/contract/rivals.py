@@ -142,7 +142,7 @@ class Stream:
         asked = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"}
         self._iterator = client.get_shard_iterator(**asked)["ShardIterator"]
 
-    def take(self, count: int) -> list[dict[str, Any]]:
+    def drain(self, count: int) -> list[dict[str, Any]]:
         """What has been told since the last time: so much at least, unless it does not come."""
         told: list[dict[str, Any]] = []
         until = time.monotonic() + SECONDS_TO_BE_TOLD

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.batches import FIRST_PAUSE, MOST_BYTES, MOST_ENTRIES, TRIES
+from tapedeck.adapters.batches import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
 from tapedeck.adapters.bus import EventBus
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
-from tapedeck.operations.messaging import Bus, Fact
+from tapedeck.operations.messaging import Bus, DomainEvent
 from tapedeck_standin.queues import MemoryBus
 from tests.thoroughness import scaled
 
@@ -32,7 +32,7 @@ class Rig(Protocol):
         """What facts are told to."""
         ...
 
-    def heard(self) -> list[Fact]:
+    def published(self) -> list[DomainEvent]:
         """What has come."""
         ...
 
@@ -43,9 +43,9 @@ class MemoryRig:
     def __init__(self) -> None:
         self.bus = MemoryBus()
 
-    def heard(self) -> list[Fact]:
+    def published(self) -> list[DomainEvent]:
         """Its own way."""
-        return list(self.bus.told)
+        return list(self.bus.events)
 
 
 class MotoRig:
@@ -63,7 +63,7 @@ class MotoRig:
         events.put_targets(Rule="all", EventBusName=name, Targets=[target])
         self.bus = EventBus(make_client("events"), name, "tapedeck", never)
 
-    def heard(self) -> list[Fact]:
+    def published(self) -> list[DomainEvent]:
         """As any listener does."""
         found = []
         while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
@@ -72,7 +72,7 @@ class MotoRig:
                 assert event["source"] == "tapedeck"
                 at = datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%S%z")
                 detail = event["detail"]
-                found.append(Fact(detail.pop("id"), event["detail-type"], round(at.timestamp()), detail))
+                found.append(DomainEvent(detail.pop("id"), event["detail-type"], round(at.timestamp()), detail))
         return found
 
 
@@ -90,41 +90,44 @@ def rig(request: pytest.FixtureRequest) -> Rig:
     return MotoRig()
 
 
-def facts(many: int, **detail: Any) -> list[Fact]:
+def facts(many: int, **detail: Any) -> list[DomainEvent]:
     """So many, each with an id of its own."""
-    return [Fact(f"fact-{number}", "recording.paused", AT + number, {"n": number, **detail}) for number in range(many)]
+    return [
+        DomainEvent(f"fact-{number}", "recording.paused", AT + number, {"n": number, **detail})
+        for number in range(many)
+    ]
 
 
-def by_id(found: list[Fact]) -> list[Fact]:
+def by_id(found: list[DomainEvent]) -> list[DomainEvent]:
     """The same in one order."""
     return sorted(found, key=lambda fact: fact.id)
 
 
-@pytest.mark.parametrize("many", [0, 1, MOST_ENTRIES, 2 * MOST_ENTRIES + 3])
+@pytest.mark.parametrize("many", [0, 1, MAX_ENTRIES, 2 * MAX_ENTRIES + 3])
 def test_tells_everything(rig: Rig, many: int) -> None:
     """However many they are, each comes once, with its id, its kind, its second and what it says."""
     told = facts(many, text="é\u0000", inner={"a": [None, 1]})
-    rig.bus.put(told)
-    assert by_id(rig.heard()) == by_id(told)
+    rig.bus.publish(told)
+    assert by_id(rig.published()) == by_id(told)
 
 
 def test_tells_again_what_is_told_again(rig: Rig) -> None:
     """A listener knows a repetition by the fact's id."""
     (fact,) = facts(1)
-    rig.bus.put([fact])
-    rig.bus.put([fact])
-    assert rig.heard() == [fact, fact]
+    rig.bus.publish([fact])
+    rig.bus.publish([fact])
+    assert rig.published() == [fact, fact]
 
 
 def test_the_double_keeps_each_fact_once() -> None:
     """By its id, in the order of the first telling; what a repetition says instead is what is kept."""
     first, second = facts(2)
-    again = Fact(first.id, first.kind, first.at, {"n": "another"})
+    again = DomainEvent(first.id, first.kind, first.at, {"n": "another"})
     bus = MemoryBus()
-    bus.put([first, second])
-    bus.put([again])
-    assert list(bus.facts.items()) == [(first.id, again), (second.id, second)]
-    assert bus.told == (first, second, again)
+    bus.publish([first, second])
+    bus.publish([again])
+    assert list(bus.events_of.items()) == [(first.id, again), (second.id, second)]
+    assert bus.events == (first, second, again)
 
 
 @dataclass
@@ -158,7 +161,7 @@ class EventBridge:
 def test_an_entry_says_everything() -> None:
     """Its detail is compact JSON in ASCII with sorted names, the fact's id among them, and its time is in UTC."""
     client = EventBridge()
-    client.bus.put([Fact("1", "call.ended", AT, {"z": "é", "a": 1, "id": "hidden"})])
+    client.bus.publish([DomainEvent("1", "call.ended", AT, {"z": "é", "a": 1, "id": "hidden"})])
     assert client.entries == [
         {
             "EventBusName": "arn:bus",
@@ -175,7 +178,7 @@ def test_only_what_was_refused_is_told_again() -> None:
     client = EventBridge(
         lambda name, tries: "InternalFailure" if name in {"fact-1", "fact-5", "fact-9"} and tries == 1 else None
     )
-    client.bus.put(facts(12))
+    client.bus.publish(facts(12))
     assert client.requests == [
         [f"fact-{number}" for number in range(10)],
         [f"fact-{number}" for number in (1, 5, 9, 10, 11)],
@@ -184,23 +187,25 @@ def test_only_what_was_refused_is_told_again() -> None:
 
 
 @settings(max_examples=scaled(300, 40), deadline=None, database=None)
-@given(st.lists(st.integers(0, TRIES - 1), max_size=40), st.sampled_from(["InternalFailure", "ThrottlingException"]))
+@given(
+    st.lists(st.integers(0, MAX_ATTEMPTS - 1), max_size=40), st.sampled_from(["InternalFailure", "ThrottlingException"])
+)
 def test_every_fact_is_taken_once_whatever_is_refused(refusals: list[int], code: str) -> None:
     """In requests of at most ten, with short pauses."""
     times = {f"fact-{number}": many for number, many in enumerate(refusals)}
     client = EventBridge(lambda name, tries: code if tries <= times[name] else None)
-    client.bus.put(facts(len(refusals)))
+    client.bus.publish(facts(len(refusals)))
     assert sorted(client.taken) == sorted(times)
-    assert all(1 <= len(request) <= MOST_ENTRIES for request in client.requests)
-    assert all(0 <= pause <= FIRST_PAUSE * 2 ** (TRIES - 2) for pause in client.pauses)
+    assert all(1 <= len(request) <= MAX_ENTRIES for request in client.requests)
+    assert all(0 <= pause <= FIRST_DELAY_SECONDS * 2 ** (MAX_ATTEMPTS - 2) for pause in client.pauses)
 
 
 def test_a_request_holds_256_kilobytes() -> None:
     """As EventBridge counts them: 14 for the time, the source, the kind and the detail."""
     besides = 14 + len("tapedeck") + len("recording.paused") + len('{"id":"fact-0","n":0,"text":""}')
     client = EventBridge()
-    client.bus.put(facts(2, text="x" * (MOST_BYTES // 2 - besides)))
-    client.bus.put(facts(2, text="x" * (MOST_BYTES // 2 - besides + 1)))
+    client.bus.publish(facts(2, text="x" * (MAX_BYTES // 2 - besides)))
+    client.bus.publish(facts(2, text="x" * (MAX_BYTES // 2 - besides + 1)))
     assert client.requests == [["fact-0", "fact-1"], ["fact-0"], ["fact-1"]]
 
 
@@ -209,9 +214,9 @@ def test_what_stays_refused_is_told(code: str, error: type[Exception]) -> None:
     """After five tries, within 300 ms of pauses; the others have been taken."""
     client = EventBridge(lambda name, _: code if name == "fact-1" else None)
     with pytest.raises(error):
-        client.bus.put(facts(3))
+        client.bus.publish(facts(3))
     assert client.taken == ["fact-0", "fact-2"]
-    assert client.requests[1:] == [["fact-1"]] * (TRIES - 1)
+    assert client.requests[1:] == [["fact-1"]] * (MAX_ATTEMPTS - 1)
     assert sum(client.pauses) <= 0.3
 
 
@@ -233,6 +238,6 @@ def test_a_request_that_fails_is_told_at_once(code: str, error: type[Exception])
 
     client = EventBridge(fail)
     with pytest.raises(error):
-        client.bus.put(facts(2))
+        client.bus.publish(facts(2))
     assert client.requests == [["fact-0", "fact-1"]]
     assert client.pauses == []

@@ -18,7 +18,7 @@ SIGNING = {"twilio": b"sealed token", "signalwire": b"sealed key"}
 def credentials(account: TestAccount) -> CredentialStore:
     """The adapter over this run's database."""
     del account  # the tables are there by now
-    found: CredentialStore = wiring.office().accounts._credentials
+    found: CredentialStore = wiring.get_admin_services().accounts._credentials
     return found
 
 

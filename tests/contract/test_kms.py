@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.kms import KmsOpener, KmsSealer
+from tapedeck.adapters.kms import KmsDecryptor, KmsEncryptor
 from tapedeck.domain.errors import StoreUnavailable
 
 MINE, OTHER = "1" * 32, "2" * 32
@@ -29,18 +29,18 @@ def key() -> str:
 @pytest.mark.parametrize("secret", ["0123456789abcdef", "é\x00", "x" * 4096])
 def test_opens_what_was_sealed(client: Any, key: str, secret: str) -> None:
     """For the same account it is the same text, and nothing of it can be read in between."""
-    sealed = KmsSealer(client, key).seal(MINE, secret)
+    sealed = KmsEncryptor(client, key).encrypt(MINE, secret)
     assert secret.encode() not in sealed
-    assert KmsOpener(client, key).open(MINE, sealed) == secret
+    assert KmsDecryptor(client, key).decrypt(MINE, sealed) == secret
 
 
 def test_opens_nothing_for_another(client: Any, key: str) -> None:
     """Neither for another account nor what has been tampered with."""
-    sealed = KmsSealer(client, key).seal(MINE, "secret")
+    sealed = KmsEncryptor(client, key).encrypt(MINE, "secret")
     with pytest.raises(StoreUnavailable):
-        KmsOpener(client, key).open(OTHER, sealed)
+        KmsDecryptor(client, key).decrypt(OTHER, sealed)
     with pytest.raises(StoreUnavailable):
-        KmsOpener(client, key).open(MINE, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+        KmsDecryptor(client, key).decrypt(MINE, sealed[:-1] + bytes([sealed[-1] ^ 1]))
 
 
 def test_tells_that_there_is_no_answer(client: Any, key: str) -> None:
@@ -51,6 +51,6 @@ def test_tells_that_there_is_no_answer(client: Any, key: str) -> None:
 
     client.meta.events.register("before-call.kms", fail)
     with pytest.raises(StoreUnavailable):
-        KmsOpener(client, key).open(MINE, b"sealed")
+        KmsDecryptor(client, key).decrypt(MINE, b"sealed")
     with pytest.raises(StoreUnavailable):
-        KmsSealer(client, key).seal(MINE, "secret")
+        KmsEncryptor(client, key).encrypt(MINE, "secret")

@@ -7,16 +7,16 @@ import pytest
 
 from tapedeck import wiring
 from tapedeck.adapters.lists import ListTable
-from tapedeck.adapters.table import Table
+from tapedeck.adapters.table import RecordingsTable
 from tapedeck.adapters.transcriptions import TranscriptionTable
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.page import EVER, HIGHEST, Cursor, IdRange, Span, ids_of
+from tapedeck.domain.page import ALL_TIME, HIGHEST, Cursor, IdRange, TimeRange, ids_of
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.operations.ports import Fetch, ListStore
+from tapedeck.operations.ports import ListStore, RangeReader
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
@@ -24,21 +24,21 @@ pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
 T = TypeVar("T", Call, Conference, Recording, Transcription)
 
 NOW = 1_795_250_675
-ALL = ids_of(EVER)
+ALL = ids_of(ALL_TIME)
 COUNT = 5
 
 
 @pytest.fixture
-def table(account: TestAccount) -> Table:
+def table(account: TestAccount) -> RecordingsTable:
     """What puts things there."""
     del account  # the tables are there by now
-    found = wiring.service().calls._store
-    assert isinstance(found, Table)
+    found = wiring.get_api_services().calls._store
+    assert isinstance(found, RecordingsTable)
     return found
 
 
 @pytest.fixture
-def lists(table: Table) -> ListStore:
+def lists(table: RecordingsTable) -> ListStore:
     """The adapter over this run's database."""
     return ListTable(table._database)
 
@@ -48,7 +48,7 @@ def later(second: int) -> str:
     return new_id((NOW + second) * 1000)
 
 
-def put_calls(table: Table, account: TestAccount, status: CallStatus = CallStatus.IN_PROGRESS) -> list[Call]:
+def put_calls(table: RecordingsTable, account: TestAccount, status: CallStatus = CallStatus.IN_PROGRESS) -> list[Call]:
     """Some calls, a second apart, oldest first."""
     calls = [Call(account.id, later(second), status, NOW, started=NOW) for second in range(COUNT)]
     for call in calls:
@@ -56,7 +56,7 @@ def put_calls(table: Table, account: TestAccount, status: CallStatus = CallStatu
     return calls
 
 
-def put_conferences(table: Table, account: TestAccount, name: str | None = None) -> list[Conference]:
+def put_conferences(table: RecordingsTable, account: TestAccount, name: str | None = None) -> list[Conference]:
     """Some conferences, a second apart, oldest first; under one name each takes over from the one before."""
     rooms: list[Conference] = []
     for second in range(COUNT):
@@ -66,13 +66,13 @@ def put_conferences(table: Table, account: TestAccount, name: str | None = None)
     return rooms
 
 
-def put_recordings(table: Table, call: Call, *, url: str = "https://example.com/") -> list[Recording]:
+def put_recordings(table: RecordingsTable, call: Call, *, url: str = "https://example.com/") -> list[Recording]:
     """Some recordings of a call, a second apart, oldest first."""
     parent = Parent(call.account, ParentKind.CALL, call.id)
     made = [
         Recording(
             later(second), parent, RecordingStatus.IN_PROGRESS, Source.RECORD_VERB, NOW, call=call.id,
-            callback=Callback(url, "POST", ("completed",), "twilio"),
+            callback=CallbackSubscription(url, "POST", ("completed",), "twilio"),
         )
         for second in range(COUNT)
     ]  # fmt: skip
@@ -81,7 +81,7 @@ def put_recordings(table: Table, call: Call, *, url: str = "https://example.com/
     return made
 
 
-def assert_reads(fetch: Fetch[T], expected: list[T]) -> None:
+def assert_reads(fetch: RangeReader[T], expected: list[T]) -> None:
     """All of it, in both orders, in parts of any size and from any place on."""
     for ascending in (False, True):
         wanted = expected if ascending else expected[::-1]
@@ -96,13 +96,13 @@ def assert_reads(fetch: Fetch[T], expected: list[T]) -> None:
         assert (list(skipped.items), skipped.last) == (wanted[2:4], wanted[3].id)
         assert list(fetch(ids, 2, COUNT).items) == []
     first, last = expected[0].id, expected[-1].id
-    assert list(fetch(ids_of(EVER, Cursor(last)), COUNT).items) == expected[-2::-1]
-    assert list(fetch(ids_of(EVER, Cursor(first, backwards=True)), COUNT).items) == expected[1:]
-    assert list(fetch(ids_of(Span(NOW + 1, NOW + 2)), COUNT).items) == expected[2:0:-1]
+    assert list(fetch(ids_of(ALL_TIME, Cursor(last)), COUNT).items) == expected[-2::-1]
+    assert list(fetch(ids_of(ALL_TIME, Cursor(first, backwards=True)), COUNT).items) == expected[1:]
+    assert list(fetch(ids_of(TimeRange(NOW + 1, NOW + 2)), COUNT).items) == expected[2:0:-1]
     assert list(fetch(IdRange(HIGHEST, "0" * 32), COUNT).items) == []
 
 
-def test_calls_are_listed_by_id(table: Table, lists: ListStore, account: TestAccount) -> None:
+def test_calls_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
     """All of an account, and those of a status."""
     calls = put_calls(table, account)
     assert_reads(lists.calls(account.id), calls)
@@ -112,7 +112,7 @@ def test_calls_are_listed_by_id(table: Table, lists: ListStore, account: TestAcc
     assert [call.id for call in lists.calls_in(account.id, "completed")(ALL, COUNT).items] == [calls[0].id]
 
 
-def test_conferences_are_listed_by_id(table: Table, lists: ListStore, account: TestAccount) -> None:
+def test_conferences_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
     """All of an account, those of a status, and those that ever had a name, but for the note of who has it now."""
     rooms = put_conferences(table, account, "Lobby")
     assert_reads(lists.conferences(account.id), rooms)
@@ -121,7 +121,7 @@ def test_conferences_are_listed_by_id(table: Table, lists: ListStore, account: T
     assert list(lists.conferences_named(account.id, "lobby")(ALL, COUNT).items) == []
 
 
-def test_recordings_are_listed_by_id(table: Table, lists: ListStore, account: TestAccount) -> None:
+def test_recordings_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
     """Those of a call and of the account."""
     (call, *_) = put_calls(table, account)
     made = put_recordings(table, call)
@@ -131,14 +131,18 @@ def test_recordings_are_listed_by_id(table: Table, lists: ListStore, account: Te
     assert not lists.has_parent(replace(made[0].parent, kind=ParentKind.CONFERENCE))
 
 
-def test_a_list_is_complete_over_several_megabytes(table: Table, lists: ListStore, account: TestAccount) -> None:
+def test_a_list_is_complete_over_several_megabytes(
+    table: RecordingsTable, lists: ListStore, account: TestAccount
+) -> None:
     """However DynamoDB cuts its answers."""
     (call, *_) = put_calls(table, account)
     made = put_recordings(table, call, url="https://example.com/" + "x" * 350_000)
     assert_reads(lists.recordings_of(made[0].parent), made)
 
 
-def test_a_batch_of_more_than_a_hundred_is_complete(table: Table, lists: ListStore, account: TestAccount) -> None:
+def test_a_batch_of_more_than_a_hundred_is_complete(
+    table: RecordingsTable, lists: ListStore, account: TestAccount
+) -> None:
     """In order, over as many batch reads as it takes."""
     calls = [Call(account.id, later(second), CallStatus.QUEUED, NOW) for second in range(205)]
     for call in calls:
@@ -147,7 +151,7 @@ def test_a_batch_of_more_than_a_hundred_is_complete(table: Table, lists: ListSto
 
 
 def test_recordings_of_conferences_are_found_by_the_call_they_show(
-    table: Table, lists: ListStore, account: TestAccount
+    table: RecordingsTable, lists: ListStore, account: TestAccount
 ) -> None:
     """And by no other call."""
     first, second, *_ = put_calls(table, account)
@@ -164,13 +168,15 @@ def test_recordings_of_conferences_are_found_by_the_call_they_show(
     assert list(lists.recordings_shown_by(account.id, second.id)(ALL, COUNT).items) == []
 
 
-def test_a_deleted_recording_moves_to_the_other_list(table: Table, lists: ListStore, account: TestAccount) -> None:
+def test_a_deleted_recording_moves_to_the_other_list(
+    table: RecordingsTable, lists: ListStore, account: TestAccount
+) -> None:
     """Of its account; its parent keeps it, deleted."""
     (call, *_) = put_calls(table, account)
     made = put_recordings(table, call)
     deleted = []
     for recording in made:
-        stopped = table.move_recording(
+        stopped = table.transition_recording(
             recording.parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, later(0)
         )
         completed = replace(stopped, status=RecordingStatus.COMPLETED, duration=3)
@@ -181,7 +187,7 @@ def test_a_deleted_recording_moves_to_the_other_list(table: Table, lists: ListSt
     assert list(lists.recordings(account.id)(ALL, COUNT).items) == []
 
 
-def test_transcriptions_are_listed_by_id(table: Table, account: TestAccount) -> None:
+def test_transcriptions_are_listed_by_id(table: RecordingsTable, account: TestAccount) -> None:
     """All of an account, and those of a recording."""
     store = TranscriptionTable(table._database)
     status = TranscriptionStatus.COMPLETED

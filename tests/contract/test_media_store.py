@@ -53,7 +53,7 @@ def test_keeps_what_is_written(store: Bucket, key: str, source: Path, tmp_path: 
     for content in (b"0123456789", b"abc", bytes(3_000_000)):
         source.write_bytes(content)
         store.write(key, source)
-        assert store.look(key) == StoredObject(len(content), etag(content))
+        assert store.stat(key) == StoredObject(len(content), etag(content))
         assert store.read(key, 0, len(content) - 1) == content
         assert store.read(key, 1, 2) == content[1:3]
         target = tmp_path / "target"
@@ -64,7 +64,7 @@ def test_keeps_what_is_written(store: Bucket, key: str, source: Path, tmp_path: 
 def test_tells_what_is_not_there(store: Bucket, key: str, tmp_path: Path) -> None:
     """A look finds nothing, a reading has nothing, a fetch leaves no file."""
     target = tmp_path / "target"
-    assert store.look(key) is None
+    assert store.stat(key) is None
     assert store.read(key, 0, 1) is None
     assert not store.fetch(key, target)
     assert not target.exists()
@@ -77,15 +77,15 @@ def test_deletes_what_is_there_and_what_is_not(store: Bucket, key: str, source: 
         store.write(each, source)
     for _ in range(2):
         store.delete([key, f"{key}.never"])
-        assert (store.look(key), store.read(key, 0, 1)) == (None, None)
-    assert store.look(kept) is not None
+        assert (store.stat(key), store.read(key, 0, 1)) == (None, None)
+    assert store.stat(kept) is not None
 
 
 @pytest.mark.parametrize("content_type", ["audio/x-wav", "audio/mpeg"])
 def test_links_for_a_minute(store: Bucket, key: str, source: Path, content_type: str) -> None:
     """Anybody may fetch it from there, in part as well, as what it is and as nothing to be kept."""
     store.write(key, source)
-    link = store.link(key, content_type)
+    link = store.presign(key, content_type)
     assert f"X-Amz-Expires={LINK_SECONDS}&" in link
     assert LINK_SECONDS == 60
     answer = requests.get(link, timeout=10)
@@ -99,7 +99,7 @@ def test_a_link_to_a_younger_region_is_signed_as_that_wants(monkeypatch: pytest.
     """With version 4 of AWS's signature, whose scope names the region, and at the region's own host."""
     del aws  # only has to be there
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    link = Bucket(make_client("s3"), "media").link("a/b/original.wav", "audio/x-wav")
+    link = Bucket(make_client("s3"), "media").presign("a/b/original.wav", "audio/x-wav")
     assert link.startswith("https://media.s3.eu-central-1.amazonaws.com/a/b/original.wav?")
     assert "%2Feu-central-1%2Fs3%2Faws4_request" in link
 
@@ -135,7 +135,7 @@ def test_tells_a_fault_from_nothing_there(
     client.meta.events.register("before-call.s3", fail)
     target = source.with_name("target")
     for ask in (
-        lambda: store.look(key),
+        lambda: store.stat(key),
         lambda: store.read(key, 0, 1),
         lambda: store.fetch(key, target),
         lambda: store.write(key, source),

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, WaiterError
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.settings import STANDIN_ACCOUNT, Settings
 from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.ledger import Ledger
+from tapedeck_standin.ledger import AccountData
 from tapedeck_standin.memory_database import MemoryDynamoDB
 from tapedeck_standin.seed import (
     FIRST_CALL,
@@ -278,7 +278,7 @@ def test_what_botocore_would_not_send_is_no_request(memory: MemoryDynamoDB, valu
 class OpenSealer:
     """Seals nothing."""
 
-    def seal(self, account: str, secret: str) -> bytes:
+    def encrypt(self, account: str, secret: str) -> bytes:
         """Both, for everybody to read."""
         return f"{account} {secret}".encode()
 
@@ -288,7 +288,7 @@ def test_the_sample_resources_lie_there_as_anywhere(memory: MemoryDynamoDB, aws:
     del aws  # only has to be there
     s3 = botocore.session.get_session().create_client("s3")
     settings = replace(Settings.read(), recordings_table=TABLE, credentials_table=f"{PREFIX}CredentialsTable")
-    ledger = Ledger(memory, s3, settings)
+    ledger = AccountData(memory, s3, settings)
     assert not ledger.knows(STANDIN_ACCOUNT)
     seed(memory, s3, settings, OpenSealer())
     seeded = memory.scan(TableName=TABLE)["Items"]

@@ -168,4 +168,4 @@ def test_its_stream_tells_what_dynamodb_local_tells(
     dynamodb_local.memory.take_records(TABLE)
     dynamodb_local.agree(requests)
     ours = dynamodb_local.memory.take_records(TABLE)
-    assert told_by_item(stream.take(len(ours))) == told_by_item(ours)
+    assert told_by_item(stream.drain(len(ours))) == told_by_item(ours)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from tapedeck.adapters.dynamodb import Database, Write
+from tapedeck.adapters.dynamodb import DynamoDBTable, Write
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.memory_database import MemoryDynamoDB
@@ -18,12 +18,12 @@ class Faults:
     """Fails where it is told to, and knows what it was told of."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.outcomes: list[tuple[str, str, Mapping[str, Any]]] = []
         self.fails: str | None = None
 
     def meet(self, when: str, operation: str, request: Mapping[str, Any]) -> None:
         """Note it, and fail if it is time."""
-        self.told.append((when, operation, request))
+        self.outcomes.append((when, operation, request))
         if when == self.fails:
             raise ConnectionClosedError(endpoint_url="memory")
 
@@ -33,8 +33,8 @@ def test_before_a_fault_nothing_is_written_and_after_it_everything(clock: Virtua
     faults = Faults()
     memory = MemoryDynamoDB(clock, faults.meet)
     TEMPLATE.create_tables(memory, PREFIX)
-    faults.told.clear()
-    database = Database(memory, TABLE, lambda _seconds: None)
+    faults.outcomes.clear()
+    database = DynamoDBTable(memory, TABLE, lambda _seconds: None)
     write = Write({"PK": "a", "SK": "1"}, update="ADD n :one", values={"one": 1})
     for when, expected in (("before", None), ("after", {"n": {"N": "1"}})):
         faults.fails = when
@@ -44,7 +44,7 @@ def test_before_a_fault_nothing_is_written_and_after_it_everything(clock: Virtua
         assert held(memory) == expected
     update = {**write.request(TABLE), "ReturnValues": "ALL_NEW"}
     get = {"TableName": TABLE, "Key": KEY}
-    assert faults.told == [
+    assert faults.outcomes == [
         ("before", "UpdateItem", update),
         ("before", "GetItem", get),
         ("after", "GetItem", get),

@@ -73,13 +73,13 @@ def test_changes_are_taken_once_from_now_on(memory: MemoryDynamoDB) -> None:
     """In order, as the stream tells them; an update that brings an item about is one change."""
     put(memory, s={"S": "before"})
     changes: Changes = MemoryChanges(memory, TABLE)
-    assert changes.take() == []
+    assert changes.drain() == []
     memory.delete_item(TableName=TABLE, Key=KEY)
     memory.update_item(**ADD)
-    told = [record["dynamodb"] for record in changes.take()]
+    told = [record["dynamodb"] for record in changes.drain()]
     images = [(each.get("OldImage"), each.get("NewImage")) for each in told]
     assert images == [(KEY | {"s": {"S": "before"}}, None), (None, KEY | {"n": {"N": "1"}})]
-    assert changes.take() == []
+    assert changes.drain() == []
 
 
 def test_threads_lose_nothing(memory: MemoryDynamoDB) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tapedeck import wiring
-from tapedeck.adapters.dynamodb import ConditionFailed, Database, Write
+from tapedeck.adapters.dynamodb import ConditionFailed, DynamoDBTable, Write
 from tapedeck.adapters.participants import ParticipantTable
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
@@ -19,10 +19,10 @@ from tapedeck.domain.errors import (
     CallAnswered,
     CallHasEnded,
     ConferenceNotInProgress,
-    HasLeft,
+    ConferenceOverForParticipant,
+    InvalidState,
     LabelInUse,
     NotFound,
-    StateForbids,
     StoreBusy,
 )
 from tapedeck.domain.identity import new_id
@@ -31,7 +31,7 @@ from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participants import AddParticipant, ParticipantFilter, Participants, UpdateParticipant
-from tapedeck.operations.ports import Dialing, LabelTaken, MembershipChanged, NameTaken, ParticipantStore
+from tapedeck.operations.ports import DialTransaction, LabelTaken, MembershipConflict, NameTaken, ParticipantStore
 from tests.conftest import TestAccount
 from tests.thoroughness import scaled
 
@@ -46,7 +46,7 @@ EVERYBODY: Final = PageRequest(1000)
 def store(account: TestAccount) -> ParticipantStore:
     """The adapter over this run's database."""
     del account  # the tables are there by now
-    found: ParticipantStore = wiring.service().participants._store
+    found: ParticipantStore = wiring.get_api_services().participants._store
     return found
 
 
@@ -58,13 +58,13 @@ def fresh() -> str:
 @pytest.fixture
 def room(account: TestAccount) -> Conference:
     """A conference that nobody has entered."""
-    return wiring.service().conferences.appear(account.id, fresh())
+    return wiring.get_api_services().conferences.register(account.id, fresh())
 
 
 def enter(room: Conference, number: int = 1, **how: Any) -> list[str]:
     """So many calls enter a conference; their ids."""
-    service = wiring.service()
-    calls = [service.calls.appear(room.account, to="", from_="", direction="inbound").id for _ in range(number)]
+    service = wiring.get_api_services()
+    calls = [service.calls.register(room.account, to="", from_="", direction="inbound").id for _ in range(number)]
     for call in calls:
         service.conferences.join(room.account, room.id, call, **how)
     return calls
@@ -72,16 +72,16 @@ def enter(room: Conference, number: int = 1, **how: Any) -> list[str]:
 
 def read(room: Conference) -> Conference:
     """The conference as it stands."""
-    return wiring.service().conferences.get(room.account, room.id)
+    return wiring.get_api_services().conferences.get(room.account, room.id)
 
 
 def inside(room: Conference) -> set[str]:
     """The calls that are in a conference, or on their way there."""
-    found = wiring.service().participants.of_conference(room.account, room.id, ParticipantFilter(), EVERYBODY)
+    found = wiring.get_api_services().participants.of_conference(room.account, room.id, ParticipantFilter(), EVERYBODY)
     return {participant.call for participant in found.items}
 
 
-def dialing(room: Conference, *, label: str | None = None, before: Conference | None = None) -> Dialing:
+def dialing(room: Conference, *, label: str | None = None, before: Conference | None = None) -> DialTransaction:
     """Somebody who is to be dialed into this conference, with everything that can be kept of it."""
     call = Call(room.account, fresh(), CallStatus.QUEUED, NOW, "+1", "+2", "outbound-api", conference=room.id)
     participant = Participant(
@@ -89,7 +89,7 @@ def dialing(room: Conference, *, label: str | None = None, before: Conference | 
         coaching=True, call_to_coach=fresh(), options={"timeout": 5, "wait_url": "https://a.example/", "beep": "true"},
         beep_on_exit=False, sequence=3, start_conference_on_enter=False, end_conference_on_exit=True, hold=True,
     )  # fmt: skip
-    return Dialing(fresh(), call, room, participant, before)
+    return DialTransaction(fresh(), call, room, participant, before)
 
 
 def dial(store: ParticipantStore, room: Conference, label: str | None = None) -> Participant:
@@ -106,7 +106,7 @@ def test_what_was_dialed_is_what_is_read(store: ParticipantStore, room: Conferen
     assert store.get_participants(room.account, room.id, [participant.call]) == (read(room), [participant])
     assert store.list_participants(room.account, room.id) == (read(room), [participant])
     assert store.get_labelled_call(room.account, room.id, "customer") == participant.call
-    assert wiring.service().calls.get(room.account, participant.call).status is CallStatus.QUEUED
+    assert wiring.get_api_services().calls.get(room.account, participant.call).status is CallStatus.QUEUED
 
 
 def test_what_is_not_there_is_none(store: ParticipantStore, room: Conference) -> None:
@@ -122,11 +122,11 @@ def test_a_dialing_needs_what_was_read(store: ParticipantStore, room: Conference
     """A conference that has changed refuses, and neither call nor participant appears."""
     asked = dialing(replace(room, version=2), before=room)
     enter(room)
-    with pytest.raises(MembershipChanged):
+    with pytest.raises(MembershipConflict):
         store.dial(asked)
     assert store.get_participants(room.account, room.id, [asked.call.id])[1] == [None]
     with pytest.raises(NotFound):
-        wiring.service().calls.get(room.account, asked.call.id)
+        wiring.get_api_services().calls.get(room.account, asked.call.id)
 
 
 def test_a_repeated_dialing_is_one(store: ParticipantStore, room: Conference) -> None:
@@ -161,10 +161,10 @@ def test_a_conference_and_its_first_participant_come_together(store: Participant
     store.dial(replace(asked, name_from=room.id))
     store.dial(replace(asked, name_from=room.id))
     assert store.list_participants(made.account, made.id) == (made, [asked.participant])
-    assert wiring.service().conferences.holder_of(room.account, ConferenceName(room.name)) == made
+    assert wiring.get_api_services().conferences.latest_with_name(room.account, ConferenceName(room.name)) == made
 
 
-class Torn(Database):
+class Torn(DynamoDBTable):
     """A database whose answers to transactions are lost, and whose refusals show nothing but the first item.
 
     So it is where another transaction holds the others at the moment of the repetition.
@@ -179,7 +179,7 @@ class Torn(Database):
 @pytest.fixture
 def torn(store: ParticipantStore) -> Participants:
     """The operations over such a database."""
-    service = wiring.service()
+    service = wiring.get_api_services()
     database = store._database  # type: ignore[attr-defined]
     table = ParticipantTable(Torn(database._client, database._table, lambda _seconds: None))
     return Participants(table, service.calls, service.conferences, wiring.clock)
@@ -206,12 +206,12 @@ def test_own_writes_are_recognised_whatever_the_refusal_shows(torn: Participants
 def add(room: Conference, label: str | None = None) -> str:
     """Somebody is dialed; the call's id."""
     asked = AddParticipant("+1", "+2", label=label)
-    return wiring.service().participants.add(room.account, room.id, asked).call
+    return wiring.get_api_services().participants.add(room.account, room.id, asked).call
 
 
 def test_a_dialed_call_rings_and_is_answered(room: Conference) -> None:
     """Call and participant come along together; it counts from its answer on, and repetitions change nothing."""
-    participants, calls = wiring.service().participants, wiring.service().calls
+    participants, calls = wiring.get_api_services().participants, wiring.get_api_services().calls
     (host,) = enter(room)
     call = add(room)
     before = read(room)
@@ -235,7 +235,7 @@ def test_a_dialed_call_rings_and_is_answered(room: Conference) -> None:
 
 def test_the_first_to_answer_is_the_first_call(room: Conference) -> None:
     """A conference waits for its second participant, whoever was dialed first."""
-    participants = wiring.service().participants
+    participants = wiring.get_api_services().participants
     first, second = add(room), add(room)
     participants.answer(room.account, room.id, second)
     assert (read(room).status, read(room).first_call) == (ConferenceStatus.INIT, second)
@@ -247,7 +247,7 @@ def test_the_first_to_answer_is_the_first_call(room: Conference) -> None:
 @pytest.mark.parametrize("rings", [True, False])
 def test_a_dialed_call_may_fail(room: Conference, status: CallStatus, *, rings: bool) -> None:
     """The call is final, the participant has failed and was never counted; a repetition changes nothing."""
-    service = wiring.service()
+    service = wiring.get_api_services()
     call = add(room, "customer")
     if rings:
         service.participants.ring(room.account, room.id, call)
@@ -268,11 +268,11 @@ def test_a_dialed_call_may_fail(room: Conference, status: CallStatus, *, rings: 
 
 def test_nobody_enters_what_has_ended(room: Conference) -> None:
     """A conference that ends around somebody who is being dialed leaves the call to itself."""
-    service = wiring.service()
+    service = wiring.get_api_services()
     call = add(room)
     service.conferences.end(room.account, room.id)
     for late in (service.participants.ring, service.participants.answer):
-        with pytest.raises(HasLeft):
+        with pytest.raises(ConferenceOverForParticipant):
             late(room.account, room.id, call)
     ended = read(room)
     assert service.participants.fail(room.account, room.id, call, CallStatus.NO_ANSWER).status is CallStatus.NO_ANSWER
@@ -281,8 +281,8 @@ def test_nobody_enters_what_has_ended(room: Conference) -> None:
 
 def test_strangers_are_not_found(room: Conference) -> None:
     """What a media engine says of a call that was never dialed into this conference is refused."""
-    participants = wiring.service().participants
-    call = wiring.service().calls.appear(room.account, to="", from_="", direction="inbound").id
+    participants = wiring.get_api_services().participants
+    call = wiring.get_api_services().calls.register(room.account, to="", from_="", direction="inbound").id
     for said in (
         lambda: participants.ring(room.account, room.id, call),
         lambda: participants.answer(room.account, room.id, call),
@@ -296,18 +296,18 @@ def test_a_call_that_enters_twice_is_counted_once(room: Conference) -> None:
     """An entrance that is told again changes nothing."""
     (call,) = enter(room)
     before = read(room)
-    assert wiring.service().conferences.join(room.account, room.id, call) == before
+    assert wiring.get_api_services().conferences.join(room.account, room.id, call) == before
     assert read(room) == before
 
 
 def test_all_end_in_one_write(room: Conference) -> None:
     """A full conference (250 in CI) ends at once: nobody is in it, however one asks, and nobody was written of."""
-    service, account = wiring.service(), room.account
+    service, account = wiring.get_api_services(), room.account
     calls = enter(room, MANY)
     store = service.participants._store
     _, before = store.list_participants(account, room.id)
     assert inside(room) == set(calls)
-    recording = service.recordings.start_by_engine(
+    recording = service.recordings.register_started(
         Parent(account, ParentKind.CONFERENCE, room.id), source=Source.CONFERENCE, call=calls[0]
     )
     ended = service.conferences.end(account, room.id)
@@ -319,7 +319,7 @@ def test_all_end_in_one_write(room: Conference) -> None:
             service.participants.get(account, room.id, call)
         with pytest.raises(NotFound):
             service.participants.remove(account, room.id, call)
-        with pytest.raises(HasLeft):
+        with pytest.raises(ConferenceOverForParticipant):
             service.participants.update(account, room.id, call, UpdateParticipant(muted=True))
         service.calls.end(account, call)
     assert store.list_participants(account, room.id) == (ended, before)
@@ -367,12 +367,12 @@ class Play:
         self.room = room
         self.model = Model({}, {})
         self.calls: list[str] = []
-        self._service = wiring.service()
+        self._service = wiring.get_api_services()
         self._at = (room.account, room.id)
 
     def enter(self, _call: str, *, ends: bool = False) -> None:
         """A further call enters."""
-        call = self._service.calls.appear(self.room.account, to="", from_="", direction="inbound").id
+        call = self._service.calls.register(self.room.account, to="", from_="", direction="inbound").id
 
         def join() -> object:
             return self._service.conferences.join(*self._at, call, end_on_exit=ends)
@@ -433,7 +433,10 @@ class Play:
         """Somebody is muted."""
         change = UpdateParticipant(muted=True)
         if call not in {*self.model.inside, *self.model.dialed}:
-            self._refuse((NotFound, HasLeft), lambda: self._service.participants.update(*self._at, call, change))
+            self._refuse(
+                (NotFound, ConferenceOverForParticipant),
+                lambda: self._service.participants.update(*self._at, call, change),
+            )
             return
         assert self._service.participants.update(*self._at, call, change).muted
 
@@ -454,7 +457,7 @@ class Play:
 
     def _tell(self, call: str, act: Callable[[], object]) -> bool:
         if call not in self.model.dialed:
-            self._refuse((NotFound, HasLeft, StateForbids), act)
+            self._refuse((NotFound, ConferenceOverForParticipant, InvalidState), act)
             return False
         act()
         return True
@@ -476,7 +479,7 @@ STEPS: Final = (
 @given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5)), max_size=14))
 def test_any_order_is_as_the_model_says(account: TestAccount, steps: list[tuple[Any, int]]) -> None:
     """Entering, being dialed, leaving, being removed and ending, in any order: count, members and state agree."""
-    play = Play(wiring.service().conferences.appear(account.id, fresh()))
+    play = Play(wiring.get_api_services().conferences.register(account.id, fresh()))
     before = read(play.room)
     for step, which in steps:
         step(play, play.calls[which % len(play.calls)] if play.calls else fresh())
@@ -493,7 +496,7 @@ def test_racing_participants_leave_a_consistent_conference(database: str, accoun
     """Eight at a time enter, are dialed, muted, removed and hang up: the count is of those who are in."""
     if database == "moto":
         pytest.skip("moto loses writes in races (rule R1)")
-    service = wiring.service()
+    service = wiring.get_api_services()
     name = ConferenceName(fresh())
 
     def insist(act: Callable[..., Any], *arguments: object) -> Any:
@@ -505,7 +508,7 @@ def test_racing_participants_leave_a_consistent_conference(database: str, accoun
 
     def live(number: int) -> None:
         asked = AddParticipant("+1", "+2", label=str(number % 12))
-        with suppress(LabelInUse, NotFound, HasLeft):
+        with suppress(LabelInUse, NotFound, ConferenceOverForParticipant):
             call = insist(service.participants.add, account.id, name, asked).call
             conference = service.calls.get(account.id, call).conference or ""
             insist(service.participants.answer, account.id, conference, call)
@@ -517,7 +520,7 @@ def test_racing_participants_leave_a_consistent_conference(database: str, accoun
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(live, range(24)))
-    held = service.conferences.holder_of(account.id, name)
+    held = service.conferences.latest_with_name(account.id, name)
     assert held is not None
     found = service.participants.of_conference(account.id, held.id, ParticipantFilter(), EVERYBODY)
     if held.is_live:

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.batches import FIRST_PAUSE, MOST_BYTES, MOST_ENTRIES, TRIES
+from tapedeck.adapters.batches import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
 from tapedeck.adapters.queue import SqsQueue
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
-from tapedeck.operations.messaging import Message, Queue
+from tapedeck.operations.messaging import Queue, QueueMessage
 from tapedeck_standin.queues import MemoryQueue
 from tests.thoroughness import scaled
 
 VISIBILITY_SECONDS = 30
-MOST_RECEIVES = 3
+MAX_RECEIVES = 3
 
 
 class Taken(NamedTuple):
@@ -34,7 +34,7 @@ class Taken(NamedTuple):
     receipt: str
 
     @property
-    def told(self) -> tuple[str, str, int]:
+    def bodies(self) -> tuple[str, str, int]:
         """What two queues must tell alike."""
         return self.group, self.id, self.receives
 
@@ -59,7 +59,7 @@ class Rig(Protocol):
         """It has been dealt with."""
         ...
 
-    def give_back(self, receipts: Sequence[str]) -> None:
+    def return_messages(self, receipts: Sequence[str]) -> None:
         """They may be received again."""
         ...
 
@@ -73,7 +73,7 @@ class MemoryRig:
 
     def __init__(self) -> None:
         self.now = 1_795_250_675_000
-        names: dict[str, Any] = {"visibility_seconds": VISIBILITY_SECONDS, "most_receives": MOST_RECEIVES}
+        names: dict[str, Any] = {"visibility_seconds": VISIBILITY_SECONDS, "most_receives": MAX_RECEIVES}
         self.dead = MemoryQueue(lambda: self.now, **names, dead_letters=None, name="dead.fifo")
         self.queue = MemoryQueue(lambda: self.now, **names, dead_letters=self.dead, name="test.fifo")
 
@@ -89,9 +89,9 @@ class MemoryRig:
         """Its own way."""
         assert self.queue.delete(receipt)
 
-    def give_back(self, receipts: Sequence[str]) -> None:
+    def return_messages(self, receipts: Sequence[str]) -> None:
         """Its own way."""
-        self.queue.give_back(receipts)
+        self.queue.return_messages(receipts)
 
     def wait(self, seconds: float) -> None:
         """Put its clock forward."""
@@ -112,7 +112,7 @@ class MotoRig:
         self._client = session.create_client("sqs")
         self._dead = self._create({})
         named = self._client.get_queue_attributes(QueueUrl=self._dead, AttributeNames=["QueueArn"])
-        policy = {"deadLetterTargetArn": named["Attributes"]["QueueArn"], "maxReceiveCount": MOST_RECEIVES}
+        policy = {"deadLetterTargetArn": named["Attributes"]["QueueArn"], "maxReceiveCount": MAX_RECEIVES}
         self._url = self._create({"RedrivePolicy": json.dumps(policy)})
         self.queue = SqsQueue(make_client("sqs"), self._url, never)
 
@@ -128,7 +128,7 @@ class MotoRig:
         """As any consumer does."""
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
 
-    def give_back(self, receipts: Sequence[str]) -> None:
+    def return_messages(self, receipts: Sequence[str]) -> None:
         """As any consumer does."""
         for receipt in receipts:
             self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0)
@@ -176,12 +176,12 @@ def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
     return MotoRig(monkeypatch)
 
 
-def message(name: str, **body: Any) -> Message:
+def message(name: str, **body: Any) -> QueueMessage:
     """Such as `a1`: the first of group a."""
-    return Message({"name": name, **body}, name[0], name)
+    return QueueMessage({"name": name, **body}, name[0], name)
 
 
-def messages(names: str) -> list[Message]:
+def messages(names: str) -> list[QueueMessage]:
     """Such as `a1 a2 b1`."""
     return [message(name) for name in names.split()]
 
@@ -216,8 +216,8 @@ def test_sends_nothing_where_there_is_nothing(rig: Rig) -> None:
 
 def test_a_body_is_the_same_to_the_byte(rig: Rig) -> None:
     """Whatever the order of its names, it is compact JSON in ASCII: a repetition has the same signature (rule R6)."""
-    rig.queue.send([Message({"b": [1, None], "a": {"d": "é\x00\ufffe", "c": True}}, "x", "1")])
-    rig.queue.send([Message({"a": {"c": True, "d": "é\x00\ufffe"}, "b": [1, None]}, "y", "2")])
+    rig.queue.send([QueueMessage({"b": [1, None], "a": {"d": "é\x00\ufffe", "c": True}}, "x", "1")])
+    rig.queue.send([QueueMessage({"a": {"c": True, "d": "é\x00\ufffe"}, "b": [1, None]}, "y", "2")])
     expected = r'{"a":{"c":true,"d":"\u00e9\u0000\ufffe"},"b":[1,null]}'
     assert [each.body for each in rig.receive()] == [expected, expected]
 
@@ -239,11 +239,11 @@ def test_a_repetition_within_five_minutes_is_dropped(rig: Rig) -> None:
     rig.queue.send([*messages("a1 a2"), message("a1", again=True)])
     rig.queue.send(messages("a2 a3"))
     rig.wait(299)
-    rig.queue.send([Message({}, "b", "a1")])
+    rig.queue.send([QueueMessage({}, "b", "a1")])
     assert names_of(rig.receive()) == "a1 a2 a3"
     rig.wait(2)
-    rig.queue.send([Message({}, "b", "a1")])
-    assert [each.told for each in rig.receive()] == [("b", "a1", 1)]
+    rig.queue.send([QueueMessage({}, "b", "a1")])
+    assert [each.bodies for each in rig.receive()] == [("b", "a1", 1)]
 
 
 def test_what_is_not_deleted_comes_again(rig: Rig) -> None:
@@ -255,7 +255,7 @@ def test_what_is_not_deleted_comes_again(rig: Rig) -> None:
     rig.wait(VISIBILITY_SECONDS - 1)
     assert rig.receive() == []
     rig.wait(1.1)
-    assert [each.told for each in rig.receive()] == [("a", "a1", 2), ("a", "a2", 1)]
+    assert [each.bodies for each in rig.receive()] == [("a", "a1", 2), ("a", "a2", 1)]
 
 
 def test_what_is_given_back_comes_again_at_once(rig: Rig) -> None:
@@ -265,23 +265,23 @@ def test_what_is_given_back_comes_again_at_once(rig: Rig) -> None:
     first = rig.receive(2)
     assert names_of(first) == "a1 a2"
     assert names_of(rig.receive()) == "b1"
-    rig.give_back([each.receipt for each in first])
-    assert [each.told for each in rig.receive()] == [("a", "a1", 2), ("a", "a2", 2), ("a", "a3", 1)]
+    rig.return_messages([each.receipt for each in first])
+    assert [each.bodies for each in rig.receive()] == [("a", "a1", 2), ("a", "a2", 2), ("a", "a3", 1)]
 
 
 def test_what_is_received_too_often_is_put_aside(rig: Rig) -> None:
     """The dead letters have it as it was, and the next of its group proceeds."""
     rig.queue.send(messages("a1 a2"))
     body = ""
-    for count in range(1, MOST_RECEIVES + 1):
+    for count in range(1, MAX_RECEIVES + 1):
         (first,) = rig.receive(1)
-        assert first.told == ("a", "a1", count)
+        assert first.bodies == ("a", "a1", count)
         body = first.body
-        rig.give_back([first.receipt])
+        rig.return_messages([first.receipt])
         assert rig.receive_dead() == []
-    assert [each.told for each in rig.receive()] == [("a", "a2", 1)]
+    assert [each.bodies for each in rig.receive()] == [("a", "a2", 1)]
     (dead,) = rig.receive_dead()
-    assert (dead.told, dead.body) == (("a", "a1", MOST_RECEIVES + 1), body)
+    assert (dead.bodies, dead.body) == (("a", "a1", MAX_RECEIVES + 1), body)
 
 
 STEPS = st.lists(
@@ -311,10 +311,10 @@ def test_the_double_does_what_moto_does(aws: None, steps: list[tuple[str, str]])
             match step:
                 case "send":
                     for rig in rigs:
-                        rig.queue.send([Message({}, argument, f"{argument}{number}")])
+                        rig.queue.send([QueueMessage({}, argument, f"{argument}{number}")])
                 case "receive":
                     mine, theirs = (rig.receive(1) for rig in rigs)
-                    assert [each.told for each in mine] == [each.told for each in theirs]
+                    assert [each.bodies for each in mine] == [each.bodies for each in theirs]
                     for one, other in zip(mine, theirs, strict=True):
                         held[one.group] = one.receipt, other.receipt
                 case "wait":
@@ -323,9 +323,9 @@ def test_the_double_does_what_moto_does(aws: None, steps: list[tuple[str, str]])
                     held.clear()  # some have expired, and an expired receipt is good for moto still
                 case _:
                     for rig, receipt in zip(rigs, held.pop(argument, ()), strict=False):
-                        rig.delete(receipt) if step == "delete" else rig.give_back([receipt])
+                        rig.delete(receipt) if step == "delete" else rig.return_messages([receipt])
         mine, theirs = (rig.receive_dead() for rig in rigs)
-        assert [each.told for each in mine] == [each.told for each in theirs]
+        assert [each.bodies for each in mine] == [each.bodies for each in theirs]
 
 
 @dataclass
@@ -380,7 +380,7 @@ def test_only_what_was_refused_is_sent_again() -> None:
 
 @settings(max_examples=scaled(500, 80), deadline=None, database=None)
 @given(
-    st.lists(st.tuples(st.sampled_from("abcdefghijklmno"), st.integers(0, TRIES - 1)), max_size=60),
+    st.lists(st.tuples(st.sampled_from("abcdefghijklmno"), st.integers(0, MAX_ATTEMPTS - 1)), max_size=60),
     st.sampled_from(["InternalError", "ThrottlingException", ""]),
 )
 def test_each_group_keeps_its_order_whatever_is_refused(drawn: list[tuple[str, int]], code: str) -> None:
@@ -388,35 +388,35 @@ def test_each_group_keeps_its_order_whatever_is_refused(drawn: list[tuple[str, i
 
     An answer may also say nothing of an entry: then it counts as refused.
     """
-    sent = [Message({}, group, f"{group}{number}") for number, (group, _) in enumerate(drawn)]
+    sent = [QueueMessage({}, group, f"{group}{number}") for number, (group, _) in enumerate(drawn)]
     refusals = {each.id: times for each, (_, times) in zip(sent, drawn, strict=True)}
     sqs = Sqs(lambda name, tries: code if tries <= refusals[name] else None)
     sqs.queue.send(sent)
     for group in {each.group for each in sent}:
         assert [name for name in sqs.taken if name[0] == group] == [each.id for each in sent if each.group == group]
     assert len(sqs.taken) == len(sent)
-    assert all(1 <= len(request) <= MOST_ENTRIES for request in sqs.requests)
-    assert all(0 <= pause <= FIRST_PAUSE * 2 ** (TRIES - 2) for pause in sqs.pauses)
+    assert all(1 <= len(request) <= MAX_ENTRIES for request in sqs.requests)
+    assert all(0 <= pause <= FIRST_DELAY_SECONDS * 2 ** (MAX_ATTEMPTS - 2) for pause in sqs.pauses)
 
 
 def test_a_request_holds_256_kilobytes() -> None:
     """What would be more goes in the next one; a message that is larger alone goes alone, for SQS to judge."""
-    half = "x" * (MOST_BYTES // 2 - len('{"name":"a1","text":""}'))
+    half = "x" * (MAX_BYTES // 2 - len('{"name":"a1","text":""}'))
     sqs = Sqs()
     sqs.queue.send([
         message("a1", text=half), message("b1", text=half), message("c1"), message("d1", text=3 * half), message("e1"),
     ])  # fmt: skip
     assert sqs.requests == [["a1", "b1"], ["c1"], ["d1"], ["e1"]]
-    assert sqs.bytes[0] == MOST_BYTES
+    assert sqs.bytes[0] == MAX_BYTES
 
 
 @pytest.mark.parametrize(
     ("code", "blames", "tries", "error"),
     [
-        ("InternalError", "SQS", TRIES, StoreUnavailable),
-        ("ThrottlingException", "SQS", TRIES, StoreBusy),
-        ("RequestThrottled", "sender", TRIES, StoreBusy),
-        ("", "nobody", TRIES, StoreUnavailable),
+        ("InternalError", "SQS", MAX_ATTEMPTS, StoreUnavailable),
+        ("ThrottlingException", "SQS", MAX_ATTEMPTS, StoreBusy),
+        ("RequestThrottled", "sender", MAX_ATTEMPTS, StoreBusy),
+        ("", "nobody", MAX_ATTEMPTS, StoreUnavailable),
         ("InvalidMessageContents", "sender", 1, StoreUnavailable),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 
-from tapedeck_standin.chance import replaced
+from tapedeck_standin.chance import patched
 from tapedeck_standin.quick_moto import QUICK
 from tests.conftest import DYNAMODB_URL
 from tests.contract.memory_item import KEY, TABLE
@@ -27,7 +27,7 @@ def moto(aws: None) -> Rivals:
     return Rivals("https://dynamodb.us-east-1.amazonaws.com")
 
 
-def told(moto: Rivals, requests: list[Request]) -> list[Any]:
+def outcome_of(moto: Rivals, requests: list[Request]) -> list[Any]:
     """What moto answers to each, from an empty table on, and what lies there at last."""
     clear(moto.other)
     return [moto.outcome(moto.other, *request) for request in [*requests, *EVERYTHING]]
@@ -38,21 +38,21 @@ def told_without(moto: Rivals, requests: list[Request]) -> list[Any]:
     with ExitStack() as stack:
         for holder, name, quick in QUICK:
             assert getattr(holder, name) is quick
-            stack.enter_context(replaced(holder, name, quick.__wrapped__))
-        return told(moto, requests)
+            stack.enter_context(patched(holder, name, quick.__wrapped__))
+        return outcome_of(moto, requests)
 
 
 @settings(max_examples=scaled(200, 30), deadline=None)
 @given(requests=steps(TABLE, simple=True))
 def test_answers_the_same(moto: Rivals, requests: list[Request]) -> None:
     """Whatever the adapters may ask in whatever order: pages, indexes, transactions that fail, and what is left."""
-    assert told(moto, requests) == told_without(moto, requests)
+    assert outcome_of(moto, requests) == told_without(moto, requests)
 
 
 @pytest.mark.parametrize(("size", "code"), [(LARGEST, None), (LARGEST + 1, "ValidationException")])
 def test_takes_items_of_the_same_size(moto: Rivals, size: int, code: str | None) -> None:
     """The largest that moto takes, and a byte more."""
     requests: list[Request] = [("put_item", {"TableName": TABLE, "Item": {**KEY, "x": {"S": "a" * size}}})]
-    answers = told(moto, requests)
+    answers = outcome_of(moto, requests)
     assert answers == told_without(moto, requests)
     assert answers[0].get("Code") == code

@@ -6,12 +6,12 @@ import pytest
 
 from tapedeck import wiring
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.operations.ports import Ending, EndingRefused, MoveRefused, NameTaken, ParentChanged, Store
+from tapedeck.operations.ports import EndConflict, EndTransaction, NameTaken, ParentConflict, Store, TransitionRejected
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
@@ -23,7 +23,7 @@ NOW = 1_795_250_675
 def store(account: TestAccount) -> Store:
     """The adapter over this run's database."""
     del account  # the tables are there by now
-    found: Store = wiring.service().calls._store
+    found: Store = wiring.get_api_services().calls._store
     return found
 
 
@@ -46,10 +46,12 @@ def put_conference(store: Store, account: TestAccount, name: str = "") -> Confer
     return room
 
 
-CALLBACK = Callback("https://example.com/hook?tenant=42#rc=2", "GET", ("in-progress", "completed"), "signalwire")
+CALLBACK = CallbackSubscription(
+    "https://example.com/hook?tenant=42#rc=2", "GET", ("in-progress", "completed"), "signalwire"
+)
 
 
-def recording_of(parent: Parent, call: str, callback: Callback | None = CALLBACK) -> Recording:
+def recording_of(parent: Parent, call: str, callback: CallbackSubscription | None = CALLBACK) -> Recording:
     """A recording that is in progress."""
     return Recording(
         fresh(), parent, RecordingStatus.IN_PROGRESS, Source.START_CALL_RECORDING, NOW, call=call, channels=2,
@@ -82,7 +84,7 @@ def test_what_was_put_is_what_is_read(store: Store, account: TestAccount) -> Non
     assert store.get_conference(account.id, room.id) == room
     assert store.get_recording(recording.parent, recording.id) == recording
     found = store.get_call(account.id, call.id)
-    assert found == replace(call, version=2, api_recording=recording.id, active=frozenset({recording.id}))
+    assert found == replace(call, version=2, api_recording=recording.id, active_recordings=frozenset({recording.id}))
 
 
 def test_what_is_not_there_is_none(store: Store, account: TestAccount) -> None:
@@ -101,7 +103,7 @@ def test_only_a_call_in_progress_is_recorded(store: Store, account: TestAccount,
     """A start on another call is refused, with the call, and leaves nothing."""
     call = put_call(store, account, status)
     recording = recording_of(Parent(account.id, ParentKind.CALL, call.id), call.id)
-    with pytest.raises(ParentChanged) as refused:
+    with pytest.raises(ParentConflict) as refused:
         store.start_call_recording(recording, None, frozenset())
     assert refused.value.found == call
     assert store.get_recording(recording.parent, recording.id) is None
@@ -110,7 +112,7 @@ def test_only_a_call_in_progress_is_recorded(store: Store, account: TestAccount,
 def test_a_start_on_an_unknown_call_is_refused(store: Store, account: TestAccount) -> None:
     """Nothing is found, and nothing is made."""
     parent = Parent(account.id, ParentKind.CALL, fresh())
-    with pytest.raises(ParentChanged) as refused:
+    with pytest.raises(ParentConflict) as refused:
         store.start_call_recording(recording_of(parent, parent.id), None, frozenset())
     assert refused.value.found is None
 
@@ -119,7 +121,7 @@ def test_a_second_start_is_refused_with_the_first(store: Store, account: TestAcc
     """The call tells which recording it has."""
     call = put_call(store, account)
     first = start(store, call)
-    with pytest.raises(ParentChanged) as refused:
+    with pytest.raises(ParentConflict) as refused:
         start(store, call)
     assert isinstance(refused.value.found, Call)
     assert refused.value.found.api_recording == first.id
@@ -135,8 +137,8 @@ def test_a_start_on_a_call_as_it_was_read(store: Store, account: TestAccount) ->
     store.start_call_recording(second, read, frozenset())
     found = store.get_call(account.id, call.id)
     assert found is not None
-    assert (found.api_recording, found.active) == (second.id, frozenset({second.id}))
-    with pytest.raises(ParentChanged):
+    assert (found.api_recording, found.active_recordings) == (second.id, frozenset({second.id}))
+    with pytest.raises(ParentConflict):
         store.start_call_recording(recording_of(first.parent, call.id), read, frozenset())
 
 
@@ -147,7 +149,7 @@ def test_a_repeated_start_is_one(store: Store, account: TestAccount) -> None:
     store.start_call_recording(recording, None, frozenset())
     found = store.get_call(account.id, call.id)
     assert found is not None
-    assert (found.version, found.active) == (2, frozenset({recording.id}))
+    assert (found.version, found.active_recordings) == (2, frozenset({recording.id}))
 
 
 LEGAL = [
@@ -162,14 +164,14 @@ def brought_to(store: Store, recording: Recording, status: RecordingStatus) -> R
     """The recording after the moves that lead to a status."""
     if status is RecordingStatus.IN_PROGRESS:
         return recording
-    return store.move_recording(recording.parent, recording.id, status, "silence", NOW, fresh())
+    return store.transition_recording(recording.parent, recording.id, status, "silence", NOW, fresh())
 
 
 @pytest.mark.parametrize(("before", "after"), LEGAL)
 def test_a_legal_move(store: Store, account: TestAccount, before: RecordingStatus, after: RecordingStatus) -> None:
     """It is made once, numbered, dated, and returned as it left the recording."""
     recording = brought_to(store, start(store, put_call(store, account)), before)
-    moved = store.move_recording(recording.parent, recording.id, after, "skip", NOW + 5, fresh())
+    moved = store.transition_recording(recording.parent, recording.id, after, "skip", NOW + 5, fresh())
     assert moved == replace(
         recording,
         status=after,
@@ -190,8 +192,8 @@ def test_any_other_move_is_refused(
     if (before, after) in LEGAL:
         return
     recording = brought_to(store, start(store, put_call(store, account)), before)
-    with pytest.raises(MoveRefused) as refused:
-        store.move_recording(recording.parent, recording.id, after, "skip", NOW + 5, fresh())
+    with pytest.raises(TransitionRejected) as refused:
+        store.transition_recording(recording.parent, recording.id, after, "skip", NOW + 5, fresh())
     assert refused.value.found == recording
     assert store.get_recording(recording.parent, recording.id) == recording
 
@@ -200,8 +202,8 @@ def test_a_move_of_nothing_makes_nothing(store: Store, account: TestAccount) -> 
     """An update of an unknown recording does not bring it into being."""
     parent = Parent(account.id, ParentKind.CALL, put_call(store, account).id)
     unknown = fresh()
-    with pytest.raises(MoveRefused) as refused:
-        store.move_recording(parent, unknown, RecordingStatus.PAUSED, "skip", NOW, fresh())
+    with pytest.raises(TransitionRejected) as refused:
+        store.transition_recording(parent, unknown, RecordingStatus.PAUSED, "skip", NOW, fresh())
     assert refused.value.found is None
     assert store.get_recording(parent, unknown) is None
 
@@ -210,11 +212,11 @@ def test_a_repeated_move_has_the_answer_of_the_first(store: Store, account: Test
     """Among the last eight writes a repetition is recognised, whatever came after, and changes nothing."""
     recording = start(store, put_call(store, account))
     parent, write = recording.parent, fresh()
-    first = store.move_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 1, write)
+    first = store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 1, write)
     for target in (*(RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED) * 3, RecordingStatus.STOPPED):
-        again = store.move_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 1, write)
+        again = store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 1, write)
         assert replace(again, version=first.version) == first
-        last = store.move_recording(parent, recording.id, target, "silence", NOW + 2, fresh())
+        last = store.transition_recording(parent, recording.id, target, "silence", NOW + 2, fresh())
     assert store.get_recording(parent, recording.id) == last
 
 
@@ -225,15 +227,15 @@ def test_a_recording_belongs_to_its_parent(store: Store, account: TestAccount) -
     other_account = replace(recording.parent, account=fresh())
     for parent in (other_call, other_account):
         assert store.get_recording(parent, recording.id) is None
-        with pytest.raises(MoveRefused):
-            store.move_recording(parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, fresh())
+        with pytest.raises(TransitionRejected):
+            store.transition_recording(parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, fresh())
 
 
 def test_active_recordings_are_all_of_them(store: Store, account: TestAccount) -> None:
     """In progress and paused, of any source, oldest first, over as many pages as DynamoDB makes of them."""
     call = put_call(store, account)
     parent = Parent(account.id, ParentKind.CALL, call.id)
-    long = Callback("https://example.com/" + "x" * 60_000, "POST", ("completed",), "twilio")
+    long = CallbackSubscription("https://example.com/" + "x" * 60_000, "POST", ("completed",), "twilio")
     made = [recording_of(parent, call.id, long) for _ in range(20)]
     for recording in made:
         store.start_recording(recording, None, frozenset())
@@ -249,8 +251,8 @@ def test_an_unrecorded_call_ends_in_one_write(store: Store, account: TestAccount
     call, write = put_call(store, account), fresh()
     after = replace(call, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9)
     ended = store.end_call(call, after, write, asks=True)
-    assert ended == replace(after, version=2, ended_by=write, asked=2, asked_at=NOW + 9)
-    with pytest.raises(ParentChanged) as refused:
+    assert ended == replace(after, version=2, end_write_id=write, requested_version=2, requested_at=NOW + 9)
+    with pytest.raises(ParentConflict) as refused:
         store.end_call(call, after, fresh(), asks=True)
     assert refused.value.found == ended
 
@@ -263,17 +265,17 @@ def test_a_recorded_call_ends_with_its_recordings_or_not_at_all(store: Store, ac
     store.start_recording(second, None, frozenset())
     read = store.get_call(account.id, call.id)
     assert read is not None
-    with pytest.raises(ParentChanged) as changed:
+    with pytest.raises(ParentConflict) as changed:
         store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh(), asks=True)
     assert changed.value.found == read
     brought_to(store, second, RecordingStatus.STOPPED)
     write = fresh()
     after = replace(
         read, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, version=read.version + 1,
-        active=frozenset(), ended_by=write,
+        active_recordings=frozenset(), end_write_id=write,
     )  # fmt: skip
-    ending = Ending(write, NOW + 9, call=read, call_after=after, call_recordings=read.active)
-    with pytest.raises(EndingRefused) as refused:
+    ending = EndTransaction(write, NOW + 9, call=read, call_after=after, call_recordings=read.active_recordings)
+    with pytest.raises(EndConflict) as refused:
         store.end(ending)
     assert (refused.value.call, refused.value.stopped) == (None, frozenset({second.id}))
     assert store.get_call(account.id, call.id) == read
@@ -291,9 +293,9 @@ def test_an_ending_of_what_has_changed_is_refused(store: Store, account: TestAcc
     first = start(store, call)
     write = fresh()
     stale = replace(call, version=1)
-    after = replace(stale, status=CallStatus.COMPLETED, version=2, ended=NOW, ended_by=write)
-    with pytest.raises(EndingRefused) as refused:
-        store.end(Ending(write, NOW, call=stale, call_after=after))
+    after = replace(stale, status=CallStatus.COMPLETED, version=2, ended=NOW, end_write_id=write)
+    with pytest.raises(EndConflict) as refused:
+        store.end(EndTransaction(write, NOW, call=stale, call_after=after))
     assert refused.value.call == store.get_call(account.id, call.id)
     assert store.get_recording(first.parent, first.id) == first
 
@@ -320,7 +322,7 @@ def test_joining_is_one_write_of_three(store: Store, account: TestAccount) -> No
     assert store.get_call(account.id, call.id) == inside
     join(store, room, call)
     assert store.get_conference(account.id, room.id) == after
-    with pytest.raises(ParentChanged) as changed:
+    with pytest.raises(ParentConflict) as changed:
         join(store, room, put_call(store, account))
     assert changed.value.found == after
 
@@ -330,11 +332,11 @@ def test_a_conference_ends_in_one_write(store: Store, account: TestAccount) -> N
     room, write = put_conference(store, account), fresh()
     after = replace(
         room, status=ConferenceStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, reason=EndReason.VIA_API,
-        version=2, sequence=1, ended_by=write, asked=2, asked_at=NOW + 9,
+        version=2, sequence=1, end_write_id=write, requested_version=2, requested_at=NOW + 9,
     )  # fmt: skip
     assert store.end_conference(room, after, write, asks=True) == after
     assert store.end_conference(room, after, write, asks=True) == after
-    with pytest.raises(ParentChanged) as refused:
+    with pytest.raises(ParentConflict) as refused:
         store.end_conference(room, after, fresh(), asks=True)
     assert refused.value.found == after
 
@@ -347,17 +349,26 @@ def test_the_last_one_to_leave_ends_the_conference_with_its_recordings(store: St
     store.start_recording(recording, None, frozenset())
     read = store.get_conference(account.id, room.id)
     assert read is not None
-    assert (read.version, read.active) == (inside.version + 1, frozenset({recording.id}))
+    assert (read.version, read.active_recordings) == (inside.version + 1, frozenset({recording.id}))
     write = fresh()
     left = replace(participant, left=NOW, updated=NOW, status=ParticipantStatus.COMPLETE, version=2)
-    call_after = replace(leg, status=CallStatus.COMPLETED, ended=NOW, updated=NOW, version=3, ended_by=write)
+    call_after = replace(leg, status=CallStatus.COMPLETED, ended=NOW, updated=NOW, version=3, end_write_id=write)
     room_after = replace(
-        read, status=ConferenceStatus.COMPLETED, participants=0, ended=NOW, updated=NOW, version=read.version + 1,
-        sequence=read.sequence + 2, reason=EndReason.LAST_LEFT, ending_call=call.id, active=frozenset(), ended_by=write,
-    )  # fmt: skip
-    store.end(Ending(
+        read,
+        status=ConferenceStatus.COMPLETED,
+        participants=0,
+        ended=NOW,
+        updated=NOW,
+        version=read.version + 1,
+        sequence=read.sequence + 2,
+        reason=EndReason.LAST_LEFT,
+        ending_call=call.id,
+        active_recordings=frozenset(),
+        end_write_id=write,
+    )
+    store.end(EndTransaction(
         write, NOW, call=leg, call_after=call_after, conference=read, conference_after=room_after,
-        conference_recordings=read.active, participant=participant, participant_after=left,
+        conference_recordings=read.active_recordings, participant=participant, participant_after=left,
     ))  # fmt: skip
     assert store.get_call(account.id, call.id) == call_after
     assert store.get_membership(account.id, room.id, call.id) == (room_after, left)
@@ -369,12 +380,12 @@ def test_the_last_one_to_leave_ends_the_conference_with_its_recordings(store: St
 def test_an_announcement_needs_a_running_conference(store: Store, account: TestAccount) -> None:
     """It raises the version and nothing that is seen; in another state it is refused; a repetition is one."""
     room = put_conference(store, account)
-    with pytest.raises(ParentChanged) as refused:
+    with pytest.raises(ParentConflict) as refused:
         store.announce(account.id, room.id, "https://example.com", "POST", NOW, fresh())
     assert refused.value.found == room
     running, _, _ = join(store, room, put_call(store, account))
     write = fresh()
-    announced = replace(running, version=running.version + 1, asked=running.version + 1, asked_at=NOW)
+    announced = replace(running, version=running.version + 1, requested_version=running.version + 1, requested_at=NOW)
     assert store.announce(account.id, room.id, "https://example.com", "POST", NOW, write) == announced
     assert store.announce(account.id, room.id, "https://example.com", "POST", NOW, write) == announced
     assert store.get_conference(account.id, room.id) == announced

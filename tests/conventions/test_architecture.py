@@ -78,14 +78,17 @@ def test_every_module_of_the_layer_is_part_of_something() -> None:
 
 def _decorators() -> dict[str, set[str]]:
     """What each function may be made by, according to what calls it in the template: else an operator does."""
-    found = {each: {"tapedeck.wiring.task", "tapedeck.background.task"} for each in TEMPLATE.operations.values()}
+    found = {
+        each: {"tapedeck.wiring.admin_function", "tapedeck.background.admin_function"}
+        for each in TEMPLATE.operations.values()
+    }
     for name, function in TEMPLATE.resources("AWS::Serverless::Function").items():
         for event in function.get("Events", {}).values():
             is_route = event["Type"] == "HttpApi"
-            decorator = "tapedeck.wiring.endpoint" if is_route else "tapedeck.background.batch"
+            decorator = "tapedeck.wiring.endpoint" if is_route else "tapedeck.background.background"
             found[TEMPLATE.operations[name]] = {decorator}
     for mapping in TEMPLATE.resources("AWS::Lambda::EventSourceMapping").values():
-        found[TEMPLATE.operations[mapping["FunctionName"]["Ref"]]] = {"tapedeck.background.batch"}
+        found[TEMPLATE.operations[mapping["FunctionName"]["Ref"]]] = {"tapedeck.background.background"}
     return found
 
 

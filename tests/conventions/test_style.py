@@ -18,7 +18,7 @@ from tests.conventions.sources import FUNCTIONS, OPERATIONS, PACKAGE, Module, fi
 
 ROUTED: Final = {route.operation for route in TEMPLATE.routes}
 
-MOST_LINES: Final = 40
+MAX_LINES: Final = 40
 """Of a function: it is a sentence."""
 
 SET_BY_THE_STANDIN: Final = {"TAPEDECK_STANDIN", "CALLBACK_HOST_MAP"}
@@ -58,7 +58,7 @@ def test_a_function_is_named_after_its_folder(path: Path) -> None:
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
 def test_a_function_is_short(path: Path) -> None:
     """One file of at most forty lines, and nothing beside it."""
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
     assert [each.name for each in path.parent.iterdir() if each.name != "__pycache__"] == ["app.py"]
 
 
@@ -83,7 +83,7 @@ def test_a_function_has_sample_events(operation: str) -> None:
         has_failed = "error" in answer or answer.get("batchItemFailures") or answer.get("statusCode", 0) >= FAILURE
         outcomes[dialect].add(not has_failed)
     spoken = DIALECTS if operation in ROUTED else ["none"]
-    lacking = {name for name, dialect in DIALECTS.items() if operation in {*dialect.lacks, "default"}}
+    lacking = {name for name, dialect in DIALECTS.items() if operation in {*dialect.unsupported_operations, "default"}}
     known = {True} if operation in TOLD_NOTHING else {True, False}
     assert outcomes == {name: {False} if name in lacking else known for name in spoken}
 
@@ -161,12 +161,12 @@ def test_the_template_sets_what_the_settings_read() -> None:
     # What is declared is enough, and nothing that is declared is left unread.
     numbers = dict.fromkeys(["REMEMBER_CREDENTIALS_SECONDS", "MEDIA_INLINE_BYTES", "CALLBACK_RETRY_HOURS"], "1")
     typed = {**numbers, "MEDIA_ACCESS": "vendor"}
-    assert Settings.read({**dict.fromkeys(declared, "x"), **typed}).signing_key == "x"
+    assert Settings.read({**dict.fromkeys(declared, "x"), **typed}).signing_kms_key_id == "x"
 
 
 def _messages(table: Any) -> Iterator[str]:
     match table:
-        case errors.Answer(message=message):
+        case errors.ErrorAnswer(message=message):
             yield message
         case dict():
             for value in table.values():

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tapedeck import wiring
-from tapedeck.adapters.dynamodb import FIRST_PAUSE, TRIES_ON_CONFLICT
+from tapedeck.adapters.dynamodb import FIRST_DELAY_SECONDS, MAX_CONFLICT_ATTEMPTS
 from tapedeck.domain.errors import StoreBusy
 from tests.client import FunctionClient
 from tests.conftest import TestAccount
@@ -16,14 +16,14 @@ from tests.thoroughness import scaled
 
 def test_conflicts_on_one_write_in_ten_are_invisible(client: FunctionClient, account: TestAccount) -> None:
     """Every operation answers as without conflicts, in both forms that DynamoDB gives them."""
-    chance = random.Random(7)  # noqa: S311 - a seed, for the same faults at every run
+    random_source = random.Random(7)  # noqa: S311 - a seed, for the same faults at every run
     expected = {act: _normal(ACTS[act](client, make_scene(account))) for act in ACTS}
     met = 0
     for _ in range(scaled(3, 1)):
         for act in ACTS:
             scene = make_scene(account)
             with wire_faults(
-                lambda operation, _: "conflict" if operation in WRITES and chance.random() < 0.1 else None
+                lambda operation, _: "conflict" if operation in WRITES and random_source.random() < 0.1 else None
             ) as wire:
                 assert _normal(ACTS[act](client, scene)) == expected[act], act
             met += sum(fault == "conflict" for _, fault in wire.requests)
@@ -86,12 +86,12 @@ def test_a_fault_that_lasts_is_a_refusal_that_may_be_repeated(
 
 def test_the_pauses_between_tries_are_short() -> None:
     """Five tries take at most 300 ms: a caller is waiting."""
-    assert sum(FIRST_PAUSE * 2**attempt for attempt in range(TRIES_ON_CONFLICT - 1)) == pytest.approx(0.3)
+    assert sum(FIRST_DELAY_SECONDS * 2**attempt for attempt in range(MAX_CONFLICT_ATTEMPTS - 1)) == pytest.approx(0.3)
 
 
 def test_a_lasting_conflict_is_tried_five_times(account: TestAccount) -> None:
     """No more than five requests are spent on a write that keeps conflicting."""
     scene = make_scene(account)
     with wire_faults(lambda _operation, _: "conflict") as wire, pytest.raises(StoreBusy):
-        wiring.service().calls.end(account.id, scene.call.id)
-    assert [operation for operation, _ in wire.requests] == ["UpdateItem"] * TRIES_ON_CONFLICT
+        wiring.get_api_services().calls.end(account.id, scene.call.id)
+    assert [operation for operation, _ in wire.requests] == ["UpdateItem"] * MAX_CONFLICT_ATTEMPTS

@@ -9,13 +9,13 @@ import pytest
 
 from tapedeck import wiring
 from tapedeck.adapters.items import call_key, conference_key, participant_key, recording_key
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import NotFound, StoreThrottled, StoreUnavailable
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.media import TOO_SHORT
 from tapedeck.operations.participants import UpdateParticipant
-from tapedeck.operations.recordings import CURRENT, PRUNE_AT, StartRecording
+from tapedeck.operations.recordings import CURRENT, PRUNE_ACTIVE_AT, StartRecording
 from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import TestAccount
 from tests.faults.wire_faults import WRITES, Decide, wire_faults
@@ -38,22 +38,22 @@ class Scene:
 
 def make_scene(account: TestAccount) -> Scene:
     """Two participants in a conference, and a call aside, all in progress and recorded; and a finished recording."""
-    service = wiring.service()
-    call = service.calls.appear(account.id, to="+13105678901", from_="+13103384645", direction="inbound")
+    service = wiring.get_api_services()
+    call = service.calls.register(account.id, to="+13105678901", from_="+13103384645", direction="inbound")
     parent = Parent(account.id, ParentKind.CALL, call.id)
     recording, _ = service.recordings.create(parent, StartRecording())
     name = f"room of {call.id}"
-    conference = service.conferences.appear(account.id, name)
-    legs = [service.calls.appear(account.id, to="", from_="", direction="inbound") for _ in range(2)]
+    conference = service.conferences.register(account.id, name)
+    legs = [service.calls.register(account.id, to="", from_="", direction="inbound") for _ in range(2)]
     for leg in legs:
         service.conferences.join(account.id, conference.id, leg.id)
     room = Parent(account.id, ParentKind.CONFERENCE, conference.id)
-    of_room = service.recordings.start_by_engine(room, source=Source.CONFERENCE, call=legs[0].id)
-    other = service.calls.appear(account.id, to="", from_="", direction="inbound")
+    of_room = service.recordings.register_started(room, source=Source.CONFERENCE, call=legs[0].id)
+    other = service.calls.register(account.id, to="", from_="", direction="inbound")
     aside = Parent(account.id, ParentKind.CALL, other.id)
-    finished = service.recordings.start_by_engine(aside, source=Source.RECORD_VERB, call=other.id)
+    finished = service.recordings.register_started(aside, source=Source.RECORD_VERB, call=other.id)
     service.recordings.update(aside, finished.id, RecordingStatus.STOPPED)
-    service.media().give_up(aside, finished.id, TOO_SHORT)
+    service.media().finish_without_media(aside, finished.id, TOO_SHORT)
     return Scene(parent, recording.id, room, of_room.id, name, [leg.id for leg in legs], aside, finished.id)
 
 
@@ -62,8 +62,8 @@ Act = Callable[[FunctionClient, Scene], Answer]
 
 def _call_recording(*statuses: str, sid: str | None = None) -> Act:
     def act(client: FunctionClient, scene: Scene) -> Answer:
-        call = client.sid(Kind.CALL, scene.call.id)
-        recording = sid or client.sid(Kind.RECORDING, scene.call_recording)
+        call = client.sid(ResourceType.CALL, scene.call.id)
+        recording = sid or client.sid(ResourceType.RECORDING, scene.call_recording)
         return [client.post("Calls", call, "Recordings", recording, form={"Status": s}) for s in statuses][-1]
 
     return act
@@ -71,8 +71,8 @@ def _call_recording(*statuses: str, sid: str | None = None) -> Act:
 
 def _conference_recording(status: str) -> Act:
     def act(client: FunctionClient, scene: Scene) -> Answer:
-        room = client.sid(Kind.CONFERENCE, scene.conference.id)
-        recording = client.sid(Kind.RECORDING, scene.conference_recording)
+        room = client.sid(ResourceType.CONFERENCE, scene.conference.id)
+        recording = client.sid(ResourceType.RECORDING, scene.conference_recording)
         return client.post("Conferences", room, "Recordings", recording, form={"Status": status})
 
     return act
@@ -80,24 +80,26 @@ def _conference_recording(status: str) -> Act:
 
 def _conference(form: dict[str, str]) -> Act:
     def act(client: FunctionClient, scene: Scene) -> Answer:
-        return client.post("Conferences", client.sid(Kind.CONFERENCE, scene.conference.id), form=form)
+        return client.post("Conferences", client.sid(ResourceType.CONFERENCE, scene.conference.id), form=form)
 
     return act
 
 
 def _create_first(client: FunctionClient, scene: Scene) -> Answer:
-    call = wiring.service().calls.appear(scene.call.account, to="", from_="", direction="inbound")
-    return client.post("Calls", client.sid(Kind.CALL, call.id), "Recordings", form={"RecordingChannels": "dual"})
+    call = wiring.get_api_services().calls.register(scene.call.account, to="", from_="", direction="inbound")
+    return client.post(
+        "Calls", client.sid(ResourceType.CALL, call.id), "Recordings", form={"RecordingChannels": "dual"}
+    )
 
 
 def _create_after_stop(client: FunctionClient, scene: Scene) -> Answer:
-    wiring.service().recordings.update(scene.call, scene.call_recording, RecordingStatus.STOPPED)
-    return client.post("Calls", client.sid(Kind.CALL, scene.call.id), "Recordings")
+    wiring.get_api_services().recordings.update(scene.call, scene.call_recording, RecordingStatus.STOPPED)
+    return client.post("Calls", client.sid(ResourceType.CALL, scene.call.id), "Recordings")
 
 
 def _end_unrecorded(client: FunctionClient, scene: Scene) -> Answer:
-    room = wiring.service().conferences.appear(scene.call.account, f"bare {scene.name}")
-    return client.post("Conferences", client.sid(Kind.CONFERENCE, room.id), form={"Status": "completed"})
+    room = wiring.get_api_services().conferences.register(scene.call.account, f"bare {scene.name}")
+    return client.post("Conferences", client.sid(ResourceType.CONFERENCE, room.id), form={"Status": "completed"})
 
 
 def _participant(form: dict[str, str] | None, *, last: bool = False) -> Act:
@@ -105,8 +107,11 @@ def _participant(form: dict[str, str] | None, *, last: bool = False) -> Act:
 
     def act(client: FunctionClient, scene: Scene) -> Answer:
         if last:
-            wiring.service().calls.end(scene.call.account, scene.legs[1])
-        room, leg = client.sid(Kind.CONFERENCE, scene.conference.id), client.sid(Kind.CALL, scene.legs[0])
+            wiring.get_api_services().calls.end(scene.call.account, scene.legs[1])
+        room, leg = (
+            client.sid(ResourceType.CONFERENCE, scene.conference.id),
+            client.sid(ResourceType.CALL, scene.legs[0]),
+        )
         path = ("Conferences", room, "Participants", leg)
         return client.delete(*path) if form is None else client.post(*path, form=form)
 
@@ -118,7 +123,9 @@ def _add(*, new: bool) -> Act:
 
     def act(client: FunctionClient, scene: Scene) -> Answer:
         twilio = replace(client, dialect=DIALECTS["twilio"])
-        room = f"new {scene.name}".replace(" ", "%20") if new else twilio.sid(Kind.CONFERENCE, scene.conference.id)
+        room = (
+            f"new {scene.name}".replace(" ", "%20") if new else twilio.sid(ResourceType.CONFERENCE, scene.conference.id)
+        )
         form = {"From": "client:a", "To": "client:b", "Label": "customer"}
         return twilio.post("Conferences", room, "Participants", form=form)
 
@@ -129,24 +136,24 @@ def _call(form: dict[str, str], status: CallStatus | None = None) -> Act:
     """Updates the scene's call, or another one with this status."""
 
     def act(client: FunctionClient, scene: Scene) -> Answer:
-        calls, call = wiring.service().calls, scene.call.id
+        calls, call = wiring.get_api_services().calls, scene.call.id
         if status is not None:
-            call = calls.appear(scene.call.account, to="", from_="", direction="inbound", status=status).id
-        return client.post("Calls", client.sid(Kind.CALL, call), form=form)
+            call = calls.register(scene.call.account, to="", from_="", direction="inbound", status=status).id
+        return client.post("Calls", client.sid(ResourceType.CALL, call), form=form)
 
     return act
 
 
 def _hang_up_participant(client: FunctionClient, scene: Scene) -> Answer:
-    return client.post("Calls", client.sid(Kind.CALL, scene.legs[0]), form={"Status": "completed"})
+    return client.post("Calls", client.sid(ResourceType.CALL, scene.legs[0]), form={"Status": "completed"})
 
 
 def _delete(*, nested: bool) -> Act:
     """Deletes what is finished, at its call's address or its account's."""
 
     def act(client: FunctionClient, scene: Scene) -> Answer:
-        above = ("Calls", client.sid(Kind.CALL, scene.finished_call.id)) if nested else ()
-        return client.delete(*above, "Recordings", client.sid(Kind.RECORDING, scene.finished))
+        above = ("Calls", client.sid(ResourceType.CALL, scene.finished_call.id)) if nested else ()
+        return client.delete(*above, "Recordings", client.sid(ResourceType.RECORDING, scene.finished))
 
     return act
 
@@ -186,7 +193,7 @@ def _normal(answer: Answer) -> tuple[int, Any]:
 
 def _versions(scene: Scene) -> list[int]:
     """How often each of the scene's resources has been announced."""
-    database = wiring.service().calls._store._database  # type: ignore[attr-defined]
+    database = wiring.get_api_services().calls._store._database  # type: ignore[attr-defined]
     keys = [
         recording_key(scene.call, scene.call_recording),
         recording_key(scene.conference, scene.conference_recording),
@@ -242,28 +249,28 @@ def test_a_lost_answer_is_the_one_that_the_write_had_earned(
     scene = make_scene(account)
 
     def move_on() -> None:
-        wiring.service().recordings.update(scene.call, scene.call_recording, then)
+        wiring.get_api_services().recordings.update(scene.call, scene.call_recording, then)
 
     with wire_faults(lose_first_write(), move_on):
         answer = ACTS["pause"](client, scene)
 
     assert (answer.status, answer.body["status"]) == (200, "paused")
     assert answer.body.get("end_time") is None
-    found = wiring.service().recordings.get(scene.call, scene.call_recording)
+    found = wiring.get_api_services().recordings.get(scene.call, scene.call_recording)
     assert (found.status, found.version) == (then, 3)
 
 
 def test_a_completion_whose_answer_is_lost_has_happened_although_it_was_deleted_since(account: TestAccount) -> None:
     """Whoever finished a recording is told that it did, though somebody has deleted it before the answer was lost."""
     scene = make_scene(account)
-    service = wiring.service()
+    service = wiring.get_api_services()
     service.recordings.update(scene.call, scene.call_recording, RecordingStatus.STOPPED)
 
     def delete() -> None:
         service.media().delete(scene.call, scene.call_recording)
 
     with wire_faults(lose_first_write(), delete):
-        finished = service.media().give_up(scene.call, scene.call_recording, TOO_SHORT)
+        finished = service.media().finish_without_media(scene.call, scene.call_recording, TOO_SHORT)
     assert (finished.status, finished.version, finished.deleted_until) == (RecordingStatus.ABSENT, 3, None)
     with pytest.raises(NotFound):
         service.recordings.get(scene.call, scene.call_recording)
@@ -275,7 +282,7 @@ def test_a_request_that_arrives_late_does_not_undo_what_came_after(
 ) -> None:
     """What was answered as already so cannot happen later, when an earlier copy of the request comes through."""
     scene = make_scene(account)
-    recordings = wiring.service().recordings
+    recordings = wiring.get_api_services().recordings
     if repeated is RecordingStatus.PAUSED:
         recordings.update(scene.call, scene.call_recording, RecordingStatus.PAUSED)
     other = {
@@ -292,7 +299,7 @@ def test_a_request_that_arrives_late_does_not_undo_what_came_after(
 def test_a_conflict_in_between_does_not_hide_that_a_request_was_repeated(account: TestAccount) -> None:
     """A first copy that went unanswered is remembered although a conflict began the tries anew."""
     scene = make_scene(account)
-    recordings = wiring.service().recordings
+    recordings = wiring.get_api_services().recordings
     plan = ["delay", "conflict", "pause by another"]
 
     def decide(_operation: str, _number: int) -> str | None:
@@ -315,7 +322,7 @@ def test_a_conflict_in_between_does_not_hide_that_a_request_was_repeated(account
 def test_what_may_have_been_written_is_not_denied(account: TestAccount, operation: str, first: str, then: str) -> None:
     """Where a copy got no answer, and none after it was let through, it is not said that nothing was written."""
     scene = make_scene(account)
-    service = wiring.service()
+    service = wiring.get_api_services()
     plan = [first]
 
     def decide(asked: str, _number: int) -> str | None:
@@ -341,14 +348,14 @@ def test_a_read_writes_nothing_however_often_it_is_sent(account: TestAccount) ->
         wire_faults(lambda _operation, number: "throttle" if number else "refuse"),
         pytest.raises(StoreThrottled),
     ):
-        wiring.service().recordings.get(scene.call, scene.call_recording)
+        wiring.get_api_services().recordings.get(scene.call, scene.call_recording)
 
 
 def test_a_throttled_deletion_does_not_take_another_for_its_own(account: TestAccount) -> None:
     """Only a copy without an answer may have deleted: of two clients, one of them throttled, one hears 404."""
     scene = make_scene(account)
-    transcriptions = wiring.service().transcriptions
-    made = transcriptions.note(account.id, scene.finished, text="Hello.", duration=1)
+    transcriptions = wiring.get_api_services().transcriptions
+    made = transcriptions.record(account.id, scene.finished, text="Hello.", duration=1)
     plan = ["throttle"]
 
     def decide(asked: str, _number: int) -> str | None:
@@ -364,7 +371,7 @@ def test_a_throttled_deletion_does_not_take_another_for_its_own(account: TestAcc
 def test_a_stop_of_the_current_recording_does_not_take_another_stop_for_its_own(account: TestAccount) -> None:
     """Stopped by another while its own copies went unanswered, the recording was not current (section 5.4)."""
     scene = make_scene(account)
-    recordings = wiring.service().recordings
+    recordings = wiring.get_api_services().recordings
 
     plan = ["stopped by another", None, None, "lose"]
 
@@ -383,14 +390,14 @@ def test_a_stop_of_the_current_recording_does_not_take_another_stop_for_its_own(
 
 def test_what_happens_is_numbered_where_it_is_written(account: TestAccount) -> None:
     """Each move of a recording and each event of a conference has the next number, whoever hears of it (rule R4)."""
-    service = wiring.service()
+    service = wiring.get_api_services()
     scene = make_scene(account)
     moves = [RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED]
     versions = [service.recordings.update(scene.call, scene.call_recording, move).version for move in moves]
     assert versions == [2, 3, 4]
-    room = service.conferences.appear(account.id, f"numbered {scene.name}")
+    room = service.conferences.register(account.id, f"numbered {scene.name}")
     sequences = [room.sequence]
-    legs = [service.calls.appear(account.id, to="", from_="", direction="inbound").id for _ in range(2)]
+    legs = [service.calls.register(account.id, to="", from_="", direction="inbound").id for _ in range(2)]
     sequences += [service.conferences.join(account.id, room.id, leg).sequence for leg in legs]
     for leg in legs:
         service.calls.end(account.id, leg)
@@ -402,11 +409,11 @@ def test_what_happens_is_numbered_where_it_is_written(account: TestAccount) -> N
 def test_no_recording_outlives_its_call_however_many_there_were(account: TestAccount) -> None:
     """A set of active recordings that is pruned keeps those that are active, whatever started them (rule R9)."""
     scene = make_scene(account)
-    recordings = wiring.service().recordings
-    for _ in range(PRUNE_AT + 1):
-        started = recordings.start_by_engine(scene.call, source=Source.DIAL_VERB, call=scene.call.id)
+    recordings = wiring.get_api_services().recordings
+    for _ in range(PRUNE_ACTIVE_AT + 1):
+        started = recordings.register_started(scene.call, source=Source.DIAL_VERB, call=scene.call.id)
         recordings.update(scene.call, started.id, RecordingStatus.STOPPED)
-    wiring.service().calls.end(account.id, scene.call.id)
+    wiring.get_api_services().calls.end(account.id, scene.call.id)
     assert recordings.get(scene.call, scene.call_recording).status is RecordingStatus.STOPPED
     assert list(recordings._store.list_active_recordings(scene.call)) == []
 
@@ -414,7 +421,7 @@ def test_no_recording_outlives_its_call_however_many_there_were(account: TestAcc
 def test_an_own_write_is_remembered_through_seven_later_ones(account: TestAccount) -> None:
     """A recording knows its last eight writes: a repetition after seven others changes nothing."""
     scene = make_scene(account)
-    recordings = wiring.service().recordings
+    recordings = wiring.get_api_services().recordings
 
     def move_on() -> None:
         for target in (*(RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED) * 3, RecordingStatus.IN_PROGRESS):
@@ -431,9 +438,9 @@ def test_a_hang_up_whose_answer_is_lost_has_happened_once(account: TestAccount) 
     """The end of a call with its recordings is one write, whose repetition recognises itself."""
     scene = make_scene(account)
     with wire_faults(lambda _operation, number: "lose" if number in {0, 2} else None):
-        call = wiring.service().calls.end(account.id, scene.call.id)
+        call = wiring.get_api_services().calls.end(account.id, scene.call.id)
     assert call.status == "completed"
-    found = wiring.service().recordings.get(scene.call, scene.call_recording)
+    found = wiring.get_api_services().recordings.get(scene.call, scene.call_recording)
     assert (found.status, found.version) == (RecordingStatus.STOPPED, 2)
 
 
@@ -442,12 +449,12 @@ def test_a_removal_that_was_answered_late_does_not_remove_again(client: Function
     scene = make_scene(account)
 
     def come_back() -> None:
-        wiring.service().conferences.join(account.id, scene.conference.id, scene.legs[0])
+        wiring.get_api_services().conferences.join(account.id, scene.conference.id, scene.legs[0])
 
     with wire_faults(lose_first_write(), come_back):
         assert ACTS["remove a participant"](client, scene).status == 204
-    assert wiring.service().participants.get(account.id, scene.conference.id, scene.legs[0]).is_inside
-    assert wiring.service().conferences.get(account.id, scene.conference.id).participants == 2
+    assert wiring.get_api_services().participants.get(account.id, scene.conference.id, scene.legs[0]).is_inside
+    assert wiring.get_api_services().conferences.get(account.id, scene.conference.id).participants == 2
 
 
 def test_a_lost_answer_about_a_participant_is_the_one_that_was_earned(
@@ -455,7 +462,7 @@ def test_a_lost_answer_about_a_participant_is_the_one_that_was_earned(
 ) -> None:
     """A mute that took effect is answered as muted, although somebody has unmuted and moved much since."""
     scene = make_scene(account)
-    participants = wiring.service().participants
+    participants = wiring.get_api_services().participants
 
     def move_on() -> None:
         for muted in (False, True, False):

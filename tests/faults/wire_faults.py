@@ -81,7 +81,7 @@ class Wire:
 @contextmanager
 def wire_faults(decide: Decide, meanwhile: Callable[[], None] | None = None) -> Iterator[Wire]:
     """Puts faults between the service's client and moto."""
-    database = wiring.service().calls._store._database  # type: ignore[attr-defined]
+    database = wiring.get_api_services().calls._store._database  # type: ignore[attr-defined]
     events = database._client.meta.events
     wire = Wire(decide, meanwhile)
     events.register_first("before-send.dynamodb", wire.handle)

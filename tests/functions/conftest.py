@@ -20,8 +20,8 @@ pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules",
 from tapedeck import wiring
 from tapedeck.adapters.aws import make_client
 from tapedeck.adapters.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb import Database
-from tapedeck.edge.endpoint import Service
+from tapedeck.adapters.dynamodb import DynamoDBTable
+from tapedeck.edge.endpoint import ApiServices
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient
@@ -87,7 +87,7 @@ def counted(aws: None) -> tuple[Any, Wire]:
 def account(aws: None) -> TestAccount:
     """The account of all tests here: no two share a resource, and each clears up behind itself."""
     del aws  # only has to be there
-    made = wiring.office().accounts.create()
+    made = wiring.get_admin_services().accounts.create()
     return TestAccount(made.account, made.auth_token)
 
 
@@ -116,7 +116,7 @@ def swept(account: TestAccount, shelves: Callable[[str], Shelf]) -> Iterator[Non
 
 
 @pytest.fixture
-def wire(counted: tuple[Any, Wire], service: Service) -> Wire:
+def wire(counted: tuple[Any, Wire], service: ApiServices) -> Wire:
     """What this test's requests ask of DynamoDB, from now on."""
     del service  # what makes them
     wire = counted[1]
@@ -132,7 +132,7 @@ def bucket(aws: None) -> Objects:
 
 
 @pytest.fixture
-def objects(bucket: Objects, service: Service) -> Iterator[Objects]:
+def objects(bucket: Objects, service: ApiServices) -> Iterator[Objects]:
     """What this test's requests ask of the bucket, from now on; nothing fails unless the test says so."""
     del service  # what makes them
     bucket.forget()
@@ -156,28 +156,28 @@ def settings(aws: None) -> Settings:
 @pytest.fixture
 def make_service(
     counted: tuple[Any, Wire], bucket: Objects, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Settings], Service]:
+) -> Callable[[Settings], ApiServices]:
     """Makes services by this test's clock, and has the functions answer with the last one made."""
     monkeypatch.setattr(wiring, "clock", clock)
     monkeypatch.setattr(wiring, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
 
-    def make(settings: Settings) -> Service:
-        made = wiring.make_service(settings, counted[0])
-        monkeypatch.setattr(wiring.endpoint, "_service", lambda: made)
+    def make(settings: Settings) -> ApiServices:
+        made = wiring.build_api_services(settings, counted[0])
+        monkeypatch.setattr(wiring.endpoint, "_get_services", lambda: made)
         return made
 
     return make
 
 
 @pytest.fixture
-def service(make_service: Callable[[Settings], Service], settings: Settings) -> Service:
+def service(make_service: Callable[[Settings], ApiServices], settings: Settings) -> ApiServices:
     """What the functions answer with: nothing remembered yet, by this test's clock."""
     return make_service(settings)
 
 
 @pytest.fixture
 def make_stage(
-    service: Service, clock: Clock, shelves: Callable[[str], Shelf], settings: Settings
+    service: ApiServices, clock: Clock, shelves: Callable[[str], Shelf], settings: Settings
 ) -> Callable[[str], Stage]:
     """Makes stages for accounts."""
     shelf = shelves(settings.recordings_table)
@@ -198,7 +198,7 @@ def living(
     bucket.forget()
     monkeypatch.setattr(wiring, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
     known = replace(settings, public_url=ORIGIN)
-    return lambda hours: make_world(replace(known, callback_hours=hours), clock, monkeypatch.setattr)
+    return lambda hours: make_world(replace(known, callback_retry_hours=hours), clock, monkeypatch.setattr)
 
 
 @pytest.fixture
@@ -210,21 +210,21 @@ def world(living: Callable[[int], World]) -> World:
 @pytest.fixture(scope="session")
 def known(account: TestAccount, counted: tuple[Any, Wire]) -> dict[str, Any]:
     """What a service remembers that has verified the account once, when its clock began."""
-    credentials = CredentialsTable(Database(counted[0], os.environ["CREDENTIALS_TABLE"], lambda _seconds: None))
+    credentials = CredentialsTable(DynamoDBTable(counted[0], os.environ["CREDENTIALS_TABLE"], lambda _seconds: None))
     authenticator = Authenticator(credentials, Clock(), 60)
     authenticator.verify_account(account.id, account.token)
     return dict(authenticator._remembered)
 
 
 @pytest.fixture
-def client(dialect: str, account: TestAccount, service: Service, known: dict[str, Any]) -> FunctionClient:
+def client(dialect: str, account: TestAccount, service: ApiServices, known: dict[str, Any]) -> FunctionClient:
     """Speaks the test's dialect for its account, to this test's service, which knows it."""
     service.authenticator._remembered.update(known)
     return FunctionClient(DIALECTS[dialect], account.id, account.token)
 
 
 @pytest.fixture
-def make_twilio(account: TestAccount, service: Service, known: dict[str, Any]) -> Callable[[], FunctionClient]:
+def make_twilio(account: TestAccount, service: ApiServices, known: dict[str, Any]) -> Callable[[], FunctionClient]:
     """Makes clients of Twilio's dialect, for what only that knows."""
     service.authenticator._remembered.update(known)
     return lambda: FunctionClient(DIALECTS["twilio"], account.id, account.token)
@@ -238,7 +238,7 @@ def other(client: FunctionClient) -> FunctionClient:
 
 
 @pytest.fixture
-def log(service: Service, make_service: Callable[[Settings], Service], settings: Settings) -> io.StringIO:
+def log(service: ApiServices, make_service: Callable[[Settings], ApiServices], settings: Settings) -> io.StringIO:
     """What is logged from now on: the functions answer with a service that has a log of this test's own."""
     del service  # it would take this one's place if it were made later
     name = f"test-{token_hex(4)}"

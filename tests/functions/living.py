@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from jsonschema import Draft202012Validator
 
 from tapedeck import background, wiring
-from tapedeck.adapters.changes import WorkTable
-from tapedeck.adapters.claims import ClaimTable
+from tapedeck.adapters.changes import PendingWorkIndex
+from tapedeck.adapters.claims import DeliveryTable
 from tapedeck.adapters.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb import Database
-from tapedeck.domain.claim import Claim
+from tapedeck.adapters.dynamodb import DynamoDBTable
+from tapedeck.domain.claim import CallbackDelivery
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.identity import new_id
-from tapedeck.edge.batches import Hub
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.batches import BackgroundServices
+from tapedeck.edge.endpoint import ApiServices
 from tapedeck.operations.accounts import Accounts, NewAccount
-from tapedeck.operations.changes import Opened
-from tapedeck.operations.messaging import Fact, Message, Outcome, Outgoing
+from tapedeck.operations.changes import PendingWork
+from tapedeck.operations.messaging import DomainEvent, QueueMessage, WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
 from tapedeck_standin.functions import load_handler
 from tapedeck_standin.memory_database import MemoryDynamoDB
@@ -37,7 +37,7 @@ TOLD_BEGINNINGS: Final = ("PART#", "REC#")
 """Sort keys that the stream's filter lets through."""
 
 if TYPE_CHECKING:
-    from tapedeck.edge.observability import RequestLog
+    from tapedeck.edge.observability import CanonicalLog
 
 _COMMANDS: Final = Draft202012Validator(
     json.loads((ROOT / "schemas" / "media-commands.json").read_text(encoding="utf-8"))
@@ -52,35 +52,35 @@ class Crash(BaseException):
 
 
 @dataclass
-class Outlet:
+class FakeQueue:
     """Somewhere to tell things: keeps them, and fails as often as it is told to.
 
     `fails` is how often it refuses; what it `half` takes, but for the last, it refuses too.
     """
 
-    told: list[Any] = field(default_factory=list)
+    sent: list[Any] = field(default_factory=list)
     fails: int = 0
     half: bool = False
 
-    def send(self, messages: Sequence[Message]) -> None:
+    def send(self, messages: Sequence[QueueMessage]) -> None:
         """As a queue."""
         self._take(messages)
 
-    def put(self, facts: Sequence[Fact]) -> None:
+    def publish(self, facts: Sequence[DomainEvent]) -> None:
         """As a bus."""
         self._take(facts)
 
-    def take(self) -> list[Any]:
+    def drain(self) -> list[Any]:
         """What has been told since somebody last asked."""
-        told, self.told = self.told, []
+        told, self.sent = self.sent, []
         return told
 
     def _take(self, things: Sequence[Any]) -> None:
         if self.fails:
             self.fails -= 1
-            self.told += things[:-1] if self.half else ()
+            self.sent += things[:-1] if self.half else ()
             raise StoreUnavailable
-        self.told += things
+        self.sent += things
 
 
 @dataclass
@@ -91,35 +91,35 @@ class Receiver:
     """
 
     clock: Clock
-    answers: list[Outcome | BaseException] = field(default_factory=list)
-    requests: list[Outgoing] = field(default_factory=list)
+    answers: list[WebhookResult | BaseException] = field(default_factory=list)
+    requests: list[WebhookRequest] = field(default_factory=list)
     meanwhile: Callable[[], object] | None = None
 
-    def send(self, request: Outgoing) -> Outcome:
+    def send(self, request: WebhookRequest) -> WebhookResult:
         """Make one attempt, which takes as long as its outcome says, but no longer than it may."""
         self.requests.append(request)
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             happens()
-        outcome = self.answers.pop(0) if self.answers else Outcome(200, None, 20, b"ok")
+        outcome = self.answers.pop(0) if self.answers else WebhookResult(200, None, 20, b"ok")
         if isinstance(outcome, BaseException):
             raise outcome
-        outcome = replace(outcome, milliseconds=min(outcome.milliseconds, request.limits.total))
+        outcome = replace(outcome, milliseconds=min(outcome.milliseconds, request.timeouts.total))
         self.clock.milliseconds += outcome.milliseconds
         return outcome
 
 
 @dataclass
-class Vault:
+class FakeKms:
     """Seals and opens secrets; may be shut."""
 
     is_shut: bool = False
 
-    def seal(self, account: str, secret: str) -> bytes:
+    def encrypt(self, account: str, secret: str) -> bytes:
         """The secret, bound to the account."""
         return f"{account}:{secret}".encode()
 
-    def open(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, sealed: bytes) -> str:
         """The secret that was sealed for this account."""
         whose, _, secret = sealed.decode().partition(":")
         if self.is_shut or whose != account:
@@ -144,7 +144,7 @@ class Lines:
     def request(self, **_line: Any) -> None:
         """A request, which is another test's affair."""
 
-    def take(self) -> list[dict[str, Any]]:
+    def drain(self) -> list[dict[str, Any]]:
         """The lines since somebody last asked."""
         lines, self.lines = self.lines, []
         return lines
@@ -157,16 +157,16 @@ class World:
     memory: MemoryDynamoDB
     settings: Settings
     clock: Clock
-    service: Service
+    services: ApiServices
     account: NewAccount
     accounts: Accounts
-    commands: Outlet
-    callbacks: Outlet
-    bus: Outlet
+    commands: FakeQueue
+    callbacks: FakeQueue
+    bus: FakeQueue
     receiver: Receiver
-    vault: Vault
+    vault: FakeKms
     log: Lines
-    hub: Hub
+    background: BackgroundServices
     faults: list[Callable[[str, str, Mapping[str, Any]], None]]
     slept: list[float]
     sleep: Callable[[float], None]
@@ -180,7 +180,7 @@ class World:
     @property
     def stage(self) -> Stage:
         """Brings resources about."""
-        return Stage(self.account.account, self.service, self.clock, RemoteShelf(self.memory, self.table))
+        return Stage(self.account.account, self.services, self.clock, RemoteShelf(self.memory, self.table))
 
     @property
     def table(self) -> str:
@@ -196,8 +196,8 @@ class World:
         """Nothing has changed, and nothing has been told."""
         self.changes()
         for outlet in (self.commands, self.callbacks, self.bus):
-            outlet.take()
-        self.log.take()
+            outlet.drain()
+        self.log.drain()
 
     def call(self, operation: str, event: Event) -> Answer:
         """Call a function, through JSON as Lambda does."""
@@ -211,7 +211,7 @@ class World:
         """
         records = list(records) if records is not None else self.changes()
         failed = self._hand_over("publish_changes", records, lambda record: record["dynamodb"]["SequenceNumber"])
-        for message in self.commands.told:
+        for message in self.commands.sent:
             _COMMANDS.validate(json.loads(json.dumps(dict(message.body))))
         return failed
 
@@ -239,10 +239,10 @@ class World:
         failed = self._hand_over("ingest_media_event", records, lambda record: record["messageId"])
         return [record["messageId"] for record in failed]
 
-    def deliver(self, messages: Iterable[Message] | None = None) -> list[Event]:
+    def deliver(self, messages: Iterable[QueueMessage] | None = None) -> list[Event]:
         """Hand what waits in the queue of callbacks over, or these messages, one at a time; those that come again."""
         failed = []
-        for message in list(messages) if messages is not None else self.callbacks.take():
+        for message in list(messages) if messages is not None else self.callbacks.drain():
             record = _message(0, json.dumps(dict(message.body)), message.group)
             failed += self._hand_over("deliver_callback", [record], lambda record: record["messageId"])
         return failed
@@ -251,17 +251,17 @@ class World:
         """Look after what is left."""
         return self.call("sweep", {})
 
-    def claims(self, subject: str) -> list[Claim]:
+    def claims(self, resource_id: str) -> list[CallbackDelivery]:
         """What is owed, or was, of a recording or a conference; whatever fails otherwise."""
         faults, self.faults[:] = list(self.faults), []
-        found = ClaimTable(Database(self.memory, self.table, self.sleep)).of(self.account.account, subject)
+        found = DeliveryTable(DynamoDBTable(self.memory, self.table, self.sleep)).of(self.account.account, resource_id)
         self.faults[:] = faults
         return list(found)
 
-    def open(self) -> list[Opened]:
+    def pending_work(self) -> list[PendingWork]:
         """Whatever is in the sweep's sight."""
-        work = WorkTable(Database(self.memory, self.table, self.sleep))
-        return [opened for shard in "0123456789abcdef" for opened in work.open(shard, 1 << 40)]
+        work = PendingWorkIndex(DynamoDBTable(self.memory, self.table, self.sleep))
+        return [opened for shard in "0123456789abcdef" for opened in work.find_pending(shard, 1 << 40)]
 
     def event(self, kind: str, *, at: int | None = None, **fields: Any) -> dict[str, Any]:
         """An event of this account's engine, told now, or at this millisecond of the engine's time."""
@@ -299,20 +299,20 @@ def make_world(settings: Settings, clock: Clock, patch: Callable[[object, str, o
 
     log = Lines()
     patch(wiring, "clock", clock)
-    service = replace(wiring.make_service(settings, memory), log=cast("RequestLog", log))
-    patch(wiring, "service", lambda: service)
-    vault, receiver = Vault(), Receiver(clock)
-    accounts = Accounts(CredentialsTable(Database(memory, settings.credentials_table, sleep)), vault, clock)
-    commands, callbacks, bus = Outlet(), Outlet(), Outlet()
+    service = replace(wiring.build_api_services(settings, memory), log=cast("CanonicalLog", log))
+    patch(wiring, "get_api_services", lambda: service)
+    vault, receiver = FakeKms(), Receiver(clock)
+    accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
+    commands, callbacks, bus = FakeQueue(), FakeQueue(), FakeQueue()
     luck = [0.0]
-    outlets = background.Outlets(commands, callbacks, bus, receiver, vault, sleep, lambda: luck[-1])
-    hub = background.make_hub(settings, memory, outlets)
-    patch(wiring.endpoint, "_service", lambda: service)
-    patch(background.batch, "_hub", lambda: hub)
-    patch(background.task, "_desk", lambda: hub)
+    outlets = background.OutboundClients(commands, callbacks, bus, receiver, vault, sleep, lambda: luck[-1])
+    services = background.build_background_services(settings, memory, outlets)
+    patch(wiring.endpoint, "_get_services", lambda: service)
+    patch(background.background, "_get_services", lambda: services)
+    patch(background.admin_function, "_get_services", lambda: services)
     return World(
         memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, bus, receiver, vault, log,
-        hub, faults, slept, sleep, luck,
+        services, faults, slept, sleep, luck,
     )  # fmt: skip
 
 

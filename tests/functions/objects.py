@@ -34,7 +34,7 @@ class Objects:
 
     client: Any
     name: str
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
     watchers: list[Callable[[str], None]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Objects:
 
     def forget(self) -> None:
         """Nothing has been asked, nothing fails, nothing is to happen."""
-        for held in (self.asked, self.faults, self.meanwhile, self.watchers):
+        for held in (self.requests, self.faults, self.meanwhile, self.watchers):
             held.clear()
 
     def names(self, recording: Recording) -> set[str]:
@@ -75,7 +75,7 @@ class Objects:
             self._past.delete_object(Bucket=self.name, Key=f"{recording.parent.account}/{recording.id}/{name}")
 
     def _before(self, model: Any, **_: Any) -> tuple[_Status, dict[str, Any]] | None:
-        self.asked.append(model.name)
+        self.requests.append(model.name)
         for watch in self.watchers:
             watch(model.name)
         self.meanwhile.pop(model.name, _nothing)()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
@@ -15,11 +15,11 @@ from tests.functions import expected
 from tests.functions.stage import Stage, shown
 
 KINDS = {
-    "AccountSid": Kind.ACCOUNT,
-    "CallSid": Kind.CALL,
-    "ConferenceSid": Kind.CONFERENCE,
-    "RecordingSid": Kind.RECORDING,
-    "TranscriptionSid": Kind.TRANSCRIPTION,
+    "AccountSid": ResourceType.ACCOUNT,
+    "CallSid": ResourceType.CALL,
+    "ConferenceSid": ResourceType.CONFERENCE,
+    "RecordingSid": ResourceType.RECORDING,
+    "TranscriptionSid": ResourceType.TRANSCRIPTION,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.identity import new_id
@@ -73,13 +73,13 @@ class _Rules(ABC):
 
     @property
     @abstractmethod
-    def _kind(self) -> Kind: ...
+    def _kind(self) -> ResourceType: ...
 
 
 class OfCall:
     """What those rules are given where the parent is a call."""
 
-    _kind = Kind.CALL
+    _kind = ResourceType.CALL
 
     def parent(self, stage: Stage) -> Call:
         """A call."""
@@ -100,7 +100,7 @@ class OfCall:
 class OfConference:
     """What those rules are given where the parent is a conference."""
 
-    _kind = Kind.CONFERENCE
+    _kind = ResourceType.CONFERENCE
 
     def parent(self, stage: Stage) -> Conference:
         """A conference."""
@@ -156,7 +156,7 @@ class GetRules(_Rules):
             self.path(client, sibling, recording),
             self.path(client, client.sid(self._kind, "0" * 32), recording),
             self.path(client, parent, elsewhere),
-            self.path(client, parent, client.sid(Kind.RECORDING, "0" * 32)),
+            self.path(client, parent, client.sid(ResourceType.RECORDING, "0" * 32)),
         ):
             assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
 
@@ -230,7 +230,7 @@ class UpdateRules(_Rules):
             assert_answer(answer, 200, shown(who, recording, status=target, updated=now, ended=ended))
         item = stage.item(items.recording_key(recording.parent, recording.id))
         assert (item["status"], item["version"]) == ("stopped", 5)
-        assert len({item[place] for place in items.MARKS[:5]} | {""}) == 6
+        assert len({item[place] for place in items.WRITE_TOKEN_ATTRIBUTES[:5]} | {""}) == 6
 
     @pytest.mark.parametrize(
         ("form", "kept"),
@@ -311,7 +311,7 @@ class UpdateRules(_Rules):
         """A wrong parameter for what is not there, is deleted or belongs elsewhere answers 404 (section 2)."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording, deleted = stage.recording(parent), stage.recording(parent, "deleted")
-        unknown = client.sid(Kind.RECORDING, "0" * 32)
+        unknown = client.sid(ResourceType.RECORDING, "0" * 32)
         for path in (
             self.path(client, sibling, recording),
             self.path(client, parent, deleted),
@@ -330,7 +330,7 @@ class UpdateRules(_Rules):
         for path in (
             self.path(client, sibling, recording),
             self.path(client, parent, elsewhere),
-            self.path(client, parent, client.sid(Kind.RECORDING, "0" * 32)),
+            self.path(client, parent, client.sid(ResourceType.RECORDING, "0" * 32)),
         ):
             answer = client.post(*path, form={"Status": "stopped"})
             assert_refused(client, answer, "not found", uri=client.path(*path))
@@ -555,7 +555,7 @@ class ListOfParentRules(ABC):
             sizes.append(len(body["recordings"]))
             seen += [item["sid"] for item in body["recordings"]]
             uri = body["next_page_uri"]
-        assert seen == [client.sid(Kind.RECORDING, identifier) for identifier in sorted(kept, reverse=True)]
+        assert seen == [client.sid(ResourceType.RECORDING, identifier) for identifier in sorted(kept, reverse=True)]
         assert sizes == [3, 1]
 
 
@@ -603,9 +603,9 @@ class DeleteRules(ABC):
         changed = {"status": "deleted", "version": recording.version + 1, "updated": now, "expires_at": until}
         assert held == {**before, **changed, "deleted_by": held["deleted_by"]}
         row = {"parent": items.partition(recording.parent), "expires_at": until}
-        key = items.row_key(stage.account, "RECS-DELETED", recording.id)
+        key = items.list_entry_key(stage.account, "RECS-DELETED", recording.id)
         assert stage.item(key) == {**key, **row}
-        assert stage.item(items.row_key(stage.account, "RECS", recording.id)) == {}
+        assert stage.item(items.list_entry_key(stage.account, "RECS", recording.id)) == {}
         assert objects.names(recording) == set()
 
     @pytest.mark.parametrize("status", ["in-progress", "paused", "stopped"])
@@ -619,7 +619,7 @@ class DeleteRules(ABC):
         assert_refused(client, client.delete(*self.path(client, parent, recording)), "not finished")
         assert stage.partition(parent) == before
         assert objects.names(recording) == set(RENDITIONS)
-        assert objects.asked == []
+        assert objects.requests == []
 
     def test_is_gone_at_every_address(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, objects: Objects
@@ -630,7 +630,7 @@ class DeleteRules(ABC):
         kept = stage.transcription(recording)
         assert client.delete(*self.path(client, parent, recording)).status == 204
         for asked in (client, other):
-            sid = asked.sid(Kind.RECORDING, recording.id)
+            sid = asked.sid(ResourceType.RECORDING, recording.id)
             nested, collection = self._nested(asked, recording), ("Recordings",)
             for path in ((*nested, sid), ("Recordings", sid)):
                 for answer in (asked.get(*path), asked.delete(*path)):
@@ -644,7 +644,7 @@ class DeleteRules(ABC):
             for listed in (asked.get(*nested), asked.get(*collection), asked.get(*collection, **parents)):
                 assert (listed.status, listed.body["recordings"]) == (200, [])
             transcriptions = asked.get("Recordings", sid, "Transcriptions").body["transcriptions"]
-            assert [each["sid"] for each in transcriptions] == [asked.sid(Kind.TRANSCRIPTION, kept.id)]
+            assert [each["sid"] for each in transcriptions] == [asked.sid(ResourceType.TRANSCRIPTION, kept.id)]
 
     def test_is_still_shown_to_whoever_asks(
         self, client: FunctionClient, stage: Stage, make_twilio: Callable[[], FunctionClient], objects: Objects
@@ -656,7 +656,7 @@ class DeleteRules(ABC):
         assert client.delete(*self.path(client, parent, recording)).status == 204
         gone = replace(recording, status=RecordingStatus.DELETED, updated=now)
         body = expected.account_recording("twilio", gone)
-        sid = twilio.sid(Kind.RECORDING, recording.id)
+        sid = twilio.sid(ResourceType.RECORDING, recording.id)
         assert_answer(twilio.get("Recordings", sid, IncludeSoftDeleted="true"), 200, body)
         assert twilio.get("Recordings", IncludeSoftDeleted="true").body["recordings"] == [body]
         if client.dialect.name == "signalwire":
@@ -674,10 +674,10 @@ class DeleteRules(ABC):
         assert client.delete(*path).status == 204
         before = stage.partition(parent)
         stage.clock.step(86_400)
-        objects.asked.clear()
+        objects.requests.clear()
         assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
         assert stage.partition(parent) == before
-        assert objects.asked == []
+        assert objects.requests == []
 
     @pytest.mark.parametrize("sid", [None, "nonsense", CURRENT])
     def test_does_not_find_what_is_not_there(
@@ -686,9 +686,9 @@ class DeleteRules(ABC):
         """An unknown id, what is none, and `Twilio.CURRENT`, which is nothing to delete (section 5.4)."""
         parent = self.parent(stage)
         stage.recording(parent)
-        path = self.path(client, parent, sid or client.sid(Kind.RECORDING, "0" * 32))
+        path = self.path(client, parent, sid or client.sid(ResourceType.RECORDING, "0" * 32))
         assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
-        assert objects.asked == []
+        assert objects.requests == []
 
     def test_media_go_first(self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire) -> None:
         """It is looked up, its media are deleted, then it is written; and then once more what was made meanwhile."""
@@ -735,7 +735,7 @@ class DeleteRules(ABC):
         objects.faults.clear()
         assert stage.partition(parent) == before
         for each in (client, other):
-            answer = each.get("Recordings", each.sid(Kind.RECORDING, recording.id))
+            answer = each.get("Recordings", each.sid(ResourceType.RECORDING, recording.id))
             assert_answer(answer, 200, expected.account_recording(each.dialect.name, recording))
         assert_answer(client.delete(*path), 204, None)
         assert objects.names(recording) == set()
@@ -779,7 +779,7 @@ class DeleteRules(ABC):
     def _nested(self, client: FunctionClient, recording: Recording) -> tuple[str, str, str]:
         """The collection of its parent."""
         of_call = recording.parent.kind is ParentKind.CALL
-        kind = Kind.CALL if of_call else Kind.CONFERENCE
+        kind = ResourceType.CALL if of_call else ResourceType.CONFERENCE
         return "Calls" if of_call else "Conferences", client.sid(kind, recording.parent.id), "Recordings"
 
 

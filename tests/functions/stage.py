@@ -8,15 +8,15 @@ from typing import Any, Final, Protocol
 
 from tapedeck.adapters import items
 from tapedeck.adapters.dynamodb import Item, from_attributes, to_attributes
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.command import Heard
+from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.endpoint import ApiServices
 from tests.client import Answer, FunctionClient
 from tests.functions import expected
 
@@ -159,7 +159,7 @@ class MotoShelf:
         )
 
 
-_MOST_AT_ONCE: Final = 25
+_MAX_AT_ONCE: Final = 25
 """DynamoDB's limit for deletions in one request."""
 
 
@@ -190,8 +190,8 @@ class RemoteShelf:
         """Take all items away."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
         keys = [{name: item[name] for name in ("PK", "SK")} for page in pages for item in page["Items"]]
-        for start in range(0, len(keys), _MOST_AT_ONCE):
-            part = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MOST_AT_ONCE]]
+        for start in range(0, len(keys), _MAX_AT_ONCE):
+            part = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_AT_ONCE]]
             self._client.batch_write_item(RequestItems={self._table: part})
 
 
@@ -200,7 +200,7 @@ class Stage:
     """Brings resources of one account about, in any state, without a request."""
 
     account: str
-    service: Service
+    services: ApiServices
     clock: Clock
     shelf: Shelf
 
@@ -214,8 +214,8 @@ class Stage:
         )  # fmt: skip
         call = replace(call, **fields)
         key = items.call_key(call.account, call.id)
-        self._put(key, {**items.call_item(call), **items.marks()})
-        self._put(items.row_key(call.account, "CALLS", call.id), {"parent": key["PK"]})
+        self._put(key, {**items.call_item(call), **items.initial_write_tokens()})
+        self._put(items.list_entry_key(call.account, "CALLS", call.id), {"parent": key["PK"]})
         return call
 
     def conference(self, status: str = "in-progress", name: str = "Room", **fields: Any) -> Conference:
@@ -223,12 +223,12 @@ class Stage:
         now = self.clock.seconds
         conference = Conference(
             self.account, new_id(self.clock()), name, ConferenceStatus(status), now, first_call=new_id(self.clock()),
-            participants=2, may_begin=True,
+            participants=2, has_starter=True,
         )  # fmt: skip
         conference = replace(conference, **fields)
         key = items.conference_key(conference.account, conference.id)
-        self._put(key, {**items.conference_item(conference), **items.marks()})
-        self._put(items.row_key(conference.account, "CONFS", conference.id), {"parent": key["PK"]})
+        self._put(key, {**items.conference_item(conference), **items.initial_write_tokens()})
+        self._put(items.list_entry_key(conference.account, "CONFS", conference.id), {"parent": key["PK"]})
         named = items.name_partition(conference.account, name)
         self._put({"PK": named, "SK": conference.id}, {"parent": key["PK"]})
         self._put({"PK": named, "SK": "LIVE"}, {"conference": conference.id})
@@ -246,7 +246,7 @@ class Stage:
             made = replace(made, left=now)
         made = replace(made, **fields)
         key = items.participant_key(conference.account, conference.id, made.call)
-        self._put(key, {**items.participant_item(made), **items.marks()})
+        self._put(key, {**items.participant_item(made), **items.initial_write_tokens()})
         if made.label is not None:
             self._put(items.label_key(conference.account, conference.id, made.label), {"call": made.call})
         return made
@@ -269,9 +269,9 @@ class Stage:
         recording = replace(recording, **fields)
         self._put(items.recording_key(recording.parent, recording.id), items.recording_item(recording))
         row = {"parent": items.partition(recording.parent)}
-        self._put(items.row_key(recording.parent.account, "RECS", recording.id), row)
+        self._put(items.list_entry_key(recording.parent.account, "RECS", recording.id), row)
         if not isinstance(parent, Call) and recording.call is not None:
-            link = items.link_key(recording.parent.account, recording.call, recording.id)
+            link = items.shown_recording_key(recording.parent.account, recording.call, recording.id)
             self._put(link, {"conference": recording.parent.id})
         by_api = of_call and source is None
         key = items.parent_key(recording.parent)
@@ -298,8 +298,8 @@ class Stage:
         deleted = self.bring(recording, "deleted", expires_at=until)
         account = recording.parent.account
         row = {"parent": items.partition(recording.parent), "expires_at": until}
-        self._put(items.row_key(account, "RECS-DELETED", recording.id), row)
-        self.shelf.remove(items.row_key(account, "RECS", recording.id))
+        self._put(items.list_entry_key(account, "RECS-DELETED", recording.id), row)
+        self.shelf.remove(items.list_entry_key(account, "RECS", recording.id))
         return replace(deleted, deleted_until=until)
 
     def transcription(self, recording: Recording | str, **fields: Any) -> Transcription:
@@ -331,10 +331,10 @@ class Stage:
             parent = Parent(parent.account, kind, parent.id)
         return self.shelf.partition(items.partition(parent))
 
-    def heard(self, version: int | None = None, *, at: int | None = None) -> Heard:
+    def engine_event(self, version: int | None = None, *, at: int | None = None) -> EngineEvent:
         """A fresh event of a media engine, told now, or at this millisecond of its time."""
         now = self.clock()
-        return Heard(new_id(now), at if at is not None else now, version)
+        return EngineEvent(new_id(now), at if at is not None else now, version)
 
     def _put(self, key: Key, item: Item) -> None:
         self.shelf.put({**key, **item})
@@ -342,7 +342,7 @@ class Stage:
 
 def call_path(client: FunctionClient, call: Call | str, recording: Recording | str | None = None) -> tuple[str, ...]:
     """The path of a call below the account, or of its recordings (empty text), or of one of them, or of a text."""
-    of = call if isinstance(call, str) else client.sid(Kind.CALL, call.id)
+    of = call if isinstance(call, str) else client.sid(ResourceType.CALL, call.id)
     return ("Calls", of, *_recording_path(client, recording))
 
 
@@ -350,7 +350,7 @@ def conference_path(
     client: FunctionClient, conference: Conference | str, recording: Recording | str | None = None
 ) -> tuple[str, ...]:
     """The path of a conference below the account, or of one of its recordings."""
-    of = conference if isinstance(conference, str) else client.sid(Kind.CONFERENCE, conference.id)
+    of = conference if isinstance(conference, str) else client.sid(ResourceType.CONFERENCE, conference.id)
     return ("Conferences", of, *_recording_path(client, recording))
 
 
@@ -361,7 +361,7 @@ def participant_path(
     collection = (*conference_path(client, conference), "Participants")
     if not participant:
         return collection
-    of = participant if isinstance(participant, str) else client.sid(Kind.CALL, participant.call)
+    of = participant if isinstance(participant, str) else client.sid(ResourceType.CALL, participant.call)
     return (*collection, of)
 
 
@@ -370,7 +370,7 @@ def _recording_path(client: FunctionClient, recording: Recording | str | None) -
         return ()
     if not recording:
         return ("Recordings",)
-    return ("Recordings", recording if isinstance(recording, str) else client.sid(Kind.RECORDING, recording.id))
+    return ("Recordings", recording if isinstance(recording, str) else client.sid(ResourceType.RECORDING, recording.id))
 
 
 def shown(

@@ -50,7 +50,7 @@ def _malformed(dialect: str, name: str, identifier: str) -> list[str]:
     """What looks a little like an id."""
     prefix = str(KINDS[name])
     twilio = f"{prefix}{identifier}"
-    uuid = DIALECTS["signalwire"].spell(KINDS[name], identifier)
+    uuid = DIALECTS["signalwire"].format_sid(KINDS[name], identifier)
     if dialect == "twilio":
         wrong = "CA" if prefix == "RE" else "RE"
         return [

@@ -10,10 +10,10 @@ import pytest
 
 from tapedeck import wiring
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.errors import NotAuthenticated
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.endpoint import ApiServices
 from tapedeck.operations import authentication
 from tapedeck.settings import STANDIN_TOKEN, Settings
 from tests.client import Answer, FunctionClient
@@ -59,13 +59,13 @@ def test_asks_everybody_who_they_are(client: FunctionClient, wire: Wire, operati
     assert wire.all == []
 
 
-@pytest.mark.parametrize("spell", [TWILIO.spell, SIGNALWIRE.spell], ids=["as T spells", "as S spells"])
+@pytest.mark.parametrize("spell", [TWILIO.format_sid, SIGNALWIRE.format_sid], ids=["as T spells", "as S spells"])
 @pytest.mark.parametrize("case", [str, str.upper])
 def test_takes_the_account_in_either_form(
     client: FunctionClient, ask: Ask, account: TestAccount, call: Call, spell: Any, case: Any
 ) -> None:
     """The account's id is a user name in both spellings and any case, whatever the dialect of the path."""
-    user = spell(Kind.ACCOUNT, account.id)
+    user = spell(ResourceType.ACCOUNT, account.id)
     user = user[:2] + case(user[2:])
     assert_answer(ask(basic(user, account.token)), 200, shown(client, call))
 
@@ -76,7 +76,7 @@ def test_reads_the_scheme_in_any_case(
     client: FunctionClient, ask: Ask, account: TestAccount, scheme: str, space: str
 ) -> None:
     """The scheme's name has no case, and spaces before the rest do not matter (RFC 7617)."""
-    header = basic(client.sid(Kind.ACCOUNT, account.id), account.token)
+    header = basic(client.sid(ResourceType.ACCOUNT, account.id), account.token)
     assert ask(f"{scheme}{space}{header.removeprefix('Basic ')}").status == 200
 
 
@@ -118,7 +118,7 @@ def test_refuses_garbage_without_a_look(client: FunctionClient, ask: Ask, wire: 
 
 def test_refuses_wrong_secrets(client: FunctionClient, ask: Ask, account: TestAccount, wire: Wire) -> None:
     """A wrong secret, or one that is only nearly right, is refused, and never remembered."""
-    user = client.sid(Kind.ACCOUNT, account.id)
+    user = client.sid(ResourceType.ACCOUNT, account.id)
     wrong = ["x", account.token[:-1], f"{account.token}0", account.token.upper(), f" {account.token}", "é\0:"]
     for secret in wrong * 2:
         assert_refused(client, ask(basic(user, secret)), "bad credentials")
@@ -130,8 +130,8 @@ def test_does_not_tell_an_unknown_account_from_a_wrong_token(
     client: FunctionClient, ask: Ask, account: TestAccount, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both cost one read and one comparison in constant time, and both get the same answer; so with keys."""
-    made = wiring.office().accounts.issue_api_key(account.id, frozenset({"Voice"}))
-    fresh = wiring.office().accounts.create()
+    made = wiring.get_admin_services().accounts.issue_api_key(account.id, frozenset({"Voice"}))
+    fresh = wiring.get_admin_services().accounts.create()
     compared: list[int] = []
     compare = hmac.compare_digest
 
@@ -142,10 +142,10 @@ def test_does_not_tell_an_unknown_account_from_a_wrong_token(
     monkeypatch.setattr(hmac, "compare_digest", counting)
     seen = []
     for user in (
-        client.sid(Kind.ACCOUNT, fresh.account),
-        client.sid(Kind.ACCOUNT, "0" * 32),
-        TWILIO.spell(Kind.API_KEY, made.key),
-        TWILIO.spell(Kind.API_KEY, "0" * 32),
+        client.sid(ResourceType.ACCOUNT, fresh.account),
+        client.sid(ResourceType.ACCOUNT, "0" * 32),
+        TWILIO.format_sid(ResourceType.API_KEY, made.key),
+        TWILIO.format_sid(ResourceType.API_KEY, "0" * 32),
     ):
         wire.all.clear()
         compared.clear()
@@ -160,12 +160,12 @@ def test_does_not_tell_an_unknown_account_from_a_wrong_token(
 
 def test_takes_an_api_key(client: FunctionClient, ask: Ask, account: TestAccount, call: Call, wire: Wire) -> None:
     """`SK…` with its secret opens its account, and so does the account's id with that secret: one read each."""
-    made = wiring.office().accounts.issue_api_key(account.id)
+    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
     wire.all.clear()
     for user in (
-        TWILIO.spell(Kind.API_KEY, made.key),
-        TWILIO.spell(Kind.ACCOUNT, account.id),
-        SIGNALWIRE.spell(Kind.ACCOUNT, account.id),
+        TWILIO.format_sid(ResourceType.API_KEY, made.key),
+        TWILIO.format_sid(ResourceType.ACCOUNT, account.id),
+        SIGNALWIRE.format_sid(ResourceType.ACCOUNT, account.id),
     ):
         assert_answer(ask(basic(user, made.secret)), 200, shown(client, call))
     assert wire.credentials == ["GetItem", "GetItem"]  # both spellings of the account are one memory
@@ -175,20 +175,20 @@ def test_keeps_keys_apart(
     client: FunctionClient, ask: Ask, account: TestAccount, make_account: Callable[[], TestAccount]
 ) -> None:
     """A key opens with its own secret only, its own account only."""
-    accounts, elsewhere = wiring.office().accounts, make_account()
+    accounts, elsewhere = wiring.get_admin_services().accounts, make_account()
     one, two = accounts.issue_api_key(account.id), accounts.issue_api_key(account.id)
     foreign = accounts.issue_api_key(elsewhere.id)
     for user, secret in (
-        (TWILIO.spell(Kind.API_KEY, one.key), two.secret),
-        (TWILIO.spell(Kind.API_KEY, one.key), account.token),
-        (client.sid(Kind.ACCOUNT, account.id), foreign.secret),
-        (client.sid(Kind.ACCOUNT, account.id), elsewhere.token),
-        (SIGNALWIRE.spell(Kind.API_KEY, one.key), one.secret),
+        (TWILIO.format_sid(ResourceType.API_KEY, one.key), two.secret),
+        (TWILIO.format_sid(ResourceType.API_KEY, one.key), account.token),
+        (client.sid(ResourceType.ACCOUNT, account.id), foreign.secret),
+        (client.sid(ResourceType.ACCOUNT, account.id), elsewhere.token),
+        (SIGNALWIRE.format_sid(ResourceType.API_KEY, one.key), one.secret),
     ):
         assert_refused(client, ask(basic(user, secret)), "bad credentials")
     for user, secret in (
-        (TWILIO.spell(Kind.API_KEY, foreign.key), foreign.secret),
-        (client.sid(Kind.ACCOUNT, elsewhere.id), elsewhere.token),
+        (TWILIO.format_sid(ResourceType.API_KEY, foreign.key), foreign.secret),
+        (client.sid(ResourceType.ACCOUNT, elsewhere.id), elsewhere.token),
     ):
         assert ask(basic(user, secret)).status == 404
 
@@ -207,8 +207,8 @@ def test_needs_the_scope_voice(
     client: FunctionClient, ask: Ask, account: TestAccount, scopes: set[str], *, opens: bool
 ) -> None:
     """A key without the scope Voice gets 401, under either user name (section 2)."""
-    made = wiring.office().accounts.issue_api_key(account.id, frozenset(scopes))
-    for user in (TWILIO.spell(Kind.API_KEY, made.key), client.sid(Kind.ACCOUNT, account.id)):
+    made = wiring.get_admin_services().accounts.issue_api_key(account.id, frozenset(scopes))
+    for user in (TWILIO.format_sid(ResourceType.API_KEY, made.key), client.sid(ResourceType.ACCOUNT, account.id)):
         answer = ask(basic(user, made.secret))
         if opens:
             assert answer.status == 200
@@ -234,12 +234,12 @@ def test_remembers_as_long_as_it_is_told(
     ask: Ask,
     clock: Clock,
     wire: Wire,
-    make_service: Callable[[Settings], Service],
+    make_service: Callable[[Settings], ApiServices],
     settings: Settings,
     seconds: int,
 ) -> None:
     """The setting shortens the memory; 0 means none."""
-    make_service(replace(settings, remember_credentials=seconds))
+    make_service(replace(settings, credential_cache_seconds=seconds))
     for step in (0, max(seconds - 0.001, 0), 0.001):
         clock.step(step)
         assert ask("").status == 200
@@ -256,12 +256,12 @@ def test_forgets_within_a_minute_whatever_the_clock_is_set_to(ask: Ask, clock: C
 
 def test_forgets_within_a_minute_of_steady_time(account: TestAccount) -> None:
     """What the set clock calls fresh is forgotten all the same once a minute has really gone by."""
-    credentials = wiring.office().accounts._credentials
+    credentials = wiring.get_admin_services().accounts._credentials
     wall, steady = Clock(), Clock()
-    authenticator = authentication.Authenticator(credentials, wall, 60, steady=steady)
-    made = wiring.office().accounts.issue_api_key(account.id)
+    authenticator = authentication.Authenticator(credentials, wall, 60, monotonic_clock=steady)
+    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
     authenticator.verify_api_key(made.key, made.secret)
-    wiring.office().accounts.revoke_api_key(account.id, made.key)
+    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
     authenticator.verify_api_key(made.key, made.secret)
     steady.step(60)
     with pytest.raises(NotAuthenticated):
@@ -273,10 +273,10 @@ def test_revokes_a_key_within_a_minute(
     client: FunctionClient, ask: Ask, account: TestAccount, clock: Clock, *, as_key: bool
 ) -> None:
     """A revoked key opens nothing 60 s later, even where it is remembered; elsewhere at once."""
-    made = wiring.office().accounts.issue_api_key(account.id)
-    user = TWILIO.spell(Kind.API_KEY, made.key) if as_key else client.sid(Kind.ACCOUNT, account.id)
+    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
+    user = TWILIO.format_sid(ResourceType.API_KEY, made.key) if as_key else client.sid(ResourceType.ACCOUNT, account.id)
     assert ask(basic(user, made.secret)).status == 200
-    wiring.office().accounts.revoke_api_key(account.id, made.key)
+    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
     clock.step(59.999)
     assert ask(basic(user, made.secret)).status == 200
     clock.step(0.001)
@@ -289,17 +289,19 @@ def test_revokes_a_key_at_once_where_it_is_not_remembered(
     client: FunctionClient, ask: Ask, account: TestAccount
 ) -> None:
     """A process that has not met a key learns of its end at once."""
-    made = wiring.office().accounts.issue_api_key(account.id)
-    wiring.office().accounts.revoke_api_key(account.id, made.key)
-    assert_refused(client, ask(basic(TWILIO.spell(Kind.API_KEY, made.key), made.secret)), "bad credentials")
+    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
+    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
+    assert_refused(
+        client, ask(basic(TWILIO.format_sid(ResourceType.API_KEY, made.key), made.secret)), "bad credentials"
+    )
 
 
 def test_rotates_a_token_without_an_outage(client: FunctionClient, clock: Clock) -> None:
     """Both tokens open until the old one is revoked, which takes effect within a minute."""
-    accounts = wiring.office().accounts
+    accounts = wiring.get_admin_services().accounts
     made = accounts.create()
-    path = FunctionClient(client.dialect, made.account, "").path("Calls", client.sid(Kind.CALL, "0" * 32))
-    user = client.sid(Kind.ACCOUNT, made.account)
+    path = FunctionClient(client.dialect, made.account, "").path("Calls", client.sid(ResourceType.CALL, "0" * 32))
+    user = client.sid(ResourceType.ACCOUNT, made.account)
 
     def ask(token: str) -> int:
         return client.request("GET", path, authorization=basic(user, token)).status
@@ -315,35 +317,35 @@ def test_rotates_a_token_without_an_outage(client: FunctionClient, clock: Clock)
 
 def test_believes_a_secret_that_has_become_right(ask: Ask, account: TestAccount) -> None:
     """A refusal is not remembered: a key that is issued after it opens at once."""
-    made = wiring.office().accounts.issue_api_key(account.id)
-    wiring.office().accounts.revoke_api_key(account.id, made.key)
-    header = basic(TWILIO.spell(Kind.API_KEY, made.key), made.secret)
+    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
+    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
+    header = basic(TWILIO.format_sid(ResourceType.API_KEY, made.key), made.secret)
     assert ask(header).status == 401
     from tapedeck.domain.account import ApiKey
 
     again = ApiKey(made.key, account.id, authentication.hash_secret(made.secret), frozenset({"Voice"}))
-    wiring.office().accounts._credentials.put_api_key(again)
+    wiring.get_admin_services().accounts._credentials.put_api_key(again)
     assert ask(header).status == 200
 
 
 def test_remembers_each_secret_by_itself(client: FunctionClient, ask: Ask, account: TestAccount, wire: Wire) -> None:
     """That a secret was right says nothing of another one of the same user."""
     assert ask("").status == 200
-    answer = ask(basic(client.sid(Kind.ACCOUNT, account.id), "x"))
+    answer = ask(basic(client.sid(ResourceType.ACCOUNT, account.id), "x"))
     assert_refused(client, answer, "bad credentials")
     assert len(wire.credentials) == 2
 
 
 def test_remembers_no_more_than_it_can_hold(
-    ask: Ask, service: Service, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, service: ApiServices, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The memory is bounded: full, it begins anew."""
-    monkeypatch.setattr(authentication, "_MOST_REMEMBERED", 1)
-    made = wiring.office().accounts.create()
+    monkeypatch.setattr(authentication, "_MAX_REMEMBERED", 1)
+    made = wiring.get_admin_services().accounts.create()
     wire.all.clear()
     for _ in range(2):
         assert ask("").status == 200
-        assert ask(basic(TWILIO.spell(Kind.ACCOUNT, made.account), made.auth_token)).status == 404
+        assert ask(basic(TWILIO.format_sid(ResourceType.ACCOUNT, made.account), made.auth_token)).status == 404
     assert len(service.authenticator._remembered) == 1
     assert len(wire.credentials) == 4
 
@@ -351,14 +353,14 @@ def test_remembers_no_more_than_it_can_hold(
 @pytest.mark.parametrize("is_standin", [True, False])
 def test_refuses_the_stand_ins_token_elsewhere(
     client: FunctionClient,
-    make_service: Callable[[Settings], Service],
+    make_service: Callable[[Settings], ApiServices],
     settings: Settings,
     *,
     is_standin: bool,
 ) -> None:
     """The stand-in's public token opens nothing on a deployed stack, even if somebody put it there."""
-    made = wiring.office().accounts.create(auth_token=STANDIN_TOKEN)
+    made = wiring.get_admin_services().accounts.create(auth_token=STANDIN_TOKEN)
     make_service(replace(settings, is_standin=is_standin))
     asks = FunctionClient(client.dialect, made.account, STANDIN_TOKEN)
-    answer = asks.get("Calls", client.sid(Kind.CALL, "0" * 32))
+    answer = asks.get("Calls", client.sid(ResourceType.CALL, "0" * 32))
     assert answer.status == (404 if is_standin else 401)

@@ -11,12 +11,12 @@ from typing import Any, Final
 import pytest
 
 from tapedeck import background
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
-from tapedeck.edge.observability import RequestLog
-from tapedeck.operations.media import key_of
-from tapedeck.operations.messaging import Outcome
+from tapedeck.edge.observability import CanonicalLog
+from tapedeck.operations.media import object_key
+from tapedeck.operations.messaging import WebhookResult
 from tapedeck.operations.recordings import StartRecording
 from tests.functions.living import World
 
@@ -33,12 +33,12 @@ CANARY: Final = "canary-4711"
 def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
     """The lines that have been logged since the last look, each of them JSON."""
     name, stream = f"test-{token_hex(4)}", io.StringIO()
-    hub = replace(world.hub, log=RequestLog(name))
+    services = replace(world.background, log=CanonicalLog(name))
     for handler in logging.getLogger(name).handlers:
         assert isinstance(handler, logging.StreamHandler)
         handler.setStream(stream)
-    monkeypatch.setattr(background.batch, "_hub", lambda: hub)
-    monkeypatch.setattr(background.task, "_desk", lambda: hub)
+    monkeypatch.setattr(background.background, "_get_services", lambda: services)
+    monkeypatch.setattr(background.admin_function, "_get_services", lambda: services)
 
     def take() -> list[dict[str, Any]]:
         text = stream.getvalue()
@@ -69,11 +69,11 @@ def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict
     """What came of it and what was wrong with it, by a word; no URL, body, key or answer, whatever these hold."""
     stage = world.stage
     call = stage.call()
-    callback = Callback(f"https://user:{CANARY}@a.example/{CANARY}?{CANARY}", "POST", ("absent",), "twilio")
+    callback = CallbackSubscription(f"https://user:{CANARY}@a.example/{CANARY}?{CANARY}", "POST", ("absent",), "twilio")
     parent = Parent(call.account, ParentKind.CALL, call.id)
-    recording, _ = world.service.recordings.create(parent, StartRecording(callback=callback))
-    world.service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
-    world.service.media().give_up(parent, recording.id, 16101)
+    recording, _ = world.services.recordings.create(parent, StartRecording(callback=callback))
+    world.services.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
+    world.services.media().finish_without_media(parent, recording.id, 16101)
     records = world.changes()
     assert world.publish(records[-1:]) == []
     world.bus.fails = 1
@@ -84,8 +84,8 @@ def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict
     world.ingest(world.event("recording.completed", **about, key=f"{CANARY}.wav"))
     world.ingest(world.event("participant.joined", conference=room.id, call=call.id))
     world.ingest(world.event("call.ended", call=new_id(world.clock())))
-    world.ingest(world.event("recording.completed", **about, key=key_of(call.account, recording.id)))
-    world.receiver.answers += [Outcome(410, None, 5, CANARY.encode())]
+    world.ingest(world.event("recording.completed", **about, key=object_key(call.account, recording.id)))
+    world.receiver.answers += [WebhookResult(410, None, 5, CANARY.encode())]
     world.deliver()
     world.sweep()
     world.call("list_callbacks", {"account_sid": f"AC{call.account}", "sid": f"RE{recording.id}"})

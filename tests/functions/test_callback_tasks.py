@@ -8,12 +8,12 @@ import botocore.session
 import pytest
 
 from tapedeck.adapters.failures import PREFIX
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.callback import Callback
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.messaging import Failure, Outcome
+from tapedeck.operations.messaging import FailureReason, WebhookResult
 from tapedeck.operations.recordings import StartRecording
 from tests.client import DIALECTS
 from tests.functions.living import Event, World
@@ -24,35 +24,35 @@ URL: Final = "https://app.example.com/hooks"
 SPELLINGS: Final = tuple(DIALECTS)
 
 
-def told(world: World, dialect: str = "twilio") -> Recording:
+def listed_callbacks(world: World, dialect: str = "twilio") -> Recording:
     """A recording that has been started, and of which somebody has been told."""
     call = world.stage.call()
-    callback = Callback(URL, "POST", ("in-progress", "absent"), dialect)
-    recording, _ = world.service.recordings.create(
+    callback = CallbackSubscription(URL, "POST", ("in-progress", "absent"), dialect)
+    recording, _ = world.services.recordings.create(
         Parent(call.account, ParentKind.CALL, call.id), StartRecording(callback=callback)
     )
-    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.publish()
     world.deliver()
     return recording
 
 
-def about(world: World, spelling: str, subject: Recording | Conference, **more: Any) -> dict[str, Any]:
+def about(world: World, spelling: str, resource_id: Recording | Conference, **more: Any) -> dict[str, Any]:
     """A task about a recording or a conference, in a dialect's spelling."""
     dialect = DIALECTS[spelling]
-    kind = Kind.RECORDING if isinstance(subject, Recording) else Kind.CONFERENCE
-    account = dialect.spell(Kind.ACCOUNT, world.account.account)
-    return {"account_sid": account, "sid": dialect.spell(kind, subject.id), **more}
+    kind = ResourceType.RECORDING if isinstance(resource_id, Recording) else ResourceType.CONFERENCE
+    account = dialect.format_sid(ResourceType.ACCOUNT, world.account.account)
+    return {"account_sid": account, "sid": dialect.format_sid(kind, resource_id.id), **more}
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_shows_what_was_told(world: World, dialect: str, spelling: str) -> None:
     """Every callback and every attempt, what happened first first, whichever way the sids are spelled."""
-    recording = told(world, dialect)
-    world.service.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
-    world.service.media().give_up(recording.parent, recording.id, 16101)
+    recording = listed_callbacks(world, dialect)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
+    world.services.media().finish_without_media(recording.parent, recording.id, 16101)
     world.publish()
-    world.receiver.answers.append(Outcome(500, None, 7, b"oops"))
+    world.receiver.answers.append(WebhookResult(500, None, 7, b"oops"))
     world.deliver()
     began, ended = world.claims(recording.id)
     answer = world.call("list_callbacks", about(world, spelling, recording))
@@ -60,31 +60,31 @@ def test_shows_what_was_told(world: World, dialect: str, spelling: str) -> None:
         "callbacks": [
             {
                 "id": "00000001.in-progress", "event": "in-progress", "state": "done", "method": "POST", "url": URL,
-                "fields": began.body, "token": began.token, "created": START, "due": None, "tried": 1,
+                "fields": began.body, "token": began.idempotency_token, "created": START, "due": None, "tried": 1,
                 "attempts": [
                     {"at": START * 1000 + 250, "milliseconds": 20, "status": 200, "failure": None, "answer": "ok"}
                 ],
             },
             {
                 "id": "00000003.absent", "event": "absent", "state": "parked", "method": "POST", "url": URL,
-                "fields": ended.body, "token": ended.token, "created": START, "due": START + 30, "tried": 1,
+                "fields": ended.body, "token": ended.idempotency_token, "created": START, "due": START + 30, "tried": 1,
                 "attempts": [
                     {"at": START * 1000 + 270, "milliseconds": 7, "status": 500, "failure": None, "answer": "oops"}
                 ],
             },
         ]
     }  # fmt: skip
-    assert world.log.take()[-1] == {
+    assert world.log.drain()[-1] == {
         "operation": "list_callbacks", "account": world.account.account, "outcome": "done",
     }  # fmt: skip
 
 
 def test_shows_what_was_told_of_a_conference(world: World) -> None:
     """In the same way; what goes wrong on the way is told by a word."""
-    room = world.stage.conference(callback=Callback(URL, "GET", ("end",), "twilio"))
-    world.service.conferences.end(room.account, room.id)
+    room = world.stage.conference(callback=CallbackSubscription(URL, "GET", ("end",), "twilio"))
+    world.services.conferences.end(room.account, room.id)
     world.publish()
-    world.receiver.answers += [Outcome(None, Failure.CONNECT, 1)] * 2
+    world.receiver.answers += [WebhookResult(None, FailureReason.CONNECT, 1)] * 2
     world.deliver()
     answer = world.call("list_callbacks", about(world, "signalwire", room))
     (shown,) = answer["callbacks"]
@@ -94,7 +94,7 @@ def test_shows_what_was_told_of_a_conference(world: World) -> None:
 
 def test_shows_nothing_where_nothing_was_told(world: World) -> None:
     """Of what nobody has heard of, and of what belongs to another account, there is nothing to see."""
-    recording = told(world)
+    recording = listed_callbacks(world)
     stranger = about(world, "twilio", recording, account_sid=f"AC{world.accounts.create().account}")
     assert world.call("list_callbacks", stranger) == {"callbacks": []}
     silent = world.stage.recording(world.stage.call())
@@ -104,19 +104,19 @@ def test_shows_nothing_where_nothing_was_told(world: World) -> None:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_tells_it_once_more(world: World, dialect: str, spelling: str) -> None:
     """It is on its way at once, as it was; the answer shows it so."""
-    recording = told(world, dialect)
-    (claim,) = world.claims(recording.id)
+    recording = listed_callbacks(world, dialect)
+    (delivery,) = world.claims(recording.id)
     world.clock.step(100)
-    answer = world.call("replay_callback", about(world, spelling, recording, callback=claim.id))
+    answer = world.call("replay_callback", about(world, spelling, recording, callback=delivery.id))
     assert (answer["callback"]["state"], answer["callback"]["due"]) == ("queued", START + 700)
-    assert (answer["callback"]["token"], answer["callback"]["fields"]) == (claim.token, claim.body)
+    assert (answer["callback"]["token"], answer["callback"]["fields"]) == (delivery.idempotency_token, delivery.body)
     assert world.deliver() == []
     first, second = world.receiver.requests
     assert first == second
     # As often as somebody likes, even within the same second.
     for _ in range(3):
-        world.call("replay_callback", about(world, spelling, recording, callback=claim.id))
-    messages = world.callbacks.take()
+        world.call("replay_callback", about(world, spelling, recording, callback=delivery.id))
+    messages = world.callbacks.drain()
     assert len({message.id for message in messages}) == 3
     for message in messages:
         assert world.deliver([message]) == []
@@ -137,11 +137,11 @@ def test_tells_it_once_more(world: World, dialect: str, spelling: str) -> None:
 )
 def test_tells_nothing_that_is_not_there(world: World, change: dict[str, Any], message: str, field: str | None) -> None:
     """An unknown callback and a typing error are refused, and nothing is on its way."""
-    recording = told(world)
-    (claim,) = world.claims(recording.id)
-    answer = world.call("replay_callback", {**about(world, "twilio", recording, callback=claim.id), **change})
+    recording = listed_callbacks(world)
+    (delivery,) = world.claims(recording.id)
+    answer = world.call("replay_callback", {**about(world, "twilio", recording, callback=delivery.id), **change})
     assert answer == {"error": {"message": message, "field": field}}
-    assert (world.callbacks.told, world.claims(recording.id)) == ([], [claim])
+    assert (world.callbacks.sent, world.claims(recording.id)) == ([], [delivery])
 
 
 # Changes that could not be told of.
@@ -184,7 +184,7 @@ class Failures:
 @pytest.fixture
 def failures(world: World) -> Iterator[Failures]:
     """The bucket, with nothing in it."""
-    bucket = Failures(world.settings.failures_bucket)
+    bucket = Failures(world.settings.failed_batches_bucket)
     bucket.clear()
     yield bucket
     bucket.clear()
@@ -194,7 +194,7 @@ def lost(world: World) -> tuple[Recording, list[Event]]:
     """A recording whose start could not be told of."""
     call = world.stage.call()
     world.forget()
-    recording, _ = world.service.recordings.create(Parent(call.account, ParentKind.CALL, call.id), StartRecording())
+    recording, _ = world.services.recordings.create(Parent(call.account, ParentKind.CALL, call.id), StartRecording())
     return recording, world.changes()
 
 
@@ -206,7 +206,7 @@ def test_tells_what_could_not_be_told(world: World, failures: Failures) -> None:
     # Lambda leaves less where it only tells that a batch was too old.
     failures.leave(3, None)
     assert world.call("resend_changes", {}) == {"told": 4, "more": False}
-    assert [message.body["recording"] for message in world.commands.take()] == [first[0].id, second[0].id]
+    assert [message.body["recording"] for message in world.commands.drain()] == [first[0].id, second[0].id]
     assert (failures.keys, world.call("resend_changes", {})) == ([], {"told": 0, "more": False})
 
 
@@ -215,7 +215,7 @@ def test_tells_a_conference_in_order(world: World, failures: Failures) -> None:
     played = play(world, "twilio")
     failures.leave(1, played.records)
     assert world.call("resend_changes", {})["more"] is False
-    told = [message.body["claim"] for message in world.callbacks.take() if message.group == played.room.id]
+    told = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.room.id]
     assert told == sorted(told)
     assert len(told) == len(world.claims(played.room.id))
 
@@ -226,7 +226,7 @@ def test_tells_the_oldest_first(world: World, failures: Failures) -> None:
     for number, (_, records) in reversed(list(enumerate(made))):
         failures.leave(number, records)
     assert world.call("resend_changes", {"most": 2}) == {"told": 4, "more": True}
-    assert [message.body["recording"] for message in world.commands.take()] == [each.id for each, _ in made[:2]]
+    assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in made[:2]]
     assert len(failures.keys) == 1
     assert world.call("resend_changes", {"most": 2}) == {"told": 2, "more": False}
 
@@ -238,9 +238,9 @@ def test_what_fails_stays_and_holds_up_nothing(world: World, failures: Failures)
     failures.leave(2, good[1])
     with pytest.raises(ValueError, match="Expecting property name"):
         world.call("resend_changes", {})
-    assert [message.body["recording"] for message in world.commands.take()] == [good[0].id]
+    assert [message.body["recording"] for message in world.commands.drain()] == [good[0].id]
     assert failures.keys == [bad]
-    assert world.log.take()[-1] == {"operation": "resend_changes", "outcome": "fault"}
+    assert world.log.drain()[-1] == {"operation": "resend_changes", "outcome": "fault"}
 
 
 def test_one_that_fails_hides_none_behind_it(world: World, failures: Failures) -> None:
@@ -252,13 +252,13 @@ def test_one_that_fails_hides_none_behind_it(world: World, failures: Failures) -
     for _ in range(2):
         with pytest.raises(ValueError, match="is not a valid"):
             world.call("resend_changes", {})
-        assert [message.body["recording"] for message in world.commands.take()] == [good.id]
+        assert [message.body["recording"] for message in world.commands.drain()] == [good.id]
         assert failures.keys == [key]
     for record in broken:
         record["dynamodb"]["NewImage"]["status"] = {"S": "in-progress"}
     failures.leave(1, [*broken, *records])
     assert world.call("resend_changes", {}) == {"told": 4, "more": False}
-    assert [message.body["recording"] for message in world.commands.take()] == [bad.id, good.id]
+    assert [message.body["recording"] for message in world.commands.drain()] == [bad.id, good.id]
     assert failures.keys == []
 
 
@@ -273,7 +273,7 @@ def test_goes_past_what_fails(world: World, failures: Failures) -> None:
     for told in (made[:2], made[2:]):
         with pytest.raises(ValueError, match="Expecting property name"):
             world.call("resend_changes", {"most": 2})
-        assert [message.body["recording"] for message in world.commands.take()] == [each.id for each, _ in told]
+        assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in told]
     assert failures.keys == bad
 
 
@@ -286,7 +286,7 @@ def test_a_queue_that_still_fails_changes_nothing(world: World, failures: Failur
         world.call("resend_changes", {})
     assert failures.keys == [key]
     assert world.call("resend_changes", {}) == {"told": 2, "more": False}
-    assert [message.body["recording"] for message in world.commands.take()] == [recording.id]
+    assert [message.body["recording"] for message in world.commands.drain()] == [recording.id]
 
 
 @pytest.mark.parametrize(("most", "message"), [

@@ -11,11 +11,11 @@ from typing import Final
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.claim import Claim
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.claim import CallbackDelivery
 from tapedeck.domain.conference import Conference, EndReason
-from tapedeck.domain.errors import NotFound, StateForbids
-from tapedeck.operations.conferences import HeardEnd, UpdateConference
+from tapedeck.domain.errors import InvalidState, NotFound
+from tapedeck.operations.conferences import ConferenceEndReport, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tests.functions.living import World
 from tests.thoroughness import scaled
@@ -30,7 +30,7 @@ class Scene:
     """A conference in which things happen by chance."""
 
     world: World
-    chance: random.Random
+    random_source: random.Random
     room: Conference
     calls: list[str] = field(default_factory=list)
 
@@ -44,123 +44,131 @@ class Scene:
 
     def happen(self) -> None:
         """Something, if it may."""
-        self.world.clock.step(self.chance.choice([0, 0, 1]))
-        act = self.chance.choice(self.acts)
-        if act == self.end and self.chance.random() < 0.8:
+        self.world.clock.step(self.random_source.choice([0, 0, 1]))
+        act = self.random_source.choice(self.acts)
+        if act == self.end and self.random_source.random() < 0.8:
             return
         try:
             act()
-        except (NotFound, StateForbids):
+        except (NotFound, InvalidState):
             return
 
     @property
     def _who(self) -> str:
-        return self.chance.choice(self.calls) if self.calls else "0" * 32
+        return self.random_source.choice(self.calls) if self.calls else "0" * 32
 
     @property
     def _where(self) -> tuple[str, str]:
         return self.room.account, self.room.id
 
     def _change(self) -> UpdateParticipant:
-        muted, hold, ends, beeps = (self.chance.choice([None, True, False]) for _ in range(4))
+        muted, hold, ends, beeps = (self.random_source.choice([None, True, False]) for _ in range(4))
         return UpdateParticipant(muted, hold, None, None, ends, beeps)
 
     def enter(self) -> None:
         """A call comes in, or back."""
         call = self._who
-        if not self.calls or self.chance.random() < 0.6:
-            call = self.world.service.calls.appear(self.room.account, to="", from_="", direction="inbound").id
+        if not self.calls or self.random_source.random() < 0.6:
+            call = self.world.services.calls.register(self.room.account, to="", from_="", direction="inbound").id
             self.calls.append(call)
-        ends = self.chance.random() < 0.1
-        heard = self.world.stage.heard() if self.chance.random() < 0.5 else None
-        self.world.service.conferences.join(*self._where, call, end_on_exit=ends, heard=heard)
+        ends = self.random_source.random() < 0.1
+        heard = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
+        self.world.services.conferences.join(*self._where, call, end_on_exit=ends, engine_event=heard)
 
     def dial(self) -> None:
         """Somebody is dialed."""
-        added = self.world.service.participants.add(*self._where, AddParticipant("+1", "+2"))
+        added = self.world.services.participants.add(*self._where, AddParticipant("+1", "+2"))
         self.calls.append(added.call)
 
     def ring(self) -> None:
         """A telephone rings."""
-        self.world.service.participants.ring(*self._where, self._who, self.world.stage.heard(1))
+        self.world.services.participants.ring(*self._where, self._who, self.world.stage.engine_event(1))
 
     def answer(self) -> None:
         """Somebody answers."""
-        self.world.service.participants.answer(*self._where, self._who, self.world.stage.heard(1))
+        self.world.services.participants.answer(*self._where, self._who, self.world.stage.engine_event(1))
 
     def change(self) -> None:
         """Somebody is muted, held or placed over the API."""
-        self.world.service.participants.update(*self._where, self._who, self._change())
+        self.world.services.participants.update(*self._where, self._who, self._change())
 
     def hear(self) -> None:
         """The engine does so, or answers."""
         call = self._who
-        _, found = self.world.service.conferences._store.get_membership(*self._where, call)
-        if found is not None and found.asked > found.confirmed:
-            event = self.world.event("participant.changed", conference=self.room.id, call=call, version=found.asked)
+        _, found = self.world.services.conferences._store.get_membership(*self._where, call)
+        if found is not None and found.requested_version > found.confirmed_version:
+            event = self.world.event(
+                "participant.changed", conference=self.room.id, call=call, version=found.requested_version
+            )
             assert self.world.ingest(event) == []
-        self.world.service.participants.update(*self._where, call, self._change(), self.world.stage.heard())
+        self.world.services.participants.update(*self._where, call, self._change(), self.world.stage.engine_event())
 
     def remove(self) -> None:
         """Somebody is taken out over the API."""
-        self.world.service.participants.remove(*self._where, self._who)
+        self.world.services.participants.remove(*self._where, self._who)
 
     def leave(self) -> None:
         """Somebody leaves."""
-        self.world.service.participants.remove(*self._where, self._who, self.world.stage.heard())
+        self.world.services.participants.remove(*self._where, self._who, self.world.stage.engine_event())
 
     def hang_up(self) -> None:
         """A call ends."""
-        heard = self.world.stage.heard() if self.chance.random() < 0.5 else None
-        self.world.service.calls.end(self.room.account, self._who, CallStatus.COMPLETED, heard=heard)
+        heard = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
+        self.world.services.calls.end(self.room.account, self._who, CallStatus.COMPLETED, engine_event=heard)
 
     def announce(self) -> None:
         """Something is to be played."""
         change = UpdateConference(announce_url="https://a.example/")
-        self.world.service.conferences.update(*self._where, change)
+        self.world.services.conferences.update(*self._where, change)
 
     def announced(self) -> None:
         """Something has been played."""
-        found = self.world.service.conferences.get(*self._where)
-        self.world.service.conferences.announced(*self._where, found.asked)
+        found = self.world.services.conferences.get(*self._where)
+        self.world.services.conferences.announced(*self._where, found.requested_version)
 
     def end(self) -> None:
         """It ends, over the API or by itself."""
-        told = HeardEnd(self.world.stage.heard(), EndReason.LAST_LEFT) if self.chance.random() < 0.5 else None
-        self.world.service.conferences.end(*self._where, told)
+        told = (
+            ConferenceEndReport(self.world.stage.engine_event(), EndReason.LAST_LEFT)
+            if self.random_source.random() < 0.5
+            else None
+        )
+        self.world.services.conferences.end(*self._where, told)
 
 
 @pytest.mark.parametrize("seed", range(scaled(1_000, 25)))
 def test_numbers_are_whole(world: World, seed: int) -> None:
     """Each number once, from one to the last; whoever joined leaves, nobody twice, and the end comes last."""
-    chance = random.Random(seed)  # noqa: S311 - what happens, not a secret
-    callback = Callback("https://app.example.com/hooks", "POST", EVERYTHING, "twilio")
-    scene = Scene(world, chance, world.service.conferences.appear(world.account.account, "Room", callback=callback))
-    for _ in range(chance.randint(5, 60)):
+    random_source = random.Random(seed)  # noqa: S311 - what happens, not a secret
+    callback = CallbackSubscription("https://app.example.com/hooks", "POST", EVERYTHING, "twilio")
+    scene = Scene(
+        world, random_source, world.services.conferences.register(world.account.account, "Room", callback=callback)
+    )
+    for _ in range(random_source.randint(5, 60)):
         scene.happen()
     records = world.changes()
-    chance.shuffle(records)
+    random_source.shuffle(records)
     assert world.publish(records) == []
-    claims = world.claims(scene.room.id)
-    found = world.service.conferences.get(world.account.account, scene.room.id)
-    last = found.sequence if found.is_live else found.ending_number
-    assert [claim.number for claim in claims] == [*range(1, last + 1)]
-    events = [claim.event for claim in claims]
+    deliveries = world.claims(scene.room.id)
+    found = world.services.conferences.get(world.account.account, scene.room.id)
+    last = found.sequence if found.is_live else found.end_sequence
+    assert [delivery.sequence for delivery in deliveries] == [*range(1, last + 1)]
+    events = [delivery.event for delivery in deliveries]
     assert events.count("end") == (not found.is_live)
-    assert events.count("start") == (found.began > 0)
+    assert events.count("start") == (found.start_sequence > 0)
     if not found.is_live:
         assert events[-1] == "end"
     for call in scene.calls:
         inside = False
-        for claim in claims:
-            if _is_of(world, claim, call) and claim.event in {"join", "leave"}:
-                assert (claim.event == "join") is not inside
+        for delivery in deliveries:
+            if _is_of(world, delivery, call) and delivery.event in {"join", "leave"}:
+                assert (delivery.event == "join") is not inside
                 inside = not inside
-            elif _is_of(world, claim, call):
+            elif _is_of(world, delivery, call):
                 assert inside
-        member = world.service.conferences._store.get_membership(world.account.account, scene.room.id, call)[1]
+        member = world.services.conferences._store.get_membership(world.account.account, scene.room.id, call)[1]
         assert inside is (found.is_live and member is not None and member.is_inside and member.is_connected)
 
 
-def _is_of(world: World, claim: Claim, call: str) -> bool:
-    return claim.event != "end" and world.client("twilio").sid_of_call(call) in claim.body
+def _is_of(world: World, delivery: CallbackDelivery, call: str) -> bool:
+    return delivery.event != "end" and world.client("twilio").sid_of_call(call) in delivery.body

@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from tapedeck import wiring
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck_standin.functions import load_handler
@@ -38,7 +38,7 @@ def refused(field: str | None = None) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _forgetful(make_service: Any, settings: Any) -> None:
     """The functions remember no credentials."""
-    make_service(replace(settings, remember_credentials=0))
+    make_service(replace(settings, credential_cache_seconds=0))
 
 
 def test_creates_an_account() -> None:
@@ -122,7 +122,7 @@ def test_issues_keys(account: TestAccount, scopes: list[str] | None, kept: list[
     made = run("issue_api_key", account_sid=f"AC{account.id}", **event)
     assert made == {"api_key_sid": made["api_key_sid"], "secret": made["secret"], "scopes": kept}
     assert len(made["secret"]) == 32
-    assert DIALECTS["twilio"].read(Kind.API_KEY, made["api_key_sid"]) is not None
+    assert DIALECTS["twilio"].parse_sid(ResourceType.API_KEY, made["api_key_sid"]) is not None
     assert opens(account.id, made["secret"], user=made["api_key_sid"]) == ("Voice" in kept)
     assert opens(account.id, made["secret"]) == ("Voice" in kept)
 
@@ -139,7 +139,7 @@ def test_refuses_odd_scopes(account: TestAccount, scopes: Any) -> None:
 def test_issues_no_more_than_a_hundred_keys(make_account: Callable[[], TestAccount]) -> None:
     """An account has at most 100 keys; a revoked one makes room."""
     account = make_account()
-    accounts, credentials = wiring.office().accounts, wiring.office().accounts._credentials
+    accounts, credentials = wiring.get_admin_services().accounts, wiring.get_admin_services().accounts._credentials
     from tapedeck.domain.account import ApiKey
 
     first = accounts.issue_api_key(account.id)
@@ -216,7 +216,7 @@ def test_an_accounts_own_rule_closes_what_is_open_to_all(
     make_service: Any, settings: Any, make_account: Callable[[], TestAccount]
 ) -> None:
     """Where the deployment goes by the vendor's rule, an account may be `authenticated` for itself."""
-    make_service(replace(settings, remember_credentials=0, media_access=MediaAccess.VENDOR))
+    make_service(replace(settings, credential_cache_seconds=0, media_access=MediaAccess.VENDOR))
     account = make_account()
     assert is_open(account.id)
     for access, opens_it in (("authenticated", False), ("default", True)):
@@ -255,11 +255,11 @@ def test_refuses_what_is_no_event(event: Any) -> None:
 
 def test_raises_when_a_dependency_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the store or the sealing fails the function fails, so that the caller and the alarm hear of it."""
-    office = wiring.office()
+    admin = wiring.get_admin_services()
 
     def refuse(*_arguments: object) -> bytes:
         raise StoreUnavailable
 
-    monkeypatch.setattr(office.accounts._sealer, "seal", refuse)
+    monkeypatch.setattr(admin.accounts._encryptor, "encrypt", refuse)
     with pytest.raises(StoreUnavailable):
         run("create_account")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tests.client import Answer, Form, FunctionClient, Gateway
@@ -25,7 +25,7 @@ def create(client: FunctionClient, call: Call | str, form: Form = None) -> Answe
 def made(client: FunctionClient, stage: Stage, call: Call, answer: Answer, **fields: Any) -> Recording:
     """What CR1 must have made of a call, by the id that the answer tells."""
     identifier = answer.body["sid"].removeprefix("RE").replace("-", "")
-    assert answer.body["sid"] == client.sid(Kind.RECORDING, identifier)
+    assert answer.body["sid"] == client.sid(ResourceType.RECORDING, identifier)
     recording = Recording(
         identifier, Parent(stage.account, ParentKind.CALL, call.id), RecordingStatus.IN_PROGRESS,
         Source.START_CALL_RECORDING, stage.clock.seconds, call=call.id, started=stage.clock.seconds,

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.operations.conferences import ConferenceName
@@ -81,7 +81,7 @@ def test_adds_to_a_live_conference(
     call = Call(
         stage.account, made.call, CallStatus.QUEUED, now, WHO["To"], WHO["From"], "outbound-api", conference=room.id
     )
-    assert stage.service.calls.get(stage.account, call.id) == call
+    assert stage.services.calls.get(stage.account, call.id) == call
     assert_answer(twilio.get(*call_path(twilio, call)), 200, shown(twilio, call))
     assert made.call in [row["SK"] for row in stage.shelf.partition(f"{stage.account}#CALLS")]
 
@@ -93,7 +93,7 @@ def test_makes_the_conference_of_a_name(twilio: FunctionClient, stage: Stage, na
     first = add(twilio, quote(name, safe=""), WHO)
     room = first.body["conference_sid"][2:]
     assert_added(twilio, first, room, now)
-    made = stage.service.conferences.get(stage.account, room)
+    made = stage.services.conferences.get(stage.account, room)
     found = (made.name, str(made.status), made.participants, made.sequence, made.record, made.callback)
     assert found == (name, "init", 0, 0, False, None)
     assert twilio.get(*conference_path(twilio, made)).body["friendly_name"] == name
@@ -108,14 +108,14 @@ def test_takes_over_the_name_of_one_that_has_ended(twilio: FunctionClient, stage
     old = stage.conference("completed", name="Lobby")
     answer = add(twilio, "Lobby", WHO)
     assert answer.status == 201
-    assert answer.body["conference_sid"] != twilio.sid(Kind.CONFERENCE, old.id)
-    assert stage.service.conferences.get(stage.account, answer.body["conference_sid"][2:]).is_live
+    assert answer.body["conference_sid"] != twilio.sid(ResourceType.CONFERENCE, old.id)
+    assert stage.services.conferences.get(stage.account, answer.body["conference_sid"][2:]).is_live
 
 
 def test_knows_live_conferences_by_sid_only(twilio: FunctionClient, stage: Stage) -> None:
     """A sid of a completed or unknown conference is not found, whatever the parameters."""
     for room in (stage.conference("completed").id, "0" * 32):
-        path = participant_path(twilio, twilio.sid(Kind.CONFERENCE, room))
+        path = participant_path(twilio, twilio.sid(ResourceType.CONFERENCE, room))
         for form in (WHO, None, {**WHO, "Beep": "x"}):
             assert_refused(twilio, twilio.post(*path, form=form), "not found", uri=twilio.path(*path))
 
@@ -208,7 +208,7 @@ def test_keeps_what_the_media_engine_needs(
     item = held(stage, room, answer)
     assert item["options"] == {**options, "to": WHO["To"], "from": WHO["From"]}
     assert "canary" not in repr(stage.partition(room))
-    assert not stage.service.conferences.get(stage.account, room.id).record
+    assert not stage.services.conferences.get(stage.account, room.id).record
 
 
 @pytest.mark.parametrize("to", ["+13105678901", "5678901", "client:jane", "sip:jane@a.example;transport=tls", "app:x"])
@@ -217,7 +217,7 @@ def test_takes_endpoints(twilio: FunctionClient, stage: Stage, to: str, from_: s
     """A number, a client or a SIP address calls one of these or an application."""
     answer = add(twilio, stage.conference(), {"From": from_, "To": to})
     assert answer.status == 201
-    call = stage.service.calls.get(stage.account, call_of(answer))
+    call = stage.services.calls.get(stage.account, call_of(answer))
     assert (call.to, call.from_) == (to, from_)
 
 
@@ -286,7 +286,7 @@ def test_keeps_a_label(twilio: FunctionClient, stage: Stage) -> None:
 @pytest.mark.parametrize("how", ["removed", "hung up", "failed"])
 def test_gives_a_label_back(twilio: FunctionClient, stage: Stage, how: str) -> None:
     """Who has left has no label any more: the next one may take it, and is found by it."""
-    service, room = stage.service, stage.conference()
+    service, room = stage.services, stage.conference()
     first = call_of(add(twilio, room, {**WHO, "Label": "customer"}))
     match how:
         case "removed":
@@ -310,7 +310,7 @@ def test_coaches_a_participant(twilio: FunctionClient, stage: Stage) -> None:
     """`CallSidToCoach`, alone or with `Coaching=true`, names somebody in the conference; with false it means nobody."""
     room = stage.conference()
     coached = stage.participant(room)
-    sid = twilio.sid(Kind.CALL, coached.call)
+    sid = twilio.sid(ResourceType.CALL, coached.call)
     for form in ({"Coaching": "true"}, {}):
         answer = add(twilio, room, {**WHO, "CallSidToCoach": sid, **form})
         fields = {"coaching": True, "call_to_coach": coached.call}
@@ -327,7 +327,7 @@ def test_coaches_participants_only(twilio: FunctionClient, stage: Stage) -> None
     before = stage.partition(room)
     for where in (room, "Nobody"):
         for call in (outside, left, "0" * 32):
-            answer = add(twilio, where, {**WHO, "CallSidToCoach": twilio.sid(Kind.CALL, call)})
+            answer = add(twilio, where, {**WHO, "CallSidToCoach": twilio.sid(ResourceType.CALL, call)})
             assert_refused(twilio, answer, "coaching bad", name="CallSidToCoach")
     assert stage.partition(room) == before
 
@@ -348,11 +348,11 @@ def test_sets_up_the_conference_that_it_makes(
 ) -> None:
     """Whether it is recorded and who is told counts for a conference that comes into being, and never later."""
     answer = add(twilio, "Lobby", {**WHO, "ConferenceRecord": record, **CONFERENCE, **events})
-    room = stage.service.conferences.get(stage.account, answer.body["conference_sid"][2:])
-    assert (room.record, room.callback) == (records, Callback(URL, "GET", asked, "twilio"))
+    room = stage.services.conferences.get(stage.account, answer.body["conference_sid"][2:])
+    assert (room.record, room.callback) == (records, CallbackSubscription(URL, "GET", asked, "twilio"))
     later = {"ConferenceRecord": "true", "ConferenceStatusCallback": "https://other.example/"}
     assert add(twilio, "Lobby", {**WHO, **later}).status == 201
-    after = stage.service.conferences.get(stage.account, room.id)
+    after = stage.services.conferences.get(stage.account, room.id)
     assert after == replace(room, version=room.version + 1)
 
 
@@ -378,7 +378,7 @@ def test_asks_the_table_little(
     where: Conference | str = {"by name": "Lobby", "new name": "Nobody"}.get(case) or room
     form = dict(WHO)
     if case == "coaching":
-        form["CallSidToCoach"] = twilio.sid(Kind.CALL, coached.call)
+        form["CallSidToCoach"] = twilio.sid(ResourceType.CALL, coached.call)
     if case == "wrong parameter":
         form["Beep"] = "loud"
     assert add(twilio, where, form).status == (400 if case == "wrong parameter" else 201)
@@ -387,10 +387,10 @@ def test_asks_the_table_little(
 
 def _act(stage: Stage, change: str, room: Conference, coached: Participant) -> None:
     """What another does meanwhile."""
-    service, account = stage.service, stage.account
+    service, account = stage.services, stage.account
     match change:
         case "joined":
-            call = service.calls.appear(account, to="+1", from_="+1", direction="inbound")
+            call = service.calls.register(account, to="+1", from_="+1", direction="inbound")
             service.conferences.join(account, room.id, call.id)
         case "ended":
             service.conferences.end(account, room.id)
@@ -423,7 +423,7 @@ def test_sees_what_changes_meanwhile(
     """One label is one participant's, whoever is to be coached must be there, and nobody enters what has ended."""
     room = stage.conference(name="Lobby")
     coached = stage.participant(room)
-    sid = twilio.sid(Kind.CALL, coached.call)
+    sid = twilio.sid(ResourceType.CALL, coached.call)
     form = {**WHO, "Label": "customer", **({"CallSidToCoach": sid} if change == "coached left" else {})}
     with race(lambda: _act(stage, change, room, coached)):
         answer = add(twilio, "Lobby", form)
@@ -433,7 +433,7 @@ def test_sees_what_changes_meanwhile(
         assert_refused(twilio, answer, "coaching bad", name="CallSidToCoach")
     else:
         assert answer.status == 201
-        is_same = answer.body["conference_sid"] == twilio.sid(Kind.CONFERENCE, room.id)
+        is_same = answer.body["conference_sid"] == twilio.sid(ResourceType.CONFERENCE, room.id)
         assert is_same is (change == "joined")
 
 
@@ -442,10 +442,10 @@ def test_racing_creations_end_in_one_conference(
     twilio: FunctionClient, stage: Stage, race: Callable[[Callable[[], object]], Any], *, ends: bool
 ) -> None:
     """A conference that another makes under the name meanwhile is the one; if it has ended, there is a second."""
-    conferences, account = stage.service.conferences, stage.account
+    conferences, account = stage.services.conferences, stage.account
 
     def make() -> None:
-        made = conferences.appear(account, "Lobby")
+        made = conferences.register(account, "Lobby")
         if ends:
             conferences.end(account, made.id)
 
@@ -453,6 +453,6 @@ def test_racing_creations_end_in_one_conference(
         answer = add(twilio, "Lobby", WHO)
     assert answer.status == 201
     live = conferences.get(account, ConferenceName("Lobby"))
-    assert answer.body["conference_sid"] == twilio.sid(Kind.CONFERENCE, live.id)
+    assert answer.body["conference_sid"] == twilio.sid(ResourceType.CONFERENCE, live.id)
     # The rows of the name: one for each, and who holds it.
     assert len(stage.shelf.partition(items.name_partition(account, "Lobby"))) == (3 if ends else 2)

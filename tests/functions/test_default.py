@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tests.client import DIALECTS, FunctionClient
 from tests.functions.stage import Wire, assert_refused
 
@@ -79,9 +79,9 @@ KNOWN = [
 def test_refuses_other_methods(client: FunctionClient, wire: Wire, shape: str, method: str) -> None:
     """405 on a path that knows another method, under both prefixes, with and without `.json`, whoever asks."""
     ids = {
-        "call": client.sid(Kind.CALL, "0" * 32),
-        "conference": client.sid(Kind.CONFERENCE, "0" * 32),
-        "recording": client.sid(Kind.RECORDING, "0" * 32),
+        "call": client.sid(ResourceType.CALL, "0" * 32),
+        "conference": client.sid(ResourceType.CONFERENCE, "0" * 32),
+        "recording": client.sid(ResourceType.RECORDING, "0" * 32),
     }
     for root in (T, S):
         for suffix in ("", ".json"):
@@ -93,7 +93,7 @@ def test_refuses_other_methods(client: FunctionClient, wire: Wire, shape: str, m
 
 def test_refuses_to_delete_a_conference(client: FunctionClient) -> None:
     """A conference cannot be deleted in either dialect: 405."""
-    path = client.path("Conferences", client.sid(Kind.CONFERENCE, "0" * 32))
+    path = client.path("Conferences", client.sid(ResourceType.CONFERENCE, "0" * 32))
     assert_refused(client, client.request("DELETE", path), "method")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Recording
@@ -20,7 +20,7 @@ class _AtAccount(DeleteRules):
     ) -> tuple[str, ...]:
         """Under the account."""
         del parent  # it is not named
-        own = recording if isinstance(recording, str) else client.sid(Kind.RECORDING, recording.id)
+        own = recording if isinstance(recording, str) else client.sid(ResourceType.RECORDING, recording.id)
         return ("Recordings", own)
 
 
@@ -46,6 +46,6 @@ def test_media_alone_cannot_be_deleted(client: FunctionClient, stage: Stage, obj
     recording = stage.recording(stage.call(), "completed")
     objects.put(recording, "original.wav", b"audio")
     client.suffix = suffix
-    path = ("Recordings", client.sid(Kind.RECORDING, recording.id))
+    path = ("Recordings", client.sid(ResourceType.RECORDING, recording.id))
     assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
     assert objects.names(recording) == {"original.wav"}

@@ -10,13 +10,19 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck.adapters.claims import ClaimTable
-from tapedeck.adapters.dynamodb import Database
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.claim import MOST_ATTEMPTS_KEPT, SECONDS_IN_QUEUE, Attempt, Claim, ClaimState
-from tapedeck.edge.callback_tasks import write_claim
-from tapedeck.operations.deliveries import LEASE, PAUSES, SIGNED_WITHIN
-from tapedeck.operations.messaging import Failure, Limits, Message, Outcome, Outgoing
+from tapedeck.adapters.claims import DeliveryTable
+from tapedeck.adapters.dynamodb import DynamoDBTable
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.claim import (
+    MAX_STORED_ATTEMPTS,
+    REQUEUE_AFTER_SECONDS,
+    CallbackDelivery,
+    DeliveryAttempt,
+    DeliveryState,
+)
+from tapedeck.edge.callback_tasks import describe_delivery
+from tapedeck.operations.deliveries import LEASE_MS, MAX_UNSIGNED_SECONDS, RETRY_DELAYS_SECONDS
+from tapedeck.operations.messaging import FailureReason, QueueMessage, Timeouts, WebhookRequest, WebhookResult
 from tests.client import DIALECTS
 from tests.functions.living import Crash, World
 from tests.functions.stage import START
@@ -25,31 +31,39 @@ URL: Final = "https://user:secret@app.example.com:8443/hooks?tenant=42#rc=0"
 SIGNED: Final = "https://app.example.com:8443/hooks?tenant=42"
 FIELDS: Final = {"RecordingStatus": "completed", "AccountSid": "AC1", "Reason": "é & ü"}
 FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-S = ClaimState
+S = DeliveryState
 
-REFUSED: Final = Outcome(None, Failure.CONNECT, 5)
-SILENT: Final = Outcome(None, Failure.READ, 5_000)
-BROKEN: Final = Outcome(500, None, 10, b"oops")
-WELL: Final = Outcome(204, None, 20)
+REFUSED: Final = WebhookResult(None, FailureReason.CONNECT, 5)
+SILENT: Final = WebhookResult(None, FailureReason.READ, 5_000)
+BROKEN: Final = WebhookResult(500, None, 10, b"oops")
+WELL: Final = WebhookResult(204, None, 20)
 
-Owe = Callable[..., Claim]
+Owe = Callable[..., CallbackDelivery]
 
 
-def owed(world: World, dialect: str, number: int = 3, **more: Any) -> Claim:
+def owed(world: World, dialect: str, number: int = 3, **more: Any) -> CallbackDelivery:
     """A claim that is in the ledger, and on its way."""
-    made = Claim(
-        account=world.account.account, subject="5" * 32, number=number, event="completed", dialect=dialect, url=URL,
-        method="POST", body=urlencode(FIELDS), token=f"token-{number}", created=world.clock.seconds,
-        due=world.clock.seconds + SECONDS_IN_QUEUE,
-    )  # fmt: skip
+    made = CallbackDelivery(
+        account=world.account.account,
+        resource_id="5" * 32,
+        sequence=number,
+        event="completed",
+        dialect=dialect,
+        url=URL,
+        method="POST",
+        body=urlencode(FIELDS),
+        idempotency_token=f"token-{number}",
+        created=world.clock.seconds,
+        next_attempt_at=world.clock.seconds + REQUEUE_AFTER_SECONDS,
+    )
     made = replace(made, **more)
-    world.hub.deliveries.owe(made)
+    world.background.callbacks.enqueue(made)
     return made
 
 
-def found(world: World, claim: Claim) -> Claim:
+def found(world: World, delivery: CallbackDelivery) -> CallbackDelivery:
     """A claim as it stands."""
-    return next(each for each in world.claims(claim.subject) if each.id == claim.id)
+    return next(each for each in world.claims(delivery.resource_id) if each.id == delivery.id)
 
 
 def signature(key: str, url: str, fields: Mapping[str, str]) -> str:
@@ -69,40 +83,40 @@ def headers(
     return {"X-SignalWire-Signature": signed, "X-Twilio-Signature": signed}
 
 
-LIMITS: Final = {"twilio": Limits(5_000, 15_000, 15_000), "signalwire": Limits(2_000, 5_000, 15_000)}
+LIMITS: Final = {"twilio": Timeouts(5_000, 15_000, 15_000), "signalwire": Timeouts(2_000, 5_000, 15_000)}
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_tells_somebody(world: World, dialect: str, method: str) -> None:
     """In the dialect's words and limits, signed over the URL as it was given, without user info and fragment."""
-    claim = owed(world, dialect, method=method)
-    (message,) = world.callbacks.take()
-    assert message == Message(
-        {"account": claim.account, "subject": claim.subject, "claim": claim.id}, claim.subject,
-        f"{claim.token}-0-{claim.due}",
+    delivery = owed(world, dialect, method=method)
+    (message,) = world.callbacks.drain()
+    assert message == QueueMessage(
+        {"account": delivery.account, "subject": delivery.resource_id, "claim": delivery.id}, delivery.resource_id,
+        f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}",
     )  # fmt: skip
     assert world.deliver([message]) == []
     (request,) = world.receiver.requests
     sent = URL.partition("#")[0]
     if method == "GET":
         query = "&RecordingStatus=completed&AccountSid=AC1&Reason=%C3%A9%20%26%20%C3%BC"
-        own = headers(world, dialect, SIGNED + query, {}, claim.token)
-        assert request == Outgoing("GET", sent + query, LIMITS[dialect], own, frozenset(own), b"", 3)
+        own = headers(world, dialect, SIGNED + query, {}, delivery.idempotency_token)
+        assert request == WebhookRequest("GET", sent + query, LIMITS[dialect], own, frozenset(own), b"", 3)
     else:
-        own = headers(world, dialect, SIGNED, FIELDS, claim.token)
-        assert request == Outgoing(
-            "POST", sent, LIMITS[dialect], {**FORM, **own}, frozenset(own), claim.body.encode(), 3
+        own = headers(world, dialect, SIGNED, FIELDS, delivery.idempotency_token)
+        assert request == WebhookRequest(
+            "POST", sent, LIMITS[dialect], {**FORM, **own}, frozenset(own), delivery.body.encode(), 3
         )
         assert dict(parse_qsl(request.body.decode())) == FIELDS
     done = replace(
-        claim, state=S.DONE, due=None, first_at=START, tried=1,
-        attempts=(Attempt(START * 1000 + 250, 20, status=200, answer="ok"),),
+        delivery, state=S.DELIVERED, next_attempt_at=None, first_attempt_at=START, attempt_count=1,
+        attempts=(DeliveryAttempt(START * 1000 + 250, 20, status=200, answer="ok"),),
     )  # fmt: skip
-    assert found(world, claim) == done
-    assert world.log.take() == [{"operation": "deliver_callback", "outcome": "done"}]
+    assert found(world, delivery) == done
+    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "done"}]
     # A message that comes again finds it told.
     assert world.deliver([message]) == []
-    assert (len(world.receiver.requests), found(world, claim)) == (1, done)
+    assert (len(world.receiver.requests), found(world, delivery)) == (1, done)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +128,7 @@ def test_tells_somebody(world: World, dialect: str, method: str) -> None:
         ("twilio", "", [BROKEN, WELL], 1, []),
         ("twilio", "rc=0", [REFUSED, WELL], 1, []),
         ("twilio", "rc=3&rp=5xx", [BROKEN] * 9, 4, [1, 2, 2]),
-        ("twilio", "rc=2&rp=all", [BROKEN, SILENT, Outcome(404, None, 5), WELL], 3, [1, 2]),
+        ("twilio", "rc=2&rp=all", [BROKEN, SILENT, WebhookResult(404, None, 5), WELL], 3, [1, 2]),
         ("twilio", "rc=5&rp=rt", [SILENT] * 9, 3, [1, 2]),
         ("signalwire", "", [REFUSED, SILENT, REFUSED, WELL], 3, [1, 2]),
         ("signalwire", "", [BROKEN, WELL], 1, []),
@@ -123,72 +137,72 @@ def test_tells_somebody(world: World, dialect: str, method: str) -> None:
     ],
 )
 def test_tries_as_its_vendor_does(
-    world: World, dialect: str, fragment: str, outcomes: list[Outcome], requests: int, slept: list[float]
+    world: World, dialect: str, fragment: str, outcomes: list[WebhookResult], requests: int, slept: list[float]
 ) -> None:
     """How often, after what and with which pauses; all of it within the limit (behaviour.md, section 7.3)."""
-    claim = owed(world, dialect, url=f"https://app.example.com/hooks#{fragment}")
+    delivery = owed(world, dialect, url=f"https://app.example.com/hooks#{fragment}")
     world.receiver.answers += outcomes
     began = world.clock()
     world.deliver()
     sent = world.receiver.requests
     assert (len(sent), world.slept) == (requests, slept)
     assert world.clock() - began <= 15_000
-    assert [request.limits.total for request in sent] == sorted((each.limits.total for each in sent), reverse=True)
-    after = found(world, claim)
+    assert [request.timeouts.total for request in sent] == sorted((each.timeouts.total for each in sent), reverse=True)
+    after = found(world, delivery)
     assert [(attempt.status, attempt.failure) for attempt in after.attempts] == [
         (outcome.status, outcome.failure) for outcome in outcomes[:requests]
     ]
-    assert after.state is (S.DONE if outcomes[requests - 1] == WELL else S.PARKED)
+    assert after.state is (S.DELIVERED if outcomes[requests - 1] == WELL else S.RETRY_SCHEDULED)
     # Whatever is sent again is the same.
-    assert {replace(request, limits=LIMITS[dialect]) for request in map(_hashable, sent)} == {
-        replace(_hashable(sent[0]), limits=LIMITS[dialect])
+    assert {replace(request, timeouts=LIMITS[dialect]) for request in map(_hashable, sent)} == {
+        replace(_hashable(sent[0]), timeouts=LIMITS[dialect])
     }
 
 
-def _hashable(request: Outgoing) -> Outgoing:
+def _hashable(request: WebhookRequest) -> WebhookRequest:
     return replace(request, headers=tuple(sorted(request.headers.items())))  # type: ignore[arg-type]
 
 
-def rounds(world: World, claim: Claim) -> list[int]:
+def rounds(world: World, delivery: CallbackDelivery) -> list[int]:
     """Try again whenever it is due, until it is given up or told; the pauses in between, in seconds."""
     pauses: list[int] = []
     while True:
         assert world.deliver() == []
-        parked = found(world, claim)
-        if parked.state is not S.PARKED:
+        parked = found(world, delivery)
+        if parked.state is not S.RETRY_SCHEDULED:
             return pauses
-        assert parked.due is not None
-        pauses.append(parked.due - world.clock.seconds)
-        world.clock.step(parked.due - world.clock.seconds - 1)
+        assert parked.next_attempt_at is not None
+        pauses.append(parked.next_attempt_at - world.clock.seconds)
+        world.clock.step(parked.next_attempt_at - world.clock.seconds - 1)
         world.sweep()
-        assert world.callbacks.told == []
+        assert world.callbacks.sent == []
         world.clock.step(1)
         assert world.sweep() == {"requeued": 1}
 
 
 def test_tries_for_days_with_growing_pauses(world: World, dialect: str) -> None:
     """Each pause is longer than the one before, up to four hours; after three days nobody is asked again."""
-    claim = owed(world, dialect)
+    delivery = owed(world, dialect)
     world.receiver.answers += [BROKEN] * 99
-    pauses = rounds(world, claim)
-    assert pauses[: len(PAUSES)] == list(PAUSES)
-    assert set(pauses[len(PAUSES) :]) == {PAUSES[-1]}
-    assert 72 * 3600 - PAUSES[-1] < sum(pauses) <= 72 * 3600
-    after = found(world, claim)
-    assert (after.state, after.due, after.tried) == (S.GIVEN_UP, None, len(pauses) + 1)
+    pauses = rounds(world, delivery)
+    assert pauses[: len(RETRY_DELAYS_SECONDS)] == list(RETRY_DELAYS_SECONDS)
+    assert set(pauses[len(RETRY_DELAYS_SECONDS) :]) == {RETRY_DELAYS_SECONDS[-1]}
+    assert 72 * 3600 - RETRY_DELAYS_SECONDS[-1] < sum(pauses) <= 72 * 3600
+    after = found(world, delivery)
+    assert (after.state, after.next_attempt_at, after.attempt_count) == (S.EXHAUSTED, None, len(pauses) + 1)
     assert {attempt.answer for attempt in after.attempts} == {"oops"}
     assert world.sweep() == {}
-    assert world.callbacks.told == []
+    assert world.callbacks.sent == []
 
 
 def test_keeps_the_newest_attempts_of_a_patient_url(world: World) -> None:
     """Where a fragment asks for more attempts than can be kept, it is told how many there were."""
-    claim = owed(world, "twilio", url="https://app.example.com/hooks#rc=5&rp=all")
+    delivery = owed(world, "twilio", url="https://app.example.com/hooks#rc=5&rp=all")
     world.receiver.answers += [BROKEN] * 999
-    rounds(world, claim)
-    shown = write_claim(found(world, claim))
-    assert shown["tried"] == len(world.receiver.requests) > MOST_ATTEMPTS_KEPT
-    assert len(shown["attempts"]) == MOST_ATTEMPTS_KEPT
+    rounds(world, delivery)
+    shown = describe_delivery(found(world, delivery))
+    assert shown["tried"] == len(world.receiver.requests) > MAX_STORED_ATTEMPTS
+    assert len(shown["attempts"]) == MAX_STORED_ATTEMPTS
     at = [attempt["at"] for attempt in shown["attempts"]]
     assert at == sorted(at)
     assert at[0] > START * 1000 + 250
@@ -197,9 +211,9 @@ def test_keeps_the_newest_attempts_of_a_patient_url(world: World) -> None:
 def test_says_so_when_it_gives_up(world: World) -> None:
     """That nobody has taken a callback is counted."""
     owed(world, "twilio")
-    world.receiver.answers.append(Outcome(410, None, 5))
+    world.receiver.answers.append(WebhookResult(410, None, 5))
     world.deliver()
-    assert world.log.take() == [
+    assert world.log.drain() == [
         {"operation": "deliver_callback", "outcome": "given-up", "counted": {"CallbacksGivenUp": 1}}
     ]
 
@@ -208,9 +222,9 @@ def test_says_so_when_it_gives_up(world: World) -> None:
 def test_not_all_come_back_at_once(world: World, luck: float) -> None:
     """Each pause is longer by chance, by up to a fifth."""
     world.luck.append(luck)
-    claim = owed(world, "twilio")
+    delivery = owed(world, "twilio")
     world.receiver.answers += [BROKEN, WELL]
-    assert rounds(world, claim) == [30 + round(6 * luck)]
+    assert rounds(world, delivery) == [30 + round(6 * luck)]
 
 
 @pytest.mark.parametrize(
@@ -219,85 +233,87 @@ def test_not_all_come_back_at_once(world: World, luck: float) -> None:
 @pytest.mark.parametrize("status", [429, 503])
 def test_waits_as_long_as_it_is_asked_to(world: World, status: int, wanted: int | None, pause: int) -> None:
     """`Retry-After` makes the pause longer, but not longer than four hours."""
-    claim = owed(world, "twilio")
-    world.receiver.answers += [Outcome(status, None, 5, retry_after=wanted), WELL]
-    assert rounds(world, claim) == [pause]
-    assert found(world, claim).state is S.DONE
+    delivery = owed(world, "twilio")
+    world.receiver.answers += [WebhookResult(status, None, 5, retry_after=wanted), WELL]
+    assert rounds(world, delivery) == [pause]
+    assert found(world, delivery).state is S.DELIVERED
 
 
-@pytest.mark.parametrize("outcome", [Outcome(410, None, 5, b"gone"), Outcome(None, Failure.FORBIDDEN, 0)])
-def test_gives_up_what_cannot_change(world: World, outcome: Outcome) -> None:
+@pytest.mark.parametrize(
+    "outcome", [WebhookResult(410, None, 5, b"gone"), WebhookResult(None, FailureReason.FORBIDDEN, 0)]
+)
+def test_gives_up_what_cannot_change(world: World, outcome: WebhookResult) -> None:
     """A URL that is gone, or that nothing is ever sent to, is tried once."""
-    claim = owed(world, "signalwire")
+    delivery = owed(world, "signalwire")
     world.receiver.answers.append(outcome)
-    assert rounds(world, claim) == []
-    after = found(world, claim)
-    assert (after.state, after.tried, len(world.receiver.requests)) == (S.GIVEN_UP, 1, 1)
+    assert rounds(world, delivery) == []
+    after = found(world, delivery)
+    assert (after.state, after.attempt_count, len(world.receiver.requests)) == (S.EXHAUSTED, 1, 1)
 
 
 def test_a_url_that_is_gone_is_closed(world: World, dialect: str) -> None:
     """Nothing else of the same recording is sent there, what waits and what comes later; other URLs are told."""
     parked, waiting = owed(world, dialect, number=1), owed(world, dialect, number=2)
     elsewhere = owed(world, dialect, number=3, url="https://other.example.com/")
-    messages = world.callbacks.take()
-    world.receiver.answers += [BROKEN, Outcome(410, None, 5)]
+    messages = world.callbacks.drain()
+    world.receiver.answers += [BROKEN, WebhookResult(410, None, 5)]
     gone = owed(world, dialect, number=4)
-    world.deliver([messages[0], *world.callbacks.take()])
-    world.log.take()
+    world.deliver([messages[0], *world.callbacks.drain()])
+    world.log.drain()
     at = world.clock()
     for each in (parked, waiting):
         after = found(world, each)
-        assert (after.state, after.due, after.lease) == (S.GIVEN_UP, None, 0)
-        assert after.attempts[-1] == Attempt(at, 0, failure="closed")
+        assert (after.state, after.next_attempt_at, after.lease_expires_at) == (S.EXHAUSTED, None, 0)
+        assert after.attempts[-1] == DeliveryAttempt(at, 0, failure="closed")
     assert [attempt.status for attempt in found(world, gone).attempts] == [410]
     later = owed(world, dialect, number=5)
-    another = owed(world, dialect, number=5, subject="6" * 32)
+    another = owed(world, dialect, number=5, resource_id="6" * 32)
     sent = len(world.receiver.requests)
-    world.deliver([*messages[1:], *world.callbacks.take()])
+    world.deliver([*messages[1:], *world.callbacks.drain()])
     assert len(world.receiver.requests) == sent + 2
-    assert [found(world, each).state for each in (elsewhere, another, later)] == [S.DONE, S.DONE, S.GIVEN_UP]
+    assert [found(world, each).state for each in (elsewhere, another, later)] == [S.DELIVERED, S.DELIVERED, S.EXHAUSTED]
     assert [attempt.failure for attempt in found(world, later).attempts] == ["closed"]
-    given_up = [line for line in world.log.take() if line["outcome"] == "given-up"]
+    given_up = [line for line in world.log.drain() if line["outcome"] == "given-up"]
     assert [line["counted"] for line in given_up] == [{"CallbacksGivenUp": 1}]
     assert world.sweep() == {}
     # Whoever knows better tells it all the same.
-    world.hub.deliveries.replay(later.account, later.subject, later.id)
+    world.background.callbacks.replay(later.account, later.resource_id, later.id)
     world.deliver()
-    assert found(world, later).state is S.DONE
+    assert found(world, later).state is S.DELIVERED
 
 
 def test_a_vendor_closes_nothing(living: Callable[[int], World], dialect: str) -> None:
     """Where all is to be as the vendor has it, the next callback goes there as ever."""
     world = living(0)
     first, second = owed(world, dialect, number=1), owed(world, dialect, number=2)
-    world.receiver.answers.append(Outcome(410, None, 5))
+    world.receiver.answers.append(WebhookResult(410, None, 5))
     world.deliver()
-    assert [found(world, each).state for each in (first, second)] == [S.GIVEN_UP, S.DONE]
+    assert [found(world, each).state for each in (first, second)] == [S.EXHAUSTED, S.DELIVERED]
 
 
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome(302, None, 5),
-        Outcome(404, None, 5),
-        Outcome(None, Failure.REDIRECT, 5),
-        Outcome(None, Failure.PROTOCOL, 5),
+        WebhookResult(302, None, 5),
+        WebhookResult(404, None, 5),
+        WebhookResult(None, FailureReason.REDIRECT, 5),
+        WebhookResult(None, FailureReason.PROTOCOL, 5),
     ],
 )
-def test_puts_off_what_may_change(world: World, dialect: str, outcome: Outcome) -> None:
+def test_puts_off_what_may_change(world: World, dialect: str, outcome: WebhookResult) -> None:
     """Whatever else goes wrong may be mended in time."""
-    claim = owed(world, dialect)
+    delivery = owed(world, dialect)
     world.receiver.answers += [outcome, WELL]
-    assert rounds(world, claim) == [30]
+    assert rounds(world, delivery) == [30]
 
 
 def test_is_exactly_as_patient_as_its_vendor(living: Callable[[int], World], dialect: str) -> None:
     """Where it is to be tried for no hours, what the vendor's own attempts do not tell is given up."""
     world = living(0)
-    claim = owed(world, dialect, url="https://app.example.com/hooks")
+    delivery = owed(world, dialect, url="https://app.example.com/hooks")
     world.receiver.answers += [REFUSED] * 9
-    assert rounds(world, claim) == []
-    assert found(world, claim).state is S.GIVEN_UP
+    assert rounds(world, delivery) == []
+    assert found(world, delivery).state is S.EXHAUSTED
     assert len(world.receiver.requests) == (2 if dialect == "twilio" else 3)
 
 
@@ -317,12 +333,12 @@ def test_is_signed_by_the_key_of_its_first_attempt(world: World, dialect: str) -
     world.deliver()
     first, second = world.receiver.requests
     assert second == first
-    assert found(world, old).state is S.DONE
+    assert found(world, old).state is S.DELIVERED
     new = owed(world, dialect, number=4)
     world.deliver()
     key = new_token if dialect == "twilio" else world.account.signing_key
-    own = headers(world, dialect, SIGNED, FIELDS, new.token, key)
-    assert world.receiver.requests[2] == Outgoing(
+    own = headers(world, dialect, SIGNED, FIELDS, new.idempotency_token, key)
+    assert world.receiver.requests[2] == WebhookRequest(
         "POST", URL.partition("#")[0], LIMITS[dialect], {**FORM, **own}, frozenset(own), new.body.encode(), 3
     )
 
@@ -331,42 +347,42 @@ def test_is_signed_by_the_old_key_as_long_as_both_are_valid(world: World) -> Non
     """A second token signs from when the first one is revoked: until then receivers may know the first alone."""
     world.accounts.rotate_auth_token(world.account.account)
     world.clock.step(60)
-    claim = owed(world, "twilio")
+    delivery = owed(world, "twilio")
     world.deliver()
     (request,) = world.receiver.requests
     assert request.headers["X-Twilio-Signature"] == signature(world.account.auth_token, SIGNED, FIELDS)
-    assert found(world, claim).state is S.DONE
+    assert found(world, delivery).state is S.DELIVERED
 
 
 @pytest.mark.parametrize("hours", [0, 72])
 def test_is_never_sent_unsigned(living: Callable[[int], World], dialect: str, hours: int) -> None:
     """While its key cannot be opened it is parked, however patient it is to be otherwise, and then sent as ever."""
     world = living(hours)
-    claim = owed(world, dialect)
+    delivery = owed(world, dialect)
     world.vault.is_shut = True
     world.deliver()
-    parked = found(world, claim)
+    parked = found(world, delivery)
     assert world.receiver.requests == []
     assert parked == replace(
-        claim, state=S.PARKED, due=START + 30, first_at=START, tried=1,
-        attempts=(Attempt(START * 1000 + 250, 0, failure="unsigned"),),
+        delivery, state=S.RETRY_SCHEDULED, next_attempt_at=START + 30, first_attempt_at=START, attempt_count=1,
+        attempts=(DeliveryAttempt(START * 1000 + 250, 0, failure="unsigned"),),
     )  # fmt: skip
     world.vault.is_shut = False
     world.clock.step(30)
     world.sweep()
     world.deliver()
     (request,) = world.receiver.requests
-    own = headers(world, dialect, SIGNED, FIELDS, claim.token)
+    own = headers(world, dialect, SIGNED, FIELDS, delivery.idempotency_token)
     assert {name: request.headers[name] for name in own} == own
-    assert found(world, claim).state is S.DONE
+    assert found(world, delivery).state is S.DELIVERED
 
 
 def test_says_so_when_it_cannot_sign(world: World) -> None:
     """Each time that a callback waits for its key is counted, so that somebody hears of it before it is given up."""
-    claim = owed(world, "twilio")
+    delivery = owed(world, "twilio")
     world.vault.is_shut = True
-    rounds(world, claim)
-    lines = [line for line in world.log.take() if line["operation"] == "deliver_callback"]
+    rounds(world, delivery)
+    lines = [line for line in world.log.drain() if line["operation"] == "deliver_callback"]
     assert {line["outcome"] for line in lines[:-1]} == {"parked"}
     assert all(line["counted"] == {"CallbacksUnsigned": 1} for line in lines[:-1])
     assert lines[-1]["outcome"] == "given-up"
@@ -377,22 +393,24 @@ def test_says_so_when_it_cannot_sign(world: World) -> None:
 def test_waits_for_its_key_for_a_day_at_least(living: Callable[[int], World], hours: int) -> None:
     """Then it is given up, visibly, without ever having been sent."""
     world = living(hours)
-    claim = owed(world, "twilio")
+    delivery = owed(world, "twilio")
     world.vault.is_shut = True
-    pauses = rounds(world, claim)
-    longest = max(SIGNED_WITHIN, hours * 3600)
-    assert longest - PAUSES[-1] < sum(pauses) <= longest
-    assert (found(world, claim).state, world.receiver.requests) == (S.GIVEN_UP, [])
+    pauses = rounds(world, delivery)
+    longest = max(MAX_UNSIGNED_SECONDS, hours * 3600)
+    assert longest - RETRY_DELAYS_SECONDS[-1] < sum(pauses) <= longest
+    assert (found(world, delivery).state, world.receiver.requests) == (S.EXHAUSTED, [])
 
 
 def test_nothing_is_sent_for_an_account_without_keys(world: World) -> None:
     """Neither unsigned, nor signed with another account's."""
-    claim = owed(world, "twilio", account="9" * 32)
+    delivery = owed(world, "twilio", account="9" * 32)
     world.deliver()
     assert world.receiver.requests == []
-    found_there = ClaimTable(Database(world.memory, world.table, world.sleep)).get("9" * 32, claim.subject, claim.id)
+    found_there = DeliveryTable(DynamoDBTable(world.memory, world.table, world.sleep)).get(
+        "9" * 32, delivery.resource_id, delivery.id
+    )
     assert found_there is not None
-    assert (found_there.state, found_there.attempts[0].failure) == (S.PARKED, "unsigned")
+    assert (found_there.state, found_there.attempts[0].failure) == (S.RETRY_SCHEDULED, "unsigned")
 
 
 # At least once, and always the same.
@@ -400,122 +418,130 @@ def test_nothing_is_sent_for_an_account_without_keys(world: World) -> None:
 
 def test_one_at_a_time_sends_it(world: World) -> None:
     """While somebody is sending it, the message comes again, and nothing is sent."""
-    claim = owed(world, "twilio")
-    (message,) = world.callbacks.take()
+    delivery = owed(world, "twilio")
+    (message,) = world.callbacks.drain()
     nested: list[Any] = []
     world.receiver.meanwhile = lambda: nested.append(world.deliver([message]))
     assert world.deliver([message]) == []
     assert [record["messageId"] for record in nested[0]] == ["message-0"]
     assert len(world.receiver.requests) == 1
-    assert found(world, claim).tried == 1
+    assert found(world, delivery).attempt_count == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_a_sender_that_dies_after_sending_is_repeated(world: World, dialect: str, method: str) -> None:
     """Once its lease has ended: with the same token, body and signature."""
-    claim = owed(world, dialect, method=method)
-    (message,) = world.callbacks.take()
+    delivery = owed(world, dialect, method=method)
+    (message,) = world.callbacks.drain()
     world.receiver.answers.append(Crash())
     with pytest.raises(Crash):
         world.deliver([message])
-    assert found(world, claim).state is S.QUEUED
+    assert found(world, delivery).state is S.QUEUED
     # Too early, nobody knows whether the first one still sends.
     assert len(world.deliver([message])) == 1
-    world.clock.milliseconds += LEASE - 1
+    world.clock.milliseconds += LEASE_MS - 1
     assert len(world.deliver([message])) == 1
     world.clock.milliseconds += 1
     assert world.deliver([message]) == []
     first, second = world.receiver.requests
     assert first == second
-    after = found(world, claim)
-    assert (after.state, after.tried, after.first_at) == (S.DONE, 1, START)
+    after = found(world, delivery)
+    assert (after.state, after.attempt_count, after.first_attempt_at) == (S.DELIVERED, 1, START)
 
 
 def test_a_slow_failure_does_not_undo_a_quick_success(world: World) -> None:
     """Somebody whose lease has ended fails late: what another one has told stays told, and is not tried again."""
-    claim = owed(world, "twilio", url="https://app.example.com/hooks#rc=5")
-    (message,) = world.callbacks.take()
+    delivery = owed(world, "twilio", url="https://app.example.com/hooks#rc=5")
+    (message,) = world.callbacks.drain()
 
     def overtaken() -> None:
-        world.clock.milliseconds += LEASE
+        world.clock.milliseconds += LEASE_MS
         world.receiver.answers[:0] = [WELL]
         assert world.deliver([message]) == []
 
     world.receiver.meanwhile = overtaken
     world.receiver.answers += [REFUSED] * 5
     assert world.deliver([message]) == []
-    after = found(world, claim)
-    assert (after.state, after.due, after.tried) == (S.DONE, None, 2)
+    after = found(world, delivery)
+    assert (after.state, after.next_attempt_at, after.attempt_count) == (S.DELIVERED, None, 2)
     assert [attempt.failure for attempt in after.attempts] == [None, "connect"]
     assert len(world.receiver.requests) == 2
 
 
 def test_what_another_has_told_is_not_tried_again(world: World) -> None:
     """Whose attempt fails while somebody else succeeds makes no second one."""
-    claim = owed(world, "twilio", url="https://app.example.com/hooks")
-    (message,) = world.callbacks.take()
+    delivery = owed(world, "twilio", url="https://app.example.com/hooks")
+    (message,) = world.callbacks.drain()
 
     def replay() -> None:
-        world.hub.deliveries.replay(claim.account, claim.subject, claim.id)
+        world.background.callbacks.replay(delivery.account, delivery.resource_id, delivery.id)
         world.receiver.answers[:0] = [WELL]
         assert world.deliver() == []
 
     world.receiver.meanwhile = replay
     world.receiver.answers.append(REFUSED)
     assert world.deliver([message]) == []
-    after = found(world, claim)
-    assert (after.state, after.tried, len(world.receiver.requests), world.slept) == (S.DONE, 2, 2, [])
+    after = found(world, delivery)
+    assert (after.state, after.attempt_count, len(world.receiver.requests), world.slept) == (S.DELIVERED, 2, 2, [])
 
 
 @pytest.mark.parametrize("state", ["queued", "parked", "done", "given up"])
 def test_is_sent_again_by_hand(world: World, dialect: str, state: str) -> None:
     """Whatever became of it: with the same token, body and signature, and on its way at once."""
-    claim = owed(world, dialect)
-    outcome = {"parked": BROKEN, "done": WELL, "given up": Outcome(410, None, 5)}.get(state)
+    delivery = owed(world, dialect)
+    outcome = {"parked": BROKEN, "done": WELL, "given up": WebhookResult(410, None, 5)}.get(state)
     if outcome is not None:
         world.receiver.answers.append(outcome)
         world.deliver()
-    world.callbacks.take()
+    world.callbacks.drain()
     world.clock.step(7)
     told = DIALECTS[dialect]
-    answer = world.call("replay_callback", {
-        "account_sid": told.spell(Kind.ACCOUNT, claim.account), "sid": told.spell(Kind.RECORDING, claim.subject),
-        "callback": claim.id,
-    })  # fmt: skip
-    queued = found(world, claim)
-    assert (answer["callback"]["state"], queued.state, queued.due) == ("queued", S.QUEUED, world.clock.seconds + 600)
+    answer = world.call(
+        "replay_callback",
+        {
+            "account_sid": told.format_sid(ResourceType.ACCOUNT, delivery.account),
+            "sid": told.format_sid(ResourceType.RECORDING, delivery.resource_id),
+            "callback": delivery.id,
+        },
+    )
+    queued = found(world, delivery)
+    assert (answer["callback"]["state"], queued.state, queued.next_attempt_at) == (
+        "queued",
+        S.QUEUED,
+        world.clock.seconds + 600,
+    )
     before = list(world.receiver.requests)
     assert world.deliver() == []
-    assert found(world, claim).state is S.DONE
+    assert found(world, delivery).state is S.DELIVERED
     assert world.receiver.requests[len(before) :] == [before[0] if before else world.receiver.requests[0]]
 
 
 @pytest.mark.parametrize("after", [0, 72 * 3600])
-@pytest.mark.parametrize("failure", [BROKEN, Outcome(410, None, 5)])
-def test_what_has_arrived_stays_told(world: World, failure: Outcome, after: int) -> None:
+@pytest.mark.parametrize("failure", [BROKEN, WebhookResult(410, None, 5)])
+def test_what_has_arrived_stays_told(world: World, failure: WebhookResult, after: int) -> None:
     """A replay that nobody takes is tried like any other, and then it is as it was: nothing is given up."""
-    claim = owed(world, "twilio")
+    delivery = owed(world, "twilio")
     world.deliver()
     world.clock.step(after)
-    world.log.take()
-    world.hub.deliveries.replay(claim.account, claim.subject, claim.id)
+    world.log.drain()
+    world.background.callbacks.replay(delivery.account, delivery.resource_id, delivery.id)
     world.receiver.answers += [failure] * 99
-    pauses = rounds(world, claim)
+    pauses = rounds(world, delivery)
     assert bool(pauses) == (failure is BROKEN and after == 0)
-    told = found(world, claim)
-    assert (told.state, told.due, told.attempts[0].status) == (S.DONE, None, 200)
+    told = found(world, delivery)
+    assert (told.state, told.next_attempt_at, told.attempts[0].status) == (S.DELIVERED, None, 200)
     assert len(told.attempts) == len(world.receiver.requests) == len(pauses) + 2
-    outcomes = [line["outcome"] for line in world.log.take() if line["operation"] == "deliver_callback"]
+    outcomes = [line["outcome"] for line in world.log.drain() if line["operation"] == "deliver_callback"]
     assert outcomes == ["parked"] * len(pauses) + ["done"]
 
 
 def test_replaying_while_it_is_sent_is_allowed(world: World) -> None:
     """Both are sent, and equal; it is told then."""
-    claim = owed(world, "twilio")
-    (message,) = world.callbacks.take()
+    delivery = owed(world, "twilio")
+    (message,) = world.callbacks.drain()
 
     def replay() -> None:
-        world.hub.deliveries.replay(claim.account, claim.subject, claim.id)
+        world.background.callbacks.replay(delivery.account, delivery.resource_id, delivery.id)
         world.clock.step(1)
         assert world.deliver() == []
 
@@ -523,17 +549,17 @@ def test_replaying_while_it_is_sent_is_allowed(world: World) -> None:
     assert world.deliver([message]) == []
     first, second = world.receiver.requests
     assert first == second
-    after = found(world, claim)
-    assert (after.state, after.tried) == (S.DONE, 2)
+    after = found(world, delivery)
+    assert (after.state, after.attempt_count) == (S.DELIVERED, 2)
 
 
 @pytest.mark.parametrize("kind", ["refused", "lost", "killed before", "killed after"])
 @pytest.mark.parametrize("outcomes", [[WELL], [REFUSED, WELL], [BROKEN]], ids=["told", "at the second try", "parked"])
-def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: list[Outcome]) -> None:
+def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: list[WebhookResult]) -> None:
     """Wherever it fails, or the process ends, it is told at least once in the end, each time the same."""
     for place in range(5):
-        claim = owed(world, "twilio", number=place + 1, url="https://app.example.com/hooks")
-        messages = world.callbacks.take()
+        delivery = owed(world, "twilio", number=place + 1, url="https://app.example.com/hooks")
+        messages = world.callbacks.drain()
         world.receiver.requests.clear()
         world.receiver.answers[:] = outcomes
         seen: list[str] = []
@@ -553,15 +579,15 @@ def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: li
             except Crash:
                 failed = [{}]
             world.faults.remove(fail)
-            world.clock.milliseconds += LEASE
-            if not failed and found(world, claim).state is S.DONE:
+            world.clock.milliseconds += LEASE_MS
+            if not failed and found(world, delivery).state is S.DELIVERED:
                 break
             if not failed:
                 world.sweep()
-                messages = world.callbacks.take() or messages
-        assert found(world, claim).state is S.DONE
-        assert {_hashable(replace(request, limits=LIMITS["twilio"])) for request in world.receiver.requests} == {
-            _hashable(replace(world.receiver.requests[0], limits=LIMITS["twilio"]))
+                messages = world.callbacks.drain() or messages
+        assert found(world, delivery).state is S.DELIVERED
+        assert {_hashable(replace(request, timeouts=LIMITS["twilio"])) for request in world.receiver.requests} == {
+            _hashable(replace(world.receiver.requests[0], timeouts=LIMITS["twilio"]))
         }
 
 
@@ -570,11 +596,11 @@ def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: li
 
 def test_what_is_not_owed_is_not_sent(world: World) -> None:
     """A message of a claim that is not there, or of another account's, sends nothing and is done with."""
-    claim = owed(world, "twilio")
-    (message,) = world.callbacks.take()
+    delivery = owed(world, "twilio")
+    (message,) = world.callbacks.drain()
     for change in ({"claim": "00000009.absent"}, {"subject": "6" * 32}, {"account": "9" * 32}):
         assert world.deliver([replace(message, body={**message.body, **change})]) == []
-    assert (world.receiver.requests, found(world, claim)) == ([], claim)
+    assert (world.receiver.requests, found(world, delivery)) == ([], delivery)
 
 
 @pytest.mark.parametrize("body", ["", "{", "{}", "[]", '{"account": 1}'])
@@ -594,26 +620,26 @@ def test_what_cannot_be_read_comes_again(world: World, body: str) -> None:
 )
 def test_keeps_the_first_kilobyte_of_an_answer(world: World, answer: bytes, kept: str) -> None:
     """As text, whatever it is."""
-    claim = owed(world, "twilio")
-    world.receiver.answers.append(Outcome(200, None, 5, answer))
+    delivery = owed(world, "twilio")
+    world.receiver.answers.append(WebhookResult(200, None, 5, answer))
     world.deliver()
-    assert found(world, claim).attempts[0].answer == kept
+    assert found(world, delivery).attempts[0].answer == kept
 
 
 def test_what_waits_too_long_is_put_on_its_way_again(world: World) -> None:
     """A message that is lost is found missing after ten minutes; one that is being sent then is left alone."""
-    claim = owed(world, "twilio")
-    (lost,) = world.callbacks.take()
-    world.clock.step(SECONDS_IN_QUEUE - 1)
+    delivery = owed(world, "twilio")
+    (lost,) = world.callbacks.drain()
+    world.clock.step(REQUEUE_AFTER_SECONDS - 1)
     assert world.sweep() == {}
     world.clock.step(1)
     assert world.sweep() == {"requeued": 1}
-    (again,) = world.callbacks.take()
+    (again,) = world.callbacks.drain()
     assert (again.body, again.group) == (lost.body, lost.group)
     assert again.id != lost.id
-    world.clock.step(SECONDS_IN_QUEUE)
+    world.clock.step(REQUEUE_AFTER_SECONDS)
     swept: list[Any] = []
     world.receiver.meanwhile = lambda: swept.append(world.sweep())
     assert world.deliver([again]) == []
-    assert (swept, world.callbacks.told) == ([{}], [])
-    assert found(world, claim).state is S.DONE
+    assert (swept, world.callbacks.sent) == ([{}], [])
+    assert found(world, delivery).state is S.DELIVERED

@@ -13,15 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 from tapedeck.adapters.failures import PREFIX
-from tapedeck.dialects.choice import SIGNALWIRE, choose
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.choice import SIGNALWIRE, select_dialect
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import VOICE
 from tapedeck.edge.routes import split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
 from tapedeck_standin import seed, seed_claims
-from tapedeck_standin.assembly import forget_all
+from tapedeck_standin.assembly import clear_service_caches
 from tapedeck_standin.backend import make_full_client
-from tapedeck_standin.replay import listening, main, make_seeding, replay
+from tapedeck_standin.replay import capturing_output, main, make_seeding, replay
 from tapedeck_standin.template import ORIGIN
 from tests.client import ROOT, TEMPLATE, find_route
 from tests.wire import VendorContract
@@ -74,16 +74,16 @@ def own_tables() -> Iterator[Mapping[str, str]]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
             environment.setenv(name, value)
-        forget_all()
+        clear_service_caches()
         yield variables
-    forget_all()
+    clear_service_caches()
 
 
 @pytest.fixture(scope="module")
 def seeding(aws: None) -> Iterator[Callable[[], None]]:
     """Brings the tables of this process to where sample events begin; what functions tell leaves no trace."""
     del aws  # only has to be there
-    with own_tables(), listening():
+    with own_tables(), capturing_output():
         yield make_seeding()
 
 
@@ -110,9 +110,9 @@ def test_what_is_told_stands_beside_the_answer(seeding: Callable[[], None]) -> N
     heard = []
     for name in ("publish_changes.paused", "publish_changes.absent", "deliver_callback.told"):
         seeding()
-        with listening() as listener:
+        with capturing_output() as listener:
             replay(ROOT, ROOT / "events" / f"{name}.json")
-        heard.append([line.partition("{")[0].partition("AccountSid=")[0] for line in listener.heard])
+        heard.append([line.partition("{")[0].partition("AccountSid=")[0] for line in listener.sent])
     assert heard == [
         ["media-commands.fifo ", "bus recording.paused "],
         ["callbacks.fifo ", "callbacks.fifo ", "bus recording.absent ", "bus recording.confirmed "],
@@ -175,7 +175,7 @@ def test_an_event_is_named_after_its_function(event: Path) -> None:
     assert variables == content.get("pathParameters", {})
     parts = split(content["rawPath"])
     assert parts is not None
-    assert dialect == [choose(parts[0], "").name]
+    assert dialect == [select_dialect(parts[0], "").name]
 
 
 def test_the_readme_names_what_is_seeded() -> None:
@@ -183,7 +183,10 @@ def test_the_readme_names_what_is_seeded() -> None:
     readme = (ROOT / "events" / "README.md").read_text(encoding="utf-8")
     named = {**vars(seed), **vars(seed_claims)}
     constants = {value for name, value in named.items() if name.isupper() and isinstance(value, str)}
-    told = {SIGNALWIRE.spell(Kind.CALL, value) if re.fullmatch("[0-9a-f]{32}", value) else value for value in constants}
+    told = {
+        SIGNALWIRE.format_sid(ResourceType.CALL, value) if re.fullmatch("[0-9a-f]{32}", value) else value
+        for value in constants
+    }
     assert {
         value for value in told - {STANDIN_SIGNING_KEY, VOICE, ORIGIN, PREFIX} if f"`{value}`" not in readme
     } == set()

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapedeck import wiring
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
@@ -128,13 +128,13 @@ class Story:
         self.ids[original] = f"{self.stage.clock():012x}7{original[13:]}"
         return self.ids[original]
 
-    def learn(self, original: str, kind: Kind, sid: str) -> None:
+    def learn(self, original: str, kind: ResourceType, sid: str) -> None:
         """Note the id in place of an example's that the service chose itself."""
-        identifier = self.client.dialect.read(kind, sid)
+        identifier = self.client.dialect.parse_sid(kind, sid)
         assert identifier is not None
         self.ids[original] = identifier
 
-    def sid(self, kind: Kind, original: str) -> str:
+    def sid(self, kind: ResourceType, original: str) -> str:
         """The id in place of an example's, as the dialect spells it."""
         return self.client.sid(kind, self.ids.get(original, original))
 
@@ -165,27 +165,27 @@ class Story:
     @property
     def call_path(self) -> tuple[str, ...]:
         """The call."""
-        return ("Calls", self.sid(Kind.CALL, CALL))
+        return ("Calls", self.sid(ResourceType.CALL, CALL))
 
     @property
     def conference_path(self) -> tuple[str, ...]:
         """The conference."""
-        return ("Conferences", self.sid(Kind.CONFERENCE, CONFERENCE))
+        return ("Conferences", self.sid(ResourceType.CONFERENCE, CONFERENCE))
 
     @property
     def call_recording_path(self) -> tuple[str, ...]:
         """The call's recording, under the call."""
-        return (*self.call_path, "Recordings", self.sid(Kind.RECORDING, CALL_RECORDING))
+        return (*self.call_path, "Recordings", self.sid(ResourceType.RECORDING, CALL_RECORDING))
 
     @property
     def conference_recording_path(self) -> tuple[str, ...]:
         """The conference's recording, under the conference."""
-        return (*self.conference_path, "Recordings", self.sid(Kind.RECORDING, CONFERENCE_RECORDING))
+        return (*self.conference_path, "Recordings", self.sid(ResourceType.RECORDING, CONFERENCE_RECORDING))
 
     @property
     def participant_path(self) -> tuple[str, ...]:
         """The call in the conference."""
-        return (*self.conference_path, "Participants", self.sid(Kind.CALL, CALL))
+        return (*self.conference_path, "Participants", self.sid(ResourceType.CALL, CALL))
 
     # What happens.
 
@@ -220,7 +220,7 @@ class Story:
 
     def finish(self, *recordings: Recording, stopped: int = 4, seconds: float = 4) -> None:
         """Each is stopped then (in seconds after 23:00:00), and at 23:00:06 what is captured has been looked at."""
-        service = self.stage.service
+        service = self.stage.services
         self.at(stopped)
         for recording in recordings:
             self.stop(recording)
@@ -231,8 +231,8 @@ class Story:
     def stop(self, recording: Recording) -> None:
         """It is stopped through the API."""
         of_call = recording.parent.id in {CALL, SECOND_CALL}
-        kind, noun = (Kind.CALL, "Calls") if of_call else (Kind.CONFERENCE, "Conferences")
-        parent, own = self.client.sid(kind, recording.parent.id), self.client.sid(Kind.RECORDING, recording.id)
+        kind, noun = (ResourceType.CALL, "Calls") if of_call else (ResourceType.CONFERENCE, "Conferences")
+        parent, own = self.client.sid(kind, recording.parent.id), self.client.sid(ResourceType.RECORDING, recording.id)
         answer = self.ask("POST", noun, parent, "Recordings", own, form={"Status": "stopped"})
         assert answer.status == 200
 
@@ -247,7 +247,7 @@ class Story:
         conference = self.conference()
         second = self.stage.call()
         self.at(2)
-        self.stage.service.conferences.join(ACCOUNT, conference.id, second.id)
+        self.stage.services.conferences.join(ACCOUNT, conference.id, second.id)
 
     def participant(self) -> Participant:
         """At 23:00:00 somebody is dialed into a conference, and answers two seconds later."""
@@ -255,7 +255,7 @@ class Story:
         call = self.stage.call("queued", id=CALL, conference=CONFERENCE)
         self.stage.participant(conference, call, "queued")
         self.at(2)
-        return self.stage.service.participants.answer(ACCOUNT, CONFERENCE, CALL)
+        return self.stage.services.participants.answer(ACCOUNT, CONFERENCE, CALL)
 
     @contextmanager
     def refused(self, code: str) -> Iterator[None]:
@@ -289,7 +289,7 @@ def created_call_recording(story: Story) -> Iterator[Answer]:
     """CR1."""
     story.stage.call(id=CALL)
     answer = story.ask("POST", *story.call_path, "Recordings", form={})
-    story.learn(CALL_RECORDING, Kind.RECORDING, answer.body["sid"])
+    story.learn(CALL_RECORDING, ResourceType.RECORDING, answer.body["sid"])
     yield answer
 
 
@@ -300,7 +300,7 @@ def paused_call_recording(story: Story) -> Iterator[Answer]:
     yield story.ask("POST", *story.call_recording_path, form={"Status": "paused"})
     story.at(3)
     yield story.ask("POST", *story.call_recording_path, form={"Status": "paused"})
-    if story.client.dialect.knows_current:
+    if story.client.dialect.supports_current_alias:
         yield story.ask("POST", *story.call_path, "Recordings", "Twilio.CURRENT", form={"Status": "paused"})
 
 
@@ -392,27 +392,27 @@ def created_participant(story: Story) -> Iterator[Answer]:
     """P2."""
     story.stage.conference(name=NAME, id=CONFERENCE)
     answer = story.ask("POST", *story.conference_path, "Participants", form={**PARTIES, "Label": "customer"})
-    story.learn(CALL, Kind.CALL, answer.body["call_sid"])
+    story.learn(CALL, ResourceType.CALL, answer.body["call_sid"])
     yield answer
 
 
 def completed_recording(story: Story) -> Iterator[Answer]:
     """R2."""
     story.finish(story.call_recording())
-    yield story.ask("GET", "Recordings", story.sid(Kind.RECORDING, CALL_RECORDING), suffix=".json")
+    yield story.ask("GET", "Recordings", story.sid(ResourceType.RECORDING, CALL_RECORDING), suffix=".json")
 
 
 def absent_recording(story: Story) -> Iterator[Answer]:
     """R2: half a second was captured."""
     story.finish(story.second_call_recording(), stopped=0, seconds=0.5)
-    yield story.ask("GET", "Recordings", story.sid(Kind.RECORDING, SECOND_CALL_RECORDING), suffix=".json")
+    yield story.ask("GET", "Recordings", story.sid(ResourceType.RECORDING, SECOND_CALL_RECORDING), suffix=".json")
 
 
 def deleted_recording(story: Story) -> Iterator[Answer]:
     """R2 after R3 at eight the next morning."""
     story.finish(story.call_recording())
     story.at(9 * 3600)
-    own = story.sid(Kind.RECORDING, CALL_RECORDING)
+    own = story.sid(ResourceType.RECORDING, CALL_RECORDING)
     assert story.ask("DELETE", "Recordings", own).status == 204
     yield story.ask("GET", "Recordings", f"{own}?IncludeSoftDeleted=true")
 
@@ -441,8 +441,8 @@ def transcription(story: Story) -> Iterator[Answer]:
     """X2, under its recording and under the account."""
     story.at(6)
     story.stage.transcription(CALL_RECORDING, id=story.dated(TRANSCRIPTION), text=TEXT)
-    path = ("Transcriptions", story.sid(Kind.TRANSCRIPTION, TRANSCRIPTION))
-    yield story.ask("GET", "Recordings", story.sid(Kind.RECORDING, CALL_RECORDING), *path)
+    path = ("Transcriptions", story.sid(ResourceType.TRANSCRIPTION, TRANSCRIPTION))
+    yield story.ask("GET", "Recordings", story.sid(ResourceType.RECORDING, CALL_RECORDING), *path)
     yield story.ask("GET", *path)
 
 
@@ -458,7 +458,7 @@ def not_eligible(story: Story) -> Iterator[Answer]:
     """CR1 on a call that has ended, CR4 and FR3 on a recording that has stopped."""
     of_call, of_conference = story.call_recording(), story.conference_recording()
     story.stop(of_conference)
-    story.stage.service.calls.end(ACCOUNT, of_call.parent.id)
+    story.stage.services.calls.end(ACCOUNT, of_call.parent.id)
     yield story.ask("POST", *story.call_path, "Recordings", form={})
     yield story.ask("POST", *story.call_recording_path, form={"Status": "paused"})
     yield story.ask("POST", *story.conference_recording_path, form={"Status": "in-progress"})
@@ -486,12 +486,12 @@ def no_or_bad_credentials(story: Story) -> Iterator[Answer]:
 def not_found(story: Story) -> Iterator[Answer]:
     """R2 (without a suffix R4) and R3."""
     for method in ("GET", "DELETE"):
-        yield story.ask(method, "Recordings", story.sid(Kind.RECORDING, SECOND_CALL_RECORDING))
+        yield story.ask(method, "Recordings", story.sid(ResourceType.RECORDING, SECOND_CALL_RECORDING))
 
 
 def wrong_method(story: Story) -> Iterator[Answer]:
     """A recording is not updated at its account's address, and nothing is put anywhere."""
-    yield story.ask("POST", "Recordings", story.sid(Kind.RECORDING, CALL_RECORDING), form={"Status": "paused"})
+    yield story.ask("POST", "Recordings", story.sid(ResourceType.RECORDING, CALL_RECORDING), form={"Status": "paused"})
     yield story.ask("PUT", "Recordings", form={})
 
 
@@ -535,7 +535,7 @@ class Twin(NamedTuple):
     status: int = 200
 
 
-def asked(play: Callable[[Story, str], Iterator[Answer]], query: str) -> Twin:
+def requested(play: Callable[[Story, str], Iterator[Answer]], query: str) -> Twin:
     """A list that is asked for with this query."""
     return Twin(lambda story: play(story, query))
 
@@ -567,7 +567,7 @@ TWINS: Final = {
     "signalwire.recording_list.page1": Twin(second_page),
     "signalwire.transcription": Twin(transcription),
     "twilio.call.completed": Twin(completed_call),
-    "twilio.call_list": asked(calls, "?Status=completed"),
+    "twilio.call_list": requested(calls, "?Status=completed"),
     "twilio.call_recording.completed": Twin(completed_call_recording),
     "twilio.call_recording.created": Twin(created_call_recording, 201),
     "twilio.call_recording.paused": Twin(paused_call_recording),
@@ -575,7 +575,7 @@ TWINS: Final = {
     "twilio.conference.completed": Twin(completed_conference),
     "twilio.conference.in-progress": Twin(begun_conference),
     "twilio.conference.init": Twin(waiting_conference),
-    "twilio.conference_list": asked(conferences, "?Status=in-progress"),
+    "twilio.conference_list": requested(conferences, "?Status=in-progress"),
     "twilio.conference_recording.completed": Twin(completed_conference_recording),
     "twilio.conference_recording.paused": Twin(paused_conference_recording),
     "twilio.conference_recording_list": Twin(conference_recordings),
@@ -590,11 +590,11 @@ TWINS: Final = {
     "twilio.participant": Twin(participant),
     "twilio.participant.created": Twin(created_participant, 201),
     "twilio.participant.muted": Twin(muted_participant),
-    "twilio.participant_list": asked(participants, "?Muted=false"),
+    "twilio.participant_list": requested(participants, "?Muted=false"),
     "twilio.recording.absent": Twin(absent_recording),
     "twilio.recording.completed": Twin(completed_recording),
     "twilio.recording.deleted": Twin(deleted_recording),
-    "twilio.recording_list.empty": asked(no_recordings, "?DateCreated%3E=2018-09-25"),
+    "twilio.recording_list.empty": requested(no_recordings, "?DateCreated%3E=2018-09-25"),
     "twilio.recording_list.page0": Twin(first_page),
     "twilio.recording_list.page1": Twin(second_page),
     "twilio.transcription": Twin(transcription),
@@ -628,7 +628,7 @@ IDENTITY: Final = "identity"
 def make_story(swept: None, make_stage: Callable[[str], Stage], wire: Wire) -> Callable[[str], Story]:
     """Makes stories of a vendor's: the examples' account is there, and has nothing."""
     del swept  # that takes the account away afterwards
-    made = wiring.office().accounts.create(account=ACCOUNT)
+    made = wiring.get_admin_services().accounts.create(account=ACCOUNT)
 
     def make(vendor: str) -> Story:
         client = FunctionClient(DIALECTS[vendor], ACCOUNT, made.auth_token)
@@ -675,8 +675,8 @@ def test_ids_are_spelled_as_the_examples_spell_them() -> None:
         TRANSCRIPTION,
     }  # fmt: skip
     for item in items:
-        kind, identifier = Kind(item["prefix"]), UUID(item["uuid"]).hex
+        kind, identifier = ResourceType(item["prefix"]), UUID(item["uuid"]).hex
         assert kind.name.lower() == item["kind"]
         for name, dialect in DIALECTS.items():
-            assert dialect.spell(kind, identifier) == item[name]
-            assert dialect.read(kind, item[name]) == identifier
+            assert dialect.format_sid(kind, identifier) == item[name]
+            assert dialect.parse_sid(kind, item[name]) == identifier

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import created_at, new_id
 from tests.client import DIALECTS, Answer, FunctionClient
 from tests.functions.living import World
@@ -37,12 +37,12 @@ ACTIVE = {"in-progress", "paused"}
 FINISHED = {"completed", "absent"}
 UNANSWERED = {"queued", "ringing"}
 LIVE_CALL = UNANSWERED | {"in-progress"}
-MOST_THINGS = 4
+MAX_THINGS = 4
 """Calls, and conferences; twice as many recordings. The fewer, the more happens to each."""
 
-START_WITHIN: Final = 2_400
-FINISH_WITHIN: Final = 3_600
-FORGET_AFTER: Final = 86_400
+START_TIMEOUT_SECONDS: Final = 2_400
+MEDIA_TIMEOUT_SECONDS: Final = 3_600
+COMMAND_EXPIRY_SECONDS: Final = 86_400
 """Seconds: the sweep's deadlines, as the media contract tells them."""
 
 Event = dict[str, Any]
@@ -57,8 +57,8 @@ class Recording:
     status: str = ""
     by_api: bool = False
     version: int = 1
-    confirmed: int = 1
-    heard: int = 0
+    confirmed_version: int = 1
+    last_event_at: int = 0
     updated: int = 0
     has_media: bool = False
 
@@ -90,17 +90,17 @@ class Member:
 
     call: Call
     ends: bool
-    heard: int
+    last_event_at: int
     muted: bool = False
     hold: bool = False
     is_inside: bool = True
-    asked_at: int | None = None
-    asked: int = 0
+    requested_at: int | None = None
+    requested_version: int = 0
     """When, and in which version, what is on its way to the engine was asked."""
 
-    def is_awaited(self, now: int) -> bool:
+    def has_unexpired_request(self, now: int) -> bool:
         """Whether that overrides what the engine does by itself, which it does for a day."""
-        return self.asked_at is not None and now - self.asked_at < FORGET_AFTER
+        return self.requested_at is not None and now - self.requested_at < COMMAND_EXPIRY_SECONDS
 
 
 @dataclass(eq=False)
@@ -183,8 +183,8 @@ class Families(RuleBasedStateMachine):
         now = self.world.clock.step(seconds)
         assert "failed" not in self.world.sweep()
         for recording in self.recordings:
-            never_began = recording.confirmed == 0 and now - created_at(recording.id) >= START_WITHIN
-            never_came = recording.status == "stopped" and now - recording.updated >= FINISH_WITHIN
+            never_began = recording.confirmed_version == 0 and now - created_at(recording.id) >= START_TIMEOUT_SECONDS
+            never_came = recording.status == "stopped" and now - recording.updated >= MEDIA_TIMEOUT_SECONDS
             if never_came or (recording.status in ACTIVE and never_began):
                 # Media that are there all the same are not thrown away.
                 recording.status = "completed" if recording.has_media else "absent"
@@ -219,7 +219,7 @@ class Families(RuleBasedStateMachine):
             assert self.world.ingest(event) == []
             assert self._all_that_is_seen() == before
 
-    @precondition(lambda self: len(self.all_calls) < MOST_THINGS)
+    @precondition(lambda self: len(self.all_calls) < MAX_THINGS)
     @rule(kind=st.sampled_from(["call.ringing", "call.answered", "call.answered"]), late=LATE)
     def appear(self, kind: str, *, late: bool) -> None:
         """A call comes into being."""
@@ -242,7 +242,7 @@ class Families(RuleBasedStateMachine):
         if call is not None:
             self._tell("call.ended", call=call.id, late=late)
 
-    @precondition(lambda self: len(self.all_conferences) < MOST_THINGS)
+    @precondition(lambda self: len(self.all_conferences) < MAX_THINGS)
     @rule(name=st.sampled_from(["Lobby", "Attic", "Cellar"]), late=LATE)
     def meet(self, name: str, *, late: bool) -> None:
         """A conference comes into being; its name may be taken as long as what ended another is on its way."""
@@ -282,7 +282,7 @@ class Families(RuleBasedStateMachine):
         if call is not None:
             self._tell("participant.changed", conference=call.room.id, call=call.id, muted=muted, late=late)
 
-    @precondition(lambda self: len(self.all_recordings) < 2 * MOST_THINGS)
+    @precondition(lambda self: len(self.all_recordings) < 2 * MAX_THINGS)
     @rule(which=PICK, late=LATE)
     def record(self, which: int, *, late: bool) -> None:
         """A media engine begins to record a call or a conference for a reason of its own."""
@@ -314,14 +314,14 @@ class Families(RuleBasedStateMachine):
         events: list[Event] = []
         inside = [member.call for room in self.conferences for member in room.members]
         captured = [each for each in self.recordings if each.status in ACTIVE]
-        subject = _pick(inside + captured, which)
+        resource_id = _pick(inside + captured, which)
         for does_this, moves_so in zip(does, moves, strict=True):
             self.world.clock.step(0.001)
-            if isinstance(subject, Recording):
-                events.append(self.world.event(f"recording.{moves_so}", **subject.about))
-            elif isinstance(subject, Call) and subject.room is not None:  # always, for it is inside
+            if isinstance(resource_id, Recording):
+                events.append(self.world.event(f"recording.{moves_so}", **resource_id.about))
+            elif isinstance(resource_id, Call) and resource_id.room is not None:  # always, for it is inside
                 kind, yes = does_this
-                about: Event = {"conference": subject.room.id, "call": subject.id}
+                about: Event = {"conference": resource_id.room.id, "call": resource_id.id}
                 about |= {"end_conference_on_exit": False} if kind == "joined" else {"muted": yes}
                 events.append(self.world.event(f"participant.{kind}", **about))
         for event in reversed(events):
@@ -386,7 +386,7 @@ class Families(RuleBasedStateMachine):
                 self._end_call(call, "completed" if call.status == "in-progress" else "no-answer", event["at"])
             member = call.room.everybody.get(call.id) if call.room is not None else None
             if member is not None:
-                member.asked_at = None
+                member.requested_at = None
         elif call.status in UNANSWERED:
             call.status = "ringing" if event["type"] == "call.ringing" else "in-progress"
 
@@ -413,28 +413,28 @@ class Families(RuleBasedStateMachine):
         if member is None:
             raise ComesAgain
         if version is not None:
-            if member.asked == version and member.asked_at is not None:
-                member.asked_at, member.heard = None, at
+            if member.requested_version == version and member.requested_at is not None:
+                member.requested_at, member.last_event_at = None, at
         elif event["type"] == "participant.left":
-            if at >= member.heard and room.is_live:
-                member.heard = at
+            if at >= member.last_event_at and room.is_live:
+                member.last_event_at = at
                 if member.is_inside:
                     self._part(room, member)
-            if at >= member.heard:
-                member.asked_at = None
-        elif member.is_inside and room.is_live and at >= member.heard and not member.is_awaited(now):
-            member.muted, member.heard = event["muted"], at
+            if at >= member.last_event_at:
+                member.requested_at = None
+        elif member.is_inside and room.is_live and at >= member.last_event_at and not member.has_unexpired_request(now):
+            member.muted, member.last_event_at = event["muted"], at
 
     def _hear_of_entrance(self, event: Event, room: Conference, call: Call, member: Member | None) -> None:
         at, now = event["at"], self.world.clock() // 1000
         if not room.status or not call.status:
             raise ComesAgain
-        if (member is not None and at <= member.heard) or not room.is_live:
+        if (member is not None and at <= member.last_event_at) or not room.is_live:
             return
-        if member is not None and not member.is_inside and member.is_awaited(now):
+        if member is not None and not member.is_inside and member.has_unexpired_request(now):
             return
         if member is not None and member.is_inside:
-            member.heard = at
+            member.last_event_at = at
         elif call.status in UNANSWERED:
             raise ComesAgain
         elif call.status == "in-progress":
@@ -455,8 +455,8 @@ class Families(RuleBasedStateMachine):
                 recording.status, recording.updated = "in-progress", now
                 parent.recordings.append(recording)
         elif version is not None or kind == "recording.started":
-            if recording.confirmed < (version or 1) and recording.status != "deleted":
-                recording.confirmed, recording.heard = version or 1, event["at"]
+            if recording.confirmed_version < (version or 1) and recording.status != "deleted":
+                recording.confirmed_version, recording.last_event_at = version or 1, event["at"]
         elif kind in _MOVES:
             self._hear_of_move(recording, _MOVES[kind], event["at"], now)
         else:
@@ -465,12 +465,12 @@ class Families(RuleBasedStateMachine):
     def _hear_of_move(self, recording: Recording, target: str, at: int, now: int) -> None:
         if recording.status not in ACTIVE:
             return
-        is_fresh = recording.confirmed == recording.version and at >= recording.heard
+        is_fresh = recording.confirmed_version == recording.version and at >= recording.last_event_at
         if target == recording.status:
-            recording.heard = max(recording.heard, at)
+            recording.last_event_at = max(recording.last_event_at, at)
         elif target == "stopped" or is_fresh:
             recording.move(target, now)
-            recording.confirmed, recording.heard = recording.version, at
+            recording.confirmed_version, recording.last_event_at = recording.version, at
 
     def _hear_of_end(self, recording: Recording, kind: str, at: int, now: int) -> None:
         if recording.status in ACTIVE:
@@ -490,21 +490,21 @@ class Families(RuleBasedStateMachine):
     def create(self, speaks: str, which: int) -> None:
         """CR1."""
         client, call = self.clients[speaks], _pick(self.calls, which)
-        if call is None or len(self.all_recordings) >= 2 * MOST_THINGS:
+        if call is None or len(self.all_recordings) >= 2 * MAX_THINGS:
             return
         now = self.world.clock.step(0.001)
-        answer = client.post("Calls", client.sid(Kind.CALL, call.id), "Recordings")
+        answer = client.post("Calls", client.sid(ResourceType.CALL, call.id), "Recordings")
         running = next((each for each in call.recordings if each.by_api and each.status in ACTIVE), None)
         if call.status != "in-progress":
             _refused(answer, 400, 21220)
         elif running is not None:
-            assert (answer.status, answer.body["sid"]) == (200, client.sid(Kind.RECORDING, running.id))
+            assert (answer.status, answer.body["sid"]) == (200, client.sid(ResourceType.RECORDING, running.id))
             assert answer.body["status"] == running.status
         else:
             assert (answer.status, answer.body["status"]) == (client.dialect.created_status, "in-progress")
-            identifier = client.dialect.read(Kind.RECORDING, answer.body["sid"])
+            identifier = client.dialect.parse_sid(ResourceType.RECORDING, answer.body["sid"])
             assert identifier is not None
-            made = Recording(identifier, call, "in-progress", by_api=True, confirmed=0, updated=now)
+            made = Recording(identifier, call, "in-progress", by_api=True, confirmed_version=0, updated=now)
             self.all_recordings.append(made)
             call.recordings.append(made)
 
@@ -523,7 +523,7 @@ class Families(RuleBasedStateMachine):
         parent = recording.parent
         if elsewhere:
             parent = _pick([*self.calls, *self.conferences], which + 1) or parent
-        sid = "Twilio.CURRENT" if current else client.sid(Kind.RECORDING, recording.id)
+        sid = "Twilio.CURRENT" if current else client.sid(ResourceType.RECORDING, recording.id)
         answer = client.post(*_path(client, parent), "Recordings", sid, form={"Status": status})
         if current:
             active = [each for each in parent.recordings if each.status in ACTIVE]
@@ -547,7 +547,7 @@ class Families(RuleBasedStateMachine):
             _refused(answer, 400, 21220)
             return
         assert (answer.status, answer.body["status"]) == (200, recording.status)
-        assert answer.body["sid"] == client.sid(Kind.RECORDING, recording.id)
+        assert answer.body["sid"] == client.sid(ResourceType.RECORDING, recording.id)
 
     @rule(speaks=SPEAKS, which=PICK, nested=st.booleans())
     def delete(self, speaks: str, which: int, *, nested: bool) -> None:
@@ -556,7 +556,7 @@ class Families(RuleBasedStateMachine):
         if recording is None:
             return
         above = _path(client, recording.parent) if nested else ()
-        answer = client.delete(*above, "Recordings", client.sid(Kind.RECORDING, recording.id))
+        answer = client.delete(*above, "Recordings", client.sid(ResourceType.RECORDING, recording.id))
         if recording.status == "deleted":
             _refused(answer, 404, 20404)
         elif recording.status not in FINISHED:
@@ -571,7 +571,7 @@ class Families(RuleBasedStateMachine):
         client, call = self.clients[speaks], _pick(self.calls, which)
         if call is None:
             return
-        answer = client.post("Calls", client.sid(Kind.CALL, call.id), form={"Status": status})
+        answer = client.post("Calls", client.sid(ResourceType.CALL, call.id), form={"Status": status})
         if call.status not in LIVE_CALL:
             _refused(answer, 400, 21220 if speaks == "twilio" else 10000)
             return
@@ -589,7 +589,7 @@ class Families(RuleBasedStateMachine):
         client, room = self.clients[speaks], _pick(self.conferences, where)
         if room is None:
             return
-        answer = client.post("Conferences", client.sid(Kind.CONFERENCE, room.id), form={"Status": "completed"})
+        answer = client.post("Conferences", client.sid(ResourceType.CONFERENCE, room.id), form={"Status": "completed"})
         if not room.is_live:
             _refused(answer, 400, 20001 if speaks == "twilio" else 10000)
             return
@@ -602,7 +602,12 @@ class Families(RuleBasedStateMachine):
         client, room, call = self.clients[speaks], _pick(self.conferences, where), _pick(self.calls, who)
         if room is None or call is None:
             return
-        path = ("Conferences", client.sid(Kind.CONFERENCE, room.id), "Participants", client.sid(Kind.CALL, call.id))
+        path = (
+            "Conferences",
+            client.sid(ResourceType.CONFERENCE, room.id),
+            "Participants",
+            client.sid(ResourceType.CALL, call.id),
+        )
         answer = client.post(*path, form={"Muted": str(muted), "Hold": str(hold)})
         member = next((each for each in room.members if each.call is call), None)
         if member is None or not room.is_live:
@@ -619,7 +624,12 @@ class Families(RuleBasedStateMachine):
         client, room, call = self.clients[speaks], _pick(self.conferences, where), _pick(self.calls, who)
         if room is None or call is None:
             return
-        path = ("Conferences", client.sid(Kind.CONFERENCE, room.id), "Participants", client.sid(Kind.CALL, call.id))
+        path = (
+            "Conferences",
+            client.sid(ResourceType.CONFERENCE, room.id),
+            "Participants",
+            client.sid(ResourceType.CALL, call.id),
+        )
         answer = client.delete(*path)
         if not room.is_live or not any(each.call is call for each in room.members):
             _refused(answer, 404, 20404)
@@ -652,7 +662,7 @@ class Families(RuleBasedStateMachine):
         there = [each for each in parent.recordings if each.status != "deleted"]
         assert self._walk(client, (*path, "Recordings"), PageSize="2") == self._shown(client, there)
         for recording in parent.recordings:
-            answer = client.get(*path, "Recordings", client.sid(Kind.RECORDING, recording.id))
+            answer = client.get(*path, "Recordings", client.sid(ResourceType.RECORDING, recording.id))
             if recording.status == "deleted":
                 _refused(answer, 404, 20404)
             else:
@@ -668,12 +678,12 @@ class Families(RuleBasedStateMachine):
         ):
             rooms = sorted(wanted, key=lambda room: room.id, reverse=True)
             found = self._walk(client, ("Conferences",), PageSize="2", **query)
-            assert found == [(client.sid(Kind.CONFERENCE, room.id), room.status) for room in rooms]
+            assert found == [(client.sid(ResourceType.CONFERENCE, room.id), room.status) for room in rooms]
         for room in self.conferences:
-            path = ("Conferences", client.sid(Kind.CONFERENCE, room.id), "Participants")
+            path = ("Conferences", client.sid(ResourceType.CONFERENCE, room.id), "Participants")
             inside = room.members if room.is_live else []
             seen = {(each["call_sid"], each["muted"], each["hold"]) for each in client.get(*path).body["participants"]}
-            assert seen == {(client.sid(Kind.CALL, each.call.id), each.muted, each.hold) for each in inside}
+            assert seen == {(client.sid(ResourceType.CALL, each.call.id), each.muted, each.hold) for each in inside}
 
     @rule(speaks=SPEAKS, status=st.sampled_from(["queued", "in-progress", "completed", "canceled"]))
     def list_calls(self, speaks: str, status: str) -> None:
@@ -682,7 +692,7 @@ class Families(RuleBasedStateMachine):
         for wanted, query in ((self.calls, {}), ([c for c in self.calls if c.status == status], {"Status": status})):
             calls = sorted(wanted, key=lambda call: call.id, reverse=True)
             found = self._walk(client, ("Calls",), PageSize="3", **query)
-            assert found == [(client.sid(Kind.CALL, call.id), call.status) for call in calls]
+            assert found == [(client.sid(ResourceType.CALL, call.id), call.status) for call in calls]
 
     @invariant()
     def nothing_outlives_its_parent(self) -> None:
@@ -704,7 +714,7 @@ class Families(RuleBasedStateMachine):
 
     def _publish(self) -> None:
         assert self.world.publish() == []
-        self.commands += [dict(message.body) for message in self.world.commands.take()]
+        self.commands += [dict(message.body) for message in self.world.commands.drain()]
 
     def _ask(self, room: Conference, member: Member, kind: str) -> None:
         """The engine is to do something with a participant."""
@@ -713,14 +723,14 @@ class Families(RuleBasedStateMachine):
         told = [each["version"] for each in self.commands if about.items() <= each.items()]
         # Where its conference has ended with it, that is what the engine is told.
         assert told or not room.is_live
-        member.asked, member.asked_at = max(told, default=0), self.world.clock() // 1000
+        member.requested_version, member.requested_at = max(told, default=0), self.world.clock() // 1000
 
     def _end_call(self, call: Call, status: str, heard: int = 0) -> None:
         call.status = status
         self._stop_all(call.recordings)
         member = call.room.everybody.get(call.id) if call.room is not None else None
         if call.room is not None and call.room.is_live and member is not None and member.is_inside:
-            member.heard = max(member.heard, heard)
+            member.last_event_at = max(member.last_event_at, heard)
             self._part(call.room, member)
 
     def _part(self, room: Conference, member: Member) -> None:
@@ -743,7 +753,7 @@ class Families(RuleBasedStateMachine):
 
     def _shown(self, client: FunctionClient, recordings: Sequence[Recording]) -> list[tuple[str, str]]:
         newest_first = sorted(recordings, key=lambda each: each.id, reverse=True)
-        return [(client.sid(Kind.RECORDING, each.id), _seen(client, each.status)) for each in newest_first]
+        return [(client.sid(ResourceType.RECORDING, each.id), _seen(client, each.status)) for each in newest_first]
 
     def _walk(self, client: FunctionClient, path: tuple[str, ...], **query: str) -> list[tuple[str, str]]:
         """The sids and statuses of a list, page by page."""
@@ -762,8 +772,8 @@ def _pick(things: Sequence[Any], number: int) -> Any:
 
 def _path(client: FunctionClient, parent: Call | Conference) -> tuple[str, str]:
     if isinstance(parent, Call):
-        return "Calls", client.sid(Kind.CALL, parent.id)
-    return "Conferences", client.sid(Kind.CONFERENCE, parent.id)
+        return "Calls", client.sid(ResourceType.CALL, parent.id)
+    return "Conferences", client.sid(ResourceType.CONFERENCE, parent.id)
 
 
 def _find(things: Sequence[Any], identifier: str) -> Any:

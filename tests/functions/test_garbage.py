@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from tapedeck import wiring
 from tapedeck.adapters import items
 from tapedeck.adapters.dynamodb import Item, to_attributes
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.participant import Participant
@@ -38,7 +38,7 @@ from tests.wire import VendorContract
 
 REQUESTS = scaled(5_000, 1_000)
 SEED = 16
-MOST_MILLISECONDS = 50
+MAX_MILLISECONDS = 50
 
 ACCOUNT, TOKEN = "720796a08ee9435083bd2d07a3121f1e", "a" * 32
 CALL, CONFERENCE = "43bb71ee553f4074bb208e2747647cce", "2071320dee82457884e0379fb227eb77"
@@ -59,13 +59,17 @@ def _held() -> dict[tuple[str, str], Item]:
     )  # fmt: skip
     member = Participant(CALL, CONFERENCE, 0, label="customer")
     held = [
-        {**items.call_key(ACCOUNT, CALL), **items.call_item(call), **items.marks()},
-        {**items.participant_key(ACCOUNT, CONFERENCE, CALL), **items.participant_item(member), **items.marks()},
+        {**items.call_key(ACCOUNT, CALL), **items.call_item(call), **items.initial_write_tokens()},
+        {
+            **items.participant_key(ACCOUNT, CONFERENCE, CALL),
+            **items.participant_item(member),
+            **items.initial_write_tokens(),
+        },
         {**items.label_key(ACCOUNT, CONFERENCE, "customer"), "call": CALL},
-        {**items.conference_key(ACCOUNT, CONFERENCE), **items.conference_item(room), **items.marks()},
+        {**items.conference_key(ACCOUNT, CONFERENCE), **items.conference_item(room), **items.initial_write_tokens()},
         {**items.recording_key(on_call.parent, OF_CALL), **items.recording_item(on_call)},
         {**items.recording_key(in_room.parent, OF_CONFERENCE), **items.recording_item(in_room)},
-        {**items.row_key(ACCOUNT, "RECS", OF_CALL), "parent": items.partition(on_call.parent)},
+        {**items.list_entry_key(ACCOUNT, "RECS", OF_CALL), "parent": items.partition(on_call.parent)},
         {"PK": items.name_partition(ACCOUNT, "Room"), "SK": "LIVE", "conference": CONFERENCE},
         {"PK": f"ACCOUNT#{ACCOUNT}", "tokens": [hash_secret(TOKEN)], "keys": {}, "created": 0},
     ]
@@ -77,18 +81,18 @@ class Memory:
 
     def __init__(self) -> None:
         self._items = {key: to_attributes(item) for key, item in _held().items()}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         """One item, or none."""
-        self.asked.append(request["TableName"])
+        self.requests.append(request["TableName"])
         found = self._find(request["Key"])
         return {"Item": found} if found else {}
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """As if it had been written so before."""
         _serialize(request)
-        self.asked.append(request["TableName"])
+        self.requests.append(request["TableName"])
         found = self._find(request["Key"])
         if found:
             return {"Attributes": found}
@@ -96,7 +100,7 @@ class Memory:
 
     def query(self, **request: Any) -> dict[str, Any]:
         """The recordings of a partition, or, where a range begins with the conference, that and its participants."""
-        self.asked.append(request["TableName"])
+        self.requests.append(request["TableName"])
         values = request["ExpressionAttributeValues"]
         begins = ("CONF", "PART#") if ":first" in values else ("REC#",)
         wanted = values[":pk"]["S"]
@@ -105,7 +109,7 @@ class Memory:
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         """Those that are there."""
-        self.asked += request["RequestItems"]
+        self.requests += request["RequestItems"]
         ((table, asked),) = request["RequestItems"].items()
         return {"Responses": {table: [item for item in map(self._find, asked["Keys"]) if item]}}
 
@@ -113,7 +117,7 @@ class Memory:
         """Refused, because of the item that the first write names; what is done to participants is done."""
         _serialize(request)
         (write,) = request["TransactItems"][0].values()
-        self.asked.append(write["TableName"])
+        self.requests.append(write["TableName"])
         keys = [each.get("Key") or each["Item"] for item in request["TransactItems"] for each in item.values()]
         if any(key["SK"]["S"].startswith("PART#") for key in keys):
             return {}
@@ -194,33 +198,35 @@ class Fuzzer:
 
     def make(self) -> Garbage:
         """One more."""
-        chance = self._random.random
-        method = self._random.choice(("GET", "POST", "POST", "POST")) if chance() < 0.9 else self._pick(self._METHODS)
+        random_source = self._random.random
+        method = (
+            self._random.choice(("GET", "POST", "POST", "POST")) if random_source() < 0.9 else self._pick(self._METHODS)
+        )
         headers = {"Host": "localhost", **self._authorization(), **self._headers()}
-        content_type, body = self._body() if method != "GET" or chance() < 0.1 else ("", b"")
-        if content_type or chance() < 0.1:
+        content_type, body = self._body() if method != "GET" or random_source() < 0.1 else ("", b"")
+        if content_type or random_source() < 0.1:
             headers["Content-Type"] = content_type
         gateway = self._random.choice(("api-gateway", "sam"))
-        spoil = self._spoil() if chance() < 0.1 else None
+        spoil = self._spoil() if random_source() < 0.1 else None
         return Garbage(method, self._path(), headers, body, gateway, spoil)
 
     def _pick(self, choices: Any) -> Any:
         return self._random.choice(choices)
 
     def _path(self) -> str:
-        client, chance = self._client, self._random.random
+        client, random_source = self._client, self._random.random
         ids = {
-            "call": client.sid(Kind.CALL, CALL),
-            "conference": client.sid(Kind.CONFERENCE, CONFERENCE),
-            "of_call": client.sid(Kind.RECORDING, OF_CALL),
-            "of_conference": client.sid(Kind.RECORDING, OF_CONFERENCE),
+            "call": client.sid(ResourceType.CALL, CALL),
+            "conference": client.sid(ResourceType.CONFERENCE, CONFERENCE),
+            "of_call": client.sid(ResourceType.RECORDING, OF_CALL),
+            "of_conference": client.sid(ResourceType.RECORDING, OF_CONFERENCE),
         }
-        if chance() < 0.3:
+        if random_source() < 0.3:
             ids[self._pick(list(ids))] = quote(self._text(), safe="")
         root = self._pick(("/2010-04-01", "/api/laml/2010-04-01"))
-        account = client.sid(Kind.ACCOUNT, ACCOUNT) if chance() < 0.9 else quote(self._text(), safe="")
+        account = client.sid(ResourceType.ACCOUNT, ACCOUNT) if random_source() < 0.9 else quote(self._text(), safe="")
         path = f"{root}/Accounts/{account}/{self._pick(self._SHAPES).format(**ids)}{self._pick(('', '.json'))}"
-        if chance() < 0.05:
+        if random_source() < 0.05:
             position = self._random.randrange(len(path))
             path = path[:position] + quote(self._text(), safe="") + path[position + 1 :]
         return path
@@ -229,13 +235,13 @@ class Fuzzer:
         length = self._random.choice((1, 3, 32, 34, 36))
         random_text = "".join(self._random.choices(string.printable + "é☎", k=length))
         hexadecimal = f"{self._random.getrandbits(128):032x}"
-        spelled = self._client.sid(self._pick(list(Kind)), hexadecimal)
+        spelled = self._client.sid(self._pick(list(ResourceType)), hexadecimal)
         return str(self._pick((random_text, hexadecimal, spelled, spelled, spelled.upper(), self._pick(self._NASTY))))
 
     def _authorization(self) -> dict[str, str]:
         if self._random.random() < 0.8:
             return {"Authorization": self._client._basic()}
-        user = self._pick((self._client.sid(Kind.ACCOUNT, ACCOUNT), self._text()))
+        user = self._pick((self._client.sid(ResourceType.ACCOUNT, ACCOUNT), self._text()))
         encoded = base64.b64encode(f"{user}:{self._text()}".encode("utf-8", "replace")).decode()
         odd = ("", "Basic", "Basic ", f"Bearer {TOKEN}", f"Basic {encoded}", f"Basic {encoded[:-1]}", "Basic é",
                f"Basic {encoded}\0", "Basic " + "A" * 20_000, self._text())  # fmt: skip
@@ -300,9 +306,9 @@ def memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memo
     """The functions' database, in memory; what is in this process besides is not searched for garbage, as deployed."""
     memory = Memory()
     named = replace(settings, recordings_table=RECORDINGS, credentials_table=CREDENTIALS)
-    made = wiring.make_service(named, memory)
+    made = wiring.build_api_services(named, memory)
     made.media()  # whose client takes long to make, once
-    monkeypatch.setattr(wiring.endpoint, "_service", lambda: made)
+    monkeypatch.setattr(wiring.endpoint, "_get_services", lambda: made)
     gc.collect()
     gc.freeze()
     yield memory
@@ -363,8 +369,8 @@ def test_answers_garbage_in_the_dialect(name: str) -> None:
         statuses.add(answer.status)
     assert statuses >= {200, 400, 401, 404, 405, 413}
     # The first request also reads what Python reads but once.
-    assert max(took[1:]) < MOST_MILLISECONDS
-    assert statistics.median(took) < MOST_MILLISECONDS / 10
+    assert max(took[1:]) < MAX_MILLISECONDS
+    assert statistics.median(took) < MAX_MILLISECONDS / 10
 
 
 def test_reads_no_table_for_garbage_credentials(memory: Memory) -> None:
@@ -375,16 +381,16 @@ def test_reads_no_table_for_garbage_credentials(memory: Memory) -> None:
         header = fuzzer._authorization()
         if header == {"Authorization": fuzzer._client._basic()}:
             continue
-        memory.asked.clear()
+        memory.requests.clear()
         garbage = Garbage("GET", fuzzer._client.path("Calls", f"CA{CALL}"), header, b"", "api-gateway")
         answer, _, _ = _answer(garbage)
         assert answer.status == 401
         ((_, text),) = header.items()
-        if memory.asked:
+        if memory.requests:
             # Only a user of the right form is looked for, and only once.
             user = base64.b64decode(text.removeprefix("Basic "), validate=True).decode().partition(":")[0]
-            assert any(dialect.read(kind, user) for dialect in DIALECTS.values() for kind in Kind)
-            assert memory.asked == [CREDENTIALS]
+            assert any(dialect.parse_sid(kind, user) for dialect in DIALECTS.values() for kind in ResourceType)
+            assert memory.requests == [CREDENTIALS]
         else:
             refused += 1
     assert refused > 50
@@ -394,7 +400,7 @@ def test_reads_no_table_for_garbage_credentials(memory: Memory) -> None:
 def test_takes_ten_megabytes_at_once() -> None:
     """A body of 10 MB, which API Gateway lets through, is refused in time, unparsed."""
     client = FunctionClient(DIALECTS["signalwire"], ACCOUNT, TOKEN)
-    path = client.path("Conferences", client.sid(Kind.CONFERENCE, CONFERENCE))
+    path = client.path("Conferences", client.sid(ResourceType.CONFERENCE, CONFERENCE))
     headers = {"Authorization": client._basic(), "Content-Type": "application/x-www-form-urlencoded"}
     body = b"x=" + b"y" * 10_000_000
     event = make_event("POST", path, headers=headers, body=body, gateway="api-gateway")
@@ -405,4 +411,4 @@ def test_takes_ten_megabytes_at_once() -> None:
         reply = handler(event, None)
         took.append((time.process_time() - before) * 1000)
         assert reply["statusCode"] == 413
-    assert min(took) < MOST_MILLISECONDS
+    assert min(took) < MAX_MILLISECONDS

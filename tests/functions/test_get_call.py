@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tests.client import FunctionClient, Gateway
 from tests.functions.stage import START, Stage, assert_answer, assert_refused, call_path, shown
 
@@ -36,9 +36,11 @@ def test_shows_each_direction(client: FunctionClient, stage: Stage, direction: s
 
 def test_shows_what_became_of_a_call(client: FunctionClient, stage: Stage) -> None:
     """A call that was hung up shows when it ended and how long it took."""
-    call = stage.service.calls.appear(stage.account, to="+13105678901", from_="+13103384645", direction="outbound-api")
+    call = stage.services.calls.register(
+        stage.account, to="+13105678901", from_="+13103384645", direction="outbound-api"
+    )
     stage.clock.step(61)
-    ended = stage.service.calls.end(stage.account, call.id)
+    ended = stage.services.calls.end(stage.account, call.id)
     answer = client.get(*call_path(client, call))
     assert_answer(answer, 200, shown(client, ended))
     assert answer.body["duration"] == ("61" if client.dialect.name == "twilio" else 61)
@@ -47,5 +49,5 @@ def test_shows_what_became_of_a_call(client: FunctionClient, stage: Stage) -> No
 def test_does_not_find_what_is_not_there(client: FunctionClient, stage: Stage) -> None:
     """An unknown call answers 404, and so does a conference's id."""
     for identifier in ("0" * 32, stage.conference().id):
-        path = call_path(client, client.sid(Kind.CALL, identifier))
+        path = call_path(client, client.sid(ResourceType.CALL, identifier))
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))

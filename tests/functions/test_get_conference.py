@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import EndReason
 from tests.client import FunctionClient, Gateway
 from tests.functions.stage import Stage, assert_answer, assert_refused, conference_path, shown
@@ -37,9 +37,9 @@ def test_shows_the_name_in_full(client: FunctionClient, stage: Stage, name: str)
 
 def test_shows_what_became_of_a_conference(client: FunctionClient, stage: Stage) -> None:
     """It begins with the second participant, and ends with the last one (behaviour.md, section 6)."""
-    service, account = stage.service, stage.account
-    room = service.conferences.appear(account, "Story")
-    calls = [service.calls.appear(account, to="client:a", from_="+1", direction="inbound") for _ in range(2)]
+    service, account = stage.services, stage.account
+    room = service.conferences.register(account, "Story")
+    calls = [service.calls.register(account, to="client:a", from_="+1", direction="inbound") for _ in range(2)]
     path = conference_path(client, room)
     statuses = [client.get(*path).body["status"]]
     for call in calls:
@@ -61,6 +61,10 @@ def test_shows_what_became_of_a_conference(client: FunctionClient, stage: Stage)
 def test_takes_a_sid_only(client: FunctionClient, stage: Stage) -> None:
     """A friendly name is no sid here, nor is another resource's id (behaviour.md, section 6)."""
     stage.conference(name="Lobby")
-    for text in ("Lobby", client.sid(Kind.CONFERENCE, "0" * 32), client.sid(Kind.CONFERENCE, stage.call().id)):
+    for text in (
+        "Lobby",
+        client.sid(ResourceType.CONFERENCE, "0" * 32),
+        client.sid(ResourceType.CONFERENCE, stage.call().id),
+    ):
         path = conference_path(client, text)
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tests.client import FunctionClient, Gateway
 from tests.functions.stage import (
     Stage,
@@ -83,9 +83,9 @@ def test_needs_the_right_conference(client: FunctionClient, stage: Stage) -> Non
     participant = stage.participant(room)
     for path in (
         participant_path(client, other, participant),
-        participant_path(client, client.sid(Kind.CONFERENCE, "0" * 32), participant),
-        participant_path(client, room, client.sid(Kind.CALL, stage.call().id)),
-        participant_path(client, room, client.sid(Kind.CALL, "0" * 32)),
+        participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32), participant),
+        participant_path(client, room, client.sid(ResourceType.CALL, stage.call().id)),
+        participant_path(client, room, client.sid(ResourceType.CALL, "0" * 32)),
         participant_path(client, room, replace(participant, call=room.id)),
     ):
         assert_gone(client, path)
@@ -120,7 +120,7 @@ def test_takes_labels_to_the_letter(make_twilio: Any, stage: Stage) -> None:
 def test_takes_what_looks_like_a_call_for_one(make_twilio: Any, stage: Stage) -> None:
     """A text that is both a possible label and a call's sid is a call's sid (resources.md, section 1)."""
     client, room = make_twilio(), stage.conference()
-    label = client.sid(Kind.CALL, "b" * 32)
+    label = client.sid(ResourceType.CALL, "b" * 32)
     stage.participant(room, label=label)
     assert_gone(client, participant_path(client, room, label))
 
@@ -148,7 +148,7 @@ def test_asks_the_table_once(client: FunctionClient, stage: Stage, wire: Wire) -
     room = stage.conference()
     participant = stage.participant(room, label="customer")
     client.get(*participant_path(client, room, participant))
-    client.get(*participant_path(client, room, client.sid(Kind.CALL, "0" * 32)))
+    client.get(*participant_path(client, room, client.sid(ResourceType.CALL, "0" * 32)))
     assert wire.recordings == ["BatchGetItem"] * 2
     wire.all.clear()
     client.get(*participant_path(client, room, "customer"))

@@ -11,11 +11,11 @@ import pytest
 import requests
 
 from tapedeck import wiring
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.recording import Recording
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.endpoint import ApiServices
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, Answer, FunctionClient, Gateway
 from tests.conftest import TestAccount
@@ -33,7 +33,7 @@ Make = Callable[..., Recording]
 
 def path_of(client: FunctionClient, recording: Recording | str, suffix: str = "") -> str:
     """The address of a recording at its account, with this suffix."""
-    own = recording if isinstance(recording, str) else client.sid(Kind.RECORDING, recording.id)
+    own = recording if isinstance(recording, str) else client.sid(ResourceType.RECORDING, recording.id)
     return f"{client.base}/Recordings/{own}{suffix}"
 
 
@@ -76,14 +76,14 @@ def test_shows_each_status(
     recording = stage.bring(recording, status)
     scheme = "http" if gateway == "sam" else "https"
     body = expected.account_recording(client.dialect.name, recording, scheme)
-    assert_answer(client.get("Recordings", client.sid(Kind.RECORDING, recording.id)), 200, body)
+    assert_answer(client.get("Recordings", client.sid(ResourceType.RECORDING, recording.id)), 200, body)
 
 
 @pytest.mark.parametrize("asked", ["true", "TRUE", "false", "", None])
 def test_shows_deleted_ones_to_whoever_asks(client: FunctionClient, stage: Stage, asked: str | None) -> None:
     """`IncludeSoftDeleted` opens deleted recordings in T; S knows no such parameter, and no deleted recording."""
     recording = stage.delete(stage.recording(stage.call(), "completed"))
-    sid = client.sid(Kind.RECORDING, recording.id)
+    sid = client.sid(ResourceType.RECORDING, recording.id)
     answer = client.get("Recordings", sid, **({} if asked is None else {"IncludeSoftDeleted": asked}))
     if client.dialect.name == "twilio" and str(asked).lower() == "true":
         assert_answer(answer, 200, expected.account_recording("twilio", recording))
@@ -98,7 +98,7 @@ def test_shows_deleted_ones_for_forty_days(make_twilio: Callable[[], FunctionCli
     recording = stage.delete(stage.recording(stage.call(), "completed"))
     stage.clock.milliseconds = (stage.clock.seconds + KEPT) * 1000 - 1
     for status in (200, 404):
-        answer = client.get("Recordings", client.sid(Kind.RECORDING, recording.id), IncludeSoftDeleted="true")
+        answer = client.get("Recordings", client.sid(ResourceType.RECORDING, recording.id), IncludeSoftDeleted="true")
         assert answer.status == status
         stage.clock.step(0.001)
 
@@ -107,7 +107,7 @@ def test_refuses_a_wrong_parameter(client: FunctionClient, stage: Stage) -> None
     """T refuses a value that is none, after it has looked whether there is such a recording; S knows no such name."""
     name = "IncludeSoftDeleted"
     recording = stage.recording(stage.call(), "completed")
-    for sid in (client.sid(Kind.RECORDING, recording.id), client.sid(Kind.RECORDING, "0" * 32)):
+    for sid in (client.sid(ResourceType.RECORDING, recording.id), client.sid(ResourceType.RECORDING, "0" * 32)):
         answer = client.get("Recordings", sid, **{name: "3"})
         if sid.endswith("0" * 12):
             assert_refused(client, answer, "not found", uri=client.path("Recordings", sid))
@@ -121,7 +121,7 @@ def test_refuses_a_wrong_parameter(client: FunctionClient, stage: Stage) -> None
 def test_tells_whoever_asks_for_deleted_ones_wrongly(client: FunctionClient, stage: Stage, asked: str) -> None:
     """Where T would show a deleted recording, it tells of the parameter; in S there is none."""
     recording = stage.delete(stage.recording(stage.call(), "completed"))
-    sid = client.sid(Kind.RECORDING, recording.id)
+    sid = client.sid(ResourceType.RECORDING, recording.id)
     answer = client.get("Recordings", sid, IncludeSoftDeleted=asked)
     if client.dialect.name == "twilio":
         assert_refused(client, answer, "value outside the enum", name="IncludeSoftDeleted")
@@ -133,7 +133,7 @@ def test_tells_whoever_asks_for_deleted_ones_wrongly(client: FunctionClient, sta
 def test_metadata_have_no_channels(client: FunctionClient, stage: Stage, asked: str) -> None:
     """A parameter of the audio is unknown here, and so ignored, whatever it says."""
     recording = stage.recording(stage.call(), "completed")
-    answer = client.get("Recordings", client.sid(Kind.RECORDING, recording.id), RequestedChannels=asked)
+    answer = client.get("Recordings", client.sid(ResourceType.RECORDING, recording.id), RequestedChannels=asked)
     assert_answer(answer, 200, expected.account_recording(client.dialect.name, recording))
 
 
@@ -192,8 +192,8 @@ def test_has_no_audio_under_parents(client: FunctionClient, make: Make, suffix: 
     of_call, of_conference = make(), make(conference=True)
     client.suffix = suffix
     for path in (
-        call_path(client, client.sid(Kind.CALL, of_call.parent.id), of_call),
-        conference_path(client, client.sid(Kind.CONFERENCE, of_conference.parent.id), of_conference),
+        call_path(client, client.sid(ResourceType.CALL, of_call.parent.id), of_call),
+        conference_path(client, client.sid(ResourceType.CONFERENCE, of_conference.parent.id), of_conference),
     ):
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
 
@@ -212,7 +212,7 @@ def test_has_audio_of_completed_ones_only(
     for query in ("", "?IncludeSoftDeleted=true"):
         path = path_of(client, recording, suffix)
         assert_refused(client, client.request(method, path + query), "not found", uri=path)
-    assert objects.asked == []
+    assert objects.requests == []
 
 
 @pytest.mark.parametrize("suffix", TYPES)
@@ -291,7 +291,7 @@ def test_t_refuses_odd_channels(make_twilio: Callable[[], FunctionClient], make:
         query = f"?RequestedChannels={asked.replace(' ', '%20')}"
         answer = client.request("GET", path_of(client, recording, suffix) + query)
         assert_refused(client, answer, "value outside the enum", name="RequestedChannels")
-        unknown = path_of(client, client.sid(Kind.RECORDING, "0" * 32), suffix)
+        unknown = path_of(client, client.sid(ResourceType.RECORDING, "0" * 32), suffix)
         assert_refused(client, client.request("GET", unknown + query), "not found", uri=unknown)
 
 
@@ -315,12 +315,12 @@ def test_one_channel_is_the_mean_of_two(
     left, right = samples_of(sound(1.5, 2))
     for suffix in (".wav", ".mp3"):
         path = f"{path_of(client, recording, suffix)}?RequestedChannels=1"
-        objects.asked.clear()
+        objects.requests.clear()
         first = client.request("GET", path)
-        assert objects.asked == ["HeadObject", "GetObject", "PutObject", "HeadObject", "GetObject"]
-        objects.asked.clear()
+        assert objects.requests == ["HeadObject", "GetObject", "PutObject", "HeadObject", "GetObject"]
+        objects.requests.clear()
         second = client.request("GET", path)
-        assert objects.asked == ["HeadObject", "GetObject"]
+        assert objects.requests == ["HeadObject", "GetObject"]
         assert (first.status, first.content, first.headers["etag"]) == (200, second.content, second.headers["etag"])
         assert objects.get(recording, f"mono{suffix}") == first.content
         if suffix == ".wav":
@@ -345,7 +345,7 @@ def test_does_not_keep_what_is_deleted_meanwhile(
 ) -> None:
     """A recording that is deleted while a rendition of it is made is not found, and none of it is left."""
     client, recording = make_twilio(), make(channels=2)
-    delete = lambda: stage.service.media().delete(recording.parent, recording.id)  # noqa: E731 - happens meanwhile
+    delete = lambda: stage.services.media().delete(recording.parent, recording.id)  # noqa: E731 - happens meanwhile
     objects.meanwhile[operation] = delete
     path = path_of(client, recording, suffix)
     answer = client.request("GET", f"{path}?RequestedChannels=1")
@@ -366,7 +366,7 @@ def test_does_not_keep_what_it_cannot_be_sure_of(
     def refuse(*_: object) -> None:
         raise StoreBusy
 
-    monkeypatch.setattr(stage.service.recordings._store, "get_recording", refuse)
+    monkeypatch.setattr(stage.services.recordings._store, "get_recording", refuse)
     answer = client.request("GET", f"{path_of(client, recording, '')}?RequestedChannels=1")
     assert_refused(client, answer, "too many requests")
     assert objects.names(recording) == {"original.wav", "original.mp3"}
@@ -416,7 +416,7 @@ def test_refuses_a_part_beyond_the_end(client: FunctionClient, make: Make, objec
     """416 tells how long it is, and nothing is read."""
     answer = client.request("GET", path_of(client, make()), headers={"Range": asked})
     assert_media(answer, 416, b"", of=WAV, content_range=f"bytes */{SIZE}")
-    assert objects.asked == ["HeadObject"]
+    assert objects.requests == ["HeadObject"]
 
 
 @pytest.mark.parametrize(
@@ -481,7 +481,7 @@ def test_does_not_send_what_is_known(
     answer = client.request(method, path_of(client, make()), headers=headers)
     if is_known:
         assert_media(answer, 304, b"", of=WAV)
-        assert objects.asked == ["HeadObject"]
+        assert objects.requests == ["HeadObject"]
     else:
         assert (answer.status, answer.content) == (200, WAV if method == "GET" else b"")
 
@@ -490,7 +490,7 @@ def test_does_not_send_what_is_known(
 
 
 @pytest.fixture
-def small(make_service: Callable[[Settings], Service], settings: Settings, service: Service) -> Service:
+def small(make_service: Callable[[Settings], ApiServices], settings: Settings, service: ApiServices) -> ApiServices:
     """Functions that answer with 1,000 bytes at most."""
     made = make_service(replace(settings, media_inline_bytes=1_000))
     made.authenticator._remembered.update(service.authenticator._remembered)
@@ -498,7 +498,7 @@ def small(make_service: Callable[[Settings], Service], settings: Settings, servi
 
 
 @pytest.mark.parametrize("suffix", TYPES)
-def test_sends_elsewhere_for_much(client: FunctionClient, small: Service, make: Make, suffix: str) -> None:
+def test_sends_elsewhere_for_much(client: FunctionClient, small: ApiServices, make: Make, suffix: str) -> None:
     """More than a function may answer with is fetched from an address that is good for a minute, for this file."""
     del small  # what answers
     content = encoded(WAV) if suffix == ".mp3" else WAV
@@ -521,7 +521,7 @@ def test_sends_elsewhere_for_much(client: FunctionClient, small: Service, make: 
     [("bytes=0-999", 206), ("bytes=-1000", 206), ("bytes=0-1000", 307), ("bytes=1-", 307), ("bytes=99999999-", 416)],
 )
 def test_answers_with_a_part_that_fits(
-    client: FunctionClient, small: Service, make: Make, asked: str, status: int
+    client: FunctionClient, small: ApiServices, make: Make, asked: str, status: int
 ) -> None:
     """A part of what is too much is answered as always, if it is not too much itself."""
     del small  # what answers
@@ -530,7 +530,7 @@ def test_answers_with_a_part_that_fits(
     assert len(answer.content) == (1_000 if status == 206 else 0)
 
 
-def test_a_look_at_much_stays_here(client: FunctionClient, small: Service, make: Make) -> None:
+def test_a_look_at_much_stays_here(client: FunctionClient, small: ApiServices, make: Make) -> None:
     """HEAD of what is too much is 200, with its length."""
     del small  # what answers
     answer = client.request("HEAD", path_of(client, make()))
@@ -595,9 +595,9 @@ def test_counts_its_requests(client: FunctionClient, make: Make, wire: Wire, obj
         ("GET", ".mp3", whole),
     ):
         wire.all.clear()
-        objects.asked.clear()
+        objects.requests.clear()
         assert client.request(method, path_of(client, recording, suffix)).status == 200
-        assert (wire.recordings, objects.asked) == (["GetItem", "GetItem"], asked)
+        assert (wire.recordings, objects.requests) == (["GetItem", "GetItem"], asked)
 
 
 # Who may fetch it.
@@ -640,7 +640,7 @@ class House(NamedTuple):
 @pytest.fixture
 def house(
     request: pytest.FixtureRequest,
-    make_service: Callable[[Settings], Service],
+    make_service: Callable[[Settings], ApiServices],
     settings: Settings,
     make_account: Callable[[], TestAccount],
     objects: Objects,
@@ -652,7 +652,7 @@ def house(
     service = make_service(replace(settings, media_access=MediaAccess(door.all)))
     account = make_account()
     if door.own is not None:
-        wiring.office().accounts.set_media_access(account.id, MediaAccess(door.own))
+        wiring.get_admin_services().accounts.set_media_access(account.id, MediaAccess(door.own))
     own = Stage(account.id, service, clock, stage.shelf)
     recording = own.recording(own.call(), "completed")
     objects.put(recording, "original.wav", WAV)
@@ -690,7 +690,7 @@ def test_an_open_door_tells_no_account_from_none(house: House, wire: Wire) -> No
         ("0" * 32, "0" * 32),
     ):
         client = FunctionClient(DIALECTS["signalwire"], account, "")
-        path = path_of(client, client.sid(Kind.RECORDING, recording), ".wav")
+        path = path_of(client, client.sid(ResourceType.RECORDING, recording), ".wav")
         wire.all.clear()
         answer = client.request("GET", path, authorization=None)
         assert_refused(client, answer, "not found", uri=path)
@@ -704,7 +704,7 @@ def test_an_open_door_needs_an_account(house: House, text: str) -> None:
     """What is no account in SignalWire's spelling stays closed."""
     client = FunctionClient(DIALECTS["signalwire"], house.account.id, "")
     named = text.format(id=house.account.id)
-    path = path_of(client, house.recording).replace(client.sid(Kind.ACCOUNT, house.account.id), named)
+    path = path_of(client, house.recording).replace(client.sid(ResourceType.ACCOUNT, house.account.id), named)
     speaks = replace(client, dialect=DIALECTS["twilio" if named.startswith("AC") else "signalwire"])
     assert_refused(speaks, client.request("GET", path, authorization=None), "no credentials")
 
@@ -713,7 +713,7 @@ def test_an_open_door_needs_an_account(house: House, text: str) -> None:
 def test_remembers_the_door_for_a_minute(house: House, clock: Clock, wire: Wire) -> None:
     """A rule is read once and holds for just under a minute, in either direction."""
     client = FunctionClient(DIALECTS["signalwire"], house.account.id, "")
-    accounts, statuses, reads = wiring.office().accounts, [], []
+    accounts, statuses, reads = wiring.get_admin_services().accounts, [], []
 
     def ask() -> None:
         statuses.append(client.request("GET", path_of(client, house.recording), authorization=None).status)

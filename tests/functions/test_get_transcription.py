@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.transcription import TranscriptionStatus
 from tests.client import FunctionClient
 from tests.functions.stage import Stage, assert_answer, assert_refused, shown
@@ -21,8 +21,8 @@ def test_shows_it_at_both_addresses(
     """Under its recording and under its account, with words or without."""
     recording = stage.recording(stage.call(), "completed")
     made = stage.transcription(recording, **fields)
-    above = ("Recordings", client.sid(Kind.RECORDING, recording.id)) if nested else ()
-    path = (*above, "Transcriptions", client.sid(Kind.TRANSCRIPTION, made.id))
+    above = ("Recordings", client.sid(ResourceType.RECORDING, recording.id)) if nested else ()
+    path = (*above, "Transcriptions", client.sid(ResourceType.TRANSCRIPTION, made.id))
     assert_answer(client.get(*path), 200, shown(client, made))
 
 
@@ -30,10 +30,10 @@ def test_is_not_found_elsewhere(client: FunctionClient, stage: Stage) -> None:
     """Unknown, or under another recording: 404."""
     made = stage.transcription(stage.recording(stage.call(), "completed"))
     other = stage.recording(stage.call(), "completed")
-    sid, unknown = client.sid(Kind.TRANSCRIPTION, made.id), client.sid(Kind.TRANSCRIPTION, "1" * 32)
+    sid, unknown = client.sid(ResourceType.TRANSCRIPTION, made.id), client.sid(ResourceType.TRANSCRIPTION, "1" * 32)
     for path in (
         ("Transcriptions", unknown),
-        ("Recordings", client.sid(Kind.RECORDING, other.id), "Transcriptions", sid),
-        ("Recordings", client.sid(Kind.RECORDING, "1" * 32), "Transcriptions", sid),
+        ("Recordings", client.sid(ResourceType.RECORDING, other.id), "Transcriptions", sid),
+        ("Recordings", client.sid(ResourceType.RECORDING, "1" * 32), "Transcriptions", sid),
     ):
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))

@@ -8,16 +8,16 @@ from typing import Any, Final
 import pytest
 
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import FORGET_AFTER
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.edge.sweeping import START_WITHIN
+from tapedeck.edge.sweeping import START_TIMEOUT_SECONDS
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.media import key_of
+from tapedeck.operations.media import object_key
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck_standin.sound import Part, make_wav
 from tests.functions.living import World
@@ -28,7 +28,9 @@ from tests.thoroughness import scaled
 
 Tell = Callable[..., None]
 
-CALLBACK: Final = Callback("https://app.example.com/hooks", "POST", ("in-progress", "completed", "absent"), "twilio")
+CALLBACK: Final = CallbackSubscription(
+    "https://app.example.com/hooks", "POST", ("in-progress", "completed", "absent"), "twilio"
+)
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def tell(world: World) -> Tell:
         before = everything(world)
         assert world.ingest(event) == []
         assert everything(world) == before
-        assert {line["outcome"] for line in world.log.take()} == {"done"}
+        assert {line["outcome"] for line in world.log.drain()} == {"done"}
 
     return told
 
@@ -54,7 +56,7 @@ def comes_again(world: World) -> Tell:
         before = everything(world)
         assert world.ingest(world.event(kind, **fields)) == ["message-0"]
         assert everything(world) == before
-        assert [line["outcome"] for line in world.log.take()] == ["failed"]
+        assert [line["outcome"] for line in world.log.drain()] == ["failed"]
 
     return told
 
@@ -73,7 +75,7 @@ def leaves(world: World) -> Tell:
         before = shown()
         assert world.ingest(world.event(kind, **fields)) == []
         assert shown() == before
-        (line,) = world.log.take()
+        (line,) = world.log.drain()
         assert (line["outcome"], line.get("counted")) == (outcome, {counted: 1} if counted is not None else None)
 
     return told
@@ -92,24 +94,24 @@ def fresh(world: World) -> str:
 
 def call_of(world: World, call: Call | str) -> Call:
     """A call as it stands."""
-    return world.service.calls.get(world.account.account, call if isinstance(call, str) else call.id)
+    return world.services.calls.get(world.account.account, call if isinstance(call, str) else call.id)
 
 
 def room_of(world: World, room: Conference | str) -> Conference:
     """A conference as it stands."""
-    return world.service.conferences.get(world.account.account, room if isinstance(room, str) else room.id)
+    return world.services.conferences.get(world.account.account, room if isinstance(room, str) else room.id)
 
 
 def member_of(world: World, room: Conference, call: str) -> Participant:
     """A participant as it stands, though it may have left."""
-    _, found = world.service.conferences._store.get_membership(room.account, room.id, call)
+    _, found = world.services.conferences._store.get_membership(room.account, room.id, call)
     assert found is not None
     return found
 
 
 def recording_of(world: World, recording: Recording) -> Recording:
     """A recording as it stands."""
-    return world.service.recordings.get(recording.parent, recording.id)
+    return world.services.recordings.get(recording.parent, recording.id)
 
 
 # Calls.
@@ -140,7 +142,7 @@ def test_a_call_goes_on(world: World, tell: Tell) -> None:
     ended = world.event("call.ended", call=call.id)
     assert world.ingest(ended, ended) == []
     assert call_of(world, call) == replace(
-        connected, status=CallStatus.COMPLETED, version=4, ended=now, updated=now, ended_by=ended["id"]
+        connected, status=CallStatus.COMPLETED, version=4, ended=now, updated=now, end_write_id=ended["id"]
     )
 
 
@@ -159,7 +161,7 @@ def test_a_call_does_not_go_back(world: World, leaves: Tell, kind: str, status: 
 def test_a_call_that_is_to_end_may_be_answered_meanwhile(world: World, leaves: Tell) -> None:
     """Until the engine has ended it as it was asked to, what it tells of it is overridden."""
     call = world.stage.call("ringing")
-    world.service.calls.end(call.account, call.id)
+    world.services.calls.end(call.account, call.id)
     world.clock.step(5)
     leaves("call.answered", call=call.id)
 
@@ -178,7 +180,7 @@ def test_a_call_lasts_as_long_as_the_engine_says(world: World) -> None:
     world.clock.step(30)
     assert world.ingest(answered, started, ended) == []
     found = call_of(world, call)
-    kept = world.service.recordings.get(Parent(world.account.account, ParentKind.CALL, call), recording)
+    kept = world.services.recordings.get(Parent(world.account.account, ParentKind.CALL, call), recording)
     assert (found.started, found.ended, found.duration) == (began // 1000, began // 1000 + 300, 300)
     assert (kept.started, kept.ended, kept.updated) == (began // 1000 + 60, began // 1000 + 300, began // 1000 + 330)
 
@@ -196,7 +198,7 @@ def test_a_call_ends(world: World, tell: Tell, status: str, told: str, becomes: 
     call = world.stage.call(status)
     tell("call.ended", call=call.id, status=told)
     assert call_of(world, call).status == becomes
-    assert world.open() == []
+    assert world.pending_work() == []
 
 
 def test_a_call_ends_as_it_was_asked_to(world: World, tell: Tell) -> None:
@@ -206,15 +208,15 @@ def test_a_call_ends_as_it_was_asked_to(world: World, tell: Tell) -> None:
     member = world.stage.participant(room, call)
     recording = world.stage.recording(call)
     account = world.account.account
-    world.service.participants.update(account, room.id, member.call, UpdateParticipant(muted=True))
-    world.service.calls.update(account, call.id, UpdateCall(CallStatus.COMPLETED))
+    world.services.participants.update(account, room.id, member.call, UpdateParticipant(muted=True))
+    world.services.calls.update(account, call.id, UpdateCall(CallStatus.COMPLETED))
     ended = call_of(world, call)
-    assert [type(opened.resource) for opened in world.open()] != []
-    tell("call.ended", call=call.id, status="completed", version=ended.asked)
-    assert call_of(world, call) == replace(ended, confirmed=ended.asked)
+    assert [type(opened.resource) for opened in world.pending_work()] != []
+    tell("call.ended", call=call.id, status="completed", version=ended.requested_version)
+    assert call_of(world, call) == replace(ended, confirmed_version=ended.requested_version)
     member = member_of(world, room, call.id)
-    assert member.confirmed == member.asked
-    assert [opened.resource.id for opened in world.open()] == [recording.id]
+    assert member.confirmed_version == member.requested_version
+    assert [opened.resource.id for opened in world.pending_work()] == [recording.id]
 
 
 def test_a_call_ends_with_all_that_hangs_on_it(world: World, tell: Tell) -> None:
@@ -222,7 +224,7 @@ def test_a_call_ends_with_all_that_hangs_on_it(world: World, tell: Tell) -> None
     room = world.stage.conference(participants=1)
     call = world.stage.call("in-progress", conference=room.id)
     world.stage.participant(room, call)
-    recordings = [world.stage.recording(call), world.stage.recording(room, confirmed=1)]
+    recordings = [world.stage.recording(call), world.stage.recording(room, confirmed_version=1)]
     tell("call.ended", call=call.id)
     assert [recording_of(world, each).status for each in recordings] == [RecordingStatus.STOPPED] * 2
     assert room_of(world, room).reason is EndReason.LAST_LEFT
@@ -269,12 +271,12 @@ def test_a_call_has_gone_where_it_was_sent(world: World, tell: Tell, leaves: Tel
     call = world.stage.call()
     redirect = UpdateCall(redirect={"url": "https://a.example/", "method": "POST"})
     for _ in range(2):
-        world.service.calls.update(call.account, call.id, redirect)
+        world.services.calls.update(call.account, call.id, redirect)
     leaves("call.redirected", call=call.id, version=2)
-    assert call_of(world, call).confirmed == 0
+    assert call_of(world, call).confirmed_version == 0
     tell("call.redirected", call=call.id, version=3)
-    assert call_of(world, call).confirmed == 3
-    assert world.open() == []
+    assert call_of(world, call).confirmed_version == 3
+    assert world.pending_work() == []
 
 
 # Calls that were dialed into a conference.
@@ -284,7 +286,7 @@ def test_a_call_has_gone_where_it_was_sent(world: World, tell: Tell, leaves: Tel
 def dialed(world: World) -> tuple[Conference, Participant]:
     """Somebody is being dialed into a conference; both as they stand."""
     room = world.stage.conference()
-    added = world.service.participants.add(room.account, room.id, AddParticipant("+1", "+2"))
+    added = world.services.participants.add(room.account, room.id, AddParticipant("+1", "+2"))
     return room_of(world, room), added
 
 
@@ -292,18 +294,22 @@ def test_who_is_dialed_rings_and_answers(world: World, tell: Tell, dialed: tuple
     """The call and its place in the conference go on together, and the answer to the command confirms it."""
     room, member = dialed
     now = world.clock.step(2)
-    tell("call.ringing", call=member.call, version=member.asked)
+    tell("call.ringing", call=member.call, version=member.requested_version)
     ringing = replace(
-        member, status=ParticipantStatus.RINGING, version=member.version + 1, updated=now, confirmed=member.asked
+        member,
+        status=ParticipantStatus.RINGING,
+        version=member.version + 1,
+        updated=now,
+        confirmed_version=member.requested_version,
     )
     assert member_of(world, room, member.call) == ringing
     assert call_of(world, member.call).status is CallStatus.RINGING
-    assert world.open() == []
+    assert world.pending_work() == []
     now = world.clock.step(2)
-    tell("call.answered", call=member.call, version=member.asked)
+    tell("call.answered", call=member.call, version=member.requested_version)
     assert member_of(world, room, member.call) == replace(
         ringing, status=ParticipantStatus.CONNECTED, version=ringing.version + 1, updated=now, sequence=1,
-        heard=world.clock(),
+        last_event_at=world.clock(),
     )  # fmt: skip
     assert room_of(world, room) == replace(room, version=room.version + 1, participants=3, sequence=1)
 
@@ -311,10 +317,10 @@ def test_who_is_dialed_rings_and_answers(world: World, tell: Tell, dialed: tuple
 def test_who_answers_at_once_has_rung(world: World, tell: Tell, dialed: tuple[Conference, Participant]) -> None:
     """An answer without a ringing before it confirms the command, too; the ringing behind it changes nothing."""
     room, member = dialed
-    tell("call.answered", call=member.call, version=member.asked)
+    tell("call.answered", call=member.call, version=member.requested_version)
     connected = member_of(world, room, member.call)
-    assert (connected.status, connected.confirmed) == (ParticipantStatus.CONNECTED, member.asked)
-    tell("call.ringing", call=member.call, version=member.asked)
+    assert (connected.status, connected.confirmed_version) == (ParticipantStatus.CONNECTED, member.requested_version)
+    tell("call.ringing", call=member.call, version=member.requested_version)
     assert member_of(world, room, member.call) == connected
 
 
@@ -323,23 +329,27 @@ def test_an_answer_to_what_was_asked_first_leaves_the_rest(
 ) -> None:
     """Who was muted while it rang is dialed, and still to be muted."""
     room, member = dialed
-    world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
-    tell("call.answered", call=member.call, version=member.asked)
-    (opened,) = world.open()
+    world.services.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
+    tell("call.answered", call=member.call, version=member.requested_version)
+    (opened,) = world.pending_work()
     assert opened.resource == member_of(world, room, member.call)
     assert isinstance(opened.resource, Participant)
-    tell("participant.changed", conference=room.id, call=member.call, version=opened.resource.asked)
-    assert world.open() == []
+    tell("participant.changed", conference=room.id, call=member.call, version=opened.resource.requested_version)
+    assert world.pending_work() == []
 
 
 def test_who_is_not_reached_has_failed(world: World, tell: Tell, dialed: tuple[Conference, Participant]) -> None:
     """It leaves without ever having been counted, and its command is settled."""
     room, member = dialed
-    tell("call.ended", call=member.call, status="busy", version=member.asked)
+    tell("call.ended", call=member.call, status="busy", version=member.requested_version)
     found = member_of(world, room, member.call)
-    assert (found.status, found.left, found.confirmed) == (ParticipantStatus.FAILED, START, member.asked)
+    assert (found.status, found.left, found.confirmed_version) == (
+        ParticipantStatus.FAILED,
+        START,
+        member.requested_version,
+    )
     assert room_of(world, room) == room
-    assert world.open() == []
+    assert world.pending_work() == []
 
 
 @pytest.mark.parametrize("how", ["removed", "room ended"])
@@ -349,9 +359,9 @@ def test_who_was_taken_out_meanwhile_goes_on_by_itself(
     """Its telephone rings and is answered all the same; it is in no conference then."""
     room, member = dialed
     if how == "removed":
-        world.service.participants.remove(room.account, room.id, member.call)
+        world.services.participants.remove(room.account, room.id, member.call)
     else:
-        world.service.conferences.end(room.account, room.id)
+        world.services.conferences.end(room.account, room.id)
     before = member_of(world, room, member.call)
     tell("call.ringing", call=member.call)
     tell("call.answered", call=member.call)
@@ -371,10 +381,10 @@ def test_a_conference_appears(world: World, tell: Tell) -> None:
         world.account.account, room, "Lobby", ConferenceStatus.INIT, START, record=True, callback=CALLBACK
     )
     # Whom somebody is to be told of is looked after from its beginning.
-    assert [opened.resource.id for opened in world.open()] == [room]
+    assert [opened.resource.id for opened in world.pending_work()] == [room]
     plain = fresh(world)
     tell("conference.started", conference=plain, name="Kitchen")
-    assert [opened.resource.id for opened in world.open()] == [room]
+    assert [opened.resource.id for opened in world.pending_work()] == [room]
 
 
 def test_a_name_may_be_free_soon(world: World, comes_again: Tell, tell: Tell) -> None:
@@ -400,26 +410,26 @@ def test_a_conference_ends(
 ) -> None:
     """Why and with whose leaving, and its recordings with it; whoever was in it is counted."""
     room = world.stage.conference()
-    recordings = [world.stage.recording(room, confirmed=1) for _ in range(recorded)]
+    recordings = [world.stage.recording(room, confirmed_version=1) for _ in range(recorded)]
     room = room_of(world, room)
     now = world.clock.step(9)
     tell("conference.ended", conference=room.id, **more)
     found = room_of(world, room)
     assert found == replace(
         room, status=ConferenceStatus.COMPLETED, version=room.version + 1, sequence=1, ended=now, updated=now,
-        reason=reason, ending_call=ending, ended_by=found.ended_by, active=frozenset(),
+        reason=reason, ending_call=ending, end_write_id=found.end_write_id, active_recordings=frozenset(),
     )  # fmt: skip
     assert [recording_of(world, each).status for each in recordings] == [RecordingStatus.STOPPED] * recorded
 
 
 @pytest.mark.parametrize("callback", [None, CALLBACK])
-def test_a_conference_ends_as_it_was_asked_to(world: World, tell: Tell, callback: Callback | None) -> None:
+def test_a_conference_ends_as_it_was_asked_to(world: World, tell: Tell, callback: CallbackSubscription | None) -> None:
     """The answer confirms the command; one of which somebody is to be told is looked after for that."""
     room = world.stage.conference(callback=callback)
-    ended = world.service.conferences.end(room.account, room.id)
-    tell("conference.ended", conference=room.id, version=ended.asked)
-    assert room_of(world, room) == replace(ended, confirmed=ended.asked)
-    assert [opened.resource.id for opened in world.open()] == ([room.id] if callback is not None else [])
+    ended = world.services.conferences.end(room.account, room.id)
+    tell("conference.ended", conference=room.id, version=ended.requested_version)
+    assert room_of(world, room) == replace(ended, confirmed_version=ended.requested_version)
+    assert [opened.resource.id for opened in world.pending_work()] == ([room.id] if callback is not None else [])
 
 
 def test_an_unknown_conference_may_come_yet(world: World, comes_again: Tell) -> None:
@@ -436,15 +446,15 @@ def test_an_unknown_conference_may_come_yet(world: World, comes_again: Tell) -> 
 def test_what_was_to_be_played_has_been(world: World, tell: Tell, comes_again: Tell, leaves: Tell) -> None:
     """The answer confirms it, and is numbered among what happens in the conference."""
     room = world.stage.conference()
-    announced = world.service.conferences._store.announce(
+    announced = world.services.conferences._store.announce(
         room.account, room.id, "https://a.example/", "POST", START, fresh(world)
     )
     comes_again("conference.announced", conference=room.id, version=7)
     leaves("conference.announced", conference=room.id, version=1)
     now = world.clock.step(3)
     tell("conference.announced", conference=room.id, version=2)
-    assert room_of(world, room) == replace(announced, version=3, sequence=1, confirmed=2, announced_at=now)
-    assert world.open() == []
+    assert room_of(world, room) == replace(announced, version=3, sequence=1, confirmed_version=2, announced_at=now)
+    assert world.pending_work() == []
 
 
 # Participants.
@@ -452,7 +462,7 @@ def test_what_was_to_be_played_has_been(world: World, tell: Tell, comes_again: T
 
 def test_a_call_enters_a_conference(world: World, tell: Tell) -> None:
     """As the engine says; the conference begins with the second one, and both know it."""
-    room, calls = world.stage.conference("init", participants=0, may_begin=False, first_call=None), []
+    room, calls = world.stage.conference("init", participants=0, has_starter=False, first_call=None), []
     for number in range(2):
         call = world.stage.call()
         calls.append(call)
@@ -460,12 +470,12 @@ def test_a_call_enters_a_conference(world: World, tell: Tell) -> None:
         tell("participant.joined", conference=room.id, call=call.id, end_conference_on_exit=True, muted=True, hold=True)
         assert member_of(world, room, call.id) == Participant(
             call.id, room.id, now, version=number + 2, end_conference_on_exit=True, muted=True, hold=True,
-            sequence=number + 1, heard=world.clock(),
+            sequence=number + 1, last_event_at=world.clock(),
         )  # fmt: skip
         assert call_of(world, call) == replace(call, conference=room.id, version=2)
     assert room_of(world, room) == replace(
-        room, status=ConferenceStatus.IN_PROGRESS, version=3, participants=2, may_begin=True, sequence=3, updated=now,
-        first_call=calls[0].id, began=3, began_at=now,
+        room, status=ConferenceStatus.IN_PROGRESS, version=3, participants=2, has_starter=True, sequence=3, updated=now,
+        first_call=calls[0].id, start_sequence=3, started_at=now,
     )  # fmt: skip
 
 
@@ -490,17 +500,17 @@ def test_a_late_entrance_does_not_bring_anybody_back(world: World, tell: Tell, l
         if how == "engine":
             tell("participant.left", conference=room.id, call=call.id)
         elif how == "api":
-            world.service.participants.remove(room.account, room.id, call.id)
+            world.services.participants.remove(room.account, room.id, call.id)
         else:
             tell("call.ended", call=call.id)
         before = everything(world)
         assert world.ingest(entered) == []
         assert everything(world) == before
-        assert world.log.take()[-1]["outcome"] == "done"
+        assert world.log.drain()[-1]["outcome"] == "done"
         if how != "hang-up":
             # But it may come back, as soon as it is gone.
             world.clock.step(1)
-            asked = member_of(world, room, call.id).asked
+            asked = member_of(world, room, call.id).requested_version
             if how == "api":
                 leaves("participant.joined", conference=room.id, call=call.id)
                 tell("participant.left", conference=room.id, call=call.id, version=asked)
@@ -518,7 +528,7 @@ def test_a_participant_changes_by_itself(world: World, tell: Tell, leaves: Tell)
          call_to_coach=other.call)  # fmt: skip
     changed = replace(
         member, muted=True, coaching=True, call_to_coach=other.call, version=2, updated=now, sequence=2,
-        heard=world.clock(),
+        last_event_at=world.clock(),
     )  # fmt: skip
     assert member_of(world, room, member.call) == changed
     leaves("participant.changed", conference=room.id, call=member.call, muted=False, at=world.clock() - 1)
@@ -526,7 +536,7 @@ def test_a_participant_changes_by_itself(world: World, tell: Tell, leaves: Tell)
     tell("participant.changed", conference=room.id, call=member.call, hold=True)
     assert member_of(world, room, member.call) == replace(changed, hold=True, version=3, sequence=3)
     leaves("participant.changed", conference=room.id, call=member.call)
-    assert world.open() == []
+    assert world.pending_work() == []
 
 
 def test_a_duplicate_does_not_undo_what_was_asked_since(world: World) -> None:
@@ -535,16 +545,17 @@ def test_a_duplicate_does_not_undo_what_was_asked_since(world: World) -> None:
     member = world.stage.participant(room)
     muted = world.event("participant.changed", conference=room.id, call=member.call, muted=True)
     assert world.ingest(muted) == []
-    asked = world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=False))
+    asked = world.services.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=False))
     # While that is on its way to the engine, and once it has been carried out.
     assert world.ingest(muted) == []
     assert (
         world.ingest(
-            world.event("participant.changed", conference=room.id, call=member.call, version=asked.asked), muted
+            world.event("participant.changed", conference=room.id, call=member.call, version=asked.requested_version),
+            muted,
         )
         == []
     )
-    assert member_of(world, room, member.call) == replace(asked, confirmed=asked.asked)
+    assert member_of(world, room, member.call) == replace(asked, confirmed_version=asked.requested_version)
 
 
 def test_what_the_engine_did_before_it_answered_is_stale(world: World, leaves: Tell, tell: Tell) -> None:
@@ -553,29 +564,29 @@ def test_what_the_engine_did_before_it_answered_is_stale(world: World, leaves: T
     member = world.stage.participant(room)
     muted_at = world.clock()
     world.clock.step(1)
-    asked = world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(hold=True))
+    asked = world.services.participants.update(room.account, room.id, member.call, UpdateParticipant(hold=True))
     world.clock.step(1)
-    answer = world.event("participant.changed", conference=room.id, call=member.call, version=asked.asked)
+    answer = world.event("participant.changed", conference=room.id, call=member.call, version=asked.requested_version)
     assert world.ingest(answer) == []
-    world.log.take()
+    world.log.drain()
     leaves("participant.changed", conference=room.id, call=member.call, muted=True, at=muted_at)
     world.clock.step(1)
     tell("participant.changed", conference=room.id, call=member.call, hold=False)
     heard = world.clock()
     # The answer, should it come again, makes nothing of that older than it is.
     assert world.ingest(answer) == []
-    world.log.take()
+    world.log.drain()
     leaves("participant.changed", conference=room.id, call=member.call, muted=True, at=heard - 1)
-    assert member_of(world, room, member.call).heard == heard
+    assert member_of(world, room, member.call).last_event_at == heard
 
 
 def test_what_was_asked_overrides_what_the_engine_does_meanwhile(world: World, leaves: Tell, tell: Tell) -> None:
     """Until it has confirmed what was asked, whatever it does by itself is overridden by that."""
     room = world.stage.conference()
     member = world.stage.participant(room)
-    asked = world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
+    asked = world.services.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
     leaves("participant.changed", conference=room.id, call=member.call, muted=False)
-    tell("participant.changed", conference=room.id, call=member.call, version=asked.asked)
+    tell("participant.changed", conference=room.id, call=member.call, version=asked.requested_version)
     tell("participant.changed", conference=room.id, call=member.call, muted=False)
     assert not member_of(world, room, member.call).muted
 
@@ -584,10 +595,10 @@ def test_what_is_asked_no_more_overrides_nothing(world: World, leaves: Tell, tel
     """What an engine has not carried out for a day it will not any more: what it tells by itself is so."""
     room = world.stage.conference()
     changed, kicked = world.stage.participant(room), world.stage.participant(room)
-    world.service.participants.update(room.account, room.id, changed.call, UpdateParticipant(muted=True))
-    world.service.participants.remove(room.account, room.id, kicked.call)
+    world.services.participants.update(room.account, room.id, changed.call, UpdateParticipant(muted=True))
+    world.services.participants.remove(room.account, room.id, kicked.call)
     about: list[dict[str, Any]] = [{"conference": room.id, "call": each.call} for each in (changed, kicked)]
-    world.clock.step(FORGET_AFTER - 1)
+    world.clock.step(COMMAND_EXPIRY_SECONDS - 1)
     leaves("participant.changed", **about[0], muted=False)
     leaves("participant.joined", **about[1])
     world.clock.step(1)
@@ -601,7 +612,7 @@ def test_what_changes_nothing_makes_what_came_before_it_stale(world: World, leav
     """Of two events of the engine's own the later one comes first, and tells what is so already."""
     room, call = world.stage.conference(participants=2), world.stage.call()
     member = world.stage.participant(room)
-    recording = world.stage.recording(call, confirmed=1)
+    recording = world.stage.recording(call, confirmed_version=1)
     before = world.clock()
     world.clock.step(1)
     about: dict[str, Any] = {"conference": room.id, "call": member.call}
@@ -612,7 +623,7 @@ def test_what_changes_nothing_makes_what_came_before_it_stale(world: World, leav
     for kind, other in (("joined", "left"), ("left", "joined")):
         world.clock.step(2)
         world.ingest(world.event(f"participant.{kind}", **about))
-        world.log.take()
+        world.log.drain()
         world.clock.step(2)
         leaves(f"participant.{kind}", **about)
         leaves(f"participant.{other}", **about, at=world.clock() - 1_000)
@@ -640,7 +651,13 @@ def test_a_participant_leaves(
     now = world.clock.step(3)
     tell("participant.left", conference=room.id, call=member.call)
     assert member_of(world, room, member.call) == replace(
-        member, status=ParticipantStatus.COMPLETE, left=now, updated=now, version=2, sequence=1, heard=world.clock()
+        member,
+        status=ParticipantStatus.COMPLETE,
+        left=now,
+        updated=now,
+        version=2,
+        sequence=1,
+        last_event_at=world.clock(),
     )
     found = room_of(world, room)
     assert (found.participants, found.reason, found.is_live) == (inside - 1, reason, reason is None)
@@ -666,28 +683,30 @@ def test_a_participant_leaves_as_it_was_asked_to(world: World, tell: Tell) -> No
     for kind, version in (("remove", True), ("remove", False), ("end", False)):
         member = world.stage.participant(room)
         if kind == "remove":
-            world.service.participants.remove(room.account, room.id, member.call)
+            world.services.participants.remove(room.account, room.id, member.call)
         else:
-            world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
-            world.service.conferences.end(room.account, room.id)
+            world.services.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
+            world.services.conferences.end(room.account, room.id)
         asked = member_of(world, room, member.call)
         world.clock.step(1)
-        told = {"version": asked.asked} if version else {}
+        told = {"version": asked.requested_version} if version else {}
         tell("participant.left", conference=room.id, call=member.call, **told)
-        heard = world.clock() if kind == "remove" else asked.heard
-        assert member_of(world, room, member.call) == replace(asked, confirmed=asked.asked, heard=heard)
+        heard = world.clock() if kind == "remove" else asked.last_event_at
+        assert member_of(world, room, member.call) == replace(
+            asked, confirmed_version=asked.requested_version, last_event_at=heard
+        )
 
 
 def test_an_old_answer_does_not_settle_what_was_asked_since(world: World, tell: Tell) -> None:
     """Who was removed, came back and is to be muted is still to be muted when the removal is answered once more."""
     room = world.stage.conference()
     member = world.stage.participant(room)
-    world.service.participants.remove(room.account, room.id, member.call)
-    removed = member_of(world, room, member.call).asked
+    world.services.participants.remove(room.account, room.id, member.call)
+    removed = member_of(world, room, member.call).requested_version
     tell("participant.left", conference=room.id, call=member.call, version=removed)
     world.clock.step(1)
     tell("participant.joined", conference=room.id, call=member.call)
-    world.service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
+    world.services.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
     before = member_of(world, room, member.call)
     tell("participant.left", conference=room.id, call=member.call, version=removed)
     assert member_of(world, room, member.call) == before
@@ -718,14 +737,16 @@ def test_a_capture_has_begun(world: World, tell: Tell, parent: Call | Conference
     at = world.clock() + late
     world.clock.step(3)
     tell("recording.started", **_about(recording), version=1, at=at)
-    assert recording_of(world, recording) == replace(recording, confirmed=1, started=START + started, heard=at)
+    assert recording_of(world, recording) == replace(
+        recording, confirmed_version=1, started=START + started, last_event_at=at
+    )
 
 
 def test_a_capture_has_begun_paused(world: World, tell: Tell) -> None:
     """Whatever is confirmed first, later ones confirm it too; what comes behind it changes nothing."""
     recording = world.stage.recording(world.stage.call(), "paused")
     tell("recording.paused", **_about(recording), version=2)
-    confirmed = replace(recording, confirmed=2, heard=world.clock())
+    confirmed = replace(recording, confirmed_version=2, last_event_at=world.clock())
     assert recording_of(world, recording) == confirmed
     world.clock.step(1)
     tell("recording.started", **_about(recording), version=1)
@@ -741,17 +762,27 @@ def test_an_engine_records_by_itself(world: World, tell: Tell, parent: Call | Co
          track="inbound", trim="trim-silence", callback=subscription)  # fmt: skip
     kind = ParentKind.CALL if isinstance(parent, Call) else ParentKind.CONFERENCE
     shown = parent.id if isinstance(parent, Call) else parent.first_call
-    assert world.service.recordings.get(Parent(parent.account, kind, parent.id), recording) == Recording(
-        recording, Parent(parent.account, kind, parent.id), RecordingStatus.IN_PROGRESS, Source.DIAL_VERB, START,
-        confirmed=1, call=shown, channels=2, track="inbound", trim="trim-silence", started=START, callback=CALLBACK,
-    )  # fmt: skip
+    assert world.services.recordings.get(Parent(parent.account, kind, parent.id), recording) == Recording(
+        recording,
+        Parent(parent.account, kind, parent.id),
+        RecordingStatus.IN_PROGRESS,
+        Source.DIAL_VERB,
+        START,
+        confirmed_version=1,
+        call=shown,
+        channels=2,
+        track="inbound",
+        trim="trim-silence",
+        started=START,
+        callback=CALLBACK,
+    )
 
 
 def test_a_conferences_recording_shows_the_call_that_it_is_told(world: World, tell: Tell) -> None:
     """Whichever that is."""
     room, recording = world.stage.conference(), fresh(world)
     tell("recording.started", parent=_parent(room), recording=recording, source="Conference", call="e" * 32)
-    found = world.service.recordings.get(Parent(room.account, ParentKind.CONFERENCE, room.id), recording)
+    found = world.services.recordings.get(Parent(room.account, ParentKind.CONFERENCE, room.id), recording)
     assert found.call == "e" * 32
 
 
@@ -788,7 +819,7 @@ def test_a_capture_has_been_moved_as_was_asked(
     comes_again(kind, **_about(recording), version=3, **more)
     world.clock.step(1)
     tell(kind, **_about(recording), version=2, **more)
-    assert recording_of(world, recording) == replace(recording, confirmed=2, heard=world.clock())
+    assert recording_of(world, recording) == replace(recording, confirmed_version=2, last_event_at=world.clock())
 
 
 @pytest.mark.parametrize(
@@ -802,24 +833,24 @@ def test_a_capture_has_been_moved_as_was_asked(
 )
 def test_a_capture_moves_by_itself(world: World, tell: Tell, status: str, kind: str, changes: dict[str, Any]) -> None:
     """What the engine does is so, at its time, and confirmed with that."""
-    recording = world.stage.recording(world.stage.call(), status, confirmed=1)
+    recording = world.stage.recording(world.stage.call(), status, confirmed_version=1)
     world.stage.write(recording, confirmed=recording.version)
     at = world.clock() + 3_000
     now = world.clock.step(5)
     tell(kind, **_about(recording), pause_behavior="skip", at=at)
     version = recording.version + 1
     assert recording_of(world, recording) == replace(
-        recording, version=version, confirmed=version, updated=now, heard=at, **changes
+        recording, version=version, confirmed_version=version, updated=now, last_event_at=at, **changes
     )
 
 
 def test_an_older_move_changes_nothing(world: World, tell: Tell, leaves: Tell) -> None:
     """What is older than what was heard last, or than what has been asked since, is overridden; an end is not."""
-    recording = world.stage.recording(world.stage.call(), confirmed=1)
+    recording = world.stage.recording(world.stage.call(), confirmed_version=1)
     world.clock.step(5)
     tell("recording.paused", **_about(recording))
     leaves("recording.resumed", **_about(recording), at=world.clock() - 1)
-    world.service.recordings.update(recording.parent, recording.id, RecordingStatus.IN_PROGRESS)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.IN_PROGRESS)
     leaves("recording.paused", **_about(recording))
     tell("recording.stopped", **_about(recording), at=world.clock() - 4_000)
     assert recording_of(world, recording).ended == START + 1
@@ -832,8 +863,8 @@ def test_an_older_move_changes_nothing(world: World, tell: Tell, leaves: Tell) -
 @pytest.mark.parametrize("kind", ["started", "resumed"])
 def test_a_pause_is_confirmed_by_nothing_else(world: World, leaves: Tell, kind: str) -> None:
     """That a capture goes on is no answer to a pause: the card number is still recorded."""
-    recording = world.stage.recording(world.stage.call(), confirmed=1)
-    paused = world.service.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    recording = world.stage.recording(world.stage.call(), confirmed_version=1)
+    paused = world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
     refused = {"outcome": "refused", "counted": "EventsRefused"} if kind == "resumed" else {}
     leaves(f"recording.{kind}", **refused, **_about(recording), version=paused.version)
     assert recording_of(world, recording).is_pending
@@ -841,8 +872,8 @@ def test_a_pause_is_confirmed_by_nothing_else(world: World, leaves: Tell, kind: 
 
 def test_a_capture_that_stops_in_place_of_a_pause_has_ended(world: World, tell: Tell) -> None:
     """Whatever that answers."""
-    recording = world.stage.recording(world.stage.call(), confirmed=1)
-    paused = world.service.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    recording = world.stage.recording(world.stage.call(), confirmed_version=1)
+    paused = world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
     tell("recording.stopped", **_about(recording), version=paused.version)
     assert recording_of(world, recording).status is RecordingStatus.STOPPED
 
@@ -851,11 +882,11 @@ def test_a_capture_that_stops_in_place_of_a_pause_has_ended(world: World, tell: 
 def test_a_capture_begins_once_whatever_was_asked_by_then(world: World, tell: Tell, version: int) -> None:
     """A start that is asked for again is to begin paused where a pause was asked meanwhile."""
     recording = world.stage.recording(world.stage.call())
-    world.service.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
+    world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
     now = world.clock.step(40)
     tell("recording.started", **_about(recording), version=version)
     found = recording_of(world, recording)
-    assert (found.started, found.confirmed, found.is_pending) == (now, version, version == 1)
+    assert (found.started, found.confirmed_version, found.is_pending) == (now, version, version == 1)
 
 
 @pytest.mark.parametrize("end", ["recording.failed", "sweep"])
@@ -864,15 +895,15 @@ def test_what_is_absent_has_not_begun_since(world: World, leaves: Tell, end: str
     recording = world.stage.recording(world.stage.call(), callback=CALLBACK)
     at = world.clock()
     if end == "sweep":
-        world.clock.step(START_WITHIN)
+        world.clock.step(START_TIMEOUT_SECONDS)
         world.sweep()
     else:
         world.ingest(world.event(end, **_about(recording), version=1))
-    world.log.take()
+    world.log.drain()
     assert recording_of(world, recording).status is RecordingStatus.ABSENT
     leaves("recording.started", **_about(recording), version=1, at=at)
     world.publish()
-    assert [claim.event for claim in world.claims(recording.id)] == ["absent"]
+    assert [delivery.event for delivery in world.claims(recording.id)] == ["absent"]
 
 
 def test_an_id_belongs_to_one_recording(world: World, leaves: Tell) -> None:
@@ -880,16 +911,16 @@ def test_an_id_belongs_to_one_recording(world: World, leaves: Tell) -> None:
     first, other = world.stage.recording(world.stage.call()), world.stage.call()
     leaves("recording.started", outcome="refused", counted="EventsRefused", parent=_parent(other),
            recording=first.id, source="RecordVerb")  # fmt: skip
-    assert world.service.recordings.find(first.parent.account, first.id) == first
+    assert world.services.recordings.find(first.parent.account, first.id) == first
 
 
 def test_what_a_capture_did_before_an_answer_is_stale(world: World, tell: Tell, leaves: Tell) -> None:
     """It pauses by itself and resumes as it is asked to: that it has paused comes last, and does not show it paused."""
-    recording = world.stage.recording(world.stage.call(), confirmed=1)
+    recording = world.stage.recording(world.stage.call(), confirmed_version=1)
     paused_at = world.clock()
     world.clock.step(1)
     for target, kind in ((RecordingStatus.PAUSED, "paused"), (RecordingStatus.IN_PROGRESS, "resumed")):
-        version = world.service.recordings.update(recording.parent, recording.id, target).version
+        version = world.services.recordings.update(recording.parent, recording.id, target).version
         world.clock.step(1)
         tell(f"recording.{kind}", **_about(recording), version=version)
     leaves("recording.paused", **_about(recording), at=paused_at)
@@ -912,7 +943,7 @@ def test_a_clock_that_runs_wrong_makes_no_time_negative(world: World, tell: Tell
 
 
 def _completed(world: World, recording: Recording, **more: Any) -> dict[str, Any]:
-    key = key_of(world.account.account, recording.id)
+    key = object_key(world.account.account, recording.id)
     return world.event("recording.completed", **{**_about(recording), "key": key, "size": 32_044, **more})
 
 
@@ -922,8 +953,8 @@ def test_a_recording_is_completed(
     world: World, bucket: Objects, status: str, confirmed: int, parent: Call | Conference
 ) -> None:
     """Whatever the engine has told before, or not yet, it ends with its media, as long as they are."""
-    recording = world.stage.recording(parent, status, confirmed=confirmed)
-    capture(world.service, recording, sound(2))
+    recording = world.stage.recording(parent, status, confirmed_version=confirmed)
+    capture(world.services, recording, sound(2))
     now = world.clock.step(9)
     event = _completed(world, recording)
     assert world.ingest(event) == []
@@ -931,8 +962,8 @@ def test_a_recording_is_completed(
     versions = 1 if status == "stopped" else 2
     assert found == replace(
         recording, status=RecordingStatus.COMPLETED, version=recording.version + versions,
-        confirmed=recording.version + versions, duration=2, updated=now, pause_behavior=found.pause_behavior,
-        ended=recording.ended if status == "stopped" else now, heard=event["at"] if status != "stopped" else 0,
+        confirmed_version=recording.version + versions, duration=2, updated=now, pause_behavior=found.pause_behavior,
+        ended=recording.ended if status == "stopped" else now, last_event_at=event["at"] if status != "stopped" else 0,
     )  # fmt: skip
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
     before = everything(world)
@@ -950,15 +981,15 @@ def test_another_key_is_refused(world: World, bucket: Objects, whose: str) -> No
     recording = world.stage.recording(world.stage.call(), "stopped")
     other = world.stage.recording(world.stage.call(), "stopped")
     key = {
-        "another recording's": key_of(recording.parent.account, other.id),
-        "another account's": key_of(world.accounts.create().account, recording.id),
-        "another name": key_of(recording.parent.account, recording.id, "mono"),
+        "another recording's": object_key(recording.parent.account, other.id),
+        "another account's": object_key(world.accounts.create().account, recording.id),
+        "another name": object_key(recording.parent.account, recording.id, "mono"),
     }[whose]
-    capture(world.service, other, sound(2))
+    capture(world.services, other, sound(2))
     before = everything(world)
     assert world.ingest(_completed(world, recording, key=key)) == []
     assert everything(world) == before
-    assert world.log.take() == [
+    assert world.log.drain() == [
         {"operation": "ingest_media_event", "outcome": "refused", "counted": {"EventsRefused": 1}}
     ]
     assert bucket.names(other) == {"original.wav"}
@@ -967,13 +998,13 @@ def test_another_key_is_refused(world: World, bucket: Objects, whose: str) -> No
 @pytest.mark.parametrize(("content", "size"), [(None, 32_044), (b"", 0), (b"", 32_044), (b"garbage", 7)])
 def test_media_that_are_not_there_may_come_yet(world: World, content: bytes | None, size: int) -> None:
     """Missing, empty or unreadable: the capture has ended, and the event comes again until they are there."""
-    recording = world.stage.recording(world.stage.call(), confirmed=1)
+    recording = world.stage.recording(world.stage.call(), confirmed_version=1)
     if content is not None:
-        capture(world.service, recording, content)
+        capture(world.services, recording, content)
     assert world.ingest(_completed(world, recording, size=size)) == ["message-0"]
     assert recording_of(world, recording).status is RecordingStatus.STOPPED
-    assert world.log.take()[-1]["error"] == "MediaMissing"
-    capture(world.service, recording, sound(2))
+    assert world.log.drain()[-1]["error"] == "MediaMissing"
+    capture(world.services, recording, sound(2))
     assert world.ingest(_completed(world, recording)) == []
     assert recording_of(world, recording).status is RecordingStatus.COMPLETED
 
@@ -984,8 +1015,8 @@ def test_media_that_are_not_there_may_come_yet(world: World, content: bytes | No
 )
 def test_media_that_nobody_wants_are_absent(world: World, bucket: Objects, content: bytes, error: int) -> None:
     """Too short, or only silence: nothing is kept, and the code tells why."""
-    recording = world.stage.recording(world.stage.call(), "stopped", confirmed=1)
-    capture(world.service, recording, content)
+    recording = world.stage.recording(world.stage.call(), "stopped", confirmed_version=1)
+    capture(world.services, recording, content)
     assert world.ingest(_completed(world, recording)) == []
     found = recording_of(world, recording)
     assert (found.status, found.error, found.duration) == (RecordingStatus.ABSENT, error, 0)
@@ -997,8 +1028,8 @@ def test_media_that_come_too_late_are_taken_away(world: World, bucket: Objects, 
     """What was given up, or deleted, stays so, and nothing lies there of it."""
     recording = world.stage.recording(world.stage.call(), "completed" if state == "deleted" else "absent")
     if state == "deleted":
-        world.service.media().delete(recording.parent, recording.id)
-    capture(world.service, recording, sound(2))
+        world.services.media().delete(recording.parent, recording.id)
+    capture(world.services, recording, sound(2))
     before = everything(world)
     assert world.ingest(_completed(world, recording)) == []
     assert everything(world) == before
@@ -1014,12 +1045,12 @@ def test_a_recording_is_absent(
     world: World, tell: Tell, status: str, kind: str, more: dict[str, Any], error: int
 ) -> None:
     """For the reason that the engine tells, at every stage; a failure is told as nothing else."""
-    recording = world.stage.recording(world.stage.call(), status, confirmed=1)
+    recording = world.stage.recording(world.stage.call(), status, confirmed_version=1)
     tell(kind, **_about(recording), **more)
     found = recording_of(world, recording)
     assert (found.status, found.error, found.duration) == (RecordingStatus.ABSENT, error, 0)
-    assert found.confirmed == found.version
-    assert world.open() == []
+    assert found.confirmed_version == found.version
+    assert world.pending_work() == []
 
 
 @pytest.mark.parametrize("status", ["in-progress", "stopped"])
@@ -1029,9 +1060,9 @@ def test_what_never_began_does_not_begin_by_being_absent(world: World, tell: Tel
     world.forget()
     tell("recording.failed", **_about(recording))
     found = recording_of(world, recording)
-    assert (found.status, found.has_begun) == (RecordingStatus.ABSENT, False)
+    assert (found.status, found.is_capturing_confirmed) == (RecordingStatus.ABSENT, False)
     assert world.publish() == []
-    assert [claim.event for claim in world.claims(recording.id)] == ["absent"]
+    assert [delivery.event for delivery in world.claims(recording.id)] == ["absent"]
 
 
 def test_an_unknown_recording_may_come_yet(world: World, comes_again: Tell) -> None:
@@ -1045,25 +1076,25 @@ def test_an_unknown_recording_may_come_yet(world: World, comes_again: Tell) -> N
     }  # fmt: skip
     for recording, of in ((fresh(world), call.id), (theirs.id, call.id)):
         for kind, more in kinds.items():
-            key = {"key": key_of(account, recording)} if kind == "recording.completed" else {}
+            key = {"key": object_key(account, recording)} if kind == "recording.completed" else {}
             comes_again(kind, parent={"type": "call", "id": of}, recording=recording, **more, **key)
     finished = world.stage.recording(other, "completed")
     comes_again("recording.completed", parent={"type": "call", "id": call.id}, recording=finished.id,
-                key=key_of(account, finished.id))  # fmt: skip
+                key=object_key(account, finished.id))  # fmt: skip
     stranger = world.accounts.create().account
     for kind, more in kinds.items():
-        key = {"key": key_of(stranger, theirs.id)} if kind == "recording.completed" else {}
+        key = {"key": object_key(stranger, theirs.id)} if kind == "recording.completed" else {}
         comes_again(kind, **_about(theirs), account=stranger, **more, **key)
 
 
 def test_what_is_told_of_a_deleted_recording_changes_nothing(world: World, leaves: Tell) -> None:
     """It does not come again and again, either."""
     recording = world.stage.recording(world.stage.call(), "completed")
-    world.service.media().delete(recording.parent, recording.id)
+    world.services.media().delete(recording.parent, recording.id)
     for kind, more in (
         ("recording.started", {"source": "DialVerb"}), ("recording.started", {"version": 1}),
         ("recording.paused", {}), ("recording.stopped", {"version": 2}), ("recording.stopped", {}),
-        ("recording.completed", {"key": key_of(recording.parent.account, recording.id)}), ("recording.absent", {}),
+        ("recording.completed", {"key": object_key(recording.parent.account, recording.id)}), ("recording.absent", {}),
     ):  # fmt: skip
         leaves(kind, **_about(recording), **more)
     leaves("transcription.completed", recording=recording.id, transcription=fresh(world), text="Hello.")
@@ -1083,8 +1114,8 @@ def test_answers_in_any_order_end_well(world: World, order: Sequence[int]) -> No
     recording = world.stage.recording(call, callback=CALLBACK)
     world.forget()
     for target in (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED):
-        world.service.recordings.update(parent, recording.id, target)
-    capture(world.service, recording, sound(1))
+        world.services.recordings.update(parent, recording.id, target)
+    capture(world.services, recording, sound(1))
     events = [
         _completed(world, recording) if version is None else world.event(kind, **_about(recording), version=version)
         for kind, version in ORDER
@@ -1093,15 +1124,20 @@ def test_answers_in_any_order_end_well(world: World, order: Sequence[int]) -> No
         world.clock.step(1)
         assert world.ingest(events[place], events[place]) == []
     found = recording_of(world, recording)
-    assert (found.status, found.version, found.confirmed, found.is_pending) == (RecordingStatus.COMPLETED, 5, 5, False)
+    assert (found.status, found.version, found.confirmed_version, found.is_pending) == (
+        RecordingStatus.COMPLETED,
+        5,
+        5,
+        False,
+    )
     assert world.publish() == []
-    assert [(claim.event, claim.number) for claim in world.claims(recording.id)] == [
+    assert [(delivery.event, delivery.sequence) for delivery in world.claims(recording.id)] == [
         ("in-progress", 1), ("completed", 5),
     ]  # fmt: skip
-    assert list(dict.fromkeys(message.body["claim"] for message in world.callbacks.take())) == [
+    assert list(dict.fromkeys(message.body["claim"] for message in world.callbacks.drain())) == [
         "00000001.in-progress", "00000005.completed",
     ]  # fmt: skip
-    assert world.open() == []
+    assert world.pending_work() == []
 
 
 # Transcriptions.
@@ -1114,7 +1150,7 @@ def test_a_transcription_appears(world: World, tell: Tell, text: str | None, sta
     made = fresh(world)
     told = {"text": text} if text is not None else {}
     tell("transcription.completed", recording=recording.id, transcription=made, duration=4, **told)
-    assert world.service.transcriptions.get(recording.parent.account, made) == Transcription(
+    assert world.services.transcriptions.get(recording.parent.account, made) == Transcription(
         recording.parent.account, made, recording.id, TranscriptionStatus(status), START, 4, text
     )
 
@@ -1135,7 +1171,7 @@ def test_a_message_that_fails_holds_up_its_own_group(world: World) -> None:
     failed = world.ingest(answered[0], unknown, answered[1], answered[2], groups=["one", "one", "two", "one"])
     assert failed == ["message-1", "message-3"]
     assert [call_of(world, each).status for each in (call, other)] == [CallStatus.IN_PROGRESS] * 2
-    assert [line["outcome"] for line in world.log.take()] == ["done", "failed", "done"]
+    assert [line["outcome"] for line in world.log.drain()] == ["done", "failed", "done"]
 
 
 def test_what_cannot_be_read_comes_again(world: World) -> None:
@@ -1144,7 +1180,7 @@ def test_what_cannot_be_read_comes_again(world: World) -> None:
     answered = world.event("call.answered", call=call.id)
     assert world.ingest("no canary", answered, groups=["one", "two"]) == ["message-0"]
     assert call_of(world, call).status is CallStatus.IN_PROGRESS
-    unreadable, done = world.log.take()
+    unreadable, done = world.log.drain()
     assert unreadable == {"operation": "ingest_media_event", "outcome": "unreadable", "error": "MalformedBody"}
     assert done == {"operation": "ingest_media_event", "outcome": "done"}
 
@@ -1155,7 +1191,7 @@ def test_what_the_state_forbids_is_dropped_and_counted(world: World) -> None:
     joined = world.event("participant.joined", conference=room.id, call=call.id)
     assert world.ingest(joined, world.event("call.answered", call=call.id)) == []
     assert call_of(world, call).status is CallStatus.IN_PROGRESS
-    assert world.log.take()[0] == {
+    assert world.log.drain()[0] == {
         "operation": "ingest_media_event", "outcome": "dropped", "error": "ConferenceNotInProgress",
         "counted": {"EventsDropped": 1},
     }  # fmt: skip
@@ -1195,18 +1231,18 @@ def test_asks_the_table_no_more_than_it_must(world: World) -> None:
     plain = world.stage.call()
     recording = world.stage.recording(plain)
     member = world.stage.participant(room)
-    added = world.service.participants.add(room.account, room.id, AddParticipant("+1", "+2"))
+    added = world.services.participants.add(room.account, room.id, AddParticipant("+1", "+2"))
     of_member = {"conference": room.id, "call": member.call}
-    capture(world.service, recording, sound(1))
+    capture(world.services, recording, sound(1))
     costs: list[tuple[str, dict[str, Any], list[str]]] = [
         ("call.answered", {"call": fresh(world), "to": "+1", "from": "+2"}, [GET, TRANSACT, GET]),
         ("call.answered", {"call": call.id}, [GET, GET, UPDATE]),
-        ("call.answered", {"call": added.call, "version": added.asked}, [GET, BATCH, GET, TRANSACT]),
+        ("call.answered", {"call": added.call, "version": added.requested_version}, [GET, BATCH, GET, TRANSACT]),
         ("recording.started", {**_about(recording), "version": 1}, [UPDATE]),
         ("recording.paused", _about(recording), [UPDATE]),
         ("recording.stopped", _about(recording), [UPDATE]),
         ("recording.completed",
-         {**_about(recording), "key": key_of(room.account, recording.id)}, [GET, GET, UPDATE]),
+         {**_about(recording), "key": object_key(room.account, recording.id)}, [GET, GET, UPDATE]),
         ("participant.joined", {"conference": room.id, "call": call.id}, [BATCH, GET, TRANSACT]),
         ("participant.changed", {**of_member, "muted": True}, [BATCH, TRANSACT]),
         ("participant.changed", {**of_member, "version": 1}, [UPDATE]),

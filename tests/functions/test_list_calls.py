@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tests.client import FunctionClient
 from tests.functions import expected
@@ -62,7 +62,7 @@ def test_filters_by_parent_call(client: FunctionClient, stage: Stage) -> None:
     """The legs that this call has made; a sid that is none has made nothing."""
     parent = stage.call()
     leg = stage.call(parent_call=parent.id)
-    sid = client.sid(Kind.CALL, parent.id)
+    sid = client.sid(ResourceType.CALL, parent.id)
     assert_answer(client.get("Calls", ParentCallSid=sid), 200, show(client, [leg], f"ParentCallSid={sid}&"))
     assert client.get("Calls", ParentCallSid="x").body["calls"] == []
 
@@ -105,12 +105,17 @@ def test_filters_combine(client: FunctionClient, stage: Stage) -> None:
     for missing in wanted:
         stage.call(**{**wanted, missing: None if missing in {"parent_call", "started"} else "+3"})
     stage.call("queued", **wanted)
-    asked = {"To": "+1", "From": "+2", "ParentCallSid": client.sid(Kind.CALL, parent.id), "Status": "in-progress"}
+    asked = {
+        "To": "+1",
+        "From": "+2",
+        "ParentCallSid": client.sid(ResourceType.CALL, parent.id),
+        "Status": "in-progress",
+    }
     body = client.get("Calls", **asked, **{"StartTime>": "2018-09-26"}, PageSize="2").body
     seen = [item["sid"] for item in body["calls"]]
     rest = client.request("GET", body["next_page_uri"]).body
     seen += [item["sid"] for item in rest["calls"]]
-    assert seen == sorted((client.sid(Kind.CALL, call.id) for call in found), reverse=True)
+    assert seen == sorted((client.sid(ResourceType.CALL, call.id) for call in found), reverse=True)
     assert rest["next_page_uri"] is None
     assert "?To=%2B1&From=%2B2&ParentCallSid=" in body["first_page_uri"]
     assert "&Status=in-progress&StartTime%3E=2018-09-26&Page" in body["first_page_uri"]

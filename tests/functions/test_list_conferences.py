@@ -110,7 +110,7 @@ def test_a_walk_ends_where_two_thousand_have_been_looked_at(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A filter without a path of its own gives a short page then, whose link goes on behind what was looked at."""
-    monkeypatch.setattr("tapedeck.operations.lists.MOST_EXAMINED", 200)
+    monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 200)
     made = []
     for number in range(450):
         stage.clock.milliseconds += 1
@@ -135,7 +135,7 @@ def test_refuses_a_page_beyond_what_is_looked_at(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page number that would skip more than a walk may look at is refused, not answered with another page."""
-    monkeypatch.setattr("tapedeck.operations.lists.MOST_EXAMINED", 5)
+    monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 5)
     for number in range(9):
         stage.conference(name=f"room {number}", updated=MIDNIGHT)
     answer = client.get("Conferences", DateUpdated="2018-09-26", PageSize="3", Page="2")

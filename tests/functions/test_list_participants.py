@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tests.client import FunctionClient
@@ -54,7 +54,7 @@ def test_sorts_by_joining_then_by_call(client: FunctionClient, stage: Stage, roo
     stage.participant(room, late)
     order = [late, *same[::-1]]
     found = client.get(*participant_path(client, room)).body["participants"]
-    assert [each["call_sid"] for each in found] == [client.sid(Kind.CALL, call.id) for call in order]
+    assert [each["call_sid"] for each in found] == [client.sid(ResourceType.CALL, call.id) for call in order]
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress", "completed"])
@@ -117,9 +117,9 @@ def test_pages_of_a_filter(client: FunctionClient, stage: Stage, room: Conferenc
     for muted in (True, False, True):
         stage.clock.step(1)
         there.insert(0, stage.participant(room, muted=muted))
-    token = f"PA{client.sid(Kind.CALL, there[1].call)}"
+    token = f"PA{client.sid(ResourceType.CALL, there[1].call)}"
     answer = client.get(*participant_path(client, room), Muted="true", PageToken=token)
-    preceding = f"PB{client.sid(Kind.CALL, there[2].call)}"
+    preceding = f"PB{client.sid(ResourceType.CALL, there[2].call)}"
     assert_answer(answer, 200, expect([there[2]], filters="Muted=true&", token=token, preceding=preceding))
 
 
@@ -145,7 +145,7 @@ def test_asks_the_table_once(client: FunctionClient, stage: Stage, room: Confere
     stage.participant(room, label="customer")
     client.get(*participant_path(client, room))
     client.get(*participant_path(client, room), Muted="true", PageSize="1", Page="1")
-    assert client.get(*participant_path(client, client.sid(Kind.CONFERENCE, "0" * 32))).status == 404
+    assert client.get(*participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32))).status == 404
     assert wire.recordings == ["Query"] * 3
 
 

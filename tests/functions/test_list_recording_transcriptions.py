@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tests.client import FunctionClient
 from tests.functions import expected
 from tests.functions.stage import Stage, assert_answer, assert_refused, shown
@@ -13,7 +13,7 @@ def test_a_recording_without_any_has_an_empty_page(client: FunctionClient, stage
     for status in ("in-progress", "completed", "absent", "deleted"):
         recording = stage.recording(stage.call(), "completed")
         recording = stage.delete(recording) if status == "deleted" else stage.bring(recording, status)
-        path = ("Recordings", client.sid(Kind.RECORDING, recording.id), "Transcriptions")
+        path = ("Recordings", client.sid(ResourceType.RECORDING, recording.id), "Transcriptions")
         if status == "deleted" and client.dialect.name == "signalwire":
             assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
         else:
@@ -30,7 +30,7 @@ def test_shows_its_own_only(client: FunctionClient, stage: Stage) -> None:
         made.append(stage.transcription(recording, text=text))
     stage.transcription(stage.recording(stage.call(), "completed"))
     stage.delete(recording)
-    path = ("Recordings", client.sid(Kind.RECORDING, recording.id), "Transcriptions")
+    path = ("Recordings", client.sid(ResourceType.RECORDING, recording.id), "Transcriptions")
     items = [shown(client, each) for each in made[::-1]]
     assert_answer(client.get(*path), 200, expected.page(client.dialect.name, client.account, "/".join(path), items))
 
@@ -46,7 +46,7 @@ def test_tells_of_a_wrong_parameter_wherever_there_is_a_list(
         stage.transcription(recording)
     if deleted:
         stage.delete(recording)
-    path = ("Recordings", client.sid(Kind.RECORDING, recording.id), "Transcriptions")
+    path = ("Recordings", client.sid(ResourceType.RECORDING, recording.id), "Transcriptions")
     answer = client.get(*path, PageSize="x")
     if deleted and not transcribed and client.dialect.name == "signalwire":
         assert client.get(*path).status == 404
@@ -61,14 +61,14 @@ def test_a_page_behind_the_end_is_empty(client: FunctionClient, stage: Stage) ->
     recording = stage.recording(stage.call(), "completed")
     only = stage.transcription(recording)
     stage.delete(recording, days=0)
-    sid = client.sid(Kind.RECORDING, recording.id)
+    sid = client.sid(ResourceType.RECORDING, recording.id)
     path = ("Recordings", sid, "Transcriptions")
-    token = f"PA{client.sid(Kind.TRANSCRIPTION, only.id)}"
-    before = f"PB{client.sid(Kind.TRANSCRIPTION, f'{int(only.id, 16) - 1:032x}')}"
+    token = f"PA{client.sid(ResourceType.TRANSCRIPTION, only.id)}"
+    before = f"PB{client.sid(ResourceType.TRANSCRIPTION, f'{int(only.id, 16) - 1:032x}')}"
     page = expected.page(client.dialect.name, client.account, "/".join(path), [], token=token, preceding=before)
     assert_answer(client.get(*path, PageToken=token), 200, page)
     assert client.get(*path, Page="1").body["transcriptions"] == []
     # Where there never were any there is nothing to have a page.
-    unknown = ("Recordings", client.sid(Kind.RECORDING, "0" * 32), "Transcriptions")
+    unknown = ("Recordings", client.sid(ResourceType.RECORDING, "0" * 32), "Transcriptions")
     for query in ({"PageToken": token}, {"Page": "1"}):
         assert_refused(client, client.get(*unknown, **query), "not found", uri=client.path(*unknown))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.recording import Recording, Source
 from tests.client import FunctionClient
@@ -87,7 +87,7 @@ def test_s_takes_more_dates(client: FunctionClient, stage: Stage, text: str) -> 
     if client.dialect.name == "twilio":
         assert_refused(client, answer, "value outside the enum", name="DateCreated")
     else:
-        assert [item["sid"] for item in answer.body["recordings"]] == [client.sid(Kind.RECORDING, only.id)]
+        assert [item["sid"] for item in answer.body["recordings"]] == [client.sid(ResourceType.RECORDING, only.id)]
 
 
 @pytest.mark.parametrize("name", ["DateCreated", "DateCreated<", "DateCreated>"])
@@ -110,7 +110,7 @@ def test_filters_by_call(client: FunctionClient, stage: Stage) -> None:
     later = stage.recording(call, source=Source.OUTBOUND_API)
     stage.recording(stage.call())
     stage.recording(stage.conference(name="Third"))
-    sid = client.sid(Kind.CALL, call.id)
+    sid = client.sid(ResourceType.CALL, call.id)
     wanted = [later, of_room, of_call] if client.dialect.name == "twilio" else [later, of_call]
     assert_answer(client.get("Recordings", CallSid=sid), 200, show(client, wanted, f"CallSid={sid}&"))
 
@@ -127,13 +127,13 @@ def test_a_list_by_call_can_be_walked(client: FunctionClient, stage: Stage) -> N
     if client.dialect.name == "signalwire":
         made = [recording for recording in made if recording.parent.id == call.id]
     for size in (1, 2, 3):
-        seen, uri = [], f"{client.path('Recordings')}?CallSid={client.sid(Kind.CALL, call.id)}&PageSize={size}"
+        seen, uri = [], f"{client.path('Recordings')}?CallSid={client.sid(ResourceType.CALL, call.id)}&PageSize={size}"
         last = None
         while uri is not None:
             last = client.request("GET", uri).body
             seen += [item["sid"] for item in last["recordings"]]
             uri = last["next_page_uri"]
-        assert seen == [client.sid(Kind.RECORDING, recording.id) for recording in made[::-1]]
+        assert seen == [client.sid(ResourceType.RECORDING, recording.id) for recording in made[::-1]]
         back: list[str] = [item["sid"] for item in last["recordings"]] if last else []
         while last is not None and (uri := last["previous_page_uri"]) is not None:
             last = client.request("GET", uri).body
@@ -148,13 +148,13 @@ def test_filters_by_conference(client: FunctionClient, stage: Stage) -> None:
     recording = stage.recording(room)
     stage.recording(call)
     stage.recording(stage.conference(name="Other"))
-    conference, leg = client.sid(Kind.CONFERENCE, room.id), client.sid(Kind.CALL, call.id)
+    conference, leg = client.sid(ResourceType.CONFERENCE, room.id), client.sid(ResourceType.CALL, call.id)
     found = client.get("Recordings", ConferenceSid=conference)
     assert_answer(found, 200, show(client, [recording], f"ConferenceSid={conference}&"))
     both = client.get("Recordings", ConferenceSid=conference, CallSid=leg)
     shown_by_both = [recording] if client.dialect.name == "twilio" else []
     assert_answer(both, 200, show(client, shown_by_both, f"ConferenceSid={conference}&CallSid={leg}&"))
-    neither = client.get("Recordings", ConferenceSid=conference, CallSid=client.sid(Kind.CALL, "1" * 32))
+    neither = client.get("Recordings", ConferenceSid=conference, CallSid=client.sid(ResourceType.CALL, "1" * 32))
     assert neither.body["recordings"] == []
 
 
@@ -163,9 +163,9 @@ def test_filters_by_conference(client: FunctionClient, stage: Stage) -> None:
 def test_an_unknown_sid_finds_nothing(client: FunctionClient, stage: Stage, name: str, text: str) -> None:
     """An empty list, not 404, whether it could be a sid or not."""
     recording = stage.recording(stage.call())
-    kind = Kind.CALL if name == "CallSid" else Kind.CONFERENCE
+    kind = ResourceType.CALL if name == "CallSid" else ResourceType.CONFERENCE
     given = text.replace("{unknown}", client.sid(kind, "1" * 32))
-    given = given.replace("{recording}", client.sid(Kind.RECORDING, recording.id))
+    given = given.replace("{recording}", client.sid(ResourceType.RECORDING, recording.id))
     assert_answer(client.get("Recordings", **{name: given}), 200, show(client, [], f"{name}={given}&"))
 
 
@@ -206,13 +206,13 @@ def test_deleted_ones_are_walked_in_t(make_twilio: Any, stage: Stage) -> None:
         stage.clock.step(1)
         recording = stage.recording(call, "completed", Source.OUTBOUND_API)
         made.append(stage.delete(recording) if number % 3 else recording)
-    for filters in ("", f"&CallSid={client.sid(Kind.CALL, call.id)}"):
+    for filters in ("", f"&CallSid={client.sid(ResourceType.CALL, call.id)}"):
         seen, uri = [], f"{client.path('Recordings')}?IncludeSoftDeleted=true&PageSize=2{filters}"
         while uri is not None:
             body = client.request("GET", uri).body
             seen += [item["sid"] for item in body["recordings"]]
             uri = body["next_page_uri"]
-        assert seen == [client.sid(Kind.RECORDING, recording.id) for recording in made[::-1]]
+        assert seen == [client.sid(ResourceType.RECORDING, recording.id) for recording in made[::-1]]
 
 
 @pytest.mark.parametrize("word", ["1", "yes", "tru"])
@@ -240,13 +240,13 @@ def test_what_is_deleted_while_a_page_is_read_is_not_on_it(client: FunctionClien
 
 def test_skips_past_what_a_walk_would_look_at(make_twilio: Any, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page number reaches as far in a list that leaves little out as in one that leaves out nothing."""
-    monkeypatch.setattr("tapedeck.operations.lists.MOST_EXAMINED", 5)
+    monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 5)
     client, made = make_twilio(), []
     room = stage.conference()
     for _ in range(12):
         stage.clock.step(1)
         made.append(stage.recording(room))
-    sids = [client.sid(Kind.RECORDING, recording.id) for recording in made[::-1]]
-    for query in ({"IncludeSoftDeleted": "true"}, {"ConferenceSid": client.sid(Kind.CONFERENCE, room.id)}):
+    sids = [client.sid(ResourceType.RECORDING, recording.id) for recording in made[::-1]]
+    for query in ({"IncludeSoftDeleted": "true"}, {"ConferenceSid": client.sid(ResourceType.CONFERENCE, room.id)}):
         found = client.get("Recordings", PageSize="4", Page="2", **query).body["recordings"]
         assert [each["sid"] for each in found] == sids[8:12]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.transcription import Transcription
 from tests.client import Answer, FunctionClient
 from tests.functions import expected
@@ -53,7 +53,7 @@ def test_refuses_what_is_no_date(client: FunctionClient) -> None:
 
 # Both lists of transcriptions, X1 as well: how much text is on a page.
 
-MOST_OF_LAMBDA = 6_291_556
+MAX_OF_LAMBDA = 6_291_556
 """Bytes of an answer: Lambda's own limit."""
 
 
@@ -75,7 +75,7 @@ def make(stage: Stage, texts: list[str | None]) -> tuple[str, list[Transcription
 
 def paths(client: FunctionClient, recording: str) -> list[tuple[str, ...]]:
     """X1 and X4."""
-    return [("Recordings", client.sid(Kind.RECORDING, recording), "Transcriptions"), ("Transcriptions",)]
+    return [("Recordings", client.sid(ResourceType.RECORDING, recording), "Transcriptions"), ("Transcriptions",)]
 
 
 def pages(client: FunctionClient, uri: str | None, link: str) -> Iterator[Any]:
@@ -91,12 +91,12 @@ def test_a_page_ends_early_where_there_is_much_to_read(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """It holds what fits, at least one, and links to the rest in both directions; nothing is lost or told twice."""
-    monkeypatch.setattr("tapedeck.operations.transcriptions.MOST_TEXT", 100)
+    monkeypatch.setattr("tapedeck.operations.transcriptions.MAX_TEXT", 100)
     monkeypatch.setattr("tapedeck.operations.transcriptions.AT_ONCE", 3)
     # Each weighs 6 more than its letters; None weighs as much as its four.
     letters = (0, 60, 28, 94, 95, 200, 1, 1, 1, 44, 45, 40)
     recording, made = make(stage, ["x" * count if count else None for count in letters])
-    sids = [client.sid(Kind.TRANSCRIPTION, each.id) for each in made]
+    sids = [client.sid(ResourceType.TRANSCRIPTION, each.id) for each in made]
     for path in paths(client, recording):
         forwards = list(pages(client, f"{client.path(*path)}?PageSize={size}", "next_page_uri"))
         assert [each["sid"] for body in forwards for each in body["transcriptions"]] == sids
@@ -124,5 +124,5 @@ def test_the_fullest_page_is_small_enough_for_lambda(
     for path in paths(client, recording):
         answer = client.get(*path, PageSize="1000")
         assert answer.status == 200
-        assert answer_size(answer) < MOST_OF_LAMBDA
+        assert answer_size(answer) < MAX_OF_LAMBDA
         assert answer.body["transcriptions"]

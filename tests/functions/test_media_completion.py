@@ -16,7 +16,7 @@ from tapedeck.domain.errors import (
     TapedeckError,
 )
 from tapedeck.domain.recording import Recording, RecordingStatus
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.endpoint import ApiServices
 from tapedeck.operations.media import Media
 from tapedeck_standin.sound import Part, make_wav
 from tests.functions.objects import Objects
@@ -35,13 +35,13 @@ def wav(*milliseconds: int, channels: int = 1) -> bytes:
 
 
 @pytest.fixture
-def media(service: Service) -> Media:
+def media(service: ApiServices) -> Media:
     """What finishes recordings."""
     return service.media()
 
 
 @pytest.fixture
-def make(stage: Stage, service: Service, objects: Objects) -> Make:
+def make(stage: Stage, service: ApiServices, objects: Objects) -> Make:
     """Makes stopped recordings of which something was captured, four seconds ago."""
 
     def made(content: bytes | None, *, conference: bool = False, **fields: Any) -> Recording:
@@ -49,7 +49,7 @@ def make(stage: Stage, service: Service, objects: Objects) -> Make:
         recording = stage.recording(parent, "stopped", **fields)
         if content is not None:
             capture(service, recording, content)
-        objects.asked.clear()
+        objects.requests.clear()
         stage.clock.step(4)
         return recording
 
@@ -63,11 +63,11 @@ def assert_absent(stage: Stage, objects: Objects, recording: Recording, finished
         status=RecordingStatus.ABSENT,
         updated=stage.clock.seconds,
         version=recording.version + 1,
-        confirmed=recording.version + 1,
+        confirmed_version=recording.version + 1,
         duration=0,
         error=error,
     )
-    assert finished == stage.service.recordings.get(recording.parent, recording.id)
+    assert finished == stage.services.recordings.get(recording.parent, recording.id)
     assert objects.names(recording) == set()
 
 
@@ -84,9 +84,9 @@ def test_completes_a_recording(
     finished = media.complete(recording.parent, recording.id)
     now, version = stage.clock.seconds, recording.version + 1
     assert finished == replace(
-        recording, status=RecordingStatus.COMPLETED, updated=now, version=version, confirmed=version, duration=2
+        recording, status=RecordingStatus.COMPLETED, updated=now, version=version, confirmed_version=version, duration=2
     )
-    assert finished == stage.service.recordings.get(recording.parent, recording.id)
+    assert finished == stage.services.recordings.get(recording.parent, recording.id)
     assert not {"work", "work_at"} & stage.item(items.recording_key(recording.parent, recording.id)).keys()
     assert objects.names(recording) == {"original.wav", "original.mp3"}
     assert objects.get(recording, "original.wav") == sound(2, channels)
@@ -177,7 +177,7 @@ def test_tells_the_channels_that_were_captured(
     """A media engine that captures other channels than were asked for is believed: its audio has these."""
     recording = make(sound(1, captured), channels=asked)
     assert media.complete(recording.parent, recording.id).channels == captured
-    assert stage.service.recordings.get(recording.parent, recording.id).channels == captured
+    assert stage.services.recordings.get(recording.parent, recording.id).channels == captured
 
 
 def test_media_are_there_before_it_is_completed(media: Media, make: Make, objects: Objects, wire: Wire) -> None:
@@ -225,7 +225,7 @@ def test_what_cannot_be_read_leaves_it_stopped(
         with pytest.raises(MediaMissing):
             media.complete(recording.parent, recording.id)
         assert (stage.partition(recording.parent), objects.names(recording)) == before
-    capture(stage.service, recording, sound(2))
+    capture(stage.services, recording, sound(2))
     assert media.complete(recording.parent, recording.id).duration == 2
 
 
@@ -269,7 +269,7 @@ def test_two_completions_at_once_are_one(
         # The other one found nothing worth keeping, and has taken it away: a repetition finds it absent.
         answered.append(media.complete(recording.parent, recording.id))
     assert len({each.status for each in answered}) == 1
-    found = stage.service.recordings.get(recording.parent, recording.id)
+    found = stage.services.recordings.get(recording.parent, recording.id)
     assert answered[-1] == found
     assert found.version == recording.version + 1
     assert objects.names(recording) == ({"original.wav", "original.mp3"} if found.duration else set())
@@ -327,7 +327,7 @@ def test_a_bucket_that_fails_can_be_asked_again(
     objects.faults.clear()
     finished = media.complete(recording.parent, recording.id)
     assert _outcome(finished) == _outcome(expected)
-    assert finished == stage.service.recordings.get(recording.parent, recording.id)
+    assert finished == stage.services.recordings.get(recording.parent, recording.id)
     assert objects.names(recording) == objects.names(untroubled)
     for name in objects.names(recording):
         assert objects.get(recording, name) == objects.get(untroubled, name)
@@ -362,7 +362,7 @@ def _outcome(recording: Recording) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
 def test_what_is_captured_still_is_not_finished(
-    media: Media, stage: Stage, objects: Objects, service: Service, status: str
+    media: Media, stage: Stage, objects: Objects, service: ApiServices, status: str
 ) -> None:
     """Neither completed nor given up, and its capture stays."""
     recording = stage.recording(stage.call(), status)
@@ -371,7 +371,7 @@ def test_what_is_captured_still_is_not_finished(
     with pytest.raises(NotEligibleForRecording):
         media.complete(recording.parent, recording.id)
     with pytest.raises(NotEligibleForRecording):
-        media.give_up(recording.parent, recording.id, 16101)
+        media.finish_without_media(recording.parent, recording.id, 16101)
     assert stage.partition(recording.parent) == before
     assert objects.names(recording) == {"original.wav"}
 
@@ -380,7 +380,7 @@ def test_what_is_not_there_is_not_finished(media: Media, stage: Stage) -> None:
     """An unknown recording and a deleted one are not found."""
     deleted = stage.delete(stage.recording(stage.call(), "completed"))
     for recording in (deleted.id, "0" * 32):
-        for finish in (media.complete, lambda parent, each: media.give_up(parent, each, 16101)):
+        for finish in (media.complete, lambda parent, each: media.finish_without_media(parent, each, 16101)):
             with pytest.raises(NotFound):
                 finish(deleted.parent, recording)
 
@@ -391,10 +391,10 @@ def test_what_is_not_there_is_not_finished(media: Media, stage: Stage) -> None:
 def test_what_is_given_up_is_absent(media: Media, make: Make, stage: Stage, objects: Objects) -> None:
     """A stopped recording that nobody can complete is absent, and so is whatever was captured."""
     recording = make(b"garbage")
-    finished = media.give_up(recording.parent, recording.id, 16101)
+    finished = media.finish_without_media(recording.parent, recording.id, 16101)
     assert_absent(stage, objects, recording, finished, 16101)
     stage.clock.step(60)
-    assert media.give_up(recording.parent, recording.id, 16102) == finished
+    assert media.finish_without_media(recording.parent, recording.id, 16102) == finished
     assert media.complete(recording.parent, recording.id) == finished
 
 
@@ -403,7 +403,7 @@ def test_what_is_completed_is_not_given_up(media: Media, make: Make, objects: Ob
     recording = make(sound(2))
     media.complete(recording.parent, recording.id)
     with pytest.raises(NotEligibleForRecording):
-        media.give_up(recording.parent, recording.id, 16101)
+        media.finish_without_media(recording.parent, recording.id, 16101)
     assert objects.names(recording) == {"original.wav", "original.mp3"}
 
 
@@ -413,7 +413,7 @@ def test_what_is_given_up_meanwhile_is_not_completed(
 ) -> None:
     """A completion that comes second to that leaves nothing behind."""
     recording = make(wav(500, 2_000), trim=TRIMMED)
-    objects.meanwhile[operation] = lambda: media.give_up(recording.parent, recording.id, 16101)
+    objects.meanwhile[operation] = lambda: media.finish_without_media(recording.parent, recording.id, 16101)
     with pytest.raises((NotEligibleForRecording, MediaMissing)):
         media.complete(recording.parent, recording.id)
     assert objects.names(recording) == set()

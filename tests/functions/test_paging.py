@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.identity import new_id
@@ -36,7 +36,7 @@ Resource = Call | Conference | Participant | Recording | Transcription
 class Listing:
     """One list, staged: its path below the account, how one more thing comes into it and goes, how one is shown."""
 
-    kind: Kind
+    kind: ResourceType
     path: tuple[str, ...]
     add: Callable[[], Resource]
     remove: Callable[[Any], object] | None
@@ -44,12 +44,12 @@ class Listing:
 
 
 def _calls(client: FunctionClient, stage: Stage) -> Listing:
-    return Listing(Kind.CALL, ("Calls",), stage.call, None, lambda call: shown(client, call))
+    return Listing(ResourceType.CALL, ("Calls",), stage.call, None, lambda call: shown(client, call))
 
 
 def _conferences(client: FunctionClient, stage: Stage) -> Listing:
     return Listing(
-        Kind.CONFERENCE, ("Conferences",), stage.conference, None, lambda conference: shown(client, conference)
+        ResourceType.CONFERENCE, ("Conferences",), stage.conference, None, lambda conference: shown(client, conference)
     )
 
 
@@ -60,7 +60,7 @@ def _completed(stage: Stage, parent: Call | Conference) -> Callable[[], Recordin
 def _call_recordings(client: FunctionClient, stage: Stage) -> Listing:
     call = stage.call()
     return Listing(
-        Kind.RECORDING,
+        ResourceType.RECORDING,
         call_path(client, call, ""),
         _completed(stage, call),
         stage.delete,
@@ -71,7 +71,7 @@ def _call_recordings(client: FunctionClient, stage: Stage) -> Listing:
 def _conference_recordings(client: FunctionClient, stage: Stage) -> Listing:
     conference = stage.conference()
     return Listing(
-        Kind.RECORDING,
+        ResourceType.RECORDING,
         conference_path(client, conference, ""),
         _completed(stage, conference),
         stage.delete,
@@ -81,7 +81,7 @@ def _conference_recordings(client: FunctionClient, stage: Stage) -> Listing:
 
 def _recordings(client: FunctionClient, stage: Stage) -> Listing:
     return Listing(
-        Kind.RECORDING,
+        ResourceType.RECORDING,
         ("Recordings",),
         _completed(stage, stage.conference()),
         stage.delete,
@@ -92,10 +92,10 @@ def _recordings(client: FunctionClient, stage: Stage) -> Listing:
 def _transcriptions(client: FunctionClient, stage: Stage) -> Listing:
     recording = stage.recording(stage.call(), "completed")
     return Listing(
-        Kind.TRANSCRIPTION,
+        ResourceType.TRANSCRIPTION,
         ("Transcriptions",),
         lambda: stage.transcription(recording),
-        lambda made: stage.service.transcriptions.delete(made.account, made.id),
+        lambda made: stage.services.transcriptions.delete(made.account, made.id),
         lambda made: shown(client, made),
     )
 
@@ -103,10 +103,10 @@ def _transcriptions(client: FunctionClient, stage: Stage) -> Listing:
 def _recording_transcriptions(client: FunctionClient, stage: Stage) -> Listing:
     recording = stage.recording(stage.call(), "completed")
     return Listing(
-        Kind.TRANSCRIPTION,
-        ("Recordings", client.sid(Kind.RECORDING, recording.id), "Transcriptions"),
+        ResourceType.TRANSCRIPTION,
+        ("Recordings", client.sid(ResourceType.RECORDING, recording.id), "Transcriptions"),
         lambda: stage.transcription(recording),
-        lambda made: stage.service.transcriptions.delete(made.account, made.id),
+        lambda made: stage.services.transcriptions.delete(made.account, made.id),
         lambda made: shown(client, made),
     )
 
@@ -115,10 +115,12 @@ def _participants(client: FunctionClient, stage: Stage) -> Listing:
     conference = stage.conference()
 
     def leave(made: Participant) -> None:
-        stage.participant(conference, stage.service.calls.get(stage.account, made.call), "complete", joined=made.joined)
+        stage.participant(
+            conference, stage.services.calls.get(stage.account, made.call), "complete", joined=made.joined
+        )
 
     return Listing(
-        Kind.CALL,
+        ResourceType.CALL,
         participant_path(client, conference),
         lambda: stage.participant(conference),
         leave,
@@ -299,7 +301,7 @@ def test_takes_sizes_from_one_to_a_thousand(
 )
 def test_refuses_wrong_paging(client: FunctionClient, listing: Listing, name: str, value: str, condition: str) -> None:
     """A size out of bounds, a number that is none or skips more than ten thousand, a token that is no position."""
-    sid, other = client.sid(listing.kind, "0" * 32), client.sid(Kind.API_KEY, "0" * 32)
+    sid, other = client.sid(listing.kind, "0" * 32), client.sid(ResourceType.API_KEY, "0" * 32)
     if client.dialect.name == "signalwire":
         other = "0" * 32
     given = value.replace("{sid}", sid).replace("{other}", other)

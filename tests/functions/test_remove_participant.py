@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tests.client import Answer, FunctionClient, Gateway
@@ -36,7 +36,7 @@ def test_removes(client: FunctionClient, stage: Stage, gateway: Gateway) -> None
     client.gateway = gateway
     room = stage.conference()
     participant, other = stage.participant(room), stage.participant(room)
-    call = stage.service.calls.get(stage.account, participant.call)
+    call = stage.services.calls.get(stage.account, participant.call)
     now = stage.clock.step(3)
     assert_answer(remove(client, room, participant), 204, None)
     own = stage.item(items.participant_key(room.account, room.id, participant.call))
@@ -106,12 +106,12 @@ def test_does_not_count_who_was_not_connected(client: FunctionClient, stage: Sta
 
 def test_lets_a_call_come_back(client: FunctionClient, stage: Stage) -> None:
     """A call that was removed may enter again, and is counted once."""
-    service, account = stage.service, stage.account
-    room = service.conferences.appear(account, "Again")
-    calls = [service.calls.appear(account, to="+1", from_="+1", direction="inbound").id for _ in range(2)]
+    service, account = stage.services, stage.account
+    room = service.conferences.register(account, "Again")
+    calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(2)]
     for call in (*calls, calls[0]):
         service.conferences.join(account, room.id, call)
-    path = participant_path(client, room, client.sid(Kind.CALL, calls[0]))
+    path = participant_path(client, room, client.sid(ResourceType.CALL, calls[0]))
     for expected in (1, 1):
         assert client.post(*path, form={"Muted": "true"}).body["muted"] is True
         before = stage.item(items.participant_key(account, room.id, calls[0]))["version"]
@@ -132,9 +132,9 @@ def test_does_not_find_who_is_not_in_it(client: FunctionClient, stage: Stage, st
     participant = stage.participant(room, status=status)
     before = stage.partition(room)
     paths = [
-        participant_path(client, room, client.sid(Kind.CALL, "0" * 32)),
+        participant_path(client, room, client.sid(ResourceType.CALL, "0" * 32)),
         participant_path(client, stage.conference(name="Other"), participant),
-        participant_path(client, client.sid(Kind.CONFERENCE, "0" * 32), participant),
+        participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32), participant),
     ]
     if (status, of_room) != ("connected", "in-progress"):
         paths.append(participant_path(client, room, participant))
@@ -185,9 +185,9 @@ def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire:
     """What changes between reading and writing is read again: nobody is counted down twice."""
     from tapedeck.operations.participants import UpdateParticipant
 
-    service, account = stage.service, stage.account
-    room = service.conferences.appear(account, "Races")
-    calls = [service.calls.appear(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
+    service, account = stage.services, stage.account
+    room = service.conferences.register(account, "Races")
+    calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
     for call in calls[:3]:
         service.conferences.join(account, room.id, call)
     acts: dict[str, Act] = {
@@ -205,7 +205,7 @@ def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire:
             acts[change]()
 
     with wire.watched_by(race):
-        answer = client.delete(*participant_path(client, room, client.sid(Kind.CALL, calls[0])))
+        answer = client.delete(*participant_path(client, room, client.sid(ResourceType.CALL, calls[0])))
     assert answer.status == (204 if change in {"joined", "muted"} else 404)
     after = service.conferences.get(account, room.id)
     assert after.participants == {"joined": 3, "ended": 3}.get(change, 2)

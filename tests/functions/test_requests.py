@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Recording, Source
-from tapedeck.edge.endpoint import Service
+from tapedeck.edge.endpoint import ApiServices
 from tests.client import Answer, Form, FunctionClient
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest, call_path, conference_path, participant_path
@@ -66,11 +66,11 @@ def meter(wire: Wire, stage: Stage) -> Meter:
 GET, UPDATE, TRANSACT, QUERY, BATCH = "GetItem", "UpdateItem", "TransactWriteItems", "Query", "BatchGetItem"
 
 
-def test_reads_credentials_once(client: FunctionClient, service: Service, wire: Wire) -> None:
+def test_reads_credentials_once(client: FunctionClient, service: ApiServices, wire: Wire) -> None:
     """The first request of a process reads the credentials, in one request; the next ones do not."""
     service.authenticator._remembered.clear()
     for _ in range(3):
-        client.get("Calls", client.sid(Kind.CALL, "0" * 32))
+        client.get("Calls", client.sid(ResourceType.CALL, "0" * 32))
     assert wire.credentials == [GET]
     assert wire.recordings == [GET] * 3
 
@@ -126,7 +126,7 @@ def test_reads_in_one(client: FunctionClient, stage: Stage, meter: Meter, *, the
         assert meter.of(lambda asked=asked: client.get(*asked), 200 if there else 404) == ([GET], [])  # type: ignore[misc]
 
 
-_KINDS = {"Calls": Kind.CALL, "Conferences": Kind.CONFERENCE, "Recordings": Kind.RECORDING}
+_KINDS = {"Calls": ResourceType.CALL, "Conferences": ResourceType.CONFERENCE, "Recordings": ResourceType.RECORDING}
 
 Parent = Call | Conference
 
@@ -162,10 +162,12 @@ def test_updates_in_one(
     client: FunctionClient, stage: Stage, meter: Meter, parent: Parent, before: str, target: str, status: int
 ) -> None:
     """CR4, FR3 by sid: 1 conditional update whatever the outcome, of 1 W: under 1 KB, and no index is written."""
-    callback = Callback("https://app.example.com/hooks/recording?tenant=42", "POST", ("completed",), "signalwire")
+    callback = CallbackSubscription(
+        "https://app.example.com/hooks/recording?tenant=42", "POST", ("completed",), "signalwire"
+    )
     recording = stage.recording(parent, before, callback=callback)
     # As full as it gets: all places for marks of writes are taken.
-    stage.write(recording, **{place: f"{number}" * 16 for number, place in enumerate(items.MARKS)})
+    stage.write(recording, **{place: f"{number}" * 16 for number, place in enumerate(items.WRITE_TOKEN_ATTRIBUTES)})
     cost = meter.of(_update(client, parent, recording, target), status)
     assert cost == ([UPDATE], [1])
     (change,) = meter.changes[0]
@@ -174,7 +176,7 @@ def test_updates_in_one(
 
 def test_updates_what_is_not_there_in_one(client: FunctionClient, meter: Meter, parent: Parent) -> None:
     """CR4, FR3 of an unknown recording: 1 update, which tells."""
-    unknown = client.sid(Kind.RECORDING, "0" * 32)
+    unknown = client.sid(ResourceType.RECORDING, "0" * 32)
     assert meter.of(_update(client, parent, unknown, "paused"), 404) == ([UPDATE], [1])
 
 
@@ -231,7 +233,7 @@ def test_judges_parameters_with_one_read(client: FunctionClient, stage: Stage, m
 @pytest.mark.parametrize("form", [b"Status=%zz", "x=" + "y" * 65_535])
 def test_reads_nothing_for_bodies_that_nobody_reads(client: FunctionClient, meter: Meter, form: Form) -> None:
     """A malformed or large body is refused without a read."""
-    path = conference_path(client, client.sid(Kind.CONFERENCE, "0" * 32))
+    path = conference_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32))
     status = 413 if isinstance(form, str) else 400
     assert meter.of(lambda: client.post(*path, form=form), status) == ([], [])
 
@@ -251,7 +253,7 @@ def test_ends_in_one(client: FunctionClient, stage: Stage, meter: Meter, status:
 
 def test_ends_what_somebody_hears_of_for_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
     """F3 of a conference with a callback: it is in the index of work from its beginning, and keeps its place."""
-    callback = Callback("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
+    callback = CallbackSubscription("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
     assert meter.of(_end(client, stage.conference(callback=callback), END), 200) == ([UPDATE], [3])
 
 
@@ -347,7 +349,7 @@ def test_hangs_up(
     meter = Meter(wire, stage)
 
     def hang_up() -> Answer:
-        stage.service.calls.end(stage.account, call.id, heard=stage.heard())
+        stage.services.calls.end(stage.account, call.id, engine_event=stage.engine_event())
         return Answer(200, {}, b"")
 
     assert meter.of(hang_up, 200) == (requests, units)
@@ -355,9 +357,9 @@ def test_hangs_up(
 
 def test_hangs_up_in_a_conference_in_three(stage: Stage, wire: Wire) -> None:
     """A hang-up in a conference: 3 requests; the last one to leave ends the conference and its recordings."""
-    service, account = stage.service, stage.account
-    room = service.conferences.appear(account, "Meter")
-    calls = [service.calls.appear(account, to="+1", from_="+1", direction="inbound") for _ in range(2)]
+    service, account = stage.services, stage.account
+    room = service.conferences.register(account, "Meter")
+    calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound") for _ in range(2)]
     for call in calls:
         room = service.conferences.join(account, room.id, call.id)
     stage.recording(room)
@@ -366,7 +368,7 @@ def test_hangs_up_in_a_conference_in_three(stage: Stage, wire: Wire) -> None:
     for call in calls:
 
         def hang_up(call: Call = call) -> Answer:
-            service.calls.end(account, call.id, heard=stage.heard())
+            service.calls.end(account, call.id, engine_event=stage.engine_event())
             return Answer(200, {}, b"")
 
         costs.append(meter.of(hang_up, 200))
@@ -456,7 +458,7 @@ def test_lists_participants_in_one(client: FunctionClient, stage: Stage, meter: 
     for _ in range(3):
         stage.participant(room)
     assert meter.of(lambda: client.get(*participant_path(client, room)), 200) == ([QUERY], [])
-    unknown = participant_path(client, client.sid(Kind.CONFERENCE, "0" * 32))
+    unknown = participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32))
     assert meter.of(lambda: client.get(*unknown), 404) == ([QUERY], [])
 
 
@@ -547,7 +549,7 @@ def test_lists_a_parent_in_one(client: FunctionClient, stage: Stage, meter: Mete
     stage.recording(room)
     for path in (call_path(client, call, ""), conference_path(client, room, "")):
         assert meter.of(lambda path=path: client.get(*path), 200) == ([QUERY], [])  # type: ignore[misc]
-    sid = client.sid(Kind.CONFERENCE, room.id)
+    sid = client.sid(ResourceType.CONFERENCE, room.id)
     assert meter.of(lambda: client.get("Recordings", ConferenceSid=sid), 200) == ([QUERY], [])
 
 
@@ -587,12 +589,16 @@ def _record(stage: Stage, parent: Call | Conference, count: int) -> list[Recordi
 def _list(client: FunctionClient, parent: Call | Conference, listing: str, size: int, kept: list[Recording]) -> Answer:
     """A page, which holds what was kept."""
     if listing.startswith("R1"):
-        name, kind = ("CallSid", Kind.CALL) if isinstance(parent, Call) else ("ConferenceSid", Kind.CONFERENCE)
+        name, kind = (
+            ("CallSid", ResourceType.CALL) if isinstance(parent, Call) else ("ConferenceSid", ResourceType.CONFERENCE)
+        )
         answer = client.get("Recordings", PageSize=str(size), **{name: client.sid(kind, parent.id)})
     else:
         path = call_path(client, parent, "") if isinstance(parent, Call) else conference_path(client, parent, "")
         answer = client.get(*path, PageSize=str(size))
-    assert [each["sid"] for each in answer.body["recordings"]] == [client.sid(Kind.RECORDING, each.id) for each in kept]
+    assert [each["sid"] for each in answer.body["recordings"]] == [
+        client.sid(ResourceType.RECORDING, each.id) for each in kept
+    ]
     return answer
 
 
@@ -601,7 +607,7 @@ def test_looks_past_no_more_than_it_may(
     client: FunctionClient, stage: Stage, meter: Meter, monkeypatch: pytest.MonkeyPatch, listing: str
 ) -> None:
     """Behind so many deleted recordings the page ends short, with a link that goes on from there."""
-    monkeypatch.setattr("tapedeck.operations.lists.MOST_EXAMINED", 10)
+    monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 10)
     parent: Call | Conference = stage.conference() if "F" in listing or "conference" in listing else stage.call()
     *deleted, first = _record(stage, parent, 15)
     for recording in deleted:
@@ -618,7 +624,7 @@ def test_looks_past_no_more_than_it_may(
     asks = [] if listing.startswith("R1") else [GET]
     assert cost == ([QUERY] * 3 * (2 if merges else 1) + asks, [])
     rest = client.request("GET", answers[0].body["next_page_uri"]).body
-    assert [each["sid"] for each in rest["recordings"]] == [client.sid(Kind.RECORDING, first.id)]
+    assert [each["sid"] for each in rest["recordings"]] == [client.sid(ResourceType.RECORDING, first.id)]
     assert rest["next_page_uri"] is None
 
 
@@ -626,7 +632,7 @@ def test_lists_by_call_in_one_or_three(client: FunctionClient, stage: Stage, met
     """R1 by `CallSid`: 1 query; T asks for conferences' recordings besides: 1 query more, 1 batch read if there are."""
     call = stage.call()
     stage.recording(call)
-    sid = client.sid(Kind.CALL, call.id)
+    sid = client.sid(ResourceType.CALL, call.id)
     is_twilio = client.dialect.name == "twilio"
     assert meter.of(lambda: client.get("Recordings", CallSid=sid), 200) == ([QUERY] * (2 if is_twilio else 1), [])
     stage.recording(stage.conference(first_call=call.id))
@@ -660,7 +666,7 @@ def test_lists_by_status_and_name_in_two(client: FunctionClient, stage: Stage, m
 def test_handles_transcriptions_in_one_or_two(client: FunctionClient, stage: Stage, meter: Meter) -> None:
     """X1 with some: 1 query, 1 batch read; X2: 1 read; X3: 1 read, 1 transaction of two writes."""
     made = stage.transcription(stage.recording(stage.call(), "completed"))
-    recording, own = client.sid(Kind.RECORDING, made.recording), client.sid(Kind.TRANSCRIPTION, made.id)
+    recording, own = client.sid(ResourceType.RECORDING, made.recording), client.sid(ResourceType.TRANSCRIPTION, made.id)
     of_recording = ("Recordings", recording, "Transcriptions")
     assert meter.of(lambda: client.get(*of_recording), 200) == ([QUERY, BATCH], [])
     assert meter.of(lambda: client.get("Transcriptions", own), 200) == ([GET], [])
@@ -675,7 +681,7 @@ def test_handles_transcriptions_in_one_or_two(client: FunctionClient, stage: Sta
 def test_reads_an_accounts_recording_in_two(make_twilio: Any, stage: Stage, meter: Meter) -> None:
     """R2: its row and itself; with `IncludeSoftDeleted` both rows that it may have are read at once."""
     client, recording = make_twilio(), stage.recording(stage.call(), "completed")
-    path = ("Recordings", client.sid(Kind.RECORDING, recording.id))
+    path = ("Recordings", client.sid(ResourceType.RECORDING, recording.id))
     assert meter.of(lambda: client.get(*path), 200) == ([GET, GET], [])
     assert meter.of(lambda: client.get(*path, IncludeSoftDeleted="true"), 200) == ([BATCH, GET], [])
     stage.delete(recording)
@@ -708,12 +714,12 @@ def test_completes_in_two(
     stage: Stage, meter: Meter, objects: Objects, seconds: float, units: int, *, callback: bool
 ) -> None:
     """A media engine's capture: 1 read, 1 update of 1 W; if nobody is to be told, 1 for the index of work, too."""
-    told = Callback("https://app.example.com/hooks", "POST", ("completed",), "twilio") if callback else None
+    told = CallbackSubscription("https://app.example.com/hooks", "POST", ("completed",), "twilio") if callback else None
     recording = stage.recording(stage.call(), "stopped", callback=told)
     objects.put(recording, "original.wav", sound(seconds))
 
     def complete() -> Answer:
-        stage.service.media().complete(recording.parent, recording.id)
+        stage.services.media().complete(recording.parent, recording.id)
         return Answer(200, {}, b"")
 
     assert meter.of(complete, 200) == ([GET, UPDATE], [units])

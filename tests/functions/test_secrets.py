@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tapedeck import wiring
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.settings import Settings
 from tapedeck_standin.functions import load_handler
 from tests.client import DIALECTS, ROOT, FunctionClient
@@ -118,8 +118,8 @@ def scenario(
     capfd: pytest.CaptureFixture[str],
 ) -> Scenario:
     """An account's life through all functions, in the test's dialect."""
-    office = replace(wiring.office(), log=wiring.endpoint._service().log)
-    monkeypatch.setattr(wiring.task, "_desk", lambda: office)
+    admin = replace(wiring.get_admin_services(), log=wiring.endpoint._get_services().log)
+    monkeypatch.setattr(wiring.admin_function, "_get_services", lambda: admin)
     canaries, told = Canaries(), []
 
     made = _run("create_account")
@@ -266,7 +266,7 @@ def test_logs_what_was_refused(client: FunctionClient, stage: Stage, log_lines: 
     assert line(authorization=None) == (None, None, 401, 20003)
     assert line(authorization="Basic eDp5") == (None, None, 401, 20003)
     assert line(text="+13105678901") == (stage.account, None, 404, 20404)
-    assert line(text=client.sid(Kind.CALL, "0" * 32)) == (stage.account, "0" * 32, 404, 20404)
+    assert line(text=client.sid(ResourceType.CALL, "0" * 32)) == (stage.account, "0" * 32, 404, 20404)
     assert line(form={"Trim": "x"}) == (stage.account, call.id, status, trim)
 
 
@@ -300,7 +300,7 @@ def test_logs_a_fault_without_its_message(
         raise RuntimeError("canary: the request's own words")
 
     call = stage.call()
-    current = wiring.endpoint._service()
+    current = wiring.endpoint._get_services()
     monkeypatch.setattr(current.calls, "get", fail)
     answer = client.get(*call_path(client, call))
     assert answer.status == 500
@@ -316,7 +316,7 @@ def test_seals_signing_keys_for_one_account(shelves: Callable[[str], Shelf], set
     """A sealed signing key opens with KMS and the account's name, and not with another's."""
     import botocore.session
 
-    made = wiring.office().accounts.create()
+    made = wiring.get_admin_services().accounts.create()
     kms: Any = botocore.session.get_session().create_client("kms")
     (held,) = shelves(settings.credentials_table).partition(f"SIGNING#{made.account}")
     opened = {}

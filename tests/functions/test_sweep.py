@@ -9,29 +9,29 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.claim import Claim, ClaimState
-from tapedeck.domain.command import FORGET_AFTER
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.claim import CallbackDelivery, DeliveryState
+from tapedeck.domain.command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.edge.batches import Unfinished
+from tapedeck.edge.batches import IncompleteRun
 from tapedeck.edge.sweeping import (
-    ALARM_AFTER,
-    ASK_AGAIN_AFTER,
-    AUDIT_AFTER,
-    FINISH_WITHIN,
-    MOST_DUE,
-    START_WITHIN,
+    COMMAND_ALARM_AFTER_SECONDS,
+    COMMAND_RESEND_AFTER_SECONDS,
+    MAX_REQUEUED_PER_SHARD,
+    MEDIA_TIMEOUT_SECONDS,
+    START_TIMEOUT_SECONDS,
+    STREAM_GRACE_SECONDS,
 )
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.changes import Change
-from tapedeck.operations.conferences import HeardEnd
+from tapedeck.operations.conferences import ConferenceEndReport
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.client import TEMPLATE
-from tests.functions.living import Outlet, World
+from tests.functions.living import FakeQueue, World
 from tests.functions.objects import Objects
 from tests.functions.stage import START
 from tests.functions.test_publish_changes import play
@@ -41,15 +41,15 @@ URL: Final = "https://app.example.com/hooks"
 S = RecordingStatus
 
 
-def subscription(dialect: str = "twilio", *events: str) -> Callback:
+def subscription(dialect: str = "twilio", *events: str) -> CallbackSubscription:
     """Somebody who wants to hear of a recording."""
-    return Callback(URL, "POST", events or ("in-progress", "completed", "absent"), dialect)
+    return CallbackSubscription(URL, "POST", events or ("in-progress", "completed", "absent"), dialect)
 
 
-def start(world: World, callback: Callback | None = None) -> Recording:
+def start(world: World, callback: CallbackSubscription | None = None) -> Recording:
     """A recording that a request has started on a call."""
     call = world.stage.call()
-    made, _ = world.service.recordings.create(
+    made, _ = world.services.recordings.create(
         Parent(call.account, ParentKind.CALL, call.id), StartRecording(callback=callback)
     )
     return made
@@ -57,25 +57,25 @@ def start(world: World, callback: Callback | None = None) -> Recording:
 
 def as_it_is(world: World, recording: Recording) -> Recording:
     """It stands so."""
-    return world.service.recordings.get(recording.parent, recording.id)
+    return world.services.recordings.get(recording.parent, recording.id)
 
 
-def asked(world: World) -> list[tuple[str, int, str]]:
+def sent_commands(world: World) -> list[tuple[str, int, str]]:
     """The commands since the last look: what, by which version, and what tells them from the one before."""
     return [
         (message.body["type"], message.body["version"], message.id.removeprefix(message.body["id"]))
-        for message in world.commands.take()
+        for message in world.commands.drain()
     ]
 
 
-def events(world: World, subject: str) -> list[tuple[str, int]]:
+def events(world: World, resource_id: str) -> list[tuple[str, int]]:
     """What is owed, or was, of a recording or a conference."""
-    return [(claim.event, claim.number) for claim in world.claims(subject)]
+    return [(delivery.event, delivery.sequence) for delivery in world.claims(resource_id)]
 
 
 def lines(world: World) -> list[dict[str, Any]]:
     """What the sweep has logged."""
-    return [line for line in world.log.take() if line["operation"] == "sweep"]
+    return [line for line in world.log.drain() if line["operation"] == "sweep"]
 
 
 QUIET: Final = {"CommandsUnconfirmed": 0, "CommandsForgotten": 0, "RecordingsGivenUp": 0}
@@ -84,11 +84,11 @@ QUIET: Final = {"CommandsUnconfirmed": 0, "CommandsForgotten": 0, "RecordingsGiv
 def test_a_quiet_table_needs_nothing(world: World) -> None:
     """A sweep of what is settled asks nothing, tells nothing, and counts zeros, so that alarms have figures."""
     world.stage.call("completed")
-    world.stage.recording(world.stage.call(), confirmed=1)
+    world.stage.recording(world.stage.call(), confirmed_version=1)
     world.clock.step(60)
     assert world.sweep() == {}
     assert lines(world) == [{"operation": "sweep", "outcome": "done", "counted": QUIET}]
-    assert (world.commands.told, world.callbacks.told) == ([], [])
+    assert (world.commands.sent, world.callbacks.sent) == ([], [])
 
 
 # Commands.
@@ -97,55 +97,55 @@ def test_a_quiet_table_needs_nothing(world: World) -> None:
 def test_asks_again_until_it_is_confirmed(world: World) -> None:
     """After half a minute, at each sweep, the same command again, past the queue's memory; after five it is counted."""
     recording = start(world)
-    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
-    world.service.recordings.update(recording.parent, recording.id, S.PAUSED, "skip")
+    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+    world.services.recordings.update(recording.parent, recording.id, S.PAUSED, "skip")
     world.publish()
-    (told,) = [message for message in world.commands.take() if message.body["type"] == "recording.pause"]
-    world.clock.step(ASK_AGAIN_AFTER - 1)
+    (told,) = [message for message in world.commands.drain() if message.body["type"] == "recording.pause"]
+    world.clock.step(COMMAND_RESEND_AFTER_SECONDS - 1)
     assert world.sweep() == {}
     world.clock.step(1)
-    for minute in range(ALARM_AFTER // 60 + 2):
-        overdue = minute * 60 + ASK_AGAIN_AFTER >= ALARM_AFTER
+    for minute in range(COMMAND_ALARM_AFTER_SECONDS // 60 + 2):
+        overdue = minute * 60 + COMMAND_RESEND_AFTER_SECONDS >= COMMAND_ALARM_AFTER_SECONDS
         assert world.sweep() == {"asked": 1, **({"unconfirmed": 1} if overdue else {})}
-        (again,) = world.commands.take()
+        (again,) = world.commands.drain()
         assert (again.body, again.group) == (told.body, told.group)
         assert again.id == f"{told.id}-{world.clock.seconds // 60}"
         assert lines(world)[0]["counted"]["CommandsUnconfirmed"] == overdue
         world.clock.step(60)
-    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(2), S.PAUSED)
+    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(2), S.PAUSED)
     assert world.sweep() == {}
 
 
 def _asks(world: World) -> Mapping[str, Callable[[], tuple[str, str, int]]]:
     """What may be asked; each tells the command, what is meant, and the version."""
-    service, account = world.service, world.account.account
+    service, account = world.services, world.account.account
 
     def hang_up() -> tuple[str, str, int]:
         call = service.calls.update(account, world.stage.call().id, UpdateCall(CallStatus.COMPLETED))
-        return "call.hang_up", call.id, call.asked
+        return "call.hang_up", call.id, call.requested_version
 
     def redirect() -> tuple[str, str, int]:
         change = UpdateCall(redirect={"url": URL, "method": "POST"})
         call = service.calls.update(account, world.stage.call().id, change)
-        return "call.redirect", call.id, call.asked
+        return "call.redirect", call.id, call.requested_version
 
     def end() -> tuple[str, str, int]:
         room = service.conferences.end(account, world.stage.conference().id)
-        return "conference.end", room.id, room.asked
+        return "conference.end", room.id, room.requested_version
 
     def end_of_what_is_told() -> tuple[str, str, int]:
         room = service.conferences.end(account, world.stage.conference(callback=subscription()).id)
-        return "conference.end", room.id, room.asked
+        return "conference.end", room.id, room.requested_version
 
     def dial() -> tuple[str, str, int]:
         added = service.participants.add(account, world.stage.conference().id, AddParticipant("+1", "+2"))
-        return "participant.add", added.call, added.asked
+        return "participant.add", added.call, added.requested_version
 
     def mute() -> tuple[str, str, int]:
         room = world.stage.conference()
         member = world.stage.participant(room)
         after = service.participants.update(account, room.id, member.call, UpdateParticipant(muted=True))
-        return "participant.update", member.call, after.asked
+        return "participant.update", member.call, after.requested_version
 
     def remove() -> tuple[str, str, int]:
         room = world.stage.conference()
@@ -164,18 +164,18 @@ def test_asks_again_whatever_it_was(world: World, name: str) -> None:
     """What the stream has told once, or has lost, is told again as the whole of what is wanted; for a day."""
     kind, resource, version = _asks(world)[name]()
     assert world.publish() == []
-    (first,) = world.commands.take()
-    world.clock.step(ASK_AGAIN_AFTER)
+    (first,) = world.commands.drain()
+    world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
     assert world.sweep() == {"asked": 1}
-    (again,) = world.commands.take()
+    (again,) = world.commands.drain()
     assert again.body == first.body
     assert (again.body["type"], again.body["version"]) == (kind, version)
     assert resource in (again.body.get("call"), again.body.get("conference"))
-    world.clock.step(ALARM_AFTER)
+    world.clock.step(COMMAND_ALARM_AFTER_SECONDS)
     assert world.sweep() == {"asked": 1, "unconfirmed": 1}
-    world.clock.step(FORGET_AFTER - ALARM_AFTER - ASK_AGAIN_AFTER)
-    world.commands.take()
-    (opened,) = [each.resource for each in world.open() if each.resource.id == resource]
+    world.clock.step(COMMAND_EXPIRY_SECONDS - COMMAND_ALARM_AFTER_SECONDS - COMMAND_RESEND_AFTER_SECONDS)
+    world.commands.drain()
+    (opened,) = [each.resource for each in world.pending_work() if each.resource.id == resource]
     # Then nobody waits for it any longer, which is counted once; that it was done is not said.
     lines(world)
     forgotten = 0
@@ -185,9 +185,9 @@ def test_asks_again_whatever_it_was(world: World, name: str) -> None:
         assert lines(world)[-1]["counted"]["CommandsForgotten"] == counted.get("forgotten", 0)
         forgotten += counted.get("forgotten", 0)
         world.clock.step(600)
-    assert (forgotten, world.commands.told, world.open()) == (1, [], [])
-    found: Any = world.hub.publisher._as_it_stands(Change(world.account.account, None, opened))[0]
-    assert (found.asked, found.confirmed) == (version, 0)
+    assert (forgotten, world.commands.sent, world.pending_work()) == (1, [], [])
+    found: Any = world.background.publisher._current_state(Change(world.account.account, None, opened))[0]
+    assert (found.requested_version, found.confirmed_version) == (version, 0)
 
 
 def test_what_is_confirmed_meanwhile_is_not_forgotten(world: World) -> None:
@@ -195,27 +195,29 @@ def test_what_is_confirmed_meanwhile_is_not_forgotten(world: World) -> None:
     for confirms in (True, False):
         call = world.stage.call()
         change = UpdateCall(redirect={"url": URL, "method": "POST"})
-        asked = world.service.calls.update(call.account, call.id, change)
-        (opened,) = world.open()
+        asked = world.services.calls.update(call.account, call.id, change)
+        (opened,) = world.pending_work()
         if confirms:
-            world.service.calls._store.confirm(Parent(call.account, ParentKind.CALL, call.id), None, asked.asked)
+            world.services.calls._store.confirm(
+                Parent(call.account, ParentKind.CALL, call.id), None, asked.requested_version
+            )
         else:
-            world.service.calls.update(call.account, call.id, change)
-        assert not world.hub.sweep._work.forget(opened)
-        assert len(world.open()) == (not confirms)
+            world.services.calls.update(call.account, call.id, change)
+        assert not world.background.reconciler._work.expire(opened)
+        assert len(world.pending_work()) == (not confirms)
 
 
 def test_asks_nothing_of_a_conference_that_is_over(world: World) -> None:
     """What was asked of somebody in it can come to nothing any more: only its end is asked for."""
     room = world.stage.conference(participants=3)
     member = world.stage.participant(room)
-    service = world.service
+    service = world.services
     service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
     service.conferences.end(room.account, room.id)
-    world.clock.step(ASK_AGAIN_AFTER)
+    world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
     assert world.sweep() == {"asked": 1}
-    assert [kind for kind, _, _ in asked(world)] == ["conference.end"]
-    assert [type(opened.resource) for opened in world.open()] == [Conference]
+    assert [kind for kind, _, _ in sent_commands(world)] == ["conference.end"]
+    assert [type(opened.resource) for opened in world.pending_work()] == [Conference]
 
 
 def test_a_later_command_takes_the_earlier_ones_place(world: World) -> None:
@@ -223,12 +225,12 @@ def test_a_later_command_takes_the_earlier_ones_place(world: World) -> None:
     call = world.stage.call()
     redirect = UpdateCall(redirect={"url": URL, "method": "POST"})
     for _ in range(2):
-        world.service.calls.update(call.account, call.id, redirect)
-        world.clock.step(ASK_AGAIN_AFTER - 1)
+        world.services.calls.update(call.account, call.id, redirect)
+        world.clock.step(COMMAND_RESEND_AFTER_SECONDS - 1)
     assert world.sweep() == {}
     world.clock.step(1)
     assert world.sweep() == {"asked": 1}
-    assert [version for _, version, _ in asked(world)] == [3]
+    assert [version for _, version, _ in sent_commands(world)] == [3]
 
 
 # Recordings that hang.
@@ -238,9 +240,9 @@ def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
     """An engine that never answers a start is asked for a while; then the recording ends, and somebody is told."""
     recording = start(world, subscription(dialect))
     world.publish()
-    world.clock.step(START_WITHIN - 1)
+    world.clock.step(START_TIMEOUT_SECONDS - 1)
     assert world.sweep() == {"asked": 1, "unconfirmed": 1}
-    world.commands.take()
+    world.commands.drain()
     world.clock.step(1)
     assert world.sweep() == {"given_up": 1}
     assert lines(world)[-1]["counted"] == {**QUIET, "RecordingsGivenUp": 1}
@@ -250,35 +252,35 @@ def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
     )  # fmt: skip
     world.publish()
     # That it is to stop is asked, in case the engine has only been late; that it has begun nobody is told.
-    assert [kind for kind, _, _ in asked(world)] == ["recording.stop"]
-    (claim,) = world.claims(recording.id)
-    told = dict(parse_qsl(claim.body))
-    assert (claim.event, told["RecordingStatus"]) == ("absent", "absent")
+    assert [kind for kind, _, _ in sent_commands(world)] == ["recording.stop"]
+    (delivery,) = world.claims(recording.id)
+    told = dict(parse_qsl(delivery.body))
+    assert (delivery.event, told["RecordingStatus"]) == ("absent", "absent")
     assert told.get("ErrorCode") == ("16101" if dialect == "twilio" else None)
     world.clock.step(60)
-    assert (world.sweep(), world.open()) == ({}, [])
+    assert (world.sweep(), world.pending_work()) == ({}, [])
 
 
 def test_a_start_has_all_the_time_that_its_event_may_take() -> None:
     """Each time that it fails it waits for its queue; nothing is given up before that has had enough of it."""
     queue = TEMPLATE.resources("AWS::SQS::Queue")["MediaEventsQueue"]
     may_take = queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"]
-    assert may_take < START_WITHIN < FINISH_WITHIN
+    assert may_take < START_TIMEOUT_SECONDS < MEDIA_TIMEOUT_SECONDS
 
 
 def test_what_begins_while_it_is_given_up_goes_on(world: World) -> None:
     """The sweep has found it not to have begun; by the time that it would end it, the engine has said that it has."""
     recording = start(world)
-    world.clock.step(START_WITHIN)
+    world.clock.step(START_TIMEOUT_SECONDS)
 
     def begin(when: str, operation: str, _request: object) -> None:
         if when == "before" and operation == "UpdateItem":
             world.faults.clear()
-            world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+            world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
 
     world.faults.append(begin)
     assert "given_up" not in world.sweep()
-    assert (as_it_is(world, recording).status, as_it_is(world, recording).confirmed) == (S.IN_PROGRESS, 1)
+    assert (as_it_is(world, recording).status, as_it_is(world, recording).confirmed_version) == (S.IN_PROGRESS, 1)
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
@@ -295,42 +297,42 @@ def test_what_has_begun_may_last(world: World, status: str, *, begun: bool) -> N
 def test_what_is_never_finished_is_absent(world: World, bucket: Objects) -> None:
     """An hour after its capture has ended, and asked for until then; what does lie there is taken away."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
-    capture(world.service, recording, b"garbage")
+    capture(world.services, recording, b"garbage")
     world.forget()
-    world.clock.step(FINISH_WITHIN - 1)
+    world.clock.step(MEDIA_TIMEOUT_SECONDS - 1)
     assert world.sweep() == {"asked": 1, "unconfirmed": 1}
     world.clock.step(1)
     assert world.sweep() == {"given_up": 1}
     found = as_it_is(world, recording)
-    assert (found.status, found.error, found.has_begun) == (S.ABSENT, 16101, False)
+    assert (found.status, found.error, found.is_capturing_confirmed) == (S.ABSENT, 16101, False)
     assert bucket.names(recording) == set()
     world.publish()
     assert events(world, recording.id) == [("absent", recording.version + 1)]
-    assert world.open() == []
+    assert world.pending_work() == []
 
 
 def test_what_is_there_after_all_is_completed(world: World, bucket: Objects) -> None:
     """Media of which nobody has told make it complete: it is not given up."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
-    capture(world.service, recording, sound(2))
+    capture(world.services, recording, sound(2))
     world.forget()
-    world.clock.step(FINISH_WITHIN)
+    world.clock.step(MEDIA_TIMEOUT_SECONDS)
     assert world.sweep() == {}
     assert as_it_is(world, recording).status is S.COMPLETED
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
     world.publish()
     assert [event for event, _ in events(world, recording.id)] == ["in-progress", "completed"]
-    assert (asked(world), world.open()) == ([], [])
+    assert (sent_commands(world), world.pending_work()) == ([], [])
 
 
 def test_somebody_may_end_it_meanwhile(world: World, bucket: Objects) -> None:
     """What is finished while it is being given up stays as it was finished."""
     recording = world.stage.recording(world.stage.call(), "stopped")
-    world.clock.step(FINISH_WITHIN)
+    world.clock.step(MEDIA_TIMEOUT_SECONDS)
 
     def finish() -> None:
-        capture(world.service, recording, sound(2))
-        world.service.media().complete(recording.parent, recording.id)
+        capture(world.services, recording, sound(2))
+        world.services.media().complete(recording.parent, recording.id)
 
     bucket.meanwhile["GetObject"] = finish
     assert world.sweep() == {}
@@ -344,43 +346,43 @@ def test_a_lost_day_is_made_good_for_recordings(world: World, dialect: str) -> N
     """After the stream has lost everything, its beginning and its end are told, once each, and it is settled."""
     recording = start(world, subscription(dialect))
     parent = recording.parent
-    world.service.recordings.confirm(parent, recording.id, world.stage.heard(1))
-    world.service.recordings.update(parent, recording.id, S.STOPPED)
-    capture(world.service, recording, sound(2))
-    world.service.media().complete(parent, recording.id)
+    world.services.recordings.confirm(parent, recording.id, world.stage.engine_event(1))
+    world.services.recordings.update(parent, recording.id, S.STOPPED)
+    capture(world.services, recording, sound(2))
+    world.services.media().complete(parent, recording.id)
     world.forget()
-    world.clock.step(AUDIT_AFTER - 1)
+    world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.sweep() == {}
     world.clock.step(1)
     assert world.sweep() == {"announced": 2}
     assert events(world, recording.id) == [("in-progress", 1), ("completed", 3)]
-    assert (world.sweep(), world.open()) == ({}, [])
+    assert (world.sweep(), world.pending_work()) == ({}, [])
     world.deliver()
-    assert [claim.state for claim in world.claims(recording.id)] == [ClaimState.DONE] * 2
+    assert [delivery.state for delivery in world.claims(recording.id)] == [DeliveryState.DELIVERED] * 2
 
 
 def test_a_running_recording_is_audited_as_well(world: World) -> None:
     """That it has begun is told before it ends; it stays in sight."""
     recording = start(world, subscription())
-    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.forget()
-    world.clock.step(AUDIT_AFTER)
+    world.clock.step(STREAM_GRACE_SECONDS)
     assert world.sweep() == {"announced": 1}
     world.clock.step(60)
     assert world.sweep() == {}
-    assert [opened.resource.id for opened in world.open()] == [recording.id]
+    assert [opened.resource.id for opened in world.pending_work()] == [recording.id]
 
 
 def test_what_has_been_told_is_not_told_again(world: World) -> None:
     """The audit owes what is in no claim, with the token that it would have had in time."""
     told, lost = start(world, subscription()), start(world, subscription())
     for recording in (told, lost):
-        world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+        world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     records = world.changes()
     world.publish(record for record in records if told.id in record["dynamodb"]["Keys"]["SK"]["S"])
     world.deliver()
     before = world.claims(told.id)
-    world.clock.step(AUDIT_AFTER)
+    world.clock.step(STREAM_GRACE_SECONDS)
     assert world.sweep() == {"announced": 1}
     assert world.claims(told.id) == before
     late = world.claims(lost.id)
@@ -394,43 +396,43 @@ def test_a_deleted_recording_is_told_as_what_it_was(world: World, error: int | N
     """Whoever asked to be told hears of its end, though it is gone by then, with that end's own number."""
     recording = start(world, subscription())
     parent = recording.parent
-    world.service.recordings.confirm(parent, recording.id, world.stage.heard(1))
-    world.service.recordings.update(parent, recording.id, S.STOPPED)
+    world.services.recordings.confirm(parent, recording.id, world.stage.engine_event(1))
+    world.services.recordings.update(parent, recording.id, S.STOPPED)
     if error is None:
-        capture(world.service, recording, sound(2))
-        world.service.media().complete(parent, recording.id)
+        capture(world.services, recording, sound(2))
+        world.services.media().complete(parent, recording.id)
     else:
-        world.service.media().give_up(parent, recording.id, error)
+        world.services.media().finish_without_media(parent, recording.id, error)
     finished = world.changes()
-    world.service.media().delete(parent, recording.id)
+    world.services.media().delete(parent, recording.id)
     world.forget()
-    world.clock.step(AUDIT_AFTER)
+    world.clock.step(STREAM_GRACE_SECONDS)
     assert world.sweep() == {"announced": 2}
     event = "completed" if error is None else "absent"
     assert events(world, recording.id) == [("in-progress", 1), (event, 3)]
     told = world.claims(recording.id)
-    assert world.open() == []
+    assert world.pending_work() == []
     # As it would have been told in time.
-    for claim in told:
-        key = {"PK": {"S": f"{claim.account}#CB#{claim.subject}"}, "SK": {"S": claim.id}}
+    for delivery in told:
+        key = {"PK": {"S": f"{delivery.account}#CB#{delivery.resource_id}"}, "SK": {"S": delivery.id}}
         world.memory.delete_item(TableName=world.table, Key=key)
     world.publish(finished)
-    assert [_as_told(claim) for claim in world.claims(recording.id)] == [_as_told(claim) for claim in told]
+    assert [_as_told(delivery) for delivery in world.claims(recording.id)] == [_as_told(delivery) for delivery in told]
 
 
-def _as_told(claim: Claim) -> Claim:
-    return replace(claim, created=0, due=0)
+def _as_told(delivery: CallbackDelivery) -> CallbackDelivery:
+    return replace(delivery, created=0, next_attempt_at=0)
 
 
 def test_only_the_record_of_its_end_settles_a_recording(world: World) -> None:
     """A stream that begins again behind the end of a recording does not hide that nobody was told of it."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription("twilio", "absent"))
-    world.service.media().give_up(recording.parent, recording.id, 16101)
+    world.services.media().finish_without_media(recording.parent, recording.id, 16101)
     world.forget()
-    world.service.media().delete(recording.parent, recording.id)
+    world.services.media().delete(recording.parent, recording.id)
     assert world.publish() == []
     assert events(world, recording.id) == []
-    world.clock.step(AUDIT_AFTER)
+    world.clock.step(STREAM_GRACE_SECONDS)
     assert world.sweep() == {"announced": 1}
     assert [event for event, _ in events(world, recording.id)] == ["absent"]
 
@@ -438,42 +440,44 @@ def test_only_the_record_of_its_end_settles_a_recording(world: World) -> None:
 def test_the_record_of_its_end_tells_what_came_before(world: World) -> None:
     """A stream that begins again in the middle of a recording tells its beginning with its end."""
     recording = start(world, subscription())
-    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
+    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.forget()
-    world.service.recordings.update(recording.parent, recording.id, S.STOPPED)
-    world.service.media().give_up(recording.parent, recording.id, 16101)
+    world.services.recordings.update(recording.parent, recording.id, S.STOPPED)
+    world.services.media().finish_without_media(recording.parent, recording.id, 16101)
     assert world.publish() == []
     assert events(world, recording.id) == [("in-progress", 1), ("absent", 3)]
-    assert world.open() == []
+    assert world.pending_work() == []
 
 
 def test_a_lost_day_is_made_good_for_conferences(world: World, dialect: str) -> None:
     """Start, end and everybody's leaving are told as they would have been in time; what came between is over."""
     played = play(world, dialect)
     room = played.room.id
-    world.clock.step(AUDIT_AFTER)
+    world.clock.step(STREAM_GRACE_SECONDS)
     counted = world.sweep()
     late = world.claims(room)
-    assert [(claim.event, claim.number) for claim in late] == [
+    assert [(delivery.event, delivery.sequence) for delivery in late] == [
         ("start", 3), ("leave", 8), ("leave", 9), ("leave", 10), ("leave", 11), ("end", 12),
     ]  # fmt: skip
     # Of both recordings: the conference's began, the call's did not.
     assert counted["announced"] == len(late) + 3
     world.publish(played.records)
-    in_time = [claim for claim in world.claims(room) if claim.event in {"start", "leave", "end"}]
+    in_time = [delivery for delivery in world.claims(room) if delivery.event in {"start", "leave", "end"}]
     assert in_time == late
-    for claim in late:
-        key = {"PK": {"S": f"{claim.account}#CB#{claim.subject}"}, "SK": {"S": claim.id}}
+    for delivery in late:
+        key = {"PK": {"S": f"{delivery.account}#CB#{delivery.resource_id}"}, "SK": {"S": delivery.id}}
         world.memory.delete_item(TableName=world.table, Key=key)
     world.publish(played.records)
-    again = [claim for claim in world.claims(room) if claim.event in {"start", "leave", "end"}]
-    assert [_as_told(claim) for claim in again] == [_as_told(claim) for claim in late]
+    again = [delivery for delivery in world.claims(room) if delivery.event in {"start", "leave", "end"}]
+    assert [_as_told(delivery) for delivery in again] == [_as_told(delivery) for delivery in late]
 
 
 def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
     """From its beginning until it has ended, all has been told, and the engine has confirmed what it was asked."""
-    service, account = world.service, world.account.account
-    room = service.conferences.appear(account, "Room", callback=Callback(URL, "POST", ("start", "end"), "twilio"))
+    service, account = world.services, world.account.account
+    room = service.conferences.register(
+        account, "Room", callback=CallbackSubscription(URL, "POST", ("start", "end"), "twilio")
+    )
     calls = [world.stage.call() for _ in range(2)]
     for call in calls:
         service.conferences.join(account, room.id, call.id)
@@ -489,38 +493,40 @@ def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
     ended = service.conferences.end(account, room.id)
     world.publish()
     world.deliver()
-    world.clock.step(AUDIT_AFTER)
+    world.clock.step(STREAM_GRACE_SECONDS)
     assert world.sweep() == {"asked": 1, "unconfirmed": 1}
     # It has been told; that it has ended is still to be confirmed.
-    assert service.conferences.get(account, room.id).told
+    assert service.conferences.get(account, room.id).end_published
     with world.watched() as requests:
         world.sweep()
     assert requests.count("BatchGetItem") == 1
-    service.conferences._store.confirm(Parent(account, ParentKind.CONFERENCE, room.id), None, ended.asked)
-    assert world.open() == []
+    service.conferences._store.confirm(Parent(account, ParentKind.CONFERENCE, room.id), None, ended.requested_version)
+    assert world.pending_work() == []
 
 
 def test_a_conference_that_ends_by_itself_is_settled_by_the_audit(world: World) -> None:
     """Where nothing was asked of the engine, it leaves the sweep's sight as soon as all is told."""
-    room = world.stage.conference(callback=Callback(URL, "POST", ("end",), "twilio"))
-    told = HeardEnd(world.stage.heard(), reason=EndReason.LAST_LEFT)
-    world.service.conferences.end(room.account, room.id, told)
+    room = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), "twilio"))
+    told = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+    world.services.conferences.end(room.account, room.id, told)
     world.forget()
-    world.clock.step(AUDIT_AFTER - 1)
+    world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.sweep() == {}
     world.clock.step(1)
     assert world.sweep() == {"announced": 1}
-    assert world.open() == []
+    assert world.pending_work() == []
 
 
 def test_a_conference_that_nobody_hears_of_costs_nothing(world: World) -> None:
     """Without a callback it is in nobody's sight, but while something is asked of the engine."""
-    room = world.service.conferences.appear(world.account.account, "Room")
+    room = world.services.conferences.register(world.account.account, "Room")
     for _ in range(2):
-        world.service.conferences.join(room.account, room.id, world.stage.call().id)
-    assert world.open() == []
-    world.service.conferences.end(room.account, room.id, HeardEnd(world.stage.heard(), reason=EndReason.LAST_LEFT))
-    assert world.open() == []
+        world.services.conferences.join(room.account, room.id, world.stage.call().id)
+    assert world.pending_work() == []
+    world.services.conferences.end(
+        room.account, room.id, ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+    )
+    assert world.pending_work() == []
 
 
 # What goes wrong.
@@ -530,7 +536,7 @@ def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None
     """Whatever it is: all others are looked after, then the run fails; the next one looks at it again."""
     bad = world.stage.recording(world.stage.call(), "stopped")
     good = world.stage.recording(world.stage.call(), "stopped", ended=START)
-    world.clock.step(FINISH_WITHIN)
+    world.clock.step(MEDIA_TIMEOUT_SECONDS)
     keys: list[str] = []
 
     def fail(operation: str) -> None:
@@ -539,13 +545,14 @@ def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None
             raise RuntimeError
 
     bucket.watchers.append(fail)
-    with pytest.raises(Unfinished, match="1 could not be looked after"):
+    with pytest.raises(IncompleteRun, match="1 could not be looked after"):
         world.sweep()
     assert sorted(as_it_is(world, each).status for each in (bad, good)) == [S.ABSENT, S.STOPPED]
     failed, done = lines(world)
     assert failed == {"operation": "sweep", "outcome": "failed", "error": "RuntimeError"}
     assert done == {
-        "operation": "sweep", "outcome": "failed", "error": "Unfinished", "counted": {**QUIET, "RecordingsGivenUp": 1},
+        "operation": "sweep", "outcome": "failed", "error": "IncompleteRun",
+        "counted": {**QUIET, "RecordingsGivenUp": 1},
     }  # fmt: skip
     bucket.watchers.clear()
     assert world.sweep() == {"given_up": 1}
@@ -554,7 +561,7 @@ def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None
 def test_a_shard_that_fails_holds_up_no_other(world: World) -> None:
     """The others are swept; then the run fails, so that an alarm rings."""
     recordings = [start(world) for _ in range(40)]
-    world.clock.step(ASK_AGAIN_AFTER)
+    world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
     poisoned = recordings[0].id[-1]
 
     def fail(when: str, operation: str, request: Mapping[str, Any]) -> None:
@@ -566,7 +573,7 @@ def test_a_shard_that_fails_holds_up_no_other(world: World) -> None:
     with pytest.raises(StoreUnavailable):
         world.sweep()
     mine = [recording for recording in recordings if recording.id[-1] == poisoned]
-    assert len(asked(world)) == len(recordings) - len(mine)
+    assert len(sent_commands(world)) == len(recordings) - len(mine)
     (line,) = lines(world)
     assert line == {"operation": "sweep", "outcome": "failed", "error": "StoreUnavailable", "counted": QUIET}
 
@@ -595,37 +602,46 @@ def test_begins_with_another_shard_each_minute(world: World) -> None:
 def test_a_queue_that_fails_is_tried_at_the_next_sweep(world: World, outlet: str) -> None:
     """What could not be asked, or told, is not lost."""
     recording = start(world, subscription())
-    world.service.recordings.confirm(recording.parent, recording.id, world.stage.heard(1))
-    world.service.recordings.update(recording.parent, recording.id, S.PAUSED)
+    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+    world.services.recordings.update(recording.parent, recording.id, S.PAUSED)
     world.forget()
-    world.clock.step(AUDIT_AFTER)
-    failing: Outlet = getattr(world, outlet)
+    world.clock.step(STREAM_GRACE_SECONDS)
+    failing: FakeQueue = getattr(world, outlet)
     failing.fails = 1
-    with pytest.raises(Unfinished):
+    with pytest.raises(IncompleteRun):
         world.sweep()
     world.clock.step(60)
     world.sweep()
-    assert [kind for kind, _, _ in asked(world)] != []
+    assert [kind for kind, _, _ in sent_commands(world)] != []
     # A claim whose message was not taken is put on its way again when it is found missing there.
     world.clock.step(600)
     world.sweep()
-    assert {message.body["claim"] for message in world.callbacks.take()} == {"00000001.in-progress"}
+    assert {message.body["claim"] for message in world.callbacks.drain()} == {"00000001.in-progress"}
 
 
 def test_callbacks_that_are_due_go_together(world: World) -> None:
     """Those of a shard in one sending; of more than a thousand the rest at the next sweep."""
     made = [
-        Claim(
-            account=world.account.account, subject=f"{number:031x}7", number=1, event="completed", dialect="twilio",
-            url=URL, method="POST", body="a=b", token=f"{number}", created=START, due=START + number % 7,
+        CallbackDelivery(
+            account=world.account.account,
+            resource_id=f"{number:031x}7",
+            sequence=1,
+            event="completed",
+            dialect="twilio",
+            url=URL,
+            method="POST",
+            body="a=b",
+            idempotency_token=f"{number}",
+            created=START,
+            next_attempt_at=START + number % 7,
         )
-        for number in range(MOST_DUE + 2)
-    ]  # fmt: skip
-    for claim in made:
-        world.hub.deliveries._claims.put(claim)
+        for number in range(MAX_REQUEUED_PER_SHARD + 2)
+    ]
+    for delivery in made:
+        world.background.callbacks._store.put(delivery)
     world.clock.step(60)
-    assert world.sweep() == {"requeued": MOST_DUE}
-    assert len(world.callbacks.take()) == MOST_DUE
+    assert world.sweep() == {"requeued": MAX_REQUEUED_PER_SHARD}
+    assert len(world.callbacks.drain()) == MAX_REQUEUED_PER_SHARD
     world.clock.step(60)
     assert world.sweep() == {"requeued": 2}
 
@@ -634,7 +650,7 @@ def test_knows_all_that_can_be_pending(world: World) -> None:
     """Whatever asks something of the engine is in the sweep's sight, and out of it once that is confirmed."""
     for name in ASKS:
         kind, resource, version = _asks(world)[name]()
-        (opened,) = [each for each in world.open() if each.resource.id == resource]
+        (opened,) = [each for each in world.pending_work() if each.resource.id == resource]
         assert isinstance(opened.resource, Call | Conference | Participant), kind
         where = opened.resource.conference if isinstance(opened.resource, Participant) else resource
         parent = Parent(
@@ -643,5 +659,5 @@ def test_knows_all_that_can_be_pending(world: World) -> None:
             where,
         )
         member = resource if isinstance(opened.resource, Participant) else None
-        assert world.service.conferences._store.confirm(parent, member, version)
-        assert [each for each in world.open() if each.resource.id == resource] == []
+        assert world.services.conferences._store.confirm(parent, member, version)
+        assert [each for each in world.pending_work() if each.resource.id == resource] == []

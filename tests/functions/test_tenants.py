@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapedeck import wiring
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck_standin.template import Route
 from tests.client import DIALECTS, TEMPLATE, Answer, FunctionClient
 from tests.conftest import TestAccount
@@ -116,12 +116,12 @@ def test_does_not_let_a_neighbour_in(
     client: FunctionClient, tenants: Tenants, neighbour: TestAccount, route: Route
 ) -> None:
     """The neighbour's credentials, of any kind, make no difference between what is ours and what never was."""
-    made = wiring.office().accounts.issue_api_key(neighbour.id)
+    made = wiring.get_admin_services().accounts.issue_api_key(neighbour.id)
     ours = tenants.ids(foreign=False, route=route)
     before = tenants.own.partition(tenants.own_scene.call), tenants.own.partition(tenants.own_scene.conference)
-    sk = DIALECTS["twilio"].spell(Kind.API_KEY, made.key)
+    sk = DIALECTS["twilio"].format_sid(ResourceType.API_KEY, made.key)
     for user, secret in ((None, neighbour.token), (sk, made.secret), (None, made.secret)):
-        account = client.sid(Kind.ACCOUNT, neighbour.id)
+        account = client.sid(ResourceType.ACCOUNT, neighbour.id)
         asks = FunctionClient(client.dialect, neighbour.id, secret, user=user or account)
         for form in FORMS.get(route.operation, [None]):
             compared = []

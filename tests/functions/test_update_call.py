@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.recording import Source
 from tests.client import Answer, Form, FunctionClient, Gateway
@@ -214,7 +214,7 @@ def test_reads_some_parameters_in_t_only(client: FunctionClient, stage: Stage, f
 def test_checks_existence_before_parameters(client: FunctionClient) -> None:
     """Whatever the parameters, an unknown call answers 404."""
     for form in (None, COMPLETE, CANCEL, REDIRECT, {"StatusCallback": URL}, {"Status": "no"}):
-        path = call_path(client, client.sid(Kind.CALL, "0" * 32))
+        path = call_path(client, client.sid(ResourceType.CALL, "0" * 32))
         assert_refused(client, client.post(*path, form=form), "not found", uri=client.path(*path))
 
 
@@ -237,7 +237,7 @@ def test_takes_the_call_out_of_its_conference(client: FunctionClient, stage: Sta
     room = stage.conference(participants=number)
     participant = stage.participant(room)
     now = stage.clock.step(3)
-    assert update(client, client.sid(Kind.CALL, participant.call), COMPLETE).status == 200
+    assert update(client, client.sid(ResourceType.CALL, participant.call), COMPLETE).status == 200
     path = participant_path(client, room, participant)
     assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
     after: dict[str, Any] = {"status": "completed", "updated": now, "reason": "last-participant-left"} if ends else {}
@@ -254,7 +254,7 @@ def test_does_not_count_who_was_not_connected(
     room = stage.conference("init", participants=1)
     participant = stage.participant(room, status=status, end_conference_on_exit=True)
     now = stage.clock.step(3)
-    assert update(client, client.sid(Kind.CALL, participant.call), form).body["status"] == form["Status"]
+    assert update(client, client.sid(ResourceType.CALL, participant.call), form).body["status"] == form["Status"]
     assert stage.item(items.conference_key(room.account, room.id))["version"] == room.version
     own = stage.item(items.participant_key(room.account, room.id, participant.call))
     assert (own["status"], own["left"], own["version"]) == ("failed", now, participant.version + 1)
@@ -265,7 +265,7 @@ def test_never_cancels_what_is_answered_meanwhile(
     client: FunctionClient, stage: Stage, wire: Wire, *, recorded: bool
 ) -> None:
     """A call that is answered while it is being canceled goes on: the state is the write's own condition."""
-    service, account = stage.service, stage.account
+    service, account = stage.services, stage.account
     room = stage.conference(participants=0)
     participant = stage.participant(room, status="ringing")
     call = participant.call
@@ -279,7 +279,7 @@ def test_never_cancels_what_is_answered_meanwhile(
                 stage.recording(service.calls.get(account, call))
 
     with wire.watched_by(race):
-        answer = update(client, client.sid(Kind.CALL, call), CANCEL)
+        answer = update(client, client.sid(ResourceType.CALL, call), CANCEL)
     if client.dialect.name == "twilio":
         assert (answer.status, answer.body["status"]) == (200, "in-progress")
     else:

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.recording import Source
 from tests.client import Answer, Form, FunctionClient, Gateway
@@ -58,9 +58,9 @@ def test_stops_the_recordings_with_the_conference(client: FunctionClient, stage:
 
 def test_leaves_the_calls_alone(client: FunctionClient, stage: Stage) -> None:
     """The calls of a conference that is ended go on."""
-    service, account = stage.service, stage.account
-    room = service.conferences.appear(account, "Leaves")
-    call = service.calls.appear(account, to="client:a", from_="+1", direction="inbound")
+    service, account = stage.services, stage.account
+    room = service.conferences.register(account, "Leaves")
+    call = service.calls.register(account, to="client:a", from_="+1", direction="inbound")
     service.conferences.join(account, room.id, call.id)
     assert update(client, room, END).status == 200
     assert client.get(*call_path(client, call)).body["status"] == "in-progress"
@@ -131,7 +131,7 @@ def test_refuses_wrong_parameters(
 
 def test_checks_existence_before_parameters(client: FunctionClient) -> None:
     """Whatever the parameters, an unknown conference answers 404."""
-    unknown = client.sid(Kind.CONFERENCE, "0" * 32)
+    unknown = client.sid(ResourceType.CONFERENCE, "0" * 32)
     for form in (None, END, ANNOUNCE, {"Status": "no"}):
         path = conference_path(client, unknown)
         assert_refused(client, client.post(*path, form=form), "not found", uri=client.path(*path))
@@ -173,11 +173,11 @@ def test_knows_names_of_live_conferences_only(client: FunctionClient, stage: Sta
 
 def test_finds_the_live_one_of_a_name(make_twilio: Any, stage: Stage) -> None:
     """After completion the name stands for the new conference (section 6)."""
-    client, conferences = make_twilio(), stage.service.conferences
-    first = conferences.appear(stage.account, "Again")
-    assert update(client, "Again", END).body["sid"] == client.sid(Kind.CONFERENCE, first.id)
-    second = conferences.appear(stage.account, "Again")
-    assert update(client, "Again", END).body["sid"] == client.sid(Kind.CONFERENCE, second.id)
+    client, conferences = make_twilio(), stage.services.conferences
+    first = conferences.register(stage.account, "Again")
+    assert update(client, "Again", END).body["sid"] == client.sid(ResourceType.CONFERENCE, first.id)
+    second = conferences.register(stage.account, "Again")
+    assert update(client, "Again", END).body["sid"] == client.sid(ResourceType.CONFERENCE, second.id)
     assert update(client, "Again", END).status == 404
 
 

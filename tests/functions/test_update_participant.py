@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 import pytest
 
 from tapedeck.adapters import items
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tapedeck.operations.participants import UpdateParticipant
@@ -83,7 +83,7 @@ def test_numbers_each_event(client: FunctionClient, stage: Stage) -> None:
     room = stage.conference(sequence=5)
     coached = stage.participant(room)
     participant = stage.participant(room)
-    sid = client.sid(Kind.CALL, coached.call)
+    sid = client.sid(ResourceType.CALL, coached.call)
     form = {"Muted": "true", "Hold": "true", "Coaching": "true", "CallSidToCoach": sid}
     assert update(client, room, participant, form).status == 200
     assert held(stage, room)["sequence"] == held(stage, room, participant)["sequence"] == 8
@@ -163,7 +163,7 @@ def test_coaches(client: FunctionClient, stage: Stage, status: str) -> None:
     """`Coaching=true` with the call of another participant; `Coaching=false` forgets whom."""
     room = stage.conference()
     coached, participant = stage.participant(room, status=status), stage.participant(room)
-    sid = client.sid(Kind.CALL, coached.call)
+    sid = client.sid(ResourceType.CALL, coached.call)
     now = stage.clock.step(1)
     answer = update(client, room, participant, {"Coaching": "true", "CallSidToCoach": sid})
     assert_answer(answer, 200, shown(client, participant, coaching=True, call_to_coach=coached.call, updated=now))
@@ -180,7 +180,7 @@ def test_implies_coaching_in_t(client: FunctionClient, stage: Stage, *, coaches:
     before = {"coaching": True, "call_to_coach": "a" * 32} if coaches else {}
     participant = stage.participant(room, **before)  # type: ignore[arg-type]
     now = stage.clock.step(1)
-    answer = update(client, room, participant, {"CallSidToCoach": client.sid(Kind.CALL, coached.call)})
+    answer = update(client, room, participant, {"CallSidToCoach": client.sid(ResourceType.CALL, coached.call)})
     if client.dialect.name == "signalwire" and not coaches:
         assert_answer(answer, 200, shown(client, participant))
     else:
@@ -204,7 +204,7 @@ def test_coaches_participants_only(
         "foreign spelling": stage.participant(room).call,
     }
     spelling = other if who == "foreign spelling" else client
-    sid = spelling.sid(Kind.CALL, calls[who]) if who in calls else who
+    sid = spelling.sid(ResourceType.CALL, calls[who]) if who in calls else who
     before = stage.partition(room)
     answer = update(client, room, participant, {**coaching, "CallSidToCoach": sid, "Muted": "true"})
     if not sid and not coaching:
@@ -304,9 +304,9 @@ def test_checks_existence_first(client: FunctionClient, stage: Stage, form: Form
     """Whoever never was in the conference, or has left it, is not found, whatever the parameters."""
     room, other = stage.conference(of_room), stage.conference(name="Other")
     paths = [
-        participant_path(client, room, client.sid(Kind.CALL, stage.call().id)),
+        participant_path(client, room, client.sid(ResourceType.CALL, stage.call().id)),
         participant_path(client, room, stage.participant(other)),
-        participant_path(client, client.sid(Kind.CONFERENCE, "0" * 32), stage.participant(other)),
+        participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32), stage.participant(other)),
         participant_path(client, room, "nobody"),
     ]
     if of_room == "in-progress":
@@ -336,9 +336,9 @@ def test_takes_a_label_in_t(client: FunctionClient, stage: Stage, label: str) ->
 @pytest.mark.parametrize("change", ["joined", "muted", "left", "ended", "coached left"])
 def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
     """What changes between reading and writing is read again: nothing is written over, nobody is found who left."""
-    service, account = stage.service, stage.account
-    room = service.conferences.appear(account, "Races")
-    calls = [service.calls.appear(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
+    service, account = stage.services, stage.account
+    room = service.conferences.register(account, "Races")
+    calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
     for call in calls[:3]:
         service.conferences.join(account, room.id, call)
     acts: dict[str, Act] = {
@@ -354,8 +354,8 @@ def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire:
         if when == "answered" and request.operation == "BatchGetItem" and waiting:
             waiting.pop()()
 
-    path = participant_path(client, room, client.sid(Kind.CALL, calls[0]))
-    form = {"Hold": "true", "Coaching": "true", "CallSidToCoach": client.sid(Kind.CALL, calls[1])}
+    path = participant_path(client, room, client.sid(ResourceType.CALL, calls[0]))
+    form = {"Hold": "true", "Coaching": "true", "CallSidToCoach": client.sid(ResourceType.CALL, calls[1])}
     with wire.watched_by(race):
         answer = client.post(*path, form=form)
     assert not waiting

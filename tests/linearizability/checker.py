@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from tests.linearizability.model import CallModel, Operation, State
 
-MOST_STATES: Final = 200_000
+MAX_STATES: Final = 200_000
 """About 5 seconds of search; a history of thirty operations needs a few hundred."""
 
 S = TypeVar("S", bound=Hashable)
@@ -55,7 +55,7 @@ def check(history: Sequence[Operation], initial: State | None = None) -> Explana
     return explain(history, CallModel.of(history, initial))
 
 
-def explain(history: Sequence[Operation], model: Model[S], most_states: int = MOST_STATES) -> Explanation:
+def explain(history: Sequence[Operation], model: Model[S], most_states: int = MAX_STATES) -> Explanation:
     """Search for an order of the operations that the model allows.
 
     Raises:

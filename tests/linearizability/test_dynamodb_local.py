@@ -20,22 +20,22 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from tapedeck.adapters.aws import READ_SECONDS, make_client
-from tapedeck.adapters.dynamodb import Database
+from tapedeck.adapters.dynamodb import DynamoDBTable
 from tapedeck.adapters.items import RECORDING, partition, recording_from
-from tapedeck.adapters.table import Table
+from tapedeck.adapters.table import RecordingsTable
 from tapedeck.domain.errors import (
+    AmbiguousCurrentRecording,
     CallHasEnded,
     NotEligibleForRecording,
     NotFinished,
     NotFound,
-    SeveralCurrent,
     StoreBusy,
     StoreUnavailable,
 )
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import Media
-from tapedeck.operations.ports import Sound, StoredObject
+from tapedeck.operations.ports import AudioInfo, StoredObject
 from tapedeck.operations.recordings import CURRENT, Recordings, StartRecording
 from tapedeck.wiring import clock
 from tapedeck_standin.template import Template
@@ -105,7 +105,7 @@ class Habits:
 class NoObjects:
     """In place of a bucket, which has no part in these races: everything is there, and goes when it is told to."""
 
-    def look(self, key: str) -> StoredObject | None:
+    def stat(self, key: str) -> StoredObject | None:
         """Something."""
         return StoredObject(1, key)
 
@@ -123,7 +123,7 @@ class NoObjects:
     def delete(self, keys: Sequence[str]) -> None:
         """It is gone."""
 
-    def link(self, key: str, content_type: str) -> str:
+    def presign(self, key: str, content_type: str) -> str:
         """An address of nothing."""
         return f"{key} {content_type}"
 
@@ -131,15 +131,15 @@ class NoObjects:
 class NoSound:
     """In place of a codec: every capture lasts two seconds."""
 
-    def measure(self, source: Path) -> Sound:
+    def probe(self, source: Path) -> AudioInfo:
         """Two seconds."""
-        return Sound(2_000, 1, is_silent=source == Path())
+        return AudioInfo(2_000, 1, is_silent=source == Path())
 
     def trim(self, source: Path, target: Path) -> Path:
         """Nothing to do."""
         return min(source, target)
 
-    def mix(self, source: Path, target: Path) -> None:
+    def downmix(self, source: Path, target: Path) -> None:
         """Nothing to do."""
 
     def encode(self, source: Path, target: Path) -> None:
@@ -150,13 +150,13 @@ class Wire:
     """Sends a client's requests, and now and then loses one of them or its answer.
 
     Args:
-        chance: where the faults come from.
+        random_source: where the faults come from.
         rates: how often each fault happens, of 1.
     """
 
-    def __init__(self, chance: random.Random, rates: dict[Fault, float]) -> None:
+    def __init__(self, random_source: random.Random, rates: dict[Fault, float]) -> None:
         self.faults: list[Fault] = []
-        self._chance = chance
+        self._chance = random_source
         self._rates = rates
         no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # as botocore's own clients have it
         self._session = URLLib3Session(timeout=READ_SECONDS, socket_options=no_delay)  # type: ignore[arg-type]
@@ -213,7 +213,7 @@ REFUSALS: Final = {
     NotEligibleForRecording: model.REFUSED,
     NotFinished: model.REFUSED,
     CallHasEnded: model.REFUSED,
-    SeveralCurrent: model.SEVERAL,
+    AmbiguousCurrentRecording: model.SEVERAL,
 }
 
 
@@ -233,12 +233,12 @@ class Client:
     ) -> None:
         self.number = number
         self.habits = habits or Habits()
-        self.chance = random.Random(seed)  # noqa: S311 - a race is no secret
-        self.wire = Wire(self.chance, rates)
+        self.random_source = random.Random(seed)  # noqa: S311 - a race is no secret
+        self.wire = Wire(self.random_source, rates)
         dynamodb = make_client("dynamodb")
         dynamodb.meta.events.register("before-send.dynamodb", self.wire.send)
-        self.database = Database(dynamodb, table, time.sleep)
-        store = Table(self.database)
+        self.database = DynamoDBTable(dynamodb, table, time.sleep)
+        store = RecordingsTable(self.database)
         self.recordings = Recordings(store, clock)
         self.calls = Calls(store, clock)
         self.media = Media(store, self.recordings, NoObjects(), NoSound(), clock)
@@ -247,15 +247,17 @@ class Client:
         """Do a few things by chance, together with the others."""
         start.wait(SECONDS_PER_HISTORY)
         for kind in self._choose():
-            loses = self.chance.random() < ANSWERS_LOST_TO_CLIENT
+            loses = self.random_source.random() < ANSWERS_LOST_TO_CLIENT
             self.do(journal, kind, loses=loses)
 
     def _choose(self) -> Iterator[Kind]:
-        if self.chance.random() < HANG_UPS_AT_ONCE:
+        if self.random_source.random() < HANG_UPS_AT_ONCE:
             yield Kind.HANG_UP
         habits = self.habits
-        yield from self.chance.choices(list(habits.weights), list(habits.weights.values()), k=habits.requests - 1)
-        yield from self.chance.choices(list(habits.last), list(habits.last.values()))
+        yield from self.random_source.choices(
+            list(habits.weights), list(habits.weights.values()), k=habits.requests - 1
+        )
+        yield from self.random_source.choices(list(habits.last), list(habits.last.values()))
 
     def do(self, journal: Journal, kind: Kind, recording: str | None = None, *, loses: bool = False) -> None:
         """One request, about a recording that somebody has heard of where the kind names one."""
@@ -263,7 +265,7 @@ class Client:
             if not journal.known:
                 kind = Kind.START
             else:
-                recording = self.chance.choice(journal.known[-2:])
+                recording = self.random_source.choice(journal.known[-2:])
         journal.note(self.number, kind, recording, lambda: self._outcome(journal.parent, kind, recording), loses=loses)
 
     def _outcome(self, parent: Parent, kind: Kind, recording: str | None) -> Outcome:
@@ -318,7 +320,7 @@ class Race:
 
     def _run_one(self, pool: ThreadPoolExecutor) -> Journal:
         """The race, then what it left, then the same after a last hang-up."""
-        call = self.auditor.calls.appear("a" * 32, to="+15550100", from_="+15550101", direction="inbound")
+        call = self.auditor.calls.register("a" * 32, to="+15550100", from_="+15550101", direction="inbound")
         journal = Journal(Parent(call.account, ParentKind.CALL, call.id))
         start = Barrier(CLIENTS)
         for racing in [pool.submit(client.race, journal, start) for client in self.clients]:

@@ -11,7 +11,7 @@ from twilio.rest import Client
 
 from tapedeck import wiring
 from tapedeck.dialects.choice import TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck_standin.replay import make_seeding, operation_of, readable
 from tests.client import TEMPLATE
 from tests.conftest import TestAccount
@@ -54,8 +54,8 @@ def client(api: str, account: TestAccount) -> Client:
 @pytest.fixture
 def call_sid(account: TestAccount) -> str:
     """A call in progress."""
-    call = wiring.service().calls.appear(account.id, to="+15550100", from_="+15550101", direction="inbound")
-    return TWILIO.spell(Kind.CALL, call.id)
+    call = wiring.get_api_services().calls.register(account.id, to="+15550100", from_="+15550101", direction="inbound")
+    return TWILIO.format_sid(ResourceType.CALL, call.id)
 
 
 def test_twilios_sdk_takes_a_recording_through_its_life(client: Client, call_sid: str) -> None:
@@ -102,6 +102,6 @@ def test_a_container_gives_a_sample_event_its_answer(
 
 
 def _make_client(api: str, account: TestAccount, token: str) -> Client:
-    client = Client(TWILIO.spell(Kind.ACCOUNT, account.id), token)
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), token)
     client.api.base_url = api
     return client

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
 from tapedeck.operations.calls import UpdateCall
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 RECORDING_EVENTS: Final = ("in-progress", "completed", "absent", "paused", "resumed", "stopped", "started")
 CONFERENCE_EVENTS: Final = ("start", "end", "join", "leave", "mute", "hold", "modify", "announcement")
-MOVES: Final = (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED)
+TRANSITIONS: Final = (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED)
 LEAST_STEPS: Final = 20
-MOST_STEPS: Final = 60
+MAX_STEPS: Final = 60
 
 RUNS: Final = 0.4
 """How probable it is of each function, and of the media engine, that it runs in a step."""
@@ -31,7 +31,7 @@ CRASHES: Final = 0.05
 LIKELY: Final = 0.9
 """How probable it is that what is chosen is known and has not ended."""
 
-MOST_MOMENTS: Final = 12
+MAX_MOMENTS: Final = 12
 """Into how many moments of the calls of ports this may fall."""
 
 
@@ -71,49 +71,58 @@ class Acts:
             self.sweep: 3,
             self.wait: 8,
         }
-        self._sources = (world.publish.run_once, world.engine.work, world.ingest.run_once, world.deliver.run_once)
+        self._sources = (
+            world.publish.run_once,
+            world.engine.process_commands,
+            world.ingest.run_once,
+            world.deliver.run_once,
+        )
         self._acts, self._weights = list(acts), list(acts.values())
 
     def story(self) -> None:
         """Up to sixty steps; then everything is brought to its end."""
-        for _ in range(self.world.chance.randint(LEAST_STEPS, MOST_STEPS)):
+        for _ in range(self.world.random_source.randint(LEAST_STEPS, MAX_STEPS)):
             self.step()
         self.world.end_all()
         self.world.settle()
 
     def step(self) -> None:
         """Something happens."""
-        world, chance = self.world, self.world.chance
-        (act,) = chance.choices(self._acts, self._weights)
-        for each in (act, *(source for source in self._sources if chance.random() < RUNS)):
-            if chance.random() < CRASHES:
-                world.perils.arm(chance.randint(1, MOST_MOMENTS), crashes=chance.random() < 0.5)
+        world, random_source = self.world, self.world.random_source
+        (act,) = random_source.choices(self._acts, self._weights)
+        for each in (act, *(source for source in self._sources if random_source.random() < RUNS)):
+            if random_source.random() < CRASHES:
+                world.perils.arm(random_source.randint(1, MAX_MOMENTS), crashes=random_source.random() < 0.5)
             world.run(each)
             world.perils.disarm()
 
     def begin_call(self) -> None:
         """A call that the media engine tells of."""
         call = new_id(self.world.clock())
-        kind = self.world.chance.choice(("call.ringing", "call.answered", "call.answered", "call.answered"))
+        kind = self.world.random_source.choice(("call.ringing", "call.answered", "call.answered", "call.answered"))
         self.world.tell(kind, call, call=call, to="+15550001", **{"from": "+15550002"})
         self._calls.append(call)
 
     def start(self) -> None:
         """Somebody starts to record a call."""
-        chance = self.world.chance
+        random_source = self.world.random_source
         wanted = StartRecording(
-            chance.choice((1, 2)), trim=chance.choice(("do-not-trim", "trim-silence")), callback=self._callback()
+            random_source.choice((1, 2)),
+            trim=random_source.choice(("do-not-trim", "trim-silence")),
+            callback=self._callback(),
         )
         self.world.recordings.create(self._leg(), wanted)
 
     def move(self) -> None:
         """Somebody pauses, resumes or stops a recording."""
         parent, recording = self._recording()
-        self.world.recordings.update(parent, recording, self.world.chance.choice(MOVES), self._behavior())
+        self.world.recordings.update(parent, recording, self.world.random_source.choice(TRANSITIONS), self._behavior())
 
     def move_current(self) -> None:
         """The same, by `Twilio.CURRENT`."""
-        self.world.recordings.update(self._leg(), CURRENT, self.world.chance.choice(MOVES), self._behavior())
+        self.world.recordings.update(
+            self._leg(), CURRENT, self.world.random_source.choice(TRANSITIONS), self._behavior()
+        )
 
     def delete(self) -> None:
         """Somebody deletes a recording."""
@@ -123,7 +132,7 @@ class Acts:
 
     def hang_up(self) -> None:
         """Somebody ends a call, or cancels it."""
-        status = self.world.chance.choice((CallStatus.COMPLETED, CallStatus.CANCELED))
+        status = self.world.random_source.choice((CallStatus.COMPLETED, CallStatus.CANCELED))
         self.world.calls.update(self.world.account, self._call(), UpdateCall(status=status))
 
     def redirect(self) -> None:
@@ -139,9 +148,9 @@ class Acts:
     def open_room(self) -> None:
         """A conference that the media engine tells of."""
         room = new_id(self.world.clock())
-        name = self.world.chance.choice(("red", "blue", room))
+        name = self.world.random_source.choice(("red", "blue", room))
         fields: dict[str, object] = {"conference": room, "name": name}
-        if self.world.chance.random() < 0.7:
+        if self.world.random_source.random() < 0.7:
             # All of them, so that none may be missing.
             fields["callback"] = {
                 "url": "https://well.example/room", "events": list(CONFERENCE_EVENTS), "dialect": "twilio",
@@ -152,13 +161,13 @@ class Acts:
     def enter(self) -> None:
         """A call enters a conference."""
         room = self._room()
-        ends = self.world.chance.random() < 0.2
+        ends = self.world.random_source.random() < 0.2
         self.world.tell("participant.joined", room, conference=room, call=self._call(), end_conference_on_exit=ends)
 
     def leave(self) -> None:
         """A call leaves one, or is removed."""
         room, call = self._room(), self._call()
-        if self.world.chance.random() < 0.5:
+        if self.world.random_source.random() < 0.5:
             self.world.tell("participant.left", room, conference=room, call=call)
         else:
             self.world.participants.remove(self.world.account, room, call)
@@ -175,16 +184,16 @@ class Acts:
 
     def update_room(self) -> None:
         """Somebody has something played in a conference, or ends it."""
-        end = self.world.chance.random() < 0.3
+        end = self.world.random_source.random() < 0.3
         wanted = UpdateConference(end=end, announce_url=None if end else "https://markup.example/say")
         self.world.conferences.update(self.world.account, self._room(), wanted)
 
     def dial(self) -> None:
         """Somebody has somebody dialed into a conference."""
-        chance = self.world.chance
+        random_source = self.world.random_source
         options = {}
-        if chance.random() < 0.5:
-            events = tuple(each for each in RECORDING_EVENTS if chance.random() < 0.7)
+        if random_source.random() < 0.5:
+            events = tuple(each for each in RECORDING_EVENTS if random_source.random() < 0.7)
             options = {
                 "record": True, "recording_status_callback": "https://well.example/leg",
                 "recording_status_callback_event": events,
@@ -192,10 +201,10 @@ class Acts:
         wanted = AddParticipant(
             "+15550003",
             "+15550004",
-            end_conference_on_exit=chance.random() < 0.2,
+            end_conference_on_exit=random_source.random() < 0.2,
             options=options,
         )
-        named = ConferenceName(chance.choice(("red", "blue")))
+        named = ConferenceName(random_source.choice(("red", "blue")))
         added = self.world.participants.add(self.world.account, named, wanted)
         self._calls.append(added.call)
         if added.conference not in self._rooms:
@@ -203,9 +212,9 @@ class Acts:
 
     def update_participant(self) -> None:
         """Somebody mutes or holds somebody, or the media engine does."""
-        chance, room, call = self.world.chance, self._room(), self._call()
-        muted, hold = chance.choice((True, False, None)), chance.choice((True, False, None))
-        if chance.random() < 0.5:
+        random_source, room, call = self.world.random_source, self._room(), self._call()
+        muted, hold = random_source.choice((True, False, None)), random_source.choice((True, False, None))
+        if random_source.random() < 0.5:
             self.world.participants.update(self.world.account, room, call, UpdateParticipant(muted=muted, hold=hold))
         else:
             self.world.tell("participant.changed", room, conference=room, call=call, muted=muted, hold=hold)
@@ -218,7 +227,7 @@ class Acts:
     def move_by_itself(self) -> None:
         """The media engine pauses, resumes or stops a recording by itself, or finds that there is none."""
         parent, recording = self._recording()
-        kind = self.world.chance.choice(
+        kind = self.world.random_source.choice(
             ("recording.paused", "recording.resumed", "recording.stopped", "recording.absent")
         )
         if self.world.engine.act(recording, kind):
@@ -226,8 +235,8 @@ class Acts:
 
     def finish(self) -> None:
         """It makes the media that are due, or finds silence."""
-        self.world.absence = 16101 if self.world.chance.random() < 0.1 else None
-        self.world.engine.finish()
+        self.world.absence = 16101 if self.world.random_source.random() < 0.1 else None
+        self.world.engine.finish_due_media()
         self.world.absence = None
 
     def sweep(self) -> None:
@@ -236,7 +245,7 @@ class Acts:
 
     def wait(self) -> None:
         """Time passes."""
-        self.world.clock.sleep(self.world.chance.choice((1, 5, 20, 40, 90, 400, 4_000)))
+        self.world.clock.sleep(self.world.random_source.choice((1, 5, 20, 40, 90, 400, 4_000)))
 
     def _tell_begun(self, parent: dict[str, str], group: str, source: str) -> None:
         callback = self._callback()
@@ -245,43 +254,43 @@ class Acts:
             fields["callback"] = {"url": callback.url, "events": list(callback.events), "dialect": callback.dialect}
         self.world.tell("recording.started", group, **fields)
 
-    def _callback(self) -> Callback | None:
-        chance = self.world.chance
-        if chance.random() < 0.2:
+    def _callback(self) -> CallbackSubscription | None:
+        random_source = self.world.random_source
+        if random_source.random() < 0.2:
             return None
-        host = chance.choices(("well", "moody", "gone"), (8, 3, 1))[0]
-        events = tuple(each for each in RECORDING_EVENTS if chance.random() < 0.7)
-        method = chance.choice(("GET", "POST", "POST"))
-        dialect = chance.choice(("twilio", "twilio", "signalwire"))
-        return Callback(f"https://{host}.example/told", method, events, dialect)
+        host = random_source.choices(("well", "moody", "gone"), (8, 3, 1))[0]
+        events = tuple(each for each in RECORDING_EVENTS if random_source.random() < 0.7)
+        method = random_source.choice(("GET", "POST", "POST"))
+        dialect = random_source.choice(("twilio", "twilio", "signalwire"))
+        return CallbackSubscription(f"https://{host}.example/told", method, events, dialect)
 
     def _behavior(self) -> str:
-        return self.world.chance.choice(("silence", "skip"))
+        return self.world.random_source.choice(("silence", "skip"))
 
     def _call(self) -> str:
         live = self.world.history.live("CALL")[-4:]
-        if live and self.world.chance.random() < LIKELY:
-            return self.world.chance.choice(live)
+        if live and self.world.random_source.random() < LIKELY:
+            return self.world.random_source.choice(live)
         if not self._calls:
             self.begin_call()
-        return self.world.chance.choice(self._calls[-4:])
+        return self.world.random_source.choice(self._calls[-4:])
 
     def _leg(self) -> Parent:
         return Parent(self.world.account, ParentKind.CALL, self._call())
 
     def _room(self) -> str:
         live = self.world.history.live("CONF")[-3:]
-        if live and self.world.chance.random() < LIKELY:
-            return self.world.chance.choice(live)
+        if live and self.world.random_source.random() < LIKELY:
+            return self.world.random_source.choice(live)
         if not self._rooms:
             self.open_room()
-        return self.world.chance.choice(self._rooms[-3:])
+        return self.world.random_source.choice(self._rooms[-3:])
 
     def _recording(self) -> tuple[Parent, str]:
         known = [key for key, _ in self.world.history.recordings()]
         if not known:
             return self._leg(), new_id(self.world.clock())
-        partition, sort_key = self.world.chance.choice(known[-6:])
+        partition, sort_key = self.world.random_source.choice(known[-6:])
         account, kind, identifier = partition.split("#")
         return Parent(account, ParentKind(kind), identifier), sort_key.removeprefix("REC#")
 

@@ -10,7 +10,7 @@ from tapedeck.adapters.items import conference_from
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
-    from tests.simulation.internet import Heard
+    from tests.simulation.internet import ReceivedRequest
 
 FINAL: Final = {"completed", "absent", "deleted"}
 EXPECTED_FAILURES: Final = {"NotFound", "StoreBusy", "StoreUnavailable", "MediaMissing", None}
@@ -38,7 +38,7 @@ def faults_of(world: World, *, is_lossless: bool = True, expected: Collection[st
 
 
 def _failed(world: World, expected: Collection[str | None]) -> Iterator[str]:
-    for told in world.log.told:
+    for told in world.log.observed:
         if told[1] == "failed" and told[2] not in expected:
             yield f"failed: {told}"
 
@@ -85,45 +85,45 @@ def claims_of(world: World) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
 
 def _untold(world: World, *, is_lossless: bool) -> Iterator[str]:
     """What is owed is in the ledger; at least a recording's beginning and its end, however much was lost."""
-    claims: defaultdict[str, set[str]] = defaultdict(set)
-    for subject, name, _ in claims_of(world):
-        claims[subject].add(name)
+    deliveries: defaultdict[str, set[str]] = defaultdict(set)
+    for resource_id, name, _ in claims_of(world):
+        deliveries[resource_id].add(name)
     for key, _ in world.history.recordings():
         recording = key[1].removeprefix("REC#")
-        owed, known = world.history.claims[recording], claims[recording]
+        owed, known = world.history.claims[recording], deliveries[recording]
         least = {each for each in owed if each.partition(".")[2] in {"in-progress", "completed", "absent"}}
         if known - owed or (owed if is_lossless else least) - known:
             yield f"of {recording} {sorted(owed)} is owed, and {sorted(known)} is in the ledger"
     for key, image in world.history.last.items():
         if key[1] == "CONF" and "callback" in image and is_lossless:
-            numbers = sorted(int(name.partition(".")[0]) for name in claims[key[0].split("#")[2]])
+            numbers = sorted(int(name.partition(".")[0]) for name in deliveries[key[0].split("#")[2]])
             conference = conference_from(from_attributes({**image}))
-            last = conference.sequence if conference.is_live else conference.ending_number
+            last = conference.sequence if conference.is_live else conference.end_sequence
             if numbers != list(range(1, last + 1)):
                 yield f"{key} has told {numbers} of {last}"
 
 
 def _misdelivered(world: World) -> Iterator[str]:
     """Every callback was taken or given up, each told with one token, one body and one signature."""
-    by_token: defaultdict[str, list[Heard]] = defaultdict(list)
-    by_body: defaultdict[str, list[Heard]] = defaultdict(list)
-    for heard in world.internet.heard:
+    by_token: defaultdict[str, list[ReceivedRequest]] = defaultdict(list)
+    by_body: defaultdict[str, list[ReceivedRequest]] = defaultdict(list)
+    for heard in world.internet.received:
         by_token[heard.token or ""].append(heard)
         by_body[heard.body.decode() or urlsplit(heard.url).query].append(heard)
     tokens = {""}
-    for subject, name, claim in claims_of(world):
-        is_twilio = claim["dialect"] == "twilio"
-        found = by_token[claim["token"]] if is_twilio else by_body[claim["body"]]
-        tokens |= {claim["token"]} if is_twilio else set()
-        receiver = world.internet.receivers[urlsplit(claim["url"]).hostname or ""]
-        if claim["state"] == "done" and not any(heard.is_taken for heard in found):
-            yield f"{subject} {name} is done, and nobody has taken it"
-        elif claim["state"] == "given-up" and receiver.is_well:
-            yield f"{subject} {name} is given up: {claim['attempts']}"
-        elif claim["state"] not in {"done", "given-up"}:
-            yield f"{subject} {name} is {claim['state']}"
+    for resource_id, name, delivery in claims_of(world):
+        is_twilio = delivery["dialect"] == "twilio"
+        found = by_token[delivery["token"]] if is_twilio else by_body[delivery["body"]]
+        tokens |= {delivery["token"]} if is_twilio else set()
+        receiver = world.internet.receivers[urlsplit(delivery["url"]).hostname or ""]
+        if delivery["state"] == "done" and not any(heard.is_taken for heard in found):
+            yield f"{resource_id} {name} is done, and nobody has taken it"
+        elif delivery["state"] == "given-up" and receiver.is_well:
+            yield f"{resource_id} {name} is given up: {delivery['attempts']}"
+        elif delivery["state"] not in {"done", "given-up"}:
+            yield f"{resource_id} {name} is {delivery['state']}"
         if len({heard.content for heard in found}) > 1:
-            yield f"{subject} {name} was told in different words: {found}"
+            yield f"{resource_id} {name} was told in different words: {found}"
     yield from (f"a token that nothing owes: {token}" for token in by_token.keys() - tokens if by_token[token])
 
 
@@ -132,11 +132,11 @@ def _unasked(world: World, *, is_lossless: bool) -> Iterator[str]:
 
     What is told late is asked only if it is still to be done.
     """
-    asked, commanded = world.history.asked, world.commands.journal
+    asked, commanded = world.history.requests, world.commands.journal
     if commanded - asked:
         yield f"commanded, and not asked: {commanded - asked}"
     if is_lossless and asked - commanded - world.late:
         yield f"asked, and not commanded: {asked - commanded - world.late}"
-    facts = {name for name in world.bus.facts if not name.endswith("-confirmed")}
+    facts = {name for name in world.bus.events_of if not name.endswith("-confirmed")}
     if facts - world.history.facts or (is_lossless and world.history.facts - facts):
         yield f"facts: {sorted(facts ^ world.history.facts)}"

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tapedeck.domain.recording import MOVES, RecordingStatus
+from tapedeck.domain.recording import TRANSITIONS, RecordingStatus
 
 Image = Mapping[str, dict[str, Any]]
 Key = tuple[str, str]
@@ -31,7 +31,7 @@ class History:
         self.wrong: list[str] = []
         self.claims: defaultdict[str, set[str]] = defaultdict(set)
         """By recording: the ids of all claims that are owed."""
-        self.asked: set[tuple[str, int]] = set()
+        self.requests: set[tuple[str, int]] = set()
         """The resource and the version of each change that asked something of the media engine."""
         self.facts: set[str] = set()
         self.work: dict[Key, tuple[str, int]] = {}
@@ -99,7 +99,7 @@ class History:
         version = _number(after, "version")
         if version > _number(before, "version") and _number(after, "asked") == version:
             name = key[1].removeprefix("PART#") if key[1].startswith("PART#") else key[0].split("#")[2]
-            self.asked.add((name, version))
+            self.requests.add((name, version))
 
     def _note_recording(self, key: Key, before: Image | None, after: Image) -> None:
         name = key[1].removeprefix("REC#")
@@ -107,13 +107,13 @@ class History:
         was, now = _number(before, "version"), _number(after, "version")
         confirmed, had = _number(after, "confirmed"), _number(before, "confirmed")
         is_move = old is not None and old != new
-        if old is not None and is_move and RecordingStatus(new) not in MOVES[RecordingStatus(old)]:
+        if old is not None and is_move and RecordingStatus(new) not in TRANSITIONS[RecordingStatus(old)]:
             self.wrong.append(f"{key} went from {old} to {new}")
         if now != was + (before is None or is_move) or confirmed < had:
             self.wrong.append(f"{key} went from {old} {was} ({had}) to {new} {now} ({confirmed})")
         (self._active[key[0]].add if new in ACTIVE else self._active[key[0]].discard)(key[1])
         if now > was and ((confirmed < now and new in UNFINISHED) or new == "deleted"):
-            self.asked.add((name, now))
+            self.requests.add((name, now))
         if "callback" in after:
             words = {each["S"] for each in after["callback"]["M"]["events"]["L"]}
             words |= {"absent"} if "failed" in words else set()

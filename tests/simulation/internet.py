@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from tapedeck.operations.messaging import Failure, Outcome, Outgoing
-from tests.simulation.ports import Chance, SimulatedClock
+from tapedeck.operations.messaging import FailureReason, WebhookRequest, WebhookResult
+from tests.simulation.ports import RandomSource, SimulatedClock
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"
 SIGNATURE: Final = "X-Twilio-Signature"
 
-Reaction = Callable[[Outgoing], Outcome]
+Reaction = Callable[[WebhookRequest], WebhookResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedRequest:
     """What reached a receiver, and whether it was taken; `at` in milliseconds."""
 
     at: int
@@ -53,41 +53,41 @@ class Internet:
 
     Args:
         clock: the simulation's.
-        chance: decides how somebody reacts who may do so in several ways.
+        random_source: decides how somebody reacts who may do so in several ways.
     """
 
-    def __init__(self, clock: SimulatedClock, chance: Chance) -> None:
+    def __init__(self, clock: SimulatedClock, random_source: RandomSource) -> None:
         self.receivers: dict[str, Receiver] = {}
-        self.heard: list[Heard] = []
+        self.received: list[ReceivedRequest] = []
         self._clock = clock
-        self._chance = chance
+        self._chance = random_source
 
-    def send(self, request: Outgoing) -> Outcome:
+    def send(self, request: WebhookRequest) -> WebhookResult:
         """One attempt."""
         receiver = self.receivers[urlsplit(request.url).hostname or ""]
         down = receiver.down
         if down is not None and down[0] <= self._clock() < down[1]:
-            return self._after(5, None, Failure.CONNECT)
+            return self._after(5, None, FailureReason.CONNECT)
         names = list(receiver.reactions)
         (reaction,) = self._chance.choices(names, [receiver.reactions[name] for name in names])
         if reaction == "refuses":
-            return self._after(5, None, Failure.CONNECT)
+            return self._after(5, None, FailureReason.CONNECT)
         if reaction == "forbidden":
-            return self._after(0, None, Failure.FORBIDDEN)
+            return self._after(0, None, FailureReason.FORBIDDEN)
         is_taken = reaction.startswith("2")
-        self.heard.append(
-            Heard(
+        self.received.append(
+            ReceivedRequest(
                 self._clock(), request.method, request.url, request.body, request.headers[SIGNATURE],
                 request.headers.get(TOKEN), is_taken,
             )
         )  # fmt: skip
         if reaction == "hangs":
-            return self._after(min(request.limits.read, request.limits.total), None, Failure.READ)
+            return self._after(min(request.timeouts.read, request.timeouts.total), None, FailureReason.READ)
         status, _, retry_after = reaction.partition(" after ")
         return self._after(20, int(status), None, int(retry_after) if retry_after else None)
 
     def _after(
-        self, milliseconds: int, status: int | None, failure: Failure | None, retry_after: int | None = None
-    ) -> Outcome:
+        self, milliseconds: int, status: int | None, failure: FailureReason | None, retry_after: int | None = None
+    ) -> WebhookResult:
         self._clock.sleep(milliseconds / 1000)
-        return Outcome(status, failure, milliseconds, b"", retry_after)
+        return WebhookResult(status, failure, milliseconds, b"", retry_after)

@@ -11,9 +11,9 @@ from typing import Any, Final, Literal
 from botocore.exceptions import ConnectionClosedError
 
 from tapedeck.domain.errors import StoreUnavailable
-from tapedeck.edge.observability import RequestLog
-from tapedeck.operations.messaging import Message
-from tapedeck_standin.engine import PROCESSING_SECONDS, Capture, Engine
+from tapedeck.edge.observability import CanonicalLog
+from tapedeck.operations.messaging import QueueMessage
+from tapedeck_standin.engine import PROCESSING_SECONDS, CaptureMode, Engine
 from tapedeck_standin.queues import MemoryQueue
 
 BEGINNING: Final = 1_800_000_000_000
@@ -39,7 +39,7 @@ class SimulatedClock:
         self._now += round(seconds * 1000)
 
 
-class Chance(random.Random):
+class RandomSource(random.Random):
     """All chance of a simulation, also where the code asks `secrets` or `random` for it."""
 
     def randbits(self, bits: int) -> int:
@@ -115,18 +115,18 @@ class UncertainQueue:
 
     Args:
         queue: whereto.
-        chance: decides.
+        random_source: decides.
         mishaps: how probable each of these is.
     """
 
-    def __init__(self, queue: MemoryQueue, chance: Chance, mishaps: float) -> None:
+    def __init__(self, queue: MemoryQueue, random_source: RandomSource, mishaps: float) -> None:
         self._queue = queue
-        self._chance = chance
+        self._chance = random_source
         self._mishaps = mishaps
-        self._late: list[Message] = []
-        self.lost: list[Message] = []
+        self._late: list[QueueMessage] = []
+        self.lost: list[QueueMessage] = []
 
-    def send(self, messages: Sequence[Message]) -> None:
+    def send(self, messages: Sequence[QueueMessage]) -> None:
         """Take these, or some of them."""
         for message in messages:
             drawn = self._chance.random()
@@ -136,7 +136,9 @@ class UncertainQueue:
             if drawn < 2 * self._mishaps:
                 self._late.append(message)
                 continue
-            again = [Message(message.body, message.group, f"{message.id}-again")] if drawn < 3 * self._mishaps else []
+            again = (
+                [QueueMessage(message.body, message.group, f"{message.id}-again")] if drawn < 3 * self._mishaps else []
+            )
             self._queue.send([message, *again])
             if self._late and self._chance.random() < 0.5:
                 self.catch_up()
@@ -154,7 +156,7 @@ class JournalQueue(MemoryQueue):
     journal: set[tuple[str, int]]
     kinds: set[str]
 
-    def send(self, messages: Sequence[Message]) -> None:
+    def send(self, messages: Sequence[QueueMessage]) -> None:
         """Take these."""
         for message in messages:
             body = message.body
@@ -176,29 +178,29 @@ class WatchedEngine(Engine):
 
     def capturing(self) -> list[str]:
         """The recordings that it has not ended."""
-        return [name for name, take in self._takes.items() if take.due is None]
+        return [name for name, take in self._takes.items() if take.due_at is None]
 
     def act(self, recording: str, kind: str) -> bool:
         """Whether it does by itself what an event of this kind tells; not where it is capturing nothing."""
         take = self._takes.get(recording)
-        if take is None or (take.due is not None and kind != "recording.absent"):
+        if take is None or (take.due_at is not None and kind != "recording.absent"):
             return False
         if kind == "recording.absent":
             self._end(take)
             return True
-        capture = {"recording.resumed": Capture.SOUND, "recording.paused": Capture.SILENCE}
-        take.turn(capture.get(kind, Capture.NOTHING), self._clock())
+        capture = {"recording.resumed": CaptureMode.SOUND, "recording.paused": CaptureMode.SILENCE}
+        take.switch_mode(capture.get(kind, CaptureMode.NOTHING), self._clock())
         if kind == "recording.stopped":
-            take.due = self._clock() + PROCESSING_SECONDS * 1000
+            take.due_at = self._clock() + PROCESSING_SECONDS * 1000
         return True
 
 
-class Outcomes(RequestLog):
+class Outcomes(CanonicalLog):
     """Keeps what each record came to, in place of a line."""
 
     def __init__(self) -> None:
         super().__init__("simulation")
-        self.told: list[tuple[str, str, str | None]] = []
+        self.observed: list[tuple[str, str, str | None]] = []
         """Operation, outcome and the error's name."""
 
     def background(
@@ -212,4 +214,4 @@ class Outcomes(RequestLog):
     ) -> None:
         """Keep it."""
         del account, counted
-        self.told.append((operation, outcome, error))
+        self.observed.append((operation, outcome, error))

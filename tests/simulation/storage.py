@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.operations.ports import Sound, StoredObject
+from tapedeck.operations.ports import AudioInfo, StoredObject
 from tapedeck_standin.sound import Part
 
 
@@ -16,7 +16,7 @@ class MemoryObjects:
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
 
-    def look(self, key: str) -> StoredObject | None:
+    def stat(self, key: str) -> StoredObject | None:
         """What is there."""
         content = self.content.get(key)
         return StoredObject(len(content), str(hash(content))) if content is not None else None
@@ -42,7 +42,7 @@ class MemoryObjects:
         for key in keys:
             self.content.pop(key, None)
 
-    def link(self, key: str, content_type: str) -> str:
+    def presign(self, key: str, content_type: str) -> str:
         """An address that leads nowhere."""
         return f"https://media.example/{key}?{content_type}"
 
@@ -57,22 +57,22 @@ def write_length(target: Path, parts: Sequence[Part], heard: Sequence[bool]) -> 
 class LengthCodec:
     """`operations.ports.Codec` of what `write_length` has written."""
 
-    def measure(self, source: Path) -> Sound:
+    def probe(self, source: Path) -> AudioInfo:
         """What is in it."""
         try:
             milliseconds, channels, is_silent = map(int, source.read_text(encoding="ascii").split())
         except ValueError as error:
             raise MediaMissing from error
-        return Sound(milliseconds, channels, bool(is_silent))
+        return AudioInfo(milliseconds, channels, bool(is_silent))
 
     def trim(self, source: Path, target: Path) -> Path:
         """The same: there is no silence at its ends."""
         target.write_bytes(source.read_bytes())
         return target
 
-    def mix(self, source: Path, target: Path) -> None:
+    def downmix(self, source: Path, target: Path) -> None:
         """One channel."""
-        sound = self.measure(source)
+        sound = self.probe(source)
         target.write_text(f"{sound.milliseconds} 1 {int(sound.is_silent)}", encoding="ascii")
 
     def encode(self, source: Path, target: Path) -> None:
@@ -81,7 +81,7 @@ class LengthCodec:
 
 
 class MemoryFailures:
-    """`operations.messaging.FailureStore`: batches of the stream, as Lambda leaves them in a bucket."""
+    """`operations.messaging.FailedBatchStore`: batches of the stream, as Lambda leaves them in a bucket."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
@@ -107,7 +107,7 @@ class MemoryFailures:
 class PlainOpener:
     """`operations.messaging.Opener` of what was never sealed."""
 
-    def open(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, sealed: bytes) -> str:
         """The secret."""
         del account
         return sealed.decode()

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.operations.recordings import StartRecording
 from tests.simulation.checks import claims_of, faults_of
@@ -23,11 +23,11 @@ def _live_through(world: World) -> None:
     for minute in range(minutes):
         if minute % (minutes // RECORDINGS) == 0:
             parent = answered_call(world)
-            callback = Callback("https://host.example/told", "POST", events, "twilio")
+            callback = CallbackSubscription("https://host.example/told", "POST", events, "twilio")
             recording, _ = world.recordings.create(parent, StartRecording(callback=callback))
             running.append((parent, recording.id, minute))
         for parent, recording_id, since in list(running):
-            if minute == since + 10 and world.chance.random() < 0.5:
+            if minute == since + 10 and world.random_source.random() < 0.5:
                 world.recordings.update(parent, recording_id, RecordingStatus.PAUSED)
             elif minute == since + 20:
                 world.calls.end(world.account, parent.id)
@@ -35,7 +35,12 @@ def _live_through(world: World) -> None:
         world.observe()
         world.sweep()
         for _ in range(3):
-            for act in (world.engine.work, world.engine.finish, world.ingest.run_once, world.deliver.run_once):
+            for act in (
+                world.engine.process_commands,
+                world.engine.finish_due_media,
+                world.ingest.run_once,
+                world.deliver.run_once,
+            ):
                 world.run(act)
             world.clock.sleep(2)
         world.clock.sleep(54)
@@ -48,17 +53,19 @@ def test_a_lost_day_is_repaired() -> None:
         _live_through(world)
         world.end_all()
         world.settle()
-        assert world.log.told.count(("publish_changes", "done", None)) == 0
+        assert world.log.observed.count(("publish_changes", "done", None)) == 0
         assert faults_of(world, is_lossless=False) == []
-        told = [(subject, name.partition(".")[2], claim["state"]) for subject, name, claim in claims_of(world)]
+        told = [
+            (resource_id, name.partition(".")[2], delivery["state"]) for resource_id, name, delivery in claims_of(world)
+        ]
         recordings = [key[1].removeprefix("REC#") for key, _ in world.history.recordings()]
         assert sorted(told) == sorted(
             (recording, event, "done") for recording in recordings for event in ("completed", "in-progress")
         )
         assert {image["status"]["S"] for _, image in world.history.recordings()} == {"completed"}
         asked_last = {
-            name: max(version for each, version in world.history.asked if each == name)
-            for name in {each for each, _ in world.history.asked}
+            name: max(version for each, version in world.history.requests if each == name)
+            for name in {each for each, _ in world.history.requests}
         }  # fmt: skip
         assert asked_last.items() <= world.commands.journal
 
@@ -68,7 +75,9 @@ def test_the_publisher_goes_on_where_it_was_off() -> None:
     with World(2, mishaps=0) as world:
         world.is_publishing = False
         world.internet.receivers = {"host.example": Receiver()}
-        callback = Callback("https://host.example/told", "POST", ("in-progress", "paused", "completed"), "twilio")
+        callback = CallbackSubscription(
+            "https://host.example/told", "POST", ("in-progress", "paused", "completed"), "twilio"
+        )
         parent = answered_call(world)
         recording, _ = world.recordings.create(parent, StartRecording(callback=callback))
         world.observe()

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.operations.recordings import StartRecording
 from tests.simulation.checks import claims_of, faults_of
@@ -24,7 +24,7 @@ HOSTS: Final = 20
 
 HOURS_DOWN: Final = 72
 CRASHES: Final = 0.01
-LONGEST_HOURS: Final = 120
+MAX_HOURS: Final = 120
 """For which callbacks are tried: the last pauses take up to five hours each."""
 
 EVENTS: Final = ("in-progress", "completed")
@@ -32,7 +32,7 @@ EVENTS: Final = ("in-progress", "completed")
 
 def answered_call(world: World) -> Parent:
     """A call in progress."""
-    call = world.calls.appear(
+    call = world.calls.register(
         world.account, to="+15550001", from_="+15550002", direction="inbound", status=CallStatus.IN_PROGRESS
     )
     return Parent(world.account, ParentKind.CALL, call.id)
@@ -41,9 +41,9 @@ def answered_call(world: World) -> Parent:
 def record(world: World, url: str, dialect: str = "twilio") -> None:
     """A call is recorded for a minute, and hung up."""
     parent = answered_call(world)
-    world.recordings.create(parent, StartRecording(callback=Callback(url, "POST", EVENTS, dialect)))
+    world.recordings.create(parent, StartRecording(callback=CallbackSubscription(url, "POST", EVENTS, dialect)))
     world.observe()
-    for act in (world.publish.run_once, world.engine.work, world.ingest.run_once):
+    for act in (world.publish.run_once, world.engine.process_commands, world.ingest.run_once):
         while world.run(act):
             pass
     world.clock.sleep(60)
@@ -60,7 +60,7 @@ class _Dying:
 
     def __call__(self, request: Any) -> Any:
         outcome = self._send(request)
-        if self._world.chance.random() < CRASHES:
+        if self._world.random_source.random() < CRASHES:
             raise Crash
         return outcome
 
@@ -68,7 +68,7 @@ class _Dying:
 @pytest.mark.parametrize("seed", range(RECORDINGS // AT_ONCE))
 def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Senders that die and receivers that are down for three days lose nothing, and repetitions are the same."""
-    with World(seed, hours=LONGEST_HOURS, mishaps=0) as world:
+    with World(seed, hours=MAX_HOURS, mishaps=0) as world:
         world.internet.receivers = {f"host-{number}.example": Receiver() for number in range(HOSTS)}
         began = world.clock()
         world.internet.receivers["host-0.example"].down = began, began + HOURS_DOWN * 3_600_000
@@ -79,16 +79,16 @@ def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
         world.settle()
         assert faults_of(world) == []
         heard, statuses = defaultdict(set), defaultdict(list)
-        for each in world.internet.heard:
+        for each in world.internet.received:
             heard[each.token].add(each.content)
             statuses[each.url].append(parse_qs(each.body.decode())["RecordingStatus"][0])
         # What is told of one recording keeps its order wherever somebody listens.
         orders = {url: tuple(dict.fromkeys(told)) for url, told in statuses.items() if "host-0." not in url}
         assert set(orders.values()) == {EVENTS}
         assert len(orders) == AT_ONCE - AT_ONCE // HOSTS
-        owed = {claim["token"] for _, _, claim in claims_of(world)}
+        owed = {delivery["token"] for _, _, delivery in claims_of(world)}
         assert len(owed) == AT_ONCE * len(EVENTS)
-        assert {claim["state"] for _, _, claim in claims_of(world)} == {"done"}
+        assert {delivery["state"] for _, _, delivery in claims_of(world)} == {"done"}
         assert owed == set(heard)
         assert {len(contents) for contents in heard.values()} == {1}
 
@@ -104,16 +104,18 @@ def test_what_is_refused_for_good_is_given_up(reaction: str, tried: int) -> None
         record(world, "https://host.example/told")
         world.settle()
         assert faults_of(world) == []
-        found = [(claim["state"], claim["tried"], len(claim["attempts"])) for _, _, claim in claims_of(world)]
+        found = [
+            (delivery["state"], delivery["tried"], len(delivery["attempts"])) for _, _, delivery in claims_of(world)
+        ]
         assert found == [("given-up", tried, tried)] * len(EVENTS)
-        assert world.log.told.count(("deliver_callback", "given-up", None)) == len(EVENTS)
+        assert world.log.observed.count(("deliver_callback", "given-up", None)) == len(EVENTS)
 
 
 def attempts_of(world: World) -> list[int]:
     """Seconds from the first attempt of the first callback to each of its attempts."""
-    claim = min(claims_of(world), key=lambda found: found[1])[2]
-    first = claim["attempts"][0]["at"]
-    return [(attempt["at"] - first) // 1000 for attempt in claim["attempts"]]
+    delivery = min(claims_of(world), key=lambda found: found[1])[2]
+    first = delivery["attempts"][0]["at"]
+    return [(attempt["at"] - first) // 1000 for attempt in delivery["attempts"]]
 
 
 def test_a_receiver_that_never_answers_is_tried_for_three_days() -> None:
@@ -130,7 +132,7 @@ def test_a_receiver_that_never_answers_is_tried_for_three_days() -> None:
         assert [(pause, least) for pause, least in zip(pauses, expected, strict=True)
                 if not least <= pause <= least * 1.2 + 90] == []  # fmt: skip
         assert 72 * 3_600 - 14_400 * 1.2 <= at[-1] <= 72 * 3_600
-        assert {claim["state"] for _, _, claim in claims_of(world)} == {"given-up"}
+        assert {delivery["state"] for _, _, delivery in claims_of(world)} == {"given-up"}
 
 
 @pytest.mark.parametrize(("dialect", "attempts"), [("twilio", 2), ("signalwire", 3)])
@@ -144,7 +146,7 @@ def test_as_the_vendor_does(dialect: str, attempts: int) -> None:
         at = attempts_of(world)
         assert len(at) == attempts
         assert at[-1] <= 15
-        assert {claim["state"] for _, _, claim in claims_of(world)} == {"given-up"}
+        assert {delivery["state"] for _, _, delivery in claims_of(world)} == {"given-up"}
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(900, 900), (100_000, 14_400)])

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.command import CommandKind
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
@@ -48,7 +48,7 @@ class Scenario:
     def _record_a_call(self) -> None:
         world, call = self.world, new_id(self.world.clock())
         leg = Parent(self.account, ParentKind.CALL, call)
-        callback = Callback("https://host.example/told", "POST", RECORDING_EVENTS, "signalwire")
+        callback = CallbackSubscription("https://host.example/told", "POST", RECORDING_EVENTS, "signalwire")
         self._tell("call.ringing", call, call=call, to="+15550001", **{"from": "+15550002"})
         self._tell("call.answered", call, call=call)
         self._ask(lambda: world.recordings.create(leg, StartRecording(2, callback=callback)))
@@ -116,7 +116,7 @@ def moments() -> int:
         Scenario(world).play()
         assert faults_of(world) == []
         assert world.commands.kinds == set(CommandKind)
-        assert {told[1] for told in world.log.told} == {"done"}
+        assert {told[1] for told in world.log.observed} == {"done"}
         return world.perils.passed - begins
 
 

@@ -44,7 +44,7 @@ def test_a_seed_is_one_story() -> None:
     for _ in range(2):
         with World(7) as world:
             Acts(world).story()
-            ends.append((world.history.last, world.internet.heard, world.bus.told, world.clock()))
+            ends.append((world.history.last, world.internet.received, world.bus.events, world.clock()))
     assert ends[0] == ends[1]
 
 
@@ -54,7 +54,7 @@ def test_what_is_missing_is_seen(missing: str) -> None:
     found = []
     for seed in range(6):
         with World(seed) as world:
-            idle = {"sweep": (world.hub.sweep, "run"), "publish": (world.publish, "run_once"),
+            idle = {"sweep": (world.background.reconciler, "run"), "publish": (world.publish, "run_once"),
                     "deliver": (world.deliver, "run_once")}  # fmt: skip
             with patch.object(*idle[missing], lambda *_: None):
                 Acts(world).story()

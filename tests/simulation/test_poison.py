@@ -27,7 +27,7 @@ def test_a_poisoned_record_of_the_stream(position: int, monkeypatch: pytest.Monk
     url = f"https://host.example/{position}"
     with World(position, mishaps=0) as world:
         world.internet.receivers = {"host.example": Receiver()}
-        publish = world.hub.publisher.publish
+        publish = world.background.publisher.publish
 
         def fail(change: Change) -> None:
             if isinstance(change.after, Recording) and change.after.callback and change.after.callback.url == url:
@@ -35,8 +35,8 @@ def test_a_poisoned_record_of_the_stream(position: int, monkeypatch: pytest.Monk
             publish(change)
 
         with monkeypatch.context() as spoilt:
-            spoilt.setattr(world.hub.sweep, "run", lambda _: None)
-            spoilt.setattr(world.hub.publisher, "publish", fail)
+            spoilt.setattr(world.background.reconciler, "run", lambda _: None)
+            spoilt.setattr(world.background.publisher, "publish", fail)
             for number in range(CALLS):
                 record(world, f"https://host.example/{number}")
             world.drain()
@@ -44,16 +44,16 @@ def test_a_poisoned_record_of_the_stream(position: int, monkeypatch: pytest.Monk
             world.drain()
         recordings = {image["SK"]["S"].removeprefix("REC#"): _url_of(image) for _, image in world.history.recordings()}
         (poisoned,) = (recording for recording, told in recordings.items() if told == url)
-        told = {(subject, name.partition(".")[2]) for subject, name, _ in claims_of(world)}
+        told = {(resource_id, name.partition(".")[2]) for resource_id, name, _ in claims_of(world)}
         assert told == {(each, event) for each in recordings for event in EVENTS if each != poisoned}
         kept = [json.loads(json.loads(each)["payload"])["Records"] for each in world.failures.kept.values()]
         images = [record["dynamodb"]["NewImage"] for records in kept for record in records]
         assert {image["SK"]["S"] for image in images} == {f"REC#{poisoned}"}
-        assert world.hub.resending.run(100) == (len(kept), False)
+        assert world.background.redrive.run(100) == (len(kept), False)
         world.settle()
         assert faults_of(world, expected={"RuntimeError"}) == []
         assert world.failures.kept == {}
-        states = {(subject, claim["state"]) for subject, _, claim in claims_of(world)}
+        states = {(resource_id, delivery["state"]) for resource_id, _, delivery in claims_of(world)}
         assert states == {(recording, "done") for recording in recordings}
 
 
@@ -77,7 +77,9 @@ def test_a_poisoned_event(body: str) -> None:
         world.settle()
         assert faults_of(world, expected={"MalformedBody"}) == []
         assert [text for _, text in world.dead["events"].held] == [body]
-        assert len([claim for _, _, claim in claims_of(world) if claim["state"] == "done"]) == CALLS * len(EVENTS)
+        assert len([delivery for _, _, delivery in claims_of(world) if delivery["state"] == "done"]) == CALLS * len(
+            EVENTS
+        )
 
 
 @pytest.mark.parametrize("body", ["no JSON", '{"account": "a"}'])
@@ -91,4 +93,6 @@ def test_a_poisoned_callback(body: str) -> None:
         world.settle()
         assert faults_of(world, expected={"JSONDecodeError", "KeyError"}) == []
         assert [text for _, text in world.dead["callbacks"].held] == [body]
-        assert len([claim for _, _, claim in claims_of(world) if claim["state"] == "done"]) == CALLS * len(EVENTS)
+        assert len([delivery for _, _, delivery in claims_of(world) if delivery["state"] == "done"]) == CALLS * len(
+            EVENTS
+        )

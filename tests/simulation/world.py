@@ -11,23 +11,23 @@ from unittest.mock import patch
 
 from tapedeck import background
 from tapedeck.adapters import claims, credentials, dynamodb, lists, participants, table, transcriptions
-from tapedeck.adapters.changes import WorkTable, in_order, read_change
+from tapedeck.adapters.changes import PendingWorkIndex, read_change, sort_by_sequence
 from tapedeck.domain import identity
 from tapedeck.domain.account import Account
 from tapedeck.domain.errors import TapedeckError
-from tapedeck.edge.batches import Hub
-from tapedeck.edge.publishing import LATE_AFTER, Publisher
-from tapedeck.edge.resending import Resending
-from tapedeck.edge.sweeping import Sweep
-from tapedeck.edge.telling import WIRES
+from tapedeck.edge.batches import BackgroundServices
+from tapedeck.edge.publishing import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
+from tapedeck.edge.resending import FailedBatchRedrive
+from tapedeck.edge.sweeping import Reconciler
+from tapedeck.edge.telling import CALLBACK_RENDERERS
 from tapedeck.operations.calls import Calls
-from tapedeck.operations.capture_events import CaptureEvents
+from tapedeck.operations.capture_events import RecordingEvents
 from tapedeck.operations.changes import Change
 from tapedeck.operations.conferences import Conferences
-from tapedeck.operations.deliveries import Deliveries
+from tapedeck.operations.deliveries import CallbackDispatcher
 from tapedeck.operations.media import Media
-from tapedeck.operations.media_events import MediaEvents
-from tapedeck.operations.messaging import Message
+from tapedeck.operations.media_events import EngineEvents
+from tapedeck.operations.messaging import QueueMessage
 from tapedeck.operations.participants import Participants
 from tapedeck.operations.recordings import Recordings
 from tapedeck.operations.transcriptions import Transcriptions
@@ -40,12 +40,12 @@ from tests.client import ROOT, TEMPLATE
 from tests.simulation.history import History
 from tests.simulation.internet import Internet
 from tests.simulation.ports import (
-    Chance,
     Crash,
     JournalQueue,
     OpenQueue,
     Outcomes,
     Perils,
+    RandomSource,
     SimulatedClock,
     UncertainQueue,
     WatchedEngine,
@@ -64,10 +64,10 @@ VISIBLE_AFTER: Final = {name: int(_QUEUES[each]["VisibilityTimeout"]) for name, 
 LONGEST: Final = max(VISIBLE_AFTER.values())
 """After which whatever has failed comes again."""
 
-MOST_ROUNDS: Final = 1_000
+MAX_ROUNDS: Final = 1_000
 """After which it is certain that something never ends."""
 
-MOST_TRIES: Final = 5
+MAX_TRIES: Final = 5
 """Of a record of the stream."""
 
 
@@ -86,10 +86,10 @@ class World:
     """
 
     def __init__(self, seed: int, *, hours: int = 72, mishaps: float = MISHAPS) -> None:
-        self.chance = Chance(seed)
+        self.random_source = RandomSource(seed)
         self.clock = SimulatedClock()
         self.perils = Perils()
-        self.internet = Internet(self.clock, self.chance)
+        self.internet = Internet(self.clock, self.random_source)
         self.dynamodb = MemoryDynamoDB(self.clock, self.perils.meet_database)
         self.objects = MemoryObjects()
         self.log = Outcomes()
@@ -102,7 +102,7 @@ class World:
         self.commands.journal, self.commands.kinds = set(), set()
         self.events = self._queue("events", self.dead["events"])
         self.callbacks = self._queue("callbacks", self.dead["callbacks"])
-        self.way = UncertainQueue(self.events, self.chance, mishaps)
+        self.way = UncertainQueue(self.events, self.random_source, mishaps)
         self.history = History()
         self.failures = MemoryFailures()
         self.surprises: list[str] = []
@@ -124,9 +124,9 @@ class World:
         """Begin."""
         with ExitStack() as stack:
             for module, name in ((identity, "secrets"), (dynamodb, "secrets"), (dynamodb, "random")):
-                stack.enter_context(patch.object(module, name, self.chance))
+                stack.enter_context(patch.object(module, name, self.random_source))
             stack.enter_context(patch.object(engine_module, "write_wav", write_length))
-            stack.enter_context(patch.object(background.batch, "_hub", lambda: self.hub))
+            stack.enter_context(patch.object(background.background, "_get_services", lambda: self.background))
             self._build()
             self._patches = stack.pop_all()
         return self
@@ -145,47 +145,56 @@ class World:
     def _build(self) -> None:
         names = TEMPLATE.create_tables(self.dynamodb)
         clock, around = self.clock, self.perils.around
-        database = dynamodb.Database(self.dynamodb, names["RecordingsTable"], clock.sleep)
-        store = table.Table(database)
+        database = dynamodb.DynamoDBTable(self.dynamodb, names["RecordingsTable"], clock.sleep)
+        store = table.RecordingsTable(database)
         self.calls, self.conferences = Calls(store, clock), Conferences(store, clock)
         self.recordings = Recordings(store, clock)
         self.media = Media(store, self.recordings, around(self.objects), LengthCodec(), clock)
         self.participants = Participants(participants.ParticipantTable(database), self.calls, self.conferences, clock)
-        keys = credentials.CredentialsTable(dynamodb.Database(self.dynamodb, names["CredentialsTable"], clock.sleep))
+        keys = credentials.CredentialsTable(
+            dynamodb.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
+        )
         self.account = identity.new_id(clock())
         keys.put_account(Account(self.account, "", clock() // 1000), {"twilio": b"token", "signalwire": b"PSK_key"})
-        deliveries = Deliveries(
-            claims.ClaimTable(database), keys, around(PlainOpener()), around(self.internet), around(self.callbacks),
-            clock, clock.sleep, self.chance.random, self._hours,
+        deliveries = CallbackDispatcher(
+            claims.DeliveryTable(database), keys, around(PlainOpener()), around(self.internet), around(self.callbacks),
+            clock, clock.sleep, self.random_source.random, self._hours,
         )  # fmt: skip
-        publisher = Publisher(
+        publisher = ChangePublisher(
             store, participants.ParticipantTable(database), lists.ListTable(database), around(self.objects),
             around(self.commands), deliveries, around(self.bus), ORIGIN, clock,
         )  # fmt: skip
         heard = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
-        captures = CaptureEvents(store, self.recordings, self.media, heard, clock)
-        events = MediaEvents(store, self.calls, self.conferences, self.participants, captures, clock)
-        sweep = Sweep(
-            WorkTable(database), store, self.recordings, self.media, publisher, deliveries, clock, self._note_failure
+        captures = RecordingEvents(store, self.recordings, self.media, heard, clock)
+        events = EngineEvents(store, self.calls, self.conferences, self.participants, captures, clock)
+        sweep = Reconciler(
+            PendingWorkIndex(database),
+            store,
+            self.recordings,
+            self.media,
+            publisher,
+            deliveries,
+            clock,
+            self._note_failure,
         )
-        self.hub = Hub(
+        self.background = BackgroundServices(
             log=self.log,
             clock=clock,
             read_change=self._read_change,
-            in_order=in_order,
-            wires=WIRES,
+            sort_by_sequence=sort_by_sequence,
+            callback_renderers=CALLBACK_RENDERERS,
             make_publisher=lambda: publisher,
-            make_media_events=lambda: events,
-            make_deliveries=lambda: deliveries,
-            make_sweep=lambda: sweep,
-            make_resending=lambda: Resending(self.failures, self._read_change, in_order, publisher),
+            make_engine_events=lambda: events,
+            make_callback_dispatcher=lambda: deliveries,
+            make_reconciler=lambda: sweep,
+            make_redrive=lambda: FailedBatchRedrive(self.failures, self._read_change, sort_by_sequence, publisher),
         )
         self.engine = WatchedEngine(
             self.commands, self.way, clock, self.objects.write, lambda *_: None, lambda _: self.absence
         )
         self._recordings_table = names["RecordingsTable"]
         self.publish = StreamSource(
-            self._take, load_handler(ROOT, "publish_changes"), most_tries=MOST_TRIES,
+            self._take, load_handler(ROOT, "publish_changes"), most_tries=MAX_TRIES,
             on_failure=self.failures.keep, report=self._note_surprise,
         )  # fmt: skip
         self.ingest = QueueSource(
@@ -222,11 +231,11 @@ class World:
         """An event of the media engine, which it tells by itself."""
         now = self.clock()
         event = {"id": identity.new_id(now), "type": kind, "account": self.account, "at": now, **fields}
-        self.way.send([Message(event, group, event["id"])])
+        self.way.send([QueueMessage(event, group, event["id"])])
 
     def end_all(self) -> None:
         """Somebody ends whatever is live, and what is on its way to be."""
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             self.drain()
             calls, rooms = self.history.live("CALL"), self.history.live("CONF")
             if not calls and not rooms:
@@ -243,24 +252,24 @@ class World:
         """One sweep of the shards in which anything is."""
         counted: Counter[str] = Counter()
         for shard in sorted({work[-1] for work, _ in self.history.work.values()}):
-            counted += self.run(self.hub.sweep.run, shard) or Counter()
+            counted += self.run(self.background.reconciler.run, shard) or Counter()
         return counted
 
     def drain(self) -> None:
         """Do all that can be done now."""
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             if not self._move_on() and not self.way.catch_up():
                 return
         self.surprises.append("something goes round in circles")
 
     def settle(self, most: int = 300) -> None:
         """Let everything come to its end, by retries, the stream and at most so many sweeps alone."""
-        pauses = iter(PAUSES)
+        pauses = iter(RETRY_DELAYS_SECONDS)
         for _ in range(most):
             self.drain()
             if self.is_quiet():
                 return
-            self.clock.sleep(self._until_due(next(pauses, PAUSES[-1])))
+            self.clock.sleep(self._until_due(next(pauses, RETRY_DELAYS_SECONDS[-1])))
             self.sweep()
 
     def is_quiet(self) -> bool:
@@ -276,20 +285,20 @@ class World:
 
     def _move_on(self) -> bool:
         moved = False
-        for act in (self.publish.run_once, self.engine.work, self.ingest.run_once, self.deliver.run_once,
-                    self.engine.finish):  # fmt: skip
+        for act in (self.publish.run_once, self.engine.process_commands, self.ingest.run_once, self.deliver.run_once,
+                    self.engine.finish_due_media):  # fmt: skip
             moved = bool(self.run(act)) or moved
         return moved
 
     def _take(self) -> list[Mapping[str, Any]]:
         untold, self._untold = self._untold + self._again, []
-        self._again = [record for record in untold if self.chance.random() < self._mishaps]
+        self._again = [record for record in untold if self.random_source.random() < self._mishaps]
         return untold
 
     def _read_change(self, record: Mapping[str, Any]) -> Change | None:
         change = read_change(record)
         passed = self.clock() - self._written[record["dynamodb"]["SequenceNumber"]]
-        if change is not None and change.after is not None and passed > (LATE_AFTER - 1) * 1000:
+        if change is not None and change.after is not None and passed > (COMMAND_STALENESS_CHECK_SECONDS - 1) * 1000:
             self.late.add((change.after.id, change.after.version))
         return change
 
@@ -302,5 +311,5 @@ class World:
         self.surprises.append(repr(error))
 
 
-PAUSES: Final = (2, 31, 60, 600, 600, 3_600, 14_400)
+RETRY_DELAYS_SECONDS: Final = (2, 31, 60, 600, 600, 3_600, 14_400)
 """Seconds between sweeps while the world settles, unless something is due before; the last one again and again."""

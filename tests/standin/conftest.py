@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from tapedeck.dialects.choice import TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
@@ -22,24 +22,24 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     from tapedeck import wiring
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin import certificates
-    from tapedeck_standin.assembly import Setting, assemble, detach
-    from tapedeck_standin.backend import MEDIA_HERE
+    from tapedeck_standin.assembly import AppOptions, build_application, reset_function_globals
+    from tapedeck_standin.backend import STANDIN_DEFAULTS
     from tapedeck_standin.clock import VirtualClock
     from tapedeck_standin.server import Server
 
-    own = wiring.office().accounts.create(signing_key=STANDIN_SIGNING_KEY)
+    own = wiring.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     lines: list[str] = []
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
     environment = pytest.MonkeyPatch()
-    for name, value in MEDIA_HERE.items():
+    for name, value in STANDIN_DEFAULTS.items():
         environment.setenv(name, value)
     try:
         with certificates.issue() as identity:
             # A millisecond passes whenever somebody asks: what comes later is later, and no machine is too slow.
             ticks = count(wiring.system_clock())
-            setting = Setting(VirtualClock(lambda: next(ticks)))
-            application = assemble(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
+            setting = AppOptions(VirtualClock(lambda: next(ticks)))
+            application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
             http.start(application.answer)
             https.start(application.answer, identity.tls)
@@ -50,13 +50,13 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
         if application is not None:
             application.stop()
         environment.undo()
-        detach()
+        reset_function_globals()
 
 
 @pytest.fixture
 def control(place: Place, account: TestAccount) -> ControlClient:
     """Makes telephony happen in the test's own account."""
-    return ControlClient(place, TWILIO.spell(Kind.ACCOUNT, account.id))
+    return ControlClient(place, TWILIO.format_sid(ResourceType.ACCOUNT, account.id))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Receiver:
     """
 
     port: int = 0
-    told: list[Told] = field(default_factory=list)
+    received: list[Told] = field(default_factory=list)
     answers: deque[int] = field(default_factory=deque)
     changed: threading.Condition = field(default_factory=threading.Condition)
     opens: threading.Event = field(default_factory=threading.Event)
@@ -49,7 +49,7 @@ class Receiver:
     def hear(self, told: Told) -> int:
         """Keep it; the status to answer with."""
         with self.changed:
-            self.told.append(told)
+            self.received.append(told)
             self.changed.notify_all()
             status = self.answers.popleft() if self.answers else 200
         self.opens.wait(PATIENCE)
@@ -58,8 +58,8 @@ class Receiver:
     def wait_for(self, count: int) -> list[Told]:
         """All that was told, once it is so many, in that order."""
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.told) >= count, PATIENCE), self.told
-            return list(self.told)
+            assert self.changed.wait_for(lambda: len(self.received) >= count, PATIENCE), self.received
+            return list(self.received)
 
     def words(self, name: str, count: int) -> list[str]:
         """The field of this name in each of the first callbacks, once they are so many."""

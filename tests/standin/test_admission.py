@@ -4,8 +4,8 @@ import http.client
 
 import pytest
 
-from tapedeck_standin.control import Control
-from tapedeck_standin.messages import HttpRequest
+from tapedeck_standin.control import ControlRouter
+from tapedeck_standin.messages import ServerRequest
 from tapedeck_standin.standin import Options
 from tests.client import Answer
 from tests.standin.http_client import ControlClient, Place, address_that_others_know, raw
@@ -104,9 +104,9 @@ def asked_by(
     peer: str, *, host: str = "127.0.0.1", from_anywhere: bool = False, name: str = "localhost", origin: str = ""
 ) -> tuple[int, bytes]:
     """What a control API tells a client at this address that has come to that one."""
-    control = Control([], from_anywhere=from_anywhere)
+    control = ControlRouter([], from_anywhere=from_anywhere)
     headers = (("Host", name), *((("Origin", origin),) if origin else ()))
-    answer = control.answer(HttpRequest("GET", "/_standin/health", headers, host=host, peer=peer))
+    answer = control.answer(ServerRequest("GET", "/_standin/health", headers, host=host, peer=peer))
     return answer.status, answer.body
 
 

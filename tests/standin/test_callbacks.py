@@ -7,7 +7,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.settings import STANDIN_SIGNING_KEY
 from tests.conftest import TestAccount
 from tests.media import samples_of
@@ -53,7 +53,7 @@ def test_twilio_is_told_of_a_recording(
     place: Place, account: TestAccount, control: ControlClient, receiver: Receiver
 ) -> None:
     """A recording that Twilio's SDK starts, pauses and resumes is told of when it begins, and when it is there."""
-    sid = TWILIO.spell(Kind.ACCOUNT, account.id)
+    sid = TWILIO.format_sid(ResourceType.ACCOUNT, account.id)
     client = Client(sid, account.token)
     client.api.base_url = f"http://127.0.0.1:{place.port}"
     url = receiver.url("/hook?tenant=42")
@@ -102,7 +102,7 @@ def test_twilio_is_told_of_a_recording(
 
 def test_signalwire_is_told_of_a_recording(place: Place, receiver: Receiver) -> None:
     """In SignalWire's words the same is told, and signed with the project's key in both headers."""
-    sid = SIGNALWIRE.spell(Kind.ACCOUNT, place.account)
+    sid = SIGNALWIRE.format_sid(ResourceType.ACCOUNT, place.account)
     api = HttpFunctionClient(SIGNALWIRE, place.account, place.token, place=place)
     control = ControlClient(place, sid)
     call = control.post("/calls").body["sid"]["signalwire"]
@@ -146,7 +146,7 @@ def test_a_dialed_conference_is_told_of(
     place: Place, account: TestAccount, control: ControlClient, receiver: Receiver
 ) -> None:
     """Who dials two people into a conference hears them enter, it begin and end, and them leave, all of it signed."""
-    client = Client(TWILIO.spell(Kind.ACCOUNT, account.id), account.token)
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), account.token)
     client.api.base_url = f"http://127.0.0.1:{place.port}"
     asked = {
         "conference_status_callback": receiver.url(),

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tapedeck.dialects.choice import TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import new_id
 from tapedeck_standin import backend, cli
 from tapedeck_standin.server import Server
@@ -114,7 +114,7 @@ def test_serves(start: Callable[..., Running], tmp_path: Path) -> None:
     """It says where it stands and whose it is; the lines that it prints work; SIGTERM ends it with 0, ports freed."""
     account, token = new_id(0), "it's a $token"
     running = start(
-        "--account", TWILIO.spell(Kind.ACCOUNT, account), TAPEDECK_TOKEN=token, PORT="0", HTTPS_PORT="0",
+        "--account", TWILIO.format_sid(ResourceType.ACCOUNT, account), TAPEDECK_TOKEN=token, PORT="0", HTTPS_PORT="0",
         HOME=str(tmp_path), HTTP_PROXY="http://127.0.0.1:1", **FOREIGN,
     )  # fmt: skip
     assert list(running.ready) == ["url", "https_url", "ca_file"]
@@ -171,7 +171,7 @@ def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_pat
         place = Place(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], "standin-token", [])
         call = ControlClient(place).post("/calls").body["sid"]
         # The stand-in's database is the one that this process has in its memory.
-        assert wiring.service().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
+        assert wiring.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
         api = HttpFunctionClient(TWILIO, sid[2:], "standin-token", place=place)
         assert api.get("Calls", call["twilio"]).status == 200
         code, errors = running.end(signal.SIGINT)
@@ -224,7 +224,7 @@ def test_shuts_itself_in(command: Callable[..., Result], monkeypatch: pytest.Mon
     own = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"}
     for name, value in {**FOREIGN, **own, "AWS_NOT_INVENTED_YET": "x"}.items():
         monkeypatch.setenv(name, value)
-    backend.shut_in()
+    backend.isolate_aws_environment()
     assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
         **own,
         "AWS_ACCESS_KEY_ID": "standin",

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.callback import Callback
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import new_id
 from tests.client import Answer
 from tests.conftest import TestAccount
@@ -125,12 +125,12 @@ def test_shows_all_recordings_of_a_call(control: ControlClient, api: HttpFunctio
 @pytest.mark.parametrize("path", ["/calls/{}/hangup", "/conferences/{}/recordings", "/conferences/{}/end"])
 def test_refuses_sids(control: ControlClient, place: Place, path: str) -> None:
     """A malformed sid or one of another kind is 400 with the kind; an unknown or another account's is 404."""
-    kind, word = (Kind.CALL, "call") if "calls" in path else (Kind.CONFERENCE, "conference")
+    kind, word = (ResourceType.CALL, "call") if "calls" in path else (ResourceType.CONFERENCE, "conference")
     for sid in ("", "RE" + UNKNOWN, UNKNOWN, "x"):
         refused(control.post(path.format(sid)), 400, "sid", f"sid: not the sid of a {word}, in neither spelling")
-    kind_of_path = "/calls" if kind is Kind.CALL else "/conferences"
+    kind_of_path = "/calls" if kind is ResourceType.CALL else "/conferences"
     foreign = ControlClient(place).post(kind_of_path).body["sid"]
-    for sid in (TWILIO.spell(kind, UNKNOWN), SIGNALWIRE.spell(kind, UNKNOWN), *foreign.values()):
+    for sid in (TWILIO.format_sid(kind, UNKNOWN), SIGNALWIRE.format_sid(kind, UNKNOWN), *foreign.values()):
         refused(control.post(path.format(sid)), 404, "sid", "there is none of this sid in this account")
     refused(control.post(path.format(foreign["twilio"]), {"force": True}), 400, "force")
 
@@ -142,7 +142,7 @@ def test_makes_a_conference(control: ControlClient, api: HttpFunctionClient) -> 
     assert re.fullmatch(r"conference-[0-9a-f]{12}", name)
     body = {"sid": "CF", "friendly_name": name, "status": "in-progress", "calls": [CALL, CALL], "recordings": []}
     conference, first, _second = made(answer, 201, body)
-    shown = api.get("Conferences", api.sid(Kind.CONFERENCE, conference)).body
+    shown = api.get("Conferences", api.sid(ResourceType.CONFERENCE, conference)).body
     assert (shown["friendly_name"], shown["status"]) == (name, "in-progress")
     assert api.get("Calls", api.sid_of_call(first)).body["status"] == "in-progress"
     assert control.post("/conferences").body["friendly_name"] != name
@@ -175,7 +175,7 @@ def test_makes_conferences_of_any_status(
     made(control.post("/conferences", {"friendly_name": "Sales", **content}), 201, body)
 
 
-@pytest.mark.parametrize("name", [f"CF{UNKNOWN}0", UNKNOWN, SIGNALWIRE.spell(Kind.CONFERENCE, UNKNOWN)])
+@pytest.mark.parametrize("name", [f"CF{UNKNOWN}0", UNKNOWN, SIGNALWIRE.format_sid(ResourceType.CONFERENCE, UNKNOWN)])
 def test_takes_names_that_are_no_sids(control: ControlClient, account: TestAccount, place: Place, name: str) -> None:
     """A name is taken unless Twilio's dialect would read it as a sid; by it the conference is found."""
     sid = control.post("/conferences", {"friendly_name": name}).body["sid"]["twilio"]
@@ -195,19 +195,19 @@ def test_keeps_the_callback_of_a_conference(place: Place, account: TestAccount, 
     from tapedeck import wiring
 
     dialect = TWILIO if spelling == "twilio" else SIGNALWIRE
-    control = ControlClient(place, dialect.spell(Kind.ACCOUNT, account.id))
+    control = ControlClient(place, dialect.format_sid(ResourceType.ACCOUNT, account.id))
     url = "https://user:pass@example.com/hook?a=1#rc=2"
 
-    def kept(**content: Any) -> Callback | None:
+    def kept(**content: Any) -> CallbackSubscription | None:
         body = control.post("/conferences", {"participants": 0, **content}).body
         identifier = body["sid"]["signalwire"].replace("-", "")
-        return wiring.service().conferences.get(account.id, identifier).callback
+        return wiring.get_api_services().conferences.get(account.id, identifier).callback
 
     assert kept() is None
-    assert kept(status_callback=url) == Callback(url, "POST", ("start", "end"), spelling)
+    assert kept(status_callback=url) == CallbackSubscription(url, "POST", ("start", "end"), spelling)
     events = {"status_callback": url, "status_callback_method": "GET", "status_callback_event": "join leave"}
-    assert kept(**events) == Callback(url, "GET", ("join", "leave"), spelling)
-    assert kept(**{**events, "status_callback_event": ["end"]}) == Callback(url, "GET", ("end",), spelling)
+    assert kept(**events) == CallbackSubscription(url, "GET", ("join", "leave"), spelling)
+    assert kept(**{**events, "status_callback_event": ["end"]}) == CallbackSubscription(url, "GET", ("end",), spelling)
 
 
 @pytest.mark.parametrize(
@@ -243,8 +243,11 @@ def test_refuses_a_bad_conference(control: ControlClient, content: dict[str, Any
 def test_knows_the_events_of_each_dialect(place: Place, account: TestAccount) -> None:
     """An event that only Twilio tells of is refused where the account is spelled as SignalWire does."""
     order = {"status_callback": "https://example.com/", "status_callback_event": ["announcement"]}
-    assert ControlClient(place, TWILIO.spell(Kind.ACCOUNT, account.id)).post("/conferences", order).status == 201
-    signalwire = ControlClient(place, SIGNALWIRE.spell(Kind.ACCOUNT, account.id))
+    assert (
+        ControlClient(place, TWILIO.format_sid(ResourceType.ACCOUNT, account.id)).post("/conferences", order).status
+        == 201
+    )
+    signalwire = ControlClient(place, SIGNALWIRE.format_sid(ResourceType.ACCOUNT, account.id))
     refused(
         signalwire.post("/conferences", order), 400, "status_callback_event",
         "status_callback_event: may hold start end join leave mute hold speaker",
@@ -295,7 +298,7 @@ def test_records_a_conference(control: ControlClient, api: HttpFunctionClient) -
     (recording,) = made(
         control.post(f"/conferences/{conference}/recordings"), 201, {"sid": "RE", "status": "in-progress"}
     )
-    shown = api.get("Conferences", conference, "Recordings", api.sid(Kind.RECORDING, recording))
+    shown = api.get("Conferences", conference, "Recordings", api.sid(ResourceType.RECORDING, recording))
     assert shown.status == 200
     assert shown.body["source"] == ("Conference" if api.dialect is TWILIO else shown.body["source"])
     for participants in (0, 1):
@@ -346,7 +349,7 @@ def test_makes_accounts(anonymous: ControlClient, place: Place) -> None:
 def test_makes_an_account_as_told(anonymous: ControlClient) -> None:
     """An account may be given its sid, in either spelling, and its token; it is made once."""
     identifier = new_id(0)
-    sid = {"twilio": f"AC{identifier}", "signalwire": SIGNALWIRE.spell(Kind.ACCOUNT, identifier)}
+    sid = {"twilio": f"AC{identifier}", "signalwire": SIGNALWIRE.format_sid(ResourceType.ACCOUNT, identifier)}
     answer = anonymous.post("/accounts", {"sid": sid["signalwire"], "token": "s3cret:with colon"})
     assert answer.status == 201
     assert answer.body == {"sid": sid, "token": "s3cret:with colon", "signing_key": answer.body["signing_key"]}
@@ -386,7 +389,7 @@ def test_refuses_a_bad_account(anonymous: ControlClient, content: dict[str, Any]
 )
 def test_refuses_unknown_accounts(anonymous: ControlClient, path: str) -> None:
     """An account that there is not is 404 everywhere."""
-    for account in (f"AC{UNKNOWN}", SIGNALWIRE.spell(Kind.ACCOUNT, UNKNOWN)):
+    for account in (f"AC{UNKNOWN}", SIGNALWIRE.format_sid(ResourceType.ACCOUNT, UNKNOWN)):
         refused(anonymous.post(path, {"account": account}), 404, "account", "there is no such account")
 
 

@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from tapedeck.dialects.choice import TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import new_id
-from tapedeck_standin.engine import Engine, Take
+from tapedeck_standin.engine import CaptureSession, Engine
 from tapedeck_standin.queues import MemoryQueue
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
@@ -22,7 +22,7 @@ NEAR = 0.9
 
 
 @dataclass
-class Studio:
+class EngineDriver:
     """A call of the test's own, what is done with it, and what it then sounds like."""
 
     api: HttpFunctionClient
@@ -49,7 +49,7 @@ class Studio:
 
     def media(self, recording: str, suffix: str = ".wav", **query: str) -> requests.Response:
         """What a plain HTTP client gets, with the account's credentials."""
-        user = self.api.sid(Kind.ACCOUNT, self.api.account)
+        user = self.api.sid(ResourceType.ACCOUNT, self.api.account)
         url = f"http://127.0.0.1:{self.place.port}{self.api.base}/Recordings/{recording}{suffix}"
         return requests.get(url, params=query, auth=(user, self.api.secret), timeout=30)
 
@@ -59,9 +59,9 @@ class Studio:
 
 
 @pytest.fixture
-def studio(api: HttpFunctionClient, control: ControlClient, place: Place) -> Studio:
+def studio(api: HttpFunctionClient, control: ControlClient, place: Place) -> EngineDriver:
     """A place to record in, in either dialect."""
-    return Studio(api, control, place)
+    return EngineDriver(api, control, place)
 
 
 def seconds_of(samples: list[int]) -> float:
@@ -85,7 +85,7 @@ def silence_at(samples: list[int]) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize(("behavior", "length"), [("silence", 15), ("skip", 9)])
-def test_a_pause_is_what_it_was_asked_to_be(studio: Studio, behavior: str, length: int) -> None:
+def test_a_pause_is_what_it_was_asked_to_be(studio: EngineDriver, behavior: str, length: int) -> None:
     """With `silence` it is silent and counts, with `skip` it is not there (behaviour.md, section 5.5)."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -115,7 +115,7 @@ def test_a_pause_is_what_it_was_asked_to_be(studio: Studio, behavior: str, lengt
 @pytest.mark.parametrize(
     ("track", "heard"), [("both", [True, True]), ("inbound", [True, False]), ("outbound", [False, True])]
 )
-def test_two_channels_when_asked(studio: Studio, track: str, heard: list[bool]) -> None:
+def test_two_channels_when_asked(studio: EngineDriver, track: str, heard: list[bool]) -> None:
     """Both exist; with one track only, the other is silent (behaviour.md, section 5.2)."""
     call = studio.call()
     form = {"RecordingChannels": "dual", "RecordingTrack": track}
@@ -128,7 +128,7 @@ def test_two_channels_when_asked(studio: Studio, track: str, heard: list[bool]) 
     assert abs(seconds_of(channels[0]) - 3) < NEAR
 
 
-def test_what_is_too_short_is_absent(studio: Studio) -> None:
+def test_what_is_too_short_is_absent(studio: EngineDriver) -> None:
     """Less than a second of audio is not worth keeping: 16101, and no media."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -142,7 +142,7 @@ def test_what_is_too_short_is_absent(studio: Studio) -> None:
     assert studio.media(recording).status_code == 404
 
 
-def test_processing_takes_a_moment(studio: Studio) -> None:
+def test_processing_takes_a_moment(studio: EngineDriver) -> None:
     """Between its end and its media a recording can be seen as it is then, and cannot be deleted."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -156,7 +156,7 @@ def test_processing_takes_a_moment(studio: Studio) -> None:
     assert studio.media(recording).status_code == 404
 
 
-def test_mp3_and_ranges_for_plain_clients(studio: Studio) -> None:
+def test_mp3_and_ranges_for_plain_clients(studio: EngineDriver) -> None:
     """MP3 at 32 kbit/s, HEAD with the length that GET has, a range of bytes: as any HTTP client asks for them."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -166,7 +166,7 @@ def test_mp3_and_ranges_for_plain_clients(studio: Studio) -> None:
     mp3 = studio.media(recording, ".mp3")
     assert (mp3.status_code, mp3.headers["Content-Type"]) == (200, "audio/mpeg")
     assert abs(len(mp3.content) * 8 / 32_000 - 10) < 1
-    user = studio.api.sid(Kind.ACCOUNT, studio.api.account)
+    user = studio.api.sid(ResourceType.ACCOUNT, studio.api.account)
     url = f"http://127.0.0.1:{studio.place.port}{studio.api.base}/Recordings/{recording}.wav"
     auth = (user, studio.api.secret)
     head = requests.head(url, auth=auth, timeout=30)
@@ -177,7 +177,7 @@ def test_mp3_and_ranges_for_plain_clients(studio: Studio) -> None:
     assert (part.status_code, part.content) == (206, whole.content[100:200])
 
 
-def test_media_are_open_as_the_vendor_has_it(studio: Studio) -> None:
+def test_media_are_open_as_the_vendor_has_it(studio: EngineDriver) -> None:
     """Here S's audio is anybody's who knows the address, and T's is not (behaviour.md, section 11)."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -191,7 +191,7 @@ def test_media_are_open_as_the_vendor_has_it(studio: Studio) -> None:
     assert requests.get(f"{url}.json", timeout=30).status_code == 401
 
 
-def test_a_conference_recording_ends_with_its_conference(studio: Studio) -> None:
+def test_a_conference_recording_ends_with_its_conference(studio: EngineDriver) -> None:
     """It is finished like a call's, though the participants went on."""
     made = studio.control.post("/conferences", {"record": True}).body
     room, recording = (each["sid"][studio.api.dialect.name] for each in (made, made["recordings"][0]))
@@ -230,7 +230,7 @@ def test_whoever_is_dialed_answers(place: Place, control: ControlClient, api: Ht
     assert place.lines
 
 
-def test_a_transcription_is_put_in_place(studio: Studio) -> None:
+def test_a_transcription_is_put_in_place(studio: EngineDriver) -> None:
     """As an engine's event would; it is listed, read and deleted, and stays when its recording goes."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -249,7 +249,7 @@ def test_a_transcription_is_put_in_place(studio: Studio) -> None:
     assert studio.control.post("/recordings/RE" + "0" * 32 + "/transcriptions").status == 404
 
 
-def test_a_reset_takes_everything_away(studio: Studio) -> None:
+def test_a_reset_takes_everything_away(studio: EngineDriver) -> None:
     """Media, transcriptions, deleted recordings and what is being captured as well."""
     call = studio.call()
     kept = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -302,13 +302,13 @@ def test_waits_for_the_account_that_is_named() -> None:
     queue = MemoryQueue(lambda: 1000, visibility_seconds=1, most_receives=1, dead_letters=None, name="q")
     engine = Engine(queue, queue, lambda: 1000, lambda _key, _path: None, lambda _account, _room: None, lambda _a: None)
     account, name = new_id(0), new_id(0)
-    engine._takes[name] = Take(account, {}, name, 1, "both", "", 0, due=1000)
+    engine._takes[name] = CaptureSession(account, {}, name, 1, "both", "", 0, due_at=1000)
     assert engine.due() == [name]
     assert engine.due(account) == [name]
     assert engine.due(new_id(0)) == []
 
 
-def test_settles_one_account(studio: Studio) -> None:
+def test_settles_one_account(studio: EngineDriver) -> None:
     """Its recordings are finished when the call returns, whatever there is of others."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
@@ -319,22 +319,22 @@ def test_settles_one_account(studio: Studio) -> None:
     assert studio.api.get("Calls", call, "Recordings", recording).body["status"] == "completed"
 
 
-def test_accounts_do_not_share_media(studio: Studio, place: Place) -> None:
+def test_accounts_do_not_share_media(studio: EngineDriver, place: Place) -> None:
     """Another account's credentials open nothing, and its address has nothing."""
     call = studio.call()
     recording = studio.api.post("Calls", call, "Recordings").body["sid"]
     studio.advance(2)
     studio.hang_up(call)
     studio.settle()
-    own = base64.b64encode(f"{TWILIO.spell(Kind.ACCOUNT, place.account)}:{place.token}".encode()).decode()
+    own = base64.b64encode(f"{TWILIO.format_sid(ResourceType.ACCOUNT, place.account)}:{place.token}".encode()).decode()
     foreign = studio.api.base.replace(
-        studio.api.sid(Kind.ACCOUNT, studio.api.account), studio.api.sid(Kind.ACCOUNT, place.account)
+        studio.api.sid(ResourceType.ACCOUNT, studio.api.account), studio.api.sid(ResourceType.ACCOUNT, place.account)
     )
     url = f"http://127.0.0.1:{place.port}{foreign}/Recordings/{recording}.wav"
     assert requests.get(url, headers={"Authorization": f"Basic {own}"}, timeout=30).status_code == 404
 
 
-def test_a_clock_that_runs_far_ahead_does_no_harm(studio: Studio) -> None:
+def test_a_clock_that_runs_far_ahead_does_no_harm(studio: EngineDriver) -> None:
     """Nothing is captured beyond an hour; what is deleted is gone for good after forty days."""
     call = studio.call()
     short = studio.api.post("Calls", call, "Recordings").body["sid"]

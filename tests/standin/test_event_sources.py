@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, proce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.operations.messaging import Message
+from tapedeck.operations.messaging import QueueMessage
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.event_sources import QueueSource, Record, StreamSource
 from tapedeck_standin.queues import MemoryQueue
@@ -19,8 +19,8 @@ from tests.thoroughness import scaled
 
 NOW = 1_795_250_675_000
 VISIBILITY_SECONDS = 30
-MOST_RECEIVES = 3
-MOST_TRIES = 3
+MAX_RECEIVES = 3
+MAX_TRIES = 3
 GROUPS = "abcd"
 
 
@@ -56,7 +56,7 @@ class Consumer:
         return MemoryQueue(
             self.clock,
             visibility_seconds=VISIBILITY_SECONDS,
-            most_receives=MOST_RECEIVES,
+            most_receives=MAX_RECEIVES,
             dead_letters=dead,
             name=name,
         )
@@ -71,7 +71,7 @@ class Consumer:
 
     def send(self, names: str) -> None:
         """Such as `a1 a2 b1`: by group."""
-        self.queue.send([Message({"name": name}, name[0], name) for name in names.split()])
+        self.queue.send([QueueMessage({"name": name}, name[0], name) for name in names.split()])
 
     @property
     def left(self) -> tuple[int, int, int]:
@@ -383,7 +383,7 @@ class Reader:
             self._take,
             self._handle,
             self.batch,
-            most_tries=MOST_TRIES,
+            most_tries=MAX_TRIES,
             on_failure=lambda told: self.given_up.append(number_of(told)),
             report=self.raised.append,
         )
@@ -441,7 +441,7 @@ def test_an_answer_that_lambda_cannot_use_is_like_raising(answer: Any) -> None:
     reader = Reader(lambda _: answer)
     reader.write(1, 2)
     reader.drain()
-    assert reader.batches == [[1, 2], *[[1]] * MOST_TRIES, *[[2]] * MOST_TRIES]
+    assert reader.batches == [[1, 2], *[[1]] * MAX_TRIES, *[[2]] * MAX_TRIES]
     assert reader.given_up == [1, 2]
 
 
@@ -474,9 +474,9 @@ def test_a_batch_that_raises_is_halved() -> None:
     reader = Reader(answer)
     reader.write(1, 2, 3, 4, 5)
     reader.drain()
-    assert reader.batches == [[1, 2, 3, 4, 5], [1, 2, 3], [1, 2], *[[3]] * MOST_TRIES, [4, 5]]
+    assert reader.batches == [[1, 2, 3, 4, 5], [1, 2, 3], [1, 2], *[[3]] * MAX_TRIES, [4, 5]]
     assert reader.given_up == [3]
-    assert [type(error) for error in reader.raised] == [Broken] * (2 + MOST_TRIES)
+    assert [type(error) for error in reader.raised] == [Broken] * (2 + MAX_TRIES)
 
 
 def test_a_record_has_tries_of_its_own() -> None:
@@ -499,12 +499,12 @@ def test_a_process_that_ends_is_told_again() -> None:
 
     reader = Reader(crash)
     reader.write(1, 2)
-    for _ in range(2 * MOST_TRIES):
+    for _ in range(2 * MAX_TRIES):
         with pytest.raises(Crash):
             reader.source.run_once()
     reader.answer = lambda _: None
     reader.drain()
-    assert reader.batches == [[1, 2]] * (2 * MOST_TRIES + 1)
+    assert reader.batches == [[1, 2]] * (2 * MAX_TRIES + 1)
     assert reader.given_up == []
 
 
@@ -533,7 +533,7 @@ def test_a_record_that_nobody_takes_is_not_lost() -> None:
 
 @settings(max_examples=scaled(500, 60), deadline=None, database=None)
 @given(
-    faults=st.lists(st.sampled_from([0, 0, 0, 1, MOST_TRIES - 1, MOST_TRIES]), max_size=40),
+    faults=st.lists(st.sampled_from([0, 0, 0, 1, MAX_TRIES - 1, MAX_TRIES]), max_size=40),
     batch=st.integers(1, 12),
     chunk=st.integers(1, 15),
     ways=st.lists(st.sampled_from(["report the first", "report all", "raise", "crash"]), max_size=12),
@@ -556,7 +556,7 @@ def test_every_record_is_handled_or_given_up(
         for number in numbers:
             # What is beyond all tries fails for ever.
             if left[number]:
-                left[number] -= left[number] < MOST_TRIES
+                left[number] -= left[number] < MAX_TRIES
                 bad.append(number)
                 if how != "report all":
                     break
@@ -572,7 +572,7 @@ def test_every_record_is_handled_or_given_up(
     for start in range(0, len(faults), chunk):
         reader.write(*range(start, min(start + chunk, len(faults))))
         reader.drain()
-    poison = [number for number, times in enumerate(faults) if times == MOST_TRIES]
+    poison = [number for number, times in enumerate(faults) if times == MAX_TRIES]
     assert reader.given_up == poison
     assert set(handled) == set(left) - set(poison)
     if "report all" not in ways:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import new_id
 from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Place
 from tests.standin.receiver import Receiver, receiving
@@ -34,7 +34,7 @@ def test_a_call_appears_and_ends(control: ControlClient, api: HttpFunctionClient
     """A call that nobody has heard of appears, and ends with the status that was told; sids come in either spelling."""
     call = fresh_id(control)
     for spelled, event in zip(
-        (call, TWILIO.spell(Kind.CALL, call), SIGNALWIRE.spell(Kind.CALL, call)),
+        (call, TWILIO.format_sid(ResourceType.CALL, call), SIGNALWIRE.format_sid(ResourceType.CALL, call)),
         (
             {"type": "call.ringing", "to": "+12025550123", "from": "+12025550199"},
             {"type": "call.answered"},
@@ -80,7 +80,7 @@ def test_an_event_is_told_once(control: ControlClient, api: HttpFunctionClient) 
         ({"type": 1}, "type"),
         ({"type": "call.ringing"}, "call"),
         ({"type": "call.ringing", "call": "CA1"}, "call"),
-        ({"type": "call.ringing", "call": TWILIO.spell(Kind.RECORDING, ZERO)}, "call"),
+        ({"type": "call.ringing", "call": TWILIO.format_sid(ResourceType.RECORDING, ZERO)}, "call"),
         ({"type": "call.ended", "call": ZERO, "status": "over"}, "status"),
         ({"type": "call.ended", "call": ZERO, "at": -1}, "at"),
         ({"type": "call.ended", "call": ZERO, "id": "x"}, "id"),
@@ -114,7 +114,7 @@ def test_refuses_what_is_no_object(anonymous: ControlClient, body: bytes) -> Non
 
 def test_an_event_of_nobody(anonymous: ControlClient) -> None:
     """An account that there is not is told of nothing."""
-    event = {"type": "call.ended", "call": ZERO, "account": TWILIO.spell(Kind.ACCOUNT, ZERO)}
+    event = {"type": "call.ended", "call": ZERO, "account": TWILIO.format_sid(ResourceType.ACCOUNT, ZERO)}
     answer = anonymous.post("/events", event)
     assert (answer.status, answer.body["error"]["field"]) == (404, "account")
 
@@ -125,7 +125,7 @@ def test_accounts_do_not_meet(place: Place) -> None:
     def drive(number: int) -> dict[str, Any]:
         made = ControlClient(place).post("/accounts").body
         dialect = (TWILIO, SIGNALWIRE)[number % 2]
-        account = dialect.read(Kind.ACCOUNT, made["sid"][dialect.name])
+        account = dialect.parse_sid(ResourceType.ACCOUNT, made["sid"][dialect.name])
         assert account is not None
         control = ControlClient(place, made["sid"][dialect.name])
         api = HttpFunctionClient(dialect, account, made["token"], place=place)

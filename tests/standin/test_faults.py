@@ -10,9 +10,9 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.domain.identity import new_id
-from tapedeck_standin.api import refuse_with
+from tapedeck_standin.api import error_in_dialect
 from tests.client import TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Place
@@ -32,7 +32,7 @@ def fail(control: ControlClient, on: str, then: dict[str, Any], **more: Any) -> 
     return identifier
 
 
-def asked(control: ControlClient) -> list[dict[str, Any]]:
+def logged_requests(control: ControlClient) -> list[dict[str, Any]]:
     """The journal of requests, newest last."""
     answer = control.get("/requests")
     assert (answer.status, list(answer.body)) == (200, ["requests"])
@@ -46,7 +46,7 @@ def test_shows_what_was_asked(control: ControlClient, api: HttpFunctionClient, d
     created = api.post("Calls", call, "Recordings", form={"RecordingChannels": "dual", "Trim": "trim-silence"})
     wrong = api.post("Calls", call, "Recordings", created.body["sid"], form={"Status": "over"})
     api.get("Recordings", PageSize="1")
-    shown = asked(control)
+    shown = logged_requests(control)
     for each, answer in zip(shown, (created, wrong), strict=False):
         assert INSTANT.fullmatch(each["at"])
         assert each["milliseconds"] >= 0
@@ -85,10 +85,10 @@ def test_names_the_nearest_route(
 ) -> None:
     """A request that met no route is shown as a miss, with the route that it most likely meant."""
     api = HttpFunctionClient(TWILIO, account.id, account.token, place=place)
-    call, conference = (TWILIO.spell(kind, new_id(0)) for kind in (Kind.CALL, Kind.CONFERENCE))
+    call, conference = (TWILIO.format_sid(kind, new_id(0)) for kind in (ResourceType.CALL, ResourceType.CONFERENCE))
     path = path.format(account=api.base, call=call, conference=conference)
     status = ControlClient(place).request(method, path).status
-    (shown,) = asked(control)
+    (shown,) = logged_requests(control)
     assert (shown["operation"], shown["status"], shown["path"]) == (None, status, path)
     expected = nearest.format(root="/2010-04-01/Accounts/{AccountSid}")
     if path.endswith(".xml"):
@@ -103,12 +103,12 @@ def test_whom_a_request_is_about(
     """A path that names no account is shown to whom the credentials name, and without these to the stand-in's own."""
     api = HttpFunctionClient(TWILIO, account.id, account.token, place=place)
     api.request("GET", "/2010-04-01/Acounts")
-    before = len(asked(anonymous))
+    before = len(logged_requests(anonymous))
     ControlClient(place).request("GET", "/nowhere")
-    assert [each["path"] for each in asked(control)] == ["/2010-04-01/Acounts"]
-    assert [each["path"] for each in asked(anonymous)[before:]] == ["/nowhere"]
+    assert [each["path"] for each in logged_requests(control)] == ["/2010-04-01/Acounts"]
+    assert [each["path"] for each in logged_requests(anonymous)[before:]] == ["/nowhere"]
     assert control.post("/reset").status == 204
-    assert asked(control) == []
+    assert logged_requests(control) == []
 
 
 def test_a_request_about_nobody(
@@ -117,21 +117,21 @@ def test_a_request_about_nobody(
     """What names an account that there is not is shown to whom the credentials name, else to the stand-in's own."""
     for whose, named in ((control, account.id), (anonymous, new_id(0))):
         api = HttpFunctionClient(TWILIO, named, account.token, place=place)
-        path = f"/2010-04-01/Accounts/{TWILIO.spell(Kind.ACCOUNT, new_id(0))}/Calls.json"
-        before = len(asked(whose))
+        path = f"/2010-04-01/Accounts/{TWILIO.format_sid(ResourceType.ACCOUNT, new_id(0))}/Calls.json"
+        before = len(logged_requests(whose))
         status = api.request("GET", path).status
-        assert [(each["path"], each["status"]) for each in asked(whose)[before:]] == [(path, status)]
+        assert [(each["path"], each["status"]) for each in logged_requests(whose)[before:]] == [(path, status)]
 
 
 def test_repeated_and_other_parameters(place: Place, control: ControlClient, account: TestAccount) -> None:
     """A name that comes more than once has a list; a JSON body is read like a form; the query comes first."""
-    base = f"/2010-04-01/Accounts/{TWILIO.spell(Kind.ACCOUNT, account.id)}/Calls"
+    base = f"/2010-04-01/Accounts/{TWILIO.format_sid(ResourceType.ACCOUNT, account.id)}/Calls"
     client = ControlClient(place)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     client.request("POST", f"{base}?A=1", b"A=2&B=", form)
     for body in (b'{"A": ["x", 1], "B": true}', b"[1]", b"{", b"\xff"):
         client.request("POST", base, body, {"Content-Type": "application/json; charset=utf-8"})
-    fields = [each["fields"] for each in asked(control)]
+    fields = [each["fields"] for each in logged_requests(control)]
     assert fields == [{"A": ["1", "2"], "B": ""}, {"A": ["x", "1"], "B": "true"}, {}, {}, {}]
 
 
@@ -175,7 +175,7 @@ def test_an_operation_fails(
 )  # fmt: skip
 def test_any_status_has_a_body(dialect: Dialect, status: int, code: int | None, body: dict[str, Any]) -> None:
     """What no refusal of the dialect looks like still has its form; without a code one that suits the status."""
-    reply = refuse_with(dialect, status, code, "/path", "update_conference_recording")
+    reply = error_in_dialect(dialect, status, code, "/path", "update_conference_recording")
     assert (reply.status, reply.body) == (status, body)
 
 
@@ -185,12 +185,12 @@ def test_any_status_has_a_body(dialect: Dialect, status: int, code: int | None, 
 )
 def test_a_status_alone_has_the_general_code(dialect: Dialect, status: int, code: int) -> None:
     """Who names no code meets the one that says no more than the status (behaviour.md, section 3)."""
-    assert refuse_with(dialect, status, None, "/path", "create_call_recording").code == code
+    assert error_in_dialect(dialect, status, None, "/path", "create_call_recording").code == code
 
 
 def test_the_sdk_meets_what_it_would_meet(place: Place, control: ControlClient, account: TestAccount) -> None:
     """The next three creations answer 21220, and then all is well; updates time out with 408."""
-    client = Client(TWILIO.spell(Kind.ACCOUNT, account.id), account.token)
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), account.token)
     client.api.base_url = f"http://127.0.0.1:{place.port}"
     fail(control, "create_call_recording", {"status": 400, "code": 21220}, times=3)
     fail(control, "update_call_recording", {"status": 408, "code": 16114})
@@ -236,7 +236,7 @@ def test_a_connection_is_closed(control: ControlClient, api: HttpFunctionClient,
     fail(control, "create_call_recording", {"close": True})
     with pytest.raises(http.client.RemoteDisconnected):
         api.post("Calls", call, "Recordings")
-    (shown,) = asked(control)
+    (shown,) = logged_requests(control)
     assert NEW.match(shown.pop("id"))
     assert (shown["operation"], shown["status"], shown["code"]) == ("create_call_recording", None, None)
     assert api.get("Calls", call, "Recordings").body["recordings"] == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tapedeck.dialects.choice import SIGNALWIRE
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tests.client import DIALECTS, Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place, ids_in, raw
@@ -45,7 +45,7 @@ def account(place: Place) -> TestAccount:
     from tapedeck import wiring
 
     del place  # only has to be there
-    made = wiring.office().accounts.create()
+    made = wiring.get_admin_services().accounts.create()
     return TestAccount(made.account, made.auth_token)
 
 
@@ -405,7 +405,9 @@ def test_writes_ids_in_both_dialects(place: Place) -> None:
     """The account of the stand-in opens in either dialect."""
     for dialect in DIALECTS.values():
         own = HttpFunctionClient(dialect, place.account, place.token, place=place)
-        call = ControlClient(place, SIGNALWIRE.spell(Kind.ACCOUNT, place.account)).post("/calls").body["sid"]
+        call = (
+            ControlClient(place, SIGNALWIRE.format_sid(ResourceType.ACCOUNT, place.account)).post("/calls").body["sid"]
+        )
         assert own.get("Calls", call[dialect.name]).body["sid"] == call[dialect.name]
 
 

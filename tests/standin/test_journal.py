@@ -12,10 +12,10 @@ import pytest
 
 from tapedeck import background
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.settings import STANDIN_SIGNING_KEY
 from tapedeck_standin import pump
-from tapedeck_standin.senders import MOST_AT_ONCE
+from tapedeck_standin.senders import MAX_AT_ONCE
 from tests.client import Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
@@ -26,7 +26,7 @@ UNKNOWN = "01" * 16
 
 
 @dataclass
-class Desk:
+class JournalClient:
     """Records, is told of it, and looks at what the stand-in says it has told."""
 
     api: HttpFunctionClient
@@ -59,7 +59,7 @@ class Desk:
         answer = self.control.post("/settle", {"timeout": PATIENCE})
         assert (answer.status, answer.body) == (200, {"left": []})
 
-    def told(self, **query: str) -> list[dict[str, Any]]:
+    def callbacks(self, **query: str) -> list[dict[str, Any]]:
         """The journal."""
         answer = self.control.get("/callbacks", **query)
         assert (answer.status, list(answer.body)) == (200, ["callbacks"])
@@ -72,36 +72,36 @@ class Desk:
 
     def errors(self) -> list[list[Any]]:
         """What came of each attempt of each callback: its status, or why it has none."""
-        return [[each["status"] or each["error"] for each in entry["attempts"]] for entry in self.told()]
+        return [[each["status"] or each["error"] for each in entry["attempts"]] for entry in self.callbacks()]
 
 
 @pytest.fixture
-def desk(api: HttpFunctionClient, control: ControlClient, receiver: Receiver) -> Desk:
+def desk(api: HttpFunctionClient, control: ControlClient, receiver: Receiver) -> JournalClient:
     """A desk of the test's own, in either dialect."""
-    return Desk(api, control, receiver)
+    return JournalClient(api, control, receiver)
 
 
 @pytest.fixture
-def twilio(place: Place, account: TestAccount, control: ControlClient, receiver: Receiver) -> Desk:
+def twilio(place: Place, account: TestAccount, control: ControlClient, receiver: Receiver) -> JournalClient:
     """The same in Twilio's dialect alone, where the dialect does not matter."""
-    return Desk(HttpFunctionClient(TWILIO, account.id, account.token, place=place), control, receiver)
+    return JournalClient(HttpFunctionClient(TWILIO, account.id, account.token, place=place), control, receiver)
 
 
-def test_shows_what_was_told(desk: Desk) -> None:
+def test_shows_what_was_told(desk: JournalClient) -> None:
     """A callback is shown as it was sent, with its signature, what was signed, and what came of each attempt."""
     call = desk.call()
     recording = desk.record(call)
-    (shown,) = desk.told(wait="30")
+    (shown,) = desk.callbacks(wait="30")
     (told,) = desk.receiver.wait_for(1)
     (attempt,) = shown.pop("attempts")
     assert INSTANT.fullmatch(attempt.pop("at"))
     assert isinstance(attempt.pop("milliseconds"), int)
     assert attempt == {"status": 200, "error": None, "answer": "done"}
-    identifier = desk.api.dialect.read(Kind.RECORDING, recording)
+    identifier = desk.api.dialect.parse_sid(ResourceType.RECORDING, recording)
     assert identifier is not None
     assert re.fullmatch(rf"{identifier}\.\d{{8}}\.in-progress", shown.pop("id"))
     assert shown == {
-        "sid": {each.name: each.spell(Kind.RECORDING, identifier) for each in (TWILIO, SIGNALWIRE)},
+        "sid": {each.name: each.format_sid(ResourceType.RECORDING, identifier) for each in (TWILIO, SIGNALWIRE)},
         "event": "in-progress",
         "method": "POST",
         "url": desk.receiver.url(),
@@ -111,63 +111,67 @@ def test_shows_what_was_told(desk: Desk) -> None:
     }
     desk.finish(call)
     desk.settle()
-    assert [entry["event"] for entry in desk.told()] == ["in-progress", "completed"]
+    assert [entry["event"] for entry in desk.callbacks()] == ["in-progress", "completed"]
 
 
-def test_shows_what_was_told_with_get(twilio: Desk) -> None:
+def test_shows_what_was_told_with_get(twilio: JournalClient) -> None:
     """Of a GET the URL with its fields was signed, and the URL that was given is shown."""
     twilio.record(twilio.call(), RecordingStatusCallbackMethod="GET")
-    (shown,) = twilio.told(wait="30")
+    (shown,) = twilio.callbacks(wait="30")
     (told,) = twilio.receiver.wait_for(1)
     assert (shown["method"], shown["url"], shown["signed"]) == ("GET", twilio.receiver.url(), told.url)
     assert (told.method, told.fields) == ("GET", shown["fields"])
     assert shown["signature"] == told.headers["x-twilio-signature"]
 
 
-def test_finds_what_is_meant(desk: Desk) -> None:
+def test_finds_what_is_meant(desk: JournalClient) -> None:
     """Callbacks are found by the sid of what they tell of, or of its call, in either spelling, and by their event."""
     first, second = desk.call(), desk.call()
     recordings = [desk.record(first), desk.record(second)]
     desk.finish(first)
     desk.settle()
-    everything = [(entry["sid"][desk.api.dialect.name], entry["event"]) for entry in desk.told()]
+    everything = [(entry["sid"][desk.api.dialect.name], entry["event"]) for entry in desk.callbacks()]
     assert sorted(everything) == sorted(
         [(recordings[0], "in-progress"), (recordings[0], "completed"), (recordings[1], "in-progress")]
     )
-    identifier = desk.api.dialect.read(Kind.RECORDING, recordings[0])
+    identifier = desk.api.dialect.parse_sid(ResourceType.RECORDING, recordings[0])
     assert identifier is not None
-    for sid in (TWILIO.spell(Kind.RECORDING, identifier), SIGNALWIRE.spell(Kind.RECORDING, identifier), first):
-        assert [entry["event"] for entry in desk.told(sid=sid)] == ["in-progress", "completed"]
-    assert [entry["sid"][desk.api.dialect.name] for entry in desk.told(event="completed")] == [recordings[0]]
-    assert desk.told(sid=recordings[1], event="completed") == []
-    assert desk.told(sid=TWILIO.spell(Kind.RECORDING, UNKNOWN)) == []
+    for sid in (
+        TWILIO.format_sid(ResourceType.RECORDING, identifier),
+        SIGNALWIRE.format_sid(ResourceType.RECORDING, identifier),
+        first,
+    ):
+        assert [entry["event"] for entry in desk.callbacks(sid=sid)] == ["in-progress", "completed"]
+    assert [entry["sid"][desk.api.dialect.name] for entry in desk.callbacks(event="completed")] == [recordings[0]]
+    assert desk.callbacks(sid=recordings[1], event="completed") == []
+    assert desk.callbacks(sid=TWILIO.format_sid(ResourceType.RECORDING, UNKNOWN)) == []
 
 
-def test_a_conference_is_found_by_the_event_as_it_was_asked_for_and_as_it_is_told(twilio: Desk) -> None:
+def test_a_conference_is_found_by_the_event_as_it_was_asked_for_and_as_it_is_told(twilio: JournalClient) -> None:
     """`join` and `participant-join` mean the same; the sid is a conference's."""
     order = {"status_callback": twilio.receiver.url(), "status_callback_event": ["join", "end"]}
     conference = twilio.control.post("/conferences", order).body["sid"]
     twilio.receiver.wait_for(2)
     twilio.settle()
-    assert twilio.told(event="join") == twilio.told(event="participant-join")
-    assert [(entry["sid"], entry["event"]) for entry in twilio.told()] == [(conference, "join")] * 2
+    assert twilio.callbacks(event="join") == twilio.callbacks(event="participant-join")
+    assert [(entry["sid"], entry["event"]) for entry in twilio.callbacks()] == [(conference, "join")] * 2
 
 
-def test_waits_for_what_is_meant(twilio: Desk) -> None:
+def test_waits_for_what_is_meant(twilio: JournalClient) -> None:
     """Who waits is answered as soon as it has been told, although much else could be done meanwhile."""
     call = twilio.call()
     recording = twilio.record(call)
     found: list[str] = []
     waiter = threading.Thread(
         target=lambda: found.extend(
-            entry["event"] for entry in twilio.told(sid=recording, event="completed", wait="30")
+            entry["event"] for entry in twilio.callbacks(sid=recording, event="completed", wait="30")
         )
     )
     waiter.start()
     twilio.finish(call)
     waiter.join(PATIENCE)
     assert found == ["completed"]
-    assert twilio.told(event="absent", wait="0.05") == []
+    assert twilio.callbacks(event="absent", wait="0.05") == []
 
 
 @pytest.mark.parametrize(
@@ -204,18 +208,18 @@ def test_accounts_do_not_wait_for_one_another(
         slow.opens.clear()
         for listening, count in ((slow, 6), (receiver, 1)):
             account = make_account()
-            control = ControlClient(place, TWILIO.spell(Kind.ACCOUNT, account.id))
-            desk = Desk(HttpFunctionClient(TWILIO, account.id, account.token, place=place), control, listening)
+            control = ControlClient(place, TWILIO.format_sid(ResourceType.ACCOUNT, account.id))
+            desk = JournalClient(HttpFunctionClient(TWILIO, account.id, account.token, place=place), control, listening)
             for _ in range(count):
                 desk.record(desk.call())
-            listening.wait_for(min(count, MOST_AT_ONCE))
-        assert len(slow.told) == MOST_AT_ONCE
+            listening.wait_for(min(count, MAX_AT_ONCE))
+        assert len(slow.received) == MAX_AT_ONCE
         slow.opens.set()
         assert len(slow.wait_for(6)) == 6
 
 
 @pytest.mark.parametrize("seconds", [100, 1_000])
-def test_what_is_being_told_is_not_told_again(desk: Desk, seconds: float) -> None:
+def test_what_is_being_told_is_not_told_again(desk: JournalClient, seconds: float) -> None:
     """Time that is put forward while a receiver takes its own is no reason to ask it twice."""
     desk.receiver.opens.clear()
     desk.record(desk.call())
@@ -226,15 +230,15 @@ def test_what_is_being_told_is_not_told_again(desk: Desk, seconds: float) -> Non
         assert desk.control.post("/settle", {"timeout": 0.3}).status == 408
     desk.receiver.opens.set()
     desk.settle()
-    assert (desk.errors(), len(desk.receiver.told)) == ([[200]], 1)
+    assert (desk.errors(), len(desk.receiver.received)) == ([[200]], 1)
 
 
-def test_a_pause_between_attempts_may_be_put_forward(desk: Desk) -> None:
+def test_a_pause_between_attempts_may_be_put_forward(desk: JournalClient) -> None:
     """Time that is put forward after an attempt has failed brings the next one, which takes what it takes."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     desk.record(desk.call(), RecordingStatusCallback=f"http://127.0.0.1:{port}/hook")
-    (first,) = desk.told(wait="30")
+    (first,) = desk.callbacks(wait="30")
     assert [attempt["error"] for attempt in first["attempts"]] == ["connect"]
     with receiving(port) as listening:
         listening.opens.clear()
@@ -246,9 +250,9 @@ def test_a_pause_between_attempts_may_be_put_forward(desk: Desk) -> None:
     assert desk.errors() == [["connect", 200]]
 
 
-def test_what_is_due_again_is_not_settled(twilio: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_due_again_is_not_settled(twilio: JournalClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where callbacks are tried for days, one that is due is waited for, however little time has passed since."""
-    monkeypatch.setattr(background.hub().deliveries, "_hours", 72)
+    monkeypatch.setattr(background.get_background_services().callbacks, "_retry_hours", 72)
     monkeypatch.setattr(pump, "PATIENCE", 0)
     twilio.receiver.answers.append(500)
     recording = twilio.record(twilio.call())
@@ -262,25 +266,25 @@ def test_what_is_due_again_is_not_settled(twilio: Desk, monkeypatch: pytest.Monk
     assert twilio.errors() == [[500, 200]]
 
 
-def test_tells_again(desk: Desk) -> None:
+def test_tells_again(desk: JournalClient) -> None:
     """A replay arrives: the same fields, token and signature; it is another attempt of the same callback."""
     desk.record(desk.call())
-    (shown,) = desk.told(wait="30")
+    (shown,) = desk.callbacks(wait="30")
     answer = desk.control.post(f"/callbacks/{shown['id']}/replay")
     assert (answer.status, answer.body) == (202, {"id": shown["id"]})
     first, second = desk.receiver.wait_for(2)
     assert first == second
     desk.settle()
-    (again,) = desk.told()
+    (again,) = desk.callbacks()
     assert [attempt["status"] for attempt in again.pop("attempts")] == [200, 200]
     shown.pop("attempts")
     assert again == shown
 
 
-def test_tells_again_as_often_as_asked(twilio: Desk) -> None:
+def test_tells_again_as_often_as_asked(twilio: JournalClient) -> None:
     """Each replay is told once, whether it is asked for while another is being told or at the same time."""
     twilio.record(twilio.call())
-    (shown,) = twilio.told(wait="30")
+    (shown,) = twilio.callbacks(wait="30")
     twilio.receiver.opens.clear()
     for _ in range(3):
         assert twilio.control.post(f"/callbacks/{shown['id']}/replay").status == 202
@@ -289,33 +293,33 @@ def test_tells_again_as_often_as_asked(twilio: Desk) -> None:
     twilio.receiver.opens.set()
     twilio.settle()
     assert twilio.errors() == [[200] * 5]
-    assert twilio.receiver.told == [twilio.receiver.told[0]] * 5
+    assert twilio.receiver.received == [twilio.receiver.received[0]] * 5
 
 
-def test_tells_again_what_is_there(twilio: Desk, anonymous: ControlClient) -> None:
+def test_tells_again_what_is_there(twilio: JournalClient, anonymous: ControlClient) -> None:
     """What there is not, or is another account's, cannot be told again."""
     twilio.record(twilio.call())
-    (shown,) = twilio.told(wait="30")
+    (shown,) = twilio.callbacks(wait="30")
     refused(anonymous.post(f"/callbacks/{shown['id']}/replay"), 404, "id")
     refused(twilio.control.post(f"/callbacks/{UNKNOWN}.00000001.completed/replay"), 404, "id")
     refused(twilio.control.post(f"/callbacks/{shown['id']}/replay", {"force": True}), 400, "force")
     assert anonymous.get("/callbacks", sid=shown["sid"]["twilio"]).body == {"callbacks": []}
 
 
-def test_a_reset_forgets_what_was_told(twilio: Desk) -> None:
+def test_a_reset_forgets_what_was_told(twilio: JournalClient) -> None:
     """Nothing was ever told, and nothing is to go wrong any more."""
     twilio.record(twilio.call())
-    assert len(twilio.told(wait="30")) == 1
+    assert len(twilio.callbacks(wait="30")) == 1
     twilio.fail("callback", {"drop": True})
     assert twilio.control.post("/reset").status == 204
-    assert (twilio.told(), twilio.control.get("/faults").body) == ([], {"faults": []})
+    assert (twilio.callbacks(), twilio.control.get("/faults").body) == ([], {"faults": []})
 
 
-def test_a_vendor_does_not_try_again_what_was_answered(desk: Desk) -> None:
+def test_a_vendor_does_not_try_again_what_was_answered(desk: JournalClient) -> None:
     """A receiver that answers 500 is asked once, as both vendors do, and a replay asks it again."""
     desk.receiver.answers.extend([500, 503])
     desk.record(desk.call())
-    (shown,) = desk.told(wait="30")
+    (shown,) = desk.callbacks(wait="30")
     desk.settle()
     desk.control.post(f"/callbacks/{shown['id']}/replay")
     desk.receiver.wait_for(2)
@@ -337,7 +341,7 @@ def test_a_vendor_does_not_try_again_what_was_answered(desk: Desk) -> None:
         ({"delay": 0.05}, {"twilio": [200], "signalwire": [200]}, 1),
     ],
 )
-def test_a_callback_goes_wrong(desk: Desk, then: dict[str, Any], came: dict[str, Any], heard: Any) -> None:
+def test_a_callback_goes_wrong(desk: JournalClient, then: dict[str, Any], came: dict[str, Any], heard: Any) -> None:
     """What somebody has asked for befalls the next callback, and no other; both can be seen."""
     desk.fail("callback", then)
     call = desk.call()
@@ -345,7 +349,7 @@ def test_a_callback_goes_wrong(desk: Desk, then: dict[str, Any], came: dict[str,
     desk.settle()
     name = desk.api.dialect.name
     count = heard[name] if isinstance(heard, dict) else heard
-    assert (desk.errors(), len(desk.receiver.told)) == ([came[name]], count)
+    assert (desk.errors(), len(desk.receiver.received)) == ([came[name]], count)
     (fault,) = desk.control.get("/faults").body["faults"]
     assert (fault["then"], fault["hits"]) == (then, 1)
     desk.finish(call)
@@ -353,11 +357,11 @@ def test_a_callback_goes_wrong(desk: Desk, then: dict[str, Any], came: dict[str,
     assert desk.errors() == [came[name], [200]]
 
 
-def test_what_was_dropped_arrives_when_it_is_told_again(twilio: Desk) -> None:
+def test_what_was_dropped_arrives_when_it_is_told_again(twilio: JournalClient) -> None:
     """A dropped callback is given up, as if it had been told; a replay of it arrives."""
     twilio.fail("callback", {"drop": True})
     twilio.record(twilio.call())
-    (shown,) = twilio.told(wait="30")
+    (shown,) = twilio.callbacks(wait="30")
     twilio.control.post(f"/callbacks/{shown['id']}/replay")
     (told,) = twilio.receiver.wait_for(1)
     assert told.fields == shown["fields"]
@@ -365,7 +369,7 @@ def test_what_was_dropped_arrives_when_it_is_told_again(twilio: Desk) -> None:
     assert twilio.errors() == [["dropped", 200]]
 
 
-def test_a_callback_is_overtaken(desk: Desk) -> None:
+def test_a_callback_is_overtaken(desk: JournalClient) -> None:
     """A callback that is to be overtaken comes after the next one of the same recording."""
     call = desk.call()
     desk.fail("callback", {"reorder": True})
@@ -373,10 +377,10 @@ def test_a_callback_is_overtaken(desk: Desk) -> None:
     desk.finish(call)
     desk.settle()
     assert desk.receiver.words("RecordingStatus", 2) == ["completed", "in-progress"]
-    assert [entry["event"] for entry in desk.told()] == ["in-progress", "completed"]
+    assert [entry["event"] for entry in desk.callbacks()] == ["in-progress", "completed"]
 
 
-def test_what_nothing_overtakes_is_told_all_the_same(twilio: Desk) -> None:
+def test_what_nothing_overtakes_is_told_all_the_same(twilio: JournalClient) -> None:
     """Where no other callback comes, the one that was to be overtaken comes a little later."""
     twilio.fail("callback", {"reorder": True})
     twilio.record(twilio.call())
@@ -388,12 +392,12 @@ def test_what_nothing_overtakes_is_told_all_the_same(twilio: Desk) -> None:
 
 def test_signalwires_key_signs_what_is_told_again(place: Place, receiver: Receiver) -> None:
     """A replay is signed with the project's key, as the first telling was."""
-    desk = Desk(
+    desk = JournalClient(
         HttpFunctionClient(SIGNALWIRE, place.account, place.token, place=place),
-        ControlClient(place, SIGNALWIRE.spell(Kind.ACCOUNT, place.account)),
+        ControlClient(place, SIGNALWIRE.format_sid(ResourceType.ACCOUNT, place.account)),
         receiver,
     )
     recording = desk.record(desk.call())
-    (shown,) = desk.told(sid=recording, wait="30")
+    (shown,) = desk.callbacks(sid=recording, wait="30")
     desk.control.post(f"/callbacks/{shown['id']}/replay")
     assert [is_signed_by_signalwire(told, STANDIN_SIGNING_KEY) for told in receiver.wait_for(2)] == [True, True]

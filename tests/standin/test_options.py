@@ -15,12 +15,12 @@ import pytest
 from click.testing import CliRunner
 
 from tapedeck.dialects.choice import TWILIO
-from tapedeck.dialects.dialect import Kind
-from tapedeck.operations.deliveries import PAUSES
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.operations.deliveries import RETRY_DELAYS_SECONDS
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
 from tapedeck_standin import cli
-from tapedeck_standin.clock import FURTHEST
-from tapedeck_standin.fixtures import Fixtures, UnusableFixtures
+from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
+from tapedeck_standin.fixtures import Fixtures, InvalidFixtures
 from tests.client import ROOT
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
 from tests.standin.receiver import Receiver
@@ -39,7 +39,7 @@ recordings:
 
 
 @contextmanager
-def standing(*flags: str, **environment: str) -> Iterator[tuple[Place, list[str]]]:
+def running_standin(*flags: str, **environment: str) -> Iterator[tuple[Place, list[str]]]:
     """A stand-in in a process of its own, from this checkout; the second is what it has said of fixtures."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("layers/shared", "standin"))
@@ -91,7 +91,7 @@ def test_everything_is_the_same_at_every_run(tmp_path: Path, receiver: Receiver)
     talks, makings = [], []
     for store in ("memory", "moto"):
         flags = ("--seed", "7", "--fixtures", str(file), "--external-url", f"{origin}/", "--store", store)
-        with standing(*flags) as (place, made):
+        with running_standin(*flags) as (place, made):
             talks.append(talk(place, receiver))
             makings.append(made)
     assert talks[0] == talks[1]
@@ -129,7 +129,7 @@ def test_calls_elsewhere_and_for_days(receiver: Receiver) -> None:
         "TAPEDECK_DELIVERIES": "durable",
         "TAPEDECK_STORE": "memory",
     }
-    with standing(**environment) as (place, made):
+    with running_standin(**environment) as (place, made):
         assert made == []
         api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
         control = ControlClient(place)
@@ -144,13 +144,13 @@ def test_calls_elsewhere_and_for_days(receiver: Receiver) -> None:
         assert first.headers["host"] == f"hook.example:{receiver.port}"
         (shown,) = control.get("/callbacks").body["callbacks"]
         assert (shown["url"], [each["status"] for each in shown["attempts"]]) == (url, [500, 200])
-        assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.spell(Kind.ACCOUNT, place.account)}")
+        assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.format_sid(ResourceType.ACCOUNT, place.account)}")
 
 
 def test_days_pass_at_once(receiver: Receiver) -> None:
     """In one advance of days a callback is tried whenever it is due, with a deployment's pauses, until it is taken."""
     receiver.answers.extend([500] * 4)
-    with standing("--deliveries", "durable", "--store", "memory") as (place, _):
+    with running_standin("--deliveries", "durable", "--store", "memory") as (place, _):
         api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
         control = ControlClient(place)
         call = control.post("/calls").body["sid"]["twilio"]
@@ -164,14 +164,16 @@ def test_days_pass_at_once(receiver: Receiver) -> None:
     assert [each["status"] for each in shown["attempts"]] == [500] * 4 + [200]
     at = [datetime.fromisoformat(each["at"]).timestamp() for each in shown["attempts"]]
     pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
-    assert all(pause - 1 <= found <= 1.2 * pause + 10 for found, pause in zip(pauses, PAUSES, strict=False)), pauses
+    assert all(
+        pause - 1 <= found <= 1.2 * pause + 10 for found, pause in zip(pauses, RETRY_DELAYS_SECONDS, strict=False)
+    ), pauses
 
 
 def test_time_ends_before_dates_do() -> None:
     """Who puts the clock forward beyond the year 9999 is refused, and all is as it was."""
-    with standing("--store", "memory", "--seed", "1") as (place, _):
+    with running_standin("--store", "memory", "--seed", "1") as (place, _):
         control = ControlClient(place)
-        answers = [control.post("/clock", {"advance": FURTHEST}) for _ in range(800)]
+        answers = [control.post("/clock", {"advance": MAX_ADVANCE_SECONDS}) for _ in range(800)]
         first = next(answer for answer in answers if answer.status != 200)
         assert (first.status, first.body["error"]["field"]) == (400, "advance")
         assert datetime.fromisoformat(control.post("/clock").body["now"]).year > 9980
@@ -201,7 +203,7 @@ def test_tells_what_is_wrong_with_fixtures(tmp_path: Path, content: str, message
     """The file, the place in it, and what is wrong there."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(content)
-    with pytest.raises(UnusableFixtures) as refused:
+    with pytest.raises(InvalidFixtures) as refused:
         Fixtures.load(file)
     assert str(refused.value).startswith(f"{file}: {message}")
 
@@ -225,7 +227,7 @@ def test_tells_of_everything_that_is_there(tmp_path: Path) -> None:
     """Each thing has a line of its own: what has no name or another's, and what a conference has recorded by itself."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(TWINS)
-    with standing("--fixtures", str(file), "--store", "memory") as (place, made):
+    with running_standin("--fixtures", str(file), "--store", "memory") as (place, made):
         api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
         # Those of one millisecond are listed in any order.
         rooms = api.get("Conferences").body["conferences"]
@@ -261,7 +263,7 @@ def test_tells_what_does_not_fit_together(tmp_path: Path, content: str, message:
     """The place in the file, and what is wrong there, in place of a start."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(content)
-    with pytest.raises(AssertionError) as ended, standing("--fixtures", str(file), "--store", "memory"):
+    with pytest.raises(AssertionError) as ended, running_standin("--fixtures", str(file), "--store", "memory"):
         pass
     assert str(ended.value).endswith(f"tapedeck: {message}")
 

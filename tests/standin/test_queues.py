@@ -10,25 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.operations.messaging import Message
+from tapedeck.operations.messaging import QueueMessage
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.queues import MemoryQueue, Received
 from tests.thoroughness import scaled
 
 NOW = 1_795_250_675_000
 VISIBILITY_SECONDS = 30
-MOST_RECEIVES = 3
+MAX_RECEIVES = 3
 
 
 class Pair:
     """A queue and its dead letters, at a time that stands still."""
 
-    def __init__(self, most_receives: int = MOST_RECEIVES) -> None:
+    def __init__(self, most_receives: int = MAX_RECEIVES) -> None:
         self.clock = VirtualClock(lambda: NOW)
         self.dead = self.make("dead.fifo")
         self.queue = self.make("test.fifo", self.dead, most_receives)
 
-    def make(self, name: str, dead: MemoryQueue | None = None, most_receives: int = MOST_RECEIVES) -> MemoryQueue:
+    def make(self, name: str, dead: MemoryQueue | None = None, most_receives: int = MAX_RECEIVES) -> MemoryQueue:
         """Another queue of this clock."""
         return MemoryQueue(
             self.clock,
@@ -40,13 +40,13 @@ class Pair:
 
     def send(self, names: str) -> None:
         """Such as `a1 a2 b1`: by group."""
-        self.queue.send([Message({"name": name}, name[0], name) for name in names.split()])
+        self.queue.send([QueueMessage({"name": name}, name[0], name) for name in names.split()])
 
     def kill(self, names: str) -> None:
         """Send these and let them die."""
         self.send(names)
-        for _ in range(MOST_RECEIVES):
-            self.queue.give_back([each.receipt for each in self.queue.receive(100)])
+        for _ in range(MAX_RECEIVES):
+            self.queue.return_messages([each.receipt for each in self.queue.receive(100)])
         assert self.queue.receive(100) == []
 
 
@@ -85,11 +85,11 @@ def test_several_of_a_group_come_together_in_order(pair: Pair) -> None:
 def test_a_message_may_be_held_for_as_long_as_it_takes(pair: Pair) -> None:
     """Without a visibility timeout it comes again when it is given back, however much later that is."""
     queue = MemoryQueue(pair.clock, visibility_seconds=None, most_receives=2, dead_letters=pair.dead, name="held.fifo")
-    queue.send([Message({}, "a", name) for name in ("a1", "a2")])
+    queue.send([QueueMessage({}, "a", name) for name in ("a1", "a2")])
     (first,) = queue.receive(1)
     pair.clock.advance(1_000_000)
     assert (queue.receive(), queue.next_due(), queue.in_flight) == ([], None, 1)
-    queue.give_back([first.receipt])
+    queue.return_messages([first.receipt])
     assert names_of(queue.receive(1)) == "a1"
 
 
@@ -111,7 +111,7 @@ def test_a_receipt_expires(pair: Pair) -> None:
     assert not pair.queue.delete(first.receipt)
     (second,) = pair.queue.receive()
     assert not pair.queue.delete(first.receipt)
-    pair.queue.give_back([first.receipt])
+    pair.queue.return_messages([first.receipt])
     assert (pair.queue.waiting, pair.queue.in_flight) == (0, 1)
     assert pair.queue.delete(second.receipt)
     assert not pair.queue.delete(second.receipt)
@@ -153,10 +153,10 @@ def test_a_group_opens_when_the_last_of_it_has_landed(pair: Pair) -> None:
     pair.send("a1 a2 a3")
     first, second = pair.queue.receive(2)
     pair.clock.advance(5)
-    pair.queue.give_back([first.receipt])
+    pair.queue.return_messages([first.receipt])
     assert pair.queue.receive() == []
     assert pair.queue.next_due() == NOW + VISIBILITY_SECONDS * 1000
-    pair.queue.give_back([second.receipt])
+    pair.queue.return_messages([second.receipt])
     assert pair.queue.next_due() == pair.clock()
     assert names_of(pair.queue.receive()) == "a1 a2 a3"
 
@@ -199,8 +199,8 @@ def test_a_dead_letter_is_kept_though_its_id_came_before(pair: Pair) -> None:
     assert pair.queue.redrive() == 1
     pair.kill("")
     (dead,) = pair.dead.receive()
-    assert (dead.id, dead.message_id, dead.receive_count) == ("a1", "test.fifo-2", MOST_RECEIVES + 1)
-    pair.dead.give_back([dead.receipt])
+    assert (dead.id, dead.message_id, dead.receive_count) == ("a1", "test.fifo-2", MAX_RECEIVES + 1)
+    pair.dead.return_messages([dead.receipt])
     assert pair.queue.redrive() == 1
     assert names_of(pair.queue.receive()) == "a1"
 
@@ -208,8 +208,8 @@ def test_a_dead_letter_is_kept_though_its_id_came_before(pair: Pair) -> None:
 def test_queues_may_share_their_dead_letters(pair: Pair) -> None:
     """Each takes back its own."""
     other = pair.make("other.fifo", pair.dead, 1)
-    other.send([Message({}, "x", "x1")])
-    other.give_back([each.receipt for each in other.receive()])
+    other.send([QueueMessage({}, "x", "x1")])
+    other.return_messages([each.receipt for each in other.receive()])
     assert other.receive() == []
     pair.kill("a1")
     assert pair.dead.waiting == 2
@@ -219,11 +219,11 @@ def test_queues_may_share_their_dead_letters(pair: Pair) -> None:
 
 def test_a_queue_without_dead_letters_gives_nothing_up(pair: Pair) -> None:
     """A message is received as often as it fails."""
-    pair.dead.send([Message({}, "a", "a1")])
-    for count in range(1, 3 * MOST_RECEIVES):
+    pair.dead.send([QueueMessage({}, "a", "a1")])
+    for count in range(1, 3 * MAX_RECEIVES):
         (received,) = pair.dead.receive()
         assert received.receive_count == count
-        pair.dead.give_back([received.receipt])
+        pair.dead.return_messages([received.receipt])
     assert pair.dead.redrive() == 0
 
 
@@ -247,14 +247,14 @@ def test_threads_do_not_tear_it() -> None:
 
     def send(group: str) -> None:
         for number in range(each_sends):
-            pair.queue.send([Message({"n": number}, Interrupted(group), f"{group}{number}")])
+            pair.queue.send([QueueMessage({"n": number}, Interrupted(group), f"{group}{number}")])
 
     def consume() -> None:
         while (not sent.is_set() or pair.queue.next_due() is not None) and time.monotonic() < deadline:
             for message in pair.queue.receive(1):
                 number = json.loads(message.body)["n"]
                 if (number + message.receive_count) % 4 == 0:
-                    pair.queue.give_back([message.receipt])
+                    pair.queue.return_messages([message.receipt])
                 else:
                     handled[message.group].append(number)
                     assert pair.queue.delete(message.receipt)
@@ -274,7 +274,7 @@ def test_threads_do_not_tear_it() -> None:
 
 def give_back_last(pair: Pair, held: list[Received]) -> None:
     """If anything is held."""
-    pair.queue.give_back([held.pop().receipt] if held else [])
+    pair.queue.return_messages([held.pop().receipt] if held else [])
 
 
 Step = Callable[[Pair, list[Received]], object]

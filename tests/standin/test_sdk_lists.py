@@ -11,7 +11,7 @@ from twilio.rest import Client
 
 from tapedeck import wiring
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.recording import Recording, Source
@@ -55,23 +55,23 @@ def truth(aws: None) -> Iterator[Truth]:
     (backends,) = dynamodb_backends.values()
     table: Any = backends["us-east-1"].tables[Settings.read().recordings_table]
     before = set(table.items)
-    made = wiring.office().accounts.create()
-    stage = Stage(made.account, wiring.service(), Clock(), MotoShelf(table))
+    made = wiring.get_admin_services().accounts.create()
+    stage = Stage(made.account, wiring.get_api_services(), Clock(), MotoShelf(table))
     yield _lay(stage, TestAccount(made.account, made.auth_token))
     for partition in set(table.items) - before:
         del table.items[partition]
 
 
 def _lay(stage: Stage, account: TestAccount) -> Truth:
-    chance = random.Random(4)  # noqa: S311 - only has to be the same at each run
-    moments = sorted(chance.randrange(int(SPREAD.total_seconds())) for _ in range(CONFERENCES))
+    random_source = random.Random(4)  # noqa: S311 - only has to be the same at each run
+    moments = sorted(random_source.randrange(int(SPREAD.total_seconds())) for _ in range(CONFERENCES))
     # Some on the very edges of days.
     moments[:4] = [0, 86_399, 28 * 86_400, 29 * 86_400]
     conferences = []
     for number, moment in enumerate(sorted(moments)):
         stage.clock.milliseconds = int(FIRST.timestamp() + moment) * 1000 + number
-        status = chance.choice(["init", "in-progress", "completed"])
-        updated = stage.clock.seconds + chance.randrange(5 * 86_400)
+        status = random_source.choice(["init", "in-progress", "completed"])
+        updated = stage.clock.seconds + random_source.randrange(5 * 86_400)
         reason = EndReason.LAST_LEFT if status == "completed" else None
         name = f"room {number % 40}"
         conferences.append(stage.conference(status, name=name, updated=updated, reason=reason))
@@ -81,13 +81,13 @@ def _lay(stage: Stage, account: TestAccount) -> Truth:
     parents: list[Any] = [*calls, *conferences[:50], *[busy] * 30, *[calls[0]] * 30]
     recordings = []
     for number in range(RECORDINGS):
-        moment = 86_400 * (number % 40) if number % 50 == 0 else chance.randrange(int(SPREAD.total_seconds()))
-        stage.clock.milliseconds = int(FIRST.timestamp() + moment) * 1000 + chance.randrange(1000)
-        parent = chance.choice(parents)
+        moment = 86_400 * (number % 40) if number % 50 == 0 else random_source.randrange(int(SPREAD.total_seconds()))
+        stage.clock.milliseconds = int(FIRST.timestamp() + moment) * 1000 + random_source.randrange(1000)
+        parent = random_source.choice(parents)
         source = Source.OUTBOUND_API if isinstance(parent, Call) else Source.CONFERENCE
-        status = chance.choice(["in-progress", "paused", "stopped", "completed", "completed", "absent"])
+        status = random_source.choice(["in-progress", "paused", "stopped", "completed", "completed", "absent"])
         recording = stage.recording(parent, status, source)
-        if status == "completed" and chance.random() < 1 / 4:
+        if status == "completed" and random_source.random() < 1 / 4:
             # What was deleted is shown for forty days: from now on, not from then.
             recording = _deleted(stage, recording)
         recordings.append(recording)
@@ -111,7 +111,7 @@ def _deleted(stage: Stage, recording: Recording) -> Recording:
 @pytest.fixture
 def sdk(place: Place, truth: Truth) -> Iterator[Client]:
     """Twilio's own, pointed at the stand-in by one line."""
-    client = Client(TWILIO.spell(Kind.ACCOUNT, truth.account.id), truth.account.token)
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, truth.account.id), truth.account.token)
     client.api.base_url = f"http://127.0.0.1:{place.port}"
     yield client
     client.http_client.session.close()
@@ -163,8 +163,10 @@ def _date_filters(sdk_name: str, wire_name: str, read: Callable[[Any], int], *, 
 
 
 def _sid(dialect: Dialect, thing: Call | Conference | Recording) -> str:
-    kind = {Call: Kind.CALL, Conference: Kind.CONFERENCE, Recording: Kind.RECORDING}[type(thing)]
-    return dialect.spell(kind, thing.id)
+    kind = {Call: ResourceType.CALL, Conference: ResourceType.CONFERENCE, Recording: ResourceType.RECORDING}[
+        type(thing)
+    ]
+    return dialect.format_sid(kind, thing.id)
 
 
 def recording_filters(truth: Truth) -> list[Filter]:

@@ -50,7 +50,7 @@ _DIMENSION: Final = "service"
 def _emitted() -> frozenset[str]:
     """The metrics in the lines of every status and every outcome."""
     with redirect_stdout(StringIO()) as written:
-        log = observability.RequestLog("metrics")
+        log = observability.CanonicalLog("metrics")
         for status in range(200, 600):
             for is_busy in (False, True):
                 log.request(

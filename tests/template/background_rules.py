@@ -6,20 +6,20 @@ from typing import Any, Final
 
 from tapedeck.adapters import items
 from tapedeck.domain.recording import Parent, ParentKind
-from tapedeck.operations.deliveries import LEASE
-from tapedeck.operations.media import key_of
+from tapedeck.operations.deliveries import LEASE_MS
+from tapedeck.operations.media import object_key
 from tests.template.rules import Rule
 from tests.template.translation import Stack, listed, mentions, target
 
 RETENTION: Final = 14 * 86_400
 """Seconds: the longest that SQS keeps a message."""
 
-MOST_RECEIVES: Final = 5
+MAX_RECEIVES: Final = 5
 OUTLASTS: Final = 6
 """How often a function may run into its timeout before its messages are seen by somebody else, as AWS advises."""
 
 DAY: Final = 86_400
-MOST_DAYS: Final = 30
+MAX_DAYS: Final = 30
 """For which what failed is kept."""
 
 FED: Final = {
@@ -70,7 +70,7 @@ def messages_end_somewhere(stack: Stack) -> Iterator[str]:
             continue
         redrive = queue.get("RedrivePolicy", {})
         grave = target(redrive.get("deadLetterTargetArn"))
-        if redrive.get("maxReceiveCount") != MOST_RECEIVES or grave not in queues or grave in graves:
+        if redrive.get("maxReceiveCount") != MAX_RECEIVES or grave not in queues or grave in graves:
             yield f"{name} ends in {redrive}"
         graves.append(grave)
     for name in queues:
@@ -88,8 +88,8 @@ def messages_wait_for_their_reader(stack: Stack) -> Iterator[str]:
         if source in queues and queues[source].get("VisibilityTimeout", 30) < OUTLASTS * timeout:
             yield f"{source} shows what {function} may be at"
     sender = stack.properties("DeliverCallbackFunction")["Timeout"]
-    if not sender * 1000 <= LEASE <= queues["CallbacksQueue"].get("VisibilityTimeout", 30) * 1000:
-        yield f"a lease of {LEASE} ms does not fit a sender of {sender} s"
+    if not sender * 1000 <= LEASE_MS <= queues["CallbacksQueue"].get("VisibilityTimeout", 30) * 1000:
+        yield f"a lease of {LEASE_MS} ms does not fit a sender of {sender} s"
 
 
 def readers_tell_what_failed(stack: Stack) -> Iterator[str]:
@@ -133,7 +133,7 @@ def what_failed_is_forgotten(stack: Stack) -> Iterator[str]:
     """Whole records lie in the bucket of failures for at most a month: they hold what customers entrust."""
     rules = stack.properties("FailuresBucket").get("LifecycleConfiguration", {}).get("Rules", [])
     days = [rule["ExpirationInDays"] for rule in rules if rule["Status"] == "Enabled" and "ExpirationInDays" in rule]
-    if not days or min(days) > MOST_DAYS:
+    if not days or min(days) > MAX_DAYS:
         yield f"it expires after {days}"
 
 
@@ -159,9 +159,9 @@ _SORT_KEYS: Final = {
     items.conference_key(_ID, _ID)["SK"]: True,
     items.participant_key(_ID, _ID, _ID)["SK"]: True,
     items.recording_key(Parent(_ID, ParentKind.CALL, _ID), _ID)["SK"]: True,
-    items.row_key(_ID, "RECS", _ID)["SK"]: False,
+    items.list_entry_key(_ID, "RECS", _ID)["SK"]: False,
     items.label_key(_ID, _ID, "label")["SK"]: False,
-    items.link_key(_ID, _ID, _ID)["SK"]: False,
+    items.shown_recording_key(_ID, _ID, _ID)["SK"]: False,
     "LIVE": False,
     "00000001.completed": False,
 }
@@ -234,7 +234,7 @@ def a_connector_does_its_part_alone(stack: Stack) -> Iterator[str]:
         for resource in listed(statement["Resource"])
     }
     takes = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
-    captures = key_of("account", "recording").rpartition("/")[2]
+    captures = object_key("account", "recording").rpartition("/")[2]
     expected = {
         *((f"sqs:{action}", "MediaCommandsQueue") for action in takes),
         ("sqs:SendMessage", "MediaEventsQueue"),

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tapedeck import background, wiring
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
-from tapedeck.operations.media import key_of
-from tapedeck.operations.messaging import Failure, Outcome, Outgoing
+from tapedeck.operations.media import object_key
+from tapedeck.operations.messaging import FailureReason, WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
 from tapedeck_standin.backend import make_full_client
 from tapedeck_standin.memory_database import MemoryChanges
@@ -54,26 +54,26 @@ class Clock:
 class Receiver:
     """Takes callbacks, unless it is told to answer otherwise: each outcome once, the first first."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[WebhookResult] = field(default_factory=list)
 
-    def send(self, _request: Outgoing) -> Outcome:
+    def send(self, _request: WebhookRequest) -> WebhookResult:
         """Make one attempt."""
-        return self.outcomes.pop(0) if self.outcomes else Outcome(200, None, 1)
+        return self.outcomes.pop(0) if self.outcomes else WebhookResult(200, None, 1)
 
-    def outlets(self, settings: Settings) -> background.Outlets:
+    def outbound_clients(self, settings: Settings) -> background.OutboundClients:
         """Those of a deployment, but for callbacks, which come here."""
-        return replace(background.aws_outlets(settings), sender=self, sleep=lambda _seconds: None)
+        return replace(background.aws_outbound_clients(settings), webhook_client=self, sleep=lambda _seconds: None)
 
 
 @dataclass
 class Scene:
-    """An account, the stream of all, the queues, and a media engine: `told` are the kinds of its events."""
+    """An account, the stream of all, the queues, and a media engine: `records` are the kinds of its events."""
 
     recorder: Recorder
     mine: FunctionClient
     clock: Clock
     receiver: Receiver
-    told: set[str]
+    records: set[str]
 
     def __post_init__(self) -> None:
         self._changes = MemoryChanges(self.recorder.dynamodb, os.environ["RECORDINGS_TABLE"])
@@ -86,19 +86,19 @@ class Scene:
 
     def tell(self, kind: str, **fields: Any) -> bool:
         """Tell what a media engine does; whether it was taken note of, or will never be."""
-        self.told.add(kind)
+        self.records.add(kind)
         event = {"type": kind, "id": self.fresh(), "account": self.mine.account, "at": self.clock(), **fields}
         return not self._hand_over("ingest_media_event", [json.dumps(event)])
 
     def publish(self) -> bool:
         """Tell of all changes since the last time; whether that went well."""
-        records = self._changes.take()
+        records = self._changes.drain()
         answer = self.recorder.run("publish_changes", Records=records)
         return not answer["batchItemFailures"]
 
     def lose_changes(self) -> None:
         """The stream forgets."""
-        self._changes.take()
+        self._changes.drain()
 
     def deliver(self) -> list[str]:
         """Send all callbacks that wait; the messages that failed."""
@@ -120,13 +120,13 @@ class Scene:
 
     def capture(self, recording: str, *parts: Part) -> str:
         """Put what was captured in its place; its key."""
-        key = key_of(self.mine.account, recording)
+        key = object_key(self.mine.account, recording)
         self._s3.put_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=make_wav(list(parts), [True]))
         return key
 
     def keep_failure(self) -> None:
         """The changes since the last time fail, and lie in the bucket, as Lambda leaves them."""
-        content = json.dumps({"payload": json.dumps({"Records": self._changes.take()})})
+        content = json.dumps({"payload": json.dumps({"Records": self._changes.drain()})})
         key = f"aws/lambda/mapping/shard/{self.fresh()}"
         self._s3.put_object(Bucket=os.environ["FAILURES_BUCKET"], Key=key, Body=content.encode())
 
@@ -164,7 +164,7 @@ def use_background(scene: Scene) -> None:
     _use_what_hangs(scene)
 
 
-def _sid(scene: Scene, kind: Kind, identifier: str) -> str:
+def _sid(scene: Scene, kind: ResourceType, identifier: str) -> str:
     return scene.mine.sid(kind, identifier)
 
 
@@ -188,8 +188,10 @@ def _conference(scene: Scene, *calls: str, record: bool = False) -> str:
 def _recording(scene: Scene, call: str, **form: str) -> Recording:
     """One that was started over the API, everything of which is to be told."""
     wishes = {"RecordingStatusCallback": f"{_HOOK}recording", "RecordingStatusCallbackEvent": _RECORDING_EVENTS, **form}
-    made = scene.mine.post("Calls", _sid(scene, Kind.CALL, call), "Recordings", form=wishes).body["sid"]
-    return wiring.service().recordings.find(scene.mine.account, scene.mine.dialect.read(Kind.RECORDING, made) or "")
+    made = scene.mine.post("Calls", _sid(scene, ResourceType.CALL, call), "Recordings", form=wishes).body["sid"]
+    return wiring.get_api_services().recordings.find(
+        scene.mine.account, scene.mine.dialect.parse_sid(ResourceType.RECORDING, made) or ""
+    )
 
 
 def _ref(recording: Recording) -> dict[str, Any]:
@@ -200,9 +202,9 @@ def _ref(recording: Recording) -> dict[str, Any]:
 def _move(scene: Scene, recording: Recording, status: str) -> None:
     path = (
         "Calls",
-        _sid(scene, Kind.CALL, recording.parent.id),
+        _sid(scene, ResourceType.CALL, recording.parent.id),
         "Recordings",
-        _sid(scene, Kind.RECORDING, recording.id),
+        _sid(scene, ResourceType.RECORDING, recording.id),
     )
     assert scene.mine.post(*path, form={"Status": status}).status == 200
 
@@ -213,9 +215,9 @@ def _use_calls(scene: Scene) -> None:
     for _ in range(2):
         scene.tell("call.answered", call=call)
     scene.tell("call.ringing", call=call)  # too late
-    scene.mine.post("Calls", _sid(scene, Kind.CALL, call), form={"Url": "https://example.com/"})
+    scene.mine.post("Calls", _sid(scene, ResourceType.CALL, call), form={"Url": "https://example.com/"})
     scene.obey()
-    scene.mine.post("Calls", _sid(scene, Kind.CALL, call), form={"Status": "completed"})
+    scene.mine.post("Calls", _sid(scene, ResourceType.CALL, call), form={"Status": "completed"})
     scene.obey()
     busy = _call(scene, "call.ringing")
     scene.tell("call.ended", call=busy, status="busy")
@@ -229,11 +231,11 @@ def _use_conferences(scene: Scene) -> None:
     """Conferences that begin, are announced into, fill, change, empty and end, each in every way."""
     first, second = _call(scene), _call(scene)
     room = _conference(scene, first, second)
-    path = ("Conferences", _sid(scene, Kind.CONFERENCE, room))
+    path = ("Conferences", _sid(scene, ResourceType.CONFERENCE, room))
     scene.tell("conference.started", conference=room, name=room)
     scene.tell("conference.started", conference=scene.fresh(), name=room)  # the name is taken: it is dropped
     scene.mine.post(*path, form={"AnnounceUrl": "https://example.com/"})
-    who = (*path, "Participants", _sid(scene, Kind.CALL, first))
+    who = (*path, "Participants", _sid(scene, ResourceType.CALL, first))
     scene.mine.post(*who, form={"Muted": "true", "Hold": "true"})
     scene.obey()
     scene.tell("participant.changed", conference=room, call=second, muted=True, coaching=True, call_to_coach=first)
@@ -272,7 +274,7 @@ def _use_conferences(scene: Scene) -> None:
             for call in calls:
                 scene.tell(ending, call=call)
         else:
-            scene.mine.post("Conferences", _sid(scene, Kind.CONFERENCE, recorded), form={"Status": "completed"})
+            scene.mine.post("Conferences", _sid(scene, ResourceType.CONFERENCE, recorded), form={"Status": "completed"})
         scene.obey()
         scene.tell("conference.ended", conference=recorded)
 
@@ -294,7 +296,7 @@ def _end_what_was_recorded(scene: Scene) -> None:
 def _dial(scene: Scene, path: tuple[str, str], to: str) -> str | None:
     """Somebody is dialed into a conference, where the dialect knows that; the call."""
     made = scene.mine.post(*path, "Participants", form={"From": "client:a", "To": to, "Label": to})
-    return scene.mine.dialect.read(Kind.CALL, made.body["call_sid"]) if made.status == 201 else None
+    return scene.mine.dialect.parse_sid(ResourceType.CALL, made.body["call_sid"]) if made.status == 201 else None
 
 
 def _use_recordings(scene: Scene) -> None:
@@ -310,7 +312,7 @@ def _use_recordings(scene: Scene) -> None:
         scene.tell(kind, **_ref(recording))
     assert scene.tell("recording.completed", **_ref(recording), key="another/account/original.wav")
     assert not scene.tell(
-        "recording.completed", **_ref(recording), key=key_of(scene.mine.account, recording.id), size=0
+        "recording.completed", **_ref(recording), key=object_key(scene.mine.account, recording.id), size=0
     )
     key = scene.capture(recording.id, _SILENCE, _SOUND, _SILENCE)
     for _ in range(2):
@@ -320,7 +322,7 @@ def _use_recordings(scene: Scene) -> None:
     for text in ("Hello.", None):
         scene.tell("transcription.completed", **transcription, text=text, duration=2)
     assert not scene.tell("transcription.completed", recording=scene.fresh(), transcription=scene.fresh())
-    scene.mine.delete("Recordings", _sid(scene, Kind.RECORDING, recording.id))
+    scene.mine.delete("Recordings", _sid(scene, ResourceType.RECORDING, recording.id))
     scene.publish()
 
     for kind, parts in (
@@ -355,9 +357,13 @@ def _use_callbacks(scene: Scene) -> None:
     scene.deliver()
     call = _call(scene)
     failures = (
-        [Outcome(503, None, 1)],
-        [Outcome(410, None, 1)],
-        [Outcome(None, Failure.CONNECT, 1), Outcome(None, Failure.CONNECT, 1), Outcome(None, Failure.CONNECT, 1)],
+        [WebhookResult(503, None, 1)],
+        [WebhookResult(410, None, 1)],
+        [
+            WebhookResult(None, FailureReason.CONNECT, 1),
+            WebhookResult(None, FailureReason.CONNECT, 1),
+            WebhookResult(None, FailureReason.CONNECT, 1),
+        ],
     )
     for failure in failures:
         running = _recording(scene, call)
@@ -368,7 +374,10 @@ def _use_callbacks(scene: Scene) -> None:
         scene.tell("recording.absent", **_ref(running))
         scene.publish()
     scene.receiver.outcomes = []
-    account, sid = scene.mine.sid(Kind.ACCOUNT, scene.mine.account), _sid(scene, Kind.RECORDING, running.id)
+    account, sid = (
+        scene.mine.sid(ResourceType.ACCOUNT, scene.mine.account),
+        _sid(scene, ResourceType.RECORDING, running.id),
+    )
     shown = scene.recorder.run("list_callbacks", account_sid=account, sid=sid)["callbacks"]
     scene.recorder.run("list_callbacks", account_sid=account, sid="x")
     for callback in (shown[0]["id"], "00000009.completed"):
@@ -380,10 +389,10 @@ def _use_callbacks(scene: Scene) -> None:
 
     # Whoever sends it just now has it to itself; and nobody sends what cannot be signed.
     scene.recorder.run("replay_callback", account_sid=account, sid=sid, callback=shown[0]["id"])
-    claims = background.hub().deliveries._claims
-    claim = claims.get(owed["account"], owed["subject"], owed["claim"])
-    assert claim is not None
-    assert claims.lease(claim, scene.clock(), scene.clock() + 60_000) is not None
+    deliveries = background.get_background_services().callbacks._store
+    delivery = deliveries.get(owed["account"], owed["subject"], owed["claim"])
+    assert delivery is not None
+    assert deliveries.lease(delivery, scene.clock(), scene.clock() + 60_000) is not None
     assert scene.deliver() == ["0"]
     scene.clock.ahead += 61
     assert scene._hand_over("deliver_callback", [json.dumps(owed)]) == []
@@ -406,10 +415,10 @@ def _use_what_hangs(scene: Scene) -> None:
     """Whatever nobody confirms, tells or finishes: asked again, announced late, brought to an end, forgotten."""
     calls = [_call(scene) for _ in range(3)]
     room = _conference(scene, *calls[:2])
-    path = ("Conferences", _sid(scene, Kind.CONFERENCE, room))
+    path = ("Conferences", _sid(scene, ResourceType.CONFERENCE, room))
     scene.mine.post(*path, form={"AnnounceUrl": "https://example.com/"})
-    scene.mine.post(*path, "Participants", _sid(scene, Kind.CALL, calls[0]), form={"Muted": "true"})
-    scene.mine.post("Calls", _sid(scene, Kind.CALL, calls[0]), form={"Url": "https://example.com/"})
+    scene.mine.post(*path, "Participants", _sid(scene, ResourceType.CALL, calls[0]), form={"Muted": "true"})
+    scene.mine.post("Calls", _sid(scene, ResourceType.CALL, calls[0]), form={"Url": "https://example.com/"})
     never = [_recording(scene, call) for call in calls[1:]]
     left = [_recording(scene, _call(scene)) for _ in range(2)]
     scene.ignore()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from tapedeck.adapters.aws import make_client
-from tapedeck_standin.assembly import forget_all
+from tapedeck_standin.assembly import clear_service_caches
 from tapedeck_standin.functions import Handler, load_handler
 from tapedeck_standin.memory_database import MemoryDynamoDB
 from tests.client import ROOT
@@ -104,9 +104,9 @@ class Recorder:
                 environment.delenv(name)
             for name, value in own.items():
                 environment.setenv(name, value)
-            forget_all()
+            clear_service_caches()
             yield
-        forget_all()
+        clear_service_caches()
 
     def _note_request(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
         self._note(model.service_model.endpoint_prefix, model.name, params)

@@ -12,10 +12,10 @@ from tests.template.translation import BASIC_EXECUTION, Stack, listed, mentions,
 Rule = Callable[[Stack], Iterator[str]]
 Break = Callable[[Stack], object]
 
-LONGEST_TIMEOUT: Final = 29
+MAX_TIMEOUT: Final = 29
 """Seconds: an HTTP API waits 30 and then answers 503 by itself."""
 
-LONGEST_RUN: Final = 300
+MAX_RUN: Final = 300
 """Seconds: of a function that no client waits for (our choice)."""
 
 WRITES: Final = frozenset({"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
@@ -344,7 +344,7 @@ def functions_are_alike(stack: Stack) -> Iterator[str]:
     for function, properties in stack.functions.items():
         if properties["Runtime"] != "python3.13":
             yield f"{function} runs on {properties['Runtime']}"
-        if properties["Timeout"] > (LONGEST_TIMEOUT if function in routed else LONGEST_RUN):
+        if properties["Timeout"] > (MAX_TIMEOUT if function in routed else MAX_RUN):
             yield f"{function} may take {properties['Timeout']} s"
         if properties["Handler"] != "app.handler" or properties.get("Layers", [])[:1] != layers:
             yield f"{function} is started in a way of its own"

@@ -10,12 +10,12 @@ import pytest
 from tapedeck import background, wiring
 from tapedeck.adapters import table
 from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
-from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.media_events import MediaEvent
 from tapedeck.domain.recording import Parent, ParentKind, Source
-from tapedeck.edge.observability import RequestLog
+from tapedeck.edge.observability import CanonicalLog
 from tapedeck.operations import recordings
-from tapedeck_standin.assembly import forget_all
+from tapedeck_standin.assembly import clear_service_caches
 from tapedeck_standin.backend import make_full_client
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
@@ -100,28 +100,28 @@ def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     monkeypatch.setenv("REMEMBER_CREDENTIALS_SECONDS", "0")  # each function looks credentials up itself
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
     for module in (recordings, table):
-        monkeypatch.setattr(module, "PRUNE_AT", FEW)
+        monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", FEW)
     for root in (wiring, background):
         monkeypatch.setattr(root, "make_client", listening.make_client)
     monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
-    log = RequestLog.background
+    log = CanonicalLog.background
 
-    def listen(self: RequestLog, **told: Any) -> None:
+    def listen(self: CanonicalLog, **told: Any) -> None:
         listening.hear(told["outcome"])
         log(self, **told)
 
-    monkeypatch.setattr(RequestLog, "background", listen)
-    forget_all()
+    monkeypatch.setattr(CanonicalLog, "background", listen)
+    clear_service_caches()
     yield listening
     monkeypatch.undo()
-    forget_all()
+    clear_service_caches()
 
 
 def test_roles_grant_what_the_functions_ask_for(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """No role lacks a right that its function uses in any of its branches, and none has one that it does not use."""
     clock, receiver = Clock(), Receiver()
     monkeypatch.setattr(wiring, "clock", clock)
-    monkeypatch.setattr(background, "outlets", receiver.outlets)
+    monkeypatch.setattr(background, "outbound_clients_factory", receiver.outbound_clients)
     told: set[str] = set()
     for dialect in (TWILIO, SIGNALWIRE):
         scene = Scene(recorder, _client(dialect), clock, receiver, told)
@@ -230,16 +230,16 @@ def _broken_copies() -> Iterator[tuple[Stack, str]]:
 
 
 def _client(dialect: Dialect) -> FunctionClient:
-    made = wiring.office().accounts.create()
+    made = wiring.get_admin_services().accounts.create()
     return FunctionClient(dialect, made.account, made.auth_token)
 
 
 def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
     """Every branch of the functions of calls and their recordings."""
-    service = wiring.service()
+    service = wiring.get_api_services()
     call = _call(mine)
-    path = ("Calls", mine.sid(Kind.CALL, call))
-    nowhere = ("Calls", mine.sid(Kind.CALL, mine.account))
+    path = ("Calls", mine.sid(ResourceType.CALL, call))
+    nowhere = ("Calls", mine.sid(ResourceType.CALL, mine.account))
     for address in (path, nowhere):
         mine.get(*address)
         mine.request("GET", mine.path(*address), authorization=_NOBODY)
@@ -248,7 +248,7 @@ def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
         mine.post(*address, "Recordings", form={"RecordingChannels": "dual"})
         mine.post(*address, "Recordings")
         mine.request("POST", mine.path(*address, "Recordings"), authorization=_NOBODY)
-    other.get("Calls", other.sid(Kind.CALL, call))
+    other.get("Calls", other.sid(ResourceType.CALL, call))
     recording = mine.post(*path, "Recordings").body["sid"]
     _use_recording(mine, path, recording)
     mine.post(*path, "Recordings")  # after a stop
@@ -258,10 +258,10 @@ def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
     # So many recordings that a start first looks which of them still run.
     crowded = _call(mine)
     for _ in range(FEW):
-        service.recordings.start_by_engine(
+        service.recordings.register_started(
             Parent(mine.account, ParentKind.CALL, crowded), source=Source.RECORD_VERB, call=crowded
         )
-    mine.post("Calls", mine.sid(Kind.CALL, crowded), "Recordings")
+    mine.post("Calls", mine.sid(ResourceType.CALL, crowded), "Recordings")
 
 
 def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
@@ -270,13 +270,13 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
     quiet, name, path = _conference(mine)
     mine.post(*path, form=announcement)  # before it has begun
     _begin(mine, quiet)
-    for address in (path, ("Conferences", name), ("Conferences", mine.sid(Kind.CONFERENCE, mine.account))):
+    for address in (path, ("Conferences", name), ("Conferences", mine.sid(ResourceType.CONFERENCE, mine.account))):
         mine.get(*address)
         mine.request("GET", mine.path(*address), authorization=_NOBODY)
         for form in (None, announcement, {"Status": "x"}):
             mine.post(*address, form=form)
         mine.request("POST", mine.path(*address), authorization=_NOBODY)
-    other.post("Conferences", other.sid(Kind.CONFERENCE, quiet), form=announcement)
+    other.post("Conferences", other.sid(ResourceType.CONFERENCE, quiet), form=announcement)
     for form in (end, end, announcement):
         mine.post(*path, form=form)
 
@@ -284,10 +284,10 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
     recorded, _, path = _conference(mine)
     first_call = _begin(mine, recorded)
     parent = Parent(mine.account, ParentKind.CONFERENCE, recorded)
-    started = wiring.service().recordings.start_by_engine(parent, source=Source.CONFERENCE, call=first_call)
-    _use_recording(mine, path, mine.sid(Kind.RECORDING, started.id))
+    started = wiring.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
+    _use_recording(mine, path, mine.sid(ResourceType.RECORDING, started.id))
     for _ in range(2):
-        wiring.service().recordings.start_by_engine(parent, source=Source.CONFERENCE, call=first_call)
+        wiring.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
     mine.post(*path, "Recordings", "Twilio.CURRENT", form={"Status": "paused"})
     mine.post(*path, form=end)
 
@@ -295,8 +295,8 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
 def _use_participants(mine: FunctionClient, other: FunctionClient) -> None:
     """Every branch of the functions of participants."""
     conference, name, path = _conference(mine)
-    first, second = (mine.sid(Kind.CALL, each) for each in (_begin(mine, conference), _call(mine)))
-    nowhere = ("Conferences", mine.sid(Kind.CONFERENCE, mine.account))
+    first, second = (mine.sid(ResourceType.CALL, each) for each in (_begin(mine, conference), _call(mine)))
+    nowhere = ("Conferences", mine.sid(ResourceType.CONFERENCE, mine.account))
     dial = {"From": "client:a", "To": "client:b", "Label": "customer"}
     coached = {**dial, "Label": "agent", "CallSidToCoach": first}
     for room in (path, nowhere, ("Conferences", name)):
@@ -326,16 +326,16 @@ def _use_participants(mine: FunctionClient, other: FunctionClient) -> None:
 
 def _use_call_updates(mine: FunctionClient) -> None:
     """Every branch of the update of a call."""
-    quiet = mine.sid(Kind.CALL, _call(mine))
+    quiet = mine.sid(ResourceType.CALL, _call(mine))
     for status in ("canceled", "completed", "completed", "x"):
         mine.post("Calls", quiet, form={"Status": status})
     # A call that is recorded, and in a conference, ends with a transaction.
     recorded = _begin(mine, _conference(mine)[0])
     parent = Parent(mine.account, ParentKind.CALL, recorded)
-    wiring.service().recordings.start_by_engine(parent, source=Source.RECORD_VERB, call=recorded)
+    wiring.get_api_services().recordings.register_started(parent, source=Source.RECORD_VERB, call=recorded)
     redirect = {"Url": "https://example.com/"}
     for call in (recorded, mine.account):
-        address = ("Calls", mine.sid(Kind.CALL, call))
+        address = ("Calls", mine.sid(ResourceType.CALL, call))
         for form in ({}, redirect, {"Status": "completed"}, redirect):
             mine.post(*address, form=form)
         mine.request("POST", mine.path(*address), authorization=_NOBODY)
@@ -343,29 +343,29 @@ def _use_call_updates(mine: FunctionClient) -> None:
 
 def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
     """Every list with and without its filters, and the transcriptions of a recording."""
-    call, nobody = _call(mine), mine.sid(Kind.CALL, mine.account)
-    leg = ("Calls", mine.sid(Kind.CALL, call))
+    call, nobody = _call(mine), mine.sid(ResourceType.CALL, mine.account)
+    leg = ("Calls", mine.sid(ResourceType.CALL, call))
     recording = mine.post(*leg, "Recordings").body["sid"]
     conference, name, room = _conference(mine)
     first_call = _begin(mine, conference)
     parent = Parent(mine.account, ParentKind.CONFERENCE, conference)
-    wiring.service().recordings.start_by_engine(parent, source=Source.CONFERENCE, call=first_call)
-    bare = (("Calls", mine.sid(Kind.CALL, _call(mine))), ("Calls", nobody), _conference(mine)[2])
+    wiring.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
+    bare = (("Calls", mine.sid(ResourceType.CALL, _call(mine))), ("Calls", nobody), _conference(mine)[2])
     heard = ("Recordings", recording, "Transcriptions")
-    made = wiring.service().transcriptions.note(
-        mine.account, mine.dialect.read(Kind.RECORDING, recording) or "", text="Hello.", duration=4
+    made = wiring.get_api_services().transcriptions.record(
+        mine.account, mine.dialect.parse_sid(ResourceType.RECORDING, recording) or "", text="Hello.", duration=4
     )
     lists: dict[tuple[str, ...], list[dict[str, str]]] = {
         ("Calls",): [{"Status": "in-progress"}, {"To": "+15550100"}],
         ("Conferences",): [{"Status": "in-progress"}, {"FriendlyName": name}, {"DateUpdated>": "2020-01-01"}],
         ("Recordings",): [
-            {"CallSid": mine.sid(Kind.CALL, first_call)},
+            {"CallSid": mine.sid(ResourceType.CALL, first_call)},
             {"ConferenceSid": room[1]},
             {"IncludeSoftDeleted": "true"},
         ],
         ("Transcriptions",): [{}],
         heard: [{}],
-        ("Recordings", mine.sid(Kind.RECORDING, mine.account), "Transcriptions"): [{}],
+        ("Recordings", mine.sid(ResourceType.RECORDING, mine.account), "Transcriptions"): [{}],
         **{(*path, "Recordings"): [{"DateCreated>": "2020-01-01"}] for path in (leg, room, *bare)},
     }
     for path, filters in lists.items():
@@ -373,7 +373,7 @@ def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
         mine.request("GET", mine.path(*path).replace(mine.base, other.base))
         for query in (*filters, {}, {"PageSize": "0"}):
             mine.get(*path, **query)
-    own = mine.sid(Kind.TRANSCRIPTION, made.id)
+    own = mine.sid(ResourceType.TRANSCRIPTION, made.id)
     for path in (("Transcriptions", own), (*heard, own)):
         for method in ("GET", "DELETE"):
             mine.request(method, mine.path(*path), authorization=_NOBODY)
@@ -385,8 +385,8 @@ def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
 
 def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
     """Every branch of the functions of finished recordings: in two channels, then deleted, at each address."""
-    service = wiring.service()
-    nobody = mine.sid(Kind.RECORDING, mine.account)
+    service = wiring.get_api_services()
+    nobody = mine.sid(ResourceType.RECORDING, mine.account)
     call = _call(mine)
     room, _, room_path = _conference(mine)
     first_call = _begin(mine, room)
@@ -394,13 +394,13 @@ def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
     of_room = Parent(mine.account, ParentKind.CONFERENCE, room)
     addresses = {
         (): leg,
-        ("Calls", mine.sid(Kind.CALL, call)): leg,
+        ("Calls", mine.sid(ResourceType.CALL, call)): leg,
         room_path: of_room,
     }
     for above, parent in addresses.items():
         shown = call if parent is leg else first_call
-        running = service.recordings.start_by_engine(parent, source=Source.CONFERENCE, channels=2, call=shown)
-        path = (*above, "Recordings", mine.sid(Kind.RECORDING, running.id))
+        running = service.recordings.register_started(parent, source=Source.CONFERENCE, channels=2, call=shown)
+        path = (*above, "Recordings", mine.sid(ResourceType.RECORDING, running.id))
         mine.delete(*path)
         finish(service, running, channels=2)
         if not above:
@@ -427,8 +427,8 @@ def _fetch(mine: FunctionClient, path: tuple[str, ...], nobody: str) -> None:
 
 def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Parent, shown: str) -> None:
     """A rendition of a recording that somebody else deletes while it is made."""
-    service = wiring.service()
-    running = service.recordings.start_by_engine(parent, source=Source.RECORD_VERB, channels=2, call=shown)
+    service = wiring.get_api_services()
+    running = service.recordings.register_started(parent, source=Source.RECORD_VERB, channels=2, call=shown)
     finish(service, running, channels=2)
     deletions = [running.id]
 
@@ -440,7 +440,7 @@ def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Par
 
     events = service.media()._objects._client.meta.events  # type: ignore[attr-defined]
     events.register("after-call.s3.PutObject", delete)
-    sid = mine.sid(Kind.RECORDING, running.id)
+    sid = mine.sid(ResourceType.RECORDING, running.id)
     mine.request("GET", f"{mine.base}/Recordings/{sid}.wav?RequestedChannels=1")
     events.unregister("after-call.s3.PutObject", delete)
 
@@ -448,21 +448,21 @@ def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Par
 def _conference(mine: FunctionClient) -> tuple[str, str, tuple[str, str]]:
     """A conference that nobody has entered: its id, its name, its path."""
     name = secrets.token_hex(8)
-    conference = wiring.service().conferences.appear(mine.account, name).id
-    return conference, name, ("Conferences", mine.sid(Kind.CONFERENCE, conference))
+    conference = wiring.get_api_services().conferences.register(mine.account, name).id
+    return conference, name, ("Conferences", mine.sid(ResourceType.CONFERENCE, conference))
 
 
 def _begin(mine: FunctionClient, conference: str) -> str:
     """Two calls enter; the first one's id."""
     calls = [_call(mine), _call(mine)]
     for call in calls:
-        wiring.service().conferences.join(mine.account, conference, call)
+        wiring.get_api_services().conferences.join(mine.account, conference, call)
     return calls[0]
 
 
 def _use_recording(mine: FunctionClient, parent: tuple[str, str], recording: str) -> None:
     """Every branch of the functions of a recording that runs; it is stopped last."""
-    for sid in (recording, mine.sid(Kind.RECORDING, mine.account), "Twilio.CURRENT"):
+    for sid in (recording, mine.sid(ResourceType.RECORDING, mine.account), "Twilio.CURRENT"):
         path = (*parent, "Recordings", sid)
         mine.get(*path)
         for method in ("GET", "POST"):
@@ -477,7 +477,7 @@ def _use_recording(mine: FunctionClient, parent: tuple[str, str], recording: str
 def _use_accounts(recorder: Recorder) -> None:
     """Every branch of the functions without a route."""
     made = recorder.run("create_account")["account_sid"]["twilio"]
-    nobody = TWILIO.spell(Kind.ACCOUNT, secrets.token_hex(16))
+    nobody = TWILIO.format_sid(ResourceType.ACCOUNT, secrets.token_hex(16))
     recorder.run("create_account", account_sid=made)
     key = recorder.run("issue_api_key", account_sid=made)["api_key_sid"]
     recorder.run("issue_api_key", account_sid=nobody)
@@ -490,7 +490,11 @@ def _use_accounts(recorder: Recorder) -> None:
 
 
 def _call(mine: FunctionClient) -> str:
-    return wiring.service().calls.appear(mine.account, to="+15550100", from_="+15550101", direction="inbound").id
+    return (
+        wiring.get_api_services()
+        .calls.register(mine.account, to="+15550100", from_="+15550101", direction="inbound")
+        .id
+    )
 
 
 _NOBODY: Final = "Basic bm9ib2R5Om5vYm9keQ=="

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.addresses import is_plain_host, is_public, parse_address
+from tapedeck.adapters.addresses import is_public, is_unambiguous_host, parse_address
 from tests.thoroughness import scaled
 
 REFUSED_V4: Final = [
@@ -127,10 +127,10 @@ def test_is_stricter_than_the_standard_library(number: int) -> None:
 @pytest.mark.parametrize("host", PLAIN)
 def test_takes_names_and_addresses_in_their_usual_form(host: str) -> None:
     """A name may have any case, dots and a dot at its end, and an address is written as it always is."""
-    assert is_plain_host(host)
+    assert is_unambiguous_host(host)
 
 
 @pytest.mark.parametrize("host", AMBIGUOUS)
 def test_refuses_hosts_that_somebody_reads_differently(host: str) -> None:
     """Numbers in other forms, scope ids, escapes and signs may lead elsewhere for whoever parses them next."""
-    assert not is_plain_host(host)
+    assert not is_unambiguous_host(host)

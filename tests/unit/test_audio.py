@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tapedeck.adapters import audio
 from tapedeck.adapters.audio import KILOBITS_PER_CHANNEL, RATES, SILENCE, WavCodec
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.operations.ports import Sound
+from tapedeck.operations.ports import AudioInfo
 from tests.media import mp3_frames, samples_of
 
 QUIET = st.integers(-SILENCE, SILENCE)
@@ -70,8 +70,8 @@ def test_measures_what_is_there(audio: Frames, rate: int) -> None:
     """How long it is in whole milliseconds, its channels, and whether there is a sample that somebody hears."""
     channels, frames = audio
     with files(make(channels, frames, rate)) as (source, _):
-        expected = Sound(len(frames) * 1000 // rate, channels, all(map(is_quiet, frames)))
-        assert CODEC.measure(source) == expected
+        expected = AudioInfo(len(frames) * 1000 // rate, channels, all(map(is_quiet, frames)))
+        assert CODEC.probe(source) == expected
 
 
 @given(audio=FRAMES, missing=st.integers(0, 300))
@@ -82,7 +82,9 @@ def test_measures_no_more_than_is_there(audio: Frames, missing: int) -> None:
     cut = content[: max(44, len(content) - missing)]
     with files(cut) as (source, _):
         left = (len(cut) - 44) // (2 * channels)
-        assert CODEC.measure(source) == Sound(left * 1000 // 8_000, channels, all(map(is_quiet, (frames * 20)[:left])))
+        assert CODEC.probe(source) == AudioInfo(
+            left * 1000 // 8_000, channels, all(map(is_quiet, (frames * 20)[:left]))
+        )
 
 
 @given(audio=FRAMES)
@@ -103,7 +105,7 @@ def test_trims_both_ends_and_nothing_else(audio: Frames) -> None:
 def test_one_channel_is_the_mean_of_two(frames: list[list[int]]) -> None:
     """Rounded down, frame by frame; nothing overflows."""
     with files(make(2, frames)) as (source, target):
-        CODEC.mix(source, target)
+        CODEC.downmix(source, target)
         assert frames_of(target.read_bytes()) == [[(left + right) // 2] for left, right in frames]
 
 
@@ -131,7 +133,7 @@ def test_an_mp3_lasts_as_long(channels: int, milliseconds: int, rate: int, at_on
 def test_every_rate_that_is_read_is_encoded(rate: int, channels: int) -> None:
     """What can be measured can become an MP3."""
     with files(make(channels, [[1] * channels] * rate, rate), 80_000) as (source, target):
-        assert CODEC.measure(source) == Sound(1_000, channels, is_silent=True)
+        assert CODEC.probe(source) == AudioInfo(1_000, channels, is_silent=True)
         CODEC.encode(source, target)
         assert {frame[1] for frame in mp3_frames(target.read_bytes())} == {rate}
 
@@ -154,7 +156,7 @@ def test_garbage_is_told_as_such(content: bytes) -> None:
     """Whatever bytes come, they are audio or they are told to be none; nothing else happens."""
     with files(content) as (source, target):
         try:
-            sound = CODEC.measure(source)
+            sound = CODEC.probe(source)
         except MediaMissing:
             for work in (CODEC.trim, CODEC.encode):
                 with pytest.raises(MediaMissing):

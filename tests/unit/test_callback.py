@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.domain.callback import is_usable_url
+from tapedeck.domain.callback import is_valid_callback_url
 
 USABLE = [
     "http://a",
@@ -97,13 +97,13 @@ UNUSABLE.append(USABLE.pop())
 @pytest.mark.parametrize("url", USABLE)
 def test_takes_absolute_urls(url: str) -> None:
     """Absolute http and https URLs may be called, with user info, query, fragment and any port but 0."""
-    assert is_usable_url(url)
+    assert is_valid_callback_url(url)
 
 
 @pytest.mark.parametrize("url", UNUSABLE)
 def test_refuses_others(url: str) -> None:
     """What is not absolute, or could mean something else to whoever parses it, is refused."""
-    assert not is_usable_url(url)
+    assert not is_valid_callback_url(url)
 
 
 @settings(max_examples=100, deadline=None, database=None)
@@ -111,7 +111,7 @@ def test_refuses_others(url: str) -> None:
 def test_never_fails(text: str, beginning: str) -> None:
     """Any text is either usable, and then the same after a parse, or not; none breaks it."""
     url = beginning + text
-    if is_usable_url(url):
+    if is_valid_callback_url(url):
         parts = urlsplit(url)
         assert urlunsplit(parts) == url
         assert parts.hostname is not None

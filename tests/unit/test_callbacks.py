@@ -23,7 +23,7 @@ from tapedeck.domain.telling import (
     ConferenceNotification,
     LeaveReason,
     RecordingEvent,
-    changes_between,
+    participant_changes,
 )
 from tests.conventions.sources import PACKAGE, modules
 from tests.thoroughness import scaled
@@ -554,9 +554,9 @@ def test_tells_changes_of_participants(change: dict[str, Any], told: tuple[str, 
     """Muting and holding tell themselves, all else is `modify`, in this order; what is not shown tells nothing."""
     before = Participant(CALL, CONFERENCE, START)
     after = replace(before, **change)
-    assert changes_between(before, after) == told
+    assert participant_changes(before, after) == told
     back = {"mute": "unmute", "hold": "unhold", "modify": "modify"}
-    assert changes_between(after, before) == tuple(back[event] for event in told)
+    assert participant_changes(after, before) == tuple(back[event] for event in told)
 
 
 # --- Who pays for it -------------------------------------------------------------------------------------------------

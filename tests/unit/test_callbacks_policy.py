@@ -8,31 +8,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.dialects.callback_choice import policy_of
-from tapedeck.domain.delivery import Cause, Policy, is_success
-from tapedeck.operations.messaging import Failure, Limits, Outcome
+from tapedeck.domain.delivery import FailureKind, RetryPolicy, is_delivered
+from tapedeck.operations.messaging import FailureReason, Timeouts, WebhookResult
 from tests.thoroughness import scaled
 
 HOOK = "https://app.example.com/hooks?tenant=42"
 USUAL = {
-    "twilio": Policy(5000, 15_000, 15_000, 2, frozenset({Cause.CONNECT}), 3),
-    "signalwire": Policy(2000, 5000, 15_000, 3, frozenset({Cause.CONNECT, Cause.READ}), 3),
+    "twilio": RetryPolicy(5000, 15_000, 15_000, 2, frozenset({FailureKind.CONNECT}), 3),
+    "signalwire": RetryPolicy(2000, 5000, 15_000, 3, frozenset({FailureKind.CONNECT, FailureKind.READ}), 3),
 }
 BOTH = pytest.mark.parametrize("dialect", USUAL)
 
 
-def answered(status: int) -> Outcome:
+def answered(status: int) -> WebhookResult:
     """Somebody has answered."""
-    return Outcome(status, None, 12)
+    return WebhookResult(status, None, 12)
 
 
-def failed(failure: Failure) -> Outcome:
+def failed(failure: FailureReason) -> WebhookResult:
     """Nobody has."""
-    return Outcome(None, failure, 12)
+    return WebhookResult(None, failure, 12)
 
 
-CONNECT, READ = failed(Failure.CONNECT), failed(Failure.READ)
+CONNECT, READ = failed(FailureReason.CONNECT), failed(FailureReason.READ)
 NEVER = [
-    *(failed(each) for each in Failure if each not in {Failure.CONNECT, Failure.READ}),
+    *(failed(each) for each in FailureReason if each not in {FailureReason.CONNECT, FailureReason.READ}),
     *(answered(status) for status in (100, 200, 204, 299, 301, 304, 399, 600)),
 ]
 """After what nothing would be better the next time."""
@@ -43,18 +43,18 @@ def test_tries_as_the_vendor_does(dialect: str) -> None:
     """A URL that says nothing is tried as the vendor tries: so long, so often, following so many redirects."""
     assert policy_of(dialect, HOOK) == USUAL[dialect]
     policy = policy_of(dialect, HOOK)
-    assert Limits(policy.connect, policy.read, policy.total).total == 15_000
+    assert Timeouts(policy.connect, policy.read, policy.total).total == 15_000
 
 
 @pytest.mark.parametrize(
     ("dialect", "again"), [("twilio", {CONNECT}), ("signalwire", {CONNECT, READ})], ids=["twilio", "signalwire"]
 )
-def test_tries_again_after_what_the_vendor_does(dialect: str, again: set[Outcome]) -> None:
+def test_tries_again_after_what_the_vendor_does(dialect: str, again: set[WebhookResult]) -> None:
     """Twilio's callbacks are tried again after a failed connection, SignalWire's also after a timeout; nothing else."""
     policy = policy_of(dialect, HOOK)
     statuses = [answered(status) for status in range(100, 600)]
-    outcomes = [failed(each) for each in Failure] + statuses
-    assert {outcome for outcome in outcomes if policy.is_retried(outcome, 1)} == again
+    outcomes = [failed(each) for each in FailureReason] + statuses
+    assert {outcome for outcome in outcomes if policy.should_retry(outcome, 1)} == again
 
 
 @BOTH
@@ -62,26 +62,26 @@ def test_stops_after_the_last_attempt(dialect: str) -> None:
     """The first attempt counts: one more in Twilio's dialect, two in SignalWire's."""
     policy = policy_of(dialect, HOOK)
     most = {"twilio": 2, "signalwire": 3}[dialect]
-    assert [policy.is_retried(CONNECT, attempt) for attempt in range(1, 6)] == [
+    assert [policy.should_retry(CONNECT, attempt) for attempt in range(1, 6)] == [
         attempt < most for attempt in range(1, 6)
     ]
 
 
 def test_counts_any_2xx_as_success() -> None:
     """Whatever answers 2xx has been told; all else has not."""
-    assert [status for status in range(100, 600) if is_success(answered(status))] == list(range(200, 300))
-    assert not any(is_success(failed(each)) for each in Failure)
+    assert [status for status in range(100, 600) if is_delivered(answered(status))] == list(range(200, 300))
+    assert not any(is_delivered(failed(each)) for each in FailureReason)
 
 
 def test_pauses_longer_each_time() -> None:
     """One second before the second attempt, two before the third and before all that follow."""
     policy = policy_of("twilio", f"{HOOK}#rc=5")
-    assert [policy.pause_before(attempt) for attempt in range(2, policy.attempts + 1)] == [1000, 2000, 2000, 2000, 2000]
+    assert [policy.delay_before(attempt) for attempt in range(2, policy.attempts + 1)] == [1000, 2000, 2000, 2000, 2000]
 
 
 def test_names_causes_as_failures_are_named() -> None:
     """The words of a failed connection and of a timeout are those of whoever sends."""
-    assert (str(Failure.CONNECT), str(Failure.READ)) == (Cause.CONNECT, Cause.READ)
+    assert (str(FailureReason.CONNECT), str(FailureReason.READ)) == (FailureKind.CONNECT, FailureKind.READ)
 
 
 NUMBERS = {
@@ -125,22 +125,22 @@ def test_ignores_what_is_no_number(dialect: str, name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "causes"),
     [
-        ("ct", {Cause.CONNECT}),
-        ("rt", {Cause.READ}),
-        ("4xx", {Cause.CLIENT_ERROR}),
-        ("5xx", {Cause.SERVER_ERROR}),
-        ("all", set(Cause)),
-        ("ct,5xx", {Cause.CONNECT, Cause.SERVER_ERROR}),
-        ("4xx%2Crt", {Cause.CLIENT_ERROR, Cause.READ}),
-        ("rt,all,rt", set(Cause)),
-        ("rt,6xx,,", {Cause.READ}),
-        ("", {Cause.CONNECT}),
-        (",", {Cause.CONNECT}),
-        ("none", {Cause.CONNECT}),
-        ("ALL", {Cause.CONNECT}),
+        ("ct", {FailureKind.CONNECT}),
+        ("rt", {FailureKind.READ}),
+        ("4xx", {FailureKind.CLIENT_ERROR}),
+        ("5xx", {FailureKind.SERVER_ERROR}),
+        ("all", set(FailureKind)),
+        ("ct,5xx", {FailureKind.CONNECT, FailureKind.SERVER_ERROR}),
+        ("4xx%2Crt", {FailureKind.CLIENT_ERROR, FailureKind.READ}),
+        ("rt,all,rt", set(FailureKind)),
+        ("rt,6xx,,", {FailureKind.READ}),
+        ("", {FailureKind.CONNECT}),
+        (",", {FailureKind.CONNECT}),
+        ("none", {FailureKind.CONNECT}),
+        ("ALL", {FailureKind.CONNECT}),
     ],
 )
-def test_takes_the_causes_from_the_fragment(text: str, causes: set[Cause]) -> None:
+def test_takes_the_causes_from_the_fragment(text: str, causes: set[FailureKind]) -> None:
     """In Twilio's dialect `rp` says after which causes to try again; words that mean nothing are ignored."""
     assert policy_of("twilio", f"{HOOK}#rp={text}") == replace(USUAL["twilio"], retried=frozenset(causes))
     assert policy_of("signalwire", f"{HOOK}#rp={text}") == USUAL["signalwire"]
@@ -155,13 +155,13 @@ def test_takes_the_causes_from_the_fragment(text: str, causes: set[Cause]) -> No
         ("5xx", {answered(500), answered(503), answered(599)}),
     ],
 )
-def test_tries_again_after_what_was_asked_for(word: str, outcomes: set[Outcome]) -> None:
+def test_tries_again_after_what_was_asked_for(word: str, outcomes: set[WebhookResult]) -> None:
     """Each word has the failures of its own tried again, `all` these four kinds, and nothing makes a success fail."""
     policy, every = policy_of("twilio", f"{HOOK}#rp={word}"), policy_of("twilio", f"{HOOK}#rp=all")
     known = [CONNECT, READ, *map(answered, (400, 404, 429, 499, 500, 503, 599))]
-    assert {outcome for outcome in known if policy.is_retried(outcome, 1)} == outcomes
-    assert all(every.is_retried(outcome, 1) for outcome in known)
-    assert not any(each.is_retried(outcome, 1) for outcome in NEVER for each in (policy, every))
+    assert {outcome for outcome in known if policy.should_retry(outcome, 1)} == outcomes
+    assert all(every.should_retry(outcome, 1) for outcome in known)
+    assert not any(each.should_retry(outcome, 1) for outcome in NEVER for each in (policy, every))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_tries_again_after_what_was_asked_for(word: str, outcomes: set[Outcome])
         (
             "twilio",
             "#rc=3&ct=100&rt=200&tt=10000&rp=all",
-            {"attempts": 4, "connect": 100, "read": 200, "total": 10_000, "retried": frozenset(Cause)},
+            {"attempts": 4, "connect": 100, "read": 200, "total": 10_000, "retried": frozenset(FailureKind)},
         ),
         ("signalwire", "#ot=100&rt=200&tt=300", {"connect": 100, "read": 200, "total": 300}),
         # Each dialect has names of its own, and they are lower-case.
@@ -209,4 +209,4 @@ def test_stays_within_the_vendors_bounds(dialect: str, fragment: str) -> None:
     assert 100 <= policy.total <= 15_000
     assert 1 <= policy.attempts <= (6 if dialect == "twilio" else 3)
     assert policy.retried
-    assert policy.most_redirects == 3
+    assert policy.max_redirects == 3

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.dialects.bodies import formatted, rfc2822, rfc2822_or_none
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, choose, read_in_either
-from tapedeck.dialects.dialect import Dialect, Kind
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, parse_any_sid, select_dialect
+from tapedeck.dialects.dialect import Dialect, ResourceType
 
 BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "signalwire"])
 quick = settings(max_examples=100, deadline=None, database=None)
@@ -23,32 +23,32 @@ FORMS = {"twilio": r"(AC|CA|CF|RE|SK|TR)[0-9a-f]{32}", "signalwire": r"[0-9a-f]{
 
 @BOTH
 @quick
-@given(identifier=IDS, kind=st.sampled_from(Kind))
-def test_reads_what_it_spells(dialect: Dialect, identifier: str, kind: Kind) -> None:
+@given(identifier=IDS, kind=st.sampled_from(ResourceType))
+def test_reads_what_it_spells(dialect: Dialect, identifier: str, kind: ResourceType) -> None:
     """Spelling and reading are each other's inverse, in any case; the other dialect reads nothing of it."""
-    sid = dialect.spell(kind, identifier)
+    sid = dialect.format_sid(kind, identifier)
     assert re.fullmatch(FORMS[dialect.name], sid)
-    assert dialect.read(kind, sid) == identifier
+    assert dialect.parse_sid(kind, sid) == identifier
     digits = len(kind) if dialect is TWILIO else 0
-    assert dialect.read(kind, sid[:digits] + sid[digits:].upper()) == identifier
-    assert read_in_either(kind, sid) == identifier
-    assert (SIGNALWIRE if dialect is TWILIO else TWILIO).read(kind, sid) is None
+    assert dialect.parse_sid(kind, sid[:digits] + sid[digits:].upper()) == identifier
+    assert parse_any_sid(kind, sid) == identifier
+    assert (SIGNALWIRE if dialect is TWILIO else TWILIO).parse_sid(kind, sid) is None
 
 
 @quick
-@given(identifier=IDS, kind=st.sampled_from(Kind), other=st.sampled_from(Kind))
-def test_tells_kinds_apart_in_t(identifier: str, kind: Kind, other: Kind) -> None:
+@given(identifier=IDS, kind=st.sampled_from(ResourceType), other=st.sampled_from(ResourceType))
+def test_tells_kinds_apart_in_t(identifier: str, kind: ResourceType, other: ResourceType) -> None:
     """T's prefix tells the kind; a UUID does not."""
-    assert (TWILIO.read(other, TWILIO.spell(kind, identifier)) is None) == (kind is not other)
-    assert SIGNALWIRE.spell(kind, identifier) == SIGNALWIRE.spell(other, identifier) == str(UUID(identifier))
+    assert (TWILIO.parse_sid(other, TWILIO.format_sid(kind, identifier)) is None) == (kind is not other)
+    assert SIGNALWIRE.format_sid(kind, identifier) == SIGNALWIRE.format_sid(other, identifier) == str(UUID(identifier))
 
 
 @BOTH
 @quick
-@given(text=st.text(max_size=40), kind=st.sampled_from(Kind))
-def test_reads_no_other_text(dialect: Dialect, text: str, kind: Kind) -> None:
+@given(text=st.text(max_size=40), kind=st.sampled_from(ResourceType))
+def test_reads_no_other_text(dialect: Dialect, text: str, kind: ResourceType) -> None:
     """Whatever is read is of the dialect's form."""
-    if dialect.read(kind, text) is not None:
+    if dialect.parse_sid(kind, text) is not None:
         assert re.fullmatch(FORMS[dialect.name], text.lower() if dialect is SIGNALWIRE else text[:2] + text[2:].lower())
 
 
@@ -66,7 +66,7 @@ UUID_FORM, SID_FORM = "720796a0-8ee9-4350-83bd-2d07a3121f1e", "AC720796a08ee9435
 )  # fmt: skip
 def test_is_strict_about_forms(text: str) -> None:
     """Nearly an id is none in either dialect: no other length, digits, signs or line breaks."""
-    assert read_in_either(Kind.ACCOUNT, text) is None
+    assert parse_any_sid(ResourceType.ACCOUNT, text) is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_is_strict_about_forms(text: str) -> None:
 )
 def test_chooses_the_dialect(account: str, path: str, dialect: Dialect) -> None:
     """The form of AccountSid decides, and for anything else the prefix of the path."""
-    assert choose(account, path) is dialect
+    assert select_dialect(account, path) is dialect
 
 
 @quick

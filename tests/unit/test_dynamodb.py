@@ -8,7 +8,13 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.dynamodb import TRIES_ON_CONFLICT, Database, from_attributes, to_attribute, to_attributes
+from tapedeck.adapters.dynamodb import (
+    MAX_CONFLICT_ATTEMPTS,
+    DynamoDBTable,
+    from_attributes,
+    to_attribute,
+    to_attributes,
+)
 from tapedeck.domain.errors import StoreThrottled
 
 quick = settings(max_examples=40, deadline=None, database=None)
@@ -88,11 +94,11 @@ class _LeavesAllOver:
     """A client whose batch reads answer nothing of what was asked."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.requests = 0
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         """DynamoDB's answer where it has no room for any of the keys."""
-        self.asked += 1
+        self.requests += 1
         return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
 
 
@@ -100,5 +106,5 @@ def test_a_batch_that_is_never_read_in_full_is_throttling() -> None:
     """Keys that are left over at every try mean that the store is throttled; a list is never short."""
     client: Any = _LeavesAllOver()
     with pytest.raises(StoreThrottled):
-        Database(client, "t", lambda _seconds: None).get_many([{"PK": "a", "SK": "b"}])
-    assert client.asked == TRIES_ON_CONFLICT
+        DynamoDBTable(client, "t", lambda _seconds: None).get_many([{"PK": "a", "SK": "b"}])
+    assert client.requests == MAX_CONFLICT_ATTEMPTS

@@ -31,15 +31,15 @@ CONDITIONS = {
     errors.BodyTooLarge: "body too large",
     errors.MalformedBody: "malformed body",
     errors.NotEligibleForRecording: "not eligible",
-    errors.SeveralCurrent: "several current",
+    errors.AmbiguousCurrentRecording: "several current",
     errors.ConferenceNotInProgress: "conference state",
     errors.CallHasEnded: "call ended",
     errors.CallAnswered: "call answered",
     errors.CallNotInProgress: "call not in progress",
-    errors.HasLeft: "has left",
+    errors.ConferenceOverForParticipant: "has left",
     errors.LabelInUse: "label in use",
     errors.NotFinished: "not finished",
-    errors.NotRecordedInTwo: "one channel",
+    errors.NotDualChannel: "one channel",
     errors.StoreThrottled: "too many requests",
 }
 FAULTS = {
@@ -129,6 +129,6 @@ def test_has_an_answer_for_every_error() -> None:
             continue
         # What was captured is no client's affair: to a client that meets it, it is a fault like any other; and what a
         # media engine tells never meets a client.
-        if error not in {errors.InvalidParameter, errors.StoreFailure, errors.MediaMissing, errors.EventRefused}:
+        if error not in {errors.InvalidParameter, errors.StoreFailure, errors.MediaMissing, errors.EventRejected}:
             assert any(base in REFUSALS for base in error.__mro__[:-1] if base is not errors.TapedeckError)
         assert error.__name__ in str(errors.__doc__)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.domain.errors import BodyTooLarge, MalformedBody
-from tapedeck.edge.http import HttpRequest, write
+from tapedeck.edge.http import HttpRequest, to_lambda_response
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -21,9 +21,9 @@ def request(body: bytes | None, content_type: str = FORM) -> HttpRequest:
     return HttpRequest("POST", "/", "", {}, {"content-type": content_type}, body)
 
 
-def fields(body: bytes | str, content_type: str = FORM, *, reads_json: bool = True) -> dict[str, list[str]]:
+def fields(body: bytes | str, content_type: str = FORM, *, accepts_json: bool = True) -> dict[str, list[str]]:
     """What is read of a body."""
-    return request(body.encode() if isinstance(body, str) else body, content_type).fields(reads_json=reads_json)
+    return request(body.encode() if isinstance(body, str) else body, content_type).fields(accepts_json=accepts_json)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def fields(body: bytes | str, content_type: str = FORM, *, reads_json: bool = Tr
         ("a=%26b%3D1", {"a": ["&b=1"]}),
     ],
 )
-@pytest.mark.parametrize("reads_json", [True, False])
-def test_reads_forms(body: str, read: dict[str, list[str]], *, reads_json: bool) -> None:
+@pytest.mark.parametrize("accepts_json", [True, False])
+def test_reads_forms(body: str, read: dict[str, list[str]], *, accepts_json: bool) -> None:
     """Fields are decoded, each with all its values in order, in both dialects."""
-    assert fields(body, reads_json=reads_json) == read
+    assert fields(body, accepts_json=accepts_json) == read
 
 
 @settings(max_examples=80, deadline=None, database=None)
@@ -64,11 +64,11 @@ def test_reads_what_a_client_writes(pairs: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("body", [b"a=\xff", b"a=%ff", b"a=%c3", b"a=%", b"a=%4", b"a=%zz", b"a=%%41", b"%g0=1"])
-@pytest.mark.parametrize("reads_json", [True, False])
-def test_refuses_broken_forms(body: bytes, *, reads_json: bool) -> None:
+@pytest.mark.parametrize("accepts_json", [True, False])
+def test_refuses_broken_forms(body: bytes, *, accepts_json: bool) -> None:
     """A form that is not UTF-8, before or after decoding, or has a broken escape, is malformed."""
     with pytest.raises(MalformedBody):
-        fields(body, reads_json=reads_json)
+        fields(body, accepts_json=accepts_json)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_refuses_broken_forms(body: bytes, *, reads_json: bool) -> None:
 def test_reads_json(body: str, read: dict[str, list[str]], content_type: str) -> None:
     """A JSON object is read as a form would spell it, where the dialect reads JSON; else it is an empty form."""
     assert fields(body, content_type) == read
-    assert fields(body, content_type, reads_json=False) == {}
+    assert fields(body, content_type, accepts_json=False) == {}
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_refuses_what_is_no_json_object(body: str | bytes) -> None:
 def test_takes_other_types_for_a_form_or_nothing(content_type: str) -> None:
     """Where JSON is read, anything else is a form; elsewhere anything but a form is empty, even a broken one."""
     assert fields("a=1", content_type) == {"a": ["1"]}
-    assert fields("a=%zz", content_type, reads_json=False) == {}
+    assert fields("a=%zz", content_type, accepts_json=False) == {}
 
 
 @pytest.mark.parametrize("content_type", [FORM, JSON, "text/plain"])
-@pytest.mark.parametrize("reads_json", [True, False])
-def test_refuses_more_than_64_kb(content_type: str, *, reads_json: bool) -> None:
+@pytest.mark.parametrize("accepts_json", [True, False])
+def test_refuses_more_than_64_kb(content_type: str, *, accepts_json: bool) -> None:
     """One byte over 64 KB is too large, whatever it is (rule R17)."""
     with pytest.raises(BodyTooLarge):
-        fields(b"a" * 65_537, content_type, reads_json=reads_json)
+        fields(b"a" * 65_537, content_type, accepts_json=accepts_json)
     assert fields(b"a" * 65_536) == {"a" * 65_536: [""]}
 
 
@@ -162,7 +162,7 @@ def test_refuses_broken_base64(body: str) -> None:
     broken = event(body=body, isBase64Encoded=True)
     assert broken.body is None
     with pytest.raises(MalformedBody):
-        broken.fields(reads_json=True)
+        broken.fields(accepts_json=True)
 
 
 @pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 65_538, 65_539, 1_000_000])
@@ -178,12 +178,12 @@ def test_keeps_no_more_of_a_body_than_tells_that_it_is_too_large(length: int, *,
     else:
         assert 65_536 < len(read.body) < 65_540
         with pytest.raises(BodyTooLarge):
-            read.fields(reads_json=False)
+            read.fields(accepts_json=False)
 
 
 def test_writes_an_answer() -> None:
     """JSON in UTF-8 with its type and the request's id, and the answer's own headers."""
-    written = write(Reply(404, {"b": "é☎", "a": None}, {"WWW-Authenticate": "x"}), "id")
+    written = to_lambda_response(Response(404, {"b": "é☎", "a": None}, {"WWW-Authenticate": "x"}), "id")
     assert written == {
         "statusCode": 404,
         "headers": {
@@ -198,6 +198,6 @@ def test_writes_an_answer() -> None:
 
 def test_writes_an_answer_without_a_body() -> None:
     """Nothing has no type."""
-    assert write(Reply(204, None), "id") == {
+    assert to_lambda_response(Response(204, None), "id") == {
         "statusCode": 204, "headers": {"X-Request-Id": "id"}, "body": "", "isBase64Encoded": False,
     }  # fmt: skip

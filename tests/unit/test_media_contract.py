@@ -18,13 +18,13 @@ from tapedeck.dialects import media_contract
 from tapedeck.dialects.command_writer import write_command
 from tapedeck.dialects.media_contract import COMMANDS, EVENTS
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.command import CommandKind, asking
+from tapedeck.domain.command import CommandKind, with_new_request
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.errors import MalformedBody
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.edge.ingesting import read_event
-from tapedeck.operations.changes import Change, Resource, commands_of, pending_command
+from tapedeck.operations.changes import Change, Resource, commands_for_change, pending_command
 from tests.client import ROOT
 from tests.thoroughness import scaled
 
@@ -150,7 +150,7 @@ def test_every_command_is_what_its_schema_says(asked: tuple[Any, Mapping[str, An
     """Whatever is asked, for the first time or again, is a message of the published schema with nothing beyond it."""
     resource, instructions = asked
     if not isinstance(resource, Recording):
-        resource = asking(resource, NOW)
+        resource = with_new_request(resource, NOW)
     for command in _commands(resource, instructions, again=again):
         written = json.loads(json.dumps(write_command(command)))
         Draft202012Validator(published("media-commands")).validate(written)
@@ -165,7 +165,7 @@ def _commands(resource: Resource, instructions: Mapping[str, Any], *, again: boo
         return [command] if command is not None else []
     queued = isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED
     before = None if queued else replace(resource, version=resource.version - 1)
-    return list(commands_of(Change(ACCOUNT, before, resource, instructions)))
+    return list(commands_for_change(Change(ACCOUNT, before, resource, instructions)))
 
 
 # What a connector writes.
@@ -223,7 +223,11 @@ def test_reads_every_event(kind: str) -> None:
     Draft202012Validator(published("media-events")).validate(written)
     read = read_event(json.dumps({**written, "of_a_later_day": 1}))
     assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == written
-    assert (read.heard.event, read.heard.at, read.heard.version) == ("0" * 32, NOW * 1000, written.get("version"))
+    assert (read.engine_event.event, read.engine_event.at, read.engine_event.version) == (
+        "0" * 32,
+        NOW * 1000,
+        written.get("version"),
+    )
 
 
 def test_knows_every_event() -> None:

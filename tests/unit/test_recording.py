@@ -6,14 +6,14 @@ import pytest
 
 from tapedeck.domain.recording import (
     ACTIVE,
-    MOVES,
+    TRANSITIONS,
     Parent,
     ParentKind,
     Recording,
     RecordingStatus,
     Source,
-    is_repetition,
-    sources_of,
+    allowed_sources,
+    is_noop_transition,
 )
 
 STATUSES = ("in-progress", "paused", "stopped", "completed", "absent", "deleted")
@@ -40,18 +40,18 @@ def test_knows_these_statuses() -> None:
 def test_moves_as_the_table_says(before: str, after: str) -> None:
     """Each of the 36 pairs is a legal move, a repetition that changes nothing, or neither."""
     source, target = RecordingStatus(before), RecordingStatus(after)
-    assert (target in MOVES[source]) == ((before, after) in LEGAL)
-    assert (source in sources_of(target)) == ((before, after) in LEGAL)
-    assert is_repetition(source, target) == ((before, after) in REPETITIONS)
+    assert (target in TRANSITIONS[source]) == ((before, after) in LEGAL)
+    assert (source in allowed_sources(target)) == ((before, after) in LEGAL)
+    assert is_noop_transition(source, target) == ((before, after) in REPETITIONS)
 
 
 def test_never_comes_back_from_the_end() -> None:
     """From stopped on no way leads back to an active status, and every way ends in deleted."""
     ends = {RecordingStatus.STOPPED}
     for _ in STATUSES:
-        ends |= {target for status in ends for target in MOVES[status]}
+        ends |= {target for status in ends for target in TRANSITIONS[status]}
     assert ends.isdisjoint(ACTIVE)
-    assert not MOVES[RecordingStatus.DELETED]
+    assert not TRANSITIONS[RecordingStatus.DELETED]
 
 
 @pytest.mark.parametrize("status", RecordingStatus)

@@ -3,7 +3,7 @@
 import pytest
 
 from tapedeck.domain.account import MediaAccess
-from tapedeck.settings import LONGEST_MEMORY_OF_CREDENTIALS, Settings
+from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, Settings
 
 TABLES = {"RECORDINGS_TABLE": "r", "CREDENTIALS_TABLE": "c"}
 
@@ -49,13 +49,13 @@ def test_remembers_no_longer_than_a_minute(value: str) -> None:
     """Credentials are remembered for whole seconds from 0 to 60 (rule R12)."""
     with pytest.raises(ValueError, match=r"REMEMBER|invalid literal"):
         Settings.read({**TABLES, "REMEMBER_CREDENTIALS_SECONDS": value})
-    assert LONGEST_MEMORY_OF_CREDENTIALS == 60
+    assert MAX_CREDENTIAL_CACHE_SECONDS == 60
 
 
 @pytest.mark.parametrize("value", [0, 1, 60])
 def test_remembers_up_to_a_minute(value: int) -> None:
     """0 and 60 are allowed."""
-    assert Settings.read({**TABLES, "REMEMBER_CREDENTIALS_SECONDS": str(value)}).remember_credentials == value
+    assert Settings.read({**TABLES, "REMEMBER_CREDENTIALS_SECONDS": str(value)}).credential_cache_seconds == value
 
 
 @pytest.mark.parametrize("value", ["", "open", "Vendor", "authenticated ", "public"])

@@ -6,21 +6,21 @@ from typing import Any, Final
 
 import pytest
 
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, LeaveReason, RecordingEvent
 from tapedeck.operations.tellings import (
-    as_finished,
+    before_deletion,
     conference_events,
-    ended,
-    leaves_at_end,
-    leaves_before,
-    owed_events,
+    end_event,
+    leave_events_at_end,
+    leave_events_before_end,
     participant_events,
     recording_events,
-    started,
+    required_events,
+    start_event,
 )
 
 NOW: Final = 1_537_916_400
@@ -28,11 +28,20 @@ ACCOUNT, CALL, CONFERENCE, RECORDING = (f"{digit}" * 32 for digit in "1234")
 S, E, C = RecordingStatus, RecordingEvent, ConferenceEvent
 
 
-def recording(status: RecordingStatus = S.IN_PROGRESS, version: int = 1, confirmed: int = 0, **more: Any) -> Recording:
+def recording(
+    status: RecordingStatus = S.IN_PROGRESS, version: int = 1, confirmed_version: int = 0, **more: Any
+) -> Recording:
     """A recording, by version."""
     parent = Parent(ACCOUNT, ParentKind.CALL, CALL)
     made = Recording(
-        RECORDING, parent, status, Source.START_CALL_RECORDING, NOW, version=version, confirmed=confirmed, call=CALL
+        RECORDING,
+        parent,
+        status,
+        Source.START_CALL_RECORDING,
+        NOW,
+        version=version,
+        confirmed_version=confirmed_version,
+        call=CALL,
     )
     return replace(made, **more)
 
@@ -40,10 +49,10 @@ def recording(status: RecordingStatus = S.IN_PROGRESS, version: int = 1, confirm
 RECORDINGS: Final = [
     # It has begun when the engine says so, or does what nobody does before.
     (None, recording(), ()),
-    (None, recording(confirmed=1), ((E.STARTED, 1), (E.IN_PROGRESS, 1))),
-    (recording(), recording(confirmed=1), ((E.STARTED, 1), (E.IN_PROGRESS, 1))),
+    (None, recording(confirmed_version=1), ((E.STARTED, 1), (E.IN_PROGRESS, 1))),
+    (recording(), recording(confirmed_version=1), ((E.STARTED, 1), (E.IN_PROGRESS, 1))),
     (recording(S.PAUSED, 2), recording(S.PAUSED, 2, 2), ((E.STARTED, 1), (E.IN_PROGRESS, 1))),
-    (recording(confirmed=1), recording(S.PAUSED, 2, 1), ((E.PAUSED, 2),)),
+    (recording(confirmed_version=1), recording(S.PAUSED, 2, 1), ((E.PAUSED, 2),)),
     (recording(S.PAUSED, 2, 1), recording(S.PAUSED, 2, 2), ()),
     (recording(S.PAUSED, 2, 2), recording(S.IN_PROGRESS, 3, 2), ((E.RESUMED, 3),)),
     (recording(S.IN_PROGRESS, 3, 3), recording(S.STOPPED, 4, 3), ((E.STOPPED, 4),)),
@@ -75,22 +84,22 @@ def test_tells_of_recordings(
         (recording(S.ABSENT, 3), ((E.ABSENT, 3),)),
         (recording(S.ABSENT, 3, 2), ((E.IN_PROGRESS, 1), (E.ABSENT, 3))),
         # A deleted one is owed what it was before, with the number that it had.
-        (as_finished(recording(S.DELETED, 6, 5, duration=4)), ((E.IN_PROGRESS, 1), (E.COMPLETED, 5))),
-        (as_finished(recording(S.DELETED, 4, duration=0, error=16101)), ((E.ABSENT, 3),)),
+        (before_deletion(recording(S.DELETED, 6, 5, duration=4)), ((E.IN_PROGRESS, 1), (E.COMPLETED, 5))),
+        (before_deletion(recording(S.DELETED, 4, duration=0, error=16101)), ((E.ABSENT, 3),)),
     ],
 )
 def test_knows_what_is_owed_afterwards(after: Recording, owed: Sequence[tuple[RecordingEvent, int]]) -> None:
     """Its beginning and its end can be told late, as they would have been in time; what came between is over."""
-    assert tuple(owed_events(after)) == owed
+    assert tuple(required_events(after)) == owed
 
 
 def test_a_recording_that_is_not_deleted_is_as_it_is() -> None:
     """Only a deletion hides what was before."""
     for status in set(S) - {S.DELETED}:
-        assert as_finished(recording(status, 3)) == recording(status, 3)
+        assert before_deletion(recording(status, 3)) == recording(status, 3)
 
 
-SUBSCRIPTION: Final = Callback("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
+SUBSCRIPTION: Final = CallbackSubscription("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
 
 
 def room(status: str = "in-progress", **more: Any) -> Conference:
@@ -111,11 +120,11 @@ def nobody() -> Sequence[Participant]:
 
 def test_tells_the_start_of_a_conference() -> None:
     """With the number and the time that the start has taken, whatever has happened since."""
-    begun = room(began=2, began_at=NOW + 3, sequence=2)
+    begun = room(start_sequence=2, started_at=NOW + 3, sequence=2)
     start = ConferenceNotification(begun, C.START, NOW + 3, 2)
     assert list(conference_events(room("init"), begun, nobody)) == [start]
     later = replace(begun, sequence=40, updated=NOW + 900)
-    assert started(later) == replace(start, conference=later)
+    assert start_event(later) == replace(start, conference=later)
 
 
 def test_tells_an_announcement() -> None:
@@ -171,7 +180,9 @@ def test_the_end_has_its_number_whoever_asks() -> None:
     """Where nobody asks who leaves, the end has the number that it would have had: those who left were counted."""
     over = room("completed", sequence=8, participants=250, reason=EndReason.VIA_API)
     assert (
-        list(conference_events(room(), over, tuple)) == [ended(over)] == [ConferenceNotification(over, C.END, NOW, 258)]
+        list(conference_events(room(), over, tuple))
+        == [end_event(over)]
+        == [ConferenceNotification(over, C.END, NOW, 258)]
     )
     empty = room("completed", sequence=8)
     assert [each.sequence for each in conference_events(room(), empty, tuple)] == [8]
@@ -180,7 +191,7 @@ def test_the_end_has_its_number_whoever_asks() -> None:
 def test_two_who_joined_at_once_leave_by_their_calls() -> None:
     """The order is the same whoever derives it."""
     over = room("completed", sequence=5, participants=2)
-    told = list(leaves_at_end(over, lambda: [member("b"), member("a")]))
+    told = list(leave_events_at_end(over, lambda: [member("b"), member("a")]))
     assert [(each.sequence, each.participant and each.participant.call) for each in told] == [
         (5, "a" * 32), (6, "b" * 32),
     ]  # fmt: skip
@@ -202,7 +213,8 @@ PARTICIPANTS: Final = [
     # What only the engine is told has no number.
     (member(sequence=3), member(version=2, sequence=3, beep_on_exit=True), ()),
     # A confirmation changes nothing that is told.
-    (member(version=2, sequence=4, asked=2), member(version=2, sequence=4, asked=2, confirmed=2), ()),
+    (member(version=2, sequence=4, requested_version=2),
+     member(version=2, sequence=4, requested_version=2, confirmed_version=2), ()),
 ]  # fmt: skip
 
 
@@ -228,9 +240,9 @@ def test_tells_of_participants(
     ("gone", "reason"),
     [
         (member(status="complete", version=2, sequence=7, left=NOW + 4, updated=NOW + 4), HUNG_UP),
-        (member(status="complete", version=2, sequence=7, left=NOW + 4, updated=NOW + 4, asked=2), REMOVED),
+        (member(status="complete", version=2, sequence=7, left=NOW + 4, updated=NOW + 4, requested_version=2), REMOVED),
         # What was asked of it before it hung up does not remove it.
-        (member(status="complete", version=3, sequence=7, left=NOW + 4, updated=NOW + 4, asked=2), HUNG_UP),
+        (member(status="complete", version=3, sequence=7, left=NOW + 4, updated=NOW + 4, requested_version=2), HUNG_UP),
     ],
 )
 def test_tells_why_somebody_left(gone: Participant, reason: LeaveReason) -> None:
@@ -239,13 +251,13 @@ def test_tells_why_somebody_left(gone: Participant, reason: LeaveReason) -> None
         left = ConferenceNotification(found, C.LEAVE, NOW + 4, 7, gone, leave_reason=reason)
         assert list(participant_events(member(sequence=3), gone, lambda found=found: found)) == [left]  # type: ignore[misc]
         # Long afterwards it is told the same.
-        assert list(leaves_before(found, lambda: [gone])) == [left]
+        assert list(leave_events_before_end(found, lambda: [gone])) == [left]
 
 
 def test_tells_late_only_of_who_was_connected() -> None:
     """Who was not reached has told nothing, and who is inside leaves with the end."""
     everybody = [member("a", "failed", left=NOW), member("b", "queued"), member("c")]
-    assert list(leaves_before(room("completed"), lambda: everybody)) == []
+    assert list(leave_events_before_end(room("completed"), lambda: everybody)) == []
 
 
 def test_tells_nothing_of_a_room_that_is_not_there() -> None:

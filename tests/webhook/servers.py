@@ -9,10 +9,10 @@ from functools import partial
 from threading import Event, Thread
 from typing import Final
 
-from tapedeck.adapters.webhook import Webhook
-from tapedeck.operations.messaging import Limits, Outcome, Outgoing
+from tapedeck.adapters.webhook import SafeWebhookClient
+from tapedeck.operations.messaging import Timeouts, WebhookRequest, WebhookResult
 
-AMPLE: Final = Limits(connect=10_000, read=10_000, total=20_000)
+AMPLE: Final = Timeouts(connect=10_000, read=10_000, total=20_000)
 """What a server that answers never comes near."""
 
 PUBLIC: Final = "93.184.216.34"
@@ -27,11 +27,11 @@ OURS: Final = {"User-Agent": "Tapedeck", "Accept": "*/*", "Connection": "close"}
 FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": "c2lnbmF0dXJl"}
 """What a callback says."""
 
-post: Final = partial(Outgoing, "POST", limits=AMPLE)
-get: Final = partial(Outgoing, "GET", limits=AMPLE)
+post: Final = partial(WebhookRequest, "POST", timeouts=AMPLE)
+get: Final = partial(WebhookRequest, "GET", timeouts=AMPLE)
 
 
-def timeless(outcome: Outcome) -> Outcome:
+def timeless(outcome: WebhookResult) -> WebhookResult:
     """All of an outcome that is the same on every machine."""
     assert outcome.milliseconds >= 0
     return replace(outcome, milliseconds=0)
@@ -177,7 +177,7 @@ class Internet:
         return socket.create_connection(("127.0.0.1", self.server.port), seconds)
 
 
-def sender(server: Server, *hosts: str, tls: ssl.SSLContext | None = None) -> tuple[Webhook, Internet]:
+def sender(server: Server, *hosts: str, tls: ssl.SSLContext | None = None) -> tuple[SafeWebhookClient, Internet]:
     """One that finds these hosts, `app.example.com` by default, all of them at the server; it is always `NOW`."""
     internet = Internet(server, {host: [[PUBLIC]] for host in hosts or ("app.example.com",)})
-    return Webhook(resolve=internet.resolve, connect=internet.connect, tls=tls, clock=lambda: NOW), internet
+    return SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=tls, clock=lambda: NOW), internet

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from tapedeck.adapters.webhook import Webhook
-from tapedeck.operations.messaging import Failure, Outcome
+from tapedeck.adapters.webhook import SafeWebhookClient
+from tapedeck.operations.messaging import FailureReason, WebhookResult
 from tests.webhook.conftest import Authority
 from tests.webhook.servers import (
     FORM,
@@ -36,7 +36,7 @@ def test_a_post_arrives_to_the_byte(body: bytes) -> None:
     headers = {"Host": "app.example.com", **OURS, "Content-Length": str(len(body)), **FORM}
     assert server.requests == [Received("POST", "/hooks?tenant=42", headers, body)]
     assert next(iter(server.requests[0].headers)) == "Host"
-    assert outcome == Outcome(200, None, 0)
+    assert outcome == WebhookResult(200, None, 0)
 
 
 def test_a_long_body_arrives_whole() -> None:
@@ -49,9 +49,9 @@ def test_a_long_body_arrives_whole() -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             return connection
 
-        webhook = Webhook(resolve=lambda *_: [PUBLIC], connect=connect)
+        webhook = SafeWebhookClient(resolve=lambda *_: [PUBLIC], connect=connect)
         outcome = timeless(webhook.send(post("http://app.example.com/", body=body)))
-    assert ([request.body == body for request in server.requests], outcome) == ([True], Outcome(200, None, 0))
+    assert ([request.body == body for request in server.requests], outcome) == ([True], WebhookResult(200, None, 0))
 
 
 def test_a_get_has_no_body() -> None:
@@ -61,7 +61,7 @@ def test_a_get_has_no_body() -> None:
         outcome = timeless(webhook.send(get("http://app.example.com/hooks?CallSid=CA1&x=%20+y", headers=FORM)))
     headers = {"Host": "app.example.com", **OURS, **FORM}
     assert server.requests == [Received("GET", "/hooks?CallSid=CA1&x=%20+y", headers, b"")]
-    assert outcome == Outcome(200, None, 0)
+    assert outcome == WebhookResult(200, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_url_says_host_port_and_target(url: str, host: str, port: int, target:
         outcome = timeless(webhook.send(get(url)))
     assert server.requests == [Received("GET", target, {"Host": host, **OURS}, b"")]
     address = "2606:4700:4700::1111" if host.startswith("[") else PUBLIC
-    assert (outcome, internet.connections) == (Outcome(204, None, 0), [(address, port)])
+    assert (outcome, internet.connections) == (WebhookResult(204, None, 0), [(address, port)])
 
 
 def test_headers_of_the_connection_are_our_own() -> None:
@@ -114,7 +114,7 @@ def test_a_status_is_an_outcome(status: int) -> None:
     """Whatever the status, it is told; what it means is for others to say."""
     with answering(lambda _: reply(status)) as server:
         webhook, _ = sender(server)
-        assert timeless(webhook.send(post("http://app.example.com/"))) == Outcome(status, None, 0)
+        assert timeless(webhook.send(post("http://app.example.com/"))) == WebhookResult(status, None, 0)
 
 
 ANSWERS: Final[Mapping[str, tuple[bytes, bytes]]] = {
@@ -139,7 +139,7 @@ def test_an_answer_shows_its_first_kilobyte(answer: bytes, shown: bytes) -> None
     """The beginning of the body is kept as it came, however its end is told."""
     with answering(lambda _: b"HTTP/1.1 200 OK\r\n" + answer) as server:
         webhook, _ = sender(server)
-        assert timeless(webhook.send(post("http://app.example.com/"))) == Outcome(200, None, 0, shown)
+        assert timeless(webhook.send(post("http://app.example.com/"))) == WebhookResult(200, None, 0, shown)
 
 
 def test_an_answer_to_head_has_no_body() -> None:
@@ -147,7 +147,7 @@ def test_an_answer_to_head_has_no_body() -> None:
     with answering(lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n") as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(replace(get("http://app.example.com/"), method="HEAD")))
-    assert outcome == Outcome(200, None, 0)
+    assert outcome == WebhookResult(200, None, 0)
 
 
 def test_interim_answers_are_passed_over() -> None:
@@ -157,7 +157,7 @@ def test_interim_answers_are_passed_over() -> None:
     )
     with answering(lambda _: interim * 3 + reply(201, b"made")) as server:
         webhook, _ = sender(server)
-        assert timeless(webhook.send(post("http://app.example.com/"))) == Outcome(201, None, 0, b"made")
+        assert timeless(webhook.send(post("http://app.example.com/"))) == WebhookResult(201, None, 0, b"made")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_an_answer_says_when_to_come_again(text: str, seconds: int | None, statu
     answer = f"HTTP/1.1 {status} Later\r\nContent-Length: 0\r\nRetry-After: {text}\r\n\r\n".encode("latin-1")
     with answering(lambda _: answer) as server:
         webhook, _ = sender(server)
-        assert timeless(webhook.send(post("http://app.example.com/"))) == Outcome(status, None, 0, b"", seconds)
+        assert timeless(webhook.send(post("http://app.example.com/"))) == WebhookResult(status, None, 0, b"", seconds)
 
 
 @pytest.mark.parametrize("url", ["https://App.example.com/x", "https://app.example.com./x", "https://93.184.216.34/x"])
@@ -203,7 +203,7 @@ def test_tls_is_verified_by_the_host(url: str, authority: Authority) -> None:
         outcome = timeless(webhook.send(post(url, body=b"x=1")))
     headers = {"Host": host, **OURS, "Content-Length": "3"}
     assert server.requests == [Received("POST", "/x", headers, b"x=1")]
-    assert (outcome, internet.connections) == (Outcome(200, None, 0, b"ok"), [(PUBLIC, 443)])
+    assert (outcome, internet.connections) == (WebhookResult(200, None, 0, b"ok"), [(PUBLIC, 443)])
     assert asked == ([None] if host == PUBLIC else ["app.example.com"])
 
 
@@ -212,9 +212,9 @@ def test_an_address_may_be_allowed(entry: str) -> None:
     """An address that is not public may be allowed, as such or with its port; it is then, whoever has it."""
     with answering(lambda _: reply(204)) as server:
         allowed = frozenset({entry.format(port=server.port)})
-        webhook = Webhook(resolve=lambda *_: ["127.0.0.1"], allowed_hosts=allowed)
+        webhook = SafeWebhookClient(resolve=lambda *_: ["127.0.0.1"], allowed_hosts=allowed)
         sent = [timeless(webhook.send(get(f"http://{host}:{server.port}/"))) for host in ("127.0.0.1", "a.example")]
-    assert sent == [Outcome(204, None, 0)] * 2
+    assert sent == [WebhookResult(204, None, 0)] * 2
     assert [request.headers["Host"] for request in server.requests] == [
         f"127.0.0.1:{server.port}",
         f"a.example:{server.port}",
@@ -225,29 +225,29 @@ def test_an_address_may_be_allowed(entry: str) -> None:
 def test_a_name_may_be_allowed(entry: str) -> None:
     """A name may be allowed, as such or with its port, in any case of letters; its addresses then may be any."""
     with answering(lambda _: reply(204)) as server:
-        webhook = Webhook(allowed_hosts=frozenset({entry.format(port=server.port)}))
+        webhook = SafeWebhookClient(allowed_hosts=frozenset({entry.format(port=server.port)}))
         sent = [timeless(webhook.send(get(f"http://{host}:{server.port}/"))) for host in ("localhost", "LOCALHOST")]
-    assert sent == [Outcome(204, None, 0)] * 2
+    assert sent == [WebhookResult(204, None, 0)] * 2
 
 
 def test_an_allowed_port_is_the_only_one() -> None:
     """What is allowed with a port is not allowed with another, and a default port has to be named as well."""
     internet = Internet(hosts={"a.example": [["10.0.0.1"]]})
-    webhook = Webhook(
+    webhook = SafeWebhookClient(
         resolve=internet.resolve,
         connect=internet.connect,
         allowed_hosts=frozenset({"a.example:80", "[::1]:443", "fd00::1", "[FD00::3]"}),
     )
     urls = {
-        "http://a.example/": Failure.CONNECT,
-        "http://a.example:80/": Failure.CONNECT,
-        "https://[::1]/": Failure.CONNECT,
-        "https://[fd00::1]:8443/": Failure.CONNECT,
-        "http://[fd00::3]/": Failure.CONNECT,
-        "https://a.example/": Failure.FORBIDDEN,
-        "http://a.example:81/": Failure.FORBIDDEN,
-        "http://[::1]/": Failure.FORBIDDEN,
-        "http://[fd00::2]/": Failure.FORBIDDEN,
+        "http://a.example/": FailureReason.CONNECT,
+        "http://a.example:80/": FailureReason.CONNECT,
+        "https://[::1]/": FailureReason.CONNECT,
+        "https://[fd00::1]:8443/": FailureReason.CONNECT,
+        "http://[fd00::3]/": FailureReason.CONNECT,
+        "https://a.example/": FailureReason.FORBIDDEN,
+        "http://a.example:81/": FailureReason.FORBIDDEN,
+        "http://[::1]/": FailureReason.FORBIDDEN,
+        "http://[fd00::2]/": FailureReason.FORBIDDEN,
     }
     assert {url: webhook.send(get(url)).failure for url in urls} == urls
     connections = [("10.0.0.1", 80), ("10.0.0.1", 80), ("::1", 443), ("fd00::1", 8443), ("fd00::3", 80)]
@@ -258,7 +258,7 @@ def test_a_host_may_be_reached_elsewhere(authority: Authority) -> None:
     """Where a host is mapped, another is looked up and trusted; headers and certificates keep the name in the URL."""
     with answering(lambda _: reply(204), tls=authority.issue("localhost")) as server:
         internet = Internet(server, {"host.docker.internal": [["192.168.65.254"]]})
-        webhook = Webhook(
+        webhook = SafeWebhookClient(
             resolve=internet.resolve,
             connect=internet.connect,
             tls=authority.trusted,
@@ -266,7 +266,11 @@ def test_a_host_may_be_reached_elsewhere(authority: Authority) -> None:
         )
         urls = ("https://localhost:3443/x", "https://LOCALHOST:3443/x", "https://host.docker.internal:3443/x")
         sent = [timeless(webhook.send(post(url))) for url in urls]
-    assert sent == [Outcome(204, None, 0), Outcome(204, None, 0), Outcome(None, Failure.FORBIDDEN, 0)]
+    assert sent == [
+        WebhookResult(204, None, 0),
+        WebhookResult(204, None, 0),
+        WebhookResult(None, FailureReason.FORBIDDEN, 0),
+    ]
     assert [request.headers["Host"] for request in server.requests] == ["localhost:3443", "LOCALHOST:3443"]
     assert internet.connections == [("192.168.65.254", 3443)] * 2
 
@@ -274,8 +278,8 @@ def test_a_host_may_be_reached_elsewhere(authority: Authority) -> None:
 def test_a_mapped_host_may_be_an_address() -> None:
     """A host may be mapped to an address, with the system's resolver and sockets as well."""
     with answering(lambda _: reply(204)) as server:
-        webhook = Webhook(host_map={"app.example.com": "127.0.0.1"})
-        assert timeless(webhook.send(post(f"http://app.example.com:{server.port}/"))) == Outcome(204, None, 0)
+        webhook = SafeWebhookClient(host_map={"app.example.com": "127.0.0.1"})
+        assert timeless(webhook.send(post(f"http://app.example.com:{server.port}/"))) == WebhookResult(204, None, 0)
     assert server.requests[0].headers["Host"] == f"app.example.com:{server.port}"
 
 

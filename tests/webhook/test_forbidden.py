@@ -4,8 +4,8 @@ from typing import Final
 
 import pytest
 
-from tapedeck.adapters.webhook import Webhook
-from tapedeck.operations.messaging import Failure, Outcome
+from tapedeck.adapters.webhook import SafeWebhookClient
+from tapedeck.operations.messaging import FailureReason, WebhookResult
 from tests.webhook.servers import PUBLIC, Internet, Received, answering, get, post, redirect, reply, timeless
 
 FORBIDDEN: Final = [
@@ -33,7 +33,7 @@ ODD_HOSTS: Final = [
 ]  # fmt: skip
 """Hosts that somebody reads as an address, or differently from somebody else."""
 
-REFUSED: Final = Outcome(None, Failure.FORBIDDEN, 0)
+REFUSED: Final = WebhookResult(None, FailureReason.FORBIDDEN, 0)
 
 
 def literal(address: str) -> str:
@@ -41,9 +41,9 @@ def literal(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def webhook(internet: Internet) -> Webhook:
+def webhook(internet: Internet) -> SafeWebhookClient:
     """A sender that knows nothing but this internet."""
-    return Webhook(resolve=internet.resolve, connect=internet.connect)
+    return SafeWebhookClient(resolve=internet.resolve, connect=internet.connect)
 
 
 def test_there_are_enough_addresses() -> None:
@@ -86,7 +86,7 @@ def test_connects_to_the_address_that_was_checked(address: str) -> None:
         internet = Internet(server, {"app.example.com": [[PUBLIC], [address]]})
         sender = webhook(internet)
         sent = [timeless(sender.send(post("http://app.example.com/"))) for _ in range(3)]
-    assert sent == [Outcome(200, None, 0), REFUSED, REFUSED]
+    assert sent == [WebhookResult(200, None, 0), REFUSED, REFUSED]
     assert internet.connections == [(PUBLIC, 80)]
     assert internet.lookups == [("app.example.com", 80)] * 3, "a connection needs one look-up"
 
@@ -168,10 +168,10 @@ def test_never_connects_to_this_machine() -> None:
     """With the system's own resolver and sockets nobody who listens here is reached, however it is spelled."""
     with answering(lambda _: reply(200)) as server:
         hosts = ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0"]
-        sent = [timeless(Webhook().send(post(f"http://{host}:{server.port}/"))) for host in hosts]
+        sent = [timeless(SafeWebhookClient().send(post(f"http://{host}:{server.port}/"))) for host in hosts]
         # What is allowed is allowed exactly: other ports and other names of the same server are not.
         names = frozenset({f"127.0.0.1:{server.port + 1}", "example.com", "[::1]:80", f"localhost.:{server.port}"})
-        sender = Webhook(allowed_hosts=names)
+        sender = SafeWebhookClient(allowed_hosts=names)
         sent += [timeless(sender.send(post(f"http://{host}:{server.port}/"))) for host in hosts]
     assert sent == [REFUSED] * 2 * len(hosts)
     assert server.connections == 0
@@ -185,4 +185,4 @@ def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         sender = webhook(internet)
         sent = [timeless(sender.send(post(url))) for url in ("http://app.example.com/", "http://10.0.0.1/")]
-    assert (sent, proxy.connections) == ([Outcome(204, None, 0), REFUSED], 0)
+    assert (sent, proxy.connections) == ([WebhookResult(204, None, 0), REFUSED], 0)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.webhook import Webhook
-from tapedeck.operations.messaging import Failure, Limits, Outcome, Outgoing
+from tapedeck.adapters.webhook import SafeWebhookClient
+from tapedeck.operations.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
 from tests.thoroughness import scaled
 from tests.webhook.conftest import Authority
 from tests.webhook.servers import (
@@ -33,10 +33,10 @@ from tests.webhook.servers import (
     timeless,
 )
 
-SHORT: Final = Limits(connect=300, read=200, total=300)
+SHORT: Final = Timeouts(connect=300, read=200, total=300)
 MARGIN: Final = 1500
 """Milliseconds after the limit within which even a busy machine has noticed."""
-MOST_MEMORY: Final = 2 << 20
+MAX_MEMORY: Final = 2 << 20
 
 OK: Final = b"HTTP/1.1 200 OK\r\n"
 CHUNKED: Final = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -110,46 +110,49 @@ SLOW: Final[dict[str, Behave]] = {
     "redirects slowly": slow_redirects,
 }
 
-WRONG: Final[dict[str, tuple[Behave, Failure]]] = {
-    "closes at once": (hasty, Failure.READ),
-    "answers nothing": (says(), Failure.READ),
-    "resets": (rude, Failure.READ),
-    "ends within the status": (says(b"HTTP/1.1 20"), Failure.PROTOCOL),
-    "ends after the status": (says(OK), Failure.READ),
-    "ends within the headers": (says(OK + b"Content-Le"), Failure.READ),
-    "ends after the headers": (says(OK + b"Content-Length: 0\r\n"), Failure.READ),
-    "ends within a redirect": (says(b"HTTP/1.1 302 Found\r\nLocation: /somew"), Failure.READ),
-    "ends after an interim answer": (says(b"HTTP/1.1 103 Early Hints\r\n\r\n"), Failure.READ),
-    "ends within the body": (says(OK + b"Content-Length: 10\r\n\r\n12345"), Failure.READ),
-    "ends before the body": (says(OK + b"Content-Length: 10\r\n\r\n"), Failure.READ),
-    "ends within a chunk": (says(CHUNKED, b"a\r\n12345"), Failure.READ),
-    "ends between chunks": (says(CHUNKED, b"5\r\n12345\r\n"), Failure.READ),
-    "sends headers for ever": (endless(OK, HEADER), Failure.PROTOCOL),
-    "sends one header for ever": (endless(OK + b"X: ", b"x" * 8192), Failure.PROTOCOL),
-    "sends a status for ever": (endless(b"HTTP/1.1 200 ", b"x" * 8192), Failure.PROTOCOL),
-    "sends a folded header for ever": (endless(OK + b"X: x\r\n", b" x\r\n" * 1000), Failure.PROTOCOL),
-    "sends a large header": (says(OK + b"X: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n"), Failure.PROTOCOL),
-    "sends many headers": (says(OK + b"X: x\r\n" * 200 + b"Content-Length: 0\r\n\r\n"), Failure.PROTOCOL),
-    "floods with 100": (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), Failure.PROTOCOL),
-    "floods with 103": (endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 100), Failure.PROTOCOL),
-    "sends noise": (says(bytes(range(256)) * 100), Failure.PROTOCOL),
-    "sends noise for ever": (endless(b"", b"\xff\0\r\n" * 1000), Failure.PROTOCOL),
-    "speaks TLS": (says(b"\x15\x03\x03\x00\x02\x02\x50"), Failure.PROTOCOL),
-    "speaks SSH": (says(b"SSH-2.0-OpenSSH_9.6\r\n"), Failure.PROTOCOL),
-    "speaks HTTP/0.9": (says(b"<html>ok</html>"), Failure.PROTOCOL),
-    "speaks HTTP/2": (says(b"HTTP/2 200\r\n\r\n"), Failure.PROTOCOL),
-    "has no such status": (says(b"HTTP/1.1 2000 OK\r\n\r\n"), Failure.PROTOCOL),
-    "sends a chunk that is none": (says(CHUNKED, b"zz\r\nnoise\r\n"), Failure.PROTOCOL),
-    "sends a chunk of a negative size": (says(CHUNKED, b"-2\r\nnoise\r\n" * 9), Failure.PROTOCOL),
-    "sends a chunk up to the end": (endless(CHUNKED + b"-1\r\n", b"x" * 8192), Failure.PROTOCOL),
-    "sends a chunk size for ever": (endless(CHUNKED, b"0" * 8192), Failure.PROTOCOL),
-    "sends chunk extensions for ever": (endless(CHUNKED, b"1;" + b"x" * 4096 + b"\r\nx\r\n"), Failure.PROTOCOL),
-    "sends trailers for ever": (endless(CHUNKED + b"0\r\n", HEADER), Failure.PROTOCOL),
-    "redirects in a circle": (says(redirect("/")), Failure.REDIRECT),
-    "redirects nowhere": (says(reply(302)), Failure.REDIRECT),
-    "redirects to nothing": (says(redirect("")), Failure.REDIRECT),
-    "redirects to this machine": (says(redirect("http://localhost/")), Failure.FORBIDDEN),
-    "redirects to credentials": (says(redirect("http://169.254.169.254/latest/")), Failure.FORBIDDEN),
+WRONG: Final[dict[str, tuple[Behave, FailureReason]]] = {
+    "closes at once": (hasty, FailureReason.READ),
+    "answers nothing": (says(), FailureReason.READ),
+    "resets": (rude, FailureReason.READ),
+    "ends within the status": (says(b"HTTP/1.1 20"), FailureReason.PROTOCOL),
+    "ends after the status": (says(OK), FailureReason.READ),
+    "ends within the headers": (says(OK + b"Content-Le"), FailureReason.READ),
+    "ends after the headers": (says(OK + b"Content-Length: 0\r\n"), FailureReason.READ),
+    "ends within a redirect": (says(b"HTTP/1.1 302 Found\r\nLocation: /somew"), FailureReason.READ),
+    "ends after an interim answer": (says(b"HTTP/1.1 103 Early Hints\r\n\r\n"), FailureReason.READ),
+    "ends within the body": (says(OK + b"Content-Length: 10\r\n\r\n12345"), FailureReason.READ),
+    "ends before the body": (says(OK + b"Content-Length: 10\r\n\r\n"), FailureReason.READ),
+    "ends within a chunk": (says(CHUNKED, b"a\r\n12345"), FailureReason.READ),
+    "ends between chunks": (says(CHUNKED, b"5\r\n12345\r\n"), FailureReason.READ),
+    "sends headers for ever": (endless(OK, HEADER), FailureReason.PROTOCOL),
+    "sends one header for ever": (endless(OK + b"X: ", b"x" * 8192), FailureReason.PROTOCOL),
+    "sends a status for ever": (endless(b"HTTP/1.1 200 ", b"x" * 8192), FailureReason.PROTOCOL),
+    "sends a folded header for ever": (endless(OK + b"X: x\r\n", b" x\r\n" * 1000), FailureReason.PROTOCOL),
+    "sends a large header": (
+        says(OK + b"X: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n"),
+        FailureReason.PROTOCOL,
+    ),
+    "sends many headers": (says(OK + b"X: x\r\n" * 200 + b"Content-Length: 0\r\n\r\n"), FailureReason.PROTOCOL),
+    "floods with 100": (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), FailureReason.PROTOCOL),
+    "floods with 103": (endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 100), FailureReason.PROTOCOL),
+    "sends noise": (says(bytes(range(256)) * 100), FailureReason.PROTOCOL),
+    "sends noise for ever": (endless(b"", b"\xff\0\r\n" * 1000), FailureReason.PROTOCOL),
+    "speaks TLS": (says(b"\x15\x03\x03\x00\x02\x02\x50"), FailureReason.PROTOCOL),
+    "speaks SSH": (says(b"SSH-2.0-OpenSSH_9.6\r\n"), FailureReason.PROTOCOL),
+    "speaks HTTP/0.9": (says(b"<html>ok</html>"), FailureReason.PROTOCOL),
+    "speaks HTTP/2": (says(b"HTTP/2 200\r\n\r\n"), FailureReason.PROTOCOL),
+    "has no such status": (says(b"HTTP/1.1 2000 OK\r\n\r\n"), FailureReason.PROTOCOL),
+    "sends a chunk that is none": (says(CHUNKED, b"zz\r\nnoise\r\n"), FailureReason.PROTOCOL),
+    "sends a chunk of a negative size": (says(CHUNKED, b"-2\r\nnoise\r\n" * 9), FailureReason.PROTOCOL),
+    "sends a chunk up to the end": (endless(CHUNKED + b"-1\r\n", b"x" * 8192), FailureReason.PROTOCOL),
+    "sends a chunk size for ever": (endless(CHUNKED, b"0" * 8192), FailureReason.PROTOCOL),
+    "sends chunk extensions for ever": (endless(CHUNKED, b"1;" + b"x" * 4096 + b"\r\nx\r\n"), FailureReason.PROTOCOL),
+    "sends trailers for ever": (endless(CHUNKED + b"0\r\n", HEADER), FailureReason.PROTOCOL),
+    "redirects in a circle": (says(redirect("/")), FailureReason.REDIRECT),
+    "redirects nowhere": (says(reply(302)), FailureReason.REDIRECT),
+    "redirects to nothing": (says(redirect("")), FailureReason.REDIRECT),
+    "redirects to this machine": (says(redirect("http://localhost/")), FailureReason.FORBIDDEN),
+    "redirects to credentials": (says(redirect("http://169.254.169.254/latest/")), FailureReason.FORBIDDEN),
 }
 
 MUCH: Final[dict[str, Behave]] = {
@@ -172,16 +175,18 @@ def memory() -> Iterator[Callable[[], int]]:
         tracemalloc.stop()
 
 
-def attempt(server: Server, limits: Limits, body: bytes = b"x=1") -> Outcome:
+def attempt(server: Server, limits: Timeouts, body: bytes = b"x=1") -> WebhookResult:
     """One to a server that may be connected to."""
     host = f"127.0.0.1:{server.port}"
-    return connected(Webhook(allowed_hosts=frozenset({host})), post(f"http://{host}/", body=body, limits=limits))
+    return connected(
+        SafeWebhookClient(allowed_hosts=frozenset({host})), post(f"http://{host}/", body=body, timeouts=limits)
+    )
 
 
-def connected(sender: Webhook, request: Outgoing) -> Outcome:
+def connected(sender: SafeWebhookClient, request: WebhookRequest) -> WebhookResult:
     """What becomes of a request to somebody who listens: a machine that stood still meanwhile is asked again."""
     outcomes = (sender.send(request) for _ in range(5))
-    return next(outcome for outcome in outcomes if outcome.failure is not Failure.CONNECT)
+    return next(outcome for outcome in outcomes if outcome.failure is not FailureReason.CONNECT)
 
 
 @pytest.mark.parametrize("behave", SLOW.values(), ids=SLOW.keys())
@@ -189,19 +194,21 @@ def test_an_attempt_ends_in_time(behave: Behave, memory: Callable[[], int]) -> N
     """A server that keeps us waiting costs the limit and no more, however it goes about it."""
     with serving(behave) as server:
         outcome = attempt(server, SHORT)
-    assert outcome == Outcome(None, Failure.READ, ANY)
+    assert outcome == WebhookResult(None, FailureReason.READ, ANY)
     assert outcome.milliseconds < SHORT.total + MARGIN
-    assert memory() < MOST_MEMORY
+    assert memory() < MAX_MEMORY
 
 
 @pytest.mark.parametrize(("behave", "failure"), WRONG.values(), ids=WRONG.keys())
-def test_an_answer_that_is_none_ends_the_attempt(behave: Behave, failure: Failure, memory: Callable[[], int]) -> None:
+def test_an_answer_that_is_none_ends_the_attempt(
+    behave: Behave, failure: FailureReason, memory: Callable[[], int]
+) -> None:
     """What is no HTTP, no end or no way ends the attempt long before the limit, and takes little memory."""
     with serving(behave) as server:
         outcome = attempt(server, AMPLE)
-    assert outcome == Outcome(None, failure, ANY)
+    assert outcome == WebhookResult(None, failure, ANY)
     assert outcome.milliseconds < AMPLE.total
-    assert memory() < MOST_MEMORY
+    assert memory() < MAX_MEMORY
 
 
 @pytest.mark.parametrize("behave", MUCH.values(), ids=MUCH.keys())
@@ -209,9 +216,9 @@ def test_an_endless_body_is_not_read_to_its_end(behave: Behave, memory: Callable
     """The status and the first kilobyte of a body that never ends are an answer."""
     with serving(behave) as server:
         outcome = attempt(server, AMPLE)
-    assert outcome == Outcome(200, None, ANY, b"x" * 1024)
+    assert outcome == WebhookResult(200, None, ANY, b"x" * 1024)
     assert outcome.milliseconds < AMPLE.total
-    assert memory() < MOST_MEMORY
+    assert memory() < MAX_MEMORY
 
 
 def test_an_unread_request_ends_in_time() -> None:
@@ -219,7 +226,7 @@ def test_an_unread_request_ends_in_time() -> None:
     body = bytes(32 << 20)
     with serving(silent) as server:
         outcome = attempt(server, SHORT, body)
-    assert outcome == Outcome(None, Failure.READ, ANY)
+    assert outcome == WebhookResult(None, FailureReason.READ, ANY)
     assert outcome.milliseconds < SHORT.total + MARGIN
 
 
@@ -248,28 +255,28 @@ def test_a_handshake_ends_in_time(behave: Behave, authority: Authority) -> None:
     """No TLS, or none in time, is no connection."""
     with serving(behave) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
-        sender = Webhook(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
-        outcome = sender.send(post("https://app.example.com/", limits=SHORT))
-    assert outcome == Outcome(None, Failure.CONNECT, ANY)
+        sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
+        outcome = sender.send(post("https://app.example.com/", timeouts=SHORT))
+    assert outcome == WebhookResult(None, FailureReason.CONNECT, ANY)
     assert outcome.milliseconds < SHORT.total + MARGIN
 
 
 @pytest.mark.parametrize(
     ("behave", "failure"),
     [
-        (deaf, Failure.READ),
-        (endless(OK + b"X: ", b"x", pause=0.05), Failure.READ),
-        (endless(OK + b"X: ", b"x" * 8192), Failure.PROTOCOL),
-        (says(redirect("http://app.example.com/")), Failure.REDIRECT),
+        (deaf, FailureReason.READ),
+        (endless(OK + b"X: ", b"x", pause=0.05), FailureReason.READ),
+        (endless(OK + b"X: ", b"x" * 8192), FailureReason.PROTOCOL),
+        (says(redirect("http://app.example.com/")), FailureReason.REDIRECT),
     ],
 )
-def test_an_attempt_over_tls_ends_in_time(behave: Behave, failure: Failure, authority: Authority) -> None:
+def test_an_attempt_over_tls_ends_in_time(behave: Behave, failure: FailureReason, authority: Authority) -> None:
     """Behind TLS the same limits hold, and nothing leads back from https to http."""
     with serving(behave, tls=authority.issue("app.example.com")) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
-        sender = Webhook(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
-        outcome = connected(sender, post("https://app.example.com/", limits=SHORT))
-    assert outcome == Outcome(None, failure, ANY)
+        sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
+        outcome = connected(sender, post("https://app.example.com/", timeouts=SHORT))
+    assert outcome == WebhookResult(None, failure, ANY)
     assert outcome.milliseconds < SHORT.total + MARGIN
     assert set(internet.connections) == {(PUBLIC, 443)}
 
@@ -278,9 +285,11 @@ def test_the_connect_limit_holds_for_the_handshake(authority: Authority) -> None
     """A handshake may take as long as a connection may, though the whole attempt may take longer."""
     with serving(silent_handshake) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
-        sender = Webhook(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
-        outcome = sender.send(post("https://app.example.com/", limits=Limits(connect=100, read=60_000, total=60_000)))
-    assert outcome == Outcome(None, Failure.CONNECT, ANY)
+        sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
+        outcome = sender.send(
+            post("https://app.example.com/", timeouts=Timeouts(connect=100, read=60_000, total=60_000))
+        )
+    assert outcome == WebhookResult(None, FailureReason.CONNECT, ANY)
     assert outcome.milliseconds < 100 + MARGIN
 
 
@@ -288,9 +297,9 @@ def test_the_read_limit_holds_between_two_reads() -> None:
     """A server that pauses for longer than the limit has failed, though the whole attempt may take longer."""
     with serving(endless(OK + b"Content-Length: 9\r\n\r\n", b"x", pause=10)) as server:
         host = f"127.0.0.1:{server.port}"
-        sender = Webhook(allowed_hosts=frozenset({host}))
-        outcome = sender.send(post(f"http://{host}/", limits=Limits(connect=60_000, read=100, total=60_000)))
-    assert outcome == Outcome(None, Failure.READ, ANY)
+        sender = SafeWebhookClient(allowed_hosts=frozenset({host}))
+        outcome = sender.send(post(f"http://{host}/", timeouts=Timeouts(connect=60_000, read=100, total=60_000)))
+    assert outcome == WebhookResult(None, FailureReason.READ, ANY)
     assert outcome.milliseconds < 100 + MARGIN
 
 
@@ -304,10 +313,10 @@ def test_nobody_waits_for_a_slow_resolver(connect: int, total: int) -> None:
             return []
 
         began = time.monotonic()
-        limits = Limits(connect=connect, read=60_000, total=total)
-        outcome = Webhook(resolve=resolve).send(post("http://app.example.com/", limits=limits))
+        limits = Timeouts(connect=connect, read=60_000, total=total)
+        outcome = SafeWebhookClient(resolve=resolve).send(post("http://app.example.com/", timeouts=limits))
         took = 1000 * (time.monotonic() - began)
-    assert outcome == Outcome(None, Failure.CONNECT, ANY)
+    assert outcome == WebhookResult(None, FailureReason.CONNECT, ANY)
     assert outcome.milliseconds <= took + 1 < 100 + MARGIN
 
 
@@ -318,14 +327,20 @@ def test_an_unknown_name_is_no_connection(error: Exception) -> None:
     def resolve(_host: str, _port: int) -> list[str]:
         raise error
 
-    assert timeless(Webhook(resolve=resolve).send(get("http://a.example/"))) == Outcome(None, Failure.CONNECT, 0)
-    assert timeless(Webhook(resolve=lambda *_: []).send(get("http://a.example/"))) == Outcome(None, Failure.CONNECT, 0)
+    assert timeless(SafeWebhookClient(resolve=resolve).send(get("http://a.example/"))) == WebhookResult(
+        None, FailureReason.CONNECT, 0
+    )
+    assert timeless(SafeWebhookClient(resolve=lambda *_: []).send(get("http://a.example/"))) == WebhookResult(
+        None, FailureReason.CONNECT, 0
+    )
 
 
 def test_long_names_are_unknown() -> None:
     """The system's resolver never sees a name that no DNS can hold."""
     for host in ("x" * 64 + ".example", "x." * 200 + "example"):
-        assert timeless(Webhook().send(get(f"http://{host}/"))) == Outcome(None, Failure.CONNECT, 0)
+        assert timeless(SafeWebhookClient().send(get(f"http://{host}/"))) == WebhookResult(
+            None, FailureReason.CONNECT, 0
+        )
 
 
 def test_tries_the_other_addresses() -> None:
@@ -340,10 +355,10 @@ def test_tries_the_other_addresses() -> None:
                 raise OSError("network is unreachable")
             return socket.create_connection(("127.0.0.1", server.port), 10)
 
-        sender = Webhook(resolve=lambda *_: addresses, connect=connect)
-        limits = Limits(connect=60_000, read=10_000, total=90_000)
-        outcome = timeless(sender.send(post("http://app.example.com:81/", limits=limits)))
-    assert outcome == Outcome(200, None, 0)
+        sender = SafeWebhookClient(resolve=lambda *_: addresses, connect=connect)
+        limits = Timeouts(connect=60_000, read=10_000, total=90_000)
+        outcome = timeless(sender.send(post("http://app.example.com:81/", timeouts=limits)))
+    assert outcome == WebhookResult(200, None, 0)
     assert [(address, port) for address, port, _ in shares] == [(address, 81) for address in addresses]
     assert [round(seconds, -1) for *_, seconds in shares] == [20, 30, 60]
 
@@ -352,9 +367,9 @@ def test_nobody_who_listens_is_no_connection() -> None:
     """A port that nobody listens at is no connection, whichever kind of address it has."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    sender = Webhook(allowed_hosts=frozenset({"127.0.0.1", "::1"}))
+    sender = SafeWebhookClient(allowed_hosts=frozenset({"127.0.0.1", "::1"}))
     sent = [timeless(sender.send(get(f"http://{host}:{port}/"))) for host in ("127.0.0.1", "[::1]")]
-    assert sent == [Outcome(None, Failure.CONNECT, 0)] * 2
+    assert sent == [WebhookResult(None, FailureReason.CONNECT, 0)] * 2
 
 
 PIECES: Final = st.sampled_from(
@@ -384,11 +399,17 @@ def test_any_answer_is_an_outcome(answer: bytes) -> None:
         others.append(theirs)
         return ours
 
-    sender = Webhook(resolve=lambda *_: [PUBLIC], connect=connect)
+    sender = SafeWebhookClient(resolve=lambda *_: [PUBLIC], connect=connect)
     outcome = sender.send(post("http://user@app.example.com/", body=b"x=1"))
     assert (outcome.status is None) is (outcome.failure is not None)
     assert outcome.status is None or 200 <= outcome.status <= 999
-    assert outcome.failure in {None, Failure.READ, Failure.PROTOCOL, Failure.REDIRECT, Failure.FORBIDDEN}
+    assert outcome.failure in {
+        None,
+        FailureReason.READ,
+        FailureReason.PROTOCOL,
+        FailureReason.REDIRECT,
+        FailureReason.FORBIDDEN,
+    }
     assert len(outcome.answer) <= 1024
     assert 1 <= len(others) <= 5
     for other in others:
@@ -399,14 +420,14 @@ def test_a_request_that_cannot_be_written_is_an_outcome() -> None:
     """A header that HTTP has no form for is never sent, and breaks nothing."""
     with serving(says(reply(200))) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
-        sender = Webhook(resolve=internet.resolve, connect=internet.connect)
+        sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect)
         requests = [
             post("http://app.example.com/", headers={"X": "a\r\nb: c"}),
             post("http://app.example.com/", headers={"X\r\nY": "a"}),
             post("http://app.example.com/", headers={"X": "\u20ac"}),
         ]
         sent = [timeless(sender.send(request)) for request in requests]
-    assert sent == [Outcome(None, Failure.PROTOCOL, 0)] * len(requests)
+    assert sent == [WebhookResult(None, FailureReason.PROTOCOL, 0)] * len(requests)
 
 
 def test_no_trust_is_no_connection(authority: Authority) -> None:
@@ -424,12 +445,12 @@ def test_no_trust_is_no_connection(authority: Authority) -> None:
     for url, context in wrong.items():
         with serving(behave, tls=context) as server:
             internet = Internet(server, {"app.example.com": [[PUBLIC]]})
-            sender = Webhook(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
+            sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
             sent.append(timeless(sender.send(post(url))))
     with serving(behave, tls=authority.issue("app.example.com")) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
-        by_default = Webhook(resolve=internet.resolve, connect=internet.connect)
+        by_default = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect)
         sent.append(timeless(by_default.send(post("https://app.example.com/"))))
-    assert (sent, read) == ([Outcome(None, Failure.CONNECT, 0)] * 3, [])
+    assert (sent, read) == ([WebhookResult(None, FailureReason.CONNECT, 0)] * 3, [])
     assert isinstance(by_default._tls, ssl.SSLContext)
     assert (by_default._tls.check_hostname, by_default._tls.verify_mode) == (True, ssl.CERT_REQUIRED)

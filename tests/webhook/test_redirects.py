@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from tapedeck.adapters.webhook import Webhook
-from tapedeck.operations.messaging import Failure, Outcome
+from tapedeck.adapters.webhook import SafeWebhookClient
+from tapedeck.operations.messaging import FailureReason, WebhookResult
 from tests.webhook.conftest import Authority
 from tests.webhook.servers import (
     FORM,
@@ -53,7 +53,7 @@ def test_a_redirect_is_followed(method: str, status: int, followed_by: str) -> N
     body = b"x=1" if method in {"POST", "PUT"} else b""
     with answering(lambda request: answers[request.target]) as server:
         webhook, internet = sender(server)
-        request = get("http://app.example.com/a", headers=FORM, own=SIGNATURE, body=body)
+        request = get("http://app.example.com/a", headers=FORM, origin_bound_headers=SIGNATURE, body=body)
         outcome = timeless(webhook.send(replace(request, method=method)))
     host = {"Host": "app.example.com", **OURS}
     length = {"Content-Length": "3"} if body else {}
@@ -63,7 +63,7 @@ def test_a_redirect_is_followed(method: str, status: int, followed_by: str) -> N
         Received(method, "/a", {**host, **length, **FORM}, body),
         Received(followed_by, "/b?c=d", {**host, **second[0], **kept}, second[1]),
     ]
-    assert (outcome, internet.connections) == (Outcome(200, None, 0), [(PUBLIC, 80)] * 2)
+    assert (outcome, internet.connections) == (WebhookResult(200, None, 0), [(PUBLIC, 80)] * 2)
     assert internet.lookups == [("app.example.com", 80)] * 2
 
 
@@ -92,7 +92,7 @@ def test_a_location_is_read_as_it_is_meant(location: bytes, target: str) -> None
     with answering(lambda request: moved if request.target == "/a/b" else reply(204)) as server:
         webhook, internet = sender(server)
         outcome = timeless(webhook.send(post("http://app.example.com/a/b")))
-    assert outcome == Outcome(204, None, 0)
+    assert outcome == WebhookResult(204, None, 0)
     assert [request.target for request in server.requests] == ["/a/b", target]
     assert server.requests[1].headers["Host"].lower() == "app.example.com"
     assert "Authorization" not in server.requests[1].headers
@@ -109,8 +109,8 @@ def test_redirects_have_an_end(most: int, status: int | None) -> None:
 
     with answering(lead) as server:
         webhook, _ = sender(server)
-        outcome = timeless(webhook.send(post("http://app.example.com/0", most_redirects=most)))
-    assert outcome == Outcome(status, None if status else Failure.REDIRECT, 0)
+        outcome = timeless(webhook.send(post("http://app.example.com/0", max_redirects=most)))
+    assert outcome == WebhookResult(status, None if status else FailureReason.REDIRECT, 0)
     assert [request.target for request in server.requests] == [f"/{place}" for place in range(min(most, 3) + 1)]
 
 
@@ -127,7 +127,7 @@ def test_the_body_of_a_redirect_is_not_waited_for() -> None:
 
     with serving(behave) as server:
         webhook, _ = sender(server)
-        assert timeless(webhook.send(post("http://app.example.com/a"))) == Outcome(204, None, 0)
+        assert timeless(webhook.send(post("http://app.example.com/a"))) == WebhookResult(204, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_another_origin_is_told_no_secret(other: str) -> None:
         webhook, internet = sender(
             server, "app.example.com", "other.example.com", "app.example.com.", "sub.app.example.com"
         )
-        outcome = timeless(webhook.send(post(home, body=b"x=1", headers=given, own=own)))
+        outcome = timeless(webhook.send(post(home, body=b"x=1", headers=given, origin_bound_headers=own)))
     kept = {"Content-Type": FORM["Content-Type"], "X-Other": "y"}
     shared = {**OURS, "Content-Length": "3"}
     assert server.requests == [
@@ -158,7 +158,7 @@ def test_another_origin_is_told_no_secret(other: str) -> None:
         Received("POST", "/b", {"Host": other.split("/")[2], **shared, **kept}, b"x=1"),
         Received("POST", "/c", {"Host": "app.example.com", **shared, **kept}, b"x=1"),
     ]
-    assert (outcome, len(internet.connections)) == (Outcome(401, None, 0), 3)
+    assert (outcome, len(internet.connections)) == (WebhookResult(401, None, 0), 3)
 
 
 def test_https_is_another_origin(authority: Authority) -> None:
@@ -173,9 +173,11 @@ def test_https_is_another_origin(authority: Authority) -> None:
         def connect(_address: str, port: int, seconds: float) -> socket.socket:
             return socket.create_connection(("127.0.0.1", plain.port if port == 80 else secure.port), seconds)
 
-        webhook = Webhook(resolve=lambda *_: [PUBLIC], connect=connect, tls=authority.trusted)
-        outcome = timeless(webhook.send(post("http://app.example.com/up", headers=FORM, own=SIGNATURE)))
-    assert outcome == Outcome(None, Failure.REDIRECT, 0)
+        webhook = SafeWebhookClient(resolve=lambda *_: [PUBLIC], connect=connect, tls=authority.trusted)
+        outcome = timeless(
+            webhook.send(post("http://app.example.com/up", headers=FORM, origin_bound_headers=SIGNATURE))
+        )
+    assert outcome == WebhookResult(None, FailureReason.REDIRECT, 0)
     assert [(request.target, "X-Twilio-Signature" in request.headers) for request in plain.requests] == [("/up", True)]
     assert [request.target for request in secure.requests] == ["/secure"]
     assert "X-Twilio-Signature" not in secure.requests[0].headers
@@ -203,7 +205,7 @@ def test_user_info_answers_a_challenge(info: str, credentials: str) -> None:
         Received("POST", "/a?b", headers, b"x=1"),
         Received("POST", "/a?b", {**headers, "Authorization": basic(credentials)}, b"x=1"),
     ]
-    assert outcome == Outcome(401, None, 0)
+    assert outcome == WebhookResult(401, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_only_a_basic_challenge_is_answered(challenges: list[str], requests: int
     with answering(lambda _: answer) as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(post("http://user:password@app.example.com/")))
-    assert (outcome, len(server.requests)) == (Outcome(401, None, 0, b"no"), requests)
+    assert (outcome, len(server.requests)) == (WebhookResult(401, None, 0, b"no"), requests)
 
 
 def test_a_challenge_without_user_info_is_an_answer() -> None:
@@ -237,7 +239,7 @@ def test_a_challenge_without_user_info_is_an_answer() -> None:
     with answering(lambda _: CHALLENGE) as server:
         webhook, _ = sender(server)
         sent = [timeless(webhook.send(post(f"http://{info}app.example.com/"))) for info in ("", "@")]
-    assert (sent, len(server.requests)) == ([Outcome(401, None, 0)] * 2, 2)
+    assert (sent, len(server.requests)) == ([WebhookResult(401, None, 0)] * 2, 2)
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])
@@ -246,7 +248,7 @@ def test_user_info_is_not_told_without_a_challenge(status: int) -> None:
     with answering(lambda _: reply(status, headers={"WWW-Authenticate": "Basic"})) as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(post("http://user:password@app.example.com/")))
-    assert (outcome, len(server.requests)) == (Outcome(status, None, 0), 1)
+    assert (outcome, len(server.requests)) == (WebhookResult(status, None, 0), 1)
     assert "Authorization" not in server.requests[0].headers
 
 
@@ -261,7 +263,7 @@ def test_credentials_stay_with_their_origin() -> None:
 
     with answering(answer) as server:
         webhook, _ = sender(server, "app.example.com", "other.example.com")
-        outcome = timeless(webhook.send(post("http://user:password@app.example.com/open", most_redirects=3)))
+        outcome = timeless(webhook.send(post("http://user:password@app.example.com/open", max_redirects=3)))
     told = [
         (request.headers["Host"], request.target, request.headers.get("Authorization")) for request in server.requests
     ]
@@ -273,7 +275,7 @@ def test_credentials_stay_with_their_origin() -> None:
         (home, "/in", basic("user:password")),
         ("other.example.com", "/", None),
     ]
-    assert outcome == Outcome(401, None, 0)
+    assert outcome == WebhookResult(401, None, 0)
 
 
 def test_credentials_that_were_refused_are_not_told_again() -> None:
@@ -289,7 +291,7 @@ def test_credentials_that_were_refused_are_not_told_again() -> None:
         outcome = timeless(webhook.send(get("http://user:password@app.example.com/a")))
     told = [(request.target, request.headers.get("Authorization")) for request in server.requests]
     assert told == [("/a", None), ("/a", basic("user:password")), ("/b", basic("user:password"))]
-    assert outcome == Outcome(401, None, 0)
+    assert outcome == WebhookResult(401, None, 0)
 
 
 def test_user_info_takes_the_place_of_other_credentials() -> None:

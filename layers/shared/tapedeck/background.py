@@ -13,83 +13,83 @@ from typing import Any, Final, TypeVar
 from tapedeck import wiring
 from tapedeck.adapters.aws import make_client
 from tapedeck.adapters.bus import EventBus
-from tapedeck.adapters.changes import WorkTable, in_order, read_change
-from tapedeck.adapters.claims import ClaimTable
+from tapedeck.adapters.changes import PendingWorkIndex, read_change, sort_by_sequence
+from tapedeck.adapters.claims import DeliveryTable
 from tapedeck.adapters.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb import Client, Database
-from tapedeck.adapters.failures import FailureBucket
-from tapedeck.adapters.kms import KmsOpener
+from tapedeck.adapters.dynamodb import DynamoDBClient, DynamoDBTable
+from tapedeck.adapters.failures import FailedBatchBucket
+from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.lists import ListTable
 from tapedeck.adapters.media_store import Bucket
 from tapedeck.adapters.participants import ParticipantTable
 from tapedeck.adapters.queue import SqsQueue
-from tapedeck.adapters.table import Table
-from tapedeck.adapters.webhook import Webhook
+from tapedeck.adapters.table import RecordingsTable
+from tapedeck.adapters.webhook import SafeWebhookClient
 from tapedeck.domain.errors import NotFound
-from tapedeck.edge.batches import BatchEndpoint, Hub
-from tapedeck.edge.publishing import Publisher
-from tapedeck.edge.resending import Resending
-from tapedeck.edge.sweeping import Sweep
-from tapedeck.edge.task import TaskEndpoint
-from tapedeck.edge.telling import WIRES
-from tapedeck.operations.capture_events import CaptureEvents
-from tapedeck.operations.deliveries import Deliveries
-from tapedeck.operations.media_events import MediaEvents
-from tapedeck.operations.messaging import Bus, Opener, Queue, Sender
+from tapedeck.edge.batches import BackgroundEndpoint, BackgroundServices
+from tapedeck.edge.publishing import ChangePublisher
+from tapedeck.edge.resending import FailedBatchRedrive
+from tapedeck.edge.sweeping import Reconciler
+from tapedeck.edge.task import AdminEndpoint
+from tapedeck.edge.telling import CALLBACK_RENDERERS
+from tapedeck.operations.capture_events import RecordingEvents
+from tapedeck.operations.deliveries import CallbackDispatcher
+from tapedeck.operations.media_events import EngineEvents
+from tapedeck.operations.messaging import Bus, Decryptor, Queue, WebhookClient
 from tapedeck.operations.ports import Clock
 from tapedeck.settings import Settings
 
-SOURCE: Final = "tapedeck"
+EVENT_SOURCE: Final = "tapedeck"
 """Who tells facts, by its name on the bus."""
 
 T = TypeVar("T")
 
 
-def _as_it_is(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
+def _identity(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
     return store
 
 
 @dataclass(frozen=True, slots=True)
-class Outlets:
-    """Where things are told, and how time passes meanwhile: `sleep` in seconds, `chance` from 0 to 1.
+class OutboundClients:
+    """Where things are told, and how time passes meanwhile: `sleep` in seconds, `random_float` from 0 to 1.
 
-    `steady` is what measures how long attempts take, in milliseconds, where the hub's clock may be put forward.
-    `watch` is what the log is reached through.
+    `monotonic_clock` is what measures how long attempts take, in milliseconds, where the hub's clock may be put
+    forward. `wrap_log` is what the log is reached through.
     """
 
     commands: Queue
     callbacks: Queue
     bus: Bus
-    sender: Sender
-    opener: Opener
+    webhook_client: WebhookClient
+    decryptor: Decryptor
     sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random.random
-    steady: Clock | None = None
-    watch: Callable[[Any], Any] = _as_it_is
+    random_float: Callable[[], float] = random.random
+    monotonic_clock: Clock | None = None
+    wrap_log: Callable[[Any], Any] = _identity
 
 
-def aws_outlets(settings: Settings) -> Outlets:
+def aws_outbound_clients(settings: Settings) -> OutboundClients:
     """Those of a deployment; a client is made when something is first told through it."""
-    return Outlets(
-        commands=SqsQueue(_Lazy("sqs"), settings.commands_queue, time.sleep),
-        callbacks=SqsQueue(_Lazy("sqs"), settings.callbacks_queue, time.sleep),
-        bus=EventBus(_Lazy("events"), settings.event_bus, SOURCE, time.sleep),
-        sender=Webhook(
-            allowed_hosts=settings.callback_hosts, host_map=dict(settings.callback_host_map), clock=wiring.clock
+    return OutboundClients(
+        commands=SqsQueue(_LazyClient("sqs"), settings.commands_queue, time.sleep),
+        callbacks=SqsQueue(_LazyClient("sqs"), settings.callbacks_queue, time.sleep),
+        bus=EventBus(_LazyClient("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
+        webhook_client=SafeWebhookClient(
+            allowed_hosts=settings.callback_allowed_hosts, host_map=dict(settings.callback_host_map), clock=wiring.clock
         ),
-        opener=KmsOpener(_Lazy("kms"), settings.signing_key),
+        decryptor=KmsDecryptor(_LazyClient("kms"), settings.signing_kms_key_id),
     )
 
 
-outlets: Callable[[Settings], Outlets] = aws_outlets
+outbound_clients_factory: Callable[[Settings], OutboundClients] = aws_outbound_clients
 """Whatever is made from now on tells through these."""
 
 
-guard: Callable[[Any], Any] = _as_it_is
+wrap_delivery_dependency: Callable[[Any], Any] = _identity
 """What stores and outlets of whoever sends callbacks are reached through: that takes long, and holds up nobody else."""
 
 
-class _Lazy:
+class _LazyClient:
     """A client of an AWS service that is made when it is first used: not every function uses each."""
 
     def __init__(self, service: str) -> None:
@@ -99,66 +99,81 @@ class _Lazy:
         return getattr(self._make(), name)
 
 
-def make_hub(settings: Settings, dynamodb: Client, told: Outlets) -> Hub:
+def build_background_services(
+    settings: Settings, dynamodb: DynamoDBClient, told: OutboundClients
+) -> BackgroundServices:
     """Everything that such functions need, over this client and these outlets."""
     clock = wiring.clock
-    service = wiring.service()
-    database = Database(dynamodb, settings.recordings_table, told.sleep)
-    store = Table(database)
-    credentials = CredentialsTable(Database(dynamodb, settings.credentials_table, told.sleep))
+    service = wiring.get_api_services()
+    database = DynamoDBTable(dynamodb, settings.recordings_table, told.sleep)
+    store = RecordingsTable(database)
+    credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, told.sleep))
 
     @cache
-    def deliveries() -> Deliveries:
-        return Deliveries(
-            guard(ClaimTable(database)), guard(credentials), guard(told.opener), told.sender, guard(told.callbacks),
-            clock, told.sleep, told.chance, settings.callback_hours, told.steady,
-        )  # fmt: skip
+    def deliveries() -> CallbackDispatcher:
+        return CallbackDispatcher(
+            wrap_delivery_dependency(DeliveryTable(database)),
+            wrap_delivery_dependency(credentials),
+            wrap_delivery_dependency(told.decryptor),
+            told.webhook_client,
+            wrap_delivery_dependency(told.callbacks),
+            clock,
+            told.sleep,
+            told.random_float,
+            settings.callback_retry_hours,
+            told.monotonic_clock,
+        )
 
     @cache
-    def publisher() -> Publisher:
-        objects = Bucket(_Lazy("s3"), settings.media_bucket)
-        return Publisher(
+    def publisher() -> ChangePublisher:
+        objects = Bucket(_LazyClient("s3"), settings.media_bucket)
+        return ChangePublisher(
             store, ParticipantTable(database), ListTable(database), objects, told.commands, deliveries(), told.bus,
             settings.public_url, clock,
         )  # fmt: skip
 
     @cache
-    def media_events() -> MediaEvents:
-        captures = CaptureEvents(store, service.recordings, service.media(), service.transcriptions, clock)
-        return MediaEvents(store, service.calls, service.conferences, service.participants, captures, clock)
+    def media_events() -> EngineEvents:
+        captures = RecordingEvents(store, service.recordings, service.media(), service.transcriptions, clock)
+        return EngineEvents(store, service.calls, service.conferences, service.participants, captures, clock)
 
     @cache
-    def sweep() -> Sweep:
-        work = WorkTable(database)
-        return Sweep(
+    def sweep() -> Reconciler:
+        work = PendingWorkIndex(database)
+        return Reconciler(
             work, store, service.recordings, service.media(), publisher(), deliveries(), clock,
             lambda error: service.log.background(operation="sweep", outcome="failed", error=type(error).__name__),
         )  # fmt: skip
 
     @cache
-    def resending() -> Resending:
-        return Resending(FailureBucket(_Lazy("s3"), settings.failures_bucket), read_change, in_order, publisher())
+    def resending() -> FailedBatchRedrive:
+        return FailedBatchRedrive(
+            FailedBatchBucket(_LazyClient("s3"), settings.failed_batches_bucket),
+            read_change,
+            sort_by_sequence,
+            publisher(),
+        )
 
-    return Hub(
-        log=told.watch(service.log),
+    return BackgroundServices(
+        log=told.wrap_log(service.log),
         clock=clock,
         read_change=read_change,
-        in_order=in_order,
-        wires=WIRES,
+        sort_by_sequence=sort_by_sequence,
+        callback_renderers=CALLBACK_RENDERERS,
         make_publisher=publisher,
-        make_media_events=media_events,
-        make_deliveries=deliveries,
-        make_sweep=sweep,
-        make_resending=resending,
+        make_engine_events=media_events,
+        make_callback_dispatcher=deliveries,
+        make_reconciler=sweep,
+        make_redrive=resending,
     )
 
 
 @cache
-def hub() -> Hub:
+def get_background_services() -> BackgroundServices:
     """What the environment describes, made once."""
     settings = Settings.read()
-    return make_hub(settings, make_client("dynamodb"), outlets(settings))
+    return build_background_services(settings, make_client("dynamodb"), outbound_clients_factory(settings))
 
 
-batch = BatchEndpoint(hub)
-task = TaskEndpoint(hub, {NotFound: "There is no such callback"})
+background = BackgroundEndpoint(get_background_services)
+admin_function = AdminEndpoint(get_background_services, {NotFound: "There is no such callback"})

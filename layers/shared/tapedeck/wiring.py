@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from tapedeck.adapters.aws import make_client
 from tapedeck.adapters.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb import Client, Database
-from tapedeck.adapters.kms import KmsSealer
-from tapedeck.adapters.table import Table
-from tapedeck.edge.endpoint import Endpoint, Service
-from tapedeck.edge.observability import RequestLog
-from tapedeck.edge.task import Office, TaskEndpoint
+from tapedeck.adapters.dynamodb import DynamoDBClient, DynamoDBTable
+from tapedeck.adapters.kms import KmsEncryptor
+from tapedeck.adapters.table import RecordingsTable
+from tapedeck.edge.endpoint import ApiServices, Endpoint
+from tapedeck.edge.observability import CanonicalLog
+from tapedeck.edge.task import AdminEndpoint, AdminServices
 from tapedeck.operations.accounts import Accounts
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -38,18 +38,18 @@ clock: Clock = system_clock
 """What time it is for whatever is made from now on."""
 
 
-def steady() -> int:
+def monotonic_clock() -> int:
     """Milliseconds since some moment, of a clock that nobody sets."""
     return time.monotonic_ns() // 1_000_000
 
 
-def make_service(settings: Settings, dynamodb: Client) -> Service:
+def build_api_services(settings: Settings, dynamodb: DynamoDBClient) -> ApiServices:
     """Everything that a request needs, over this client; what few functions need is loaded when they ask for it."""
     now = clock
-    database = Database(dynamodb, settings.recordings_table, time.sleep)
-    store = Table(database)
+    database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
+    store = RecordingsTable(database)
     calls, conferences, recordings = Calls(store, now), Conferences(store, now), Recordings(store, now)
-    credentials = CredentialsTable(Database(dynamodb, settings.credentials_table, time.sleep))
+    credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
     refused = frozenset() if settings.is_standin else frozenset({STANDIN_TOKEN})
 
     def make_media() -> "Media":
@@ -77,14 +77,14 @@ def make_service(settings: Settings, dynamodb: Client) -> Service:
 
         return Transcriptions(TranscriptionTable(database), recordings, now)
 
-    return Service(
+    return ApiServices(
         calls=calls,
         conferences=conferences,
         recordings=recordings,
         authenticator=Authenticator(
-            credentials, now, settings.remember_credentials, refused, steady, settings.media_access
+            credentials, now, settings.credential_cache_seconds, refused, monotonic_clock, settings.media_access
         ),
-        log=RequestLog(settings.service),
+        log=CanonicalLog(settings.service),
         clock=now,
         media_inline_bytes=settings.media_inline_bytes,
         media=cache(make_media),
@@ -95,25 +95,25 @@ def make_service(settings: Settings, dynamodb: Client) -> Service:
 
 
 @cache
-def service() -> Service:
+def get_api_services() -> ApiServices:
     """The service that the environment describes, made once."""
-    return make_service(Settings.read(), make_client("dynamodb"))
+    return build_api_services(Settings.read(), make_client("dynamodb"))
 
 
 @cache
-def office() -> Office:
+def get_admin_services() -> AdminServices:
     """The same for the functions without a route, made once; only they reach the KMS key."""
     settings = Settings.read()
-    credentials = CredentialsTable(Database(make_client("dynamodb"), settings.credentials_table, time.sleep))
-    sealer = KmsSealer(make_client("kms"), settings.signing_key)
-    return Office(Accounts(credentials, sealer, clock), RequestLog(settings.service))
+    credentials = CredentialsTable(DynamoDBTable(make_client("dynamodb"), settings.credentials_table, time.sleep))
+    encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
+    return AdminServices(Accounts(credentials, encryptor, clock), CanonicalLog(settings.service))
 
 
-endpoint = Endpoint(service)
-task = TaskEndpoint(office)
+endpoint = Endpoint(get_api_services)
+admin_function = AdminEndpoint(get_admin_services)
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
     # Lambda does not throttle what runs before the first request, and its memory is never looked through again.
-    service()
+    get_api_services()
     gc.freeze()
     gc.enable()

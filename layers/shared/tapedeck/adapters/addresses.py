@@ -78,7 +78,7 @@ def is_public(address: str) -> bool:
     return parsed is not None and parsed in _UNICAST and not any(parsed in network for network in _NOT_PUBLIC_UNICAST)
 
 
-def is_plain_host(host: str) -> bool:
+def is_unambiguous_host(host: str) -> bool:
     """Whether everybody reads this host alike: an address in its usual form, or a name that looks like no number.
 
     Some resolvers take `127.1`, `0x7f000001`, `2130706433` and `127.0.0.1.` for addresses. IPv6 addresses come without

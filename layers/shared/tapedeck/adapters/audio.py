@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.operations.ports import Sound
+from tapedeck.operations.ports import AudioInfo
 
 KILOBITS_PER_CHANNEL: Final = 32
 """Of an MP3 (behaviour.md, section 11)."""
@@ -30,7 +30,7 @@ _FAST: Final = 7
 class WavCodec:
     """`operations.ports.Codec`: WAV of 16 bits in one or two channels, at a rate that MP3 has as well."""
 
-    def measure(self, source: Path) -> Sound:
+    def probe(self, source: Path) -> AudioInfo:
         """Counts what is there: the header of a capture that was cut short promises more.
 
         Raises:
@@ -41,7 +41,7 @@ class WavCodec:
             for samples in _samples(file):
                 values += len(samples)
                 is_silent = is_silent and _is_silent(samples)
-            return Sound(values // channels * 1000 // file.getframerate(), channels, is_silent)
+            return AudioInfo(values // channels * 1000 // file.getframerate(), channels, is_silent)
 
     def trim(self, source: Path, target: Path) -> Path:
         """Leaves the silence at both ends out, and none in between."""
@@ -62,7 +62,7 @@ class WavCodec:
                     left -= len(frames) // (_BYTES * channels)
         return target
 
-    def mix(self, source: Path, target: Path) -> None:
+    def downmix(self, source: Path, target: Path) -> None:
         """The mean of two channels in one."""
         with _reading(source) as file, _writing(target, file, 1) as written:
             for samples in _samples(file):

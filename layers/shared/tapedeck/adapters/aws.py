@@ -13,10 +13,10 @@ READ_SECONDS: Final = 2
 READ_SECONDS_OF_MEDIA: Final = 10
 """S3 answers when it has taken the whole of an object."""
 
-TRIES: Final = 4
+MAX_ATTEMPTS: Final = 4
 """Of botocore's legacy mode, whose pauses for DynamoDB begin at 50 ms; its standard mode would pause for seconds."""
 
-UNANSWERED: Final = "TapedeckUnanswered"
+HAD_UNACKNOWLEDGED_ATTEMPT: Final = "TapedeckUnanswered"
 """In a refusal's `ResponseMetadata` where an earlier copy of the request got no answer, or none that tells its outcome:
 that copy may have taken effect, or may still do so."""
 
@@ -38,7 +38,7 @@ def make_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its class
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS_OF_MEDIA if service == "s3" else READ_SECONDS,
-        retries={"mode": "legacy", "total_max_attempts": TRIES},
+        retries={"mode": "legacy", "total_max_attempts": MAX_ATTEMPTS},
         # What botocore signs presigned addresses with by itself, the younger regions do not take.
         signature_version="s3v4" if service == "s3" else None,
         # The adapters make every request; checking each against its model took a tenth of a warm update.
@@ -55,6 +55,6 @@ def _remember_unanswered(*, parsed_response: dict[str, Any] | None, context: dic
     """Called for each copy of a request that was sent, `context` being the request's; without an answer it is None."""
     told = parsed_response["ResponseMetadata"] if parsed_response is not None else {}
     if told.get("HTTPStatusCode") not in _REFUSALS:
-        context[UNANSWERED] = True
-    elif UNANSWERED in context:
-        told[UNANSWERED] = True
+        context[HAD_UNACKNOWLEDGED_ATTEMPT] = True
+    elif HAD_UNACKNOWLEDGED_ATTEMPT in context:
+        told[HAD_UNACKNOWLEDGED_ATTEMPT] = True

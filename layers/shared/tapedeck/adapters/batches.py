@@ -10,12 +10,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 
-MOST_ENTRIES: Final = 10
-MOST_BYTES: Final = 256 * 1024
+MAX_ENTRIES: Final = 10
+MAX_BYTES: Final = 256 * 1024
 """Of a request's entries together, both of SQS and of EventBridge."""
 
-TRIES: Final = 5
-FIRST_PAUSE: Final = 0.02
+MAX_ATTEMPTS: Final = 5
+FIRST_DELAY_SECONDS: Final = 0.02
 """Seconds; the pauses double, with full jitter: the five tries of an entry take at most 300 ms, its requests aside."""
 
 _BUSY: Final = frozenset(
@@ -34,7 +34,7 @@ _BUSY: Final = frozenset(
 
 
 @dataclass(eq=False, slots=True)
-class Entry:
+class BatchEntry:
     """AWS's own form of an entry, and what AWS counts as its bytes; entries of one `group` keep their order."""
 
     content: Mapping[str, Any]
@@ -44,14 +44,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class EntryError:
     """Why an entry was not taken; `is_senders_fault` where AWS says so, as it does of throttling too."""
 
     code: str
     is_senders_fault: bool = False
 
 
-Request = Callable[[list[Mapping[str, Any]]], Sequence[Refusal | None]]
+Request = Callable[[list[Mapping[str, Any]]], Sequence[EntryError | None]]
 """One request with these entries; of each in turn, None where it was taken."""
 
 
@@ -63,7 +63,7 @@ def write_json(content: Mapping[str, Any]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"))
 
 
-def send_all(entries: Sequence[Entry], request: Request, sleep: Callable[[float], None]) -> None:
+def send_all(entries: Sequence[BatchEntry], request: Request, sleep: Callable[[float], None]) -> None:
     """Send these until all are taken: 1 request per ten, unless they are large, refused, or of one group.
 
     A request holds one entry of a group at most: AWS may take an entry and refuse one that stands before it.
@@ -80,25 +80,25 @@ def send_all(entries: Sequence[Entry], request: Request, sleep: Callable[[float]
         waiting = [entry for entry in waiting if entry not in taken]
         for entry, refusal in refused.items():
             entry.tries += 1
-            if refusal.code in _BUSY and entry.tries == TRIES:
+            if refusal.code in _BUSY and entry.tries == MAX_ATTEMPTS:
                 raise StoreBusy(refusal.code)
-            if refusal.code not in _BUSY and (refusal.is_senders_fault or entry.tries == TRIES):
+            if refusal.code not in _BUSY and (refusal.is_senders_fault or entry.tries == MAX_ATTEMPTS):
                 raise StoreUnavailable(refusal.code)
         if refused:
-            most = FIRST_PAUSE * 2 ** (max(entry.tries for entry in refused) - 1)
+            most = FIRST_DELAY_SECONDS * 2 ** (max(entry.tries for entry in refused) - 1)
             sleep(random.uniform(0, most))  # noqa: S311 - jitter is no secret
 
 
-def _batch(waiting: Sequence[Entry]) -> list[Entry]:
+def _batch(waiting: Sequence[BatchEntry]) -> list[BatchEntry]:
     """The next that may go together; one that is too large goes alone, for AWS to judge."""
-    batch: list[Entry] = []
+    batch: list[BatchEntry] = []
     groups: set[str] = set()
     size = 0
     for entry in waiting:
         if entry.group in groups:
             continue
         size += entry.size
-        if batch and (len(batch) == MOST_ENTRIES or size > MOST_BYTES):
+        if batch and (len(batch) == MAX_ENTRIES or size > MAX_BYTES):
             break
         batch.append(entry)
         if entry.group is not None:
@@ -106,7 +106,7 @@ def _batch(waiting: Sequence[Entry]) -> list[Entry]:
     return batch
 
 
-def _call(request: Request, batch: Sequence[Entry]) -> Sequence[Refusal | None]:
+def _call(request: Request, batch: Sequence[BatchEntry]) -> Sequence[EntryError | None]:
     try:
         return request([entry.content for entry in batch])
     except ClientError as error:

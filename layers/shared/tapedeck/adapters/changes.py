@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write, from_attributes
+from tapedeck.adapters.dynamodb import ConditionFailed, DynamoDBTable, Item, Write, from_attributes
 from tapedeck.adapters.items import (
     PARTICIPANT,
     RECORDING,
@@ -19,7 +19,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
-from tapedeck.operations.changes import Change, Opened, Resource
+from tapedeck.operations.changes import Change, PendingWork, Resource
 
 _INSTRUCTIONS: Final = {
     "CALL": ("redirect", "fallback", "status_callback", "time_limit"),
@@ -43,7 +43,7 @@ def read_change(record: Mapping[str, Any]) -> Change | None:
     return Change(after["PK"].partition("#")[0], _resource(before), resource, _instructions(after))
 
 
-def in_order(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def sort_by_sequence(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """These records of the stream, those of each conference and its participants by what they are numbered with.
 
     A stream keeps the order of an item, not that of the items of one write: whoever is told of both is told of what
@@ -70,13 +70,13 @@ def _number(record: Mapping[str, Any]) -> int | None:
         return None
 
 
-class WorkTable:
-    """`operations.ports.WorkStore` on the `work` index of the recordings table."""
+class PendingWorkIndex:
+    """`operations.ports.PendingWorkStore` on the `work` index of the recordings table."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
 
-    def open(self, shard: str, until: int) -> Iterator[Opened]:
+    def find_pending(self, shard: str, until: int) -> Iterator[PendingWork]:
         """1 request per megabyte of keys, and 1 per 100 items."""
         rows = self._database.query(
             "#work = :shard AND work_at <= :until",
@@ -88,17 +88,17 @@ class WorkTable:
             resource = _resource(item or {})
             # The index may be late.
             if item is not None and resource is not None and "work" in item:
-                yield Opened(item["PK"].partition("#")[0], resource, _instructions(item))
+                yield PendingWork(item["PK"].partition("#")[0], resource, _instructions(item))
 
-    def forget(self, opened: Opened) -> bool:
+    def expire(self, opened: PendingWork) -> bool:
         """1 request."""
         match opened.resource:
             case Call() as call:
-                key, asked = call_key(opened.account, call.id), call.asked
+                key, asked = call_key(opened.account, call.id), call.requested_version
             case Conference() as room:
-                key, asked = conference_key(opened.account, room.id), room.asked
+                key, asked = conference_key(opened.account, room.id), room.requested_version
             case Participant() as one:
-                key, asked = participant_key(opened.account, one.conference, one.call), one.asked
+                key, asked = participant_key(opened.account, one.conference, one.call), one.requested_version
             case Recording():
                 return False
         write = Write(

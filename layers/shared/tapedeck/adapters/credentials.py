@@ -5,10 +5,10 @@ Accounts and their keys share one item, so that whoever names an account is veri
 
 from typing import Final
 
-from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
+from tapedeck.adapters.dynamodb import ConditionFailed, DynamoDBTable, Item, Write
 from tapedeck.domain.account import (
-    MOST_API_KEYS,
-    MOST_AUTH_TOKENS,
+    MAX_API_KEYS,
+    MAX_AUTH_TOKENS,
     Account,
     ApiKey,
     CredentialsRecord,
@@ -23,7 +23,7 @@ _THERE: Final = "attribute_exists(PK)"
 class CredentialsTable:
     """`operations.ports.CredentialStore` on DynamoDB."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
 
     def get_account(self, account: str) -> CredentialsRecord | None:
@@ -86,7 +86,7 @@ class CredentialsTable:
                 _account_key(key.account),
                 update="SET #keys.#key = :held",
                 condition=f"{_THERE} AND size(#keys) < :most",
-                values={"held": held, "most": MOST_API_KEYS},
+                values={"held": held, "most": MAX_API_KEYS},
                 names={"keys": "keys", "key": key.id},
             ),
         ]
@@ -121,7 +121,7 @@ class CredentialsTable:
                 _account_key(account),
                 update="SET tokens = list_append(tokens, :token)",
                 condition=f"{_THERE} AND size(tokens) < :most",
-                values={"token": [token_hash], "most": MOST_AUTH_TOKENS},
+                values={"token": [token_hash], "most": MAX_AUTH_TOKENS},
             ),
             Write(
                 _signing_key(account),
@@ -157,7 +157,7 @@ class CredentialsTable:
                 _account_key(account),
                 update="REMOVE tokens[0]",
                 condition=f"{_THERE} AND size(tokens) = :most",
-                values={"most": MOST_AUTH_TOKENS},
+                values={"most": MAX_AUTH_TOKENS},
             ),
             Write(
                 _signing_key(account),

@@ -11,17 +11,17 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapedeck.adapters.aws import UNANSWERED
+from tapedeck.adapters.aws import HAD_UNACKNOWLEDGED_ATTEMPT
 from tapedeck.domain.errors import StoreBusy, StoreFailure, StoreThrottled, StoreUnavailable
 
 Item = dict[str, Any]
 AttributeValue = dict[str, Any]
 
-MOST_PER_BATCH: Final = 100
+MAX_PER_BATCH: Final = 100
 """DynamoDB's own limit of keys in a batch read."""
 
-TRIES_ON_CONFLICT: Final = 5
-FIRST_PAUSE: Final = 0.02
+MAX_CONFLICT_ATTEMPTS: Final = 5
+FIRST_DELAY_SECONDS: Final = 0.02
 """Seconds; the pauses double, with full jitter: five tries take at most 300 ms (rule R2)."""
 
 _CONFLICT: Final = "TransactionConflict"
@@ -50,7 +50,7 @@ class ConditionFailed(Exception):
         self.was_repeated = was_repeated
 
 
-class Client(Protocol):
+class DynamoDBClient(Protocol):
     """The operations of botocore's DynamoDB client that are used."""
 
     def get_item(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
@@ -60,7 +60,7 @@ class Client(Protocol):
     def transact_write_items(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
 
 
-class Database:
+class DynamoDBTable:
     """One DynamoDB table.
 
     Args:
@@ -69,7 +69,7 @@ class Database:
         sleep: how to wait, in seconds.
     """
 
-    def __init__(self, client: Client, table: str, sleep: Callable[[float], None]) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, sleep: Callable[[float], None]) -> None:
         self._client = client
         self._table = table
         self._sleep = sleep
@@ -85,8 +85,8 @@ class Database:
     def get_many(self, keys: Sequence[Mapping[str, str]]) -> list[Item | None]:
         """Items by key, read strongly, in the order of their keys: 1 request per 100."""
         found: list[Item | None] = []
-        for start in range(0, len(keys), MOST_PER_BATCH):
-            found += self.get_several(keys[start : start + MOST_PER_BATCH])
+        for start in range(0, len(keys), MAX_PER_BATCH):
+            found += self.get_several(keys[start : start + MAX_PER_BATCH])
         return found
 
     def get_several(self, keys: Sequence[Mapping[str, str]]) -> list[Item | None]:
@@ -94,7 +94,7 @@ class Database:
         wanted = [to_attributes(key) for key in keys]
         pending = wanted
         found: dict[tuple[str, str], Item] = {}
-        for attempt in range(TRIES_ON_CONFLICT):
+        for attempt in range(MAX_CONFLICT_ATTEMPTS):
             request = {"RequestItems": {self._table: {"Keys": pending, "ConsistentRead": True}}}
             answer = self._call(self._client.batch_get_item, request)
             for attributes in answer["Responses"].get(self._table, ()):
@@ -178,25 +178,25 @@ class Database:
     ) -> dict[str, Any]:
         was_repeated = False
         busy: type[StoreBusy] = StoreBusy
-        for attempt in range(TRIES_ON_CONFLICT):
+        for attempt in range(MAX_CONFLICT_ATTEMPTS):
             try:
                 return operation(**request)
             except ClientError as error:
                 # Once without an answer, any later try may find what the first copy did, or will do.
-                was_repeated |= writes and UNANSWERED in error.response.get("ResponseMetadata", {})
+                was_repeated |= writes and HAD_UNACKNOWLEDGED_ATTEMPT in error.response.get("ResponseMetadata", {})
                 busy = _raise_unless_repeatable(error, was_repeated=was_repeated)
             except BotoCoreError as error:
                 raise StoreUnavailable from error
-            if attempt + 1 < TRIES_ON_CONFLICT:
+            if attempt + 1 < MAX_CONFLICT_ATTEMPTS:
                 self._pause(attempt)
         raise _given_up(busy, was_repeated=was_repeated)
 
-    def give_way(self) -> None:
+    def backoff(self) -> None:
         """Wait up to 80 ms, so that those who race for an item do not meet at it again."""
         self._pause(2)
 
     def _pause(self, attempt: int) -> None:
-        self._sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter is no secret
+        self._sleep(random.uniform(0, FIRST_DELAY_SECONDS * 2**attempt))  # noqa: S311 - jitter is no secret
 
 
 class Write:

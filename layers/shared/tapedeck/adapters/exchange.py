@@ -9,11 +9,11 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteR
 from typing import Any, Final
 from urllib.parse import SplitResult, quote
 
-MOST_HEAD: Final = 32 << 10
+MAX_HEAD: Final = 32 << 10
 """Bytes of a status line and headers, interim answers included."""
-MOST_BODY: Final = 64 << 10
+MAX_BODY: Final = 64 << 10
 """Bytes of a body; what comes after them is not read, and changes nothing."""
-MOST_KEPT: Final = 1024
+MAX_KEPT: Final = 1024
 """Bytes of a body that are kept."""
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -33,7 +33,7 @@ class Deadline:
 
     at: float
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds, more than none.
 
         Raises:
@@ -50,7 +50,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Hop:
+class HttpHop:
     """One request of an attempt; its URL has no user info, and its fragment stays here."""
 
     method: str
@@ -93,7 +93,7 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back: the beginning of the body, and the headers that matter, empty where they are missing."""
 
     status: int
@@ -104,30 +104,30 @@ class Answer:
     """Whether Basic credentials would be taken."""
 
 
-def exchange(connection: socket.socket, hop: Hop, deadline: Deadline, pause: float) -> Answer:
+def exchange(connection: socket.socket, hop: HttpHop, deadline: Deadline, pause: float) -> HttpResponse:
     """Send a request and read its answer; between two reads no more than `pause` seconds. Bodies of redirects are left.
 
     Raises:
         OSError: it took too long, or the answer ended before it was whole.
         HTTPException, ValueError: what came is no HTTP, or larger than is read; or the request cannot be written.
     """
-    wire = _Wire(connection, deadline, pause)
+    renderer = _Wire(connection, deadline, pause)
     client = HTTPConnection(hop.host, hop.port)
     client.auto_open = 0  # it never connects by itself
     client.response_class = _FinalResponse
-    client.sock = wire
+    client.sock = renderer
     client.putrequest(hop.method, hop.target, skip_host=True, skip_accept_encoding=True)
     for name, value in hop.all_headers():
         client.putheader(name, value)
     client.endheaders(hop.body)
     with client.getresponse() as response:
-        if wire.reader.has_ended:
+        if renderer.reader.has_ended:
             raise ConnectionResetError("the answer ended within its head")  # which `http.client` takes for whole
-        body = b"" if response.status in REDIRECTS else _read_body(response, wire.reader)
+        body = b"" if response.status in REDIRECTS else _read_body(response, renderer.reader)
         challenges = ",".join(response.headers.get_all("WWW-Authenticate", ())).split(",")
-        return Answer(
+        return HttpResponse(
             response.status,
-            body[:MOST_KEPT],
+            body[:MAX_KEPT],
             response.headers.get("Location", "").strip(" \t"),
             response.headers.get("Retry-After", "").strip(" \t"),
             any(challenge.lower().split()[:1] == ["basic"] for challenge in challenges),
@@ -136,14 +136,14 @@ def exchange(connection: socket.socket, hop: Hop, deadline: Deadline, pause: flo
 
 def _read_body(response: HTTPResponse, reader: "_Reader") -> bytes:
     # Chunks and trailers have a frame, which may be as large as what they hold.
-    reader.budget = 2 * MOST_BODY
+    reader.budget = 2 * MAX_BODY
     try:
-        body = response.read(MOST_BODY)
+        body = response.read(MAX_BODY)
     except IncompleteRead as error:
         if reader.has_ended:
             raise ConnectionResetError("the answer ended within a chunk") from error
         raise
-    if response.length and len(body) < MOST_BODY:
+    if response.length and len(body) < MAX_BODY:
         raise ConnectionResetError("the answer ended before its length")
     return body
 
@@ -165,7 +165,7 @@ class _Reader(io.RawIOBase):
         self._connection = connection
         self._deadline = deadline
         self._pause = pause
-        self.budget = MOST_HEAD
+        self.budget = MAX_HEAD
         self.has_ended = False
 
     def readable(self) -> bool:
@@ -174,7 +174,7 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - what can be written to has no name before Python 3.12
         if self.budget <= 0:
             raise HTTPException("the answer is larger than is read")
-        self._connection.settimeout(self._deadline.within(self._pause).left())
+        self._connection.settimeout(self._deadline.within(self._pause).remaining())
         size = self._connection.recv_into(buffer)
         self.budget -= size
         self.has_ended = not size
@@ -192,7 +192,7 @@ class _Wire:
     def sendall(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
-            self._connection.settimeout(self._deadline.left())
+            self._connection.settimeout(self._deadline.remaining())
             rest = rest[self._connection.send(rest) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:

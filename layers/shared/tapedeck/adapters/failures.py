@@ -10,8 +10,8 @@ PREFIX: Final = "aws/lambda/"
 """Under which Lambda writes, by function, mapping and time: keys sort by what failed first."""
 
 
-class FailureBucket:
-    """`operations.messaging.FailureStore` on S3.
+class FailedBatchBucket:
+    """`operations.messaging.FailedBatchStore` on S3.
 
     Args:
         client: botocore's.

@@ -9,8 +9,8 @@ from typing import Any
 
 from tapedeck.adapters.dynamodb import Item
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Asked, is_pending
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.command import EngineControlled, is_pending
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
@@ -27,18 +27,18 @@ PARTICIPANT = "PART#"
 SHOWN = "CONFREC#"
 """Begins the sort key of every link from a call to a conference's recording that shows it."""
 
-MARKS = tuple(f"r{place}" for place in range(1, 9))
+WRITE_TOKEN_ATTRIBUTES = tuple(f"r{place}" for place in range(1, 9))
 """Where an item keeps the marks of its last eight writes, the newest first (rule R3)."""
 
 
-def mark(write_id: str) -> str:
+def write_token(write_id: str) -> str:
     """What an item remembers of a write: the end of its id, 62 random bits."""
     return write_id[-16:]
 
 
-def marks(newest: str = "") -> Item:
+def initial_write_tokens(newest: str = "") -> Item:
     """The marks of an item that is new, made by the write of this id."""
-    return {**dict.fromkeys(MARKS, ""), MARKS[0]: mark(newest)}
+    return {**dict.fromkeys(WRITE_TOKEN_ATTRIBUTES, ""), WRITE_TOKEN_ATTRIBUTES[0]: write_token(newest)}
 
 
 def call_key(account: str, call: str) -> Key:
@@ -76,7 +76,7 @@ def recording_key(parent: Parent, recording: str) -> Key:
     return {"PK": partition(parent), "SK": f"{RECORDING}{recording}"}
 
 
-def row_key(account: str, kind: str, identifier: str) -> Key:
+def list_entry_key(account: str, kind: str, identifier: str) -> Key:
     """The row of a resource in its account's list: kind is `RECS`, `CALLS` or `CONFS`."""
     return {"PK": f"{account}#{kind}", "SK": identifier}
 
@@ -87,7 +87,7 @@ def name_partition(account: str, name: str) -> str:
     return f"{account}#NAME#{digest[:32]}"
 
 
-def link_key(account: str, call: str, recording: str) -> Key:
+def shown_recording_key(account: str, call: str, recording: str) -> Key:
     """A conference recording, seen from the call that it shows."""
     return {"PK": f"{account}#CALL#{call}", "SK": f"{SHOWN}{recording}"}
 
@@ -107,7 +107,7 @@ def status_key(account: str, kind: ParentKind, status: str) -> str:
     return f"{account}#{kind}#{status}"
 
 
-def open_work(identifier: str) -> str:
+def pending_shard(identifier: str) -> str:
     """The shard of the `work` index for what is not final and announced yet."""
     return f"OPEN#{identifier[-1]}"
 
@@ -128,9 +128,9 @@ def call_item(call: Call) -> Item:
         "parent": call.parent_call,
         "conference": call.conference,
         "api": call.api_recording,
-        "active": call.active or None,
-        "ended_by": call.ended_by,
-        **_asked_item(call),
+        "active": call.active_recordings or None,
+        "ended_by": call.end_write_id,
+        **_engine_item(call),
     }
 
 
@@ -151,9 +151,9 @@ def call_from(item: Item) -> Call:
         parent_call=item.get("parent"),
         conference=item.get("conference"),
         api_recording=item.get("api"),
-        active=item.get("active", frozenset()),
-        ended_by=item.get("ended_by"),
-        **_asked_from(item),
+        active_recordings=item.get("active", frozenset()),
+        end_write_id=item.get("ended_by"),
+        **_engine_fields_from(item),
     )
 
 
@@ -168,22 +168,22 @@ def conference_item(conference: Conference) -> Item:
         "updated": conference.updated,
         "name": conference.name,
         "participants": conference.participants,
-        "may_begin": conference.may_begin,
+        "may_begin": conference.has_starter,
         "first_call": conference.first_call,
         "ended": conference.ended,
         "reason": conference.reason,
         "ending_call": conference.ending_call,
-        "active": conference.active or None,
-        "ended_by": conference.ended_by,
+        "active": conference.active_recordings or None,
+        "ended_by": conference.end_write_id,
         "record": conference.record,
         "callback": _callback_map(conference.callback),
-        "began": conference.began or None,
-        "began_at": conference.began_at,
+        "began": conference.start_sequence or None,
+        "began_at": conference.started_at,
         "announced_at": conference.announced_at,
-        "told": conference.told or None,
-        **_asked_item(conference),
+        "told": conference.end_published or None,
+        **_engine_item(conference),
         # Whom somebody hears of is looked after from its beginning, and keeps its place in the index.
-        **(_work_item(conference.id, conference.created) if conference.is_to_be_told else {}),
+        **(_pending_work_item(conference.id, conference.created) if conference.has_unpublished_events else {}),
     }
 
 
@@ -200,20 +200,20 @@ def conference_from(item: Item) -> Conference:
         version=item["version"],
         sequence=item["sequence"],
         participants=item["participants"],
-        may_begin=item["may_begin"],
+        has_starter=item["may_begin"],
         first_call=item.get("first_call"),
         ended=item.get("ended"),
         reason=EndReason(reason) if reason is not None else None,
         ending_call=item.get("ending_call"),
-        active=item.get("active", frozenset()),
-        ended_by=item.get("ended_by"),
+        active_recordings=item.get("active", frozenset()),
+        end_write_id=item.get("ended_by"),
         record=item["record"],
         callback=_callback_from(item.get("callback")),
-        began=item.get("began", 0),
-        began_at=item.get("began_at"),
+        start_sequence=item.get("began", 0),
+        started_at=item.get("began_at"),
         announced_at=item.get("announced_at"),
-        told=item.get("told", False),
-        **_asked_from(item),
+        end_published=item.get("told", False),
+        **_engine_fields_from(item),
     )
 
 
@@ -235,8 +235,8 @@ def participant_item(participant: Participant) -> Item:
         "end_on_exit": participant.end_conference_on_exit,
         "beep_on_exit": participant.beep_on_exit,
         "options": dict(participant.options) or None,
-        "heard": participant.heard or None,
-        **_asked_item(participant),
+        "heard": participant.last_event_at or None,
+        **_engine_item(participant),
     }
 
 
@@ -260,8 +260,8 @@ def participant_from(item: Item) -> Participant:
         beep_on_exit=item.get("beep_on_exit"),
         sequence=item["sequence"],
         options=item.get("options", {}),
-        heard=item.get("heard", 0),
-        **_asked_from(item),
+        last_event_at=item.get("heard", 0),
+        **_engine_fields_from(item),
     )
 
 
@@ -270,9 +270,9 @@ def recording_item(recording: Recording) -> Item:
     return {
         "status": recording.status,
         "version": recording.version,
-        "confirmed": recording.confirmed,
-        "heard": recording.heard or None,
-        **marks(recording.id),
+        "confirmed": recording.confirmed_version,
+        "heard": recording.last_event_at or None,
+        **initial_write_tokens(recording.id),
         "source": recording.source,
         "call": recording.call,
         "channels": recording.channels,
@@ -281,7 +281,7 @@ def recording_item(recording: Recording) -> Item:
         "updated": recording.updated,
         "started": recording.started,
         "callback": _callback_map(recording.callback),
-        **_work_item(recording.id, recording.created),
+        **_pending_work_item(recording.id, recording.created),
     }
 
 
@@ -295,8 +295,8 @@ def recording_from(item: Item) -> Recording:
         source=Source(item["source"]),
         updated=item["updated"],
         version=item["version"],
-        confirmed=item["confirmed"],
-        heard=item.get("heard", 0),
+        confirmed_version=item["confirmed"],
+        last_event_at=item.get("heard", 0),
         call=item.get("call"),
         channels=item["channels"],
         track=item["track"],
@@ -335,33 +335,33 @@ def transcription_from(item: Item) -> Transcription:
     )
 
 
-def _asked_item(resource: Asked) -> Item:
+def _engine_item(resource: EngineControlled) -> Item:
     """What was asked of the media engine; what it has not confirmed is in the sweep's sight."""
     pending = is_pending(resource)
     return {
-        "asked": resource.asked or None,
-        "asked_at": resource.asked_at,
-        "confirmed": resource.confirmed or None,
-        **_work_item(resource.id if pending else None, resource.asked_at),
+        "asked": resource.requested_version or None,
+        "asked_at": resource.requested_at,
+        "confirmed": resource.confirmed_version or None,
+        **_pending_work_item(resource.id if pending else None, resource.requested_at),
     }
 
 
-def _work_item(identifier: str | None, since: int | None) -> Item:
+def _pending_work_item(identifier: str | None, since: int | None) -> Item:
     """In the sweep's sight since this second, or, without an id, out of it."""
     if identifier is None:
         return {"work": None, "work_at": None}
-    return {"work": open_work(identifier), "work_at": since}
+    return {"work": pending_shard(identifier), "work_at": since}
 
 
-def _asked_from(item: Item) -> dict[str, Any]:
+def _engine_fields_from(item: Item) -> dict[str, Any]:
     return {
-        "asked": item.get("asked", 0),
-        "asked_at": item.get("asked_at"),
-        "confirmed": item.get("confirmed", 0),
+        "requested_version": item.get("asked", 0),
+        "requested_at": item.get("asked_at"),
+        "confirmed_version": item.get("confirmed", 0),
     }
 
 
-def _callback_map(callback: Callback | None) -> dict[str, Any] | None:
+def _callback_map(callback: CallbackSubscription | None) -> dict[str, Any] | None:
     if callback is None:
         return None
     return {
@@ -372,7 +372,7 @@ def _callback_map(callback: Callback | None) -> dict[str, Any] | None:
     }
 
 
-def _callback_from(held: dict[str, Any] | None) -> Callback | None:
+def _callback_from(held: dict[str, Any] | None) -> CallbackSubscription | None:
     if held is None:
         return None
-    return Callback(held["url"], held["method"], tuple(held["events"]), held["dialect"])
+    return CallbackSubscription(held["url"], held["method"], tuple(held["events"]), held["dialect"])

@@ -7,21 +7,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tapedeck.domain.errors import StoreUnavailable
 
 
-class Client(Protocol):
+class KmsClient(Protocol):
     """The operations of botocore's KMS client that are used."""
 
     def encrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
     def decrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
 
 
-class KmsSealer:
+class KmsEncryptor:
     """`operations.ports.Sealer` with a KMS key of this deployment's own; the account is bound into each ciphertext."""
 
-    def __init__(self, client: Client, key: str) -> None:
+    def __init__(self, client: KmsClient, key: str) -> None:
         self._client = client
         self._key = key
 
-    def seal(self, account: str, secret: str) -> bytes:
+    def encrypt(self, account: str, secret: str) -> bytes:
         """1 request to KMS.
 
         Raises:
@@ -37,14 +37,14 @@ class KmsSealer:
         return sealed
 
 
-class KmsOpener:
-    """`operations.messaging.Opener` with the key that `KmsSealer` seals with."""
+class KmsDecryptor:
+    """`operations.messaging.Opener` with the key that `KmsEncryptor` seals with."""
 
-    def __init__(self, client: Client, key: str) -> None:
+    def __init__(self, client: KmsClient, key: str) -> None:
         self._client = client
         self._key = key
 
-    def open(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, sealed: bytes) -> str:
         """1 request to KMS.
 
         Raises:

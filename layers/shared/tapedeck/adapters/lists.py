@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from tapedeck.adapters.dynamodb import Database, Item
+from tapedeck.adapters.dynamodb import DynamoDBTable, Item
 from tapedeck.adapters.items import (
     RECORDING,
     SHOWN,
@@ -22,7 +22,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.page import IdRange
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.ports import Chunk, Fetch
+from tapedeck.operations.ports import Chunk, RangeReader
 
 T = TypeVar("T")
 Key = Mapping[str, str]
@@ -38,18 +38,18 @@ class ListTable:
     read per 100 of them; recordings and transcriptions that lie in the partition itself need no batch read.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
 
     def has_parent(self, parent: Parent) -> bool:
         """1 request."""
         return self._database.get(parent_key(parent)) is not None
 
-    def recordings_of(self, parent: Parent) -> Fetch[Recording]:
+    def recordings_of(self, parent: Parent) -> RangeReader[Recording]:
         """A query of the parent's partition."""
         return self._items(partition(parent), RECORDING, recording_from)
 
-    def recordings_shown_by(self, account: str, call: str) -> Fetch[Recording]:
+    def recordings_shown_by(self, account: str, call: str) -> RangeReader[Recording]:
         """The links in the call's partition, and what they name."""
 
         def key(row: Item) -> Key:
@@ -58,7 +58,7 @@ class ListTable:
 
         return self._rows(partition(Parent(account, ParentKind.CALL, call)), key, recording_from, prefix=SHOWN)
 
-    def recordings(self, account: str) -> Fetch[Recording]:
+    def recordings(self, account: str) -> RangeReader[Recording]:
         """The account's rows; what is deleted between a row and what it stands for is left out."""
         rows = self._rows(f"{account}#RECS", _recording_of_row, recording_from)
 
@@ -69,15 +69,15 @@ class ListTable:
 
         return fetch
 
-    def deleted_recordings(self, account: str) -> Fetch[Recording]:
+    def deleted_recordings(self, account: str) -> RangeReader[Recording]:
         """The rows of what was deleted."""
         return self._rows(f"{account}#RECS-DELETED", _recording_of_row, recording_from)
 
-    def conferences(self, account: str) -> Fetch[Conference]:
+    def conferences(self, account: str) -> RangeReader[Conference]:
         """The account's rows."""
         return self._rows(f"{account}#CONFS", lambda row: conference_key(account, row["SK"]), conference_from)
 
-    def conferences_named(self, account: str, name: str) -> Fetch[Conference]:
+    def conferences_named(self, account: str, name: str) -> RangeReader[Conference]:
         """The name's rows."""
         rows = self._rows(
             name_partition(account, name), lambda row: conference_key(account, row["SK"]), conference_from
@@ -88,7 +88,7 @@ class ListTable:
 
         return fetch
 
-    def conferences_in(self, account: str, status: str) -> Fetch[Conference]:
+    def conferences_in(self, account: str, status: str) -> RangeReader[Conference]:
         """The index's rows."""
         return self._rows(
             status_key(account, ParentKind.CONFERENCE, status),
@@ -97,11 +97,11 @@ class ListTable:
             is_index=True,
         )
 
-    def calls(self, account: str) -> Fetch[Call]:
+    def calls(self, account: str) -> RangeReader[Call]:
         """The account's rows."""
         return self._rows(f"{account}#CALLS", lambda row: call_key(account, row["SK"]), call_from)
 
-    def calls_in(self, account: str, status: str) -> Fetch[Call]:
+    def calls_in(self, account: str, status: str) -> RangeReader[Call]:
         """The index's rows."""
         return self._rows(
             status_key(account, ParentKind.CALL, status),
@@ -110,7 +110,7 @@ class ListTable:
             is_index=True,
         )
 
-    def _items(self, pk: str, prefix: str, read: Callable[[Item], T]) -> Fetch[T]:
+    def _items(self, pk: str, prefix: str, read: Callable[[Item], T]) -> RangeReader[T]:
         def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
             items = self._range(pk, prefix, ids, skip + limit + 1)
             wanted = items[skip : skip + limit]
@@ -127,7 +127,7 @@ class ListTable:
         *,
         prefix: str = "",
         is_index: bool = False,
-    ) -> Fetch[T]:
+    ) -> RangeReader[T]:
         def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
             rows = self._range(pk, prefix, ids, skip + limit + 1, is_index=is_index)
             wanted = rows[skip : skip + limit]

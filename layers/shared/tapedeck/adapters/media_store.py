@@ -29,7 +29,7 @@ class Bucket:
         self._client = client
         self._bucket = bucket
 
-    def look(self, key: str) -> StoredObject | None:
+    def stat(self, key: str) -> StoredObject | None:
         """1 request."""
         answer = self._call("head_object", Key=key)
         return StoredObject(answer["ContentLength"], answer["ETag"]) if answer is not None else None
@@ -67,7 +67,7 @@ class Bucket:
         if answer is None or answer.get("Errors"):
             raise StoreUnavailable
 
-    def link(self, key: str, content_type: str) -> str:
+    def presign(self, key: str, content_type: str) -> str:
         """No request: the address is signed here."""
         link: str = self._client.generate_presigned_url(
             "get_object",

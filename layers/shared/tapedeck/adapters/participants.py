@@ -3,31 +3,31 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
+from tapedeck.adapters.dynamodb import ConditionFailed, DynamoDBTable, Item, Write
 from tapedeck.adapters.items import (
     PARTICIPANT,
     conference_from,
     conference_key,
+    initial_write_tokens,
     label_key,
-    marks,
     participant_from,
     participant_item,
     participant_key,
 )
 from tapedeck.adapters.writes import (
-    NEW,
-    changed_call,
-    changed_conference,
-    changed_participant,
+    ITEM_ABSENT,
+    call_diff,
+    conference_diff,
+    end_writes,
+    has_write_token,
     new_call,
     new_conference,
-    parts_of,
-    remembers,
+    participant_diff,
 )
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
-from tapedeck.operations.ports import Dialing, Ending, LabelTaken, MembershipChanged, NameTaken
+from tapedeck.operations.ports import DialTransaction, EndTransaction, LabelTaken, MembershipConflict, NameTaken
 
 
 class ParticipantTable:
@@ -38,7 +38,7 @@ class ParticipantTable:
     show what another transaction holds at that moment.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
 
     def list_participants(self, account: str, conference: str) -> tuple[Conference | None, Sequence[Participant]]:
@@ -80,17 +80,17 @@ class ParticipantTable:
         account = conferences[0].account
         # An announcement is made once: what was asked before is no part of what is asked now.
         writes = [
-            changed_conference(*conferences),
-            changed_participant(account, *participants, write_id, {"announcement": None, **commands}),
+            conference_diff(*conferences),
+            participant_diff(account, *participants, write_id, {"announcement": None, **commands}),
         ]
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
             self._unless_own(account, participants[0], write_id, failed)
 
-    def remove_participant(self, ending: Ending) -> None:
+    def remove_participant(self, ending: EndTransaction) -> None:
         """1 request: the conference, the participant, the conference's recordings if it ends."""
-        parts = list(parts_of(ending))
+        parts = list(end_writes(ending))
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
@@ -99,7 +99,7 @@ class ParticipantTable:
             if ending.conference is not None and ending.participant is not None:
                 self._unless_own(ending.conference.account, ending.participant, ending.write_id, failed, stopped)
 
-    def dial(self, dialing: Dialing) -> None:
+    def dial(self, dialing: DialTransaction) -> None:
         """1 request: the call, its row, the participant, its label, and the conference, as `put_conference` if new."""
         parts = list(_parts_of(dialing))
         try:
@@ -107,16 +107,16 @@ class ParticipantTable:
         except ConditionFailed as failed:
             met = {name: item for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
             # The call's id is new with each request: if it is there, so is all the rest.
-            if "call" in met or self._remembers(dialing.call.account, dialing.participant, dialing.write_id):
+            if "call" in met or self._has_write_token(dialing.call.account, dialing.participant, dialing.write_id):
                 return
             if "name" in met:
                 raise NameTaken(met["name"].get("conference", "")) from failed
             if "conference" not in met and "label" in met:
                 raise LabelTaken(met["label"].get("call", "")) from failed
-            self._database.give_way()
-            raise MembershipChanged from failed
+            self._database.backoff()
+            raise MembershipConflict from failed
 
-    def advance(
+    def apply_progress(
         self,
         calls: tuple[Call, Call],
         participants: tuple[Participant, Participant],
@@ -125,9 +125,9 @@ class ParticipantTable:
     ) -> None:
         """1 request: the call, the participant, the conference."""
         account = calls[0].account
-        writes = [changed_call(*calls), changed_participant(account, *participants, write_id)]
+        writes = [call_diff(*calls), participant_diff(account, *participants, write_id)]
         if conferences is not None:
-            writes.append(changed_conference(*conferences))
+            writes.append(conference_diff(*conferences))
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
@@ -142,25 +142,25 @@ class ParticipantTable:
         stopped: frozenset[str] = frozenset(),
     ) -> None:
         """Return where the write had succeeded and only its answer was lost; otherwise refuse."""
-        if not self._remembers(account, participant, write_id):
-            self._database.give_way()
-            raise MembershipChanged(stopped) from failed
+        if not self._has_write_token(account, participant, write_id):
+            self._database.backoff()
+            raise MembershipConflict(stopped) from failed
 
-    def _remembers(self, account: str, participant: Participant, write_id: str) -> bool:
+    def _has_write_token(self, account: str, participant: Participant, write_id: str) -> bool:
         item = self._database.get(participant_key(account, participant.conference, participant.call))
-        return item is not None and remembers(item, write_id)
+        return item is not None and has_write_token(item, write_id)
 
 
-def _parts_of(dialing: Dialing) -> Iterator[tuple[str, Write]]:
+def _parts_of(dialing: DialTransaction) -> Iterator[tuple[str, Write]]:
     """The writes of a dialing, each with what it is about."""
     call, row = new_call(dialing.call)
     yield "call", call
     yield "row", row
     account, participant = dialing.call.account, dialing.participant
-    item: Item = {**participant_item(participant), **marks(dialing.write_id)}
+    item: Item = {**participant_item(participant), **initial_write_tokens(dialing.write_id)}
     yield "participant", Write(participant_key(account, participant.conference, participant.call), item=item)
     if dialing.conference_before is not None:
-        yield "conference", changed_conference(dialing.conference_before, dialing.conference)
+        yield "conference", conference_diff(dialing.conference_before, dialing.conference)
     else:
         *writes, name = new_conference(dialing.conference, dialing.name_from)
         yield from (("new", write) for write in writes)
@@ -172,7 +172,7 @@ def _parts_of(dialing: Dialing) -> Iterator[tuple[str, Write]]:
             Write(
                 label_key(account, participant.conference, participant.label),
                 item={"call": participant.call},
-                condition=NEW if holder is None else "#call = :holder",
+                condition=ITEM_ABSENT if holder is None else "#call = :holder",
                 values={"holder": holder} if holder is not None else None,
                 names={"call": "call"} if holder is not None else None,
             ),

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb import ConditionFailed, Database, Item, Write
+from tapedeck.adapters.dynamodb import ConditionFailed, DynamoDBTable, Item, Write
 from tapedeck.adapters.items import (
     RECORDING,
     Key,
@@ -18,39 +18,39 @@ from tapedeck.adapters.items import (
     call_key,
     conference_from,
     conference_key,
-    link_key,
-    mark,
+    list_entry_key,
     name_partition,
-    open_work,
     parent_key,
     participant_from,
     participant_key,
     partition,
+    pending_shard,
     recording_from,
     recording_item,
     recording_key,
-    row_key,
+    shown_recording_key,
     status_key,
+    write_token,
 )
 from tapedeck.adapters.writes import (
-    NEW,
-    NOT_YET,
-    REMEMBER,
-    changed_call,
-    changed_conference,
-    entering,
+    ITEM_ABSENT,
+    PUSH_WRITE_TOKEN,
+    WRITE_TOKEN_ABSENT,
+    call_diff,
+    conference_diff,
+    end_writes,
+    has_write_token,
+    join_write,
     new_call,
     new_conference,
-    parts_of,
-    remembers,
     row_write,
     status_names,
     status_values,
 )
 from tapedeck.domain.call import LIVE, Call, CallStatus
-from tapedeck.domain.command import Heard
+from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.errors import EventRefused, StoreBusy
+from tapedeck.domain.errors import EventRejected, StoreBusy
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import (
     ACTIVE,
@@ -60,17 +60,17 @@ from tapedeck.domain.recording import (
     ParentKind,
     Recording,
     RecordingStatus,
-    is_repetition,
-    sources_of,
+    allowed_sources,
+    is_noop_transition,
 )
-from tapedeck.operations.ports import Ending, EndingRefused, MoveRefused, NameTaken, ParentChanged
-from tapedeck.operations.recordings import PRUNE_AT
+from tapedeck.operations.ports import EndConflict, EndTransaction, NameTaken, ParentConflict, TransitionRejected
+from tapedeck.operations.recordings import PRUNE_ACTIVE_AT
 
 
-class Table:
+class RecordingsTable:
     """`operations.ports.Store` on DynamoDB (tables, items and requests: README, "The table")."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
 
     def get_call(self, account: str, call: str) -> Call | None:
@@ -95,7 +95,9 @@ class Table:
 
     def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
         """2 requests: its row (or both rows that it may have), and itself."""
-        keys = [row_key(account, kind, recording) for kind in (("RECS", "RECS-DELETED") if deleted else ("RECS",))]
+        keys = [
+            list_entry_key(account, kind, recording) for kind in (("RECS", "RECS-DELETED") if deleted else ("RECS",))
+        ]
         rows = self._database.get_several(keys) if deleted else [self._database.get(keys[0])]
         row = next((row for row in rows if row is not None), None)
         if row is None:
@@ -139,7 +141,7 @@ class Table:
         """1 request: the parent, the recording, its row and, for a conference's first call, the link."""
         self._start(recording, expected.version if expected is not None else None, active)
 
-    def move_recording(
+    def transition_recording(
         self,
         parent: Parent,
         recording: str,
@@ -151,33 +153,33 @@ class Table:
         unless_begun: bool = False,
     ) -> Recording:
         """1 request, whatever the outcome; 2 where its answer was lost and nothing had to be changed."""
-        write = _move(parent, recording, target, pause_behavior, now, write_id, unless_begun=unless_begun)
-        for _ in range(_TRIES_TO_REMEMBER):
+        write = _transition(parent, recording, target, pause_behavior, now, write_id, unless_begun=unless_begun)
+        for _ in range(_MAX_TOKEN_ATTEMPTS):
             try:
                 return recording_from(self._database.update(write))
             except ConditionFailed as failed:
                 item = failed.items[0]
                 found = _visible(item)
-                if item and found is not None and remembers(item, write_id):
-                    return _as_left(found, target, pause_behavior, now)
+                if item and found is not None and has_write_token(item, write_id):
+                    return _as_written(found, target, pause_behavior, now)
                 # An earlier copy may still arrive; it could only undo what comes after where the recording is active.
                 may_come = failed.was_repeated and found is not None and found.is_active
-                if found is None or not (may_come and is_repetition(found.status, target)):
-                    raise MoveRefused(found) from failed
-            if self._remember(parent, found, write_id):
-                raise MoveRefused(found)
+                if found is None or not (may_come and is_noop_transition(found.status, target)):
+                    raise TransitionRejected(found) from failed
+            if self._store_write_token(parent, found, write_id):
+                raise TransitionRejected(found)
         raise StoreBusy
 
-    def _remember(self, parent: Parent, found: Recording, write_id: str) -> bool:
+    def _store_write_token(self, parent: Parent, found: Recording, write_id: str) -> bool:
         """Keep the id of a request that changed nothing; False where the recording has moved meanwhile.
 
         An earlier copy of it may still be on its way: it would do later what has been answered now.
         """
         write = Write(
             recording_key(parent, found.id),
-            update=f"SET {REMEMBER}",
-            condition=f"#status = :status AND {NOT_YET}",
-            values={"status": found.status, "mark": mark(write_id)},
+            update=f"SET {PUSH_WRITE_TOKEN}",
+            condition=f"#status = :status AND {WRITE_TOKEN_ABSENT}",
+            values={"status": found.status, "mark": write_token(write_id)},
             names={"status": "status"},
         )
         try:
@@ -186,26 +188,32 @@ class Table:
             return False
         return True
 
-    def move_recording_as_heard(
-        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard, now: int
+    def transition_recording_from_engine(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        engine_event: EngineEvent,
+        now: int,
     ) -> Recording:
         """1 request."""
-        write = _move(parent, recording, target, pause_behavior, now, heard.event, heard)
+        write = _transition(parent, recording, target, pause_behavior, now, engine_event.event, engine_event)
         try:
             return recording_from(self._database.update(write))
         except ConditionFailed as failed:
             item = failed.items[0]
-            raise MoveRefused(recording_from(item) if item else None) from failed
+            raise TransitionRejected(recording_from(item) if item else None) from failed
 
-    def hear_recording(self, parent: Parent, recording: str, at: int) -> None:
+    def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
         """1 request."""
-        self._hear(recording_key(parent, recording), at)
+        self._touch_event_time(recording_key(parent, recording), at)
 
-    def hear_participant(self, parent: Parent, participant: str, at: int) -> None:
+    def touch_participant_event_time(self, parent: Parent, participant: str, at: int) -> None:
         """1 request."""
-        self._hear(participant_key(parent.account, parent.id, participant), at)
+        self._touch_event_time(participant_key(parent.account, parent.id, participant), at)
 
-    def _hear(self, key: Key, at: int) -> None:
+    def _touch_event_time(self, key: Key, at: int) -> None:
         write = Write(
             key,
             update="SET heard = :at",
@@ -216,12 +224,12 @@ class Table:
             self._database.update(write)
 
     def confirm_recording(
-        self, parent: Parent, recording: str, heard: Heard, now: int, told: RecordingStatus | None
+        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, told: RecordingStatus | None
     ) -> Recording | None:
         """1 request."""
         values: Item
         if told is None:
-            fits, values = "confirmed = :zero", {"zero": 0, "started": heard.second_of(recording, now)}
+            fits, values = "confirmed = :zero", {"zero": 0, "started": engine_event.occurred_at(recording, now)}
         elif told is RecordingStatus.STOPPED:
             fits, values = "#status = :told", {"told": told}
         else:
@@ -231,13 +239,13 @@ class Table:
             recording_key(parent, recording),
             update="SET confirmed = :version, heard = :heard, "
             + ("started = :started, " if told is None else "")
-            + REMEMBER,
+            + PUSH_WRITE_TOKEN,
             condition="confirmed < :version AND version >= :version "
             f"AND #status IN ({status_names(UNFINISHED)}) AND {fits}",
             values={
-                "version": heard.version,
-                "heard": heard.at,
-                "mark": mark(heard.event),
+                "version": engine_event.version,
+                "heard": engine_event.at,
+                "mark": write_token(engine_event.event),
                 **values,
                 **status_values(UNFINISHED),
             },
@@ -249,7 +257,7 @@ class Table:
             item = failed.items[0]
             return recording_from(item) if item else None
 
-    def settle_recording(self, parent: Parent, recording: str) -> None:
+    def mark_recording_published(self, parent: Parent, recording: str) -> None:
         """1 request."""
         write = Write(
             recording_key(parent, recording),
@@ -270,15 +278,15 @@ class Table:
             update="SET #status = :target, version = version + :one, updated = :now, "
             + ("confirmed = version + :one, " if by_engine else "")
             + "".join(f"#{name} = :{name}, " for name in given)
-            + REMEMBER
+            + PUSH_WRITE_TOKEN
             + (" REMOVE #work, work_at" if recording.callback is None else ""),
-            condition=f"#status = :stopped AND {NOT_YET}",
+            condition=f"#status = :stopped AND {WRITE_TOKEN_ABSENT}",
             values={
                 "target": recording.status,
                 "stopped": RecordingStatus.STOPPED,
                 "one": 1,
                 "now": recording.updated,
-                "mark": mark(write_id),
+                "mark": write_token(write_id),
                 **given,
             },
             names={
@@ -291,9 +299,9 @@ class Table:
             return recording_from(self._database.update(write))
         except ConditionFailed as failed:
             item = failed.items[0]
-            if item and remembers(item, write_id):
+            if item and has_write_token(item, write_id):
                 return _as_finished(recording_from(item), recording)
-            raise MoveRefused(_visible(item)) from failed
+            raise TransitionRejected(_visible(item)) from failed
 
     def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
         """1 request: the recording, its row from one list to the other."""
@@ -314,9 +322,9 @@ class Table:
                 },
                 names={"status": "status"},
             ),
-            Write(row_key(parent.account, "RECS", recording.id), delete=True),
+            Write(list_entry_key(parent.account, "RECS", recording.id), delete=True),
             Write(
-                row_key(parent.account, "RECS-DELETED", recording.id),
+                list_entry_key(parent.account, "RECS-DELETED", recording.id),
                 item={"parent": partition(parent), "expires_at": until},
             ),
         ]
@@ -329,7 +337,7 @@ class Table:
             item = failed.items[0]
             if item and item.get("deleted_by") == write_id:
                 return after  # our own write, whose answer was lost
-            raise MoveRefused(_visible(item)) from failed
+            raise TransitionRejected(_visible(item)) from failed
         return after
 
     def put_call(self, call: Call) -> None:
@@ -347,7 +355,7 @@ class Table:
         write = Write(
             call_key(call.account, call.id),
             update="SET #status = :status, status_key = :key, version = version + :one, updated = :now, "
-            f"ended = :ended, ended_by = :id{_ASKING if asks else ''}",
+            f"ended = :ended, ended_by = :id{REQUEST_ENGINE_ACTION if asks else ''}",
             condition=f"#status IN ({status_names(sources)}) AND attribute_not_exists(active) "
             "AND attribute_not_exists(conference)",
             values={
@@ -357,7 +365,7 @@ class Table:
                 "now": after.updated,
                 "ended": after.ended,
                 "id": write_id,
-                **({"work": open_work(call.id)} if asks else {}),
+                **({"work": pending_shard(call.id)} if asks else {}),
                 **status_values(sources),
             },
             names={"status": "status", **(_WORK if asks else {})},
@@ -365,9 +373,9 @@ class Table:
         try:
             return call_from(self._database.update(write))
         except ConditionFailed as failed:
-            raise ParentChanged(_call(failed.items[0])) from failed
+            raise ParentConflict(_call(failed.items[0])) from failed
 
-    def instruct_call(
+    def queue_call_commands(
         self,
         account: str,
         call: str,
@@ -383,13 +391,13 @@ class Table:
             call_key(account, call),
             update="SET version = version + :one, "
             + "".join(f"#{name} = :{name}, " for name in commands)
-            + f"{REMEMBER}{_ASKING}{forgotten}",
-            condition=f"#status IN ({status_names(sources)}) AND {NOT_YET}",
+            + f"{PUSH_WRITE_TOKEN}{REQUEST_ENGINE_ACTION}{forgotten}",
+            condition=f"#status IN ({status_names(sources)}) AND {WRITE_TOKEN_ABSENT}",
             values={
                 "one": 1,
                 "now": now,
-                "mark": mark(write_id),
-                "work": open_work(call),
+                "mark": write_token(write_id),
+                "work": pending_shard(call),
                 **commands,
                 **status_values(sources),
             },
@@ -400,10 +408,10 @@ class Table:
         except ConditionFailed as failed:
             item = failed.items[0]
             found = _call(item)
-            if item and found is not None and remembers(item, write_id):
+            if item and found is not None and has_write_token(item, write_id):
                 # Our own write, whose answer was lost: it had found the call live.
                 return found if found.is_live else replace(found, status=CallStatus.IN_PROGRESS, ended=None)
-            raise ParentChanged(found) from failed
+            raise ParentConflict(found) from failed
 
     def put_conference(self, conference: Conference, takes_over_from: str | None) -> None:
         """1 request: the conference, its row, its name's row, and who holds the name."""
@@ -417,9 +425,9 @@ class Table:
     def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
         """1 request: the conference, the participant, the call."""
         writes = [
-            changed_conference(conference, after),
-            entering(conference.account, participant),
-            changed_call(call, replace(call, conference=conference.id, version=call.version + 1)),
+            conference_diff(conference, after),
+            join_write(conference.account, participant),
+            call_diff(call, replace(call, conference=conference.id, version=call.version + 1)),
         ]
         try:
             self._database.transact(writes)
@@ -427,17 +435,17 @@ class Table:
             room, member, leg = failed.items
             if member is not None:
                 return  # it is inside: this is our own write, whose answer was lost, or another of the same call
-            raise ParentChanged(_conference(room) if room is not None else _call(leg)) from failed
+            raise ParentConflict(_conference(room) if room is not None else _call(leg)) from failed
 
     def change_call(self, call: Call, after: Call, write_id: str) -> None:
         """1 request."""
         try:
-            self._database.update(changed_call(call, after, write_id))
+            self._database.update(call_diff(call, after, write_id))
         except ConditionFailed as failed:
             item = failed.items[0]
-            if item and remembers(item, write_id):
+            if item and has_write_token(item, write_id):
                 return  # our own write, whose answer was lost
-            raise ParentChanged(_call(item)) from failed
+            raise ParentConflict(_call(item)) from failed
 
     def end_conference(self, conference: Conference, after: Conference, write_id: str, *, asks: bool) -> Conference:
         """1 request."""
@@ -445,7 +453,7 @@ class Table:
             conference_key(conference.account, conference.id),
             update="SET #status = :status, status_key = :key, version = version + :one, "
             f"#sequence = #sequence + :one, updated = :now, ended = :ended, reason = :reason, ended_by = :id"
-            f"{_ASKING if asks else ''}",
+            f"{REQUEST_ENGINE_ACTION if asks else ''}",
             condition="#status IN (:init, :progress) AND attribute_not_exists(active)",
             values={
                 "status": after.status,
@@ -457,7 +465,7 @@ class Table:
                 "id": write_id,
                 "init": ConferenceStatus.INIT,
                 "progress": ConferenceStatus.IN_PROGRESS,
-                **({"work": open_work(conference.id)} if asks else {}),
+                **({"work": pending_shard(conference.id)} if asks else {}),
             },
             names={"status": "status", "sequence": "sequence", **(_WORK if asks else {})},
         )
@@ -465,13 +473,13 @@ class Table:
             return conference_from(self._database.update(write))
         except ConditionFailed as failed:
             found = _conference(failed.items[0])
-            if found is not None and found.ended_by == write_id:
+            if found is not None and found.end_write_id == write_id:
                 return found
-            raise ParentChanged(found) from failed
+            raise ParentConflict(found) from failed
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: EndTransaction) -> None:
         """1 request: the call, the conference, the participant, and the recordings of both."""
-        parts = list(parts_of(ending))
+        parts = list(end_writes(ending))
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
@@ -480,16 +488,16 @@ class Table:
             if any(item.get("ended_by") == ending.write_id for item in met.values()):
                 return  # our own write, whose answer was lost
             stopped = (ending.call_recordings | ending.conference_recordings) & met.keys()
-            raise EndingRefused(_call(met.get("call")), _conference(met.get("conference")), stopped) from failed
+            raise EndConflict(_call(met.get("call")), _conference(met.get("conference")), stopped) from failed
 
     def change_conference(self, conference: Conference, after: Conference) -> None:
         """1 request."""
         try:
-            self._database.update(changed_conference(conference, after))
+            self._database.update(conference_diff(conference, after))
         except ConditionFailed as failed:
-            raise ParentChanged(_conference(failed.items[0])) from failed
+            raise ParentConflict(_conference(failed.items[0])) from failed
 
-    def settle_conference(self, conference: Conference) -> None:
+    def mark_conference_published(self, conference: Conference) -> None:
         """1 request; 2 where the media engine has not confirmed yet what is asked of it."""
         key = conference_key(conference.account, conference.id)
         ended = "#status = :completed"
@@ -512,15 +520,16 @@ class Table:
         """1 request."""
         write = Write(
             conference_key(account, conference),
-            update=f"SET version = version + :one, announcement = :announcement, {REMEMBER}{_ASKING}",
-            condition=f"#status = :progress AND {NOT_YET}",
+            update="SET version = version + :one, announcement = :announcement, "
+            f"{PUSH_WRITE_TOKEN}{REQUEST_ENGINE_ACTION}",
+            condition=f"#status = :progress AND {WRITE_TOKEN_ABSENT}",
             values={
                 "one": 1,
                 "progress": ConferenceStatus.IN_PROGRESS,
                 "announcement": {"url": url, "method": method},
-                "mark": mark(write_id),
+                "mark": write_token(write_id),
                 "now": now,
-                "work": open_work(conference),
+                "work": pending_shard(conference),
             },
             names={"status": "status", **_WORK},
         )
@@ -529,9 +538,9 @@ class Table:
         except ConditionFailed as failed:
             item = failed.items[0]
             found = _conference(item)
-            if item and found is not None and remembers(item, write_id):
+            if item and found is not None and has_write_token(item, write_id):
                 return replace(found, status=ConferenceStatus.IN_PROGRESS)
-            raise ParentChanged(found) from failed
+            raise ParentConflict(found) from failed
 
     def confirm(self, parent: Parent, participant: str | None, version: int, *, settles: bool = True) -> bool:
         """1 request."""
@@ -580,7 +589,7 @@ class Table:
         if version is None:
             update = f"SET {set_also}version = version + :one ADD active :added"
             condition = f"#status = :progress AND {on_condition}{_HAS_ROOM}"
-            values |= {"added": frozenset({recording.id}), "most": PRUNE_AT}
+            values |= {"added": frozenset({recording.id}), "most": PRUNE_ACTIVE_AT}
         else:
             update = f"SET {set_also}version = version + :one, active = :active"
             condition = "#status = :progress AND version = :version"
@@ -591,11 +600,11 @@ class Table:
         key = recording_key(parent, recording.id)
         writes = [
             parent_write,
-            Write(key, item=recording_item(recording), condition=NEW),
-            row_write(parent.account, "RECS", recording.id, key, condition=NEW),
+            Write(key, item=recording_item(recording), condition=ITEM_ABSENT),
+            row_write(parent.account, "RECS", recording.id, key, condition=ITEM_ABSENT),
         ]
         if parent.kind is ParentKind.CONFERENCE and recording.call is not None:
-            link = link_key(parent.account, recording.call, recording.id)
+            link = shown_recording_key(parent.account, recording.call, recording.id)
             writes.append(Write(link, item={"conference": parent.id}))
         try:
             self._database.transact(writes)
@@ -604,14 +613,16 @@ class Table:
             if mine is not None:
                 return  # our own write, whose answer was lost
             if row is not None:
-                raise EventRefused from failed  # it hangs on something else
+                raise EventRejected from failed  # it hangs on something else
             found = _call(item) if parent.kind is ParentKind.CALL else _conference(item)
-            raise ParentChanged(found) from failed
+            raise ParentConflict(found) from failed
 
 
-_TRIES_TO_REMEMBER: Final = 5
+_MAX_TOKEN_ATTEMPTS: Final = 5
 
-_ASKING: Final = ", asked = version + :one, asked_at = :now, #work = :work, work_at = if_not_exists(work_at, :now)"
+REQUEST_ENGINE_ACTION: Final = (
+    ", asked = version + :one, asked_at = :now, #work = :work, work_at = if_not_exists(work_at, :now)"
+)
 """Part of an update, after SET: something is asked of the media engine, which the sweep looks after until it is
 confirmed. What it looks after already keeps its place in the index, which costs nothing."""
 
@@ -619,29 +630,29 @@ _WORK: Final = {"work": "work"}
 """A reserved word."""
 
 
-def _move(
+def _transition(
     parent: Parent,
     recording: str,
     target: RecordingStatus,
     pause_behavior: str,
     now: int,
     write_id: str,
-    heard: Heard | None = None,
+    engine_event: EngineEvent | None = None,
     *,
     unless_begun: bool = False,
 ) -> Write:
     """A move that was asked for, or one that the media engine has told of."""
-    ended = now if heard is None else heard.second_of(recording, now)
-    sources = sources_of(target)
-    update = f"SET #status = :target, version = version + :one, updated = :now, {REMEMBER}"
-    condition = f"#status IN ({status_names(sources)}) AND {NOT_YET}"
-    values = {"target": target, "one": 1, "now": now, "mark": mark(write_id), **status_values(sources)}
+    ended = now if engine_event is None else engine_event.occurred_at(recording, now)
+    sources = allowed_sources(target)
+    update = f"SET #status = :target, version = version + :one, updated = :now, {PUSH_WRITE_TOKEN}"
+    condition = f"#status IN ({status_names(sources)}) AND {WRITE_TOKEN_ABSENT}"
+    values = {"target": target, "one": 1, "now": now, "mark": write_token(write_id), **status_values(sources)}
     if unless_begun:
         condition += " AND confirmed = :zero"
         values["zero"] = 0
-    if heard is not None:
+    if engine_event is not None:
         update += ", confirmed = version + :one, heard = :heard"
-        values["heard"] = heard.at
+        values["heard"] = engine_event.at
         if target is not RecordingStatus.STOPPED:
             # What has been asked since is on its way, and overrides this; a capture that has ended has ended.
             condition += " AND confirmed = version AND (attribute_not_exists(heard) OR heard <= :heard)"
@@ -679,7 +690,7 @@ def _conference(item: Item | None) -> Conference | None:
     return conference_from(item) if item else None
 
 
-def _as_left(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
+def _as_written(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
     """What our write left, whatever has been written over it since its answer was lost."""
     return replace(
         found,

@@ -10,7 +10,7 @@ from tapedeck.adapters.items import (
 )
 from tapedeck.adapters.lists import ListTable
 from tapedeck.domain.transcription import Transcription
-from tapedeck.operations.ports import Fetch
+from tapedeck.operations.ports import RangeReader
 
 
 class TranscriptionTable(ListTable):
@@ -48,11 +48,11 @@ class TranscriptionTable(ListTable):
             return failed.was_repeated
         return True
 
-    def transcriptions(self, account: str) -> Fetch[Transcription]:
+    def transcriptions(self, account: str) -> RangeReader[Transcription]:
         """A query of the account's transcriptions."""
         return self._items(transcriptions_partition(account), "", transcription_from)
 
-    def transcriptions_of(self, account: str, recording: str) -> Fetch[Transcription]:
+    def transcriptions_of(self, account: str, recording: str) -> RangeReader[Transcription]:
         """The recording's rows."""
         return self._rows(
             transcriptions_partition(account, recording),

@@ -3,8 +3,8 @@
 A connector that fetches `Url`, `AnnounceUrl` or `HoldUrl` is sent to addresses of a customer's choice as well. It must
 use this module, or keep the same rules (R16):
 
-- The URL is refused unless `domain.callback.is_usable_url` takes it and its host is an address in its usual form or a
-  name that looks like no number (`adapters.addresses.is_plain_host`). The fragment is not sent.
+- The URL is refused unless `domain.callback.is_valid_callback_url` takes it and its host is an address in its usual
+  form or a name that looks like no number (`adapters.addresses.is_unambiguous_host`). The fragment is not sent.
 - The host is looked up once for each connection. Unless every address found is public (`adapters.addresses.is_public`)
   nothing is connected to; else one of exactly these addresses is, without looking the name up again.
 - TLS certificates are verified, by the host in the URL. No proxy is used, whatever the environment says.
@@ -33,10 +33,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
-from tapedeck.adapters.addresses import is_plain_host, is_public, parse_address
-from tapedeck.adapters.exchange import PRINTABLE, REDIRECTS, Answer, Deadline, Hop, exchange
-from tapedeck.domain.callback import is_usable_url
-from tapedeck.operations.messaging import Failure, Limits, Outcome, Outgoing
+from tapedeck.adapters.addresses import is_public, is_unambiguous_host, parse_address
+from tapedeck.adapters.exchange import PRINTABLE, REDIRECTS, Deadline, HttpHop, HttpResponse, exchange
+from tapedeck.domain.callback import is_valid_callback_url
+from tapedeck.operations.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
 
 if TYPE_CHECKING:
     from tapedeck.operations.ports import Clock
@@ -77,7 +77,7 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Webhook:
+class SafeWebhookClient:
     """`operations.messaging.Sender` over HTTP/1.1, with a connection for each request.
 
     Args:
@@ -113,69 +113,69 @@ class Webhook:
         # Made when it is wanted: reading the trust store takes longer than most requests.
         return self._given_tls or ssl.create_default_context()
 
-    def send(self, request: Outgoing) -> Outcome:
+    def send(self, request: WebhookRequest) -> WebhookResult:
         """Make one attempt; whatever happens is an outcome."""
         began = time.monotonic()
         status, failure, body, retry_after = None, None, b"", None
         try:
-            answer = self._follow(request, Deadline(began + request.limits.total / 1000))
+            answer = self._follow(request, Deadline(began + request.timeouts.total / 1000))
         except _AttemptFailed as failed:
             failure = failed.failure
         else:
             status, body, retry_after = answer.status, answer.body, _seconds_of(answer.retry_after, self._clock())
-        return Outcome(status, failure, round((time.monotonic() - began) * 1000), body, retry_after)
+        return WebhookResult(status, failure, round((time.monotonic() - began) * 1000), body, retry_after)
 
-    def _follow(self, request: Outgoing, deadline: Deadline) -> Answer:
+    def _follow(self, request: WebhookRequest, deadline: Deadline) -> HttpResponse:
         hop, credentials = _first_hop(request)
-        for _ in range(request.most_redirects + 1):
-            answer = self._ask(hop, request.limits, deadline)
+        for _ in range(request.max_redirects + 1):
+            answer = self._ask(hop, request.timeouts, deadline)
             if answer.status == _UNAUTHORIZED and answer.is_challenge and credentials:
                 headers = {**_without(hop.headers, {"authorization"}), "Authorization": credentials}
                 hop, credentials = replace(hop, headers=headers), ""
-                answer = self._ask(hop, request.limits, deadline)
+                answer = self._ask(hop, request.timeouts, deadline)
             if answer.status not in REDIRECTS:
                 return answer
             home, hop = hop.origin, _redirected(hop, answer)
             if hop.origin != home:
                 # For good: where another origin leads is its choice, be it back to the first one.
-                secrets = {"authorization", *map(str.lower, request.own)}
+                secrets = {"authorization", *map(str.lower, request.origin_bound_headers)}
                 hop, credentials = replace(hop, headers=_without(hop.headers, secrets)), ""
-        raise _AttemptFailed(Failure.REDIRECT)
+        raise _AttemptFailed(FailureReason.REDIRECT)
 
-    def _ask(self, hop: Hop, limits: Limits, deadline: Deadline) -> Answer:
+    def _ask(self, hop: HttpHop, limits: Timeouts, deadline: Deadline) -> HttpResponse:
         try:
             connection = self._open(hop, deadline.within(limits.connect / 1000))
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no thread can be started
-            raise _AttemptFailed(Failure.CONNECT) from error
+            raise _AttemptFailed(FailureReason.CONNECT) from error
         with connection:
             try:
                 return exchange(connection, hop, deadline, limits.read / 1000)
             except OSError as error:
-                raise _AttemptFailed(Failure.READ) from error
+                raise _AttemptFailed(FailureReason.READ) from error
             except (HTTPException, ValueError) as error:
-                raise _AttemptFailed(Failure.PROTOCOL) from error
+                raise _AttemptFailed(FailureReason.PROTOCOL) from error
 
-    def _open(self, hop: Hop, deadline: Deadline) -> socket.socket:
-        if not is_plain_host(hop.host):
-            raise _AttemptFailed(Failure.FORBIDDEN)
+    def _open(self, hop: HttpHop, deadline: Deadline) -> socket.socket:
+        if not is_unambiguous_host(hop.host):
+            raise _AttemptFailed(FailureReason.FORBIDDEN)
         mapped = self._host_map.get(hop.host)
         addresses = self._look_up(mapped or hop.host, hop.port, deadline)
         is_trusted = mapped is not None or self._allows(hop.host, hop.port)
         if not (is_trusted or all(is_public(address) or self._allows(address, hop.port) for address in addresses)):
-            raise _AttemptFailed(Failure.FORBIDDEN)
+            raise _AttemptFailed(FailureReason.FORBIDDEN)
         for left in range(len(addresses), 0, -1):
             # An address that does not answer leaves time for those after it.
-            share = deadline.within(deadline.left() / left)
+            share = deadline.within(deadline.remaining() / left)
             with suppress(OSError, ValueError):
                 return self._open_at(addresses[-left], hop, share)
         raise ConnectionError("no address, or none that can be connected to")
 
-    def _open_at(self, address: str, hop: Hop, deadline: Deadline) -> socket.socket:
-        connection = self._connect(address, hop.port, deadline.left())
+    def _open_at(self, address: str, hop: HttpHop, deadline: Deadline) -> socket.socket:
+        connection = self._connect(address, hop.port, deadline.remaining())
         if hop.url.scheme == "http":
             return connection
         try:
-            connection.settimeout(deadline.left())
+            connection.settimeout(deadline.remaining())
             return self._tls.wrap_socket(connection, server_hostname=hop.host.removesuffix("."))
         except (OSError, ValueError):
             connection.close()
@@ -195,7 +195,7 @@ class Webhook:
         # The system's resolver cannot be interrupted, only left alone.
         Thread(target=ask, name=f"resolve {host}", daemon=True).start()
         try:
-            return answers.get(timeout=deadline.left())
+            return answers.get(timeout=deadline.remaining())
         except Empty:
             raise TimeoutError("the name was not resolved in time") from None
 
@@ -205,38 +205,38 @@ class Webhook:
 
 
 class _AttemptFailed(Exception):
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: FailureReason) -> None:
         super().__init__(failure)
         self.failure = failure
 
 
-def _first_hop(request: Outgoing) -> tuple[Hop, str]:
+def _first_hop(request: WebhookRequest) -> tuple[HttpHop, str]:
     """The first request, and what answers a Basic challenge, if anything does."""
-    if not is_usable_url(request.url):
-        raise _AttemptFailed(Failure.FORBIDDEN)
+    if not is_valid_callback_url(request.url):
+        raise _AttemptFailed(FailureReason.FORBIDDEN)
     url = urlsplit(request.url)
     information, _, netloc = url.netloc.rpartition("@")
     user, _, password = information.partition(":")
     credentials = b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode()
-    hop = Hop(request.method, url._replace(netloc=netloc), request.headers, request.body)
+    hop = HttpHop(request.method, url._replace(netloc=netloc), request.headers, request.body)
     return hop, f"Basic {credentials}" if information else ""
 
 
-def _redirected(hop: Hop, answer: Answer) -> Hop:
+def _redirected(hop: HttpHop, answer: HttpResponse) -> HttpHop:
     """Where the answer leads, with all the headers that may still be sent to the same origin."""
     if not answer.location:
-        raise _AttemptFailed(Failure.REDIRECT)
+        raise _AttemptFailed(FailureReason.REDIRECT)
     # As it came: the parser has read bytes as Latin-1. A space or a tab is escaped, as browsers do.
     location = quote(answer.location.encode("latin-1"), safe=PRINTABLE)
     try:
         url = urlsplit(urljoin(hop.url.geturl(), location))
     except ValueError:
-        raise _AttemptFailed(Failure.FORBIDDEN) from None
+        raise _AttemptFailed(FailureReason.FORBIDDEN) from None
     url = url._replace(netloc=url.netloc.rpartition("@")[2])
-    if not is_usable_url(url.geturl()):
-        raise _AttemptFailed(Failure.FORBIDDEN)
+    if not is_valid_callback_url(url.geturl()):
+        raise _AttemptFailed(FailureReason.FORBIDDEN)
     if (hop.url.scheme, url.scheme) == ("https", "http"):
-        raise _AttemptFailed(Failure.REDIRECT)
+        raise _AttemptFailed(FailureReason.REDIRECT)
     hop = replace(hop, url=url)
     moves_on = answer.status == _SEE_OTHER and hop.method not in _READING
     if moves_on or (answer.status in _MOVED and hop.method == "POST"):

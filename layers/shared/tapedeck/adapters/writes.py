@@ -9,41 +9,42 @@ from typing import Final
 
 from tapedeck.adapters.dynamodb import Item, Write
 from tapedeck.adapters.items import (
-    MARKS,
+    WRITE_TOKEN_ATTRIBUTES,
     Key,
     call_item,
     call_key,
     conference_item,
     conference_key,
-    mark,
-    marks,
+    initial_write_tokens,
+    list_entry_key,
     name_partition,
     participant_item,
     participant_key,
     recording_key,
-    row_key,
+    write_token,
 )
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, RecordingStatus
-from tapedeck.operations.ports import Ending
+from tapedeck.operations.ports import EndTransaction
 
-NEW: Final = "attribute_not_exists(PK)"
+ITEM_ABSENT: Final = "attribute_not_exists(PK)"
 
-REMEMBER: Final = ", ".join(
-    [f"{older} = {newer}" for newer, older in reversed(list(pairwise(MARKS)))] + [f"{MARKS[0]} = :mark"]
+PUSH_WRITE_TOKEN: Final = ", ".join(
+    [f"{older} = {newer}" for newer, older in reversed(list(pairwise(WRITE_TOKEN_ATTRIBUTES)))]
+    + [f"{WRITE_TOKEN_ATTRIBUTES[0]} = :mark"]
 )
 """Part of an update, after SET: the item keeps `:mark`, and forgets the oldest of its marks."""
 
-NOT_YET: Final = f"NOT :mark IN ({', '.join(MARKS)})"
+WRITE_TOKEN_ABSENT: Final = f"NOT :mark IN ({', '.join(WRITE_TOKEN_ATTRIBUTES)})"
 """Part of a condition: the item does not remember `:mark`."""
 
 
-def remembers(item: Item, write_id: str) -> bool:
+def has_write_token(item: Item, write_id: str) -> bool:
     """Whether this write is among those that an item remembers (rule R3)."""
-    return mark(write_id) in {item[place] for place in MARKS}
+    return write_token(write_id) in {item[place] for place in WRITE_TOKEN_ATTRIBUTES}
 
 
 def status_values(statuses: Iterable[str]) -> dict[str, str]:
@@ -58,14 +59,14 @@ def status_names(statuses: Iterable[str]) -> str:
 
 def row_write(account: str, kind: str, identifier: str, key: Key, condition: str | None = None) -> Write:
     """The row of a resource in its account's list."""
-    return Write(row_key(account, kind, identifier), item={"parent": key["PK"]}, condition=condition)
+    return Write(list_entry_key(account, kind, identifier), item={"parent": key["PK"]}, condition=condition)
 
 
 def new_call(call: Call) -> list[Write]:
     """A call that was not there before, and its row; the first write finds the call if it was."""
     key = call_key(call.account, call.id)
-    item = {**call_item(call), **marks()}
-    return [Write(key, item=item, condition=NEW), row_write(call.account, "CALLS", call.id, key)]
+    item = {**call_item(call), **initial_write_tokens()}
+    return [Write(key, item=item, condition=ITEM_ABSENT), row_write(call.account, "CALLS", call.id, key)]
 
 
 def new_conference(conference: Conference, takes_over_from: str | None) -> list[Write]:
@@ -73,30 +74,30 @@ def new_conference(conference: Conference, takes_over_from: str | None) -> list[
     key = conference_key(conference.account, conference.id)
     name = name_partition(conference.account, conference.name)
     return [
-        Write(key, item={**conference_item(conference), **marks()}, condition=NEW),
+        Write(key, item={**conference_item(conference), **initial_write_tokens()}, condition=ITEM_ABSENT),
         row_write(conference.account, "CONFS", conference.id, key),
         Write({"PK": name, "SK": conference.id}, item={"parent": key["PK"]}),
         Write(
             {"PK": name, "SK": "LIVE"},
             item={"conference": conference.id},
-            condition=NEW if takes_over_from is None else "conference = :holder",
+            condition=ITEM_ABSENT if takes_over_from is None else "conference = :holder",
             values={"holder": takes_over_from} if takes_over_from is not None else None,
         ),
     ]
 
 
-def changed_conference(before: Conference, after: Conference) -> Write:
+def conference_diff(before: Conference, after: Conference) -> Write:
     """What differs between a conference as it was read and as it is to be, if it is still as it was read."""
     key = conference_key(before.account, before.id)
     return _difference(key, conference_item(before), conference_item(after))
 
 
-def changed_call(before: Call, after: Call, write_id: str | None = None) -> Write:
+def call_diff(before: Call, after: Call, write_id: str | None = None) -> Write:
     """The same for a call, which may remember the write."""
     return _difference(call_key(before.account, before.id), call_item(before), call_item(after), write_id=write_id)
 
 
-def changed_participant(
+def participant_diff(
     account: str, before: Participant, after: Participant, write_id: str, commands: Item | None = None
 ) -> Write:
     """The same for a participant, which remembers the write, with commands for the media engine besides."""
@@ -116,9 +117,9 @@ def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_
     condition = "#version = :before"
     values = {**assigned, "before": old["version"]}
     if write_id is not None:
-        update += f", {REMEMBER}"
-        condition += f" AND {NOT_YET}"
-        values["mark"] = mark(write_id)
+        update += f", {PUSH_WRITE_TOKEN}"
+        condition += f" AND {WRITE_TOKEN_ABSENT}"
+        values["mark"] = write_token(write_id)
     if removed:
         update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
     return Write(key, update=update, condition=condition, values=values, names={name: name for name in changed})
@@ -130,49 +131,49 @@ _ASSIGNMENTS: Final = {"work_at": "#{0} = if_not_exists(#{0}, :{0})"}
 """What is looked after already keeps its place in the index, which costs nothing."""
 
 
-def entering(account: str, participant: Participant) -> Write:
+def join_write(account: str, participant: Participant) -> Write:
     """Let a call enter that is not inside: one that was there before keeps the marks of its writes."""
     item = participant_item(participant)
     assigned = {name: value for name, value in item.items() if value is not None}
     # What an earlier stay has left behind.
     removed = [name for name, value in item.items() if value is None] + ["announcement", "hold_music", "wait_music"]
-    places = ", ".join(f"{place} = if_not_exists({place}, :none)" for place in MARKS)
+    places = ", ".join(f"{place} = if_not_exists({place}, :none)" for place in WRITE_TOKEN_ATTRIBUTES)
     return Write(
         participant_key(account, participant.conference, participant.call),
         update="SET "
         + ", ".join(f"#{name} = :{name}" for name in assigned)
         + f", {places} REMOVE "
         + ", ".join(f"#{name}" for name in removed),
-        condition=f"{NEW} OR attribute_exists(#left)",
+        condition=f"{ITEM_ABSENT} OR attribute_exists(#left)",
         values={**assigned, "none": ""},
         names={name: name for name in (*assigned, *removed)},
     )
 
 
-def parts_of(ending: Ending) -> Iterator[tuple[str, Write]]:
+def end_writes(ending: EndTransaction) -> Iterator[tuple[str, Write]]:
     """The writes of an ending, each with what it is about: the call, the conference, or the id of what hangs on it."""
     if ending.call is not None and ending.call_after is not None:
-        yield "call", changed_call(ending.call, ending.call_after)
+        yield "call", call_diff(ending.call, ending.call_after)
         parent = Parent(ending.call.account, ParentKind.CALL, ending.call.id)
         for recording in sorted(ending.call_recordings):
             yield recording, _stopped(parent, recording, ending)
     if ending.conference is not None and ending.conference_after is not None:
-        yield "conference", changed_conference(ending.conference, ending.conference_after)
+        yield "conference", conference_diff(ending.conference, ending.conference_after)
         parent = Parent(ending.conference.account, ParentKind.CONFERENCE, ending.conference.id)
         for recording in sorted(ending.conference_recordings):
             yield recording, _stopped(parent, recording, ending)
     whose = ending.call or ending.conference
     if ending.participant is not None and ending.participant_after is not None and whose is not None:
-        leaves = changed_participant(whose.account, ending.participant, ending.participant_after, ending.write_id)
+        leaves = participant_diff(whose.account, ending.participant, ending.participant_after, ending.write_id)
         yield "participant", leaves
 
 
-def _stopped(parent: Parent, recording: str, ending: Ending) -> Write:
+def _stopped(parent: Parent, recording: str, ending: EndTransaction) -> Write:
     """Stop one recording because its parent ends, unless it was stopped before."""
     return Write(
         recording_key(parent, recording),
         update=f"SET #status = :stopped, version = version + :one, updated = :now, ended = :ended, "
-        f"ended_by = :id, {REMEMBER}",
+        f"ended_by = :id, {PUSH_WRITE_TOKEN}",
         condition=f"#status IN ({status_names(ACTIVE)})",
         values={
             "stopped": RecordingStatus.STOPPED,
@@ -180,7 +181,7 @@ def _stopped(parent: Parent, recording: str, ending: Ending) -> Write:
             "now": ending.now,
             "ended": ending.now if ending.ended is None else max(ending.ended, created_at(recording)),
             "id": ending.write_id,
-            "mark": mark(ending.write_id),
+            "mark": write_token(ending.write_id),
             **status_values(ACTIVE),
         },
         names={"status": "status"},

@@ -6,17 +6,26 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field
 
 from tapedeck.dialects.dialect import Dialect
-from tapedeck.dialects.forms import MOST_SECONDS, CallbackUrl, Form, Method, Url, Whole, between, one_of
+from tapedeck.dialects.forms import (
+    MAX_SECONDS,
+    CallbackUrl,
+    Form,
+    Method,
+    Url,
+    Whole,
+    choice_validator,
+    range_validator,
+)
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidParameter
 
 _TWILIOS: Final = frozenset({"Twiml", "TimeLimit"})
 
 
-class UpdateCall(Form):
+class UpdateCallForm(Form):
     """C3 (operations.md, section 3); `markup` and `time_limit` (seconds) are Twilio's alone."""
 
-    status: Annotated[str, one_of("choice", "canceled", "completed")] | None = Field(None, alias="Status")
+    status: Annotated[str, choice_validator("choice", "canceled", "completed")] | None = Field(None, alias="Status")
     url: Url | None = Field(None, alias="Url")
     method: Method = Field("POST", alias="Method")
     fallback_url: Url | None = Field(None, alias="FallbackUrl")
@@ -24,7 +33,7 @@ class UpdateCall(Form):
     callback_url: CallbackUrl | None = Field(None, alias="StatusCallback")
     callback_method: Method = Field("POST", alias="StatusCallbackMethod")
     markup: str | None = Field(None, alias="Twiml")
-    time_limit: Annotated[Whole, between("choice", 1, MOST_SECONDS)] | None = Field(None, alias="TimeLimit")
+    time_limit: Annotated[Whole, range_validator("choice", 1, MAX_SECONDS)] | None = Field(None, alias="TimeLimit")
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
@@ -33,7 +42,11 @@ class UpdateCall(Form):
         Raises:
             InvalidParameter: also where `Twiml` comes with `Url`.
         """
-        known = {name: values for name, values in fields.items() if dialect.knows_names or name not in _TWILIOS}
+        known = {
+            name: values
+            for name, values in fields.items()
+            if dialect.supports_friendly_name_lookup or name not in _TWILIOS
+        }
         form = super().read(known, dialect)
         if form.markup is not None and form.url is not None:
             raise InvalidParameter("Twiml", "choice")

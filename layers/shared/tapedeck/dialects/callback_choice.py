@@ -6,7 +6,7 @@ from typing import Final
 from tapedeck.dialects.callbacks import CallbackDialect
 from tapedeck.dialects.signalwire_callbacks import SignalWireCallbacks
 from tapedeck.dialects.twilio_callbacks import TwilioCallbacks
-from tapedeck.domain.delivery import Policy
+from tapedeck.domain.delivery import RetryPolicy
 
 _CALLBACKS: Final[Mapping[str, CallbackDialect]] = {
     each.dialect.name: each for each in (TwilioCallbacks(), SignalWireCallbacks())
@@ -18,6 +18,6 @@ def callbacks_in(dialect: str) -> CallbackDialect:
     return _CALLBACKS[dialect]
 
 
-def policy_of(dialect: str, url: str) -> Policy:
+def policy_of(dialect: str, url: str) -> RetryPolicy:
     """How a callback to this URL is tried: as the dialect's vendor does, or as the fragment asks (section 7.3)."""
     return callbacks_in(dialect).policy(url)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
-from tapedeck.dialects.dialect import Dialect, Kind
-from tapedeck.domain.delivery import Cause, Policy
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.domain.delivery import FailureKind, RetryPolicy
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, RecordingEvent
@@ -49,7 +49,7 @@ def _urlencoded(fields: Mapping[str, str]) -> str:
 _USER_INFO: Final = re.compile(r"\A(https?://)[^/?#]*@")
 
 
-def signed_url(url: str) -> str:
+def signature_base_url(url: str) -> str:
     """What of a URL is signed: all but user info and fragment, letter for letter (behaviour.md, section 7.4)."""
     return _USER_INFO.sub(r"\1", url.partition("#")[0])
 
@@ -62,7 +62,7 @@ def sign(key: str, url: str, fields: Mapping[str, str]) -> str:
         url: where it goes; for a GET with its fields in the query.
         fields: of a POST; none for a GET.
     """
-    text = signed_url(url) + "".join(f"{name}{fields[name]}" for name in sorted(fields))
+    text = signature_base_url(url) + "".join(f"{name}{fields[name]}" for name in sorted(fields))
     return b64encode(hmac.digest(key.encode(), text.encode(), "sha1")).decode()
 
 
@@ -109,19 +109,19 @@ class CallbackDialect(ABC):
 
     dialect: ClassVar[Dialect]
     """How it spells ids, dates and words."""
-    told: ClassVar[Mapping[str, tuple[ConferenceEvent, ...]]]
+    published_events: ClassVar[Mapping[str, tuple[ConferenceEvent, ...]]]
     """The events of a conference, by the word that asks for them (behaviour.md, section 7.2)."""
-    tells_what_was_recorded: ClassVar[bool]
+    end_includes_recording: ClassVar[bool]
     """Whether a conference's end tells of a recording of it (behaviour.md, section 7.2)."""
     signature_headers: ClassVar[tuple[str, ...]]
     """Where the signature stands."""
-    repetition_header: ClassVar[str | None]
+    idempotency_header: ClassVar[str | None]
     """Where a token stands that is the same at every repetition, if anywhere."""
-    usual_policy: ClassVar[Policy]
+    default_retry_policy: ClassVar[RetryPolicy]
     """How callbacks are tried unless their URL says otherwise (behaviour.md, section 7.3)."""
     overrides: ClassVar[Mapping[str, Override]]
     """What a URL's fragment may say instead, by name."""
-    retry_words: ClassVar[Mapping[str, frozenset[Cause]]]
+    retry_keywords: ClassVar[Mapping[str, frozenset[FailureKind]]]
     """What else it may say: after which causes to try again, separated by commas, in a field `rp`."""
 
     @abstractmethod
@@ -167,29 +167,29 @@ class CallbackDialect(ABC):
 
     def conference_events(self, asked: Iterable[str]) -> frozenset[ConferenceEvent]:
         """The events of a conference that a subscription's words ask for; what this dialect never tells is none."""
-        return frozenset(event for word in asked for event in self.told.get(word, ()))
+        return frozenset(event for word in asked for event in self.published_events.get(word, ()))
 
     def headers(self, signature: str, token: str) -> dict[str, str]:
         """What shows whose callback it is, and whether it is a repetition (behaviour.md, sections 7.3 and 7.4)."""
         headers = dict.fromkeys(self.signature_headers, signature)
-        if self.repetition_header is not None:
-            headers[self.repetition_header] = token
+        if self.idempotency_header is not None:
+            headers[self.idempotency_header] = token
         return headers
 
-    def policy(self, url: str) -> Policy:
+    def policy(self, url: str) -> RetryPolicy:
         """How a callback to this URL is tried.
 
         Of the fragment's fields, the last that can be read counts. Those out of range or unreadable are ignored, and
         so are words of `rp` that mean nothing (our choice).
         """
-        policy = self.usual_policy
+        policy = self.default_retry_policy
         for name, text in parse_qsl(url.partition("#")[2]):
             policy = replace(policy, **self._overridden(name, text))
         return policy
 
     def _overridden(self, name: str, text: str) -> Mapping[str, Any]:
         if name == "rp":
-            causes = frozenset[Cause]().union(*(self.retry_words.get(word, ()) for word in text.split(",")))
+            causes = frozenset[FailureKind]().union(*(self.retry_keywords.get(word, ()) for word in text.split(",")))
             return {"retried": causes} if causes else {}
         override = self.overrides.get(name)
         if override is None or not _NUMBER.fullmatch(text) or not override.least <= int(text) <= override.most:
@@ -198,5 +198,5 @@ class CallbackDialect(ABC):
 
     def media_url(self, recording: Recording, origin: str) -> str:
         """The absolute address of a recording at its account, without extension."""
-        sid = self.dialect.spell(Kind.RECORDING, recording.id)
+        sid = self.dialect.format_sid(ResourceType.RECORDING, recording.id)
         return f"{origin}{self.dialect.account_uri(recording.parent.account)}/Recordings/{sid}"

@@ -37,7 +37,7 @@ def write_command(command: Command) -> dict[str, Any]:
         body["conference"] = command.resource
     else:
         body |= {"conference": parent.id, "call": command.resource}
-    return {**body, "wanted": _plain(command.wanted)}
+    return {**body, "wanted": _plain(command.desired_state)}
 
 
 def _plain(wanted: Mapping[str, Any]) -> dict[str, Any]:

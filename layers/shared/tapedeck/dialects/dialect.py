@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 from tapedeck.dialects.bodies import Body
 from tapedeck.dialects.errors import (
     PARAMETER_FAULTS,
-    Answer,
-    Answers,
+    ErrorAnswer,
+    ErrorAnswers,
     find_answers,
 )
 from tapedeck.domain.call import Call
@@ -23,7 +23,7 @@ from tapedeck.domain.recording import ParentKind, Recording
 from tapedeck.domain.transcription import Transcription
 
 
-class Kind(StrEnum):
+class ResourceType(StrEnum):
     """What an id may stand for; the value is Twilio's prefix (resources.md, section 1)."""
 
     ACCOUNT = "AC"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """An HTTP answer before it is written: a status, a JSON object or none, headers of its own."""
 
     status: int
@@ -47,10 +47,10 @@ class Reply:
     """The vendor's error code, for the log; not every error's body tells it."""
 
 
-class Listing(Protocol):
+class ListQuery(Protocol):
     """What a list was asked for: links repeat its filters, and its token spells ids of one kind."""
 
-    KIND: ClassVar[Kind]
+    KIND: ClassVar[ResourceType]
 
     @property
     def filters(self) -> Mapping[str, str]:
@@ -67,41 +67,41 @@ class Dialect(ABC):
     """What every URI in a body begins with."""
     realm: ClassVar[str]
     """Of the challenge that comes with a 401."""
-    reads_json: ClassVar[bool]
+    accepts_json_bodies: ClassVar[bool]
     """Whether a JSON body is read like a form (operations.md, section 1)."""
     created_status: ClassVar[int]
     """The HTTP status of a creation."""
-    knows_current: ClassVar[bool]
+    supports_current_alias: ClassVar[bool]
     """Whether `Twilio.CURRENT` may stand for a recording."""
-    knows_names: ClassVar[bool]
+    supports_friendly_name_lookup: ClassVar[bool]
     """Whether a friendly name may stand for a live conference."""
-    knows_labels: ClassVar[bool]
+    supports_participant_labels: ClassVar[bool]
     """Whether a label may stand for a participant."""
-    implies_coaching: ClassVar[bool]
+    coach_sid_implies_coaching: ClassVar[bool]
     """Whether `CallSidToCoach` alone means `Coaching=true` (behaviour.md, section 6)."""
-    mutes_leniently: ClassVar[bool]
+    invalid_muted_means_false: ClassVar[bool]
     """Whether a `Muted` that is no boolean counts as false (operations.md, section 1)."""
-    spares_answered: ClassVar[bool]
+    cancel_ignores_answered_calls: ClassVar[bool]
     """Whether to cancel a call in progress is granted, and changes nothing (behaviour.md, section 4)."""
-    lacks: ClassVar[frozenset[str]]
+    unsupported_operations: ClassVar[frozenset[str]]
     """The operations that it does not have: their method is none of the path's (operations.md, section 2)."""
-    reads_any_date: ClassVar[bool]
+    accepts_any_date_format: ClassVar[bool]
     """Whether filters take days, instants and RFC 2822 alike (behaviour.md, section 9)."""
-    shows_deleted: ClassVar[bool]
+    supports_include_soft_deleted: ClassVar[bool]
     """Whether `IncludeSoftDeleted` shows deleted recordings."""
-    opens_media: ClassVar[bool]
+    media_urls_are_public: ClassVar[bool]
     """Whether the vendor lets anybody fetch media who knows the address (behaviour.md, section 11)."""
-    mixes_conferences: ClassVar[bool]
+    conference_audio_is_mono: ClassVar[bool]
     """Whether a conference's audio has one channel unless two are asked for."""
-    shows_call_of_conference: ClassVar[bool]
+    conference_recordings_have_call_sid: ClassVar[bool]
     """Whether a conference's recording shows a call, by which it is found (behaviour.md, section 5.8)."""
 
     @abstractmethod
-    def spell(self, kind: Kind, identifier: str) -> str:
+    def format_sid(self, kind: ResourceType, identifier: str) -> str:
         """An id of 32 hex digits as this dialect shows it."""
 
     @abstractmethod
-    def read(self, kind: Kind, sid: str) -> str | None:
+    def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
         """The id that `sid` spells, in 32 lower-case hex digits; None if it is none of this kind."""
 
     @abstractmethod
@@ -140,7 +140,7 @@ class Dialect(ABC):
         """A transcription (resources.md, section 6)."""
 
     @abstractmethod
-    def page(self, uri: str, page: Page[Any], items: list[Body], form: Listing) -> Body:
+    def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
         """The envelope of a list (resources.md, section 7).
 
         Args:
@@ -151,22 +151,22 @@ class Dialect(ABC):
         """
 
     @abstractmethod
-    def pick(self, answers: Answers) -> Answer:
+    def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
         """This dialect's column of the error table."""
 
     @abstractmethod
-    def error_answer(self, error: TapedeckError, operation: str) -> Answer | None:
+    def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
         """What this operation alone answers to this error, if it has an answer of its own."""
 
     @abstractmethod
-    def error_body(self, answer: Answer, error: TapedeckError, operation: str) -> Body:
+    def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
         """The body of an error; its message is filled in."""
 
-    def created(self, recording: Recording, *, is_new: bool) -> Reply:
+    def created(self, recording: Recording, *, is_new: bool) -> Response:
         """The answer to a creation; an existing recording is answered with 200 (behaviour.md, section 5.2)."""
-        return Reply(self.created_status if is_new else 200, self.recording(recording, changed=True))
+        return Response(self.created_status if is_new else 200, self.recording(recording, changed=True))
 
-    def error(self, error: TapedeckError, uri: str, operation: str) -> Reply:
+    def error(self, error: TapedeckError, uri: str, operation: str) -> Response:
         """The answer to a refusal.
 
         Args:
@@ -180,29 +180,32 @@ class Dialect(ABC):
             answers = PARAMETER_FAULTS[error.fault]
         else:
             answers = find_answers(error)
-        answer = self.error_answer(error, operation) or self.pick(answers)
+        answer = self.error_answer(error, operation) or self.answer_for(answers)
         # Not `format`: a path or a name may hold braces.
         message = answer.message.replace("{name}", name).replace("{uri}", uri)
         body = self.error_body(answer._replace(message=message), error, operation)
         headers = {"WWW-Authenticate": f'Basic realm="{self.realm}"'} if answer.status == 401 else {}  # noqa: PLR2004
-        return Reply(answer.status, body, headers, code=answer.code)
+        return Response(answer.status, body, headers, code=answer.code)
 
     def account_uri(self, account: str) -> str:
         """The path of an account."""
-        return f"{self.root}/Accounts/{self.spell(Kind.ACCOUNT, account)}"
+        return f"{self.root}/Accounts/{self.format_sid(ResourceType.ACCOUNT, account)}"
 
-    def link(self, uri: str, form: Listing, paging: Mapping[str, int], cursor: Cursor | None = None) -> str:
+    def link(self, uri: str, form: ListQuery, paging: Mapping[str, int], cursor: Cursor | None = None) -> str:
         """An address of a page: the filters, then where it is, then the token."""
         query = {**form.filters, **paging}
         if cursor is not None:
-            query["PageToken"] = f"P{'B' if cursor.backwards else 'A'}{self.spell(form.KIND, cursor.id)}"
+            query["PageToken"] = f"P{'B' if cursor.backwards else 'A'}{self.format_sid(form.KIND, cursor.id)}"
         return f"{uri}?{urlencode(query, quote_via=quote, safe='')}"
 
     def parent_uri(self, recording: Recording) -> str:
         """The path of the call or conference that a recording hangs on."""
         parent = recording.parent
         collection, kind = _COLLECTIONS[parent.kind]
-        return f"{self.account_uri(parent.account)}/{collection}/{self.spell(kind, parent.id)}"
+        return f"{self.account_uri(parent.account)}/{collection}/{self.format_sid(kind, parent.id)}"
 
 
-_COLLECTIONS = {ParentKind.CALL: ("Calls", Kind.CALL), ParentKind.CONFERENCE: ("Conferences", Kind.CONFERENCE)}
+_COLLECTIONS = {
+    ParentKind.CALL: ("Calls", ResourceType.CALL),
+    ParentKind.CONFERENCE: ("Conferences", ResourceType.CONFERENCE),
+}

@@ -9,30 +9,30 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from tapedeck.domain.errors import (
+    AmbiguousCurrentRecording,
     BodyTooLarge,
     CallAnswered,
     CallHasEnded,
     CallNotInProgress,
     ConferenceNotInProgress,
+    ConferenceOverForParticipant,
     CredentialsMissing,
-    HasLeft,
+    InvalidState,
     LabelInUse,
     MalformedBody,
     MethodNotAllowed,
     NotAuthenticated,
+    NotDualChannel,
     NotEligibleForRecording,
     NotFinished,
     NotFound,
-    NotRecordedInTwo,
-    SeveralCurrent,
-    StateForbids,
     StoreBusy,
     StoreUnavailable,
     TapedeckError,
 )
 
 
-class Answer(NamedTuple):
+class ErrorAnswer(NamedTuple):
     """An HTTP status, a vendor's code, a message with `{uri}` and `{name}` to fill in."""
 
     status: int
@@ -40,90 +40,106 @@ class Answer(NamedTuple):
     message: str
 
 
-class Answers(NamedTuple):
+class ErrorAnswers(NamedTuple):
     """The same refusal in both dialects."""
 
-    twilio: Answer
-    signalwire: Answer
+    twilio: ErrorAnswer
+    signalwire: ErrorAnswer
 
 
-def _both(status: int, code: int, message: str) -> Answers:
-    return Answers(Answer(status, code, message), Answer(status, code, message))
+def _both(status: int, code: int, message: str) -> ErrorAnswers:
+    return ErrorAnswers(ErrorAnswer(status, code, message), ErrorAnswer(status, code, message))
 
 
-_BAD_REQUEST: Final = Answer(400, 20001, "Bad request")
-_NOT_FOUND: Final = Answer(404, 20404, "The requested resource {uri} was not found")
-_INVALID: Final = Answer(422, 10000, "{name} is invalid")
+_BAD_REQUEST: Final = ErrorAnswer(400, 20001, "Bad request")
+_NOT_FOUND: Final = ErrorAnswer(404, 20404, "The requested resource {uri} was not found")
+_INVALID: Final = ErrorAnswer(422, 10000, "{name} is invalid")
 
-REFUSALS: Final[Mapping[type[TapedeckError], Answers]] = {
-    CredentialsMissing: Answers(
-        Answer(401, 20003, "Authentication Error - No credentials provided"),
-        Answer(401, 20003, "Authentication failed"),
+REFUSALS: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
+    CredentialsMissing: ErrorAnswers(
+        ErrorAnswer(401, 20003, "Authentication Error - No credentials provided"),
+        ErrorAnswer(401, 20003, "Authentication failed"),
     ),
-    NotAuthenticated: Answers(Answer(401, 20003, "Authenticate"), Answer(401, 20003, "Authentication failed")),
-    NotFound: Answers(_NOT_FOUND, _NOT_FOUND),
+    NotAuthenticated: ErrorAnswers(
+        ErrorAnswer(401, 20003, "Authenticate"), ErrorAnswer(401, 20003, "Authentication failed")
+    ),
+    NotFound: ErrorAnswers(_NOT_FOUND, _NOT_FOUND),
     MethodNotAllowed: _both(405, 20004, "Method not allowed"),
-    BodyTooLarge: Answers(Answer(413, 20001, "Bad request"), Answer(413, 10000, "Request body too large")),
-    MalformedBody: Answers(_BAD_REQUEST, Answer(400, 10000, "Malformed request body")),
-    NotEligibleForRecording: _both(400, 21220, "Requested resource is not eligible for recording"),
-    SeveralCurrent: Answers(Answer(400, 16108, "Several recordings are in progress: name one by its sid"), _NOT_FOUND),
-    ConferenceNotInProgress: Answers(_BAD_REQUEST, Answer(400, 10000, "Conference is not in progress")),
-    CallHasEnded: Answers(
-        Answer(400, 21220, "Call is not in-progress. Cannot redirect."), Answer(400, 10000, "Call has ended")
+    BodyTooLarge: ErrorAnswers(
+        ErrorAnswer(413, 20001, "Bad request"), ErrorAnswer(413, 10000, "Request body too large")
     ),
-    CallAnswered: Answers(_BAD_REQUEST, Answer(400, 10000, "Call is in progress")),
+    MalformedBody: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Malformed request body")),
+    NotEligibleForRecording: _both(400, 21220, "Requested resource is not eligible for recording"),
+    AmbiguousCurrentRecording: ErrorAnswers(
+        ErrorAnswer(400, 16108, "Several recordings are in progress: name one by its sid"), _NOT_FOUND
+    ),
+    ConferenceNotInProgress: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Conference is not in progress")),
+    CallHasEnded: ErrorAnswers(
+        ErrorAnswer(400, 21220, "Call is not in-progress. Cannot redirect."), ErrorAnswer(400, 10000, "Call has ended")
+    ),
+    CallAnswered: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Call is in progress")),
     CallNotInProgress: _both(400, 21220, "Call is not in-progress. Cannot redirect."),
-    HasLeft: Answers(_NOT_FOUND, Answer(400, 10000, "Conference is not in progress")),
+    ConferenceOverForParticipant: ErrorAnswers(_NOT_FOUND, ErrorAnswer(400, 10000, "Conference is not in progress")),
     LabelInUse: _both(400, 16025, "Another participant of this conference has this label"),
     NotFinished: _both(400, 20009, "Cannot delete this resource before it is complete"),
-    NotRecordedInTwo: _both(400, 16113, "The recording has one channel"),
-    StateForbids: Answers(_BAD_REQUEST, Answer(400, 10000, "The state of the resource forbids this")),
+    NotDualChannel: _both(400, 16113, "The recording has one channel"),
+    InvalidState: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "The state of the resource forbids this")),
     StoreBusy: _both(429, 20429, "Too Many Requests"),
-    StoreUnavailable: Answers(Answer(500, 20500, "Internal Server Error"), Answer(500, 20504, "Internal error")),
-    TapedeckError: Answers(Answer(500, 20500, "Internal Server Error"), Answer(500, 20504, "Internal error")),
+    StoreUnavailable: ErrorAnswers(
+        ErrorAnswer(500, 20500, "Internal Server Error"), ErrorAnswer(500, 20504, "Internal error")
+    ),
+    TapedeckError: ErrorAnswers(
+        ErrorAnswer(500, 20500, "Internal Server Error"), ErrorAnswer(500, 20504, "Internal error")
+    ),
 }
 """Looked up by the error's class and then its bases."""
 
-PARAMETER_FAULTS: Final[Mapping[str, Answers]] = {
-    "missing": Answers(
-        Answer(400, 20001, "Missing required parameter {name} in the post body"),
-        Answer(422, 10000, "{name} is required"),
+PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
+    "missing": ErrorAnswers(
+        ErrorAnswer(400, 20001, "Missing required parameter {name} in the post body"),
+        ErrorAnswer(422, 10000, "{name} is required"),
     ),
-    "choice": Answers(_BAD_REQUEST, _INVALID),
-    "page_size": Answers(Answer(400, 20007, "{name} must be from 1 to 1000"), _INVALID),
-    "page_token": _both(400, 21481, "{name} is invalid")._replace(signalwire=Answer(422, 21481, "{name} is invalid")),
-    "label": Answers(Answer(400, 16023, "{name} is not a label"), Answer(422, 16023, "{name} is not a label")),
-    "coaching": Answers(
-        Answer(400, 16002, "{name} must name a call in this conference"),
-        Answer(422, 16002, "{name} must name a call in this conference"),
+    "choice": ErrorAnswers(_BAD_REQUEST, _INVALID),
+    "page_size": ErrorAnswers(ErrorAnswer(400, 20007, "{name} must be from 1 to 1000"), _INVALID),
+    "page_token": _both(400, 21481, "{name} is invalid")._replace(
+        signalwire=ErrorAnswer(422, 21481, "{name} is invalid")
     ),
-    "method": Answers(_BAD_REQUEST, Answer(422, 13221, "{name} must be GET or POST")),
+    "label": ErrorAnswers(
+        ErrorAnswer(400, 16023, "{name} is not a label"), ErrorAnswer(422, 16023, "{name} is not a label")
+    ),
+    "coaching": ErrorAnswers(
+        ErrorAnswer(400, 16002, "{name} must name a call in this conference"),
+        ErrorAnswer(422, 16002, "{name} must name a call in this conference"),
+    ),
+    "method": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 13221, "{name} must be GET or POST")),
     "event": _both(400, 13621, "Invalid recording status callback event")._replace(
-        signalwire=Answer(422, 13621, "Invalid recording status callback event")
+        signalwire=ErrorAnswer(422, 13621, "Invalid recording status callback event")
     ),
-    "trim": Answers(_BAD_REQUEST, Answer(422, 13699, "Invalid trim value")),
-    "url": Answers(Answer(400, 21402, "{name} is not a valid URL"), Answer(422, 21402, "{name} is not a valid URL")),
-    "callback_url": Answers(
-        Answer(400, 21402, "{name} is not a valid URL"), Answer(422, 21456, "{name} is not a valid URL")
+    "trim": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 13699, "Invalid trim value")),
+    "url": ErrorAnswers(
+        ErrorAnswer(400, 21402, "{name} is not a valid URL"), ErrorAnswer(422, 21402, "{name} is not a valid URL")
     ),
-    "conference_status": Answers(_BAD_REQUEST, Answer(422, 21475, "{name} must be completed")),
+    "callback_url": ErrorAnswers(
+        ErrorAnswer(400, 21402, "{name} is not a valid URL"), ErrorAnswer(422, 21456, "{name} is not a valid URL")
+    ),
+    "conference_status": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 21475, "{name} must be completed")),
 }
 """What may be wrong with a parameter; `domain.errors.InvalidParameter.fault` is one of these."""
 
 RECORDING_UPDATES: Final = frozenset({"update_call_recording", "update_conference_recording"})
 
-NOT_CONFIRMED: Final = Answer(408, 16114, "Resource is not in a state to accept the recording action")
+NOT_CONFIRMED: Final = ErrorAnswer(408, 16114, "Resource is not in a state to accept the recording action")
 """Twilio, on the two recording updates only, where others were always first (rule R2): the client may repeat."""
 
 LISTS_503: Final = RECORDING_UPDATES | {"create_call_recording", "update_conference", "update_call"}
 """SignalWire's OpenAPI lists 503 on these."""
 
-SERVICE_UNAVAILABLE: Final = Answer(503, 20504, "Service unavailable")
+SERVICE_UNAVAILABLE: Final = ErrorAnswer(503, 20504, "Service unavailable")
 
 ERRORS_AS_STRINGS: Final = frozenset({"update_conference_recording"})
 """SignalWire answers 422 there with an array of strings (resources.md, section 8)."""
 
 
-def find_answers(error: TapedeckError) -> Answers:
+def find_answers(error: TapedeckError) -> ErrorAnswers:
     """The nearest entry along the error's classes."""
     return next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.parser import parse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from tapedeck.domain.callback import Callback, is_usable_url
+from tapedeck.domain.callback import CallbackSubscription, is_valid_callback_url
 from tapedeck.domain.errors import InvalidParameter
 from tapedeck.domain.recording import RecordingStatus
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RECORDING_EVENTS: Final = ("in-progress", "completed", "absent")
 
 
-def one_of(fault: str, *allowed: str) -> AfterValidator:
+def choice_validator(fault: str, *allowed: str) -> AfterValidator:
     """Refuses whatever is not allowed, with this fault of `dialects.errors`."""
 
     def check(value: str) -> str:
@@ -34,14 +34,14 @@ def one_of(fault: str, *allowed: str) -> AfterValidator:
 
 def _usable_as(fault: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not is_usable_url(value):
+        if not is_valid_callback_url(value):
             raise PydanticCustomError(fault, "not an absolute http or https URL")
         return value
 
     return AfterValidator(check)
 
 
-def each_of(fault: str, *allowed: str) -> AfterValidator:
+def choices_validator(fault: str, *allowed: str) -> AfterValidator:
     """The same for a list, which is put in the order of what is allowed."""
 
     def check(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -52,11 +52,11 @@ def each_of(fault: str, *allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-MOST_SECONDS: Final = 10**9
+MAX_SECONDS: Final = 10**9
 """Of a time limit (our choice): thirty years are as good as none."""
 
 
-def between(fault: str, least: int, most: int | None = None) -> AfterValidator:
+def range_validator(fault: str, least: int, most: int | None = None) -> AfterValidator:
     """Refuses numbers outside these, both included, with this fault."""
 
     def check(value: int) -> int:
@@ -71,7 +71,7 @@ _WHOLE: Final = re.compile(r"-?\d{1,4000}", re.ASCII)
 """Python reads no longer ones."""
 
 
-def _whole(text: object) -> object:
+def _parse_whole_number(text: object) -> object:
     if not isinstance(text, str):
         return text  # a default
     if not _WHOLE.fullmatch(text):
@@ -88,13 +88,13 @@ def _boolean(text: object) -> object:
     return word == "true"
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(_parse_whole_number)]
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
-Method = Annotated[str, one_of("method", "GET", "POST")]
+Method = Annotated[str, choice_validator("method", "GET", "POST")]
 Url = Annotated[str, _usable_as("url")]
 CallbackUrl = Annotated[str, _usable_as("callback_url")]
-RecordingEvents = Annotated[tuple[str, ...], each_of("event", *RECORDING_EVENTS)]
-Trim = Annotated[str, one_of("trim", "trim-silence", "do-not-trim")]
+RecordingEvents = Annotated[tuple[str, ...], choices_validator("event", *RECORDING_EVENTS)]
+Trim = Annotated[str, choice_validator("trim", "trim-silence", "do-not-trim")]
 
 
 class Form(BaseModel):
@@ -131,10 +131,10 @@ class Form(BaseModel):
         return values[-1] if values else ""
 
 
-def muted_read(fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Mapping[str, Sequence[str]]:
+def coerce_invalid_muted(fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Mapping[str, Sequence[str]]:
     """The same fields, but for a `Muted` that this dialect takes for false although it is no boolean."""
     given = fields.get("Muted") or [""]
-    if not dialect.mutes_leniently or given[-1].lower() in {"", "true", "false"}:
+    if not dialect.invalid_muted_means_false or given[-1].lower() in {"", "true", "false"}:
         return fields
     return {**fields, "Muted": ["false"]}
 
@@ -151,8 +151,10 @@ class CreateCallRecording(Form):
     callback_url: CallbackUrl | None = Field(None, alias="RecordingStatusCallback")
     callback_events: RecordingEvents = Field(("completed",), alias="RecordingStatusCallbackEvent")
     callback_method: Method = Field("POST", alias="RecordingStatusCallbackMethod")
-    channels: Annotated[str, one_of("choice", "mono", "dual")] = Field("mono", alias="RecordingChannels")
-    track: Annotated[str, one_of("choice", "inbound", "outbound", "both")] = Field("both", alias="RecordingTrack")
+    channels: Annotated[str, choice_validator("choice", "mono", "dual")] = Field("mono", alias="RecordingChannels")
+    track: Annotated[str, choice_validator("choice", "inbound", "outbound", "both")] = Field(
+        "both", alias="RecordingTrack"
+    )
     trim: Trim = Field("do-not-trim", alias="Trim")
 
     @property
@@ -160,18 +162,20 @@ class CreateCallRecording(Form):
         """1 or 2."""
         return 2 if self.channels == "dual" else 1
 
-    def callback(self, dialect: str) -> Callback | None:
+    def callback(self, dialect: str) -> CallbackSubscription | None:
         """Who is to be told, in the dialect of the request that asked for it."""
         if self.callback_url is None:
             return None
-        return Callback(self.callback_url, self.callback_method, self.callback_events, dialect)
+        return CallbackSubscription(self.callback_url, self.callback_method, self.callback_events, dialect)
 
 
 class UpdateRecording(Form):
     """CR4 and FR3 (operations.md, section 3)."""
 
-    status: Annotated[str, one_of("choice", "paused", "in-progress", "stopped")] = Field(alias="Status")
-    pause_behavior: Annotated[str, one_of("choice", "skip", "silence")] = Field("silence", alias="PauseBehavior")
+    status: Annotated[str, choice_validator("choice", "paused", "in-progress", "stopped")] = Field(alias="Status")
+    pause_behavior: Annotated[str, choice_validator("choice", "skip", "silence")] = Field(
+        "silence", alias="PauseBehavior"
+    )
 
     @property
     def target(self) -> RecordingStatus:
@@ -179,9 +183,9 @@ class UpdateRecording(Form):
         return RecordingStatus(self.status)
 
 
-class UpdateConference(Form):
+class UpdateConferenceForm(Form):
     """F3 (operations.md, section 3)."""
 
-    status: Annotated[str, one_of("conference_status", "completed")] | None = Field(None, alias="Status")
+    status: Annotated[str, choice_validator("conference_status", "completed")] | None = Field(None, alias="Status")
     announce_url: Url | None = Field(None, alias="AnnounceUrl")
     announce_method: Method = Field("POST", alias="AnnounceMethod")

@@ -4,16 +4,25 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
-from tapedeck.dialects.media_messages import Channels, Fetch, Id, Message, ParentRef, PauseBehavior, Track, Version
+from tapedeck.dialects.media_messages import (
+    Channels,
+    EngineMessage,
+    FetchUrl,
+    Id,
+    ParentRef,
+    PauseBehavior,
+    Track,
+    Version,
+)
 
 
-class _Command(Message):
+class _Command(EngineMessage):
     id: str
     account: Id
     version: Version
 
 
-class RecordingWanted(Message):
+class RecordingState(EngineMessage):
     """All that is wanted of a recording; `key` is where its capture is to be put."""
 
     status: Literal["in-progress", "paused", "stopped", "deleted"]
@@ -29,71 +38,71 @@ class RecordingCommand(_Command):
     type: Literal["recording.start", "recording.pause", "recording.resume", "recording.stop", "media.delete"]
     parent: ParentRef
     recording: Id
-    wanted: RecordingWanted
+    wanted: RecordingState
 
 
-class Ending(Message):
+class HangUpReason(EngineMessage):
     """Why a call is to end."""
 
     status: Literal["completed", "canceled"]
 
 
-class HangUpCall(_Command):
+class HangUpCallCommand(_Command):
     """A call is to end."""
 
     type: Literal["call.hang_up"]
     call: Id
-    wanted: Ending
+    wanted: HangUpReason
 
 
-class Markup(Message):
+class Markup(EngineMessage):
     """What a call is to do, in the markup itself."""
 
     markup: str
 
 
-class StatusCallback(Fetch):
+class StatusCallback(FetchUrl):
     """Where the engine is to tell what becomes of a call, in whose words."""
 
     dialect: Literal["twilio", "signalwire"]
 
 
-class CallWanted(Message):
+class CallState(EngineMessage):
     """What a call is to do next, and its settings: where else to ask, whom to tell, how long it may last at most."""
 
-    redirect: Fetch | Markup | None = None
-    fallback: Fetch | None = None
+    redirect: FetchUrl | Markup | None = None
+    fallback: FetchUrl | None = None
     status_callback: StatusCallback | None = None
     time_limit: Annotated[int, Field(ge=1, description="Seconds")] | None = None
 
 
-class RedirectCall(_Command):
+class RedirectCallCommand(_Command):
     """A call is to do something else next, or has other settings."""
 
     type: Literal["call.redirect"]
     call: Id
-    wanted: CallWanted
+    wanted: CallState
 
 
-class Nothing(Message):
+class EmptyState(EngineMessage):
     """The command says it all."""
 
 
-class EndConference(_Command):
+class EndConferenceCommand(_Command):
     """A conference is to end, whoever is in it."""
 
     type: Literal["conference.end"]
     conference: Id
-    wanted: Nothing
+    wanted: EmptyState
 
 
-class Announcement(Message):
+class Announcement(EngineMessage):
     """What is to be played."""
 
-    announcement: Fetch
+    announcement: FetchUrl
 
 
-class Announce(_Command):
+class AnnounceCommand(_Command):
     """Something is to be played in a conference."""
 
     type: Literal["conference.announce"]
@@ -101,7 +110,7 @@ class Announce(_Command):
     wanted: Announcement
 
 
-class ParticipantWanted(Message):
+class ParticipantState(EngineMessage):
     """All that is wanted of a participant, and what is to be played to it: once, on hold, or while it waits."""
 
     muted: bool
@@ -110,12 +119,12 @@ class ParticipantWanted(Message):
     call_to_coach: Id | None = None
     end_conference_on_exit: bool
     beep_on_exit: bool | None = None
-    announcement: Fetch | None = None
-    hold_music: Fetch | None = None
-    wait_music: Fetch | None = None
+    announcement: FetchUrl | None = None
+    hold_music: FetchUrl | None = None
+    wait_music: FetchUrl | None = None
 
 
-class DialedWanted(ParticipantWanted):
+class DialedCallState(ParticipantState):
     """Whom to dial, and how to place it.
 
     `options` are Twilio's parameters of this operation in snake case, where they differ from their defaults.
@@ -128,42 +137,42 @@ class DialedWanted(ParticipantWanted):
     options: dict[str, Any]
 
 
-class AddParticipant(_Command):
+class AddParticipantCommand(_Command):
     """Somebody is to be dialed; `call` is the id of the call that this makes."""
 
     type: Literal["participant.add"]
     conference: Id
     call: Id
-    wanted: DialedWanted
+    wanted: DialedCallState
 
 
-class UpdateParticipant(_Command):
+class UpdateParticipantCommand(_Command):
     """A participant is to be as is wanted."""
 
     type: Literal["participant.update"]
     conference: Id
     call: Id
-    wanted: ParticipantWanted
+    wanted: ParticipantState
 
 
-class RemoveParticipant(_Command):
+class RemoveParticipantCommand(_Command):
     """A participant is to leave; its call goes on."""
 
     type: Literal["participant.remove"]
     conference: Id
     call: Id
-    wanted: Nothing
+    wanted: EmptyState
 
 
 MediaCommand = Annotated[
     RecordingCommand
-    | HangUpCall
-    | RedirectCall
-    | EndConference
-    | Announce
-    | AddParticipant
-    | UpdateParticipant
-    | RemoveParticipant,
+    | HangUpCallCommand
+    | RedirectCallCommand
+    | EndConferenceCommand
+    | AnnounceCommand
+    | AddParticipantCommand
+    | UpdateParticipantCommand
+    | RemoveParticipantCommand,
     Field(discriminator="type"),
 ]
 

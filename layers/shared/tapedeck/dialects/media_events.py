@@ -5,14 +5,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
-from tapedeck.dialects.media_messages import Channels, Id, Message, ParentRef, PauseBehavior, Text, Track, Version
-from tapedeck.domain.callback import Callback, is_usable_url
-from tapedeck.domain.command import Heard
-from tapedeck.domain.conference import EndReason, can_be_written
+from tapedeck.dialects.media_messages import Channels, EngineMessage, Id, ParentRef, PauseBehavior, Text, Track, Version
+from tapedeck.domain.callback import CallbackSubscription, is_valid_callback_url
+from tapedeck.domain.command import EngineEvent
+from tapedeck.domain.conference import EndReason, is_encodable
 from tapedeck.domain.recording import Source
 
 
-class _Event(Message):
+class _Event(EngineMessage):
     id: Annotated[Id, Field(description="The same whenever this event is sent")]
     account: Id
     at: Annotated[int, Field(ge=0, lt=1 << 43, description="Milliseconds since the epoch, by the engine's clock")]
@@ -21,19 +21,19 @@ class _Event(Message):
     ] = None
 
     @property
-    def heard(self) -> Heard:
+    def engine_event(self) -> EngineEvent:
         """How it is told."""
-        return Heard(self.id, self.at, self.version)
+        return EngineEvent(self.id, self.at, self.version)
 
 
 def _usable(url: str) -> str:
-    if not is_usable_url(url):
+    if not is_valid_callback_url(url):
         raise PydanticCustomError("url", "not an absolute http or https URL")
     return url
 
 
 def _writable(text: str) -> str:
-    if not can_be_written(text):
+    if not is_encodable(text):
         raise PydanticCustomError("text", "half of a surrogate pair")
     return text
 
@@ -42,7 +42,7 @@ Url = Annotated[str, AfterValidator(_usable)]
 Writable = Annotated[str, AfterValidator(_writable)]
 
 
-class Subscription(Message):
+class Subscription(EngineMessage):
     """Who is to be told, as the markup said that started it; `dialect` is whose words it used."""
 
     url: Url
@@ -51,9 +51,9 @@ class Subscription(Message):
     dialect: Literal["twilio", "signalwire"]
 
     @property
-    def callback(self) -> Callback:
+    def callback(self) -> CallbackSubscription:
         """The same, as it is kept."""
-        return Callback(self.url, self.method, self.events, self.dialect)
+        return CallbackSubscription(self.url, self.method, self.events, self.dialect)
 
 
 Answered = Annotated[Version, Field(description="That of the command which this answers")]
@@ -160,7 +160,7 @@ class RecordingStarted(_Event):
     callback: Subscription | None = None
 
 
-class RecordingMoved(_Event):
+class RecordingTransitioned(_Event):
     """A capture has been paused, resumed or stopped."""
 
     type: Literal["recording.paused", "recording.resumed", "recording.stopped"]
@@ -211,7 +211,7 @@ MediaEvent = Annotated[
     | ParticipantChanged
     | ParticipantLeft
     | RecordingStarted
-    | RecordingMoved
+    | RecordingTransitioned
     | RecordingCompleted
     | RecordingAbsent
     | TranscriptionCompleted,

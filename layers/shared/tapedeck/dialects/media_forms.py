@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field
 
 from tapedeck.dialects.dialect import Dialect
-from tapedeck.dialects.forms import Boolean, Form, one_of
+from tapedeck.dialects.forms import Boolean, Form, choice_validator
 
 
 class GetRecording(Form):
@@ -15,12 +15,18 @@ class GetRecording(Form):
     KNOWN: ClassVar[frozenset[str]] = frozenset({"IncludeSoftDeleted"})
 
     include_deleted: Boolean = Field(default=False, alias="IncludeSoftDeleted")
-    requested_channels: Annotated[str, one_of("choice", "1", "2")] | None = Field(None, alias="RequestedChannels")
+    requested_channels: Annotated[str, choice_validator("choice", "1", "2")] | None = Field(
+        None, alias="RequestedChannels"
+    )
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
         """The same, without what is not known here."""
-        known = {name: values for name, values in fields.items() if dialect.shows_deleted and name in cls.KNOWN}
+        known = {
+            name: values
+            for name, values in fields.items()
+            if dialect.supports_include_soft_deleted and name in cls.KNOWN
+        }
         return super().read(known, dialect)
 
     @property

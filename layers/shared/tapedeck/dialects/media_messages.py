@@ -14,13 +14,13 @@ Track = Literal["inbound", "outbound", "both"]
 PauseBehavior = Literal["silence", "skip"]
 
 
-class Message(BaseModel):
+class EngineMessage(BaseModel):
     """What is not known of a message is passed over: it may be of a later day."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
-class ParentRef(Message):
+class ParentRef(EngineMessage):
     """The call or conference that is recorded."""
 
     type: Literal["call", "conference"]
@@ -31,7 +31,7 @@ class ParentRef(Message):
         return Parent(account, ParentKind.CALL if self.type == "call" else ParentKind.CONFERENCE, self.id)
 
 
-class Fetch(Message):
+class FetchUrl(EngineMessage):
     """What the engine is to fetch: by the rules of `adapters/webhook.py`."""
 
     url: str

@@ -5,8 +5,8 @@ from typing import Final, Self
 
 from pydantic import Field, PrivateAttr
 
-from tapedeck.dialects.dialect import Dialect, Kind
-from tapedeck.dialects.forms import Boolean, Form, Method, Url, muted_read
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.forms import Boolean, Form, Method, Url, coerce_invalid_muted
 from tapedeck.domain.errors import InvalidParameter
 
 _TWILIOS: Final = frozenset({"BeepOnExit", "EndConferenceOnExit"})
@@ -32,9 +32,9 @@ class Coaching(Form):
         Raises:
             InvalidParameter: also where `Coaching=true` comes without the sid of a call.
         """
-        form = super().read(muted_read(fields, dialect), dialect)
+        form = super().read(coerce_invalid_muted(fields, dialect), dialect)
         if form.call_sid_to_coach is not None:
-            form._coached = dialect.read(Kind.CALL, form.call_sid_to_coach)  # noqa: SLF001 - its own, made just now
+            form._coached = dialect.parse_sid(ResourceType.CALL, form.call_sid_to_coach)  # noqa: SLF001 - its own, made just now
         lacks_one = form.coaching and form.coached is None
         if lacks_one or (form.call_sid_to_coach is not None and form.coached is None):
             raise InvalidParameter("CallSidToCoach", "coaching")
@@ -42,12 +42,12 @@ class Coaching(Form):
 
     def coaches(self, dialect: Dialect) -> bool | None:
         """Whether it is asked to coach; None where that is not said."""
-        if self.coaching is None and self.coached is not None and dialect.implies_coaching:
+        if self.coaching is None and self.coached is not None and dialect.coach_sid_implies_coaching:
             return True
         return self.coaching
 
 
-class UpdateParticipant(Coaching):
+class UpdateParticipantForm(Coaching):
     """P4 (operations.md, section 3); `beep_on_exit` and `end_conference_on_exit` are Twilio's alone."""
 
     muted: Boolean | None = Field(None, alias="Muted")
@@ -64,7 +64,11 @@ class UpdateParticipant(Coaching):
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
         """The same; what the dialect does not know is ignored."""
-        known = {name: values for name, values in fields.items() if dialect.knows_labels or name not in _TWILIOS}
+        known = {
+            name: values
+            for name, values in fields.items()
+            if dialect.supports_participant_labels or name not in _TWILIOS
+        }
         return super().read(known, dialect)
 
     @property

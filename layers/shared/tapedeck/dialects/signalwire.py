@@ -4,8 +4,8 @@ import re
 from typing import Any, ClassVar, Final
 
 from tapedeck.dialects.bodies import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
-from tapedeck.dialects.dialect import Dialect, Kind, Listing
-from tapedeck.dialects.errors import ERRORS_AS_STRINGS, LISTS_503, SERVICE_UNAVAILABLE, Answer, Answers
+from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
+from tapedeck.dialects.errors import ERRORS_AS_STRINGS, LISTS_503, SERVICE_UNAVAILABLE, ErrorAnswer, ErrorAnswers
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, TapedeckError
@@ -45,42 +45,44 @@ class SignalWire(Dialect):
     name: ClassVar = "signalwire"
     root: ClassVar = "/api/laml/2010-04-01"
     realm: ClassVar = "SignalWire"
-    reads_json: ClassVar = True
+    accepts_json_bodies: ClassVar = True
     created_status: ClassVar = 200
-    knows_current: ClassVar = False
-    knows_names: ClassVar = False
-    knows_labels: ClassVar = False
-    implies_coaching: ClassVar = False
-    mutes_leniently: ClassVar = False
-    spares_answered: ClassVar = False
-    lacks: ClassVar = frozenset({"create_participant"})
-    reads_any_date: ClassVar = True
-    shows_deleted: ClassVar = False
-    shows_call_of_conference: ClassVar = False
-    opens_media: ClassVar = True
-    mixes_conferences: ClassVar = False
+    supports_current_alias: ClassVar = False
+    supports_friendly_name_lookup: ClassVar = False
+    supports_participant_labels: ClassVar = False
+    coach_sid_implies_coaching: ClassVar = False
+    invalid_muted_means_false: ClassVar = False
+    cancel_ignores_answered_calls: ClassVar = False
+    unsupported_operations: ClassVar = frozenset({"create_participant"})
+    accepts_any_date_format: ClassVar = True
+    supports_include_soft_deleted: ClassVar = False
+    conference_recordings_have_call_sid: ClassVar = False
+    media_urls_are_public: ClassVar = True
+    conference_audio_is_mono: ClassVar = False
 
-    def spell(self, kind: Kind, identifier: str) -> str:
+    def format_sid(self, kind: ResourceType, identifier: str) -> str:
         """`19e436af-5688-4307-b03b-bdb2b42b8142`, whatever it stands for."""
         del kind
         i = identifier
         return f"{i[:8]}-{i[8:12]}-{i[12:16]}-{i[16:20]}-{i[20:]}"
 
-    def read(self, kind: Kind, sid: str) -> str | None:
+    def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
         """Any case; the kind does not show."""
         del kind
         return sid.replace("-", "").lower() if _UUID.fullmatch(sid) else None
 
     def call(self, call: Call) -> Body:
         """A call (resources.md, section 5)."""
-        sid = self.spell(Kind.CALL, call.id)
+        sid = self.format_sid(ResourceType.CALL, call.id)
         uri = f"{self.account_uri(call.account)}/Calls/{sid}"
         return {
             "sid": sid,
-            "account_sid": self.spell(Kind.ACCOUNT, call.account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, call.account),
             "date_created": rfc2822(call.created),
             "date_updated": rfc2822(call.updated),
-            "parent_call_sid": self.spell(Kind.CALL, call.parent_call) if call.parent_call is not None else None,
+            "parent_call_sid": self.format_sid(ResourceType.CALL, call.parent_call)
+            if call.parent_call is not None
+            else None,
             "to": call.to,
             "formatted_to": formatted(call.to),
             "to_formatted": formatted(call.to),
@@ -110,11 +112,11 @@ class SignalWire(Dialect):
 
     def conference(self, conference: Conference) -> Body:
         """A conference (resources.md, section 3)."""
-        sid = self.spell(Kind.CONFERENCE, conference.id)
+        sid = self.format_sid(ResourceType.CONFERENCE, conference.id)
         uri = f"{self.account_uri(conference.account)}/Conferences/{sid}"
         return {
             "sid": sid,
-            "account_sid": self.spell(Kind.ACCOUNT, conference.account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, conference.account),
             "date_created": rfc2822(conference.created),
             "date_updated": rfc2822(conference.updated),
             "friendly_name": conference.name,
@@ -131,14 +133,14 @@ class SignalWire(Dialect):
     def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
         """A participant (resources.md, section 4); who is being dialed counts as in progress."""
         del added  # none is added in this dialect
-        room = self.spell(Kind.CONFERENCE, participant.conference)
-        call = self.spell(Kind.CALL, participant.call)
+        room = self.format_sid(ResourceType.CONFERENCE, participant.conference)
+        call = self.format_sid(ResourceType.CALL, participant.call)
         coached = participant.call_to_coach
         updated = participant.updated if participant.updated is not None else participant.joined
         return {
-            "account_sid": self.spell(Kind.ACCOUNT, account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, account),
             "call_sid": call,
-            "call_sid_to_coach": self.spell(Kind.CALL, coached) if coached is not None else None,
+            "call_sid_to_coach": self.format_sid(ResourceType.CALL, coached) if coached is not None else None,
             "coaching": participant.coaching,
             "conference_sid": room,
             "date_created": rfc2822(participant.joined),
@@ -154,17 +156,17 @@ class SignalWire(Dialect):
     def recording(self, recording: Recording, *, changed: bool) -> Body:
         """A recording: one shape everywhere; only a conference's shows a nested URI (resources.md, section 2.4)."""
         del changed  # every answer shows the same states
-        sid = self.spell(Kind.RECORDING, recording.id)
+        sid = self.format_sid(ResourceType.RECORDING, recording.id)
         account = recording.parent.account
         of_call = recording.parent.kind is ParentKind.CALL
         address = f"{self.account_uri(account)}/Recordings/{sid}"
         channels = str(recording.channels)
         return {
             "sid": sid,
-            "account_sid": self.spell(Kind.ACCOUNT, account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, account),
             "api_version": API_VERSION,
-            "call_sid": self.spell(Kind.CALL, recording.parent.id) if of_call else None,
-            "conference_sid": None if of_call else self.spell(Kind.CONFERENCE, recording.parent.id),
+            "call_sid": self.format_sid(ResourceType.CALL, recording.parent.id) if of_call else None,
+            "conference_sid": None if of_call else self.format_sid(ResourceType.CONFERENCE, recording.parent.id),
             "channel": channels,
             "channels": channels,
             "date_created": rfc2822(recording.created),
@@ -187,17 +189,17 @@ class SignalWire(Dialect):
         """The same, but for a conference's recording, whose URI is the account's here."""
         del origin  # no absolute address is shown
         account = self.account_uri(recording.parent.account)
-        uri = f"{account}/Recordings/{self.spell(Kind.RECORDING, recording.id)}.json"
+        uri = f"{account}/Recordings/{self.format_sid(ResourceType.RECORDING, recording.id)}.json"
         return {**self.recording(recording, changed=False), "uri": uri}
 
     def transcription(self, transcription: Transcription) -> Body:
         """A transcription (resources.md, section 6)."""
-        sid = self.spell(Kind.TRANSCRIPTION, transcription.id)
+        sid = self.format_sid(ResourceType.TRANSCRIPTION, transcription.id)
         return {
             "sid": sid,
-            "account_sid": self.spell(Kind.ACCOUNT, transcription.account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, transcription.account),
             "api_version": API_VERSION,
-            "recording_sid": self.spell(Kind.RECORDING, transcription.recording),
+            "recording_sid": self.format_sid(ResourceType.RECORDING, transcription.recording),
             "date_created": rfc2822(transcription.created),
             "date_updated": rfc2822(transcription.updated),
             "duration": transcription.duration or 0,
@@ -209,7 +211,7 @@ class SignalWire(Dialect):
             "uri": f"{self.account_uri(transcription.account)}/Transcriptions/{sid}.json",
         }
 
-    def page(self, uri: str, page: Page[Any], items: list[Body], form: Listing) -> Body:
+    def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
         """The envelope; links have no suffix, the number comes before the size."""
         asked = page.request
 
@@ -226,18 +228,18 @@ class SignalWire(Dialect):
             uri.rpartition("/")[2].lower(): items,
         }
 
-    def pick(self, answers: Answers) -> Answer:
+    def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
         """SignalWire's column."""
         return answers.signalwire
 
-    def error_answer(self, error: TapedeckError, operation: str) -> Answer | None:
+    def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
         """503 where SignalWire's OpenAPI lists it, unless the store is throttled (behaviour.md, section 12)."""
         is_failure = isinstance(error, StoreFailure) and not isinstance(error, StoreThrottled)
         if is_failure and operation in LISTS_503:
             return SERVICE_UNAVAILABLE
         return None
 
-    def error_body(self, answer: Answer, error: TapedeckError, operation: str) -> Body:
+    def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
         """One object, except for parameters of FR3, where it is an array of strings (resources.md, section 8)."""
         if isinstance(error, InvalidParameter) and operation in ERRORS_AS_STRINGS:
             return {"errors": [answer.message]}

@@ -13,8 +13,8 @@ from tapedeck.dialects.callbacks import (
     fields_of,
 )
 from tapedeck.dialects.choice import SIGNALWIRE
-from tapedeck.dialects.dialect import Dialect, Kind
-from tapedeck.domain.delivery import Cause, Policy
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.domain.delivery import FailureKind, RetryPolicy
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.telling import ConferenceNotification, RecordingEvent
@@ -24,26 +24,26 @@ class SignalWireCallbacks(CallbackDialect):
     """One signature in two headers; no numbers, and nothing that tells repetitions."""
 
     dialect: ClassVar[Dialect] = SIGNALWIRE
-    told: ClassVar = CONFERENCE_EVENTS
-    tells_what_was_recorded: ClassVar = True
+    published_events: ClassVar = CONFERENCE_EVENTS
+    end_includes_recording: ClassVar = True
     # Its verifiers read either: that both are sent is our choice.
     signature_headers: ClassVar = ("X-SignalWire-Signature", "X-Twilio-Signature")
-    repetition_header: ClassVar = None
-    usual_policy: ClassVar = Policy(
+    idempotency_header: ClassVar = None
+    default_retry_policy: ClassVar = RetryPolicy(
         connect=2000,
         read=5000,
         total=15_000,
         attempts=3,
         # That nothing follows a 4xx or 5xx is our choice.
-        retried=frozenset({Cause.CONNECT, Cause.READ}),
-        most_redirects=3,
+        retried=frozenset({FailureKind.CONNECT, FailureKind.READ}),
+        max_redirects=3,
     )
     overrides: ClassVar[Mapping[str, Override]] = {
         "ot": Override("connect", 100, 10_000),
         "rt": Override("read", 100, 15_000),
         "tt": Override("total", 100, 15_000),
     }
-    retry_words: ClassVar[Mapping[str, frozenset[Cause]]] = {}
+    retry_keywords: ClassVar[Mapping[str, frozenset[FailureKind]]] = {}
 
     def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
         """Always a call and a duration.
@@ -56,7 +56,7 @@ class SignalWireCallbacks(CallbackDialect):
         return fields_of(
             {
                 "AccountSid": body["account_sid"],
-                "CallSid": SIGNALWIRE.spell(Kind.CALL, call) if call is not None else None,
+                "CallSid": SIGNALWIRE.format_sid(ResourceType.CALL, call) if call is not None else None,
                 "ConferenceSid": body["conference_sid"],
                 "RecordingSid": body["sid"],
                 "RecordingUrl": self.media_url(recording, origin),

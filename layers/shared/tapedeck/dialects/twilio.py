@@ -4,8 +4,8 @@ import re
 from typing import Any, ClassVar, Final
 
 from tapedeck.dialects.bodies import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
-from tapedeck.dialects.dialect import Dialect, Kind, Listing
-from tapedeck.dialects.errors import NOT_CONFIRMED, RECORDING_UPDATES, Answer, Answers
+from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
+from tapedeck.dialects.errors import NOT_CONFIRMED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import CredentialsMissing, StoreBusy, StoreThrottled, TapedeckError
@@ -42,26 +42,26 @@ class Twilio(Dialect):
     name: ClassVar = "twilio"
     root: ClassVar = "/2010-04-01"
     realm: ClassVar = "Twilio API"
-    reads_json: ClassVar = False
+    accepts_json_bodies: ClassVar = False
     created_status: ClassVar = 201
-    knows_current: ClassVar = True
-    knows_names: ClassVar = True
-    knows_labels: ClassVar = True
-    implies_coaching: ClassVar = True
-    mutes_leniently: ClassVar = True
-    spares_answered: ClassVar = True
-    lacks: ClassVar[frozenset[str]] = frozenset()
-    reads_any_date: ClassVar = False
-    shows_deleted: ClassVar = True
-    shows_call_of_conference: ClassVar = True
-    opens_media: ClassVar = False
-    mixes_conferences: ClassVar = True
+    supports_current_alias: ClassVar = True
+    supports_friendly_name_lookup: ClassVar = True
+    supports_participant_labels: ClassVar = True
+    coach_sid_implies_coaching: ClassVar = True
+    invalid_muted_means_false: ClassVar = True
+    cancel_ignores_answered_calls: ClassVar = True
+    unsupported_operations: ClassVar[frozenset[str]] = frozenset()
+    accepts_any_date_format: ClassVar = False
+    supports_include_soft_deleted: ClassVar = True
+    conference_recordings_have_call_sid: ClassVar = True
+    media_urls_are_public: ClassVar = False
+    conference_audio_is_mono: ClassVar = True
 
-    def spell(self, kind: Kind, identifier: str) -> str:
+    def format_sid(self, kind: ResourceType, identifier: str) -> str:
         """`RE19e436af56884307b03bbdb2b42b8142`."""
         return f"{kind}{identifier}"
 
-    def read(self, kind: Kind, sid: str) -> str | None:
+    def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
         """The hex digits may come in any case, the prefix not."""
         if _SID.fullmatch(sid) is None or not sid.startswith(kind):
             return None
@@ -69,14 +69,14 @@ class Twilio(Dialect):
 
     def call(self, call: Call) -> Body:
         """A call (resources.md, section 5)."""
-        uri = f"{self.account_uri(call.account)}/Calls/{self.spell(Kind.CALL, call.id)}"
+        uri = f"{self.account_uri(call.account)}/Calls/{self.format_sid(ResourceType.CALL, call.id)}"
         duration = call.duration
         return {
-            "sid": self.spell(Kind.CALL, call.id),
+            "sid": self.format_sid(ResourceType.CALL, call.id),
             "date_created": rfc2822(call.created),
             "date_updated": rfc2822(call.updated),
-            "parent_call_sid": self._spell_or_none(Kind.CALL, call.parent_call),
-            "account_sid": self.spell(Kind.ACCOUNT, call.account),
+            "parent_call_sid": self._format_sid_or_none(ResourceType.CALL, call.parent_call),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, call.account),
             "to": call.to,
             "to_formatted": formatted(call.to),
             "from": call.from_,
@@ -102,10 +102,10 @@ class Twilio(Dialect):
 
     def conference(self, conference: Conference) -> Body:
         """A conference (resources.md, section 3)."""
-        sid = self.spell(Kind.CONFERENCE, conference.id)
+        sid = self.format_sid(ResourceType.CONFERENCE, conference.id)
         uri = f"{self.account_uri(conference.account)}/Conferences/{sid}"
         return {
-            "account_sid": self.spell(Kind.ACCOUNT, conference.account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, conference.account),
             "date_created": rfc2822(conference.created),
             "date_updated": rfc2822(conference.updated),
             "api_version": API_VERSION,
@@ -119,19 +119,19 @@ class Twilio(Dialect):
                 "recordings": f"{uri}/Recordings.json",
             },
             "reason_conference_ended": str(conference.reason) if conference.reason is not None else None,
-            "call_sid_ending_conference": self._spell_or_none(Kind.CALL, conference.ending_call),
+            "call_sid_ending_conference": self._format_sid_or_none(ResourceType.CALL, conference.ending_call),
         }
 
     def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
         """A participant (resources.md, section 4): nobody has waited yet when it is added, nor is that shown later."""
-        room = self.spell(Kind.CONFERENCE, participant.conference)
-        call = self.spell(Kind.CALL, participant.call)
+        room = self.format_sid(ResourceType.CONFERENCE, participant.conference)
+        call = self.format_sid(ResourceType.CALL, participant.call)
         updated = participant.updated if participant.updated is not None else participant.joined
         return {
-            "account_sid": self.spell(Kind.ACCOUNT, account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, account),
             "call_sid": call,
             "label": participant.label,
-            "call_sid_to_coach": self._spell_or_none(Kind.CALL, participant.call_to_coach),
+            "call_sid_to_coach": self._format_sid_or_none(ResourceType.CALL, participant.call_to_coach),
             "coaching": participant.coaching,
             "conference_sid": room,
             "date_created": rfc2822(participant.joined),
@@ -147,9 +147,9 @@ class Twilio(Dialect):
 
     def recording(self, recording: Recording, *, changed: bool) -> Body:
         """A recording at its parent's address: calls and conferences differ in order, and in the track."""
-        uri = f"{self.parent_uri(recording)}/Recordings/{self.spell(Kind.RECORDING, recording.id)}.json"
+        uri = f"{self.parent_uri(recording)}/Recordings/{self.format_sid(ResourceType.RECORDING, recording.id)}.json"
         head = self._head_of_recording(recording)
-        told = _told_of_recording(recording, str(recording.status) if changed else _seen_by_readers(recording))
+        told = _recording_fields(recording, str(recording.status) if changed else public_status(recording))
         if recording.parent.kind is ParentKind.CALL:
             return {
                 **head, "uri": uri, "encryption_details": None, "price_unit": None, **told, "track": recording.track,
@@ -158,11 +158,12 @@ class Twilio(Dialect):
 
     def recording_of_account(self, recording: Recording, origin: str) -> Body:
         """The longest form: with links, and the address of its media."""
-        uri = f"{self.account_uri(recording.parent.account)}/Recordings/{self.spell(Kind.RECORDING, recording.id)}"
+        sid = self.format_sid(ResourceType.RECORDING, recording.id)
+        uri = f"{self.account_uri(recording.parent.account)}/Recordings/{sid}"
         return {
             **self._head_of_recording(recording),
             "price_unit": None,
-            **_told_of_recording(recording, _seen_by_readers(recording)),
+            **_recording_fields(recording, public_status(recording)),
             "uri": f"{uri}.json",
             "encryption_details": None,
             "subresource_uris": {
@@ -174,16 +175,16 @@ class Twilio(Dialect):
 
     def transcription(self, transcription: Transcription) -> Body:
         """A transcription (resources.md, section 6)."""
-        sid = self.spell(Kind.TRANSCRIPTION, transcription.id)
+        sid = self.format_sid(ResourceType.TRANSCRIPTION, transcription.id)
         return {
-            "account_sid": self.spell(Kind.ACCOUNT, transcription.account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, transcription.account),
             "api_version": API_VERSION,
             "date_created": rfc2822(transcription.created),
             "date_updated": rfc2822(transcription.updated),
             "duration": str(transcription.duration) if transcription.duration is not None else None,
             "price": None,
             "price_unit": "USD",
-            "recording_sid": self.spell(Kind.RECORDING, transcription.recording),
+            "recording_sid": self.format_sid(ResourceType.RECORDING, transcription.recording),
             "sid": sid,
             "status": str(transcription.status),
             "transcription_text": transcription.text,
@@ -191,7 +192,7 @@ class Twilio(Dialect):
             "uri": f"{self.account_uri(transcription.account)}/Transcriptions/{sid}.json",
         }
 
-    def page(self, uri: str, page: Page[Any], items: list[Body], form: Listing) -> Body:
+    def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
         """The envelope with `start` and `end`; links end in `.json`, the size before the number."""
         asked = page.request
         start = asked.number * asked.size
@@ -211,18 +212,18 @@ class Twilio(Dialect):
             uri.rpartition("/")[2].lower(): items,
         }
 
-    def pick(self, answers: Answers) -> Answer:
+    def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
         """Twilio's column."""
         return answers.twilio
 
-    def error_answer(self, error: TapedeckError, operation: str) -> Answer | None:
+    def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
         """The recording updates have a status of their own for contention."""
         is_contention = isinstance(error, StoreBusy) and not isinstance(error, StoreThrottled)
         if is_contention and operation in RECORDING_UPDATES:
             return NOT_CONFIRMED
         return None
 
-    def error_body(self, answer: Answer, error: TapedeckError, operation: str) -> Body:
+    def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
         """One object (resources.md, section 8); the 401 without credentials says a little more."""
         del operation  # one form for all
         detail: Body = {}
@@ -240,27 +241,30 @@ class Twilio(Dialect):
         """What all three forms of a recording begin with."""
         of_call = recording.parent.kind is ParentKind.CALL
         return {
-            "account_sid": self.spell(Kind.ACCOUNT, recording.parent.account),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, recording.parent.account),
             "api_version": API_VERSION,
-            "call_sid": self._spell_or_none(Kind.CALL, recording.call),
-            "conference_sid": self._spell_or_none(Kind.CONFERENCE, None if of_call else recording.parent.id),
+            "call_sid": self._format_sid_or_none(ResourceType.CALL, recording.call),
+            "conference_sid": self._format_sid_or_none(
+                ResourceType.CONFERENCE, None if of_call else recording.parent.id
+            ),
             "date_created": rfc2822(recording.created),
             "date_updated": rfc2822(recording.updated),
             "start_time": rfc2822_or_none(recording.started),
             "duration": str(recording.duration) if recording.duration is not None else None,
-            "sid": self.spell(Kind.RECORDING, recording.id),
+            "sid": self.format_sid(ResourceType.RECORDING, recording.id),
             "price": None,
         }
 
-    def _spell_or_none(self, kind: Kind, identifier: str | None) -> str | None:
-        return self.spell(kind, identifier) if identifier is not None else None
+    def _format_sid_or_none(self, kind: ResourceType, identifier: str | None) -> str | None:
+        return self.format_sid(kind, identifier) if identifier is not None else None
 
 
-def _seen_by_readers(recording: Recording) -> str:
+def public_status(recording: Recording) -> str:
+    """The status that reads of a recording show: `processing` until its media exist."""
     return _SEEN_BY_READERS.get(recording.status, "processing")
 
 
-def _told_of_recording(recording: Recording, status: str) -> Body:
+def _recording_fields(recording: Recording, status: str) -> Body:
     return {
         "status": status,
         "channels": recording.channels,

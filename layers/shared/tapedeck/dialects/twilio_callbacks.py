@@ -15,7 +15,7 @@ from tapedeck.dialects.callbacks import (
 from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import Dialect
 from tapedeck.domain.conference import EndReason
-from tapedeck.domain.delivery import Cause, Policy
+from tapedeck.domain.delivery import FailureKind, RetryPolicy
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind, Recording
 from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, RecordingEvent
@@ -37,22 +37,22 @@ class TwilioCallbacks(CallbackDialect):
     """Numbered events, and more of them; a token that tells repetitions."""
 
     dialect: ClassVar[Dialect] = TWILIO
-    told: ClassVar = {
+    published_events: ClassVar = {
         **CONFERENCE_EVENTS,
         "modify": (ConferenceEvent.MODIFY,),
         "announcement": (ConferenceEvent.ANNOUNCEMENT_END, ConferenceEvent.ANNOUNCEMENT_FAIL),
     }
-    tells_what_was_recorded: ClassVar = False
+    end_includes_recording: ClassVar = False
     signature_headers: ClassVar = ("X-Twilio-Signature",)
-    repetition_header: ClassVar = "I-Twilio-Idempotency-Token"
-    usual_policy: ClassVar = Policy(
+    idempotency_header: ClassVar = "I-Twilio-Idempotency-Token"
+    default_retry_policy: ClassVar = RetryPolicy(
         connect=5000,
         read=15_000,
         total=15_000,
         attempts=2,
-        retried=frozenset({Cause.CONNECT}),
+        retried=frozenset({FailureKind.CONNECT}),
         # That redirects are followed is inferred; that it is as many as SignalWire follows is our choice.
-        most_redirects=3,
+        max_redirects=3,
     )
     overrides: ClassVar[Mapping[str, Override]] = {
         "ct": Override("connect", 100, 10_000),
@@ -60,12 +60,12 @@ class TwilioCallbacks(CallbackDialect):
         "tt": Override("total", 100, 15_000),
         "rc": Override("attempts", 0, 5, more=1),
     }
-    retry_words: ClassVar = {
-        "ct": frozenset({Cause.CONNECT}),
-        "rt": frozenset({Cause.READ}),
-        "4xx": frozenset({Cause.CLIENT_ERROR}),
-        "5xx": frozenset({Cause.SERVER_ERROR}),
-        "all": frozenset(Cause),
+    retry_keywords: ClassVar = {
+        "ct": frozenset({FailureKind.CONNECT}),
+        "rt": frozenset({FailureKind.READ}),
+        "4xx": frozenset({FailureKind.CLIENT_ERROR}),
+        "5xx": frozenset({FailureKind.SERVER_ERROR}),
+        "all": frozenset(FailureKind),
     }
 
     def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:

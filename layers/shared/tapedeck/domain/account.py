@@ -24,8 +24,8 @@ class Scope(StrEnum):
 VOICE: Final = Scope.VOICE
 """The scope that every operation here needs (behaviour.md, section 2)."""
 
-MOST_AUTH_TOKENS: Final = 2
-MOST_API_KEYS: Final = 100
+MAX_AUTH_TOKENS: Final = 2
+MAX_API_KEYS: Final = 100
 """Our choice: they share one item with the account, so that verifying stays one read."""
 
 

@@ -32,7 +32,8 @@ class Call:
 
     `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`.
     `conference` is the one it joined last; `api_recording` the recording that CR1 made last;
-    `active` a superset of its active recordings' ids. `asked`, `asked_at` and `confirmed`: `domain.command.Asked`.
+    `active_recordings` a superset of its active recordings' ids. `requested_version`, `requested_at` and
+    `confirmed_version`: `domain.command.Asked`.
     """
 
     account: str
@@ -48,11 +49,11 @@ class Call:
     parent_call: str | None = None
     conference: str | None = None
     api_recording: str | None = None
-    active: frozenset[str] = frozenset()
-    ended_by: str | None = None
-    asked: int = 0
-    asked_at: int | None = None
-    confirmed: int = 0
+    active_recordings: frozenset[str] = frozenset()
+    end_write_id: str | None = None
+    requested_version: int = 0
+    requested_at: int | None = None
+    confirmed_version: int = 0
 
     @property
     def created(self) -> int:

@@ -9,7 +9,7 @@ _DELETE: Final = 0x7F
 
 
 @dataclass(frozen=True, slots=True)
-class Callback:
+class CallbackSubscription:
     """A subscription: an absolute URL, GET or POST, the events asked for, and the dialect they are told in.
 
     The dialect is the one in which the URL was set (behaviour.md, section 1).
@@ -21,7 +21,7 @@ class Callback:
     dialect: str
 
 
-def is_usable_url(url: str) -> bool:
+def is_valid_callback_url(url: str) -> bool:
     """Whether `url` is absolute, http or https, and means the same to everybody who parses it (rule R15).
 
     Refused are bytes up to 0x20, 0x7f, backslashes, non-ASCII hosts, port 0, and whatever a parse and unparse

@@ -11,22 +11,22 @@ from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent
 
-Asked = Call | Conference | Participant
+EngineControlled = Call | Conference | Participant
 """What can be asked of the media engine although its version also rises for other reasons.
 
-`asked` is the version of the last change that asked something, 0 if none did, and `asked_at` its second; `confirmed`
-is the last such version that the engine has carried out. A recording needs neither: all that is asked of it is told
-by its version.
+`requested_version` is the version of the last change that asked something, 0 if none did, and `requested_at` its
+second; `confirmed_version` is the last such version that the engine has carried out. A recording needs neither: all
+that is asked of it is told by its version.
 """
 
-AskedT = TypeVar("AskedT", Call, Conference, Participant)
+EngineControlledT = TypeVar("EngineControlledT", Call, Conference, Participant)
 
 
-FURTHEST: Final = 300
+MAX_CLOCK_SKEW_SECONDS: Final = 300
 """Seconds that clocks may differ: that of an id, an event's, and ours."""
 
 
-FORGET_AFTER: Final = 86_400
+COMMAND_EXPIRY_SECONDS: Final = 86_400
 """Seconds after which a command is sent no more, but for a recording, which comes to an end (our choice)."""
 
 
@@ -53,15 +53,15 @@ class Command:
 
     `parent` is the call or conference whose commands are told in order; `resource` the id of what is meant: a
     recording, a call, a conference, or a participant's call. `version` is the number that this change has on its item:
-    an engine that has carried out a higher one of the same resource has nothing to do (rule R4). `wanted` is what it
-    is to be like, by the names of the media contract.
+    an engine that has carried out a higher one of the same resource has nothing to do (rule R4). `desired_state` is
+    what it is to be like, by the names of the media contract.
     """
 
     kind: CommandKind
     parent: Parent
     resource: str
     version: int
-    wanted: Mapping[str, Any] = field(default_factory=dict)
+    desired_state: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -71,7 +71,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class EngineEvent:
     """How a media engine tells what has happened.
 
     `event` is the event's id, 32 hex digits, which is the id of the write that it leads to (rule R3); `at` the engine's
@@ -82,30 +82,33 @@ class Heard:
     at: int
     version: int | None = None
 
-    def second_of(self, identifier: str, now: int) -> int:
+    def occurred_at(self, identifier: str, now: int) -> int:
         """When, in seconds, something of this id did so: not before it was created, nor after this second."""
         return max(created_at(identifier), min(self.at // 1000, now))
 
-    def may_have_begun(self, identifier: str, now: int) -> bool:
+    def is_plausible_start(self, identifier: str, now: int) -> bool:
         """Whether what this tells, at this millisecond, can be the beginning of something of this id.
 
         Ids of a connector sort among ours (table.md): the time in one is the event's. That may be any in the past, for
         an event may have waited.
         """
         told = self.at // 1000
-        return abs(created_at(identifier) - told) <= FURTHEST and told <= now // 1000 + FURTHEST
+        return (
+            abs(created_at(identifier) - told) <= MAX_CLOCK_SKEW_SECONDS
+            and told <= now // 1000 + MAX_CLOCK_SKEW_SECONDS
+        )
 
 
-def asking(after: AskedT, now: int) -> AskedT:
+def with_new_request(after: EngineControlledT, now: int) -> EngineControlledT:
     """The same, as a change that asks something of the media engine at this second."""
-    return replace(after, asked=after.version, asked_at=now)
+    return replace(after, requested_version=after.version, requested_at=now)
 
 
-def is_awaited(resource: Asked, now: int) -> bool:
+def has_unexpired_request(resource: EngineControlled, now: int) -> bool:
     """Whether, at this second, what a media engine does by itself is overridden by what is on its way to it."""
-    return is_pending(resource) and now - (resource.asked_at or 0) < FORGET_AFTER
+    return is_pending(resource) and now - (resource.requested_at or 0) < COMMAND_EXPIRY_SECONDS
 
 
-def is_pending(resource: Asked) -> bool:
+def is_pending(resource: EngineControlled) -> bool:
     """Whether something has been asked of the media engine that it has not confirmed."""
-    return resource.confirmed < resource.asked
+    return resource.confirmed_version < resource.requested_version

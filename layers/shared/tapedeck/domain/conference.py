@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import created_at
 
 
@@ -28,7 +28,7 @@ class EndReason(StrEnum):
 
 PARTICIPANTS_TO_BEGIN: Final = 2
 
-LONGEST_NAME: Final = 128
+MAX_NAME: Final = 128
 """Of a conference that is made by its name (resources.md, section 3)."""
 
 
@@ -37,12 +37,12 @@ class Conference:
     """A room; times are whole seconds since the epoch.
 
     `sequence` is the SequenceNumber of the last event told (rule R4), of one that has ended the first of those that
-    tell the end: `participants` leave with it, one number each, and `ending_number` is the end's own. `participants`
-    is how many are in it, or were when it ended; `may_begin` whether one of them had `start_conference_on_enter`;
-    `first_call` who came first; `active` a superset of its active recordings' ids. `began` is the number of its start,
-    0 if there was none, and `began_at` its second; `announced_at` the second at which something had last been played
-    in it. `told` tells that the sweep has seen to it that its end is told. `asked`, `asked_at` and `confirmed`:
-    `domain.command.Asked`.
+    tell the end: `participants` leave with it, one number each, and `end_sequence` is the end's own. `participants`
+    is how many are in it, or were when it ended; `has_starter` whether one of them had `start_conference_on_enter`;
+    `first_call` who came first; `active_recordings` a superset of its active recordings' ids. `start_sequence` is the
+    number of its start, 0 if there was none, and `started_at` its second; `announced_at` the second at which something
+    had last been played in it. `end_published` tells that the sweep has seen to it that its end is told.
+    `requested_version`, `requested_at` and `confirmed_version`: `domain.command.Asked`.
     """
 
     account: str
@@ -53,22 +53,22 @@ class Conference:
     version: int = 1
     sequence: int = 0
     participants: int = 0
-    may_begin: bool = False
+    has_starter: bool = False
     first_call: str | None = None
     ended: int | None = None
     reason: EndReason | None = None
     ending_call: str | None = None
-    active: frozenset[str] = frozenset()
-    ended_by: str | None = None
+    active_recordings: frozenset[str] = frozenset()
+    end_write_id: str | None = None
     record: bool = False
-    callback: Callback | None = None
-    began: int = 0
-    began_at: int | None = None
+    callback: CallbackSubscription | None = None
+    start_sequence: int = 0
+    started_at: int | None = None
     announced_at: int | None = None
-    told: bool = False
-    asked: int = 0
-    asked_at: int | None = None
-    confirmed: int = 0
+    end_published: bool = False
+    requested_version: int = 0
+    requested_at: int | None = None
+    confirmed_version: int = 0
 
     @property
     def created(self) -> int:
@@ -81,22 +81,22 @@ class Conference:
         return self.status is not ConferenceStatus.COMPLETED
 
     @property
-    def ending_number(self) -> int:
+    def end_sequence(self) -> int:
         """The SequenceNumber of its end: whoever was in it until then has left it before."""
         return self.sequence + self.participants
 
     @property
-    def is_to_be_told(self) -> bool:
+    def has_unpublished_events(self) -> bool:
         """Whether somebody is to be told of it, and may not have been told all."""
-        return self.callback is not None and not self.told
+        return self.callback is not None and not self.end_published
 
 
 def is_name(text: str) -> bool:
     """Whether a conference may be made under this friendly name: 1 to 128 characters that can be written."""
-    return 0 < len(text) <= LONGEST_NAME and can_be_written(text)
+    return 0 < len(text) <= MAX_NAME and is_encodable(text)
 
 
-def can_be_written(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """Whether a text can be spelled in UTF-8: half of a surrogate pair cannot."""
     try:
         text.encode()

@@ -8,19 +8,19 @@ TapedeckError
 ├── MalformedBody               the body is not what its content type says
 ├── BodyTooLarge                more bytes or fields than are read
 ├── InvalidParameter            a parameter is missing or wrong; says which and how
-├── StateForbids                the resource's state does not allow it
+├── InvalidState                the resource's state does not allow it
 │   ├── NotEligibleForRecording
-│   ├── SeveralCurrent          `Twilio.CURRENT` means more than one recording
+│   ├── AmbiguousCurrentRecording          `Twilio.CURRENT` means more than one recording
 │   ├── ConferenceNotInProgress the conference has ended, or has not begun
 │   ├── CallHasEnded
 │   ├── CallNotInProgress       a call that is not in progress is asked for what needs one
 │   ├── CallAnswered            a call in progress is asked for what must come before
 │   ├── NameInUse               a live conference has this name
 │   ├── LabelInUse              a participant of this conference has this label
-│   ├── HasLeft                 who is to be changed is no longer in a conference, for that has ended
-│   ├── NotFinished             only what is finished can be deleted
-│   └── NotRecordedInTwo        two channels are asked of a recording that has one
-├── EventRefused                an event of a media engine that no engine of this account can have told
+│   ├── ConferenceOverForParticipant                 who is to be changed is no longer in a conference, for that has
+ended │   ├── NotFinished             only what is finished can be deleted
+│   └── NotDualChannel        two channels are asked of a recording that has one
+├── EventRejected                an event of a media engine that no engine of this account can have told
 ├── MediaMissing                what a recording should be made of is not there, or cannot be read
 └── StoreFailure
     ├── StoreBusy               others were always first; nothing was written; safe to repeat
@@ -71,55 +71,55 @@ class InvalidParameter(TapedeckError):
         self.fault = fault
 
 
-class StateForbids(TapedeckError):
+class InvalidState(TapedeckError):
     """The resource exists and the request is well-formed, but its state does not allow it."""
 
 
-class NotEligibleForRecording(StateForbids):
+class NotEligibleForRecording(InvalidState):
     """The call is not in progress, or the recording's capture has ended."""
 
 
-class SeveralCurrent(StateForbids):
+class AmbiguousCurrentRecording(InvalidState):
     """More than one recording is active, so that none is *the* current one."""
 
 
-class ConferenceNotInProgress(StateForbids):
+class ConferenceNotInProgress(InvalidState):
     """The conference has ended, or has not begun and is asked for what needs a running one."""
 
 
-class CallHasEnded(StateForbids):
+class CallHasEnded(InvalidState):
     """The call is in a final state."""
 
 
-class CallNotInProgress(StateForbids):
+class CallNotInProgress(InvalidState):
     """The call has not been answered, or has ended, and is to be sent elsewhere."""
 
 
-class CallAnswered(StateForbids):
+class CallAnswered(InvalidState):
     """The call is in progress, and is to be canceled, to ring or to fail, which must come before."""
 
 
-class NameInUse(StateForbids):
+class NameInUse(InvalidState):
     """Another conference of this account is live under this name."""
 
 
-class LabelInUse(StateForbids):
+class LabelInUse(InvalidState):
     """Another participant of this conference has this label."""
 
 
-class HasLeft(StateForbids):
+class ConferenceOverForParticipant(InvalidState):
     """The conference of this participant has ended."""
 
 
-class NotFinished(StateForbids):
+class NotFinished(InvalidState):
     """The recording is neither completed nor absent yet, and so cannot be deleted."""
 
 
-class NotRecordedInTwo(StateForbids):
+class NotDualChannel(InvalidState):
     """The recording has one channel, and two are asked for."""
 
 
-class EventRefused(TapedeckError):
+class EventRejected(TapedeckError):
     """An event names what was never given to a media engine, such as the key of somebody else's object (rule R11)."""
 
 

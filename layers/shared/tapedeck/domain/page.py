@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-MOST_PER_PAGE: Final = 1000
-MOST_SKIPPED: Final = 10_000
+MAX_PAGE_SIZE: Final = 1000
+MAX_PAGE_OFFSET: Final = 10_000
 """Items that a page may skip by its number alone, without a token (our choice)."""
 
-MOST_EXAMINED: Final = 2_000
+MAX_ROWS_SCANNED: Final = 2_000
 """Rows that a request looks at for a filter without a path of its own (our choice): then the page ends short."""
 
 _LARGEST: Final = (1 << 128) - 1
@@ -33,7 +33,7 @@ class PageRequest:
     cursor: Cursor | None = None
 
     @property
-    def skipped(self) -> int:
+    def offset(self) -> int:
         """Items to leave out: with a cursor the number only counts."""
         return 0 if self.cursor is not None else self.number * self.size
 
@@ -49,26 +49,26 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """Whole seconds since the epoch, both ends included; None leaves an end open."""
 
     first: int | None = None
     last: int | None = None
 
-    def __and__(self, other: "Span") -> "Span":
+    def __and__(self, other: "TimeRange") -> "TimeRange":
         """What lies in both."""
         firsts = [each.first for each in (self, other) if each.first is not None]
         lasts = [each.last for each in (self, other) if each.last is not None]
-        return Span(max(firsts, default=None), min(lasts, default=None))
+        return TimeRange(max(firsts, default=None), min(lasts, default=None))
 
     def __contains__(self, seconds: int | None) -> bool:
         """Whether this moment lies in it; what has not happened lies in the open span only."""
         if seconds is None:
-            return self == EVER
+            return self == ALL_TIME
         return (self.first is None or self.first <= seconds) and (self.last is None or seconds <= self.last)
 
 
-EVER: Final = Span()
+ALL_TIME: Final = TimeRange()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class IdRange:
         return IdRange(self.low, min(self.high, predecessor(identifier)))
 
 
-def ids_of(span: Span, cursor: Cursor | None = None) -> IdRange:
+def ids_of(span: TimeRange, cursor: Cursor | None = None) -> IdRange:
     """The ids of what was created in a span, on the cursor's side: ids sort by creation, to the millisecond."""
     low, high = _ZERO, HIGHEST
     if span.first is not None and span.first > 0:

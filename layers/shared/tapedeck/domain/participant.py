@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from tapedeck.domain.conference import can_be_written
+from tapedeck.domain.conference import is_encodable
 
 
 class ParticipantStatus(StrEnum):
@@ -19,7 +19,7 @@ class ParticipantStatus(StrEnum):
     FAILED = "failed"
 
 
-LONGEST_LABEL: Final = 128
+MAX_LABEL: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Participant:
     `updated` its last visible change, if there was any since. Only who is connected counts in the conference.
     `sequence` is the number of the last event told of it (rule R4). `options` are what a media engine must know to
     dial and to place it, by the parameters' names in snake case, where they differ from the vendor's defaults.
-    `heard` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones are stale.
-    `asked`, `asked_at` and `confirmed`: `domain.command.Asked`.
+    `last_event_at` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones
+    are stale. `requested_version`, `requested_at` and `confirmed_version`: `domain.command.Asked`.
     """
 
     call: str
@@ -58,10 +58,10 @@ class Participant:
     beep_on_exit: bool | None = None
     sequence: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
-    heard: int = 0
-    asked: int = 0
-    asked_at: int | None = None
-    confirmed: int = 0
+    last_event_at: int = 0
+    requested_version: int = 0
+    requested_at: int | None = None
+    confirmed_version: int = 0
 
     @property
     def id(self) -> str:
@@ -79,7 +79,7 @@ class Participant:
         return self.status is ParticipantStatus.CONNECTED
 
     @property
-    def status_at_exit(self) -> ParticipantStatus:
+    def exit_status(self) -> ParticipantStatus:
         """What it becomes when it leaves: who was never connected has failed."""
         return ParticipantStatus.COMPLETE if self.is_connected else ParticipantStatus.FAILED
 
@@ -89,4 +89,4 @@ def is_label(text: str) -> bool:
 
     That it must not look like a call's sid is the dialect's to see.
     """
-    return 0 < len(text) <= LONGEST_LABEL and "/" not in text and can_be_written(text)
+    return 0 < len(text) <= MAX_LABEL and "/" not in text and is_encodable(text)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tapedeck.domain.callback import Callback
+from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import created_at
 
 
@@ -30,7 +30,7 @@ FINISHED: Final = frozenset({_S.COMPLETED, _S.ABSENT})
 UNFINISHED: Final = ACTIVE | {_S.STOPPED}
 """What a media engine has still to do with."""
 
-MOVES: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
+TRANSITIONS: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
     _S.IN_PROGRESS: frozenset({_S.PAUSED, _S.STOPPED}),
     _S.PAUSED: frozenset({_S.IN_PROGRESS, _S.STOPPED}),
     _S.STOPPED: frozenset({_S.COMPLETED, _S.ABSENT}),
@@ -40,12 +40,12 @@ MOVES: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
 }
 
 
-def sources_of(target: RecordingStatus) -> tuple[RecordingStatus, ...]:
+def allowed_sources(target: RecordingStatus) -> tuple[RecordingStatus, ...]:
     """The statuses from which a move to `target` is legal and changes something."""
-    return tuple(status for status in RecordingStatus if target in MOVES[status])
+    return tuple(status for status in RecordingStatus if target in TRANSITIONS[status])
 
 
-def is_repetition(status: RecordingStatus, target: RecordingStatus) -> bool:
+def is_noop_transition(status: RecordingStatus, target: RecordingStatus) -> bool:
     """Whether asking for `target` is granted and changes nothing (behaviour.md, section 5.3).
 
     A stop may be repeated however late.
@@ -85,10 +85,10 @@ class Source(StrEnum):
 class Recording:
     """One audio capture of a call or a conference; times are whole seconds since the epoch.
 
-    `version` rises by one with every change; `confirmed` is the version that the media engine has carried out: what
-    the engine itself has done is confirmed at once, and where the two differ something is still on its way to it.
-    `heard` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones are stale.
-    `call` is the call that the recording shows: its parent, or the first participant's call.
+    `version` rises by one with every change; `confirmed_version` is the version that the media engine has carried out:
+    what the engine itself has done is confirmed at once, and where the two differ something is still on its way to it.
+    `last_event_at` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones
+    are stale. `call` is the call that the recording shows: its parent, or the first participant's call.
     `duration` is seconds of finished audio; `error` a vendor's code such as 16101; `deleted_until` the second at
     which what is left of a deleted one is gone as well.
     """
@@ -99,8 +99,8 @@ class Recording:
     source: Source
     updated: int
     version: int = 1
-    confirmed: int = 0
-    heard: int = 0
+    confirmed_version: int = 0
+    last_event_at: int = 0
     call: str | None = None
     channels: int = 1
     track: str = "both"
@@ -111,7 +111,7 @@ class Recording:
     duration: int | None = None
     error: int | None = None
     deleted_until: int | None = None
-    callback: Callback | None = None
+    callback: CallbackSubscription | None = None
 
     @property
     def created(self) -> int:
@@ -128,14 +128,14 @@ class Recording:
         return deleted and self.deleted_until is not None and now < self.deleted_until
 
     @property
-    def has_begun(self) -> bool:
+    def is_capturing_confirmed(self) -> bool:
         """Whether the media engine has said that it captures, or has done since."""
-        return self.confirmed > 0
+        return self.confirmed_version > 0
 
     @property
     def is_pending(self) -> bool:
         """Whether something has been asked of the media engine that it has not confirmed."""
-        return self.confirmed < self.version and self.status in UNFINISHED
+        return self.confirmed_version < self.version and self.status in UNFINISHED
 
     @property
     def is_active(self) -> bool:

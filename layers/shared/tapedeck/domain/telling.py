@@ -76,7 +76,7 @@ class ConferenceNotification:
     file_size: int | None = None
 
 
-def changes_between(before: Participant, after: Participant) -> tuple[ConferenceEvent, ...]:
+def participant_changes(before: Participant, after: Participant) -> tuple[ConferenceEvent, ...]:
     """The events that tell what an update has changed of a participant, in the order in which they are numbered.
 
     Muting and holding have events of their own; `modify` tells of all else that is shown.

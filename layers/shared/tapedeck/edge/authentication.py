@@ -3,8 +3,8 @@
 import base64
 import binascii
 
-from tapedeck.dialects.choice import TWILIO, read_in_either
-from tapedeck.dialects.dialect import Kind
+from tapedeck.dialects.choice import TWILIO, parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import Principal
 from tapedeck.domain.errors import CredentialsMissing, NotAuthenticated
 from tapedeck.operations.authentication import Authenticator
@@ -30,10 +30,10 @@ def authenticate(authorization: str | None, authenticator: Authenticator) -> Pri
         raise NotAuthenticated from error
     if not separator or not secret:
         raise NotAuthenticated
-    account = read_in_either(Kind.ACCOUNT, user)
+    account = parse_any_sid(ResourceType.ACCOUNT, user)
     if account is not None:
         return authenticator.verify_account(account, secret)
-    key = TWILIO.read(Kind.API_KEY, user)
+    key = TWILIO.parse_sid(ResourceType.API_KEY, user)
     if key is None:
         raise NotAuthenticated
     return authenticator.verify_api_key(key, secret)

@@ -17,97 +17,99 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from tapedeck.domain.claim import UNSIGNED, Claim, ClaimState
-from tapedeck.domain.errors import EventRefused, InvalidParameter, MalformedBody, StateForbids
-from tapedeck.edge.observability import RequestLog
-from tapedeck.edge.publishing import Publisher
-from tapedeck.edge.resending import Resending
-from tapedeck.edge.sweeping import SHARDS, Sweep
+from tapedeck.domain.claim import UNSIGNED, CallbackDelivery, DeliveryState
+from tapedeck.domain.errors import EventRejected, InvalidParameter, InvalidState, MalformedBody
+from tapedeck.edge.observability import CanonicalLog
+from tapedeck.edge.publishing import ChangePublisher
+from tapedeck.edge.resending import FailedBatchRedrive
+from tapedeck.edge.sweeping import SHARDS, Reconciler
 from tapedeck.operations.changes import Change
-from tapedeck.operations.deliveries import Deliveries, Wire
-from tapedeck.operations.media_events import MediaEvents
+from tapedeck.operations.deliveries import CallbackDispatcher, CallbackRenderer
+from tapedeck.operations.media_events import EngineEvents
 from tapedeck.operations.ports import Clock
 
 Event = Mapping[str, Any]
-Answer = dict[str, Any]
+BatchResponse = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Hub:
+class BackgroundServices:
     """What such functions work with; what not all of them need is made when it is asked for."""
 
-    log: RequestLog
+    log: CanonicalLog
     clock: Clock
     read_change: Callable[[Event], Change | None]
-    in_order: Callable[[Sequence[Event]], Sequence[Event]]
-    wires: Mapping[str, Wire]
-    make_publisher: Callable[[], Publisher]
-    make_media_events: Callable[[], MediaEvents]
-    make_deliveries: Callable[[], Deliveries]
-    make_sweep: Callable[[], Sweep]
-    make_resending: Callable[[], Resending]
+    sort_by_sequence: Callable[[Sequence[Event]], Sequence[Event]]
+    callback_renderers: Mapping[str, CallbackRenderer]
+    make_publisher: Callable[[], ChangePublisher]
+    make_engine_events: Callable[[], EngineEvents]
+    make_callback_dispatcher: Callable[[], CallbackDispatcher]
+    make_reconciler: Callable[[], Reconciler]
+    make_redrive: Callable[[], FailedBatchRedrive]
 
     @property
-    def publisher(self) -> Publisher:
+    def publisher(self) -> ChangePublisher:
         """Tells of changes."""
         return self.make_publisher()
 
     @property
-    def media_events(self) -> MediaEvents:
+    def engine_events(self) -> EngineEvents:
         """Takes note of what a media engine tells."""
-        return self.make_media_events()
+        return self.make_engine_events()
 
     @property
-    def deliveries(self) -> Deliveries:
+    def callbacks(self) -> CallbackDispatcher:
         """Sends callbacks."""
-        return self.make_deliveries()
+        return self.make_callback_dispatcher()
 
     @property
-    def sweep(self) -> Sweep:
+    def reconciler(self) -> Reconciler:
         """Looks after what is not settled."""
-        return self.make_sweep()
+        return self.make_reconciler()
 
     @property
-    def resending(self) -> Resending:
+    def redrive(self) -> FailedBatchRedrive:
         """Tells of changes again that could not be told of."""
-        return self.make_resending()
+        return self.make_redrive()
 
 
-class BatchEndpoint:
+class BackgroundEndpoint:
     """Makes Lambda handlers of what is done with one record of a stream or a queue, or once a minute.
 
     Args:
-        hub: gives what they work with; asked at each event.
+        services: gives what they work with; asked at each event.
     """
 
-    def __init__(self, hub: Callable[[], Hub]) -> None:
-        self._hub = hub
+    def __init__(self, services: Callable[[], BackgroundServices]) -> None:
+        self._get_services = services
 
-    def stream(self, operation: str) -> Callable[[Callable[[Change, Hub], None]], Callable[[Event, object], Answer]]:
+    def stream(
+        self, operation: str
+    ) -> Callable[[Callable[[Change, BackgroundServices], None]], Callable[[Event, object], BatchResponse]]:
         """Decorate what is done with each change in the table, in the order in which they happened.
 
         One that fails comes again, with all behind it: what is behind it in its own partition waits, so that what is
         told of one call or conference keeps its order; the rest is done now, and once more then.
         """
 
-        def decorate(handler: Callable[[Change, Hub], None]) -> Callable[[Event, object], Answer]:
-            def handle(event: Event, _context: object) -> Answer:
-                hub = self._hub()
+        def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
+            def handle(event: Event, _context: object) -> BatchResponse:
+                services = self._get_services()
                 held: set[str] = set()
 
                 def take(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
                     partition = record.raw_event["dynamodb"]["Keys"]["PK"]["S"]
                     if partition in held:
-                        raise _Held
+                        raise _BlockedByPredecessor
                     try:
-                        _take_change(operation, hub, record.raw_event, partition.partition("#")[0], handler)
+                        _take_change(operation, services, record.raw_event, partition.partition("#")[0], handler)
                     except Exception:
                         held.add(partition)
                         raise
 
                 return _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
-                    {**event, "Records": list(hub.in_order(event["Records"]))},
+                    {**event, "Records": list(services.sort_by_sequence(event["Records"]))},
                     take,
                 )
 
@@ -115,19 +117,21 @@ class BatchEndpoint:
 
         return decorate
 
-    def queue(self, operation: str) -> Callable[[Callable[[str, Hub], object]], Callable[[Event, object], Answer]]:
+    def queue(
+        self, operation: str
+    ) -> Callable[[Callable[[str, BackgroundServices], object]], Callable[[Event, object], BatchResponse]]:
         """Decorate what is done with the body of each message; one that fails comes again, and those behind it wait.
 
         What the state of things forbids is dropped, and so is what cannot be true: both are counted (rule R11). What
         cannot be read comes again until the dead-letter queue takes it.
         """
 
-        def decorate(handler: Callable[[str, Hub], object]) -> Callable[[Event, object], Answer]:
-            def handle(event: Event, _context: object) -> Answer:
-                hub = self._hub()
+        def decorate(handler: Callable[[str, BackgroundServices], object]) -> Callable[[Event, object], BatchResponse]:
+            def handle(event: Event, _context: object) -> BatchResponse:
+                services = self._get_services()
 
                 def take(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
-                    _logged(hub.log, operation, None, lambda: handler(record.body, hub))
+                    _run_and_log(services.log, operation, None, lambda: handler(record.body, services))
 
                 return _respond(_fifo(), event, take)
 
@@ -137,26 +141,28 @@ class BatchEndpoint:
 
     def schedule(
         self, operation: str
-    ) -> Callable[[Callable[[str, Hub], Counter[str]]], Callable[[Event, object], Answer]]:
+    ) -> Callable[[Callable[[str, BackgroundServices], Counter[str]]], Callable[[Event, object], BatchResponse]]:
         """Decorate what is done with each shard at regular times; its result is counted.
 
         Each run begins with another shard, so that none waits for ever behind those that take too long. One that fails
         holds up no other, and neither does one thing in it that its result counts as `failed`; the run fails then.
         """
 
-        def decorate(handler: Callable[[str, Hub], Counter[str]]) -> Callable[[Event, object], Answer]:
-            def handle(_event: Event, _context: object) -> Answer:
-                hub = self._hub()
+        def decorate(
+            handler: Callable[[str, BackgroundServices], Counter[str]],
+        ) -> Callable[[Event, object], BatchResponse]:
+            def handle(_event: Event, _context: object) -> BatchResponse:
+                services = self._get_services()
                 counted: Counter[str] = Counter()
                 failures: list[Exception] = []
-                for shard in _in_turn(hub.clock()):
+                for shard in _rotate_shards(services.clock()):
                     try:
-                        counted.update(handler(shard, hub))
+                        counted.update(handler(shard, services))
                     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
                         failures.append(error)
                 if counted["failed"]:
-                    failures.append(Unfinished(f"{counted['failed']} could not be looked after"))
-                hub.log.background(
+                    failures.append(IncompleteRun(f"{counted['failed']} could not be looked after"))
+                services.log.background(
                     operation=operation,
                     outcome="failed" if failures else "done",
                     error=type(failures[0]).__name__ if failures else None,
@@ -171,26 +177,32 @@ class BatchEndpoint:
         return decorate
 
 
-class Unfinished(Exception):
+class IncompleteRun(Exception):
     """All has been done that could be, but not everything: it is looked at again the next time."""
 
 
-class _Held(Exception):
+class _BlockedByPredecessor(Exception):
     """A record waits for one before it that has failed."""
 
 
-def _take_change(operation: str, hub: Hub, record: Event, account: str, handler: Callable[[Change, Hub], None]) -> None:
+def _take_change(
+    operation: str,
+    services: BackgroundServices,
+    record: Event,
+    account: str,
+    handler: Callable[[Change, BackgroundServices], None],
+) -> None:
     change: Change | None = None
     try:
-        change = hub.read_change(record)
+        change = services.read_change(record)
     except Exception as error:
-        hub.log.background(operation=operation, account=account, outcome="unreadable", error=type(error).__name__)
+        services.log.background(operation=operation, account=account, outcome="unreadable", error=type(error).__name__)
         raise
     if change is not None:
-        _logged(hub.log, operation, account, partial(handler, change, hub))
+        _run_and_log(services.log, operation, account, partial(handler, change, services))
 
 
-def _in_turn(now: int) -> Iterator[str]:
+def _rotate_shards(now: int) -> Iterator[str]:
     """All shards, beginning with another one each minute; the time in milliseconds."""
     first = now // _MINUTE % len(SHARDS)
     yield from SHARDS[first:]
@@ -213,18 +225,18 @@ def _fifo() -> BatchProcessor:
     return processor
 
 
-def _respond(processor: BatchProcessor, event: Event, take: Callable[[Any], None]) -> Answer:
-    answer: Answer = dict(process_partial_response(event=dict(event), record_handler=take, processor=processor))
+def _respond(processor: BatchProcessor, event: Event, take: Callable[[Any], None]) -> BatchResponse:
+    answer: BatchResponse = dict(process_partial_response(event=dict(event), record_handler=take, processor=processor))
     return answer
 
 
-def _logged(log: RequestLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
+def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
     """Do it, and write one line of what came of it; whatever may go better the next time is raised."""
     try:
         result = act()
-    except EventRefused:
+    except EventRejected:
         log.background(operation=operation, account=account, outcome="refused", counted={"EventsRefused": 1})
-    except (StateForbids, InvalidParameter) as error:
+    except (InvalidState, InvalidParameter) as error:
         log.background(
             operation=operation, account=account, outcome="dropped", error=type(error).__name__,
             counted={"EventsDropped": 1},
@@ -234,13 +246,13 @@ def _logged(log: RequestLog, operation: str, account: str | None, act: Callable[
         log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
         raise
     else:
-        state = str(result.state) if isinstance(result, Claim) else "done"
-        counted = _counted_of(result) if isinstance(result, Claim) else {}
+        state = str(result.state) if isinstance(result, CallbackDelivery) else "done"
+        counted = _counted_of(result) if isinstance(result, CallbackDelivery) else {}
         log.background(operation=operation, account=account, outcome=state, counted=counted)
 
 
-def _counted_of(claim: Claim) -> dict[str, float]:
+def _counted_of(delivery: CallbackDelivery) -> dict[str, float]:
     """What of a callback somebody must hear of."""
-    unsigned = bool(claim.attempts) and claim.attempts[-1].failure == UNSIGNED
-    gave_up = claim.state is ClaimState.GIVEN_UP
+    unsigned = bool(delivery.attempts) and delivery.attempts[-1].failure == UNSIGNED
+    gave_up = delivery.state is DeliveryState.EXHAUSTED
     return {**({"CallbacksUnsigned": 1} if unsigned else {}), **({"CallbacksGivenUp": 1} if gave_up else {})}

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from tapedeck.dialects.choice import read_in_either
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.claim import Attempt, Claim
+from tapedeck.dialects.choice import parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.claim import CallbackDelivery, DeliveryAttempt
 
 
 def _read_subject(sid: str) -> str:
-    identifier = read_in_either(Kind.RECORDING, sid) or read_in_either(Kind.CONFERENCE, sid)
+    identifier = parse_any_sid(ResourceType.RECORDING, sid) or parse_any_sid(ResourceType.CONFERENCE, sid)
     if identifier is None:
         raise PydanticCustomError("sid", "Not the sid of a recording or a conference, in either spelling")
     return identifier
@@ -21,24 +21,24 @@ SubjectSid = Annotated[str, AfterValidator(_read_subject)]
 """Of what callbacks tell, read into an id."""
 
 
-def write_claim(claim: Claim) -> dict[str, Any]:
+def describe_delivery(delivery: CallbackDelivery) -> dict[str, Any]:
     """A callback: times are seconds since the epoch, those of attempts milliseconds; `fields` as they are encoded."""
     return {
-        "id": claim.id,
-        "event": claim.event,
-        "state": str(claim.state),
-        "method": claim.method,
-        "url": claim.url,
-        "fields": claim.body,
-        "token": claim.token,
-        "created": claim.created,
-        "due": claim.due,
-        "tried": claim.tried,
-        "attempts": [_write_attempt(attempt) for attempt in claim.attempts],
+        "id": delivery.id,
+        "event": delivery.event,
+        "state": str(delivery.state),
+        "method": delivery.method,
+        "url": delivery.url,
+        "fields": delivery.body,
+        "token": delivery.idempotency_token,
+        "created": delivery.created,
+        "due": delivery.next_attempt_at,
+        "tried": delivery.attempt_count,
+        "attempts": [_write_attempt(attempt) for attempt in delivery.attempts],
     }
 
 
-def _write_attempt(attempt: Attempt) -> dict[str, Any]:
+def _write_attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
     return {
         "at": attempt.at,
         "milliseconds": attempt.milliseconds,

@@ -6,16 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
-from tapedeck.dialects.choice import choose
-from tapedeck.dialects.dialect import Dialect, Kind, Reply
+from tapedeck.dialects.choice import select_dialect
+from tapedeck.dialects.dialect import Dialect, ResourceType, Response
 from tapedeck.dialects.errors import find_answers
 from tapedeck.dialects.forms import Form
 from tapedeck.domain.errors import (
-    HasLeft,
+    AmbiguousCurrentRecording,
+    ConferenceOverForParticipant,
     InvalidParameter,
     MethodNotAllowed,
     NotFound,
-    SeveralCurrent,
     StoreBusy,
     TapedeckError,
 )
@@ -24,8 +24,8 @@ from tapedeck.domain.page import PageRequest
 from tapedeck.domain.participant import Label, is_label
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.edge.authentication import authenticate
-from tapedeck.edge.http import HttpRequest, write
-from tapedeck.edge.observability import RequestLog
+from tapedeck.edge.http import HttpRequest, to_lambda_response
+from tapedeck.edge.observability import CanonicalLog
 from tapedeck.edge.routes import MEDIA_SUFFIXES, SUFFIX, split
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tapedeck.operations.participants import Participants
     from tapedeck.operations.transcriptions import Transcriptions
 
-Stands = Literal["current", "name", "room", "label", "deleted"]
+PathAlias = Literal["current", "name", "room", "label", "deleted"]
 """What may stand in a path in place of the id of what is there: the current recording, a live conference's friendly
 name, the name of a live conference or of one to be made, a participant's label, the id of a recording that was deleted
 and whose transcriptions stay.
@@ -53,14 +53,14 @@ Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ApiServices:
     """What requests are answered with."""
 
     calls: Calls
     conferences: Conferences
     recordings: Recordings
     authenticator: Authenticator
-    log: RequestLog
+    log: CanonicalLog
     clock: Clock
     media_inline_bytes: int
     """How much audio a function answers with itself."""
@@ -88,7 +88,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ResourcePath:
     """What a path names, by id: an account, perhaps a call or a conference of it, perhaps what hangs on that.
 
     A call below a conference is a `participant`.
@@ -172,9 +172,9 @@ class Address:
 class Request(Generic[FormT]):
     """A request whose route, credentials, ids and parameters are in order."""
 
-    service: Service
+    services: ApiServices
     dialect: Dialect
-    address: Address
+    path: ResourcePath
     form: FormT
     origin: str
     """Scheme and host by which the client has reached the service."""
@@ -184,28 +184,33 @@ class Request(Generic[FormT]):
     """What the path ends in: `.json`, `.wav`, `.mp3` or nothing."""
 
 
-Handler = Callable[[Request[FormT]], Reply]
+Handler = Callable[[Request[FormT]], Response]
 
 
 class Endpoint:
     """Makes Lambda handlers of operations.
 
     Args:
-        service: gives what requests are answered with; asked at each request.
+        services: gives what requests are answered with; asked at each request.
     """
 
-    def __init__(self, service: Callable[[], Service]) -> None:
-        self._service = service
+    def __init__(self, service: Callable[[], ApiServices]) -> None:
+        self._get_services = service
 
     def __call__(
-        self, operation: str, form: type[FormT], *, stands: Stands | None = None, media: type[FormT] | None = None
+        self,
+        operation: str,
+        form: type[FormT],
+        *,
+        path_alias: PathAlias | None = None,
+        media: type[FormT] | None = None,
     ) -> Callable[[Handler[FormT]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of an operation.
 
         Args:
             operation: its name, which is its folder's.
             form: the model of its parameters.
-            stands: what may stand in place of the id at the path's end.
+            path_alias: what may stand in place of the id at the path's end.
             media: the model of its parameters where the path names audio, as it does unless it ends in `.json`;
                 audio may be open to anybody.
 
@@ -214,8 +219,8 @@ class Endpoint:
         """
 
         def decorate(handler: Handler[FormT]) -> Callable[[Event, object], dict[str, Any]]:
-            def answer(service: Service, http: HttpRequest, dialect: Dialect, told: _Told) -> Reply:
-                if operation in dialect.lacks:
+            def answer(service: ApiServices, http: HttpRequest, dialect: Dialect, told: _RequestContext) -> Response:
+                if operation in dialect.unsupported_operations:
                     raise MethodNotAllowed
                 suffix = _suffix_of(http.path, media=media is not None)
                 is_media = media is not None and suffix != SUFFIX
@@ -223,17 +228,17 @@ class Endpoint:
                     raise MethodNotAllowed
                 account = _account_of(http, dialect, service.authenticator, is_media=is_media)
                 told.account = account
-                address = _read_address(http, dialect, stands, suffix)
+                address = _parse_resource_path(http, dialect, path_alias, suffix)
                 if address.account != account:
                     raise NotFound
                 told.sid = address.sid
                 try:
                     reads_body = http.method == "POST"
-                    given = http.fields(reads_json=dialect.reads_json) if reads_body else http.query_fields()
+                    given = http.fields(accepts_json=dialect.accepts_json_bodies) if reads_body else http.query_fields()
                     fields = ((media or form) if is_media else form).read(given, dialect)
                 except InvalidParameter as error:
                     # A parameter of what is not there is not told about: existence comes first.
-                    _find(service, address, dialect, stands, deleted=error.name == "IncludeSoftDeleted")
+                    _check_exists(service, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
                     raise
                 return handler(
                     Request(service, dialect, address, fields, http.origin, http.method, http.headers, suffix)
@@ -245,11 +250,11 @@ class Endpoint:
 
     def unrouted(
         self, operation: str
-    ) -> Callable[[Callable[[HttpRequest], Reply]], Callable[[Event, object], dict[str, Any]]]:
+    ) -> Callable[[Callable[[HttpRequest], Response]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of whatever has no route; nobody is authenticated."""
 
-        def decorate(handler: Callable[[HttpRequest], Reply]) -> Callable[[Event, object], dict[str, Any]]:
-            def answer(_service: Service, http: HttpRequest, _dialect: Dialect, _told: _Told) -> Reply:
+        def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
+            def answer(_service: ApiServices, http: HttpRequest, _dialect: Dialect, _told: _RequestContext) -> Response:
                 return handler(http)
 
             return self._run(operation, answer)
@@ -257,24 +262,24 @@ class Endpoint:
         return decorate
 
     def _run(
-        self, operation: str, answer: Callable[[Service, HttpRequest, Dialect, "_Told"], Reply]
+        self, operation: str, answer: Callable[[ApiServices, HttpRequest, Dialect, "_RequestContext"], Response]
     ) -> Callable[[Event, object], dict[str, Any]]:
         def handle(event: Event, _context: object) -> dict[str, Any]:
             started = time.perf_counter()
-            service = self._service()
+            service = self._get_services()
             request_id = new_id(service.clock())
             http = HttpRequest.from_event(event)
             parts = split(http.path)
             account_sid = http.variables.get("AccountSid") or (parts[0] if parts else "")
-            dialect = choose(account_sid, http.path)
-            told = _Told()
+            dialect = select_dialect(account_sid, http.path)
+            told = _RequestContext()
             try:
                 reply = answer(service, http, dialect, told)
             except TapedeckError as error:
                 told.is_busy = isinstance(error, StoreBusy)
                 reply = dialect.error(error, http.path, operation)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets its dialect's error
-                service.log.fault(operation, request_id, error)
+                service.log.unhandled_error(operation, request_id, error)
                 reply = dialect.error(TapedeckError(), http.path, operation)
             service.log.request(
                 operation=operation,
@@ -287,13 +292,13 @@ class Endpoint:
                 started=started,
                 is_busy=told.is_busy,
             )
-            return write(reply, request_id)
+            return to_lambda_response(reply, request_id)
 
         return handle
 
 
 @dataclass(slots=True)
-class _Told:
+class _RequestContext:
     """What has become known of a request, for its line in the log."""
 
     account: str | None = None
@@ -308,14 +313,16 @@ def _suffix_of(path: str, *, media: bool) -> str:
 
 def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, is_media: bool) -> str:
     """Whose account a request may look into; raises NotAuthenticated where it may look into none."""
-    if is_media and dialect.opens_media:
-        named = dialect.read(Kind.ACCOUNT, http.variables.get("AccountSid", ""))
-        if named is not None and authenticator.opens_media(named):
+    if is_media and dialect.media_urls_are_public:
+        named = dialect.parse_sid(ResourceType.ACCOUNT, http.variables.get("AccountSid", ""))
+        if named is not None and authenticator.allows_public_media(named):
             return named
     return authenticate(http.headers.get("authorization"), authenticator).account
 
 
-def _read_address(http: HttpRequest, dialect: Dialect, stands: Stands | None, suffix: str) -> Address:
+def _parse_resource_path(
+    http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str
+) -> ResourcePath:
     """Raises NotFound where an id does not have the dialect's form."""
 
     def text(name: str) -> str | None:
@@ -324,58 +331,60 @@ def _read_address(http: HttpRequest, dialect: Dialect, stands: Stands | None, su
         is_last = value is not None and http.path.endswith(f"/{value}")
         return value.removesuffix(suffix) if value is not None and is_last else value
 
-    def read(kind: Kind, name: str) -> str | None:
+    def read(kind: ResourceType, name: str) -> str | None:
         sid = text(name)
         if sid is None:
             return None
-        identifier = dialect.read(kind, sid)
+        identifier = dialect.parse_sid(kind, sid)
         if identifier is None:
             raise NotFound
         return identifier
 
-    account = read(Kind.ACCOUNT, "AccountSid")
+    account = read(ResourceType.ACCOUNT, "AccountSid")
     if account is None:
         raise NotFound
     conference: str | ConferenceName | None
-    if stands in {"name", "room"} and dialect.knows_names:
+    if path_alias in {"name", "room"} and dialect.supports_friendly_name_lookup:
         name = text("ConferenceSid") or ""
-        conference = dialect.read(Kind.CONFERENCE, name) or ConferenceName(name)
+        conference = dialect.parse_sid(ResourceType.CONFERENCE, name) or ConferenceName(name)
     else:
-        conference = read(Kind.CONFERENCE, "ConferenceSid")
+        conference = read(ResourceType.CONFERENCE, "ConferenceSid")
     participant: str | Label | None = None
     if conference is not None:
         label = text("CallSid") or ""
-        sid = dialect.read(Kind.CALL, label)
-        takes_label = stands == "label" and dialect.knows_labels and sid is None and is_label(label)
-        participant = Label(label) if takes_label else read(Kind.CALL, "CallSid")
-    is_current = stands == "current" and dialect.knows_current and text("RecordingSid") == _CURRENT_SID
-    return Address(
+        sid = dialect.parse_sid(ResourceType.CALL, label)
+        takes_label = path_alias == "label" and dialect.supports_participant_labels and sid is None and is_label(label)
+        participant = Label(label) if takes_label else read(ResourceType.CALL, "CallSid")
+    is_current = path_alias == "current" and dialect.supports_current_alias and text("RecordingSid") == _CURRENT_SID
+    return ResourcePath(
         account,
-        read(Kind.CALL, "CallSid") if conference is None else None,
+        read(ResourceType.CALL, "CallSid") if conference is None else None,
         conference,
         participant,
-        CURRENT if is_current else read(Kind.RECORDING, "RecordingSid"),
-        read(Kind.TRANSCRIPTION, "TranscriptionSid"),
+        CURRENT if is_current else read(ResourceType.RECORDING, "RecordingSid"),
+        read(ResourceType.TRANSCRIPTION, "TranscriptionSid"),
     )
 
 
-def _find(service: Service, address: Address, dialect: Dialect, stands: Stands | None, *, deleted: bool) -> None:
+def _check_exists(
+    service: ApiServices, address: ResourcePath, dialect: Dialect, path_alias: PathAlias | None, *, deleted: bool
+) -> None:
     """Read what the path names, once; raises NotFound where there is nothing.
 
     With `deleted`, whoever asks wants to see deleted recordings, too.
     """
-    if stands == "deleted":
+    if path_alias == "deleted":
         service.transcriptions.of_recording(
-            address.account, address.recording_id, PageRequest(1), deleted=dialect.shows_deleted
+            address.account, address.recording_id, PageRequest(1), deleted=dialect.supports_include_soft_deleted
         )
-    elif stands == "room":
-        service.participants.find_room(address.account, address.conference_or_name)
+    elif path_alias == "room":
+        service.participants.find_dial_target(address.account, address.conference_or_name)
     elif address.participant is not None:
         _find_participant(service, address, dialect)
     elif address.transcription is not None:
         service.transcriptions.get(address.account, address.transcription)
     elif isinstance(address.recording, Current):
-        with suppress(SeveralCurrent):
+        with suppress(AmbiguousCurrentRecording):
             service.recordings.current(address.parent)
     elif address.recording is not None and (address.call or address.conference) is not None:
         service.recordings.get(address.parent, address.recording)
@@ -387,10 +396,10 @@ def _find(service: Service, address: Address, dialect: Dialect, stands: Stands |
         service.calls.get(address.account, address.call)
 
 
-def _find_participant(service: Service, address: Address, dialect: Dialect) -> None:
+def _find_participant(service: ApiServices, address: ResourcePath, dialect: Dialect) -> None:
     try:
         service.participants.find(address.account, address.conference_id, address.participant_or_label)
-    except HasLeft as left:
+    except ConferenceOverForParticipant as left:
         # Whether somebody whose conference has ended is there at all is for the dialect to say.
-        if dialect.pick(find_answers(left)).status == _NOT_FOUND:
+        if dialect.answer_for(find_answers(left)).status == _NOT_FOUND:
             raise

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from tapedeck.dialects.dialect import Reply
+from tapedeck.dialects.dialect import Response
 from tapedeck.domain.errors import BodyTooLarge, MalformedBody
 
-MOST_BYTES: Final = 64 * 1024
-MOST_FIELDS: Final = 200
+MAX_BYTES: Final = 64 * 1024
+MAX_FIELDS: Final = 200
 """Of a request's body (rule R17): checked before it is parsed."""
 
-_MOST_BASE64: Final = 4 * (MOST_BYTES // 3 + 1)
+_MAX_BASE64: Final = 4 * (MAX_BYTES // 3 + 1)
 """Characters that spell just more than may be read; to decode what comes after them would be in vain."""
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
@@ -69,11 +69,11 @@ class HttpRequest:
             fields.setdefault(name, []).append(value)
         return fields
 
-    def fields(self, *, reads_json: bool) -> Fields:
+    def fields(self, *, accepts_json: bool) -> Fields:
         """The body's fields, decoded, each with all its values in order.
 
         Args:
-            reads_json: whether a JSON object counts as a form; otherwise anything but a form counts as empty.
+            accepts_json: whether a JSON object counts as a form; otherwise anything but a form counts as empty.
 
         Raises:
             BodyTooLarge: over 64 KB or 200 fields.
@@ -81,19 +81,19 @@ class HttpRequest:
         """
         if self.body is None:
             raise MalformedBody
-        if len(self.body) > MOST_BYTES:
+        if len(self.body) > MAX_BYTES:
             raise BodyTooLarge
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not self.body:
             return {}
-        if not reads_json:
+        if not accepts_json:
             return _form_fields(self.body) if content_type == _FORM else {}
         if content_type == "application/json" or content_type.endswith("+json"):
             return _json_fields(self.body)
         return _form_fields(self.body)
 
 
-def write(reply: Reply, request_id: str) -> dict[str, Any]:
+def to_lambda_response(reply: Response, request_id: str) -> dict[str, Any]:
     """The answer in the form that API Gateway wants."""
     headers = {"X-Request-Id": request_id, **reply.headers}
     if reply.content is not None:
@@ -109,15 +109,15 @@ def write(reply: Reply, request_id: str) -> dict[str, Any]:
 def _body(event: Mapping[str, Any]) -> bytes | None:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return str(body)[: MOST_BYTES + 1].encode("utf-8", "surrogatepass")
+        return str(body)[: MAX_BYTES + 1].encode("utf-8", "surrogatepass")
     try:
-        return base64.b64decode(body[:_MOST_BASE64], validate=True)
+        return base64.b64decode(body[:_MAX_BASE64], validate=True)
     except (binascii.Error, ValueError):
         return None
 
 
 def _form_fields(body: bytes) -> Fields:
-    if body.count(b"&") >= MOST_FIELDS:
+    if body.count(b"&") >= MAX_FIELDS:
         raise BodyTooLarge
     if _BROKEN_ESCAPE.search(body):
         raise MalformedBody
@@ -137,7 +137,7 @@ def _json_fields(body: bytes) -> Fields:
         raise MalformedBody from error
     if not isinstance(content, dict):
         raise MalformedBody
-    if len(content) > MOST_FIELDS:
+    if len(content) > MAX_FIELDS:
         raise BodyTooLarge
     return {name: [_word(element) for element in _listed(value)] for name, value in content.items()}
 

@@ -17,16 +17,16 @@ from tapedeck.dialects.media_events import (
     ParticipantLeft,
     RecordingAbsent,
     RecordingCompleted,
-    RecordingMoved,
     RecordingStarted,
+    RecordingTransitioned,
     TranscriptionCompleted,
 )
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import MalformedBody
 from tapedeck.domain.recording import RecordingStatus
-from tapedeck.operations.capture_events import CaptureEvents, NewRecording, Transcribed
-from tapedeck.operations.conferences import HeardEnd
-from tapedeck.operations.media_events import Joining, MediaEvents, NewCall
+from tapedeck.operations.capture_events import NewRecording, RecordingEvents, TranscriptionResult
+from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.media_events import EngineEvents, JoinOptions, NewCall
 from tapedeck.operations.participants import UpdateParticipant
 
 _TARGETS = {
@@ -48,14 +48,14 @@ def read_event(content: str) -> Any:  # noqa: ANN401 - one of the events of the 
         raise MalformedBody from invalid
 
 
-def ingest(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
-    """Take note of one event; raises as `MediaEvents` and `CaptureEvents` do."""
+def ingest(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
+    """Take note of one event; raises as `EngineEvents` and `RecordingEvents` do."""
     match event:
         case CallProgress():
             note = told.call_ringing if event.type == "call.ringing" else told.call_answered
-            note(event.account, event.call, event.heard, _new_call(event))
+            note(event.account, event.call, event.engine_event, _new_call(event))
         case CallEnded():
-            told.call_ended(event.account, event.call, event.heard, CallStatus(event.status))
+            told.call_ended(event.account, event.call, event.engine_event, CallStatus(event.status))
         case CallRedirected():
             told.call_redirected(event.account, event.call, event.version)
         case ConferenceStarted() | ConferenceEnded() | ConferenceAnnounced():
@@ -63,52 +63,56 @@ def ingest(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
         case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
             _ingest_participant(event, told)
         case TranscriptionCompleted():
-            said = Transcribed(event.transcription, event.text, event.duration)
-            told.captures.transcribed(event.account, event.recording, event.heard, said)
+            said = TranscriptionResult(event.transcription, event.text, event.duration)
+            told.recording_events.transcribed(event.account, event.recording, event.engine_event, said)
         case _:
-            _ingest_recording(event, told.captures)
+            _ingest_recording(event, told.recording_events)
 
 
-def _ingest_conference(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_conference(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
     account, conference = event.account, event.conference
     match event:
         case ConferenceStarted():
             callback = event.callback.callback if event.callback is not None else None
             told.conference_started(
-                account, conference, event.heard, event.name, record=event.record, callback=callback
+                account, conference, event.engine_event, event.name, record=event.record, callback=callback
             )
         case ConferenceEnded():
-            told.conference_ended(account, conference, HeardEnd(event.heard, event.reason, event.ending_call))
+            told.conference_ended(
+                account, conference, ConferenceEndReport(event.engine_event, event.reason, event.ending_call)
+            )
         case ConferenceAnnounced():
             told.conference_announced(account, conference, event.version)
 
 
-def _ingest_participant(event: Any, told: MediaEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_participant(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
     account, conference, call = event.account, event.conference, event.call
     match event:
         case ParticipantJoined():
-            joining = Joining(event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold)
-            told.participant_joined(account, conference, call, event.heard, joining)
+            joining = JoinOptions(
+                event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold
+            )
+            told.participant_joined(account, conference, call, event.engine_event, joining)
         case ParticipantChanged():
             change = UpdateParticipant(
                 event.muted, event.hold, event.coaching, event.call_to_coach, event.end_conference_on_exit
             )
-            told.participant_changed(account, conference, call, event.heard, change)
+            told.participant_changed(account, conference, call, event.engine_event, change)
         case ParticipantLeft():
-            told.participant_left(account, conference, call, event.heard)
+            told.participant_left(account, conference, call, event.engine_event)
 
 
-def _ingest_recording(event: Any, told: CaptureEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_recording(event: Any, told: RecordingEvents) -> None:  # noqa: ANN401 - likewise
     parent, recording = event.parent.of(event.account), event.recording
     match event:
         case RecordingStarted():
-            told.started(parent, recording, event.heard, _new_recording(event))
-        case RecordingMoved():
-            told.moved(parent, recording, event.heard, _TARGETS[event.type], event.pause_behavior)
+            told.started(parent, recording, event.engine_event, _new_recording(event))
+        case RecordingTransitioned():
+            told.transitioned(parent, recording, event.engine_event, _TARGETS[event.type], event.pause_behavior)
         case RecordingCompleted():
-            told.completed(parent, recording, event.heard, event.key, event.size)
+            told.completed(parent, recording, event.engine_event, event.key, event.size)
         case RecordingAbsent():
-            told.absent(parent, recording, event.heard, event.error)
+            told.absent(parent, recording, event.engine_event, event.error)
 
 
 def _new_call(event: CallProgress) -> NewCall | None:

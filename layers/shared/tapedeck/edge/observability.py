@@ -16,7 +16,7 @@ NAMESPACE: Final = "Tapedeck"
 FAULT: Final = 500
 
 
-class RequestLog:
+class CanonicalLog:
     """Writes the canonical line of each request, and the line of a fault that nobody foresaw.
 
     Args:
@@ -105,7 +105,7 @@ class RequestLog:
         metrics = self._metrics(counted) if counted else {}
         self._logger.info("record", extra={name: value for name, value in told.items() if value is not None} | metrics)
 
-    def fault(self, operation: str, request_id: str, error: BaseException) -> None:
+    def unhandled_error(self, operation: str, request_id: str, error: BaseException) -> None:
         """Log where an unforeseen error came from, without its message, which may quote the request."""
         frames = traceback.extract_tb(error.__traceback__)
         self._logger.error(

@@ -13,36 +13,43 @@ from tapedeck.dialects.callback_choice import callbacks_in
 from tapedeck.dialects.callbacks import Fields, encode
 from tapedeck.dialects.command_writer import write_command
 from tapedeck.domain.call import Call
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.claim import SECONDS_IN_QUEUE, Claim, claim_id
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.claim import REQUEUE_AFTER_SECONDS, CallbackDelivery, delivery_id
 from tapedeck.domain.command import Command
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.page import EVER, ids_of
+from tapedeck.domain.page import ALL_TIME, ids_of
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, RecordingEvent
-from tapedeck.operations.changes import Change, Resource, changed_at, commands_of, facts_of, is_still_asked
-from tapedeck.operations.deliveries import Deliveries
-from tapedeck.operations.media import key_of
-from tapedeck.operations.messaging import Bus, Message, Queue
+from tapedeck.operations.changes import (
+    Change,
+    Resource,
+    commands_for_change,
+    domain_events,
+    is_command_current,
+    last_changed_at,
+)
+from tapedeck.operations.deliveries import CallbackDispatcher
+from tapedeck.operations.media import object_key
+from tapedeck.operations.messaging import Bus, Queue, QueueMessage
 from tapedeck.operations.ports import Clock, ListStore, MediaStore, ParticipantStore, Store
 from tapedeck.operations.tellings import (
-    as_finished,
+    before_deletion,
     conference_events,
-    ended,
-    leaves_at_end,
-    leaves_before,
-    owed_events,
+    end_event,
+    leave_events_at_end,
+    leave_events_before_end,
     participant_events,
     recording_events,
-    started,
+    required_events,
+    start_event,
 )
 
-LATE_AFTER: Final = 300
+COMMAND_STALENESS_CHECK_SECONDS: Final = 300
 """Seconds after which it is first looked whether a command is still to be carried out (our choice)."""
 
 
-class Publisher:
+class ChangePublisher:
     """Every method raises StoreBusy or StoreUnavailable when the table, a queue or the bus fails: then do it again.
 
     Args:
@@ -64,13 +71,13 @@ class Publisher:
         lists: ListStore,
         objects: MediaStore,
         commands: Queue,
-        deliveries: Deliveries,
+        deliveries: CallbackDispatcher,
         bus: Bus,
         origin: str,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._rooms = rooms
+        self._participants = rooms
         self._lists = lists
         self._objects = objects
         self._commands = commands
@@ -81,80 +88,84 @@ class Publisher:
 
     def publish(self, change: Change) -> None:
         """Tell of one change, the media engine first; a recording that is finished with it is settled."""
-        self.command(self._still_asked(change))
+        self.send_commands(self._still_current(change))
         after, before = change.after, change.before
         finished = _finished_with(change)
         match after:
             case Recording():
                 was = before if isinstance(before, Recording) else None
-                events = [*recording_events(was, after), *(owed_events(after) if finished is not None else ())]
+                events = [*recording_events(was, after), *(required_events(after) if finished is not None else ())]
                 # With its end all is told that must have been, whatever got lost; in order.
-                self._owe(self._of_recording(after, sorted(dict.fromkeys(events), key=lambda each: each[1])))
+                self._enqueue(self._of_recording(after, sorted(dict.fromkeys(events), key=lambda each: each[1])))
             case Conference():
                 was_room = before if isinstance(before, Conference) else None
-                self._owe(self._claims(change.account, conference_events(was_room, after, self._everybody(after))))
+                self._enqueue(
+                    self._claims(change.account, conference_events(was_room, after, self._participant_loader(after)))
+                )
             case Participant():
                 room = cache(partial(self._store.get_conference, change.account, after.conference))
                 was_in = before if isinstance(before, Participant) else None
-                self._owe(self._claims(change.account, participant_events(was_in, after, room)))
-        if facts := list(facts_of(change)):
-            self._bus.put(facts)
+                self._enqueue(self._claims(change.account, participant_events(was_in, after, room)))
+        if facts := list(domain_events(change)):
+            self._bus.publish(facts)
         # One that nobody is to be told of has been left alone since it was finished.
         if finished is not None and finished.callback is not None:
-            self.settle(finished)
+            self.mark_published(finished)
 
-    def command(self, commands: Iterable[Command], again: str = "") -> None:
+    def send_commands(self, commands: Iterable[Command], again: str = "") -> None:
         """Ask the media engine; `again` tells repetitions apart, which the queue would drop."""
         messages = [_message(command, again) for command in commands]
         if messages:
             self._commands.send(messages)
 
-    def audit_recording(self, recording: Recording) -> int:
+    def backfill_recording(self, recording: Recording) -> int:
         """Tell what must have been told of a recording and is in no claim; how much that was.
 
         Only its end and its beginning can be known afterwards; what happened in between is not told late.
         """
-        recording = as_finished(recording)
-        owed = self._of_recording(recording, owed_events(recording))
+        recording = before_deletion(recording)
+        owed = self._of_recording(recording, required_events(recording))
         if owed:
-            known = {claim.id for claim in self._deliveries.of(recording.parent.account, recording.id)}
-            owed = [claim for claim in owed if claim.id not in known]
-        return self._owe(owed)
+            known = {delivery.id for delivery in self._deliveries.of(recording.parent.account, recording.id)}
+            owed = [delivery for delivery in owed if delivery.id not in known]
+        return self._enqueue(owed)
 
-    def audit_conference(self, conference: Conference) -> int:
+    def backfill_conference(self, conference: Conference) -> int:
         """Tell what must have been told of a conference, which has ended, and is in no claim; how much that was.
 
         What can be known then is its start, its end, and of everybody the last event, which is leaving.
         """
-        everybody = cache(self._everybody(conference))
+        everybody = cache(self._participant_loader(conference))
         owed = [
-            *([started(conference)] if conference.began else []),
-            *leaves_before(conference, everybody),
-            *leaves_at_end(conference, everybody),
-            ended(conference),
+            *([start_event(conference)] if conference.start_sequence else []),
+            *leave_events_before_end(conference, everybody),
+            *leave_events_at_end(conference, everybody),
+            end_event(conference),
         ]
-        owed = [each for each in owed if each.event in self._asked(conference)]
+        owed = [each for each in owed if each.event in self._pending_commands(conference)]
         if owed:
-            known = {claim.id for claim in self._deliveries.of(conference.account, conference.id)}
-            owed = [each for each in owed if claim_id(each.sequence, each.event) not in known]
-        return self._owe(self._claims(conference.account, owed))
+            known = {delivery.id for delivery in self._deliveries.of(conference.account, conference.id)}
+            owed = [each for each in owed if delivery_id(each.sequence, each.event) not in known]
+        return self._enqueue(self._claims(conference.account, owed))
 
-    def settle(self, resource: Recording | Conference) -> None:
+    def mark_published(self, resource: Recording | Conference) -> None:
         """Nobody has to look after what is told of this any more."""
         if isinstance(resource, Recording):
-            self._store.settle_recording(resource.parent, resource.id)
+            self._store.mark_recording_published(resource.parent, resource.id)
         else:
-            self._store.settle_conference(resource)
+            self._store.mark_conference_published(resource)
 
-    def _still_asked(self, change: Change) -> Iterator[Command]:
+    def _still_current(self, change: Change) -> Iterator[Command]:
         """What this change asks of the media engine, but for what is told late and has been done or overtaken since."""
         now = self._clock() // 1000
-        for command in commands_of(change):
-            is_late = change.after is not None and now - changed_at(change.after) >= LATE_AFTER
-            if not is_late or is_still_asked(command, *self._as_it_stands(change), now):
+        for command in commands_for_change(change):
+            is_late = (
+                change.after is not None and now - last_changed_at(change.after) >= COMMAND_STALENESS_CHECK_SECONDS
+            )
+            if not is_late or is_command_current(command, *self._current_state(change), now):
                 yield command
 
-    def _as_it_stands(self, change: Change) -> tuple[Resource | None, Conference | None]:
+    def _current_state(self, change: Change) -> tuple[Resource | None, Conference | None]:
         """What this change is about, and the conference around a participant."""
         match change.after:
             case Recording() as recording:
@@ -168,13 +179,15 @@ class Publisher:
                 return found, around
         return None, None
 
-    def _owe(self, claims: Sequence[Claim]) -> int:
+    def _enqueue(self, deliveries: Sequence[CallbackDelivery]) -> int:
         """Put claims on their way; how many there were."""
-        for claim in claims:
-            self._deliveries.owe(claim)
-        return len(claims)
+        for delivery in deliveries:
+            self._deliveries.enqueue(delivery)
+        return len(deliveries)
 
-    def _of_recording(self, recording: Recording, events: Iterable[tuple[RecordingEvent, int]]) -> list[Claim]:
+    def _of_recording(
+        self, recording: Recording, events: Iterable[tuple[RecordingEvent, int]]
+    ) -> list[CallbackDelivery]:
         callback = recording.callback
         if callback is None:
             return []
@@ -182,30 +195,30 @@ class Publisher:
         told = dialect.recording_events(callback.events)
         account = recording.parent.account
         return [
-            self._claim(
+            self._delivery(
                 account, recording.id, number, event, callback, dialect.recording(recording, event, self._origin)
             )
             for event, number in events
             if event in told
         ]
 
-    def _asked(self, conference: Conference) -> frozenset[ConferenceEvent]:
+    def _pending_commands(self, conference: Conference) -> frozenset[ConferenceEvent]:
         """What somebody has asked to be told of it."""
         callback = conference.callback
         if callback is None:
             return frozenset()
         return callbacks_in(callback.dialect).conference_events(callback.events)
 
-    def _everybody(self, conference: Conference) -> Callable[[], Sequence[Participant]]:
+    def _participant_loader(self, conference: Conference) -> Callable[[], Sequence[Participant]]:
         """All who were ever in it; nobody, where nobody is to be told that they have left."""
-        if ConferenceEvent.LEAVE not in self._asked(conference):
+        if ConferenceEvent.LEAVE not in self._pending_commands(conference):
             return tuple
-        return lambda: self._rooms.list_participants(conference.account, conference.id)[1]
+        return lambda: self._participants.list_participants(conference.account, conference.id)[1]
 
-    def _claims(self, account: str, notifications: Iterable[ConferenceNotification]) -> list[Claim]:
-        told = [each for each in notifications if each.event in self._asked(each.conference)]
+    def _claims(self, account: str, notifications: Iterable[ConferenceNotification]) -> list[CallbackDelivery]:
+        told = [each for each in notifications if each.event in self._pending_commands(each.conference)]
         return [
-            self._claim(
+            self._delivery(
                 account,
                 each.conference.id,
                 each.sequence,
@@ -213,11 +226,11 @@ class Publisher:
                 callback,
                 callbacks_in(callback.dialect).conference(each, self._origin),
             )
-            for each in self._whole(account, told)
+            for each in self._with_related_items(account, told)
             if (callback := each.conference.callback) is not None
         ]
 
-    def _whole(self, account: str, told: Sequence[ConferenceNotification]) -> list[ConferenceNotification]:
+    def _with_related_items(self, account: str, told: Sequence[ConferenceNotification]) -> list[ConferenceNotification]:
         """With what stands in other items: how the call of who left stands, how the conference has ended."""
         leaving = [each.participant.call for each in told if _is_leave(each) and each.participant is not None]
         calls = self._store.get_calls(account, leaving) if leaving else {}
@@ -236,33 +249,35 @@ class Publisher:
         if room.ending_call is not None:
             _, ending = self._store.get_membership(room.account, room.id, room.ending_call)
             told = replace(told, participant=ending)
-        if room.callback is None or not callbacks_in(room.callback.dialect).tells_what_was_recorded:
+        if room.callback is None or not callbacks_in(room.callback.dialect).end_includes_recording:
             return told
         fetch = self._lists.recordings_of(Parent(room.account, ParentKind.CONFERENCE, room.id))
-        newest = fetch(ids_of(EVER), _MOST_LOOKED_AT).items
+        newest = fetch(ids_of(ALL_TIME), _MAX_LOOKED_AT).items
         recording = next((each for each in newest if each.status is RecordingStatus.COMPLETED), None)
         if recording is None:
             return told
-        stored = self._objects.look(key_of(room.account, recording.id))
+        stored = self._objects.stat(object_key(room.account, recording.id))
         return replace(told, recording=recording, file_size=stored.size if stored is not None else None)
 
-    def _claim(self, account: str, subject: str, number: int, event: str, callback: Callback, fields: Fields) -> Claim:
-        return Claim(
+    def _delivery(
+        self, account: str, resource_id: str, number: int, event: str, callback: CallbackSubscription, fields: Fields
+    ) -> CallbackDelivery:
+        return CallbackDelivery(
             account=account,
-            subject=subject,
-            number=number,
+            resource_id=resource_id,
+            sequence=number,
             event=str(event),
             dialect=callback.dialect,
             url=callback.url,
             method=callback.method,
             body=encode(fields).decode(),
-            token=_token(account, subject, claim_id(number, event)),
+            idempotency_token=_token(account, resource_id, delivery_id(number, event)),
             created=self._clock() // 1000,
-            due=self._clock() // 1000 + SECONDS_IN_QUEUE,
+            next_attempt_at=self._clock() // 1000 + REQUEUE_AFTER_SECONDS,
         )
 
 
-_MOST_LOOKED_AT: Final = 100
+_MAX_LOOKED_AT: Final = 100
 """Recordings of a conference among which the newest that is completed is looked for when it ends (our choice)."""
 
 
@@ -278,8 +293,8 @@ def _is_leave(notification: ConferenceNotification) -> bool:
     return notification.event is ConferenceEvent.LEAVE
 
 
-def _message(command: Command, again: str) -> Message:
-    return Message(write_command(command), command.parent.id, f"{command.id}{again}")
+def _message(command: Command, again: str) -> QueueMessage:
+    return QueueMessage(write_command(command), command.parent.id, f"{command.id}{again}")
 
 
 def _token(*names: str) -> str:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 _RANGE: Final = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
-_MOST_DIGITS: Final = 18
-_BEYOND: Final = 10**_MOST_DIGITS
+_MAX_DIGITS: Final = 18
+_BEYOND: Final = 10**_MAX_DIGITS
 """A place that no file has; numbers of more digits stand for it, because Python reads no longer ones than 4,300."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ByteRange:
     """The first and the last byte wanted, and whether that is only a part; none are, where `last` is below `first`."""
 
     first: int
@@ -25,19 +25,19 @@ class Wanted:
         return self.last - self.first + 1
 
 
-def is_known(headers: Mapping[str, str], etag: str) -> bool:
+def not_modified(headers: Mapping[str, str], etag: str) -> bool:
     """Whether the client has this file already (`If-None-Match`)."""
     known = headers.get("if-none-match", "")
     return known.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]
 
 
-def wanted_of(headers: Mapping[str, str], size: int, etag: str) -> Wanted:
+def parse_range(headers: Mapping[str, str], size: int, etag: str) -> ByteRange:
     """What of a file of this size is wanted.
 
     One range is granted; several, or what is none, count as none. A range of a file that has changed since
     (`If-Range`) counts as none, too.
     """
-    whole = Wanted(0, size - 1)
+    whole = ByteRange(0, size - 1)
     found = _RANGE.fullmatch(headers.get("range", ""))
     if found is None or headers.get("if-range", etag) != etag:
         return whole
@@ -46,16 +46,16 @@ def wanted_of(headers: Mapping[str, str], size: int, etag: str) -> Wanted:
         return whole
     if not first:
         # The last so many.
-        return Wanted(max(0, size - _number(last)), size - 1, is_part=True)
+        return ByteRange(max(0, size - _number(last)), size - 1, is_part=True)
     if last and _by_size(last) < _by_size(first):
         return whole
     end = min(_number(last), size - 1) if last else size - 1
-    return Wanted(_number(first), end, is_part=True)
+    return ByteRange(_number(first), end, is_part=True)
 
 
 def _number(digits: str) -> int:
     significant = digits.lstrip("0")
-    return int(significant or "0") if len(significant) <= _MOST_DIGITS else _BEYOND
+    return int(significant or "0") if len(significant) <= _MAX_DIGITS else _BEYOND
 
 
 def _by_size(digits: str) -> tuple[int, str]:

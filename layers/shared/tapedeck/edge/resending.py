@@ -4,27 +4,27 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tapedeck.edge.publishing import Publisher
+from tapedeck.edge.publishing import ChangePublisher
 from tapedeck.operations.changes import Change
-from tapedeck.operations.messaging import FailureStore
+from tapedeck.operations.messaging import FailedBatchStore
 
 
-class Resending:
+class FailedBatchRedrive:
     """Every method raises StoreBusy or StoreUnavailable when the table, a queue, the bus or the bucket fails.
 
     Args:
         failures: where they lie.
         read_change: reads a record of the table's stream.
-        in_order: puts records of it into the order in which they are told.
+        sort_by_sequence: puts records of it into the order in which they are told.
         publisher: tells of it.
     """
 
     def __init__(
         self,
-        failures: FailureStore,
+        failures: FailedBatchStore,
         read_change: Callable[[Mapping[str, Any]], Change | None],
         in_order: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]],
-        publisher: Publisher,
+        publisher: ChangePublisher,
     ) -> None:
         self._failures = failures
         self._read_change = read_change
@@ -51,7 +51,7 @@ class Resending:
             last = keys[-1]
             for key in keys:
                 try:
-                    told += self._tell(key)
+                    told += self._republish(key)
                     done += 1
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
                     failures.append(error)
@@ -59,7 +59,7 @@ class Resending:
             raise failures[0]
         return told, done == most
 
-    def _tell(self, key: str) -> int:
+    def _republish(self, key: str) -> int:
         """Tell of what lies in one object, and take it away if all of it went well; of how many changes that was."""
         told = 0
         failures: list[Exception] = []

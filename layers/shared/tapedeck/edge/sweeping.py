@@ -7,45 +7,45 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from tapedeck.domain.command import FORGET_AFTER, is_pending
+from tapedeck.domain.command import COMMAND_EXPIRY_SECONDS, is_pending
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.errors import MediaMissing, NotFound, StateForbids
+from tapedeck.domain.errors import InvalidState, MediaMissing, NotFound
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
-from tapedeck.edge.publishing import Publisher
-from tapedeck.operations.changes import Opened, WorkStore, pending_command
-from tapedeck.operations.deliveries import Deliveries
+from tapedeck.edge.publishing import ChangePublisher
+from tapedeck.operations.changes import PendingWork, PendingWorkStore, pending_command
+from tapedeck.operations.deliveries import CallbackDispatcher
 from tapedeck.operations.media import TOO_SHORT, Media
 from tapedeck.operations.ports import Clock, Store
 from tapedeck.operations.recordings import Recordings
 
 SHARDS: Final = "0123456789abcdef"
 
-ASK_AGAIN_AFTER: Final = 30
+COMMAND_RESEND_AFTER_SECONDS: Final = 30
 """Seconds without a confirmation after which a command is sent again, at each sweep (our choice)."""
 
-ALARM_AFTER: Final = 300
+COMMAND_ALARM_AFTER_SECONDS: Final = 300
 """Seconds without a confirmation after which that is counted, at each sweep, and an alarm rings (our choice)."""
 
-START_WITHIN: Final = 2_400
+START_TIMEOUT_SECONDS: Final = 2_400
 """Seconds within which a capture must have begun, else the recording is `absent` (our choice).
 
 No fewer than the engine's word may take that it has: tried again after each failure, as often as its queue does.
 """
 
-FINISH_WITHIN: Final = 3_600
+MEDIA_TIMEOUT_SECONDS: Final = 3_600
 """Seconds within which the media of a stopped recording must have come, else it is `absent` (our choice)."""
 
-AUDIT_AFTER: Final = 600
+STREAM_GRACE_SECONDS: Final = 600
 """Seconds that the stream is given to tell of a change before it is looked for in the ledger (our choice)."""
 
-MOST_DUE: Final = 1_000
+MAX_REQUEUED_PER_SHARD: Final = 1_000
 """Callbacks of a shard that are queued again at each sweep."""
 
 _MINUTE: Final = 60
 
 
-class Sweep:
+class Reconciler:
     """One look at everything that is not settled.
 
     Args:
@@ -61,12 +61,12 @@ class Sweep:
 
     def __init__(
         self,
-        work: WorkStore,
+        work: PendingWorkStore,
         store: Store,
         recordings: Recordings,
         media: Media,
-        publisher: Publisher,
-        deliveries: Deliveries,
+        publisher: ChangePublisher,
+        deliveries: CallbackDispatcher,
         clock: Clock,
         report: Callable[[Exception], object],
     ) -> None:
@@ -93,10 +93,10 @@ class Sweep:
         """
         # All of them, in the order in which they are told.
         counted = Counter(requeued=0, announced=0, asked=0, unconfirmed=0, forgotten=0, given_up=0, failed=0)
-        counted["requeued"] = self._deliveries.requeue(shard, MOST_DUE)
-        for opened in self._work.open(shard, self._now - ASK_AGAIN_AFTER):
+        counted["requeued"] = self._deliveries.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
+        for opened in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
             try:
-                counted.update(self._look(opened))
+                counted.update(self._reconcile(opened))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up all others for good
                 self._report(error)
                 counted["failed"] += 1
@@ -106,72 +106,78 @@ class Sweep:
     def _now(self) -> int:
         return self._clock() // 1000
 
-    def _look(self, opened: Opened) -> Counter[str]:
+    def _reconcile(self, opened: PendingWork) -> Counter[str]:
         match opened.resource:
             case Recording() as recording:
                 counted = self._look_at_recording(recording)
-                waits = self._now - recording.updated if recording.is_pending and not self._hangs(recording) else 0
+                waits = (
+                    self._now - recording.updated if recording.is_pending and not self._has_timed_out(recording) else 0
+                )
             case other:
                 counted = self._look_at_conference(other) if isinstance(other, Conference) else Counter()
-                waits = self._now - (other.asked_at or 0) if is_pending(other) else 0
-                if waits >= ASK_AGAIN_AFTER and self._is_over(opened):
-                    self._work.forget(opened)
+                waits = self._now - (other.requested_at or 0) if is_pending(other) else 0
+                if waits >= COMMAND_RESEND_AFTER_SECONDS and self._is_over(opened):
+                    self._work.expire(opened)
                     waits = 0
-                elif waits >= FORGET_AFTER:
+                elif waits >= COMMAND_EXPIRY_SECONDS:
                     counted["forgotten"] += self._forget(opened)
                     waits = 0
-        if waits >= ASK_AGAIN_AFTER:
+        if waits >= COMMAND_RESEND_AFTER_SECONDS:
             command = pending_command(opened.account, opened.resource, opened.instructions)
             if command is not None:
-                self._publisher.command([command], again=f"-{self._now // _MINUTE}")
+                self._publisher.send_commands([command], again=f"-{self._now // _MINUTE}")
                 counted["asked"] += 1
-                counted["unconfirmed"] += waits >= ALARM_AFTER
+                counted["unconfirmed"] += waits >= COMMAND_ALARM_AFTER_SECONDS
         return counted
 
     def _look_at_recording(self, recording: Recording) -> Counter[str]:
         counted: Counter[str] = Counter()
-        quiet = self._now - recording.updated >= AUDIT_AFTER
+        quiet = self._now - recording.updated >= STREAM_GRACE_SECONDS
         if quiet:
-            counted["announced"] += self._publisher.audit_recording(recording)
+            counted["announced"] += self._publisher.backfill_recording(recording)
         if recording.status not in UNFINISHED:
             if quiet:
-                self._publisher.settle(recording)
-        elif self._hangs(recording):
-            counted["given_up"] += self._give_up(recording)
+                self._publisher.mark_published(recording)
+        elif self._has_timed_out(recording):
+            counted["given_up"] += self._finish_timed_out(recording)
         return counted
 
-    def _hangs(self, recording: Recording) -> bool:
+    def _has_timed_out(self, recording: Recording) -> bool:
         """Whether it has not begun, or not been finished, for too long."""
         if recording.status is RecordingStatus.STOPPED:
-            return self._now - recording.updated >= FINISH_WITHIN
-        return recording.is_active and not recording.has_begun and self._now - recording.created >= START_WITHIN
+            return self._now - recording.updated >= MEDIA_TIMEOUT_SECONDS
+        return (
+            recording.is_active
+            and not recording.is_capturing_confirmed
+            and self._now - recording.created >= START_TIMEOUT_SECONDS
+        )
 
     def _look_at_conference(self, conference: Conference) -> Counter[str]:
         counted: Counter[str] = Counter()
-        if conference.callback is None or conference.is_live or self._now - conference.updated < AUDIT_AFTER:
+        if conference.callback is None or conference.is_live or self._now - conference.updated < STREAM_GRACE_SECONDS:
             return counted
-        if conference.is_to_be_told:
-            counted["announced"] += self._publisher.audit_conference(conference)
-        if conference.is_to_be_told or not is_pending(conference):
-            self._publisher.settle(conference)
+        if conference.has_unpublished_events:
+            counted["announced"] += self._publisher.backfill_conference(conference)
+        if conference.has_unpublished_events or not is_pending(conference):
+            self._publisher.mark_published(conference)
         return counted
 
-    def _give_up(self, recording: Recording) -> bool:
+    def _finish_timed_out(self, recording: Recording) -> bool:
         """End what hangs, with its media, if these are there all the same; whether it was given up."""
         parent = recording.parent
         try:
             if recording.is_active:
-                self._recordings.stop_unbegun(parent, recording.id)
+                self._recordings.stop_if_unconfirmed(parent, recording.id)
             try:
                 self._media.complete(parent, recording.id)
             except MediaMissing:
-                self._media.give_up(parent, recording.id, TOO_SHORT, by_engine=False)
+                self._media.finish_without_media(parent, recording.id, TOO_SHORT, by_engine=False)
                 return True
-        except (NotFound, StateForbids):
+        except (NotFound, InvalidState):
             pass  # somebody else has ended it meanwhile
         return False
 
-    def _is_over(self, opened: Opened) -> bool:
+    def _is_over(self, opened: PendingWork) -> bool:
         """Whether nothing can come any more of what was asked of a participant: its conference has ended around it."""
         resource = opened.resource
         if not isinstance(resource, Participant):
@@ -179,9 +185,9 @@ class Sweep:
         room = self._store.get_conference(opened.account, resource.conference)
         return room is not None and not room.is_live
 
-    def _forget(self, opened: Opened) -> bool:
+    def _forget(self, opened: PendingWork) -> bool:
         """Ask no more for what was never confirmed; whether that has left our sight, which an end to be told keeps."""
         resource = opened.resource
-        if isinstance(resource, Conference) and resource.is_to_be_told:
+        if isinstance(resource, Conference) and resource.has_unpublished_events:
             return False
-        return self._work.forget(opened)
+        return self._work.expire(opened)

@@ -7,44 +7,44 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, read_in_either
-from tapedeck.dialects.dialect import Kind
-from tapedeck.domain.errors import NotFound, StateForbids, TapedeckError
-from tapedeck.edge.observability import RequestLog
+from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, parse_any_sid
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.errors import InvalidState, NotFound, TapedeckError
+from tapedeck.edge.observability import CanonicalLog
 from tapedeck.operations.accounts import Accounts
 
-ModelT = TypeVar("ModelT", bound="Task")
-DeskT = TypeVar("DeskT", bound="Desk")
+ModelT = TypeVar("ModelT", bound="AdminRequest")
+ServicesT = TypeVar("ServicesT", bound="SupportsLogging")
 
 
-class Desk(Protocol):
+class SupportsLogging(Protocol):
     """What every task is done with, whatever else: it is logged."""
 
     @property
-    def log(self) -> RequestLog:
+    def log(self) -> CanonicalLog:
         """Where."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class AdminServices:
     """What tasks are done with."""
 
     accounts: Accounts
-    log: RequestLog
+    log: CanonicalLog
 
 
-class Task(BaseModel):
+class AdminRequest(BaseModel):
     """The event of such a function; unknown fields are refused: an operator's typing error must not pass."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def sid_of(kind: Kind) -> AfterValidator:
+def sid_of(kind: ResourceType) -> AfterValidator:
     """Reads a sid in either spelling into an id."""
 
     def read(sid: str) -> str:
-        identifier = read_in_either(kind, sid)
+        identifier = parse_any_sid(kind, sid)
         if identifier is None:
             raise PydanticCustomError("sid", "Not the sid of such a thing, in either spelling")
         return identifier
@@ -52,56 +52,60 @@ def sid_of(kind: Kind) -> AfterValidator:
     return AfterValidator(read)
 
 
-def both_spellings(kind: Kind, identifier: str) -> dict[str, str]:
+def both_spellings(kind: ResourceType, identifier: str) -> dict[str, str]:
     """An id as both dialects show it."""
-    return {dialect.name: dialect.spell(kind, identifier) for dialect in (TWILIO, SIGNALWIRE)}
+    return {dialect.name: dialect.format_sid(kind, identifier) for dialect in (TWILIO, SIGNALWIRE)}
 
 
 def spell_api_key(identifier: str) -> str:
     """`SK…`: SignalWire has no name for a key, only its secret."""
-    return TWILIO.spell(Kind.API_KEY, identifier)
+    return TWILIO.format_sid(ResourceType.API_KEY, identifier)
 
 
-class TaskEndpoint(Generic[DeskT]):
+class AdminEndpoint(Generic[ServicesT]):
     """Makes Lambda handlers of tasks.
 
     Args:
-        desk: gives what tasks are done with; asked at each event.
+        services: gives what tasks are done with; asked at each event.
         reasons: what is said of what was refused, where that is something else than usual.
     """
 
-    def __init__(self, desk: Callable[[], DeskT], reasons: Mapping[type[TapedeckError], str] | None = None) -> None:
-        self._desk = desk
+    def __init__(
+        self, services: Callable[[], ServicesT], reasons: Mapping[type[TapedeckError], str] | None = None
+    ) -> None:
+        self._get_services = services
         self._reasons = {**_REASONS, **(reasons or {})}
 
     def __call__(
         self, operation: str, model: type[ModelT]
-    ) -> Callable[[Callable[[DeskT, ModelT], dict[str, Any]]], Callable[[Mapping[str, Any], object], dict[str, Any]]]:
+    ) -> Callable[
+        [Callable[[ServicesT, ModelT], dict[str, Any]]], Callable[[Mapping[str, Any], object], dict[str, Any]]
+    ]:
         """Decorate the handler of a task; its result is the answer, `{"error": {"message", "field"}}` a refusal.
 
         A fault of a dependency raises, so that the caller and the alarm hear of it.
         """
 
         def decorate(
-            handler: Callable[[DeskT, ModelT], dict[str, Any]],
+            handler: Callable[[ServicesT, ModelT], dict[str, Any]],
         ) -> Callable[[Mapping[str, Any], object], dict[str, Any]]:
             def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-                desk = self._desk()
+                services = self._get_services()
                 task: ModelT | None = None
                 try:
                     task = model.model_validate(event)
-                    answer = handler(desk, task)
+                    answer = handler(services, task)
                 except ValidationError as invalid:
                     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
                     answer = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
-                except (NotFound, StateForbids) as refused:
+                except (NotFound, InvalidState) as refused:
                     answer = _error(self._reasons[type(refused)], None)
                 except Exception:
                     # Whatever it is, the caller and the alarm hear of it.
-                    desk.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
+                    services.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
                     raise
                 outcome = "refused" if "error" in answer else "done"
-                desk.log.task(operation=operation, account=_account_of(task, answer), outcome=outcome)
+                services.log.task(operation=operation, account=_account_of(task, answer), outcome=outcome)
                 return answer
 
             return handle
@@ -109,16 +113,16 @@ class TaskEndpoint(Generic[DeskT]):
         return decorate
 
 
-def _account_of(task: Task | None, answer: Mapping[str, Any]) -> str | None:
+def _account_of(task: AdminRequest | None, answer: Mapping[str, Any]) -> str | None:
     """Whose account a run was about, by id: as the event names it, or as it was made."""
     told = answer.get("account_sid", {}).get(TWILIO.name)
     asked: str | None = getattr(task, "account_sid", None)
-    return TWILIO.read(Kind.ACCOUNT, told) if told is not None else asked
+    return TWILIO.parse_sid(ResourceType.ACCOUNT, told) if told is not None else asked
 
 
 _REASONS: Final[Mapping[type[TapedeckError], str]] = {
     NotFound: "There is no such account or key, or the account has all the keys it may have",
-    StateForbids: "The account does not exist, exists already, or has not the number of tokens that this needs",
+    InvalidState: "The account does not exist, exists already, or has not the number of tokens that this needs",
 }
 
 

@@ -4,10 +4,10 @@ import secrets
 from dataclasses import dataclass
 
 from tapedeck.domain.account import VOICE, Account, ApiKey, MediaAccess
-from tapedeck.domain.errors import NotFound, StateForbids
+from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.identity import new_id
 from tapedeck.operations.authentication import hash_secret
-from tapedeck.operations.ports import Clock, CredentialStore, Sealer
+from tapedeck.operations.ports import Clock, CredentialStore, Encryptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class NewApiKey:
 class Accounts:
     """Every method raises StoreBusy or StoreUnavailable when the store, or what seals, fails."""
 
-    def __init__(self, credentials: CredentialStore, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, credentials: CredentialStore, encryptor: Encryptor, clock: Clock) -> None:
         self._credentials = credentials
-        self._sealer = sealer
+        self._encryptor = encryptor
         self._clock = clock
 
     def create(
@@ -53,19 +53,19 @@ class Accounts:
             media_access: who may fetch its audio, where that is not as for other accounts.
 
         Raises:
-            StateForbids: the id is in use.
+            InvalidState: the id is in use.
         """
         now = self._clock()
         made = NewAccount(account or new_id(now), auth_token or _make_secret(), signing_key or f"PSK_{_make_secret()}")
         signing = {
-            "twilio": self._sealer.seal(made.account, made.auth_token),
-            "signalwire": self._sealer.seal(made.account, made.signing_key),
+            "twilio": self._encryptor.encrypt(made.account, made.auth_token),
+            "signalwire": self._encryptor.encrypt(made.account, made.signing_key),
         }
         is_new = self._credentials.put_account(
             Account(made.account, hash_secret(made.auth_token), now // 1000, media_access), signing
         )
         if not is_new:
-            raise StateForbids
+            raise InvalidState
         return made
 
     def issue_api_key(self, account: str, scopes: frozenset[str] = frozenset({VOICE})) -> NewApiKey:
@@ -101,21 +101,21 @@ class Accounts:
         """Make a second auth token, and return it; both are valid until the old one is revoked.
 
         Raises:
-            StateForbids: there is no such account, or it has two tokens already.
+            InvalidState: there is no such account, or it has two tokens already.
         """
         token = _make_secret()
-        if not self._credentials.add_auth_token(account, hash_secret(token), self._sealer.seal(account, token)):
-            raise StateForbids
+        if not self._credentials.add_auth_token(account, hash_secret(token), self._encryptor.encrypt(account, token)):
+            raise InvalidState
         return token
 
     def revoke_old_auth_token(self, account: str) -> None:
         """Take the older of two auth tokens out of use: within a minute it opens nothing anywhere.
 
         Raises:
-            StateForbids: there is no such account, or it has only one token.
+            InvalidState: there is no such account, or it has only one token.
         """
         if not self._credentials.remove_old_auth_token(account, self._clock() // 1000):
-            raise StateForbids
+            raise InvalidState
 
 
 def _make_secret() -> str:

@@ -9,8 +9,8 @@ from tapedeck.domain.account import VOICE, CredentialsRecord, MediaAccess, Princ
 from tapedeck.domain.errors import NotAuthenticated
 from tapedeck.operations.ports import Clock, CredentialStore
 
-_MOST_REMEMBERED: Final = 4096
-_NOBODYS: Final = "0" * 64
+_MAX_REMEMBERED: Final = 4096
+_UNKNOWN_ACCOUNT: Final = "0" * 64
 """Compared with when there is nothing to compare with, so that the time taken tells nothing."""
 
 
@@ -27,7 +27,7 @@ class Authenticator:
         clock: milliseconds.
         remember_seconds: how long a success is remembered in this process; failures never are.
         refused_secrets: secrets that are never accepted, such as the stand-in's on a deployed stack.
-        steady: milliseconds of a clock that nobody sets, but that may stand still while the process is frozen.
+        monotonic_clock: milliseconds of a clock that nobody sets, but that may stand still while the process is frozen.
         media_access: who may fetch the audio of accounts that have no rule of their own.
     """
 
@@ -37,12 +37,12 @@ class Authenticator:
         clock: Clock,
         remember_seconds: int,
         refused_secrets: frozenset[str] = frozenset(),
-        steady: Clock | None = None,
+        monotonic_clock: Clock | None = None,
         media_access: MediaAccess = MediaAccess.AUTHENTICATED,
     ) -> None:
         self._credentials = credentials
         self._clock = clock
-        self._steady = steady or clock
+        self._monotonic_clock = monotonic_clock or clock
         self._remember = remember_seconds * 1000
         self._refused = frozenset(hash_secret(secret) for secret in refused_secrets)
         self._remembered: dict[str, tuple[Principal, int, int]] = {}
@@ -65,64 +65,64 @@ class Authenticator:
         """
         return self._verify(f"key {key}", secret, self._read_api_key, key)
 
-    def opens_media(self, account: str) -> bool:
+    def allows_public_media(self, account: str) -> bool:
         """Whether the vendor's rule decides who may fetch this account's audio, which may be anybody.
 
         An account that does not exist has the rule of all: whoever asks is not told.
         """
-        now, steady = self._clock(), self._steady()
+        now, monotonic_clock = self._clock(), self._monotonic_clock()
         remembered = self._remembered_access.get(account)
-        if remembered is not None and self._is_fresh(remembered[1], remembered[2], now, steady):
+        if remembered is not None and self._is_fresh(remembered[1], remembered[2], now, monotonic_clock):
             return remembered[0] is MediaAccess.VENDOR
         record = self._credentials.get_account(account)
         if record is None:
             return self._media_access is MediaAccess.VENDOR
-        return self._keep_access(record, now, steady) is MediaAccess.VENDOR
+        return self._keep_access(record, now, monotonic_clock) is MediaAccess.VENDOR
 
-    def _keep_access(self, record: CredentialsRecord, now: int, steady: int) -> MediaAccess:
+    def _keep_access(self, record: CredentialsRecord, now: int, monotonic_clock: int) -> MediaAccess:
         """Who may fetch the audio of the account whose record has just been read, from now on known."""
         access = record.media_access or self._media_access
         if self._remember:
-            if len(self._remembered_access) >= _MOST_REMEMBERED:
+            if len(self._remembered_access) >= _MAX_REMEMBERED:
                 self._remembered_access.clear()
-            self._remembered_access[record.account] = access, now, steady
+            self._remembered_access[record.account] = access, now, monotonic_clock
         return access
 
-    def _is_fresh(self, at: int, steady_at: int, now: int, steady: int) -> bool:
+    def _is_fresh(self, at: int, steady_at: int, now: int, monotonic_clock: int) -> bool:
         # A clock that was put back must not lengthen the memory, nor a process that was frozen.
-        return 0 <= now - at < self._remember and steady - steady_at < self._remember
+        return 0 <= now - at < self._remember and monotonic_clock - steady_at < self._remember
 
     def _verify(
         self, user: str, secret: str, read: Callable[[str], tuple[str | None, tuple[str, ...]]], identifier: str
     ) -> Principal:
         given = hash_secret(secret)
         memory = hash_secret(f"{user} {given}")
-        now, steady = self._clock(), self._steady()
+        now, monotonic_clock = self._clock(), self._monotonic_clock()
         remembered = self._remembered.get(memory)
         if remembered is not None:
             principal, at, steady_at = remembered
-            if self._is_fresh(at, steady_at, now, steady):
+            if self._is_fresh(at, steady_at, now, monotonic_clock):
                 return principal
         account, accepted = read(identifier)
         # All are compared, and something always is: time tells neither which, nor whether there were any.
-        matches = [hmac.compare_digest(given, candidate) for candidate in accepted or (_NOBODYS,)]
+        matches = [hmac.compare_digest(given, candidate) for candidate in accepted or (_UNKNOWN_ACCOUNT,)]
         if account is None or not any(matches) or given in self._refused:
             self._remembered.pop(memory, None)
             raise NotAuthenticated
         principal = Principal(account)
         if self._remember:
-            if len(self._remembered) >= _MOST_REMEMBERED:
+            if len(self._remembered) >= _MAX_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[memory] = (principal, now, steady)
+            self._remembered[memory] = (principal, now, monotonic_clock)
         return principal
 
     def _read_account(self, account: str) -> tuple[str | None, tuple[str, ...]]:
-        now, steady = self._clock(), self._steady()
+        now, monotonic_clock = self._clock(), self._monotonic_clock()
         record = self._credentials.get_account(account)
         if record is None:
             return None, ()
         # It tells this as well: whoever has been verified costs no further read.
-        self._keep_access(record, now, steady)
+        self._keep_access(record, now, monotonic_clock)
         scoped = tuple(key for key, scopes in record.key_hashes.items() if VOICE in scopes)
         return record.account, record.token_hashes + scoped
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
-from tapedeck.domain.command import Heard, asking
+from tapedeck.domain.command import EngineEvent, with_new_request
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
-from tapedeck.operations.ports import Clock, Ending, EndingRefused, ParentChanged, Store
+from tapedeck.operations.ports import Clock, EndConflict, EndTransaction, ParentConflict, Store
 
-TRIES_TO_END: Final = 10
+MAX_END_ATTEMPTS: Final = 10
 """An end must win against starts that race it: each loss shows a newer state, so ten are plenty."""
 
 
@@ -24,13 +24,13 @@ class UpdateCall:
         status: canceled or completed: the call is to end, whatever else is asked.
         redirect: what the call is to do next: `url` and `method`, or `twiml`, and what goes with them.
         settings: what else is left to the media engine, by name.
-        spares_answered: whether to cancel a call that has been answered is granted, and changes nothing.
+        cancel_ignores_answered_calls: whether to cancel a call that has been answered is granted, and changes nothing.
     """
 
     status: CallStatus | None = None
     redirect: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    spares_answered: bool = False
+    cancel_ignores_answered_calls: bool = False
 
 
 class Calls:
@@ -51,7 +51,7 @@ class Calls:
             raise NotFound
         return found
 
-    def appear(
+    def register(
         self,
         account: str,
         *,
@@ -61,7 +61,7 @@ class Calls:
         status: CallStatus = CallStatus.IN_PROGRESS,
         call: str | None = None,
         parent: str | None = None,
-        heard: Heard | None = None,
+        engine_event: EngineEvent | None = None,
     ) -> Call:
         """Note a call that a media engine has begun.
 
@@ -73,11 +73,11 @@ class Calls:
             status: queued, ringing or in progress.
             call: the id that the media engine has given it; else a fresh one. What is there already stays as it is.
             parent: the call out of which it was made, if any.
-            heard: how the media engine has told of it.
+            engine_event: how the media engine has told of it.
         """
         now = self._clock()
         identifier = call or new_id(now)
-        began = heard.second_of(identifier, now // 1000) if heard is not None else now // 1000
+        began = engine_event.occurred_at(identifier, now // 1000) if engine_event is not None else now // 1000
         made = Call(
             account=account, id=identifier, status=status, updated=now // 1000, to=to, from_=from_,
             direction=direction, started=began if status is CallStatus.IN_PROGRESS else None, parent_call=parent,
@@ -85,7 +85,7 @@ class Calls:
         self._store.put_call(made)
         return made
 
-    def advance(self, account: str, call: str, target: CallStatus, heard: Heard) -> Call:
+    def apply_progress(self, account: str, call: str, target: CallStatus, engine_event: EngineEvent) -> Call:
         """Note that a call rings, or has been answered; a repetition changes nothing.
 
         Raises:
@@ -93,7 +93,7 @@ class Calls:
             CallAnswered: it is to ring, and has been answered.
             CallHasEnded: too late.
         """
-        for _ in range(TRIES_TO_END):
+        for _ in range(MAX_END_ATTEMPTS):
             found = self.get(account, call)
             if found.status is target:
                 return found
@@ -102,11 +102,11 @@ class Calls:
             if found.status not in UNANSWERED:
                 raise CallAnswered
             now = self._clock() // 1000
-            started = heard.second_of(call, now) if target is CallStatus.IN_PROGRESS else None
+            started = engine_event.occurred_at(call, now) if target is CallStatus.IN_PROGRESS else None
             after = replace(found, status=target, updated=now, started=started, version=found.version + 1)
             try:
-                self._store.change_call(found, after, heard.event)
-            except ParentChanged:
+                self._store.change_call(found, after, engine_event.event)
+            except ParentConflict:
                 continue
             return after
         raise StoreBusy
@@ -124,7 +124,7 @@ class Calls:
             try:
                 return self.end(account, call, CallStatus.CANCELED, UNANSWERED)
             except CallAnswered:
-                if not change.spares_answered:
+                if not change.cancel_ignores_answered_calls:
                     raise
                 return self.get(account, call)
         if change.status is not None:
@@ -135,8 +135,8 @@ class Calls:
         sources = LIVE if change.redirect is None else frozenset({CallStatus.IN_PROGRESS})
         now = self._clock()
         try:
-            return self._store.instruct_call(account, call, commands, sources, now // 1000, new_id(now))
-        except ParentChanged as changed:
+            return self._store.queue_call_commands(account, call, commands, sources, now // 1000, new_id(now))
+        except ParentConflict as changed:
             if changed.found is None:
                 raise NotFound from changed
             raise (CallHasEnded if change.redirect is None else CallNotInProgress) from changed
@@ -148,7 +148,7 @@ class Calls:
         status: CallStatus = CallStatus.COMPLETED,
         sources: frozenset[CallStatus] = LIVE,
         *,
-        heard: Heard | None = None,
+        engine_event: EngineEvent | None = None,
     ) -> Call:
         """End a call: its recordings stop and it leaves its conference, in one write (rule R9).
 
@@ -157,7 +157,7 @@ class Calls:
             call: which.
             status: the final state that it reaches.
             sources: the states from which it may; what is answered meanwhile does not end from `UNANSWERED`.
-            heard: how the media engine has told that it ended; else that is asked of it.
+            engine_event: how the media engine has told that it ended; else that is asked of it.
 
         Raises:
             NotFound: no such call.
@@ -165,21 +165,21 @@ class Calls:
             CallAnswered: it is in progress, and that is none of the sources.
         """
         now = self._clock()
-        write_id = heard.event if heard is not None else new_id(now)
+        write_id = engine_event.event if engine_event is not None else new_id(now)
         seconds = now // 1000
-        ended = heard.second_of(call, seconds) if heard is not None else seconds
+        ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
         unread = Call(account=account, id=call, status=status, updated=seconds, ended=ended)
         try:
-            return self._store.end_call(unread, unread, write_id, sources, asks=heard is None)
-        except ParentChanged as changed:
+            return self._store.end_call(unread, unread, write_id, sources, asks=engine_event is None)
+        except ParentConflict as changed:
             found = changed.found
         conference: Conference | None = None
         participant: Participant | None = None
         stopped: frozenset[str] = frozenset()
-        for _ in range(TRIES_TO_END):
+        for _ in range(MAX_END_ATTEMPTS):
             if not isinstance(found, Call):
                 raise NotFound
-            if found.ended_by == write_id:
+            if found.end_write_id == write_id:
                 return found
             if not found.is_live:
                 raise CallHasEnded
@@ -187,10 +187,10 @@ class Calls:
                 raise CallAnswered
             if found.conference is not None:
                 conference, participant = self._store.get_membership(account, found.conference, found.id)
-            ending = _call_ending(found, conference, participant, status, seconds, write_id, stopped, heard)
+            ending = _call_ending(found, conference, participant, status, seconds, write_id, stopped, engine_event)
             try:
                 self._store.end(ending)
-            except EndingRefused as refused:
+            except EndConflict as refused:
                 found = refused.call or found
                 stopped |= refused.stopped
                 continue
@@ -207,43 +207,53 @@ def _call_ending(
     now: int,
     write_id: str,
     stopped: frozenset[str],
-    heard: Heard | None,
-) -> Ending:
-    ended = heard.second_of(call.id, now) if heard is not None else now
+    engine_event: EngineEvent | None,
+) -> EndTransaction:
+    ended = engine_event.occurred_at(call.id, now) if engine_event is not None else now
     after = replace(
-        call, status=status, updated=now, ended=ended, version=call.version + 1, active=frozenset(), ended_by=write_id
+        call,
+        status=status,
+        updated=now,
+        ended=ended,
+        version=call.version + 1,
+        active_recordings=frozenset(),
+        end_write_id=write_id,
     )
-    after = asking(after, now) if heard is None else after
-    ending = Ending(write_id, now, call=call, call_after=after, call_recordings=call.active - stopped, ended=ended)
+    after = with_new_request(after, now) if engine_event is None else after
+    ending = EndTransaction(
+        write_id, now, call=call, call_after=after, call_recordings=call.active_recordings - stopped, ended=ended
+    )
     if conference is None or participant is None or not conference.is_live or not participant.is_inside:
         return ending
-    gone = gone_from(conference, participant, now, heard)
+    gone = participant_after_leave(conference, participant, now, engine_event)
     ending = replace(ending, participant=participant, participant_after=gone)
     if not participant.is_connected:
         return ending  # it was never counted, and nobody has heard of it
-    left, ends = leave(conference, participant, now, write_id)
+    left, ends = conference_after_leave(conference, participant, now, write_id)
     return replace(
         ending,
         conference=conference,
         conference_after=left,
-        conference_recordings=conference.active - stopped if ends else frozenset(),
+        conference_recordings=conference.active_recordings - stopped if ends else frozenset(),
     )
 
 
-def gone_from(conference: Conference, participant: Participant, now: int, heard: Heard | None = None) -> Participant:
+def participant_after_leave(
+    conference: Conference, participant: Participant, now: int, engine_event: EngineEvent | None = None
+) -> Participant:
     """The participant after it has left, or has not been reached, as the media engine has told, if it has."""
     gone = replace(
         participant,
-        status=participant.status_at_exit,
+        status=participant.exit_status,
         left=now,
         updated=now,
         version=participant.version + 1,
         sequence=conference.sequence + 1 if participant.is_connected else participant.sequence,
     )
-    return replace(gone, heard=max(heard.at, gone.heard)) if heard is not None else gone
+    return replace(gone, last_event_at=max(engine_event.at, gone.last_event_at)) if engine_event is not None else gone
 
 
-def leave(
+def conference_after_leave(
     conference: Conference, participant: Participant, now: int, write_id: str, *, kicked: bool = False
 ) -> tuple[Conference, bool]:
     """The conference after this participant has left, and whether that ended it (behaviour.md, section 6).
@@ -258,7 +268,7 @@ def leave(
     if remaining > 0 and not participant.end_conference_on_exit:
         return left, False
     # Whoever is left in it must go: that its engine knows why does not tell that it has seen to it.
-    left = asking(left, now)
+    left = with_new_request(left, now)
     ended = replace(
         left,
         status=ConferenceStatus.COMPLETED,
@@ -267,8 +277,8 @@ def leave(
         ended=now,
         reason=_REASONS[participant.end_conference_on_exit, kicked],
         ending_call=participant.call,
-        active=frozenset(),
-        ended_by=write_id,
+        active_recordings=frozenset(),
+        end_write_id=write_id,
     )
     return ended, True
 

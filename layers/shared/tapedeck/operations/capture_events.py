@@ -8,13 +8,13 @@ that has been deleted (behaviour.md, section 5; rule R4).
 from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import UNANSWERED
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import ConferenceStatus
-from tapedeck.domain.errors import EventRefused, MediaMissing, NotEligibleForRecording, NotFound
+from tapedeck.domain.errors import EventRejected, MediaMissing, NotEligibleForRecording, NotFound
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import TranscriptionStatus
-from tapedeck.operations.media import TOO_SHORT, Media, key_of
+from tapedeck.operations.media import TOO_SHORT, Media, object_key
 from tapedeck.operations.ports import Clock, Store
 from tapedeck.operations.recordings import Recordings
 from tapedeck.operations.transcriptions import Transcriptions
@@ -29,11 +29,11 @@ class NewRecording:
     channels: int = 1
     track: str = "both"
     trim: str = "do-not-trim"
-    callback: Callback | None = None
+    callback: CallbackSubscription | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Transcribed:
+class TranscriptionResult:
     """What was said in a recording, by an id of the engine's; without `text` it could not be told."""
 
     id: str
@@ -41,7 +41,7 @@ class Transcribed:
     duration: int | None = None
 
 
-class CaptureEvents:
+class RecordingEvents:
     """Every method raises StoreBusy or StoreUnavailable when a store fails.
 
     It raises NotFound where the recording is not known, or not yet: the same event may fit later.
@@ -56,7 +56,7 @@ class CaptureEvents:
         self._transcriptions = transcriptions
         self._clock = clock
 
-    def started(self, parent: Parent, recording: str, heard: Heard, new: NewRecording | None) -> None:
+    def started(self, parent: Parent, recording: str, engine_event: EngineEvent, new: NewRecording | None) -> None:
         """A capture has begun: as was asked, or, where nobody has heard of it, as the engine was told elsewhere.
 
         Raises:
@@ -64,96 +64,107 @@ class CaptureEvents:
             NotEligibleForRecording: it has ended, or has as many recordings as it may have.
         """
         try:
-            self._recordings.confirm(parent, recording, replace(heard, version=heard.version or 1))
+            self._recordings.confirm(parent, recording, replace(engine_event, version=engine_event.version or 1))
         except NotFound:
-            if new is None or not heard.may_have_begun(recording, self._clock()):
+            if new is None or not engine_event.is_plausible_start(recording, self._clock()):
                 raise
         else:
             return
         try:
-            self._recordings.start_by_engine(
+            self._recordings.register_started(
                 parent, source=new.source, channels=new.channels, call=self._shown_by(parent, new), track=new.track,
-                trim=new.trim, callback=new.callback, recording=recording, at=heard.at,
+                trim=new.trim, callback=new.callback, recording=recording, at=engine_event.at,
             )  # fmt: skip
         except NotEligibleForRecording as refused:
             if self._has_not_begun(parent):
                 raise NotFound from refused
             raise
 
-    def moved(
-        self, parent: Parent, recording: str, heard: Heard, target: RecordingStatus, pause_behavior: str = "silence"
+    def transitioned(
+        self,
+        parent: Parent,
+        recording: str,
+        engine_event: EngineEvent,
+        target: RecordingStatus,
+        pause_behavior: str = "silence",
     ) -> None:
         """A capture has been paused, resumed or stopped: as was asked, or by itself.
 
         Raises:
-            EventRefused: it answers a version that asked something else.
+            EventRejected: it answers a version that asked something else.
             NotEligibleForRecording: the engine has told before that the capture had ended.
         """
-        if heard.version is not None:
+        if engine_event.version is not None:
             try:
-                self._recordings.confirm(parent, recording, heard, target)
-            except EventRefused:
+                self._recordings.confirm(parent, recording, engine_event, target)
+            except EventRejected:
                 if target is not RecordingStatus.STOPPED:
                     raise
-                heard = replace(heard, version=None)  # whatever that answers, it has ended
+                engine_event = replace(engine_event, version=None)  # whatever that answers, it has ended
             else:
                 return
         try:
-            found = self._recordings.move_as_heard(
-                parent, recording, target, heard=heard, pause_behavior=pause_behavior
+            found = self._recordings.apply_engine_transition(
+                parent, recording, target, engine_event=engine_event, pause_behavior=pause_behavior
             )
         except NotEligibleForRecording:
             found = self._find(parent, recording)
-            if found.status is not RecordingStatus.DELETED and not found.is_pending and heard.at > found.heard:
+            if (
+                found.status is not RecordingStatus.DELETED
+                and not found.is_pending
+                and engine_event.at > found.last_event_at
+            ):
                 raise
             return  # stale: its capture has ended since
-        if found.is_active and found.status is target and found.heard < heard.at:
+        if found.is_active and found.status is target and found.last_event_at < engine_event.at:
             # It was so already; what the engine did before is stale all the same.
-            self._store.hear_recording(parent, recording, heard.at)
+            self._store.touch_recording_event_time(parent, recording, engine_event.at)
 
-    def completed(self, parent: Parent, recording: str, heard: Heard, key: str, size: int | None = None) -> None:
+    def completed(
+        self, parent: Parent, recording: str, engine_event: EngineEvent, key: str, size: int | None = None
+    ) -> None:
         """What was captured lies in the store, under the key that the command had named; `size` in bytes.
 
         Raises:
-            EventRefused: it is another key, which could be anybody's (rule R11).
+            EventRejected: it is another key, which could be anybody's (rule R11).
             MediaMissing: nothing lies there, or nothing that can be read; it may come yet.
         """
-        if key != key_of(parent.account, recording):
-            raise EventRefused
+        if key != object_key(parent.account, recording):
+            raise EventRejected
         found = self._find(parent, recording)
         if found.is_active:
-            found = self._stop(parent, recording, heard)
+            found = self._stop(parent, recording, engine_event)
         match found.status:
             case RecordingStatus.COMPLETED:
                 return
             case RecordingStatus.DELETED:
-                self._media.discard(found)
+                self._media.purge_late_media(found)
             case _ if size == 0:
                 raise MediaMissing
             case _:
                 # Of one that was given up meanwhile this takes away what has come.
                 self._media.complete(parent, recording)
 
-    def absent(self, parent: Parent, recording: str, heard: Heard, error: int = TOO_SHORT) -> None:
+    def absent(self, parent: Parent, recording: str, engine_event: EngineEvent, error: int = TOO_SHORT) -> None:
         """There is nothing that could be kept, for the reason that a vendor's code tells.
 
         One that the engine has never said to have begun has not begun with this either.
         """
         found = self._find(parent, recording)
-        if found.is_active and found.has_begun:
-            found = self._stop(parent, recording, heard)
+        if found.is_active and found.is_capturing_confirmed:
+            found = self._stop(parent, recording, engine_event)
         elif found.is_active:
-            found = self._recordings.stop_unbegun(parent, recording)
+            found = self._recordings.stop_if_unconfirmed(parent, recording)
         if found.status is RecordingStatus.STOPPED:
-            self._media.give_up(parent, recording, error, by_engine=found.has_begun)
+            self._media.finish_without_media(parent, recording, error, by_engine=found.is_capturing_confirmed)
 
-    def transcribed(self, account: str, recording: str, heard: Heard, said: Transcribed) -> None:
+    def transcribed(self, account: str, recording: str, engine_event: EngineEvent, said: TranscriptionResult) -> None:
         """What was said in a recording has been written down, or could not be."""
-        if not heard.may_have_begun(said.id, self._clock()):
+        if not engine_event.is_plausible_start(said.id, self._clock()):
             raise NotFound
         status = TranscriptionStatus.COMPLETED if said.text is not None else TranscriptionStatus.FAILED
         try:
-            self._transcriptions.note(
+            self._transcriptions.record(
                 account, recording, text=said.text, duration=said.duration, status=status, transcription=said.id
             )
         except NotFound:
@@ -169,10 +180,10 @@ class CaptureEvents:
             raise NotFound
         return found
 
-    def _stop(self, parent: Parent, recording: str, heard: Heard) -> Recording:
+    def _stop(self, parent: Parent, recording: str, engine_event: EngineEvent) -> Recording:
         """The recording, whose capture has ended with what is told, whatever that answers."""
-        ended = replace(heard, version=None)
-        return self._recordings.move_as_heard(parent, recording, RecordingStatus.STOPPED, heard=ended)
+        ended = replace(engine_event, version=None)
+        return self._recordings.apply_engine_transition(parent, recording, RecordingStatus.STOPPED, engine_event=ended)
 
     def _shown_by(self, parent: Parent, new: NewRecording) -> str:
         """The call that a new recording shows."""

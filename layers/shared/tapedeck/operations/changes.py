@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from tapedeck.domain.call import Call
-from tapedeck.domain.command import FORGET_AFTER, Command, CommandKind, is_pending
+from tapedeck.domain.command import COMMAND_EXPIRY_SECONDS, Command, CommandKind, is_pending
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.media import key_of
-from tapedeck.operations.messaging import Fact
+from tapedeck.operations.media import object_key
+from tapedeck.operations.messaging import DomainEvent
 
 Resource = Call | Conference | Participant | Recording
 
@@ -34,7 +34,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class PendingWork:
     """Something that is not settled: it has not ended, or has not been told of, or not been confirmed."""
 
     account: str
@@ -42,23 +42,23 @@ class Opened:
     instructions: Mapping[str, Any] = field(default_factory=dict)
 
 
-class WorkStore(Protocol):
+class PendingWorkStore(Protocol):
     """What is not settled in the recordings table.
 
     Raises:
         StoreBusy, StoreUnavailable: as for `ports.Store`.
     """
 
-    def open(self, shard: str, until: int) -> Iterable[Opened]:
+    def find_pending(self, shard: str, until: int) -> Iterable[PendingWork]:
         """What has been so since this second or before, of a shard, a hex digit; the oldest first."""
         ...
 
-    def forget(self, opened: Opened) -> bool:
+    def expire(self, opened: PendingWork) -> bool:
         """Look no more after what was asked of it and never confirmed; False if that has changed, or of a recording."""
         ...
 
 
-def commands_of(change: Change) -> Iterator[Command]:
+def commands_for_change(change: Change) -> Iterator[Command]:
     """What the media engine is asked to do by this change; at most one command."""
     before, after = change.before, change.after
     if after is None or (before is not None and before.version >= after.version):
@@ -67,7 +67,7 @@ def commands_of(change: Change) -> Iterator[Command]:
         was_deleted = isinstance(before, Recording) and before.status is RecordingStatus.DELETED
         if after.is_pending or (after.status is RecordingStatus.DELETED and not was_deleted):
             yield _recording_command(before, after)
-    elif after.asked == after.version:
+    elif after.requested_version == after.version:
         yield _command(change.account, before, after, change.instructions)
 
 
@@ -77,22 +77,22 @@ def pending_command(account: str, resource: Resource, instructions: Mapping[str,
         if not resource.is_pending:
             return None
         # An engine that has never said that it captures may never have heard of it.
-        before = resource if resource.has_begun else None
+        before = resource if resource.is_capturing_confirmed else None
         return _recording_command(before, resource)
     if not is_pending(resource):
         return None
-    return replace(_command(account, None, resource, instructions), version=resource.asked)
+    return replace(_command(account, None, resource, instructions), version=resource.requested_version)
 
 
-def changed_at(after: Resource) -> int:
+def last_changed_at(after: Resource) -> int:
     """The last second at which something of it is known to have changed."""
     if isinstance(after, Recording):
         return after.updated
     visibly = after.joined if isinstance(after, Participant) and after.updated is None else after.updated
-    return max(visibly or 0, after.asked_at or 0)
+    return max(visibly or 0, after.requested_at or 0)
 
 
-def is_still_asked(command: Command, found: Resource | None, room: Conference | None, now: int) -> bool:
+def is_command_current(command: Command, found: Resource | None, room: Conference | None, now: int) -> bool:
     """Whether a command that is told late is still to be carried out.
 
     Args:
@@ -104,10 +104,14 @@ def is_still_asked(command: Command, found: Resource | None, room: Conference | 
     if command.kind in _FOR_GOOD:
         return True
     if isinstance(found, Recording):
-        return found.confirmed < command.version and found.version <= command.version and found.status in UNFINISHED
-    if found is None or found.confirmed >= command.version or found.asked > command.version:
+        return (
+            found.confirmed_version < command.version
+            and found.version <= command.version
+            and found.status in UNFINISHED
+        )
+    if found is None or found.confirmed_version >= command.version or found.requested_version > command.version:
         return False
-    if now - (found.asked_at or 0) >= FORGET_AFTER:
+    if now - (found.requested_at or 0) >= COMMAND_EXPIRY_SECONDS:
         return False
     if isinstance(found, Participant):
         is_dialed = command.kind is CommandKind.ADD_PARTICIPANT and found.status is not ParticipantStatus.QUEUED
@@ -128,7 +132,7 @@ def _recording_command(before: Resource | None, after: Recording) -> Command:
         "pause_behavior": after.pause_behavior,
         "channels": after.channels,
         "track": after.track,
-        "key": key_of(after.parent.account, after.id),
+        "key": object_key(after.parent.account, after.id),
     }
     kind = _RECORDING_COMMANDS[after.status]
     if before is None and after.status in ACTIVE:
@@ -166,10 +170,10 @@ def _command(
                 return Command(CommandKind.REMOVE_PARTICIPANT, parent, after.call, after.version)
             added = before is None and after.status is ParticipantStatus.QUEUED
             kind = CommandKind.ADD_PARTICIPANT if added else CommandKind.UPDATE_PARTICIPANT
-            return Command(kind, parent, after.call, after.version, _wanted_of(after, instructions, added=added))
+            return Command(kind, parent, after.call, after.version, _desired_state_of(after, instructions, added=added))
 
 
-def _wanted_of(participant: Participant, instructions: Mapping[str, Any], *, added: bool) -> Mapping[str, Any]:
+def _desired_state_of(participant: Participant, instructions: Mapping[str, Any], *, added: bool) -> Mapping[str, Any]:
     wanted: dict[str, Any] = {
         "muted": participant.muted,
         "hold": participant.hold,
@@ -192,18 +196,20 @@ def _wanted_of(participant: Participant, instructions: Mapping[str, Any], *, add
 _DIALED: Final = ("to", "from")
 
 
-def facts_of(change: Change) -> Iterator[Fact]:
+def domain_events(change: Change) -> Iterator[DomainEvent]:
     """What this change tells anybody who listens: what has become of what, by ids; no numbers, no names."""
     before, after = change.before, change.after
     if after is None:
         return
     if before is None or before.version < after.version:
-        yield _fact(change.account, after, _word(before, after), after.version, "")
-    if isinstance(after, Recording) and after.confirmed > (before.confirmed if isinstance(before, Recording) else 0):
-        yield _fact(change.account, after, "recording.confirmed", after.confirmed, "-confirmed")
+        yield _domain_event(change.account, after, _word(before, after), after.version, "")
+    if isinstance(after, Recording) and after.confirmed_version > (
+        before.confirmed_version if isinstance(before, Recording) else 0
+    ):
+        yield _domain_event(change.account, after, "recording.confirmed", after.confirmed_version, "-confirmed")
 
 
-def _fact(account: str, after: Resource, kind: str, version: int, suffix: str) -> Fact:
+def _domain_event(account: str, after: Resource, kind: str, version: int, suffix: str) -> DomainEvent:
     detail: dict[str, Any] = {"account": account, "version": version, "status": str(after.status)}
     match after:
         case Recording():
@@ -216,7 +222,7 @@ def _fact(account: str, after: Resource, kind: str, version: int, suffix: str) -
         case Call():
             detail["call"] = after.id
     about = f"{after.conference}-{after.call}" if isinstance(after, Participant) else after.id
-    return Fact(f"{about}-{version}{suffix}", kind, changed_at(after), detail)
+    return DomainEvent(f"{about}-{version}{suffix}", kind, last_changed_at(after), detail)
 
 
 def _word(before: Resource | None, after: Resource) -> str:

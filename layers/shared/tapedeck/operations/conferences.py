@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import UNANSWERED
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard, asking, is_awaited
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import (
     CallHasEnded,
@@ -17,9 +17,9 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind
-from tapedeck.operations.calls import TRIES_TO_END
-from tapedeck.operations.ports import Clock, Ending, EndingRefused, NameTaken, ParentChanged, Store
-from tapedeck.operations.recordings import TRIES
+from tapedeck.operations.calls import MAX_END_ATTEMPTS
+from tapedeck.operations.ports import Clock, EndConflict, EndTransaction, NameTaken, ParentConflict, Store
+from tapedeck.operations.recordings import MAX_ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class UpdateConference:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardEnd:
+class ConferenceEndReport:
     """How a media engine tells that a conference has ended, why, and with whose leaving."""
 
-    heard: Heard
+    event: EngineEvent
     reason: EndReason
     ending_call: str | None = None
 
@@ -67,13 +67,13 @@ class Conferences:
         if isinstance(conference, str):
             found = self._store.get_conference(account, conference)
         else:
-            found = self.holder_of(account, conference)
+            found = self.latest_with_name(account, conference)
             found = found if found is not None and found.is_live else None
         if found is None:
             raise NotFound
         return found
 
-    def holder_of(self, account: str, name: ConferenceName) -> Conference | None:
+    def latest_with_name(self, account: str, name: ConferenceName) -> Conference | None:
         """The conference that took this name last, which may have ended since; None if there never was one."""
         identifier = self._store.get_live_conference_id(account, name.text)
         return self._store.get_conference(account, identifier) if identifier is not None else None
@@ -98,12 +98,12 @@ class Conferences:
         url, method = change.announce_url, change.announce_method
         try:
             return self._store.announce(account, conference, url, method, now // 1000, new_id(now))
-        except ParentChanged as changed:
+        except ParentConflict as changed:
             if changed.found is None:
                 raise NotFound from changed
             raise ConferenceNotInProgress from changed
 
-    def end(self, account: str, conference: str, told: "HeardEnd | None" = None) -> Conference:
+    def end(self, account: str, conference: str, told: "ConferenceEndReport | None" = None) -> Conference:
         """End a conference: its recordings stop in the same write (rule R9).
 
         Args:
@@ -116,49 +116,49 @@ class Conferences:
             ConferenceNotInProgress: it has ended already.
         """
         now = self._clock()
-        write_id = told.heard.event if told is not None else new_id(now)
+        write_id = told.event.event if told is not None else new_id(now)
         unread = Conference(account, conference, "", ConferenceStatus.INIT, now // 1000)
         if told is None or told.ending_call is None:
             try:
                 after = _ended(unread, now // 1000, write_id, told)
                 return self._store.end_conference(unread, after, write_id, asks=told is None)
-            except ParentChanged as changed:
+            except ParentConflict as changed:
                 found = changed.found
         else:
             found = self._store.get_conference(account, conference)
         stopped: frozenset[str] = frozenset()
-        for _ in range(TRIES_TO_END):
+        for _ in range(MAX_END_ATTEMPTS):
             if not isinstance(found, Conference):
                 raise NotFound
-            if found.ended_by == write_id:
+            if found.end_write_id == write_id:
                 return found
             if not found.is_live:
                 raise ConferenceNotInProgress
             after = _ended(found, now // 1000, write_id, told)
-            ending = Ending(
+            ending = EndTransaction(
                 write_id,
                 now // 1000,
                 conference=found,
                 conference_after=after,
-                conference_recordings=found.active - stopped,
+                conference_recordings=found.active_recordings - stopped,
                 ended=after.ended,
             )
             try:
                 self._store.end(ending)
-            except EndingRefused as refused:
+            except EndConflict as refused:
                 found = refused.conference or found
                 stopped |= refused.stopped
                 continue
             return after
         raise StoreBusy
 
-    def appear(
+    def register(
         self,
         account: str,
         name: str,
         *,
         record: bool = False,
-        callback: Callback | None = None,
+        callback: CallbackSubscription | None = None,
         conference: str | None = None,
     ) -> Conference:
         """Note a conference that a media engine has opened; nobody is in it yet.
@@ -179,7 +179,7 @@ class Conferences:
             callback=callback,
         )  # fmt: skip
         takes_over_from: str | None = None
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 self._store.put_conference(made, takes_over_from)
             except NameTaken as taken:
@@ -201,11 +201,11 @@ class Conferences:
         end_on_exit: bool = False,
         muted: bool = False,
         hold: bool = False,
-        heard: Heard | None = None,
+        engine_event: EngineEvent | None = None,
     ) -> Conference:
         """Note that a call has entered a conference, which begins with the second one (behaviour.md, section 6).
 
-        A call that is inside already stays as it is, and so does one that has left since. `heard` is how the media
+        A call that is inside already stays as it is, and so does one that has left since. `event` is how the media
         engine has told of it.
 
         Raises:
@@ -214,18 +214,20 @@ class Conferences:
             CallNotInProgress: the call has not been answered.
         """
         now = self._clock() // 1000
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             room, participant = self._store.get_membership(account, conference, call)
             leg = self._store.get_call(account, call)
             if room is None or leg is None:
                 raise NotFound
-            if participant is not None and heard is not None and _is_overridden(participant, heard, now):
+            if participant is not None and engine_event is not None and _is_overridden(participant, engine_event, now):
                 return room
             if not room.is_live:
                 raise ConferenceNotInProgress
             if participant is not None and participant.is_inside:
-                if heard is not None:
-                    self._store.hear_participant(Parent(account, ParentKind.CONFERENCE, conference), call, heard.at)
+                if engine_event is not None:
+                    self._store.touch_participant_event_time(
+                        Parent(account, ParentKind.CONFERENCE, conference), call, engine_event.at
+                    )
                 return room
             if leg.status in UNANSWERED:
                 raise CallNotInProgress
@@ -236,12 +238,12 @@ class Conferences:
             participant = Participant(
                 call, conference, now, start_conference_on_enter=start_on_enter,
                 end_conference_on_exit=end_on_exit, version=version, sequence=room.sequence + 1, muted=muted,
-                hold=hold, heard=heard.at if heard is not None else 0,
+                hold=hold, last_event_at=engine_event.at if engine_event is not None else 0,
             )  # fmt: skip
-            after = joined(room, participant, participant.joined)
+            after = conference_after_join(room, participant, participant.joined)
             try:
                 self._store.join_conference(room, after, leg, participant)
-            except ParentChanged:
+            except ParentConflict:
                 continue
             return after
         raise StoreBusy
@@ -252,47 +254,49 @@ class Conferences:
         Raises:
             NotFound: no such conference, or it has no such version.
         """
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             found = self.get(account, conference)
             if found.version < version:
                 raise NotFound
-            if found.asked != version or found.confirmed >= version or not found.is_live:
+            if found.requested_version != version or found.confirmed_version >= version or not found.is_live:
                 return found  # something else has been asked since, or it has been told already
             after = replace(
                 found,
                 version=found.version + 1,
                 sequence=found.sequence + 1,
                 announced_at=self._clock() // 1000,
-                confirmed=version,
+                confirmed_version=version,
             )
             try:
                 self._store.change_conference(found, after)
-            except ParentChanged:
+            except ParentConflict:
                 continue
             return after
         raise StoreBusy
 
 
-def is_stale(participant: Participant, heard: Heard | None) -> bool:
+def is_stale_event(participant: Participant, engine_event: EngineEvent | None) -> bool:
     """Whether a media engine has told of something later since; what no engine tells is never stale."""
-    return heard is not None and heard.at < participant.heard
+    return engine_event is not None and engine_event.at < participant.last_event_at
 
 
-def _is_overridden(participant: Participant, heard: Heard, now: int) -> bool:
+def _is_overridden(participant: Participant, engine_event: EngineEvent, now: int) -> bool:
     """Whether who has entered did so before what is known of it, or was asked to leave and has not yet."""
-    return heard.at <= participant.heard or (not participant.is_inside and is_awaited(participant, now))
+    return engine_event.at <= participant.last_event_at or (
+        not participant.is_inside and has_unexpired_request(participant, now)
+    )
 
 
-def joined(conference: Conference, participant: Participant, now: int) -> Conference:
+def conference_after_join(conference: Conference, participant: Participant, now: int) -> Conference:
     """The conference after this participant has entered: it may begin with that (behaviour.md, section 6)."""
     participants = conference.participants + 1
-    may_begin = conference.may_begin or participant.start_conference_on_enter
+    may_begin = conference.has_starter or participant.start_conference_on_enter
     begins = conference.status is ConferenceStatus.INIT and may_begin and participants >= PARTICIPANTS_TO_BEGIN
     entered = replace(
         conference,
         participants=participants,
         first_call=conference.first_call or participant.call,
-        may_begin=may_begin,
+        has_starter=may_begin,
         sequence=conference.sequence + 1,
         version=conference.version + 1,
     )
@@ -300,21 +304,26 @@ def joined(conference: Conference, participant: Participant, now: int) -> Confer
         return entered
     number = entered.sequence + 1
     return replace(
-        entered, status=ConferenceStatus.IN_PROGRESS, sequence=number, updated=now, began=number, began_at=now
+        entered,
+        status=ConferenceStatus.IN_PROGRESS,
+        sequence=number,
+        updated=now,
+        start_sequence=number,
+        started_at=now,
     )
 
 
-def _ended(conference: Conference, now: int, write_id: str, told: "HeardEnd | None") -> Conference:
+def _ended(conference: Conference, now: int, write_id: str, told: "ConferenceEndReport | None") -> Conference:
     after = replace(
         conference,
         status=ConferenceStatus.COMPLETED,
         updated=now,
-        ended=told.heard.second_of(conference.id, now) if told is not None else now,
+        ended=told.event.occurred_at(conference.id, now) if told is not None else now,
         reason=told.reason if told is not None else EndReason.VIA_API,
         ending_call=told.ending_call if told is not None else None,
         sequence=conference.sequence + 1,
         version=conference.version + 1,
-        active=frozenset(),
-        ended_by=write_id,
+        active_recordings=frozenset(),
+        end_write_id=write_id,
     )
-    return after if told is not None else asking(after, now)
+    return after if told is not None else with_new_request(after, now)

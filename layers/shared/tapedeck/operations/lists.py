@@ -8,20 +8,20 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, NotFound
 from tapedeck.domain.page import (
-    EVER,
+    ALL_TIME,
     HIGHEST,
-    MOST_EXAMINED,
+    MAX_ROWS_SCANNED,
     Cursor,
     IdRange,
     Page,
     PageRequest,
-    Span,
+    TimeRange,
     ids_of,
     predecessor,
     successor,
 )
 from tapedeck.domain.recording import Parent, ParentKind, Recording
-from tapedeck.operations.ports import Chunk, Clock, Fetch, ListStore
+from tapedeck.operations.ports import Chunk, Clock, ListStore, RangeReader
 
 LEAST_EXAMINED: Final = 100
 """Rows that a walk looks at in one go: as many as one batch read holds."""
@@ -33,7 +33,7 @@ class _Named(Protocol):
 
 
 T = TypeVar("T", bound=_Named)
-Keep = Callable[[T], bool]
+RowFilter = Callable[[T], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RecordingFilter:
     ones. An id that nobody can have (None where one was asked for) is the caller's to answer.
     """
 
-    created: Span = EVER
+    created: TimeRange = ALL_TIME
     call: str | None = None
     conference: str | None = None
     shown: bool = False
@@ -55,8 +55,8 @@ class RecordingFilter:
 class ConferenceFilter:
     """Which conferences are wanted (operations.md, F1)."""
 
-    created: Span = EVER
-    updated: Span = EVER
+    created: TimeRange = ALL_TIME
+    updated: TimeRange = ALL_TIME
     name: str | None = None
     status: str | None = None
 
@@ -65,8 +65,8 @@ class ConferenceFilter:
 class CallFilter:
     """Which calls are wanted (operations.md, C1)."""
 
-    started: Span = EVER
-    ended: Span = EVER
+    started: TimeRange = ALL_TIME
+    ended: TimeRange = ALL_TIME
     to: str | None = None
     from_: str | None = None
     parent_call: str | None = None
@@ -80,13 +80,13 @@ class Lists:
         self._store = store
         self._clock = clock
 
-    def recordings_of(self, parent: Parent, created: Span, page: PageRequest) -> Page[Recording]:
+    def recordings_of(self, parent: Parent, created: TimeRange, page: PageRequest) -> Page[Recording]:
         """The recordings of a call or conference.
 
         Raises:
             NotFound: no such call or conference.
         """
-        found = sift(self._store.recordings_of(parent), page, created, self._visible(deleted=False))
+        found = read_filtered_page(self._store.recordings_of(parent), page, created, self._visible(deleted=False))
         if not found.items and not self._store.has_parent(parent):
             raise NotFound
         return found
@@ -98,19 +98,21 @@ class Lists:
             parent = Parent(account, ParentKind.CONFERENCE, wanted.conference)
             fetch = self._store.recordings_of(parent)
             if wanted.call is None:
-                return sift(fetch, page, wanted.created, is_visible)
+                return read_filtered_page(fetch, page, wanted.created, is_visible)
             is_wanted = _and(is_visible, _shows(wanted.call) if wanted.shown else _is_of(wanted.call))
-            return walk(fetch, page, wanted.created, is_wanted)
+            return read_page(fetch, page, wanted.created, is_wanted)
         if wanted.call is not None:
             fetch = self._store.recordings_of(Parent(account, ParentKind.CALL, wanted.call))
             if wanted.shown:
-                fetch = merged(fetch, self._store.recordings_shown_by(account, wanted.call))
-            return sift(fetch, page, wanted.created, is_visible)
+                fetch = merge_readers(fetch, self._store.recordings_shown_by(account, wanted.call))
+            return read_filtered_page(fetch, page, wanted.created, is_visible)
         fetch = self._store.recordings(account)
         if wanted.deleted:
             # What is deleted in between moves from the first to the second: it is met twice rather than never.
-            return sift(merged(fetch, self._store.deleted_recordings(account)), page, wanted.created, is_visible)
-        return walk(fetch, page, wanted.created)
+            return read_filtered_page(
+                merge_readers(fetch, self._store.deleted_recordings(account)), page, wanted.created, is_visible
+            )
+        return read_page(fetch, page, wanted.created)
 
     def conferences(self, account: str, wanted: ConferenceFilter, page: PageRequest) -> Page[Conference]:
         """The conferences of an account."""
@@ -120,19 +122,19 @@ class Lists:
             fetch = self._store.conferences_in(account, wanted.status)
         else:
             fetch = self._store.conferences(account)
-        keep: Keep[Conference] | None = None
-        if wanted.status is not None or wanted.updated != EVER:
+        keep: RowFilter[Conference] | None = None
+        if wanted.status is not None or wanted.updated != ALL_TIME:
             keep = lambda room: room.status == (wanted.status or room.status) and room.updated in wanted.updated  # noqa: E731 - mypy narrows no function
-        return walk(fetch, page, wanted.created, keep)
+        return read_page(fetch, page, wanted.created, keep)
 
     def calls(self, account: str, wanted: CallFilter, page: PageRequest) -> Page[Call]:
         """The calls of an account."""
         fetch = self._store.calls(account) if wanted.status is None else self._store.calls_in(account, wanted.status)
         if wanted == CallFilter():
-            return walk(fetch, page, EVER)
-        return walk(fetch, page, EVER, lambda call: _fits(call, wanted))
+            return read_page(fetch, page, ALL_TIME)
+        return read_page(fetch, page, ALL_TIME, lambda call: _fits(call, wanted))
 
-    def _visible(self, *, deleted: bool) -> Keep[Recording]:
+    def _visible(self, *, deleted: bool) -> RowFilter[Recording]:
         now = self._clock() // 1000
         return lambda recording: recording.is_visible(now, deleted=deleted)
 
@@ -153,35 +155,38 @@ def _fits(call: Call, wanted: CallFilter) -> bool:
     )
 
 
-def _and(first: Keep[Recording], second: Keep[Recording]) -> Keep[Recording]:
+def _and(first: RowFilter[Recording], second: RowFilter[Recording]) -> RowFilter[Recording]:
     return lambda recording: first(recording) and second(recording)
 
 
-def _shows(call: str | None) -> Keep[Recording]:
+def _shows(call: str | None) -> RowFilter[Recording]:
     return lambda recording: call is None or recording.call == call
 
 
-def _is_of(call: str | None) -> Keep[Recording]:
+def _is_of(call: str | None) -> RowFilter[Recording]:
     return lambda recording: call is None or recording.parent.id == call
 
 
-def walk(fetch: Fetch[T], request: PageRequest, created: Span, keep: Keep[T] | None = None) -> Page[T]:
+def read_page(
+    fetch: RangeReader[T], request: PageRequest, created: TimeRange, keep: RowFilter[T] | None = None
+) -> Page[T]:
     """One page of a list.
 
     Without `keep` it is what the store gives in one go. With it, the store is asked until a page and one more item
-    are found, but for no more than MOST_EXAMINED rows: the page is short then, and its cursor what was examined last.
+    are found, but for no more than MAX_ROWS_SCANNED rows: the page is short then, and its cursor what was examined
+    last.
     """
     cursor = request.cursor
     ids = ids_of(created, cursor)
     if ids.is_empty:
         return page_of(request, [], None)
     if keep is None:
-        chunk = fetch(ids, request.size, request.skipped)
+        chunk = fetch(ids, request.size, request.offset)
         return page_of(request, chunk.items, chunk.last)
-    return _look(fetch, request, ids, keep, LEAST_EXAMINED, MOST_EXAMINED)
+    return _read_names(fetch, request, ids, keep, LEAST_EXAMINED, MAX_ROWS_SCANNED)
 
 
-def sift(fetch: Fetch[T], request: PageRequest, created: Span, keep: Keep[T]) -> Page[T]:
+def read_filtered_page(fetch: RangeReader[T], request: PageRequest, created: TimeRange, keep: RowFilter[T]) -> Page[T]:
     """The same where nearly everything is kept: at first no more is asked for than is wanted.
 
     What a page number skips may be looked at besides.
@@ -189,10 +194,12 @@ def sift(fetch: Fetch[T], request: PageRequest, created: Span, keep: Keep[T]) ->
     ids = ids_of(created, request.cursor)
     if ids.is_empty:
         return page_of(request, [], None)
-    return _look(fetch, request, ids, keep, 1, MOST_EXAMINED + request.skipped)
+    return _read_names(fetch, request, ids, keep, 1, MAX_ROWS_SCANNED + request.offset)
 
 
-def _look(fetch: Fetch[T], request: PageRequest, ids: IdRange, keep: Keep[T], least: int, most: int) -> Page[T]:
+def _read_names(
+    fetch: RangeReader[T], request: PageRequest, ids: IdRange, keep: RowFilter[T], least: int, most: int
+) -> Page[T]:
     """Look at `least` rows at a time or more, and at no more than `most` in all.
 
     Where that was not enough, at twice as many the next time, up to LEAST_EXAMINED: a list in which much is left out
@@ -202,7 +209,7 @@ def _look(fetch: Fetch[T], request: PageRequest, ids: IdRange, keep: Keep[T], le
         InvalidParameter: what is to be skipped lies beyond that.
     """
     found: list[T] = []
-    enough = request.skipped + request.size + 1
+    enough = request.offset + request.size + 1
     examined = 0
     while True:
         step = min(max(enough - len(found), least), most - examined)
@@ -211,13 +218,13 @@ def _look(fetch: Fetch[T], request: PageRequest, ids: IdRange, keep: Keep[T], le
         least = min(2 * step, LEAST_EXAMINED)
         found += filter(keep, chunk.items)
         if len(found) >= enough:
-            wanted = found[request.skipped : enough - 1]
+            wanted = found[request.offset : enough - 1]
             return page_of(request, wanted, wanted[-1].id)
         is_cut = chunk.last is not None and examined >= most
-        if is_cut and len(found) < request.skipped:
+        if is_cut and len(found) < request.offset:
             raise InvalidParameter("Page", "choice")
         if is_cut or chunk.last is None:
-            return page_of(request, found[request.skipped :], chunk.last)
+            return page_of(request, found[request.offset :], chunk.last)
         ids = ids.after(chunk.last)
 
 
@@ -239,7 +246,7 @@ def page_of(request: PageRequest, found: Sequence[T], last: str | None) -> Page[
 _NOTHING_BELOW: Final = "0" * 32
 
 
-def merged(first: Fetch[T], second: Fetch[T]) -> Fetch[T]:
+def merge_readers(first: RangeReader[T], second: RangeReader[T]) -> RangeReader[T]:
     """Two lists as one: in order, without repetitions, and only as far as both have been read."""
 
     def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:

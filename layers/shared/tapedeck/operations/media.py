@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 
 from tapedeck.domain.errors import (
     MediaMissing,
+    NotDualChannel,
     NotEligibleForRecording,
     NotFinished,
     NotFound,
-    NotRecordedInTwo,
     StoreFailure,
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import FINISHED, Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.ports import Clock, Codec, MediaStore, MoveRefused, Store, StoredObject
+from tapedeck.operations.ports import Clock, Codec, MediaStore, Store, StoredObject, TransitionRejected
 from tapedeck.operations.recordings import Recordings
 
 TOO_SHORT: Final = 16101
@@ -32,7 +32,7 @@ ONLY_SILENCE: Final = 16102
 SHORTEST: Final = 1_000
 """Milliseconds of audio below which nothing is worth keeping (our choice)."""
 
-KEPT_DAYS: Final = 40
+MEDIA_RETENTION_DAYS: Final = 40
 """How long the metadata of a deleted recording are kept (behaviour.md, section 10)."""
 
 _DAY: Final = 86_400
@@ -48,7 +48,7 @@ class Rendition(NamedTuple):
     stored: StoredObject
 
 
-def key_of(account: str, recording: str, name: str = "original", suffix: str = "wav") -> str:
+def object_key(account: str, recording: str, name: str = "original", suffix: str = "wav") -> str:
     """The key of an object; a media engine puts its capture under the one that this gives by default (rule R11)."""
     return f"{account}/{recording}/{name}.{suffix}"
 
@@ -97,7 +97,7 @@ class Media:
             finished = self._made_of(found, Path(folder))
         return self._finish(finished, by_engine=True)
 
-    def give_up(self, parent: Parent, recording: str, error: int, *, by_engine: bool = True) -> Recording:
+    def finish_without_media(self, parent: Parent, recording: str, error: int, *, by_engine: bool = True) -> Recording:
         """Finish a stopped recording without media: `absent`, for the reason that a vendor's code tells.
 
         Whatever was captured is deleted. A repetition changes nothing.
@@ -115,11 +115,11 @@ class Media:
         """
         return self._finish(_absent(self._recordings.get(parent, recording), error), by_engine=by_engine)
 
-    def keep(self, recording: Recording, capture: Path) -> None:
+    def store_capture(self, recording: Recording, capture: Path) -> None:
         """Put what a media engine that runs beside this captured where it belongs."""
-        self._objects.write(key_of(recording.parent.account, recording.id), capture)
+        self._objects.write(object_key(recording.parent.account, recording.id), capture)
 
-    def discard(self, recording: Recording) -> None:
+    def purge_late_media(self, recording: Recording) -> None:
         """Take away whatever lies there of a recording that is deleted, and has come since."""
         self._objects.delete(_all_keys(recording))
 
@@ -139,7 +139,7 @@ class Media:
         self._delete(self._recordings.find(account, recording))
 
     def find(
-        self, account: str, recording: str, suffix: str, channels: int | None, *, mixes_conferences: bool
+        self, account: str, recording: str, suffix: str, channels: int | None, *, conference_audio_is_mono: bool
     ) -> Rendition:
         """The audio of a completed recording.
 
@@ -148,22 +148,22 @@ class Media:
             recording: which.
             suffix: `wav` or `mp3`.
             channels: 1 or 2, or None for as many as were recorded.
-            mixes_conferences: whether None means one channel where a conference was recorded.
+            conference_audio_is_mono: whether None means one channel where a conference was recorded.
 
         Raises:
             NotFound: no such recording, it is not completed, or its media have expired.
-            NotRecordedInTwo: two channels are asked of one.
+            NotDualChannel: two channels are asked of one.
         """
         found = self._recordings.find(account, recording)
         if found.status is not RecordingStatus.COMPLETED:
             raise NotFound
         if channels is not None and channels > found.channels:
-            raise NotRecordedInTwo
-        if channels is None and mixes_conferences and found.parent.kind is ParentKind.CONFERENCE:
+            raise NotDualChannel
+        if channels is None and conference_audio_is_mono and found.parent.kind is ParentKind.CONFERENCE:
             channels = 1
         is_mixed = channels is not None and channels < found.channels
-        key = key_of(account, recording, "mono" if is_mixed else "original", suffix)
-        stored = self._objects.look(key)
+        key = object_key(account, recording, "mono" if is_mixed else "original", suffix)
+        stored = self._objects.stat(key)
         if stored is None and is_mixed:
             stored = self._mix(found, key, suffix)
         if stored is None:
@@ -181,26 +181,26 @@ class Media:
             raise NotFound
         return content
 
-    def link(self, rendition: Rendition, content_type: str) -> str:
+    def presign(self, rendition: Rendition, content_type: str) -> str:
         """An address from which anybody may fetch it within a minute."""
-        return self._objects.link(rendition.key, content_type)
+        return self._objects.presign(rendition.key, content_type)
 
     def _made_of(self, found: Recording, folder: Path) -> Recording:
         account = found.parent.account
         capture, encoded = folder / "capture.wav", folder / "encoded.mp3"
-        if not self._objects.fetch(key_of(account, found.id), capture):
+        if not self._objects.fetch(object_key(account, found.id), capture):
             raise MediaMissing
-        sound = self._codec.measure(capture)
+        sound = self._codec.probe(capture)
         is_trimmed = found.trim == "trim-silence" and not sound.is_silent
         if is_trimmed:
             capture = self._codec.trim(capture, folder / "trimmed.wav")
-            sound = self._codec.measure(capture)
+            sound = self._codec.probe(capture)
         if sound.milliseconds < SHORTEST or sound.is_silent:
             return _absent(found, TOO_SHORT if sound.milliseconds < SHORTEST else ONLY_SILENCE)
         if is_trimmed:
-            self._objects.write(key_of(account, found.id), capture)
+            self._objects.write(object_key(account, found.id), capture)
         self._codec.encode(capture, encoded)
-        self._objects.write(key_of(account, found.id, suffix="mp3"), encoded)
+        self._objects.write(object_key(account, found.id, suffix="mp3"), encoded)
         return replace(
             found,
             status=RecordingStatus.COMPLETED,
@@ -213,7 +213,7 @@ class Media:
         finished = replace(finished, updated=now // 1000)
         try:
             found: Recording | None = self._store.finish_recording(finished, new_id(now), by_engine=by_engine)
-        except MoveRefused as refused:
+        except TransitionRejected as refused:
             found = refused.found
         if found is None or found.status is RecordingStatus.ABSENT:
             # Nothing was worth keeping, or it was deleted while this was made of it: then nothing of it must stay.
@@ -231,8 +231,8 @@ class Media:
         write_id, seconds = new_id(now), now // 1000
         self._objects.delete(_all_keys(found))
         try:
-            self._store.delete_recording(found, seconds, seconds + KEPT_DAYS * _DAY, write_id)
-        except MoveRefused as refused:
+            self._store.delete_recording(found, seconds, seconds + MEDIA_RETENTION_DAYS * _DAY, write_id)
+        except TransitionRejected as refused:
             raise NotFound from refused
         # Once more: whoever was making a rendition meanwhile may have looked before it was deleted, and kept it since.
         # The recording is gone by now, whatever comes of this: whoever made the rendition looks, too.
@@ -244,9 +244,9 @@ class Media:
         account = found.parent.account
         with tempfile.TemporaryDirectory() as folder:
             original, mixed, encoded = (Path(folder) / name for name in ("original.wav", "mixed.wav", "encoded.mp3"))
-            if not self._objects.fetch(key_of(account, found.id), original):
+            if not self._objects.fetch(object_key(account, found.id), original):
                 return None
-            self._codec.mix(original, mixed)
+            self._codec.downmix(original, mixed)
             if suffix == "mp3":
                 self._codec.encode(mixed, encoded)
             self._objects.write(key, encoded if suffix == "mp3" else mixed)
@@ -260,7 +260,7 @@ class Media:
         if not is_there:
             self._objects.delete([key])
             return None
-        return self._objects.look(key)
+        return self._objects.stat(key)
 
 
 def _absent(found: Recording, error: int) -> Recording:
@@ -268,4 +268,4 @@ def _absent(found: Recording, error: int) -> Recording:
 
 
 def _all_keys(of: Recording) -> list[str]:
-    return [key_of(of.parent.account, of.id, name, suffix) for name in _NAMES for suffix in FORMATS]
+    return [object_key(of.parent.account, of.id, name, suffix) for name in _NAMES for suffix in FORMATS]

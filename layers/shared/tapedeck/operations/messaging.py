@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class QueueMessage:
     """A JSON object for a queue.
 
     `group` names what it is about: what is told of that keeps its order. `id` is the same at every repetition, by
@@ -25,7 +25,7 @@ class Message:
 class Queue(Protocol):
     """A queue that keeps the order within each group."""
 
-    def send(self, messages: Sequence[Message]) -> None:
+    def send(self, messages: Sequence[QueueMessage]) -> None:
         """Take all of these, in their order, however many they are.
 
         Raises:
@@ -35,7 +35,7 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class DomainEvent:
     """Something that has happened, for whoever listens on the bus: `kind` such as `recording.paused`, `at` seconds."""
 
     id: str
@@ -47,7 +47,7 @@ class Fact:
 class Bus(Protocol):
     """Where facts are told to anybody."""
 
-    def put(self, facts: Sequence[Fact]) -> None:
+    def publish(self, events: Sequence[DomainEvent]) -> None:
         """Tell all of these.
 
         Raises:
@@ -57,7 +57,7 @@ class Bus(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Timeouts:
     """How long one attempt may take, in milliseconds: to connect, between two reads, and as a whole."""
 
     connect: int
@@ -66,24 +66,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class WebhookRequest:
     """A request to somebody else's server.
 
     `url` is absolute, without a fragment; user info in it answers a Basic challenge of its own origin, and is told to
-    nobody else (behaviour.md, section 7.3). The headers named in `own` go to the origin of `url` only: a redirect to
-    another one leaves them out (rule R13).
+    nobody else (behaviour.md, section 7.3). The headers named in `origin_bound_headers` go to the origin of `url`
+    only: a redirect to another one leaves them out (rule R13).
     """
 
     method: str
     url: str
-    limits: Limits
+    timeouts: Timeouts
     headers: Mapping[str, str] = field(default_factory=dict)
-    own: frozenset[str] = frozenset()
+    origin_bound_headers: frozenset[str] = frozenset()
     body: bytes = b""
-    most_redirects: int = 3
+    max_redirects: int = 3
 
 
-class Failure(StrEnum):
+class FailureReason(StrEnum):
     """Why a request was not answered."""
 
     CONNECT = "connect"
@@ -99,31 +99,31 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WebhookResult:
     """What became of a request: a status, or why there is none; milliseconds that it took.
 
     `answer` is the first kilobyte of the body. `retry_after` is in seconds, where the answer says so.
     """
 
     status: int | None
-    failure: Failure | None
+    failure: FailureReason | None
     milliseconds: int
     answer: bytes = b""
     retry_after: int | None = None
 
 
-class Sender(Protocol):
+class WebhookClient(Protocol):
     """Sends requests to the internet, and to nothing else (rules R13 to R16)."""
 
-    def send(self, request: Outgoing) -> Outcome:
+    def send(self, request: WebhookRequest) -> WebhookResult:
         """Make one attempt; whatever happens is an outcome."""
         ...
 
 
-class Opener(Protocol):
+class Decryptor(Protocol):
     """Decrypts what `operations.ports.Sealer` has encrypted, for the sender of callbacks alone."""
 
-    def open(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, sealed: bytes) -> str:
         """The secret that was sealed for this account.
 
         Raises:
@@ -132,7 +132,7 @@ class Opener(Protocol):
         ...
 
 
-class FailureStore(Protocol):
+class FailedBatchStore(Protocol):
     """Where batches of the stream lie that could not be told of.
 
     Raises:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard, asking, is_awaited
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
 from tapedeck.domain.errors import (
     CallAnswered,
     CallHasEnded,
-    HasLeft,
+    ConferenceOverForParticipant,
     InvalidParameter,
     LabelInUse,
     NotFound,
@@ -20,13 +20,21 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.identity import created_at, new_id
 from tapedeck.domain.page import Page, PageRequest, predecessor, successor
 from tapedeck.domain.participant import Label, Participant, ParticipantStatus
-from tapedeck.domain.telling import changes_between
-from tapedeck.operations.calls import Calls, gone_from, leave
-from tapedeck.operations.conferences import ConferenceName, Conferences, is_stale, joined
+from tapedeck.domain.telling import participant_changes
+from tapedeck.operations.calls import Calls, conference_after_leave, participant_after_leave
+from tapedeck.operations.conferences import ConferenceName, Conferences, conference_after_join, is_stale_event
 from tapedeck.operations.lists import page_of
-from tapedeck.operations.ports import Clock, Dialing, Ending, LabelTaken, MembershipChanged, NameTaken, ParticipantStore
+from tapedeck.operations.ports import (
+    Clock,
+    DialTransaction,
+    EndTransaction,
+    LabelTaken,
+    MembershipConflict,
+    NameTaken,
+    ParticipantStore,
+)
 
-TRIES_IN_A_CROWD: Final = 16
+MAX_CONTENDED_ATTEMPTS: Final = 16
 """All who do something in a conference race for its version: with the store's pauses in between, for about 0.6 s."""
 
 
@@ -72,7 +80,7 @@ class AddParticipant:
     start_conference_on_enter: bool = True
     end_conference_on_exit: bool = False
     record: bool = False
-    callback: Callback | None = None
+    callback: CallbackSubscription | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,7 +120,7 @@ class Participants:
         elif cursor is not None:
             place = _place_of(cursor.id, everybody)
             inside = [each for each in inside if _place(each) < place]
-        behind = inside[page.skipped :]
+        behind = inside[page.offset :]
         found = behind[: page.size]
         return page_of(page, found, found[-1].call if len(behind) > page.size else None)
 
@@ -124,7 +132,7 @@ class Participants:
         """
         try:
             return self.find(account, conference, who)
-        except HasLeft as left:
+        except ConferenceOverForParticipant as left:
             raise NotFound from left
 
     def find(self, account: str, conference: str, who: str | Label) -> Participant:
@@ -132,14 +140,19 @@ class Participants:
 
         Raises:
             NotFound: it is not in this conference now.
-            HasLeft: it once was, and the conference has ended.
+            ConferenceOverForParticipant: it once was, and the conference has ended.
         """
         call = self._call_of(account, conference, who)
         room, (participant,) = self._store.get_participants(account, conference, [call])
         return _inside(room, participant, who)[1]
 
     def update(
-        self, account: str, conference: str, who: str | Label, change: UpdateParticipant, heard: Heard | None = None
+        self,
+        account: str,
+        conference: str,
+        who: str | Label,
+        change: UpdateParticipant,
+        engine_event: EngineEvent | None = None,
     ) -> Participant:
         """Mute, hold, place or coach a participant, or leave commands for it; what changes nothing writes nothing.
 
@@ -151,27 +164,29 @@ class Participants:
             conference: which.
             who: a call's id, or a label.
             change: what is to be different.
-            heard: how the media engine has told of it; else it is asked of it.
+            engine_event: how the media engine has told of it; else it is asked of it.
 
         Raises:
-            NotFound, HasLeft: as for `find`.
+            NotFound, ConferenceOverForParticipant: as for `find`.
             InvalidParameter: who is to be coached is not in this conference, or is itself.
         """
-        write_id = heard.event if heard is not None else new_id(self._clock())
+        write_id = engine_event.event if engine_event is not None else new_id(self._clock())
         call = self._call_of(account, conference, who)
         calls = [call] if change.call_to_coach is None else [call, change.call_to_coach]
-        for _ in range(TRIES_IN_A_CROWD):
+        for _ in range(MAX_CONTENDED_ATTEMPTS):
             found, (member, *coached) = self._store.get_participants(account, conference, calls)
             room, participant = _inside(found, member, who)
             if change.call_to_coach is not None:
                 _check_coached(call, coached[0])
             now = self._clock() // 1000
-            if heard is not None and (is_stale(participant, heard) or is_awaited(participant, now)):
+            if engine_event is not None and (
+                is_stale_event(participant, engine_event) or has_unexpired_request(participant, now)
+            ):
                 return participant
             after = _changed(participant, change)
             if after == participant and not change.commands:
                 return participant
-            changes = len(changes_between(participant, after))
+            changes = len(participant_changes(participant, after))
             # Nobody has heard of who is not connected yet.
             events = changes if participant.is_connected else 0
             after = replace(
@@ -180,23 +195,27 @@ class Participants:
                 updated=now if changes else participant.updated,
                 sequence=room.sequence + events if events else participant.sequence,
             )
-            after = replace(after, heard=heard.at) if heard is not None else asking(after, now)
+            after = (
+                replace(after, last_event_at=engine_event.at)
+                if engine_event is not None
+                else with_new_request(after, now)
+            )
             room_after = replace(room, version=room.version + 1, sequence=room.sequence + events)
             try:
                 self._store.change_participant((room, room_after), (participant, after), change.commands, write_id)
-            except MembershipChanged:
+            except MembershipConflict:
                 continue
             return after
         raise StoreBusy
 
-    def remove(self, account: str, conference: str, who: str | Label, heard: Heard | None = None) -> None:
+    def remove(self, account: str, conference: str, who: str | Label, engine_event: EngineEvent | None = None) -> None:
         """Take a participant out of its conference, which may end with that; its call goes on.
 
         Args:
             account: whose.
             conference: which.
             who: a call's id, or a label.
-            heard: how the media engine has told that it has left; else that is asked of it.
+            engine_event: how the media engine has told that it has left; else that is asked of it.
 
         What a media engine tells of an earlier stay changes nothing.
 
@@ -204,45 +223,45 @@ class Participants:
             NotFound: it is not in this conference now.
         """
         now = self._clock()
-        write_id, seconds = heard.event if heard is not None else new_id(now), now // 1000
+        write_id, seconds = engine_event.event if engine_event is not None else new_id(now), now // 1000
         call = self._call_of(account, conference, who)
         stopped: frozenset[str] = frozenset()
-        for _ in range(TRIES_IN_A_CROWD):
+        for _ in range(MAX_CONTENDED_ATTEMPTS):
             found, (member,) = self._store.get_participants(account, conference, [call])
             try:
                 room, participant = _inside(found, member, who)
-            except HasLeft as left:
+            except ConferenceOverForParticipant as left:
                 raise NotFound from left
-            if is_stale(participant, heard):
+            if is_stale_event(participant, engine_event):
                 return
-            after, ends = leave(room, participant, seconds, write_id, kicked=heard is None)
-            gone = gone_from(room, participant, seconds, heard)
-            ending = Ending(
+            after, ends = conference_after_leave(room, participant, seconds, write_id, kicked=engine_event is None)
+            gone = participant_after_leave(room, participant, seconds, engine_event)
+            ending = EndTransaction(
                 write_id,
                 seconds,
                 conference=room,
                 conference_after=after,
-                conference_recordings=room.active - stopped if ends else frozenset(),
+                conference_recordings=room.active_recordings - stopped if ends else frozenset(),
                 participant=participant,
-                participant_after=gone if heard is not None else asking(gone, seconds),
-                ended=heard.second_of(room.id, seconds) if heard is not None else None,
+                participant_after=gone if engine_event is not None else with_new_request(gone, seconds),
+                ended=engine_event.occurred_at(room.id, seconds) if engine_event is not None else None,
             )
             try:
                 self._store.remove_participant(ending)
-            except MembershipChanged as changed:
+            except MembershipConflict as changed:
                 stopped |= changed.stopped
                 continue
             return
         raise StoreBusy
 
-    def find_room(self, account: str, conference: str | ConferenceName) -> Conference | None:
+    def find_dial_target(self, account: str, conference: str | ConferenceName) -> Conference | None:
         """Where somebody is to be added: a live conference, or the one that had this name last, if any.
 
         Raises:
             NotFound: no conference of this id, or it has ended.
         """
         if isinstance(conference, ConferenceName):
-            return self._conferences.holder_of(account, conference)
+            return self._conferences.latest_with_name(account, conference)
         room = self._conferences.get(account, conference)
         if not room.is_live:
             raise NotFound
@@ -270,14 +289,14 @@ class Participants:
             account, new_id(now), name, ConferenceStatus.INIT, seconds, record=wanted.record, callback=wanted.callback
         )
         label_from: str | None = None
-        for _ in range(TRIES_IN_A_CROWD):
-            found = self.find_room(account, conference)
+        for _ in range(MAX_CONTENDED_ATTEMPTS):
+            found = self.find_dial_target(account, conference)
             before = found if found is not None and found.is_live else None
             room = replace(before, version=before.version + 1) if before is not None else made
             if wanted.call_to_coach is not None:
                 _, (coached,) = self._store.get_participants(account, room.id, [wanted.call_to_coach])
                 _check_coached(call.id, coached)
-            dialing = Dialing(
+            dialing = DialTransaction(
                 write_id,
                 replace(call, conference=room.id),
                 room,
@@ -289,7 +308,7 @@ class Participants:
             )
             try:
                 self._store.dial(dialing)
-            except (MembershipChanged, NameTaken):
+            except (MembershipConflict, NameTaken):
                 continue
             except LabelTaken as taken:
                 label_from = taken.holder
@@ -299,14 +318,14 @@ class Participants:
                 return dialing.participant
         raise StoreBusy
 
-    def ring(self, account: str, conference: str, call: str, heard: Heard | None = None) -> Participant:
+    def ring(self, account: str, conference: str, call: str, engine_event: EngineEvent | None = None) -> Participant:
         """Note that the telephone of somebody who was queued rings; a repetition changes nothing.
 
-        `heard` is how the media engine has told of it.
+        `engine_event` is how the media engine has told of it.
 
         Raises:
             NotFound: no such participant.
-            CallAnswered, CallHasEnded, HasLeft: too late.
+            CallAnswered, CallHasEnded, ConferenceOverForParticipant: too late.
         """
 
         def ringing(_room: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
@@ -314,38 +333,40 @@ class Participants:
                 replace(leg, status=CallStatus.RINGING, updated=now, version=leg.version + 1),
                 replace(
                     participant, status=ParticipantStatus.RINGING, updated=now, version=participant.version + 1,
-                    confirmed=_confirmed(participant, heard),
+                    confirmed_version=_confirmed(participant, engine_event),
                 ),
                 None,
             )  # fmt: skip
 
-        return self._advance(account, conference, call, CallStatus.RINGING, ringing, heard)
+        return self._advance(account, conference, call, CallStatus.RINGING, ringing, engine_event)
 
-    def answer(self, account: str, conference: str, call: str, heard: Heard | None = None) -> Participant:
+    def answer(self, account: str, conference: str, call: str, engine_event: EngineEvent | None = None) -> Participant:
         """Note that somebody who was dialed has answered, and is in the conference; a repetition changes nothing.
 
-        `heard` is how the media engine has told of it.
+        `engine_event` is how the media engine has told of it.
 
         Raises:
             NotFound: no such participant.
-            CallHasEnded, HasLeft: too late.
+            CallHasEnded, ConferenceOverForParticipant: too late.
         """
 
         def connected(room: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
-            began = heard.second_of(leg.id, now) if heard is not None else now
+            began = engine_event.occurred_at(leg.id, now) if engine_event is not None else now
             return (
                 replace(leg, status=CallStatus.IN_PROGRESS, started=began, updated=now, version=leg.version + 1),
                 replace(
                     participant, status=ParticipantStatus.CONNECTED, updated=now, version=participant.version + 1,
-                    sequence=room.sequence + 1, confirmed=_confirmed(participant, heard),
-                    heard=heard.at if heard is not None else participant.heard,
+                    sequence=room.sequence + 1, confirmed_version=_confirmed(participant, engine_event),
+                    last_event_at=engine_event.at if engine_event is not None else participant.last_event_at,
                 ),
-                joined(room, participant, now),
+                conference_after_join(room, participant, now),
             )  # fmt: skip
 
-        return self._advance(account, conference, call, CallStatus.IN_PROGRESS, connected, heard)
+        return self._advance(account, conference, call, CallStatus.IN_PROGRESS, connected, engine_event)
 
-    def fail(self, account: str, conference: str, call: str, status: CallStatus, heard: Heard | None = None) -> Call:
+    def fail(
+        self, account: str, conference: str, call: str, status: CallStatus, engine_event: EngineEvent | None = None
+    ) -> Call:
         """Note that somebody who was dialed was not reached; a repetition changes nothing.
 
         Args:
@@ -353,7 +374,7 @@ class Participants:
             conference: into which.
             call: whose telephone.
             status: busy, failed, no-answer or canceled.
-            heard: how the media engine has told of it.
+            engine_event: how the media engine has told of it.
 
         Raises:
             NotFound: no such participant.
@@ -364,7 +385,11 @@ class Participants:
             raise NotFound
         try:
             return self._calls.end(
-                account, call, status, UNANSWERED, heard=heard or Heard(new_id(self._clock()), self._clock())
+                account,
+                call,
+                status,
+                UNANSWERED,
+                engine_event=engine_event or EngineEvent(new_id(self._clock()), self._clock()),
             )
         except CallHasEnded:
             found = self._calls.get(account, call)
@@ -379,10 +404,10 @@ class Participants:
         call: str,
         target: CallStatus,
         advanced: Callable[[Conference, Call, Participant, int], "_Advance"],
-        heard: Heard | None,
+        engine_event: EngineEvent | None,
     ) -> Participant:
-        write_id = heard.event if heard is not None else new_id(self._clock())
-        for _ in range(TRIES_IN_A_CROWD):
+        write_id = engine_event.event if engine_event is not None else new_id(self._clock())
+        for _ in range(MAX_CONTENDED_ATTEMPTS):
             found, (member,) = self._store.get_participants(account, conference, [call])
             room, participant = _inside(found, member, call)
             leg = self._calls.get(account, call)
@@ -395,8 +420,8 @@ class Participants:
             leg_after, after, room_after = advanced(room, leg, participant, self._clock() // 1000)
             rooms = (room, room_after) if room_after is not None else None
             try:
-                self._store.advance((leg, leg_after), (participant, after), rooms, write_id)
-            except MembershipChanged:
+                self._store.apply_progress((leg, leg_after), (participant, after), rooms, write_id)
+            except MembershipConflict:
                 continue
             return after
         raise StoreBusy
@@ -414,9 +439,13 @@ class Participants:
         return participant is not None and participant.is_inside and participant.label == label
 
 
-def _confirmed(participant: Participant, heard: Heard | None) -> int:
+def _confirmed(participant: Participant, engine_event: EngineEvent | None) -> int:
     """What is confirmed once this has been heard: what was asked last, if it answers just that."""
-    return participant.asked if heard is not None and heard.version == participant.asked else participant.confirmed
+    return (
+        participant.requested_version
+        if engine_event is not None and engine_event.version == participant.requested_version
+        else participant.confirmed_version
+    )
 
 
 _Advance = tuple[Call, Participant, Conference | None]
@@ -429,7 +458,7 @@ def _inside(
     if room is None or participant is None or (isinstance(who, Label) and participant.label != who.text):
         raise NotFound
     if not room.is_live:
-        raise HasLeft
+        raise ConferenceOverForParticipant
     if not participant.is_inside:
         raise NotFound
     return room, participant
@@ -493,6 +522,6 @@ def _queued(call: Call, conference: Conference, wanted: AddParticipant) -> Parti
         coaching=wanted.call_to_coach is not None,
         call_to_coach=wanted.call_to_coach,
         options={**wanted.options, "to": wanted.to, "from": wanted.from_},
-        asked=conference.version,
-        asked_at=call.updated,
+        requested_version=conference.version,
+        requested_at=call.updated,
     )

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tapedeck.domain.account import Account, ApiKey, CredentialsRecord, MediaAccess
 from tapedeck.domain.call import LIVE, Call, CallStatus
-from tapedeck.domain.command import Heard
+from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.page import IdRange
 from tapedeck.domain.participant import Participant
@@ -30,7 +30,7 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EndTransaction:
     """One write in which a call, a conference, or both end with their active recordings (rule R9).
 
     `call` and `conference` are what was read last: the write demands that their versions still hold.
@@ -52,7 +52,7 @@ class Ending:
     ended: int | None = None
 
 
-class ParentChanged(Exception):
+class ParentConflict(Exception):
     """The condition on a call or conference failed; `found` is what stood there instead, if anything."""
 
     def __init__(self, found: Call | Conference | None) -> None:
@@ -60,7 +60,7 @@ class ParentChanged(Exception):
         self.found = found
 
 
-class EndingRefused(Exception):
+class EndConflict(Exception):
     """An ending met something else than was read: `call` and `conference` as they stand (None: as expected).
 
     `stopped` are recordings that had been stopped already.
@@ -73,7 +73,7 @@ class EndingRefused(Exception):
         self.stopped = stopped
 
 
-class MoveRefused(Exception):
+class TransitionRejected(Exception):
     """A recording was not in a status from which the move is legal; `found` is how it stands, if it exists."""
 
     def __init__(self, found: Recording | None) -> None:
@@ -136,7 +136,7 @@ class Store(Protocol):
         read, and its set of active recordings becomes `active`.
 
         Raises:
-            ParentChanged: with the call as it stands.
+            ParentConflict: with the call as it stands.
         """
         ...
 
@@ -144,11 +144,11 @@ class Store(Protocol):
         """Put a recording that a media engine has begun on its call or conference, which must be in progress.
 
         Raises:
-            ParentChanged: with the parent as it stands.
+            ParentConflict: with the parent as it stands.
         """
         ...
 
-    def move_recording(
+    def transition_recording(
         self,
         parent: Parent,
         recording: str,
@@ -164,23 +164,29 @@ class Store(Protocol):
         With `unless_begun` only one of which no media engine has said that it has begun.
 
         Raises:
-            MoveRefused: with the recording as it stands.
+            TransitionRejected: with the recording as it stands.
         """
         ...
 
-    def move_recording_as_heard(
-        self, parent: Parent, recording: str, target: RecordingStatus, pause_behavior: str, heard: Heard, now: int
+    def transition_recording_from_engine(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        engine_event: EngineEvent,
+        now: int,
     ) -> Recording:
         """The same, as a media engine has done by itself, which this second hears of; confirmed with it.
 
         Raises:
-            MoveRefused: with the recording as it stands, a deleted one too. It was not in such a status, or had made
-                this very move already, or a later one, or something else is asked of it and on its way.
+            TransitionRejected: with the recording as it stands, a deleted one too. It was not in such a status, or had
+                made this very move already, or a later one, or something else is asked of it and on its way.
         """
         ...
 
     def confirm_recording(
-        self, parent: Parent, recording: str, heard: Heard, now: int, told: RecordingStatus | None
+        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, told: RecordingStatus | None
     ) -> Recording | None:
         """Note that the media engine has carried out what some version asked, if it is the highest so far.
 
@@ -190,7 +196,7 @@ class Store(Protocol):
         """
         ...
 
-    def settle_recording(self, parent: Parent, recording: str) -> None:
+    def mark_recording_published(self, parent: Parent, recording: str) -> None:
         """Note that all that must be told of a finished recording has been, so that nobody looks after it."""
         ...
 
@@ -201,7 +207,7 @@ class Store(Protocol):
         told of.
 
         Raises:
-            MoveRefused: with the recording as it stands, which was not stopped.
+            TransitionRejected: with the recording as it stands, which was not stopped.
         """
         ...
 
@@ -209,7 +215,7 @@ class Store(Protocol):
         """A finished recording becomes `deleted`, whose row is kept apart until that second.
 
         Raises:
-            MoveRefused: with the recording as it stands, which was not finished.
+            TransitionRejected: with the recording as it stands, which was not finished.
         """
         ...
 
@@ -225,7 +231,7 @@ class Store(Protocol):
         `call` needs only its account and id; `asks` tells whether the media engine has still to be told.
 
         Raises:
-            ParentChanged: with the call as it stands.
+            ParentConflict: with the call as it stands.
         """
         ...
 
@@ -233,7 +239,7 @@ class Store(Protocol):
         """A call, as it was read, becomes what comes second.
 
         Raises:
-            ParentChanged: with the call as it stands.
+            ParentConflict: with the call as it stands.
         """
         ...
 
@@ -249,15 +255,15 @@ class Store(Protocol):
         """As `confirm`, of a participant, at this millisecond of the engine's time: what it did before is stale."""
         ...
 
-    def hear_participant(self, parent: Parent, participant: str, at: int) -> None:
+    def touch_participant_event_time(self, parent: Parent, participant: str, at: int) -> None:
         """A media engine has told, at this millisecond of its time, what is so already: what it did before is stale."""
         ...
 
-    def hear_recording(self, parent: Parent, recording: str, at: int) -> None:
+    def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
         """Likewise of a recording."""
         ...
 
-    def instruct_call(
+    def queue_call_commands(
         self,
         account: str,
         call: str,
@@ -269,7 +275,7 @@ class Store(Protocol):
         """Leave commands for the media engine, by name, with a call that has one of these statuses.
 
         Raises:
-            ParentChanged: with the call as it stands.
+            ParentConflict: with the call as it stands.
         """
         ...
 
@@ -285,7 +291,7 @@ class Store(Protocol):
         """A call enters a conference; both must be unchanged since they were read. One that is inside stays as it is.
 
         Raises:
-            ParentChanged: with whichever changed, as it stands.
+            ParentConflict: with whichever changed, as it stands.
         """
         ...
 
@@ -295,15 +301,15 @@ class Store(Protocol):
         `asks` tells whether the media engine has still to be told.
 
         Raises:
-            ParentChanged: with the conference as it stands.
+            ParentConflict: with the conference as it stands.
         """
         ...
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: EndTransaction) -> None:
         """End whatever `ending` names, with the recordings, in one write.
 
         Raises:
-            EndingRefused: with what stands there instead.
+            EndConflict: with what stands there instead.
         """
         ...
 
@@ -311,11 +317,11 @@ class Store(Protocol):
         """A conference, as it was read, becomes what comes second.
 
         Raises:
-            ParentChanged: with the conference as it stands.
+            ParentConflict: with the conference as it stands.
         """
         ...
 
-    def settle_conference(self, conference: Conference) -> None:
+    def mark_conference_published(self, conference: Conference) -> None:
         """Note that all that must be told of a conference has been, so that nobody looks after it for that."""
         ...
 
@@ -323,7 +329,7 @@ class Store(Protocol):
         """Leave the command to play an announcement in a conference that is in progress.
 
         Raises:
-            ParentChanged: with the conference as it stands.
+            ParentConflict: with the conference as it stands.
         """
         ...
 
@@ -339,7 +345,7 @@ class Chunk(Generic[T]):
     last: str | None = None
 
 
-class Fetch(Protocol[T]):
+class RangeReader(Protocol[T]):
     """A list of a store, which is read along ids."""
 
     def __call__(self, ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
@@ -358,39 +364,39 @@ class ListStore(Protocol):
         """Whether this call or conference is there."""
         ...
 
-    def recordings_of(self, parent: Parent) -> Fetch[Recording]:
+    def recordings_of(self, parent: Parent) -> RangeReader[Recording]:
         """The recordings of a call or conference, deleted ones too."""
         ...
 
-    def recordings_shown_by(self, account: str, call: str) -> Fetch[Recording]:
+    def recordings_shown_by(self, account: str, call: str) -> RangeReader[Recording]:
         """The recordings of conferences which show this call, deleted ones too."""
         ...
 
-    def recordings(self, account: str) -> Fetch[Recording]:
+    def recordings(self, account: str) -> RangeReader[Recording]:
         """All recordings of an account, but deleted ones."""
         ...
 
-    def deleted_recordings(self, account: str) -> Fetch[Recording]:
+    def deleted_recordings(self, account: str) -> RangeReader[Recording]:
         """The deleted recordings of an account."""
         ...
 
-    def conferences(self, account: str) -> Fetch[Conference]:
+    def conferences(self, account: str) -> RangeReader[Conference]:
         """All conferences of an account."""
         ...
 
-    def conferences_named(self, account: str, name: str) -> Fetch[Conference]:
+    def conferences_named(self, account: str, name: str) -> RangeReader[Conference]:
         """The conferences that ever had this name."""
         ...
 
-    def conferences_in(self, account: str, status: str) -> Fetch[Conference]:
+    def conferences_in(self, account: str, status: str) -> RangeReader[Conference]:
         """The conferences that had this status a moment ago."""
         ...
 
-    def calls(self, account: str) -> Fetch[Call]:
+    def calls(self, account: str) -> RangeReader[Call]:
         """All calls of an account."""
         ...
 
-    def calls_in(self, account: str, status: str) -> Fetch[Call]:
+    def calls_in(self, account: str, status: str) -> RangeReader[Call]:
         """The calls that had this status a moment ago."""
         ...
 
@@ -414,16 +420,16 @@ class TranscriptionStore(Protocol):
         """Take it away for good; False where it was gone."""
         ...
 
-    def transcriptions(self, account: str) -> Fetch[Transcription]:
+    def transcriptions(self, account: str) -> RangeReader[Transcription]:
         """All transcriptions of an account."""
         ...
 
-    def transcriptions_of(self, account: str, recording: str) -> Fetch[Transcription]:
+    def transcriptions_of(self, account: str, recording: str) -> RangeReader[Transcription]:
         """The transcriptions of a recording."""
         ...
 
 
-class MembershipChanged(Exception):
+class MembershipConflict(Exception):
     """A conference, a participant or its call is no longer as it was read, and nothing was written.
 
     `stopped` are recordings that had been stopped already.
@@ -443,7 +449,7 @@ class LabelTaken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Dialing:
+class DialTransaction:
     """One write in which a call, and its place in a conference, come into being.
 
     `conference_before` is what was read, and the write demands that it still holds; None where the conference comes
@@ -491,29 +497,29 @@ class ParticipantStore(Protocol):
         """A conference and a participant, each as it was read, become what comes second; commands are left beside.
 
         Raises:
-            MembershipChanged: one of them has changed.
+            MembershipConflict: one of them has changed.
         """
         ...
 
-    def remove_participant(self, ending: Ending) -> None:
+    def remove_participant(self, ending: EndTransaction) -> None:
         """A participant leaves as this ending says, which names no call.
 
         Raises:
-            MembershipChanged: the conference, the participant or a recording has changed.
+            MembershipConflict: the conference, the participant or a recording has changed.
         """
         ...
 
-    def dial(self, dialing: Dialing) -> None:
+    def dial(self, dialing: DialTransaction) -> None:
         """A call appears, and a participant with it.
 
         Raises:
-            MembershipChanged: the conference has changed.
+            MembershipConflict: the conference has changed.
             NameTaken: another conference holds the name, and it is not `name_from`.
             LabelTaken: another participant holds the label, and it is not `label_from`.
         """
         ...
 
-    def advance(
+    def apply_progress(
         self,
         calls: tuple[Call, Call],
         participants: tuple[Participant, Participant],
@@ -523,7 +529,7 @@ class ParticipantStore(Protocol):
         """A call and its participant, each as it was read, become what comes second; the conference likewise.
 
         Raises:
-            MembershipChanged: one of them has changed.
+            MembershipConflict: one of them has changed.
         """
         ...
 
@@ -543,7 +549,7 @@ class MediaStore(Protocol):
         StoreBusy, StoreUnavailable: as for `Store`.
     """
 
-    def look(self, key: str) -> StoredObject | None:
+    def stat(self, key: str) -> StoredObject | None:
         """What is there, if anything is."""
         ...
 
@@ -563,13 +569,13 @@ class MediaStore(Protocol):
         """Nothing is left of any of these, whether or not it was there."""
         ...
 
-    def link(self, key: str, content_type: str) -> str:
+    def presign(self, key: str, content_type: str) -> str:
         """An address from which anybody may fetch it for a minute, as this type."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class AudioInfo:
     """What a WAV holds; `is_silent` where no sample is loud enough to be heard."""
 
     milliseconds: int
@@ -584,7 +590,7 @@ class Codec(Protocol):
         MediaMissing: the source is no WAV of 16 bits in one or two channels, or at a rate that MP3 does not have.
     """
 
-    def measure(self, source: Path) -> Sound:
+    def probe(self, source: Path) -> AudioInfo:
         """How long it is, in how many channels, and whether anything is in it."""
         ...
 
@@ -592,7 +598,7 @@ class Codec(Protocol):
         """The same without the silence at both ends; the target."""
         ...
 
-    def mix(self, source: Path, target: Path) -> None:
+    def downmix(self, source: Path, target: Path) -> None:
         """Two channels in one."""
         ...
 
@@ -641,9 +647,9 @@ class CredentialStore(Protocol):
         ...
 
 
-class Sealer(Protocol):
+class Encryptor(Protocol):
     """Encrypts what only the sender of callbacks may read."""
 
-    def seal(self, account: str, secret: str) -> bytes:
+    def encrypt(self, account: str, secret: str) -> bytes:
         """The secret, encrypted for this account alone."""
         ...

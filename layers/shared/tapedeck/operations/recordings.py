@@ -4,24 +4,30 @@ from dataclasses import dataclass
 from typing import Final
 
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import Callback
-from tapedeck.domain.command import Heard
+from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.errors import EventRefused, NotEligibleForRecording, NotFound, SeveralCurrent, StoreBusy
+from tapedeck.domain.errors import (
+    AmbiguousCurrentRecording,
+    EventRejected,
+    NotEligibleForRecording,
+    NotFound,
+    StoreBusy,
+)
 from tapedeck.domain.identity import created_at, new_id
-from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, Recording, RecordingStatus, Source, is_repetition
-from tapedeck.operations.ports import Clock, MoveRefused, ParentChanged, Store
+from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, Recording, RecordingStatus, Source, is_noop_transition
+from tapedeck.operations.ports import Clock, ParentConflict, Store, TransitionRejected
 
-TRIES: Final = 5
+MAX_ATTEMPTS: Final = 5
 """How often an operation starts over when what it read has changed before it could write."""
 
-TRIES_OF_CURRENT: Final = 3
+MAX_CURRENT_ATTEMPTS: Final = 3
 """How often `Twilio.CURRENT` is resolved (behaviour.md, section 5.4)."""
 
-MOST_ACTIVE: Final = 45
+MAX_ACTIVE_RECORDINGS: Final = 45
 """Active recordings per parent: a call and its conference must end in one transaction of at most 100 items."""
 
-PRUNE_AT: Final = 40
+PRUNE_ACTIVE_AT: Final = 40
 """From here on a start first drops from its parent's set what has been stopped."""
 
 
@@ -32,7 +38,7 @@ class StartRecording:
     channels: int = 1
     track: str = "both"
     trim: str = "do-not-trim"
-    callback: Callback | None = None
+    callback: CallbackSubscription | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +84,12 @@ class Recordings:
             callback=start.callback,
         )
         expected: Call | None = None
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 # What the call's last recording by this operation was has been seen to have stopped.
                 stopped = expected.api_recording if expected is not None else None
                 self._store.start_call_recording(recording, expected, self._kept(parent, expected, stopped))
-            except ParentChanged as changed:
+            except ParentConflict as changed:
                 expected = _call(changed.found)
                 if expected.status is not CallStatus.IN_PROGRESS:
                     raise NotEligibleForRecording from changed
@@ -94,7 +100,7 @@ class Recordings:
                 return recording, True
         raise StoreBusy
 
-    def start_by_engine(
+    def register_started(
         self,
         parent: Parent,
         *,
@@ -103,7 +109,7 @@ class Recordings:
         call: str,
         track: str = "both",
         trim: str = "do-not-trim",
-        callback: Callback | None = None,
+        callback: CallbackSubscription | None = None,
         recording: str | None = None,
         at: int | None = None,
     ) -> Recording:
@@ -129,13 +135,13 @@ class Recordings:
         began = max(created_at(identifier), min(at if at is not None else now, now) // 1000)
         begun = Recording(
             id=identifier, parent=parent, status=RecordingStatus.IN_PROGRESS, source=source, updated=now // 1000,
-            confirmed=1, started=began, call=call, channels=channels, track=track, trim=trim, callback=callback,
+            confirmed_version=1, started=began, call=call, channels=channels, track=track, trim=trim, callback=callback,
         )  # fmt: skip
         expected: Call | Conference | None = None
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 self._store.start_recording(begun, expected, self._kept(parent, expected))
-            except ParentChanged as changed:
+            except ParentConflict as changed:
                 if changed.found is None:
                     raise NotFound from changed
                 expected = changed.found
@@ -145,12 +151,12 @@ class Recordings:
                 return begun
         raise StoreBusy
 
-    def move_as_heard(
+    def apply_engine_transition(
         self,
         parent: Parent,
         recording: str,
         target: RecordingStatus,
-        heard: Heard,
+        engine_event: EngineEvent,
         pause_behavior: str = "silence",
     ) -> Recording:
         """Note that a media engine has paused, resumed or stopped a recording by itself.
@@ -162,7 +168,7 @@ class Recordings:
             parent: what is recorded.
             recording: which.
             target: in-progress, paused or stopped.
-            heard: how it tells of it.
+            engine_event: how it tells of it.
             pause_behavior: what becomes of the pause, where it is one.
 
         Raises:
@@ -171,16 +177,20 @@ class Recordings:
         """
         now = self._clock() // 1000
         try:
-            return self._store.move_recording_as_heard(parent, recording, target, pause_behavior, heard, now)
-        except MoveRefused as refused:
+            return self._store.transition_recording_from_engine(
+                parent, recording, target, pause_behavior, engine_event, now
+            )
+        except TransitionRejected as refused:
             found = refused.found
             if found is None:
                 raise NotFound from refused
-            if found.is_active or is_repetition(found.status, target):
+            if found.is_active or is_noop_transition(found.status, target):
                 return found
             raise NotEligibleForRecording from refused
 
-    def confirm(self, parent: Parent, recording: str, heard: Heard, told: RecordingStatus | None = None) -> Recording:
+    def confirm(
+        self, parent: Parent, recording: str, engine_event: EngineEvent, told: RecordingStatus | None = None
+    ) -> Recording:
         """Note that a media engine has carried out what some version of a recording asked; later ones confirm it too.
 
         Of a finished one nothing changes.
@@ -188,21 +198,21 @@ class Recordings:
         Args:
             parent: what is recorded.
             recording: which.
-            heard: how it tells of it.
+            engine_event: how it tells of it.
             told: what the capture is with that; None where it has begun, paused or not.
 
         Raises:
             NotFound: no such recording under this parent, nor was there one, or it has no such version.
-            EventRefused: that is not what this version asked.
+            EventRejected: that is not what this version asked.
         """
-        found = self._store.confirm_recording(parent, recording, heard, self._clock() // 1000, told)
-        if found is None or heard.version is None or found.version < heard.version:
+        found = self._store.confirm_recording(parent, recording, engine_event, self._clock() // 1000, told)
+        if found is None or engine_event.version is None or found.version < engine_event.version:
             raise NotFound
-        if told is not None and found.confirmed < heard.version and found.status in UNFINISHED:
-            raise EventRefused
+        if told is not None and found.confirmed_version < engine_event.version and found.status in UNFINISHED:
+            raise EventRejected
         return found
 
-    def stop_unbegun(self, parent: Parent, recording: str) -> Recording:
+    def stop_if_unconfirmed(self, parent: Parent, recording: str) -> Recording:
         """Stop a recording of which no media engine has said that it has begun.
 
         Raises:
@@ -248,13 +258,13 @@ class Recordings:
 
         Raises:
             NotFound: no such recording under this parent, or none is current.
-            SeveralCurrent: more than one is active.
+            AmbiguousCurrentRecording: more than one is active.
             NotEligibleForRecording: its capture has ended.
         """
         write_id = new_id(self._clock())
         if isinstance(recording, str):
             return self._move(parent, recording, target, pause_behavior, write_id)
-        for _ in range(TRIES_OF_CURRENT):
+        for _ in range(MAX_CURRENT_ATTEMPTS):
             current = self.current(parent)
             try:
                 return self._move(parent, current.id, target, pause_behavior, write_id, only_active=True)
@@ -267,13 +277,13 @@ class Recordings:
 
         Raises:
             NotFound: none is active.
-            SeveralCurrent: more than one is.
+            AmbiguousCurrentRecording: more than one is.
         """
         active = self._store.list_active_recordings(parent)
         if not active:
             raise NotFound
         if len(active) > 1:
-            raise SeveralCurrent
+            raise AmbiguousCurrentRecording
         return active[0]
 
     def _move(
@@ -289,15 +299,15 @@ class Recordings:
     ) -> Recording:
         now = self._clock() // 1000
         try:
-            return self._store.move_recording(
+            return self._store.transition_recording(
                 parent, recording, target, pause_behavior, now, write_id, unless_begun=unless_begun
             )
-        except MoveRefused as refused:
+        except TransitionRejected as refused:
             found = refused.found
             if found is None:
                 raise NotFound from refused
             still_current = found.status in ACTIVE or not only_active
-            if still_current and is_repetition(found.status, target):
+            if still_current and is_noop_transition(found.status, target):
                 return found
             raise NotEligibleForRecording from refused
 
@@ -311,10 +321,10 @@ class Recordings:
         """What stays in the parent's set of active recordings, the new one aside."""
         if expected is None:
             return frozenset()
-        kept = expected.active - {stopped}
-        if len(kept) >= PRUNE_AT:
+        kept = expected.active_recordings - {stopped}
+        if len(kept) >= PRUNE_ACTIVE_AT:
             kept &= {recording.id for recording in self._store.list_active_recordings(parent)}
-        if len(kept) >= MOST_ACTIVE:
+        if len(kept) >= MAX_ACTIVE_RECORDINGS:
             raise NotEligibleForRecording
         return kept
 

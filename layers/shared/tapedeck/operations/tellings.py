@@ -16,7 +16,7 @@ from tapedeck.domain.telling import (
     ConferenceNotification,
     LeaveReason,
     RecordingEvent,
-    changes_between,
+    participant_changes,
 )
 
 
@@ -25,15 +25,15 @@ def recording_events(before: Recording | None, after: Recording) -> Iterator[tup
 
     That it has begun is told when the media engine says so, or has done more than that.
     """
-    had_begun = before is not None and before.has_begun
-    if after.has_begun and not had_begun:
+    had_begun = before is not None and before.is_capturing_confirmed
+    if after.is_capturing_confirmed and not had_begun:
         yield RecordingEvent.STARTED, 1
         yield RecordingEvent.IN_PROGRESS, 1
-    if before is not None and before.status is not after.status and after.status in _TOLD:
-        yield _TOLD[after.status], after.version
+    if before is not None and before.status is not after.status and after.status in _REPORTED:
+        yield _REPORTED[after.status], after.version
 
 
-_TOLD: Final = {
+_REPORTED: Final = {
     RecordingStatus.IN_PROGRESS: RecordingEvent.RESUMED,
     RecordingStatus.PAUSED: RecordingEvent.PAUSED,
     RecordingStatus.STOPPED: RecordingEvent.STOPPED,
@@ -42,7 +42,7 @@ _TOLD: Final = {
 }
 
 
-def as_finished(recording: Recording) -> Recording:
+def before_deletion(recording: Recording) -> Recording:
     """A deleted recording as it was before that, for what is told of it; others as they are."""
     if recording.status is not RecordingStatus.DELETED:
         return recording
@@ -50,20 +50,20 @@ def as_finished(recording: Recording) -> Recording:
     return replace(recording, status=status, version=recording.version - 1)
 
 
-def owed_events(recording: Recording) -> Iterator[tuple[RecordingEvent, int]]:
+def required_events(recording: Recording) -> Iterator[tuple[RecordingEvent, int]]:
     """What must have been told of a recording as it stands, whatever has happened in between."""
-    if recording.has_begun:
+    if recording.is_capturing_confirmed:
         yield RecordingEvent.IN_PROGRESS, 1
     if recording.status in FINISHED:
-        yield _TOLD[recording.status], recording.version
+        yield _REPORTED[recording.status], recording.version
 
 
-Everybody = Callable[[], Sequence[Participant]]
+ParticipantLoader = Callable[[], Sequence[Participant]]
 """All who were ever in a conference, read when they are needed."""
 
 
 def conference_events(
-    before: Conference | None, after: Conference, everybody: Everybody
+    before: Conference | None, after: Conference, everybody: ParticipantLoader
 ) -> Iterator[ConferenceNotification]:
     """What this change tells of a conference as a whole, and of those who leave with its end.
 
@@ -73,10 +73,10 @@ def conference_events(
     if before is None:
         return
     if before.status is not after.status and after.status is ConferenceStatus.IN_PROGRESS:
-        yield started(after)
+        yield start_event(after)
     elif before.status is not after.status:
-        yield from leaves_at_end(after, everybody)
-        yield ended(after)
+        yield from leave_events_at_end(after, everybody)
+        yield end_event(after)
     elif after.announced_at is not None and _was_announced(before, after):
         event = ConferenceEvent.ANNOUNCEMENT_END
         yield ConferenceNotification(after, event, after.announced_at, after.sequence)
@@ -84,22 +84,22 @@ def conference_events(
 
 def _was_announced(before: Conference, after: Conference) -> bool:
     """Two announcements may end within a second: but nothing else that is numbered confirms what was asked."""
-    numbered = before.sequence < after.sequence and before.confirmed < after.confirmed
+    numbered = before.sequence < after.sequence and before.confirmed_version < after.confirmed_version
     return before.announced_at != after.announced_at or numbered
 
 
-def started(conference: Conference) -> ConferenceNotification:
+def start_event(conference: Conference) -> ConferenceNotification:
     """That a conference, which has begun, has."""
-    at = conference.began_at if conference.began_at is not None else conference.updated
-    return ConferenceNotification(conference, ConferenceEvent.START, at, conference.began)
+    at = conference.started_at if conference.started_at is not None else conference.updated
+    return ConferenceNotification(conference, ConferenceEvent.START, at, conference.start_sequence)
 
 
-def ended(conference: Conference) -> ConferenceNotification:
+def end_event(conference: Conference) -> ConferenceNotification:
     """That a conference, which has ended, has."""
-    return ConferenceNotification(conference, ConferenceEvent.END, conference.updated, conference.ending_number)
+    return ConferenceNotification(conference, ConferenceEvent.END, conference.updated, conference.end_sequence)
 
 
-def leaves_at_end(conference: Conference, everybody: Everybody) -> Iterator[ConferenceNotification]:
+def leave_events_at_end(conference: Conference, everybody: ParticipantLoader) -> Iterator[ConferenceNotification]:
     """That whoever was in a conference when it ended has left, who joined first first."""
     inside = [each for each in everybody() if each.is_inside and each.is_connected]
     inside.sort(key=lambda each: (each.joined, each.call))
@@ -110,17 +110,17 @@ def leaves_at_end(conference: Conference, everybody: Everybody) -> Iterator[Conf
         )
 
 
-def leaves_before(conference: Conference, everybody: Everybody) -> Iterator[ConferenceNotification]:
+def leave_events_before_end(conference: Conference, everybody: ParticipantLoader) -> Iterator[ConferenceNotification]:
     """That whoever has left a conference by itself has; nobody hears of who was never connected."""
     for participant in everybody():
         if participant.status is ParticipantStatus.COMPLETE:
-            yield left(conference, participant)
+            yield leave_event(conference, participant)
 
 
-def left(conference: Conference, participant: Participant) -> ConferenceNotification:
+def leave_event(conference: Conference, participant: Participant) -> ConferenceNotification:
     """That a participant, which has left by itself, has."""
     at = participant.left if participant.left is not None else participant.joined
-    removed = participant.asked == participant.version
+    removed = participant.requested_version == participant.version
     reason = LeaveReason.REMOVED if removed else LeaveReason.HUNG_UP
     return ConferenceNotification(
         conference, ConferenceEvent.LEAVE, at, participant.sequence, participant, leave_reason=reason
@@ -135,24 +135,26 @@ def _reason_at_end(conference: Conference, participant: Participant) -> LeaveRea
     return LeaveReason.MODERATOR_ENDED_CONFERENCE
 
 
-Room = Callable[[], Conference | None]
+ConferenceLoader = Callable[[], Conference | None]
 """The conference of a participant, read when it is needed."""
 
 
-def participant_events(before: Participant | None, after: Participant, room: Room) -> Iterator[ConferenceNotification]:
+def participant_events(
+    before: Participant | None, after: Participant, room: ConferenceLoader
+) -> Iterator[ConferenceNotification]:
     """What this change tells of a participant; nobody hears of who is not connected."""
     was_connected = before is not None and before.is_inside and before.is_connected
     at = after.updated if after.updated is not None else after.joined
     told: Sequence[ConferenceEvent] = ()
     if after.is_inside and after.is_connected:
-        told = changes_between(before, after) if was_connected and before is not None else (ConferenceEvent.JOIN,)
+        told = participant_changes(before, after) if was_connected and before is not None else (ConferenceEvent.JOIN,)
     elif was_connected:
         told = (ConferenceEvent.LEAVE,)
     conference = room() if told else None
     if conference is None:
         return
     if not after.is_inside:
-        yield left(conference, after)
+        yield leave_event(conference, after)
         return
     for number, event in enumerate(told, start=after.sequence - len(told) + 1):
         yield ConferenceNotification(conference, event, at, number, after)

@@ -5,13 +5,13 @@ from typing import Final
 
 from tapedeck.domain.errors import NotFound
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.page import EVER, IdRange, Page, PageRequest, Span
+from tapedeck.domain.page import ALL_TIME, IdRange, Page, PageRequest, TimeRange
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.operations.lists import walk
-from tapedeck.operations.ports import Chunk, Clock, Fetch, TranscriptionStore
+from tapedeck.operations.lists import read_page
+from tapedeck.operations.ports import Chunk, Clock, RangeReader, TranscriptionStore
 from tapedeck.operations.recordings import Recordings
 
-MOST_TEXT: Final = 4 << 20
+MAX_TEXT: Final = 4 << 20
 """Bytes of text on a page, as Lambda takes them, JSON in JSON; with all else around it that is below its 6 MB."""
 
 AT_ONCE: Final = 250
@@ -29,7 +29,7 @@ class Transcriptions:
         self._recordings = recordings
         self._clock = clock
 
-    def note(
+    def record(
         self,
         account: str,
         recording: str,
@@ -78,9 +78,9 @@ class Transcriptions:
         if not self._store.delete_transcription(self.get(account, transcription, recording)):
             raise NotFound
 
-    def of_account(self, account: str, created: Span, page: PageRequest) -> Page[Transcription]:
+    def of_account(self, account: str, created: TimeRange, page: PageRequest) -> Page[Transcription]:
         """All of an account."""
-        return walk(_light(self._store.transcriptions(account)), page, created)
+        return read_page(_light(self._store.transcriptions(account)), page, created)
 
     def of_recording(self, account: str, recording: str, page: PageRequest, *, deleted: bool) -> Page[Transcription]:
         """Those of a recording, which stay when it is deleted.
@@ -95,18 +95,18 @@ class Transcriptions:
             NotFound: there is no such recording, and no transcription of it.
         """
         fetch = _light(self._store.transcriptions_of(account, recording))
-        found = walk(fetch, page, EVER)
-        if not found.items and (page == PageRequest(page.size) or not walk(fetch, PageRequest(1), EVER).items):
+        found = read_page(fetch, page, ALL_TIME)
+        if not found.items and (page == PageRequest(page.size) or not read_page(fetch, PageRequest(1), ALL_TIME).items):
             self._recordings.find(account, recording, deleted=deleted)
         return found
 
 
-def _light(fetch: Fetch[Transcription]) -> Fetch[Transcription]:
+def _light(fetch: RangeReader[Transcription]) -> RangeReader[Transcription]:
     """The same list, of which no more is given at a time than one answer holds, but always something."""
 
     def fetch_some(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Transcription]:
         found: list[Transcription] = []
-        room = MOST_TEXT
+        room = MAX_TEXT
         while True:
             step = min(limit, AT_ONCE)
             chunk = fetch(ids, step, skip)

@@ -59,7 +59,7 @@ class Tapedeck:
         account_sid: the account as Twilio spells it.
         project_id: as SignalWire spells it.
         auth_token: its secret.
-        signing_key: what signs callbacks in SignalWire's dialect; Twilio's are signed with the token.
+        signing_kms_key_id: what signs callbacks in SignalWire's dialect; Twilio's are signed with the token.
     """
 
     url: str
