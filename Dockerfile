@@ -12,9 +12,10 @@ COPY template.yaml ./
 COPY functions functions
 COPY layers/shared/tapedeck layers/shared/tapedeck
 COPY standin standin
+COPY packages/dynamodb-memory/src packages/dynamodb-memory/src
 
 ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPATH=/opt/tapedeck/layers/shared:/opt/tapedeck/standin \
+    PYTHONPATH=/opt/tapedeck/layers/shared:/opt/tapedeck/standin:/opt/tapedeck/packages/dynamodb-memory/src \
     PYTHONUNBUFFERED=1 \
     PORT=3000 \
     HTTPS_PORT=3443 \

@@ -8,7 +8,7 @@ HTTPS_PORT ?= 3443
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/standin
+export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/standin:$(CURDIR)/packages/dynamodb-memory/src
 export SAM_CLI_TELEMETRY := 0
 # Seconds for one test, in place of pyproject.toml's: in full, one may take long without being stuck.
 ifdef CI

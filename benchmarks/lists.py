@@ -14,17 +14,17 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tapedeck import wiring
-from tapedeck.adapters.dynamodb import to_attributes
-from tapedeck.adapters.items import list_entry_key, partition, recording_item, recording_key
-from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.adapters.dynamodb.client import to_attributes
+from tapedeck.adapters.dynamodb.items import list_entry_key, partition, recording_item, recording_key
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.settings import STANDIN_TOKEN, Settings
-from tapedeck_standin.backend import emulated_aws, isolate_aws_environment, make_full_client
-from tapedeck_standin.functions import load_handler
-from tapedeck_standin.project import find_root
-from tapedeck_standin.template import Template
+from tapedeck_standin.app.paths import find_root
+from tapedeck_standin.aws.backend import emulated_aws, isolate_aws_environment, make_full_client
+from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.template import Template
 from tests.units import read_units, size
 
 FEW, MANY = 1_000, 100_000
@@ -46,7 +46,7 @@ def main() -> int:
     os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = url
     with emulated_aws(Template.load(root / "template.yaml")), redirect_stdout(sys.stderr):
         for account, count in ((FEW_ACCOUNT, FEW), (MANY_ACCOUNT, MANY)):
-            wiring.get_admin_services().accounts.create(account=account, auth_token=STANDIN_TOKEN)
+            api_bootstrap.get_admin_services().accounts.create(account=account, auth_token=STANDIN_TOKEN)
             lay(account, count)
         figures = {(account, page): measure(root, account, page) for account in _COUNTS for page in PAGES}
     print(f"a page of recordings, DynamoDB Local, {ROUNDS} interleaved rounds, medians")
@@ -130,7 +130,7 @@ _COUNT_OF: Final = {FEW_ACCOUNT: FEW, MANY_ACCOUNT: MANY}
 
 def _count(handler: Any, account: str, query: str, figures: Figures) -> None:  # noqa: ANN401
     """One more page, with what DynamoDB answers weighed."""
-    client = wiring.get_api_services().lists._store._database._client  # noqa: SLF001 - what it sends is what is measured
+    client = api_bootstrap.get_api_services().lists._store._database._client  # noqa: SLF001 - what it sends is what is measured
     sizes: list[int] = []
 
     def see(parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own words

@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tapedeck import wiring
+from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.http.endpoint import ApiServices
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
-from tapedeck_standin.backend import emulated_aws, isolate_aws_environment, using_memory_dynamodb
-from tapedeck_standin.functions import load_handler
-from tapedeck_standin.gateway import FunctionRunner, Gateway
-from tapedeck_standin.memory_database import MemoryDynamoDB
-from tapedeck_standin.messages import ServerResponse
-from tapedeck_standin.project import find_root
-from tapedeck_standin.server import Server
-from tapedeck_standin.template import Template
+from tapedeck_standin.app.paths import find_root
+from tapedeck_standin.aws.backend import emulated_aws, isolate_aws_environment, using_memory_dynamodb
+from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.template import Template
+from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
+from tapedeck_standin.http.messages import ServerResponse
+from tapedeck_standin.http.server import Server
 
 REQUESTS: Final = 300
 ROUNDS: Final = 5
@@ -170,8 +170,8 @@ def started(template: Template, store: str) -> Iterator[ApiServices]:
     """The functions' service over this store, with the stand-in's account."""
     memory = using_memory_dynamodb(MemoryDynamoDB()) if store == "memory" else contextlib.nullcontext()
     with memory, emulated_aws(template):
-        wiring.get_admin_services().accounts.create(account=STANDIN_ACCOUNT, auth_token=STANDIN_TOKEN)
-        yield wiring.get_api_services()
+        api_bootstrap.get_admin_services().accounts.create(account=STANDIN_ACCOUNT, auth_token=STANDIN_TOKEN)
+        yield api_bootstrap.get_api_services()
 
 
 def main() -> int:

@@ -2,4 +2,4 @@
 
 .PHONY: replay
 replay: $(VENV)/standin  ## run one sample event through its function here (EVENT=events/x.json)
-	@exec $(BIN)/python -m tapedeck_standin.replay "$(EVENT)"
+	@exec $(BIN)/python -m tapedeck_standin.samples.replay "$(EVENT)"

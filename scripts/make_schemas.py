@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tapedeck.dialects.media_contract import COMMANDS, EVENTS, schema_of
+from tapedeck.engine_protocol.schema import COMMANDS, EVENTS, schema_of
 
 TARGET: Final = Path(__file__).resolve().parents[1] / "schemas"
 

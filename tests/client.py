@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlencode
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import Dialect, ResourceType
-from tapedeck_standin.functions import load_handler
-from tapedeck_standin.template import Route, Template
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.template import Route, Template
 from tests.wire import VendorContract
 
 ROOT: Final = Path(__file__).resolve().parents[1]

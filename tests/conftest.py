@@ -43,9 +43,9 @@ def aws() -> Iterator[None]:
     import botocore.session
     from moto import mock_aws
 
-    from tapedeck import wiring
-    from tapedeck_standin.quick_moto import quick_moto
-    from tapedeck_standin.serial import one_request_at_a_time
+    from tapedeck.bootstrap import http as api_bootstrap
+    from tapedeck_standin.aws.moto_lock import one_request_at_a_time
+    from tapedeck_standin.aws.moto_patches import quick_moto
 
     prefix = ""
     if DYNAMODB_URL:
@@ -59,8 +59,8 @@ def aws() -> Iterator[None]:
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         buckets = TEMPLATE.create_buckets(session.create_client("s3"))
         os.environ.update(TEMPLATE.environment({**tables, **buckets, "SigningKey": key}))
-        wiring.get_api_services.cache_clear()
-        wiring.get_admin_services.cache_clear()
+        api_bootstrap.get_api_services.cache_clear()
+        api_bootstrap.get_admin_services.cache_clear()
         yield
 
 
@@ -78,10 +78,10 @@ class TestAccount:
 def make_account(aws: None) -> Callable[[], TestAccount]:
     """Makes accounts that nobody else has."""
     del aws  # only has to be there
-    from tapedeck import wiring
+    from tapedeck.bootstrap import http as api_bootstrap
 
     def make() -> TestAccount:
-        made = wiring.get_admin_services().accounts.create()
+        made = api_bootstrap.get_admin_services().accounts.create()
         return TestAccount(made.account, made.auth_token)
 
     return make

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tapedeck.adapters.audio import WavCodec
 from tapedeck.domain.recording import Recording, RecordingStatus
-from tapedeck.edge.endpoint import ApiServices
-from tapedeck_standin.sound import Part, make_wav
+from tapedeck.http.endpoint import ApiServices
+from tapedeck_standin.telephony.audio import Part, make_wav
 
 
 def capture(service: ApiServices, recording: Recording, content: bytes) -> None:

@@ -6,10 +6,10 @@ is `authenticated` or `vendor`, where that is not as for other accounts.
 
 from typing import Annotated, Any
 
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.bootstrap.http import admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
-from tapedeck.edge.task import AdminRequest, AdminServices, both_spellings, sid_of
-from tapedeck.wiring import admin_function
 
 
 class CreateAccount(AdminRequest):

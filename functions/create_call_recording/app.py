@@ -3,11 +3,11 @@
 POST /Accounts/{AccountSid}/Calls/{CallSid}/Recordings
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.forms import CreateCallRecording
-from tapedeck.edge.endpoint import Request
+from tapedeck.dialects.forms.base import CreateCallRecording
+from tapedeck.http.endpoint import Request
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.wiring import endpoint
 
 
 @endpoint("create_call_recording", CreateCallRecording)

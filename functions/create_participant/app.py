@@ -3,11 +3,11 @@
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.participant_creation import CreateParticipant
-from tapedeck.edge.endpoint import Request
+from tapedeck.dialects.forms.create_participant import CreateParticipant
+from tapedeck.http.endpoint import Request
 from tapedeck.operations.participants import AddParticipant
-from tapedeck.wiring import endpoint
 
 
 @endpoint("create_participant", CreateParticipant, path_alias="room")

@@ -3,11 +3,11 @@
 $default
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
 from tapedeck.domain.errors import MethodNotAllowed, NotFound
-from tapedeck.edge.http import HttpRequest
-from tapedeck.edge.routes import is_known
-from tapedeck.wiring import endpoint
+from tapedeck.http.request import HttpRequest
+from tapedeck.http.routes import is_known
 
 
 @endpoint.unrouted("default")

@@ -6,9 +6,9 @@ No route: `{"Records": [...]}`, each body `{"account", "subject", "claim"}`, fro
 
 import json
 
-from tapedeck.background import background
-from tapedeck.domain.claim import CallbackDelivery
-from tapedeck.edge.batches import BackgroundServices
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap.background import background
+from tapedeck.domain.delivery import CallbackDelivery
 
 
 @background.queue("deliver_callback")

@@ -3,10 +3,10 @@
 GET /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Recordings/{RecordingSid}
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.forms import Empty
-from tapedeck.edge.endpoint import Request
-from tapedeck.wiring import endpoint
+from tapedeck.dialects.forms.base import Empty
+from tapedeck.http.endpoint import Request
 
 
 @endpoint("get_conference_recording", Empty)

@@ -4,11 +4,11 @@ GET /Accounts/{AccountSid}/Recordings/{RecordingSid}
 HEAD /Accounts/{AccountSid}/Recordings/{RecordingSid}
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.media_forms import GetMedia, GetRecording
-from tapedeck.edge.endpoint import Request
-from tapedeck.edge.media import answer_media
-from tapedeck.wiring import endpoint
+from tapedeck.dialects.forms.media import GetMedia, GetRecording
+from tapedeck.http.audio_response import answer_media
+from tapedeck.http.endpoint import Request
 
 
 @endpoint("get_recording", GetRecording, media=GetMedia)

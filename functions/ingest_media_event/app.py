@@ -1,11 +1,11 @@
 """Take note of what a media engine tells: calls, conferences, participants and recordings become as it says.
 
-No route: `{"Records": [...]}`, events of the media contract (`tapedeck.dialects.media_contract`) from their queue.
+No route: `{"Records": [...]}`, events of the media contract (`tapedeck.engine_protocol.schema`) from their queue.
 """
 
-from tapedeck.background import background
-from tapedeck.edge.batches import BackgroundServices
-from tapedeck.edge.ingesting import ingest, read_event
+from tapedeck.background.event_dispatch import ingest, read_event
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap.background import background
 
 
 @background.queue("ingest_media_event")

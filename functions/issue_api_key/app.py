@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, sid_of, spell_api_key
+from tapedeck.bootstrap.http import admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import VOICE, Scope
-from tapedeck.edge.task import AdminRequest, AdminServices, sid_of, spell_api_key
-from tapedeck.wiring import admin_function
 
 
 class IssueApiKey(AdminRequest):

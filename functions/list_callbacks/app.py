@@ -5,11 +5,11 @@ No route: `{"account_sid", "sid"}`, each in either spelling; `sid` is that of a 
 
 from typing import Annotated, Any
 
-from tapedeck.background import admin_function
+from tapedeck.admin.callbacks import SubjectSid, describe_delivery
+from tapedeck.admin.endpoint import AdminRequest, sid_of
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap.background import admin_function
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.edge.batches import BackgroundServices
-from tapedeck.edge.callback_tasks import SubjectSid, describe_delivery
-from tapedeck.edge.task import AdminRequest, sid_of
 
 
 class ListCallbacks(AdminRequest):

@@ -3,12 +3,12 @@
 GET /Accounts/{AccountSid}/Calls
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import ResourceType, Response
-from tapedeck.dialects.filters import ListCalls
-from tapedeck.edge.endpoint import Request
-from tapedeck.edge.listing import answer_list, requested_id
+from tapedeck.dialects.forms.lists import ListCalls
+from tapedeck.http.endpoint import Request
+from tapedeck.http.pagination import answer_list, requested_id
 from tapedeck.operations.lists import CallFilter
-from tapedeck.wiring import endpoint
 
 
 @endpoint("list_calls", ListCalls)

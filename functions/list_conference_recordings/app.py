@@ -3,11 +3,11 @@
 GET /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Recordings
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.filters import ListRecordingsOfParent
-from tapedeck.edge.endpoint import Request
-from tapedeck.edge.listing import answer_list, of_parent
-from tapedeck.wiring import endpoint
+from tapedeck.dialects.forms.lists import ListRecordingsOfParent
+from tapedeck.http.endpoint import Request
+from tapedeck.http.pagination import answer_list, of_parent
 
 
 @endpoint("list_conference_recordings", ListRecordingsOfParent)

@@ -3,12 +3,12 @@
 GET /Accounts/{AccountSid}/Conferences
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.filters import ListConferences
-from tapedeck.edge.endpoint import Request
-from tapedeck.edge.listing import answer_list
+from tapedeck.dialects.forms.lists import ListConferences
+from tapedeck.http.endpoint import Request
+from tapedeck.http.pagination import answer_list
 from tapedeck.operations.lists import ConferenceFilter
-from tapedeck.wiring import endpoint
 
 
 @endpoint("list_conferences", ListConferences)

@@ -3,12 +3,12 @@
 GET /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.filters import ListParticipants
-from tapedeck.edge.endpoint import Request
-from tapedeck.edge.listing import answer_list, of_parent
+from tapedeck.dialects.forms.lists import ListParticipants
+from tapedeck.http.endpoint import Request
+from tapedeck.http.pagination import answer_list, of_parent
 from tapedeck.operations.participants import ParticipantFilter
-from tapedeck.wiring import endpoint
 
 
 @endpoint("list_participants", ListParticipants)

@@ -3,12 +3,12 @@
 GET /Accounts/{AccountSid}/Recordings
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import ResourceType, Response
-from tapedeck.dialects.filters import ListRecordings
-from tapedeck.edge.endpoint import Request
-from tapedeck.edge.listing import answer_list, requested_id
+from tapedeck.dialects.forms.lists import ListRecordings
+from tapedeck.http.endpoint import Request
+from tapedeck.http.pagination import answer_list, requested_id
 from tapedeck.operations.lists import RecordingFilter
-from tapedeck.wiring import endpoint
 
 
 @endpoint("list_recordings", ListRecordings)

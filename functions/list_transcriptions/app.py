@@ -3,11 +3,11 @@
 GET /Accounts/{AccountSid}/Transcriptions
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.filters import ListTranscriptions
-from tapedeck.edge.endpoint import Request
-from tapedeck.edge.listing import answer_list
-from tapedeck.wiring import endpoint
+from tapedeck.dialects.forms.lists import ListTranscriptions
+from tapedeck.http.endpoint import Request
+from tapedeck.http.pagination import answer_list
 
 
 @endpoint("list_transcriptions", ListTranscriptions)

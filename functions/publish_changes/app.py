@@ -3,9 +3,9 @@
 No route: `{"Records": [...]}`, the stream of the recordings table.
 """
 
-from tapedeck.background import background
-from tapedeck.edge.batches import BackgroundServices
-from tapedeck.operations.changes import Change
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap.background import background
+from tapedeck.ports.changes import Change
 
 
 @background.stream("publish_changes")

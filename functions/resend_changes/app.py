@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tapedeck.background import admin_function
-from tapedeck.edge.batches import BackgroundServices
-from tapedeck.edge.task import AdminRequest
+from tapedeck.admin.endpoint import AdminRequest
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap.background import admin_function
 
 
 class ResendChanges(AdminRequest):

@@ -5,9 +5,9 @@ No route: `{"account_sid", "api_key_sid"}`.
 
 from typing import Annotated, Any
 
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, sid_of, spell_api_key
+from tapedeck.bootstrap.http import admin_function
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.edge.task import AdminRequest, AdminServices, sid_of, spell_api_key
-from tapedeck.wiring import admin_function
 
 
 class RevokeApiKey(AdminRequest):

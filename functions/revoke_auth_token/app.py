@@ -5,9 +5,9 @@ No route: `{"account_sid"}`.
 
 from typing import Annotated, Any
 
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.bootstrap.http import admin_function
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.edge.task import AdminRequest, AdminServices, both_spellings, sid_of
-from tapedeck.wiring import admin_function
 
 
 class RevokeAuthToken(AdminRequest):

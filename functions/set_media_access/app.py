@@ -5,10 +5,10 @@ No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or `defa
 
 from typing import Annotated, Any, Literal
 
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.bootstrap.http import admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
-from tapedeck.edge.task import AdminRequest, AdminServices, both_spellings, sid_of
-from tapedeck.wiring import admin_function
 
 
 class SetMediaAccess(AdminRequest):

@@ -5,8 +5,8 @@ No route: `{}`, once a minute.
 
 from collections import Counter
 
-from tapedeck.background import background
-from tapedeck.edge.batches import BackgroundServices
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap.background import background
 
 
 @background.schedule("sweep")

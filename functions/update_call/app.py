@@ -3,11 +3,11 @@
 POST /Accounts/{AccountSid}/Calls/{CallSid}
 """
 
-from tapedeck.dialects.call_forms import UpdateCallForm
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.edge.endpoint import Request
+from tapedeck.dialects.forms.calls import UpdateCallForm
+from tapedeck.http.endpoint import Request
 from tapedeck.operations import calls
-from tapedeck.wiring import endpoint
 
 
 @endpoint("update_call", UpdateCallForm)

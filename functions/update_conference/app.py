@@ -3,11 +3,11 @@
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.forms import UpdateConferenceForm
-from tapedeck.edge.endpoint import Request
+from tapedeck.dialects.forms.base import UpdateConferenceForm
+from tapedeck.http.endpoint import Request
 from tapedeck.operations import conferences
-from tapedeck.wiring import endpoint
 
 
 @endpoint("update_conference", UpdateConferenceForm, path_alias="name")

@@ -3,10 +3,10 @@
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Recordings/{RecordingSid}
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.forms import UpdateRecording
-from tapedeck.edge.endpoint import Request
-from tapedeck.wiring import endpoint
+from tapedeck.dialects.forms.base import UpdateRecording
+from tapedeck.http.endpoint import Request
 
 
 @endpoint("update_conference_recording", UpdateRecording, path_alias="current")

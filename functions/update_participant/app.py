@@ -3,11 +3,11 @@
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants/{CallSid}
 """
 
+from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.participant_forms import UpdateParticipantForm
-from tapedeck.edge.endpoint import Request
+from tapedeck.dialects.forms.participants import UpdateParticipantForm
+from tapedeck.http.endpoint import Request
 from tapedeck.operations import participants
-from tapedeck.wiring import endpoint
 
 
 @endpoint("update_participant", UpdateParticipantForm, path_alias="label")

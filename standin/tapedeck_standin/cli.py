@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from tapedeck.adapters.addresses import is_unambiguous_host
-from tapedeck.dialects.choice import parse_any_sid
+from tapedeck.adapters.webhooks.public_addresses import is_unambiguous_host
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
-from tapedeck_standin.addresses import LOOPBACK
-from tapedeck_standin.waiting import is_ready, wait_until_ready
+from tapedeck_standin.app.readiness import is_ready, wait_until_ready
+from tapedeck_standin.http.addresses import LOOPBACK
 
 DISTRIBUTION = "tapedeck-api"
 
@@ -181,14 +181,14 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     # The environment is settled before anything reads it; what is heavy is imported only here.
-    from tapedeck_standin.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
+    from tapedeck_standin.aws.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
     isolate_aws_environment()
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    from tapedeck_standin.fixtures import Fixtures, InvalidFixtures  # noqa: PLC0415
-    from tapedeck_standin.greeting import print_banner  # noqa: PLC0415
-    from tapedeck_standin.standin import Options, TokenDiffers, running  # noqa: PLC0415
+    from tapedeck_standin.app.banner import print_banner  # noqa: PLC0415
+    from tapedeck_standin.app.runtime import Options, TokenDiffers, running  # noqa: PLC0415
+    from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures  # noqa: PLC0415
 
     try:
         options = Options(

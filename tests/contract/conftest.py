@@ -6,10 +6,10 @@ from unittest.mock import patch
 
 import pytest
 
-from tapedeck import wiring
-from tapedeck.adapters.aws import make_client
-from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.clients import make_client
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
 from tests.contract.memory_item import PREFIX
@@ -32,11 +32,11 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
     def make(service: str) -> Any:
         return memory if service == "dynamodb" else make_client(service)
 
-    with patch.object(wiring, "make_client", make):
-        service, admin = wiring.get_api_services.__wrapped__(), wiring.get_admin_services.__wrapped__()
+    with patch.object(api_bootstrap, "make_client", make):
+        service, admin = api_bootstrap.get_api_services.__wrapped__(), api_bootstrap.get_admin_services.__wrapped__()
     with (
-        patch.object(wiring, "get_api_services", lambda: service),
-        patch.object(wiring, "get_admin_services", lambda: admin),
+        patch.object(api_bootstrap, "get_api_services", lambda: service),
+        patch.object(api_bootstrap, "get_admin_services", lambda: admin),
     ):
         yield name
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any, Final
 
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from dynamodb_memory.client import MemoryDynamoDB
 
 PREFIX: Final = f"memory-{os.getpid()}-"
 """Of the tables' names, for another database may have others beside them."""

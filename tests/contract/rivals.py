@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from dynamodb_memory.client import MemoryDynamoDB
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
 from tests.contract.memory_item import PREFIX, TABLE

@@ -1,4 +1,4 @@
-"""What every bus must do (`operations.messaging.Bus`): the adapter over moto's EventBridge, and its double."""
+"""What every bus must do (`ports.messaging.Bus`): the adapter over moto's EventBridge, and its double."""
 
 import json
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.batches import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
-from tapedeck.adapters.bus import EventBus
+from tapedeck.adapters.batching import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
-from tapedeck.operations.messaging import Bus, DomainEvent
-from tapedeck_standin.queues import MemoryBus
+from tapedeck.ports.messaging import Bus, DomainEvent
+from tapedeck_standin.aws.queues import MemoryBus
 from tests.thoroughness import scaled
 
 AT = 1_795_250_675

@@ -8,11 +8,11 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck import wiring
-from tapedeck.adapters.aws import HAD_UNACKNOWLEDGED_ATTEMPT
-from tapedeck.adapters.claims import DeliveryTable
-from tapedeck.adapters.dynamodb import DynamoDBTable
-from tapedeck.domain.claim import (
+from tapedeck.adapters.clients import HAD_UNACKNOWLEDGED_ATTEMPT
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.domain.delivery import (
     DELIVERY_RETENTION_DAYS,
     MAX_STORED_ATTEMPTS,
     REQUEUE_AFTER_SECONDS,
@@ -33,7 +33,7 @@ REFUSED: Final = DeliveryAttempt(NOW * 1000 + 5, 3, failure="connect")
 def held(database: str) -> DynamoDBTable:
     """The recordings table of this run."""
     del database  # only has to be there
-    found: DynamoDBTable = wiring.get_api_services().calls._store._database  # type: ignore[attr-defined]
+    found: DynamoDBTable = api_bootstrap.get_api_services().calls._store._database  # type: ignore[attr-defined]
     return found
 
 

@@ -1,11 +1,11 @@
-"""What every store of credentials must do (`operations.ports.CredentialStore`): in each database."""
+"""What every store of credentials must do (`ports.stores.CredentialStore`): in each database."""
 
 import pytest
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.account import Account, ApiKey, CredentialsRecord
 from tapedeck.domain.identity import new_id
-from tapedeck.operations.ports import CredentialStore
+from tapedeck.ports.stores import CredentialStore
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
@@ -18,7 +18,7 @@ SIGNING = {"twilio": b"sealed token", "signalwire": b"sealed key"}
 def credentials(account: TestAccount) -> CredentialStore:
     """The adapter over this run's database."""
     del account  # the tables are there by now
-    found: CredentialStore = wiring.get_admin_services().accounts._credentials
+    found: CredentialStore = api_bootstrap.get_admin_services().accounts._credentials
     return found
 
 

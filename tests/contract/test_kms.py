@@ -1,4 +1,4 @@
-"""Sealing and opening (`operations.ports.Sealer`, `operations.messaging.Opener`), held against moto's KMS."""
+"""Sealing and opening (`ports.stores.Sealer`, `ports.messaging.Opener`), held against moto's KMS."""
 
 import os
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tapedeck.adapters.aws import make_client
+from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.kms import KmsDecryptor, KmsEncryptor
 from tapedeck.domain.errors import StoreUnavailable
 

@@ -1,22 +1,22 @@
-"""What every store of lists must do (`operations.ports.ListStore`): in each database."""
+"""What every store of lists must do (`ports.stores.ListStore`): in each database."""
 
 from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 
-from tapedeck import wiring
-from tapedeck.adapters.lists import ListTable
-from tapedeck.adapters.table import RecordingsTable
-from tapedeck.adapters.transcriptions import TranscriptionTable
+from tapedeck.adapters.dynamodb.lists import ListTable
+from tapedeck.adapters.dynamodb.table import RecordingsTable
+from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import ALL_TIME, HIGHEST, Cursor, IdRange, TimeRange, ids_of
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.operations.ports import ListStore, RangeReader
+from tapedeck.ports.stores import ListStore, RangeReader
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
@@ -32,7 +32,7 @@ COUNT = 5
 def table(account: TestAccount) -> RecordingsTable:
     """What puts things there."""
     del account  # the tables are there by now
-    found = wiring.get_api_services().calls._store
+    found = api_bootstrap.get_api_services().calls._store
     assert isinstance(found, RecordingsTable)
     return found
 

@@ -1,4 +1,4 @@
-"""The bucket of media, held against moto: what `operations.ports.MediaStore` promises (behaviour.md, section 11)."""
+"""The bucket of media, held against moto: what `ports.stores.MediaStore` promises (behaviour.md, section 11)."""
 
 import os
 from hashlib import md5
@@ -10,10 +10,10 @@ import pytest
 import requests
 from botocore.exceptions import ConnectionClosedError
 
-from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.media_store import LINK_SECONDS, Bucket
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.s3 import LINK_SECONDS, Bucket
 from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
-from tapedeck.operations.ports import StoredObject
+from tapedeck.ports.stores import StoredObject
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.settings import STANDIN_ACCOUNT, Settings
-from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.ledger import AccountData
-from tapedeck_standin.memory_database import MemoryDynamoDB
-from tapedeck_standin.seed import (
+from tapedeck_standin.aws.account_data import AccountData
+from tapedeck_standin.samples.data import (
     FIRST_CALL,
     LIVE_CONFERENCE,
     OTHER_ACCOUNT,
@@ -21,6 +20,7 @@ from tapedeck_standin.seed import (
     SECOND_CALL,
     seed,
 )
+from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, held, put
 

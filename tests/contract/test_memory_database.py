@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from dynamodb_memory.client import MemoryDynamoDB
 from tests.contract.expression_examples import CONDITIONS, ITEM, KEY_CONDITIONS, PROJECTIONS, UPDATES, VALUES
 from tests.contract.memory_item import TABLE
 from tests.contract.random_expressions import KEYS, Attributes

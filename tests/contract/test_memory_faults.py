@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from tapedeck.adapters.dynamodb import DynamoDBTable, Write
+from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.dynamodb.client import DynamoDBTable, Write
 from tapedeck.domain.errors import StoreUnavailable
-from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, held, put
 

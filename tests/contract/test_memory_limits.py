@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from dynamodb_memory.client import MemoryDynamoDB
 from tests.contract.memory_item import TABLE
 from tests.contract.random_expressions import KEYS, Attributes
 from tests.contract.random_requests import Request

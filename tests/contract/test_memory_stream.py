@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.memory_database import MemoryChanges, MemoryDynamoDB
+from dynamodb_memory.client import MemoryChanges, MemoryDynamoDB
+from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.contract.conftest import NOW
 from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, put
 
 if TYPE_CHECKING:
-    from tapedeck_standin.changes import Changes
+    from tapedeck_standin.aws.table_stream import Changes
 
 
 def test_a_record_is_as_lambda_has_it(memory: MemoryDynamoDB, clock: VirtualClock) -> None:

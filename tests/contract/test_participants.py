@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tapedeck import wiring
-from tapedeck.adapters.dynamodb import ConditionFailed, DynamoDBTable, Write
-from tapedeck.adapters.participants import ParticipantTable
+from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Write
+from tapedeck.adapters.dynamodb.participants import ParticipantTable
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import (
@@ -31,7 +31,7 @@ from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participants import AddParticipant, ParticipantFilter, Participants, UpdateParticipant
-from tapedeck.operations.ports import DialTransaction, LabelTaken, MembershipConflict, NameTaken, ParticipantStore
+from tapedeck.ports.stores import DialTransaction, LabelTaken, MembershipConflict, NameTaken, ParticipantStore
 from tests.conftest import TestAccount
 from tests.thoroughness import scaled
 
@@ -46,7 +46,7 @@ EVERYBODY: Final = PageRequest(1000)
 def store(account: TestAccount) -> ParticipantStore:
     """The adapter over this run's database."""
     del account  # the tables are there by now
-    found: ParticipantStore = wiring.get_api_services().participants._store
+    found: ParticipantStore = api_bootstrap.get_api_services().participants._store
     return found
 
 
@@ -58,12 +58,12 @@ def fresh() -> str:
 @pytest.fixture
 def room(account: TestAccount) -> Conference:
     """A conference that nobody has entered."""
-    return wiring.get_api_services().conferences.register(account.id, fresh())
+    return api_bootstrap.get_api_services().conferences.register(account.id, fresh())
 
 
 def enter(room: Conference, number: int = 1, **how: Any) -> list[str]:
     """So many calls enter a conference; their ids."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     calls = [service.calls.register(room.account, to="", from_="", direction="inbound").id for _ in range(number)]
     for call in calls:
         service.conferences.join(room.account, room.id, call, **how)
@@ -72,12 +72,14 @@ def enter(room: Conference, number: int = 1, **how: Any) -> list[str]:
 
 def read(room: Conference) -> Conference:
     """The conference as it stands."""
-    return wiring.get_api_services().conferences.get(room.account, room.id)
+    return api_bootstrap.get_api_services().conferences.get(room.account, room.id)
 
 
 def inside(room: Conference) -> set[str]:
     """The calls that are in a conference, or on their way there."""
-    found = wiring.get_api_services().participants.of_conference(room.account, room.id, ParticipantFilter(), EVERYBODY)
+    found = api_bootstrap.get_api_services().participants.of_conference(
+        room.account, room.id, ParticipantFilter(), EVERYBODY
+    )
     return {participant.call for participant in found.items}
 
 
@@ -106,7 +108,7 @@ def test_what_was_dialed_is_what_is_read(store: ParticipantStore, room: Conferen
     assert store.get_participants(room.account, room.id, [participant.call]) == (read(room), [participant])
     assert store.list_participants(room.account, room.id) == (read(room), [participant])
     assert store.get_labelled_call(room.account, room.id, "customer") == participant.call
-    assert wiring.get_api_services().calls.get(room.account, participant.call).status is CallStatus.QUEUED
+    assert api_bootstrap.get_api_services().calls.get(room.account, participant.call).status is CallStatus.QUEUED
 
 
 def test_what_is_not_there_is_none(store: ParticipantStore, room: Conference) -> None:
@@ -126,7 +128,7 @@ def test_a_dialing_needs_what_was_read(store: ParticipantStore, room: Conference
         store.dial(asked)
     assert store.get_participants(room.account, room.id, [asked.call.id])[1] == [None]
     with pytest.raises(NotFound):
-        wiring.get_api_services().calls.get(room.account, asked.call.id)
+        api_bootstrap.get_api_services().calls.get(room.account, asked.call.id)
 
 
 def test_a_repeated_dialing_is_one(store: ParticipantStore, room: Conference) -> None:
@@ -161,7 +163,9 @@ def test_a_conference_and_its_first_participant_come_together(store: Participant
     store.dial(replace(asked, name_from=room.id))
     store.dial(replace(asked, name_from=room.id))
     assert store.list_participants(made.account, made.id) == (made, [asked.participant])
-    assert wiring.get_api_services().conferences.latest_with_name(room.account, ConferenceName(room.name)) == made
+    assert (
+        api_bootstrap.get_api_services().conferences.latest_with_name(room.account, ConferenceName(room.name)) == made
+    )
 
 
 class Torn(DynamoDBTable):
@@ -179,10 +183,10 @@ class Torn(DynamoDBTable):
 @pytest.fixture
 def torn(store: ParticipantStore) -> Participants:
     """The operations over such a database."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     database = store._database  # type: ignore[attr-defined]
     table = ParticipantTable(Torn(database._client, database._table, lambda _seconds: None))
-    return Participants(table, service.calls, service.conferences, wiring.clock)
+    return Participants(table, service.calls, service.conferences, api_bootstrap.clock)
 
 
 def test_own_writes_are_recognised_whatever_the_refusal_shows(torn: Participants, room: Conference) -> None:
@@ -206,12 +210,12 @@ def test_own_writes_are_recognised_whatever_the_refusal_shows(torn: Participants
 def add(room: Conference, label: str | None = None) -> str:
     """Somebody is dialed; the call's id."""
     asked = AddParticipant("+1", "+2", label=label)
-    return wiring.get_api_services().participants.add(room.account, room.id, asked).call
+    return api_bootstrap.get_api_services().participants.add(room.account, room.id, asked).call
 
 
 def test_a_dialed_call_rings_and_is_answered(room: Conference) -> None:
     """Call and participant come along together; it counts from its answer on, and repetitions change nothing."""
-    participants, calls = wiring.get_api_services().participants, wiring.get_api_services().calls
+    participants, calls = api_bootstrap.get_api_services().participants, api_bootstrap.get_api_services().calls
     (host,) = enter(room)
     call = add(room)
     before = read(room)
@@ -235,7 +239,7 @@ def test_a_dialed_call_rings_and_is_answered(room: Conference) -> None:
 
 def test_the_first_to_answer_is_the_first_call(room: Conference) -> None:
     """A conference waits for its second participant, whoever was dialed first."""
-    participants = wiring.get_api_services().participants
+    participants = api_bootstrap.get_api_services().participants
     first, second = add(room), add(room)
     participants.answer(room.account, room.id, second)
     assert (read(room).status, read(room).first_call) == (ConferenceStatus.INIT, second)
@@ -247,7 +251,7 @@ def test_the_first_to_answer_is_the_first_call(room: Conference) -> None:
 @pytest.mark.parametrize("rings", [True, False])
 def test_a_dialed_call_may_fail(room: Conference, status: CallStatus, *, rings: bool) -> None:
     """The call is final, the participant has failed and was never counted; a repetition changes nothing."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     call = add(room, "customer")
     if rings:
         service.participants.ring(room.account, room.id, call)
@@ -268,7 +272,7 @@ def test_a_dialed_call_may_fail(room: Conference, status: CallStatus, *, rings: 
 
 def test_nobody_enters_what_has_ended(room: Conference) -> None:
     """A conference that ends around somebody who is being dialed leaves the call to itself."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     call = add(room)
     service.conferences.end(room.account, room.id)
     for late in (service.participants.ring, service.participants.answer):
@@ -281,8 +285,8 @@ def test_nobody_enters_what_has_ended(room: Conference) -> None:
 
 def test_strangers_are_not_found(room: Conference) -> None:
     """What a media engine says of a call that was never dialed into this conference is refused."""
-    participants = wiring.get_api_services().participants
-    call = wiring.get_api_services().calls.register(room.account, to="", from_="", direction="inbound").id
+    participants = api_bootstrap.get_api_services().participants
+    call = api_bootstrap.get_api_services().calls.register(room.account, to="", from_="", direction="inbound").id
     for said in (
         lambda: participants.ring(room.account, room.id, call),
         lambda: participants.answer(room.account, room.id, call),
@@ -296,13 +300,13 @@ def test_a_call_that_enters_twice_is_counted_once(room: Conference) -> None:
     """An entrance that is told again changes nothing."""
     (call,) = enter(room)
     before = read(room)
-    assert wiring.get_api_services().conferences.join(room.account, room.id, call) == before
+    assert api_bootstrap.get_api_services().conferences.join(room.account, room.id, call) == before
     assert read(room) == before
 
 
 def test_all_end_in_one_write(room: Conference) -> None:
     """A full conference (250 in CI) ends at once: nobody is in it, however one asks, and nobody was written of."""
-    service, account = wiring.get_api_services(), room.account
+    service, account = api_bootstrap.get_api_services(), room.account
     calls = enter(room, MANY)
     store = service.participants._store
     _, before = store.list_participants(account, room.id)
@@ -367,7 +371,7 @@ class Play:
         self.room = room
         self.model = Model({}, {})
         self.calls: list[str] = []
-        self._service = wiring.get_api_services()
+        self._service = api_bootstrap.get_api_services()
         self._at = (room.account, room.id)
 
     def enter(self, _call: str, *, ends: bool = False) -> None:
@@ -479,7 +483,7 @@ STEPS: Final = (
 @given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5)), max_size=14))
 def test_any_order_is_as_the_model_says(account: TestAccount, steps: list[tuple[Any, int]]) -> None:
     """Entering, being dialed, leaving, being removed and ending, in any order: count, members and state agree."""
-    play = Play(wiring.get_api_services().conferences.register(account.id, fresh()))
+    play = Play(api_bootstrap.get_api_services().conferences.register(account.id, fresh()))
     before = read(play.room)
     for step, which in steps:
         step(play, play.calls[which % len(play.calls)] if play.calls else fresh())
@@ -496,7 +500,7 @@ def test_racing_participants_leave_a_consistent_conference(database: str, accoun
     """Eight at a time enter, are dialed, muted, removed and hang up: the count is of those who are in."""
     if database == "moto":
         pytest.skip("moto loses writes in races (rule R1)")
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     name = ConferenceName(fresh())
 
     def insist(act: Callable[..., Any], *arguments: object) -> Any:

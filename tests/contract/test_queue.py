@@ -1,4 +1,4 @@
-"""What every queue must do (`operations.messaging.Queue`): the adapter over moto's SQS, and its double in memory."""
+"""What every queue must do (`ports.messaging.Queue`): the adapter over moto's SQS, and its double in memory."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.batches import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
-from tapedeck.adapters.queue import SqsQueue
+from tapedeck.adapters.batching import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
-from tapedeck.operations.messaging import Queue, QueueMessage
-from tapedeck_standin.queues import MemoryQueue
+from tapedeck.ports.messaging import Queue, QueueMessage
+from tapedeck_standin.aws.queues import MemoryQueue
 from tests.thoroughness import scaled
 
 VISIBILITY_SECONDS = 30

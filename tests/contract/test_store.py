@@ -1,17 +1,17 @@
-"""What every store must do (`operations.ports.Store`): in each database."""
+"""What every store must do (`ports.stores.Store`): in each database."""
 
 from dataclasses import replace
 
 import pytest
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.operations.ports import EndConflict, EndTransaction, NameTaken, ParentConflict, Store, TransitionRejected
+from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.ports.stores import EndConflict, EndTransaction, NameTaken, ParentConflict, Store, TransitionRejected
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
@@ -23,7 +23,7 @@ NOW = 1_795_250_675
 def store(account: TestAccount) -> Store:
     """The adapter over this run's database."""
     del account  # the tables are there by now
-    found: Store = wiring.get_api_services().calls._store
+    found: Store = api_bootstrap.get_api_services().calls._store
     return found
 
 

@@ -36,7 +36,7 @@ class Module:
         return str(self.path.relative_to(ROOT))
 
     def imports(self) -> Iterator[str]:
-        """Each name that is imported, with its module: `tapedeck.wiring.endpoint`, `os`."""
+        """Each name that is imported, with its module: `tapedeck.bootstrap.http.endpoint`, `os`."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)

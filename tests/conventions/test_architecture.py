@@ -10,27 +10,48 @@ from tests.conventions.sources import FUNCTIONS, PACKAGE, Module, modules
 
 MAY_IMPORT: Final = {
     "domain": set(),
-    "operations": {"domain"},
+    "ports": {"domain"},
+    "operations": {"ports", "domain"},
     "dialects": {"domain"},
-    "edge": {"dialects", "operations", "domain"},
-    "adapters": {"operations", "domain"},
+    "engine_protocol": {"domain"},
+    "observability": set(),
+    "http": {"dialects", "operations", "ports", "domain", "observability"},
+    "admin": {"dialects", "operations", "domain", "observability"},
+    "background": {"dialects", "engine_protocol", "operations", "ports", "domain", "observability"},
+    "adapters": {"ports", "domain"},
     "settings": {"domain"},
-    "functions": {"edge", "dialects", "operations", "domain", "wiring", "background"},
+    "functions": {
+        "http",
+        "admin",
+        "background",
+        "dialects",
+        "engine_protocol",
+        "operations",
+        "ports",
+        "domain",
+        "bootstrap",
+    },
 }
-"""What of the layer each part may import, itself aside; `wiring` and `background` alone know everything."""
+"""What each package of the layer may import besides itself; only `bootstrap` may import everything."""
+
+PYDANTIC: Final = {"pydantic", "pydantic_core", "aws_lambda_powertools"}
 
 MAY_USE: Final = {
     "domain": set(),
+    "ports": set(),
     "operations": set(),
-    "dialects": {"pydantic", "pydantic_core", "aws_lambda_powertools"},
-    "edge": {"pydantic", "pydantic_core", "aws_lambda_powertools"},
+    "dialects": PYDANTIC,
+    "engine_protocol": PYDANTIC,
+    "observability": {"aws_lambda_powertools"},
+    "http": PYDANTIC,
+    "admin": PYDANTIC,
+    "background": PYDANTIC,
     "adapters": {"botocore", "lameenc"},
     "settings": set(),
-    "wiring": set(),
-    "background": set(),
+    "bootstrap": set(),
     "functions": {"pydantic"},
 }
-"""What each part may use that is not of the standard library."""
+"""Third-party libraries that each package may import."""
 
 NAMES_A_DIALECT: Final = {
     # Each account has a key for each dialect's signatures, and they are made in different ways: Twilio's is the auth
@@ -40,8 +61,8 @@ NAMES_A_DIALECT: Final = {
 """Who may name a dialect although it is none, and why."""
 
 SOURCES: Final = {
-    **{part: modules(PACKAGE / part) for part in ("domain", "operations", "dialects", "edge", "adapters")},
-    **{part: [Module.read(PACKAGE / f"{part}.py")] for part in ("settings", "wiring", "background")},
+    **{part: modules(PACKAGE / part) for part in MAY_USE if (PACKAGE / part).is_dir()},
+    **{part: [Module.read(PACKAGE / f"{part}.py")] for part in ("settings", "observability")},
     "functions": [Module.read(path) for path in FUNCTIONS],
 }
 
@@ -79,16 +100,16 @@ def test_every_module_of_the_layer_is_part_of_something() -> None:
 def _decorators() -> dict[str, set[str]]:
     """What each function may be made by, according to what calls it in the template: else an operator does."""
     found = {
-        each: {"tapedeck.wiring.admin_function", "tapedeck.background.admin_function"}
+        each: {"tapedeck.bootstrap.http.admin_function", "tapedeck.bootstrap.background.admin_function"}
         for each in TEMPLATE.operations.values()
     }
     for name, function in TEMPLATE.resources("AWS::Serverless::Function").items():
         for event in function.get("Events", {}).values():
             is_route = event["Type"] == "HttpApi"
-            decorator = "tapedeck.wiring.endpoint" if is_route else "tapedeck.background.background"
+            decorator = "tapedeck.bootstrap.http.endpoint" if is_route else "tapedeck.bootstrap.background.background"
             found[TEMPLATE.operations[name]] = {decorator}
     for mapping in TEMPLATE.resources("AWS::Lambda::EventSourceMapping").values():
-        found[TEMPLATE.operations[mapping["FunctionName"]["Ref"]]] = {"tapedeck.background.background"}
+        found[TEMPLATE.operations[mapping["FunctionName"]["Ref"]]] = {"tapedeck.bootstrap.background.background"}
     return found
 
 
@@ -96,21 +117,26 @@ def _decorators() -> dict[str, set[str]]:
 def test_a_function_takes_only_its_decorator_from_a_root(operation: str, decorators: set[str]) -> None:
     """`endpoint` is for routes, `batch` for what nobody calls, `task` for operators; nothing else is asked for."""
     (module,) = (module for module in SOURCES["functions"] if module.path.parent.name == operation)
-    taken = [name for name in module.imports() if name.startswith(("tapedeck.wiring", "tapedeck.background"))]
+    taken = [
+        name
+        for name in module.imports()
+        if name.startswith(("tapedeck.bootstrap.http", "tapedeck.bootstrap.background"))
+    ]
     assert len(taken) == 1
     assert taken[0] in decorators
 
 
 def test_a_request_does_not_pay_for_the_background() -> None:
-    """Whatever answers requests is loaded without what tells, takes note and sweeps: `wiring` does not know of it."""
-    assert [name for module in SOURCES["wiring"] for name in module.imports() if "background" in name] == []
+    """`bootstrap.http` imports no background code, so functions that answer requests do not load it."""
+    root = Module.read(PACKAGE / "bootstrap" / "http.py")
+    assert [name for name in root.imports() if name.startswith("tapedeck.background") or "bootstrap" in name] == []
 
 
 def test_the_environment_is_read_in_one_place() -> None:
     """Only `settings` looks at environment variables, and who asks at the very start whether it runs in Lambda."""
     readers = {str(module) for module in modules(PACKAGE) if {"environ", "getenv"} & set(module.words())}
     readers |= {str(module) for module in SOURCES["functions"] if {"environ", "getenv"} & set(module.words())}
-    assert readers == {f"layers/shared/tapedeck/{name}.py" for name in ("settings", "wiring", "__init__")}
+    assert readers == {f"layers/shared/tapedeck/{name}.py" for name in ("settings", "bootstrap/http", "__init__")}
 
 
 def test_the_domain_is_pure() -> None:

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from tapedeck.edge.routes import PREFIXES, strip_suffix
+from tapedeck.http.routes import PREFIXES, strip_suffix
 from tests.client import ROOT, TEMPLATE
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from tapedeck.dialects import errors
-from tapedeck.edge.routes import PREFIXES, SUFFIX
+from tapedeck.http.routes import PREFIXES, SUFFIX
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conventions.sources import FUNCTIONS, OPERATIONS, PACKAGE, Module, files, modules

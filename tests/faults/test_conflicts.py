@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from tapedeck import wiring
-from tapedeck.adapters.dynamodb import FIRST_DELAY_SECONDS, MAX_CONFLICT_ATTEMPTS
+from tapedeck.adapters.dynamodb.client import FIRST_DELAY_SECONDS, MAX_CONFLICT_ATTEMPTS
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.errors import StoreBusy
 from tests.client import FunctionClient
 from tests.conftest import TestAccount
@@ -93,5 +93,5 @@ def test_a_lasting_conflict_is_tried_five_times(account: TestAccount) -> None:
     """No more than five requests are spent on a write that keeps conflicting."""
     scene = make_scene(account)
     with wire_faults(lambda _operation, _: "conflict") as wire, pytest.raises(StoreBusy):
-        wiring.get_api_services().calls.end(account.id, scene.call.id)
+        api_bootstrap.get_api_services().calls.end(account.id, scene.call.id)
     assert [operation for operation, _ in wire.requests] == ["UpdateItem"] * MAX_CONFLICT_ATTEMPTS

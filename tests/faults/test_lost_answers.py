@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tapedeck import wiring
-from tapedeck.adapters.items import call_key, conference_key, participant_key, recording_key
+from tapedeck.adapters.dynamodb.items import call_key, conference_key, participant_key, recording_key
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import NotFound, StoreThrottled, StoreUnavailable
-from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
+from tapedeck.domain.recording import PRUNE_ACTIVE_AT, Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.media import TOO_SHORT
 from tapedeck.operations.participants import UpdateParticipant
-from tapedeck.operations.recordings import CURRENT, PRUNE_ACTIVE_AT, StartRecording
+from tapedeck.operations.recordings import CURRENT, StartRecording
 from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import TestAccount
 from tests.faults.wire_faults import WRITES, Decide, wire_faults
@@ -38,7 +38,7 @@ class Scene:
 
 def make_scene(account: TestAccount) -> Scene:
     """Two participants in a conference, and a call aside, all in progress and recorded; and a finished recording."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     call = service.calls.register(account.id, to="+13105678901", from_="+13103384645", direction="inbound")
     parent = Parent(account.id, ParentKind.CALL, call.id)
     recording, _ = service.recordings.create(parent, StartRecording())
@@ -86,19 +86,19 @@ def _conference(form: dict[str, str]) -> Act:
 
 
 def _create_first(client: FunctionClient, scene: Scene) -> Answer:
-    call = wiring.get_api_services().calls.register(scene.call.account, to="", from_="", direction="inbound")
+    call = api_bootstrap.get_api_services().calls.register(scene.call.account, to="", from_="", direction="inbound")
     return client.post(
         "Calls", client.sid(ResourceType.CALL, call.id), "Recordings", form={"RecordingChannels": "dual"}
     )
 
 
 def _create_after_stop(client: FunctionClient, scene: Scene) -> Answer:
-    wiring.get_api_services().recordings.update(scene.call, scene.call_recording, RecordingStatus.STOPPED)
+    api_bootstrap.get_api_services().recordings.update(scene.call, scene.call_recording, RecordingStatus.STOPPED)
     return client.post("Calls", client.sid(ResourceType.CALL, scene.call.id), "Recordings")
 
 
 def _end_unrecorded(client: FunctionClient, scene: Scene) -> Answer:
-    room = wiring.get_api_services().conferences.register(scene.call.account, f"bare {scene.name}")
+    room = api_bootstrap.get_api_services().conferences.register(scene.call.account, f"bare {scene.name}")
     return client.post("Conferences", client.sid(ResourceType.CONFERENCE, room.id), form={"Status": "completed"})
 
 
@@ -107,7 +107,7 @@ def _participant(form: dict[str, str] | None, *, last: bool = False) -> Act:
 
     def act(client: FunctionClient, scene: Scene) -> Answer:
         if last:
-            wiring.get_api_services().calls.end(scene.call.account, scene.legs[1])
+            api_bootstrap.get_api_services().calls.end(scene.call.account, scene.legs[1])
         room, leg = (
             client.sid(ResourceType.CONFERENCE, scene.conference.id),
             client.sid(ResourceType.CALL, scene.legs[0]),
@@ -136,7 +136,7 @@ def _call(form: dict[str, str], status: CallStatus | None = None) -> Act:
     """Updates the scene's call, or another one with this status."""
 
     def act(client: FunctionClient, scene: Scene) -> Answer:
-        calls, call = wiring.get_api_services().calls, scene.call.id
+        calls, call = api_bootstrap.get_api_services().calls, scene.call.id
         if status is not None:
             call = calls.register(scene.call.account, to="", from_="", direction="inbound", status=status).id
         return client.post("Calls", client.sid(ResourceType.CALL, call), form=form)
@@ -193,7 +193,7 @@ def _normal(answer: Answer) -> tuple[int, Any]:
 
 def _versions(scene: Scene) -> list[int]:
     """How often each of the scene's resources has been announced."""
-    database = wiring.get_api_services().calls._store._database  # type: ignore[attr-defined]
+    database = api_bootstrap.get_api_services().calls._store._database  # type: ignore[attr-defined]
     keys = [
         recording_key(scene.call, scene.call_recording),
         recording_key(scene.conference, scene.conference_recording),
@@ -249,21 +249,21 @@ def test_a_lost_answer_is_the_one_that_the_write_had_earned(
     scene = make_scene(account)
 
     def move_on() -> None:
-        wiring.get_api_services().recordings.update(scene.call, scene.call_recording, then)
+        api_bootstrap.get_api_services().recordings.update(scene.call, scene.call_recording, then)
 
     with wire_faults(lose_first_write(), move_on):
         answer = ACTS["pause"](client, scene)
 
     assert (answer.status, answer.body["status"]) == (200, "paused")
     assert answer.body.get("end_time") is None
-    found = wiring.get_api_services().recordings.get(scene.call, scene.call_recording)
+    found = api_bootstrap.get_api_services().recordings.get(scene.call, scene.call_recording)
     assert (found.status, found.version) == (then, 3)
 
 
 def test_a_completion_whose_answer_is_lost_has_happened_although_it_was_deleted_since(account: TestAccount) -> None:
     """Whoever finished a recording is told that it did, though somebody has deleted it before the answer was lost."""
     scene = make_scene(account)
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     service.recordings.update(scene.call, scene.call_recording, RecordingStatus.STOPPED)
 
     def delete() -> None:
@@ -282,7 +282,7 @@ def test_a_request_that_arrives_late_does_not_undo_what_came_after(
 ) -> None:
     """What was answered as already so cannot happen later, when an earlier copy of the request comes through."""
     scene = make_scene(account)
-    recordings = wiring.get_api_services().recordings
+    recordings = api_bootstrap.get_api_services().recordings
     if repeated is RecordingStatus.PAUSED:
         recordings.update(scene.call, scene.call_recording, RecordingStatus.PAUSED)
     other = {
@@ -299,7 +299,7 @@ def test_a_request_that_arrives_late_does_not_undo_what_came_after(
 def test_a_conflict_in_between_does_not_hide_that_a_request_was_repeated(account: TestAccount) -> None:
     """A first copy that went unanswered is remembered although a conflict began the tries anew."""
     scene = make_scene(account)
-    recordings = wiring.get_api_services().recordings
+    recordings = api_bootstrap.get_api_services().recordings
     plan = ["delay", "conflict", "pause by another"]
 
     def decide(_operation: str, _number: int) -> str | None:
@@ -322,7 +322,7 @@ def test_a_conflict_in_between_does_not_hide_that_a_request_was_repeated(account
 def test_what_may_have_been_written_is_not_denied(account: TestAccount, operation: str, first: str, then: str) -> None:
     """Where a copy got no answer, and none after it was let through, it is not said that nothing was written."""
     scene = make_scene(account)
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     plan = [first]
 
     def decide(asked: str, _number: int) -> str | None:
@@ -348,13 +348,13 @@ def test_a_read_writes_nothing_however_often_it_is_sent(account: TestAccount) ->
         wire_faults(lambda _operation, number: "throttle" if number else "refuse"),
         pytest.raises(StoreThrottled),
     ):
-        wiring.get_api_services().recordings.get(scene.call, scene.call_recording)
+        api_bootstrap.get_api_services().recordings.get(scene.call, scene.call_recording)
 
 
 def test_a_throttled_deletion_does_not_take_another_for_its_own(account: TestAccount) -> None:
     """Only a copy without an answer may have deleted: of two clients, one of them throttled, one hears 404."""
     scene = make_scene(account)
-    transcriptions = wiring.get_api_services().transcriptions
+    transcriptions = api_bootstrap.get_api_services().transcriptions
     made = transcriptions.record(account.id, scene.finished, text="Hello.", duration=1)
     plan = ["throttle"]
 
@@ -371,7 +371,7 @@ def test_a_throttled_deletion_does_not_take_another_for_its_own(account: TestAcc
 def test_a_stop_of_the_current_recording_does_not_take_another_stop_for_its_own(account: TestAccount) -> None:
     """Stopped by another while its own copies went unanswered, the recording was not current (section 5.4)."""
     scene = make_scene(account)
-    recordings = wiring.get_api_services().recordings
+    recordings = api_bootstrap.get_api_services().recordings
 
     plan = ["stopped by another", None, None, "lose"]
 
@@ -390,7 +390,7 @@ def test_a_stop_of_the_current_recording_does_not_take_another_stop_for_its_own(
 
 def test_what_happens_is_numbered_where_it_is_written(account: TestAccount) -> None:
     """Each move of a recording and each event of a conference has the next number, whoever hears of it (rule R4)."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     scene = make_scene(account)
     moves = [RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED]
     versions = [service.recordings.update(scene.call, scene.call_recording, move).version for move in moves]
@@ -409,11 +409,11 @@ def test_what_happens_is_numbered_where_it_is_written(account: TestAccount) -> N
 def test_no_recording_outlives_its_call_however_many_there_were(account: TestAccount) -> None:
     """A set of active recordings that is pruned keeps those that are active, whatever started them (rule R9)."""
     scene = make_scene(account)
-    recordings = wiring.get_api_services().recordings
+    recordings = api_bootstrap.get_api_services().recordings
     for _ in range(PRUNE_ACTIVE_AT + 1):
         started = recordings.register_started(scene.call, source=Source.DIAL_VERB, call=scene.call.id)
         recordings.update(scene.call, started.id, RecordingStatus.STOPPED)
-    wiring.get_api_services().calls.end(account.id, scene.call.id)
+    api_bootstrap.get_api_services().calls.end(account.id, scene.call.id)
     assert recordings.get(scene.call, scene.call_recording).status is RecordingStatus.STOPPED
     assert list(recordings._store.list_active_recordings(scene.call)) == []
 
@@ -421,7 +421,7 @@ def test_no_recording_outlives_its_call_however_many_there_were(account: TestAcc
 def test_an_own_write_is_remembered_through_seven_later_ones(account: TestAccount) -> None:
     """A recording knows its last eight writes: a repetition after seven others changes nothing."""
     scene = make_scene(account)
-    recordings = wiring.get_api_services().recordings
+    recordings = api_bootstrap.get_api_services().recordings
 
     def move_on() -> None:
         for target in (*(RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED) * 3, RecordingStatus.IN_PROGRESS):
@@ -438,9 +438,9 @@ def test_a_hang_up_whose_answer_is_lost_has_happened_once(account: TestAccount) 
     """The end of a call with its recordings is one write, whose repetition recognises itself."""
     scene = make_scene(account)
     with wire_faults(lambda _operation, number: "lose" if number in {0, 2} else None):
-        call = wiring.get_api_services().calls.end(account.id, scene.call.id)
+        call = api_bootstrap.get_api_services().calls.end(account.id, scene.call.id)
     assert call.status == "completed"
-    found = wiring.get_api_services().recordings.get(scene.call, scene.call_recording)
+    found = api_bootstrap.get_api_services().recordings.get(scene.call, scene.call_recording)
     assert (found.status, found.version) == (RecordingStatus.STOPPED, 2)
 
 
@@ -449,12 +449,12 @@ def test_a_removal_that_was_answered_late_does_not_remove_again(client: Function
     scene = make_scene(account)
 
     def come_back() -> None:
-        wiring.get_api_services().conferences.join(account.id, scene.conference.id, scene.legs[0])
+        api_bootstrap.get_api_services().conferences.join(account.id, scene.conference.id, scene.legs[0])
 
     with wire_faults(lose_first_write(), come_back):
         assert ACTS["remove a participant"](client, scene).status == 204
-    assert wiring.get_api_services().participants.get(account.id, scene.conference.id, scene.legs[0]).is_inside
-    assert wiring.get_api_services().conferences.get(account.id, scene.conference.id).participants == 2
+    assert api_bootstrap.get_api_services().participants.get(account.id, scene.conference.id, scene.legs[0]).is_inside
+    assert api_bootstrap.get_api_services().conferences.get(account.id, scene.conference.id).participants == 2
 
 
 def test_a_lost_answer_about_a_participant_is_the_one_that_was_earned(
@@ -462,7 +462,7 @@ def test_a_lost_answer_about_a_participant_is_the_one_that_was_earned(
 ) -> None:
     """A mute that took effect is answered as muted, although somebody has unmuted and moved much since."""
     scene = make_scene(account)
-    participants = wiring.get_api_services().participants
+    participants = api_bootstrap.get_api_services().participants
 
     def move_on() -> None:
         for muted in (False, True, False):

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from moto.core.models import botocore_stubber
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 
 WRITES: Final = frozenset({"UpdateItem", "TransactWriteItems", "PutItem", "DeleteItem"})
 
@@ -81,7 +81,7 @@ class Wire:
 @contextmanager
 def wire_faults(decide: Decide, meanwhile: Callable[[], None] | None = None) -> Iterator[Wire]:
     """Puts faults between the service's client and moto."""
-    database = wiring.get_api_services().calls._store._database  # type: ignore[attr-defined]
+    database = api_bootstrap.get_api_services().calls._store._database  # type: ignore[attr-defined]
     events = database._client.meta.events
     wire = Wire(decide, meanwhile)
     events.register_first("before-send.dynamodb", wire.handle)

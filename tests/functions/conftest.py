@@ -17,11 +17,11 @@ import pytest
 
 pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.living")
 
-from tapedeck import wiring
-from tapedeck.adapters.aws import make_client
-from tapedeck.adapters.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb import DynamoDBTable
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.credentials import CredentialsTable
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient
@@ -87,7 +87,7 @@ def counted(aws: None) -> tuple[Any, Wire]:
 def account(aws: None) -> TestAccount:
     """The account of all tests here: no two share a resource, and each clears up behind itself."""
     del aws  # only has to be there
-    made = wiring.get_admin_services().accounts.create()
+    made = api_bootstrap.get_admin_services().accounts.create()
     return TestAccount(made.account, made.auth_token)
 
 
@@ -158,12 +158,12 @@ def make_service(
     counted: tuple[Any, Wire], bucket: Objects, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Settings], ApiServices]:
     """Makes services by this test's clock, and has the functions answer with the last one made."""
-    monkeypatch.setattr(wiring, "clock", clock)
-    monkeypatch.setattr(wiring, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
+    monkeypatch.setattr(api_bootstrap, "clock", clock)
+    monkeypatch.setattr(api_bootstrap, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
 
     def make(settings: Settings) -> ApiServices:
-        made = wiring.build_api_services(settings, counted[0])
-        monkeypatch.setattr(wiring.endpoint, "_get_services", lambda: made)
+        made = api_bootstrap.build_api_services(settings, counted[0])
+        monkeypatch.setattr(api_bootstrap.endpoint, "_get_services", lambda: made)
         return made
 
     return make
@@ -196,7 +196,7 @@ def living(
 ) -> Callable[[int], World]:
     """Makes worlds in which a callback is tried for so many hours, and has the functions work in the last one made."""
     bucket.forget()
-    monkeypatch.setattr(wiring, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
+    monkeypatch.setattr(api_bootstrap, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
     known = replace(settings, public_url=ORIGIN)
     return lambda hours: make_world(replace(known, callback_retry_hours=hours), clock, monkeypatch.setattr)
 

@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from jsonschema import Draft202012Validator
 
-from tapedeck import background, wiring
-from tapedeck.adapters.changes import PendingWorkIndex
-from tapedeck.adapters.claims import DeliveryTable
-from tapedeck.adapters.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb import DynamoDBTable
-from tapedeck.domain.claim import CallbackDelivery
+from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.credentials import CredentialsTable
+from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.identity import new_id
-from tapedeck.edge.batches import BackgroundServices
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.accounts import Accounts, NewAccount
-from tapedeck.operations.changes import PendingWork
-from tapedeck.operations.messaging import DomainEvent, QueueMessage, WebhookRequest, WebhookResult
+from tapedeck.ports.changes import PendingWork
+from tapedeck.ports.messaging import DomainEvent, QueueMessage, WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
-from tapedeck_standin.functions import load_handler
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, TEMPLATE, FunctionClient
 from tests.functions.stage import Clock, RemoteShelf, Stage
 
@@ -37,7 +38,7 @@ TOLD_BEGINNINGS: Final = ("PART#", "REC#")
 """Sort keys that the stream's filter lets through."""
 
 if TYPE_CHECKING:
-    from tapedeck.edge.observability import CanonicalLog
+    from tapedeck.observability import CanonicalLog
 
 _COMMANDS: Final = Draft202012Validator(
     json.loads((ROOT / "schemas" / "media-commands.json").read_text(encoding="utf-8"))
@@ -298,18 +299,18 @@ def make_world(settings: Settings, clock: Clock, patch: Callable[[object, str, o
         clock.step(seconds)
 
     log = Lines()
-    patch(wiring, "clock", clock)
-    service = replace(wiring.build_api_services(settings, memory), log=cast("CanonicalLog", log))
-    patch(wiring, "get_api_services", lambda: service)
+    patch(api_bootstrap, "clock", clock)
+    service = replace(api_bootstrap.build_api_services(settings, memory), log=cast("CanonicalLog", log))
+    patch(api_bootstrap, "get_api_services", lambda: service)
     vault, receiver = FakeKms(), Receiver(clock)
     accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
     commands, callbacks, bus = FakeQueue(), FakeQueue(), FakeQueue()
     luck = [0.0]
-    outlets = background.OutboundClients(commands, callbacks, bus, receiver, vault, sleep, lambda: luck[-1])
-    services = background.build_background_services(settings, memory, outlets)
-    patch(wiring.endpoint, "_get_services", lambda: service)
-    patch(background.background, "_get_services", lambda: services)
-    patch(background.admin_function, "_get_services", lambda: services)
+    outlets = background_bootstrap.OutboundClients(commands, callbacks, bus, receiver, vault, sleep, lambda: luck[-1])
+    services = background_bootstrap.build_background_services(settings, memory, outlets)
+    patch(api_bootstrap.endpoint, "_get_services", lambda: service)
+    patch(background_bootstrap.background, "_get_services", lambda: services)
+    patch(background_bootstrap.admin_function, "_get_services", lambda: services)
     return World(
         memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, bus, receiver, vault, log,
         services, faults, slept, sleep, luck,

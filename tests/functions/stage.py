@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from tapedeck.adapters import items
-from tapedeck.adapters.dynamodb import Item, from_attributes, to_attributes
+from tapedeck.adapters.dynamodb import items
+from tapedeck.adapters.dynamodb.client import Item, from_attributes, to_attributes
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.engine_command import EngineEvent
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.http.endpoint import ApiServices
 from tests.client import Answer, FunctionClient
 from tests.functions import expected
 

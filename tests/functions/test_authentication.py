@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tapedeck import wiring
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import Call
 from tapedeck.domain.errors import NotAuthenticated
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations import authentication
 from tapedeck.settings import STANDIN_TOKEN, Settings
 from tests.client import Answer, FunctionClient
@@ -130,8 +130,8 @@ def test_does_not_tell_an_unknown_account_from_a_wrong_token(
     client: FunctionClient, ask: Ask, account: TestAccount, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both cost one read and one comparison in constant time, and both get the same answer; so with keys."""
-    made = wiring.get_admin_services().accounts.issue_api_key(account.id, frozenset({"Voice"}))
-    fresh = wiring.get_admin_services().accounts.create()
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id, frozenset({"Voice"}))
+    fresh = api_bootstrap.get_admin_services().accounts.create()
     compared: list[int] = []
     compare = hmac.compare_digest
 
@@ -160,7 +160,7 @@ def test_does_not_tell_an_unknown_account_from_a_wrong_token(
 
 def test_takes_an_api_key(client: FunctionClient, ask: Ask, account: TestAccount, call: Call, wire: Wire) -> None:
     """`SK…` with its secret opens its account, and so does the account's id with that secret: one read each."""
-    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id)
     wire.all.clear()
     for user in (
         TWILIO.format_sid(ResourceType.API_KEY, made.key),
@@ -175,7 +175,7 @@ def test_keeps_keys_apart(
     client: FunctionClient, ask: Ask, account: TestAccount, make_account: Callable[[], TestAccount]
 ) -> None:
     """A key opens with its own secret only, its own account only."""
-    accounts, elsewhere = wiring.get_admin_services().accounts, make_account()
+    accounts, elsewhere = api_bootstrap.get_admin_services().accounts, make_account()
     one, two = accounts.issue_api_key(account.id), accounts.issue_api_key(account.id)
     foreign = accounts.issue_api_key(elsewhere.id)
     for user, secret in (
@@ -207,7 +207,7 @@ def test_needs_the_scope_voice(
     client: FunctionClient, ask: Ask, account: TestAccount, scopes: set[str], *, opens: bool
 ) -> None:
     """A key without the scope Voice gets 401, under either user name (section 2)."""
-    made = wiring.get_admin_services().accounts.issue_api_key(account.id, frozenset(scopes))
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id, frozenset(scopes))
     for user in (TWILIO.format_sid(ResourceType.API_KEY, made.key), client.sid(ResourceType.ACCOUNT, account.id)):
         answer = ask(basic(user, made.secret))
         if opens:
@@ -256,12 +256,12 @@ def test_forgets_within_a_minute_whatever_the_clock_is_set_to(ask: Ask, clock: C
 
 def test_forgets_within_a_minute_of_steady_time(account: TestAccount) -> None:
     """What the set clock calls fresh is forgotten all the same once a minute has really gone by."""
-    credentials = wiring.get_admin_services().accounts._credentials
+    credentials = api_bootstrap.get_admin_services().accounts._credentials
     wall, steady = Clock(), Clock()
     authenticator = authentication.Authenticator(credentials, wall, 60, monotonic_clock=steady)
-    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id)
     authenticator.verify_api_key(made.key, made.secret)
-    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
+    api_bootstrap.get_admin_services().accounts.revoke_api_key(account.id, made.key)
     authenticator.verify_api_key(made.key, made.secret)
     steady.step(60)
     with pytest.raises(NotAuthenticated):
@@ -273,10 +273,10 @@ def test_revokes_a_key_within_a_minute(
     client: FunctionClient, ask: Ask, account: TestAccount, clock: Clock, *, as_key: bool
 ) -> None:
     """A revoked key opens nothing 60 s later, even where it is remembered; elsewhere at once."""
-    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id)
     user = TWILIO.format_sid(ResourceType.API_KEY, made.key) if as_key else client.sid(ResourceType.ACCOUNT, account.id)
     assert ask(basic(user, made.secret)).status == 200
-    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
+    api_bootstrap.get_admin_services().accounts.revoke_api_key(account.id, made.key)
     clock.step(59.999)
     assert ask(basic(user, made.secret)).status == 200
     clock.step(0.001)
@@ -289,8 +289,8 @@ def test_revokes_a_key_at_once_where_it_is_not_remembered(
     client: FunctionClient, ask: Ask, account: TestAccount
 ) -> None:
     """A process that has not met a key learns of its end at once."""
-    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
-    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id)
+    api_bootstrap.get_admin_services().accounts.revoke_api_key(account.id, made.key)
     assert_refused(
         client, ask(basic(TWILIO.format_sid(ResourceType.API_KEY, made.key), made.secret)), "bad credentials"
     )
@@ -298,7 +298,7 @@ def test_revokes_a_key_at_once_where_it_is_not_remembered(
 
 def test_rotates_a_token_without_an_outage(client: FunctionClient, clock: Clock) -> None:
     """Both tokens open until the old one is revoked, which takes effect within a minute."""
-    accounts = wiring.get_admin_services().accounts
+    accounts = api_bootstrap.get_admin_services().accounts
     made = accounts.create()
     path = FunctionClient(client.dialect, made.account, "").path("Calls", client.sid(ResourceType.CALL, "0" * 32))
     user = client.sid(ResourceType.ACCOUNT, made.account)
@@ -317,14 +317,14 @@ def test_rotates_a_token_without_an_outage(client: FunctionClient, clock: Clock)
 
 def test_believes_a_secret_that_has_become_right(ask: Ask, account: TestAccount) -> None:
     """A refusal is not remembered: a key that is issued after it opens at once."""
-    made = wiring.get_admin_services().accounts.issue_api_key(account.id)
-    wiring.get_admin_services().accounts.revoke_api_key(account.id, made.key)
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id)
+    api_bootstrap.get_admin_services().accounts.revoke_api_key(account.id, made.key)
     header = basic(TWILIO.format_sid(ResourceType.API_KEY, made.key), made.secret)
     assert ask(header).status == 401
     from tapedeck.domain.account import ApiKey
 
     again = ApiKey(made.key, account.id, authentication.hash_secret(made.secret), frozenset({"Voice"}))
-    wiring.get_admin_services().accounts._credentials.put_api_key(again)
+    api_bootstrap.get_admin_services().accounts._credentials.put_api_key(again)
     assert ask(header).status == 200
 
 
@@ -341,7 +341,7 @@ def test_remembers_no_more_than_it_can_hold(
 ) -> None:
     """The memory is bounded: full, it begins anew."""
     monkeypatch.setattr(authentication, "_MAX_REMEMBERED", 1)
-    made = wiring.get_admin_services().accounts.create()
+    made = api_bootstrap.get_admin_services().accounts.create()
     wire.all.clear()
     for _ in range(2):
         assert ask("").status == 200
@@ -359,7 +359,7 @@ def test_refuses_the_stand_ins_token_elsewhere(
     is_standin: bool,
 ) -> None:
     """The stand-in's public token opens nothing on a deployed stack, even if somebody put it there."""
-    made = wiring.get_admin_services().accounts.create(auth_token=STANDIN_TOKEN)
+    made = api_bootstrap.get_admin_services().accounts.create(auth_token=STANDIN_TOKEN)
     make_service(replace(settings, is_standin=is_standin))
     asks = FunctionClient(client.dialect, made.account, STANDIN_TOKEN)
     answer = asks.get("Calls", client.sid(ResourceType.CALL, "0" * 32))

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import pytest
 
-from tapedeck import background
-from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
-from tapedeck.edge.observability import CanonicalLog
+from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.observability import CanonicalLog
 from tapedeck.operations.media import object_key
-from tapedeck.operations.messaging import WebhookResult
 from tapedeck.operations.recordings import StartRecording
+from tapedeck.ports.messaging import WebhookResult
 from tests.functions.living import World
 
 ALLOWED: Final = {
@@ -37,8 +37,8 @@ def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[di
     for handler in logging.getLogger(name).handlers:
         assert isinstance(handler, logging.StreamHandler)
         handler.setStream(stream)
-    monkeypatch.setattr(background.background, "_get_services", lambda: services)
-    monkeypatch.setattr(background.admin_function, "_get_services", lambda: services)
+    monkeypatch.setattr(background_bootstrap.background, "_get_services", lambda: services)
+    monkeypatch.setattr(background_bootstrap.admin_function, "_get_services", lambda: services)
 
     def take() -> list[dict[str, Any]]:
         text = stream.getvalue()

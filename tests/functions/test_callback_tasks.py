@@ -7,14 +7,14 @@ from typing import Any, Final
 import botocore.session
 import pytest
 
-from tapedeck.adapters.failures import PREFIX
+from tapedeck.adapters.failed_batches import PREFIX
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.messaging import FailureReason, WebhookResult
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.recordings import StartRecording
+from tapedeck.ports.messaging import FailureReason, WebhookResult
 from tests.client import DIALECTS
 from tests.functions.living import Event, World
 from tests.functions.stage import START

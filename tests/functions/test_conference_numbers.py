@@ -11,10 +11,10 @@ from typing import Final
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.claim import CallbackDelivery
 from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck.domain.errors import InvalidState, NotFound
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.conferences import ConferenceEndReport, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tests.functions.living import World

@@ -7,11 +7,11 @@ from unittest.mock import ANY
 
 import pytest
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
 from tapedeck.domain.errors import StoreUnavailable
-from tapedeck_standin.functions import load_handler
+from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, FunctionClient
 from tests.conftest import TestAccount
 from tests.functions.expected import sid
@@ -139,7 +139,10 @@ def test_refuses_odd_scopes(account: TestAccount, scopes: Any) -> None:
 def test_issues_no_more_than_a_hundred_keys(make_account: Callable[[], TestAccount]) -> None:
     """An account has at most 100 keys; a revoked one makes room."""
     account = make_account()
-    accounts, credentials = wiring.get_admin_services().accounts, wiring.get_admin_services().accounts._credentials
+    accounts, credentials = (
+        api_bootstrap.get_admin_services().accounts,
+        api_bootstrap.get_admin_services().accounts._credentials,
+    )
     from tapedeck.domain.account import ApiKey
 
     first = accounts.issue_api_key(account.id)
@@ -255,7 +258,7 @@ def test_refuses_what_is_no_event(event: Any) -> None:
 
 def test_raises_when_a_dependency_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the store or the sealing fails the function fails, so that the caller and the alarm hear of it."""
-    admin = wiring.get_admin_services()
+    admin = api_bootstrap.get_admin_services()
 
     def refuse(*_arguments: object) -> bytes:
         raise StoreUnavailable

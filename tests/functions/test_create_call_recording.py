@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source

@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participants import AddParticipant
 from tests.client import Answer, Form, FunctionClient, Gateway

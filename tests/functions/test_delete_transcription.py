@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
 from tapedeck.dialects.dialect import ResourceType
 from tests.client import Answer, FunctionClient
 from tests.functions.stage import Stage, assert_refused

@@ -10,19 +10,19 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck.adapters.claims import DeliveryTable
-from tapedeck.adapters.dynamodb import DynamoDBTable
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.admin.callbacks import describe_delivery
+from tapedeck.background.webhook_delivery import LEASE_MS, MAX_UNSIGNED_SECONDS, RETRY_DELAYS_SECONDS
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.domain.claim import (
+from tapedeck.domain.delivery import (
     MAX_STORED_ATTEMPTS,
     REQUEUE_AFTER_SECONDS,
     CallbackDelivery,
     DeliveryAttempt,
     DeliveryState,
 )
-from tapedeck.edge.callback_tasks import describe_delivery
-from tapedeck.operations.deliveries import LEASE_MS, MAX_UNSIGNED_SECONDS, RETRY_DELAYS_SECONDS
-from tapedeck.operations.messaging import FailureReason, QueueMessage, Timeouts, WebhookRequest, WebhookResult
+from tapedeck.ports.messaging import FailureReason, QueueMessage, Timeouts, WebhookRequest, WebhookResult
 from tests.client import DIALECTS
 from tests.functions.living import Crash, World
 from tests.functions.stage import START

@@ -12,17 +12,18 @@ from typing import Any, Final
 import pytest
 from click.testing import CliRunner
 
-from tapedeck.adapters.failures import PREFIX
-from tapedeck.dialects.choice import SIGNALWIRE, select_dialect
+from tapedeck.adapters.failed_batches import PREFIX
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
 from tapedeck.domain.account import VOICE
-from tapedeck.edge.routes import split
+from tapedeck.http.routes import split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
-from tapedeck_standin import seed, seed_claims
-from tapedeck_standin.assembly import clear_service_caches
-from tapedeck_standin.backend import make_full_client
-from tapedeck_standin.replay import capturing_output, main, make_seeding, replay
-from tapedeck_standin.template import ORIGIN
+from tapedeck_standin.app.container import clear_service_caches
+from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.aws.template import ORIGIN
+from tapedeck_standin.samples import callbacks as sample_callbacks
+from tapedeck_standin.samples import data as sample_data
+from tapedeck_standin.samples.replay import capturing_output, main, make_seeding, replay
 from tests.client import ROOT, TEMPLATE, find_route
 from tests.wire import VendorContract
 
@@ -181,7 +182,7 @@ def test_an_event_is_named_after_its_function(event: Path) -> None:
 def test_the_readme_names_what_is_seeded() -> None:
     """Every id and every secret of the seeding stands in `events/README.md`."""
     readme = (ROOT / "events" / "README.md").read_text(encoding="utf-8")
-    named = {**vars(seed), **vars(seed_claims)}
+    named = {**vars(sample_data), **vars(sample_callbacks)}
     constants = {value for name, value in named.items() if name.isupper() and isinstance(value, str)}
     told = {
         SIGNALWIRE.format_sid(ResourceType.CALL, value) if re.fullmatch("[0-9a-f]{32}", value) else value

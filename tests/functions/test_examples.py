@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -628,7 +628,7 @@ IDENTITY: Final = "identity"
 def make_story(swept: None, make_stage: Callable[[str], Stage], wire: Wire) -> Callable[[str], Story]:
     """Makes stories of a vendor's: the examples' account is there, and has nothing."""
     del swept  # that takes the account away afterwards
-    made = wiring.get_admin_services().accounts.create(account=ACCOUNT)
+    made = api_bootstrap.get_admin_services().accounts.create(account=ACCOUNT)
 
     def make(vendor: str) -> Story:
         client = FunctionClient(DIALECTS[vendor], ACCOUNT, made.auth_token)

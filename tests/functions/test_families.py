@@ -1,7 +1,7 @@
 """Whatever clients, callers and a media engine do, in any order and either dialect: what is seen is what a model says.
 
 What the engine tells comes in any order, late and more than once; time is virtual, and the sweep comes when it does.
-The model is written from behaviour.md, sections 4 to 6 and 10, and from the media contract (`dialects.media_contract`),
+The model is written from behaviour.md, sections 4 to 6 and 10, and from the media contract (`engine_protocol.schema`),
 without a word of the code under test.
 """
 

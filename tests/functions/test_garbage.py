@@ -19,18 +19,18 @@ from urllib.parse import quote, unquote, urlencode
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck import wiring
-from tapedeck.adapters import items
-from tapedeck.adapters.dynamodb import Item, to_attributes
+from tapedeck.adapters.dynamodb import items
+from tapedeck.adapters.dynamodb.client import Item, to_attributes
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.edge.routes import is_known
+from tapedeck.http.routes import is_known
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.settings import Settings
-from tapedeck_standin.functions import load_handler
+from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, Answer, FunctionClient, find_route, make_event
 from tests.functions import expected
 from tests.thoroughness import scaled
@@ -306,9 +306,9 @@ def memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memo
     """The functions' database, in memory; what is in this process besides is not searched for garbage, as deployed."""
     memory = Memory()
     named = replace(settings, recordings_table=RECORDINGS, credentials_table=CREDENTIALS)
-    made = wiring.build_api_services(named, memory)
+    made = api_bootstrap.build_api_services(named, memory)
     made.media()  # whose client takes long to make, once
-    monkeypatch.setattr(wiring.endpoint, "_get_services", lambda: made)
+    monkeypatch.setattr(api_bootstrap.endpoint, "_get_services", lambda: made)
     gc.collect()
     gc.freeze()
     yield memory

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.recording import Recording
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.http.endpoint import ApiServices
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, Answer, FunctionClient, Gateway
 from tests.conftest import TestAccount
@@ -652,7 +652,7 @@ def house(
     service = make_service(replace(settings, media_access=MediaAccess(door.all)))
     account = make_account()
     if door.own is not None:
-        wiring.get_admin_services().accounts.set_media_access(account.id, MediaAccess(door.own))
+        api_bootstrap.get_admin_services().accounts.set_media_access(account.id, MediaAccess(door.own))
     own = Stage(account.id, service, clock, stage.shelf)
     recording = own.recording(own.call(), "completed")
     objects.put(recording, "original.wav", WAV)
@@ -713,7 +713,7 @@ def test_an_open_door_needs_an_account(house: House, text: str) -> None:
 def test_remembers_the_door_for_a_minute(house: House, clock: Clock, wire: Wire) -> None:
     """A rule is read once and holds for just under a minute, in either direction."""
     client = FunctionClient(DIALECTS["signalwire"], house.account.id, "")
-    accounts, statuses, reads = wiring.get_admin_services().accounts, [], []
+    accounts, statuses, reads = api_bootstrap.get_admin_services().accounts, [], []
 
     def ask() -> None:
         statuses.append(client.request("GET", path_of(client, house.recording), authorization=None).status)

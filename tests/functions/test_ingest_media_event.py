@@ -7,19 +7,19 @@ from typing import Any, Final
 
 import pytest
 
+from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
+from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.edge.sweeping import START_TIMEOUT_SECONDS
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.media import object_key
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
-from tapedeck_standin.sound import Part, make_wav
+from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.functions.living import World
 from tests.functions.objects import Objects
 from tests.functions.stage import START

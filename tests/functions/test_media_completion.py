@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
 from tapedeck.domain.errors import (
     MediaMissing,
     NotEligibleForRecording,
@@ -16,9 +16,9 @@ from tapedeck.domain.errors import (
     TapedeckError,
 )
 from tapedeck.domain.recording import Recording, RecordingStatus
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.media import Media
-from tapedeck_standin.sound import Part, make_wav
+from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest
 from tests.media import capture, mp3_frames, samples_of, sound

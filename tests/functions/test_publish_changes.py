@@ -10,22 +10,22 @@ from urllib.parse import parse_qsl
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck.adapters.changes import sort_by_sequence
+from tapedeck.adapters.dynamodb.stream import sort_by_sequence
+from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS
+from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.claim import REQUEUE_AFTER_SECONDS, CallbackDelivery, DeliveryState
-from tapedeck.domain.command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, DeliveryState
+from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.edge.publishing import COMMAND_STALENESS_CHECK_SECONDS
-from tapedeck.edge.sweeping import START_TIMEOUT_SECONDS
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import ConferenceEndReport
-from tapedeck.operations.messaging import DomainEvent, QueueMessage
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
+from tapedeck.ports.messaging import DomainEvent, QueueMessage
 from tests.client import FunctionClient
 from tests.functions.living import ORIGIN, Crash, Event, World
 from tests.functions.stage import START, call_path, conference_path, participant_path

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Recording, Source
-from tapedeck.edge.endpoint import ApiServices
+from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.http.endpoint import ApiServices
 from tests.client import Answer, Form, FunctionClient
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest, call_path, conference_path, participant_path

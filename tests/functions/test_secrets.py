@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.settings import Settings
-from tapedeck_standin.functions import load_handler
+from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, FunctionClient
 from tests.functions.operations import OPERATIONS, Operation, Scene, at, path_of, perform
 from tests.functions.stage import Shelf, Stage, call_path, conference_path
@@ -118,8 +118,8 @@ def scenario(
     capfd: pytest.CaptureFixture[str],
 ) -> Scenario:
     """An account's life through all functions, in the test's dialect."""
-    admin = replace(wiring.get_admin_services(), log=wiring.endpoint._get_services().log)
-    monkeypatch.setattr(wiring.admin_function, "_get_services", lambda: admin)
+    admin = replace(api_bootstrap.get_admin_services(), log=api_bootstrap.endpoint._get_services().log)
+    monkeypatch.setattr(api_bootstrap.admin_function, "_get_services", lambda: admin)
     canaries, told = Canaries(), []
 
     made = _run("create_account")
@@ -300,7 +300,7 @@ def test_logs_a_fault_without_its_message(
         raise RuntimeError("canary: the request's own words")
 
     call = stage.call()
-    current = wiring.endpoint._get_services()
+    current = api_bootstrap.endpoint._get_services()
     monkeypatch.setattr(current.calls, "get", fail)
     answer = client.get(*call_path(client, call))
     assert answer.status == 500
@@ -316,7 +316,7 @@ def test_seals_signing_keys_for_one_account(shelves: Callable[[str], Shelf], set
     """A sealed signing key opens with KMS and the account's name, and not with another's."""
     import botocore.session
 
-    made = wiring.get_admin_services().accounts.create()
+    made = api_bootstrap.get_admin_services().accounts.create()
     kms: Any = botocore.session.get_session().create_client("kms")
     (held,) = shelves(settings.credentials_table).partition(f"SIGNING#{made.account}")
     opened = {}

@@ -8,16 +8,8 @@ from urllib.parse import parse_qsl
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.claim import CallbackDelivery, DeliveryState
-from tapedeck.domain.command import COMMAND_EXPIRY_SECONDS
-from tapedeck.domain.conference import Conference, EndReason
-from tapedeck.domain.errors import StoreUnavailable
-from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.edge.batches import IncompleteRun
-from tapedeck.edge.sweeping import (
+from tapedeck.background.handlers import IncompleteRun
+from tapedeck.background.reconciler import (
     COMMAND_ALARM_AFTER_SECONDS,
     COMMAND_RESEND_AFTER_SECONDS,
     MAX_REQUEUED_PER_SHARD,
@@ -25,11 +17,19 @@ from tapedeck.edge.sweeping import (
     START_TIMEOUT_SECONDS,
     STREAM_GRACE_SECONDS,
 )
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryState
+from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
+from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.changes import Change
 from tapedeck.operations.conferences import ConferenceEndReport
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
+from tapedeck.ports.changes import Change
 from tests.client import TEMPLATE
 from tests.functions.living import FakeQueue, World
 from tests.functions.objects import Objects

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tapedeck import wiring
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck_standin.template import Route
+from tapedeck_standin.aws.template import Route
 from tests.client import DIALECTS, TEMPLATE, Answer, FunctionClient
 from tests.conftest import TestAccount
 from tests.functions.operations import KINDS, OPERATIONS, Scene, variables_of
@@ -116,7 +116,7 @@ def test_does_not_let_a_neighbour_in(
     client: FunctionClient, tenants: Tenants, neighbour: TestAccount, route: Route
 ) -> None:
     """The neighbour's credentials, of any kind, make no difference between what is ours and what never was."""
-    made = wiring.get_admin_services().accounts.issue_api_key(neighbour.id)
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(neighbour.id)
     ours = tenants.ids(foreign=False, route=route)
     before = tenants.own.partition(tenants.own_scene.call), tenants.own.partition(tenants.own_scene.conference)
     sk = DIALECTS["twilio"].format_sid(ResourceType.API_KEY, made.key)

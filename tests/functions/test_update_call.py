@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.recording import Source

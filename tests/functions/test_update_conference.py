@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.recording import Source

@@ -19,10 +19,11 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from tapedeck.adapters.aws import READ_SECONDS, make_client
-from tapedeck.adapters.dynamodb import DynamoDBTable
-from tapedeck.adapters.items import RECORDING, partition, recording_from
-from tapedeck.adapters.table import RecordingsTable
+from tapedeck.adapters.clients import READ_SECONDS, make_client
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.items import RECORDING, partition, recording_from
+from tapedeck.adapters.dynamodb.table import RecordingsTable
+from tapedeck.bootstrap.http import clock
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     CallHasEnded,
@@ -35,10 +36,9 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import Media
-from tapedeck.operations.ports import AudioInfo, StoredObject
 from tapedeck.operations.recordings import CURRENT, Recordings, StartRecording
-from tapedeck.wiring import clock
-from tapedeck_standin.template import Template
+from tapedeck.ports.stores import AudioInfo, StoredObject
+from tapedeck_standin.aws.template import Template
 from tests.linearizability import model
 from tests.linearizability.checker import check
 from tests.linearizability.model import BY_ID, DELETED, TARGETS, UNKNOWN, Kind, Operation, Outcome, Verdict, call_is, ok

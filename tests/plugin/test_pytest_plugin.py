@@ -18,7 +18,7 @@ def run_tests(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     """Run the example's tests as a user does, outside of this project."""
     (folder / EXAMPLE.name).write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    paths = [SOURCES, ROOT / "layers" / "shared", ROOT / "standin"]
+    paths = [SOURCES, ROOT / "layers/shared", ROOT / "standin", ROOT / "packages/dynamodb-memory/src"]
     command = [sys.executable, "-m", "pytest", "-p", "pytest_tapedeck.plugin", "-q", "-rf", EXAMPLE.name, *arguments]
     return subprocess.run(
         command,

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import requests
 
-from tapedeck_standin.backend import make_full_client
-from tapedeck_standin.template import Template
+from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.aws.template import Template
 from tests.client import TEMPLATE
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -9,10 +9,10 @@ import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from tapedeck import wiring
-from tapedeck.dialects.choice import TWILIO
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck_standin.replay import make_seeding, operation_of, readable
+from tapedeck.dialects.selection import TWILIO
+from tapedeck_standin.samples.replay import make_seeding, operation_of, readable
 from tests.client import TEMPLATE
 from tests.conftest import TestAccount
 from tests.functions.test_events import EVENTS, EXPECTED, mask, own_tables, read
@@ -54,7 +54,9 @@ def client(api: str, account: TestAccount) -> Client:
 @pytest.fixture
 def call_sid(account: TestAccount) -> str:
     """A call in progress."""
-    call = wiring.get_api_services().calls.register(account.id, to="+15550100", from_="+15550101", direction="inbound")
+    call = api_bootstrap.get_api_services().calls.register(
+        account.id, to="+15550100", from_="+15550101", direction="inbound"
+    )
     return TWILIO.format_sid(ResourceType.CALL, call.id)
 
 

@@ -20,6 +20,7 @@ import requests
 from tests.sdk.scenario import Place
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+SOURCE_FOLDERS: Final = ("layers/shared", "standin", "packages/dynamodb-memory/src")
 EXAMPLES: Final = ROOT / "examples"
 CACHE: Final = ROOT / ".cache"
 READY: Final = "TAPEDECK_READY "
@@ -127,7 +128,7 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
 def _start(log: Path) -> subprocess.Popen[bytes]:
     # Nothing of the tests' own environment: no database, no account, no port.
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in ("layers/shared", "standin"))
+    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_FOLDERS)
     command = [sys.executable, "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0"]
     with log.open("w") as output:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)

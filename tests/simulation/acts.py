@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Final
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import ConferenceName, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant

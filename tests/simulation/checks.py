@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from tapedeck.adapters.dynamodb import from_attributes
-from tapedeck.adapters.items import conference_from
+from tapedeck.adapters.dynamodb.client import from_attributes
+from tapedeck.adapters.dynamodb.items import conference_from
 from tests.simulation.world import World
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from tapedeck.operations.messaging import FailureReason, WebhookRequest, WebhookResult
+from tapedeck.ports.messaging import FailureReason, WebhookRequest, WebhookResult
 from tests.simulation.ports import RandomSource, SimulatedClock
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"
@@ -49,7 +49,7 @@ class Receiver:
 
 
 class Internet:
-    """`operations.messaging.Sender`.
+    """`ports.messaging.Sender`.
 
     Args:
         clock: the simulation's.

@@ -11,10 +11,10 @@ from typing import Any, Final, Literal
 from botocore.exceptions import ConnectionClosedError
 
 from tapedeck.domain.errors import StoreUnavailable
-from tapedeck.edge.observability import CanonicalLog
-from tapedeck.operations.messaging import QueueMessage
-from tapedeck_standin.engine import PROCESSING_SECONDS, CaptureMode, Engine
-from tapedeck_standin.queues import MemoryQueue
+from tapedeck.observability import CanonicalLog
+from tapedeck.ports.messaging import QueueMessage
+from tapedeck_standin.aws.queues import MemoryQueue
+from tapedeck_standin.telephony.engine import PROCESSING_SECONDS, CaptureMode, Engine
 
 BEGINNING: Final = 1_800_000_000_000
 """Milliseconds: when every simulation begins."""

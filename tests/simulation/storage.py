@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.operations.ports import AudioInfo, StoredObject
-from tapedeck_standin.sound import Part
+from tapedeck.ports.stores import AudioInfo, StoredObject
+from tapedeck_standin.telephony.audio import Part
 
 
 class MemoryObjects:
-    """`operations.ports.MediaStore` in memory."""
+    """`ports.stores.MediaStore` in memory."""
 
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
@@ -55,7 +55,7 @@ def write_length(target: Path, parts: Sequence[Part], heard: Sequence[bool]) -> 
 
 
 class LengthCodec:
-    """`operations.ports.Codec` of what `write_length` has written."""
+    """`ports.stores.Codec` of what `write_length` has written."""
 
     def probe(self, source: Path) -> AudioInfo:
         """What is in it."""
@@ -81,7 +81,7 @@ class LengthCodec:
 
 
 class MemoryFailures:
-    """`operations.messaging.FailedBatchStore`: batches of the stream, as Lambda leaves them in a bucket."""
+    """`ports.messaging.FailedBatchStore`: batches of the stream, as Lambda leaves them in a bucket."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
@@ -105,7 +105,7 @@ class MemoryFailures:
 
 
 class PlainOpener:
-    """`operations.messaging.Opener` of what was never sealed."""
+    """`ports.messaging.Opener` of what was never sealed."""
 
     def decrypt(self, account: str, sealed: bytes) -> str:
         """The secret."""

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.recording import RecordingStatus
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.recordings import StartRecording
 from tests.simulation.checks import claims_of, faults_of
 from tests.simulation.internet import Receiver

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.recordings import StartRecording
 from tests.simulation.checks import claims_of, faults_of
 from tests.simulation.internet import Receiver

@@ -7,10 +7,10 @@ from typing import Final
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.command import CommandKind
+from tapedeck.domain.engine_command import CommandKind
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.conferences import ConferenceName, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant

@@ -7,8 +7,8 @@ import pytest
 
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
-from tapedeck.operations.changes import Change
-from tapedeck_standin.engine import PROCESSING_SECONDS
+from tapedeck.ports.changes import Change
+from tapedeck_standin.telephony.engine import PROCESSING_SECONDS
 from tests.simulation.checks import claims_of, faults_of
 from tests.simulation.history import Image
 from tests.simulation.internet import Receiver

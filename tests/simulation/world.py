@@ -9,33 +9,34 @@ from contextlib import ExitStack
 from typing import Any, Final, Self
 from unittest.mock import patch
 
-from tapedeck import background
-from tapedeck.adapters import claims, credentials, dynamodb, lists, participants, table, transcriptions
-from tapedeck.adapters.changes import PendingWorkIndex, read_change, sort_by_sequence
+from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.dynamodb import client as dynamodb_client
+from tapedeck.adapters.dynamodb import credentials, deliveries, lists, participants, table, transcriptions
+from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_sequence
+from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
+from tapedeck.background.reconciler import Reconciler
+from tapedeck.background.recording_events import RecordingEvents
+from tapedeck.background.redrive import FailedBatchRedrive
+from tapedeck.background.webhook_delivery import CallbackDispatcher
+from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
+from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.domain import identity
 from tapedeck.domain.account import Account
 from tapedeck.domain.errors import TapedeckError
-from tapedeck.edge.batches import BackgroundServices
-from tapedeck.edge.publishing import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
-from tapedeck.edge.resending import FailedBatchRedrive
-from tapedeck.edge.sweeping import Reconciler
-from tapedeck.edge.telling import CALLBACK_RENDERERS
 from tapedeck.operations.calls import Calls
-from tapedeck.operations.capture_events import RecordingEvents
-from tapedeck.operations.changes import Change
 from tapedeck.operations.conferences import Conferences
-from tapedeck.operations.deliveries import CallbackDispatcher
 from tapedeck.operations.media import Media
-from tapedeck.operations.media_events import EngineEvents
-from tapedeck.operations.messaging import QueueMessage
 from tapedeck.operations.participants import Participants
 from tapedeck.operations.recordings import Recordings
 from tapedeck.operations.transcriptions import Transcriptions
-from tapedeck_standin import engine as engine_module
-from tapedeck_standin.event_sources import QueueSource, StreamSource
-from tapedeck_standin.functions import load_handler
-from tapedeck_standin.memory_database import MemoryDynamoDB
-from tapedeck_standin.queues import MemoryBus, MemoryQueue
+from tapedeck.ports.changes import Change
+from tapedeck.ports.messaging import QueueMessage
+from tapedeck_standin.aws.event_sources import QueueSource, StreamSource
+from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
+from tapedeck_standin.telephony import engine as engine_module
 from tests.client import ROOT, TEMPLATE
 from tests.simulation.history import History
 from tests.simulation.internet import Internet
@@ -123,10 +124,10 @@ class World:
     def __enter__(self) -> Self:
         """Begin."""
         with ExitStack() as stack:
-            for module, name in ((identity, "secrets"), (dynamodb, "secrets"), (dynamodb, "random")):
+            for module, name in ((identity, "secrets"), (dynamodb_client, "secrets"), (dynamodb_client, "random")):
                 stack.enter_context(patch.object(module, name, self.random_source))
             stack.enter_context(patch.object(engine_module, "write_wav", write_length))
-            stack.enter_context(patch.object(background.background, "_get_services", lambda: self.background))
+            stack.enter_context(patch.object(background_bootstrap.background, "_get_services", lambda: self.background))
             self._build()
             self._patches = stack.pop_all()
         return self
@@ -145,24 +146,24 @@ class World:
     def _build(self) -> None:
         names = TEMPLATE.create_tables(self.dynamodb)
         clock, around = self.clock, self.perils.around
-        database = dynamodb.DynamoDBTable(self.dynamodb, names["RecordingsTable"], clock.sleep)
+        database = dynamodb_client.DynamoDBTable(self.dynamodb, names["RecordingsTable"], clock.sleep)
         store = table.RecordingsTable(database)
         self.calls, self.conferences = Calls(store, clock), Conferences(store, clock)
         self.recordings = Recordings(store, clock)
         self.media = Media(store, self.recordings, around(self.objects), LengthCodec(), clock)
         self.participants = Participants(participants.ParticipantTable(database), self.calls, self.conferences, clock)
         keys = credentials.CredentialsTable(
-            dynamodb.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
+            dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
         )
         self.account = identity.new_id(clock())
         keys.put_account(Account(self.account, "", clock() // 1000), {"twilio": b"token", "signalwire": b"PSK_key"})
-        deliveries = CallbackDispatcher(
-            claims.DeliveryTable(database), keys, around(PlainOpener()), around(self.internet), around(self.callbacks),
-            clock, clock.sleep, self.random_source.random, self._hours,
+        dispatcher = CallbackDispatcher(
+            deliveries.DeliveryTable(database), keys, around(PlainOpener()), around(self.internet),
+            around(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
         )  # fmt: skip
         publisher = ChangePublisher(
             store, participants.ParticipantTable(database), lists.ListTable(database), around(self.objects),
-            around(self.commands), deliveries, around(self.bus), ORIGIN, clock,
+            around(self.commands), dispatcher, around(self.bus), ORIGIN, clock,
         )  # fmt: skip
         heard = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
         captures = RecordingEvents(store, self.recordings, self.media, heard, clock)
@@ -173,7 +174,7 @@ class World:
             self.recordings,
             self.media,
             publisher,
-            deliveries,
+            dispatcher,
             clock,
             self._note_failure,
         )
@@ -185,7 +186,7 @@ class World:
             callback_renderers=CALLBACK_RENDERERS,
             make_publisher=lambda: publisher,
             make_engine_events=lambda: events,
-            make_callback_dispatcher=lambda: deliveries,
+            make_callback_dispatcher=lambda: dispatcher,
             make_reconciler=lambda: sweep,
             make_redrive=lambda: FailedBatchRedrive(self.failures, self._read_change, sort_by_sequence, publisher),
         )

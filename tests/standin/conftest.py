@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import TWILIO
 from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
@@ -19,15 +19,15 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
 
     It hears of everything in this process: it must not outlive the tests that want it.
     """
-    from tapedeck import wiring
+    from tapedeck.bootstrap import http as api_bootstrap
     from tapedeck.settings import STANDIN_SIGNING_KEY
-    from tapedeck_standin import certificates
-    from tapedeck_standin.assembly import AppOptions, build_application, reset_function_globals
-    from tapedeck_standin.backend import STANDIN_DEFAULTS
-    from tapedeck_standin.clock import VirtualClock
-    from tapedeck_standin.server import Server
+    from tapedeck_standin.app.container import AppOptions, build_application, reset_function_globals
+    from tapedeck_standin.aws.backend import STANDIN_DEFAULTS
+    from tapedeck_standin.http import certificates
+    from tapedeck_standin.http.server import Server
+    from tapedeck_standin.scheduler.clock import VirtualClock
 
-    own = wiring.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
+    own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     lines: list[str] = []
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
@@ -37,7 +37,7 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     try:
         with certificates.issue() as identity:
             # A millisecond passes whenever somebody asks: what comes later is later, and no machine is too slow.
-            ticks = count(wiring.system_clock())
+            ticks = count(api_bootstrap.system_clock())
             setting = AppOptions(VirtualClock(lambda: next(ticks)))
             application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()

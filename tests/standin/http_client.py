@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlencode
 
 import pytest
 
-from tapedeck_standin.addresses import is_loopback
+from tapedeck_standin.http.addresses import is_loopback
 from tests.client import _CONTRACT, Answer, Form, FunctionClient, _encode
 
 TIMEOUT: Final = 20

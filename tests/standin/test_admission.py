@@ -4,9 +4,9 @@ import http.client
 
 import pytest
 
-from tapedeck_standin.control import ControlRouter
-from tapedeck_standin.messages import ServerRequest
-from tapedeck_standin.standin import Options
+from tapedeck_standin.app.runtime import Options
+from tapedeck_standin.control.router import ControlRouter
+from tapedeck_standin.http.messages import ServerRequest
 from tests.client import Answer
 from tests.standin.http_client import ControlClient, Place, address_that_others_know, raw
 

@@ -6,8 +6,8 @@ import requests
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.settings import STANDIN_SIGNING_KEY
 from tests.conftest import TestAccount
 from tests.media import samples_of

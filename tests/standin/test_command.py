@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
-from tapedeck_standin import backend, cli
-from tapedeck_standin.server import Server
+from tapedeck_standin import cli
+from tapedeck_standin.aws import backend
+from tapedeck_standin.http.server import Server
 from tests.client import ROOT, FunctionClient
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place, address_that_others_know
 
@@ -63,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from hatchling.builders.wheel import WheelBuilder
 
     project = tmp_path_factory.mktemp("project")
-    for name in ("functions", "layers", "standin"):
+    for name in ("functions", "layers", "packages", "standin"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "template.yaml", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, project)
@@ -157,7 +158,7 @@ def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_pat
     """With AWS_ENDPOINT_URL_DYNAMODB the items are there; started again it finds them; Ctrl-C ends it with 0."""
     from moto.server import ThreadedMotoServer
 
-    from tapedeck import wiring
+    from tapedeck.bootstrap import http as api_bootstrap
 
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -171,7 +172,7 @@ def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_pat
         place = Place(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], "standin-token", [])
         call = ControlClient(place).post("/calls").body["sid"]
         # The stand-in's database is the one that this process has in its memory.
-        assert wiring.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
+        assert api_bootstrap.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
         api = HttpFunctionClient(TWILIO, sid[2:], "standin-token", place=place)
         assert api.get("Calls", call["twilio"]).status == 200
         code, errors = running.end(signal.SIGINT)

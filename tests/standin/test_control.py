@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.domain.callback import CallbackSubscription
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.identity import new_id
+from tapedeck.domain.subscription import CallbackSubscription
 from tests.client import Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place, ids_in, without_ids
@@ -192,7 +192,7 @@ def test_fills_a_conference(control: ControlClient) -> None:
 @pytest.mark.parametrize("spelling", ["twilio", "signalwire"])
 def test_keeps_the_callback_of_a_conference(place: Place, account: TestAccount, spelling: str) -> None:
     """The callback is kept with its method, its events, and the dialect in which the account was spelled."""
-    from tapedeck import wiring
+    from tapedeck.bootstrap import http as api_bootstrap
 
     dialect = TWILIO if spelling == "twilio" else SIGNALWIRE
     control = ControlClient(place, dialect.format_sid(ResourceType.ACCOUNT, account.id))
@@ -201,7 +201,7 @@ def test_keeps_the_callback_of_a_conference(place: Place, account: TestAccount, 
     def kept(**content: Any) -> CallbackSubscription | None:
         body = control.post("/conferences", {"participants": 0, **content}).body
         identifier = body["sid"]["signalwire"].replace("-", "")
-        return wiring.get_api_services().conferences.get(account.id, identifier).callback
+        return api_bootstrap.get_api_services().conferences.get(account.id, identifier).callback
 
     assert kept() is None
     assert kept(status_callback=url) == CallbackSubscription(url, "POST", ("start", "end"), spelling)
@@ -451,7 +451,7 @@ def _items_of(account: str) -> list[Any]:
     """Whatever the table still holds of an account."""
     import os
 
-    from tapedeck_standin.backend import make_full_client
+    from tapedeck_standin.aws.backend import make_full_client
 
     pages = make_full_client("dynamodb").get_paginator("scan").paginate(TableName=os.environ["RECORDINGS_TABLE"])
     return [item for page in pages for item in page["Items"] if item["PK"]["S"].startswith(account)]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import requests
 
-from tapedeck.dialects.choice import TWILIO
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
-from tapedeck_standin.engine import CaptureSession, Engine
-from tapedeck_standin.queues import MemoryQueue
+from tapedeck_standin.aws.queues import MemoryQueue
+from tapedeck_standin.telephony.engine import CaptureSession, Engine
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
 

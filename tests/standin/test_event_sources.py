@@ -11,10 +11,10 @@ from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, proce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.operations.messaging import QueueMessage
-from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.event_sources import QueueSource, Record, StreamSource
-from tapedeck_standin.queues import MemoryQueue
+from tapedeck.ports.messaging import QueueMessage
+from tapedeck_standin.aws.event_sources import QueueSource, Record, StreamSource
+from tapedeck_standin.aws.queues import MemoryQueue
+from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.thoroughness import scaled
 
 NOW = 1_795_250_675_000

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.identity import new_id
 from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Place
 from tests.standin.receiver import Receiver, receiving

@@ -9,10 +9,10 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.identity import new_id
-from tapedeck_standin.api import error_in_dialect
+from tapedeck_standin.gateway.api import error_in_dialect
 from tests.client import TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Place

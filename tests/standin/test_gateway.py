@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tapedeck.dialects.choice import SIGNALWIRE
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE
 from tests.client import DIALECTS, Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place, ids_in, raw
@@ -42,10 +42,10 @@ def exchange(place: Place, data: bytes) -> Answer:
 @pytest.fixture(scope="module")
 def account(place: Place) -> TestAccount:
     """One for all tests here: each has its own call."""
-    from tapedeck import wiring
+    from tapedeck.bootstrap import http as api_bootstrap
 
     del place  # only has to be there
-    made = wiring.get_admin_services().accounts.create()
+    made = api_bootstrap.get_admin_services().accounts.create()
     return TestAccount(made.account, made.auth_token)
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tapedeck import background
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.settings import STANDIN_SIGNING_KEY
-from tapedeck_standin import pump
-from tapedeck_standin.senders import MAX_AT_ONCE
+from tapedeck_standin.scheduler import scheduler
+from tapedeck_standin.scheduler.callback_workers import MAX_AT_ONCE
 from tests.client import Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
@@ -252,8 +252,8 @@ def test_a_pause_between_attempts_may_be_put_forward(desk: JournalClient) -> Non
 
 def test_what_is_due_again_is_not_settled(twilio: JournalClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where callbacks are tried for days, one that is due is waited for, however little time has passed since."""
-    monkeypatch.setattr(background.get_background_services().callbacks, "_retry_hours", 72)
-    monkeypatch.setattr(pump, "PATIENCE", 0)
+    monkeypatch.setattr(background_bootstrap.get_background_services().callbacks, "_retry_hours", 72)
+    monkeypatch.setattr(scheduler, "PATIENCE", 0)
     twilio.receiver.answers.append(500)
     recording = twilio.record(twilio.call())
     twilio.settle()

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tapedeck.dialects.choice import TWILIO
+from tapedeck.background.webhook_delivery import RETRY_DELAYS_SECONDS
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.operations.deliveries import RETRY_DELAYS_SECONDS
+from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
 from tapedeck_standin import cli
-from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
-from tapedeck_standin.fixtures import Fixtures, InvalidFixtures
+from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures
+from tapedeck_standin.scheduler.clock import MAX_ADVANCE_SECONDS
 from tests.client import ROOT
+from tests.sdk.program import SOURCE_FOLDERS
 from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
 from tests.standin.receiver import Receiver
 
@@ -42,7 +43,7 @@ recordings:
 def running_standin(*flags: str, **environment: str) -> Iterator[tuple[Place, list[str]]]:
     """A stand-in in a process of its own, from this checkout; the second is what it has said of fixtures."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
-    paths = os.pathsep.join(str(ROOT / folder) for folder in ("layers/shared", "standin"))
+    paths = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_FOLDERS)
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0", *flags],
         env={**kept, "PYTHONPATH": paths, **environment}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

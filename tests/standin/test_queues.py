@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.operations.messaging import QueueMessage
-from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.queues import MemoryQueue, Received
+from tapedeck.ports.messaging import QueueMessage
+from tapedeck_standin.aws.queues import MemoryQueue, Received
+from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.thoroughness import scaled
 
 NOW = 1_795_250_675_000

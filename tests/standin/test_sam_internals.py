@@ -71,7 +71,7 @@ def test_event(place: Place, control: ControlClient, api: HttpFunctionClient, mo
     """What a function is handed: payload 2.0, the body in base64, the path and its variables."""
     import json
 
-    from tapedeck_standin.gateway import FunctionRunner
+    from tapedeck_standin.gateway.sam import FunctionRunner
 
     handed: list[dict[str, Any]] = []
     invoke = FunctionRunner.invoke

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from twilio.rest import Client
 
-from tapedeck import wiring
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.recording import Recording, Source
@@ -55,8 +55,8 @@ def truth(aws: None) -> Iterator[Truth]:
     (backends,) = dynamodb_backends.values()
     table: Any = backends["us-east-1"].tables[Settings.read().recordings_table]
     before = set(table.items)
-    made = wiring.get_admin_services().accounts.create()
-    stage = Stage(made.account, wiring.get_api_services(), Clock(), MotoShelf(table))
+    made = api_bootstrap.get_admin_services().accounts.create()
+    stage = Stage(made.account, api_bootstrap.get_api_services(), Clock(), MotoShelf(table))
     yield _lay(stage, TestAccount(made.account, made.auth_token))
     for partition in set(table.items) - before:
         del table.items[partition]
@@ -102,7 +102,7 @@ def _lay(stage: Stage, account: TestAccount) -> Truth:
 
 def _deleted(stage: Stage, recording: Recording) -> Recording:
     then = stage.clock.milliseconds
-    stage.clock.milliseconds = wiring.clock()
+    stage.clock.milliseconds = api_bootstrap.clock()
     deleted = stage.delete(recording)
     stage.clock.milliseconds = then
     return deleted

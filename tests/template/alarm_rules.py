@@ -10,7 +10,8 @@ from functools import cache
 from io import StringIO
 from typing import Any, Final
 
-from tapedeck.edge import batches, observability
+from tapedeck import observability
+from tapedeck.background import handlers
 from tests.template.rules import Rule, doors_of
 from tests.template.translation import Stack
 
@@ -73,8 +74,8 @@ def _emitted() -> frozenset[str]:
 
 @cache
 def background_metrics() -> frozenset[str]:
-    """What functions that nobody calls count beside their lines: whatever `edge.batches` names in this form."""
-    tree = ast.parse(inspect.getsource(batches))
+    """What functions that nobody calls count beside their lines: whatever `background.handlers` names in this form."""
+    tree = ast.parse(inspect.getsource(handlers))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return frozenset(text for text in texts if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", text))
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tapedeck.adapters import items
+from tapedeck.adapters.dynamodb import items
+from tapedeck.background.webhook_delivery import LEASE_MS
 from tapedeck.domain.recording import Parent, ParentKind
-from tapedeck.operations.deliveries import LEASE_MS
 from tapedeck.operations.media import object_key
 from tests.template.rules import Rule
 from tests.template.translation import Stack, listed, mentions, target

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from tapedeck import background, wiring
+from dynamodb_memory.client import MemoryChanges
+from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
 from tapedeck.operations.media import object_key
-from tapedeck.operations.messaging import FailureReason, WebhookRequest, WebhookResult
+from tapedeck.ports.messaging import FailureReason, WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
-from tapedeck_standin.backend import make_full_client
-from tapedeck_standin.memory_database import MemoryChanges
-from tapedeck_standin.sound import Part, make_wav
+from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.client import FunctionClient
 from tests.template.recorder import Recorder
 
@@ -32,7 +33,7 @@ _ANSWERS: Final = {
     "participant.update": "participant.changed",
     "participant.remove": "participant.left",
 }
-"""How a media engine confirms what it was asked (`dialects.media_contract`)."""
+"""How a media engine confirms what it was asked (`engine_protocol.schema`)."""
 
 _HOOK: Final = "https://hooks.example/"
 _RECORDING_EVENTS: Final = "in-progress completed absent"
@@ -47,7 +48,7 @@ class Clock:
 
     def __call__(self) -> int:
         """Milliseconds since the epoch."""
-        return wiring.system_clock() + self.ahead * 1000
+        return api_bootstrap.system_clock() + self.ahead * 1000
 
 
 @dataclass
@@ -60,9 +61,11 @@ class Receiver:
         """Make one attempt."""
         return self.outcomes.pop(0) if self.outcomes else WebhookResult(200, None, 1)
 
-    def outbound_clients(self, settings: Settings) -> background.OutboundClients:
+    def outbound_clients(self, settings: Settings) -> background_bootstrap.OutboundClients:
         """Those of a deployment, but for callbacks, which come here."""
-        return replace(background.aws_outbound_clients(settings), webhook_client=self, sleep=lambda _seconds: None)
+        return replace(
+            background_bootstrap.aws_outbound_clients(settings), webhook_client=self, sleep=lambda _seconds: None
+        )
 
 
 @dataclass
@@ -189,7 +192,7 @@ def _recording(scene: Scene, call: str, **form: str) -> Recording:
     """One that was started over the API, everything of which is to be told."""
     wishes = {"RecordingStatusCallback": f"{_HOOK}recording", "RecordingStatusCallbackEvent": _RECORDING_EVENTS, **form}
     made = scene.mine.post("Calls", _sid(scene, ResourceType.CALL, call), "Recordings", form=wishes).body["sid"]
-    return wiring.get_api_services().recordings.find(
+    return api_bootstrap.get_api_services().recordings.find(
         scene.mine.account, scene.mine.dialect.parse_sid(ResourceType.RECORDING, made) or ""
     )
 
@@ -389,7 +392,7 @@ def _use_callbacks(scene: Scene) -> None:
 
     # Whoever sends it just now has it to itself; and nobody sends what cannot be signed.
     scene.recorder.run("replay_callback", account_sid=account, sid=sid, callback=shown[0]["id"])
-    deliveries = background.get_background_services().callbacks._store
+    deliveries = background_bootstrap.get_background_services().callbacks._store
     delivery = deliveries.get(owed["account"], owed["subject"], owed["claim"])
     assert delivery is not None
     assert deliveries.lease(delivery, scene.clock(), scene.clock() + 60_000) is not None

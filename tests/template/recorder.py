@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pytest
 
-from tapedeck.adapters.aws import make_client
-from tapedeck_standin.assembly import clear_service_caches
-from tapedeck_standin.functions import Handler, load_handler
-from tapedeck_standin.memory_database import MemoryDynamoDB
+from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.clients import make_client
+from tapedeck_standin.app.container import clear_service_caches
+from tapedeck_standin.aws.function_loader import Handler, load_handler
 from tests.client import ROOT
 
 Right = tuple[str, str]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
-from tapedeck.edge.routes import PREFIXES, SHAPES, SUFFIX
+from tapedeck.http.routes import PREFIXES, SHAPES, SUFFIX
 from tests.client import ROOT
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, mentions, target
 
@@ -49,7 +49,7 @@ _WHOLE: Final = (
 
 
 def routes_are_those_of_the_edge(stack: Stack) -> Iterator[str]:
-    """Each shape of `edge.routes` under both prefixes, collections with and without `.json`, and `$default`."""
+    """Each shape of `http.routes` under both prefixes, collections with and without `.json`, and `$default`."""
     expected = {("$default", "$default")}
     for shape, methods in SHAPES.items():
         for prefix in PREFIXES:

@@ -7,16 +7,17 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from tapedeck import background, wiring
-from tapedeck.adapters import table
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
+from tapedeck.adapters.dynamodb import table
+from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import Dialect, ResourceType
-from tapedeck.dialects.media_events import MediaEvent
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.recording import Parent, ParentKind, Source
-from tapedeck.edge.observability import CanonicalLog
+from tapedeck.engine_protocol.events import MediaEvent
+from tapedeck.observability import CanonicalLog
 from tapedeck.operations import recordings
-from tapedeck_standin.assembly import clear_service_caches
-from tapedeck_standin.backend import make_full_client
+from tapedeck_standin.app.container import clear_service_caches
+from tapedeck_standin.aws.backend import make_full_client
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
 from tests.media import finish
@@ -101,7 +102,7 @@ def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
     for module in (recordings, table):
         monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", FEW)
-    for root in (wiring, background):
+    for root in (api_bootstrap, background_bootstrap):
         monkeypatch.setattr(root, "make_client", listening.make_client)
     monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
     log = CanonicalLog.background
@@ -120,8 +121,8 @@ def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 def test_roles_grant_what_the_functions_ask_for(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """No role lacks a right that its function uses in any of its branches, and none has one that it does not use."""
     clock, receiver = Clock(), Receiver()
-    monkeypatch.setattr(wiring, "clock", clock)
-    monkeypatch.setattr(background, "outbound_clients_factory", receiver.outbound_clients)
+    monkeypatch.setattr(api_bootstrap, "clock", clock)
+    monkeypatch.setattr(background_bootstrap, "outbound_clients_factory", receiver.outbound_clients)
     told: set[str] = set()
     for dialect in (TWILIO, SIGNALWIRE):
         scene = Scene(recorder, _client(dialect), clock, receiver, told)
@@ -230,13 +231,13 @@ def _broken_copies() -> Iterator[tuple[Stack, str]]:
 
 
 def _client(dialect: Dialect) -> FunctionClient:
-    made = wiring.get_admin_services().accounts.create()
+    made = api_bootstrap.get_admin_services().accounts.create()
     return FunctionClient(dialect, made.account, made.auth_token)
 
 
 def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
     """Every branch of the functions of calls and their recordings."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     call = _call(mine)
     path = ("Calls", mine.sid(ResourceType.CALL, call))
     nowhere = ("Calls", mine.sid(ResourceType.CALL, mine.account))
@@ -284,10 +285,12 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
     recorded, _, path = _conference(mine)
     first_call = _begin(mine, recorded)
     parent = Parent(mine.account, ParentKind.CONFERENCE, recorded)
-    started = wiring.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
+    started = api_bootstrap.get_api_services().recordings.register_started(
+        parent, source=Source.CONFERENCE, call=first_call
+    )
     _use_recording(mine, path, mine.sid(ResourceType.RECORDING, started.id))
     for _ in range(2):
-        wiring.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
+        api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
     mine.post(*path, "Recordings", "Twilio.CURRENT", form={"Status": "paused"})
     mine.post(*path, form=end)
 
@@ -332,7 +335,7 @@ def _use_call_updates(mine: FunctionClient) -> None:
     # A call that is recorded, and in a conference, ends with a transaction.
     recorded = _begin(mine, _conference(mine)[0])
     parent = Parent(mine.account, ParentKind.CALL, recorded)
-    wiring.get_api_services().recordings.register_started(parent, source=Source.RECORD_VERB, call=recorded)
+    api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.RECORD_VERB, call=recorded)
     redirect = {"Url": "https://example.com/"}
     for call in (recorded, mine.account):
         address = ("Calls", mine.sid(ResourceType.CALL, call))
@@ -349,10 +352,10 @@ def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
     conference, name, room = _conference(mine)
     first_call = _begin(mine, conference)
     parent = Parent(mine.account, ParentKind.CONFERENCE, conference)
-    wiring.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
+    api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
     bare = (("Calls", mine.sid(ResourceType.CALL, _call(mine))), ("Calls", nobody), _conference(mine)[2])
     heard = ("Recordings", recording, "Transcriptions")
-    made = wiring.get_api_services().transcriptions.record(
+    made = api_bootstrap.get_api_services().transcriptions.record(
         mine.account, mine.dialect.parse_sid(ResourceType.RECORDING, recording) or "", text="Hello.", duration=4
     )
     lists: dict[tuple[str, ...], list[dict[str, str]]] = {
@@ -385,7 +388,7 @@ def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
 
 def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
     """Every branch of the functions of finished recordings: in two channels, then deleted, at each address."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     nobody = mine.sid(ResourceType.RECORDING, mine.account)
     call = _call(mine)
     room, _, room_path = _conference(mine)
@@ -427,7 +430,7 @@ def _fetch(mine: FunctionClient, path: tuple[str, ...], nobody: str) -> None:
 
 def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Parent, shown: str) -> None:
     """A rendition of a recording that somebody else deletes while it is made."""
-    service = wiring.get_api_services()
+    service = api_bootstrap.get_api_services()
     running = service.recordings.register_started(parent, source=Source.RECORD_VERB, channels=2, call=shown)
     finish(service, running, channels=2)
     deletions = [running.id]
@@ -448,7 +451,7 @@ def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Par
 def _conference(mine: FunctionClient) -> tuple[str, str, tuple[str, str]]:
     """A conference that nobody has entered: its id, its name, its path."""
     name = secrets.token_hex(8)
-    conference = wiring.get_api_services().conferences.register(mine.account, name).id
+    conference = api_bootstrap.get_api_services().conferences.register(mine.account, name).id
     return conference, name, ("Conferences", mine.sid(ResourceType.CONFERENCE, conference))
 
 
@@ -456,7 +459,7 @@ def _begin(mine: FunctionClient, conference: str) -> str:
     """Two calls enter; the first one's id."""
     calls = [_call(mine), _call(mine)]
     for call in calls:
-        wiring.get_api_services().conferences.join(mine.account, conference, call)
+        api_bootstrap.get_api_services().conferences.join(mine.account, conference, call)
     return calls[0]
 
 
@@ -491,7 +494,7 @@ def _use_accounts(recorder: Recorder) -> None:
 
 def _call(mine: FunctionClient) -> str:
     return (
-        wiring.get_api_services()
+        api_bootstrap.get_api_services()
         .calls.register(mine.account, to="+15550100", from_="+15550101", direction="inbound")
         .id
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.addresses import is_public, is_unambiguous_host, parse_address
+from tapedeck.adapters.webhooks.public_addresses import is_public, is_unambiguous_host, parse_address
 from tests.thoroughness import scaled
 
 REFUSED_V4: Final = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.domain.callback import is_valid_callback_url
+from tapedeck.domain.subscription import is_valid_callback_url
 
 USABLE = [
     "http://a",

@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.dialects.callback_choice import callbacks_in
-from tapedeck.dialects.participant_creation import (
+from tapedeck.dialects.callback_selection import callbacks_in
+from tapedeck.dialects.forms.create_participant import (
     CONFERENCE_EVENTS,
     CONFERENCE_RECORDING_EVENTS,
     LEG_RECORDING_EVENTS,
 )
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
-from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.domain.telling import (
+from tapedeck.domain.notification import (
     ConferenceEvent,
     ConferenceNotification,
     LeaveReason,
     RecordingEvent,
     participant_changes,
 )
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tests.conventions.sources import PACKAGE, modules
 from tests.thoroughness import scaled
 from tests.wire import contract_folder
@@ -561,17 +561,20 @@ def test_tells_changes_of_participants(change: dict[str, Any], told: tuple[str, 
 
 # --- Who pays for it -------------------------------------------------------------------------------------------------
 
-OF_CALLBACKS = {"callbacks", "callback_choice", "twilio_callbacks", "signalwire_callbacks"}
-
 
 def test_only_callbacks_load_callbacks() -> None:
-    """No other module of the dialects imports them, so that a function that tells nothing starts without them."""
+    """No other module of the dialects imports them, so a function that delivers nothing starts without them."""
     found = modules(PACKAGE / "dialects")
-    assert {module.path.stem for module in found} >= OF_CALLBACKS
+    callbacks = {module for module in found if module.path.stem in {"callbacks", "callback_selection"}}
     loading = {
-        module.path.stem
+        module
         for module in found
         for name in module.imports()
-        if name.startswith("tapedeck.dialects.") and name.split(".")[2] in OF_CALLBACKS
+        if name.startswith("tapedeck.dialects.") and {"callbacks", "callback_selection"} & set(name.split(".")[2:])
     }
-    assert loading == OF_CALLBACKS - {"callbacks"}
+    assert {str(module).partition("/dialects/")[2] for module in callbacks} == {
+        "callback_selection.py", "callbacks.py", "signalwire/callbacks.py", "twilio/callbacks.py",
+    }  # fmt: skip
+    assert loading == {module for module in callbacks if module.path.parent.name != "dialects"} | {
+        module for module in callbacks if module.path.stem == "callback_selection"
+    }

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.dialects.callback_choice import policy_of
-from tapedeck.domain.delivery import FailureKind, RetryPolicy, is_delivered
-from tapedeck.operations.messaging import FailureReason, Timeouts, WebhookResult
+from tapedeck.dialects.callback_selection import policy_of
+from tapedeck.domain.retry_policy import FailureKind, RetryPolicy, is_delivered
+from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookResult
 from tests.thoroughness import scaled
 
 HOOK = "https://app.example.com/hooks?tenant=42"

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from tapedeck.dialects.callback_choice import callbacks_in
+from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import encode, sign, signature_base_url, with_query
-from tapedeck.domain.callback import is_valid_callback_url
+from tapedeck.domain.subscription import is_valid_callback_url
 from tests.thoroughness import scaled
 from tests.wire import contract_folder
 

@@ -6,14 +6,15 @@ from typing import Any, Final
 
 import pytest
 
+from tapedeck.background.outbound import commands_for_change, domain_events, pending_command
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.command import MAX_CLOCK_SKEW_SECONDS, Command, CommandKind, EngineEvent, with_new_request
 from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.engine_command import MAX_CLOCK_SKEW_SECONDS, Command, CommandKind, EngineEvent, with_new_request
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.operations.changes import Change, Resource, commands_for_change, domain_events, pending_command
-from tapedeck.operations.messaging import DomainEvent
+from tapedeck.ports.changes import Change, Resource
+from tapedeck.ports.messaging import DomainEvent
 
 NOW: Final = 1_537_916_400
 ACCOUNT, CALL, CONFERENCE, RECORDING, OTHER = (f"{digit}" * 32 for digit in "12345")

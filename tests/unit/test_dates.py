@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tapedeck.dialects.dates import DateFilter, parse_any_date, read_day, read_day_or_instant, span_of
+from tapedeck.dialects.forms.dates import DateFilter, parse_any_date, read_day, read_day_or_instant, span_of
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import ALL_TIME, HIGHEST, Cursor, TimeRange, ids_of, predecessor, successor
 

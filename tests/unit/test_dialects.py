@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.dialects.bodies import formatted, rfc2822, rfc2822_or_none
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO, parse_any_sid, select_dialect
 from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.formatting import formatted, rfc2822, rfc2822_or_none
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid, select_dialect
 
 BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "signalwire"])
 quick = settings(max_examples=100, deadline=None, database=None)

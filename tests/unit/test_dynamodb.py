@@ -8,7 +8,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.dynamodb import (
+from tapedeck.adapters.dynamodb.client import (
     MAX_CONFLICT_ATTEMPTS,
     DynamoDBTable,
     from_attributes,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tapedeck.dialects.choice import SIGNALWIRE, TWILIO
 from tapedeck.dialects.dialect import Dialect
 from tapedeck.dialects.errors import PARAMETER_FAULTS, REFUSALS
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain import errors
 from tests.functions.expected import refusal
 

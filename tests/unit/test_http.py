@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tapedeck.dialects.dialect import Response
 from tapedeck.domain.errors import BodyTooLarge, MalformedBody
-from tapedeck.edge.http import HttpRequest, to_lambda_response
+from tapedeck.http.request import HttpRequest, to_lambda_response
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 

@@ -14,17 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from tapedeck.dialects import media_contract
-from tapedeck.dialects.command_writer import write_command
-from tapedeck.dialects.media_contract import COMMANDS, EVENTS
+from tapedeck.background.event_dispatch import read_event
+from tapedeck.background.outbound import commands_for_change, pending_command
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.command import CommandKind, with_new_request
 from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.engine_command import CommandKind, with_new_request
 from tapedeck.domain.errors import MalformedBody
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.edge.ingesting import read_event
-from tapedeck.operations.changes import Change, Resource, commands_for_change, pending_command
+from tapedeck.engine_protocol import schema as engine_schema
+from tapedeck.engine_protocol.schema import COMMANDS, EVENTS
+from tapedeck.engine_protocol.serializer import write_command
+from tapedeck.ports.changes import Change, Resource
 from tests.client import ROOT
 from tests.thoroughness import scaled
 
@@ -78,7 +79,7 @@ def test_the_schemas_are_schemas() -> None:
 
 def test_every_command_is_explained() -> None:
     """The table of the contract has a row for each command that there is, answered by events that there are."""
-    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", media_contract.__doc__ or "", re.MULTILINE)
+    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", engine_schema.__doc__ or "", re.MULTILINE)
     asked = [name for cell, _ in rows for name in re.findall(r"`([\w.]+)`", cell)]
     assert sorted(asked) == sorted(CommandKind) == sorted(_types(published("media-commands")))
     answers = {name for _, cell in rows for name in re.findall(r"`([\w.]+)`", cell)}

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapedeck.edge.ranges import ByteRange, not_modified, parse_range
+from tapedeck.http.byte_ranges import ByteRange, not_modified, parse_range
 
 SIZES = st.integers(1, 12)
 LONG = ["9" * 18, "1" + "0" * 18, "0" * 20 + "3", "8" * 40, "9" * 40]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.edge.routes import is_known, split
+from tapedeck.http.routes import is_known, split
 
 PREFIXES = ("/2010-04-01", "/api/laml/2010-04-01")
 

@@ -6,12 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
-from tapedeck.domain.participant import Participant, ParticipantStatus
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, LeaveReason, RecordingEvent
-from tapedeck.operations.tellings import (
+from tapedeck.background.notifications import (
     before_deletion,
     conference_events,
     end_event,
@@ -22,6 +17,11 @@ from tapedeck.operations.tellings import (
     required_events,
     start_event,
 )
+from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
+from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, LeaveReason, RecordingEvent
+from tapedeck.domain.participant import Participant, ParticipantStatus
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.subscription import CallbackSubscription
 
 NOW: Final = 1_537_916_400
 ACCOUNT, CALL, CONFERENCE, RECORDING = (f"{digit}" * 32 for digit in "1234")

@@ -9,8 +9,8 @@ from functools import partial
 from threading import Event, Thread
 from typing import Final
 
-from tapedeck.adapters.webhook import SafeWebhookClient
-from tapedeck.operations.messaging import Timeouts, WebhookRequest, WebhookResult
+from tapedeck.adapters.webhooks.client import SafeWebhookClient
+from tapedeck.ports.messaging import Timeouts, WebhookRequest, WebhookResult
 
 AMPLE: Final = Timeouts(connect=10_000, read=10_000, total=20_000)
 """What a server that answers never comes near."""

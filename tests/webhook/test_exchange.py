@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from tapedeck.adapters.webhook import SafeWebhookClient
-from tapedeck.operations.messaging import FailureReason, WebhookResult
+from tapedeck.adapters.webhooks.client import SafeWebhookClient
+from tapedeck.ports.messaging import FailureReason, WebhookResult
 from tests.webhook.conftest import Authority
 from tests.webhook.servers import (
     FORM,

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tapedeck.adapters.webhook import SafeWebhookClient
-from tapedeck.operations.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
+from tapedeck.adapters.webhooks.client import SafeWebhookClient
+from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
 from tests.thoroughness import scaled
 from tests.webhook.conftest import Authority
 from tests.webhook.servers import (

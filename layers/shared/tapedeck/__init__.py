@@ -1,12 +1,12 @@
-"""Tapedeck: call recordings and conferences in Twilio's and SignalWire's words.
+"""Tapedeck: an API for call recordings and conferences that speaks Twilio's and SignalWire's dialects.
 
-`domain` knows what may happen, `operations` does it, `dialects` says it, `edge` lets the world in,
-`adapters` get out to AWS; `settings` and `wiring` put them together.
+`domain` holds the statuses and transitions, `operations` what a client can request, `background` what follows from a
+change, `dialects` each vendor's formats, `http` the endpoints, `adapters` the AWS clients. `bootstrap` composes them.
 """
 
 import gc
 import os
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-    # Nothing that a start makes is garbage; `wiring` turns the collector on again when all is made.
+    # Nothing that start-up allocates is garbage; `bootstrap.http` turns the collector on again when all is built.
     gc.disable()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.operations.ports import AudioInfo
+from tapedeck.ports.stores import AudioInfo
 
 KILOBITS_PER_CHANNEL: Final = 32
 """Of an MP3 (behaviour.md, section 11)."""
@@ -28,7 +28,7 @@ _FAST: Final = 7
 
 
 class WavCodec:
-    """`operations.ports.Codec`: WAV of 16 bits in one or two channels, at a rate that MP3 has as well."""
+    """`ports.stores.Codec`: WAV of 16 bits in one or two channels, at a rate that MP3 has as well."""
 
     def probe(self, source: Path) -> AudioInfo:
         """Counts what is there: the header of a capture that was cut short promises more.

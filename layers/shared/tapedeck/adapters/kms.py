@@ -15,7 +15,7 @@ class KmsClient(Protocol):
 
 
 class KmsEncryptor:
-    """`operations.ports.Sealer` with a KMS key of this deployment's own; the account is bound into each ciphertext."""
+    """`ports.stores.Sealer` with a KMS key of this deployment's own; the account is bound into each ciphertext."""
 
     def __init__(self, client: KmsClient, key: str) -> None:
         self._client = client
@@ -38,7 +38,7 @@ class KmsEncryptor:
 
 
 class KmsDecryptor:
-    """`operations.messaging.Opener` with the key that `KmsEncryptor` seals with."""
+    """`ports.messaging.Opener` with the key that `KmsEncryptor` seals with."""
 
     def __init__(self, client: KmsClient, key: str) -> None:
         self._client = client

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
-from tapedeck.domain.delivery import FailureKind, RetryPolicy
+from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, RecordingEvent
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
-from tapedeck.domain.telling import ConferenceEvent, ConferenceNotification, RecordingEvent
+from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
 
 Fields = dict[str, str]
 """The form of a callback, in order: no value is empty, no name comes twice."""

@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 from urllib.parse import quote, urlencode
 
-from tapedeck.dialects.bodies import Body
 from tapedeck.dialects.errors import (
     PARAMETER_FAULTS,
     ErrorAnswer,
     ErrorAnswers,
     find_answers,
 )
+from tapedeck.dialects.formatting import Body
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, TapedeckError

@@ -33,7 +33,7 @@ class Call:
     `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`.
     `conference` is the one it joined last; `api_recording` the recording that CR1 made last;
     `active_recordings` a superset of its active recordings' ids. `requested_version`, `requested_at` and
-    `confirmed_version`: `domain.command.Asked`.
+    `confirmed_version`: `domain.engine_command.Asked`.
     """
 
     account: str

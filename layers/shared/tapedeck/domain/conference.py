@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import created_at
+from tapedeck.domain.subscription import CallbackSubscription
 
 
 class ConferenceStatus(StrEnum):
@@ -42,7 +42,7 @@ class Conference:
     `first_call` who came first; `active_recordings` a superset of its active recordings' ids. `start_sequence` is the
     number of its start, 0 if there was none, and `started_at` its second; `announced_at` the second at which something
     had last been played in it. `end_published` tells that the sweep has seen to it that its end is told.
-    `requested_version`, `requested_at` and `confirmed_version`: `domain.command.Asked`.
+    `requested_version`, `requested_at` and `confirmed_version`: `domain.engine_command.Asked`.
     """
 
     account: str

@@ -1,74 +1,95 @@
-"""How often and how patiently a callback is tried, and what counts as success (behaviour.md, section 7.3)."""
+"""A callback that is owed: what is to be told, to whom, and how often that has been tried."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
+
+DELIVERY_RETENTION_DAYS: Final = 30
+"""How long it can be seen what was told (our choice)."""
+
+MAX_STORED_ATTEMPTS: Final = 100
+"""Of one callback, the newest (our choice): an item has no room for more, and each is written anew with every other.
+
+A URL that asks for more retries than its vendor makes (`#rc=5&rp=all`) is tried more often in three days; how often in
+all is counted (`CallbackDelivery.attempt_count`).
+"""
+
+MAX_RESPONSE_EXCERPT: Final = 1024
+"""Bytes of an answer that are kept."""
+
+UNSIGNED: Final = "unsigned"
+"""Of an attempt for which no key could be had to sign with."""
+
+REQUEUE_AFTER_SECONDS: Final = 600
+"""After which one that waits in the queue is put there again (our choice)."""
 
 
-class AttemptResult(Protocol):
-    """What became of one attempt: the status that answered it, or a word for why none did."""
+class DeliveryState(StrEnum):
+    """How far it has come; the last two are final."""
 
-    @property
-    def status(self) -> int | None:
-        """Of HTTP."""
-        ...
-
-    @property
-    def failure(self) -> str | None:
-        """`connect`, `read`, or another word."""
-        ...
-
-
-class FailureKind(StrEnum):
-    """Why an attempt failed, as far as another may follow."""
-
-    CONNECT = "connect"
-    """There was no connection."""
-    READ = "read"
-    """There was one, but no whole answer in time."""
-    CLIENT_ERROR = "4xx"
-    SERVER_ERROR = "5xx"
+    QUEUED = "queued"
+    """It waits in the queue, or is being sent."""
+    RETRY_SCHEDULED = "parked"
+    """The vendor's own attempts have failed; it is tried again when it is due (rule R7)."""
+    DELIVERED = "done"
+    """Somebody has taken it."""
+    EXHAUSTED = "given-up"
+    """Nobody has, and nobody is asked again."""
 
 
-_CAUSES: Final[Mapping[str | int, FailureKind]] = {
-    "connect": FailureKind.CONNECT,
-    "read": FailureKind.READ,
-    4: FailureKind.CLIENT_ERROR,
-    5: FailureKind.SERVER_ERROR,
-}
-"""By the word of a failure, or by the first digit of a status; nothing else would be better the next time."""
-
-_PAUSES: Final = (1000, 2000)
-"""Milliseconds before the second and the third attempt (our choice); those that follow wait as long as the third."""
-
-
-def is_delivered(outcome: AttemptResult) -> bool:
-    """Whether the callback has arrived: any 2xx."""
-    return outcome.status is not None and outcome.status // 100 == 2  # noqa: PLR2004 - 2xx
+FINAL: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.EXHAUSTED})
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How a callback is tried; times are milliseconds.
+class DeliveryAttempt:
+    """One try: when and for how long, in milliseconds, the HTTP status or what went wrong, an answer's first kilobyte.
 
-    `connect` and `read` limit one attempt: how long it may take to connect, and between two reads. `total` limits all
-    attempts and the pauses between them together, hence each of them too. `attempts` counts the first as well,
-    `retried` are the causes after which another may follow.
+    `failure` is one of `ports.messaging.Failure`, `UNSIGNED`, or `closed`
+    where the URL had said of something else of the same recording or conference that it is gone: then nothing was sent.
     """
 
-    connect: int
-    read: int
-    total: int
-    attempts: int
-    retried: frozenset[FailureKind]
-    max_redirects: int
+    at: int
+    milliseconds: int
+    status: int | None = None
+    failure: str | None = None
+    answer: str = ""
 
-    def should_retry(self, outcome: AttemptResult, attempt: int) -> bool:
-        """Whether another attempt follows this one, which is the first if `attempt` is 1."""
-        cause = _CAUSES.get(outcome.failure or (outcome.status or 0) // 100)
-        return attempt < self.attempts and cause in self.retried
 
-    def delay_before(self, attempt: int) -> int:
-        """How long to wait before an attempt, which is the second if `attempt` is 2."""
-        return _PAUSES[min(attempt, len(_PAUSES) + 1) - 2]
+@dataclass(frozen=True, slots=True)
+class CallbackDelivery:
+    """A callback that is owed for one change of a recording or a conference.
+
+    `resource_id` is the id of that, and `sequence` the change's own: a recording's version, a conference's sequence
+    number. `url`, `method`, `body` and `idempotency_token` are the same at each attempt (rule R6); `body` is encoded
+    as a form. `created` is in seconds. `first_attempt_at` is the second of the first attempt: the key that signed then
+    signs all of them. `next_attempt_at` is the second at which somebody has to look after it: a parked one is tried
+    again then, and one that waits in the queue has been lost there. `attempts` are the newest ones, oldest first, of
+    `attempt_count` in all. `lease_expires_at` is the millisecond until which somebody is sending it.
+    """
+
+    account: str
+    resource_id: str
+    sequence: int
+    event: str
+    dialect: str
+    url: str
+    method: str
+    body: str
+    idempotency_token: str
+    created: int
+    state: DeliveryState = DeliveryState.QUEUED
+    first_attempt_at: int | None = None
+    next_attempt_at: int | None = None
+    lease_expires_at: int = 0
+    attempt_count: int = 0
+    attempts: tuple[DeliveryAttempt, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """By which it is found, and what it is told in order with: `<number>.<event>` under its subject."""
+        return delivery_id(self.sequence, self.event)
+
+
+def delivery_id(number: int, event: str) -> str:
+    """The id of a claim under its subject: such ids sort by what happened first."""
+    return f"{number:08d}.{event}"

@@ -38,7 +38,7 @@ class Participant:
     `sequence` is the number of the last event told of it (rule R4). `options` are what a media engine must know to
     dial and to place it, by the parameters' names in snake case, where they differ from the vendor's defaults.
     `last_event_at` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones
-    are stale. `requested_version`, `requested_at` and `confirmed_version`: `domain.command.Asked`.
+    are stale. `requested_version`, `requested_at` and `confirmed_version`: `domain.engine_command.Asked`.
     """
 
     call: str

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tapedeck.domain.callback import CallbackSubscription
 from tapedeck.domain.identity import created_at
+from tapedeck.domain.subscription import CallbackSubscription
 
 
 class RecordingStatus(StrEnum):
@@ -58,6 +58,10 @@ class ParentKind(StrEnum):
 
     CALL = "CALL"
     CONFERENCE = "CONF"
+
+
+PRUNE_ACTIVE_AT: Final = 40
+"""From here on a start first drops from its parent's set what has been stopped."""
 
 
 @dataclass(frozen=True, slots=True)

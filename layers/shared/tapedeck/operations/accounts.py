@@ -7,7 +7,7 @@ from tapedeck.domain.account import VOICE, Account, ApiKey, MediaAccess
 from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.identity import new_id
 from tapedeck.operations.authentication import hash_secret
-from tapedeck.operations.ports import Clock, CredentialStore, Encryptor
+from tapedeck.ports.stores import Clock, CredentialStore, Encryptor
 
 
 @dataclass(frozen=True, slots=True)

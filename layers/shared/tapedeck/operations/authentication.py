@@ -7,7 +7,7 @@ from typing import Final
 
 from tapedeck.domain.account import VOICE, CredentialsRecord, MediaAccess, Principal
 from tapedeck.domain.errors import NotAuthenticated
-from tapedeck.operations.ports import Clock, CredentialStore
+from tapedeck.ports.stores import Clock, CredentialStore
 
 _MAX_REMEMBERED: Final = 4096
 _UNKNOWN_ACCOUNT: Final = "0" * 64

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
-from tapedeck.domain.command import EngineEvent, with_new_request
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
+from tapedeck.domain.engine_command import EngineEvent, with_new_request
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
-from tapedeck.operations.ports import Clock, EndConflict, EndTransaction, ParentConflict, Store
+from tapedeck.ports.stores import Clock, EndConflict, EndTransaction, ParentConflict, Store
 
 MAX_END_ATTEMPTS: Final = 10
 """An end must win against starts that race it: each loss shows a newer state, so ten are plenty."""

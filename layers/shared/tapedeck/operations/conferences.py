@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import UNANSWERED
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
+from tapedeck.domain.engine_command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.errors import (
     CallHasEnded,
     CallNotInProgress,
@@ -17,9 +16,10 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import MAX_END_ATTEMPTS
-from tapedeck.operations.ports import Clock, EndConflict, EndTransaction, NameTaken, ParentConflict, Store
 from tapedeck.operations.recordings import MAX_ATTEMPTS
+from tapedeck.ports.stores import Clock, EndConflict, EndTransaction, NameTaken, ParentConflict, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from tapedeck.domain.page import (
     successor,
 )
 from tapedeck.domain.recording import Parent, ParentKind, Recording
-from tapedeck.operations.ports import Chunk, Clock, ListStore, RangeReader
+from tapedeck.ports.stores import Chunk, Clock, ListStore, RangeReader
 
 LEAST_EXAMINED: Final = 100
 """Rows that a walk looks at in one go: as many as one batch read holds."""

@@ -22,8 +22,8 @@ from tapedeck.domain.errors import (
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import FINISHED, Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.ports import Clock, Codec, MediaStore, Store, StoredObject, TransitionRejected
 from tapedeck.operations.recordings import Recordings
+from tapedeck.ports.stores import Clock, Codec, MediaStore, Store, StoredObject, TransitionRejected
 
 TOO_SHORT: Final = 16101
 ONLY_SILENCE: Final = 16102

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
+from tapedeck.domain.engine_command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.errors import (
     CallAnswered,
     CallHasEnded,
@@ -18,13 +17,14 @@ from tapedeck.domain.errors import (
     StoreBusy,
 )
 from tapedeck.domain.identity import created_at, new_id
+from tapedeck.domain.notification import participant_changes
 from tapedeck.domain.page import Page, PageRequest, predecessor, successor
 from tapedeck.domain.participant import Label, Participant, ParticipantStatus
-from tapedeck.domain.telling import participant_changes
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls, conference_after_leave, participant_after_leave
 from tapedeck.operations.conferences import ConferenceName, Conferences, conference_after_join, is_stale_event
 from tapedeck.operations.lists import page_of
-from tapedeck.operations.ports import (
+from tapedeck.ports.stores import (
     Clock,
     DialTransaction,
     EndTransaction,

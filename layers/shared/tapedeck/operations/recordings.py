@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tapedeck.domain.call import Call, CallStatus
-from tapedeck.domain.callback import CallbackSubscription
-from tapedeck.domain.command import EngineEvent
 from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.engine_command import EngineEvent
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     EventRejected,
@@ -15,8 +14,18 @@ from tapedeck.domain.errors import (
     StoreBusy,
 )
 from tapedeck.domain.identity import created_at, new_id
-from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, Recording, RecordingStatus, Source, is_noop_transition
-from tapedeck.operations.ports import Clock, ParentConflict, Store, TransitionRejected
+from tapedeck.domain.recording import (
+    ACTIVE,
+    PRUNE_ACTIVE_AT,
+    UNFINISHED,
+    Parent,
+    Recording,
+    RecordingStatus,
+    Source,
+    is_noop_transition,
+)
+from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.ports.stores import Clock, ParentConflict, Store, TransitionRejected
 
 MAX_ATTEMPTS: Final = 5
 """How often an operation starts over when what it read has changed before it could write."""
@@ -26,9 +35,6 @@ MAX_CURRENT_ATTEMPTS: Final = 3
 
 MAX_ACTIVE_RECORDINGS: Final = 45
 """Active recordings per parent: a call and its conference must end in one transaction of at most 100 items."""
-
-PRUNE_ACTIVE_AT: Final = 40
-"""From here on a start first drops from its parent's set what has been stopped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import ALL_TIME, IdRange, Page, PageRequest, TimeRange
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.lists import read_page
-from tapedeck.operations.ports import Chunk, Clock, RangeReader, TranscriptionStore
 from tapedeck.operations.recordings import Recordings
+from tapedeck.ports.stores import Chunk, Clock, RangeReader, TranscriptionStore
 
 MAX_TEXT: Final = 4 << 20
 """Bytes of text on a page, as Lambda takes them, JSON in JSON; with all else around it that is below its 6 MB."""

@@ -1,0 +1,235 @@
+"""The ledger of callbacks in the recordings table: what is owed, and the attempts to tell it.
+
+A claim is written once, when its change is published, and then by whoever sends it: a lease keeps two from sending it
+at the same time, and nothing else does, for that may happen (rule R6).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Item, Write
+from tapedeck.domain.delivery import (
+    DELIVERY_RETENTION_DAYS,
+    MAX_STORED_ATTEMPTS,
+    CallbackDelivery,
+    DeliveryAttempt,
+    DeliveryState,
+)
+from tapedeck.domain.errors import StoreBusy
+
+SHARDS: Final = "0123456789abcdef"
+"""Of the `work` index: an id's last hex digit."""
+
+_DAY: Final = 86_400
+
+_CLOSED: Final = "closed"
+"""In place of a claim's id: the URLs to which nothing is sent any more; ids begin with a digit, which sorts before."""
+
+
+class DeliveryTable:
+    """`DeliveryStore` on DynamoDB: a delivery that is not final is in the `work` index at its `next_attempt_at`."""
+
+    def __init__(self, database: DynamoDBTable) -> None:
+        self._database = database
+
+    def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
+        """1 request."""
+        item = {name: value for name, value in _item(delivery).items() if value is not None}
+        write = Write(
+            _key(delivery),
+            update="SET " + ", ".join(f"#{name} = :{name}" for name in item),
+            condition="attribute_not_exists(PK)",
+            values=item,
+            names={name: name for name in item},
+        )
+        try:
+            return _delivery_from(self._database.update(write))
+        except ConditionFailed as failed:
+            return _delivery_from(failed.items[0] or {})
+
+    def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
+        """1 request."""
+        item = self._database.get({"PK": deliveries_partition(account, resource_id), "SK": delivery})
+        return _delivery_from(item) if item is not None else None
+
+    def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
+        """1 request per megabyte."""
+        partition = deliveries_partition(account, resource_id)
+        found = self._database.query("PK = :pk AND SK < :closed", {"pk": partition, "closed": _CLOSED})
+        return [_delivery_from(item) for item in found]
+
+    def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
+        """1 request."""
+        write = Write(
+            _key(delivery),
+            update="SET lease = :until, first_at = if_not_exists(first_at, :second)",
+            condition="#state = :queued AND lease <= :now",
+            values={"until": until, "now": now, "second": now // 1000, "queued": DeliveryState.QUEUED},
+            names={"state": "state"},
+        )
+        try:
+            return _delivery_from(self._database.update(write))
+        except ConditionFailed as failed:
+            found = _delivery_from(failed.items[0]) if failed.items[0] else None
+            # Of our own write, whose answer was lost, the lease is the one that we asked for.
+            is_own = found is not None and failed.was_repeated and found.lease_expires_at == until
+            return found if is_own else None
+
+    def record_attempt(
+        self, delivery: CallbackDelivery, attempt: DeliveryAttempt, state: DeliveryState, due: int | None
+    ) -> CallbackDelivery:
+        """1 request; more where somebody else sends it at the same time."""
+        found = delivery
+        for _ in range(_TRIES):
+            attempts = (*found.attempts, attempt)[-MAX_STORED_ATTEMPTS:]
+            after = replace(found, attempt_count=found.attempt_count + 1, attempts=attempts)
+            # What somebody has taken meanwhile is not owed any more, whatever came of this attempt.
+            if found.state is not DeliveryState.DELIVERED:
+                after = replace(after, state=state, next_attempt_at=due)
+            after = after if after.state is DeliveryState.QUEUED else replace(after, lease_expires_at=0)
+            try:
+                self._database.update(_changed(found, after))
+            except ConditionFailed as failed:
+                found = _delivery_from(failed.items[0] or {})
+                if attempt in found.attempts:
+                    return found  # our own write, whose answer was lost
+            else:
+                return after
+        raise StoreBusy
+
+    def reset_to_queued(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
+        """1 request."""
+        after = replace(delivery, state=DeliveryState.QUEUED, next_attempt_at=due, lease_expires_at=0)
+        try:
+            self._database.update(_changed(delivery, after))
+        except ConditionFailed as failed:
+            found = _delivery_from(failed.items[0]) if failed.items[0] else None
+            # Our own write, whose answer was lost: but for another attempt nothing else looks like it.
+            return after if found == after else None
+        return after
+
+    def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
+        """1 request."""
+        write = Write(
+            {**_key(delivery), "SK": _CLOSED},
+            update="ADD urls :urls SET expires_at = :until",
+            values={"urls": frozenset({delivery.url}), "until": now + DELIVERY_RETENTION_DAYS * _DAY},
+        )
+        self._database.update(write)
+
+    def is_url_gone(self, delivery: CallbackDelivery) -> bool:
+        """1 request."""
+        item = self._database.get({**_key(delivery), "SK": _CLOSED})
+        return item is not None and delivery.url in item["urls"]
+
+    def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
+        """1 request, and 1 per 100 that are due."""
+        rows = self._database.query(
+            "#work = :shard AND work_at <= :now",
+            {"shard": f"DUE#{shard}", "now": now},
+            limit=limit,
+            index="work",
+            work="work",
+        )
+        items = self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows])
+        found = [_delivery_from(item) for item in items if item is not None]
+        # The index may be late.
+        return [
+            delivery for delivery in found if delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
+        ]
+
+
+_TRIES: Final = 5
+
+
+def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
+    """On condition that it stands as it was read: an attempt is never forgotten for another."""
+    old, new = _item(before), _item(after)
+    # There is always something to write.
+    assigned = {name: value for name, value in new.items() if value is not None and value != old[name]}
+    assigned["state"] = after.state
+    removed = [name for name, value in new.items() if value is None and old[name] is not None]
+    return Write(
+        _key(before),
+        update="SET "
+        + ", ".join(f"#{name} = :{name}" for name in assigned)
+        + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
+        condition="tried = :before_tried AND #state = :before_state",
+        values={**assigned, "before_tried": before.attempt_count, "before_state": before.state},
+        names={name: name for name in (*assigned, *removed)},
+    )
+
+
+def deliveries_partition(account: str, resource_id: str) -> str:
+    """The partition of all that is told of a recording or a conference."""
+    return f"{account}#CB#{resource_id}"
+
+
+def _key(delivery: CallbackDelivery) -> dict[str, str]:
+    return {"PK": deliveries_partition(delivery.account, delivery.resource_id), "SK": delivery.id}
+
+
+def _item(delivery: CallbackDelivery) -> Item:
+    return {
+        "number": delivery.sequence,
+        "event": delivery.event,
+        "dialect": delivery.dialect,
+        "url": delivery.url,
+        "method": delivery.method,
+        "body": delivery.body,
+        "token": delivery.idempotency_token,
+        "created": delivery.created,
+        "state": delivery.state,
+        "first_at": delivery.first_attempt_at,
+        "due": delivery.next_attempt_at,
+        "lease": delivery.lease_expires_at,
+        "tried": delivery.attempt_count,
+        "attempts": list(_attempt_items(delivery.attempts)),
+        "expires_at": delivery.created + DELIVERY_RETENTION_DAYS * _DAY,
+        "work": f"DUE#{delivery.resource_id[-1]}" if delivery.next_attempt_at is not None else None,
+        "work_at": delivery.next_attempt_at,
+    }
+
+
+def _delivery_from(item: Item) -> CallbackDelivery:
+    account, _, resource_id = item["PK"].split("#")
+    return CallbackDelivery(
+        account=account,
+        resource_id=resource_id,
+        sequence=item["number"],
+        event=item["event"],
+        dialect=item["dialect"],
+        url=item["url"],
+        method=item["method"],
+        body=item["body"],
+        idempotency_token=item["token"],
+        created=item["created"],
+        state=DeliveryState(item["state"]),
+        first_attempt_at=item.get("first_at"),
+        next_attempt_at=item.get("due"),
+        lease_expires_at=item["lease"],
+        attempt_count=item["tried"],
+        attempts=tuple(_attempts_from(item)),
+    )
+
+
+def _attempt_items(attempts: Sequence[DeliveryAttempt]) -> Iterator[Item]:
+    """An answer that is the same as the one before is left out: each write costs what all of them take."""
+    before = None
+    for attempt in attempts:
+        yield {
+            "at": attempt.at,
+            "milliseconds": attempt.milliseconds,
+            "status": attempt.status,
+            "failure": attempt.failure,
+            "answer": attempt.answer if attempt.answer != before else None,
+        }
+        before = attempt.answer
+
+
+def _attempts_from(item: Item) -> Iterator[DeliveryAttempt]:
+    answer = ""
+    for held in item["attempts"]:
+        answer = held.get("answer", answer)
+        yield DeliveryAttempt(held["at"], held["milliseconds"], held.get("status"), held.get("failure"), answer)

@@ -1,0 +1,159 @@
+"""The lists of the recordings table: rows by id, then what they stand for (requests: README, "The table")."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from tapedeck.adapters.dynamodb.client import DynamoDBTable, Item
+from tapedeck.adapters.dynamodb.items import (
+    RECORDING,
+    SHOWN,
+    call_from,
+    call_key,
+    conference_from,
+    conference_key,
+    name_partition,
+    parent_key,
+    partition,
+    recording_from,
+    recording_key,
+    status_key,
+)
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.page import IdRange
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.ports.stores import Chunk, RangeReader
+
+T = TypeVar("T")
+Key = Mapping[str, str]
+
+_BELOW_LIVE: Final = "9" + "f" * 31
+"""In a name's partition `LIVE` lies between the ids that begin with 9 and with a, which no time before 6429 has."""
+
+
+class ListTable:
+    """`ports.stores.ListStore` on DynamoDB.
+
+    A list costs 1 query of rows, with one more row than is asked for, which tells whether more follow, and 1 batch
+    read per 100 of them; recordings and transcriptions that lie in the partition itself need no batch read.
+    """
+
+    def __init__(self, database: DynamoDBTable) -> None:
+        self._database = database
+
+    def has_parent(self, parent: Parent) -> bool:
+        """1 request."""
+        return self._database.get(parent_key(parent)) is not None
+
+    def recordings_of(self, parent: Parent) -> RangeReader[Recording]:
+        """A query of the parent's partition."""
+        return self._items(partition(parent), RECORDING, recording_from)
+
+    def recordings_shown_by(self, account: str, call: str) -> RangeReader[Recording]:
+        """The links in the call's partition, and what they name."""
+
+        def key(row: Item) -> Key:
+            conference = Parent(account, ParentKind.CONFERENCE, row["conference"])
+            return recording_key(conference, row["SK"].removeprefix(SHOWN))
+
+        return self._rows(partition(Parent(account, ParentKind.CALL, call)), key, recording_from, prefix=SHOWN)
+
+    def recordings(self, account: str) -> RangeReader[Recording]:
+        """The account's rows; what is deleted between a row and what it stands for is left out."""
+        rows = self._rows(f"{account}#RECS", _recording_of_row, recording_from)
+
+        def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Recording]:
+            chunk = rows(ids, limit, skip)
+            there = [each for each in chunk.items if each.status is not RecordingStatus.DELETED]
+            return Chunk(there, chunk.last)
+
+        return fetch
+
+    def deleted_recordings(self, account: str) -> RangeReader[Recording]:
+        """The rows of what was deleted."""
+        return self._rows(f"{account}#RECS-DELETED", _recording_of_row, recording_from)
+
+    def conferences(self, account: str) -> RangeReader[Conference]:
+        """The account's rows."""
+        return self._rows(f"{account}#CONFS", lambda row: conference_key(account, row["SK"]), conference_from)
+
+    def conferences_named(self, account: str, name: str) -> RangeReader[Conference]:
+        """The name's rows."""
+        rows = self._rows(
+            name_partition(account, name), lambda row: conference_key(account, row["SK"]), conference_from
+        )
+
+        def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Conference]:
+            return rows(IdRange(ids.low, min(ids.high, _BELOW_LIVE), ascending=ids.ascending), limit, skip)
+
+        return fetch
+
+    def conferences_in(self, account: str, status: str) -> RangeReader[Conference]:
+        """The index's rows."""
+        return self._rows(
+            status_key(account, ParentKind.CONFERENCE, status),
+            lambda row: conference_key(account, row["sid"]),
+            conference_from,
+            is_index=True,
+        )
+
+    def calls(self, account: str) -> RangeReader[Call]:
+        """The account's rows."""
+        return self._rows(f"{account}#CALLS", lambda row: call_key(account, row["SK"]), call_from)
+
+    def calls_in(self, account: str, status: str) -> RangeReader[Call]:
+        """The index's rows."""
+        return self._rows(
+            status_key(account, ParentKind.CALL, status),
+            lambda row: call_key(account, row["sid"]),
+            call_from,
+            is_index=True,
+        )
+
+    def _items(self, pk: str, prefix: str, read: Callable[[Item], T]) -> RangeReader[T]:
+        def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
+            items = self._range(pk, prefix, ids, skip + limit + 1)
+            wanted = items[skip : skip + limit]
+            more = len(items) > skip + limit
+            return Chunk(list(map(read, wanted)), wanted[-1]["SK"].removeprefix(prefix) if more else None)
+
+        return fetch
+
+    def _rows(
+        self,
+        pk: str,
+        key: Callable[[Item], Key],
+        read: Callable[[Item], T],
+        *,
+        prefix: str = "",
+        is_index: bool = False,
+    ) -> RangeReader[T]:
+        def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
+            rows = self._range(pk, prefix, ids, skip + limit + 1, is_index=is_index)
+            wanted = rows[skip : skip + limit]
+            found = self._database.get_many([key(row) for row in wanted])
+            name = "sid" if is_index else "SK"
+            more = len(rows) > skip + limit
+            return Chunk(
+                [read(item) for item in found if item is not None],
+                wanted[-1][name].removeprefix(prefix) if more else None,
+            )
+
+        return fetch
+
+    def _range(self, pk: str, prefix: str, ids: IdRange, limit: int, *, is_index: bool = False) -> Sequence[Item]:
+        if ids.is_empty:
+            return []
+        names = {"partition": "status_key", "sort": "sid"} if is_index else {"partition": "PK", "sort": "SK"}
+        return self._database.query(
+            "#partition = :pk AND #sort BETWEEN :low AND :high",
+            {"pk": pk, "low": f"{prefix}{ids.low}", "high": f"{prefix}{ids.high}"},
+            limit=limit,
+            ascending=ids.ascending,
+            index="status" if is_index else None,
+            **names,
+        )
+
+
+def _recording_of_row(row: Item) -> Key:
+    return {"PK": row["parent"], "SK": f"{RECORDING}{row['SK']}"}

@@ -1,0 +1,65 @@
+"""Transcriptions in the recordings table: in a partition of their account, with a row under their recording."""
+
+from tapedeck.adapters.dynamodb.client import ConditionFailed, Write
+from tapedeck.adapters.dynamodb.items import (
+    Key,
+    transcription_from,
+    transcription_item,
+    transcription_key,
+    transcriptions_partition,
+)
+from tapedeck.adapters.dynamodb.lists import ListTable
+from tapedeck.domain.transcription import Transcription
+from tapedeck.ports.stores import RangeReader
+
+
+class TranscriptionTable(ListTable):
+    """`ports.stores.TranscriptionStore` on DynamoDB."""
+
+    def get_transcription(self, account: str, transcription: str) -> Transcription | None:
+        """1 request."""
+        item = self._database.get(transcription_key(account, transcription))
+        return transcription_from(item) if item is not None else None
+
+    def put_transcription(self, transcription: Transcription) -> None:
+        """1 request: the transcription, its row."""
+        key = transcription_key(transcription.account, transcription.id)
+        writes = [
+            Write(key, item=transcription_item(transcription), condition="attribute_not_exists(PK)"),
+            Write(_row_key(transcription), item={"account": transcription.account}),
+        ]
+        try:
+            self._database.transact(writes)
+        except ConditionFailed:
+            # Ids are never used twice: this is our own write, whose answer was lost.
+            return
+
+    def delete_transcription(self, transcription: Transcription) -> bool:
+        """1 request: the transcription, its row."""
+        key = transcription_key(transcription.account, transcription.id)
+        writes = [
+            Write(key, delete=True, condition="attribute_exists(PK)"),
+            Write(_row_key(transcription), delete=True),
+        ]
+        try:
+            self._database.transact(writes)
+        except ConditionFailed as failed:
+            # Nothing is left that could tell who deleted it; a request that was sent before may well have.
+            return failed.was_repeated
+        return True
+
+    def transcriptions(self, account: str) -> RangeReader[Transcription]:
+        """A query of the account's transcriptions."""
+        return self._items(transcriptions_partition(account), "", transcription_from)
+
+    def transcriptions_of(self, account: str, recording: str) -> RangeReader[Transcription]:
+        """The recording's rows."""
+        return self._rows(
+            transcriptions_partition(account, recording),
+            lambda row: transcription_key(account, row["SK"]),
+            transcription_from,
+        )
+
+
+def _row_key(transcription: Transcription) -> Key:
+    return {"PK": transcriptions_partition(transcription.account, transcription.recording), "SK": transcription.id}

@@ -1,0 +1,45 @@
+"""The bucket in which Lambda leaves what the stream's consumer could not do (rule R5)."""
+
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tapedeck.domain.errors import StoreUnavailable
+
+PREFIX: Final = "aws/lambda/"
+"""Under which Lambda writes, by function, mapping and time: keys sort by what failed first."""
+
+
+class FailedBatchBucket:
+    """`ports.messaging.FailedBatchStore` on S3.
+
+    Args:
+        client: botocore's.
+        bucket: its name.
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - botocore makes its classes at run time
+        self._client = client
+        self._bucket = bucket
+
+    def list(self, most: int, after: str | None = None) -> list[str]:
+        """1 request."""
+        behind = {"StartAfter": after} if after is not None else {}
+        answer = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=most, **behind)
+        return [held["Key"] for held in answer.get("Contents", ())]
+
+    def read(self, key: str) -> bytes:
+        """1 request."""
+        content: bytes = self._call("get_object", Key=key)["Body"].read()
+        return content
+
+    def delete(self, key: str) -> None:
+        """1 request."""
+        self._call("delete_objects", Delete={"Objects": [{"Key": key}], "Quiet": True})
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - AWS's own words
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **request)
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable from error
+        return answer

@@ -1,0 +1,1 @@
+"""Functions without a route, invoked by an operator with IAM credentials."""

@@ -1,0 +1,48 @@
+"""Callbacks as an operator sees them: what was told, to whom, and what came of each attempt."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import parse_any_sid
+from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt
+
+
+def _read_subject(sid: str) -> str:
+    identifier = parse_any_sid(ResourceType.RECORDING, sid) or parse_any_sid(ResourceType.CONFERENCE, sid)
+    if identifier is None:
+        raise PydanticCustomError("sid", "Not the sid of a recording or a conference, in either spelling")
+    return identifier
+
+
+SubjectSid = Annotated[str, AfterValidator(_read_subject)]
+"""Of what callbacks tell, read into an id."""
+
+
+def describe_delivery(delivery: CallbackDelivery) -> dict[str, Any]:
+    """A callback: times are seconds since the epoch, those of attempts milliseconds; `fields` as they are encoded."""
+    return {
+        "id": delivery.id,
+        "event": delivery.event,
+        "state": str(delivery.state),
+        "method": delivery.method,
+        "url": delivery.url,
+        "fields": delivery.body,
+        "token": delivery.idempotency_token,
+        "created": delivery.created,
+        "due": delivery.next_attempt_at,
+        "tried": delivery.attempt_count,
+        "attempts": [_write_attempt(attempt) for attempt in delivery.attempts],
+    }
+
+
+def _write_attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
+    return {
+        "at": attempt.at,
+        "milliseconds": attempt.milliseconds,
+        "status": attempt.status,
+        "failure": attempt.failure,
+        "answer": attempt.answer,
+    }

@@ -1,0 +1,128 @@
+"""From a media engine's message to the operation that takes note of it (`engine_protocol.schema`)."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from tapedeck.background.engine_events import EngineEvents, JoinOptions, NewCall
+from tapedeck.background.recording_events import NewRecording, RecordingEvents, TranscriptionResult
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.errors import MalformedBody
+from tapedeck.domain.recording import RecordingStatus
+from tapedeck.engine_protocol.events import (
+    EVENTS,
+    CallEnded,
+    CallProgress,
+    CallRedirected,
+    ConferenceAnnounced,
+    ConferenceEnded,
+    ConferenceStarted,
+    ParticipantChanged,
+    ParticipantJoined,
+    ParticipantLeft,
+    RecordingAbsent,
+    RecordingCompleted,
+    RecordingStarted,
+    RecordingTransitioned,
+    TranscriptionCompleted,
+)
+from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.participants import UpdateParticipant
+
+_TARGETS = {
+    "recording.paused": RecordingStatus.PAUSED,
+    "recording.resumed": RecordingStatus.IN_PROGRESS,
+    "recording.stopped": RecordingStatus.STOPPED,
+}
+
+
+def read_event(content: str) -> Any:  # noqa: ANN401 - one of the events of the media contract
+    """An event out of a message.
+
+    Raises:
+        MalformedBody: it is no JSON, or no event of the media contract.
+    """
+    try:
+        return EVENTS.validate_json(content)
+    except ValidationError as invalid:
+        raise MalformedBody from invalid
+
+
+def ingest(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
+    """Take note of one event; raises as `EngineEvents` and `RecordingEvents` do."""
+    match event:
+        case CallProgress():
+            note = told.call_ringing if event.type == "call.ringing" else told.call_answered
+            note(event.account, event.call, event.engine_event, _new_call(event))
+        case CallEnded():
+            told.call_ended(event.account, event.call, event.engine_event, CallStatus(event.status))
+        case CallRedirected():
+            told.call_redirected(event.account, event.call, event.version)
+        case ConferenceStarted() | ConferenceEnded() | ConferenceAnnounced():
+            _ingest_conference(event, told)
+        case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
+            _ingest_participant(event, told)
+        case TranscriptionCompleted():
+            said = TranscriptionResult(event.transcription, event.text, event.duration)
+            told.recording_events.transcribed(event.account, event.recording, event.engine_event, said)
+        case _:
+            _ingest_recording(event, told.recording_events)
+
+
+def _ingest_conference(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
+    account, conference = event.account, event.conference
+    match event:
+        case ConferenceStarted():
+            callback = event.callback.callback if event.callback is not None else None
+            told.conference_started(
+                account, conference, event.engine_event, event.name, record=event.record, callback=callback
+            )
+        case ConferenceEnded():
+            told.conference_ended(
+                account, conference, ConferenceEndReport(event.engine_event, event.reason, event.ending_call)
+            )
+        case ConferenceAnnounced():
+            told.conference_announced(account, conference, event.version)
+
+
+def _ingest_participant(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
+    account, conference, call = event.account, event.conference, event.call
+    match event:
+        case ParticipantJoined():
+            joining = JoinOptions(
+                event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold
+            )
+            told.participant_joined(account, conference, call, event.engine_event, joining)
+        case ParticipantChanged():
+            change = UpdateParticipant(
+                event.muted, event.hold, event.coaching, event.call_to_coach, event.end_conference_on_exit
+            )
+            told.participant_changed(account, conference, call, event.engine_event, change)
+        case ParticipantLeft():
+            told.participant_left(account, conference, call, event.engine_event)
+
+
+def _ingest_recording(event: Any, told: RecordingEvents) -> None:  # noqa: ANN401 - likewise
+    parent, recording = event.parent.of(event.account), event.recording
+    match event:
+        case RecordingStarted():
+            told.started(parent, recording, event.engine_event, _new_recording(event))
+        case RecordingTransitioned():
+            told.transitioned(parent, recording, event.engine_event, _TARGETS[event.type], event.pause_behavior)
+        case RecordingCompleted():
+            told.completed(parent, recording, event.engine_event, event.key, event.size)
+        case RecordingAbsent():
+            told.absent(parent, recording, event.engine_event, event.error)
+
+
+def _new_call(event: CallProgress) -> NewCall | None:
+    if event.to is None or event.from_ is None:
+        return None
+    return NewCall(event.to, event.from_, event.direction, event.parent_call)
+
+
+def _new_recording(event: RecordingStarted) -> NewRecording | None:
+    if event.source is None:
+        return None
+    callback = event.callback.callback if event.callback is not None else None
+    return NewRecording(event.source, event.call, event.channels, event.track, event.trim, callback)

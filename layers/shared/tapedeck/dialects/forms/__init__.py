@@ -1,0 +1,1 @@
+"""The parameters of each operation, as Pydantic models."""

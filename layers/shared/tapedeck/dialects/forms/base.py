@@ -1,0 +1,191 @@
+"""What both vendors accept: one Pydantic model per operation, with the wire's own names and defaults.
+
+A field that cannot be used raises InvalidParameter with its name and one of the faults of `dialects.errors`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
+
+from aws_lambda_powertools.utilities.parser import parse
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from tapedeck.domain.errors import InvalidParameter
+from tapedeck.domain.recording import RecordingStatus
+from tapedeck.domain.subscription import CallbackSubscription, is_valid_callback_url
+
+if TYPE_CHECKING:
+    from tapedeck.dialects.dialect import Dialect
+
+RECORDING_EVENTS: Final = ("in-progress", "completed", "absent")
+
+
+def choice_validator(fault: str, *allowed: str) -> AfterValidator:
+    """Refuses whatever is not allowed, with this fault of `dialects.errors`."""
+
+    def check(value: str) -> str:
+        if value not in allowed:
+            raise PydanticCustomError(fault, "not one of the values that are allowed")
+        return value
+
+    return AfterValidator(check)
+
+
+def _usable_as(fault: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not is_valid_callback_url(value):
+            raise PydanticCustomError(fault, "not an absolute http or https URL")
+        return value
+
+    return AfterValidator(check)
+
+
+def choices_validator(fault: str, *allowed: str) -> AfterValidator:
+    """The same for a list, which is put in the order of what is allowed."""
+
+    def check(values: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(values) <= set(allowed):
+            raise PydanticCustomError(fault, "not one of the values that are allowed")
+        return tuple(value for value in allowed if value in values)
+
+    return AfterValidator(check)
+
+
+MAX_SECONDS: Final = 10**9
+"""Of a time limit (our choice): thirty years are as good as none."""
+
+
+def range_validator(fault: str, least: int, most: int | None = None) -> AfterValidator:
+    """Refuses numbers outside these, both included, with this fault."""
+
+    def check(value: int) -> int:
+        if value < least or (most is not None and value > most):
+            raise PydanticCustomError(fault, "not one of the numbers that are allowed")
+        return value
+
+    return AfterValidator(check)
+
+
+_WHOLE: Final = re.compile(r"-?\d{1,4000}", re.ASCII)
+"""Python reads no longer ones."""
+
+
+def _parse_whole_number(text: object) -> object:
+    if not isinstance(text, str):
+        return text  # a default
+    if not _WHOLE.fullmatch(text):
+        raise PydanticCustomError("choice", "no whole number")
+    return int(text)
+
+
+def _boolean(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    word = text.lower()
+    if word not in {"true", "false"}:
+        raise PydanticCustomError("choice", "not a boolean")
+    return word == "true"
+
+
+Whole = Annotated[int, BeforeValidator(_parse_whole_number)]
+Boolean = Annotated[bool, BeforeValidator(_boolean)]
+Method = Annotated[str, choice_validator("method", "GET", "POST")]
+Url = Annotated[str, _usable_as("url")]
+CallbackUrl = Annotated[str, _usable_as("callback_url")]
+RecordingEvents = Annotated[tuple[str, ...], choices_validator("event", *RECORDING_EVENTS)]
+Trim = Annotated[str, choice_validator("trim", "trim-silence", "do-not-trim")]
+
+
+class Form(BaseModel):
+    """The fields of a request, decoded; unknown ones are ignored (operations.md, section 1)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    LISTS: ClassVar[frozenset[str]] = frozenset()
+    """Fields that hold several values, as repeated keys or separated by spaces."""
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Self:
+        """Bring decoded fields, several values each, into the model's form.
+
+        `dialect` is for those forms that hold what only it can read.
+
+        An empty value counts as absent; of a repeated single-valued field the last counts.
+
+        Raises:
+            InvalidParameter: for the first field that cannot be used.
+        """
+        del dialect
+        given = {name: cls._value(name, values) for name, values in fields.items()}
+        try:
+            return parse(event={name: value for name, value in given.items() if value}, model=cls)
+        except ValidationError as invalid:
+            first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise InvalidParameter(str(first["loc"][0]), first["type"]) from None
+
+    @classmethod
+    def _value(cls, name: str, values: Sequence[str]) -> str | tuple[str, ...]:
+        if name in cls.LISTS:
+            return tuple(word for value in values for word in value.split())
+        return values[-1] if values else ""
+
+
+def coerce_invalid_muted(fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Mapping[str, Sequence[str]]:
+    """The same fields, but for a `Muted` that this dialect takes for false although it is no boolean."""
+    given = fields.get("Muted") or [""]
+    if not dialect.invalid_muted_means_false or given[-1].lower() in {"", "true", "false"}:
+        return fields
+    return {**fields, "Muted": ["false"]}
+
+
+class Empty(Form):
+    """An operation without parameters."""
+
+
+class CreateCallRecording(Form):
+    """CR1 (operations.md, section 3)."""
+
+    LISTS = frozenset({"RecordingStatusCallbackEvent"})
+
+    callback_url: CallbackUrl | None = Field(None, alias="RecordingStatusCallback")
+    callback_events: RecordingEvents = Field(("completed",), alias="RecordingStatusCallbackEvent")
+    callback_method: Method = Field("POST", alias="RecordingStatusCallbackMethod")
+    channels: Annotated[str, choice_validator("choice", "mono", "dual")] = Field("mono", alias="RecordingChannels")
+    track: Annotated[str, choice_validator("choice", "inbound", "outbound", "both")] = Field(
+        "both", alias="RecordingTrack"
+    )
+    trim: Trim = Field("do-not-trim", alias="Trim")
+
+    @property
+    def channel_count(self) -> int:
+        """1 or 2."""
+        return 2 if self.channels == "dual" else 1
+
+    def callback(self, dialect: str) -> CallbackSubscription | None:
+        """Who is to be told, in the dialect of the request that asked for it."""
+        if self.callback_url is None:
+            return None
+        return CallbackSubscription(self.callback_url, self.callback_method, self.callback_events, dialect)
+
+
+class UpdateRecording(Form):
+    """CR4 and FR3 (operations.md, section 3)."""
+
+    status: Annotated[str, choice_validator("choice", "paused", "in-progress", "stopped")] = Field(alias="Status")
+    pause_behavior: Annotated[str, choice_validator("choice", "skip", "silence")] = Field(
+        "silence", alias="PauseBehavior"
+    )
+
+    @property
+    def target(self) -> RecordingStatus:
+        """The status asked for."""
+        return RecordingStatus(self.status)
+
+
+class UpdateConferenceForm(Form):
+    """F3 (operations.md, section 3)."""
+
+    status: Annotated[str, choice_validator("conference_status", "completed")] | None = Field(None, alias="Status")
+    announce_url: Url | None = Field(None, alias="AnnounceUrl")
+    announce_method: Method = Field("POST", alias="AnnounceMethod")

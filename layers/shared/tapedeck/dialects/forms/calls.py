@@ -1,0 +1,76 @@
+"""What both vendors accept for calls, apart from their recordings: a module of its own, as it is seldom needed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field
+
+from tapedeck.dialects.dialect import Dialect
+from tapedeck.dialects.forms.base import (
+    MAX_SECONDS,
+    CallbackUrl,
+    Form,
+    Method,
+    Url,
+    Whole,
+    choice_validator,
+    range_validator,
+)
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.errors import InvalidParameter
+
+_TWILIOS: Final = frozenset({"Twiml", "TimeLimit"})
+
+
+class UpdateCallForm(Form):
+    """C3 (operations.md, section 3); `markup` and `time_limit` (seconds) are Twilio's alone."""
+
+    status: Annotated[str, choice_validator("choice", "canceled", "completed")] | None = Field(None, alias="Status")
+    url: Url | None = Field(None, alias="Url")
+    method: Method = Field("POST", alias="Method")
+    fallback_url: Url | None = Field(None, alias="FallbackUrl")
+    fallback_method: Method = Field("POST", alias="FallbackMethod")
+    callback_url: CallbackUrl | None = Field(None, alias="StatusCallback")
+    callback_method: Method = Field("POST", alias="StatusCallbackMethod")
+    markup: str | None = Field(None, alias="Twiml")
+    time_limit: Annotated[Whole, range_validator("choice", 1, MAX_SECONDS)] | None = Field(None, alias="TimeLimit")
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
+        """The same; what the dialect does not know is ignored.
+
+        Raises:
+            InvalidParameter: also where `Twiml` comes with `Url`.
+        """
+        known = {
+            name: values
+            for name, values in fields.items()
+            if dialect.supports_friendly_name_lookup or name not in _TWILIOS
+        }
+        form = super().read(known, dialect)
+        if form.markup is not None and form.url is not None:
+            raise InvalidParameter("Twiml", "choice")
+        return form
+
+    @property
+    def target(self) -> CallStatus | None:
+        """The status asked for."""
+        return CallStatus(self.status) if self.status is not None else None
+
+    @property
+    def redirect(self) -> Mapping[str, str] | None:
+        """What the call is to do next: `{url, method}` or `{markup}`."""
+        if self.url is not None:
+            return {"url": self.url, "method": self.method}
+        return {"markup": self.markup} if self.markup is not None else None
+
+    def settings(self, dialect: str) -> Mapping[str, Any]:
+        """What else is given: `fallback` {url, method}, `status_callback` {url, method, dialect}, `time_limit`."""
+        given: dict[str, Any] = {}
+        if self.fallback_url is not None:
+            given["fallback"] = {"url": self.fallback_url, "method": self.fallback_method}
+        if self.callback_url is not None:
+            given["status_callback"] = {"url": self.callback_url, "method": self.callback_method, "dialect": dialect}
+        if self.time_limit is not None:
+            given["time_limit"] = self.time_limit
+        return given

@@ -1,0 +1,192 @@
+"""What lists accept: pages and filters, one model per list, with the wire's own names (operations.md, section 3)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, ClassVar, Final, Self
+
+from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
+
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.forms.base import Boolean, Form, Whole, choice_validator, coerce_invalid_muted
+from tapedeck.dialects.forms.dates import DateFilter, parse_any_date, read_day, read_day_or_instant, span_of
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.errors import InvalidParameter
+from tapedeck.domain.page import ALL_TIME, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, Cursor, PageRequest, TimeRange
+
+
+def _page_size(size: int) -> int:
+    if not 1 <= size <= MAX_PAGE_SIZE:
+        raise PydanticCustomError("page_size", "not from 1 to 1000")
+    return size
+
+
+def _page_number(number: int) -> int:
+    if number < 0:
+        raise PydanticCustomError("choice", "below 0")
+    return number
+
+
+class ListForm(Form):
+    """Which page of a list is asked for (operations.md, section 1); lists add their filters.
+
+    `page` is where it is, `filters` what else was asked, as it was spelled: every link repeats that.
+    """
+
+    KIND: ClassVar[ResourceType]
+    """What is listed: page tokens spell its ids."""
+
+    DATES: ClassVar[Mapping[str, Callable[[str], DateFilter | None]]] = {}
+    """The names of date filters, each with what Twilio's dialect takes for a date there."""
+
+    BEFORE_INCLUDES: ClassVar[bool] = True
+    """Whether `X<` holds its own second (behaviour.md, section 9)."""
+
+    page_size: Annotated[Whole, AfterValidator(_page_size)] = Field(50, alias="PageSize")
+    number: Annotated[Whole, AfterValidator(_page_number)] = Field(0, alias="Page")
+    token: str | None = Field(None, alias="PageToken")
+
+    _page: PageRequest = PrivateAttr(default_factory=PageRequest)
+    _filters: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _spans: Mapping[str, TimeRange] = PrivateAttr(default_factory=dict)
+
+    @property
+    def page(self) -> PageRequest:
+        """Which page."""
+        return self._page
+
+    @property
+    def filters(self) -> Mapping[str, str]:
+        """The filters that were given, by name, as they were spelled."""
+        return self._filters
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
+        """The same as for any form, with dates and the token in the dialect's spelling."""
+        return super().read(fields, dialect).resolve(fields, dialect)
+
+    def resolve(self, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
+        """The same with what only a dialect can read, out of the fields that it was read from.
+
+        Raises:
+            InvalidParameter: for a date, a token or a number that cannot be used.
+        """
+        names = {field.alias for name, field in type(self).model_fields.items() if name not in ListForm.model_fields}
+        names |= {f"{name}{sign}" for name in self.DATES for sign in ("", "<", ">")}
+        self._filters = {name: values[-1] for name, values in fields.items() if name in names and values and values[-1]}
+        self._spans = {name: self._span(name, dialect) for name in self.DATES}
+        if self.token is None and self.number * self.page_size > MAX_PAGE_OFFSET:
+            raise InvalidParameter("Page", "choice")
+        self._page = PageRequest(self.page_size, self.number, self._cursor(dialect))
+        return self
+
+    def span(self, name: str) -> TimeRange:
+        """What the filters of this name leave."""
+        return self._spans.get(name, ALL_TIME)
+
+    def _cursor(self, dialect: Dialect) -> Cursor | None:
+        if self.token is None:
+            return None
+        identifier = dialect.parse_sid(self.KIND, self.token[2:]) if self.token[:2] in {"PA", "PB"} else None
+        if identifier is None:
+            raise InvalidParameter("PageToken", "page_token")
+        return Cursor(identifier, backwards=self.token.startswith("PB"))
+
+    def _span(self, name: str, dialect: Dialect) -> TimeRange:
+        read = parse_any_date if dialect.accepts_any_date_format else self.DATES[name]
+
+        def moment(sign: str) -> DateFilter | None:
+            text = self._filters.get(f"{name}{sign}")
+            if text is None:
+                return None
+            found = read(text)
+            if found is None:
+                raise InvalidParameter(f"{name}{sign}", "choice")
+            return found
+
+        return span_of(moment(""), moment("<"), moment(">"), before_includes=self.BEFORE_INCLUDES)
+
+
+class ListRecordingsOfParent(ListForm):
+    """CR2 and FR1."""
+
+    KIND: ClassVar = ResourceType.RECORDING
+    DATES: ClassVar = {"DateCreated": read_day}
+
+
+_SOFT_DELETED: Final = "IncludeSoftDeleted"
+
+
+class ListRecordings(ListForm):
+    """R1; `include_deleted` is Twilio's alone."""
+
+    KIND: ClassVar = ResourceType.RECORDING
+    DATES: ClassVar = {"DateCreated": read_day_or_instant}
+
+    call_sid: str | None = Field(None, alias="CallSid")
+    conference_sid: str | None = Field(None, alias="ConferenceSid")
+    include_deleted: Boolean = Field(default=False, alias="IncludeSoftDeleted")
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
+        """The same; what the dialect does not know is ignored."""
+        known = {
+            name: values
+            for name, values in fields.items()
+            if dialect.supports_include_soft_deleted or name != _SOFT_DELETED
+        }
+        return super().read(known, dialect)
+
+
+class ListConferences(ListForm):
+    """F1."""
+
+    KIND: ClassVar = ResourceType.CONFERENCE
+    DATES: ClassVar = {"DateCreated": read_day, "DateUpdated": read_day}
+
+    name: str | None = Field(None, alias="FriendlyName")
+    status: Annotated[str, choice_validator("choice", *ConferenceStatus)] | None = Field(None, alias="Status")
+
+
+class ListCalls(ListForm):
+    """C1."""
+
+    KIND: ClassVar = ResourceType.CALL
+    DATES: ClassVar = {"StartTime": read_day_or_instant, "EndTime": read_day_or_instant}
+    BEFORE_INCLUDES: ClassVar = False
+
+    to: str | None = Field(None, alias="To")
+    from_: str | None = Field(None, alias="From")
+    parent_call_sid: str | None = Field(None, alias="ParentCallSid")
+    status: Annotated[str, choice_validator("choice", *CallStatus)] | None = Field(None, alias="Status")
+
+
+class ListTranscriptionsOfRecording(ListForm):
+    """X1."""
+
+    KIND: ClassVar = ResourceType.TRANSCRIPTION
+
+
+class ListTranscriptions(ListForm):
+    """X4."""
+
+    KIND: ClassVar = ResourceType.TRANSCRIPTION
+    DATES: ClassVar = {"DateCreated": read_day}
+
+
+class ListParticipants(ListForm):
+    """P1; `coaching` is Twilio's alone."""
+
+    KIND: ClassVar = ResourceType.CALL
+
+    muted: Boolean | None = Field(None, alias="Muted")
+    hold: Boolean | None = Field(None, alias="Hold")
+    coaching: Boolean | None = Field(None, alias="Coaching")
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
+        """The same; what the dialect does not know is ignored."""
+        known = {
+            name: values for name, values in fields.items() if dialect.supports_participant_labels or name != "Coaching"
+        }
+        return super().read(coerce_invalid_muted(known, dialect), dialect)

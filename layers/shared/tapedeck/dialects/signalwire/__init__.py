@@ -1,0 +1,1 @@
+"""SignalWire's dialect: resources, errors and callbacks."""

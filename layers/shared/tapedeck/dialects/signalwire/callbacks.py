@@ -1,0 +1,102 @@
+"""SignalWire's callbacks: what they tell, and how they are tried."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tapedeck.dialects.callbacks import (
+    CONFERENCE_EVENTS,
+    STATUS_CALLBACK_EVENTS,
+    CallbackDialect,
+    Fields,
+    Override,
+    fields_of,
+)
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.formatting import rfc2822
+from tapedeck.dialects.selection import SIGNALWIRE
+from tapedeck.domain.notification import ConferenceNotification, RecordingEvent
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Recording
+from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
+
+
+class SignalWireCallbacks(CallbackDialect):
+    """One signature in two headers; no numbers, and nothing that tells repetitions."""
+
+    dialect: ClassVar[Dialect] = SIGNALWIRE
+    published_events: ClassVar = CONFERENCE_EVENTS
+    end_includes_recording: ClassVar = True
+    # Its verifiers read either: that both are sent is our choice.
+    signature_headers: ClassVar = ("X-SignalWire-Signature", "X-Twilio-Signature")
+    idempotency_header: ClassVar = None
+    default_retry_policy: ClassVar = RetryPolicy(
+        connect=2000,
+        read=5000,
+        total=15_000,
+        attempts=3,
+        # That nothing follows a 4xx or 5xx is our choice.
+        retried=frozenset({FailureKind.CONNECT, FailureKind.READ}),
+        max_redirects=3,
+    )
+    overrides: ClassVar[Mapping[str, Override]] = {
+        "ot": Override("connect", 100, 10_000),
+        "rt": Override("read", 100, 15_000),
+        "tt": Override("total", 100, 15_000),
+    }
+    retry_keywords: ClassVar[Mapping[str, frozenset[FailureKind]]] = {}
+
+    def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
+        """Always a call and a duration.
+
+        Our choice: a conference's recording shows the first participant's call, and the conference besides; the
+        duration is 0 unless the recording is complete.
+        """
+        body = SIGNALWIRE.recording(recording, changed=True)
+        call = recording.call
+        return fields_of(
+            {
+                "AccountSid": body["account_sid"],
+                "CallSid": SIGNALWIRE.format_sid(ResourceType.CALL, call) if call is not None else None,
+                "ConferenceSid": body["conference_sid"],
+                "RecordingSid": body["sid"],
+                "RecordingUrl": self.media_url(recording, origin),
+                "RecordingStatus": event,
+                "RecordingDuration": body["duration"] if event is RecordingEvent.COMPLETED else 0,
+                "RecordingChannels": body["channels"],
+                "RecordingSource": body["source"],
+            }
+        )
+
+    def head(self, notification: ConferenceNotification) -> Mapping[str, Any]:
+        """`EventName` is the event without its prefix: the contract has an example of `end` only, so our choice."""
+        body = SIGNALWIRE.conference(notification.conference)
+        return {
+            "AccountSid": body["account_sid"],
+            "ConferenceSid": body["sid"],
+            "EventName": notification.event,
+            "FriendlyName": body["friendly_name"],
+            "StatusCallbackEvent": STATUS_CALLBACK_EVENTS[notification.event],
+            "Timestamp": rfc2822(notification.at),
+        }
+
+    def participant(self, notification: ConferenceNotification, participant: Participant) -> Mapping[str, Any]:
+        """How it is in the conference, the same for every event."""
+        body = SIGNALWIRE.participant(notification.conference.account, participant)
+        return {
+            "CallSid": body["call_sid"],
+            "Muted": body["muted"],
+            "Hold": body["hold"],
+            "EndConferenceOnExit": body["end_conference_on_exit"],
+            "StartConferenceOnEnter": body["start_conference_on_enter"],
+        }
+
+    def ending(self, notification: ConferenceNotification, origin: str) -> Mapping[str, Any]:
+        """What has been recorded, if it is finished by then; `Duration` is taken to be the recording's (our choice)."""
+        recording = notification.recording
+        if recording is None:
+            return {}
+        return {
+            "Duration": recording.duration,
+            "RecordingUrl": self.media_url(recording, origin),
+            "RecordingFileSize": notification.file_size,
+        }

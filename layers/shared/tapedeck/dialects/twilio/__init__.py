@@ -1,0 +1,1 @@
+"""Twilio's dialect: resources, errors and callbacks."""

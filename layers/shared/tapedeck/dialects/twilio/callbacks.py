@@ -1,0 +1,133 @@
+"""Twilio's callbacks: what they tell, and how they are tried."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from tapedeck.dialects.callbacks import (
+    CONFERENCE_EVENTS,
+    STATUS_CALLBACK_EVENTS,
+    CallbackDialect,
+    Fields,
+    Override,
+    fields_of,
+)
+from tapedeck.dialects.dialect import Dialect
+from tapedeck.dialects.formatting import rfc2822
+from tapedeck.dialects.selection import TWILIO
+from tapedeck.domain.conference import EndReason
+from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, RecordingEvent
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import ParentKind, Recording
+from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
+
+_NO_ERROR: Final = 0
+
+_WHO: Final = "Participant with CallSid {call}"
+_SENTENCES: Final = {
+    EndReason.VIA_API: "The conference was ended via API",
+    EndReason.END_ON_EXIT_LEFT: f"{_WHO} and EndConferenceOnExit left the conference",
+    EndReason.END_ON_EXIT_KICKED: f"{_WHO} and EndConferenceOnExit was removed from the conference",
+    EndReason.LAST_KICKED: f"{_WHO} was removed from the conference",
+    EndReason.LAST_LEFT: f"{_WHO} left the conference",
+}
+"""Why a conference ended, for people. The contract has an example of the last only: the others are our choice."""
+
+
+class TwilioCallbacks(CallbackDialect):
+    """Numbered events, and more of them; a token that tells repetitions."""
+
+    dialect: ClassVar[Dialect] = TWILIO
+    published_events: ClassVar = {
+        **CONFERENCE_EVENTS,
+        "modify": (ConferenceEvent.MODIFY,),
+        "announcement": (ConferenceEvent.ANNOUNCEMENT_END, ConferenceEvent.ANNOUNCEMENT_FAIL),
+    }
+    end_includes_recording: ClassVar = False
+    signature_headers: ClassVar = ("X-Twilio-Signature",)
+    idempotency_header: ClassVar = "I-Twilio-Idempotency-Token"
+    default_retry_policy: ClassVar = RetryPolicy(
+        connect=5000,
+        read=15_000,
+        total=15_000,
+        attempts=2,
+        retried=frozenset({FailureKind.CONNECT}),
+        # That redirects are followed is inferred; that it is as many as SignalWire follows is our choice.
+        max_redirects=3,
+    )
+    overrides: ClassVar[Mapping[str, Override]] = {
+        "ct": Override("connect", 100, 10_000),
+        "rt": Override("read", 100, 15_000),
+        "tt": Override("total", 100, 15_000),
+        "rc": Override("attempts", 0, 5, more=1),
+    }
+    retry_keywords: ClassVar = {
+        "ct": frozenset({FailureKind.CONNECT}),
+        "rt": frozenset({FailureKind.READ}),
+        "4xx": frozenset({FailureKind.CLIENT_ERROR}),
+        "5xx": frozenset({FailureKind.SERVER_ERROR}),
+        "all": frozenset(FailureKind),
+    }
+
+    def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
+        """Either the call or the conference; a duration and an error only with the events that they belong to.
+
+        `RecordingStatus` is the event's name, also where that is no state (our choice).
+        """
+        body = TWILIO.recording(recording, changed=True)
+        error = recording.error if event is RecordingEvent.ABSENT else None
+        return fields_of(
+            {
+                "AccountSid": body["account_sid"],
+                "CallSid": body["call_sid"] if recording.parent.kind is ParentKind.CALL else None,
+                "ConferenceSid": body["conference_sid"],
+                "RecordingSid": body["sid"],
+                "RecordingUrl": self.media_url(recording, origin),
+                "RecordingStatus": event,
+                "RecordingDuration": body["duration"] if event is RecordingEvent.COMPLETED else None,
+                "RecordingChannels": body["channels"],
+                "RecordingStartTime": body["start_time"],
+                "RecordingSource": body["source"],
+                "RecordingTrack": recording.track,
+                "ErrorCode": error or _NO_ERROR,
+            }
+        )
+
+    def head(self, notification: ConferenceNotification) -> Mapping[str, Any]:
+        """With the event's number, by which deliveries that overtook one another are put in order."""
+        body = TWILIO.conference(notification.conference)
+        return {
+            "ConferenceSid": body["sid"],
+            "FriendlyName": body["friendly_name"],
+            "AccountSid": body["account_sid"],
+            "SequenceNumber": notification.sequence,
+            "Timestamp": rfc2822(notification.at),
+            "StatusCallbackEvent": STATUS_CALLBACK_EVENTS[notification.event],
+        }
+
+    def participant(self, notification: ConferenceNotification, participant: Participant) -> Mapping[str, Any]:
+        """How it is in the conference; and when it leaves, why, and what has become of its call."""
+        body = TWILIO.participant(notification.conference.account, participant)
+        leaves = notification.event is ConferenceEvent.LEAVE
+        return {
+            "CallSid": body["call_sid"],
+            "Muted": body["muted"],
+            "Hold": body["hold"],
+            "Coaching": body["coaching"],
+            "EndConferenceOnExit": body["end_conference_on_exit"],
+            "StartConferenceOnEnter": body["start_conference_on_enter"],
+            "ParticipantLabel": body["label"],
+            "ReasonParticipantLeft": notification.leave_reason if leaves else None,
+            "ParticipantCallStatus": notification.call_status if leaves else None,
+        }
+
+    def ending(self, notification: ConferenceNotification, origin: str) -> Mapping[str, Any]:
+        """Who ended it and why; no address."""
+        del origin
+        body = TWILIO.conference(notification.conference)
+        call, reason = body["call_sid_ending_conference"], notification.conference.reason
+        return {
+            "CallSidEndingConference": call,
+            "ParticipantLabelEndingConference": notification.participant and notification.participant.label,
+            "ReasonConferenceEnded": reason,
+            "Reason": _SENTENCES[reason].replace("{call}", str(call)) if reason is not None else None,
+        }

@@ -1,0 +1,273 @@
+"""Twilio's REST API, version 2010-04-01: what it adds and how it spells it."""
+
+import re
+from typing import Any, ClassVar, Final
+
+from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
+from tapedeck.dialects.errors import NOT_CONFIRMED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
+from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.errors import CredentialsMissing, StoreBusy, StoreThrottled, TapedeckError
+from tapedeck.domain.page import Cursor, Page
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import ParentKind, Recording, RecordingStatus
+from tapedeck.domain.transcription import Transcription
+
+_SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
+
+_SEEN_BY_READERS: Final = {
+    RecordingStatus.COMPLETED: "completed",
+    RecordingStatus.ABSENT: "absent",
+    RecordingStatus.DELETED: "deleted",
+}
+"""A read shows everything else as `processing` (resources.md, section 2.2)."""
+
+_CALL_SUBRESOURCES: Final = {
+    "notifications": "Notifications",
+    "recordings": "Recordings",
+    "payments": "Payments",
+    "events": "Events",
+    "siprec": "Siprec",
+    "streams": "Streams",
+    "transcriptions": "Transcriptions",
+    "user_defined_message_subscriptions": "UserDefinedMessageSubscriptions",
+    "user_defined_messages": "UserDefinedMessages",
+}
+
+
+class Twilio(Dialect):
+    """Sids of two letters and 32 hex digits, URIs that end in `.json`."""
+
+    name: ClassVar = "twilio"
+    root: ClassVar = "/2010-04-01"
+    realm: ClassVar = "Twilio API"
+    accepts_json_bodies: ClassVar = False
+    created_status: ClassVar = 201
+    supports_current_alias: ClassVar = True
+    supports_friendly_name_lookup: ClassVar = True
+    supports_participant_labels: ClassVar = True
+    coach_sid_implies_coaching: ClassVar = True
+    invalid_muted_means_false: ClassVar = True
+    cancel_ignores_answered_calls: ClassVar = True
+    unsupported_operations: ClassVar[frozenset[str]] = frozenset()
+    accepts_any_date_format: ClassVar = False
+    supports_include_soft_deleted: ClassVar = True
+    conference_recordings_have_call_sid: ClassVar = True
+    media_urls_are_public: ClassVar = False
+    conference_audio_is_mono: ClassVar = True
+
+    def format_sid(self, kind: ResourceType, identifier: str) -> str:
+        """`RE19e436af56884307b03bbdb2b42b8142`."""
+        return f"{kind}{identifier}"
+
+    def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
+        """The hex digits may come in any case, the prefix not."""
+        if _SID.fullmatch(sid) is None or not sid.startswith(kind):
+            return None
+        return sid[2:].lower()
+
+    def call(self, call: Call) -> Body:
+        """A call (resources.md, section 5)."""
+        uri = f"{self.account_uri(call.account)}/Calls/{self.format_sid(ResourceType.CALL, call.id)}"
+        duration = call.duration
+        return {
+            "sid": self.format_sid(ResourceType.CALL, call.id),
+            "date_created": rfc2822(call.created),
+            "date_updated": rfc2822(call.updated),
+            "parent_call_sid": self._format_sid_or_none(ResourceType.CALL, call.parent_call),
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, call.account),
+            "to": call.to,
+            "to_formatted": formatted(call.to),
+            "from": call.from_,
+            "from_formatted": formatted(call.from_),
+            "phone_number_sid": None,
+            "status": str(call.status),
+            "start_time": rfc2822_or_none(call.started),
+            "end_time": rfc2822_or_none(call.ended),
+            "duration": str(duration) if duration is not None else None,
+            "price": None,
+            "price_unit": None,
+            "direction": call.direction,
+            "answered_by": None,
+            "api_version": API_VERSION,
+            "forwarded_from": None,
+            "group_sid": None,
+            "caller_name": None,
+            "queue_time": "0",
+            "trunk_sid": None,
+            "uri": f"{uri}.json",
+            "subresource_uris": {name: f"{uri}/{path}.json" for name, path in _CALL_SUBRESOURCES.items()},
+        }
+
+    def conference(self, conference: Conference) -> Body:
+        """A conference (resources.md, section 3)."""
+        sid = self.format_sid(ResourceType.CONFERENCE, conference.id)
+        uri = f"{self.account_uri(conference.account)}/Conferences/{sid}"
+        return {
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, conference.account),
+            "date_created": rfc2822(conference.created),
+            "date_updated": rfc2822(conference.updated),
+            "api_version": API_VERSION,
+            "friendly_name": conference.name,
+            "region": REGION,
+            "sid": sid,
+            "status": str(conference.status),
+            "uri": f"{uri}.json",
+            "subresource_uris": {
+                "participants": f"{uri}/Participants.json",
+                "recordings": f"{uri}/Recordings.json",
+            },
+            "reason_conference_ended": str(conference.reason) if conference.reason is not None else None,
+            "call_sid_ending_conference": self._format_sid_or_none(ResourceType.CALL, conference.ending_call),
+        }
+
+    def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
+        """A participant (resources.md, section 4): nobody has waited yet when it is added, nor is that shown later."""
+        room = self.format_sid(ResourceType.CONFERENCE, participant.conference)
+        call = self.format_sid(ResourceType.CALL, participant.call)
+        updated = participant.updated if participant.updated is not None else participant.joined
+        return {
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, account),
+            "call_sid": call,
+            "label": participant.label,
+            "call_sid_to_coach": self._format_sid_or_none(ResourceType.CALL, participant.call_to_coach),
+            "coaching": participant.coaching,
+            "conference_sid": room,
+            "date_created": rfc2822(participant.joined),
+            "date_updated": rfc2822(updated),
+            "end_conference_on_exit": participant.end_conference_on_exit,
+            "muted": participant.muted,
+            "hold": participant.hold,
+            "start_conference_on_enter": participant.start_conference_on_enter,
+            "status": str(participant.status),
+            "queue_time": "0" if added else None,
+            "uri": f"{self.account_uri(account)}/Conferences/{room}/Participants/{call}.json",
+        }
+
+    def recording(self, recording: Recording, *, changed: bool) -> Body:
+        """A recording at its parent's address: calls and conferences differ in order, and in the track."""
+        uri = f"{self.parent_uri(recording)}/Recordings/{self.format_sid(ResourceType.RECORDING, recording.id)}.json"
+        head = self._head_of_recording(recording)
+        told = _recording_fields(recording, str(recording.status) if changed else public_status(recording))
+        if recording.parent.kind is ParentKind.CALL:
+            return {
+                **head, "uri": uri, "encryption_details": None, "price_unit": None, **told, "track": recording.track,
+            }  # fmt: skip
+        return {**head, "price_unit": None, **told, "encryption_details": None, "uri": uri}
+
+    def recording_of_account(self, recording: Recording, origin: str) -> Body:
+        """The longest form: with links, and the address of its media."""
+        sid = self.format_sid(ResourceType.RECORDING, recording.id)
+        uri = f"{self.account_uri(recording.parent.account)}/Recordings/{sid}"
+        return {
+            **self._head_of_recording(recording),
+            "price_unit": None,
+            **_recording_fields(recording, public_status(recording)),
+            "uri": f"{uri}.json",
+            "encryption_details": None,
+            "subresource_uris": {
+                "add_on_results": f"{uri}/AddOnResults.json",
+                "transcriptions": f"{uri}/Transcriptions.json",
+            },
+            "media_url": f"{origin}{uri}",
+        }
+
+    def transcription(self, transcription: Transcription) -> Body:
+        """A transcription (resources.md, section 6)."""
+        sid = self.format_sid(ResourceType.TRANSCRIPTION, transcription.id)
+        return {
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, transcription.account),
+            "api_version": API_VERSION,
+            "date_created": rfc2822(transcription.created),
+            "date_updated": rfc2822(transcription.updated),
+            "duration": str(transcription.duration) if transcription.duration is not None else None,
+            "price": None,
+            "price_unit": "USD",
+            "recording_sid": self.format_sid(ResourceType.RECORDING, transcription.recording),
+            "sid": sid,
+            "status": str(transcription.status),
+            "transcription_text": transcription.text,
+            "type": "fast",
+            "uri": f"{self.account_uri(transcription.account)}/Transcriptions/{sid}.json",
+        }
+
+    def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
+        """The envelope with `start` and `end`; links end in `.json`, the size before the number."""
+        asked = page.request
+        start = asked.number * asked.size
+
+        def link(number: int, cursor: Cursor | None = None) -> str:
+            return self.link(f"{uri}.json", form, {"PageSize": asked.size, "Page": number}, cursor)
+
+        return {
+            "end": start + len(items) - 1 if items else 0,
+            "first_page_uri": link(0),
+            "next_page_uri": link(asked.number + 1, page.next) if page.next is not None else None,
+            "page": asked.number,
+            "page_size": asked.size,
+            "previous_page_uri": link(max(0, asked.number - 1), page.previous) if page.previous is not None else None,
+            "start": start,
+            "uri": link(asked.number, asked.cursor),
+            uri.rpartition("/")[2].lower(): items,
+        }
+
+    def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
+        """Twilio's column."""
+        return answers.twilio
+
+    def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
+        """The recording updates have a status of their own for contention."""
+        is_contention = isinstance(error, StoreBusy) and not isinstance(error, StoreThrottled)
+        if is_contention and operation in RECORDING_UPDATES:
+            return NOT_CONFIRMED
+        return None
+
+    def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
+        """One object (resources.md, section 8); the 401 without credentials says a little more."""
+        del operation  # one form for all
+        detail: Body = {}
+        if isinstance(error, CredentialsMissing):
+            detail["detail"] = "Your AccountSid or AuthToken was incorrect."
+        return {
+            "code": answer.code,
+            **detail,
+            "message": answer.message,
+            "more_info": f"https://www.twilio.com/docs/errors/{answer.code}",
+            "status": answer.status,
+        }
+
+    def _head_of_recording(self, recording: Recording) -> Body:
+        """What all three forms of a recording begin with."""
+        of_call = recording.parent.kind is ParentKind.CALL
+        return {
+            "account_sid": self.format_sid(ResourceType.ACCOUNT, recording.parent.account),
+            "api_version": API_VERSION,
+            "call_sid": self._format_sid_or_none(ResourceType.CALL, recording.call),
+            "conference_sid": self._format_sid_or_none(
+                ResourceType.CONFERENCE, None if of_call else recording.parent.id
+            ),
+            "date_created": rfc2822(recording.created),
+            "date_updated": rfc2822(recording.updated),
+            "start_time": rfc2822_or_none(recording.started),
+            "duration": str(recording.duration) if recording.duration is not None else None,
+            "sid": self.format_sid(ResourceType.RECORDING, recording.id),
+            "price": None,
+        }
+
+    def _format_sid_or_none(self, kind: ResourceType, identifier: str | None) -> str | None:
+        return self.format_sid(kind, identifier) if identifier is not None else None
+
+
+def public_status(recording: Recording) -> str:
+    """The status that reads of a recording show: `processing` until its media exist."""
+    return _SEEN_BY_READERS.get(recording.status, "processing")
+
+
+def _recording_fields(recording: Recording, status: str) -> Body:
+    return {
+        "status": status,
+        "channels": recording.channels,
+        "source": str(recording.source),
+        "error_code": recording.error,
+    }

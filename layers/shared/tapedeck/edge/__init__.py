@@ -1,1 +1,0 @@
-"""How the world gets in: requests decoded, authenticated, answered, logged and counted."""

@@ -1,0 +1,51 @@
+"""A change of one item of the recordings table, and the index of work that is still pending."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Recording
+
+Resource = Call | Conference | Participant | Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One item before and after a write; None if it did not exist.
+
+    `instructions` are what a request stored for the media engine beside the item, by name: a redirect, an announcement.
+    They are sent with the change that requested them.
+    """
+
+    account: str
+    before: Resource | None
+    after: Resource | None
+    instructions: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingWork:
+    """One row of the pending-work index: not ended, not fully published, or not confirmed by the engine."""
+
+    account: str
+    resource: Resource
+    instructions: Mapping[str, Any] = field(default_factory=dict)
+
+
+class PendingWorkStore(Protocol):
+    """The pending-work index of the recordings table.
+
+    Raises:
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
+    """
+
+    def find_pending(self, shard: str, until: int) -> Iterable[PendingWork]:
+        """Work of a shard (a hex digit) that is pending since `until` (seconds) or earlier, oldest first."""
+        ...
+
+    def expire(self, opened: PendingWork) -> bool:
+        """Drop a request that the engine never confirmed; False if it has changed since, or for a recording."""
+        ...

@@ -1,0 +1,1 @@
+"""An in-memory DynamoDB with the interface of a boto3 client."""

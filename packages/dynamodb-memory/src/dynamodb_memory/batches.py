@@ -1,0 +1,175 @@
+"""What is read or written of several items at once in memory: batches, and transactions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from dynamodb_memory.plans import plan_read
+from dynamodb_memory.table import Table
+from dynamodb_memory.values import DynamoDBError, copy_item, normalize_item
+from dynamodb_memory.writes import WriteAction
+
+MAX_READ: Final = 100
+MAX_WRITTEN: Final = 25
+MAX_IN_TRANSACTION: Final = 100
+
+MAX_BYTES_READ: Final = 16 * 1024 * 1024
+MAX_BYTES_IN_TRANSACTION: Final = 4 * 1024 * 1024
+
+Tables = Mapping[str, Table]
+
+_EXPRESSIONS: Final = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
+_OF_EACH: Final = {"TableName", "ReturnValuesOnConditionCheckFailure"} | _EXPRESSIONS
+_ACTIONS: Final = {
+    "Put": _OF_EACH | {"Item"},
+    "Update": _OF_EACH | {"Key", "UpdateExpression"},
+    "Delete": _OF_EACH | {"Key"},
+    "ConditionCheck": _OF_EACH | {"Key"},
+}
+_OF_A_READ: Final = frozenset({"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
+_NONE: Final = "None"
+
+
+def find_table(tables: Tables, name: str) -> Table:
+    """The table of this name.
+
+    Raises:
+        DynamoDBError: there is none.
+    """
+    if name not in tables:
+        raise DynamoDBError("Requested resource not found", "ResourceNotFoundException")
+    return tables[name]
+
+
+def batch_get(tables: Tables, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What `batch_get_item` answers, items in the order of their keys.
+
+    Raises:
+        DynamoDBError: DynamoDB would refuse it.
+    """
+    wanted: Mapping[str, Any] = request["RequestItems"]
+    if sum(len(asked["Keys"]) for asked in wanted.values()) > MAX_READ:
+        raise DynamoDBError("Too many items requested for the BatchGetItem call")
+    answer: dict[str, Any] = {"Responses": {name: [] for name in wanted}, "UnprocessedKeys": {}}
+    total = 0
+    for name, asked in wanted.items():
+        _refuse_unknown(f"BatchGetItem of {name}", asked.keys() - _OF_A_READ)
+        table = find_table(tables, name)
+        plan, _ = plan_read(asked)
+        keys = [table.key_of(normalize_item(key)) for key in asked["Keys"]]
+        if not keys:
+            raise DynamoDBError(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
+        if len(set(keys)) < len(keys):
+            raise DynamoDBError("Provided list of item keys contains duplicates")
+        for key, spelled in zip(keys, asked["Keys"], strict=True):
+            item = table.get(key)
+            total += table.size(key) if item is not None else 0
+            if total > MAX_BYTES_READ:
+                left = answer["UnprocessedKeys"].setdefault(name, {**copy_request(asked), "Keys": []})
+                left["Keys"].append(copy_item(spelled))
+            elif item is not None:
+                answer["Responses"][name].append((plan.project or copy_item)(item))
+    return answer
+
+
+def batch_write(tables: Tables, request: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """What `batch_write_item` answers, having written all of it; `now` is in milliseconds since the epoch.
+
+    Raises:
+        DynamoDBError: DynamoDB would refuse it, and nothing was written.
+    """
+    writes = list(_batched(tables, request["RequestItems"]))
+    if len(writes) > MAX_WRITTEN:
+        raise DynamoDBError("Too many items requested for the BatchWriteItem call")
+    _refuse_duplicates(writes, "Provided list of item keys contains duplicates")
+    for write in writes:
+        write.prepare()
+        write.apply(now)
+    return {"UnprocessedItems": {}}
+
+
+def _batched(tables: Tables, wanted: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[WriteAction]:
+    for name, requests in wanted.items():
+        table = find_table(tables, name)
+        if not requests:
+            raise DynamoDBError(f"The batch write request list for a table cannot be null or empty: {name}")
+        for request in requests:
+            if request.keys() not in ({"PutRequest"}, {"DeleteRequest"}):
+                raise DynamoDBError(
+                    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
+                    "supported datatypes"
+                )
+            ((kind, parameters),) = request.items()
+            _refuse_unknown(kind, parameters.keys() - {"Item", "Key"})
+            yield WriteAction(table, kind.removesuffix("Request"), parameters)
+
+
+def read_transaction(tables: Tables, items: Sequence[Mapping[str, Any]]) -> list[WriteAction]:
+    """The writes of a transaction.
+
+    Raises:
+        DynamoDBError: DynamoDB would refuse them, whatever is in the tables.
+    """
+    if not 1 <= len(items) <= MAX_IN_TRANSACTION:
+        raise DynamoDBError(
+            "Value at 'transactItems' failed to satisfy constraint: "
+            f"Member must have length from 1 to {MAX_IN_TRANSACTION}"
+        )
+    writes = [_part(tables, item) for item in items]
+    _refuse_duplicates(writes, "Transaction request cannot include multiple operations on one item")
+    return writes
+
+
+def transact(writes: Sequence[WriteAction], now: int) -> None:
+    """Do all of these writes; `now` is in milliseconds since the epoch.
+
+    Raises:
+        DynamoDBError: one of them cannot be done, and nothing was written.
+    """
+    reasons = [_reason(write) for write in writes]
+    if any(reason["Code"] != _NONE for reason in reasons):
+        codes = ", ".join(reason["Code"] for reason in reasons)
+        message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+        raise DynamoDBError(message, "TransactionCanceledException", Message=message, CancellationReasons=reasons)
+    if sum(write.size for write in writes) > MAX_BYTES_IN_TRANSACTION:
+        raise DynamoDBError("Transaction payload size cannot exceed 4MB")
+    for write in writes:
+        write.apply(now)
+
+
+def _part(tables: Tables, item: Mapping[str, Any]) -> WriteAction:
+    if len(item) != 1:
+        raise DynamoDBError("TransactItems can only contain one of Check, Put, Update or Delete")
+    ((action, request),) = item.items()
+    _refuse_unknown("TransactWriteItems", {action} - _ACTIONS.keys())
+    _refuse_unknown(action, request.keys() - _ACTIONS[action])
+    if action == "ConditionCheck" and "ConditionExpression" not in request:
+        raise DynamoDBError("Value null at 'conditionCheck.conditionExpression' failed to satisfy constraint")
+    return WriteAction(find_table(tables, request["TableName"]), action, request)
+
+
+def _reason(write: WriteAction) -> dict[str, Any]:
+    """What a cancelled transaction tells of one of its writes, which is prepared by that."""
+    if not write.meets():
+        return {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", **write.found()}
+    try:
+        write.prepare()
+    except DynamoDBError as refused:
+        return {"Code": "ValidationError", "Message": refused.message}
+    return {"Code": _NONE}
+
+
+def _refuse_duplicates(writes: Sequence[WriteAction], message: str) -> None:
+    if len({(write.table.name, write.key) for write in writes}) < len(writes):
+        raise DynamoDBError(message)
+
+
+def _refuse_unknown(what: str, unknown: set[str]) -> None:
+    if unknown:
+        raise NotImplementedError(f"{what} with {', '.join(sorted(unknown))}")
+
+
+def copy_request(value: Any) -> Any:  # noqa: ANN401 - any part of a request
+    """A part of a request that its sender may change."""
+    if isinstance(value, dict):
+        return {name: copy_request(part) for name, part in value.items()}
+    return [copy_request(part) for part in value] if isinstance(value, list | tuple) else value

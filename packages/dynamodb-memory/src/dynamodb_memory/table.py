@@ -1,0 +1,283 @@
+"""A table in memory: its items by key, and its indexes."""
+
+import copy
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any, Final
+
+from dynamodb_memory.stream import REGION, Stream
+from dynamodb_memory.values import AttributeValue, DynamoDBError, Item, plain, size_of_item
+
+_MAX_BYTES: Final = 400 * 1024
+"""Of an item."""
+
+MAX_HASH_BYTES: Final = 2048
+MAX_RANGE_BYTES: Final = 1024
+
+Key = tuple[Any, Any]
+"""What the attributes of a key compare by; the second one is empty where there is but one."""
+
+Entry = tuple[Any, ...]
+"""Begins with what a partition is sorted by."""
+
+
+class KeySchema:
+    """The attributes of a key.
+
+    Args:
+        elements: as `create_table` is told them.
+        kinds: the types of all attributes that are part of any key.
+    """
+
+    def __init__(self, elements: Sequence[Mapping[str, str]], kinds: Mapping[str, str]) -> None:
+        names = {element["KeyType"]: element["AttributeName"] for element in elements}
+        self.hash = names["HASH"]
+        self.range = names.get("RANGE")
+        self.names = (self.hash,) if self.range is None else (self.hash, self.range)
+        self.kinds = kinds
+
+    def of(self, attributes: Mapping[str, AttributeValue]) -> Key:
+        """The key that these attributes hold."""
+        return plain(attributes[self.hash]), plain(attributes[self.range]) if self.range is not None else ""
+
+    def check(self, name: str, value: AttributeValue) -> str | None:
+        """What is wrong with an attribute of the key: `missing`, `type`, `empty` or `size`; None if nothing is."""
+        kind = self.kinds[name]
+        if kind not in value:
+            return "type"
+        content = value[kind]
+        if kind == "N":
+            return None
+        most = MAX_HASH_BYTES if name == self.hash else MAX_RANGE_BYTES
+        if len(content) * 4 > most and len(content if kind == "B" else content.encode("utf-8", "surrogatepass")) > most:
+            return "size"
+        return None if content else "empty"
+
+
+class SortedPartitions:
+    """Entries in partitions, each of which is sorted."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[Any, list[Entry]] = {}
+
+    def add(self, partition: object, entry: Entry) -> None:
+        """Put an entry in its place."""
+        insort(self._partitions.setdefault(partition, []), entry)
+
+    def remove(self, partition: object, entry: Entry) -> None:
+        """Take an entry out."""
+        entries = self._partitions[partition]
+        del entries[bisect_left(entries, entry)]
+        if not entries:
+            del self._partitions[partition]
+
+    def partition(self, partition: object) -> list[Entry]:
+        """All entries of a partition, which nobody may change."""
+        return self._partitions.get(partition, [])
+
+
+def span(entries: list[Entry], operator: str | None, operands: Sequence[Any]) -> tuple[int, int]:
+    """From where to where entries begin with what stands in a relation to the operands; all of them for None."""
+    return (0, len(entries)) if operator is None else _SPANS[operator](entries, *operands)
+
+
+_FIRST: Final[Callable[[Entry], Any]] = itemgetter(0)
+
+
+def _below(entries: list[Entry], value: Any) -> int:  # noqa: ANN401 - what a key compares by
+    return bisect_left(entries, value, key=_FIRST)
+
+
+def _through(entries: list[Entry], value: Any) -> int:  # noqa: ANN401 - what a key compares by
+    return bisect_right(entries, value, key=_FIRST)
+
+
+def _beginning(entries: list[Entry], start: Any) -> tuple[int, int]:  # noqa: ANN401 - text or bytes
+    return _below(entries, start), bisect_right(entries, start, key=lambda entry: entry[0][: len(start)])
+
+
+_SPANS: Final[dict[str, Callable[..., tuple[int, int]]]] = {
+    "=": lambda entries, value: (_below(entries, value), _through(entries, value)),
+    "<": lambda entries, value: (0, _below(entries, value)),
+    "<=": lambda entries, value: (0, _through(entries, value)),
+    ">": lambda entries, value: (_through(entries, value), len(entries)),
+    ">=": lambda entries, value: (_below(entries, value), len(entries)),
+    "BETWEEN": lambda entries, low, high: (_below(entries, low), _through(entries, high)),
+    "begins_with": _beginning,
+}
+
+
+class Index:
+    """A global secondary index.
+
+    Args:
+        description: as `create_table` is told it.
+        table: the key of its table.
+    """
+
+    def __init__(self, description: Mapping[str, Any], table: KeySchema) -> None:
+        self.description = description
+        self.name: str = description["IndexName"]
+        self.schema = KeySchema(description["KeySchema"], table.kinds)
+        self.order = SortedPartitions()
+        projection = description["Projection"]
+        keys = {*self.schema.names, *table.names}
+        self.projected: frozenset[str] | None = None
+        """Names of the attributes that it holds; None if it holds all."""
+        if projection["ProjectionType"] != "ALL":
+            self.projected = frozenset(keys | set(projection.get("NonKeyAttributes", ())))
+
+    def place(self, item: Item | None, key: Key) -> tuple[Any, Entry] | None:
+        """The partition and the entry of an item; None if it is not part of the index."""
+        if item is None or self.schema.hash not in item or self.schema.names[-1] not in item:
+            return None
+        partition, sort = self.schema.of(item)
+        return partition, (sort, *key)
+
+    def project(self, item: Item) -> Item:
+        """What it holds of an item."""
+        if self.projected is None:
+            return item
+        return {name: value for name, value in item.items() if name in self.projected}
+
+    def check(self, item: Item) -> None:
+        """Refuse an item whose attributes cannot be part of its key."""
+        for name in self.schema.names:
+            wrong = self.schema.check(name, item[name]) if name in item else None
+            if wrong == "empty":
+                raise DynamoDBError(
+                    "One or more parameter values are not valid. A value specified for a secondary index key is not "
+                    "supported. The AttributeValue for a key attribute cannot contain an empty string value. "
+                    f"IndexName: {self.name}, IndexKey: {name}"
+                )
+            if wrong is not None:
+                what = "Type mismatch for Index Key" if wrong == "type" else "Size limit exceeded for Index Key"
+                raise DynamoDBError(f"One or more parameter values were invalid: {what} {name} IndexName: {self.name}")
+
+
+class Table:
+    """Items by key.
+
+    Args:
+        request: what `create_table` was told.
+        created: when, in milliseconds since the epoch.
+    """
+
+    def __init__(self, request: Mapping[str, Any], created: int) -> None:
+        self._request = request
+        self._created = created
+        self.name: str = request["TableName"]
+        self.arn = f"arn:aws:dynamodb:{REGION}:000000000000:table/{self.name}"
+        kinds = {each["AttributeName"]: each["AttributeType"] for each in request["AttributeDefinitions"]}
+        self.schema = KeySchema(request["KeySchema"], kinds)
+        self.key_names = frozenset(self.schema.names)
+        self.indexes = {
+            each["IndexName"]: Index(each, self.schema) for each in request.get("GlobalSecondaryIndexes", ())
+        }
+        is_told = request.get("StreamSpecification", {}).get("StreamEnabled", False)
+        self.stream = Stream(f"{self.arn}/stream/1", self.schema.names) if is_told else None
+        self.order = SortedPartitions()
+        self._items: dict[Key, tuple[Item, int]] = {}
+
+    def describe(self) -> dict[str, Any]:
+        """As `describe_table` tells it."""
+        known = ("TableName", "KeySchema", "AttributeDefinitions", "StreamSpecification")
+        described = {name: copy.deepcopy(self._request[name]) for name in known if name in self._request}
+        described |= {
+            "TableStatus": "ACTIVE",
+            "TableArn": self.arn,
+            "CreationDateTime": datetime.fromtimestamp(self._created / 1000, UTC),
+            "BillingModeSummary": {"BillingMode": self._request.get("BillingMode", "PROVISIONED")},
+            "ItemCount": len(self._items),
+            "TableSizeBytes": sum(size for _, size in self._items.values()),
+        }
+        if self.indexes:
+            described["GlobalSecondaryIndexes"] = [
+                {**copy.deepcopy(dict(index.description)), "IndexStatus": "ACTIVE"} for index in self.indexes.values()
+            ]
+        if self.stream is not None:
+            described |= {"LatestStreamArn": self.stream.arn, "LatestStreamLabel": self.stream.arn.rpartition("/")[2]}
+        return described
+
+    def key_of(self, attributes: Item) -> Key:
+        """The key that these attributes are.
+
+        Raises:
+            DynamoDBError: they are none.
+        """
+        if attributes.keys() != self.key_names:
+            raise DynamoDBError("The provided key element does not match the schema")
+        return self._checked(attributes, "The provided key element does not match the schema")
+
+    def key_in(self, item: Item) -> Key:
+        """The key of a whole item.
+
+        Raises:
+            DynamoDBError: it has none.
+        """
+        for name in self.schema.names:
+            if name not in item:
+                raise DynamoDBError(f"One or more parameter values were invalid: Missing the key {name} in the item")
+        return self._checked(item, "One or more parameter values were invalid: Type mismatch for key")
+
+    def get(self, key: Key) -> Item | None:
+        """The item, which nobody may change."""
+        held = self._items.get(key)
+        return held[0] if held is not None else None
+
+    def size(self, key: Key) -> int:
+        """Bytes of the item of this key, which is there."""
+        return self._items[key][1]
+
+    def keys(self) -> list[Key]:
+        """Of all items, in the order of a scan."""
+        return sorted(self._items)
+
+    def check(self, item: Item) -> int:
+        """The bytes of an item that is to be put.
+
+        Raises:
+            DynamoDBError: it is too large, or cannot be part of an index whose attributes it has.
+        """
+        for index in self.indexes.values():
+            index.check(item)
+        size = size_of_item(item)
+        if size > _MAX_BYTES:
+            raise DynamoDBError("Item size has exceeded the maximum allowed size")
+        return size
+
+    def put(self, key: Key, item: Item | None, size: int, at: int) -> None:
+        """Put an item that was checked in place of what is there, or take that away; `at` is in milliseconds."""
+        before = self.get(key)
+        if item is not None:
+            self._items[key] = item, size
+            if before is None:
+                self.order.add(key[0], (key[1],))
+        elif before is not None:
+            del self._items[key]
+            self.order.remove(key[0], (key[1],))
+        for index in self.indexes.values():
+            old, new = index.place(before, key), index.place(item, key)
+            if old != new:
+                if old is not None:
+                    index.order.remove(*old)
+                if new is not None:
+                    index.order.add(*new)
+        if self.stream is not None:
+            self.stream.append(at, before, item)
+
+    def _checked(self, attributes: Item, mismatch: str) -> Key:
+        for name in self.schema.names:
+            wrong = self.schema.check(name, attributes[name])
+            if wrong == "empty":
+                raise DynamoDBError(
+                    "One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+                    f"contain an empty string value. Key: {name}"
+                )
+            if wrong == "size":
+                raise DynamoDBError(f"One or more parameter values were invalid: Size of key {name} exceeds its limit")
+            if wrong is not None:
+                raise DynamoDBError(mismatch)
+        return self.schema.of(attributes)

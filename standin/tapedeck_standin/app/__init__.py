@@ -1,0 +1,1 @@
+"""The stand-in as a program: options, composition, start-up and dispatch."""

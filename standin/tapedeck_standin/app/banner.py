@@ -1,0 +1,50 @@
+"""What is said at the start: where it stands, who may speak to it, and three lines to try."""
+
+import shlex
+
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tapedeck_standin.app.runtime import Options
+from tapedeck_standin.http.addresses import Addresses
+
+_CALL = r"CA[0-9a-f]\{32\}"
+_RECORDING = r"RE[0-9a-f]\{32\}"
+
+
+def curl_lines(options: Options, addresses: Addresses) -> tuple[str, str, str]:
+    """Three lines for a shell: record a new call, pause its recording, read it."""
+    account = TWILIO.format_sid(ResourceType.ACCOUNT, options.account)
+    recordings = f"{addresses.url}{TWILIO.root}/Accounts/{account}/Calls/$CALL/Recordings"
+    curl = f"curl -s -u {account}:{shlex.quote(options.token)}"
+    start = (
+        f"CALL=$(curl -s -X POST {addresses.url}/_standin/calls | grep -o '{_CALL}') && "
+        f"RECORDING=$({curl} -X POST {recordings}.json | grep -o '{_RECORDING}' | head -n 1) && echo $CALL $RECORDING"
+    )
+    pause = f"{curl} -d Status=paused -d PauseBehavior=skip {recordings}/Twilio.CURRENT.json; echo"
+    return start, pause, f"{curl} {recordings}/$RECORDING.json; echo"
+
+
+def print_banner(options: Options, addresses: Addresses) -> str:
+    """The text before the line for programs."""
+    start, pause, read = curl_lines(options, addresses)
+    return f"""
+Tapedeck stands in for Twilio's and SignalWire's recordings and conferences; nothing leaves this machine.
+
+  HTTP      {addresses.url}
+  HTTPS     {addresses.https_url}
+  CA file   {addresses.ca_file}
+  account   {TWILIO.format_sid(ResourceType.ACCOUNT, options.account)}   (as Twilio spells it)
+            {SIGNALWIRE.format_sid(ResourceType.ACCOUNT, options.account)}   (as SignalWire spells it)
+  token     {options.token}
+
+A call appears and its recording starts; the recording is paused; it is read (`processing` until there are media, as
+Twilio has it):
+
+{start}
+
+{pause}
+
+{read}
+
+Ctrl-C ends it.
+"""

@@ -1,0 +1,74 @@
+"""Everything behind the ports: requests under `/_standin` are the control API's, all others the functions'."""
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from tapedeck.domain.errors import TapedeckError
+from tapedeck_standin.control.router import HEALTH, ROOT, ControlRouter
+from tapedeck_standin.gateway.api import Api
+from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
+from tapedeck_standin.scheduler.scheduler import Scheduler
+
+_MAX_PATH: Final = 300
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Application:
+    """Answers requests, and reports each in one line.
+
+    Args:
+        api: answers as the deployed API would.
+        control: makes telephony happen.
+        pump: moves on what requests have begun.
+        report: takes lines such as `POST /_standin/calls 201 4 ms`.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        control: ControlRouter,
+        pump: Scheduler,
+        report: Callable[[str], object],
+    ) -> None:
+        self._api = api
+        self._control = control
+        self._pump = pump
+        self._report = report
+
+    def start(self) -> None:
+        """Let things move on."""
+        self._pump.start()
+
+    def stop(self) -> None:
+        """Let them rest."""
+        self._pump.stop()
+
+    def answer(self, request: ServerRequest) -> ServerResponse:
+        """Answer any request whatsoever."""
+        started = time.perf_counter()
+        is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
+        try:
+            answer = self._control.answer(request) if is_control else self._api.answer(request)
+            if request.method not in _READS:
+                # Whoever is told that something is so finds that it has been done.
+                self._pump.run_without_media()
+                self._pump.wake()
+        except Exception:  # noqa: BLE001 - a client is answered, whatever it is
+            traceback.print_exc()
+            if is_control:
+                answer = ServerResponse.of_json(500, {"error": {"message": "the stand-in failed", "field": None}})
+            else:
+                answer = routing_error(TapedeckError(), request.path)
+        if request.path == HEALTH:
+            return answer  # asked again and again by whoever waits
+        milliseconds = (time.perf_counter() - started) * 1000
+        path = _printable(request.raw_path[:_MAX_PATH])
+        self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
+        return answer
+
+
+def _printable(text: str) -> str:
+    """What a terminal shows as it stands."""
+    return "".join(c if c.isascii() and c.isprintable() else f"%{ord(c):02X}" for c in text)

@@ -1,0 +1,139 @@
+"""The stand-in: ports, backend, account, gateway and control API put together."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.domain.errors import InvalidState
+from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
+from tapedeck_standin.app.container import AppOptions, build_application
+from tapedeck_standin.app.determinism import START, SeededRandom
+from tapedeck_standin.app.paths import find_root
+from tapedeck_standin.aws.backend import RETRY_HOURS, VENDOR, emulated_aws, using_memory_dynamodb
+from tapedeck_standin.aws.template import STACK, Template
+from tapedeck_standin.control.fixtures import Fixtures
+from tapedeck_standin.http import certificates
+from tapedeck_standin.http.addresses import LOOPBACK, Addresses, client_host, host_names, is_loopback
+from tapedeck_standin.http.server import Server
+from tapedeck_standin.scheduler.clock import VirtualClock
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to stand in: ports may be 0 for any that is free; `account` is 32 hex digits.
+
+    `verbose` shows each function's own log line; `ca_file` is where the authority's certificate is put to stay.
+    `fixtures` are there from the start; with a `seed` ids and times are the same at every run, and time stands still
+    until it is put forward. `external_url` is what bodies and callbacks print, scheme and host; `callback_host_map`
+    says where to connect to instead of a host, `host=other,host=other`; `deliveries` are tried as the vendor does or,
+    durable, for days; `store` is what keeps the tables, moto or memory.
+    `control_from_anywhere` counts only where `host` is no loopback address.
+    """
+
+    port: int = 3000
+    https_port: int = 3443
+    host: str = LOOPBACK
+    account: str = STANDIN_ACCOUNT
+    token: str = STANDIN_TOKEN
+    signing_key: str = STANDIN_SIGNING_KEY
+    ca_file: Path | None = None
+    verbose: bool = False
+    fixtures: Fixtures | None = None
+    seed: int | None = None
+    external_url: str = ""
+    callback_host_map: str = ""
+    deliveries: Literal["vendor", "durable"] = VENDOR
+    store: Literal["moto", "memory"] = "moto"
+    control_from_anywhere: bool = False
+
+    @property
+    def is_control_open(self) -> bool:
+        """Whether other machines may drive the control API: both must have been asked for."""
+        return self.control_from_anywhere and not is_loopback(self.host)
+
+
+class TokenDiffers(Exception):
+    """The database holds the account already, with another token."""
+
+
+@contextmanager
+def running(options: Options, report: Callable[[str], object]) -> Iterator[Addresses]:
+    """A stand-in that answers until the block is left.
+
+    Args:
+        options: how.
+        report: takes a line for each request.
+
+    Raises:
+        OSError: a port is in use, or the certificate cannot be written; `filename` or the port is in the message.
+        TokenDiffers: another database holds the account with another token.
+        botocore.exceptions.BotoCoreError: another database does not answer.
+    """
+    root = find_root()
+    template = Template.load(root / "template.yaml")
+    seeded_random = SeededRandom(options.seed) if options.seed is not None else None
+    real = api_bootstrap.system_clock if seeded_random is None else lambda: START
+    clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
+    settings = {"CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries], "CALLBACK_HOST_MAP": options.callback_host_map}
+    # The ports come first: a busy one is told at once, and clients that come early wait.
+    with _listening(options.host, options.port) as http, _listening(options.host, options.https_port) as https:
+        names = host_names(options.host)
+        setting = AppOptions(
+            clock, seeded_random, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open
+        )
+        with ExitStack() as stack:
+            if seeded_random is not None:
+                stack.enter_context(seeded_random.installed())
+            if options.store == "memory":
+                stack.enter_context(using_memory_dynamodb(MemoryDynamoDB(clock)))
+            stack.enter_context(emulated_aws(template, settings))
+            identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
+            api_bootstrap.clock = clock
+            _wire(verbose=options.verbose)
+            _make_account(options)
+            application = build_application(root, template, options.account, report, port=http.port, setting=setting)
+            application.start()
+            try:
+                http.start(application.answer)
+                https.start(application.answer, identity.tls)
+                host = client_host(options.host)
+                yield Addresses(f"http://{host}:{http.port}", f"https://{host}:{https.port}", identity.ca_file)
+            finally:
+                application.stop()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[Server]:
+    try:
+        server = Server(host, port)
+    except OSError as error:
+        error.filename = f"{host}:{port}"
+        raise
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _wire(*, verbose: bool) -> None:
+    # Standard output belongs to the start's own lines: programs read it no further than TAPEDECK_READY.
+    with redirect_stdout(sys.stderr):
+        api_bootstrap.get_api_services()
+        api_bootstrap.get_admin_services()
+    if not verbose:
+        logging.getLogger(STACK).setLevel(logging.ERROR)
+
+
+def _make_account(options: Options) -> None:
+    try:
+        api_bootstrap.get_admin_services().accounts.create(
+            account=options.account, auth_token=options.token, signing_key=options.signing_key
+        )
+    except InvalidState as error:
+        raise TokenDiffers from error

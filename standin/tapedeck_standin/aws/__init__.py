@@ -1,0 +1,1 @@
+"""AWS services in this process: tables, streams, queues, and the functions of the template."""

@@ -1,0 +1,169 @@
+"""The AWS behind the functions: moto in this process, with the template's tables and key, or another database."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.session import Session
+from moto import mock_aws
+
+from dynamodb_memory.client import MemoryChanges, MemoryDynamoDB
+from tapedeck.adapters.clients import make_client
+from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.domain.account import MediaAccess
+from tapedeck_standin.app.determinism import patched
+from tapedeck_standin.aws.moto_lock import one_request_at_a_time
+from tapedeck_standin.aws.moto_patches import quick_moto
+from tapedeck_standin.aws.table_stream import Changes, MotoChanges, StreamChanges
+from tapedeck_standin.aws.template import Template
+
+DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
+MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
+"""Who may fetch media: as the vendor has it, or `authenticated`, as it is when deployed."""
+
+VENDOR: Final = "vendor"
+DURABLE: Final = "durable"
+RETRY_HOURS: Final = {VENDOR: "0", DURABLE: "72"}
+"""How long callbacks are tried after the vendor's own attempts."""
+
+STANDIN_DEFAULTS: Final = {
+    "MEDIA_ACCESS": "vendor",
+    "MEDIA_INLINE_BYTES": str(1 << 40),
+    "CALLBACK_RETRY_HOURS": RETRY_HOURS[VENDOR],
+    "CALLBACK_HOSTS": "localhost,127.0.0.1,::1",
+}
+"""Clients meet what they will meet, and nobody could follow an address that leads into this process."""
+
+_ENVIRONMENT: Final = {
+    # Credentials that open nothing: should a request ever leave this machine, it fails.
+    "AWS_ACCESS_KEY_ID": "standin",
+    "AWS_SECRET_ACCESS_KEY": "standin",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "SAM_CLI_TELEMETRY": "0",
+    "TAPEDECK_STANDIN": "1",
+}
+
+
+class InvalidSetting(Exception):
+    """A variable of the environment that cannot be used; says which, and what it may be."""
+
+
+def isolate_aws_environment() -> None:
+    """Set up this process so that nothing of a user's own AWS is used, and SAM tells nobody anything.
+
+    Of what AWS's SDKs read of the environment, only `AWS_ENDPOINT_URL_DYNAMODB` stays.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != DATABASE]:
+        del os.environ[name]
+    os.environ.update(_ENVIRONMENT)
+
+
+def make_full_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+    """A client that knows every operation of a service; the functions' own know only those that they use."""
+    if service == "dynamodb" and _memory.database is not None:
+        return _memory.database
+    config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
+    return _session().create_client(service, config=config)
+
+
+@cache
+def _session() -> Session:
+    """One for all: making it takes longer than making a client."""
+    return Session()
+
+
+@dataclass
+class _Memory:
+    """The database that takes moto's place, if one does."""
+
+    database: MemoryDynamoDB | None = None
+
+
+_memory: Final = _Memory()
+
+
+@contextmanager
+def using_memory_dynamodb(database: MemoryDynamoDB) -> Iterator[None]:
+    """While this lasts, whoever wants a client of DynamoDB gets this database.
+
+    Raises:
+        InvalidSetting: another database is named.
+    """
+    if os.environ.get(DATABASE):
+        raise InvalidSetting(f"{DATABASE} names a database, and so does the store that is wanted: one is enough")
+
+    def make(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+        return database if service == "dynamodb" else make_client(service)
+
+    with patched(api_bootstrap, "make_client", make), patched(background_bootstrap, "make_client", make):
+        _memory.database = database
+        try:
+            yield
+        finally:
+            _memory.database = None
+
+
+@contextmanager
+def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """An AWS with the template's tables and signing key; the functions' environment names them.
+
+    Where `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are there; KMS stays in this process.
+
+    Args:
+        template: what is to be there.
+        settings: of the functions' environment, what is otherwise than usual here.
+
+    Raises:
+        InvalidSetting: who may fetch media is nobody that is known.
+        botocore.exceptions.BotoCoreError: that database does not answer.
+    """
+    here = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
+    with mock_aws(config=_config(os.environ.get(DATABASE))), quick_moto(), one_request_at_a_time():
+        tables = template.create_tables(make_full_client("dynamodb"))
+        key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
+        buckets = template.create_buckets(make_full_client("s3"))
+        os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
+        os.environ.update(here)
+        for made in (
+            api_bootstrap.get_api_services,
+            api_bootstrap.get_admin_services,
+            background_bootstrap.get_background_services,
+        ):
+            made.cache_clear()
+        yield
+
+
+def _media_access() -> str:
+    asked = os.environ.get(MEDIA) or STANDIN_DEFAULTS["MEDIA_ACCESS"]
+    if asked not in set(MediaAccess):
+        raise InvalidSetting(f"{MEDIA} is neither {' nor '.join(MediaAccess)}")
+    return asked
+
+
+def stream_of(table: str) -> Changes:
+    """The stream of a table, wherever that is."""
+    if _memory.database is not None:
+        return MemoryChanges(_memory.database, table)
+    if not os.environ.get(DATABASE):
+        return MotoChanges(table)
+    described = make_full_client("dynamodb").describe_table(TableName=table)["Table"]
+    client = _session().create_client("dynamodbstreams", endpoint_url=os.environ[DATABASE])
+    return StreamChanges(client, described["LatestStreamArn"])
+
+
+def _config(database: str | None) -> Any:  # noqa: ANN401 - moto's type lacks its own option
+    core: dict[str, Any] = {"mock_credentials": False}
+    if database:
+        core["passthrough"] = {"urls": [re.escape(database)]}
+    return {"core": core}

@@ -1,0 +1,173 @@
+"""Moto's DynamoDB, quicker: what it answers stays the same.
+
+Measured, and mended here:
+
+- A transaction copies every table that it names, with all items and the whole stream, before it begins: a thousand
+  creations took minutes and gigabytes. Only what the transaction touches is kept, which is what undoing it needs.
+- A query sorts the whole table before it looks which items it wants. Only those are sorted.
+- An item that is put is measured anew with each of its attributes. It is measured once.
+- An answer asks of each attribute for all types that there are, by several spellings. The simple ones are written as
+  they are.
+
+The internals that are used are held by a test, and moto is pinned. Requests must enter one at a time (`serial`).
+"""
+
+import copy
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb.exceptions import ItemSizeTooLarge
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.table import Table
+
+from tapedeck_standin.app.determinism import patched
+
+_LARGEST_ITEM: Final = 405_000
+"""Bytes, as moto has it."""
+
+
+@contextmanager
+def quick_moto() -> Iterator[None]:
+    """While this lasts, moto's DynamoDB costs what it is asked for."""
+    with ExitStack() as stack:
+        for holder, name, quick in QUICK:
+            stack.enter_context(patched(holder, name, quick))
+        yield
+
+
+def _quick_transaction(original: Callable[..., None]) -> Callable[..., None]:
+    table_class: Any = Table
+
+    @functools.wraps(original)
+    def transact_write_items(backend: Any, transact_items: list[dict[str, Any]]) -> None:  # noqa: ANN401 - moto's
+        undo = _remember(backend, transact_items)
+        # What moto keeps for undoing is then the table itself, and putting it back changes nothing.
+        table_class.__deepcopy__ = lambda self, _memo: self
+        try:
+            original(backend, transact_items)
+        except BaseException:
+            undo()
+            raise
+        finally:
+            del table_class.__deepcopy__
+
+    return transact_write_items
+
+
+def _remember(backend: Any, transact_items: list[dict[str, Any]]) -> Callable[[], None]:  # noqa: ANN401 - moto's
+    """What puts the items and streams back that these writes may change."""
+    kept: list[tuple[Any, DynamoType, DynamoType | None, Any]] = []
+    lengths: list[tuple[Any, int]] = []
+    for (write,) in (item.values() for item in transact_items):
+        table = backend.tables.get(write.get("TableName"))
+        if table is None:
+            continue
+        attributes = write.get("Item") or write["Key"]
+        hash_key = DynamoType(attributes[table.hash_key_attr])
+        range_key = DynamoType(attributes[table.range_key_attr]) if table.range_key_attr else None
+        kept.append((table, hash_key, range_key, copy.deepcopy(_find(table, hash_key, range_key))))
+        if table.stream_shard is not None:
+            lengths.append((table.stream_shard, len(table.stream_shard.items)))
+
+    def undo() -> None:
+        for table, hash_key, range_key, item in kept:
+            _put_back(table, hash_key, range_key, item)
+        for shard, length in lengths:
+            del shard.items[length:]
+
+    return undo
+
+
+def _find(table: Any, hash_key: DynamoType, range_key: DynamoType | None) -> Any:  # noqa: ANN401 - moto's
+    if range_key is None:
+        return table.items.get(hash_key)
+    return table.items[hash_key].get(range_key) if hash_key in table.items else None
+
+
+def _put_back(table: Any, hash_key: DynamoType, range_key: DynamoType | None, item: Any) -> None:  # noqa: ANN401
+    if range_key is None:
+        if item is None:
+            table.items.pop(hash_key, None)
+        else:
+            table.items[hash_key] = item
+        return
+    if item is not None:
+        table.items[hash_key][range_key] = item
+    elif hash_key in table.items:
+        table.items[hash_key].pop(range_key, None)
+        if not table.items[hash_key]:
+            del table.items[hash_key]
+
+
+def _quick_query(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def query(self: Any, hash_key: DynamoType | None, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - moto's
+        wanted = dict(named.get("hash_key_conditions") or ())
+        # It stands before the class's own, of all items: moto asks for them once, and narrows and sorts what it gets.
+        self.all_items = lambda: _narrow(self, hash_key, wanted)
+        try:
+            return original(self, hash_key, *rest, **named)
+        finally:
+            del self.all_items
+
+    return query
+
+
+def _narrow(table: Any, hash_key: DynamoType | None, wanted: Mapping[str, DynamoType]) -> list[Any]:  # noqa: ANN401
+    """The items with these values, of the table's own key or of an index's."""
+    if set(wanted) <= {table.hash_key_attr}:
+        partition = table.items.get(hash_key)
+        if partition is None:
+            return []
+        return list(partition.values()) if table.range_key_attr else [partition]
+    partitions = table.items.values()
+    items = (item for each in partitions for item in each.values()) if table.range_key_attr else partitions
+    return [item for item in items if all(name in item.attrs and item.attrs[name] == wanted[name] for name in wanted)]
+
+
+def _quick_item(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def __init__(  # noqa: N807 - stands in its place
+        self: Any,  # noqa: ANN401 - moto's
+        hash_key: DynamoType,
+        range_key: DynamoType | None,
+        attrs: Mapping[str, Any],
+    ) -> None:
+        self.hash_key, self.range_key = hash_key, range_key
+        self.attrs = LimitedSizeDict({name: DynamoType(value) for name, value in attrs.items()})
+        if self.size() > _LARGEST_ITEM:
+            raise ItemSizeTooLarge
+
+    return __init__
+
+
+def _quick_answer(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:  # noqa: ANN401 - moto's
+        if key and shape.name == "AttributeValue" and isinstance(value, dict) and len(value) == 1:
+            ((kind, held),) = value.items()
+            if type(held) is _SIMPLE.get(kind):
+                serialized[key] = {kind: held}
+                return
+        original(self, serialized, value, shape, key)
+
+    return serialize
+
+
+_SIMPLE: Final = {"S": str, "N": str, "BOOL": bool, "NULL": bool}
+
+QUICK: Final[tuple[tuple[type, str, Any], ...]] = (
+    (DynamoDBBackend, "transact_write_items", _quick_transaction(DynamoDBBackend.transact_write_items)),
+    (Table, "query", _quick_query(Table.query)),
+    (Item, "__init__", _quick_item(Item.__init__)),
+    (
+        BaseJSONSerializer,
+        "_serialize_type_structure",
+        _quick_answer(BaseJSONSerializer._serialize_type_structure),  # noqa: SLF001 - no other way in
+    ),
+)
+"""What stands in place of what of moto's, which it `wraps`."""

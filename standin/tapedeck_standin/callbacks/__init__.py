@@ -1,0 +1,1 @@
+"""The callback log, and the faults injected into deliveries."""

@@ -1,0 +1,151 @@
+"""The control API's calls that show what was asked and told, and make things go wrong."""
+
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import parse_any_sid
+from tapedeck_standin.callbacks.callback_log import CallbackLog
+from tapedeck_standin.control.faults import ANY, CALLBACK, MEDIA, CreateFaultRequest, Faults
+from tapedeck_standin.control.requests import (
+    PATH_PARAM,
+    AccountRegistry,
+    ControlError,
+    ControlRoute,
+    ControlRoutes,
+    Result,
+    read_body,
+    read_query,
+)
+from tapedeck_standin.control.schemas import AccountSid, ControlRequest
+from tapedeck_standin.gateway.request_log import ApiRequestLog
+from tapedeck_standin.http.messages import ServerRequest
+
+MAX_WAIT: Final = 60
+_REPORTED_BY: Final = (ResourceType.RECORDING, ResourceType.CONFERENCE, ResourceType.CALL)
+
+
+def _is_reported_by(sid: str) -> str:
+    if not any(parse_any_sid(kind, sid) for kind in _REPORTED_BY):
+        raise PydanticCustomError("sid", "not the sid of a recording, a conference or a call, in neither spelling")
+    return sid
+
+
+class ControlQuery(BaseModel):
+    """Whose telephony a GET or a DELETE is about."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account: AccountSid | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """The account's id in 32 hex digits, if it was named."""
+        return parse_any_sid(ResourceType.ACCOUNT, self.account) if self.account is not None else None
+
+
+class CallbacksQuery(ControlQuery):
+    """Which callbacks are meant, and how many seconds may be waited for the first of them."""
+
+    sid: Annotated[str, AfterValidator(_is_reported_by)] | None = None
+    event: Annotated[str, Field(min_length=1)] | None = None
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT, allow_inf_nan=False)] = 0
+
+    @property
+    def identifier(self) -> str | None:
+        """The id of what they tell of, if it was named."""
+        if self.sid is None:
+            return None
+        return next(found for kind in _REPORTED_BY if (found := parse_any_sid(kind, self.sid)))
+
+
+class InspectionRoutes:
+    """Shows what happens, and makes it go wrong.
+
+    Args:
+        books: which accounts there are.
+        requests: what was asked.
+        callbacks: what was told.
+        replay: tells a callback once more: of an account, a recording or conference, and the callback's id there.
+        faults: what is to go wrong.
+        operations: the names of what requests can be about.
+    """
+
+    def __init__(
+        self,
+        books: AccountRegistry,
+        requests: ApiRequestLog,
+        callbacks: CallbackLog,
+        replay: Callable[[str, str, str], object],
+        faults: Faults,
+        operations: Collection[str],
+    ) -> None:
+        self._books = books
+        self._requests = requests
+        self._callbacks = callbacks
+        self._replay = replay
+        self._faults = faults
+        self._known = {*operations, ANY, CALLBACK, MEDIA}
+
+    @property
+    def routes(self) -> ControlRoutes:
+        """What it may be asked for."""
+        return {
+            ("requests",): {"GET": ControlRoute(self._list_requests)},
+            ("callbacks",): {"GET": ControlRoute(self._list_callbacks, waits=True)},
+            ("callbacks", PATH_PARAM, "replay"): {"POST": ControlRoute(self._replay_callback)},
+            ("faults",): {
+                "GET": ControlRoute(self._list_faults),
+                "POST": ControlRoute(self._add_fault),
+                "DELETE": ControlRoute(self._remove_faults),
+            },
+            ("faults", PATH_PARAM): {"DELETE": ControlRoute(self._remove_fault)},
+        }
+
+    def _list_requests(self, request: ServerRequest, _named: str) -> Result:
+        return 200, {"requests": self._requests.of(self._account(request))}
+
+    def _list_callbacks(self, request: ServerRequest, _named: str) -> Result:
+        asked = read_query(CallbacksQuery, request)
+        account = self._books.account(asked.account_id)
+        found = self._callbacks.wait(account, asked.identifier, asked.event, asked.wait)
+        return 200, {"callbacks": [entry.body() for entry in found]}
+
+    def _replay_callback(self, request: ServerRequest, named: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        found = self._callbacks.get(account, named)
+        if found is None:
+            raise ControlError(404, "there is no such callback in this account", "id")
+        self._replay(account, found.delivery.resource_id, found.delivery.id)
+        return 202, {"id": found.id}
+
+    def _list_faults(self, request: ServerRequest, _named: str) -> Result:
+        return 200, {"faults": self._faults.of(self._account(request))}
+
+    def _add_fault(self, request: ServerRequest, _named: str) -> Result:
+        order = read_body(CreateFaultRequest, request)
+        if order.on not in self._known:
+            raise ControlError(400, f"on: neither an operation nor {ANY}, {CALLBACK} or {MEDIA}", "on")
+        fault = self._faults.add(self._books.account(order.account_id), order)
+        if fault is None:
+            raise ControlError(409, "there are too many faults", "on")
+        return 201, fault.body()
+
+    def _remove_faults(self, request: ServerRequest, _named: str) -> Result:
+        self._faults.remove(self._account(request))
+        return 204, None
+
+    def _remove_fault(self, request: ServerRequest, named: str) -> Result:
+        if not self._faults.remove(self._account(request), named):
+            raise ControlError(404, "there is no such fault in this account", "id")
+        return 204, None
+
+    def _account(self, request: ServerRequest) -> str:
+        """Of the query; a body may name it as well, for not every client gives DELETE a query."""
+        named: Any = read_query(ControlQuery, request)
+        if request.body and named.account is None:
+            named = read_body(ControlRequest, request)
+        return self._books.account(named.account_id)

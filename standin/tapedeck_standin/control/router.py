@@ -1,0 +1,97 @@
+"""The control API under `/_standin`: JSON in and out, nobody authenticated, nobody let in from elsewhere (rule R19).
+
+In a container, where everybody is elsewhere, whoever starts it can let everybody in.
+"""
+
+import threading
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Final
+
+from tapedeck.domain.errors import InvalidState, NameInUse, NotFound, StoreFailure
+from tapedeck_standin.control.requests import PATH_PARAM, ControlError, ControlRoute, ControlRoutes, Result
+from tapedeck_standin.http.addresses import is_loopback
+from tapedeck_standin.http.messages import ServerRequest, ServerResponse
+
+ROOT: Final = "/_standin"
+HEALTH: Final = f"{ROOT}/health"
+KNOWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "api.twilio.com"})
+"""By which this machine calls itself: any other name in `Host` is a web page's, resolved to here by its owner."""
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_NAMED_AT: Final = 1
+"""Which word of a path may name something."""
+
+
+class ControlRouter:
+    """Lets requests in and finds who does what they ask for.
+
+    Args:
+        parts: what there is to be asked for.
+        names: further names by which this machine may be called.
+        from_anywhere: whether other machines are let in.
+    """
+
+    def __init__(
+        self, parts: Iterable[ControlRoutes], names: frozenset[str] = frozenset(), *, from_anywhere: bool = False
+    ) -> None:
+        self._lock = threading.Lock()
+        self._names = KNOWN_NAMES | names
+        self._from_anywhere = from_anywhere
+        self._routes: ControlRoutes = {
+            ("health",): {"GET": ControlRoute(_report_health, waits=True)},
+            **{words: methods for part in parts for words, methods in part.items()},
+        }
+
+    def answer(self, request: ServerRequest) -> ServerResponse:
+        """Do what is asked; `{"error": {"message", "field"}}` where it cannot be done."""
+        try:
+            self._admit(request)
+            status, body = self._do(request)
+        except ControlError as refusal:
+            status, body = refusal.status, {"error": {"message": refusal.message, "field": refusal.field}}
+        return ServerResponse.of_json(status, body)
+
+    def _admit(self, request: ServerRequest) -> None:
+        """Refuse what another machine, a web page on this one, or the owner of a name that leads here could send."""
+        # By an address of its own, that is no loopback, this machine speaks to itself as well.
+        is_here = is_loopback(request.peer) or request.peer == request.host
+        if not (is_here or self._from_anywhere):
+            raise ControlError(403, "only this machine may ask, unless it was started with --control-from-anywhere")
+        host = request.header("Host") or ""
+        here = {f"{name}:{request.port}" for name in self._names}
+        if request.port == _DEFAULT_PORTS[request.scheme]:
+            here |= self._names
+        # Whoever opens it to others knows by what names they call it.
+        if host.lower() not in here and not self._from_anywhere:
+            raise ControlError(403, "the header Host names another machine", "Host")
+        origin = request.header("Origin")
+        if origin is not None and origin.lower() != f"{request.scheme}://{host.lower()}":
+            raise ControlError(403, "the header Origin names another site", "Origin")
+
+    def _do(self, request: ServerRequest) -> Result:
+        words = tuple(request.path.removeprefix(ROOT).removeprefix("/").split("/"))
+        named = words[_NAMED_AT] if len(words) > _NAMED_AT else ""
+        methods = self._routes.get(words if len(words) == 1 else (words[0], PATH_PARAM, *words[_NAMED_AT + 1 :]))
+        if methods is None:
+            raise ControlError(404, "there is no such path")
+        if request.method not in methods:
+            raise ControlError(405, f"this path knows only {' and '.join(methods)}")
+        call = methods[request.method]
+        try:
+            # Whoever waits must let others work.
+            with nullcontext() if call.waits else self._lock:
+                return call.act(request, named)
+        except NameInUse as error:
+            raise ControlError(409, "another conference of this name is live", "friendly_name") from error
+        except NotFound as error:
+            raise ControlError(404, "there is none of this sid in this account", "sid") from error
+        except InvalidState as error:
+            raise ControlError(409, "its state does not allow this", "sid") from error
+        except StoreFailure as error:
+            raise ControlError(503, "the database does not answer") from error
+
+
+def _report_health(_request: ServerRequest, _named: str) -> Result:
+    return 200, {"status": "ok"}

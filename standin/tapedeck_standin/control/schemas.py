@@ -1,0 +1,157 @@
+"""What the control API may be asked for: one model per call, unknown fields refused, sids in either spelling."""
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, ConferenceStatus
+from tapedeck.domain.subscription import CallbackSubscription, is_valid_callback_url
+from tapedeck_standin.scheduler.clock import MAX_ADVANCE_SECONDS
+
+MAX_PARTICIPANTS: Final = 250
+MAX_NAME: Final = 128
+"""Of a conference: Twilio's limit; SignalWire's dialect shows the longer ones in full (resources.md, section 3)."""
+
+_EVENTS: Final = {
+    TWILIO.name: ("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement"),
+    SIGNALWIRE.name: ("start", "end", "join", "leave", "mute", "hold", "speaker"),
+}
+_DEFAULT_EVENTS: Final = ("start", "end")
+
+
+def _is_account(sid: str) -> str:
+    if parse_any_sid(ResourceType.ACCOUNT, sid) is None:
+        raise PydanticCustomError("sid", "not the sid of an account, in neither spelling")
+    return sid
+
+
+def _is_url(url: str) -> str:
+    if not is_valid_callback_url(url):
+        raise PydanticCustomError("url", "not an absolute http or https URL")
+    return url
+
+
+def _is_name(name: str) -> str:
+    if TWILIO.parse_sid(ResourceType.CONFERENCE, name) is not None:
+        raise PydanticCustomError("name", "looks like the sid of a conference, and would be taken for one")
+    return name
+
+
+def _split_words(events: object) -> object:
+    return events.split() if isinstance(events, str) else events
+
+
+AccountSid = Annotated[str, AfterValidator(_is_account)]
+CallAddress = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class ControlRequest(BaseModel):
+    """What every call may say: whose telephony it is, by default the stand-in's own account's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    account: AccountSid | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """The account's id in 32 hex digits, if it was named."""
+        return parse_any_sid(ResourceType.ACCOUNT, self.account) if self.account is not None else None
+
+
+class CreateCallRequest(ControlRequest):
+    """A call appears; numbers are from the range that belongs to nobody."""
+
+    to: CallAddress = "+12025550123"
+    from_: CallAddress = Field("+12025550199", alias="from")
+    direction: Literal["inbound", "outbound-api", "outbound-dial"] = "inbound"
+    status: CallStatus = CallStatus.IN_PROGRESS
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_second_name(cls, content: object) -> object:
+        # Pydantic passes over the attribute's own name, where it has an alias, as if it were known.
+        if isinstance(content, dict) and "from_" in content:
+            raise PydanticCustomError("from_", "Extra inputs are not permitted")
+        return content
+
+
+class CreateConferenceRequest(ControlRequest):
+    """A conference appears with its calls."""
+
+    friendly_name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_is_name)] | None = None
+    participants: Annotated[int, Field(ge=0, le=MAX_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
+    status: ConferenceStatus | None = None
+    record: bool = False
+    status_callback: Annotated[str, AfterValidator(_is_url)] | None = None
+    status_callback_method: Literal["GET", "POST"] = "POST"
+    status_callback_event: Annotated[tuple[str, ...], BeforeValidator(_split_words)] | None = Field(None, strict=False)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.status is ConferenceStatus.IN_PROGRESS and self.participants < PARTICIPANTS_TO_BEGIN:
+            raise PydanticCustomError("status", "a conference begins with its second participant")
+        if not set(self.status_callback_event or ()) <= set(_EVENTS[self.dialect]):
+            allowed = " ".join(_EVENTS[self.dialect])
+            raise PydanticCustomError("status_callback_event", "may hold {allowed}", {"allowed": allowed})
+        return self
+
+    @property
+    def dialect(self) -> str:
+        """In which it is told of: that of the account's spelling (behaviour.md, section 1)."""
+        is_signalwire = (
+            self.account is not None and SIGNALWIRE.parse_sid(ResourceType.ACCOUNT, self.account) is not None
+        )
+        return SIGNALWIRE.name if is_signalwire else TWILIO.name
+
+    @property
+    def wanted_status(self) -> ConferenceStatus:
+        """The status asked for, else the one that follows from the number of participants."""
+        if self.status is not None:
+            return self.status
+        begins = self.participants >= PARTICIPANTS_TO_BEGIN
+        return ConferenceStatus.IN_PROGRESS if begins else ConferenceStatus.INIT
+
+    @property
+    def callback(self) -> CallbackSubscription | None:
+        """Who is to be told what."""
+        if self.status_callback is None:
+            return None
+        events = self.status_callback_event if self.status_callback_event is not None else _DEFAULT_EVENTS
+        return CallbackSubscription(self.status_callback, self.status_callback_method, events, self.dialect)
+
+
+class CreateTranscriptionRequest(ControlRequest):
+    """A recording has been transcribed, or could not be."""
+
+    text: Annotated[str, Field(max_length=100_000)] = "Hello, this is a test."
+    status: Literal["in-progress", "completed", "failed"] = "completed"
+
+
+class AdvanceClockRequest(ControlRequest):
+    """Time passes, for everybody, whoever is named."""
+
+    advance: Annotated[float, Field(ge=0, le=MAX_ADVANCE_SECONDS, allow_inf_nan=False)] = 0
+
+
+class WaitUntilIdleRequest(ControlRequest):
+    """Somebody waits until nothing is due, of anybody where nobody is named: so many seconds of real time."""
+
+    timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
+
+
+class CreateAccountRequest(BaseModel):
+    """A further account, by default with an id and a token of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    sid: AccountSid | None = None
+    token: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """The id in 32 hex digits, if one was named."""
+        return parse_any_sid(ResourceType.ACCOUNT, self.sid) if self.sid is not None else None

@@ -1,0 +1,161 @@
+"""The control API's calls that make telephony happen, and time pass."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tapedeck.admin.endpoint import both_spellings
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.recording import Recording
+from tapedeck.operations.accounts import Accounts
+from tapedeck_standin.control.requests import (
+    PATH_PARAM,
+    AccountRegistry,
+    ControlError,
+    ControlRoute,
+    ControlRoutes,
+    Result,
+    format_time,
+    read_body,
+    read_sid,
+)
+from tapedeck_standin.control.schemas import (
+    AdvanceClockRequest,
+    ControlRequest,
+    CreateAccountRequest,
+    CreateCallRequest,
+    CreateConferenceRequest,
+    CreateTranscriptionRequest,
+    WaitUntilIdleRequest,
+)
+from tapedeck_standin.http.messages import ServerRequest
+from tapedeck_standin.scheduler.clock import ClockOutOfRange
+from tapedeck_standin.scheduler.scheduler import Scheduler
+from tapedeck_standin.telephony.simulator import CallSnapshot, ConferenceSnapshot, Telephony
+
+
+class TelephonyRoutes:
+    """Makes telephony happen on request.
+
+    Args:
+        telephony: what is made to happen.
+        accounts: makes further accounts.
+        books: which there are.
+        pump: moves on what happens, and time.
+        forget: forgets what else is known of an account than its telephony.
+    """
+
+    def __init__(
+        self,
+        telephony: Telephony,
+        accounts: Accounts,
+        books: AccountRegistry,
+        pump: Scheduler,
+        forget: Callable[[str], object],
+    ) -> None:
+        self._telephony = telephony
+        self._accounts = accounts
+        self._books = books
+        self._pump = pump
+        self._forget = forget
+
+    @property
+    def routes(self) -> ControlRoutes:
+        """What it may be asked for."""
+        return {
+            ("calls",): {"POST": ControlRoute(self._make_call)},
+            ("calls", PATH_PARAM, "hangup"): {"POST": ControlRoute(self._hang_up)},
+            ("conferences",): {"POST": ControlRoute(self._make_conference)},
+            ("conferences", PATH_PARAM, "recordings"): {"POST": ControlRoute(self._record_conference)},
+            ("conferences", PATH_PARAM, "end"): {"POST": ControlRoute(self._end_conference)},
+            ("accounts",): {"POST": ControlRoute(self._make_account)},
+            ("recordings", PATH_PARAM, "transcriptions"): {"POST": ControlRoute(self._transcribe)},
+            ("clock",): {"POST": ControlRoute(self._advance, waits=True)},
+            ("settle",): {"POST": ControlRoute(self._settle, waits=True)},
+            ("reset",): {"POST": ControlRoute(self._reset)},
+        }
+
+    def _make_call(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(CreateCallRequest, request)
+        return 201, _call_body(self._telephony.call(self._books.account(order.account_id), order))
+
+    def _hang_up(self, request: ServerRequest, sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        return 200, _call_body(self._telephony.hang_up(account, read_sid(ResourceType.CALL, sid)))
+
+    def _make_conference(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(CreateConferenceRequest, request)
+        return 201, _conference_body(self._telephony.conference(self._books.account(order.account_id), order))
+
+    def _record_conference(self, request: ServerRequest, sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        return 201, _recording_body(self._telephony.record_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
+
+    def _end_conference(self, request: ServerRequest, sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        return 200, _conference_body(self._telephony.end_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
+
+    def _make_account(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(CreateAccountRequest, request)
+        # Asked first: a creation repeated with the same token would pass for its own repetition.
+        if order.account_id is not None and self._books.ledger.knows(order.account_id):
+            raise ControlError(409, "there is such an account already", "sid")
+        made = self._accounts.create(account=order.account_id, auth_token=order.token)
+        sid = both_spellings(ResourceType.ACCOUNT, made.account)
+        return 201, {"sid": sid, "token": made.auth_token, "signing_key": made.signing_key}
+
+    def _transcribe(self, request: ServerRequest, sid: str) -> Result:
+        order = read_body(CreateTranscriptionRequest, request)
+        made = self._telephony.transcribe(
+            self._books.account(order.account_id), read_sid(ResourceType.RECORDING, sid), order
+        )
+        return 201, {"sid": both_spellings(ResourceType.TRANSCRIPTION, made.id), "status": str(made.status)}
+
+    def _advance(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(AdvanceClockRequest, request)
+        account = self._books.account(order.account_id)
+        try:
+            return 200, {"now": format_time(self._pump.advance(order.advance, account))}
+        except ClockOutOfRange as error:
+            raise ControlError(400, "advance: no date could be written beyond that", "advance") from error
+
+    def _settle(self, request: ServerRequest, _sid: str) -> Result:
+        order = read_body(WaitUntilIdleRequest, request)
+        account = self._books.account(order.account_id) if order.account is not None else None
+        left = self._pump.settle(order.timeout, account)
+        return (408 if left else 200), {"left": [both_spellings(kind, name) for name, kind in left.items()]}
+
+    def _reset(self, request: ServerRequest, _sid: str) -> Result:
+        account = self._books.account(read_body(ControlRequest, request).account_id)
+        self._pump.run()
+        self._telephony.reset(account)
+        self._forget(account)
+        return 204, None
+
+
+def _call_body(scene: CallSnapshot) -> dict[str, Any]:
+    return {
+        "sid": both_spellings(ResourceType.CALL, scene.call.id),
+        "status": str(scene.call.status),
+        "recordings": _each(_recording_body, scene.recordings),
+    }
+
+
+def _recording_body(recording: Recording) -> dict[str, Any]:
+    return {"sid": both_spellings(ResourceType.RECORDING, recording.id), "status": str(recording.status)}
+
+
+def _conference_body(scene: ConferenceSnapshot) -> dict[str, Any]:
+    return {
+        "sid": both_spellings(ResourceType.CONFERENCE, scene.conference.id),
+        "friendly_name": scene.conference.name,
+        "status": str(scene.conference.status),
+        "calls": _each(_call_body, scene.calls),
+        "recordings": _each(_recording_body, scene.recordings),
+    }
+
+
+SceneT = TypeVar("SceneT")
+
+
+def _each(body: Callable[[SceneT], dict[str, Any]], scenes: tuple[SceneT, ...]) -> list[dict[str, Any]]:
+    return [body(scene) for scene in scenes]

@@ -1,0 +1,1 @@
+"""The API gateway: requests become Lambda events."""

@@ -1,0 +1,165 @@
+"""What was asked of the API: every request with what it was about, and what was answered."""
+
+import json
+import re
+import threading
+from base64 import b64decode
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import parse_any_sid
+from tapedeck.http.routes import split
+from tapedeck_standin.aws.template import Route
+from tapedeck_standin.control.requests import format_time
+from tapedeck_standin.http.messages import ServerRequest
+
+MAX_KEPT: Final = 10_000
+"""Requests, of all accounts: the oldest are forgotten first."""
+
+MAX_COMPARED: Final = 300
+"""Characters of a path: what is longer was not meant to be a route."""
+
+_SID: Final = re.compile(r"\A(?:[A-Z]{2}[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b")
+_VARIABLE: Final = re.compile(r"\A\{\w+\}")
+_NAMED: Final = "{}"
+
+Fields = dict[str, str | list[str]]
+"""By name; a list where a name came more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """A request and its answer: `at` is in milliseconds since the epoch; without a status nothing was answered.
+
+    `operation` is the name of the function that answers such requests, and `nearest` the route that one which met none
+    may have meant. `code` is the vendor's, of an error.
+    """
+
+    id: str
+    at: int
+    method: str
+    path: str
+    operation: str | None
+    fields: Fields
+    status: int | None
+    code: int | None
+    milliseconds: int
+    nearest: str | None
+
+    def body(self) -> dict[str, Any]:
+        """As the control API tells it."""
+        return {**asdict(self), "at": format_time(self.at)}
+
+
+class ApiRequestLog:
+    """Keeps what is asked. Several threads may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: deque[tuple[str, LoggedRequest]] = deque(maxlen=MAX_KEPT)
+
+    def keep(self, account: str, asked: LoggedRequest) -> None:
+        """One more, of this account."""
+        with self._lock:
+            self._requests.append((account, asked))
+
+    def of(self, account: str) -> list[dict[str, Any]]:
+        """What was asked of an account, in the order of the answers."""
+        with self._lock:
+            return [asked.body() for whose, asked in self._requests if whose == account]
+
+    def forget(self, account: str) -> None:
+        """Nothing was ever asked of this account."""
+        with self._lock:
+            self._requests = deque((kept for kept in self._requests if kept[0] != account), MAX_KEPT)
+
+
+class RouteSuggester:
+    """The routes, for whoever has lost the way.
+
+    Args:
+        routes: of the template.
+    """
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = [(route, _outline(route.path)) for route in routes if route.path is not None]
+
+    def nearest(self, method: str, path: str) -> str:
+        """The route that a request most likely meant, as API Gateway names it: another method, or another path."""
+        matcher = SequenceMatcher(autojunk=False)
+        # What is set second is prepared once.
+        matcher.set_seq2(_outline(path[:MAX_COMPARED]))
+
+        def likeness(known: tuple[Route, str]) -> tuple[float, bool]:
+            route, outline = known
+            matcher.set_seq1(outline)
+            return matcher.ratio(), route.method == method
+
+        return max(self._routes, key=likeness)[0].key
+
+
+def accounts_of(request: ServerRequest) -> list[str]:
+    """Whom a request may be about: whom its path names, then whom its credentials name, in 32 hex digits."""
+    parts = split(request.path)
+    named = parse_any_sid(ResourceType.ACCOUNT, parts[0]) if parts is not None else None
+    return [account for account in (named, _user_of(request)) if account is not None]
+
+
+def _user_of(request: ServerRequest) -> str | None:
+    scheme, _, encoded = (request.header("Authorization") or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user = b64decode(encoded.strip()).decode().partition(":")[0]
+    except ValueError:
+        return None
+    return parse_any_sid(ResourceType.ACCOUNT, user)
+
+
+def fields_of(request: ServerRequest) -> Fields:
+    """The parameters of a request: of its query, then of its body, if that is a form or a JSON object."""
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    kind = (request.header("Content-Type") or "").partition(";")[0].strip().lower()
+    body = request.body.decode("utf-8", "replace")
+    fields: Fields = {}
+    if kind == "application/x-www-form-urlencoded":
+        pairs += parse_qsl(body, keep_blank_values=True)
+    elif kind == "application/json" or kind.endswith("+json"):
+        pairs += _pairs_of(body)
+    for name, value in pairs:
+        known = fields.get(name)
+        fields[name] = value if known is None else [*([known] if isinstance(known, str) else known), value]
+    return fields
+
+
+def code_of(content: bytes) -> int | None:
+    """The vendor's code in the body of an error."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    code = body.get("code") if isinstance(body, dict) else None
+    return code if isinstance(code, int) else None
+
+
+def _pairs_of(body: str) -> list[tuple[str, str]]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(content, dict):
+        return []
+    listed = {name: value if isinstance(value, list) else [value] for name, value in content.items()}
+    return [
+        (name, each if isinstance(each, str) else json.dumps(each)) for name, value in listed.items() for each in value
+    ]
+
+
+def _outline(path: str) -> str:
+    """A path whose sids, or variables, all look alike."""
+    return "/".join(_SID.sub(_NAMED, _VARIABLE.sub(_NAMED, word)) for word in path.split("/"))

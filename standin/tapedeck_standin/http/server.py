@@ -1,0 +1,303 @@
+"""HTTP/1.1 on one port, plain or over TLS: one thread per connection, connections kept alive, bodies bounded.
+
+Werkzeug's own server closes every connection after one answer, and waits 10 ms before it does.
+"""
+
+import re
+import socket
+import socketserver
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from email import errors
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Final
+from urllib.parse import unquote
+
+from tapedeck.domain.errors import MalformedBody
+from tapedeck.http.request import MAX_BYTES
+from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
+
+Answerer = Callable[[ServerRequest], ServerResponse]
+
+IDLE_SECONDS: Final = 75
+HANDSHAKE_SECONDS: Final = 10
+LINGER_SECONDS: Final = 1
+MAX_LINE: Final = 64 * 1024
+MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
+"""Of a body: what is too large is read up to here and thrown away, so that a client that writes before it reads
+gets its answer, and its connection stays usable. Beyond it the connection is closed."""
+_PIECE: Final = 64 * 1024
+_MAX_TRAILERS: Final = 100
+
+_DIGITS: Final = re.compile(r"[0-9]{1,18}\Z")
+_CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n\Z")
+_NO_HEADERS: Final = (errors.MissingHeaderBodySeparatorDefect, errors.FirstHeaderLineIsContinuationDefect)
+_WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
+
+class InvalidFraming(Exception):
+    """Where a request ends cannot be told; the connection is of no further use."""
+
+
+class Connection(BaseHTTPRequestHandler):
+    """One client's connection, for as many requests as it brings."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = IDLE_SECONDS
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: "Server"
+    # Set by the parent class while it reads a request.
+    command: str
+    requestline: str
+
+    def handle_one_request(self) -> None:
+        """Read one request and answer it; called until `close_connection` is set."""
+        self.requestline, self.request_version, self.command = "", "", ""
+        self._is_too_large = False
+        self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        if self.raw_requestline in {b"\r\n", b"\n"}:
+            # Some clients end a body with a line that belongs to nothing (RFC 9112, section 2.2).
+            self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        if not self.raw_requestline:
+            self.close_connection = True
+            return
+        if len(self.raw_requestline) > MAX_LINE:
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+            return
+        if not self.parse_request():
+            return
+        if any(isinstance(defect, _NO_HEADERS) for defect in self.headers.defects):
+            # A line that is no header would hide those after it; defects of a multipart body are not meant.
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        self._settle_connection()
+        try:
+            body = self._read_body()
+        except InvalidFraming:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        self._write(self.server.answer(self._request(body)))
+        if self._is_too_large:
+            self._linger()
+
+    def handle_expect_100(self) -> bool:
+        """Ask for the body; the client waits for it."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is not HTTP, in the dialect that its path speaks, as far as that is known."""
+        del code, message, explain  # the dialects know one status for it
+        self.close_connection = True
+        words = self.requestline.split()
+        path = unquote(words[1].partition("?")[0]) if len(words) > 1 else "/"
+        self._write(routing_error(MalformedBody(), path))
+        self._linger()
+
+    def _settle_connection(self) -> None:
+        """Whether the connection outlives this answer: the parent class reads single words only."""
+        given = ",".join(self.headers.get_all("Connection", ())).lower()
+        words = {word.strip() for word in given.split(",")}
+        is_modern = self.request_version >= "HTTP/1.1"
+        self.close_connection = "close" in words or not (is_modern or "keep-alive" in words)
+
+    def _request(self, body: bytes) -> ServerRequest:
+        return ServerRequest(
+            method=self.command,
+            # Not `self.path`, from which the parent class strips leading slashes.
+            target=self.requestline.split()[1],
+            headers=tuple((name, _unfolded(str(value))) for name, value in self.headers.items()),
+            body=body,
+            scheme=self.server.scheme,
+            port=self.server.port,
+            host=str(self.connection.getsockname()[0]),
+            peer=str(self.client_address[0]),
+        )
+
+    def _read_body(self) -> bytes:
+        """The body, or so much of it that it is known to be too large.
+
+        Raises:
+            InvalidFraming: it has no length that can be relied on, or ends before it.
+        """
+        encodings = self.headers.get_all("Transfer-Encoding", ())
+        lengths = {length.strip() for length in self.headers.get_all("Content-Length", ())}
+        if encodings:
+            if lengths or [encoding.strip().lower() for encoding in encodings] != ["chunked"]:
+                raise InvalidFraming
+            return self._read_chunks()
+        if not lengths:
+            return b""
+        length = lengths.pop()
+        if lengths or _DIGITS.match(length) is None:
+            raise InvalidFraming
+        body = self._read_exactly(min(int(length), MAX_BYTES + 1))
+        self._skip(int(length) - len(body), int(length))
+        return body
+
+    def _read_chunks(self) -> bytes:
+        body = b""
+        total = 0
+        while True:
+            match = _CHUNK_SIZE.match(self.rfile.readline(1024))
+            if match is None:
+                raise InvalidFraming
+            size = int(match[1], 16)
+            if size == 0:
+                self._read_trailers()
+                return body
+            total += size
+            kept = self._read_exactly(min(size, MAX_BYTES + 1 - len(body)))
+            body += kept
+            if not self._skip(size - len(kept), total):
+                return body
+            if self.rfile.readline(3) not in {b"\r\n", b"\n"}:
+                raise InvalidFraming
+
+    def _read_trailers(self) -> None:
+        for _ in range(_MAX_TRAILERS):
+            if self.rfile.readline(MAX_LINE) in {b"\r\n", b"\n", b""}:
+                return
+        raise InvalidFraming
+
+    def _skip(self, size: int, total: int) -> bool:
+        """Throw away the rest of a part; False where the body as a whole is too large even for that."""
+        if total > MAX_DISCARDED_BYTES:
+            self._is_too_large = self.close_connection = True
+            return False
+        while size > 0:
+            size -= len(self._read_exactly(min(size, _PIECE)))
+        return True
+
+    def _linger(self) -> None:
+        """Wait until the client has its answer: an end with unread bytes behind it would take the answer away."""
+        self.connection.settimeout(LINGER_SECONDS)
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            deadline = time.monotonic() + LINGER_SECONDS
+            while time.monotonic() < deadline and self.connection.recv(_PIECE):
+                pass
+
+    def _read_exactly(self, size: int) -> bytes:
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise InvalidFraming
+        return data
+
+    def _write(self, answer: ServerResponse) -> None:
+        if answer.is_dropped:
+            self.close_connection = True
+            return
+        has_body = answer.status not in _WITHOUT_BODY
+        lines = [
+            f"HTTP/1.1 {answer.status} {_phrase(answer.status)}",
+            f"Date: {formatdate(usegmt=True)}",
+            *(f"{name}: {value}" for name, value in answer.headers),
+        ]
+        if has_body and not (self.command == "HEAD" and not answer.body):
+            lines.append(f"Content-Length: {len(answer.body)}")
+        if self.close_connection:
+            # Said, not just done: Node 20 takes a connection for alive whose end was not announced.
+            lines.append("Connection: close")
+        elif self.request_version < "HTTP/1.1":
+            lines.append("Connection: keep-alive")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        self.wfile.write(head + (answer.body if has_body and self.command != "HEAD" else b""))
+        self.wfile.flush()
+
+
+def _unfolded(value: str) -> str:
+    """A header's value on one line."""
+    return " ".join(line.strip(" \t") for line in value.splitlines()) if "\n" in value or "\r" in value else value
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """A port, taken as soon as this exists; requests wait until `start`.
+
+    Args:
+        host: an address or a name of this machine.
+        port: 0 for any that is free.
+
+    Raises:
+        OSError: the port is in use, or not ours to take.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int) -> None:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        self.address_family = family
+        super().__init__(address, Connection)  # type: ignore[arg-type] # IPv6 has four parts
+        self.port: int = self.server_address[1]
+        self._answer: Answerer | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._thread: threading.Thread | None = None
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return "http" if self._tls is None else "https"
+
+    def start(self, answer: Answerer, tls: ssl.SSLContext | None = None) -> None:
+        """Answer from now on, in threads of its own."""
+        self._answer, self._tls = answer, tls
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Free the port and end what connections there are."""
+        if self._thread is not None:
+            self.shutdown()
+            self._thread.join()
+        self.server_close()
+        with self._open_lock:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def answer(self, request: ServerRequest) -> ServerResponse:
+        """Have a request answered."""
+        if self._answer is None:
+            raise RuntimeError("not started")
+        return self._answer(request)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own words
+        """Talk with one client; the handshake is done here, in its own thread."""
+        connection = request
+        if self._tls is not None:
+            request.settimeout(HANDSHAKE_SECONDS)
+            connection = self._tls.wrap_socket(request, server_side=True)
+        with self._open_lock:
+            self._open.add(connection)
+        try:
+            super().finish_request(connection, client_address)
+        finally:
+            with self._open_lock:
+                self._open.discard(connection)
+            if connection is not request:
+                self.shutdown_request(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own words
+        """A client that breaks off, dawdles or speaks no TLS is no fault of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)

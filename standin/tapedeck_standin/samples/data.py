@@ -1,0 +1,299 @@
+"""Accounts, calls, conferences, recordings, audio and callbacks with fixed ids: what events in `events/` speak of.
+
+All of it was made on 1 June 2025 from 12:00:00 UTC on, as the ids tell, which are of version 7.
+"""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from tapedeck.adapters.audio import WavCodec
+from tapedeck.adapters.dynamodb.client import AttributeValue, DynamoDBTable, Item, Write, from_attributes, to_attributes
+from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.dynamodb.items import (
+    initial_write_tokens,
+    label_key,
+    list_entry_key,
+    participant_item,
+    participant_key,
+    recording_from,
+    recording_key,
+)
+from tapedeck.adapters.dynamodb.table import RecordingsTable
+from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
+from tapedeck.domain.account import VOICE
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.transcription import Transcription, TranscriptionStatus
+from tapedeck.operations.authentication import hash_secret
+from tapedeck.operations.media import FORMATS, ONLY_SILENCE, object_key
+from tapedeck.ports.stores import Encryptor
+from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
+from tapedeck_standin.samples.callbacks import (
+    FAILED_BATCH,
+    SUBSCRIPTION,
+    deliveries_of_completed,
+    delivery_of_absent,
+    failed_batch,
+)
+from tapedeck_standin.telephony.audio import Part, make_wav
+
+NOON: Final = 1_748_779_200
+"""1 June 2025, 12:00:00 UTC, in seconds since the epoch."""
+
+OTHER_ACCOUNT: Final = "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+OTHER_TOKEN: Final = "other-token"  # noqa: S105 - opens nothing but this
+NEWER_TOKEN: Final = "newer-token"  # noqa: S105
+"""The other account has two tokens: the older one may be revoked."""
+
+API_KEY: Final = "01972b5cee00700080000000000000a1"
+API_KEY_SECRET: Final = "key-secret"  # noqa: S105
+
+IDLE_CALL: Final = "01972b5cf1e8700080000000000000c1"
+"""In progress, never recorded."""
+RECORDED_CALL: Final = "01972b5cf5d0700080000000000000c2"
+RUNNING: Final = "01972b5cf9b8700080000000000000e1"
+"""The recording of that call, in progress, started over the API."""
+ENDED_CALL: Final = "01972b5cfda0700080000000000000c3"
+FINISHED: Final = "01972b5d0188700080000000000000e2"
+"""The recording of that call, completed, with media."""
+FIRST_CALL: Final = "01972b5d0570700080000000000000c4"
+SECOND_CALL: Final = "01972b5d0958700080000000000000c5"
+"""Both are in the live conference."""
+LABEL: Final = "guest"
+"""Of the second one there."""
+LIVE_CONFERENCE: Final = "01972b5d0d40700080000000000000f1"
+LIVE_NAME: Final = "Standup"
+PAUSED: Final = "01972b5d1128700080000000000000e3"
+"""The recording of that conference, paused."""
+ENDED_CONFERENCE: Final = "01972b5d1510700080000000000000f2"
+SILENT: Final = "01972b5d20c8700080000000000000e4"
+"""The recording of that conference, absent: there was only silence in it."""
+TRANSCRIPTION: Final = "01972b5d1ce0700080000000000000d1"
+"""Of the completed recording."""
+FOREIGN_CALL: Final = "01972b5d18f8700080000000000000c6"
+"""In progress, of the other account."""
+WAITING: Final = "01972b5d24b0700080000000000000e5"
+"""The recording of that call, paused; the media engine has not confirmed that."""
+
+_SECONDS: Final = 59
+"""Of the completed recording's audio."""
+
+_MAX_AT_ONCE: Final = 25
+"""DynamoDB's limit of writes in one batch."""
+
+_NOWHERE: Final = Parent("", ParentKind.CALL, "")
+"""For all that the sort key of a recording says of its parent."""
+
+Attributes = dict[str, AttributeValue]
+
+
+def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Encryptor) -> None:  # noqa: ANN401 - botocore makes its classes at run time
+    """Put everything in its place, and take away whatever has been added to it since.
+
+    Args:
+        dynamodb: a client that knows `query` and `batch_write_item`, of any database.
+        s3: a client that knows `put_object`.
+        settings: name the tables and the buckets.
+        sealer: encrypts the signing keys.
+    """
+    notes = _CapturingTable()
+    _note_calls(RecordingsTable(notes), notes)
+    _note_conferences(RecordingsTable(notes), notes)
+    engine_event = TranscriptionStatus.COMPLETED
+    text = "Hello, this is a test."
+    transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, engine_event, NOON + 70, _SECONDS, text)
+    TranscriptionTable(notes).put_transcription(transcription)
+    for delivery in (*deliveries_of_completed(notes.recording(FINISHED)), delivery_of_absent(notes.recording(SILENT))):
+        DeliveryTable(notes).put(delivery)
+    added = _keys_beside(dynamodb, settings.recordings_table, notes.items.values())
+    _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])
+    _write(dynamodb, settings.recordings_table, [{"PutRequest": {"Item": item}} for item in notes.items.values()])
+    credentials = [to_attributes(item) for item in _credentials(sealer)]
+    _write(dynamodb, settings.credentials_table, [{"PutRequest": {"Item": item}} for item in credentials])
+    for suffix, content in zip(FORMATS, _make_media(), strict=True):
+        key = object_key(STANDIN_ACCOUNT, FINISHED, suffix=suffix)
+        s3.put_object(Bucket=settings.media_bucket, Key=key, Body=content)
+    batch = failed_batch(to_attributes({**notes.item(RUNNING), "confirmed": 0}))
+    s3.put_object(Bucket=settings.failed_batches_bucket, Key=FAILED_BATCH, Body=batch)
+
+
+class _CapturingTable(DynamoDBTable):
+    """In place of a table: keeps the items that the adapter puts, by key; what it updates is put as it is to be."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], Attributes] = {}
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        """Note what is put."""
+        for write in writes:
+            if write.action == "Put":
+                item = write.request("")["Item"]
+                self.items[item["PK"]["S"], item["SK"]["S"]] = item
+
+    def update(self, write: Write) -> Item:
+        """Note what is brought about: each value under the attribute that it is named after."""
+        request = write.request("")
+        values = {name.removeprefix(":"): value for name, value in request["ExpressionAttributeValues"].items()}
+        item = {**request["Key"], **values}
+        self.items[item["PK"]["S"], item["SK"]["S"]] = item
+        return from_attributes(item)
+
+    def item(self, recording: str) -> Item:
+        """What is noted of a recording."""
+        (key,) = (key for key in self.items if key[1] == recording_key(_NOWHERE, recording)["SK"])
+        return from_attributes(self.items[key])
+
+    def recording(self, identifier: str) -> Recording:
+        """The recording of this id."""
+        return recording_from(self.item(identifier))
+
+    def change(self, key: Mapping[str, str], changes: Item) -> None:
+        """Note what has become of an item since it was put; None removes."""
+        item = self.items[key["PK"], key["SK"]]
+        item |= to_attributes(changes)
+        for name in {name for name, value in changes.items() if value is None} & item.keys():
+            del item[name]
+
+
+def _call(identifier: str, second: int, **more: Any) -> Call:  # noqa: ANN401 - a call's own fields
+    at = NOON + second
+    call = Call(STANDIN_ACCOUNT, identifier, CallStatus.IN_PROGRESS, at, "+13105678901", "+15550100", started=at)
+    return replace(call, **more)
+
+
+def _note_calls(table: RecordingsTable, notes: _CapturingTable) -> None:
+    ended = CallStatus.COMPLETED
+    table.put_call(_call(IDLE_CALL, 1))
+    table.put_call(_call(RECORDED_CALL, 2, api_recording=RUNNING, active_recordings=frozenset({RUNNING}), version=2))
+    table.put_call(_call(ENDED_CALL, 4, status=ended, ended=NOON + 64, updated=NOON + 64, version=3))
+    table.put_call(_call(FIRST_CALL, 6, conference=LIVE_CONFERENCE, version=2))
+    table.put_call(_call(SECOND_CALL, 7, conference=LIVE_CONFERENCE, version=2))
+    foreign = {"api_recording": WAITING, "active_recordings": frozenset({WAITING}), "version": 2}
+    table.put_call(_call(FOREIGN_CALL, 11, account=OTHER_ACCOUNT, **foreign))
+    for identifier, account, call, second, callback in (
+        (RUNNING, STANDIN_ACCOUNT, RECORDED_CALL, 3, None),
+        (FINISHED, STANDIN_ACCOUNT, ENDED_CALL, 5, SUBSCRIPTION),
+        (WAITING, OTHER_ACCOUNT, FOREIGN_CALL, 14, None),
+    ):
+        recording = Recording(
+            identifier, Parent(account, ParentKind.CALL, call), RecordingStatus.IN_PROGRESS,
+            Source.START_CALL_RECORDING, NOON + second, confirmed_version=1, started=NOON + second, call=call,
+            callback=callback,
+        )  # fmt: skip
+        table.start_recording(recording, None, frozenset())
+    paused = {"status": RecordingStatus.PAUSED, "version": 2, "updated": NOON + 25, "pause_behavior": "silence"}
+    notes.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), WAITING), paused)
+    finished = {
+        "status": RecordingStatus.COMPLETED,
+        "version": 3,
+        "confirmed": 3,
+        "updated": NOON + 65,
+        "ended": NOON + 64,
+        "duration": _SECONDS,
+        "work": None,
+        "work_at": None,
+    }
+    notes.change(recording_key(Parent(STANDIN_ACCOUNT, ParentKind.CALL, ENDED_CALL), FINISHED), finished)
+
+
+def _note_conferences(table: RecordingsTable, notes: _CapturingTable) -> None:
+    live = Conference(
+        STANDIN_ACCOUNT, LIVE_CONFERENCE, LIVE_NAME, ConferenceStatus.IN_PROGRESS, NOON + 8, version=4, sequence=3,
+        participants=2, has_starter=True, first_call=FIRST_CALL, active_recordings=frozenset({PAUSED}),
+    )  # fmt: skip
+    ended = Conference(
+        STANDIN_ACCOUNT, ENDED_CONFERENCE, "Retrospective", ConferenceStatus.COMPLETED, NOON + 70, version=2,
+        sequence=1, ended=NOON + 70, reason=EndReason.VIA_API,
+    )  # fmt: skip
+    for conference in (live, ended):
+        table.put_conference(conference, None)
+    for call, label in ((FIRST_CALL, None), (SECOND_CALL, LABEL)):
+        participant = Participant(call, LIVE_CONFERENCE, NOON + 8, label=label)
+        key = participant_key(STANDIN_ACCOUNT, LIVE_CONFERENCE, call)
+        notes.transact([Write(key, item={**participant_item(participant), **initial_write_tokens()})])
+    notes.transact([Write(label_key(STANDIN_ACCOUNT, LIVE_CONFERENCE, LABEL), item={"call": SECOND_CALL})])
+    absent = {
+        "status": RecordingStatus.ABSENT,
+        "version": 3,
+        "confirmed": 3,
+        "updated": NOON + 71,
+        "ended": NOON + 70,
+        "duration": 0,
+        "error": ONLY_SILENCE,
+        "work": None,
+        "work_at": None,
+    }
+    paused = {
+        "status": RecordingStatus.PAUSED,
+        "version": 2,
+        "confirmed": 2,
+        "updated": NOON + 20,
+        "pause_behavior": "skip",
+    }
+    for identifier, conference_id, second, callback, changes in (
+        (PAUSED, LIVE_CONFERENCE, 9, None, paused),
+        (SILENT, ENDED_CONFERENCE, 13, SUBSCRIPTION, absent),
+    ):
+        parent, at = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, conference_id), NOON + second
+        recording = Recording(
+            identifier, parent, RecordingStatus.IN_PROGRESS, Source.CONFERENCE, updated=at, started=at,
+            call=FIRST_CALL, callback=callback,
+        )  # fmt: skip
+        table.start_recording(recording, None, frozenset())
+        notes.change(recording_key(parent, identifier), changes)
+
+
+@cache
+def _make_media() -> tuple[bytes, bytes]:
+    """The completed recording's WAV and MP3: one tone."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "source.wav", Path(folder) / "target.mp3"
+        source.write_bytes(make_wav([Part(_SECONDS * 1000, is_sound=True)], [True]))
+        WavCodec().encode(source, target)
+        return source.read_bytes(), target.read_bytes()
+
+
+def _credentials(sealer: Encryptor) -> Iterable[Item]:
+    """As `adapters.dynamodb.credentials` lays them out."""
+    held = {"hash": hash_secret(API_KEY_SECRET), "scopes": frozenset({VOICE})}
+    accounts = {
+        STANDIN_ACCOUNT: ([STANDIN_TOKEN], {API_KEY: held}),
+        OTHER_ACCOUNT: ([OTHER_TOKEN, NEWER_TOKEN], {}),
+    }
+    for account, (tokens, keys) in accounts.items():
+        yield {"PK": f"ACCOUNT#{account}", "tokens": list(map(hash_secret, tokens)), "keys": keys, "created": NOON}
+        sealed = {"twilio": tokens, "signalwire": [STANDIN_SIGNING_KEY]}
+        signing = {name: [sealer.encrypt(account, secret) for secret in secrets] for name, secrets in sealed.items()}
+        yield {"PK": f"SIGNING#{account}", **signing, "since": [NOON]}
+    yield {"PK": f"KEY#{API_KEY}", "account": STANDIN_ACCOUNT, **held}
+
+
+def _keys_beside(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401
+    """The keys of what lies in the partitions of these items and is none of them."""
+    seeded = {(item["PK"]["S"], item["SK"]["S"]) for item in items}
+    found: list[Attributes] = []
+    deleted = list_entry_key(STANDIN_ACCOUNT, "RECS-DELETED", "")["PK"]
+    for partition in sorted({deleted, *(partition for partition, _ in seeded)}):
+        request = {
+            "TableName": table,
+            "KeyConditionExpression": "PK = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": partition}},
+            "ProjectionExpression": "PK, SK",
+            "ConsistentRead": True,
+        }
+        for page in dynamodb.get_paginator("query").paginate(**request):
+            found += page["Items"]
+    return [key for key in found if (key["PK"]["S"], key["SK"]["S"]) not in seeded]
+
+
+def _write(dynamodb: Any, table: str, requests: Sequence[Any]) -> None:  # noqa: ANN401
+    for start in range(0, len(requests), _MAX_AT_ONCE):
+        pending = {table: list(requests[start : start + _MAX_AT_ONCE])}
+        while pending:
+            pending = dynamodb.batch_write_item(RequestItems=pending).get("UnprocessedKeys", {})

@@ -1,0 +1,160 @@
+"""One sample event through its function, in this process: `python -m tapedeck_standin.replay events/x.json`."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.kms import KmsDecryptor, KmsEncryptor
+from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.ports.messaging import WebhookRequest, WebhookResult
+from tapedeck.settings import Settings
+from tapedeck_standin.app.paths import find_root
+from tapedeck_standin.aws.backend import InvalidSetting, emulated_aws, isolate_aws_environment, make_full_client
+from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
+from tapedeck_standin.aws.template import Template
+from tapedeck_standin.samples.data import seed
+
+
+def operation_of(event: Path) -> str:
+    """The function that a sample event is for: what its file is named after, up to the first dot."""
+    return event.name.partition(".")[0]
+
+
+def _queue(name: str) -> MemoryQueue:
+    return MemoryQueue(api_bootstrap.clock, visibility_seconds=0, most_receives=1, dead_letters=None, name=name)
+
+
+def make_seeding() -> Callable[[], None]:
+    """What brings the tables and the bucket that the environment names to where sample events begin."""
+    settings = Settings.read()
+    sealer = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
+    return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, sealer)
+
+
+_OK: Final = 200
+
+
+@dataclass
+class CapturedOutput:
+    """Whoever functions tell something, while events are replayed: nothing leaves this process."""
+
+    commands: MemoryQueue = field(default_factory=partial(_queue, "media-commands.fifo"))
+    callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
+    bus: MemoryBus = field(default_factory=MemoryBus)
+    requests: list[WebhookRequest] = field(default_factory=list)
+
+    def send(self, request: WebhookRequest) -> WebhookResult:
+        """Take a callback."""
+        self.requests.append(request)
+        return WebhookResult(_OK, None, 0)
+
+    def outbound_clients(self, settings: Settings) -> background_bootstrap.OutboundClients:
+        """What leads here."""
+        return background_bootstrap.OutboundClients(
+            commands=self.commands,
+            callbacks=self.callbacks,
+            bus=self.bus,
+            webhook_client=self,
+            decryptor=KmsDecryptor(make_client("kms"), settings.signing_kms_key_id),
+        )
+
+    @property
+    def sent(self) -> list[str]:
+        """What was told, a line each."""
+        queued = [f"{queue.name} {body}" for queue in (self.commands, self.callbacks) for _, body in queue.held]
+        facts = [f"bus {fact.kind} {json.dumps(fact.detail)}" for fact in self.bus.events]
+        sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
+        return queued + facts + sent
+
+
+@contextmanager
+def capturing_output() -> Iterator[CapturedOutput]:
+    """What functions tell reaches a listener until the block is left."""
+    listener, before = CapturedOutput(), background_bootstrap.outbound_clients_factory
+    background_bootstrap.outbound_clients_factory = listener.outbound_clients
+    background_bootstrap.get_background_services.cache_clear()
+    try:
+        yield listener
+    finally:
+        background_bootstrap.outbound_clients_factory = before
+        background_bootstrap.get_background_services.cache_clear()
+
+
+class InvalidEventFile(Exception):
+    """A file that holds no JSON object; says which."""
+
+
+def read_event(event: Path) -> dict[str, Any]:
+    """What is in the file of an event.
+
+    Raises:
+        InvalidEventFile: no JSON object.
+    """
+    try:
+        content = json.loads(event.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidEventFile(f"{event.name} holds no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidEventFile(f"{event.name} holds no JSON object")
+    return content
+
+
+def replay(root: Path, event: Path) -> dict[str, Any]:
+    """What the function answers to an event; its tables must have been seeded.
+
+    Args:
+        root: the project's.
+        event: the file.
+
+    Raises:
+        FileNotFoundError: there is no such event, or no such function.
+        InvalidEventFile: the file holds none.
+    """
+    content = read_event(event)
+    return readable(load_handler(root, operation_of(event))(content, None))
+
+
+def readable(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A function's answer with the JSON of its body in place of the text; audio stays in base64."""
+    body = answer.get("body")
+    is_json = isinstance(body, str) and body and not answer.get("isBase64Encoded")
+    return {**answer, "body": json.loads(str(body))} if is_json else dict(answer)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("event", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(event: Path) -> None:
+    """Run the sample EVENT through its function, and print the answer."""
+    root = find_root()
+    try:
+        read_event(event)  # before anything is set up for it
+        isolate_aws_environment()
+        with (
+            emulated_aws(Template.load(root / "template.yaml")),
+            # The answer alone goes to standard output; what functions log and tell goes beside it.
+            redirect_stdout(sys.stderr),
+            capturing_output() as listener,
+        ):
+            make_seeding()()
+            answer = replay(root, event)
+    except FileNotFoundError as missing:
+        raise click.ClickException(f"no function answers {event.name}: {missing}") from missing
+    except (InvalidEventFile, InvalidSetting) as unusable:
+        raise click.ClickException(str(unusable)) from unusable
+    for line in listener.sent:
+        click.echo(line, err=True)
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

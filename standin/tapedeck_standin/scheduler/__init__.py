@@ -1,0 +1,1 @@
+"""The virtual clock, and the scheduler that runs background work by it."""

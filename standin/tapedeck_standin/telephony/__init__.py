@@ -1,0 +1,1 @@
+"""Simulated calls, conferences and the media engine."""
