@@ -32,7 +32,7 @@ PAGES: Final = (50, 1000)
 ROUNDS: Final = 7
 BATCH: Final = 25
 MAX_SLOWER: Final = 1.5
-"""A page out of many may take so much longer than one out of few: a list is read where it is asked for, not walked."""
+"""How much longer a page of a long list may take than one of a short list: pages are read by key, not by walking."""
 
 FEW_ACCOUNT, MANY_ACCOUNT = "a" * 32, "b" * 32
 START: Final = 1_700_000_000
@@ -109,7 +109,7 @@ class Figures:
 
 
 def measure(root: Any, account: str, page: int) -> Figures:  # noqa: ANN401 - a path
-    """Ask for a page from the middle of the list, again and again."""
+    """Request a page from the middle of the list, repeatedly."""
     handler = load_handler(root, "list_recordings")
     figures = Figures()
     middle = new_id((START + _COUNT_OF[account] // 2 + page) * 1000)

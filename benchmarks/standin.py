@@ -1,4 +1,4 @@
-"""The stand-in beside SAM's bare gateway, and what each operation asks of DynamoDB, counted at the wire."""
+"""The stand-in beside SAM's bare gateway, and the DynamoDB requests of each operation, counted at the wire."""
 
 import base64
 import contextlib
@@ -66,7 +66,7 @@ class EmptyRunner(FunctionRunner):
 
 
 def send(method: str, path: str, form: str = "") -> dict[str, Any]:
-    """Ask a function in this process; its route is found by the path's shape."""
+    """Call a function in this process; its route is found by the shape of the path."""
     parts = path.removeprefix(f"{_BASE}/").removesuffix(".json").split("/")
     noun = "call" if parts[0] == "Calls" else "conference"
     depth = len(parts)
@@ -87,7 +87,7 @@ def send(method: str, path: str, form: str = "") -> dict[str, Any]:
 
 
 def count_requests(service: ApiServices) -> dict[str, int]:
-    """What each operation asks, in requests."""
+    """The requests of each operation."""
     store: Any = service.calls
     client = store._store._database._client  # noqa: SLF001 - counting at the wire
     seen: list[str] = []
@@ -191,13 +191,13 @@ def main() -> int:
     for what, budget in BUDGETS.items():
         print(f"{'DynamoDB requests: ' + what:<58} {counted[what]:>9}   budget {budget:<9} "
               f"{'OVER' if counted[what] != budget else ''}")  # fmt: skip
-    longest = max(len(line.encode()) for line in lines)
-    print(f"{'log: bytes of the longest line, one per request':<58} {longest:>9}   budget <= {MAX_LOG_BYTES}")
+    max_bytes = max(len(line.encode()) for line in lines)
+    print(f"{'log: bytes of the longest line, one per request':<58} {max_bytes:>9}   budget <= {MAX_LOG_BYTES}")
     for store, (share, mine, theirs) in shares.items():
         what = f"stand-in on {store}: updates per second / bare gateway"
         print(f"{what:<58} {share:>9.2f}   budget >= {LEAST_SHARES[store]:<6} "
               f"{'' if share >= LEAST_SHARES[store] else 'UNDER'} ({mine:.0f} and {theirs:.0f} a second)")  # fmt: skip
-    return 1 if inexact or longest > MAX_LOG_BYTES else 0
+    return 1 if inexact or max_bytes > MAX_LOG_BYTES else 0
 
 
 if __name__ == "__main__":

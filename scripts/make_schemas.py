@@ -18,8 +18,8 @@ TARGET: Final = Path(__file__).resolve().parents[1] / "schemas"
 def make_files() -> dict[str, str]:
     """The text of each file by its name."""
     schemas = {
-        "media-commands.json": schema_of(COMMANDS, "What Tapedeck asks of a media engine"),
-        "media-events.json": schema_of(EVENTS, "What a media engine tells Tapedeck"),
+        "media-commands.json": schema_of(COMMANDS, "Commands that Tapedeck sends to a media engine"),
+        "media-events.json": schema_of(EVENTS, "Events that a media engine reports to Tapedeck"),
     }
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 

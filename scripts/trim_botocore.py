@@ -58,7 +58,7 @@ def _trim_model(model: dict[str, Any], operations: tuple[str, ...]) -> dict[str,
         {**model, "operations": kept, "shapes": {name: shapes[name] for name in sorted(shapes)}}
     )
     for parameter in trimmed.get("clientContextParams", {}).values():
-        parameter["documentation"] = ""  # botocore asks for it
+        parameter["documentation"] = ""  # botocore loads it
     return trimmed
 
 

@@ -1,7 +1,7 @@
-"""Create an account, with an auth token and a signing key that are shown this once.
+"""Create an account. Its auth token and signing key are returned only here.
 
-No route: `{"account_sid", "media_access"}`, both optional: an id that exists elsewhere is kept, and who may fetch audio
-is `authenticated` or `vendor`, where that is not as for other accounts.
+No route: `{"account_sid", "media_access"}`, both optional. `account_sid` keeps the id of an existing vendor account.
+`media_access` (`authenticated` or `vendor`) overrides the deployment's default for this account.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from tapedeck.domain.account import MediaAccess
 
 
 class CreateAccount(AdminRequest):
-    """Which id to use, a fresh one if none is given; who may fetch audio."""
+    """The id to use (default: a new one), and who may fetch audio."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)] | None = None
     media_access: MediaAccess | None = None
@@ -21,7 +21,7 @@ class CreateAccount(AdminRequest):
 
 @admin_function("create_account", CreateAccount)
 def handler(services: AdminServices, event: CreateAccount) -> dict[str, Any]:
-    """Answer with the account in both spellings, and its secrets."""
+    """Return the account's sid in both formats, and its secrets."""
     made = services.accounts.create(account=event.account_sid, media_access=event.media_access)
     sid = both_spellings(ResourceType.ACCOUNT, made.account)
     return {"account_sid": sid, "auth_token": made.auth_token, "signing_key": made.signing_key}

@@ -12,7 +12,7 @@ from tapedeck.operations.recordings import StartRecording
 
 @endpoint("create_call_recording", CreateCallRecording)
 def handler(request: Request[CreateCallRecording]) -> Response:
-    """Answer with a new recording, or with the one that such a request started and that still runs."""
+    """Return a new recording, or the one that an earlier such request started and that is still active."""
     form = request.form
     start = StartRecording(form.channel_count, form.track, form.trim, form.callback(request.dialect.name))
     recording, is_new = request.services.recordings.create(request.path.parent, start)

@@ -1,4 +1,4 @@
-"""Dial somebody into a conference.
+"""Dial a new participant into a conference.
 
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants
 """
@@ -12,9 +12,9 @@ from tapedeck.operations.participants import AddParticipant
 
 @endpoint("create_participant", CreateParticipant, path_alias="room")
 def handler(request: Request[CreateParticipant]) -> Response:
-    """Answer with the participant, which is queued; the media engine dials."""
+    """Return the participant with status `queued`; the media engine dials it."""
     account, form, dialect = request.path.account, request.form, request.dialect
-    wanted = AddParticipant(
+    change = AddParticipant(
         form.to,
         form.from_,
         form.label,
@@ -26,5 +26,5 @@ def handler(request: Request[CreateParticipant]) -> Response:
         form.conference_callback(dialect.name),
         form.options,
     )
-    participant = request.services.participants.add(account, request.path.conference_or_name, wanted)
+    participant = request.services.participants.add(account, request.path.conference_or_name, change)
     return Response(dialect.created_status, dialect.participant(account, participant, added=True))

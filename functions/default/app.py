@@ -1,4 +1,4 @@
-"""Answer what no route answers.
+"""Answer requests that match no route.
 
 $default
 """
@@ -12,5 +12,5 @@ from tapedeck.http.routes import is_known
 
 @endpoint.unrouted("default")
 def handler(request: HttpRequest) -> Response:
-    """405 where the path serves another method, else 404, in the dialect that the path speaks."""
+    """Return 405 if the path exists for another method, else 404, in the dialect of the path."""
     raise MethodNotAllowed if is_known(request.path) else NotFound

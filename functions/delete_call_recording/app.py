@@ -11,6 +11,6 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("delete_call_recording", Empty)
 def handler(request: Request[Empty]) -> Response:
-    """Answer with nothing: its media are gone."""
+    """Delete the recording and its media; return 204."""
     request.services.media().delete(request.path.parent, request.path.recording_id)
     return Response(204, None)

@@ -12,7 +12,7 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("delete_transcription", Empty)
 def handler(request: Request[Empty]) -> Response:
-    """Answer with nothing: it is gone."""
+    """Delete the transcription; return 204."""
     address = request.path
     recording = address.recording_id if address.recording is not None else None
     request.services.transcriptions.delete(address.account, address.transcription_id, recording)

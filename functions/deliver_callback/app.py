@@ -1,7 +1,7 @@
-"""Tell one callback to whoever asked for it, signed, as patiently as its vendor does.
+"""Deliver one callback to the customer's URL, signed and retried by the vendor's rules.
 
-No route: `{"Records": [...]}`, each body `{"account", "subject", "claim"}`, from the queue of callbacks; with
-`"again"` somebody has asked for it once more.
+No route: `{"Records": [...]}` from the callbacks queue, each body `{"account", "subject", "claim"}`. `"again": true`
+marks a replay that an operator requested.
 """
 
 import json
@@ -13,9 +13,9 @@ from tapedeck.domain.delivery import CallbackDelivery
 
 @background.queue("deliver_callback")
 def handler(content: str, services: BackgroundServices) -> CallbackDelivery | None:
-    """Send it, unless that has been done; what nobody takes is put off, and then given up."""
-    owed = json.loads(content)
-    again = owed.get("again", False)
+    """Send it unless it was already delivered; on failure schedule a retry or mark it exhausted."""
+    message = json.loads(content)
+    again = message.get("again", False)
     return services.callbacks.deliver(
-        owed["account"], owed["subject"], owed["claim"], services.callback_renderers, again=again
+        message["account"], message["subject"], message["claim"], services.callback_renderers, again=again
     )

@@ -11,6 +11,6 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("get_call", Empty)
 def handler(request: Request[Empty]) -> Response:
-    """Answer with the call."""
+    """Return the call."""
     call = request.services.calls.get(request.path.account, request.path.call_id)
     return Response(200, request.dialect.call(call))

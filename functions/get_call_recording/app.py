@@ -11,6 +11,6 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("get_call_recording", Empty)
 def handler(request: Request[Empty]) -> Response:
-    """Answer with the recording."""
+    """Return the recording."""
     recording = request.services.recordings.get(request.path.parent, request.path.recording_id)
     return Response(200, request.dialect.recording(recording, changed=False))

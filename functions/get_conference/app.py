@@ -11,6 +11,6 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("get_conference", Empty)
 def handler(request: Request[Empty]) -> Response:
-    """Answer with the conference."""
+    """Return the conference."""
     conference = request.services.conferences.get(request.path.account, request.path.conference_or_name)
     return Response(200, request.dialect.conference(conference))

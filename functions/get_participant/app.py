@@ -11,7 +11,7 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("get_participant", Empty, path_alias="label")
 def handler(request: Request[Empty]) -> Response:
-    """Answer with the participant."""
+    """Return the participant."""
     address = request.path
     found = request.services.participants.get(address.account, address.conference_id, address.participant_or_label)
     return Response(200, request.dialect.participant(address.account, found))

@@ -13,7 +13,7 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("get_recording", GetRecording, media=GetMedia)
 def handler(request: Request[GetRecording]) -> Response:
-    """Answer with the recording, or with what it sounds like."""
+    """Return the recording's metadata, or its audio."""
     if request.suffix != ".json":
         return answer_media(request)
     address, form = request.path, request.form

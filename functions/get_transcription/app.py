@@ -12,7 +12,7 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("get_transcription", Empty)
 def handler(request: Request[Empty]) -> Response:
-    """Answer with the transcription; under a recording, only if it is of that."""
+    """Return the transcription; below a recording, only if it belongs to that recording."""
     address = request.path
     recording = address.recording_id if address.recording is not None else None
     found = request.services.transcriptions.get(address.account, address.transcription_id, recording)

@@ -1,6 +1,6 @@
-"""Take note of what a media engine tells: calls, conferences, participants and recordings become as it says.
+"""Apply the events that a media engine reports about calls, conferences, participants and recordings.
 
-No route: `{"Records": [...]}`, events of the media contract (`tapedeck.engine_protocol.schema`) from their queue.
+No route: `{"Records": [...]}` from the media-events queue, in the format of `tapedeck.engine_protocol.schema`.
 """
 
 from tapedeck.background.event_dispatch import ingest, read_event
@@ -10,5 +10,5 @@ from tapedeck.bootstrap.background import background
 
 @background.queue("ingest_media_event")
 def handler(content: str, services: BackgroundServices) -> None:
-    """Take note of one event; what came before, or is too old, changes nothing."""
+    """Apply one event; a duplicate or a stale event changes nothing."""
     ingest(read_event(content), services.engine_events)

@@ -1,4 +1,4 @@
-"""Issue an API key to an account, with a secret that is shown this once.
+"""Issue an API key for an account. Its secret is returned only here.
 
 No route: `{"account_sid", "scopes"}`; scopes are SignalWire's and default to `["Voice"]`, which every operation needs.
 """
@@ -14,7 +14,7 @@ from tapedeck.domain.account import VOICE, Scope
 
 
 class IssueApiKey(AdminRequest):
-    """Whose key it is, and what it may do."""
+    """The account, and the scopes of the new key."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=20)] = (VOICE,)
@@ -22,6 +22,6 @@ class IssueApiKey(AdminRequest):
 
 @admin_function("issue_api_key", IssueApiKey)
 def handler(services: AdminServices, event: IssueApiKey) -> dict[str, Any]:
-    """Answer with the key: user and password in Twilio's dialect, the secret is SignalWire's API token."""
+    """Return the key: user and password in Twilio's dialect; its secret is SignalWire's API token."""
     made = services.accounts.issue_api_key(event.account_sid, frozenset(event.scopes))
     return {"api_key_sid": spell_api_key(made.key), "secret": made.secret, "scopes": list(made.scopes)}

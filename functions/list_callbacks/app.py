@@ -1,6 +1,6 @@
-"""Show what was told, or is to be told, of a recording or a conference, and every attempt to tell it.
+"""List the callbacks of a recording or a conference, pending ones included, with every delivery attempt.
 
-No route: `{"account_sid", "sid"}`, each in either spelling; `sid` is that of a recording or a conference.
+No route: `{"account_sid", "sid"}`, each in either format; `sid` is that of a recording or a conference.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from tapedeck.dialects.dialect import ResourceType
 
 
 class ListCallbacks(AdminRequest):
-    """Whose, and of what."""
+    """The account, and the recording or conference."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     sid: SubjectSid
@@ -21,5 +21,5 @@ class ListCallbacks(AdminRequest):
 
 @admin_function("list_callbacks", ListCallbacks)
 def handler(services: BackgroundServices, event: ListCallbacks) -> dict[str, Any]:
-    """Answer with all callbacks, what happened first first."""
-    return {"callbacks": [describe_delivery(claim) for claim in services.callbacks.of(event.account_sid, event.sid)]}
+    """Return all callbacks, in the order of the changes that they report."""
+    return {"callbacks": [describe_delivery(each) for each in services.callbacks.of(event.account_sid, event.sid)]}

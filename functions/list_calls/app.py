@@ -13,9 +13,9 @@ from tapedeck.operations.lists import CallFilter
 
 @endpoint("list_calls", ListCalls)
 def handler(request: Request[ListCalls]) -> Response:
-    """Answer with a page of them, newest first."""
+    """Return one page, newest first."""
     form = request.form
-    wanted = CallFilter(
+    filters = CallFilter(
         started=form.span("StartTime"),
         ended=form.span("EndTime"),
         to=form.to,
@@ -23,5 +23,5 @@ def handler(request: Request[ListCalls]) -> Response:
         parent_call=requested_id(request.dialect, ResourceType.CALL, form.parent_call_sid),
         status=form.status,
     )
-    found = request.services.lists.calls(request.path.account, wanted, form.page)
+    found = request.services.lists.calls(request.path.account, filters, form.page)
     return answer_list(request, "Calls", found, request.dialect.call)

@@ -12,7 +12,7 @@ from tapedeck.http.pagination import answer_list, of_parent
 
 @endpoint("list_conference_recordings", ListRecordingsOfParent)
 def handler(request: Request[ListRecordingsOfParent]) -> Response:
-    """Answer with a page of them, newest first."""
+    """Return one page, newest first."""
     form, dialect = request.form, request.dialect
     found = request.services.lists.recordings_of(request.path.parent, form.span("DateCreated"), form.page)
     path = of_parent(request, "Recordings")

@@ -13,8 +13,8 @@ from tapedeck.operations.lists import ConferenceFilter
 
 @endpoint("list_conferences", ListConferences)
 def handler(request: Request[ListConferences]) -> Response:
-    """Answer with a page of them, newest first."""
+    """Return one page, newest first."""
     form = request.form
-    wanted = ConferenceFilter(form.span("DateCreated"), form.span("DateUpdated"), form.name, form.status)
-    found = request.services.lists.conferences(request.path.account, wanted, form.page)
+    filters = ConferenceFilter(form.span("DateCreated"), form.span("DateUpdated"), form.name, form.status)
+    found = request.services.lists.conferences(request.path.account, filters, form.page)
     return answer_list(request, "Conferences", found, request.dialect.conference)

@@ -13,9 +13,9 @@ from tapedeck.operations.participants import ParticipantFilter
 
 @endpoint("list_participants", ListParticipants)
 def handler(request: Request[ListParticipants]) -> Response:
-    """Answer with a page of those who are in it now, who joined last first."""
+    """Return one page of the participants that are in it now, latest join first."""
     account, form, dialect = request.path.account, request.form, request.dialect
-    wanted = ParticipantFilter(form.muted, form.hold, form.coaching)
-    found = request.services.participants.of_conference(account, request.path.conference_id, wanted, form.page)
+    filters = ParticipantFilter(form.muted, form.hold, form.coaching)
+    found = request.services.participants.of_conference(account, request.path.conference_id, filters, form.page)
     path = of_parent(request, "Participants")
     return answer_list(request, path, found, lambda participant: dialect.participant(account, participant))

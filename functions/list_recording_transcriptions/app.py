@@ -12,7 +12,7 @@ from tapedeck.http.pagination import answer_list, of_parent
 
 @endpoint("list_recording_transcriptions", ListTranscriptionsOfRecording, path_alias="deleted")
 def handler(request: Request[ListTranscriptionsOfRecording]) -> Response:
-    """Answer with a page of them, newest first."""
+    """Return one page, newest first."""
     address, dialect = request.path, request.dialect
     found = request.services.transcriptions.of_recording(
         address.account, address.recording_id, request.form.page, deleted=dialect.supports_include_soft_deleted

@@ -13,16 +13,16 @@ from tapedeck.operations.lists import RecordingFilter
 
 @endpoint("list_recordings", ListRecordings)
 def handler(request: Request[ListRecordings]) -> Response:
-    """Answer with a page of them, newest first."""
+    """Return one page, newest first."""
     form, dialect = request.form, request.dialect
-    wanted = RecordingFilter(
+    filters = RecordingFilter(
         created=form.span("DateCreated"),
         call=requested_id(dialect, ResourceType.CALL, form.call_sid),
         conference=requested_id(dialect, ResourceType.CONFERENCE, form.conference_sid),
         shown=dialect.conference_recordings_have_call_sid,
         deleted=form.include_deleted,
     )
-    found = request.services.lists.recordings(request.path.account, wanted, form.page)
+    found = request.services.lists.recordings(request.path.account, filters, form.page)
     return answer_list(
         request, "Recordings", found, lambda recording: dialect.recording_of_account(recording, request.origin)
     )

@@ -12,7 +12,7 @@ from tapedeck.http.pagination import answer_list
 
 @endpoint("list_transcriptions", ListTranscriptions)
 def handler(request: Request[ListTranscriptions]) -> Response:
-    """Answer with a page of them, newest first."""
+    """Return one page, newest first."""
     form = request.form
     found = request.services.transcriptions.of_account(request.path.account, form.span("DateCreated"), form.page)
     return answer_list(request, "Transcriptions", found, request.dialect.transcription)

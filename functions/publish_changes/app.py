@@ -1,4 +1,4 @@
-"""Tell everybody of what has changed: the media engine, whoever asked to be called, whoever listens on the bus.
+"""Publish each change: commands to the engine, callbacks to subscribers, domain events to EventBridge.
 
 No route: `{"Records": [...]}`, the stream of the recordings table.
 """
@@ -10,5 +10,5 @@ from tapedeck.ports.changes import Change
 
 @background.stream("publish_changes")
 def handler(change: Change, services: BackgroundServices) -> None:
-    """Tell of one change; to tell of it twice does no harm."""
+    """Publish one change. Idempotent: a replay sends the same messages with the same ids."""
     services.publisher.publish(change)

@@ -1,4 +1,4 @@
-"""Take a participant out of its conference.
+"""Remove a participant from its conference.
 
 DELETE /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants/{CallSid}
 """
@@ -11,7 +11,7 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("remove_participant", Empty, path_alias="label")
 def handler(request: Request[Empty]) -> Response:
-    """Answer with nothing: it has left, and its call goes on."""
+    """Remove it and return 204; its call continues."""
     address = request.path
     request.services.participants.remove(address.account, address.conference_id, address.participant_or_label)
     return Response(204, None)

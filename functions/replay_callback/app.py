@@ -1,4 +1,4 @@
-"""Tell a callback once more, whatever became of it: with the same token, body and signature.
+"""Deliver a callback again, in any state, with the same idempotency token, body and signature.
 
 No route: `{"account_sid", "sid", "callback"}`; `sid` is that of a recording or a conference, `callback` an id that
 `list_callbacks` shows.
@@ -14,7 +14,7 @@ from tapedeck.dialects.dialect import ResourceType
 
 
 class ReplayCallback(AdminRequest):
-    """Whose, of what, and which."""
+    """The account, the recording or conference, and the callback's id."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     sid: SubjectSid
@@ -23,5 +23,5 @@ class ReplayCallback(AdminRequest):
 
 @admin_function("replay_callback", ReplayCallback)
 def handler(services: BackgroundServices, event: ReplayCallback) -> dict[str, Any]:
-    """Answer with the callback, which is on its way."""
+    """Return the callback, which is queued again."""
     return {"callback": describe_delivery(services.callbacks.replay(event.account_sid, event.sid, event.callback))}

@@ -1,4 +1,4 @@
-"""Revoke an API key: within a minute it opens nothing.
+"""Revoke an API key. Takes effect everywhere within 60 seconds (the credential cache).
 
 No route: `{"account_sid", "api_key_sid"}`.
 """
@@ -11,7 +11,7 @@ from tapedeck.dialects.dialect import ResourceType
 
 
 class RevokeApiKey(AdminRequest):
-    """Whose key it is, and which."""
+    """The account, and the key."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     api_key_sid: Annotated[str, sid_of(ResourceType.API_KEY)]
@@ -19,6 +19,6 @@ class RevokeApiKey(AdminRequest):
 
 @admin_function("revoke_api_key", RevokeApiKey)
 def handler(services: AdminServices, event: RevokeApiKey) -> dict[str, Any]:
-    """Answer with the key that is no more."""
+    """Return the revoked key's sid."""
     services.accounts.revoke_api_key(event.account_sid, event.api_key_sid)
     return {"api_key_sid": spell_api_key(event.api_key_sid), "revoked": True}

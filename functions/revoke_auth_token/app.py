@@ -1,4 +1,4 @@
-"""Revoke the older of an account's two auth tokens: within a minute it opens nothing.
+"""Revoke the older of an account's two auth tokens. Takes effect within 60 seconds (the credential cache).
 
 No route: `{"account_sid"}`.
 """
@@ -11,13 +11,13 @@ from tapedeck.dialects.dialect import ResourceType
 
 
 class RevokeAuthToken(AdminRequest):
-    """Whose token it is."""
+    """The account."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
 
 
 @admin_function("revoke_auth_token", RevokeAuthToken)
 def handler(services: AdminServices, event: RevokeAuthToken) -> dict[str, Any]:
-    """Answer with the account whose older token is no more."""
+    """Return the account's sid."""
     services.accounts.revoke_old_auth_token(event.account_sid)
     return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "revoked": True}

@@ -1,4 +1,4 @@
-"""Make a second auth token for an account, shown this once; both are valid until the old one is revoked.
+"""Create a second auth token for an account. Both are valid until `revoke_auth_token` removes the older one.
 
 No route: `{"account_sid"}`.
 """
@@ -11,13 +11,13 @@ from tapedeck.dialects.dialect import ResourceType
 
 
 class RotateAuthToken(AdminRequest):
-    """Whose token it is."""
+    """The account."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
 
 
 @admin_function("rotate_auth_token", RotateAuthToken)
 def handler(services: AdminServices, event: RotateAuthToken) -> dict[str, Any]:
-    """Answer with the new token."""
+    """Return the new token, which is shown only here."""
     token = services.accounts.rotate_auth_token(event.account_sid)
     return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "auth_token": token}

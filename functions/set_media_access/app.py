@@ -1,6 +1,6 @@
-"""Set who may fetch the audio of an account's recordings: within a minute it holds everywhere.
+"""Set who may fetch the audio of an account's recordings. Takes effect within 60 seconds.
 
-No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or `default` as for other accounts.
+No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or or `default` for the deployment's setting.
 """
 
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from tapedeck.domain.account import MediaAccess
 
 
 class SetMediaAccess(AdminRequest):
-    """Whose audio, and who may fetch it."""
+    """The account, and who may fetch its audio."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     media_access: Literal["authenticated", "vendor", "default"]
@@ -20,7 +20,7 @@ class SetMediaAccess(AdminRequest):
 
 @admin_function("set_media_access", SetMediaAccess)
 def handler(services: AdminServices, event: SetMediaAccess) -> dict[str, Any]:
-    """Answer with the account and its rule."""
+    """Return the account and its setting."""
     access = None if event.media_access == "default" else MediaAccess(event.media_access)
     services.accounts.set_media_access(event.account_sid, access)
     return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "media_access": event.media_access}

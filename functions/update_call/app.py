@@ -12,7 +12,7 @@ from tapedeck.operations import calls
 
 @endpoint("update_call", UpdateCallForm)
 def handler(request: Request[UpdateCallForm]) -> Response:
-    """Answer with the call as the update left it; where it is to go is left to the media engine."""
+    """Return the updated call; the media engine executes the redirect."""
     form, dialect = request.form, request.dialect
     change = calls.UpdateCall(
         form.target, form.redirect, form.settings(dialect.name), dialect.cancel_ignores_answered_calls

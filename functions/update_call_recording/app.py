@@ -11,7 +11,7 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("update_call_recording", UpdateRecording, path_alias="current")
 def handler(request: Request[UpdateRecording]) -> Response:
-    """Answer with the recording as the update left it."""
+    """Return the updated recording."""
     address, form = request.path, request.form
     recording = request.services.recordings.update(
         address.parent, address.recording_or_current, form.target, form.pause_behavior

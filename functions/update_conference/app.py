@@ -1,4 +1,4 @@
-"""End a conference, or announce something in it.
+"""End a conference, or play an announcement in it.
 
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}
 """
@@ -12,10 +12,10 @@ from tapedeck.operations import conferences
 
 @endpoint("update_conference", UpdateConferenceForm, path_alias="name")
 def handler(request: Request[UpdateConferenceForm]) -> Response:
-    """Answer with the conference as the update left it; an announcement is left to the media engine."""
+    """Return the updated conference; the media engine plays the announcement."""
     address, form = request.path, request.form
     change = conferences.UpdateConference(
-        form.status is not None, form.announce_url, form.announce_method, asks=bool(form.model_fields_set)
+        form.status is not None, form.announce_url, form.announce_method, has_parameters=bool(form.model_fields_set)
     )
     conference = request.services.conferences.update(address.account, address.conference_or_name, change)
     return Response(200, request.dialect.conference(conference))

@@ -1,4 +1,4 @@
-"""Mute, hold, place or coach a participant, or have something played to it.
+"""Mute or hold a participant, make it coach another call, or play an announcement to it.
 
 POST /Accounts/{AccountSid}/Conferences/{ConferenceSid}/Participants/{CallSid}
 """
@@ -12,7 +12,7 @@ from tapedeck.operations import participants
 
 @endpoint("update_participant", UpdateParticipantForm, path_alias="label")
 def handler(request: Request[UpdateParticipantForm]) -> Response:
-    """Answer with the participant as the update left it; what is to be played is left to the media engine."""
+    """Return the updated participant; the media engine plays the announcement."""
     address, form, dialect = request.path, request.form, request.dialect
     change = participants.UpdateParticipant(
         form.muted,

@@ -1,1 +1,1 @@
-"""Tapedeck on this machine: the real functions behind SAM's own local gateway, in one process, without an account."""
+"""The stand-in: the real Lambda functions behind SAM's local gateway, in one process, without an AWS account."""

@@ -1,4 +1,4 @@
-"""`python -m tapedeck_standin` is the command `tapedeck`."""
+"""Run the `tapedeck` command: `python -m tapedeck_standin`."""
 
 from tapedeck_standin.cli import main
 

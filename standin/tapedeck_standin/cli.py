@@ -1,4 +1,4 @@
-"""The command `tapedeck`."""
+"""The `tapedeck` command line: `serve` and `wait`."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[
 
 
 def version() -> str:
-    """The distribution's, or what a checkout calls itself."""
+    """Return the version of the installed distribution, or a placeholder in a source checkout."""
     try:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
@@ -36,34 +36,34 @@ def version() -> str:
 
 
 class Secret(click.ParamType):
-    """A secret, which must not be empty: whoever sent no password would know it."""
+    """A secret that must not be empty: an empty one would match requests without a password."""
 
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take it, or fail with a usage error."""
+        """Return the value; fail with a usage error if it is empty."""
         return value or self.fail("must not be empty", param, ctx)
 
 
 class AccountSid(click.ParamType):
-    """An account's sid in either spelling, read into 32 hex digits."""
+    """An account's sid as Twilio or SignalWire spells it, converted to 32 hex digits."""
 
     name = "sid"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read it, or fail with a usage error."""
+        """Return the account's id; fail with a usage error if the sid is malformed."""
         identifier = parse_any_sid(ResourceType.ACCOUNT, value)
-        # The default is an id already.
+        # Click also converts the default, which is already an id.
         return value if value == STANDIN_ACCOUNT else identifier or self.fail("neither AC… nor a UUID", param, ctx)
 
 
 class Origin(click.ParamType):
-    """Scheme and host, which may have a port."""
+    """A scheme and a host with an optional port."""
 
     name = "url"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take it without a slash at its end, or fail with a usage error."""
+        """Return the origin without a trailing slash; fail with a usage error if it is malformed."""
         origin = value.removesuffix("/")
         if origin and not _ORIGIN.fullmatch(origin):
             self.fail("not of the form https://host or https://host:port", param, ctx)
@@ -71,13 +71,13 @@ class Origin(click.ParamType):
 
 
 class HttpUrl(click.ParamType):
-    """Where somebody answers over HTTP or HTTPS."""
+    """An absolute HTTP or HTTPS URL."""
 
     name = "url"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take it, or fail with a usage error."""
-        with suppress(ValueError):  # no address, or no port
+        """Return the URL; fail with a usage error if it is malformed."""
+        with suppress(ValueError):  # an invalid IPv6 address or port
             parts = urlsplit(value)
             if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
                 return value
@@ -85,15 +85,15 @@ class HttpUrl(click.ParamType):
 
 
 class HostMap(click.ParamType):
-    """Pairs of hosts."""
+    """Comma-separated pairs `host=other`."""
 
     name = "host=other"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take them, or fail with a usage error."""
+        """Return the pairs unchanged; fail with a usage error if one is malformed."""
         for pair in filter(None, value.split(",")):
             host, _, other = pair.partition("=")
-            # A port stays what it is in the URL.
+            # Only hosts are mapped; the port is always taken from the URL.
             if not is_unambiguous_host(host.strip()) or not is_unambiguous_host(other.strip()):
                 self.fail("not of the form host=other,host=other, each a name or an address without a port", param, ctx)
         return value
@@ -102,26 +102,26 @@ class HostMap(click.ParamType):
 @click.group()
 @click.version_option(version(), prog_name="tapedeck")
 def main() -> None:
-    """Call recordings and conferences in Twilio's and SignalWire's words, on this machine."""
+    """Run a local stand-in for the recordings and conferences APIs of Twilio and SignalWire."""
 
 
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=3000, envvar="PORT", show_default=True, show_envvar=True)
 @click.option(
     "--https-port", type=click.IntRange(0, 65535), default=3443, envvar="HTTPS_PORT", show_default=True,
-    show_envvar=True, help="0, as for --port: any that is free.",
+    show_envvar=True, help="Port for HTTPS. 0, here and for --port, selects any free port.",
 )  # fmt: skip
 @click.option(
     "--host", default=LOOPBACK, envvar="TAPEDECK_HOST", show_default=True, show_envvar=True,
-    help="Where it listens; the control API answers this machine only.",
+    help="Address to listen on. The control API accepts requests from this machine only.",
 )  # fmt: skip
 @click.option(
     "--control-from-anywhere", is_flag=True, envvar="TAPEDECK_CONTROL_FROM_ANYWHERE", show_envvar=True,
-    help="With a --host that other machines reach, let them drive the control API: a container needs it.",
+    help="Accept control API requests from other machines if --host is not loopback. Needed in a container.",
 )  # fmt: skip
 @click.option(
     "--account", type=AccountSid(), default=STANDIN_ACCOUNT, envvar="TAPEDECK_ACCOUNT", show_envvar=True,
-    help="Its sid, as Twilio or as SignalWire spells it.",
+    help="Sid of the account, as Twilio or SignalWire spells it.",
 )  # fmt: skip
 @click.option(
     "--token", type=Secret(), default=STANDIN_TOKEN, envvar="TAPEDECK_TOKEN", show_default=True, show_envvar=True
@@ -132,33 +132,33 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
-    help="Where to put the certificate that clients trust; by default in a temporary folder.",
+    help="File to write the CA certificate to, for clients to trust. Default: in a temporary folder.",
 )  # fmt: skip
 @click.option(
     "--fixtures", type=click.Path(dir_okay=False, exists=True, path_type=Path), envvar="TAPEDECK_FIXTURES",
-    show_envvar=True, help="A YAML file of calls, conferences and recordings that are there from the start.",
+    show_envvar=True, help="YAML file of calls, conferences and recordings to create at start-up.",
 )  # fmt: skip
 @click.option(
     "--seed", type=int, envvar="TAPEDECK_SEED", show_envvar=True,
-    help="Ids and times are the same at every run; time stands still until it is put forward.",
+    help="Make ids and times reproducible. The clock moves only when it is advanced.",
 )  # fmt: skip
 @click.option(
     "--external-url", type=Origin(), default="", envvar="TAPEDECK_EXTERNAL_URL", show_envvar=True,
-    help="What bodies and callbacks print instead of this machine's own address: scheme and host.",
+    help="Scheme and host to use in responses and callbacks instead of the local address.",
 )  # fmt: skip
 @click.option(
     "--callback-host-map", type=HostMap(), default="", envvar="TAPEDECK_CALLBACK_HOST_MAP", show_envvar=True,
-    help="Where callbacks connect to instead, such as localhost=host.docker.internal; several with commas.",
+    help="Hosts to connect to instead for callbacks, such as localhost=host.docker.internal. Comma-separated.",
 )  # fmt: skip
 @click.option(
     "--deliveries", type=click.Choice(["vendor", "durable"]), default="vendor", envvar="TAPEDECK_DELIVERIES",
-    show_default=True, show_envvar=True, help="How often callbacks are tried: as the vendors do, or for three days.",
+    show_default=True, show_envvar=True, help="Callback retries: the vendors' policy, or for three days (durable).",
 )  # fmt: skip
 @click.option(
     "--store", type=click.Choice(["moto", "memory"]), default="moto", envvar="TAPEDECK_STORE", show_default=True,
-    show_envvar=True, help="What keeps the tables; memory is quicker.",
+    show_envvar=True, help="Implementation of the DynamoDB tables; memory is faster.",
 )  # fmt: skip
-@click.option("--verbose", is_flag=True, help="Show the functions' own log lines as well.")
+@click.option("--verbose", is_flag=True, help="Also show the log lines of the functions.")
 def serve(
     port: int,
     https_port: int,
@@ -177,10 +177,10 @@ def serve(
     control_from_anywhere: bool,
     verbose: bool,
 ) -> None:
-    """Stand in for the vendors until Ctrl-C or SIGTERM."""
+    """Serve the vendors' APIs until Ctrl-C or SIGTERM."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    # The environment is settled before anything reads it; what is heavy is imported only here.
+    # Set the environment before any module reads it; heavy modules are imported only here.
     from tapedeck_standin.aws.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
     isolate_aws_environment()
@@ -199,7 +199,7 @@ def serve(
         with running(options, _report) as addresses:
             click.echo(print_banner(options, addresses))
             if not is_ready(addresses.url):
-                _fail("it does not answer itself")
+                _fail(f"the stand-in does not respond at {addresses.url}")
             click.echo(addresses.ready_line)
             sys.stdout.flush()
             threading.Event().wait()
@@ -210,18 +210,18 @@ def serve(
     except TokenDiffers:
         _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} holds this account with another token")
     except BotoCoreError as error:
-        _fail(f"the database does not answer: {error}")
+        _fail(f"the database does not respond: {error}")
 
 
 @main.command()
 @click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds.")
-@click.option("--url", type=HttpUrl(), help="Its address; by default this machine's, at PORT or 3000.")
+@click.option("--url", type=HttpUrl(), help="URL of the stand-in. Default: this machine, port PORT or 3000.")
 @click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
-    help="Whom to trust with an address of https, as `serve --ca-file` has put it there.",
+    help="CA certificate to trust for an https URL, as written by `serve --ca-file`.",
 )  # fmt: skip
 def wait(timeout: float, url: str | None, ca_file: Path | None) -> None:
-    """Return when a stand-in answers; exit code 1 if none does in time."""
+    """Wait until a stand-in is ready; exit with code 1 on timeout."""
     url = url or f"http://{LOOPBACK}:{os.environ.get('PORT', '3000')}"
     if not wait_until_ready(url, timeout, ca_file):
         _fail(f"nothing answers at {url} after {timeout:g} s")
@@ -234,7 +234,7 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _report(line: str) -> None:
-    with suppress(OSError):  # nobody may be listening any more
+    with suppress(OSError):  # standard error may be closed
         click.echo(line, err=True)
 
 

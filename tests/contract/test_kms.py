@@ -23,7 +23,7 @@ def client(aws: None) -> Any:
 @pytest.fixture
 def key() -> str:
     """The template's."""
-    return os.environ["SIGNING_KEY"]
+    return os.environ["SIGNING_KMS_KEY_ID"]
 
 
 @pytest.mark.parametrize("secret", ["0123456789abcdef", "é\x00", "x" * 4096])

@@ -73,7 +73,7 @@ class MemoryRig:
 
     def __init__(self) -> None:
         self.now = 1_795_250_675_000
-        names: dict[str, Any] = {"visibility_seconds": VISIBILITY_SECONDS, "most_receives": MAX_RECEIVES}
+        names: dict[str, Any] = {"visibility_seconds": VISIBILITY_SECONDS, "max_receives": MAX_RECEIVES}
         self.dead = MemoryQueue(lambda: self.now, **names, dead_letters=None, name="dead.fifo")
         self.queue = MemoryQueue(lambda: self.now, **names, dead_letters=self.dead, name="test.fifo")
 

@@ -250,10 +250,10 @@ def test_an_unrecorded_call_ends_in_one_write(store: Store, account: TestAccount
     """It is completed, dated, numbered, and keeps what ended it; a second end is refused with it."""
     call, write = put_call(store, account), fresh()
     after = replace(call, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9)
-    ended = store.end_call(call, after, write, asks=True)
+    ended = store.end_call(call, after, write, needs_command=True)
     assert ended == replace(after, version=2, end_write_id=write, requested_version=2, requested_at=NOW + 9)
     with pytest.raises(ParentConflict) as refused:
-        store.end_call(call, after, fresh(), asks=True)
+        store.end_call(call, after, fresh(), needs_command=True)
     assert refused.value.found == ended
 
 
@@ -266,7 +266,7 @@ def test_a_recorded_call_ends_with_its_recordings_or_not_at_all(store: Store, ac
     read = store.get_call(account.id, call.id)
     assert read is not None
     with pytest.raises(ParentConflict) as changed:
-        store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh(), asks=True)
+        store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh(), needs_command=True)
     assert changed.value.found == read
     brought_to(store, second, RecordingStatus.STOPPED)
     write = fresh()
@@ -334,10 +334,10 @@ def test_a_conference_ends_in_one_write(store: Store, account: TestAccount) -> N
         room, status=ConferenceStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, reason=EndReason.VIA_API,
         version=2, sequence=1, end_write_id=write, requested_version=2, requested_at=NOW + 9,
     )  # fmt: skip
-    assert store.end_conference(room, after, write, asks=True) == after
-    assert store.end_conference(room, after, write, asks=True) == after
+    assert store.end_conference(room, after, write, needs_command=True) == after
+    assert store.end_conference(room, after, write, needs_command=True) == after
     with pytest.raises(ParentConflict) as refused:
-        store.end_conference(room, after, fresh(), asks=True)
+        store.end_conference(room, after, fresh(), needs_command=True)
     assert refused.value.found == after
 
 

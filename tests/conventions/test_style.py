@@ -24,7 +24,7 @@ MAX_LINES: Final = 40
 SET_BY_THE_STANDIN: Final = {"TAPEDECK_STANDIN", "CALLBACK_HOST_MAP"}
 """No template may set these: one lets fixed credentials in, the other leads callbacks past the check of addresses."""
 
-TOLD_NOTHING: Final = {"sweep"}
+TOLD_NOTHING: Final = {"reconcile"}
 """Functions whose event says nothing, so that nothing in it can be wrong."""
 
 SAYS_NOTHING: Final = re.compile(r"(utils?|helpers?|common|misc|base_\w+)\Z")
@@ -159,7 +159,7 @@ def test_the_template_sets_what_the_settings_read() -> None:
         declared |= function.get("Environment", {}).get("Variables", {}).keys()
     assert read == declared | SET_BY_THE_STANDIN
     # What is declared is enough, and nothing that is declared is left unread.
-    numbers = dict.fromkeys(["REMEMBER_CREDENTIALS_SECONDS", "MEDIA_INLINE_BYTES", "CALLBACK_RETRY_HOURS"], "1")
+    numbers = dict.fromkeys(["CREDENTIAL_CACHE_SECONDS", "MEDIA_INLINE_BYTES", "CALLBACK_RETRY_HOURS"], "1")
     typed = {**numbers, "MEDIA_ACCESS": "vendor"}
     assert Settings.read({**dict.fromkeys(declared, "x"), **typed}).signing_kms_key_id == "x"
 

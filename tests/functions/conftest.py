@@ -92,7 +92,7 @@ def account(aws: None) -> TestAccount:
 
 
 @pytest.fixture(autouse=True)
-def swept(account: TestAccount, shelves: Callable[[str], Shelf]) -> Iterator[None]:
+def reconciled(account: TestAccount, shelves: Callable[[str], Shelf]) -> Iterator[None]:
     """Afterwards the tables hold what they held before: all tests have one account, and lists show all of it.
 
     Moreover, a query in moto looks through the whole table.

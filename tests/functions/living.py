@@ -248,9 +248,9 @@ class World:
             failed += self._hand_over("deliver_callback", [record], lambda record: record["messageId"])
         return failed
 
-    def sweep(self) -> Answer:
+    def reconcile(self) -> Answer:
         """Look after what is left."""
-        return self.call("sweep", {})
+        return self.call("reconcile", {})
 
     def claims(self, resource_id: str) -> list[CallbackDelivery]:
         """What is owed, or was, of a recording or a conference; whatever fails otherwise."""
@@ -260,7 +260,7 @@ class World:
         return list(found)
 
     def pending_work(self) -> list[PendingWork]:
-        """Whatever is in the sweep's sight."""
+        """Whatever is in the reconciler's sight."""
         work = PendingWorkIndex(DynamoDBTable(self.memory, self.table, self.sleep))
         return [opened for shard in "0123456789abcdef" for opened in work.find_pending(shard, 1 << 40)]
 

@@ -21,9 +21,9 @@ from tapedeck.ports.messaging import WebhookResult
 from tests.functions.living import World
 
 ALLOWED: Final = {
-    "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
-    "EventsDropped", "CallbacksGivenUp", "CallbacksUnsigned", "CommandsUnconfirmed", "CommandsForgotten",
-    "RecordingsGivenUp", "TaskFaults",
+    "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRejected",
+    "EventsDropped", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "CommandsExpired",
+    "RecordingsTimedOut", "TaskFaults",
 }  # fmt: skip
 LONGEST: Final = 700
 CANARY: Final = "canary-4711"
@@ -87,20 +87,20 @@ def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict
     world.ingest(world.event("recording.completed", **about, key=object_key(call.account, recording.id)))
     world.receiver.answers += [WebhookResult(410, None, 5, CANARY.encode())]
     world.deliver()
-    world.sweep()
+    world.reconcile()
     world.call("list_callbacks", {"account_sid": f"AC{call.account}", "sid": f"RE{recording.id}"})
     assert said(lines()) == [
         ("publish_changes", "done", None, {}),
         ("publish_changes", "failed", "StoreUnavailable", {}),
         ("ingest_media_event", "unreadable", "MalformedBody", {}),
-        ("ingest_media_event", "refused", None, {"EventsRefused": 1}),
+        ("ingest_media_event", "refused", None, {"EventsRejected": 1}),
         ("ingest_media_event", "dropped", "ConferenceNotInProgress", {"EventsDropped": 1}),
         ("ingest_media_event", "failed", "NotFound", {}),
         ("ingest_media_event", "done", None, {}),
-        ("deliver_callback", "given-up", None, {"CallbacksGivenUp": 1}),
+        ("deliver_callback", "given-up", None, {"CallbacksExhausted": 1}),
         # Its message has come twice.
         ("deliver_callback", "done", None, {}),
-        ("sweep", "done", None, {"CommandsUnconfirmed": 0, "CommandsForgotten": 0, "RecordingsGivenUp": 0}),
+        ("reconcile", "done", None, {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}),
         ("list_callbacks", "done", None, {}),
     ]
 
@@ -112,6 +112,6 @@ def test_counts_what_it_logs(world: World, lines: Callable[[], list[dict[str, An
     (line,) = lines()
     (form,) = line["_aws"]["CloudWatchMetrics"]
     assert form["Namespace"] == "Tapedeck"
-    assert form["Metrics"] == [{"Name": "EventsRefused", "Unit": "Count"}]
-    assert line["EventsRefused"] == 1
+    assert form["Metrics"] == [{"Name": "EventsRejected", "Unit": "Count"}]
+    assert line["EventsRejected"] == 1
     assert "account" not in line

@@ -1,4 +1,4 @@
-"""What an operator sees of callbacks, and does: list_callbacks, replay_callback, resend_changes."""
+"""What an operator sees of callbacks, and does: list_callbacks, replay_callback, redrive_failed_changes."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -205,16 +205,16 @@ def test_tells_what_could_not_be_told(world: World, failures: Failures) -> None:
     failures.leave(2, second[1], as_text=False)
     # Lambda leaves less where it only tells that a batch was too old.
     failures.leave(3, None)
-    assert world.call("resend_changes", {}) == {"told": 4, "more": False}
+    assert world.call("redrive_failed_changes", {}) == {"published": 4, "more": False}
     assert [message.body["recording"] for message in world.commands.drain()] == [first[0].id, second[0].id]
-    assert (failures.keys, world.call("resend_changes", {})) == ([], {"told": 0, "more": False})
+    assert (failures.keys, world.call("redrive_failed_changes", {})) == ([], {"published": 0, "more": False})
 
 
 def test_tells_a_conference_in_order(world: World, failures: Failures) -> None:
     """What one write has numbered is on its way in that order, as it would have been in time."""
     played = play(world, "twilio")
     failures.leave(1, played.records)
-    assert world.call("resend_changes", {})["more"] is False
+    assert world.call("redrive_failed_changes", {})["more"] is False
     told = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.room.id]
     assert told == sorted(told)
     assert len(told) == len(world.claims(played.room.id))
@@ -225,10 +225,10 @@ def test_tells_the_oldest_first(world: World, failures: Failures) -> None:
     made = [lost(world) for _ in range(3)]
     for number, (_, records) in reversed(list(enumerate(made))):
         failures.leave(number, records)
-    assert world.call("resend_changes", {"most": 2}) == {"told": 4, "more": True}
+    assert world.call("redrive_failed_changes", {"most": 2}) == {"published": 4, "more": True}
     assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in made[:2]]
     assert len(failures.keys) == 1
-    assert world.call("resend_changes", {"most": 2}) == {"told": 2, "more": False}
+    assert world.call("redrive_failed_changes", {"most": 2}) == {"published": 2, "more": False}
 
 
 def test_what_fails_stays_and_holds_up_nothing(world: World, failures: Failures) -> None:
@@ -237,10 +237,10 @@ def test_what_fails_stays_and_holds_up_nothing(world: World, failures: Failures)
     failures.spoil(bad)
     failures.leave(2, good[1])
     with pytest.raises(ValueError, match="Expecting property name"):
-        world.call("resend_changes", {})
+        world.call("redrive_failed_changes", {})
     assert [message.body["recording"] for message in world.commands.drain()] == [good[0].id]
     assert failures.keys == [bad]
-    assert world.log.drain()[-1] == {"operation": "resend_changes", "outcome": "fault"}
+    assert world.log.drain()[-1] == {"operation": "redrive_failed_changes", "outcome": "fault"}
 
 
 def test_one_that_fails_hides_none_behind_it(world: World, failures: Failures) -> None:
@@ -251,13 +251,13 @@ def test_one_that_fails_hides_none_behind_it(world: World, failures: Failures) -
     key = failures.leave(1, [*broken, *records])
     for _ in range(2):
         with pytest.raises(ValueError, match="is not a valid"):
-            world.call("resend_changes", {})
+            world.call("redrive_failed_changes", {})
         assert [message.body["recording"] for message in world.commands.drain()] == [good.id]
         assert failures.keys == [key]
     for record in broken:
         record["dynamodb"]["NewImage"]["status"] = {"S": "in-progress"}
     failures.leave(1, [*broken, *records])
-    assert world.call("resend_changes", {}) == {"told": 4, "more": False}
+    assert world.call("redrive_failed_changes", {}) == {"published": 4, "more": False}
     assert [message.body["recording"] for message in world.commands.drain()] == [bad.id, good.id]
     assert failures.keys == []
 
@@ -272,7 +272,7 @@ def test_goes_past_what_fails(world: World, failures: Failures) -> None:
         failures.leave(number, records)
     for told in (made[:2], made[2:]):
         with pytest.raises(ValueError, match="Expecting property name"):
-            world.call("resend_changes", {"most": 2})
+            world.call("redrive_failed_changes", {"most": 2})
         assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in told]
     assert failures.keys == bad
 
@@ -283,9 +283,9 @@ def test_a_queue_that_still_fails_changes_nothing(world: World, failures: Failur
     key = failures.leave(1, records)
     world.commands.fails = 1
     with pytest.raises(StoreUnavailable):
-        world.call("resend_changes", {})
+        world.call("redrive_failed_changes", {})
     assert failures.keys == [key]
-    assert world.call("resend_changes", {}) == {"told": 2, "more": False}
+    assert world.call("redrive_failed_changes", {}) == {"published": 2, "more": False}
     assert [message.body["recording"] for message in world.commands.drain()] == [recording.id]
 
 
@@ -294,4 +294,4 @@ def test_a_queue_that_still_fails_changes_nothing(world: World, failures: Failur
 ])  # fmt: skip
 def test_takes_no_other_number(world: World, most: int, message: str) -> None:
     """From one to a thousand at a time."""
-    assert world.call("resend_changes", {"most": most}) == {"error": {"message": message, "field": "most"}}
+    assert world.call("redrive_failed_changes", {"most": most}) == {"error": {"message": message, "field": "most"}}

@@ -174,10 +174,10 @@ def rounds(world: World, delivery: CallbackDelivery) -> list[int]:
         assert parked.next_attempt_at is not None
         pauses.append(parked.next_attempt_at - world.clock.seconds)
         world.clock.step(parked.next_attempt_at - world.clock.seconds - 1)
-        world.sweep()
+        world.reconcile()
         assert world.callbacks.sent == []
         world.clock.step(1)
-        assert world.sweep() == {"requeued": 1}
+        assert world.reconcile() == {"requeued": 1}
 
 
 def test_tries_for_days_with_growing_pauses(world: World, dialect: str) -> None:
@@ -191,7 +191,7 @@ def test_tries_for_days_with_growing_pauses(world: World, dialect: str) -> None:
     after = found(world, delivery)
     assert (after.state, after.next_attempt_at, after.attempt_count) == (S.EXHAUSTED, None, len(pauses) + 1)
     assert {attempt.answer for attempt in after.attempts} == {"oops"}
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     assert world.callbacks.sent == []
 
 
@@ -214,7 +214,7 @@ def test_says_so_when_it_gives_up(world: World) -> None:
     world.receiver.answers.append(WebhookResult(410, None, 5))
     world.deliver()
     assert world.log.drain() == [
-        {"operation": "deliver_callback", "outcome": "given-up", "counted": {"CallbacksGivenUp": 1}}
+        {"operation": "deliver_callback", "outcome": "given-up", "counted": {"CallbacksExhausted": 1}}
     ]
 
 
@@ -274,8 +274,8 @@ def test_a_url_that_is_gone_is_closed(world: World, dialect: str) -> None:
     assert [found(world, each).state for each in (elsewhere, another, later)] == [S.DELIVERED, S.DELIVERED, S.EXHAUSTED]
     assert [attempt.failure for attempt in found(world, later).attempts] == ["closed"]
     given_up = [line for line in world.log.drain() if line["outcome"] == "given-up"]
-    assert [line["counted"] for line in given_up] == [{"CallbacksGivenUp": 1}]
-    assert world.sweep() == {}
+    assert [line["counted"] for line in given_up] == [{"CallbacksExhausted": 1}]
+    assert world.reconcile() == {}
     # Whoever knows better tells it all the same.
     world.background.callbacks.replay(later.account, later.resource_id, later.id)
     world.deliver()
@@ -329,7 +329,7 @@ def test_is_signed_by_the_key_of_its_first_attempt(world: World, dialect: str) -
     new_token = world.accounts.rotate_auth_token(world.account.account)
     world.accounts.revoke_old_auth_token(world.account.account)
     world.clock.step(60)
-    world.sweep()
+    world.reconcile()
     world.deliver()
     first, second = world.receiver.requests
     assert second == first
@@ -369,7 +369,7 @@ def test_is_never_sent_unsigned(living: Callable[[int], World], dialect: str, ho
     )  # fmt: skip
     world.vault.is_shut = False
     world.clock.step(30)
-    world.sweep()
+    world.reconcile()
     world.deliver()
     (request,) = world.receiver.requests
     own = headers(world, dialect, SIGNED, FIELDS, delivery.idempotency_token)
@@ -386,7 +386,7 @@ def test_says_so_when_it_cannot_sign(world: World) -> None:
     assert {line["outcome"] for line in lines[:-1]} == {"parked"}
     assert all(line["counted"] == {"CallbacksUnsigned": 1} for line in lines[:-1])
     assert lines[-1]["outcome"] == "given-up"
-    assert lines[-1]["counted"] == {"CallbacksUnsigned": 1, "CallbacksGivenUp": 1}
+    assert lines[-1]["counted"] == {"CallbacksUnsigned": 1, "CallbacksExhausted": 1}
 
 
 @pytest.mark.parametrize("hours", [0, 72])
@@ -583,7 +583,7 @@ def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: li
             if not failed and found(world, delivery).state is S.DELIVERED:
                 break
             if not failed:
-                world.sweep()
+                world.reconcile()
                 messages = world.callbacks.drain() or messages
         assert found(world, delivery).state is S.DELIVERED
         assert {_hashable(replace(request, timeouts=LIMITS["twilio"])) for request in world.receiver.requests} == {
@@ -631,15 +631,15 @@ def test_what_waits_too_long_is_put_on_its_way_again(world: World) -> None:
     delivery = owed(world, "twilio")
     (lost,) = world.callbacks.drain()
     world.clock.step(REQUEUE_AFTER_SECONDS - 1)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     world.clock.step(1)
-    assert world.sweep() == {"requeued": 1}
+    assert world.reconcile() == {"requeued": 1}
     (again,) = world.callbacks.drain()
     assert (again.body, again.group) == (lost.body, lost.group)
     assert again.id != lost.id
     world.clock.step(REQUEUE_AFTER_SECONDS)
-    swept: list[Any] = []
-    world.receiver.meanwhile = lambda: swept.append(world.sweep())
+    reconciled: list[Any] = []
+    world.receiver.meanwhile = lambda: reconciled.append(world.reconcile())
     assert world.deliver([again]) == []
-    assert (swept, world.callbacks.sent) == ([{}], [])
+    assert (reconciled, world.callbacks.sent) == ([{}], [])
     assert found(world, delivery).state is S.DELIVERED

@@ -68,7 +68,7 @@ def mask(answer: Any, expected: Any) -> Any:
 def own_tables() -> Iterator[Mapping[str, str]]:
     """Tables in which nothing lies but what events speak of; the environment names them meanwhile, by these variables.
 
-    A sweep looks at everything.
+    A reconcile looks at everything.
     """
     made = TEMPLATE.create_tables(make_full_client("dynamodb"), f"events{os.getpid()}-")
     variables = {"RECORDINGS_TABLE": made["RecordingsTable"], "CREDENTIALS_TABLE": made["CredentialsTable"]}
@@ -94,7 +94,7 @@ def test_an_event_gets_its_answer(seeding: Callable[[], None], event: Path) -> N
     seeding()
     expected = read(EXPECTED / event.name)
     answer = mask(replay(ROOT, event), expected)
-    # A sweep begins with another shard each minute, and counts first what it finds first.
+    # A reconcile begins with another shard each minute, and counts first what it finds first.
     is_sorted = "statusCode" not in expected
     assert json.dumps(answer, indent=1, sort_keys=is_sorted) == json.dumps(expected, indent=1, sort_keys=is_sorted)
 

@@ -625,9 +625,9 @@ IDENTITY: Final = "identity"
 
 
 @pytest.fixture
-def make_story(swept: None, make_stage: Callable[[str], Stage], wire: Wire) -> Callable[[str], Story]:
+def make_story(reconciled: None, make_stage: Callable[[str], Stage], wire: Wire) -> Callable[[str], Story]:
     """Makes stories of a vendor's: the examples' account is there, and has nothing."""
-    del swept  # that takes the account away afterwards
+    del reconciled  # that takes the account away afterwards
     made = api_bootstrap.get_admin_services().accounts.create(account=ACCOUNT)
 
     def make(vendor: str) -> Story:

@@ -1,6 +1,6 @@
 """Whatever clients, callers and a media engine do, in any order and either dialect: what is seen is what a model says.
 
-What the engine tells comes in any order, late and more than once; time is virtual, and the sweep comes when it does.
+The engine reports events in any order, late and more than once. Time is virtual, and the reconciler runs by it.
 The model is written from behaviour.md, sections 4 to 6 and 10, and from the media contract (`engine_protocol.schema`),
 without a word of the code under test.
 """
@@ -43,7 +43,7 @@ MAX_THINGS = 4
 START_TIMEOUT_SECONDS: Final = 2_400
 MEDIA_TIMEOUT_SECONDS: Final = 3_600
 COMMAND_EXPIRY_SECONDS: Final = 86_400
-"""Seconds: the sweep's deadlines, as the media contract tells them."""
+"""Seconds: the reconciler's deadlines, as the media contract tells them."""
 
 Event = dict[str, Any]
 
@@ -178,10 +178,10 @@ class Families(RuleBasedStateMachine):
         self.world.clock.step(seconds)
 
     @rule(seconds=st.sampled_from([0, 2_401, 3_601]))
-    def sweep(self, seconds: int) -> None:
+    def reconcile(self, seconds: int) -> None:
         """After a while, what was asked is asked again, and what hangs is brought to an end."""
         now = self.world.clock.step(seconds)
-        assert "failed" not in self.world.sweep()
+        assert "failed" not in self.world.reconcile()
         for recording in self.recordings:
             never_began = recording.confirmed_version == 0 and now - created_at(recording.id) >= START_TIMEOUT_SECONDS
             never_came = recording.status == "stopped" and now - recording.updated >= MEDIA_TIMEOUT_SECONDS

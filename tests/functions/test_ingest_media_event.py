@@ -865,7 +865,7 @@ def test_a_pause_is_confirmed_by_nothing_else(world: World, leaves: Tell, kind: 
     """That a capture goes on is no answer to a pause: the card number is still recorded."""
     recording = world.stage.recording(world.stage.call(), confirmed_version=1)
     paused = world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED)
-    refused = {"outcome": "refused", "counted": "EventsRefused"} if kind == "resumed" else {}
+    refused = {"outcome": "refused", "counted": "EventsRejected"} if kind == "resumed" else {}
     leaves(f"recording.{kind}", **refused, **_about(recording), version=paused.version)
     assert recording_of(world, recording).is_pending
 
@@ -889,14 +889,14 @@ def test_a_capture_begins_once_whatever_was_asked_by_then(world: World, tell: Te
     assert (found.started, found.confirmed_version, found.is_pending) == (now, version, version == 1)
 
 
-@pytest.mark.parametrize("end", ["recording.failed", "sweep"])
+@pytest.mark.parametrize("end", ["recording.failed", "reconcile"])
 def test_what_is_absent_has_not_begun_since(world: World, leaves: Tell, end: str) -> None:
     """Nobody is told `in-progress` behind the end."""
     recording = world.stage.recording(world.stage.call(), callback=CALLBACK)
     at = world.clock()
-    if end == "sweep":
+    if end == "reconcile":
         world.clock.step(START_TIMEOUT_SECONDS)
-        world.sweep()
+        world.reconcile()
     else:
         world.ingest(world.event(end, **_about(recording), version=1))
     world.log.drain()
@@ -909,7 +909,7 @@ def test_what_is_absent_has_not_begun_since(world: World, leaves: Tell, end: str
 def test_an_id_belongs_to_one_recording(world: World, leaves: Tell) -> None:
     """What tells of another one of the same id is refused: it would stand in the place of the first."""
     first, other = world.stage.recording(world.stage.call()), world.stage.call()
-    leaves("recording.started", outcome="refused", counted="EventsRefused", parent=_parent(other),
+    leaves("recording.started", outcome="refused", counted="EventsRejected", parent=_parent(other),
            recording=first.id, source="RecordVerb")  # fmt: skip
     assert world.services.recordings.find(first.parent.account, first.id) == first
 
@@ -990,7 +990,7 @@ def test_another_key_is_refused(world: World, bucket: Objects, whose: str) -> No
     assert world.ingest(_completed(world, recording, key=key)) == []
     assert everything(world) == before
     assert world.log.drain() == [
-        {"operation": "ingest_media_event", "outcome": "refused", "counted": {"EventsRefused": 1}}
+        {"operation": "ingest_media_event", "outcome": "refused", "counted": {"EventsRejected": 1}}
     ]
     assert bucket.names(other) == {"original.wav"}
 

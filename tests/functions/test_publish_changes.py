@@ -370,7 +370,7 @@ def test_asks_late_to_stop_what_was_given_up(world: World) -> None:
     recording = world.stage.recording(world.stage.call())
     world.forget()
     world.clock.step(START_TIMEOUT_SECONDS)
-    assert world.sweep() == {"given_up": 1}
+    assert world.reconcile() == {"given_up": 1}
     records = world.changes()
     world.clock.step(COMMAND_STALENESS_CHECK_SECONDS)
     assert world.publish(records) == []

@@ -154,8 +154,8 @@ def sam(reachable_aws: ReachableAws, network: str, tmp_path_factory: pytest.Temp
     queues = TEMPLATE.create_queues(make_full_client("sqs"))
     buses = TEMPLATE.create_buses(make_full_client("events"))
     names = [
-        "RECORDINGS_TABLE", "CREDENTIALS_TABLE", "SIGNING_KEY", "MEDIA_BUCKET", "FAILURES_BUCKET", "PUBLIC_URL",
-        "TAPEDECK_STANDIN",
+        "RECORDINGS_TABLE", "CREDENTIALS_TABLE", "SIGNING_KMS_KEY_ID", "MEDIA_BUCKET", "FAILED_BATCHES_BUCKET",
+        "PUBLIC_URL", "TAPEDECK_STANDIN",
     ]  # fmt: skip
     values = {
         **{name: os.environ[name] for name in names},

@@ -25,7 +25,7 @@ ASK_THE_BUCKET: Final = frozenset(
     {
         "get_recording.signalwire.size_of_wav",
         "get_recording.twilio.part_of_wav",
-        "resend_changes.told",
+        "redrive_failed_changes.told",
         *(
             f"{operation}.{dialect}.deleted"
             for operation in ("delete_recording", "delete_call_recording", "delete_conference_recording")

@@ -68,7 +68,7 @@ class Acts:
             self.move_by_itself: 3,
             self.record_by_itself: 1,
             self.finish: 5,
-            self.sweep: 3,
+            self.reconcile: 3,
             self.wait: 8,
         }
         self._sources = (
@@ -239,9 +239,9 @@ class Acts:
         self.world.engine.finish_due_media()
         self.world.absence = None
 
-    def sweep(self) -> None:
-        """`sweep` runs."""
-        self.world.sweep()
+    def reconcile(self) -> None:
+        """`reconcile` runs."""
+        self.world.reconcile()
 
     def wait(self) -> None:
         """Time passes."""

@@ -1,4 +1,4 @@
-"""G14: what the stream has forgotten before anybody read it is told by sweeps alone."""
+"""G14: what the stream has forgotten before anybody read it is told by reconciler runs alone."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ RECORDINGS: Final = 40
 
 
 def _live_through(world: World) -> None:
-    """A day and an hour: calls are recorded, some paused or hung up, and a sweep runs each minute; nobody publishes."""
+    """25 hours of calls, some paused or hung up. The reconciler runs each minute; the publisher does not run."""
     world.internet.receivers = {"host.example": Receiver()}
     events = ("in-progress", "completed", "absent")
     minutes = HOURS * 60
@@ -33,7 +33,7 @@ def _live_through(world: World) -> None:
                 world.calls.end(world.account, parent.id)
                 running.remove((parent, recording_id, since))
         world.observe()
-        world.sweep()
+        world.reconcile()
         for _ in range(3):
             for act in (
                 world.engine.process_commands,
@@ -83,7 +83,7 @@ def test_the_publisher_goes_on_where_it_was_off() -> None:
         world.observe()
         for _ in range(HOURS * 60):
             world.clock.sleep(60)
-            world.sweep()
+            world.reconcile()
             world.drain()
         world.is_publishing = True
         world.recordings.update(parent, recording.id, RecordingStatus.PAUSED)

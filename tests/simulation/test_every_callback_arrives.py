@@ -128,7 +128,7 @@ def test_a_receiver_that_never_answers_is_tried_for_three_days() -> None:
         at = attempts_of(world)
         pauses = [after - before for before, after in pairwise(at)]
         expected = [30, 60, 120, 300, 600, 1_800, 3_600, 7_200, *[14_400] * (len(pauses) - 8)]
-        # A minute more at most: the sweep looks once a minute, and the queue takes its time.
+        # A minute more at most: the reconciler looks once a minute, and the queue takes its time.
         assert [(pause, least) for pause, least in zip(pauses, expected, strict=True)
                 if not least <= pause <= least * 1.2 + 90] == []  # fmt: skip
         assert 72 * 3_600 - 14_400 * 1.2 <= at[-1] <= 72 * 3_600

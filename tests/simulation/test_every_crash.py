@@ -105,7 +105,7 @@ class Scenario:
             if world.events.held or world.callbacks.held:
                 world.clock.sleep(LONGEST)
                 world.drain()
-        world.sweep()
+        world.reconcile()
 
 
 @cache

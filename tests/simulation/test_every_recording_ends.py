@@ -48,13 +48,13 @@ def test_a_seed_is_one_story() -> None:
     assert ends[0] == ends[1]
 
 
-@pytest.mark.parametrize("missing", ["sweep", "publish", "deliver"])
+@pytest.mark.parametrize("missing", ["reconcile", "publish", "deliver"])
 def test_what_is_missing_is_seen(missing: str) -> None:
-    """Without its sweeps, its publisher or its sender a world does not come to rest, and that is noticed."""
+    """Without its reconciler runs, its publisher or its sender a world does not come to rest, and that is noticed."""
     found = []
     for seed in range(6):
         with World(seed) as world:
-            idle = {"sweep": (world.background.reconciler, "run"), "publish": (world.publish, "run_once"),
+            idle = {"reconcile": (world.background.reconciler, "run"), "publish": (world.publish, "run_once"),
                     "deliver": (world.deliver, "run_once")}  # fmt: skip
             with patch.object(*idle[missing], lambda *_: None):
                 Acts(world).story()

@@ -22,7 +22,7 @@ CALLS: Final = 5
 def test_a_poisoned_record_of_the_stream(position: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All others are told of; the poisoned ones go to the failure destination, and when that is mended they are told.
 
-    Nothing else tells of them meanwhile: no sweep runs.
+    Nothing else tells of them meanwhile: no reconcile runs.
     """
     url = f"https://host.example/{position}"
     with World(position, mishaps=0) as world:

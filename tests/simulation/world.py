@@ -72,7 +72,7 @@ MAX_TRIES: Final = 5
 """Of a record of the stream."""
 
 
-def _most_receives(name: str) -> int:
+def _max_receives(name: str) -> int:
     return int(_QUEUES[_LOGICAL_IDS[name]]["RedrivePolicy"]["maxReceiveCount"])
 
 
@@ -97,7 +97,7 @@ class World:
         self.bus = MemoryBus()
         self.dead = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks")}
         self.commands = JournalQueue(
-            self.clock, visibility_seconds=VISIBLE_AFTER["commands"], most_receives=_most_receives("commands"),
+            self.clock, visibility_seconds=VISIBLE_AFTER["commands"], max_receives=_max_receives("commands"),
             dead_letters=None, name="commands",
         )  # fmt: skip
         self.commands.journal, self.commands.kinds = set(), set()
@@ -139,7 +139,7 @@ class World:
     def _queue(self, name: str, dead_letters: MemoryQueue | None) -> OpenQueue:
         like = name.removesuffix("-dead")
         return OpenQueue(
-            self.clock, visibility_seconds=VISIBLE_AFTER[like], most_receives=_most_receives(like),
+            self.clock, visibility_seconds=VISIBLE_AFTER[like], max_receives=_max_receives(like),
             dead_letters=dead_letters, name=name,
         )  # fmt: skip
 
@@ -168,7 +168,7 @@ class World:
         heard = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
         captures = RecordingEvents(store, self.recordings, self.media, heard, clock)
         events = EngineEvents(store, self.calls, self.conferences, self.participants, captures, clock)
-        sweep = Reconciler(
+        reconcile = Reconciler(
             PendingWorkIndex(database),
             store,
             self.recordings,
@@ -187,7 +187,7 @@ class World:
             make_publisher=lambda: publisher,
             make_engine_events=lambda: events,
             make_callback_dispatcher=lambda: dispatcher,
-            make_reconciler=lambda: sweep,
+            make_reconciler=lambda: reconcile,
             make_redrive=lambda: FailedBatchRedrive(self.failures, self._read_change, sort_by_sequence, publisher),
         )
         self.engine = WatchedEngine(
@@ -195,7 +195,7 @@ class World:
         )
         self._recordings_table = names["RecordingsTable"]
         self.publish = StreamSource(
-            self._take, load_handler(ROOT, "publish_changes"), most_tries=MAX_TRIES,
+            self._take, load_handler(ROOT, "publish_changes"), max_attempts=MAX_TRIES,
             on_failure=self.failures.keep, report=self._note_surprise,
         )  # fmt: skip
         self.ingest = QueueSource(
@@ -249,8 +249,8 @@ class World:
                 self.run(self.conferences.end, self.account, room)
         self.surprises.append("something lives on")
 
-    def sweep(self) -> Counter[str]:
-        """One sweep of the shards in which anything is."""
+    def reconcile(self) -> Counter[str]:
+        """One reconcile of the shards in which anything is."""
         counted: Counter[str] = Counter()
         for shard in sorted({work[-1] for work, _ in self.history.work.values()}):
             counted += self.run(self.background.reconciler.run, shard) or Counter()
@@ -264,14 +264,14 @@ class World:
         self.surprises.append("something goes round in circles")
 
     def settle(self, most: int = 300) -> None:
-        """Let everything come to its end, by retries, the stream and at most so many sweeps alone."""
+        """Let everything come to its end, by retries, the stream and at most so many reconciler runs alone."""
         pauses = iter(RETRY_DELAYS_SECONDS)
         for _ in range(most):
             self.drain()
             if self.is_quiet():
                 return
             self.clock.sleep(self._until_due(next(pauses, RETRY_DELAYS_SECONDS[-1])))
-            self.sweep()
+            self.reconcile()
 
     def is_quiet(self) -> bool:
         """Whether nothing is left to be done."""
@@ -304,7 +304,7 @@ class World:
         return change
 
     def _note_failure(self, error: Exception) -> None:
-        """One thing that is swept may fail; the next sweep goes on with it."""
+        """One thing that is reconciled may fail; the next reconcile goes on with it."""
         if not isinstance(error, TapedeckError):
             self._note_surprise(error)
 
@@ -313,4 +313,4 @@ class World:
 
 
 RETRY_DELAYS_SECONDS: Final = (2, 31, 60, 600, 600, 3_600, 14_400)
-"""Seconds between sweeps while the world settles, unless something is due before; the last one again and again."""
+"""Seconds between reconciler runs while the world settles, unless something is due before; the last one repeats."""

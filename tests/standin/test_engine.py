@@ -299,7 +299,7 @@ def test_time_passes_for_all_whoever_is_named(control: ControlClient, anonymous:
 
 def test_waits_for_the_account_that_is_named() -> None:
     """What is due to others is waited for only where nobody is named."""
-    queue = MemoryQueue(lambda: 1000, visibility_seconds=1, most_receives=1, dead_letters=None, name="q")
+    queue = MemoryQueue(lambda: 1000, visibility_seconds=1, max_receives=1, dead_letters=None, name="q")
     engine = Engine(queue, queue, lambda: 1000, lambda _key, _path: None, lambda _account, _room: None, lambda _a: None)
     account, name = new_id(0), new_id(0)
     engine._takes[name] = CaptureSession(account, {}, name, 1, "both", "", 0, due_at=1000)

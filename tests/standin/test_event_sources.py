@@ -56,7 +56,7 @@ class Consumer:
         return MemoryQueue(
             self.clock,
             visibility_seconds=VISIBILITY_SECONDS,
-            most_receives=MAX_RECEIVES,
+            max_receives=MAX_RECEIVES,
             dead_letters=dead,
             name=name,
         )
@@ -383,7 +383,7 @@ class Reader:
             self._take,
             self._handle,
             self.batch,
-            most_tries=MAX_TRIES,
+            max_attempts=MAX_TRIES,
             on_failure=lambda told: self.given_up.append(number_of(told)),
             report=self.raised.append,
         )
@@ -521,7 +521,7 @@ def test_a_record_that_nobody_takes_is_not_lost() -> None:
         kept.append(number_of(told))
 
     source = StreamSource(
-        reader._take, reader._handle, most_tries=1, on_failure=on_failure, report=reader.raised.append
+        reader._take, reader._handle, max_attempts=1, on_failure=on_failure, report=reader.raised.append
     )
     reader.write(1)
     with pytest.raises(Broken):

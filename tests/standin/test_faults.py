@@ -292,7 +292,7 @@ def test_faults_are_taken_away(control: ControlClient, api: HttpFunctionClient) 
         ({"on": "list_calls"}, "then"),
         ({"on": "list_cals", "then": {"status": 500}}, "on"),
         ({"on": "default", "then": {"status": 500}}, "on"),
-        ({"on": "sweep", "then": {"status": 500}}, "on"),
+        ({"on": "reconcile", "then": {"status": 500}}, "on"),
         ({"on": "*", "then": {}}, "then"),
         ({"on": "*", "then": {"code": 21220}}, "then"),
         ({"on": "*", "then": {"status": 500, "close": True}}, "then"),

@@ -23,17 +23,17 @@ MAX_RECEIVES = 3
 class Pair:
     """A queue and its dead letters, at a time that stands still."""
 
-    def __init__(self, most_receives: int = MAX_RECEIVES) -> None:
+    def __init__(self, max_receives: int = MAX_RECEIVES) -> None:
         self.clock = VirtualClock(lambda: NOW)
         self.dead = self.make("dead.fifo")
-        self.queue = self.make("test.fifo", self.dead, most_receives)
+        self.queue = self.make("test.fifo", self.dead, max_receives)
 
-    def make(self, name: str, dead: MemoryQueue | None = None, most_receives: int = MAX_RECEIVES) -> MemoryQueue:
+    def make(self, name: str, dead: MemoryQueue | None = None, max_receives: int = MAX_RECEIVES) -> MemoryQueue:
         """Another queue of this clock."""
         return MemoryQueue(
             self.clock,
             visibility_seconds=VISIBILITY_SECONDS,
-            most_receives=most_receives,
+            max_receives=max_receives,
             dead_letters=dead,
             name=name,
         )
@@ -84,7 +84,7 @@ def test_several_of_a_group_come_together_in_order(pair: Pair) -> None:
 
 def test_a_message_may_be_held_for_as_long_as_it_takes(pair: Pair) -> None:
     """Without a visibility timeout it comes again when it is given back, however much later that is."""
-    queue = MemoryQueue(pair.clock, visibility_seconds=None, most_receives=2, dead_letters=pair.dead, name="held.fifo")
+    queue = MemoryQueue(pair.clock, visibility_seconds=None, max_receives=2, dead_letters=pair.dead, name="held.fifo")
     queue.send([QueueMessage({}, "a", name) for name in ("a1", "a2")])
     (first,) = queue.receive(1)
     pair.clock.advance(1_000_000)
@@ -239,7 +239,7 @@ class Interrupted(str):
 
 def test_threads_do_not_tear_it() -> None:
     """Many who send and many who receive, one of four messages failing: each message is dealt with once, in order."""
-    pair = Pair(most_receives=1000)
+    pair = Pair(max_receives=1000)
     groups, each_sends = "abcdefgh", scaled(60, 30)
     handled: dict[str, list[int]] = {group: [] for group in groups}
     sent = threading.Event()

@@ -66,7 +66,7 @@ def messages_end_somewhere(stack: Stack) -> Iterator[str]:
     queues = stack.of_type("SQS::Queue")
     graves: list[str] = []
     for name, queue in queues.items():
-        if name.startswith("Dead"):
+        if name.endswith("DeadLetterQueue"):
             continue
         redrive = queue.get("RedrivePolicy", {})
         grave = target(redrive.get("deadLetterTargetArn"))
@@ -75,7 +75,7 @@ def messages_end_somewhere(stack: Stack) -> Iterator[str]:
         graves.append(grave)
     for name in queues:
         is_read = any(mentions(each, name) for each in stack.of_type("Lambda::EventSourceMapping").values())
-        if name.startswith("Dead") and (name not in graves or is_read or "RedrivePolicy" in queues[name]):
+        if name.endswith("DeadLetterQueue") and (name not in graves or is_read or "RedrivePolicy" in queues[name]):
             yield f"{name} is no queue of dead letters"
 
 
@@ -131,7 +131,7 @@ def the_stream_goes_on(stack: Stack) -> Iterator[str]:
 
 def what_failed_is_forgotten(stack: Stack) -> Iterator[str]:
     """Whole records lie in the bucket of failures for at most a month: they hold what customers entrust."""
-    rules = stack.properties("FailuresBucket").get("LifecycleConfiguration", {}).get("Rules", [])
+    rules = stack.properties("FailedBatchesBucket").get("LifecycleConfiguration", {}).get("Rules", [])
     days = [rule["ExpirationInDays"] for rule in rules if rule["Status"] == "Enabled" and "ExpirationInDays" in rule]
     if not days or min(days) > MAX_DAYS:
         yield f"it expires after {days}"
@@ -168,7 +168,7 @@ _SORT_KEYS: Final = {
 """The forms of sort keys in the table, and whether somebody hears of what lies there."""
 
 
-def the_clock_calls_the_sweep(stack: Stack) -> Iterator[str]:
+def the_clock_calls_the_reconcile(stack: Stack) -> Iterator[str]:
     """Once a minute, with an event that says nothing, never twice for one minute; and it may call nothing else."""
     schedules = stack.of_type("Scheduler::Schedule")
     if len(schedules) != 1:
@@ -179,7 +179,7 @@ def the_clock_calls_the_sweep(stack: Stack) -> Iterator[str]:
             "once a minute": schedule["ScheduleExpression"] == "rate(1 minute)",
             "awake": schedule.get("State", "ENABLED") == "ENABLED",
             "no name": "Name" not in schedule,
-            "the sweep": goal["Arn"] == {"Fn::GetAtt": ["SweepFunction", "Arn"]},
+            "the reconciler": goal["Arn"] == {"Fn::GetAtt": ["ReconcileFunction", "Arn"]},
             "nothing to say": goal.get("Input") == "{}",
             "no repetition": goal.get("RetryPolicy", {}).get("MaximumRetryAttempts") == 0,
         }
@@ -188,11 +188,11 @@ def the_clock_calls_the_sweep(stack: Stack) -> Iterator[str]:
         statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
         if statements != [{"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": goal["Arn"]}]:
             yield f"{name} may {statements}"
-    alone = stack.properties("SweepFunction").get("ReservedConcurrentExecutions")
-    if alone != {"Fn::If": ["SweepsAlone", 1, {"Ref": "AWS::NoValue"}]}:
-        yield f"sweeps at once: {alone}"
-    if stack.properties("SweepFunctionEventInvokeConfig")["MaximumRetryAttempts"] != 0:
-        yield "a sweep that failed is done again beside the next one"
+    alone = stack.properties("ReconcileFunction").get("ReservedConcurrentExecutions")
+    if alone != {"Fn::If": ["IsSingleShardReconciler", 1, {"Ref": "AWS::NoValue"}]}:
+        yield f"reconciler runs at once: {alone}"
+    if stack.properties("ReconcileFunctionEventInvokeConfig")["MaximumRetryAttempts"] != 0:
+        yield "a reconcile that failed is done again beside the next one"
 
 
 def environments_name_what_is_used(stack: Stack) -> Iterator[str]:
@@ -261,7 +261,7 @@ RULES: Final[tuple[Rule, ...]] = (
     the_stream_goes_on,
     what_failed_is_forgotten,
     the_stream_tells_of_resources_alone,
-    the_clock_calls_the_sweep,
+    the_clock_calls_the_reconcile,
     environments_name_what_is_used,
     who_publishes_knows_the_address,
     a_connector_does_its_part_alone,

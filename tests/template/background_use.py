@@ -131,7 +131,7 @@ class Scene:
         """The changes since the last time fail, and lie in the bucket, as Lambda leaves them."""
         content = json.dumps({"payload": json.dumps({"Records": self._changes.drain()})})
         key = f"aws/lambda/mapping/shard/{self.fresh()}"
-        self._s3.put_object(Bucket=os.environ["FAILURES_BUCKET"], Key=key, Body=content.encode())
+        self._s3.put_object(Bucket=os.environ["FAILED_BATCHES_BUCKET"], Key=key, Body=content.encode())
 
     def _hand_over(self, operation: str, bodies: list[str]) -> list[str]:
         records = [
@@ -410,8 +410,8 @@ def _use_callbacks(scene: Scene) -> None:
     scene.tell("participant.left", conference=other, call=calls[0])
     _end_what_was_recorded(scene)
     scene.keep_failure()
-    scene.recorder.run("resend_changes")
-    scene.recorder.run("resend_changes", most=0)
+    scene.recorder.run("redrive_failed_changes")
+    scene.recorder.run("redrive_failed_changes", most=0)
 
 
 def _use_what_hangs(scene: Scene) -> None:
@@ -433,7 +433,7 @@ def _use_what_hangs(scene: Scene) -> None:
     scene.lose_changes()
     for ahead in (60, 600, _HOUR, 24 * _HOUR):
         scene.clock.ahead += ahead
-        scene.recorder.run("sweep")
+        scene.recorder.run("reconcile")
         scene.deliver()
         scene.lose_changes()
     scene.recorder.run("publish_changes", Records=[{"eventSource": "aws:dynamodb", "dynamodb": _UNREADABLE}])

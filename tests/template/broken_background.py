@@ -29,11 +29,11 @@ def _slow_sender(stack: Stack) -> None:
 
 
 def _schedule(stack: Stack, **changes: Any) -> None:
-    stack.properties("SweepFunctionEveryMinute").update(changes)
+    stack.properties("ReconcileFunctionEveryMinute").update(changes)
 
 
 def _goal(stack: Stack, **changes: Any) -> None:
-    stack.properties("SweepFunctionEveryMinute")["Target"].update(changes)
+    stack.properties("ReconcileFunctionEveryMinute")["Target"].update(changes)
 
 
 def _variables(stack: Stack, function: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         rules.messages_end_somewhere, "dead letters are read",
         lambda stack: stack.properties("CallbacksMapping").update(
-            EventSourceArn={"Fn::GetAtt": ["DeadCallbacksQueue", "Arn"]}
+            EventSourceArn={"Fn::GetAtt": ["CallbacksDeadLetterQueue", "Arn"]}
         ),
     ),
     (rules.messages_wait_for_their_reader, "seen too soon", lambda stack: _queue(stack, VisibilityTimeout=179)),
@@ -119,20 +119,20 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         rules.the_stream_goes_on, "a queue, which keeps no records",
         lambda stack: _stream(
-            stack, DestinationConfig={"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadCallbacksQueue", "Arn"]}}}
+            stack, DestinationConfig={"OnFailure": {"Destination": {"Fn::GetAtt": ["CallbacksDeadLetterQueue", "Arn"]}}}
         ),
     ),
     (
         rules.the_stream_goes_on, "no leave to keep it",
-        lambda stack: _forbid(stack, "PublishChangesFunction", "FailuresBucket/*"),
+        lambda stack: _forbid(stack, "PublishChangesFunction", "FailedBatchesBucket/*"),
     ),
     (
         rules.what_failed_is_forgotten, "kept for ever",
-        lambda stack: stack.properties("FailuresBucket").pop("LifecycleConfiguration"),
+        lambda stack: stack.properties("FailedBatchesBucket").pop("LifecycleConfiguration"),
     ),
     (
         rules.what_failed_is_forgotten, "kept for long",
-        lambda stack: stack.properties("FailuresBucket")["LifecycleConfiguration"]["Rules"][0].update(
+        lambda stack: stack.properties("FailedBatchesBucket")["LifecycleConfiguration"]["Rules"][0].update(
             ExpirationInDays=31
         ),
     ),
@@ -145,34 +145,34 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _filter(stack, {"prefix": "C"}, {"prefix": "PART#"}, {"prefix": "REC#"}),
     ),
     (
-        rules.the_clock_calls_the_sweep, "nobody calls",
-        lambda stack: stack.resources.pop("SweepFunctionEveryMinute"),
+        rules.the_clock_calls_the_reconcile, "nobody calls",
+        lambda stack: stack.resources.pop("ReconcileFunctionEveryMinute"),
     ),
     (
-        rules.the_clock_calls_the_sweep, "once an hour",
+        rules.the_clock_calls_the_reconcile, "once an hour",
         lambda stack: _schedule(stack, ScheduleExpression="rate(1 hour)"),
     ),
-    (rules.the_clock_calls_the_sweep, "asleep", lambda stack: _schedule(stack, State="DISABLED")),
-    (rules.the_clock_calls_the_sweep, "a name for all stacks", lambda stack: _schedule(stack, Name="sweep")),
+    (rules.the_clock_calls_the_reconcile, "asleep", lambda stack: _schedule(stack, State="DISABLED")),
+    (rules.the_clock_calls_the_reconcile, "a name for all stacks", lambda stack: _schedule(stack, Name="reconcile")),
     (
-        rules.the_clock_calls_the_sweep, "somebody else",
+        rules.the_clock_calls_the_reconcile, "somebody else",
         lambda stack: _goal(stack, Arn={"Fn::GetAtt": ["CreateAccountFunction", "Arn"]}),
     ),
-    (rules.the_clock_calls_the_sweep, "an event of its own", lambda stack: _goal(stack, Input='{"most": 1}')),
-    (rules.the_clock_calls_the_sweep, "again and again", lambda stack: _goal(stack, RetryPolicy={})),
+    (rules.the_clock_calls_the_reconcile, "an event of its own", lambda stack: _goal(stack, Input='{"most": 1}')),
+    (rules.the_clock_calls_the_reconcile, "again and again", lambda stack: _goal(stack, RetryPolicy={})),
     (
-        rules.the_clock_calls_the_sweep, "it may call anything",
-        lambda stack: stack.properties("SweepFunctionEveryMinuteRole")["Policies"][0]["PolicyDocument"]["Statement"][
-            0
-        ].update(Resource="*"),
+        rules.the_clock_calls_the_reconcile, "it may call anything",
+        lambda stack: stack.properties("ReconcileFunctionEveryMinuteRole")["Policies"][0]["PolicyDocument"][
+            "Statement"
+        ][0].update(Resource="*"),
     ),
     (
-        rules.the_clock_calls_the_sweep, "two at once",
-        lambda stack: stack.properties("SweepFunction").pop("ReservedConcurrentExecutions"),
+        rules.the_clock_calls_the_reconcile, "two at once",
+        lambda stack: stack.properties("ReconcileFunction").pop("ReservedConcurrentExecutions"),
     ),
     (
-        rules.the_clock_calls_the_sweep, "failed ones pile up",
-        lambda stack: stack.properties("SweepFunctionEventInvokeConfig").update(MaximumRetryAttempts=2),
+        rules.the_clock_calls_the_reconcile, "failed ones pile up",
+        lambda stack: stack.properties("ReconcileFunctionEventInvokeConfig").update(MaximumRetryAttempts=2),
     ),
     (
         rules.environments_name_what_is_used, "a bus without a name",
@@ -188,11 +188,11 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.who_publishes_knows_the_address, "it does not",
-        lambda stack: _variables(stack, "SweepFunction").pop("PUBLIC_URL"),
+        lambda stack: _variables(stack, "ReconcileFunction").pop("PUBLIC_URL"),
     ),
     (
         rules.who_publishes_knows_the_address, "it knows another",
-        lambda stack: _variables(stack, "ResendChangesFunction").update(PUBLIC_URL={"Ref": "PublicUrl"}),
+        lambda stack: _variables(stack, "RedriveFailedChangesFunction").update(PUBLIC_URL={"Ref": "PublicUrl"}),
     ),
     (
         rules.a_connector_does_its_part_alone, "it reads media",
@@ -205,11 +205,11 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (rules.a_connector_does_its_part_alone, "it tells nothing", lambda stack: _connector(stack).pop(1)),
     (
         alarm_rules.failures_are_watched, "dead letters lie unseen",
-        lambda stack: stack.resources.pop("DeadMediaCommandsAlarm"),
+        lambda stack: stack.resources.pop("MediaCommandsDeadLetterAlarm"),
     ),
     (
         alarm_rules.failures_are_watched, "callbacks wait unseen",
-        lambda stack: stack.resources.pop("OldCallbacksAlarm"),
+        lambda stack: stack.resources.pop("CallbackQueueAgeAlarm"),
     ),
     (
         alarm_rules.failures_are_watched, "the stream stands still",
@@ -232,16 +232,16 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: stack.properties("BackgroundErrorsAlarm")["Metrics"].pop(),
     ),
     (
-        alarm_rules.failures_are_watched, "nothing is swept",
-        lambda stack: stack.resources.pop("NotSweptAlarm"),
+        alarm_rules.failures_are_watched, "nothing is reconciled",
+        lambda stack: stack.resources.pop("ReconcilerStalledAlarm"),
     ),
     (
         alarm_rules.alarms_ring, "silence means health where it must not",
-        lambda stack: stack.properties("NotSweptAlarm").update(TreatMissingData="notBreaching"),
+        lambda stack: stack.properties("ReconcilerStalledAlarm").update(TreatMissingData="notBreaching"),
     ),
     (
         alarm_rules.metrics_are_watched, "callbacks are given up unseen",
-        lambda stack: stack.resources.pop("CallbacksGivenUpAlarm"),
+        lambda stack: stack.resources.pop("CallbacksExhaustedAlarm"),
     ),
 )  # fmt: skip
 """A rule, in what way the template is broken, and how."""

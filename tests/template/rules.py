@@ -41,7 +41,7 @@ def policies_name_what_they_grant(stack: Stack) -> Iterator[str]:
 _WHOLE: Final = (
     # Objects have no names in a template: all those of a bucket are one thing.
     {"Fn::Sub": "${MediaBucket.Arn}/*"},
-    {"Fn::Sub": "${FailuresBucket.Arn}/*"},
+    {"Fn::Sub": "${FailedBatchesBucket.Arn}/*"},
     # Whoever reads a table's stream asks which streams it has.
     {"Fn::Sub": "${RecordingsTable.Arn}/stream/*"},
 )
@@ -193,12 +193,12 @@ def routed_functions_never_meet_the_key(stack: Stack) -> Iterator[str]:
 
 
 def the_key_is_named_where_it_is_used(stack: Stack) -> Iterator[str]:
-    """`SIGNING_KEY` is set exactly where the role may encrypt with it, or decrypt."""
+    """`SIGNING_KMS_KEY_ID` is set exactly where the role may encrypt with it, or decrypt."""
     for function, properties in stack.functions.items():
-        is_named = "SIGNING_KEY" in properties["Environment"]["Variables"]
+        is_named = "SIGNING_KMS_KEY_ID" in properties["Environment"]["Variables"]
         may_use = any(action.startswith("kms:") for action in rights_on_secrets(stack, function))
         if is_named != may_use:
-            yield f"{function}: SIGNING_KEY {is_named}, rights {may_use}"
+            yield f"{function}: SIGNING_KMS_KEY_ID {is_named}, rights {may_use}"
 
 
 def nothing_is_public(stack: Stack) -> Iterator[str]:

@@ -68,13 +68,13 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
             "set_media_access",
             "list_callbacks",
             "replay_callback",
-            "resend_changes",
+            "redrive_failed_changes",
         )
     },
     "publish_changes": {"done", "failed"},
     "ingest_media_event": {"done", "failed", "dropped", "refused", "unreadable"},
     "deliver_callback": {"done", "failed", "parked", "given-up"},
-    "sweep": {"done"},
+    "reconcile": {"done"},
 }
 """What each function must have answered before its rights are compared: every branch that has an answer of its own."""
 
@@ -89,7 +89,7 @@ def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         **TEMPLATE.create_buckets(make_full_client("s3"), prefix),
         **TEMPLATE.create_queues(make_full_client("sqs"), prefix),
         **TEMPLATE.create_buses(make_full_client("events"), prefix),
-        "SigningKey": os.environ["SIGNING_KEY"],
+        "SigningKey": os.environ["SIGNING_KMS_KEY_ID"],
     }
     listening.names.update({here: logical_id for logical_id, here in names.items()})
     routed = {route.operation for route in TEMPLATE.routes}
@@ -98,7 +98,7 @@ def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
             listening.environments[operation] = TEMPLATE.environment(names, function)
     for name, value in TEMPLATE.environment(names).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("REMEMBER_CREDENTIALS_SECONDS", "0")  # each function looks credentials up itself
+    monkeypatch.setenv("CREDENTIAL_CACHE_SECONDS", "0")  # each function looks credentials up itself
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
     for module in (recordings, table):
         monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", FEW)

@@ -148,19 +148,19 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.routed_functions_never_meet_the_key, "in its environment",
-        lambda stack: _variables(stack, "DefaultFunction").update(SIGNING_KEY=_KEY),
+        lambda stack: _variables(stack, "DefaultFunction").update(SIGNING_KMS_KEY_ID=_KEY),
     ),
     (
         rules.the_key_is_named_where_it_is_used, "without use",
-        lambda stack: _variables(stack, "IssueApiKeyFunction").update(SIGNING_KEY=_KEY),
+        lambda stack: _variables(stack, "IssueApiKeyFunction").update(SIGNING_KMS_KEY_ID=_KEY),
     ),
     (
         rules.the_key_is_named_where_it_is_used, "opened without a name",
-        lambda stack: _variables(stack, "DeliverCallbackFunction").pop("SIGNING_KEY"),
+        lambda stack: _variables(stack, "DeliverCallbackFunction").pop("SIGNING_KMS_KEY_ID"),
     ),
     (
         rules.the_key_is_named_where_it_is_used, "without a name",
-        lambda stack: _variables(stack, "CreateAccountFunction").pop("SIGNING_KEY"),
+        lambda stack: _variables(stack, "CreateAccountFunction").pop("SIGNING_KMS_KEY_ID"),
     ),
     (rules.nothing_is_public, "a function's URL", lambda stack: _add(stack, "Lambda::Url", AuthType="NONE")),
     (
@@ -246,17 +246,17 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (rules.stages_throttle_and_log, "logs the path", lambda stack: _log(stack, "path")),
     (rules.stages_throttle_and_log, "logs the address", lambda stack: _log(stack, "identity.sourceIp")),
     (rules.stages_throttle_and_log, "logs credentials", lambda stack: _log(stack, "authorizer.principalId")),
-    (alarm_rules.alarms_ring, "tells nobody", lambda stack: stack.properties("BusyAlarm").pop("AlarmActions")),
-    (alarm_rules.alarms_ring, "undecided", lambda stack: stack.properties("BusyAlarm").pop("TreatMissingData")),
-    (alarm_rules.alarms_ring, "says nothing", lambda stack: stack.properties("BusyAlarm").pop("AlarmDescription")),
-    (alarm_rules.metrics_are_watched, "an alarm is gone", lambda stack: stack.resources.pop("ProvisioningFaultsAlarm")),
+    (alarm_rules.alarms_ring, "tells nobody", lambda stack: stack.properties("ContentionAlarm").pop("AlarmActions")),
+    (alarm_rules.alarms_ring, "undecided", lambda stack: stack.properties("ContentionAlarm").pop("TreatMissingData")),
+    (alarm_rules.alarms_ring, "no text", lambda stack: stack.properties("ContentionAlarm").pop("AlarmDescription")),
+    (alarm_rules.metrics_are_watched, "an alarm is gone", lambda stack: stack.resources.pop("AdminErrorsAlarm")),
     (
         alarm_rules.metrics_are_watched, "a metric that nobody emits",
-        lambda stack: stack.properties("BusyAlarm").update(MetricName="Buzy"),
+        lambda stack: stack.properties("ContentionAlarm").update(MetricName="Buzy"),
     ),
     (
         alarm_rules.metrics_are_watched, "a dimension that nobody emits",
-        lambda stack: stack.properties("BusyAlarm").update(Dimensions=[]),
+        lambda stack: stack.properties("ContentionAlarm").update(Dimensions=[]),
     ),
     (
         alarm_rules.metrics_are_watched, "another service",
@@ -266,7 +266,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         alarm_rules.throttling_is_watched, "an alarm is gone",
         lambda stack: stack.resources.pop("RecordingsWriteThrottleAlarm"),
     ),
-    (alarm_rules.throttling_is_watched, "the gateway's own", lambda stack: stack.resources.pop("GatewayFaultsAlarm")),
+    (alarm_rules.throttling_is_watched, "the gateway's own", lambda stack: stack.resources.pop("GatewayErrorsAlarm")),
     (
         rules.functions_are_alike, "an old Python",
         lambda stack: stack.properties("GetCallFunction").update(Runtime="python3.11"),
@@ -277,7 +277,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.functions_are_alike, "slower than anybody's patience",
-        lambda stack: stack.properties("SweepFunction").update(Timeout=301),
+        lambda stack: stack.properties("ReconcileFunction").update(Timeout=301),
     ),
     (rules.functions_are_alike, "no layer", lambda stack: stack.properties("GetCallFunction").pop("Layers")),
     (

@@ -13,8 +13,8 @@ def test_reads_all() -> None:
     given = {
         **TABLES,
         "SERVICE": "stack",
-        "REMEMBER_CREDENTIALS_SECONDS": "5",
-        "SIGNING_KEY": "arn",
+        "CREDENTIAL_CACHE_SECONDS": "5",
+        "SIGNING_KMS_KEY_ID": "arn",
         "MEDIA_BUCKET": "m",
         "MEDIA_ACCESS": "vendor",
         "MEDIA_INLINE_BYTES": "6",
@@ -47,15 +47,15 @@ def test_needs_both_tables(name: str) -> None:
 @pytest.mark.parametrize("value", ["-1", "61", "3600", "", "1.5", "a minute"])
 def test_remembers_no_longer_than_a_minute(value: str) -> None:
     """Credentials are remembered for whole seconds from 0 to 60 (rule R12)."""
-    with pytest.raises(ValueError, match=r"REMEMBER|invalid literal"):
-        Settings.read({**TABLES, "REMEMBER_CREDENTIALS_SECONDS": value})
+    with pytest.raises(ValueError, match=r"CREDENTIAL_CACHE|invalid literal"):
+        Settings.read({**TABLES, "CREDENTIAL_CACHE_SECONDS": value})
     assert MAX_CREDENTIAL_CACHE_SECONDS == 60
 
 
 @pytest.mark.parametrize("value", [0, 1, 60])
 def test_remembers_up_to_a_minute(value: int) -> None:
     """0 and 60 are allowed."""
-    assert Settings.read({**TABLES, "REMEMBER_CREDENTIALS_SECONDS": str(value)}).credential_cache_seconds == value
+    assert Settings.read({**TABLES, "CREDENTIAL_CACHE_SECONDS": str(value)}).credential_cache_seconds == value
 
 
 @pytest.mark.parametrize("value", ["", "open", "Vendor", "authenticated ", "public"])

@@ -1,4 +1,4 @@
-"""The environment, read once; every name here is set by the template."""
+"""The deployment's settings, read once from the environment; the template sets every variable."""
 
 import os
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from typing import Final
 from tapedeck.domain.account import MediaAccess
 
 MAX_CREDENTIAL_CACHE_SECONDS: Final = 60
-"""Seconds after which a revoked credential must have stopped working (rule R12)."""
+"""A revoked credential must stop working within this time (REL-12)."""
 
 MAX_INLINE_BYTES: Final = 4 << 20
-"""What a function can answer with, in base64, and a little less: Lambda ends at 6 MB."""
+"""The largest media in a function's response; base64 of it stays below Lambda's limit of 6 MB."""
 
 MAX_RETRY_HOURS: Final = 168
-"""A week: claims are kept for a month."""
+"""One week; deliveries are stored for 30 days."""
 
 STANDIN_TOKEN: Final = "standin-token"  # noqa: S105 - public on purpose, and refused wherever it would open anything
 STANDIN_SIGNING_KEY: Final = "PSK_standin"
@@ -23,18 +23,18 @@ STANDIN_ACCOUNT: Final = "720796a08ee9435083bd2d07a3121f1e"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this deployment is set up.
+    """The settings of this deployment.
 
-    `credential_cache_seconds` is in seconds, at most 60. `signing_kms_key_id` names the KMS key that seals signing
-    keys and `media_bucket` the bucket of media; only functions that use these have them. `media_access` is who may
-    fetch media of accounts without a rule of their own, `media_inline_bytes` how much a function answers with itself.
-    `is_standin` lets the stand-in's fixed values in.
+    `credential_cache_seconds` is at most 60. `signing_kms_key_id` is the KMS key that encrypts signing keys and
+    `media_bucket` the bucket of media; both are set only for functions that use them. `media_access` applies to
+    accounts without their own setting. Media up to `media_inline_bytes` is returned in the response itself.
+    `is_standin` permits the stand-in's fixed credentials.
 
-    Of what is told: the URLs of the queues `commands_queue` and `callbacks_queue`, the name of the `event_bus`, the
-    service's own `public_url`, scheme and host, which callbacks point at; `callback_retry_hours` for which a callback
-    is tried after the vendor's own attempts, 0 for no longer; `callback_allowed_hosts` that may be called although
-    they are not on the internet, and `callback_host_map` of those that are reached elsewhere; `failed_batches_bucket`,
-    where what the stream's consumer could not do lies.
+    For outgoing messages: `commands_queue` and `callbacks_queue` are queue URLs, `event_bus` is a name. `public_url` is
+    the scheme and host of this service in callbacks. `callback_retry_hours` is how long a callback is retried after the
+    vendor's own attempts; 0 disables these retries. `callback_allowed_hosts` are non-public hosts that may be called.
+    `callback_host_map` lists pairs of a host and the host to connect to instead. `failed_batches_bucket` stores the
+    stream batches that could not be published.
     """
 
     service: str
@@ -57,57 +57,57 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """From environment variables.
+        """Read the settings from environment variables.
 
         Raises:
-            KeyError: a table is not named.
-            ValueError: the memory of credentials is no whole number of seconds from 0 to 60, who may fetch media is
-                neither `authenticated` nor `vendor`, what is answered at once is no number of bytes up to 4 MiB, or
-                callbacks are tried for less than no time or more than a week.
+            KeyError: a table name is missing.
+            ValueError: a variable is malformed or out of range: CREDENTIAL_CACHE_SECONDS (0 to 60), MEDIA_ACCESS
+                (`authenticated` or `vendor`), MEDIA_INLINE_BYTES (0 to 4 MiB), CALLBACK_RETRY_HOURS (0 to 168) or
+                CALLBACK_HOST_MAP.
         """
-        given = os.environ if environment is None else environment
-        remember = int(given.get("REMEMBER_CREDENTIALS_SECONDS", str(MAX_CREDENTIAL_CACHE_SECONDS)))
-        if not 0 <= remember <= MAX_CREDENTIAL_CACHE_SECONDS:
-            raise ValueError(f"REMEMBER_CREDENTIALS_SECONDS is not from 0 to {MAX_CREDENTIAL_CACHE_SECONDS}")
-        inline = int(given.get("MEDIA_INLINE_BYTES", str(MAX_INLINE_BYTES)))
-        is_standin = given.get("TAPEDECK_STANDIN") == "1"
-        # Nobody could follow an address that leads into the stand-in's process: there all of it is answered at once.
-        if inline < 0 or (inline > MAX_INLINE_BYTES and not is_standin):
+        variables = os.environ if environment is None else environment
+        cache_seconds = int(variables.get("CREDENTIAL_CACHE_SECONDS", str(MAX_CREDENTIAL_CACHE_SECONDS)))
+        if not 0 <= cache_seconds <= MAX_CREDENTIAL_CACHE_SECONDS:
+            raise ValueError(f"CREDENTIAL_CACHE_SECONDS is not from 0 to {MAX_CREDENTIAL_CACHE_SECONDS}")
+        inline_bytes = int(variables.get("MEDIA_INLINE_BYTES", str(MAX_INLINE_BYTES)))
+        is_standin = variables.get("TAPEDECK_STANDIN") == "1"
+        # A client cannot follow a presigned URL into the stand-in's process, so it returns all media inline.
+        if inline_bytes < 0 or (inline_bytes > MAX_INLINE_BYTES and not is_standin):
             raise ValueError(f"MEDIA_INLINE_BYTES is not from 0 to {MAX_INLINE_BYTES}")
-        hours = int(given.get("CALLBACK_RETRY_HOURS", "72"))
+        hours = int(variables.get("CALLBACK_RETRY_HOURS", "72"))
         if not 0 <= hours <= MAX_RETRY_HOURS:
             raise ValueError(f"CALLBACK_RETRY_HOURS is not from 0 to {MAX_RETRY_HOURS}")
         return cls(
-            service=given.get("SERVICE", "tapedeck"),
-            recordings_table=given["RECORDINGS_TABLE"],
-            credentials_table=given["CREDENTIALS_TABLE"],
-            credential_cache_seconds=remember,
-            signing_kms_key_id=given.get("SIGNING_KEY", ""),
-            media_bucket=given.get("MEDIA_BUCKET", ""),
-            media_access=MediaAccess(given.get("MEDIA_ACCESS", MediaAccess.AUTHENTICATED)),
-            media_inline_bytes=inline,
+            service=variables.get("SERVICE", "tapedeck"),
+            recordings_table=variables["RECORDINGS_TABLE"],
+            credentials_table=variables["CREDENTIALS_TABLE"],
+            credential_cache_seconds=cache_seconds,
+            signing_kms_key_id=variables.get("SIGNING_KMS_KEY_ID", ""),
+            media_bucket=variables.get("MEDIA_BUCKET", ""),
+            media_access=MediaAccess(variables.get("MEDIA_ACCESS", MediaAccess.AUTHENTICATED)),
+            media_inline_bytes=inline_bytes,
             is_standin=is_standin,
-            commands_queue=given.get("COMMANDS_QUEUE", ""),
-            callbacks_queue=given.get("CALLBACKS_QUEUE", ""),
-            event_bus=given.get("EVENT_BUS", ""),
-            public_url=given.get("PUBLIC_URL", ""),
+            commands_queue=variables.get("COMMANDS_QUEUE", ""),
+            callbacks_queue=variables.get("CALLBACKS_QUEUE", ""),
+            event_bus=variables.get("EVENT_BUS", ""),
+            public_url=variables.get("PUBLIC_URL", ""),
             callback_retry_hours=hours,
-            callback_allowed_hosts=frozenset(_split_csv(given.get("CALLBACK_HOSTS", ""))),
-            callback_host_map=tuple(_parse_host_map(given.get("CALLBACK_HOST_MAP", ""))),
-            failed_batches_bucket=given.get("FAILURES_BUCKET", ""),
+            callback_allowed_hosts=frozenset(_split_csv(variables.get("CALLBACK_ALLOWED_HOSTS", ""))),
+            callback_host_map=tuple(_parse_host_map(variables.get("CALLBACK_HOST_MAP", ""))),
+            failed_batches_bucket=variables.get("FAILED_BATCHES_BUCKET", ""),
         )
 
 
 def _split_csv(text: str) -> list[str]:
-    """Hosts, separated by commas; spaces around them do not count."""
+    """Split a comma-separated list; spaces around items are ignored."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _parse_host_map(text: str) -> list[tuple[str, str]]:
-    """`host=other`, separated by commas.
+    """Parse `host=other,host=other`.
 
     Raises:
-        ValueError: one of them is no pair.
+        ValueError: an item is not a pair.
     """
     pairs = [word.partition("=") for word in _split_csv(text)]
     if any(not host or not other for host, _, other in pairs):

@@ -1,4 +1,4 @@
-"""What is said at the start: where it stands, who may speak to it, and three lines to try."""
+"""The start-up banner: addresses, credentials and three curl commands to try."""
 
 import shlex
 
@@ -12,7 +12,7 @@ _RECORDING = r"RE[0-9a-f]\{32\}"
 
 
 def curl_lines(options: Options, addresses: Addresses) -> tuple[str, str, str]:
-    """Three lines for a shell: record a new call, pause its recording, read it."""
+    """Return three shell commands: record a new call, pause its recording, fetch the recording."""
     account = TWILIO.format_sid(ResourceType.ACCOUNT, options.account)
     recordings = f"{addresses.url}{TWILIO.root}/Accounts/{account}/Calls/$CALL/Recordings"
     curl = f"curl -s -u {account}:{shlex.quote(options.token)}"
@@ -25,10 +25,10 @@ def curl_lines(options: Options, addresses: Addresses) -> tuple[str, str, str]:
 
 
 def print_banner(options: Options, addresses: Addresses) -> str:
-    """The text before the line for programs."""
+    """Return the banner text, which precedes the `TAPEDECK_READY` line."""
     start, pause, read = curl_lines(options, addresses)
     return f"""
-Tapedeck stands in for Twilio's and SignalWire's recordings and conferences; nothing leaves this machine.
+Tapedeck stands in for the recordings and conferences APIs of Twilio and SignalWire. It makes no real calls.
 
   HTTP      {addresses.url}
   HTTPS     {addresses.https_url}

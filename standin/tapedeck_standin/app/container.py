@@ -1,4 +1,4 @@
-"""Everything behind the ports, put together over what the environment describes."""
+"""Composition root of the stand-in: builds the application from the environment's settings."""
 
 import json
 import os
@@ -50,16 +50,19 @@ from tapedeck_standin.telephony.engine import Engine
 from tapedeck_standin.telephony.simulator import Telephony
 
 MAX_TRIES: Final = 5
-"""After which a message, or a change, is put aside."""
+"""Attempts, after which a message goes to the dead-letter queue and a stream change is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """How time passes, and what is there from the start.
+    """Options of `build_application`.
 
-    `clock` is the machine's unless it is given; where there is a `seeded_random` nothing is left to another; `origin`
-    is what bodies and callbacks say that the service is reached by, by default this machine; `names` are further names
-    of it; with `from_anywhere` other machines may drive the control API.
+    `clock`: the virtual clock; None for one that follows the system clock.
+    `seeded_random`: source of reproducible ids and secrets; None for the system's randomness.
+    `origin`: scheme and host that responses and callbacks contain; empty for this machine.
+    `names`: further host names that the control API accepts.
+    `fixtures`: resources to create at start-up.
+    `from_anywhere`: accept control requests from other machines.
     """
 
     clock: VirtualClock | None = None
@@ -79,35 +82,35 @@ def build_application(
     port: int,
     setting: AppOptions = AppOptions(),
 ) -> Application:
-    """Gateway, control API and media engine over what the environment describes, by a clock of their own.
+    """Build the gateway, the control API and the simulated media engine, all on one virtual clock.
 
     Args:
         root: the project's folder.
-        template: the one in it.
-        account: whose telephony it is where a control request names none: 32 hex digits.
-        report: takes a line for each request, and for each event that comes to nothing.
-        port: what events say that requests came to.
-        setting: what is otherwise than usual.
+        template: the parsed `template.yaml` of that folder.
+        account: default account of control requests, 32 hex digits.
+        report: receives a log line for each request and for each event that has no effect.
+        port: the port that Lambda events contain.
+        setting: further options.
 
     Raises:
-        InvalidFixtures: they do not fit together.
+        InvalidFixtures: the fixtures contradict each other.
     """
     clock = setting.clock or VirtualClock(api_bootstrap.system_clock)
-    # Everything that tells the time is made anew, by this clock.
+    # Services read this clock when they are built; the caches are cleared below.
     api_bootstrap.clock = clock
-    intake = EventIngestor(load_handler(root, OPERATION), report)
-    queues = Queues.made(clock, template, intake.on_dead_letter)
-    faults, asked = Faults(clock), ApiRequestLog()
-    told = CallbackLog(AttemptFaultInjector(faults, clock))
+    event_ingestor = EventIngestor(load_handler(root, OPERATION), report)
+    queues = Queues.made(clock, template, event_ingestor.on_dead_letter)
+    faults, request_log = Faults(clock), ApiRequestLog()
+    callback_log = CallbackLog(AttemptFaultInjector(faults, clock))
     background_bootstrap.outbound_clients_factory = partial(
-        _outlets, queues, clock, told, intake, setting.seeded_random
+        _outbound_clients, queues, clock, callback_log, event_ingestor, setting.seeded_random
     )
-    background_bootstrap.wrap_delivery_dependency = told.observe_store
+    background_bootstrap.wrap_delivery_dependency = callback_log.observe_store
     clear_service_caches()
     os.environ["PUBLIC_URL"] = setting.origin or f"http://{LOOPBACK}:{port}"
     gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), port)
     settings = Settings.read()
-    ledger = AccountData(make_full_client("dynamodb"), make_full_client("s3"), settings)
+    account_data = AccountData(make_full_client("dynamodb"), make_full_client("s3"), settings)
     bucket = Bucket(make_full_client("s3"), settings.media_bucket)
     engine = Engine(
         queues.commands,
@@ -117,48 +120,57 @@ def build_application(
         _recording_preference,
         partial(_missing_media_fault, faults),
     )
-    pump = Scheduler(
+    scheduler = Scheduler(
         StreamSource(
             stream_of(settings.recordings_table).drain, load_handler(root, "publish_changes"),
-            most_tries=MAX_TRIES, on_failure=_report_failure,
+            max_attempts=MAX_TRIES, on_failure=_report_failure,
         ),
-        # One at a time: what follows one that fails in its group has not been received.
-        QueueSource(queues.events, _noticing(engine, intake), batch=1, gives_back=False),
+        # Batches of one: after a failure, later events of its group must not have been received.
+        QueueSource(queues.events, _notifying_engine(engine, event_ingestor), batch=1, gives_back=False),
         engine,
         queues.callbacks,
-        ReorderingDeliverer(load_handler(root, "deliver_callback"), queues.callbacks, told, faults),
-        told,
-        partial(load_handler(root, "sweep"), {}, None),
+        ReorderingDeliverer(load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults),
+        callback_log,
+        partial(load_handler(root, "reconcile"), {}, None),
         clock,
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
-    telephony = Telephony(api_bootstrap.get_api_services(), ledger, engine, clock)
-    books = AccountRegistry(ledger, account)
+    telephony = Telephony(api_bootstrap.get_api_services(), account_data, engine, clock)
+    registry = AccountRegistry(account_data, account)
 
-    def forget(whose: str) -> None:
-        told.forget(whose)
-        asked.forget(whose)
-        faults.remove(whose)
+    def forget(account_id: str) -> None:
+        callback_log.forget(account_id)
+        request_log.forget(account_id)
+        faults.remove(account_id)
 
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     parts = [
-        TelephonyRoutes(telephony, api_bootstrap.get_admin_services().accounts, books, pump, forget).routes,
-        InspectionRoutes(books, asked, told, _replay, faults, routed).routes,
-        EventRoutes(books, queues.events, clock).routes,
+        TelephonyRoutes(telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget).routes,
+        InspectionRoutes(registry, request_log, callback_log, _replay, faults, routed).routes,
+        EventRoutes(registry, queues.events, clock).routes,
     ]
     control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)
-    api = Api(gateway, RouteSuggester(template.routes), faults, asked, clock, account, ledger.knows, setting.origin)
+    api = Api(
+        gateway,
+        RouteSuggester(template.routes),
+        faults,
+        request_log,
+        clock,
+        account,
+        account_data.knows,
+        setting.origin,
+    )
     if setting.fixtures is not None:
-        studio = FixtureLoader(books, telephony, api_bootstrap.get_api_services().recordings, pump.run, clock)
-        for made in studio.make(setting.fixtures):
+        loader = FixtureLoader(registry, telephony, api_bootstrap.get_api_services().recordings, scheduler.run, clock)
+        for made in loader.make(setting.fixtures):
             sids = (dialect.format_sid(made.kind, made.id) for dialect in (TWILIO, SIGNALWIRE))
             report(" ".join([made.kind.name.lower(), *sids]))
-    return Application(api, control, pump, report)
+    return Application(api, control, scheduler, report)
 
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """The three queues of the template, in this process."""
+    """In-process versions of the template's three queues."""
 
     commands: MemoryQueue
     events: MemoryQueue
@@ -166,24 +178,24 @@ class Queues:
 
     @classmethod
     def made(cls, clock: VirtualClock, template: Template, on_dead_letter: Callable[[str], object]) -> "Queues":
-        """Each with its dead letters.
+        """Create the queues, each with a dead-letter queue.
 
         Args:
-            clock: milliseconds.
-            template: says when what has failed comes again.
-            on_dead_letter: gets the body of each event that comes no more.
+            clock: current time in milliseconds.
+            template: defines the visibility timeouts.
+            on_dead_letter: receives the body of each engine event that is moved to the dead-letter queue.
         """
 
         def make(name: str, visibility: int | None, on_death: Callable[[str], object] = lambda _: None) -> MemoryQueue:
-            graves = MemoryQueue(
-                clock, visibility_seconds=visibility, most_receives=MAX_TRIES, dead_letters=None, name=f"{name}-dead"
+            dead_letter_queue = MemoryQueue(
+                clock, visibility_seconds=visibility, max_receives=MAX_TRIES, dead_letters=None, name=f"{name}-dead"
             )
             return MemoryQueue(
-                clock, visibility_seconds=visibility, most_receives=MAX_TRIES, dead_letters=graves, name=name,
-                on_death=on_death,
+                clock, visibility_seconds=visibility, max_receives=MAX_TRIES, dead_letters=dead_letter_queue,
+                name=name, on_death=on_death,
             )  # fmt: skip
 
-        # A callback takes its receiver's time: the clock may be put forward meanwhile, and it is not told again for it.
+        # No visibility timeout for callbacks: advancing the clock during a delivery must not cause a second one.
         return cls(
             make("media-commands.fifo", template.visibility("MediaCommandsQueue")),
             make("media-events.fifo", template.visibility("MediaEventsQueue"), on_dead_letter),
@@ -192,7 +204,7 @@ class Queues:
 
 
 def clear_service_caches() -> None:
-    """Whatever the functions have made of the environment is made anew."""
+    """Discard the cached services; the next call builds them from the current environment."""
     for made in (
         api_bootstrap.get_api_services,
         api_bootstrap.get_admin_services,
@@ -202,22 +214,22 @@ def clear_service_caches() -> None:
 
 
 def reset_function_globals() -> None:
-    """Leave the functions as they are without a stand-in."""
+    """Restore the production clock and clients, and discard the cached services."""
     api_bootstrap.clock = api_bootstrap.system_clock
     background_bootstrap.outbound_clients_factory = background_bootstrap.aws_outbound_clients
     background_bootstrap.wrap_delivery_dependency = _identity
     clear_service_caches()
 
 
-def _identity(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
+def _identity(store: Any) -> Any:  # noqa: ANN401 - any store
     return store
 
 
-def _outlets(
+def _outbound_clients(
     queues: Queues,
     clock: VirtualClock,
-    told: CallbackLog,
-    intake: EventIngestor,
+    callback_log: CallbackLog,
+    event_ingestor: EventIngestor,
     seeded_random: SeededRandom | None,
     settings: Settings,
 ) -> background_bootstrap.OutboundClients:
@@ -228,12 +240,12 @@ def _outlets(
         commands=queues.commands,
         callbacks=queues.callbacks,
         bus=MemoryBus(),
-        webhook_client=told.sender(webhook),
+        webhook_client=callback_log.sender(webhook),
         decryptor=KmsDecryptor(make_client("kms"), settings.signing_kms_key_id),
         sleep=clock.sleep,
         random_float=(seeded_random or random).random,
         monotonic_clock=clock.monotonic,
-        wrap_log=intake.observe_log,
+        wrap_log=event_ingestor.observe_log,
     )
 
 
@@ -247,34 +259,38 @@ def _missing_media_fault(faults: Faults, account: str) -> int | None:
 
 
 def _recording_preference(account: str, conference: str) -> Mapping[str, Any] | None:
-    """How a conference is to be recorded that is in progress and is not yet: as its first participant wished."""
+    """Return the options for recording a conference; None if it needs no recording now.
+
+    The first participant decides. A recording is due if the conference is in progress and is not recorded yet.
+    """
     service = api_bootstrap.get_api_services()
-    room = service.conferences.get(account, conference)
+    found = service.conferences.get(account, conference)
     if (
-        not room.record
-        or room.active_recordings
-        or room.status is not ConferenceStatus.IN_PROGRESS
-        or room.first_call is None
+        not found.record
+        or found.active_recordings
+        or found.status is not ConferenceStatus.IN_PROGRESS
+        or found.first_call is None
     ):
         return None
     with suppress(NotFound):
-        return service.participants.get(account, conference, room.first_call).options
+        return service.participants.get(account, conference, found.first_call).options
     return {}
 
 
-def _noticing(engine: Engine, handler: Handler) -> Handler:
-    """Tell the engine whom it has connected, once that is known."""
+def _notifying_engine(engine: Engine, handler: Handler) -> Handler:
+    """Wrap the event handler: notify the engine of each answered call after it was processed."""
 
     def handle(event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
         answer = handler(event, context)
         for record in event["Records"]:
-            told = json.loads(record["body"])
-            if told["type"] == "call.answered":
-                engine.on_call_answered(told["account"], told["call"])
+            body = json.loads(record["body"])
+            if body["type"] == "call.answered":
+                engine.on_call_answered(body["account"], body["call"])
         return answer
 
     return handle
 
 
 def _report_failure(record: Mapping[str, Any]) -> None:
-    click.echo(f"tapedeck: a change of {record['dynamodb']['Keys']} could not be told of", err=True)
+    keys = record["dynamodb"]["Keys"]
+    click.echo(f"tapedeck: publishing a change of {keys} failed after {MAX_TRIES} attempts", err=True)

@@ -1,4 +1,4 @@
-"""Chance that is the same at every run, for whoever wants the same ids and times."""
+"""Seeded randomness: the same seed gives the same ids, secrets and names in every run."""
 
 import random
 import threading
@@ -13,20 +13,19 @@ from tapedeck.operations import accounts
 from tapedeck_standin.telephony import simulator
 
 START: Final = 1_748_779_200_000
-"""From when on it is, at every run: 1 June 2025, 12:00:00 UTC, in milliseconds."""
+"""Start time of every seeded run: 1 June 2025, 12:00:00 UTC, in milliseconds since the epoch."""
 
 _RISING: Final = 12
-"""Bits of an id that follow the time."""
+"""Number of bits that follow the timestamp in an id."""
 
 
 class SeededRandom:
-    """In place of `secrets`, where somebody wants to know beforehand.
+    """Reproducible replacement of the `secrets` module. Thread-safe.
 
-    What is done in the background draws from a sequence of its own: when it is done is nobody's choice. Several threads
-    may use it.
+    Background work draws from a separate sequence, because its timing is not deterministic.
 
     Args:
-        seed: the same one gives the same sequences.
+        seed: the same seed gives the same sequences.
     """
 
     def __init__(self, seed: int) -> None:
@@ -38,7 +37,7 @@ class SeededRandom:
 
     @contextmanager
     def in_background(self) -> Iterator[None]:
-        """While this lasts, this thread works in the background."""
+        """Draw from the background sequence in this thread while the context is open."""
         was = getattr(self._where, "is_behind", False)
         self._where.is_behind = True
         try:
@@ -47,9 +46,9 @@ class SeededRandom:
             self._where.is_behind = was
 
     def randbits(self, bits: int) -> int:
-        """As `secrets.randbits`, but for what comes first in an id behind the time: it rises, for time may stand still.
+        """Return random bits as `secrets.randbits` does; for the bits after an id's timestamp, a counter.
 
-        Things of the same millisecond sort as they were made, as long as they are no more than 4,096.
+        The counter keeps up to 4,096 ids of one millisecond in order of creation, since the clock may not move.
         """
         is_behind = getattr(self._where, "is_behind", False)
         with self._lock:
@@ -58,17 +57,17 @@ class SeededRandom:
             return (self._back if is_behind else self._front).getrandbits(bits)
 
     def token_hex(self, size: int) -> str:
-        """As `secrets.token_hex`."""
+        """Return a random hex string, as `secrets.token_hex` does."""
         return f"{self.randbits(size * 8):0{size * 2}x}"
 
     def random(self) -> float:
-        """From 0 to 1, in the background."""
+        """Return a float in [0, 1) from the background sequence."""
         with self._lock:
             return self._back.random()
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """While this lasts, ids, secrets and names come from here."""
+        """Use this source for ids, secrets and names while the context is open."""
         with ExitStack() as stack:
             for module in (identity, accounts, simulator):
                 stack.enter_context(patched(module, "secrets", self))
@@ -77,7 +76,7 @@ class SeededRandom:
 
 @contextmanager
 def patched(holder: ModuleType | type, name: str, value: object) -> Iterator[None]:
-    """While this lasts, what a module or a class knows by this name is something else."""
+    """Replace an attribute of a module or a class while the context is open."""
     was = getattr(holder, name)
     setattr(holder, name, value)
     try:

@@ -1,4 +1,4 @@
-"""Everything behind the ports: requests under `/_standin` are the control API's, all others the functions'."""
+"""Dispatch of requests: paths under `/_standin` go to the control API, all others to the functions."""
 
 import time
 import traceback
@@ -16,13 +16,13 @@ _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Application:
-    """Answers requests, and reports each in one line.
+    """Answers requests and logs one line for each.
 
     Args:
-        api: answers as the deployed API would.
-        control: makes telephony happen.
-        pump: moves on what requests have begun.
-        report: takes lines such as `POST /_standin/calls 201 4 ms`.
+        api: answers requests as the deployed API would.
+        control: the control API.
+        pump: runs the background work that requests cause.
+        report: receives log lines such as `POST /_standin/calls 201 4 ms`.
     """
 
     def __init__(
@@ -38,31 +38,33 @@ class Application:
         self._report = report
 
     def start(self) -> None:
-        """Let things move on."""
+        """Start the background work."""
         self._pump.start()
 
     def stop(self) -> None:
-        """Let them rest."""
+        """Stop the background work."""
         self._pump.stop()
 
     def answer(self, request: ServerRequest) -> ServerResponse:
-        """Answer any request whatsoever."""
+        """Answer a request. Never raises: a failure becomes a status 500."""
         started = time.perf_counter()
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
         try:
             answer = self._control.answer(request) if is_control else self._api.answer(request)
             if request.method not in _READS:
-                # Whoever is told that something is so finds that it has been done.
+                # Apply the effects of a write before the response, so that the client can read them.
                 self._pump.run_without_media()
                 self._pump.wake()
-        except Exception:  # noqa: BLE001 - a client is answered, whatever it is
+        except Exception:  # noqa: BLE001 - every request gets a response
             traceback.print_exc()
             if is_control:
-                answer = ServerResponse.of_json(500, {"error": {"message": "the stand-in failed", "field": None}})
+                answer = ServerResponse.of_json(
+                    500, {"error": {"message": "internal error of the stand-in", "field": None}}
+                )
             else:
                 answer = routing_error(TapedeckError(), request.path)
         if request.path == HEALTH:
-            return answer  # asked again and again by whoever waits
+            return answer  # clients poll it
         milliseconds = (time.perf_counter() - started) * 1000
         path = _printable(request.raw_path[:_MAX_PATH])
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
@@ -70,5 +72,5 @@ class Application:
 
 
 def _printable(text: str) -> str:
-    """What a terminal shows as it stands."""
+    """Escape everything that is not printable ASCII."""
     return "".join(c if c.isascii() and c.isprintable() else f"%{ord(c):02X}" for c in text)

@@ -1,4 +1,4 @@
-"""Where the project's own files are: in a checkout, or inside an installed wheel."""
+"""Location of the project's files: a source checkout or an installed wheel."""
 
 from pathlib import Path
 from typing import Final
@@ -7,10 +7,10 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
 def find_root() -> Path:
-    """The folder that holds `template.yaml` and `functions/`.
+    """Return the folder that holds `template.yaml` and `functions/`.
 
     Raises:
-        FileNotFoundError: neither a checkout nor a complete wheel is around this file.
+        FileNotFoundError: this package is neither in a checkout nor in a complete wheel.
     """
     for candidate in (_PACKAGE / "project", _PACKAGE.parents[1]):
         if (candidate / "template.yaml").is_file():

@@ -1,4 +1,4 @@
-"""Wait until a stand-in answers."""
+"""Readiness checks of a running stand-in."""
 
 import http.client
 import ssl
@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-_PAUSE: Final = 0.1
-_PATIENCE: Final = 5.0
-"""Seconds for one answer: a stand-in that is starting takes connections before it answers them."""
+_POLL_SECONDS: Final = 0.1
+_RESPONSE_TIMEOUT_SECONDS: Final = 5.0
+"""Timeout of one health check: a stand-in accepts connections before it is ready to answer them."""
 
 
-def is_ready(url: str, seconds: float = _PATIENCE, ca_file: Path | None = None) -> bool:
-    """Whether a stand-in answers at this URL, asked once.
+def is_ready(url: str, seconds: float = _RESPONSE_TIMEOUT_SECONDS, ca_file: Path | None = None) -> bool:
+    """Check once whether a stand-in is ready at this URL.
 
     Args:
-        url: of http or https.
-        seconds: how long one answer may take.
-        ca_file: whom to trust over https; None for whom this machine trusts.
+        url: an http or https URL.
+        seconds: timeout of the health check.
+        ca_file: CA certificate to trust over https; None for the system's default.
     """
     try:
-        # The file may not be there yet.
+        # The CA file may not exist yet, which raises OSError.
         with closing(_connection(url, seconds, ca_file)) as connection:
             connection.request("GET", "/_standin/health", headers={"Connection": "close"})
             return connection.getresponse().status == http.client.OK
@@ -40,10 +40,10 @@ def _connection(url: str, seconds: float, ca_file: Path | None) -> http.client.H
 
 
 def wait_until_ready(url: str, seconds: float, ca_file: Path | None = None) -> bool:
-    """Whether a stand-in has answered at this URL within so many seconds; `ca_file` as for `is_ready`."""
+    """Poll until a stand-in is ready; return False after this many seconds. `ca_file` as in `is_ready`."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        if is_ready(url, max(0.1, min(left, _PATIENCE)), ca_file):
+        if is_ready(url, max(0.1, min(left, _RESPONSE_TIMEOUT_SECONDS)), ca_file):
             return True
-        time.sleep(min(_PAUSE, max(0.0, left)))
+        time.sleep(min(_POLL_SECONDS, max(0.0, left)))
     return False

@@ -1,4 +1,4 @@
-"""The stand-in: ports, backend, account, gateway and control API put together."""
+"""Start and stop the stand-in: ports, AWS emulation, account and application."""
 
 import logging
 import sys
@@ -26,14 +26,19 @@ from tapedeck_standin.scheduler.clock import VirtualClock
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to stand in: ports may be 0 for any that is free; `account` is 32 hex digits.
+    """Options of a stand-in.
 
-    `verbose` shows each function's own log line; `ca_file` is where the authority's certificate is put to stay.
-    `fixtures` are there from the start; with a `seed` ids and times are the same at every run, and time stands still
-    until it is put forward. `external_url` is what bodies and callbacks print, scheme and host; `callback_host_map`
-    says where to connect to instead of a host, `host=other,host=other`; `deliveries` are tried as the vendor does or,
-    durable, for days; `store` is what keeps the tables, moto or memory.
-    `control_from_anywhere` counts only where `host` is no loopback address.
+    `port`, `https_port`: 0 selects any free port.
+    `account`: the account's id, 32 hex digits.
+    `ca_file`: where to write the CA certificate; None for a temporary file.
+    `verbose`: show the log lines of the functions.
+    `fixtures`: resources to create at start-up.
+    `seed`: make ids and times reproducible; the clock then moves only when it is advanced.
+    `external_url`: scheme and host that responses and callbacks contain.
+    `callback_host_map`: hosts to connect to instead, `host=other,host=other`.
+    `deliveries`: the vendor's retry policy, or durable retries for days.
+    `store`: implementation of the DynamoDB tables.
+    `control_from_anywhere`: accept control requests from other machines; ignored if `host` is a loopback address.
     """
 
     port: int = 3000
@@ -54,26 +59,26 @@ class Options:
 
     @property
     def is_control_open(self) -> bool:
-        """Whether other machines may drive the control API: both must have been asked for."""
+        """Whether other machines may use the control API: needs the option and a non-loopback host."""
         return self.control_from_anywhere and not is_loopback(self.host)
 
 
 class TokenDiffers(Exception):
-    """The database holds the account already, with another token."""
+    """The account already exists in the database, with another token."""
 
 
 @contextmanager
 def running(options: Options, report: Callable[[str], object]) -> Iterator[Addresses]:
-    """A stand-in that answers until the block is left.
+    """Run a stand-in while the context is open; yield its addresses once it is ready.
 
     Args:
-        options: how.
-        report: takes a line for each request.
+        options: the configuration.
+        report: receives one log line for each request.
 
     Raises:
-        OSError: a port is in use, or the certificate cannot be written; `filename` or the port is in the message.
-        TokenDiffers: another database holds the account with another token.
-        botocore.exceptions.BotoCoreError: another database does not answer.
+        OSError: a port is in use (`filename` is `host:port`), or the certificate cannot be written.
+        TokenDiffers: the external database holds the account with another token.
+        botocore.exceptions.BotoCoreError: the external database does not respond.
     """
     root = find_root()
     template = Template.load(root / "template.yaml")
@@ -81,7 +86,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     real = api_bootstrap.system_clock if seeded_random is None else lambda: START
     clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
     settings = {"CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries], "CALLBACK_HOST_MAP": options.callback_host_map}
-    # The ports come first: a busy one is told at once, and clients that come early wait.
+    # Bind the ports first: a busy port fails at once, and early clients wait in the backlog.
     with _listening(options.host, options.port) as http, _listening(options.host, options.https_port) as https:
         names = host_names(options.host)
         setting = AppOptions(
@@ -95,8 +100,8 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
             stack.enter_context(emulated_aws(template, settings))
             identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
             api_bootstrap.clock = clock
-            _wire(verbose=options.verbose)
-            _make_account(options)
+            _build_services(verbose=options.verbose)
+            _create_account(options)
             application = build_application(root, template, options.account, report, port=http.port, setting=setting)
             application.start()
             try:
@@ -121,8 +126,8 @@ def _listening(host: str, port: int) -> Iterator[Server]:
         server.stop()
 
 
-def _wire(*, verbose: bool) -> None:
-    # Standard output belongs to the start's own lines: programs read it no further than TAPEDECK_READY.
+def _build_services(*, verbose: bool) -> None:
+    # Keep standard output for the banner: programs stop reading it after TAPEDECK_READY.
     with redirect_stdout(sys.stderr):
         api_bootstrap.get_api_services()
         api_bootstrap.get_admin_services()
@@ -130,7 +135,7 @@ def _wire(*, verbose: bool) -> None:
         logging.getLogger(STACK).setLevel(logging.ERROR)
 
 
-def _make_account(options: Options) -> None:
+def _create_account(options: Options) -> None:
     try:
         api_bootstrap.get_admin_services().accounts.create(
             account=options.account, auth_token=options.token, signing_key=options.signing_key

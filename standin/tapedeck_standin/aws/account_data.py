@@ -1,4 +1,4 @@
-"""What the tables hold of an account, read and cleared as a whole, which no operation of the API does."""
+"""Read or delete everything that the tables and the media bucket hold for one account."""
 
 import time
 from typing import Any, Final
@@ -21,16 +21,18 @@ _MAX_AT_ONCE: Final = 25
 
 _PARTICIPANT: Final = "PART#"
 _ROWS: Final = ("CALLS", "CONFS", "RECS", "RECS-DELETED")
-"""The lists of an account: each row names the partition that its resource lies in."""
+"""The lists of an account: each row names the partition of its resource."""
 
 
 class AccountData:
-    """Every method raises StoreBusy or StoreUnavailable when the database fails.
+    """The stored data of accounts, for the control API.
+
+    Every method raises StoreBusy or StoreUnavailable when the database fails.
 
     Args:
-        dynamodb: botocore's client.
-        s3: likewise.
-        settings: name the tables and the bucket.
+        dynamodb: botocore client of DynamoDB.
+        s3: botocore client of S3.
+        settings: the names of the tables and of the bucket.
     """
 
     def __init__(self, dynamodb: Any, s3: Any, settings: Settings) -> None:  # noqa: ANN401 - botocore makes its classes at run time
@@ -42,11 +44,11 @@ class AccountData:
         self._credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
 
     def knows(self, account: str) -> bool:
-        """Whether there is such an account."""
+        """Return whether the account exists."""
         return self._credentials.get_account(account) is not None
 
     def recordings(self, parent: Parent) -> list[Recording]:
-        """All recordings of a call or conference, oldest first, whatever their status."""
+        """Return the recordings of a call or conference that are not deleted, oldest first."""
         items = self._database.query(
             "PK = :pk AND begins_with(SK, :recording)", {"pk": partition(parent), "recording": RECORDING}
         )
@@ -54,30 +56,32 @@ class AccountData:
         return [recording for recording in found if recording.status is not RecordingStatus.DELETED]
 
     def participants(self, conference: Parent) -> list[str]:
-        """The ids of the calls that are, or were, in a conference, in the order in which they appeared."""
+        """Return the call ids of all present and former participants, oldest call first."""
         items = self._database.query(
             "PK = :pk AND begins_with(SK, :participant)", {"pk": partition(conference), "participant": _PARTICIPANT}
         )
         return [item["SK"].removeprefix(_PARTICIPANT) for item in items]
 
     def clear(self, account: str) -> None:
-        """Delete all calls, conferences and recordings of an account, and all that hangs on them, media too.
+        """Delete all calls, conferences and recordings of an account, with everything that belongs to them.
 
-        The account's rows lead to everything: a scan would go through all accounts.
+        Includes participants, callback deliveries, transcriptions and media; credentials are kept. Starts from the
+        account's lists, because a scan would read all accounts.
         """
         rows = [row for kind in _ROWS for row in self._partition(f"{account}#{kind}")]
         doomed = {(row["PK"], row["SK"]) for row in rows}
-        for held in {row["parent"] for row in rows}:
-            for item in self._partition(held):
+        for parent in {row["parent"] for row in rows}:
+            for item in self._partition(parent):
                 doomed.add((item["PK"], item["SK"]))
                 if "name" in item:
                     named = self._partition(name_partition(account, item["name"]))
                     doomed |= {(row["PK"], row["SK"]) for row in named}
         for resource_id in {row["SK"] for row in rows}:
-            doomed |= {(told["PK"], told["SK"]) for told in self._partition(deliveries_partition(account, resource_id))}
-        for made in self._partition(transcriptions_partition(account)):
-            row = (transcriptions_partition(account, made["recording"]), made["SK"])
-            doomed |= {(made["PK"], made["SK"]), row}
+            deliveries = self._partition(deliveries_partition(account, resource_id))
+            doomed |= {(delivery["PK"], delivery["SK"]) for delivery in deliveries}
+        for transcription in self._partition(transcriptions_partition(account)):
+            row = (transcriptions_partition(account, transcription["recording"]), transcription["SK"])
+            doomed |= {(transcription["PK"], transcription["SK"]), row}
         self._clear_media(account)
         keys = [{"PK": {"S": partition_key}, "SK": {"S": sort_key}} for partition_key, sort_key in sorted(doomed)]
         for start in range(0, len(keys), _MAX_AT_ONCE):
@@ -87,7 +91,7 @@ class AccountData:
 
     def _clear_media(self, account: str) -> None:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{account}/"):
-            found = [{"Key": held["Key"]} for held in page.get("Contents", ())]
+            found = [{"Key": stored["Key"]} for stored in page.get("Contents", ())]
             if found:
                 self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": found, "Quiet": True})
 

@@ -1,4 +1,4 @@
-"""The AWS behind the functions: moto in this process, with the template's tables and key, or another database."""
+"""The emulated AWS: moto in this process with the template's resources, or another database for the tables."""
 
 import os
 import re
@@ -25,24 +25,26 @@ from tapedeck_standin.aws.table_stream import Changes, MotoChanges, StreamChange
 from tapedeck_standin.aws.template import Template
 
 DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
+"""Names the endpoint of another DynamoDB, such as DynamoDB Local."""
+
 MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
-"""Who may fetch media: as the vendor has it, or `authenticated`, as it is when deployed."""
+"""Who may fetch media: `vendor` as the vendor does, or `authenticated` as in a deployment."""
 
 VENDOR: Final = "vendor"
 DURABLE: Final = "durable"
 RETRY_HOURS: Final = {VENDOR: "0", DURABLE: "72"}
-"""How long callbacks are tried after the vendor's own attempts."""
+"""Hours for which a callback is retried after the vendor's own attempts."""
 
 STANDIN_DEFAULTS: Final = {
     "MEDIA_ACCESS": "vendor",
     "MEDIA_INLINE_BYTES": str(1 << 40),
     "CALLBACK_RETRY_HOURS": RETRY_HOURS[VENDOR],
-    "CALLBACK_HOSTS": "localhost,127.0.0.1,::1",
+    "CALLBACK_ALLOWED_HOSTS": "localhost,127.0.0.1,::1",
 }
-"""Clients meet what they will meet, and nobody could follow an address that leads into this process."""
+"""The vendor's behaviour; media are always inline, because a presigned URL would lead into this process."""
 
 _ENVIRONMENT: Final = {
-    # Credentials that open nothing: should a request ever leave this machine, it fails.
+    # Invalid credentials: a request that leaves this machine by mistake fails.
     "AWS_ACCESS_KEY_ID": "standin",
     "AWS_SECRET_ACCESS_KEY": "standin",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -56,13 +58,13 @@ _ENVIRONMENT: Final = {
 
 
 class InvalidSetting(Exception):
-    """A variable of the environment that cannot be used; says which, and what it may be."""
+    """An environment variable has an invalid value; the message names it and the accepted values."""
 
 
 def isolate_aws_environment() -> None:
-    """Set up this process so that nothing of a user's own AWS is used, and SAM tells nobody anything.
+    """Replace the user's AWS configuration by one that reaches no real account, and disable SAM's telemetry.
 
-    Of what AWS's SDKs read of the environment, only `AWS_ENDPOINT_URL_DYNAMODB` stays.
+    Of all `AWS_*` variables only `AWS_ENDPOINT_URL_DYNAMODB` is kept.
     """
     for name in [name for name in os.environ if name.startswith("AWS_") and name != DATABASE]:
         del os.environ[name]
@@ -70,7 +72,7 @@ def isolate_aws_environment() -> None:
 
 
 def make_full_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
-    """A client that knows every operation of a service; the functions' own know only those that they use."""
+    """Make a client with every operation of a service; the functions' clients know only those that they use."""
     if service == "dynamodb" and _memory.database is not None:
         return _memory.database
     config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
@@ -79,13 +81,13 @@ def make_full_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its 
 
 @cache
 def _session() -> Session:
-    """One for all: making it takes longer than making a client."""
+    """Return the shared session: making one takes longer than making a client."""
     return Session()
 
 
 @dataclass
 class _Memory:
-    """The database that takes moto's place, if one does."""
+    """The in-memory database that replaces moto's, or None."""
 
     database: MemoryDynamoDB | None = None
 
@@ -95,13 +97,13 @@ _memory: Final = _Memory()
 
 @contextmanager
 def using_memory_dynamodb(database: MemoryDynamoDB) -> Iterator[None]:
-    """While this lasts, whoever wants a client of DynamoDB gets this database.
+    """Use this database in place of every DynamoDB client until the block is left.
 
     Raises:
-        InvalidSetting: another database is named.
+        InvalidSetting: `AWS_ENDPOINT_URL_DYNAMODB` is set as well.
     """
     if os.environ.get(DATABASE):
-        raise InvalidSetting(f"{DATABASE} names a database, and so does the store that is wanted: one is enough")
+        raise InvalidSetting(f"{DATABASE} is set, but the in-memory store was selected: unset one of them")
 
     def make(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
         return database if service == "dynamodb" else make_client(service)
@@ -116,17 +118,18 @@ def using_memory_dynamodb(database: MemoryDynamoDB) -> Iterator[None]:
 
 @contextmanager
 def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
-    """An AWS with the template's tables and signing key; the functions' environment names them.
+    """Create the template's tables, buckets and signing key, and set the functions' environment variables.
 
-    Where `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are there; KMS stays in this process.
+    If `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are created there. KMS and S3 are always emulated
+    in this process. Cached services are dropped, so that they are built again from the new environment.
 
     Args:
-        template: what is to be there.
-        settings: of the functions' environment, what is otherwise than usual here.
+        template: the resources to create.
+        settings: environment variables that override the defaults of the stand-in.
 
     Raises:
-        InvalidSetting: who may fetch media is nobody that is known.
-        botocore.exceptions.BotoCoreError: that database does not answer.
+        InvalidSetting: `TAPEDECK_MEDIA_ACCESS` has an unknown value.
+        botocore.exceptions.BotoCoreError: the other database does not answer.
     """
     here = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
     with mock_aws(config=_config(os.environ.get(DATABASE))), quick_moto(), one_request_at_a_time():
@@ -135,24 +138,24 @@ def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyT
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
         os.environ.update(here)
-        for made in (
+        for get_services in (
             api_bootstrap.get_api_services,
             api_bootstrap.get_admin_services,
             background_bootstrap.get_background_services,
         ):
-            made.cache_clear()
+            get_services.cache_clear()
         yield
 
 
 def _media_access() -> str:
-    asked = os.environ.get(MEDIA) or STANDIN_DEFAULTS["MEDIA_ACCESS"]
-    if asked not in set(MediaAccess):
+    access = os.environ.get(MEDIA) or STANDIN_DEFAULTS["MEDIA_ACCESS"]
+    if access not in set(MediaAccess):
         raise InvalidSetting(f"{MEDIA} is neither {' nor '.join(MediaAccess)}")
-    return asked
+    return access
 
 
 def stream_of(table: str) -> Changes:
-    """The stream of a table, wherever that is."""
+    """Return a reader for the stream of a table, in the database that is in use."""
     if _memory.database is not None:
         return MemoryChanges(_memory.database, table)
     if not os.environ.get(DATABASE):

@@ -1,8 +1,8 @@
-"""What Lambda's event source mappings do between a queue or a stream and a function, step by step in this process.
+"""Lambda's event source mappings for queues and streams, run step by step in this process.
 
-A source has no thread and no clock of its own: whoever drives it calls `run_once`, one source from one thread. What is
-raised beneath Exception, such as a simulated end of the process, passes through and leaves everything as it would be
-left: messages in flight, records to be told again.
+A source has no thread and no clock: the scheduler calls `run_once`, one source from one thread. A BaseException that is
+no Exception, such as a simulated crash, passes through. It leaves what a crash leaves: messages stay in flight, and
+records are delivered again.
 """
 
 import traceback
@@ -18,20 +18,20 @@ ACCOUNT: Final = "123456789012"
 
 Record = Mapping[str, Any]
 Handler = Callable[[dict[str, Any], None], Mapping[str, Any] | None]
-"""A function of Lambda; it gets no context."""
+"""A Lambda handler; the context is None."""
 
 
 class QueueSource:
-    """The mapping of a FIFO queue, with `ReportBatchItemFailures`.
+    """The event source mapping of a FIFO queue, with `ReportBatchItemFailures`.
 
     Args:
-        queue: from where.
-        handler: whereto.
-        batch: the most messages at a time; of FIFO queues Lambda takes ten at most.
-        gives_back: whether what has failed may be received again at once, which soon uses up its receives; else it
-            comes again after the queue's visibility timeout, as Lambda leaves it.
-        wants: as for `MemoryQueue.receive`.
-        report: gets what a handler raises.
+        queue: the queue to read.
+        handler: the function that gets the batches.
+        batch: the maximum number of messages in a batch; Lambda allows ten for a FIFO queue.
+        gives_back: whether failed messages become visible at once, which soon uses up their receives. Otherwise they
+            become visible after the queue's visibility timeout, as with Lambda.
+        wants: selects messages, as in `MemoryQueue.receive`.
+        report: is called with each exception of the handler.
     """
 
     def __init__(
@@ -51,38 +51,38 @@ class QueueSource:
         self._wants = wants
         self._report = report
         self._failed: list[str] = []
-        """The receipts of what waits for its visibility timeout."""
+        """Receipts of failed messages that wait for their visibility timeout."""
 
     def retry(self) -> None:
-        """What has failed may be received again at once, for it may fit now; it has failed once less then."""
+        """Make failed messages visible at once, without counting their last receive."""
         self._queue.return_messages(self._failed, counts=False)
         self._failed = []
 
     @property
     def next_due(self) -> int | None:
-        """As for `MemoryQueue.next_due`."""
+        """When a message becomes visible, as in `MemoryQueue.next_due`."""
         return self._queue.next_due()
 
     @property
     def blocked(self) -> list[str]:
-        """As for `MemoryQueue.blocked`."""
+        """Bodies of the messages behind one in flight, as in `MemoryQueue.blocked`."""
         return self._queue.blocked
 
     def run_once(self) -> bool:
-        """Hand over one batch; whether there was any."""
+        """Deliver one batch; return whether there was one."""
         received = self._queue.receive(self._batch, self._wants)
         if not received:
             return False
         event = {"Records": [self._record(message) for message in received]}
         failed = _failures(self._handler, event, {message.message_id for message in received}, self._report)
-        left = [message.receipt for message in received if failed is None or message.message_id in failed]
+        kept = [message.receipt for message in received if failed is None or message.message_id in failed]
         for message in received:
-            if message.receipt not in left:
+            if message.receipt not in kept:
                 self._queue.delete(message.receipt)
         if self._gives_back:
-            self._queue.return_messages(left)
+            self._queue.return_messages(kept)
         else:
-            self._failed += left
+            self._failed += kept
         return True
 
     def _record(self, message: Received) -> Record:
@@ -108,16 +108,16 @@ class QueueSource:
 
 
 class StreamSource:
-    """The mapping of a table's stream, with `ReportBatchItemFailures` and `BisectBatchOnFunctionError` (rule R5).
+    """The event source mapping of a stream, with batch item failures and `BisectBatchOnFunctionError` (REL-05).
 
     Args:
-        take: records of the stream that it has not given before, in order and as Lambda tells them.
-        handler: whereto.
-        batch: the most records at a time.
-        most_tries: how often a record may fail by itself: reported as the first that failed, or alone in its batch.
-            Halving a batch uses up none.
-        on_failure: gets the record then; the next one's turn has come.
-        report: gets what a handler raises.
+        take: returns the new records of the stream in order, in the form of Lambda's events.
+        handler: the function that gets the batches.
+        batch: the maximum number of records in a batch.
+        max_attempts: attempts for one record: those where it is the first reported failure, or alone in its batch.
+            Bisecting a batch does not count.
+        on_failure: is called with a record whose attempts are exhausted; the stream then goes on with the next one.
+        report: is called with each exception of the handler.
     """
 
     def __init__(
@@ -126,22 +126,22 @@ class StreamSource:
         handler: Handler,
         batch: int = 100,
         *,
-        most_tries: int,
+        max_attempts: int,
         on_failure: Callable[[Record], object],
         report: Callable[[Exception], object] = traceback.print_exception,
     ) -> None:
         self._take = take
         self._handler = handler
         self._batch = batch
-        self._most_tries = most_tries
+        self._max_attempts = max_attempts
         self._on_failure = on_failure
         self._report = report
         self._batches: deque[list[Record]] = deque()
         self._tries = 0
-        """Of the record that is next."""
+        """Attempts for the next record."""
 
     def run_once(self) -> bool:
-        """Hand over one batch, or what has failed of the last one; whether there was any."""
+        """Deliver one batch, or what is left of a failed one; return whether there was any."""
         if not self._batches:
             records = list(self._take())
             self._batches += (records[start : start + self._batch] for start in range(0, len(records), self._batch))
@@ -157,14 +157,14 @@ class StreamSource:
         first = 0 if failed is None else next((at for at, number in enumerate(numbers) if number in failed), len(batch))
         rest = batch[first:]
         self._tries = (self._tries if first == 0 else 0) + 1 if rest else 0
-        if rest and self._tries >= self._most_tries:
+        if rest and self._tries >= self._max_attempts:
             self._on_failure(rest.pop(0))
             self._tries = 0
         self._put_back(rest)
         return True
 
     def _put_back(self, *batches: list[Record]) -> None:
-        """In place of the first, these."""
+        """Replace the first batch by these."""
         self._batches.popleft()
         self._batches.extendleft(batch for batch in reversed(batches) if batch)
 
@@ -172,10 +172,10 @@ class StreamSource:
 def _failures(
     handler: Handler, event: dict[str, Any], known: set[str], report: Callable[[Exception], object]
 ) -> set[Any] | None:
-    """What the handler says has failed; None for everything: it raised, or said what Lambda does not understand."""
+    """Call the handler; return the failed ids. None: all failed (an exception, or a malformed response)."""
     try:
         answer = handler(event, None)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this batch's failure
+    except Exception as error:  # noqa: BLE001 - any exception fails this batch
         report(error)
         return None
     match answer:
@@ -186,4 +186,4 @@ def _failures(
             return failed if failed <= known else None
         case Mapping() if "batchItemFailures" not in answer:
             return set()
-    return None  # what Lambda cannot read
+    return None  # malformed: Lambda counts the whole batch as failed

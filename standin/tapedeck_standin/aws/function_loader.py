@@ -1,4 +1,4 @@
-"""The functions, imported into this process: each `functions/<operation>/app.py` as a module of its own."""
+"""Import Lambda functions into this process: each `functions/<operation>/app.py` as a separate module."""
 
 import importlib.util
 import sys
@@ -12,10 +12,14 @@ Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
 
 @cache
 def load_handler(root: Path, operation: str) -> Handler:
-    """The handler of an operation, under the project's root; its environment must be set before.
+    """Return the handler of an operation; cached. Its environment variables must be set before.
+
+    Args:
+        root: the root of the project.
+        operation: the folder's name under `functions/`.
 
     Raises:
-        FileNotFoundError: there is no such operation.
+        FileNotFoundError: the operation does not exist.
     """
     path = root / "functions" / operation / "app.py"
     if not path.is_file():

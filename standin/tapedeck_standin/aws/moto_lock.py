@@ -1,8 +1,4 @@
-"""Moto, entered by one request at a time (rule R1).
-
-Measured: moto lost a tenth of acknowledged transactional adds from eight threads, and conditional creates had no single
-winner. What is used of its insides is held by a test, and moto is pinned.
-"""
+"""Serialise requests to moto (REL-01): with eight threads it lost acknowledged transactional writes."""
 
 import threading
 from collections.abc import Iterator
@@ -14,10 +10,10 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 @contextmanager
 def one_request_at_a_time() -> Iterator[None]:
-    """While this lasts, a request waits until the one before it has been answered."""
+    """Process requests to moto one after another until the block is left."""
     stubber: Any = BotocoreStubber
     original = stubber.process_request
-    # One that leads to another, as a transaction's do, does not wait for itself.
+    # Reentrant: a transaction makes further requests.
     lock = threading.RLock()
 
     def process_request(self: Any, request: Any) -> Any:  # noqa: ANN401 - moto's

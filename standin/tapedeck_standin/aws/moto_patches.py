@@ -1,16 +1,4 @@
-"""Moto's DynamoDB, quicker: what it answers stays the same.
-
-Measured, and mended here:
-
-- A transaction copies every table that it names, with all items and the whole stream, before it begins: a thousand
-  creations took minutes and gigabytes. Only what the transaction touches is kept, which is what undoing it needs.
-- A query sorts the whole table before it looks which items it wants. Only those are sorted.
-- An item that is put is measured anew with each of its attributes. It is measured once.
-- An answer asks of each attribute for all types that there are, by several spellings. The simple ones are written as
-  they are.
-
-The internals that are used are held by a test, and moto is pinned. Requests must enter one at a time (`serial`).
-"""
+"""Faster transactions, queries, puts and responses for moto's DynamoDB, with unchanged results (moto is pinned)."""
 
 import copy
 import functools
@@ -27,12 +15,12 @@ from moto.dynamodb.models.table import Table
 from tapedeck_standin.app.determinism import patched
 
 _LARGEST_ITEM: Final = 405_000
-"""Bytes, as moto has it."""
+"""Bytes: moto's limit."""
 
 
 @contextmanager
 def quick_moto() -> Iterator[None]:
-    """While this lasts, moto's DynamoDB costs what it is asked for."""
+    """Patch moto's DynamoDB until the block is left; requests must be serialised (`moto_lock`)."""
     with ExitStack() as stack:
         for holder, name, quick in QUICK:
             stack.enter_context(patched(holder, name, quick))
@@ -45,7 +33,7 @@ def _quick_transaction(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def transact_write_items(backend: Any, transact_items: list[dict[str, Any]]) -> None:  # noqa: ANN401 - moto's
         undo = _remember(backend, transact_items)
-        # What moto keeps for undoing is then the table itself, and putting it back changes nothing.
+        # moto then "copies" the table as itself, and its rollback changes nothing.
         table_class.__deepcopy__ = lambda self, _memo: self
         try:
             original(backend, transact_items)
@@ -59,7 +47,7 @@ def _quick_transaction(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _remember(backend: Any, transact_items: list[dict[str, Any]]) -> Callable[[], None]:  # noqa: ANN401 - moto's
-    """What puts the items and streams back that these writes may change."""
+    """Return a function that restores the items and streams that these writes may change."""
     kept: list[tuple[Any, DynamoType, DynamoType | None, Any]] = []
     lengths: list[tuple[Any, int]] = []
     for (write,) in (item.values() for item in transact_items):
@@ -106,9 +94,9 @@ def _put_back(table: Any, hash_key: DynamoType, range_key: DynamoType | None, it
 def _quick_query(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def query(self: Any, hash_key: DynamoType | None, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - moto's
-        wanted = dict(named.get("hash_key_conditions") or ())
-        # It stands before the class's own, of all items: moto asks for them once, and narrows and sorts what it gets.
-        self.all_items = lambda: _narrow(self, hash_key, wanted)
+        conditions = dict(named.get("hash_key_conditions") or ())
+        # Shadows the method of the class: moto calls it once, then filters and sorts the result.
+        self.all_items = lambda: _narrow(self, hash_key, conditions)
         try:
             return original(self, hash_key, *rest, **named)
         finally:
@@ -118,7 +106,7 @@ def _quick_query(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _narrow(table: Any, hash_key: DynamoType | None, wanted: Mapping[str, DynamoType]) -> list[Any]:  # noqa: ANN401
-    """The items with these values, of the table's own key or of an index's."""
+    """Return the items with these values of the table's or an index's hash key."""
     if set(wanted) <= {table.hash_key_attr}:
         partition = table.items.get(hash_key)
         if partition is None:
@@ -131,7 +119,7 @@ def _narrow(table: Any, hash_key: DynamoType | None, wanted: Mapping[str, Dynamo
 
 def _quick_item(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
-    def __init__(  # noqa: N807 - stands in its place
+    def __init__(  # noqa: N807 - replaces it
         self: Any,  # noqa: ANN401 - moto's
         hash_key: DynamoType,
         range_key: DynamoType | None,
@@ -149,9 +137,9 @@ def _quick_answer(original: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(original)
     def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:  # noqa: ANN401 - moto's
         if key and shape.name == "AttributeValue" and isinstance(value, dict) and len(value) == 1:
-            ((kind, held),) = value.items()
-            if type(held) is _SIMPLE.get(kind):
-                serialized[key] = {kind: held}
+            ((kind, content),) = value.items()
+            if type(content) is _SIMPLE.get(kind):
+                serialized[key] = {kind: content}
                 return
         original(self, serialized, value, shape, key)
 
@@ -170,4 +158,4 @@ QUICK: Final[tuple[tuple[type, str, Any], ...]] = (
         _quick_answer(BaseJSONSerializer._serialize_type_structure),  # noqa: SLF001 - no other way in
     ),
 )
-"""What stands in place of what of moto's, which it `wraps`."""
+"""Class, attribute and its replacement, which wraps moto's."""

@@ -1,6 +1,6 @@
-"""FIFO queues and a bus in this process, with the semantics of SQS and EventBridge that Tapedeck leans on.
+"""In-memory FIFO queues and event bus, with the semantics of SQS and EventBridge that Tapedeck relies on.
 
-Nothing here depends on chance or on a clock of its own: the same calls give the same answers, receipts included.
+Deterministic: neither random numbers nor the machine's clock are used; equal calls return equal receipts.
 """
 
 import threading
@@ -13,15 +13,15 @@ from tapedeck.ports.messaging import DomainEvent, QueueMessage
 from tapedeck.ports.stores import Clock
 
 DEDUPLICATION_SECONDS: Final = 300
-"""SQS's: from when an id is sent until it counts as another message, whether or not the first was deleted."""
+"""SQS's deduplication interval, counted from the send; deleting the message does not end it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message as it is handed out; times in milliseconds since the epoch.
+    """A received message; times in milliseconds since the epoch.
 
-    `receipt` is good until the message may be received again; by `id` duplicates are known; `sequence` has 20 digits
-    and rises.
+    `receipt` is valid until the message becomes visible again; `id` is the deduplication id; `sequence` has 20 digits
+    and increases.
     """
 
     message_id: str
@@ -37,10 +37,10 @@ class Received:
 
 @dataclass(slots=True)
 class _QueuedMessage:
-    """A message in a queue, in flight until the moment `visible`, or with None for as long as somebody has it.
+    """A message in a queue, in flight until `visible` (milliseconds); None: until it is deleted or returned.
 
-    One that was given back as if it had not been received is in flight until the moment `until` when it is next. Of a
-    dead letter, `died_in` is the queue's name.
+    `until` keeps the old deadline of a message that was returned without counting; its next receive ends then.
+    `died_in` is the name of the queue that a dead letter came from.
     """
 
     message_id: str
@@ -58,7 +58,7 @@ class _QueuedMessage:
 
 @dataclass
 class _Store:
-    """What a queue holds, by sequence, and what of it is in flight, by receipt; whoever looks holds the lock."""
+    """Messages by sequence number, and those in flight by receipt; callers must hold the lock."""
 
     name: str
     lock: threading.RLock
@@ -67,32 +67,32 @@ class _Store:
     last: int = 0
 
     def append(self, body: str, group: str, identifier: str, now: int) -> _QueuedMessage:
-        """A new message, behind all others."""
+        """Append a new message."""
         self.last += 1
         held = _QueuedMessage(f"{self.name}-{self.last}", body, group, identifier, self.last, now)
         self.held[held.sequence] = held
         return held
 
     def expire_visibility(self, now: int) -> None:
-        """What has been in flight for too long may be received again."""
+        """Make messages visible whose visibility timeout has passed."""
         landed = [name for name, held in self.in_flight.items() if held.visible is not None and held.visible <= now]
         for receipt in landed:
             del self.in_flight[receipt]
 
 
 class MemoryQueue:
-    """`ports.messaging.Queue` with its other end: a FIFO queue as SQS's, whose messages do not expire.
+    """An SQS FIFO queue with producer (`ports.messaging.Queue`) and consumer side; messages do not expire.
 
-    A group is closed while one of its messages is in flight. Several threads may use it.
+    A group is blocked while one of its messages is in flight. Thread-safe.
 
     Args:
-        clock: milliseconds.
-        visibility_seconds: how long a message is in flight, unless it is deleted or given back; None: however long
-            that takes, for consumers that end no earlier than the queue, and clocks that are put forward meanwhile.
-        most_receives: after so many, the next attempt to receive a message moves it to the dead letters.
-        dead_letters: where to, the same clock and all; None: a message may be received any number of times.
-        name: as in its ARN; no two are named alike.
-        on_death: gets the body of a message that is moved to the dead letters.
+        clock: milliseconds since the epoch.
+        visibility_seconds: the visibility timeout. None: no timeout, for consumers that live as long as the queue
+            while the clock is advanced.
+        max_receives: SQS's `maxReceiveCount`; the next receive moves the message to the dead-letter queue.
+        dead_letters: the dead-letter queue, which must use the same clock; None: receives are unlimited.
+        name: the name in the ARN; must be unique.
+        on_death: is called with the body of each message that is moved to the dead-letter queue.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class MemoryQueue:
         clock: Clock,
         *,
         visibility_seconds: int | None,
-        most_receives: int,
+        max_receives: int,
         dead_letters: "MemoryQueue | None",
         name: str,
         on_death: Callable[[str], object] = lambda _: None,
@@ -108,16 +108,16 @@ class MemoryQueue:
         self.name = name
         self._clock = clock
         self._visibility = visibility_seconds * 1000 if visibility_seconds is not None else None
-        self._most_receives = most_receives
+        self._max_receives = max_receives
         self._on_death = on_death
-        self._graves = dead_letters._store if dead_letters is not None else None  # noqa: SLF001 - a queue like this one
-        # One lock for both: what moves from one to the other is never in neither.
-        self._lock = self._graves.lock if self._graves is not None else threading.RLock()
+        self._dead_letters = dead_letters._store if dead_letters is not None else None  # noqa: SLF001 - the same class
+        # One lock for both queues, so that a message that moves is never seen in neither.
+        self._lock = self._dead_letters.lock if self._dead_letters is not None else threading.RLock()
         self._store: _Store = _Store(name, self._lock)
         self._sent: dict[str, int] = {}
 
     def send(self, messages: Sequence[QueueMessage]) -> None:
-        """Take those whose id has not come within the last five minutes."""
+        """Append the messages; ignore those whose deduplication id was sent within the last five minutes."""
         with self._lock:
             now = self._clock()
             horizon = now - DEDUPLICATION_SECONDS * 1000
@@ -130,11 +130,11 @@ class MemoryQueue:
                     self._store.append(write_json(message.body), message.group, message.id, now)
 
     def receive(self, most: int = 10, wants: Callable[[str], bool] = lambda _: True) -> list[Received]:
-        """The oldest messages of the groups that are open, any number of the same group.
+        """Receive the oldest messages of unblocked groups; one group may contribute several.
 
         Args:
-            most: no more than that.
-            wants: whether a message is meant, by its body; SQS has no such thing. All of a group are, or none.
+            most: the maximum number of messages.
+            wants: selects messages by body, which SQS cannot do. It must give one answer for all of a group.
         """
         with self._lock:
             now = self._clock()
@@ -152,7 +152,7 @@ class MemoryQueue:
             return [self._hand_out(held, now) for held in found]
 
     def delete(self, receipt: str) -> bool:
-        """Whether the message is gone for good: not if the receipt has expired, for then it comes again."""
+        """Delete a received message; return False if the receipt has expired, so that it is received again."""
         with self._lock:
             self._store.expire_visibility(self._clock())
             held = self._store.in_flight.pop(receipt, None)
@@ -161,11 +161,11 @@ class MemoryQueue:
             return held is not None
 
     def return_messages(self, receipts: Iterable[str], *, counts: bool = True) -> None:
-        """Let these be received again at once; expired receipts are passed over.
+        """Make received messages visible at once; expired receipts are ignored.
 
         Args:
-            receipts: whose.
-            counts: whether they have been received, as in SQS; else that is forgotten, but not since when.
+            receipts: the receipts of the messages.
+            counts: whether this receive counts, as in SQS. If not, the next receive keeps the old deadline.
         """
         with self._lock:
             self._store.expire_visibility(self._clock())
@@ -176,30 +176,30 @@ class MemoryQueue:
                     held.until = held.visible
 
     def redrive(self, most: int | None = None) -> int:
-        """Take back dead letters of this queue that are not in flight, oldest first, as new messages; how many.
+        """Move dead letters of this queue that are not in flight back, oldest first; return their number.
 
         Args:
-            most: no more than that.
+            most: the maximum number to move; None: all.
         """
-        if self._graves is None:
+        if self._dead_letters is None:
             return 0
         with self._lock:
             now = self._clock()
-            self._graves.expire_visibility(now)
-            flying = {held.sequence for held in self._graves.in_flight.values()}
-            mine = [held for held in self._graves.held.values() if held.died_in == self.name]
-            risen = [held for held in mine if held.sequence not in flying][:most]
+            self._dead_letters.expire_visibility(now)
+            in_flight = {held.sequence for held in self._dead_letters.in_flight.values()}
+            mine = [held for held in self._dead_letters.held.values() if held.died_in == self.name]
+            risen = [held for held in mine if held.sequence not in in_flight][:most]
             for held in risen:
-                del self._graves.held[held.sequence]
+                del self._dead_letters.held[held.sequence]
                 self._store.append(held.body, held.group, held.id, now)
             return len(risen)
 
     def next_due(self) -> int | None:
-        """When something may be received, in milliseconds: now, if it already may; None if nobody can tell."""
+        """Return when a message can be received (milliseconds): now if one already can, None if unknown."""
         with self._lock:
             now = self._clock()
             self._store.expire_visibility(now)
-            # What is in flight of a group was received together, and lands together.
+            # Messages of one group in flight were received together and have one deadline.
             opens = {held.group: held.visible for held in self._store.in_flight.values()}
             if any(held.group not in opens for held in self._store.held.values()):
                 return now
@@ -207,7 +207,7 @@ class MemoryQueue:
 
     @property
     def next_bodies(self) -> list[str]:
-        """The body of the oldest message of each group that is open."""
+        """Bodies of the oldest message of each unblocked group."""
         with self._lock:
             self._store.expire_visibility(self._clock())
             closed = {held.group for held in self._store.in_flight.values()}
@@ -216,41 +216,41 @@ class MemoryQueue:
 
     @property
     def waiting(self) -> int:
-        """How many messages are here and not in flight."""
+        """Number of messages that are not in flight."""
         with self._lock:
             return len(self._store.held) - self.in_flight
 
     @property
     def in_flight(self) -> int:
-        """How many messages have been received, and are neither deleted nor back."""
+        """Number of messages that were received and are neither deleted nor visible again."""
         with self._lock:
             self._store.expire_visibility(self._clock())
             return len(self._store.in_flight)
 
     @property
     def held(self) -> list[tuple[str, str]]:
-        """The group and the body of each message that is here, in flight or not, the oldest first."""
+        """Group and body of every message, in flight or not, oldest first."""
         with self._lock:
             return [(held.group, held.body) for held in self._store.held.values()]
 
     @property
     def blocked(self) -> list[str]:
-        """The body of each message that waits behind one of its group that is in flight, the oldest first."""
+        """Bodies of the messages that wait behind one of their group in flight, oldest first."""
         with self._lock:
             self._store.expire_visibility(self._clock())
-            flying = {held.sequence for held in self._store.in_flight.values()}
+            in_flight = {held.sequence for held in self._store.in_flight.values()}
             closed = {held.group for held in self._store.in_flight.values()}
-            waiting = (held for held in self._store.held.values() if held.sequence not in flying)
+            waiting = (held for held in self._store.held.values() if held.sequence not in in_flight)
             return [held.body for held in waiting if held.group in closed]
 
     def _is_dead(self, held: _QueuedMessage) -> bool:
-        return self._graves is not None and held.receive_count >= self._most_receives
+        return self._dead_letters is not None and held.receive_count >= self._max_receives
 
     def _bury(self, held: _QueuedMessage, now: int) -> None:
-        """As SQS does: with its id and its count, but as sent now, and whatever else has this id."""
-        if self._graves is not None:
+        """Move a message to the dead-letter queue as SQS does: same id and count, sent now, no deduplication."""
+        if self._dead_letters is not None:
             del self._store.held[held.sequence]
-            letter = self._graves.append(held.body, held.group, held.id, now)
+            letter = self._dead_letters.append(held.body, held.group, held.id, now)
             letter.message_id, letter.receive_count, letter.died_in = held.message_id, held.receive_count, self.name
             self._on_death(held.body)
 
@@ -276,24 +276,24 @@ class MemoryQueue:
 
 
 class MemoryBus:
-    """`ports.messaging.Bus` that keeps what it is told. Several threads may use it."""
+    """A `ports.messaging.Bus` that records the published events. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._published: list[DomainEvent] = []
 
     def publish(self, facts: Sequence[DomainEvent]) -> None:
-        """Keep these."""
+        """Record events."""
         with self._lock:
             self._published += facts
 
     @property
     def events(self) -> tuple[DomainEvent, ...]:
-        """All that it was told, in that order, repetitions included."""
+        """All published events in order, duplicates included."""
         with self._lock:
             return tuple(self._published)
 
     @property
     def events_of(self) -> dict[str, DomainEvent]:
-        """What it was told, by id, in the order of the first telling; of a repetition the latest."""
+        """Published events by id, in order of first publication; of duplicates the latest."""
         return {fact.id: fact for fact in self.events}

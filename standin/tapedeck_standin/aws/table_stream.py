@@ -1,4 +1,4 @@
-"""What has changed in the recordings table since somebody last asked: its stream, in the records that Lambda gets."""
+"""Readers of a DynamoDB stream; they return records in the form of Lambda's events."""
 
 import threading
 from collections.abc import Mapping
@@ -12,54 +12,54 @@ _KEY: Final = {"PK", "SK"}
 
 
 class Changes(Protocol):
-    """A stream that is read once."""
+    """A stream whose records are each read once."""
 
     def drain(self) -> list[Record]:
-        """What has happened since the last time, in order for each item."""
+        """Return the records since the last call, in order for each item."""
         ...
 
 
 class MotoChanges:
-    """The stream of a table in moto, emptied as it is read: moto would keep it for good.
+    """The stream of a table in moto. Reading deletes the records, which moto would keep for ever.
 
     Args:
-        table: its name.
+        table: the table's name.
     """
 
     def __init__(self, table: str) -> None:
-        from moto.dynamodb.models import dynamodb_backends  # noqa: PLC0415 - only once moto answers
+        from moto.dynamodb.models import dynamodb_backends  # noqa: PLC0415 - only after moto has been started
 
         (backends,) = dynamodb_backends.values()
-        (held,) = (backend.tables[table] for backend in backends.values() if table in backend.tables)
-        self._shard: Any = held.stream_shard
+        (found,) = (backend.tables[table] for backend in backends.values() if table in backend.tables)
+        self._shard: Any = found.stream_shard
         self.drain()
 
     def drain(self) -> list[Record]:
-        """What has happened since the last time."""
+        """Return the records since the last call."""
         records: list[Record] = [record.record for record in self._shard.items]
         self._shard.items.clear()
-        # An update that brings an item about is told twice, the first time without anything but its key.
+        # moto records an update that creates an item twice; the first record has only the key.
         return [record for record in records if record["dynamodb"].get("NewImage", {}).keys() != _KEY]
 
 
 class StreamChanges:
-    """The stream of a table in another database, read as anybody would.
+    """The stream of a table in another database, read through the API of DynamoDB Streams.
 
     Args:
         streams: a client of DynamoDB Streams.
-        stream: the ARN.
+        stream: the ARN of the stream.
     """
 
     def __init__(self, streams: Any, stream: str) -> None:  # noqa: ANN401 - botocore makes its classes at run time
         self._streams = streams
         self._stream = stream
         self._iterators: dict[str, str | None] = {}
-        # Others may write there: what was before is not this stand-in's affair.
+        # The database may be shared: records from before the start are skipped.
         self._look_for_shards("LATEST")
         self._lock = threading.Lock()
 
     def drain(self) -> list[Record]:
-        """What has happened since the last time."""
+        """Return the records since the last call."""
         found: list[Record] = []
         with self._lock:
             self._look_for_shards("TRIM_HORIZON")
@@ -69,7 +69,7 @@ class StreamChanges:
                 try:
                     answer = self._streams.get_records(ShardIterator=iterator)
                 except ClientError:
-                    # Expired, as iterators do: the shard is begun again from what is newest.
+                    # The iterator has expired: go on from the newest record.
                     self._iterators[shard] = self._begin(shard, "LATEST")
                     continue
                 self._iterators[shard] = answer.get("NextShardIterator")

@@ -1,4 +1,4 @@
-"""The template, read as the deployment reads it: tables, routes and environments come from nowhere else."""
+"""Read `template.yaml`: the only source of tables, routes, queues and environment variables."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ _BUCKET: Final = "AWS::S3::Bucket"
 _QUEUE: Final = "AWS::SQS::Queue"
 _BUS: Final = "AWS::Events::EventBus"
 _VISIBILITY: Final = 30
-"""SQS's, of a queue that has none of its own."""
+"""Seconds: SQS's default visibility timeout."""
 _TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-"""What an emulator needs of a table; the rest guards a deployed one."""
+"""The properties of a table that an emulator needs; the others protect a deployed table."""
 
 STACK: Final = "tapedeck-standin"
 
 ORIGIN: Final = "http://localhost"
-"""The API's own address, unless somebody knows better."""
+"""The default base URL of the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: `path` is None for `$default`; `function` the logical id, `operation` its folder's name."""
+    """One route: `path` is None for `$default`; `function` is a logical id, `operation` the folder's name."""
 
     method: str
     path: str | None
@@ -34,12 +34,12 @@ class Route:
 
     @property
     def key(self) -> str:
-        """As API Gateway names it in an event."""
+        """The route key of API Gateway's events."""
         return "$default" if self.path is None else f"{self.method} {self.path}"
 
 
 class Template:
-    """`template.yaml` as a dictionary, its short intrinsic forms spelled out.
+    """`template.yaml` as a dictionary, with the short forms of intrinsic functions expanded.
 
     Args:
         content: the parsed file.
@@ -50,11 +50,11 @@ class Template:
 
     @classmethod
     def load(cls, path: Path) -> "Template":
-        """Read the file."""
+        """Read a template file."""
         return cls(yaml_parse(path.read_text(encoding="utf-8")))
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The properties of all resources of a type, by logical id."""
+        """Return the properties of all resources of a type by logical id."""
         return {
             name: resource.get("Properties", {})
             for name, resource in self.content["Resources"].items()
@@ -72,19 +72,19 @@ class Template:
         return tuple(self._routes())
 
     def visibility(self, queue: str) -> int:
-        """Seconds after which a message of a queue that was not done with comes again."""
+        """Return the visibility timeout of a queue in seconds."""
         return int(self.resources(_QUEUE)[queue].get("VisibilityTimeout", _VISIBILITY))
 
     def environment(self, values: Mapping[str, str], function: str | None = None) -> dict[str, str]:
-        """The environment variables of a function, or of all together, which never contradict each other.
+        """Return the environment variables of one function, or of all functions merged.
 
         Args:
-            values: what references stand for, by logical id; without a value of their own parameters have their
-                defaults, queues and buses their logical ids, and the API is at ORIGIN.
-            function: its logical id.
+            values: values of references by logical id. Defaults: a parameter's default, the logical id of a queue or
+                bus, and ORIGIN for the API.
+            function: the logical id of the function; None: all functions.
 
         Raises:
-            KeyError: a reference stands for nothing, or there is no such function.
+            KeyError: a reference has no value, or the function does not exist.
         """
         known = {
             "AWS::StackName": STACK,
@@ -105,20 +105,17 @@ class Template:
         return {name: str(_resolve(value, known, conditions)) for name, value in declared.items()}
 
     def create_tables(self, dynamodb: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
-        """Create every table of the template that is not there yet.
+        """Create the tables of the template that do not exist yet; return their names by logical id.
 
         Args:
-            dynamodb: a client of any SDK of botocore's.
-            prefix: of the tables' names, so that several sets may stand side by side.
-
-        Returns:
-            the tables' names by logical id.
+            dynamodb: a botocore client of DynamoDB.
+            prefix: prepended to the tables' names, so that several sets can coexist.
         """
         names = {}
-        there = set(dynamodb.list_tables()["TableNames"])
+        existing = set(dynamodb.list_tables()["TableNames"])
         for logical_id, properties in self.resources(_TABLE).items():
             names[logical_id] = f"{prefix}{logical_id}"
-            if names[logical_id] in there:
+            if names[logical_id] in existing:
                 continue
             request: dict[str, Any] = {name: properties[name] for name in _TABLE_PROPERTIES if name in properties}
             if "StreamSpecification" in properties:
@@ -130,11 +127,11 @@ class Template:
         return names
 
     def create_buckets(self, s3: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
-        """Create every bucket of the template; their names by logical id.
+        """Create the buckets of the template; return their names by logical id.
 
         Args:
-            s3: a client of any SDK of botocore's.
-            prefix: of the buckets' names, so that several sets may stand side by side.
+            s3: a botocore client of S3.
+            prefix: prepended to the buckets' names, so that several sets can coexist.
         """
         names = {logical_id: f"{prefix}{logical_id.lower()}" for logical_id in self.resources(_BUCKET)}
         for name in names.values():
@@ -142,11 +139,11 @@ class Template:
         return names
 
     def create_queues(self, sqs: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
-        """Create every queue of the template, without what becomes of dead letters; their URLs by logical id.
+        """Create the queues of the template without redrive policies; return their URLs by logical id.
 
         Args:
-            sqs: a client of any SDK of botocore's.
-            prefix: of the queues' names, so that several sets may stand side by side.
+            sqs: a botocore client of SQS.
+            prefix: prepended to the queues' names, so that several sets can coexist.
         """
         return {
             logical_id: sqs.create_queue(QueueName=f"{prefix}{logical_id}.fifo", Attributes={"FifoQueue": "true"})[
@@ -156,11 +153,11 @@ class Template:
         }
 
     def create_buses(self, events: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
-        """Create every bus of the template; their names by logical id.
+        """Create the event buses of the template; return their names by logical id.
 
         Args:
-            events: a client of any SDK of botocore's.
-            prefix: of the buses' names, so that several sets may stand side by side.
+            events: a botocore client of EventBridge.
+            prefix: prepended to the buses' names, so that several sets can coexist.
         """
         names = {logical_id: f"{prefix}{logical_id}" for logical_id in self.resources(_BUS)}
         for name in names.values():

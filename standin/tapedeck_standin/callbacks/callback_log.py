@@ -1,6 +1,6 @@
-"""What was told to whom: every callback with its attempts, its signature and what was signed.
+"""The callback log: every callback with its attempts, its signature and the text that was signed.
 
-It looks over the shoulder of whoever sends: the ledger and the sender of HTTP are reached through it.
+It observes deliveries by wrapping the delivery store and the webhook client.
 """
 
 import threading
@@ -21,7 +21,7 @@ from tapedeck.ports.messaging import WebhookClient, WebhookRequest, WebhookResul
 from tapedeck_standin.control.requests import format_time
 
 MAX_KEPT: Final = 10_000
-"""Callbacks, of all accounts: the oldest are forgotten first."""
+"""Callbacks of all accounts; the oldest are dropped first."""
 
 _SIGNATURES: Final = ("X-Twilio-Signature", "X-SignalWire-Signature")
 _NAMES: Final = {
@@ -34,7 +34,7 @@ _EVENTS: Final = ("StatusCallbackEvent", "RecordingStatus")
 
 @dataclass(frozen=True, slots=True)
 class CallbackLogEntry:
-    """A callback as it stands, and what of its request was signed; nothing of that until it was sent."""
+    """A callback with its signature and the signed text, both None until it is sent."""
 
     delivery: CallbackDelivery
     signature: str | None = None
@@ -42,23 +42,25 @@ class CallbackLogEntry:
 
     @property
     def id(self) -> str:
-        """By which it is replayed."""
+        """The id that replays it."""
         return f"{self.delivery.resource_id}.{self.delivery.id}"
 
     @property
     def fields(self) -> dict[str, str]:
-        """What it tells."""
+        """The form fields of the callback."""
         return dict(parse_qsl(self.delivery.body, keep_blank_values=True))
 
     @property
     def kind(self) -> ResourceType:
-        """What it tells of."""
+        """The type of resource that the callback is about."""
         return ResourceType.RECORDING if "RecordingSid" in self.fields else ResourceType.CONFERENCE
 
     def event(self, identifier: str | None, event: str | None) -> bool:
-        """Whether it tells of what has this id, and this event, by the word that asks for it or the one that tells it.
+        """Return whether the callback is about this resource and this event.
 
-        Whatever is None does not matter.
+        Args:
+            identifier: the id of a recording, conference or call; None matches all.
+            event: the event's name in a subscription or in the callback itself; None matches all.
         """
         fields = self.fields
         ids = {parse_any_sid(kind, fields[name]) for name, kind in _NAMES.items() if name in fields}
@@ -66,7 +68,7 @@ class CallbackLogEntry:
         return (identifier is None or identifier in ids) and (event is None or event in events)
 
     def body(self) -> dict[str, Any]:
-        """As the control API tells it."""
+        """Return the representation in the control API."""
         delivery = self.delivery
         return {
             "id": self.id,
@@ -82,18 +84,18 @@ class CallbackLogEntry:
 
 
 class AttemptInterceptor(Protocol):
-    """What becomes of an attempt, instead of or besides its being made."""
+    """Makes delivery attempts; may replace them by faults or add to them."""
 
     def send(
         self, delivery: CallbackDelivery, request: WebhookRequest, sender: WebhookClient
     ) -> Sequence["RecordedAttempt"]:
-        """Make it in whichever way; one at least, of which the last counts."""
+        """Return at least one attempt; the last one is the result."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAttempt:
-    """An attempt: what came of it; `error` is another word for its failure; `at` milliseconds since the epoch."""
+    """An attempt; `at` in milliseconds since the epoch; `error` overrides the failure of the outcome."""
 
     at: int
     outcome: WebhookResult
@@ -101,30 +103,30 @@ class RecordedAttempt:
 
 
 class CallbackLog:
-    """Keeps what is told. Several threads may use it; one of them sends one callback at a time.
+    """Records callbacks. Thread-safe; each thread delivers one callback at a time.
 
     Args:
-        tamper: what becomes of attempts.
+        tamper: makes the attempts.
     """
 
     def __init__(self, tamper: AttemptInterceptor) -> None:
         self._tamper = tamper
         self._entries: dict[tuple[str, str], CallbackLogEntry] = {}
-        self._parked: dict[tuple[str, str], CallbackDelivery] = {}
-        """Those that are tried again some time, likewise by account and id."""
+        self._scheduled: dict[tuple[str, str], CallbackDelivery] = {}
+        """Callbacks with a scheduled retry, by account and id."""
         self._changed = threading.Condition()
         self._sending = threading.local()
 
-    def observe_store(self, store: Any) -> Any:  # noqa: ANN401 - whatever senders of callbacks use
-        """The ledger, looked after; anything else as it is."""
-        return _Ledger(store, self) if isinstance(store, DeliveryTable) else store
+    def observe_store(self, store: Any) -> Any:  # noqa: ANN401 - any store that deliveries use
+        """Wrap a delivery table so that it is observed; return any other store unchanged."""
+        return _ObservedDeliveryStore(store, self) if isinstance(store, DeliveryTable) else store
 
     def sender(self, sender: WebhookClient) -> WebhookClient:
-        """This one, looked after."""
-        return _Sender(sender, self)
+        """Wrap a webhook client so that it is observed."""
+        return _ObservedClient(sender, self)
 
     def find(self, account: str, identifier: str | None = None, event: str | None = None) -> list[CallbackLogEntry]:
-        """What this account was told of what has this id, and of this event, oldest first; what was tried at least."""
+        """Return the attempted callbacks about a resource and an event (None: any), oldest first."""
         with self._changed:
             entries = list(self._entries.values())
         return [
@@ -134,7 +136,7 @@ class CallbackLog:
         ]
 
     def wait(self, account: str, identifier: str | None, event: str | None, seconds: float) -> list[CallbackLogEntry]:
-        """The same, as soon as there is any, or after so many seconds."""
+        """Wait until `find` has a result, at most for this many seconds; return it."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not (found := self.find(account, identifier, event)) and (left := deadline - time.monotonic()) > 0:
@@ -142,42 +144,42 @@ class CallbackLog:
             return found
 
     def get(self, account: str, identifier: str) -> CallbackLogEntry | None:
-        """A callback of this account, tried or not."""
+        """Return a callback, attempted or not; None if it is unknown."""
         with self._changed:
             return self._entries.get((account, identifier))
 
     @property
     def scheduled_retries(self) -> list[CallbackDelivery]:
-        """What is tried again at some time, of all accounts."""
+        """Callbacks of all accounts that have a scheduled retry."""
         with self._changed:
-            return list(self._parked.values())
+            return list(self._scheduled.values())
 
     def wait_until_tried(self, deliveries: Sequence[CallbackDelivery], seconds: float) -> None:
-        """Wait until each of these, which were parked, has been tried again, at most so many seconds."""
+        """Wait until each of these retries has been attempted, at most for this many seconds."""
         with self._changed:
             self._changed.wait_for(lambda: all(map(self._is_tried, deliveries)), seconds)
 
     def kind_of(self, resource_id: str) -> ResourceType:
-        """What has this id."""
+        """Return the type of a resource that callbacks are about; a recording if unknown."""
         with self._changed:
             found = [entry for entry in self._entries.values() if entry.delivery.resource_id == resource_id]
         return found[0].kind if found else ResourceType.RECORDING
 
     def forget(self, account: str) -> None:
-        """Nothing was ever told to this account."""
+        """Drop all callbacks of an account."""
         with self._changed:
             self._entries = {key: entry for key, entry in self._entries.items() if key[0] != account}
-            self._parked = {key: delivery for key, delivery in self._parked.items() if key[0] != account}
+            self._scheduled = {key: delivery for key, delivery in self._scheduled.items() if key[0] != account}
 
     def keep(self, delivery: CallbackDelivery) -> CallbackDelivery:
-        """Take note of how a claim stands."""
+        """Record the state of a delivery; return it unchanged."""
         with self._changed:
             key = (delivery.account, f"{delivery.resource_id}.{delivery.id}")
             known = self._entries.get(key)
             self._entries[key] = replace(known, delivery=delivery) if known is not None else CallbackLogEntry(delivery)
-            self._parked.pop(key, None)
+            self._scheduled.pop(key, None)
             if delivery.state is DeliveryState.RETRY_SCHEDULED:
-                self._parked[key] = delivery
+                self._scheduled[key] = delivery
             while len(self._entries) > MAX_KEPT:
                 del self._entries[next(iter(self._entries))]
             self._changed.notify_all()
@@ -190,13 +192,13 @@ class CallbackLog:
         )
 
     def begin_delivery(self, delivery: CallbackDelivery) -> CallbackDelivery:
-        """What this thread sends from now on is this claim."""
-        self._sending.claim, self._sending.sent = delivery, ()
+        """Set the delivery that this thread sends from now on, and record it."""
+        self._sending.delivery, self._sending.sent = delivery, ()
         return self.keep(delivery)
 
     def send(self, request: WebhookRequest, sender: WebhookClient) -> WebhookResult:
-        """Make an attempt, and keep what was signed."""
-        delivery: CallbackDelivery = self._sending.claim
+        """Make an attempt, and record its signature and the signed text."""
+        delivery: CallbackDelivery = self._sending.delivery
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
         text = signature_base_url(request.url) + "".join(name + form[name] for name in sorted(form))
         signature = next((request.headers[name] for name in _SIGNATURES if name in request.headers), None)
@@ -216,7 +218,7 @@ class CallbackLog:
         state: DeliveryState,
         due: int | None,
     ) -> CallbackDelivery:
-        """Note an attempt as it really was, and what was sent besides."""
+        """Store an attempt with its injected error, after any additional attempts that were made."""
         sent: Sequence[RecordedAttempt] = getattr(self._sending, "sent", ())
         self._sending.sent = ()
         for other in sent[:-1]:
@@ -228,63 +230,63 @@ class CallbackLog:
         return self.keep(store.record_attempt(delivery, attempt, state, due))
 
 
-class _Sender:
-    """`ports.messaging.WebhookClient` that a journal looks after."""
+class _ObservedClient:
+    """A `ports.messaging.WebhookClient` that the log observes."""
 
-    def __init__(self, sender: WebhookClient, journal: CallbackLog) -> None:
+    def __init__(self, sender: WebhookClient, log: CallbackLog) -> None:
         self._sender = sender
-        self._journal = journal
+        self._log = log
 
     def send(self, request: WebhookRequest) -> WebhookResult:
         """Make one attempt."""
-        return self._journal.send(request, self._sender)
+        return self._log.send(request, self._sender)
 
 
-class _Ledger:
-    """`background.webhook_delivery.DeliveryStore` that a journal looks after."""
+class _ObservedDeliveryStore:
+    """A `background.webhook_delivery.DeliveryStore` that the log observes."""
 
-    def __init__(self, store: DeliveryStore, journal: CallbackLog) -> None:
+    def __init__(self, store: DeliveryStore, log: CallbackLog) -> None:
         self._store = store
-        self._journal = journal
+        self._log = log
 
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
-        """Keep it in both."""
-        return self._journal.keep(self._store.put(delivery))
+        """Store and record a delivery."""
+        return self._log.keep(self._store.put(delivery))
 
     def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
-        """From the ledger."""
+        """Read one delivery from the store."""
         return self._store.get(account, resource_id, delivery)
 
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
-        """From the ledger."""
+        """Read the deliveries of a resource from the store."""
         return self._store.of(account, resource_id)
 
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
-        """What this thread sends from now on."""
+        """Lease a delivery; this thread sends it from now on."""
         leased = self._store.lease(delivery, now, until)
-        return self._journal.begin_delivery(leased) if leased is not None else None
+        return self._log.begin_delivery(leased) if leased is not None else None
 
     def record_attempt(
         self, delivery: CallbackDelivery, attempt: DeliveryAttempt, state: DeliveryState, due: int | None
     ) -> CallbackDelivery:
-        """Keep it in both."""
-        return self._journal.record_attempt(self._store, delivery, attempt, state, due)
+        """Store and record an attempt."""
+        return self._log.record_attempt(self._store, delivery, attempt, state, due)
 
     def reset_to_queued(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
-        """Keep it in both."""
+        """Queue a delivery again, and record it."""
         reopened = self._store.reset_to_queued(delivery, due)
-        return self._journal.keep(reopened) if reopened is not None else None
+        return self._log.keep(reopened) if reopened is not None else None
 
     def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
-        """In the ledger."""
+        """Mark the URL as gone in the store."""
         self._store.mark_url_gone(delivery, now)
 
     def is_url_gone(self, delivery: CallbackDelivery) -> bool:
-        """From the ledger."""
+        """Read from the store whether the URL is gone."""
         return self._store.is_url_gone(delivery)
 
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
-        """From the ledger."""
+        """Read the due deliveries of a shard from the store."""
         return self._store.find_due(shard, now, limit)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of callbacks on their way, where something is to go wrong with them; else nothing."""
+"""Inject the faults of the control API into callback deliveries."""
 
 import json
 import threading
@@ -16,18 +16,18 @@ from tapedeck_standin.control.faults import CALLBACK, FaultAction, Faults
 from tapedeck_standin.scheduler.clock import VirtualClock
 
 HELD_SECONDS: Final = 1.0
-"""Of real time that a callback waits for the next one, if it is to be overtaken: after that it is told all the same."""
+"""Real seconds for which a reordered callback waits for the next one; then it is delivered anyway."""
 
 DROPPED: Final = "dropped"
-"""In place of a failure: the callback was lost on its way, and nobody was asked."""
+"""The failure of a callback that was dropped without a request."""
 
 
 class AttemptFaultInjector:
-    """`callback_journal.Tamper`: the faults that befall single attempts.
+    """An `AttemptInterceptor` that injects faults into single attempts.
 
     Args:
-        faults: what is to go wrong.
-        clock: how late it is.
+        faults: the pending faults.
+        clock: dates the attempts.
     """
 
     def __init__(self, faults: Faults, clock: VirtualClock) -> None:
@@ -37,7 +37,7 @@ class AttemptFaultInjector:
     def send(
         self, delivery: CallbackDelivery, request: WebhookRequest, sender: WebhookClient
     ) -> Sequence[RecordedAttempt]:
-        """Make an attempt, or have it fail as somebody has asked."""
+        """Make an attempt, or simulate the next fault of the account."""
         then = self._faults.take(delivery.account, CALLBACK, if_it=lambda then: then.kind != "reorder")
         at = self._clock()
         match then:
@@ -46,7 +46,7 @@ class AttemptFaultInjector:
             case FaultAction(close=True):
                 return [RecordedAttempt(at, WebhookResult(None, FailureReason.READ, 0))]
             case FaultAction(drop=True):
-                # What nobody would try again.
+                # FORBIDDEN is never retried.
                 return [RecordedAttempt(at, WebhookResult(None, FailureReason.FORBIDDEN, 0), DROPPED)]
             case FaultAction(double=True):
                 return [RecordedAttempt(at, sender.send(request)), RecordedAttempt(self._clock(), sender.send(request))]
@@ -62,14 +62,14 @@ class _DelayedDelivery:
 
 
 class ReorderingDeliverer:
-    """`deliver_callback`, behind whose back callbacks overtake one another where somebody has asked for that.
+    """The `deliver_callback` handler, with the `reorder` fault: the next callback overtakes the held one.
 
     Args:
-        deliver: the function.
-        queue: where callbacks come from, one at a time.
-        journal: knows which of them are still to be told.
-        faults: what is to go wrong.
-        steady: seconds, by a clock that nobody sets.
+        deliver: the handler.
+        queue: the queue of the callbacks; the handler gets batches of one message.
+        journal: the callback log, which has the state of each delivery.
+        faults: the pending faults.
+        steady: monotonic seconds, not advanced by the control API.
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class ReorderingDeliverer:
     ) -> None:
         self._deliver = deliver
         self._queue = queue
-        self._journal = journal
+        self._callback_log = journal
         self._faults = faults
         self._steady = steady
         self._lock = threading.Lock()
         self._held: dict[str, _DelayedDelivery] = {}
 
     def __call__(self, event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
-        """Deliver a callback, or keep it until the next one of the same recording or conference has been told."""
+        """Deliver a callback, or hold it until the next one of its recording or conference is delivered."""
         (record,) = event["Records"]
         body = json.loads(record["body"])
         resource_id = body["subject"]
@@ -106,13 +106,13 @@ class ReorderingDeliverer:
         return answer
 
     def release_overdue(self) -> None:
-        """Let go of what nothing has overtaken in time."""
+        """Queue held callbacks again whose time is up."""
         now = self._steady()
         self._release(lambda held: held.until <= now)
 
     @property
     def held(self) -> list[tuple[str, str]]:
-        """The subject and the account of each callback that waits here."""
+        """Resource id and account of each held callback."""
         with self._lock:
             return [(resource_id, held.message.body["account"]) for resource_id, held in self._held.items()]
 
@@ -120,7 +120,7 @@ class ReorderingDeliverer:
         with self._lock:
             if body["subject"] in self._held:
                 return False
-        entry = self._journal.get(body["account"], f"{body['subject']}.{body['claim']}")
+        entry = self._callback_log.get(body["account"], f"{body['subject']}.{body['claim']}")
         if entry is None or entry.delivery.state is not DeliveryState.QUEUED:
             return False
         return self._faults.take(body["account"], CALLBACK, if_it=lambda then: then.kind == "reorder") is not None
@@ -128,7 +128,7 @@ class ReorderingDeliverer:
     def _release(self, is_due: Callable[[_DelayedDelivery], bool]) -> None:
         with self._lock:
             due = [resource_id for resource_id, held in self._held.items() if is_due(held)]
-            # Into the queue before it is out of here: whoever asks what is under way must find it.
+            # Queued before it is removed here, so that it always counts as pending.
             self._queue.send([self._held[resource_id].message for resource_id in due])
             for resource_id in due:
                 del self._held[resource_id]

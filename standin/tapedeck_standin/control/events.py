@@ -1,4 +1,4 @@
-"""The control API's call that tells a media event by hand, as an engine of somebody's own would."""
+"""The control API's `POST /events`: reports an engine event by hand, as an external engine would."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,7 +21,7 @@ from tapedeck_standin.control.requests import (
 )
 from tapedeck_standin.http.messages import ServerRequest
 
-_NAMED: Final = {
+_SID_FIELDS: Final = {
     "account": ResourceType.ACCOUNT,
     "call": ResourceType.CALL,
     "parent_call": ResourceType.CALL,
@@ -31,49 +31,49 @@ _NAMED: Final = {
     "recording": ResourceType.RECORDING,
     "transcription": ResourceType.TRANSCRIPTION,
 }
-"""What the fields of an event name: their sids may be spelled as either dialect does."""
+"""Resource type of each event field that holds a sid. Either dialect's spelling is accepted."""
 
 _PARENTS: Final = {"call": ResourceType.CALL, "conference": ResourceType.CONFERENCE}
 
 
 class EventRoutes:
-    """Tells events.
+    """The route that reports engine events.
 
     Args:
-        books: which accounts there are.
-        events: where engines tell what has happened.
-        clock: dates what is not dated.
+        registry: the known accounts.
+        events: the queue to which engines report.
+        clock: default time of an event.
     """
 
-    def __init__(self, books: AccountRegistry, events: Queue, clock: Clock) -> None:
-        self._books = books
+    def __init__(self, registry: AccountRegistry, events: Queue, clock: Clock) -> None:
+        self._registry = registry
         self._events = events
         self._clock = clock
 
     @property
     def routes(self) -> ControlRoutes:
-        """What it may be asked for."""
+        """The routes, by path and method."""
         return {("events",): {"POST": ControlRoute(self._report_event)}}
 
     def _report_event(self, request: ServerRequest, _named: str) -> Result:
         now = self._clock()
         given = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
-        # By an id that cannot be read, nobody is known.
+        # A malformed account must not become the default account: only a missing one does.
         account = given.get("account")
-        event = {**given, "account": account if account is not None else self._books.own}
+        event = {**given, "account": account if account is not None else self._registry.own}
         try:
-            # An engine of a later version may tell more; what is told by hand is mistyped.
+            # Functions ignore unknown fields of newer engines; in a manual event they are typing errors.
             EVENTS.validate_python(event, extra="forbid")
         except ValidationError as invalid:
             raise _refusal_of(invalid) from invalid
-        self._books.account(event["account"])
+        self._registry.account(event["account"])
         self._events.send([QueueMessage(event, _group_of(event), event["id"])])
         return 202, {"id": event["id"]}
 
 
 def _with_ids(given: Mapping[str, Any]) -> dict[str, Any]:
-    """An event whose sids are ids, as far as they are any."""
-    event = {name: _id_of(_NAMED[name], value) if name in _NAMED else value for name, value in given.items()}
+    """Convert the sids of an event to ids; leave malformed ones for the validation."""
+    event = {name: _id_of(_SID_FIELDS[name], value) if name in _SID_FIELDS else value for name, value in given.items()}
     parent = event.get("parent")
     if isinstance(parent, dict) and isinstance(parent.get("type"), str) and parent["type"] in _PARENTS:
         event["parent"] = {**parent, "id": _id_of(_PARENTS[parent["type"]], parent.get("id"))}
@@ -85,15 +85,15 @@ def _id_of(kind: ResourceType, sid: object) -> object:
 
 
 def _group_of(event: Mapping[str, Any]) -> str:
-    """What it happens to: all of that is told in order."""
+    """Return the FIFO message group: the resource whose events must stay in order."""
     parent = event.get("parent") or {}
     group: str = parent.get("id") or event.get("conference") or event.get("call") or event["recording"]
     return group
 
 
 def _refusal_of(invalid: ValidationError) -> ControlError:
-    """400, with the first field that cannot be used; of an event of no known type, that."""
+    """Map to status 400 for the first invalid field, or for `type` if the event's type is unknown."""
     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
-    # The type comes first, which is none of the event's fields.
+    # The first element of `loc` is the event type, the second one the field.
     field = str(first["loc"][1]) if len(first["loc"]) > 1 else "type"
     return ControlError(400, f"{field}: {first['msg']}", field)

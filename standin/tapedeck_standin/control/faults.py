@@ -1,4 +1,4 @@
-"""What is to go wrong next: in an operation, with a callback, with a recording's media."""
+"""Injected faults: failures of operations, of callback deliveries and of a recording's media."""
 
 import threading
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from tapedeck.ports.stores import Clock
 from tapedeck_standin.control.schemas import ControlRequest
 
 ANY: Final = "*"
-"""Whichever operation."""
+"""Every operation."""
 CALLBACK: Final = "callback"
 MEDIA: Final = "media"
 
 MAX_DELAY: Final = 60
 MAX_TIMES: Final = 1_000_000
 MAX_FAULTS: Final = 1_000
-"""Of an account at a time."""
+"""Faults per account, exhausted ones included."""
 
 _OF_OPERATIONS: Final = frozenset({"status", "delay", "close"})
 _OF_CALLBACKS: Final = _OF_OPERATIONS | {"drop", "double", "reorder"}
@@ -28,11 +28,15 @@ _OF_MEDIA: Final = frozenset({"absent"})
 
 
 class FaultAction(BaseModel):
-    """What happens: exactly one thing, of which `code` is a part.
+    """The effect of a fault: exactly one field, besides `code`, which goes with `status`.
 
-    `status` is answered in place of whoever was asked, `delay` is how many seconds everything takes longer, `close`
-    ends the connection without an answer. A callback may be dropped, told twice, or told after the next one of the same
-    recording or conference. Media may be absent, for a reason that a vendor's code tells.
+    `status`: the HTTP status to respond with; `code`: the vendor's error code.
+    `delay`: seconds by which to delay the request or the delivery.
+    `close`: close the connection without a response.
+    `drop`: do not deliver the callback.
+    `double`: deliver the callback twice.
+    `reorder`: deliver the callback after the next one of its recording or conference.
+    `absent`: end the recording as absent, with this vendor's error code.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -50,19 +54,19 @@ class FaultAction(BaseModel):
     def _is_one_thing(self) -> Self:
         given = self.body().values()
         if len(self.model_fields_set - {"code"}) != 1 or any(value is None or value is False for value in given):
-            raise PydanticCustomError("then", "one thing is to happen, of {known}", {"known": _listed(_KNOWN)})
+            raise PydanticCustomError("then", "exactly one effect is required, of {known}", {"known": _listed(_KNOWN)})
         if self.code is not None and self.status is None:
-            raise PydanticCustomError("then", "a code goes with a status")
+            raise PydanticCustomError("then", "code requires status")
         return self
 
     @property
     def kind(self) -> str:
-        """What it is that happens, by its name."""
+        """The name of the field that is set, other than `code`."""
         (kind,) = self.model_fields_set - {"code"}
         return kind
 
     def body(self) -> dict[str, Any]:
-        """As it was asked for."""
+        """Return the fields that were set, as JSON."""
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
@@ -70,7 +74,7 @@ _KNOWN: Final = _OF_CALLBACKS | _OF_MEDIA
 
 
 class CreateFaultRequest(ControlRequest):
-    """The next so many times, this goes wrong."""
+    """Inject a fault the next `times` times that `on` happens: an operation, `*`, `callback` or `media`."""
 
     on: str
     times: Annotated[int, Field(ge=1, le=MAX_TIMES)] = 1
@@ -81,17 +85,17 @@ class CreateFaultRequest(ControlRequest):
         possible = {CALLBACK: _OF_CALLBACKS, MEDIA: _OF_MEDIA}.get(self.on, _OF_OPERATIONS)
         if self.then.kind not in possible:
             raise PydanticCustomError(
-                "then", "{kind} is nothing that can happen to {on}, but {possible}",
+                "then", "{kind} is not supported for {on}; use one of {possible}",
                 {"kind": self.then.kind, "on": self.on, "possible": _listed(possible)},
             )  # fmt: skip
         if self.on == CALLBACK and self.then.code is not None:
-            raise PydanticCustomError("then", "a receiver answers with a status alone")
+            raise PydanticCustomError("then", "code is not supported for callback, which has a status only")
         return self
 
 
 @dataclass(slots=True)
 class Fault:
-    """What goes wrong, and how often it has."""
+    """An injected fault; `hits` counts how often it was applied."""
 
     id: str
     account: str
@@ -101,15 +105,15 @@ class Fault:
     hits: int = 0
 
     def body(self) -> dict[str, Any]:
-        """As the control API tells it."""
+        """Return the JSON representation."""
         return {"id": self.id, "on": self.on, "times": self.times, "then": self.then.body(), "hits": self.hits}
 
 
 class Faults:
-    """Those of all accounts; several threads may use it.
+    """The injected faults of all accounts. Thread-safe.
 
     Args:
-        clock: makes ids.
+        clock: source of the timestamps in ids.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -118,7 +122,7 @@ class Faults:
         self._faults: dict[str, Fault] = {}
 
     def add(self, account: str, order: CreateFaultRequest) -> Fault | None:
-        """One more of this account; None where it has too many."""
+        """Add a fault to an account; return None if it has reached `MAX_FAULTS`."""
         with self._lock:
             if sum(fault.account == account for fault in self._faults.values()) >= MAX_FAULTS:
                 return None
@@ -127,12 +131,12 @@ class Faults:
             return fault
 
     def of(self, account: str) -> list[dict[str, Any]]:
-        """Those of an account, in the order in which they were asked for, used up or not."""
+        """Return an account's faults in order of creation, exhausted ones included."""
         with self._lock:
             return [fault.body() for fault in self._faults.values() if fault.account == account]
 
     def remove(self, account: str, identifier: str | None = None) -> bool:
-        """Take away one of this account, or all of them; whether there was any."""
+        """Remove one fault of an account, or all; return False if there was none."""
         with self._lock:
             doomed = [
                 fault.id
@@ -146,12 +150,12 @@ class Faults:
     def take(
         self, account: str, on: str, *, if_it: Callable[[FaultAction], bool] = lambda _: True
     ) -> FaultAction | None:
-        """What goes wrong now, of which that counts one: the oldest that is not used up, if it is of this sort.
+        """Apply the oldest fault that is not exhausted: count a hit and return its effect; None without one.
 
         Args:
-            account: whose.
+            account: the account's id.
             on: an operation, CALLBACK or MEDIA.
-            if_it: whether now is when it can.
+            if_it: whether the effect is applicable now; if not, the fault stays and the result is None.
         """
         names = {on} if on in {CALLBACK, MEDIA} else {on, ANY}
         with self._lock:

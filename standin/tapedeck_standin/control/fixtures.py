@@ -1,4 +1,4 @@
-"""What is there from the start: calls, conferences and recordings, as a file names them in the control API's words."""
+"""Fixtures: calls, conferences and recordings that a YAML file defines, in the control API's format."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,18 +22,19 @@ from tapedeck_standin.telephony.audio import MAX_SECONDS
 from tapedeck_standin.telephony.engine import PROCESSING_SECONDS
 from tapedeck_standin.telephony.simulator import Telephony
 
-MOST: Final = 1_000
-"""Of each kind."""
+MAX_FIXTURES: Final = 1_000
+"""Resources of each kind in a file."""
 
 
 class InvalidFixtures(Exception):
-    """Says what of the file cannot be used, and why."""
+    """The fixtures file is invalid; the message names the field and the reason."""
 
 
 class RecordingFixture(ControlRequest):
-    """A recording of a call, by its place in `calls`, or of a conference, by its name; so many seconds long.
+    """A recording of a call or of a conference.
 
-    Unless it still runs, it is finished, and its media can be fetched.
+    `call`: position of the call in `calls`, from 1; `conference`: friendly name of the conference.
+    `seconds`: duration. The media of a completed recording can be fetched.
     """
 
     call: Annotated[int, Field(ge=1)] | None = None
@@ -52,25 +53,25 @@ class RecordingFixture(ControlRequest):
 
 
 class Fixtures(BaseModel):
-    """The whole file."""
+    """Content of a fixtures file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    calls: Annotated[tuple[CreateCallRequest, ...], Field(max_length=MOST)] = ()
-    conferences: Annotated[tuple[CreateConferenceRequest, ...], Field(max_length=MOST)] = ()
-    recordings: Annotated[tuple[RecordingFixture, ...], Field(max_length=MOST)] = ()
+    calls: Annotated[tuple[CreateCallRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
+    conferences: Annotated[tuple[CreateConferenceRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
+    recordings: Annotated[tuple[RecordingFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
 
     @classmethod
     def load(cls, path: Path) -> "Fixtures":
-        """Read a file.
+        """Read a fixtures file.
 
         Raises:
-            OSError: it cannot be read.
-            InvalidFixtures: it is no YAML, or something else than fixtures.
+            OSError: the file cannot be read.
+            InvalidFixtures: the file is not YAML, or does not match the model.
         """
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            # What the control API takes is JSON; a date of YAML's is text there.
+            # Validate as JSON, as the control API does: a YAML date becomes a string.
             return cls.model_validate_json(json.dumps({} if content is None else content, default=str))
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as broken:
             raise InvalidFixtures(f"{path}: no YAML: {broken}") from broken
@@ -81,82 +82,84 @@ class Fixtures(BaseModel):
 
     @property
     def seconds(self) -> float:
-        """How long all of it takes: recordings are made one after the other."""
+        """Virtual seconds that loading takes: recordings are created one after the other."""
         return sum(recording.seconds + PROCESSING_SECONDS for recording in self.recordings)
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedResource:
-    """Something that is there from the start."""
+    """A resource that was created from the fixtures."""
 
     kind: ResourceType
     id: str
 
 
 class FixtureLoader:
-    """Makes fixtures.
+    """Creates the resources of a fixtures file.
 
     Args:
-        books: which accounts there are.
-        telephony: makes calls and conferences.
-        recordings: starts what an application would.
-        run: does all that can be done now.
-        clock: is put forward while a recording runs.
+        registry: the known accounts.
+        telephony: creates calls and conferences.
+        recordings: starts and stops recordings, as API clients do.
+        run: runs all background work that is due.
+        clock: is advanced by the duration of each recording.
     """
 
     def __init__(
         self,
-        books: AccountRegistry,
+        registry: AccountRegistry,
         telephony: Telephony,
         recordings: Recordings,
         run: Callable[[], object],
         clock: VirtualClock,
     ) -> None:
-        self._books = books
+        self._registry = registry
         self._telephony = telephony
         self._recordings = recordings
         self._run = run
         self._clock = clock
 
     def make(self, fixtures: Fixtures) -> list[CreatedResource]:
-        """All of them, in the order in which they are named.
+        """Create all resources: calls, conferences, then recordings, each in the file's order.
 
         Raises:
-            InvalidFixtures: they do not fit together.
+            InvalidFixtures: the fixtures contradict each other.
         """
         calls: list[tuple[str, str]] = []
-        rooms: dict[tuple[str, str | None], str] = {}
+        conferences_by_name: dict[tuple[str, str | None], str] = {}
         made: list[CreatedResource] = []
         recorded = {recording.call for recording in fixtures.recordings if recording.call is not None}
         ended = {place for place, order in enumerate(fixtures.calls, 1) if order.status is CallStatus.COMPLETED}
         for place, order in enumerate(fixtures.calls, 1):
-            # It ends when its recordings have.
+            # A completed call with recordings ends only after they were made.
             begun = order
             if place in recorded & ended:
                 begun = order.model_copy(update={"status": CallStatus.IN_PROGRESS})
             account = self._account(order, f"calls.{place - 1}")
             calls.append((account, self._telephony.call(account, begun).call.id))
             made.append(CreatedResource(ResourceType.CALL, calls[-1][1]))
-        for place, room in enumerate(fixtures.conferences):
-            account = self._account(room, f"conferences.{place}")
+        for place, conference in enumerate(fixtures.conferences):
+            account = self._account(conference, f"conferences.{place}")
             try:
-                scene = self._telephony.conference(account, room)
+                scene = self._telephony.conference(account, conference)
             except NameInUse as error:
                 raise InvalidFixtures(f"conferences.{place}: another one of this name is live") from error
             made.append(CreatedResource(ResourceType.CONFERENCE, scene.conference.id))
             made += [CreatedResource(ResourceType.RECORDING, recording.id) for recording in scene.recordings]
-            # Of several of one name the live one is meant.
-            if scene.conference.is_live or (account, room.friendly_name) not in rooms:
-                rooms[account, room.friendly_name] = scene.conference.id
+            # A live conference takes precedence over ended ones of its name.
+            if scene.conference.is_live or (account, conference.friendly_name) not in conferences_by_name:
+                conferences_by_name[account, conference.friendly_name] = scene.conference.id
         self._run()
-        for place, wanted in enumerate(fixtures.recordings):
+        for place, fixture in enumerate(fixtures.recordings):
             where = f"recordings.{place}"
             try:
-                if wanted.status != "completed" and wanted.call in ended:
+                if fixture.status != "completed" and fixture.call in ended:
                     raise InvalidFixtures(f"{where}.status: its call is completed, and its recording with it")
-                made.append(CreatedResource(ResourceType.RECORDING, self._record(wanted, calls, rooms, where)))
+                made.append(
+                    CreatedResource(ResourceType.RECORDING, self._record(fixture, calls, conferences_by_name, where))
+                )
             except InvalidState as error:
-                raise InvalidFixtures(f"{where}: what it is of is not in progress") from error
+                raise InvalidFixtures(f"{where}: its call or conference is not in progress") from error
         for place in sorted(recorded & ended):
             self._telephony.hang_up(*calls[place - 1])
         self._run()
@@ -164,34 +167,34 @@ class FixtureLoader:
 
     def _account(self, order: ControlRequest, where: str) -> str:
         try:
-            return self._books.account(order.account_id)
+            return self._registry.account(order.account_id)
         except ControlError as refusal:
             raise InvalidFixtures(f"{where}.account: {refusal.message}") from refusal
 
     def _record(
         self,
-        wanted: RecordingFixture,
+        fixture: RecordingFixture,
         calls: list[tuple[str, str]],
-        rooms: Mapping[tuple[str, str | None], str],
+        conferences_by_name: Mapping[tuple[str, str | None], str],
         where: str,
     ) -> str:
-        account = self._account(wanted, where)
-        if wanted.call is not None:
-            if wanted.call > len(calls):
+        account = self._account(fixture, where)
+        if fixture.call is not None:
+            if fixture.call > len(calls):
                 raise InvalidFixtures(f"{where}.call: there are {len(calls)} calls")
-            parent = Parent(calls[wanted.call - 1][0], ParentKind.CALL, calls[wanted.call - 1][1])
-            start = StartRecording(channels=2 if wanted.recording_channels == "dual" else 1)
+            parent = Parent(calls[fixture.call - 1][0], ParentKind.CALL, calls[fixture.call - 1][1])
+            start = StartRecording(channels=2 if fixture.recording_channels == "dual" else 1)
             recording, is_new = self._recordings.create(parent, start)
             if not is_new:
                 raise InvalidFixtures(f"{where}.call: this one is being recorded already, until that is completed")
         else:
-            conference = rooms.get((account, wanted.conference))
+            conference = conferences_by_name.get((account, fixture.conference))
             if conference is None:
                 raise InvalidFixtures(f"{where}.conference: there is none of this name")
             parent = Parent(account, ParentKind.CONFERENCE, conference)
             recording = self._telephony.record_conference(account, conference)
-        self._pass(wanted.seconds)
-        self._move(parent, recording, wanted.status)
+        self._pass(fixture.seconds)
+        self._move(parent, recording, fixture.status)
         self._pass(PROCESSING_SECONDS)
         return recording.id
 

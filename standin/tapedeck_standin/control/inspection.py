@@ -1,4 +1,4 @@
-"""The control API's calls that show what was asked and told, and make things go wrong."""
+"""The control API's routes for logged requests, callbacks and injected faults."""
 
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, Final
@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck_standin.callbacks.callback_log import CallbackLog
-from tapedeck_standin.control.faults import ANY, CALLBACK, MEDIA, CreateFaultRequest, Faults
+from tapedeck_standin.control.faults import ANY, CALLBACK, MAX_FAULTS, MEDIA, CreateFaultRequest, Faults
 from tapedeck_standin.control.requests import (
     PATH_PARAM,
     AccountRegistry,
@@ -35,7 +35,7 @@ def _is_reported_by(sid: str) -> str:
 
 
 class ControlQuery(BaseModel):
-    """Whose telephony a GET or a DELETE is about."""
+    """The query of a GET or a DELETE: an optional account."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,12 +43,12 @@ class ControlQuery(BaseModel):
 
     @property
     def account_id(self) -> str | None:
-        """The account's id in 32 hex digits, if it was named."""
+        """The account's id, 32 hex digits; None for the default account."""
         return parse_any_sid(ResourceType.ACCOUNT, self.account) if self.account is not None else None
 
 
 class CallbacksQuery(ControlQuery):
-    """Which callbacks are meant, and how many seconds may be waited for the first of them."""
+    """Filter for callbacks; `wait` is how many seconds to wait for the first match."""
 
     sid: Annotated[str, AfterValidator(_is_reported_by)] | None = None
     event: Annotated[str, Field(min_length=1)] | None = None
@@ -56,34 +56,34 @@ class CallbacksQuery(ControlQuery):
 
     @property
     def identifier(self) -> str | None:
-        """The id of what they tell of, if it was named."""
+        """The id of the recording, conference or call that callbacks report; None without a filter."""
         if self.sid is None:
             return None
         return next(found for kind in _REPORTED_BY if (found := parse_any_sid(kind, self.sid)))
 
 
 class InspectionRoutes:
-    """Shows what happens, and makes it go wrong.
+    """Routes that list requests and callbacks, replay callbacks and manage faults.
 
     Args:
-        books: which accounts there are.
-        requests: what was asked.
-        callbacks: what was told.
-        replay: tells a callback once more: of an account, a recording or conference, and the callback's id there.
-        faults: what is to go wrong.
-        operations: the names of what requests can be about.
+        registry: the known accounts.
+        requests: the log of API requests.
+        callbacks: the log of callbacks.
+        replay: delivers a callback again; gets the account, the recording or conference, and the delivery's id.
+        faults: the injected faults.
+        operations: names of the operations for which faults may be injected.
     """
 
     def __init__(
         self,
-        books: AccountRegistry,
+        registry: AccountRegistry,
         requests: ApiRequestLog,
         callbacks: CallbackLog,
         replay: Callable[[str, str, str], object],
         faults: Faults,
         operations: Collection[str],
     ) -> None:
-        self._books = books
+        self._registry = registry
         self._requests = requests
         self._callbacks = callbacks
         self._replay = replay
@@ -92,7 +92,7 @@ class InspectionRoutes:
 
     @property
     def routes(self) -> ControlRoutes:
-        """What it may be asked for."""
+        """The routes, by path and method."""
         return {
             ("requests",): {"GET": ControlRoute(self._list_requests)},
             ("callbacks",): {"GET": ControlRoute(self._list_callbacks, waits=True)},
@@ -109,13 +109,13 @@ class InspectionRoutes:
         return 200, {"requests": self._requests.of(self._account(request))}
 
     def _list_callbacks(self, request: ServerRequest, _named: str) -> Result:
-        asked = read_query(CallbacksQuery, request)
-        account = self._books.account(asked.account_id)
-        found = self._callbacks.wait(account, asked.identifier, asked.event, asked.wait)
+        query = read_query(CallbacksQuery, request)
+        account = self._registry.account(query.account_id)
+        found = self._callbacks.wait(account, query.identifier, query.event, query.wait)
         return 200, {"callbacks": [entry.body() for entry in found]}
 
     def _replay_callback(self, request: ServerRequest, named: str) -> Result:
-        account = self._books.account(read_body(ControlRequest, request).account_id)
+        account = self._registry.account(read_body(ControlRequest, request).account_id)
         found = self._callbacks.get(account, named)
         if found is None:
             raise ControlError(404, "there is no such callback in this account", "id")
@@ -129,9 +129,9 @@ class InspectionRoutes:
         order = read_body(CreateFaultRequest, request)
         if order.on not in self._known:
             raise ControlError(400, f"on: neither an operation nor {ANY}, {CALLBACK} or {MEDIA}", "on")
-        fault = self._faults.add(self._books.account(order.account_id), order)
+        fault = self._faults.add(self._registry.account(order.account_id), order)
         if fault is None:
-            raise ControlError(409, "there are too many faults", "on")
+            raise ControlError(409, f"the account already has {MAX_FAULTS} faults; remove some first", "on")
         return 201, fault.body()
 
     def _remove_faults(self, request: ServerRequest, _named: str) -> Result:
@@ -144,8 +144,8 @@ class InspectionRoutes:
         return 204, None
 
     def _account(self, request: ServerRequest) -> str:
-        """Of the query; a body may name it as well, for not every client gives DELETE a query."""
+        """Return the account of the query or the body; some clients cannot send a query with DELETE."""
         named: Any = read_query(ControlQuery, request)
         if request.body and named.account is None:
             named = read_body(ControlRequest, request)
-        return self._books.account(named.account_id)
+        return self._registry.account(named.account_id)

@@ -1,4 +1,4 @@
-"""What every part of the control API is made of: refusals, and the reading of bodies, queries, sids and accounts."""
+"""Shared parts of the control API: errors, and parsing of bodies, queries, sids and accounts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from tapedeck_standin.aws.account_data import AccountData
 from tapedeck_standin.http.messages import ServerRequest
 
 Result = tuple[int, Mapping[str, Any] | None]
-"""A status, and the JSON object of the answer, if it has one."""
+"""HTTP status and JSON body; None for no body."""
 Action = Callable[[ServerRequest, str], Result]
-"""Gets a request and what its path names, if it names something."""
+"""Gets the request and the path parameter; an empty string without one."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -26,20 +26,20 @@ _OBJECT: Final = TypeAdapter(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class ControlRoute:
-    """What one method of a path does; `waits` where it may take long, and must not hold up other calls meanwhile."""
+    """Handler of one method of a path; `waits`: it may block, so it runs without the control API's lock."""
 
     act: Action
     waits: bool = False
 
 
 ControlRoutes = Mapping[tuple[str, ...], Mapping[str, ControlRoute]]
-"""By the words of the path, NAMED in place of what it names, and the method."""
+"""Routes by path segments, with `PATH_PARAM` for the parameter, and by method."""
 
 PATH_PARAM: Final = "{}"
 
 
 class ControlError(Exception):
-    """An answer of the control API's own: a status, what is wrong, and in which field, if in one."""
+    """An error response of the control API: status, message and the invalid field, if there is one."""
 
     def __init__(self, status: int, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -50,28 +50,28 @@ class ControlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccountRegistry:
-    """Which accounts there are, and whose telephony it is where a request names none: 32 hex digits."""
+    """The known accounts; `own` is the default account of requests, 32 hex digits."""
 
-    ledger: AccountData
+    account_data: AccountData
     own: str
 
     def account(self, named: str | None) -> str:
-        """The account that a request is about.
+        """Return the account that a request names, or the default account.
 
         Raises:
-            ControlError: there is none of this id.
+            ControlError: the account does not exist.
         """
         account = named or self.own
-        if not self.ledger.knows(account):
+        if not self.account_data.knows(account):
             raise ControlError(404, "there is no such account", "account")
         return account
 
 
 def read_body(model: type[ModelT], request: ServerRequest) -> ModelT:
-    """The body, which may be missing, as this model has it.
+    """Parse the body as a model; an empty body counts as `{}`.
 
     Raises:
-        ControlError: it is too large, no JSON object, or has a field that cannot be used.
+        ControlError: the body is too large, not a JSON object, or has an invalid field.
     """
     try:
         return model.model_validate_json(_bounded(request) or b"{}")
@@ -80,7 +80,7 @@ def read_body(model: type[ModelT], request: ServerRequest) -> ModelT:
 
 
 def read_object(request: ServerRequest) -> dict[str, Any]:
-    """The body as any JSON object; raises as `read_body`."""
+    """Parse the body as any JSON object; raises as `read_body`."""
     try:
         return _OBJECT.validate_json(_bounded(request) or b"{}")
     except ValidationError as invalid:
@@ -88,10 +88,10 @@ def read_object(request: ServerRequest) -> dict[str, Any]:
 
 
 def read_query(model: type[ModelT], request: ServerRequest) -> ModelT:
-    """The query as this model has it.
+    """Parse the query as a model.
 
     Raises:
-        ControlError: it has a field twice, or one that cannot be used.
+        ControlError: a field is repeated or invalid.
     """
     given = parse_qsl(request.query, keep_blank_values=True)
     fields = dict(given)
@@ -105,20 +105,20 @@ def read_query(model: type[ModelT], request: ServerRequest) -> ModelT:
 
 
 def refusal_of(invalid: ValidationError, model: type[BaseModel]) -> ControlError:
-    """400, with the first field that cannot be used."""
+    """Map a validation error to status 400 for the first invalid field."""
     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
     field = str(first["loc"][0]) if first["loc"] else None
-    # What several fields do not agree on is named in the message, by its kind.
+    # A model validator reports no location: it raises errors whose type is the field's name.
     field = field or (first["type"] if first["type"] in model.model_fields else None)
     message = "the body is no JSON object" if field is None else f"{field}: {first['msg']}"
     return ControlError(400, message, field)
 
 
 def read_sid(kind: ResourceType, sid: str) -> str:
-    """The id that a path names.
+    """Convert the sid of a path to an id; either dialect's spelling is accepted.
 
     Raises:
-        ControlError: it is the sid of no such thing, in neither spelling.
+        ControlError: the sid is malformed.
     """
     identifier = parse_any_sid(kind, sid)
     if identifier is None:
@@ -127,7 +127,7 @@ def read_sid(kind: ResourceType, sid: str) -> str:
 
 
 def format_time(milliseconds: int) -> str:
-    """Milliseconds since the epoch as ISO 8601 has them, in UTC."""
+    """Format milliseconds since the epoch as ISO 8601 in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
 
 

@@ -1,6 +1,6 @@
-"""The control API under `/_standin`: JSON in and out, nobody authenticated, nobody let in from elsewhere (rule R19).
+"""The control API under `/_standin`: JSON, without authentication, for requests from this machine only (REL-19).
 
-In a container, where everybody is elsewhere, whoever starts it can let everybody in.
+The option `--control-from-anywhere` admits other machines, which a container needs.
 """
 
 import threading
@@ -16,21 +16,21 @@ from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 ROOT: Final = "/_standin"
 HEALTH: Final = f"{ROOT}/health"
 KNOWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "api.twilio.com"})
-"""By which this machine calls itself: any other name in `Host` is a web page's, resolved to here by its owner."""
+"""Accepted values of `Host`. Any other name may be a DNS rebinding attack by a web page."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _NAMED_AT: Final = 1
-"""Which word of a path may name something."""
+"""Index of the path segment that may be a parameter."""
 
 
 class ControlRouter:
-    """Lets requests in and finds who does what they ask for.
+    """Admits control requests and routes them to their handlers.
 
     Args:
-        parts: what there is to be asked for.
-        names: further names by which this machine may be called.
-        from_anywhere: whether other machines are let in.
+        parts: the routes.
+        names: further accepted values of `Host`.
+        from_anywhere: whether to admit other machines.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ControlRouter:
         }
 
     def answer(self, request: ServerRequest) -> ServerResponse:
-        """Do what is asked; `{"error": {"message", "field"}}` where it cannot be done."""
+        """Answer a request; the body of an error is `{"error": {"message", "field"}}`."""
         try:
             self._admit(request)
             status, body = self._do(request)
@@ -54,8 +54,12 @@ class ControlRouter:
         return ServerResponse.of_json(status, body)
 
     def _admit(self, request: ServerRequest) -> None:
-        """Refuse what another machine, a web page on this one, or the owner of a name that leads here could send."""
-        # By an address of its own, that is no loopback, this machine speaks to itself as well.
+        """Reject requests from other machines, from web pages, and for foreign host names.
+
+        Raises:
+            ControlError: status 403.
+        """
+        # A request of this machine to its own non-loopback address has the same peer and host.
         is_here = is_loopback(request.peer) or request.peer == request.host
         if not (is_here or self._from_anywhere):
             raise ControlError(403, "only this machine may ask, unless it was started with --control-from-anywhere")
@@ -63,7 +67,7 @@ class ControlRouter:
         here = {f"{name}:{request.port}" for name in self._names}
         if request.port == _DEFAULT_PORTS[request.scheme]:
             here |= self._names
-        # Whoever opens it to others knows by what names they call it.
+        # With from_anywhere the names by which clients reach the stand-in are unknown.
         if host.lower() not in here and not self._from_anywhere:
             raise ControlError(403, "the header Host names another machine", "Host")
         origin = request.header("Origin")
@@ -80,7 +84,7 @@ class ControlRouter:
             raise ControlError(405, f"this path knows only {' and '.join(methods)}")
         call = methods[request.method]
         try:
-            # Whoever waits must let others work.
+            # Handlers that block run without the lock.
             with nullcontext() if call.waits else self._lock:
                 return call.act(request, named)
         except NameInUse as error:
@@ -90,7 +94,7 @@ class ControlRouter:
         except InvalidState as error:
             raise ControlError(409, "its state does not allow this", "sid") from error
         except StoreFailure as error:
-            raise ControlError(503, "the database does not answer") from error
+            raise ControlError(503, "the database does not respond") from error
 
 
 def _report_health(_request: ServerRequest, _named: str) -> Result:

@@ -1,4 +1,4 @@
-"""What the control API may be asked for: one model per call, unknown fields refused, sids in either spelling."""
+"""Request bodies of the control API: unknown fields are rejected, sids may have either spelling."""
 
 from typing import Annotated, Final, Literal, Self
 
@@ -14,7 +14,7 @@ from tapedeck_standin.scheduler.clock import MAX_ADVANCE_SECONDS
 
 MAX_PARTICIPANTS: Final = 250
 MAX_NAME: Final = 128
-"""Of a conference: Twilio's limit; SignalWire's dialect shows the longer ones in full (resources.md, section 3)."""
+"""Characters of a conference's name: Twilio's limit."""
 
 _EVENTS: Final = {
     TWILIO.name: ("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement"),
@@ -50,7 +50,7 @@ CallAddress = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class ControlRequest(BaseModel):
-    """What every call may say: whose telephony it is, by default the stand-in's own account's."""
+    """Base of the request bodies; `account` defaults to the stand-in's account."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -58,12 +58,12 @@ class ControlRequest(BaseModel):
 
     @property
     def account_id(self) -> str | None:
-        """The account's id in 32 hex digits, if it was named."""
+        """The account's id, 32 hex digits; None for the default account."""
         return parse_any_sid(ResourceType.ACCOUNT, self.account) if self.account is not None else None
 
 
 class CreateCallRequest(ControlRequest):
-    """A call appears; numbers are from the range that belongs to nobody."""
+    """Create a call. The default numbers are fictitious (555-01xx)."""
 
     to: CallAddress = "+12025550123"
     from_: CallAddress = Field("+12025550199", alias="from")
@@ -73,14 +73,14 @@ class CreateCallRequest(ControlRequest):
     @model_validator(mode="before")
     @classmethod
     def _has_no_second_name(cls, content: object) -> object:
-        # Pydantic passes over the attribute's own name, where it has an alias, as if it were known.
+        # Pydantic ignores a field's own name, if it has an alias, even with extra="forbid".
         if isinstance(content, dict) and "from_" in content:
             raise PydanticCustomError("from_", "Extra inputs are not permitted")
         return content
 
 
 class CreateConferenceRequest(ControlRequest):
-    """A conference appears with its calls."""
+    """Create a conference with its calls."""
 
     friendly_name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_is_name)] | None = None
     participants: Annotated[int, Field(ge=0, le=MAX_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
@@ -101,7 +101,7 @@ class CreateConferenceRequest(ControlRequest):
 
     @property
     def dialect(self) -> str:
-        """In which it is told of: that of the account's spelling (behaviour.md, section 1)."""
+        """Dialect of the conference's callbacks: that of the account's spelling."""
         is_signalwire = (
             self.account is not None and SIGNALWIRE.parse_sid(ResourceType.ACCOUNT, self.account) is not None
         )
@@ -109,7 +109,7 @@ class CreateConferenceRequest(ControlRequest):
 
     @property
     def wanted_status(self) -> ConferenceStatus:
-        """The status asked for, else the one that follows from the number of participants."""
+        """The requested status; by default it follows from the number of participants."""
         if self.status is not None:
             return self.status
         begins = self.participants >= PARTICIPANTS_TO_BEGIN
@@ -117,7 +117,7 @@ class CreateConferenceRequest(ControlRequest):
 
     @property
     def callback(self) -> CallbackSubscription | None:
-        """Who is to be told what."""
+        """The callback subscription of the conference; None without `status_callback`."""
         if self.status_callback is None:
             return None
         events = self.status_callback_event if self.status_callback_event is not None else _DEFAULT_EVENTS
@@ -125,26 +125,29 @@ class CreateConferenceRequest(ControlRequest):
 
 
 class CreateTranscriptionRequest(ControlRequest):
-    """A recording has been transcribed, or could not be."""
+    """Add a transcription, finished, failed or in progress, to a recording."""
 
     text: Annotated[str, Field(max_length=100_000)] = "Hello, this is a test."
     status: Literal["in-progress", "completed", "failed"] = "completed"
 
 
 class AdvanceClockRequest(ControlRequest):
-    """Time passes, for everybody, whoever is named."""
+    """Advance the clock by `advance` seconds, for all accounts."""
 
     advance: Annotated[float, Field(ge=0, le=MAX_ADVANCE_SECONDS, allow_inf_nan=False)] = 0
 
 
 class WaitUntilIdleRequest(ControlRequest):
-    """Somebody waits until nothing is due, of anybody where nobody is named: so many seconds of real time."""
+    """Wait until no work is due, for at most `timeout` seconds of real time.
+
+    Without `account`, the work of all accounts counts.
+    """
 
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
 
 
 class CreateAccountRequest(BaseModel):
-    """A further account, by default with an id and a token of its own."""
+    """Create a further account, by default with a generated id and token."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -153,5 +156,5 @@ class CreateAccountRequest(BaseModel):
 
     @property
     def account_id(self) -> str | None:
-        """The id in 32 hex digits, if one was named."""
+        """The requested id, 32 hex digits; None to generate one."""
         return parse_any_sid(ResourceType.ACCOUNT, self.sid) if self.sid is not None else None

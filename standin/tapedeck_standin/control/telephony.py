@@ -1,4 +1,4 @@
-"""The control API's calls that make telephony happen, and time pass."""
+"""The control API's routes that simulate telephony and control the clock."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -34,33 +34,33 @@ from tapedeck_standin.telephony.simulator import CallSnapshot, ConferenceSnapsho
 
 
 class TelephonyRoutes:
-    """Makes telephony happen on request.
+    """Routes that create and end calls and conferences, and control the clock.
 
     Args:
-        telephony: what is made to happen.
-        accounts: makes further accounts.
-        books: which there are.
-        pump: moves on what happens, and time.
-        forget: forgets what else is known of an account than its telephony.
+        telephony: the simulated telephony.
+        accounts: creates further accounts.
+        registry: the known accounts.
+        pump: runs background work and advances the clock.
+        forget: deletes an account's logs and faults.
     """
 
     def __init__(
         self,
         telephony: Telephony,
         accounts: Accounts,
-        books: AccountRegistry,
+        registry: AccountRegistry,
         pump: Scheduler,
         forget: Callable[[str], object],
     ) -> None:
         self._telephony = telephony
         self._accounts = accounts
-        self._books = books
+        self._registry = registry
         self._pump = pump
         self._forget = forget
 
     @property
     def routes(self) -> ControlRoutes:
-        """What it may be asked for."""
+        """The routes, by path and method."""
         return {
             ("calls",): {"POST": ControlRoute(self._make_call)},
             ("calls", PATH_PARAM, "hangup"): {"POST": ControlRoute(self._hang_up)},
@@ -76,28 +76,28 @@ class TelephonyRoutes:
 
     def _make_call(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(CreateCallRequest, request)
-        return 201, _call_body(self._telephony.call(self._books.account(order.account_id), order))
+        return 201, _call_body(self._telephony.call(self._registry.account(order.account_id), order))
 
     def _hang_up(self, request: ServerRequest, sid: str) -> Result:
-        account = self._books.account(read_body(ControlRequest, request).account_id)
+        account = self._registry.account(read_body(ControlRequest, request).account_id)
         return 200, _call_body(self._telephony.hang_up(account, read_sid(ResourceType.CALL, sid)))
 
     def _make_conference(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(CreateConferenceRequest, request)
-        return 201, _conference_body(self._telephony.conference(self._books.account(order.account_id), order))
+        return 201, _conference_body(self._telephony.conference(self._registry.account(order.account_id), order))
 
     def _record_conference(self, request: ServerRequest, sid: str) -> Result:
-        account = self._books.account(read_body(ControlRequest, request).account_id)
+        account = self._registry.account(read_body(ControlRequest, request).account_id)
         return 201, _recording_body(self._telephony.record_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
 
     def _end_conference(self, request: ServerRequest, sid: str) -> Result:
-        account = self._books.account(read_body(ControlRequest, request).account_id)
+        account = self._registry.account(read_body(ControlRequest, request).account_id)
         return 200, _conference_body(self._telephony.end_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
 
     def _make_account(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(CreateAccountRequest, request)
-        # Asked first: a creation repeated with the same token would pass for its own repetition.
-        if order.account_id is not None and self._books.ledger.knows(order.account_id):
+        # Checked first: creation is idempotent, so an existing account with this token would raise no error.
+        if order.account_id is not None and self._registry.account_data.knows(order.account_id):
             raise ControlError(409, "there is such an account already", "sid")
         made = self._accounts.create(account=order.account_id, auth_token=order.token)
         sid = both_spellings(ResourceType.ACCOUNT, made.account)
@@ -106,26 +106,28 @@ class TelephonyRoutes:
     def _transcribe(self, request: ServerRequest, sid: str) -> Result:
         order = read_body(CreateTranscriptionRequest, request)
         made = self._telephony.transcribe(
-            self._books.account(order.account_id), read_sid(ResourceType.RECORDING, sid), order
+            self._registry.account(order.account_id), read_sid(ResourceType.RECORDING, sid), order
         )
         return 201, {"sid": both_spellings(ResourceType.TRANSCRIPTION, made.id), "status": str(made.status)}
 
     def _advance(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(AdvanceClockRequest, request)
-        account = self._books.account(order.account_id)
+        account = self._registry.account(order.account_id)
         try:
             return 200, {"now": format_time(self._pump.advance(order.advance, account))}
         except ClockOutOfRange as error:
-            raise ControlError(400, "advance: no date could be written beyond that", "advance") from error
+            raise ControlError(
+                400, "advance: the clock would exceed the latest date that can be represented", "advance"
+            ) from error
 
     def _settle(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(WaitUntilIdleRequest, request)
-        account = self._books.account(order.account_id) if order.account is not None else None
+        account = self._registry.account(order.account_id) if order.account is not None else None
         left = self._pump.settle(order.timeout, account)
         return (408 if left else 200), {"left": [both_spellings(kind, name) for name, kind in left.items()]}
 
     def _reset(self, request: ServerRequest, _sid: str) -> Result:
-        account = self._books.account(read_body(ControlRequest, request).account_id)
+        account = self._registry.account(read_body(ControlRequest, request).account_id)
         self._pump.run()
         self._telephony.reset(account)
         self._forget(account)

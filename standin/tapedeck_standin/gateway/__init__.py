@@ -1,1 +1,1 @@
-"""The API gateway: requests become Lambda events."""
+"""The API gateway: converts HTTP requests to Lambda events and logs them."""

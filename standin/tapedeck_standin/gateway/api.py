@@ -1,4 +1,4 @@
-"""The API as its clients meet it: the gateway, what goes wrong on request, and a journal of both."""
+"""The vendors' API: the gateway with injected faults and a request log."""
 
 import time
 from collections.abc import Callable
@@ -31,17 +31,17 @@ _ERROR: Final = 400
 
 
 class Api:
-    """Answers requests that are not the control API's.
+    """Answers requests to the vendors' API.
 
     Args:
-        gateway: answers as the deployed API would.
-        routes: those that it knows.
-        faults: what is to go wrong instead.
-        journal: keeps what was asked.
-        clock: how late it is.
-        account: whose a request counts as that names nobody, or nobody known.
-        knows: whether there is such an account.
-        origin: scheme and host that bodies are to print, if not those by which the request has come.
+        gateway: answers requests as the deployed API would.
+        routes: suggests a route for requests without one.
+        faults: the injected faults.
+        journal: the request log.
+        clock: the virtual clock.
+        account: logs a request that names no known account under this one.
+        knows: whether an account exists.
+        origin: scheme and host that responses contain; empty for those of the request.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Api:
         self._scheme, _, self._host = origin.partition("://")
 
     def answer(self, request: ServerRequest) -> ServerResponse:
-        """Answer a request, and keep it."""
+        """Answer a request, or apply an injected fault, and log the request."""
         at, began = self._clock(), time.perf_counter()
         named = accounts_of(request)
         operation = self._gateway.operation_of(request)
         then = self._faults.take(next(iter(named), self._account), operation) if operation is not None else None
-        answer = self._ask(request) if then is None else self._fail(request, operation or "", then)
+        answer = self._forward(request) if then is None else self._fail(request, operation or "", then)
         headers = {name.lower(): value for name, value in answer.headers}
         self._journal.keep(
             next(filter(self._is_known, named), self._account),
@@ -91,12 +91,12 @@ class Api:
         return answer
 
     def _is_known(self, account: str) -> bool:
-        """Whether there is such an account; none is ever taken away."""
+        """Whether an account exists. Cached: accounts are never deleted."""
         if account not in self._known and self._knows(account):
             self._known.add(account)
         return account in self._known
 
-    def _ask(self, request: ServerRequest) -> ServerResponse:
+    def _forward(self, request: ServerRequest) -> ServerResponse:
         if self._host:
             headers = [(name, value) for name, value in request.headers if name.lower() != "host"]
             request = replace(request, headers=(("Host", self._host), *headers), scheme=self._scheme)
@@ -107,7 +107,7 @@ class Api:
             return ServerResponse.dropped()
         if then.status is None:
             self._clock.sleep(then.delay or 0)
-            return self._ask(request)
+            return self._forward(request)
         parts = split(request.path)
         dialect = select_dialect(parts[0] if parts else "", request.path)
         reply = error_in_dialect(dialect, then.status, then.code, request.path, operation)
@@ -116,20 +116,20 @@ class Api:
 
 
 def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str, operation: str) -> Response:
-    """A status and a code in a dialect's own words: of a refusal that it knows, if there is one of these."""
+    """Build an error response for a status and a code, with the dialect's own message if it has one."""
     refusals = [answers for kind, answers in REFUSALS.items() if kind is not CredentialsMissing]
-    faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the one that says least first
+    faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the most general one first
     known = [dialect.answer_for(answers) for answers in (*refusals, *faults)]
     known += [NOT_CONFIRMED, SERVICE_UNAVAILABLE]
     found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
     if code is None:
-        # What tells nothing particular, if there is anything.
+        # Without a code, prefer the dialect's general error.
         general = dialect.answer_for(REFUSALS[MalformedBody]).code
         found = [answer for answer in found if answer.code == general] or found
     plain = [answer for answer in found if "{name}" not in answer.message] or found
     answer = plain[0] if plain else ErrorAnswer(status, code or 20_000 + status, _phrase(status))
     message = answer.message.replace("{uri}", path).replace("{name}", "A parameter")
-    # SignalWire tells of parameters in another form than of all else.
+    # SignalWire reports invalid parameters in another format than other errors.
     is_parameter = dialect is SIGNALWIRE and status == HTTPStatus.UNPROCESSABLE_ENTITY
     error = InvalidParameter("", "choice") if is_parameter else TapedeckError()
     headers = {"WWW-Authenticate": f'Basic realm="{dialect.realm}"'} if status == HTTPStatus.UNAUTHORIZED else {}

@@ -1,4 +1,4 @@
-"""What was asked of the API: every request with what it was about, and what was answered."""
+"""The log of API requests: each with its operation, parameters and outcome."""
 
 import json
 import re
@@ -19,25 +19,28 @@ from tapedeck_standin.control.requests import format_time
 from tapedeck_standin.http.messages import ServerRequest
 
 MAX_KEPT: Final = 10_000
-"""Requests, of all accounts: the oldest are forgotten first."""
+"""Requests of all accounts together; the oldest are dropped first."""
 
 MAX_COMPARED: Final = 300
-"""Characters of a path: what is longer was not meant to be a route."""
+"""Characters of a path that are compared with the routes, which are shorter."""
 
 _SID: Final = re.compile(r"\A(?:[A-Z]{2}[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b")
 _VARIABLE: Final = re.compile(r"\A\{\w+\}")
 _NAMED: Final = "{}"
 
 Fields = dict[str, str | list[str]]
-"""By name; a list where a name came more than once."""
+"""Parameters by name; a list for a repeated name."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """A request and its answer: `at` is in milliseconds since the epoch; without a status nothing was answered.
+    """A request and the outcome.
 
-    `operation` is the name of the function that answers such requests, and `nearest` the route that one which met none
-    may have meant. `code` is the vendor's, of an error.
+    `at`: time of arrival, milliseconds since the epoch.
+    `operation`: name of the function of the route; None without a route.
+    `status`: None if the connection was closed without a response.
+    `code`: the vendor's error code.
+    `nearest`: the most similar route, for a request without a route.
     """
 
     id: str
@@ -52,47 +55,47 @@ class LoggedRequest:
     nearest: str | None
 
     def body(self) -> dict[str, Any]:
-        """As the control API tells it."""
+        """Return the JSON representation."""
         return {**asdict(self), "at": format_time(self.at)}
 
 
 class ApiRequestLog:
-    """Keeps what is asked. Several threads may use it."""
+    """The latest requests of all accounts. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: deque[tuple[str, LoggedRequest]] = deque(maxlen=MAX_KEPT)
 
-    def keep(self, account: str, asked: LoggedRequest) -> None:
-        """One more, of this account."""
+    def keep(self, account: str, entry: LoggedRequest) -> None:
+        """Append a request of this account."""
         with self._lock:
-            self._requests.append((account, asked))
+            self._requests.append((account, entry))
 
     def of(self, account: str) -> list[dict[str, Any]]:
-        """What was asked of an account, in the order of the answers."""
+        """Return an account's requests in the order of their responses."""
         with self._lock:
-            return [asked.body() for whose, asked in self._requests if whose == account]
+            return [entry.body() for owner, entry in self._requests if owner == account]
 
     def forget(self, account: str) -> None:
-        """Nothing was ever asked of this account."""
+        """Delete the requests of this account."""
         with self._lock:
             self._requests = deque((kept for kept in self._requests if kept[0] != account), MAX_KEPT)
 
 
 class RouteSuggester:
-    """The routes, for whoever has lost the way.
+    """Suggests a route for a request that matches none.
 
     Args:
-        routes: of the template.
+        routes: the template's routes.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._routes = [(route, _outline(route.path)) for route in routes if route.path is not None]
 
     def nearest(self, method: str, path: str) -> str:
-        """The route that a request most likely meant, as API Gateway names it: another method, or another path."""
+        """Return the most similar route in API Gateway's notation, such as `GET /path/{Variable}`."""
         matcher = SequenceMatcher(autojunk=False)
-        # What is set second is prepared once.
+        # SequenceMatcher caches its analysis of the second sequence.
         matcher.set_seq2(_outline(path[:MAX_COMPARED]))
 
         def likeness(known: tuple[Route, str]) -> tuple[float, bool]:
@@ -104,7 +107,7 @@ class RouteSuggester:
 
 
 def accounts_of(request: ServerRequest) -> list[str]:
-    """Whom a request may be about: whom its path names, then whom its credentials name, in 32 hex digits."""
+    """Return the accounts that the path and the credentials name, in this order, as 32 hex digits."""
     parts = split(request.path)
     named = parse_any_sid(ResourceType.ACCOUNT, parts[0]) if parts is not None else None
     return [account for account in (named, _user_of(request)) if account is not None]
@@ -122,7 +125,7 @@ def _user_of(request: ServerRequest) -> str | None:
 
 
 def fields_of(request: ServerRequest) -> Fields:
-    """The parameters of a request: of its query, then of its body, if that is a form or a JSON object."""
+    """Return the parameters of the query, then of the body, if it is a form or a JSON object."""
     pairs = parse_qsl(request.query, keep_blank_values=True)
     kind = (request.header("Content-Type") or "").partition(";")[0].strip().lower()
     body = request.body.decode("utf-8", "replace")
@@ -138,7 +141,7 @@ def fields_of(request: ServerRequest) -> Fields:
 
 
 def code_of(content: bytes) -> int | None:
-    """The vendor's code in the body of an error."""
+    """Return the vendor's code in the body of an error; None without one."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
@@ -161,5 +164,5 @@ def _pairs_of(body: str) -> list[tuple[str, str]]:
 
 
 def _outline(path: str) -> str:
-    """A path whose sids, or variables, all look alike."""
+    """Replace the sids and variables of a path by a placeholder."""
     return "/".join(_SID.sub(_NAMED, _VARIABLE.sub(_NAMED, word)) for word in path.split("/"))

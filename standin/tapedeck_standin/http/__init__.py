@@ -1,1 +1,1 @@
-"""The HTTP and HTTPS server."""
+"""The HTTP and HTTPS server of the stand-in."""

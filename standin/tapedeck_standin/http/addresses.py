@@ -1,4 +1,4 @@
-"""Where a stand-in stands, and how hosts are spelled."""
+"""Addresses of a stand-in, and host names in URLs."""
 
 import ipaddress
 import json
@@ -13,7 +13,7 @@ _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::"})
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where it stands, once it answers."""
+    """The URLs and the CA certificate of a running stand-in."""
 
     url: str
     https_url: str
@@ -21,23 +21,23 @@ class Addresses:
 
     @property
     def ready_line(self) -> str:
-        """What programs wait for on standard output."""
+        """The line on standard output that signals readiness to programs."""
         ready = {"url": self.url, "https_url": self.https_url, "ca_file": str(self.ca_file)}
         return f"TAPEDECK_READY {json.dumps(ready)}"
 
 
 def host_names(host: str) -> frozenset[str]:
-    """The names that listening at `host` adds to those by which every machine knows itself."""
+    """Return the host names to accept besides the loopback names, for a server that listens at `host`."""
     return frozenset() if host in _ANYWHERE else frozenset({host})
 
 
 def client_host(host: str) -> str:
-    """A host at which what listens at `host` answers, as a URL spells it."""
+    """Return the host, in URL form, at which clients reach a server that listens at `host`."""
     return url_host(LOOPBACK if host in _ANYWHERE else host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there, or speaks from there; a name but `localhost` is none."""
+    """Whether a host is a loopback address or `localhost`; every other name counts as remote."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -46,5 +46,5 @@ def is_loopback(host: str) -> bool:
 
 
 def url_host(host: str) -> str:
-    """A host as a URL spells it."""
+    """Return a host in URL form: IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,4 @@
-"""A certificate authority for one run: only its certificate is ever written, its key dies with the process."""
+"""A temporary certificate authority: its certificate is written to a file, its key stays in memory."""
 
 import ssl
 import tempfile
@@ -15,7 +15,7 @@ NAMES: Final = ("localhost", "127.0.0.1", "::1", "api.twilio.com")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a server proves itself with, and the file that its clients trust."""
+    """TLS context of the server, and the file of the CA certificate that clients trust."""
 
     tls: ssl.SSLContext
     ca_file: Path
@@ -23,11 +23,11 @@ class Identity:
 
 @contextmanager
 def issue(*further_names: str, ca_file: Path | None = None) -> Iterator[Identity]:
-    """A certificate for this machine's names.
+    """Issue a certificate for this machine's names.
 
     Args:
         further_names: names or addresses besides `localhost`, `127.0.0.1`, `::1` and `api.twilio.com`.
-        ca_file: where to put the authority's certificate, to stay; else it lies in a private folder until the end.
+        ca_file: where to write the CA certificate, permanently; None for a temporary file, deleted on exit.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""A request and an answer of HTTP, as the server, the gateway and the control API hand them to one another."""
+"""HTTP requests and responses of the server, the gateway and the control API."""
 
 import json
 from collections.abc import Mapping
@@ -17,11 +17,12 @@ from tapedeck_standin.http.addresses import LOOPBACK
 
 @dataclass(frozen=True, slots=True)
 class ServerRequest:
-    """A request whose framing is undone.
+    """A received request, without transfer coding.
 
-    `target` is the request line's, byte for byte, each as a character of Latin-1; so are the values of `headers`.
-    `body` holds at most one byte more than a function reads, so that what is too large is told by it.
-    `scheme`, `port` and `host` are those of the server that it came to, by address; `peer` is the client's address.
+    `target`: the request target, decoded as Latin-1, like the values of `headers`.
+    `body`: at most one byte more than the limit of the functions, so that they can detect a larger body.
+    `scheme`, `host`, `port`: of the server socket, `host` being an IP address.
+    `peer`: the client's IP address.
     """
 
     method: str
@@ -35,7 +36,7 @@ class ServerRequest:
 
     @property
     def raw_path(self) -> str:
-        """The path as sent: what precedes the query, of an absolute URL what follows the host."""
+        """The path as sent, without the query; for an absolute URL, without scheme and host."""
         path = self.target.partition("?")[0]
         scheme, separator, rest = path.partition("://")
         if separator and scheme.isalpha():
@@ -44,23 +45,23 @@ class ServerRequest:
 
     @property
     def query(self) -> str:
-        """What follows the first question mark, as sent."""
+        """The query string as sent, without the question mark."""
         return self.target.partition("?")[2]
 
     @property
     def path(self) -> str:
-        """The path, its escapes undone; bytes that are no UTF-8 become U+FFFD."""
+        """The percent-decoded path; bytes that are not UTF-8 become U+FFFD."""
         return unquote(self.raw_path.encode("latin-1"), errors="replace")
 
     def header(self, name: str) -> str | None:
-        """The values of a header, joined by commas; None without it."""
+        """Return the values of a header, joined by commas; None if it is missing."""
         values = [value for given, value in self.headers if given.lower() == name.lower()]
         return ",".join(values) if values else None
 
 
 @dataclass(frozen=True, slots=True)
 class ServerResponse:
-    """An answer without the headers that frame it; one that is dropped is never given, and ends the connection."""
+    """A response without framing headers; `is_dropped`: close the connection without a response."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -69,12 +70,12 @@ class ServerResponse:
 
     @classmethod
     def dropped(cls) -> "ServerResponse":
-        """None at all."""
+        """Create a response that only closes the connection."""
         return cls(0, is_dropped=True)
 
     @classmethod
     def of_json(cls, status: int, body: Mapping[str, Any] | None) -> "ServerResponse":
-        """A JSON object; with None, nothing."""
+        """Create a response with a JSON object as its body, or without a body for None."""
         if body is None:
             return cls(status)
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
@@ -82,11 +83,11 @@ class ServerResponse:
 
 
 def routing_error(error: TapedeckError, path: str) -> ServerResponse:
-    """What a dialect answers to a request that no function is asked about.
+    """Build the dialect's response to a request that reaches no function.
 
     Args:
-        error: such as MalformedBody, for what is not HTTP.
-        path: decoded, as far as it is known.
+        error: the error, such as MalformedBody for malformed HTTP.
+        path: the decoded path, which selects the dialect; `/` if it is unknown.
     """
     parts = split(path)
     reply = select_dialect(parts[0] if parts else "", path).error(error, path, "")

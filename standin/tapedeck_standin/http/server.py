@@ -1,7 +1,4 @@
-"""HTTP/1.1 on one port, plain or over TLS: one thread per connection, connections kept alive, bodies bounded.
-
-Werkzeug's own server closes every connection after one answer, and waits 10 ms before it does.
-"""
+"""A threaded HTTP/1.1 server with TLS, keep-alive and a limit on body size."""
 
 import re
 import socket
@@ -30,8 +27,7 @@ HANDSHAKE_SECONDS: Final = 10
 LINGER_SECONDS: Final = 1
 MAX_LINE: Final = 64 * 1024
 MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
-"""Of a body: what is too large is read up to here and thrown away, so that a client that writes before it reads
-gets its answer, and its connection stays usable. Beyond it the connection is closed."""
+"""Size up to which an oversized body is read and discarded; beyond it the connection is closed."""
 _PIECE: Final = 64 * 1024
 _MAX_TRAILERS: Final = 100
 
@@ -42,28 +38,28 @@ _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED
 
 
 class InvalidFraming(Exception):
-    """Where a request ends cannot be told; the connection is of no further use."""
+    """The end of a request cannot be determined; the connection must be closed."""
 
 
 class Connection(BaseHTTPRequestHandler):
-    """One client's connection, for as many requests as it brings."""
+    """A client's connection, which may carry several requests."""
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
     disable_nagle_algorithm = True
     wbufsize = -1
     server: "Server"
-    # Set by the parent class while it reads a request.
+    # Set by the parent class.
     command: str
     requestline: str
 
     def handle_one_request(self) -> None:
-        """Read one request and answer it; called until `close_connection` is set."""
+        """Read and answer one request; called until `close_connection` is set."""
         self.requestline, self.request_version, self.command = "", "", ""
         self._is_too_large = False
         self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
         if self.raw_requestline in {b"\r\n", b"\n"}:
-            # Some clients end a body with a line that belongs to nothing (RFC 9112, section 2.2).
+            # Ignore one empty line before the request line (RFC 9112, section 2.2).
             self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
         if not self.raw_requestline:
             self.close_connection = True
@@ -74,7 +70,7 @@ class Connection(BaseHTTPRequestHandler):
         if not self.parse_request():
             return
         if any(isinstance(defect, _NO_HEADERS) for defect in self.headers.defects):
-            # A line that is no header would hide those after it; defects of a multipart body are not meant.
+            # The parser drops all headers after a malformed one; other defects concern multipart bodies.
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
         self._settle_connection()
@@ -88,14 +84,14 @@ class Connection(BaseHTTPRequestHandler):
             self._linger()
 
     def handle_expect_100(self) -> bool:
-        """Ask for the body; the client waits for it."""
+        """Send `100 Continue` at once; the client waits for it."""
         super().handle_expect_100()
         self.wfile.flush()
         return True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what is not HTTP, in the dialect that its path speaks, as far as that is known."""
-        del code, message, explain  # the dialects know one status for it
+        """Answer a malformed request in the dialect of its path, and close the connection."""
+        del code, message, explain  # a dialect has one status for all of them
         self.close_connection = True
         words = self.requestline.split()
         path = unquote(words[1].partition("?")[0]) if len(words) > 1 else "/"
@@ -103,7 +99,7 @@ class Connection(BaseHTTPRequestHandler):
         self._linger()
 
     def _settle_connection(self) -> None:
-        """Whether the connection outlives this answer: the parent class reads single words only."""
+        """Set `close_connection`; the parent class does not parse lists in the `Connection` header."""
         given = ",".join(self.headers.get_all("Connection", ())).lower()
         words = {word.strip() for word in given.split(",")}
         is_modern = self.request_version >= "HTTP/1.1"
@@ -112,7 +108,7 @@ class Connection(BaseHTTPRequestHandler):
     def _request(self, body: bytes) -> ServerRequest:
         return ServerRequest(
             method=self.command,
-            # Not `self.path`, from which the parent class strips leading slashes.
+            # The parent class strips leading slashes from `self.path`.
             target=self.requestline.split()[1],
             headers=tuple((name, _unfolded(str(value))) for name, value in self.headers.items()),
             body=body,
@@ -123,11 +119,7 @@ class Connection(BaseHTTPRequestHandler):
         )
 
     def _read_body(self) -> bytes:
-        """The body, or so much of it that it is known to be too large.
-
-        Raises:
-            InvalidFraming: it has no length that can be relied on, or ends before it.
-        """
+        """Read the body, up to one byte beyond the limit; raise InvalidFraming without a reliable length."""
         encodings = self.headers.get_all("Transfer-Encoding", ())
         lengths = {length.strip() for length in self.headers.get_all("Content-Length", ())}
         if encodings:
@@ -169,7 +161,7 @@ class Connection(BaseHTTPRequestHandler):
         raise InvalidFraming
 
     def _skip(self, size: int, total: int) -> bool:
-        """Throw away the rest of a part; False where the body as a whole is too large even for that."""
+        """Discard the rest of a part; return False if the body exceeds `MAX_DISCARDED_BYTES`."""
         if total > MAX_DISCARDED_BYTES:
             self._is_too_large = self.close_connection = True
             return False
@@ -178,7 +170,7 @@ class Connection(BaseHTTPRequestHandler):
         return True
 
     def _linger(self) -> None:
-        """Wait until the client has its answer: an end with unread bytes behind it would take the answer away."""
+        """Read until the client closes: closing with unread bytes could reset the connection too early."""
         self.connection.settimeout(LINGER_SECONDS)
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
@@ -205,7 +197,7 @@ class Connection(BaseHTTPRequestHandler):
         if has_body and not (self.command == "HEAD" and not answer.body):
             lines.append(f"Content-Length: {len(answer.body)}")
         if self.close_connection:
-            # Said, not just done: Node 20 takes a connection for alive whose end was not announced.
+            # Node 20 reuses a connection that is closed without this header.
             lines.append("Connection: close")
         elif self.request_version < "HTTP/1.1":
             lines.append("Connection: keep-alive")
@@ -215,7 +207,7 @@ class Connection(BaseHTTPRequestHandler):
 
 
 def _unfolded(value: str) -> str:
-    """A header's value on one line."""
+    """Join a folded header value into one line."""
     return " ".join(line.strip(" \t") for line in value.splitlines()) if "\n" in value or "\r" in value else value
 
 
@@ -227,15 +219,7 @@ def _phrase(status: int) -> str:
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A port, taken as soon as this exists; requests wait until `start`.
-
-    Args:
-        host: an address or a name of this machine.
-        port: 0 for any that is free.
-
-    Raises:
-        OSError: the port is in use, or not ours to take.
-    """
+    """A server that binds its port when it is created (0: any free port); requests wait until `start`."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -259,13 +243,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         return "http" if self._tls is None else "https"
 
     def start(self, answer: Answerer, tls: ssl.SSLContext | None = None) -> None:
-        """Answer from now on, in threads of its own."""
+        """Start to answer requests, in background threads."""
         self._answer, self._tls = answer, tls
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Free the port and end what connections there are."""
+        """Release the port and close all connections."""
         if self._thread is not None:
             self.shutdown()
             self._thread.join()
@@ -276,13 +260,13 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, request: ServerRequest) -> ServerResponse:
-        """Have a request answered."""
+        """Answer a request with the function passed to `start`."""
         if self._answer is None:
             raise RuntimeError("not started")
         return self._answer(request)
 
-    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own words
-        """Talk with one client; the handshake is done here, in its own thread."""
+    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's signature
+        """Serve one connection; the TLS handshake is done here, in the connection's thread."""
         connection = request
         if self._tls is not None:
             request.settimeout(HANDSHAKE_SECONDS)
@@ -297,7 +281,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             if connection is not request:
                 self.shutdown_request(connection)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own words
-        """A client that breaks off, dawdles or speaks no TLS is no fault of ours."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's signature
+        """Ignore errors of the connection: disconnects, timeouts and failed handshakes."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)

@@ -1,4 +1,4 @@
-"""Callbacks that were told, or are to be, and a change that could not be told of: what was owed at a quiet hour."""
+"""Sample callback deliveries, and a failed batch of the table's stream."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck_standin.aws.template import ORIGIN
 
 RECEIVER: Final = "https://hooks.example/recordings"
-"""Nobody's: such names are kept for examples."""
+"""A URL in a domain that is reserved for examples."""
 
 SUBSCRIPTION: Final = CallbackSubscription(RECEIVER, "POST", ("in-progress", "completed", "absent"), "twilio")
 
@@ -22,13 +22,13 @@ FAILED_BATCH: Final = (
     f"{PREFIX}2b1d0a3e-5f74-4c8b-9e60-7d3c1f0a9b82/shardId-00000001748779200000-0a1b2c3d/2025/06/01/"
     "2025-06-01T12.02.03-6f1e8d7c-3b2a-4950-8e7d-1c0b9a8f7e6d"
 )
-"""The key under which Lambda has left it."""
+"""The key of the failed batch, in the form that Lambda uses."""
 
 
 def deliveries_of_completed(recording: Recording) -> tuple[CallbackDelivery, CallbackDelivery]:
-    """It was told that it ran; that it is completed nobody has taken yet, and it has been put off."""
+    """Return a delivered `in-progress` callback, and a `completed` one with a scheduled retry."""
     began, ended = recording.created, recording.updated
-    told = DeliveryAttempt(began * 1000 + 120, 85, status=200, answer="ok")
+    delivered = DeliveryAttempt(began * 1000 + 120, 85, status=200, answer="ok")
     missed = (
         DeliveryAttempt(ended * 1000 + 300, 40, failure="connect"),
         DeliveryAttempt(ended * 1000 + 1340, 35, failure="connect"),
@@ -43,7 +43,7 @@ def deliveries_of_completed(recording: Recording) -> tuple[CallbackDelivery, Cal
             state=DeliveryState.DELIVERED,
             first_attempt_at=began,
             attempt_count=1,
-            attempts=(told,),
+            attempts=(delivered,),
         ),
         _delivery(
             recording,
@@ -61,7 +61,7 @@ def deliveries_of_completed(recording: Recording) -> tuple[CallbackDelivery, Cal
 
 
 def delivery_of_absent(recording: Recording) -> CallbackDelivery:
-    """That there is nothing to hear waits in the queue to be told."""
+    """Return a queued `absent` callback."""
     created = recording.updated
     return _delivery(
         recording, recording.version, RecordingEvent.ABSENT, "05c5e4f3-5035-d68e-0847-88e5fa3acb31",
@@ -69,7 +69,7 @@ def delivery_of_absent(recording: Recording) -> CallbackDelivery:
     )  # fmt: skip
 
 
-def _delivery(recording: Recording, number: int, event: RecordingEvent, token: str, **more: Any) -> CallbackDelivery:  # noqa: ANN401 - a claim's own fields
+def _delivery(recording: Recording, number: int, event: RecordingEvent, token: str, **more: Any) -> CallbackDelivery:  # noqa: ANN401 - fields of a delivery
     fields = callbacks_in(SUBSCRIPTION.dialect).recording(recording, event, ORIGIN)
     return CallbackDelivery(
         recording.parent.account, recording.id, number, str(event), SUBSCRIPTION.dialect, SUBSCRIPTION.url,
@@ -78,10 +78,10 @@ def _delivery(recording: Recording, number: int, event: RecordingEvent, token: s
 
 
 def failed_batch(made: Mapping[str, Any]) -> bytes:
-    """What Lambda leaves in the bucket where it was not told, try as it might, that an item was made.
+    """Return the object that Lambda stores after exhausted retries of an INSERT record.
 
     Args:
-        made: the item in DynamoDB's own form.
+        made: the new item in DynamoDB's typed form.
     """
     record = {
         "eventID": "4f2c9a0e7b1d4c6f8a3e5d7b9c1f0e2a",
@@ -98,11 +98,11 @@ def failed_batch(made: Mapping[str, Any]) -> bytes:
         },
         "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/RecordingsTable/stream/2025-06-01",
     }
-    told = {
+    batch = {
         "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 11},
         "version": "1.0",
         "timestamp": "2025-06-01T12:02:03.000Z",
         "DDBStreamBatchInfo": {"batchSize": 1, "startSequenceNumber": "000000000000000000011"},
         "payload": json.dumps({"Records": [record]}),
     }
-    return json.dumps(told).encode()
+    return json.dumps(batch).encode()

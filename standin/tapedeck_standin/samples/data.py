@@ -1,6 +1,6 @@
-"""Accounts, calls, conferences, recordings, audio and callbacks with fixed ids: what events in `events/` speak of.
+"""Accounts, calls, conferences, recordings, audio and callbacks with fixed ids, used by the events in `events/`.
 
-All of it was made on 1 June 2025 from 12:00:00 UTC on, as the ids tell, which are of version 7.
+Everything was created on 1 June 2025 from 12:00:00 UTC on; the ids are UUIDs of version 7 with these times.
 """
 
 import tempfile
@@ -47,9 +47,9 @@ NOON: Final = 1_748_779_200
 """1 June 2025, 12:00:00 UTC, in seconds since the epoch."""
 
 OTHER_ACCOUNT: Final = "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
-OTHER_TOKEN: Final = "other-token"  # noqa: S105 - opens nothing but this
+OTHER_TOKEN: Final = "other-token"  # noqa: S105 - valid in the stand-in only
 NEWER_TOKEN: Final = "newer-token"  # noqa: S105
-"""The other account has two tokens: the older one may be revoked."""
+"""The second token of the other account, so that the older one can be revoked."""
 
 API_KEY: Final = "01972b5cee00700080000000000000a1"
 API_KEY_SECRET: Final = "key-secret"  # noqa: S105
@@ -66,48 +66,48 @@ FIRST_CALL: Final = "01972b5d0570700080000000000000c4"
 SECOND_CALL: Final = "01972b5d0958700080000000000000c5"
 """Both are in the live conference."""
 LABEL: Final = "guest"
-"""Of the second one there."""
+"""The label of the second participant."""
 LIVE_CONFERENCE: Final = "01972b5d0d40700080000000000000f1"
 LIVE_NAME: Final = "Standup"
 PAUSED: Final = "01972b5d1128700080000000000000e3"
 """The recording of that conference, paused."""
 ENDED_CONFERENCE: Final = "01972b5d1510700080000000000000f2"
 SILENT: Final = "01972b5d20c8700080000000000000e4"
-"""The recording of that conference, absent: there was only silence in it."""
+"""The recording of that conference, absent because it contained only silence."""
 TRANSCRIPTION: Final = "01972b5d1ce0700080000000000000d1"
-"""Of the completed recording."""
+"""The transcription of the completed recording."""
 FOREIGN_CALL: Final = "01972b5d18f8700080000000000000c6"
-"""In progress, of the other account."""
+"""A call of the other account, in progress."""
 WAITING: Final = "01972b5d24b0700080000000000000e5"
-"""The recording of that call, paused; the media engine has not confirmed that."""
+"""The recording of that call, paused but not yet confirmed by the engine."""
 
 _SECONDS: Final = 59
-"""Of the completed recording's audio."""
+"""Length of the completed recording."""
 
 _MAX_AT_ONCE: Final = 25
 """DynamoDB's limit of writes in one batch."""
 
 _NOWHERE: Final = Parent("", ParentKind.CALL, "")
-"""For all that the sort key of a recording says of its parent."""
+"""A placeholder: the sort key of a recording does not depend on its parent."""
 
 Attributes = dict[str, AttributeValue]
 
 
 def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Encryptor) -> None:  # noqa: ANN401 - botocore makes its classes at run time
-    """Put everything in its place, and take away whatever has been added to it since.
+    """Write the sample data, and delete items that were added to its partitions. Idempotent.
 
     Args:
-        dynamodb: a client that knows `query` and `batch_write_item`, of any database.
-        s3: a client that knows `put_object`.
-        settings: name the tables and the buckets.
+        dynamodb: a client with `query` and `batch_write_item`, of any database.
+        s3: a client with `put_object`.
+        settings: the names of the tables and buckets.
         sealer: encrypts the signing keys.
     """
     notes = _CapturingTable()
     _note_calls(RecordingsTable(notes), notes)
     _note_conferences(RecordingsTable(notes), notes)
-    engine_event = TranscriptionStatus.COMPLETED
+    status = TranscriptionStatus.COMPLETED
     text = "Hello, this is a test."
-    transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, engine_event, NOON + 70, _SECONDS, text)
+    transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, status, NOON + 70, _SECONDS, text)
     TranscriptionTable(notes).put_transcription(transcription)
     for delivery in (*deliveries_of_completed(notes.recording(FINISHED)), delivery_of_absent(notes.recording(SILENT))):
         DeliveryTable(notes).put(delivery)
@@ -124,20 +124,20 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Encryptor) -> None:
 
 
 class _CapturingTable(DynamoDBTable):
-    """In place of a table: keeps the items that the adapter puts, by key; what it updates is put as it is to be."""
+    """A table that captures the items that the adapters write, by key."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Attributes] = {}
 
     def transact(self, writes: Sequence[Write]) -> None:
-        """Note what is put."""
+        """Capture the items of Put writes."""
         for write in writes:
             if write.action == "Put":
                 item = write.request("")["Item"]
                 self.items[item["PK"]["S"], item["SK"]["S"]] = item
 
     def update(self, write: Write) -> Item:
-        """Note what is brought about: each value under the attribute that it is named after."""
+        """Capture an update as a new item; placeholders are named after their attributes."""
         request = write.request("")
         values = {name.removeprefix(":"): value for name, value in request["ExpressionAttributeValues"].items()}
         item = {**request["Key"], **values}
@@ -145,23 +145,23 @@ class _CapturingTable(DynamoDBTable):
         return from_attributes(item)
 
     def item(self, recording: str) -> Item:
-        """What is noted of a recording."""
+        """Return the captured item of a recording."""
         (key,) = (key for key in self.items if key[1] == recording_key(_NOWHERE, recording)["SK"])
         return from_attributes(self.items[key])
 
     def recording(self, identifier: str) -> Recording:
-        """The recording of this id."""
+        """Return a captured recording."""
         return recording_from(self.item(identifier))
 
     def change(self, key: Mapping[str, str], changes: Item) -> None:
-        """Note what has become of an item since it was put; None removes."""
+        """Change attributes of a captured item; None removes."""
         item = self.items[key["PK"], key["SK"]]
         item |= to_attributes(changes)
         for name in {name for name, value in changes.items() if value is None} & item.keys():
             del item[name]
 
 
-def _call(identifier: str, second: int, **more: Any) -> Call:  # noqa: ANN401 - a call's own fields
+def _call(identifier: str, second: int, **more: Any) -> Call:  # noqa: ANN401 - fields of a call
     at = NOON + second
     call = Call(STANDIN_ACCOUNT, identifier, CallStatus.IN_PROGRESS, at, "+13105678901", "+15550100", started=at)
     return replace(call, **more)
@@ -251,7 +251,7 @@ def _note_conferences(table: RecordingsTable, notes: _CapturingTable) -> None:
 
 @cache
 def _make_media() -> tuple[bytes, bytes]:
-    """The completed recording's WAV and MP3: one tone."""
+    """Return the completed recording's audio, one tone, as WAV and MP3."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.wav", Path(folder) / "target.mp3"
         source.write_bytes(make_wav([Part(_SECONDS * 1000, is_sound=True)], [True]))
@@ -260,10 +260,10 @@ def _make_media() -> tuple[bytes, bytes]:
 
 
 def _credentials(sealer: Encryptor) -> Iterable[Item]:
-    """As `adapters.dynamodb.credentials` lays them out."""
-    held = {"hash": hash_secret(API_KEY_SECRET), "scopes": frozenset({VOICE})}
+    """Return the items of the credentials table, laid out as in `adapters.dynamodb.credentials`."""
+    api_key = {"hash": hash_secret(API_KEY_SECRET), "scopes": frozenset({VOICE})}
     accounts = {
-        STANDIN_ACCOUNT: ([STANDIN_TOKEN], {API_KEY: held}),
+        STANDIN_ACCOUNT: ([STANDIN_TOKEN], {API_KEY: api_key}),
         OTHER_ACCOUNT: ([OTHER_TOKEN, NEWER_TOKEN], {}),
     }
     for account, (tokens, keys) in accounts.items():
@@ -271,11 +271,11 @@ def _credentials(sealer: Encryptor) -> Iterable[Item]:
         sealed = {"twilio": tokens, "signalwire": [STANDIN_SIGNING_KEY]}
         signing = {name: [sealer.encrypt(account, secret) for secret in secrets] for name, secrets in sealed.items()}
         yield {"PK": f"SIGNING#{account}", **signing, "since": [NOON]}
-    yield {"PK": f"KEY#{API_KEY}", "account": STANDIN_ACCOUNT, **held}
+    yield {"PK": f"KEY#{API_KEY}", "account": STANDIN_ACCOUNT, **api_key}
 
 
 def _keys_beside(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401
-    """The keys of what lies in the partitions of these items and is none of them."""
+    """Return the keys of other items in the partitions of these items."""
     seeded = {(item["PK"]["S"], item["SK"]["S"]) for item in items}
     found: list[Attributes] = []
     deleted = list_entry_key(STANDIN_ACCOUNT, "RECS-DELETED", "")["PK"]

@@ -1,4 +1,4 @@
-"""One sample event through its function, in this process: `python -m tapedeck_standin.replay events/x.json`."""
+"""Replay a sample event through its function: `python -m tapedeck_standin.samples.replay events/x.json`."""
 
 import json
 import sys
@@ -26,16 +26,16 @@ from tapedeck_standin.samples.data import seed
 
 
 def operation_of(event: Path) -> str:
-    """The function that a sample event is for: what its file is named after, up to the first dot."""
+    """Return the operation of a sample event: its file name up to the first dot."""
     return event.name.partition(".")[0]
 
 
 def _queue(name: str) -> MemoryQueue:
-    return MemoryQueue(api_bootstrap.clock, visibility_seconds=0, most_receives=1, dead_letters=None, name=name)
+    return MemoryQueue(api_bootstrap.clock, visibility_seconds=0, max_receives=1, dead_letters=None, name=name)
 
 
 def make_seeding() -> Callable[[], None]:
-    """What brings the tables and the bucket that the environment names to where sample events begin."""
+    """Return a function that seeds the tables and buckets named by the environment with the sample data."""
     settings = Settings.read()
     sealer = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
     return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, sealer)
@@ -46,7 +46,7 @@ _OK: Final = 200
 
 @dataclass
 class CapturedOutput:
-    """Whoever functions tell something, while events are replayed: nothing leaves this process."""
+    """Captures the commands, callbacks and domain events of replayed functions; sends nothing."""
 
     commands: MemoryQueue = field(default_factory=partial(_queue, "media-commands.fifo"))
     callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
@@ -54,12 +54,12 @@ class CapturedOutput:
     requests: list[WebhookRequest] = field(default_factory=list)
 
     def send(self, request: WebhookRequest) -> WebhookResult:
-        """Take a callback."""
+        """Capture a callback request, and answer 200."""
         self.requests.append(request)
         return WebhookResult(_OK, None, 0)
 
     def outbound_clients(self, settings: Settings) -> background_bootstrap.OutboundClients:
-        """What leads here."""
+        """Return outbound clients that are captured here."""
         return background_bootstrap.OutboundClients(
             commands=self.commands,
             callbacks=self.callbacks,
@@ -70,7 +70,7 @@ class CapturedOutput:
 
     @property
     def sent(self) -> list[str]:
-        """What was told, a line each."""
+        """Captured messages, one line each."""
         queued = [f"{queue.name} {body}" for queue in (self.commands, self.callbacks) for _, body in queue.held]
         facts = [f"bus {fact.kind} {json.dumps(fact.detail)}" for fact in self.bus.events]
         sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
@@ -79,7 +79,7 @@ class CapturedOutput:
 
 @contextmanager
 def capturing_output() -> Iterator[CapturedOutput]:
-    """What functions tell reaches a listener until the block is left."""
+    """Capture what background functions send until the block is left."""
     listener, before = CapturedOutput(), background_bootstrap.outbound_clients_factory
     background_bootstrap.outbound_clients_factory = listener.outbound_clients
     background_bootstrap.get_background_services.cache_clear()
@@ -91,14 +91,14 @@ def capturing_output() -> Iterator[CapturedOutput]:
 
 
 class InvalidEventFile(Exception):
-    """A file that holds no JSON object; says which."""
+    """The event file contains no JSON object; the message names the file."""
 
 
 def read_event(event: Path) -> dict[str, Any]:
-    """What is in the file of an event.
+    """Read an event file.
 
     Raises:
-        InvalidEventFile: no JSON object.
+        InvalidEventFile: the file contains no JSON object.
     """
     try:
         content = json.loads(event.read_text(encoding="utf-8"))
@@ -110,22 +110,22 @@ def read_event(event: Path) -> dict[str, Any]:
 
 
 def replay(root: Path, event: Path) -> dict[str, Any]:
-    """What the function answers to an event; its tables must have been seeded.
+    """Return the function's answer to an event; the tables must have been seeded.
 
     Args:
-        root: the project's.
-        event: the file.
+        root: the root of the project.
+        event: the event file.
 
     Raises:
-        FileNotFoundError: there is no such event, or no such function.
-        InvalidEventFile: the file holds none.
+        FileNotFoundError: the file or its function does not exist.
+        InvalidEventFile: the file contains no JSON object.
     """
     content = read_event(event)
     return readable(load_handler(root, operation_of(event))(content, None))
 
 
 def readable(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """A function's answer with the JSON of its body in place of the text; audio stays in base64."""
+    """Return a function's answer with its JSON body parsed; audio stays in base64."""
     body = answer.get("body")
     is_json = isinstance(body, str) and body and not answer.get("isBase64Encoded")
     return {**answer, "body": json.loads(str(body))} if is_json else dict(answer)
@@ -137,11 +137,11 @@ def main(event: Path) -> None:
     """Run the sample EVENT through its function, and print the answer."""
     root = find_root()
     try:
-        read_event(event)  # before anything is set up for it
+        read_event(event)  # fail early, before the slow setup
         isolate_aws_environment()
         with (
             emulated_aws(Template.load(root / "template.yaml")),
-            # The answer alone goes to standard output; what functions log and tell goes beside it.
+            # Standard output is for the answer only; logs and captured messages go to standard error.
             redirect_stdout(sys.stderr),
             capturing_output() as listener,
         ):

@@ -1,4 +1,4 @@
-"""The threads that tell callbacks, which take as long as their receivers do: accounts do not wait for one another."""
+"""Threads that deliver callbacks, so that a slow receiver delays no other account."""
 
 import json
 import threading
@@ -12,56 +12,56 @@ from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
 
 MAX_AT_ONCE: Final = 4
-"""Callbacks of an account that may be sent at the same time, each of another recording or conference."""
+"""Concurrent deliveries per account, each for another recording or conference."""
 
-_PATIENCE: Final = 2.0
-"""Seconds for those who are still sending when all are to stop."""
+_STOP_TIMEOUT_SECONDS: Final = 2.0
+"""Seconds to wait for running deliveries on stop."""
 
 
 class CallbackWorkers:
-    """Threads that begin when there is something to tell, and end when there is nothing more of their account.
+    """Starts threads when callbacks are queued; a thread ends when its account's callbacks are delivered.
 
     Args:
-        callbacks: what is to be told.
-        courier: tells one of these.
+        callbacks: the queue of callbacks.
+        deliverer: delivers one callback.
     """
 
-    def __init__(self, callbacks: MemoryQueue, courier: ReorderingDeliverer) -> None:
+    def __init__(self, callbacks: MemoryQueue, deliverer: ReorderingDeliverer) -> None:
         self._callbacks = callbacks
-        self._courier = courier
+        self._deliverer = deliverer
         self._lock = threading.Lock()
         self._threads: dict[threading.Thread, str] = {}
-        """Those that send, and whose callbacks."""
-        self._stops = threading.Event()
+        """Running threads and their accounts."""
+        self._stopping = threading.Event()
 
     def start_due(self) -> None:
-        """Let somebody tell what can be told now."""
-        self._courier.release_overdue()
+        """Start threads for the callbacks that can be delivered now."""
+        self._deliverer.release_overdue()
         with self._lock:
-            if self._stops.is_set():
+            if self._stopping.is_set():
                 return
             busy = Counter(self._threads.values())
             for account, count in Counter(map(_account_of, self._callbacks.next_bodies)).items():
                 for _ in range(min(count, MAX_AT_ONCE - busy[account])):
                     thread = threading.Thread(target=self._send, args=(account,), name="sender", daemon=True)
-                    thread.start()  # it cannot end before this is noted: that takes the lock
+                    thread.start()  # its end waits for the lock
                     self._threads[thread] = account
 
     def stop(self) -> None:
-        """Tell nothing more."""
-        self._stops.set()
+        """Start no more deliveries, and wait briefly for the running ones."""
+        self._stopping.set()
         with self._lock:
             sending = list(self._threads)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS
         for thread in sending:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _send(self, account: str) -> None:
-        source = QueueSource(self._callbacks, self._courier, batch=1, wants=lambda body: _account_of(body) == account)
+        source = QueueSource(self._callbacks, self._deliverer, batch=1, wants=lambda body: _account_of(body) == account)
         try:
-            while not self._stops.is_set() and source.run_once():
+            while not self._stopping.is_set() and source.run_once():
                 pass
-        except Exception:  # noqa: BLE001 - what fails once must not end everything
+        except Exception:  # noqa: BLE001 - one failure must not end the process
             traceback.print_exc()
         finally:
             with self._lock:

@@ -1,4 +1,4 @@
-"""The stand-in's clock: this machine's, put forward on request."""
+"""The stand-in's clock: the machine's clock, which the control API can advance."""
 
 import threading
 import time
@@ -6,58 +6,58 @@ from collections.abc import Callable
 from typing import Final
 
 MAX_ADVANCE_SECONDS: Final = 10 * 365 * 86_400
-"""Seconds that it may be put forward at a time: ten years."""
+"""The maximum of one advance: ten years."""
 
 LAST: Final = 253_370_764_800_000
-"""Milliseconds since the epoch at which the year 9999 begins: beyond it no date can be written."""
+"""The start of the year 9999 in milliseconds since the epoch: later dates may not be representable."""
 
 
 class ClockOutOfRange(Exception):
-    """It would be put forward beyond LAST."""
+    """The clock would be advanced beyond LAST."""
 
 
 class VirtualClock:
-    """Milliseconds since the epoch, of a clock and what was added to it.
+    """A clock with an offset, in milliseconds since the epoch. Thread-safe.
 
     Args:
-        real: the clock; it may stand still.
-        behind: seconds by which this one is late at first.
+        real: the underlying clock in milliseconds; it may be frozen.
+        behind: seconds by which this clock is behind it at first.
     """
 
     def __init__(self, real: Callable[[], int], behind: float = 0) -> None:
         self._real = real
-        self._ahead = -round(behind * 1000)
+        self._offset = -round(behind * 1000)
         self._moved = threading.Condition()
 
     def __call__(self) -> int:
-        """The time now."""
-        return self._real() + self._ahead
+        """Return the current time."""
+        return self._real() + self._offset
 
     def reaches(self, seconds: float) -> bool:
-        """Whether it can be put forward by so many."""
+        """Return whether the clock can be advanced by this many seconds."""
         return self() + seconds * 1000 <= LAST
 
     def monotonic(self) -> int:
-        """Milliseconds since some moment, which nobody puts forward: what really passes."""
+        """Return the underlying clock's milliseconds, which are never advanced."""
         return self._real()
 
     def advance(self, seconds: float) -> int:
-        """Put it forward; the time then.
+        """Advance the clock; return the new time.
 
         Raises:
-            ClockOutOfRange: it stays as it is.
+            ClockOutOfRange: the new time is beyond LAST; the clock is unchanged.
         """
         with self._moved:
             if not self.reaches(seconds):
                 raise ClockOutOfRange
-            self._ahead += round(seconds * 1000)
+            self._offset += round(seconds * 1000)
             self._moved.notify_all()
         return self()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds: less, if it is put forward meanwhile."""
+        """Sleep for this many seconds, or less if the clock is advanced meanwhile."""
         until, deadline = self() + seconds * 1000, time.monotonic() + seconds
         with self._moved:
-            # It may stand still, and nobody waits for ever.
+            # The clock may be frozen: the real deadline ends the wait.
             while self() < until and (left := deadline - time.monotonic()) > 0:
                 self._moved.wait(left)

@@ -1,4 +1,4 @@
-"""Where the engine's events go in: one that comes to nothing is told of."""
+"""Ingest the engine's events, and report each one that is dropped, rejected or failed."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,58 +12,58 @@ _LOST: Final = frozenset({"dropped", "refused"})
 
 
 class EventIngestor:
-    """`ingest_media_event` as an event source calls it, with one event at a time.
+    """The `ingest_media_event` handler for an event source with batches of one event.
 
     Args:
-        ingest: the function.
-        report: takes a line for each event that comes to nothing: its type, its id and why, and nothing else of it.
+        ingest: the handler.
+        report: is called with one line per event without effect: its type, its id and the reason.
     """
 
     def __init__(self, ingest: Handler, report: Callable[[str], object]) -> None:
         self._ingest = ingest
         self._report = report
         self._outcome = ""
-        """Of the last one, with the name of what went wrong."""
+        """Outcome of the last event, with the name of the error."""
         self._reasons: dict[str, str] = {}
-        """Why those have failed that come again, by their ids."""
+        """Outcomes of failed events that will be retried, by event id."""
 
     def __call__(self, event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
-        """Take note of an event."""
+        """Ingest one event."""
         (record,) = event["Records"]
-        told = json.loads(record["body"])
+        media_event = json.loads(record["body"])
         self._outcome = "failed"
         answer = self._ingest(event, context)
         if (answer or {}).get("batchItemFailures"):
-            self._reasons[told["id"]] = self._outcome
+            self._reasons[media_event["id"]] = self._outcome
             return answer
-        self._reasons.pop(told["id"], None)
+        self._reasons.pop(media_event["id"], None)
         if self._outcome.partition(" ")[0] in _LOST:
-            self._report(_line(told, self._outcome))
+            self._report(_line(media_event, self._outcome))
         return answer
 
     def on_dead_letter(self, body: str) -> None:
-        """One that has failed too often comes no more."""
-        told = json.loads(body)
-        self._report(_line(told, self._reasons.pop(told["id"], "failed")))
+        """Report an event whose receives are exhausted."""
+        media_event = json.loads(body)
+        self._report(_line(media_event, self._reasons.pop(media_event["id"], "failed")))
 
     def observe_log(self, log: CanonicalLog) -> "ObservedLog":
-        """The log, looked at."""
+        """Wrap a log so that its outcomes are observed."""
         return ObservedLog(log, self)
 
     def record_outcome(self, operation: str, outcome: str, error: str | None) -> None:
-        """What has become of the one that is being taken note of."""
+        """Record the outcome of the current event; other operations are ignored."""
         if operation == OPERATION:
             self._outcome = f"{outcome} ({error})" if error is not None else outcome
 
 
 class ObservedLog:
-    """The log of functions that no client calls, which an intake looks at as well."""
+    """The canonical log of background functions, which also informs an event ingestor."""
 
     def __init__(self, log: CanonicalLog, intake: EventIngestor) -> None:
         self._log = log
-        self._intake = intake
+        self._ingestor = intake
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a log has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a log
         return getattr(self._log, name)
 
     def background(
@@ -75,9 +75,9 @@ class ObservedLog:
         **more: Any,  # noqa: ANN401 - as of `CanonicalLog`
     ) -> None:
         """Log one record."""
-        self._intake.record_outcome(operation, outcome, error)
+        self._ingestor.record_outcome(operation, outcome, error)
         self._log.background(operation=operation, outcome=outcome, error=error, **more)
 
 
-def _line(told: Mapping[str, Any], why: str) -> str:
-    return f"event {told['type']} {told['id']} came to nothing: {why}"
+def _line(media_event: Mapping[str, Any], why: str) -> str:
+    return f"event {media_event['type']} {media_event['id']} came to nothing: {why}"

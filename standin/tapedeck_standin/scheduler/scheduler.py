@@ -1,6 +1,6 @@
-"""What moves things on in the background: stream, queues and the clock, each to its function, as Lambda would.
+"""Run the background functions from the stream, the queues and the clock, as Lambda would.
 
-One thread at a time does all of it but callbacks, which have threads of their own.
+One thread at a time runs everything except callback deliveries, which have separate threads.
 """
 
 import json
@@ -22,27 +22,27 @@ from tapedeck_standin.scheduler.clock import ClockOutOfRange, VirtualClock
 from tapedeck_standin.telephony.engine import Engine
 
 IDLE_SECONDS: Final = 0.05
-"""Between two looks, while nobody says that there is something to do."""
+"""Polling interval of the background thread; `wake` shortens it."""
 
-SWEEP_SECONDS: Final = 60
+RECONCILE_INTERVAL_SECONDS: Final = 60
 
 PATIENCE: Final = 60
-"""Seconds of real time that putting the clock forward takes at most, where callbacks are tried again meanwhile."""
+"""Maximum real seconds of one clock advance that waits for callback retries."""
 
 
 class Scheduler:
-    """Runs the functions that no client calls.
+    """Runs the background functions.
 
     Args:
-        stream: the table's, to `publish_changes`.
-        events: the engine's, to `ingest_media_event`.
-        engine: which works in between, and whose recordings may be due.
-        callbacks: what is to be told.
-        courier: tells one of these.
-        told: knows which of these are tried again, and when.
-        sweep: looks after what is left.
-        clock: by which that is done once a minute.
-        behind: what it does is done within this, wherever it is done.
+        stream: the table's stream, mapped to `publish_changes`.
+        events: the queue of engine events, mapped to `ingest_media_event`.
+        engine: the simulated media engine.
+        callbacks: the queue of callbacks.
+        deliverer: delivers one callback.
+        callback_log: knows the scheduled retries.
+        reconcile: the handler that runs every minute of `clock`.
+        clock: the stand-in's clock.
+        behind: makes the context in which background work runs.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class Scheduler:
         events: QueueSource,
         engine: Engine,
         callbacks: MemoryQueue,
-        courier: ReorderingDeliverer,
-        told: CallbackLog,
-        sweep: Callable[[], object],
+        deliverer: ReorderingDeliverer,
+        callback_log: CallbackLog,
+        reconcile: Callable[[], object],
         clock: VirtualClock,
         behind: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
@@ -61,47 +61,47 @@ class Scheduler:
         self._events = events
         self._engine = engine
         self._callbacks = callbacks
-        self._courier = courier
-        self._callback_log = told
-        self._senders = CallbackWorkers(callbacks, courier)
-        self._sweep = sweep
+        self._deliverer = deliverer
+        self._callback_log = callback_log
+        self._callback_workers = CallbackWorkers(callbacks, deliverer)
+        self._run_reconcile = reconcile
         self._clock = clock
         self._behind = behind
         self._lock = threading.Lock()
         self._finishing = threading.Lock()
-        self._stops = threading.Event()
+        self._stopping = threading.Event()
         self._wakes = threading.Event()
-        self._swept = clock()
+        self._reconciled_at = clock()
         self._advancing = threading.Lock()
         self._has_changed = False
-        """Whether something that an event waits for may have come."""
+        """Whether the stream has moved, so that failed events may succeed now."""
         self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
 
     def start(self) -> None:
-        """Begin to move things on."""
+        """Start the background thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Move nothing more."""
-        self._stops.set()
+        """Stop the background thread and the callback workers."""
+        self._stopping.set()
         self._wakes.set()
         if self._thread.is_alive():
             self._thread.join(IDLE_SECONDS * 40)
-        self._senders.stop()
+        self._callback_workers.stop()
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """Make the background thread look for work at once."""
         self._wakes.set()
 
     def run(self) -> None:
-        """Do all that can be done now, but for callbacks."""
+        """Run all background work that is due, except callback deliveries."""
         with self._finishing:
             self.run_without_media()
             while self._finish():
                 self.run_without_media()
 
     def run_without_media(self) -> None:
-        """The same, but for the media that are due: they take longer than somebody who asks should wait."""
+        """Run the work that is due, except callbacks and the slow encoding of media."""
         with self._lock, self._behind():
             if self._has_changed:
                 self._has_changed = False
@@ -110,37 +110,36 @@ class Scheduler:
                 pass
 
     def advance(self, seconds: float, account: str) -> int:
-        """Put the clock forward, from one moment at which something is due to the next one; the time then.
+        """Advance the clock from one due time to the next; return the new time.
 
-        What this account's callbacks that are tried again on the way come to is known when the next moment comes,
-        unless that takes too long; nobody waits for another's.
+        Before each step, waits for the callback retries of this account that are due, within a limit of real time.
+        Retries of other accounts are not waited for.
 
         Raises:
-            ClockOutOfRange: it stays as it is.
+            ClockOutOfRange: the new time is too late; the clock is unchanged.
         """
         if not self._clock.reaches(seconds):
             raise ClockOutOfRange
         left, deadline = round(seconds * 1000), time.monotonic() + PATIENCE
         with self._advancing:
-            self.run()  # what has happened so far happened before
+            self.run()  # earlier events belong to the time before the advance
             while (step := self._until_due()) is not None and step <= left and time.monotonic() < deadline:
-                self._put_forward(step)
+                self._advance_clock(step)
                 left -= step
-                due = [delivery for delivery in self._parked_until_now() if delivery.account == account]
+                due = [delivery for delivery in self._due_retries() if delivery.account == account]
                 self.run()
                 self.wake()
                 self._callback_log.wait_until_tried(due, deadline - time.monotonic())
-            now = self._put_forward(left)
+            now = self._advance_clock(left)
         self.wake()
         return now
 
     def settle(self, seconds: float, account: str | None = None) -> dict[str, ResourceType]:
-        """Wait until nothing is under way or due, at most so many seconds of real time.
+        """Wait until no work is pending or due, at most for this many real seconds.
 
         Returns:
-            of this account or of all, by id, the recordings that are due and not finished by then, the recordings and
-            conferences that callbacks which are under way tell of, and what events tell of that wait behind one which
-            does not fit yet.
+            what is still pending for this account (None: all), by id: recordings whose media are due, resources of
+            pending callbacks, and resources of events that wait behind a failed one.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -148,23 +147,23 @@ class Scheduler:
             left = (
                 dict.fromkeys(self._engine.due(account), ResourceType.RECORDING)
                 | self._pending_callbacks(account)
-                | self._held_up(account)
+                | self._blocked_events(account)
             )
             if not (left or self._has_changed) or time.monotonic() >= deadline:
                 return left
             self._wakes.set()
             time.sleep(IDLE_SECONDS)
 
-    def _held_up(self, account: str | None) -> dict[str, ResourceType]:
+    def _blocked_events(self, account: str | None) -> dict[str, ResourceType]:
         events = [event for event in map(json.loads, self._events.blocked) if account in {None, event["account"]}]
-        return {event[name]: kind for event in events for name, kind in _MEANT.items() if name in event}
+        return {event[name]: kind for event in events for name, kind in _RESOURCE_FIELDS.items() if name in event}
 
     def _pending_callbacks(self, account: str | None) -> dict[str, ResourceType]:
-        owed = self._courier.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
-        owed += [(delivery.resource_id, delivery.account) for delivery in self._parked_until_now()]
-        return {group: self._callback_log.kind_of(group) for group, whose in owed if account in {None, whose}}
+        pending = self._deliverer.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
+        pending += [(delivery.resource_id, delivery.account) for delivery in self._due_retries()]
+        return {group: self._callback_log.kind_of(group) for group, owner in pending if account in {None, owner}}
 
-    def _parked_until_now(self) -> list[CallbackDelivery]:
+    def _due_retries(self) -> list[CallbackDelivery]:
         now = self._clock() // 1000
         return [
             delivery
@@ -177,7 +176,7 @@ class Scheduler:
             return self._engine.finish_due_media()
 
     def _until_due(self) -> int | None:
-        """Milliseconds until what has failed is tried again."""
+        """Return the milliseconds until the next retry; None if there is none."""
         due = [
             delivery.next_attempt_at * 1000
             for delivery in self._callback_log.scheduled_retries
@@ -188,8 +187,8 @@ class Scheduler:
             due.append(event_due)
         return max(0, min(due) - self._clock()) if due else None
 
-    def _put_forward(self, milliseconds: int) -> int:
-        with self._lock:  # nothing is in the middle of anything
+    def _advance_clock(self, milliseconds: int) -> int:
+        with self._lock:  # no background work is running
             return self._clock.advance(milliseconds / 1000)
 
     def _step(self) -> bool:
@@ -197,28 +196,32 @@ class Scheduler:
         self._has_changed = self._has_changed or moved
         moved = self._engine.process_commands() or moved
         moved = self._events.run_once() or moved
-        if self._is_to_sweep():
-            self._swept = self._clock()
-            self._sweep()
+        if self._is_reconcile_due():
+            self._reconciled_at = self._clock()
+            self._run_reconcile()
             moved = True
         return moved
 
-    def _is_to_sweep(self) -> bool:
-        """Once a minute, and when a callback is due that the last sweep could not find."""
-        if self._clock() >= self._swept + SWEEP_SECONDS * 1000:
+    def _is_reconcile_due(self) -> bool:
+        """Return whether a minute has passed, or a retry became due after the last reconciliation."""
+        if self._clock() >= self._reconciled_at + RECONCILE_INTERVAL_SECONDS * 1000:
             return True
-        return any((delivery.next_attempt_at or 0) > self._swept // 1000 for delivery in self._parked_until_now())
+        return any((delivery.next_attempt_at or 0) > self._reconciled_at // 1000 for delivery in self._due_retries())
 
     def _run(self) -> None:
-        while not self._stops.is_set():
+        while not self._stopping.is_set():
             self._wakes.wait(IDLE_SECONDS)
             self._wakes.clear()
             try:
                 self.run()
-                self._senders.start_due()
-            except Exception:  # noqa: BLE001 - what fails once must not end everything
+                self._callback_workers.start_due()
+            except Exception:  # noqa: BLE001 - one failure must not end the thread
                 traceback.print_exc()
 
 
-_MEANT: Final = {"recording": ResourceType.RECORDING, "conference": ResourceType.CONFERENCE, "call": ResourceType.CALL}
-"""What an event may tell of."""
+_RESOURCE_FIELDS: Final = {
+    "recording": ResourceType.RECORDING,
+    "conference": ResourceType.CONFERENCE,
+    "call": ResourceType.CALL,
+}
+"""Fields of an engine event that name a resource."""

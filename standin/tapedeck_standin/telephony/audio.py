@@ -1,4 +1,4 @@
-"""What a simulated recording sounds like: a tone while something is captured, nothing while it is not."""
+"""The audio of simulated recordings: a tone for captured sound, silence for replaced sound."""
 
 import math
 import wave
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 RATE: Final = 8_000
-"""Frames a second, as telephony has them (behaviour.md, section 11)."""
+"""Samples per second: telephony's 8 kHz."""
 
 TONES: Final = (400, 500)
-"""Hertz of the two channels; both divide the rate, so that a second of each can be repeated without a click."""
+"""Hertz per channel; whole numbers, so that one second can be repeated without a click."""
 
 MAX_SECONDS: Final = 3600
-"""After which nothing more is captured: a clock may be put forward by years."""
+"""The maximum length of a capture; the clock may be advanced by years."""
 
 _LOUDNESS: Final = 8_000
 _BYTES: Final = 2
@@ -29,42 +29,42 @@ class Part(NamedTuple):
     is_sound: bool
 
 
-def make_wav(parts: Sequence[Part], engine_event: Sequence[bool]) -> bytes:
-    """What `write_wav` writes, as bytes."""
+def make_wav(parts: Sequence[Part], audible_channels: Sequence[bool]) -> bytes:
+    """Return the bytes that `write_wav` writes."""
     written = BytesIO()
-    write_wav(written, parts, engine_event)
+    write_wav(written, parts, audible_channels)
     return written.getvalue()
 
 
-def write_wav(target: Path | BytesIO, parts: Sequence[Part], engine_event: Sequence[bool]) -> None:
+def write_wav(target: Path | BytesIO, parts: Sequence[Part], audible_channels: Sequence[bool]) -> None:
     """Write a WAV, 8 kHz, 16 bit, of at most MAX_SECONDS.
 
     Args:
-        target: where to.
-        parts: one after another.
-        engine_event: a channel each, and whether anything is ever heard in it.
+        target: the file.
+        parts: the stretches in order.
+        audible_channels: for each channel, whether it has sound; otherwise it is silent.
     """
-    seconds = {True: _second(engine_event), False: bytes(RATE * _BYTES * len(engine_event))}
+    seconds = {True: _second(audible_channels), False: bytes(RATE * _BYTES * len(audible_channels))}
     left = MAX_SECONDS * 1000
     with wave.open(str(target) if isinstance(target, Path) else target, "wb") as file:
-        file.setnchannels(len(engine_event))
+        file.setnchannels(len(audible_channels))
         file.setsampwidth(_BYTES)
         file.setframerate(RATE)
         for part in parts:
             second = seconds[part.is_sound]
             milliseconds = min(part.milliseconds, left)
             left -= milliseconds
-            whole, rest = divmod(milliseconds * _PER_MILLISECOND * _BYTES * len(engine_event), len(second))
+            whole, rest = divmod(milliseconds * _PER_MILLISECOND * _BYTES * len(audible_channels), len(second))
             for _ in range(whole):
                 file.writeframesraw(second)
             file.writeframesraw(second[:rest])
 
 
-def _second(engine_event: Sequence[bool]) -> bytes:
-    """One second of tones, channel beside channel."""
+def _second(audible_channels: Sequence[bool]) -> bytes:
+    """Return one second of tones, with interleaved channels."""
     samples = array("h")
     for frame in range(RATE):
-        for tone, is_heard in zip(TONES, engine_event, strict=False):
-            level = math.sin(2 * math.pi * tone * frame / RATE) if is_heard else 0
+        for tone, is_audible in zip(TONES, audible_channels, strict=False):
+            level = math.sin(2 * math.pi * tone * frame / RATE) if is_audible else 0
             samples.append(round(_LOUDNESS * level))
     return samples.tobytes()

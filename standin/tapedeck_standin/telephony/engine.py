@@ -1,7 +1,7 @@
-"""A simulated media engine: it takes commands and tells events, through the two queues of the media contract alone.
+"""A simulated media engine: it receives commands and reports events through the queues of the engine protocol.
 
-It captures real sound, finishes recordings, and answers telephones. What the control API makes happen to calls and
-conferences, it is told by `start_capture`: an engine knows what it does by itself.
+It writes real WAV files, finishes recordings, and answers dialed calls at once. For recordings that the control API
+starts, `start_capture` begins the capture directly.
 """
 
 import json
@@ -22,20 +22,20 @@ from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.telephony.audio import Part, write_wav
 
 PROCESSING_SECONDS: Final = 1
-"""Between the end of a capture and its media, by the stand-in's clock: long enough to be seen."""
+"""Time from the end of a capture to its media, by the stand-in's clock; clients can observe it."""
 
 StoreMedia = Callable[[str, Path], object]
-"""Puts a file into the bucket, under a key."""
+"""Stores a file in the bucket under a key."""
 
 RecordingPreference = Callable[[str, str], Mapping[str, Any] | None]
-"""Of an account and a conference of it: how it is to be recorded, as its first participant wished; None if not now."""
+"""Returns the recording options for an account's conference, from its first participant; None: no recording now."""
 
 MissingMediaFault = Callable[[str], int | None]
-"""Whether a recording of this account is to have no media, as somebody has asked: the code that tells why."""
+"""Returns the error code if the next recording of this account must have no media; otherwise None."""
 
 
 class CaptureMode(Enum):
-    """What becomes of sound at the moment."""
+    """How incoming sound is captured."""
 
     SOUND = "kept"
     SILENCE = "replaced by silence"
@@ -44,10 +44,10 @@ class CaptureMode(Enum):
 
 @dataclass
 class CaptureSession:
-    """One recording as it is captured: its parts so far, and what has been so since when, in milliseconds.
+    """The capture of one recording: its finished parts, and the current mode since `since` (milliseconds).
 
-    `version` is the highest that has been carried out; `due_at` when its media is to be finished, None while it is
-    captured.
+    `version` is the highest command version applied. `due_at` is when the media must be finished (milliseconds), None
+    while the capture runs.
     """
 
     account: str
@@ -63,35 +63,35 @@ class CaptureSession:
     due_at: int | None = None
 
     def switch_mode(self, capture: CaptureMode, now: int) -> None:
-        """From now on this becomes of sound."""
+        """Change the capture mode from `now` (milliseconds) on."""
         passed = max(0, now - self.since)
         if self.capture is not CaptureMode.NOTHING and passed:
             self.parts.append(Part(passed, self.capture is CaptureMode.SOUND))
         self.capture, self.since = capture, now
 
     @property
-    def last_event_at(self) -> list[bool]:
-        """A channel each: with one track only, the other channel exists and is silent (behaviour.md, section 5.2)."""
+    def audible_channels(self) -> list[bool]:
+        """For each channel, whether it has sound: of a single track, the other channel is silent."""
         if self.channels == 1:
             return [True]
         return [self.track != "outbound", self.track != "inbound"]
 
     @property
     def milliseconds(self) -> int:
-        """How long it is."""
+        """Length of the finished parts."""
         return sum(part.milliseconds for part in self.parts)
 
 
 class Engine:
-    """Stands in for Asterisk or FreeSWITCH; nothing happens in it but when it is called.
+    """Replaces Asterisk or FreeSWITCH in simulations; it has no thread and acts only when called.
 
     Args:
-        commands: where it takes them from.
-        events: where it tells what has happened.
-        clock: milliseconds; may be put forward.
-        keep: puts what was captured where it belongs.
-        wish: whether a conference is to be recorded, once somebody has been dialed into it.
-        absence: whether there is to be nothing.
+        commands: the queue of engine commands.
+        events: the queue of engine events.
+        clock: milliseconds since the epoch; may be advanced.
+        keep: stores a finished capture.
+        recording_preference: returns how a conference must be recorded, once a dialed participant has joined.
+        absence: returns the error code of a recording that must have no media.
     """
 
     def __init__(
@@ -100,20 +100,20 @@ class Engine:
         events: Queue,
         clock: Clock,
         keep: StoreMedia,
-        wish: RecordingPreference,
+        recording_preference: RecordingPreference,
         absence: MissingMediaFault,
     ) -> None:
         self._commands = commands
         self._events = events
         self._clock = clock
         self._keep = keep
-        self._recording_preference = wish
+        self._recording_preference = recording_preference
         self._missing_media_fault = absence
         self._dialed: dict[str, str] = {}
         self._entered: list[tuple[str, str]] = []
         self._takes: dict[str, CaptureSession] = {}
         self._ended: set[str] = set()
-        """What it has captured to the end: whatever still comes for one of these comes too late."""
+        """Finished recordings; later commands for them have no effect."""
         self._lock = threading.RLock()
         self._acts: Mapping[str, Callable[[dict[str, Any]], None]] = {
             "recording.start": self._record,
@@ -131,7 +131,7 @@ class Engine:
         }
 
     def process_commands(self) -> bool:
-        """Carry out what has been commanded; whether there was anything."""
+        """Execute the pending commands; return whether there was any work."""
         with self._lock:
             received = self._commands.receive()
             for message in received:
@@ -140,13 +140,13 @@ class Engine:
                 self._commands.delete(message.receipt)
             entered, self._entered = self._entered, []
             for account, conference in entered:
-                wish = self._recording_preference(account, conference)
-                if wish is not None:
-                    self._record_conference(account, conference, wish)
+                recording_preference = self._recording_preference(account, conference)
+                if recording_preference is not None:
+                    self._record_conference(account, conference, recording_preference)
             return bool(received or entered)
 
     def finish_due_media(self) -> bool:
-        """Finish the media that are due, which may take a while; whether there were any."""
+        """Finish the media that are due, which may be slow; return whether there were any."""
         with self._lock:
             due = [take for take in self._takes.values() if self._is_due(take)]
         for take in due:
@@ -154,14 +154,14 @@ class Engine:
         return bool(due)
 
     def on_call_answered(self, account: str, call: str) -> None:
-        """A call has been connected; if it was dialed into a conference, that may have to be recorded from now on."""
+        """Handle an answered call; its conference may have to be recorded from now on."""
         with self._lock:
             conference = self._dialed.pop(call, None)
             if conference is not None:
                 self._entered.append((account, conference))
 
     def start_capture(self, recording: Recording, key: str) -> None:
-        """Capture what it has begun to record by itself."""
+        """Start the capture of a recording that already exists in the table."""
         with self._lock:
             parent = {"type": "call" if recording.parent.kind == "CALL" else "conference", "id": recording.parent.id}
             self._takes[recording.id] = CaptureSession(
@@ -170,12 +170,12 @@ class Engine:
             )  # fmt: skip
 
     def forget(self, account: str) -> None:
-        """Nothing of this account is captured any more."""
+        """Drop the captures of an account."""
         with self._lock:
             self._takes = {name: take for name, take in self._takes.items() if take.account != account}
 
     def due(self, account: str | None = None) -> list[str]:
-        """The recordings, of an account or of all, whose media are being made and should be there by now."""
+        """Return the recordings whose media are due but not finished (None: of all accounts)."""
         with self._lock:
             return [
                 take.recording
@@ -187,29 +187,29 @@ class Engine:
         return take.due_at is not None and take.due_at <= self._clock()
 
     def _record(self, command: dict[str, Any]) -> None:
-        """Whatever the command is called, it holds all that is wanted of the recording."""
-        now, wanted, name = self._clock(), command["wanted"], command["recording"]
+        """Apply a recording command; every type carries the complete desired state."""
+        now, desired, name = self._clock(), command["wanted"], command["recording"]
         take = self._takes.get(name)
         if take is None:
-            if wanted["status"] == "stopped" or name in self._ended:
+            if desired["status"] == "stopped" or name in self._ended:
                 # Never begun, or finished long ago.
                 self._report("recording.stopped", command, parent=command["parent"], recording=name)
                 return
             take = CaptureSession(
-                command["account"], command["parent"], name, wanted["channels"], wanted["track"], wanted["key"], now
+                command["account"], command["parent"], name, desired["channels"], desired["track"], desired["key"], now
             )
             self._takes[name] = take
             self._report("recording.started", {**command, "version": 1}, parent=take.parent, recording=name)
         if command["version"] > take.version and take.due_at is None:
             take.version = command["version"]
-            take.switch_mode(_CAPTURES[wanted["status"], wanted.get("pause_behavior")], now)
-            if wanted["status"] == "stopped":
+            take.switch_mode(_CAPTURES[desired["status"], desired.get("pause_behavior")], now)
+            if desired["status"] == "stopped":
                 take.due_at = now + PROCESSING_SECONDS * 1000
         if command["type"] != "recording.start":
-            self._report(_MOVED[wanted["status"]], command, parent=take.parent, recording=name)
+            self._report(_MOVED[desired["status"]], command, parent=take.parent, recording=name)
 
     def _finish(self, take: CaptureSession) -> None:
-        """Make the sound, and tell where it lies, or that there is none."""
+        """Write and store the media and report its key, or report that there is none."""
         about = {"account": take.account}
         error = self._missing_media_fault(take.account)
         if error is not None:
@@ -218,7 +218,7 @@ class Engine:
             return
         with tempfile.TemporaryDirectory() as folder:
             capture = Path(folder) / "capture.wav"
-            write_wav(capture, take.parts, take.last_event_at)
+            write_wav(capture, take.parts, take.audible_channels)
             size = capture.stat().st_size
             if take.recording not in self._takes:
                 return  # its account was reset meanwhile
@@ -244,7 +244,7 @@ class Engine:
         self._takes.pop(command["recording"], None)
 
     def _dial(self, command: dict[str, Any]) -> None:
-        """The telephone rings and is answered at once; what is to be recorded is recorded."""
+        """Report that the call rings and is answered, and start its recording if requested."""
         about = {"conference": command["conference"], "call": command["call"]}
         self._dialed[about["call"]] = about["conference"]
         self._report("call.ringing", command, group=about["conference"], call=about["call"])
@@ -301,7 +301,7 @@ class Engine:
         self._report("conference.ended", command, conference=command["conference"], reason="conference-ended-via-api")
 
     def _confirming(self, kind: str, *names: str) -> Callable[[dict[str, Any]], None]:
-        """What does nothing but say that it has been done."""
+        """Return a command handler that only reports the event."""
 
         def confirm(command: dict[str, Any]) -> None:
             self._report(kind, command, **{name: command[name] for name in names})
@@ -321,7 +321,7 @@ class Engine:
         if "version" in about:
             event["version"] = about["version"]
         parent = fields.get("parent", {})
-        # Whatever happens to one call or conference is told in order.
+        # Events of one call or conference are reported in order.
         named = group or parent.get("id") or fields.get("conference") or fields["call"]
         self._events.send([QueueMessage(event, named, event["id"])])
 
@@ -342,7 +342,7 @@ _CAPTURES: Final = {
     ("stopped", "silence"): CaptureMode.NOTHING,
     ("stopped", "skip"): CaptureMode.NOTHING,
 }
-"""By what is wanted: a status, and what is to become of a pause."""
+"""Capture mode by the desired status and the pause behaviour."""
 
 
 def _read(body: str) -> dict[str, Any]:

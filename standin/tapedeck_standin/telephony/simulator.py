@@ -1,4 +1,4 @@
-"""Makes telephony happen: calls ring and end, conferences fill and empty, as a media engine would tell it."""
+"""Simulate calls and conferences, as a media engine would report them."""
 
 import secrets
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from tapedeck_standin.telephony.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class CallSnapshot:
-    """A call and all its recordings, oldest first."""
+    """A call with all its recordings, oldest first."""
 
     call: Call
     recordings: tuple[Recording, ...] = ()
@@ -29,7 +29,7 @@ class CallSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ConferenceSnapshot:
-    """A conference, the calls that were ever in it, and all its recordings, oldest first."""
+    """A conference with the calls of all its participants and all its recordings, oldest first."""
 
     conference: Conference
     calls: tuple[CallSnapshot, ...] = ()
@@ -37,23 +37,23 @@ class ConferenceSnapshot:
 
 
 class Telephony:
-    """What happens in one account at a time, as the engine tells it; errors are those of the operations."""
+    """Simulates engine reports for one account at a time; raises the errors of the operations."""
 
-    def __init__(self, service: ApiServices, ledger: AccountData, engine: Engine, clock: Clock) -> None:
+    def __init__(self, service: ApiServices, account_data: AccountData, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
         self._transcriptions = service.transcriptions
         self._calls = service.calls
         self._conferences = service.conferences
         self._recordings = service.recordings
-        self._ledger = ledger
+        self._account_data = account_data
 
     def call(self, account: str, order: CreateCallRequest) -> CallSnapshot:
-        """A call appears; one with a final status appears and ends."""
+        """Register a call; one with a final status is also ended."""
         if order.status in LIVE:
             begun = order.status
         else:
-            # Only what was answered can be completed.
+            # Only an answered call can be completed.
             answered = order.status is CallStatus.COMPLETED
             begun = CallStatus.IN_PROGRESS if answered else CallStatus.RINGING
         call = self._calls.register(account, to=order.to, from_=order.from_, direction=order.direction, status=begun)
@@ -62,19 +62,19 @@ class Telephony:
         return CallSnapshot(call)
 
     def hang_up(self, account: str, call: str) -> CallSnapshot:
-        """A call ends.
+        """End a call.
 
         Raises:
-            NotFound: no such call.
-            CallHasEnded: it has ended before.
+            NotFound: the call does not exist.
+            CallHasEnded: the call has already ended.
         """
-        return self._call_scene(self._calls.end(account, call, engine_event=self._engine_event()))
+        return self._call_snapshot(self._calls.end(account, call, engine_event=self._engine_event()))
 
     def conference(self, account: str, order: CreateConferenceRequest) -> ConferenceSnapshot:
-        """A conference appears, its calls enter it and, if it is to be recorded and begins, a recording starts.
+        """Register a conference, let its participants join, and start a recording if requested.
 
         Raises:
-            NameInUse: another conference of this name is live.
+            NameInUse: another live conference has this name.
         """
         name = order.friendly_name or f"conference-{secrets.token_hex(6)}"
         conference = self._conferences.register(account, name, record=order.record, callback=order.callback)
@@ -92,36 +92,38 @@ class Telephony:
         return ConferenceSnapshot(conference, tuple(calls), recordings)
 
     def record_conference(self, account: str, conference: str) -> Recording:
-        """A recording of a conference starts.
+        """Start a recording of a conference.
 
         Raises:
-            NotFound: no such conference.
-            NotEligibleForRecording: it is not in progress.
+            NotFound: the conference does not exist.
+            NotEligibleForRecording: the conference is not in progress.
         """
         return self._record(self._conferences.get(account, conference))
 
     def end_conference(self, account: str, conference: str) -> ConferenceSnapshot:
-        """A conference ends.
+        """End a conference.
 
         Raises:
-            NotFound: no such conference.
-            ConferenceNotInProgress: it has ended before.
+            NotFound: the conference does not exist.
+            ConferenceNotInProgress: the conference has already ended.
         """
         ended = self._conferences.end(account, conference, ConferenceEndReport(self._engine_event(), EndReason.VIA_API))
         parent = Parent(account, ParentKind.CONFERENCE, conference)
-        calls = [self._call_scene(self._calls.get(account, call)) for call in self._ledger.participants(parent)]
-        return ConferenceSnapshot(ended, tuple(calls), tuple(self._ledger.recordings(parent)))
+        calls = [
+            self._call_snapshot(self._calls.get(account, call)) for call in self._account_data.participants(parent)
+        ]
+        return ConferenceSnapshot(ended, tuple(calls), tuple(self._account_data.recordings(parent)))
 
     def reset(self, account: str) -> None:
-        """Nothing has ever happened in this account."""
+        """Delete all calls, conferences and recordings of an account."""
         self._engine.forget(account)
-        self._ledger.clear(account)
+        self._account_data.clear(account)
 
     def transcribe(self, account: str, recording: str, order: CreateTranscriptionRequest) -> Transcription:
-        """What is said in a recording has been written down.
+        """Create a transcription of a recording.
 
         Raises:
-            NotFound: no such recording.
+            NotFound: the recording does not exist.
         """
         found = self._recordings.find(account, recording)
         status = TranscriptionStatus(order.status)
@@ -130,7 +132,7 @@ class Telephony:
 
     def _record(self, conference: Conference) -> Recording:
         if conference.first_call is None:
-            raise NotEligibleForRecording  # nobody has ever been in it
+            raise NotEligibleForRecording  # it never had a participant
         parent = Parent(conference.account, ParentKind.CONFERENCE, conference.id)
         recording = self._recordings.register_started(parent, source=Source.CONFERENCE, call=conference.first_call)
         self._engine.start_capture(recording, object_key(conference.account, recording.id))
@@ -140,6 +142,6 @@ class Telephony:
         now = self._clock()
         return EngineEvent(new_id(now), now)
 
-    def _call_scene(self, call: Call) -> CallSnapshot:
+    def _call_snapshot(self, call: Call) -> CallSnapshot:
         parent = Parent(call.account, ParentKind.CALL, call.id)
-        return CallSnapshot(call, tuple(self._ledger.recordings(parent)))
+        return CallSnapshot(call, tuple(self._account_data.recordings(parent)))

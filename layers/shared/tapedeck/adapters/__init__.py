@@ -1,1 +1,1 @@
-"""How Tapedeck gets out: AWS lives here, and nowhere else."""
+"""Outbound adapters: the ports, implemented on AWS and HTTP. No other package calls AWS."""

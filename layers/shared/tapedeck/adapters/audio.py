@@ -1,4 +1,4 @@
-"""Audio: WAV with the standard library, MP3 with LAME; files are read a few seconds at a time."""
+"""Audio conversion: WAV with the standard library, MP3 with LAME, reading ten seconds at a time."""
 
 import wave
 from array import array
@@ -11,30 +11,30 @@ from tapedeck.domain.errors import MediaMissing
 from tapedeck.ports.stores import AudioInfo
 
 KILOBITS_PER_CHANNEL: Final = 32
-"""Of an MP3 (behaviour.md, section 11)."""
+"""Bit rate of an MP3, per channel."""
 
 SILENCE: Final = 64
-"""The loudest sample, of 32,767, that counts as silence, about -54 dB: a telephone line's idle noise (our choice)."""
+"""The loudest sample, of 32,767, that counts as silence: about -54 dB, the idle noise of a telephone line."""
 
 RATES: Final = frozenset({8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
-"""Frames a second that an MP3 can have; telephony has the first (behaviour.md, section 11)."""
+"""Sample rates, in hertz, that MP3 supports; telephony uses 8,000."""
 
 _BYTES: Final = 2
 _FRAMES_AT_ONCE: Final = 80_000
-"""Ten seconds of telephony."""
+"""Ten seconds at 8,000 Hz."""
 
-_FAST: Final = 7
-"""LAME's quality: at telephony's rates nobody hears a better one."""
+_LAME_QUALITY: Final = 7
+"""LAME's quality setting: at telephony's sample rates a better one is not audible."""
 
 
 class WavCodec:
-    """`ports.stores.Codec`: WAV of 16 bits in one or two channels, at a rate that MP3 has as well."""
+    """`ports.stores.Codec` for 16-bit WAV with one or two channels, at a sample rate that MP3 supports."""
 
     def probe(self, source: Path) -> AudioInfo:
-        """Counts what is there: the header of a capture that was cut short promises more.
+        """Count the samples in the file; the header of a truncated capture claims more.
 
         Raises:
-            MediaMissing: it is no such WAV.
+            MediaMissing: the file is not a supported WAV.
         """
         with _reading(source) as file:
             channels, values, is_silent = file.getnchannels(), 0, True
@@ -44,7 +44,7 @@ class WavCodec:
             return AudioInfo(values // channels * 1000 // file.getframerate(), channels, is_silent)
 
     def trim(self, source: Path, target: Path) -> Path:
-        """Leaves the silence at both ends out, and none in between."""
+        """Copy the audio without leading and trailing silence."""
         with _reading(source) as file:
             channels, first, last, place = file.getnchannels(), None, 0, 0
             for samples in _samples(file):
@@ -63,7 +63,7 @@ class WavCodec:
         return target
 
     def downmix(self, source: Path, target: Path) -> None:
-        """The mean of two channels in one."""
+        """Mix two channels into one, as their mean."""
         with _reading(source) as file, _writing(target, file, 1) as written:
             for samples in _samples(file):
                 mixed = array(
@@ -72,8 +72,8 @@ class WavCodec:
                 written.writeframesraw(mixed.tobytes())
 
     def encode(self, source: Path, target: Path) -> None:
-        """MP3 of the same rate and channels."""
-        import lameenc  # noqa: PLC0415 - in a layer of its own, which only those functions have that encode
+        """Encode as MP3 with the same sample rate and channels."""
+        import lameenc  # noqa: PLC0415 - in a separate layer, attached only to functions that encode
 
         with _reading(source) as file, target.open("wb") as encoded:
             encoder = lameenc.Encoder()
@@ -81,7 +81,7 @@ class WavCodec:
             encoder.set_out_sample_rate(file.getframerate())
             encoder.set_channels(file.getnchannels())
             encoder.set_bit_rate(KILOBITS_PER_CHANNEL * file.getnchannels())
-            encoder.set_quality(_FAST)
+            encoder.set_quality(_LAME_QUALITY)
             encoder.silence()
             for samples in _samples(file):
                 encoded.write(encoder.encode(samples.tobytes()))
@@ -90,10 +90,10 @@ class WavCodec:
 
 @contextmanager
 def _reading(source: Path) -> Iterator[wave.Wave_read]:
-    with ExitStack() as opened:
+    with ExitStack() as stack:
         try:
-            file = opened.enter_context(wave.open(str(source), "rb"))
-        except (wave.Error, EOFError, RuntimeError) as error:  # the last where a part is longer than the whole
+            file = stack.enter_context(wave.open(str(source), "rb"))
+        except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk is longer than the file
             raise MediaMissing from error
         if file.getsampwidth() != _BYTES or file.getnchannels() not in {1, 2} or file.getframerate() not in RATES:
             raise MediaMissing
@@ -110,7 +110,7 @@ def _writing(target: Path, like: wave.Wave_read, channels: int) -> Iterator[wave
 
 
 def _samples(file: wave.Wave_read) -> Iterator["array[int]"]:
-    """All of it from where it stands, some frames at a time; a file that was cut short ends where it ends."""
+    """Read the samples from the current position in blocks; an incomplete last frame is dropped."""
     size = _BYTES * file.getnchannels()
     while frames := file.readframes(_FRAMES_AT_ONCE):
         yield array("h", frames[: len(frames) // size * size])

@@ -1,4 +1,4 @@
-"""AWS's batches: at most ten entries a request, each of which may be refused by itself."""
+"""Batch requests of SQS and EventBridge: up to ten entries, each of which may be rejected on its own."""
 
 import json
 import random
@@ -12,11 +12,11 @@ from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 
 MAX_ENTRIES: Final = 10
 MAX_BYTES: Final = 256 * 1024
-"""Of a request's entries together, both of SQS and of EventBridge."""
+"""Limit of the total size of a request's entries, for SQS and for EventBridge."""
 
 MAX_ATTEMPTS: Final = 5
 FIRST_DELAY_SECONDS: Final = 0.02
-"""Seconds; the pauses double, with full jitter: the five tries of an entry take at most 300 ms, its requests aside."""
+"""Delays double, with full jitter: five attempts of an entry wait at most 300 ms in total."""
 
 _BUSY: Final = frozenset(
     {
@@ -35,7 +35,7 @@ _BUSY: Final = frozenset(
 
 @dataclass(eq=False, slots=True)
 class BatchEntry:
-    """AWS's own form of an entry, and what AWS counts as its bytes; entries of one `group` keep their order."""
+    """An entry in AWS's form with its size in bytes as AWS counts it; entries of one `group` keep their order."""
 
     content: Mapping[str, Any]
     size: int
@@ -45,56 +45,56 @@ class BatchEntry:
 
 @dataclass(frozen=True, slots=True)
 class EntryError:
-    """Why an entry was not taken; `is_senders_fault` where AWS says so, as it does of throttling too."""
+    """Why AWS rejected an entry; `is_senders_fault` is AWS's flag, which it also sets on throttling."""
 
     code: str
     is_senders_fault: bool = False
 
 
 Request = Callable[[list[Mapping[str, Any]]], Sequence[EntryError | None]]
-"""One request with these entries; of each in turn, None where it was taken."""
+"""Send one request with these entries and return an error per entry, None if it was accepted."""
 
 
 def write_json(content: Mapping[str, Any]) -> str:
-    """Compact JSON, the same to the byte for equal content (rule R6).
+    """Render compact JSON that is byte-identical for equal content (REL-6).
 
-    In ASCII, since SQS refuses a few characters of Unicode; with sorted names, since DynamoDB gives them in any order.
+    ASCII, because SQS rejects some Unicode characters. Sorted names, because DynamoDB returns them in any order.
     """
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"))
 
 
 def send_all(entries: Sequence[BatchEntry], request: Request, sleep: Callable[[float], None]) -> None:
-    """Send these until all are taken: 1 request per ten, unless they are large, refused, or of one group.
+    """Send entries until all are accepted: 1 request per ten; more if they are large, rejected or share a group.
 
-    A request holds one entry of a group at most: AWS may take an entry and refuse one that stands before it.
+    A request contains at most one entry per group, because AWS may accept an entry and reject an earlier one.
 
     Raises:
-        StoreBusy, StoreUnavailable: not all were taken, some may have been.
+        StoreBusy, StoreUnavailable: some entries were not accepted; others may have been.
     """
-    waiting = list(entries)
-    while waiting:
-        batch = _batch(waiting)
-        refusals = _call(request, batch)
-        refused = {entry: refusal for entry, refusal in zip(batch, refusals, strict=True) if refusal is not None}
-        taken = set(batch) - refused.keys()
-        waiting = [entry for entry in waiting if entry not in taken]
-        for entry, refusal in refused.items():
+    pending = list(entries)
+    while pending:
+        batch = _batch(pending)
+        errors = _call(request, batch)
+        rejected = {entry: error for entry, error in zip(batch, errors, strict=True) if error is not None}
+        accepted = set(batch) - rejected.keys()
+        pending = [entry for entry in pending if entry not in accepted]
+        for entry, error in rejected.items():
             entry.tries += 1
-            if refusal.code in _BUSY and entry.tries == MAX_ATTEMPTS:
-                raise StoreBusy(refusal.code)
-            if refusal.code not in _BUSY and (refusal.is_senders_fault or entry.tries == MAX_ATTEMPTS):
-                raise StoreUnavailable(refusal.code)
-        if refused:
-            most = FIRST_DELAY_SECONDS * 2 ** (max(entry.tries for entry in refused) - 1)
-            sleep(random.uniform(0, most))  # noqa: S311 - jitter is no secret
+            if error.code in _BUSY and entry.tries == MAX_ATTEMPTS:
+                raise StoreBusy(error.code)
+            if error.code not in _BUSY and (error.is_senders_fault or entry.tries == MAX_ATTEMPTS):
+                raise StoreUnavailable(error.code)
+        if rejected:
+            max_delay = FIRST_DELAY_SECONDS * 2 ** (max(entry.tries for entry in rejected) - 1)
+            sleep(random.uniform(0, max_delay))  # noqa: S311 - jitter is no secret
 
 
-def _batch(waiting: Sequence[BatchEntry]) -> list[BatchEntry]:
-    """The next that may go together; one that is too large goes alone, for AWS to judge."""
+def _batch(pending: Sequence[BatchEntry]) -> list[BatchEntry]:
+    """Choose the entries of the next request; an oversized entry is sent alone, for AWS to reject."""
     batch: list[BatchEntry] = []
     groups: set[str] = set()
     size = 0
-    for entry in waiting:
+    for entry in pending:
         if entry.group in groups:
             continue
         size += entry.size
@@ -110,7 +110,7 @@ def _call(request: Request, batch: Sequence[BatchEntry]) -> Sequence[EntryError 
     try:
         return request([entry.content for entry in batch])
     except ClientError as error:
-        # botocore has tried again already, as long as that could help.
+        # botocore has already retried this request.
         code = error.response["Error"]["Code"]
         raise (StoreBusy if code in _BUSY else StoreUnavailable) from error
     except BotoCoreError as error:

@@ -1,4 +1,4 @@
-"""A bus of EventBridge."""
+"""Publish domain events to an EventBridge bus."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,23 +8,23 @@ from tapedeck.adapters.batching import BatchEntry, EntryError, send_all, write_j
 from tapedeck.ports.messaging import DomainEvent
 
 _BYTES_OF_TIME: Final = 14
-"""As EventBridge counts them."""
+"""Bytes that EventBridge counts for an event's time."""
 
 
 class EventBridgeClient(Protocol):
-    """The operation of botocore's EventBridge client that is used."""
+    """The operation of botocore's EventBridge client that this project uses."""
 
-    def put_events(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
+    def put_events(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's parameters
 
 
 class EventBus:
-    """`ports.messaging.Bus` on EventBridge; the fact's own id is in its detail.
+    """`ports.messaging.Bus` on EventBridge; `detail.id` is the id of the domain event.
 
     Args:
-        client: botocore's.
+        client: botocore's EventBridge client.
         name: the bus's name or ARN.
-        source: whom the facts are from, such as `tapedeck`.
-        sleep: how to wait, in seconds.
+        source: the source of the events, such as `tapedeck`.
+        sleep: waits for a number of seconds.
     """
 
     def __init__(self, client: EventBridgeClient, name: str, source: str, sleep: Callable[[float], None]) -> None:
@@ -34,24 +34,24 @@ class EventBus:
         self._sleep = sleep
 
     def publish(self, events: Sequence[DomainEvent]) -> None:
-        """1 request per ten.
+        """Publish events: 1 request per ten.
 
         Raises:
-            StoreBusy, StoreUnavailable: not all were taken, some may have been.
+            StoreBusy, StoreUnavailable: some events were not accepted; others may have been.
         """
-        send_all([self._entry(fact) for fact in events], self._put, self._sleep)
+        send_all([self._entry(event) for event in events], self._put, self._sleep)
 
-    def _entry(self, fact: DomainEvent) -> BatchEntry:
-        detail = write_json({**fact.detail, "id": fact.id})
+    def _entry(self, event: DomainEvent) -> BatchEntry:
+        detail = write_json({**event.detail, "id": event.id})
         content = {
             "EventBusName": self._name,
             "Source": self._source,
-            "DetailType": fact.kind,
-            "Time": datetime.fromtimestamp(fact.at, UTC),
+            "DetailType": event.kind,
+            "Time": datetime.fromtimestamp(event.at, UTC),
             "Detail": detail,
         }
-        return BatchEntry(content, _BYTES_OF_TIME + len(self._source) + len(fact.kind) + len(detail))
+        return BatchEntry(content, _BYTES_OF_TIME + len(self._source) + len(event.kind) + len(detail))
 
     def _put(self, entries: Sequence[Mapping[str, Any]]) -> list[EntryError | None]:
-        answer = self._client.put_events(Entries=entries)
-        return [EntryError(each["ErrorCode"]) if "ErrorCode" in each else None for each in answer["Entries"]]
+        response = self._client.put_events(Entries=entries)
+        return [EntryError(entry["ErrorCode"]) if "ErrorCode" in entry else None for entry in response["Entries"]]

@@ -1,4 +1,4 @@
-"""The bucket in which Lambda leaves what the stream's consumer could not do (rule R5)."""
+"""The bucket in which Lambda saves stream batches that failed after all retries (REL-5)."""
 
 from typing import Any, Final
 
@@ -7,26 +7,26 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tapedeck.domain.errors import StoreUnavailable
 
 PREFIX: Final = "aws/lambda/"
-"""Under which Lambda writes, by function, mapping and time: keys sort by what failed first."""
+"""Prefix under which Lambda writes, by function, mapping and time: keys sort by time of failure."""
 
 
 class FailedBatchBucket:
     """`ports.messaging.FailedBatchStore` on S3.
 
     Args:
-        client: botocore's.
-        bucket: its name.
+        client: botocore's S3 client.
+        bucket: the bucket's name.
     """
 
-    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - botocore makes its classes at run time
+    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - botocore creates its classes at run time
         self._client = client
         self._bucket = bucket
 
     def list(self, most: int, after: str | None = None) -> list[str]:
         """1 request."""
-        behind = {"StartAfter": after} if after is not None else {}
-        answer = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=most, **behind)
-        return [held["Key"] for held in answer.get("Contents", ())]
+        start = {"StartAfter": after} if after is not None else {}
+        response = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=most, **start)
+        return [listed["Key"] for listed in response.get("Contents", ())]
 
     def read(self, key: str) -> bytes:
         """1 request."""
@@ -37,9 +37,9 @@ class FailedBatchBucket:
         """1 request."""
         self._call("delete_objects", Delete={"Objects": [{"Key": key}], "Quiet": True})
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - AWS's own words
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - AWS's parameters
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **request)
+            response: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **request)
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable from error
-        return answer
+        return response

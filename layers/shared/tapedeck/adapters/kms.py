@@ -1,4 +1,4 @@
-"""AWS KMS: seals and opens signing keys, so that a leak of the credentials table leaks no secret."""
+"""Encrypt and decrypt signing keys with AWS KMS, so that a leak of the credentials table leaks no secret."""
 
 from typing import Any, Protocol
 
@@ -8,53 +8,53 @@ from tapedeck.domain.errors import StoreUnavailable
 
 
 class KmsClient(Protocol):
-    """The operations of botocore's KMS client that are used."""
+    """The operations of botocore's KMS client that this project uses."""
 
-    def encrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
+    def encrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's parameters
     def decrypt(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
 
 
 class KmsEncryptor:
-    """`ports.stores.Sealer` with a KMS key of this deployment's own; the account is bound into each ciphertext."""
+    """`ports.stores.Encryptor` with this deployment's KMS key; the encryption context is the account."""
 
     def __init__(self, client: KmsClient, key: str) -> None:
         self._client = client
         self._key = key
 
     def encrypt(self, account: str, secret: str) -> bytes:
-        """1 request to KMS.
+        """Encrypt a signing key for this account: 1 request to KMS.
 
         Raises:
-            StoreUnavailable: KMS refuses or does not answer.
+            StoreUnavailable: KMS rejects the request or does not respond.
         """
         try:
-            answer = self._client.encrypt(
+            response = self._client.encrypt(
                 KeyId=self._key, Plaintext=secret.encode(), EncryptionContext={"account": account}
             )
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable from error
-        sealed: bytes = answer["CiphertextBlob"]
-        return sealed
+        encrypted: bytes = response["CiphertextBlob"]
+        return encrypted
 
 
 class KmsDecryptor:
-    """`ports.messaging.Opener` with the key that `KmsEncryptor` seals with."""
+    """`ports.messaging.Decryptor` with the KMS key of `KmsEncryptor`."""
 
     def __init__(self, client: KmsClient, key: str) -> None:
         self._client = client
         self._key = key
 
     def decrypt(self, account: str, sealed: bytes) -> str:
-        """1 request to KMS.
+        """Decrypt a signing key of this account: 1 request to KMS.
 
         Raises:
-            StoreUnavailable: KMS refuses, as it does what was sealed for another account, or does not answer.
+            StoreUnavailable: KMS rejects the request, as for another account's ciphertext, or does not respond.
         """
         try:
-            answer = self._client.decrypt(
+            response = self._client.decrypt(
                 KeyId=self._key, CiphertextBlob=sealed, EncryptionContext={"account": account}
             )
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable from error
-        secret: bytes = answer["Plaintext"]
+        secret: bytes = response["Plaintext"]
         return secret.decode()

@@ -1,4 +1,4 @@
-"""The bucket of media (rule R18: it keeps no versions, so that what is deleted is gone)."""
+"""The media bucket, which is not versioned, so that a deletion is final (REL-18)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
 from tapedeck.ports.stores import StoredObject
 
 LINK_SECONDS: Final = 60
-"""How long a presigned address is good for."""
+"""How long a presigned URL is valid."""
 
 _CHUNK: Final = 1 << 20
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -21,35 +21,35 @@ class Bucket:
     """`ports.stores.MediaStore` on S3.
 
     Args:
-        client: botocore's.
-        bucket: its name.
+        client: botocore's S3 client.
+        bucket: the bucket's name.
     """
 
-    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - botocore makes its classes at run time
+    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - botocore creates its classes at run time
         self._client = client
         self._bucket = bucket
 
     def stat(self, key: str) -> StoredObject | None:
         """1 request."""
-        answer = self._call("head_object", Key=key)
-        return StoredObject(answer["ContentLength"], answer["ETag"]) if answer is not None else None
+        response = self._call("head_object", Key=key)
+        return StoredObject(response["ContentLength"], response["ETag"]) if response is not None else None
 
     def read(self, key: str, first: int, last: int) -> bytes | None:
         """1 request."""
-        answer = self._call("get_object", Key=key, Range=f"bytes={first}-{last}")
+        response = self._call("get_object", Key=key, Range=f"bytes={first}-{last}")
         try:
-            return answer["Body"].read() if answer is not None else None
+            return response["Body"].read() if response is not None else None
         except (BotoCoreError, OSError) as error:
             raise StoreUnavailable from error
 
     def fetch(self, key: str, target: Path) -> bool:
-        """1 request, whatever the size."""
-        answer = self._call("get_object", Key=key)
-        if answer is None:
+        """1 request, regardless of size."""
+        response = self._call("get_object", Key=key)
+        if response is None:
             return False
         try:
             with target.open("wb") as file:
-                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                for chunk in response["Body"].iter_chunks(_CHUNK):
                     file.write(chunk)
         except (BotoCoreError, OSError) as error:
             raise StoreUnavailable from error
@@ -61,14 +61,14 @@ class Bucket:
             self._call("put_object", Key=key, Body=file)
 
     def delete(self, keys: Sequence[str]) -> None:
-        """1 request; what is not there is as good as deleted."""
-        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        answer = self._call("delete_objects", Delete=wanted)
-        if answer is None or answer.get("Errors"):
+        """1 request; a missing key counts as deleted."""
+        targets = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        response = self._call("delete_objects", Delete=targets)
+        if response is None or response.get("Errors"):
             raise StoreUnavailable
 
     def presign(self, key: str, content_type: str) -> str:
-        """No request: the address is signed here."""
+        """No request: the URL is signed locally."""
         link: str = self._client.generate_presigned_url(
             "get_object",
             Params={
@@ -81,10 +81,10 @@ class Bucket:
         )
         return link
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any] | None:  # noqa: ANN401 - AWS's own words
-        """The answer; None where there is no such object."""
+    def _call(self, operation: str, **request: Any) -> dict[str, Any] | None:  # noqa: ANN401 - AWS's parameters
+        """Call S3 and return the response, or None if the object does not exist."""
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **request)
+            response: dict[str, Any] = getattr(self._client, operation)(Bucket=self._bucket, **request)
         except ClientError as error:
             code = str(error.response["Error"]["Code"])
             if code in _MISSING:
@@ -92,4 +92,4 @@ class Bucket:
             raise (StoreThrottled if code in _BUSY else StoreUnavailable) from error
         except BotoCoreError as error:
             raise StoreUnavailable from error
-        return answer
+        return response

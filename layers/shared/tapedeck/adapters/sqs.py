@@ -1,4 +1,4 @@
-"""A FIFO queue of SQS."""
+"""Send messages to an SQS FIFO queue."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -8,18 +8,18 @@ from tapedeck.ports.messaging import QueueMessage
 
 
 class SqsClient(Protocol):
-    """The operation of botocore's SQS client that is used."""
+    """The operation of botocore's SQS client that this project uses."""
 
-    def send_message_batch(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
+    def send_message_batch(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's parameters
 
 
 class SqsQueue:
     """`ports.messaging.Queue` on SQS.
 
     Args:
-        client: botocore's.
-        url: the queue's.
-        sleep: how to wait, in seconds.
+        client: botocore's SQS client.
+        url: the queue's URL.
+        sleep: waits for a number of seconds.
     """
 
     def __init__(self, client: SqsClient, url: str, sleep: Callable[[float], None]) -> None:
@@ -28,20 +28,20 @@ class SqsQueue:
         self._sleep = sleep
 
     def send(self, messages: Sequence[QueueMessage]) -> None:
-        """1 request per ten groups, and as many as there are messages in the largest group.
+        """Send messages in order within each group: 1 request per ten groups, at least 1 per message of a group.
 
         Raises:
-            StoreBusy, StoreUnavailable: not all were taken, some may have been.
+            StoreBusy, StoreUnavailable: some messages were not accepted; others may have been.
         """
         send_all([_entry(message) for message in messages], self._send, self._sleep)
 
     def _send(self, entries: Sequence[Mapping[str, Any]]) -> list[EntryError | None]:
         numbered = [{**entry, "Id": str(position)} for position, entry in enumerate(entries)]
-        answer = self._client.send_message_batch(QueueUrl=self._url, Entries=numbered)
-        taken = {each["Id"] for each in answer.get("Successful", ())}
-        refused = {each["Id"]: EntryError(each["Code"], each["SenderFault"]) for each in answer.get("Failed", ())}
-        # What SQS does not mention may be lost.
-        return [None if entry["Id"] in taken else refused.get(entry["Id"], EntryError("")) for entry in numbered]
+        response = self._client.send_message_batch(QueueUrl=self._url, Entries=numbered)
+        accepted = {each["Id"] for each in response.get("Successful", ())}
+        errors = {each["Id"]: EntryError(each["Code"], each["SenderFault"]) for each in response.get("Failed", ())}
+        # An entry that the response does not mention may be lost.
+        return [None if entry["Id"] in accepted else errors.get(entry["Id"], EntryError("")) for entry in numbered]
 
 
 def _entry(message: QueueMessage) -> BatchEntry:

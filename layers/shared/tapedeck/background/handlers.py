@@ -213,10 +213,10 @@ _MINUTE: Final = 60_000
 
 _COUNTED: Final = {
     "unconfirmed": "CommandsUnconfirmed",
-    "forgotten": "CommandsForgotten",
-    "given_up": "RecordingsGivenUp",
+    "forgotten": "CommandsExpired",
+    "given_up": "RecordingsTimedOut",
 }
-"""What of a sweep's result somebody must hear of, by the names of metrics."""
+"""What of a reconciler's result somebody must hear of, by the names of metrics."""
 
 
 def _fifo() -> BatchProcessor:
@@ -235,7 +235,7 @@ def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Ca
     try:
         result = act()
     except EventRejected:
-        log.background(operation=operation, account=account, outcome="refused", counted={"EventsRefused": 1})
+        log.background(operation=operation, account=account, outcome="refused", counted={"EventsRejected": 1})
     except (InvalidState, InvalidParameter) as error:
         log.background(
             operation=operation, account=account, outcome="dropped", error=type(error).__name__,
@@ -255,4 +255,4 @@ def _counted_of(delivery: CallbackDelivery) -> dict[str, float]:
     """What of a callback somebody must hear of."""
     unsigned = bool(delivery.attempts) and delivery.attempts[-1].failure == UNSIGNED
     gave_up = delivery.state is DeliveryState.EXHAUSTED
-    return {**({"CallbacksUnsigned": 1} if unsigned else {}), **({"CallbacksGivenUp": 1} if gave_up else {})}
+    return {**({"CallbacksUnsigned": 1} if unsigned else {}), **({"CallbacksExhausted": 1} if gave_up else {})}

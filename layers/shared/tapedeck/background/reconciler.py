@@ -23,10 +23,10 @@ from tapedeck.ports.stores import Clock, Store
 SHARDS: Final = "0123456789abcdef"
 
 COMMAND_RESEND_AFTER_SECONDS: Final = 30
-"""Seconds without a confirmation after which a command is sent again, at each sweep (our choice)."""
+"""Seconds without a confirmation after which a command is sent again, at each reconcile (our choice)."""
 
 COMMAND_ALARM_AFTER_SECONDS: Final = 300
-"""Seconds without a confirmation after which that is counted, at each sweep, and an alarm rings (our choice)."""
+"""Seconds without a confirmation after which that is counted, at each reconcile, and an alarm rings (our choice)."""
 
 START_TIMEOUT_SECONDS: Final = 2_400
 """Seconds within which a capture must have begun, else the recording is `absent` (our choice).
@@ -41,7 +41,7 @@ STREAM_GRACE_SECONDS: Final = 600
 """Seconds that the stream is given to tell of a change before it is looked for in the ledger (our choice)."""
 
 MAX_REQUEUED_PER_SHARD: Final = 1_000
-"""Callbacks of a shard that are queued again at each sweep."""
+"""Callbacks of a shard that are queued again at each reconcile."""
 
 _MINUTE: Final = 60
 
@@ -86,11 +86,11 @@ class Reconciler:
         Returns:
             how many callbacks were `requeued`, how much was `announced` late, how many commands were `asked` again,
             how many of these are `unconfirmed` for too long, how many were `forgotten` without ever being confirmed,
-            how many recordings were `given_up`, and how much has `failed`: the next sweep looks at that again, and
+            how many recordings were `given_up`, and how much has `failed`: the next reconcile looks at that again, and
             nothing else waits for it.
 
         Raises:
-            StoreBusy, StoreUnavailable: what there is to do could not be found, or queued; the next sweep goes on.
+            StoreBusy, StoreUnavailable: what there is to do could not be found, or queued; the next reconcile goes on.
         """
         # All of them, in the order in which they are told.
         counted = Counter(requeued=0, announced=0, asked=0, unconfirmed=0, forgotten=0, given_up=0, failed=0)

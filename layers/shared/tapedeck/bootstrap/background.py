@@ -140,11 +140,11 @@ def build_background_services(
         return EngineEvents(store, service.calls, service.conferences, service.participants, captures, clock)
 
     @cache
-    def sweep() -> Reconciler:
+    def reconcile() -> Reconciler:
         work = PendingWorkIndex(database)
         return Reconciler(
             work, store, service.recordings, service.media(), publisher(), deliveries(), clock,
-            lambda error: service.log.background(operation="sweep", outcome="failed", error=type(error).__name__),
+            lambda error: service.log.background(operation="reconcile", outcome="failed", error=type(error).__name__),
         )  # fmt: skip
 
     @cache
@@ -165,7 +165,7 @@ def build_background_services(
         make_publisher=publisher,
         make_engine_events=media_events,
         make_callback_dispatcher=deliveries,
-        make_reconciler=sweep,
+        make_reconciler=reconcile,
         make_redrive=resending,
     )
 

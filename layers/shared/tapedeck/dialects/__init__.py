@@ -1,1 +1,1 @@
-"""How things are said on the wire: what is read, what is answered, in Twilio's and in SignalWire's words."""
+"""The wire formats of Twilio and SignalWire: parse requests, render responses and callbacks."""

@@ -1,4 +1,4 @@
-"""Callbacks speak the dialect in which their URL was set (behaviour.md, section 1)."""
+"""Select the dialect of a callback: that of the request that set its URL."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -14,10 +14,10 @@ _CALLBACKS: Final[Mapping[str, CallbackDialect]] = {
 
 
 def callbacks_in(dialect: str) -> CallbackDialect:
-    """The callbacks of the dialect of this name, which is `domain.subscription.Callback`'s."""
+    """Return the callback dialect of this name (`domain.subscription.CallbackSubscription.dialect`)."""
     return _CALLBACKS[dialect]
 
 
 def policy_of(dialect: str, url: str) -> RetryPolicy:
-    """How a callback to this URL is tried: as the dialect's vendor does, or as the fragment asks (section 7.3)."""
+    """Return the retry policy of a callback: the vendor's default, with overrides from the URL's fragment."""
     return callbacks_in(dialect).policy(url)

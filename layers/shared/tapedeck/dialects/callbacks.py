@@ -1,6 +1,6 @@
-"""A callback as it goes out: its fields, how they are encoded and signed, and how often its dialect tries.
+"""The fields, encoding, signature and retry policy of callbacks in each dialect.
 
-Only the functions that tell load this, so that the others start without it.
+Only functions that publish or deliver callbacks import this module, to keep the cold start of the others short.
 """
 
 import hmac
@@ -19,25 +19,25 @@ from tapedeck.domain.recording import Recording
 from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
 
 Fields = dict[str, str]
-"""The form of a callback, in order: no value is empty, no name comes twice."""
+"""The form fields of a callback, in order; names are unique and no value is empty."""
 
 
 def fields_of(values: Mapping[str, Any]) -> Fields:
-    """The fields that have a value; booleans become `true` and `false`.
+    """Convert values to form fields: booleans become `true` or `false`, None and empty values are dropped.
 
-    An empty one is never sent: some verifiers drop it, and then find another signature (behaviour.md, section 7.1).
+    Empty fields must not be sent: some verifiers ignore them and then compute a different signature.
     """
     texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}
     return {name: text for name, text in texts.items() if values[name] is not None and text}
 
 
 def encode(fields: Mapping[str, str]) -> bytes:
-    """The body of a POST: `application/x-www-form-urlencoded`, in UTF-8."""
+    """Encode the body of a POST as `application/x-www-form-urlencoded` in UTF-8."""
     return _urlencoded(fields).encode()
 
 
 def with_query(url: str, fields: Mapping[str, str]) -> str:
-    """The URL of a GET: the fields follow its query, which stays as it is, as does the fragment."""
+    """Build the URL of a GET: append the fields to the query; the rest of the URL is unchanged."""
     before, mark, fragment = url.partition("#")
     return f"{before}{'&' if '?' in before else '?'}{_urlencoded(fields)}{mark}{fragment}"
 
@@ -50,17 +50,17 @@ _USER_INFO: Final = re.compile(r"\A(https?://)[^/?#]*@")
 
 
 def signature_base_url(url: str) -> str:
-    """What of a URL is signed: all but user info and fragment, letter for letter (behaviour.md, section 7.4)."""
+    """Return the part of a URL that is signed: without user info and fragment, otherwise unchanged."""
     return _USER_INFO.sub(r"\1", url.partition("#")[0])
 
 
 def sign(key: str, url: str, fields: Mapping[str, str]) -> str:
-    """The signature of a callback, in base64 (behaviour.md, section 7.4).
+    """Sign a callback with HMAC-SHA1, in base64.
 
     Args:
         key: Twilio's auth token or SignalWire's signing key.
-        url: where it goes; for a GET with its fields in the query.
-        fields: of a POST; none for a GET.
+        url: the URL of the request; for a GET with the fields in its query.
+        fields: the form of a POST; empty for a GET.
     """
     text = signature_base_url(url) + "".join(f"{name}{fields[name]}" for name in sorted(fields))
     return b64encode(hmac.digest(key.encode(), text.encode(), "sha1")).decode()
@@ -73,7 +73,7 @@ STATUS_CALLBACK_EVENTS: Final[Mapping[ConferenceEvent, str]] = {
     ConferenceEvent.ANNOUNCEMENT_END: "announcement-end",
     ConferenceEvent.ANNOUNCEMENT_FAIL: "announcement-fail",
 }
-"""The values of `StatusCallbackEvent`, the same in both dialects (behaviour.md, section 7.2)."""
+"""The values of `StatusCallbackEvent` in both dialects."""
 
 CONFERENCE_EVENTS: Final[Mapping[str, tuple[ConferenceEvent, ...]]] = {
     "start": (ConferenceEvent.START,),
@@ -84,18 +84,19 @@ CONFERENCE_EVENTS: Final[Mapping[str, tuple[ConferenceEvent, ...]]] = {
     "hold": (ConferenceEvent.HOLD, ConferenceEvent.UNHOLD),
     "speaker": (ConferenceEvent.SPEECH_START, ConferenceEvent.SPEECH_STOP),
 }
-"""What both dialects tell, by the word that asks for it (behaviour.md, section 7.2)."""
+"""The conference events of both dialects, by the value of `StatusCallbackEvent` that subscribes to them."""
 
 _RECORDING_EVENTS: Final = {**{str(event): event for event in RecordingEvent}, "failed": RecordingEvent.ABSENT}
-"""By the word that asks for it: who asks for failures is told that there is no recording (our choice, section 7.1)."""
+"""The recording events by the value that subscribes to them; `failed` subscribes to `absent`."""
 
 _NUMBER: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class Override(NamedTuple):
-    """A number in a URL's fragment: the part of the policy that it sets, and what it may be, both included.
+    """A number in a URL's fragment that overrides the field `part` of the retry policy.
 
-    `more` is added to it: who counts retries does not count the first attempt.
+    Valid numbers are from `least` to `most`, inclusive. `more` is added to the number: a count of retries does not
+    include the first attempt, but `attempts` does.
     """
 
     part: str
@@ -105,82 +106,82 @@ class Override(NamedTuple):
 
 
 class CallbackDialect(ABC):
-    """One of the two wire languages, as far as callbacks speak it."""
+    """How one vendor's callbacks are rendered, signed and retried."""
 
     dialect: ClassVar[Dialect]
-    """How it spells ids, dates and words."""
+    """The dialect whose SIDs, dates and values the fields contain."""
     published_events: ClassVar[Mapping[str, tuple[ConferenceEvent, ...]]]
-    """The events of a conference, by the word that asks for them (behaviour.md, section 7.2)."""
+    """The conference events by the value of `StatusCallbackEvent` that subscribes to them."""
     end_includes_recording: ClassVar[bool]
-    """Whether a conference's end tells of a recording of it (behaviour.md, section 7.2)."""
+    """Whether `conference-end` includes the conference's recording."""
     signature_headers: ClassVar[tuple[str, ...]]
-    """Where the signature stands."""
+    """The headers that contain the signature."""
     idempotency_header: ClassVar[str | None]
-    """Where a token stands that is the same at every repetition, if anywhere."""
+    """The header with a token that is identical in all retries of a callback; None if there is no such header."""
     default_retry_policy: ClassVar[RetryPolicy]
-    """How callbacks are tried unless their URL says otherwise (behaviour.md, section 7.3)."""
+    """The retry policy of a callback whose URL has no overrides in its fragment."""
     overrides: ClassVar[Mapping[str, Override]]
-    """What a URL's fragment may say instead, by name."""
+    """The numbers that a URL's fragment may override, by name."""
     retry_keywords: ClassVar[Mapping[str, frozenset[FailureKind]]]
-    """What else it may say: after which causes to try again, separated by commas, in a field `rp`."""
+    """The failures to retry, by keyword of the fragment's field `rp` (separated by commas)."""
 
     @abstractmethod
     def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
-        """What is told of a recording (behaviour.md, section 7.1).
+        """Render the fields of a recording callback.
 
         Args:
-            recording: as the event has left it, or later.
-            event: one that was asked for.
+            recording: its state at the event or later.
+            event: an event that the subscription includes.
             origin: of the service: scheme and host.
         """
 
     def conference(self, notification: ConferenceNotification, origin: str) -> Fields:
-        """What is told of a conference (behaviour.md, section 7.2).
+        """Render the fields of a conference callback.
 
         Args:
-            notification: its event is one that was asked for.
+            notification: an event that the subscription includes, and its details.
             origin: of the service: scheme and host.
         """
         details: Mapping[str, Any] = {}
         if notification.event is ConferenceEvent.END:
             details = self.ending(notification, origin)
-        # Nobody begins a conference, and what is announced to everybody is about nobody.
+        # A start, and an announcement to the whole conference, concern no single participant.
         elif notification.participant is not None and notification.event is not ConferenceEvent.START:
             details = self.participant(notification, notification.participant)
         return fields_of({**self.head(notification), **details})
 
     @abstractmethod
     def head(self, notification: ConferenceNotification) -> Mapping[str, Any]:
-        """What every event of a conference tells."""
+        """Render the fields that all events of a conference have."""
 
     @abstractmethod
     def participant(self, notification: ConferenceNotification, participant: Participant) -> Mapping[str, Any]:
-        """What besides is told of a participant."""
+        """Render the additional fields of an event of a participant."""
 
     @abstractmethod
     def ending(self, notification: ConferenceNotification, origin: str) -> Mapping[str, Any]:
-        """What besides is told at the end."""
+        """Render the additional fields of `conference-end`."""
 
-    def recording_events(self, asked: Iterable[str]) -> frozenset[RecordingEvent]:
-        """The events of a recording that a subscription's words ask for."""
-        return frozenset(_RECORDING_EVENTS[word] for word in asked if word in _RECORDING_EVENTS)
+    def recording_events(self, names: Iterable[str]) -> frozenset[RecordingEvent]:
+        """Return the recording events that a subscription's event names select; unknown names are ignored."""
+        return frozenset(_RECORDING_EVENTS[word] for word in names if word in _RECORDING_EVENTS)
 
-    def conference_events(self, asked: Iterable[str]) -> frozenset[ConferenceEvent]:
-        """The events of a conference that a subscription's words ask for; what this dialect never tells is none."""
-        return frozenset(event for word in asked for event in self.published_events.get(word, ()))
+    def conference_events(self, names: Iterable[str]) -> frozenset[ConferenceEvent]:
+        """Return the conference events that a subscription's event names select; unsupported names are ignored."""
+        return frozenset(event for word in names for event in self.published_events.get(word, ()))
 
     def headers(self, signature: str, token: str) -> dict[str, str]:
-        """What shows whose callback it is, and whether it is a repetition (behaviour.md, sections 7.3 and 7.4)."""
+        """Build the headers that authenticate a callback and, if the dialect has such a header, identify retries."""
         headers = dict.fromkeys(self.signature_headers, signature)
         if self.idempotency_header is not None:
             headers[self.idempotency_header] = token
         return headers
 
     def policy(self, url: str) -> RetryPolicy:
-        """How a callback to this URL is tried.
+        """Return the retry policy of a callback to this URL: the default, with overrides from the fragment.
 
-        Of the fragment's fields, the last that can be read counts. Those out of range or unreadable are ignored, and
-        so are words of `rp` that mean nothing (our choice).
+        Invalid or out-of-range values and unknown keywords of `rp` are ignored. Of repeated fields the last valid one
+        counts.
         """
         policy = self.default_retry_policy
         for name, text in parse_qsl(url.partition("#")[2]):
@@ -197,6 +198,6 @@ class CallbackDialect(ABC):
         return {override.part: int(text) + override.more}
 
     def media_url(self, recording: Recording, origin: str) -> str:
-        """The absolute address of a recording at its account, without extension."""
+        """Build the absolute URL of a recording below its account, without extension."""
         sid = self.dialect.format_sid(ResourceType.RECORDING, recording.id)
         return f"{origin}{self.dialect.account_uri(recording.parent.account)}/Recordings/{sid}"

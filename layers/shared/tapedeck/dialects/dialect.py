@@ -1,4 +1,4 @@
-"""A dialect: how ids are spelled, which words and bodies are used, what an error looks like."""
+"""The interface of a dialect: SIDs, resource bodies, lists and errors of one vendor's API."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from tapedeck.domain.transcription import Transcription
 
 
 class ResourceType(StrEnum):
-    """What an id may stand for; the value is Twilio's prefix (resources.md, section 1)."""
+    """The kind of resource that an id belongs to; the value is Twilio's SID prefix."""
 
     ACCOUNT = "AC"
     CALL = "CA"
@@ -36,143 +36,144 @@ class ResourceType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer before it is written: a status, a JSON object or none, headers of its own."""
+    """An HTTP response before serialization: status, optional JSON body, extra headers."""
 
     status: int
     body: Body | None
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes | None = None
-    """In place of a JSON object: bytes, whose type the headers tell."""
+    """Raw bytes instead of a JSON body; the headers contain their content type."""
     code: int | None = None
-    """The vendor's error code, for the log; not every error's body tells it."""
+    """The vendor's error code, for the log; some error bodies do not include it."""
 
 
 class ListQuery(Protocol):
-    """What a list was asked for: links repeat its filters, and its token spells ids of one kind."""
+    """The parameters of a list request; page links repeat its filters."""
 
     KIND: ClassVar[ResourceType]
+    """The kind of the id in page tokens."""
 
     @property
     def filters(self) -> Mapping[str, str]:
-        """The filters by name, as they were spelled."""
+        """The filters by name, exactly as the client sent them."""
         ...
 
 
 class Dialect(ABC):
-    """One of the two wire languages."""
+    """One vendor's API: Twilio's or SignalWire's."""
 
     name: ClassVar[str]
-    """How settings, items and logs call it."""
+    """The dialect's name in settings, table items and logs."""
     root: ClassVar[str]
-    """What every URI in a body begins with."""
+    """The path prefix of every URI in a body."""
     realm: ClassVar[str]
-    """Of the challenge that comes with a 401."""
+    """The realm of the Basic challenge in a 401 response."""
     accepts_json_bodies: ClassVar[bool]
-    """Whether a JSON body is read like a form (operations.md, section 1)."""
+    """Whether a JSON body is accepted in place of a form."""
     created_status: ClassVar[int]
-    """The HTTP status of a creation."""
+    """The HTTP status of a response that created a resource."""
     supports_current_alias: ClassVar[bool]
-    """Whether `Twilio.CURRENT` may stand for a recording."""
+    """Whether `Twilio.CURRENT` is accepted in place of a recording's SID."""
     supports_friendly_name_lookup: ClassVar[bool]
-    """Whether a friendly name may stand for a live conference."""
+    """Whether a live conference's friendly name is accepted in place of its SID."""
     supports_participant_labels: ClassVar[bool]
-    """Whether a label may stand for a participant."""
+    """Whether a participant's label is accepted in place of its call's SID."""
     coach_sid_implies_coaching: ClassVar[bool]
-    """Whether `CallSidToCoach` alone means `Coaching=true` (behaviour.md, section 6)."""
+    """Whether `CallSidToCoach` alone means `Coaching=true`."""
     invalid_muted_means_false: ClassVar[bool]
-    """Whether a `Muted` that is no boolean counts as false (operations.md, section 1)."""
+    """Whether a `Muted` value that is not a boolean counts as false."""
     cancel_ignores_answered_calls: ClassVar[bool]
-    """Whether to cancel a call in progress is granted, and changes nothing (behaviour.md, section 4)."""
+    """Whether canceling an answered call succeeds without effect, instead of failing."""
     unsupported_operations: ClassVar[frozenset[str]]
-    """The operations that it does not have: their method is none of the path's (operations.md, section 2)."""
+    """Operations that this vendor does not offer; they fail with 405 Method Not Allowed."""
     accepts_any_date_format: ClassVar[bool]
-    """Whether filters take days, instants and RFC 2822 alike (behaviour.md, section 9)."""
+    """Whether every date filter accepts days, ISO 8601 timestamps and RFC 2822 dates."""
     supports_include_soft_deleted: ClassVar[bool]
-    """Whether `IncludeSoftDeleted` shows deleted recordings."""
+    """Whether `IncludeSoftDeleted` includes deleted recordings."""
     media_urls_are_public: ClassVar[bool]
-    """Whether the vendor lets anybody fetch media who knows the address (behaviour.md, section 11)."""
+    """Whether the vendor serves media without authentication."""
     conference_audio_is_mono: ClassVar[bool]
-    """Whether a conference's audio has one channel unless two are asked for."""
+    """Whether conference audio has one channel unless two are requested."""
     conference_recordings_have_call_sid: ClassVar[bool]
-    """Whether a conference's recording shows a call, by which it is found (behaviour.md, section 5.8)."""
+    """Whether a conference recording has a call SID, and can be filtered by it."""
 
     @abstractmethod
     def format_sid(self, kind: ResourceType, identifier: str) -> str:
-        """An id of 32 hex digits as this dialect shows it."""
+        """Format an id of 32 hex digits as a SID of this dialect."""
 
     @abstractmethod
     def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
-        """The id that `sid` spells, in 32 lower-case hex digits; None if it is none of this kind."""
+        """Return the id in 32 lower-case hex digits, or None if `sid` is not a SID of this kind."""
 
     @abstractmethod
     def call(self, call: Call) -> Body:
-        """A call (resources.md, section 5)."""
+        """Render a call."""
 
     @abstractmethod
     def conference(self, conference: Conference) -> Body:
-        """A conference (resources.md, section 3)."""
+        """Render a conference."""
 
     @abstractmethod
     def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
-        """A participant of one of this account's conferences (resources.md, section 4).
+        """Render a participant of one of this account's conferences.
 
         Args:
-            account: the id.
-            participant: of whichever status.
-            added: whether this answers its creation, which also shows how long it will wait.
+            account: the id of the account.
+            participant: a participant of any status.
+            added: whether this is the response to its creation; Twilio's then includes `queue_time`.
         """
 
     @abstractmethod
     def recording(self, recording: Recording, *, changed: bool) -> Body:
-        """A recording at its parent's address (resources.md, section 2).
+        """Render a recording as a subresource of its call or conference.
 
         Args:
-            recording: of a call or of a conference.
-            changed: whether this answers a creation or an update, which may show finer states than a read.
+            recording: a recording of a call or of a conference.
+            changed: whether this is the response to a creation or an update; it may show states that reads hide.
         """
 
     @abstractmethod
     def recording_of_account(self, recording: Recording, origin: str) -> Body:
-        """A recording at its account's address, as reads show it; `origin` is the service's: scheme and host."""
+        """Render a recording as a subresource of its account; `origin` is this service's scheme and host."""
 
     @abstractmethod
     def transcription(self, transcription: Transcription) -> Body:
-        """A transcription (resources.md, section 6)."""
+        """Render a transcription."""
 
     @abstractmethod
     def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
-        """The envelope of a list (resources.md, section 7).
+        """Render one page of a list.
 
         Args:
-            uri: of the collection, without suffix; its last word is the items' name.
-            page: where it is.
-            items: what is in it.
-            form: what was asked.
+            uri: the collection's path without suffix; its last segment, in lower case, names the items.
+            page: the page's position and its neighbours' cursors.
+            items: the rendered items of the page.
+            form: the parameters of the list request.
         """
 
     @abstractmethod
     def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
-        """This dialect's column of the error table."""
+        """Return this dialect's column of a row in the error table."""
 
     @abstractmethod
     def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
-        """What this operation alone answers to this error, if it has an answer of its own."""
+        """Return the response that only this operation gives to this error; None to use the error table."""
 
     @abstractmethod
     def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
-        """The body of an error; its message is filled in."""
+        """Render an error body; `answer.message` has its placeholders already replaced."""
 
     def created(self, recording: Recording, *, is_new: bool) -> Response:
-        """The answer to a creation; an existing recording is answered with 200 (behaviour.md, section 5.2)."""
+        """Build the response to a creation; the status is 200 if the recording already existed."""
         return Response(self.created_status if is_new else 200, self.recording(recording, changed=True))
 
     def error(self, error: TapedeckError, uri: str, operation: str) -> Response:
-        """The answer to a refusal.
+        """Build the response to an error.
 
         Args:
-            error: what was refused.
-            uri: the request's path as sent, without query.
-            operation: the name of the function that answers.
+            error: the error that the operation raised.
+            uri: the request's path as sent, without the query.
+            operation: the name of the operation's function, such as `get_call`.
         """
         name = ""
         if isinstance(error, InvalidParameter):
@@ -181,25 +182,25 @@ class Dialect(ABC):
         else:
             answers = find_answers(error)
         answer = self.error_answer(error, operation) or self.answer_for(answers)
-        # Not `format`: a path or a name may hold braces.
+        # Not `str.format`: a path or a name may contain braces.
         message = answer.message.replace("{name}", name).replace("{uri}", uri)
         body = self.error_body(answer._replace(message=message), error, operation)
         headers = {"WWW-Authenticate": f'Basic realm="{self.realm}"'} if answer.status == 401 else {}  # noqa: PLR2004
         return Response(answer.status, body, headers, code=answer.code)
 
     def account_uri(self, account: str) -> str:
-        """The path of an account."""
+        """Return the path of an account."""
         return f"{self.root}/Accounts/{self.format_sid(ResourceType.ACCOUNT, account)}"
 
     def link(self, uri: str, form: ListQuery, paging: Mapping[str, int], cursor: Cursor | None = None) -> str:
-        """An address of a page: the filters, then where it is, then the token."""
+        """Build a link to a page: filters first, then page number and size, then the page token."""
         query = {**form.filters, **paging}
         if cursor is not None:
             query["PageToken"] = f"P{'B' if cursor.backwards else 'A'}{self.format_sid(form.KIND, cursor.id)}"
         return f"{uri}?{urlencode(query, quote_via=quote, safe='')}"
 
     def parent_uri(self, recording: Recording) -> str:
-        """The path of the call or conference that a recording hangs on."""
+        """Return the path of the call or conference that a recording belongs to."""
         parent = recording.parent
         collection, kind = _COLLECTIONS[parent.kind]
         return f"{self.account_uri(parent.account)}/{collection}/{self.format_sid(kind, parent.id)}"

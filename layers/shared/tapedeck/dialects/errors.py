@@ -1,8 +1,8 @@
-"""The one table of what every refusal looks like in each dialect (contract: behaviour.md, section 3).
+"""The error table: the HTTP status, error code and message of every error in each dialect.
 
-The rule behind the statuses: 422 for a parameter that is wrong in SignalWire's dialect, 400 where the state
-forbids it or the request is malformed; Twilio knows 400 only. `{uri}` is the request's path as sent, `{name}` the
-parameter. Messages for which the vendors give no text are our choice, and stand only here.
+SignalWire uses 422 for an invalid parameter, and 400 for a malformed request or a forbidden state. Twilio uses 400
+for all of them. In messages, `{uri}` is the request's path as sent and `{name}` is the parameter. Where a vendor
+documents no message, the text is Tapedeck's.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from tapedeck.domain.errors import (
 
 
 class ErrorAnswer(NamedTuple):
-    """An HTTP status, a vendor's code, a message with `{uri}` and `{name}` to fill in."""
+    """An HTTP status, a vendor's error code and a message with the placeholders `{uri}` and `{name}`."""
 
     status: int
     code: int
@@ -41,7 +41,7 @@ class ErrorAnswer(NamedTuple):
 
 
 class ErrorAnswers(NamedTuple):
-    """The same refusal in both dialects."""
+    """One row of the error table: the response to an error in both dialects."""
 
     twilio: ErrorAnswer
     signalwire: ErrorAnswer
@@ -92,7 +92,7 @@ REFUSALS: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
         ErrorAnswer(500, 20500, "Internal Server Error"), ErrorAnswer(500, 20504, "Internal error")
     ),
 }
-"""Looked up by the error's class and then its bases."""
+"""The response by error class; `find_answers` also searches the base classes."""
 
 PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
     "missing": ErrorAnswers(
@@ -124,22 +124,22 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
     ),
     "conference_status": ErrorAnswers(_BAD_REQUEST, ErrorAnswer(422, 21475, "{name} must be completed")),
 }
-"""What may be wrong with a parameter; `domain.errors.InvalidParameter.fault` is one of these."""
+"""The response by `domain.errors.InvalidParameter.fault`."""
 
 RECORDING_UPDATES: Final = frozenset({"update_call_recording", "update_conference_recording"})
 
 NOT_CONFIRMED: Final = ErrorAnswer(408, 16114, "Resource is not in a state to accept the recording action")
-"""Twilio, on the two recording updates only, where others were always first (rule R2): the client may repeat."""
+"""Twilio's response if a recording update lost every race with concurrent writes (REL-2); clients may retry."""
 
 LISTS_503: Final = RECORDING_UPDATES | {"create_call_recording", "update_conference", "update_call"}
-"""SignalWire's OpenAPI lists 503 on these."""
+"""The operations for which SignalWire's OpenAPI description lists 503."""
 
 SERVICE_UNAVAILABLE: Final = ErrorAnswer(503, 20504, "Service unavailable")
 
 ERRORS_AS_STRINGS: Final = frozenset({"update_conference_recording"})
-"""SignalWire answers 422 there with an array of strings (resources.md, section 8)."""
+"""The operations whose 422 body in SignalWire's dialect is an array of strings."""
 
 
 def find_answers(error: TapedeckError) -> ErrorAnswers:
-    """The nearest entry along the error's classes."""
+    """Return the row for the error's class, or for the nearest base class that has one."""
     return next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)

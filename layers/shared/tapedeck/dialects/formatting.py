@@ -1,10 +1,10 @@
-"""What both vendors return, in the form that both give it."""
+"""Values that both vendors format identically."""
 
 import time
 from typing import Any, Final
 
 Body = dict[str, Any]
-"""A JSON object: its fields in the order of the vendor's schema."""
+"""A JSON object, with its fields in the order of the vendor's schema."""
 
 API_VERSION: Final = "2010-04-01"
 REGION: Final = "us1"
@@ -16,7 +16,7 @@ _NORTH_AMERICAN_LENGTH: Final = 12
 
 
 def rfc2822(seconds: int) -> str:
-    """Seconds since the epoch as `Tue, 25 Sep 2018 23:00:00 +0000`: English names whatever the locale, always UTC."""
+    """Format seconds since the epoch as `Tue, 25 Sep 2018 23:00:00 +0000`: always English and UTC."""
     at = time.gmtime(seconds)
     return (
         f"{_DAYS[at.tm_wday]}, {at.tm_mday:02} {_MONTHS[at.tm_mon - 1]} {at.tm_year} "
@@ -25,12 +25,12 @@ def rfc2822(seconds: int) -> str:
 
 
 def rfc2822_or_none(seconds: int | None) -> str | None:
-    """The same; None stays None."""
+    """Format seconds since the epoch with `rfc2822`; None stays None."""
     return rfc2822(seconds) if seconds is not None else None
 
 
 def formatted(address: str) -> str:
-    """A North American number as `(310) 567-8901`; anything else as it is."""
+    """Format a North American number as `(310) 567-8901`; return any other address unchanged."""
     if address.startswith(_NORTH_AMERICAN) and len(address) == _NORTH_AMERICAN_LENGTH and address[1:].isdecimal():
         return f"({address[2:5]}) {address[5:8]}-{address[8:]}"
     return address

@@ -1,4 +1,4 @@
-"""Which dialect a request speaks: the form of its AccountSid decides (behaviour.md, section 1)."""
+"""Select the dialect of a request by the format of its AccountSid."""
 
 from typing import Final
 
@@ -9,17 +9,17 @@ from tapedeck.dialects.twilio.resources import Twilio
 TWILIO: Final[Dialect] = Twilio()
 SIGNALWIRE: Final[Dialect] = SignalWire()
 
-_SIGNALWIRES_PREFIX: Final = "/api/laml"
+_SIGNALWIRE_PREFIX: Final = "/api/laml"
 
 
 def select_dialect(account_sid: str, path: str) -> Dialect:
-    """A UUID speaks SignalWire's, `AC` and 32 hex digits Twilio's; for anything else the path's prefix decides."""
+    """Return SignalWire for a UUID, Twilio for `AC` and 32 hex digits; otherwise decide by the path's prefix."""
     for dialect in (TWILIO, SIGNALWIRE):
         if dialect.parse_sid(ResourceType.ACCOUNT, account_sid) is not None:
             return dialect
-    return SIGNALWIRE if f"{path}/".startswith(f"{_SIGNALWIRES_PREFIX}/") else TWILIO
+    return SIGNALWIRE if f"{path}/".startswith(f"{_SIGNALWIRE_PREFIX}/") else TWILIO
 
 
 def parse_any_sid(kind: ResourceType, sid: str) -> str | None:
-    """The id that `sid` spells in one of the dialects."""
+    """Return the id of a SID in either dialect, or None if it is a SID in neither."""
     return TWILIO.parse_sid(kind, sid) or SIGNALWIRE.parse_sid(kind, sid)

@@ -1,1 +1,1 @@
-"""What calls, conferences and recordings are, and which moves they may make: pure, without I/O or a clock."""
+"""Calls, conferences and recordings and their legal state transitions: pure, without I/O or a clock."""

@@ -1,4 +1,4 @@
-"""An account and what opens it: auth tokens, API keys, scopes. Only hashes of secrets are ever kept."""
+"""An account and its credentials: auth tokens, API keys, scopes. Only hashes of secrets are stored."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Scope(StrEnum):
-    """What an API key may be good for, as SignalWire names it."""
+    """The scopes that an API key may carry, by SignalWire's names."""
 
     VOICE = "Voice"
     MESSAGING = "Messaging"
@@ -22,15 +22,18 @@ class Scope(StrEnum):
 
 
 VOICE: Final = Scope.VOICE
-"""The scope that every operation here needs (behaviour.md, section 2)."""
+"""The scope that every operation of this API requires."""
 
 MAX_AUTH_TOKENS: Final = 2
 MAX_API_KEYS: Final = 100
-"""Our choice: they share one item with the account, so that verifying stays one read."""
+"""All keys are stored in the account's item, so that verifying credentials takes one read."""
 
 
 class MediaAccess(StrEnum):
-    """Who may fetch audio: whoever has credentials, or whoever the vendor lets (behaviour.md, section 11)."""
+    """Who may fetch audio.
+
+    `authenticated`: only requests with the account's credentials. `vendor`: the same clients as at the vendor.
+    """
 
     AUTHENTICATED = "authenticated"
     VENDOR = "vendor"
@@ -38,7 +41,7 @@ class MediaAccess(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key of an account: `id` in 32 hex digits, the secret's SHA-256 in hex, the scopes it carries."""
+    """An API key of an account: its `id` in 32 hex digits, the SHA-256 of its secret in hex, its scopes."""
 
     id: str
     account: str
@@ -48,7 +51,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The owner of everything: its id in 32 hex digits and the SHA-256 of its auth token in hex."""
+    """An account: its id in 32 hex digits, the SHA-256 of its auth token in hex, `created` in seconds."""
 
     id: str
     token_hash: str
@@ -58,11 +61,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsRecord:
-    """What the account's own id as user name may be verified against.
+    """The hashes that Basic credentials with the account's id as user name are verified against.
 
-    `token_hashes` are those of its one or two auth tokens, oldest first; `key_hashes` map the hash of an API
-    key's secret to the key's scopes (SignalWire's project id + API token). `media_access` is the account's own rule,
-    if it has one.
+    `token_hashes` are those of the one or two auth tokens, oldest first. `key_hashes` maps the hash of an API key's
+    secret to the key's scopes (SignalWire: project id and API token). `media_access` is the account's own setting;
+    None: the deployment's default applies.
     """
 
     account: str
@@ -73,20 +76,23 @@ class CredentialsRecord:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: an account that has been verified for the scope needed."""
+    """The account that a request was authenticated for; it has the required scope."""
 
     account: str
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The sealed keys that have signed an account's callbacks, oldest first, and the seconds from which each does."""
+    """The encrypted keys that sign an account's callbacks, oldest first.
+
+    `since` holds the second from which each key signs, in the order of `sealed`.
+    """
 
     sealed: tuple[bytes, ...]
     since: tuple[int, ...]
 
     def at(self, second: int) -> bytes | None:
-        """The one that signs what is first sent at this second; None where there is none at all."""
+        """Return the key that signs a callback first sent at this second; None if there are no keys."""
         if not self.sealed:
             return None
         in_use = sum(begins <= second for begins in self.since)

@@ -8,7 +8,7 @@ from tapedeck.domain.identity import created_at
 
 
 class CallStatus(StrEnum):
-    """The states of behaviour.md, section 4; the last five are final."""
+    """The statuses of a call; the last five are final."""
 
     QUEUED = "queued"
     RINGING = "ringing"
@@ -23,17 +23,17 @@ class CallStatus(StrEnum):
 LIVE: Final = frozenset({CallStatus.QUEUED, CallStatus.RINGING, CallStatus.IN_PROGRESS})
 
 UNANSWERED: Final = frozenset({CallStatus.QUEUED, CallStatus.RINGING})
-"""What can be canceled, or fail."""
+"""The statuses in which a call can be canceled or can fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One leg; times are whole seconds since the epoch.
+    """One call leg; times are whole seconds since the epoch.
 
-    `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`.
-    `conference` is the one it joined last; `api_recording` the recording that CR1 made last;
-    `active_recordings` a superset of its active recordings' ids. `requested_version`, `requested_at` and
-    `confirmed_version`: `domain.engine_command.Asked`.
+    `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`. `conference` is the id of the
+    conference that the call joined last. `api_recording` is the latest recording started through the API.
+    `active_recordings` is a superset of the ids of its active recordings.
+    For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
     account: str
@@ -57,7 +57,7 @@ class Call:
 
     @property
     def created(self) -> int:
-        """Seconds since the epoch, as the id tells."""
+        """Creation time in seconds since the epoch, from the id."""
         return created_at(self.id)
 
     @property
@@ -67,7 +67,7 @@ class Call:
 
     @property
     def duration(self) -> int | None:
-        """Seconds from answer to end; None unless completed."""
+        """Seconds from answer to end; None unless the call is completed."""
         if self.status is not CallStatus.COMPLETED or self.ended is None:
             return None
         return max(0, self.ended - (self.started if self.started is not None else self.ended))

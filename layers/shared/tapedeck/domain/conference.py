@@ -1,4 +1,4 @@
-"""A conference: a room that begins with its second participant and ends once."""
+"""A conference: it starts with its second participant and ends once."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 
 
 class ConferenceStatus(StrEnum):
-    """The states of behaviour.md, section 6; `completed` is final."""
+    """The statuses of a conference; `completed` is final."""
 
     INIT = "init"
     IN_PROGRESS = "in-progress"
@@ -17,7 +17,7 @@ class ConferenceStatus(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why a conference ended, in Twilio's words (resources.md, section 3)."""
+    """Why a conference ended, in Twilio's words."""
 
     VIA_API = "conference-ended-via-api"
     END_ON_EXIT_LEFT = "participant-with-end-conference-on-exit-left"
@@ -29,20 +29,21 @@ class EndReason(StrEnum):
 PARTICIPANTS_TO_BEGIN: Final = 2
 
 MAX_NAME: Final = 128
-"""Of a conference that is made by its name (resources.md, section 3)."""
+"""Characters in the friendly name of a conference that is created by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conference:
-    """A room; times are whole seconds since the epoch.
+    """A conference; times are whole seconds since the epoch.
 
-    `sequence` is the SequenceNumber of the last event told (rule R4), of one that has ended the first of those that
-    tell the end: `participants` leave with it, one number each, and `end_sequence` is the end's own. `participants`
-    is how many are in it, or were when it ended; `has_starter` whether one of them had `start_conference_on_enter`;
-    `first_call` who came first; `active_recordings` a superset of its active recordings' ids. `start_sequence` is the
-    number of its start, 0 if there was none, and `started_at` its second; `announced_at` the second at which something
-    had last been played in it. `end_published` tells that the sweep has seen to it that its end is told.
-    `requested_version`, `requested_at` and `confirmed_version`: `domain.engine_command.Asked`.
+    While it is live, `sequence` is the SequenceNumber of the last event (REL-4). Once it has ended, `sequence` is the
+    number of the first event of the end: the remaining participants leave with one number each, and `end_sequence`
+    follows. `participants` is how many are connected, or were when it ended. `has_starter`: one of them had
+    `start_conference_on_enter`. `first_call` is the call that joined first. `active_recordings` is a superset of the
+    ids of its active recordings. `start_sequence` is the SequenceNumber of the start event, 0 if it never started;
+    `started_at` is when it started. `announced_at` is when an announcement was last played. `end_published`: every
+    callback for the end of the conference is in the outbox.
+    For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
     account: str
@@ -72,32 +73,32 @@ class Conference:
 
     @property
     def created(self) -> int:
-        """Seconds since the epoch, as the id tells."""
+        """Creation time in seconds since the epoch, from the id."""
         return created_at(self.id)
 
     @property
     def is_live(self) -> bool:
-        """Whether the conference has not been completed."""
+        """Whether the conference is not completed."""
         return self.status is not ConferenceStatus.COMPLETED
 
     @property
     def end_sequence(self) -> int:
-        """The SequenceNumber of its end: whoever was in it until then has left it before."""
+        """The SequenceNumber of the end event; the remaining participants leave with lower ones."""
         return self.sequence + self.participants
 
     @property
     def has_unpublished_events(self) -> bool:
-        """Whether somebody is to be told of it, and may not have been told all."""
+        """Whether it has a subscription whose callbacks may not all be in the outbox yet."""
         return self.callback is not None and not self.end_published
 
 
 def is_name(text: str) -> bool:
-    """Whether a conference may be made under this friendly name: 1 to 128 characters that can be written."""
+    """Whether a text is a valid friendly name for a new conference: 1 to 128 characters of valid Unicode."""
     return 0 < len(text) <= MAX_NAME and is_encodable(text)
 
 
 def is_encodable(text: str) -> bool:
-    """Whether a text can be spelled in UTF-8: half of a surrogate pair cannot."""
+    """Whether a text can be encoded in UTF-8, that is, contains no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

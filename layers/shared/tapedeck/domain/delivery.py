@@ -1,40 +1,40 @@
-"""A callback that is owed: what is to be told, to whom, and how often that has been tried."""
+"""A callback in the outbox: the request to deliver, its state and its attempts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 DELIVERY_RETENTION_DAYS: Final = 30
-"""How long it can be seen what was told (our choice)."""
+"""How long deliveries can be listed and replayed."""
 
 MAX_STORED_ATTEMPTS: Final = 100
-"""Of one callback, the newest (our choice): an item has no room for more, and each is written anew with every other.
+"""The newest attempts that one delivery keeps; the item is rewritten with every attempt and limited in size.
 
-A URL that asks for more retries than its vendor makes (`#rc=5&rp=all`) is tried more often in three days; how often in
-all is counted (`CallbackDelivery.attempt_count`).
+A URL that requests many retries (`#rc=5&rp=all`) can exceed this within the retry window.
+`CallbackDelivery.attempt_count` counts all attempts.
 """
 
 MAX_RESPONSE_EXCERPT: Final = 1024
-"""Bytes of an answer that are kept."""
+"""Bytes of a response body that are stored with an attempt."""
 
 UNSIGNED: Final = "unsigned"
-"""Of an attempt for which no key could be had to sign with."""
+"""The failure of an attempt for which no signing key was available."""
 
 REQUEUE_AFTER_SECONDS: Final = 600
-"""After which one that waits in the queue is put there again (our choice)."""
+"""How long a queued delivery may stay queued before it counts as lost and is queued again."""
 
 
 class DeliveryState(StrEnum):
-    """How far it has come; the last two are final."""
+    """The state of a delivery; the last two are final."""
 
     QUEUED = "queued"
-    """It waits in the queue, or is being sent."""
+    """In the queue, or being sent."""
     RETRY_SCHEDULED = "parked"
-    """The vendor's own attempts have failed; it is tried again when it is due (rule R7)."""
+    """The vendor's own attempts failed; retried at `next_attempt_at` (REL-7)."""
     DELIVERED = "done"
-    """Somebody has taken it."""
+    """Acknowledged by the subscriber with a 2xx."""
     EXHAUSTED = "given-up"
-    """Nobody has, and nobody is asked again."""
+    """Not acknowledged, and not retried any more."""
 
 
 FINAL: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.EXHAUSTED})
@@ -42,10 +42,10 @@ FINAL: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.EXHAUSTED})
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One try: when and for how long, in milliseconds, the HTTP status or what went wrong, an answer's first kilobyte.
+    """One attempt: start and duration in milliseconds, HTTP status or failure, the response's first kilobyte.
 
-    `failure` is one of `ports.messaging.Failure`, `UNSIGNED`, or `closed`
-    where the URL had said of something else of the same recording or conference that it is gone: then nothing was sent.
+    `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, or `closed`. `closed`: nothing was sent, because
+    the URL had answered an earlier callback of this recording or conference with 410 Gone.
     """
 
     at: int
@@ -57,14 +57,14 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True)
 class CallbackDelivery:
-    """A callback that is owed for one change of a recording or a conference.
+    """One callback in the outbox, for one change of a recording or a conference.
 
-    `resource_id` is the id of that, and `sequence` the change's own: a recording's version, a conference's sequence
-    number. `url`, `method`, `body` and `idempotency_token` are the same at each attempt (rule R6); `body` is encoded
-    as a form. `created` is in seconds. `first_attempt_at` is the second of the first attempt: the key that signed then
-    signs all of them. `next_attempt_at` is the second at which somebody has to look after it: a parked one is tried
-    again then, and one that waits in the queue has been lost there. `attempts` are the newest ones, oldest first, of
-    `attempt_count` in all. `lease_expires_at` is the millisecond until which somebody is sending it.
+    `resource_id` is the recording or conference, and `sequence` a recording's version or a conference's SequenceNumber.
+    `url`, `method`, `body` (form-encoded) and `idempotency_token` are identical at each attempt (REL-6). `created`,
+    `first_attempt_at` and `next_attempt_at` are seconds, `lease_expires_at` is milliseconds. The key that signs at
+    `first_attempt_at` signs every attempt. `next_attempt_at` is when to retry, or, while queued, when to assume that
+    the queue lost it. `lease_expires_at` is until when a worker is sending it. `attempts` are the newest attempts,
+    oldest first, out of `attempt_count`.
     """
 
     account: str
@@ -86,10 +86,10 @@ class CallbackDelivery:
 
     @property
     def id(self) -> str:
-        """By which it is found, and what it is told in order with: `<number>.<event>` under its subject."""
+        """`<sequence>.<event>`: the sort order under its recording or conference is the delivery order."""
         return delivery_id(self.sequence, self.event)
 
 
 def delivery_id(number: int, event: str) -> str:
-    """The id of a claim under its subject: such ids sort by what happened first."""
+    """Return the id of a delivery; the ids of one resource sort by sequence."""
     return f"{number:08d}.{event}"

@@ -1,4 +1,4 @@
-"""What a media engine is asked to do: each command names a resource, what is wanted of it, and which change asked."""
+"""Commands for the media engine: a resource, its desired state, and the version of the change behind it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,26 +12,26 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent
 
 EngineControlled = Call | Conference | Participant
-"""What can be asked of the media engine although its version also rises for other reasons.
+"""Resources whose version also rises for changes that send nothing to the media engine.
 
-`requested_version` is the version of the last change that asked something, 0 if none did, and `requested_at` its
-second; `confirmed_version` is the last such version that the engine has carried out. A recording needs neither: all
-that is asked of it is told by its version.
+`requested_version` is the version of the last change that sent a command, 0 if none did, and `requested_at` its time
+in seconds. `confirmed_version` is the last such version that the engine confirmed. A recording needs no
+`requested_version`: each of its versions is a command.
 """
 
 EngineControlledT = TypeVar("EngineControlledT", Call, Conference, Participant)
 
 
 MAX_CLOCK_SKEW_SECONDS: Final = 300
-"""Seconds that clocks may differ: that of an id, an event's, and ours."""
+"""How far the clocks behind an id, an engine event and this service may differ."""
 
 
 COMMAND_EXPIRY_SECONDS: Final = 86_400
-"""Seconds after which a command is sent no more, but for a recording, which comes to an end (our choice)."""
+"""Age at which a command is no longer resent; commands of recordings do not expire."""
 
 
 class CommandKind(StrEnum):
-    """The commands, by what they are about and what is to be done with it."""
+    """The commands, as `<resource>.<action>`."""
 
     START_RECORDING = "recording.start"
     PAUSE_RECORDING = "recording.pause"
@@ -49,12 +49,12 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One thing that a media engine is to do, told at least once; a repetition is the same in every field.
+    """One command to the media engine, sent at least once; every repetition is identical.
 
-    `parent` is the call or conference whose commands are told in order; `resource` the id of what is meant: a
-    recording, a call, a conference, or a participant's call. `version` is the number that this change has on its item:
-    an engine that has carried out a higher one of the same resource has nothing to do (rule R4). `desired_state` is
-    what it is to be like, by the names of the media contract.
+    `parent` is the call or conference whose commands are sent in order. `resource` is the target's id: a recording, a
+    call, a conference, or a participant's call. `version` is the resource's version after this change: an engine that
+    has applied a higher version of the resource ignores the command (REL-4). `desired_state` uses the field names of
+    the engine protocol.
     """
 
     kind: CommandKind
@@ -65,17 +65,17 @@ class Command:
 
     @property
     def id(self) -> str:
-        """The same whenever this change is told: the resource and where it is, its change's number, what was asked."""
+        """The deduplication id: parent and resource, version and kind. Equal at every repetition."""
         where = "-".join(dict.fromkeys((self.parent.id, self.resource)))
         return f"{where}-{self.version}-{self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """How a media engine tells what has happened.
+    """Metadata of an engine event.
 
-    `event` is the event's id, 32 hex digits, which is the id of the write that it leads to (rule R3); `at` the engine's
-    time in milliseconds; `version` that of the command which it answers, None where the engine acts by itself.
+    `event` is its id, 32 hex digits, also used as the id of the write that it causes (REL-3). `at` is the engine's time
+    in milliseconds. `version` is the command version that it confirms; None if the engine acted by itself.
     """
 
     event: str
@@ -83,32 +83,32 @@ class EngineEvent:
     version: int | None = None
 
     def occurred_at(self, identifier: str, now: int) -> int:
-        """When, in seconds, something of this id did so: not before it was created, nor after this second."""
+        """Return the event's time in seconds, clamped to [creation of `identifier`, `now`]."""
         return max(created_at(identifier), min(self.at // 1000, now))
 
     def is_plausible_start(self, identifier: str, now: int) -> bool:
-        """Whether what this tells, at this millisecond, can be the beginning of something of this id.
+        """Whether the event can be the start of the resource `identifier`; `now` is in milliseconds.
 
-        Ids of a connector sort among ours (table.md): the time in one is the event's. That may be any in the past, for
-        an event may have waited.
+        The connector makes these ids, so their timestamp must agree with the event's. Any time in the past is allowed:
+        events may arrive late.
         """
-        told = self.at // 1000
+        event_second = self.at // 1000
         return (
-            abs(created_at(identifier) - told) <= MAX_CLOCK_SKEW_SECONDS
-            and told <= now // 1000 + MAX_CLOCK_SKEW_SECONDS
+            abs(created_at(identifier) - event_second) <= MAX_CLOCK_SKEW_SECONDS
+            and event_second <= now // 1000 + MAX_CLOCK_SKEW_SECONDS
         )
 
 
 def with_new_request(after: EngineControlledT, now: int) -> EngineControlledT:
-    """The same, as a change that asks something of the media engine at this second."""
+    """Return the resource with its version marked as sent to the media engine at `now` (seconds)."""
     return replace(after, requested_version=after.version, requested_at=now)
 
 
 def has_unexpired_request(resource: EngineControlled, now: int) -> bool:
-    """Whether, at this second, what a media engine does by itself is overridden by what is on its way to it."""
+    """Whether a pending command overrides what the engine does by itself at `now` (seconds)."""
     return is_pending(resource) and now - (resource.requested_at or 0) < COMMAND_EXPIRY_SECONDS
 
 
 def is_pending(resource: EngineControlled) -> bool:
-    """Whether something has been asked of the media engine that it has not confirmed."""
+    """Whether the media engine has not confirmed the last command."""
     return resource.confirmed_version < resource.requested_version

@@ -1,48 +1,48 @@
-"""Everything that can be refused, as one tree; what each looks like on the wire stands in `dialects.errors`.
+"""Every error of the service, as one tree; `dialects.errors` maps each to its vendor format.
 
 TapedeckError
-├── NotAuthenticated            who asks is not known
-│   └── CredentialsMissing      nobody was named at all
+├── NotAuthenticated            the credentials are wrong or lack the scope
+│   └── CredentialsMissing      the request has no credentials
 ├── NotFound                    no such resource in this account
 ├── MethodNotAllowed            the path is known, the method is not
-├── MalformedBody               the body is not what its content type says
-├── BodyTooLarge                more bytes or fields than are read
-├── InvalidParameter            a parameter is missing or wrong; says which and how
-├── InvalidState                the resource's state does not allow it
+├── MalformedBody               the body does not match its content type
+├── BodyTooLarge                the body exceeds the limit of bytes or fields
+├── InvalidParameter            a parameter is missing or invalid; names it and the fault
+├── InvalidState                the resource's state does not allow the request
 │   ├── NotEligibleForRecording
-│   ├── AmbiguousCurrentRecording          `Twilio.CURRENT` means more than one recording
-│   ├── ConferenceNotInProgress the conference has ended, or has not begun
+│   ├── AmbiguousCurrentRecording  `Twilio.CURRENT` matches more than one recording
+│   ├── ConferenceNotInProgress  the conference has ended or has not started
 │   ├── CallHasEnded
-│   ├── CallNotInProgress       a call that is not in progress is asked for what needs one
-│   ├── CallAnswered            a call in progress is asked for what must come before
+│   ├── CallNotInProgress       the request needs a call in progress
+│   ├── CallAnswered            the request needs a call that is not answered yet
 │   ├── NameInUse               a live conference has this name
 │   ├── LabelInUse              a participant of this conference has this label
-│   ├── ConferenceOverForParticipant                 who is to be changed is no longer in a conference, for that has
-ended │   ├── NotFinished             only what is finished can be deleted
-│   └── NotDualChannel        two channels are asked of a recording that has one
-├── EventRejected                an event of a media engine that no engine of this account can have told
-├── MediaMissing                what a recording should be made of is not there, or cannot be read
+│   ├── ConferenceOverForParticipant  the participant's conference has ended
+│   ├── NotFinished             only a finished recording can be deleted
+│   └── NotDualChannel          two channels are requested of a mono recording
+├── EventRejected               an engine event that no engine of this account can have sent
+├── MediaMissing                a recording's source media is missing or unreadable
 └── StoreFailure
-    ├── StoreBusy               others were always first; nothing was written; safe to repeat
-    │   └── StoreThrottled      it takes no more for now; the same
-    └── StoreUnavailable        it is not known whether something was written
+    ├── StoreBusy               contention; nothing was written; safe to retry
+    │   └── StoreThrottled      throttling; nothing was written; safe to retry
+    └── StoreUnavailable        no response; the write may have happened
 """
 
 
 class TapedeckError(Exception):
-    """The root: whatever is one of these has an answer in both dialects."""
+    """The root of the tree; every subclass has a response in both dialects."""
 
 
 class NotAuthenticated(TapedeckError):
-    """The credentials are wrong, or lack the scope that is needed."""
+    """The credentials are wrong or lack the required scope."""
 
 
 class CredentialsMissing(NotAuthenticated):
-    """No credentials came with the request."""
+    """The request has no credentials."""
 
 
 class NotFound(TapedeckError):
-    """There is no such resource in this account (another account's counts as none)."""
+    """No such resource in this account; resources of other accounts count as missing."""
 
 
 class MethodNotAllowed(TapedeckError):
@@ -50,18 +50,18 @@ class MethodNotAllowed(TapedeckError):
 
 
 class MalformedBody(TapedeckError):
-    """The body is not what its content type says."""
+    """The body does not match its content type."""
 
 
 class BodyTooLarge(TapedeckError):
-    """The body has more bytes or fields than are read (rule R17)."""
+    """The body exceeds the limit of bytes or fields (REL-17)."""
 
 
 class InvalidParameter(TapedeckError):
-    """A request parameter that cannot be used.
+    """A request parameter is missing or invalid.
 
     Args:
-        name: the parameter as the wire spells it, such as `PauseBehavior`.
+        name: the parameter as spelled on the wire, such as `PauseBehavior`.
         fault: what is wrong, one of the keys of `dialects.errors.PARAMETER_FAULTS`.
     """
 
@@ -72,7 +72,7 @@ class InvalidParameter(TapedeckError):
 
 
 class InvalidState(TapedeckError):
-    """The resource exists and the request is well-formed, but its state does not allow it."""
+    """The request is well-formed, but the resource's state does not allow it."""
 
 
 class NotEligibleForRecording(InvalidState):
@@ -80,11 +80,11 @@ class NotEligibleForRecording(InvalidState):
 
 
 class AmbiguousCurrentRecording(InvalidState):
-    """More than one recording is active, so that none is *the* current one."""
+    """More than one recording is active, so `Twilio.CURRENT` is ambiguous."""
 
 
 class ConferenceNotInProgress(InvalidState):
-    """The conference has ended, or has not begun and is asked for what needs a running one."""
+    """The conference has ended, or has not started and the request needs a running one."""
 
 
 class CallHasEnded(InvalidState):
@@ -92,15 +92,15 @@ class CallHasEnded(InvalidState):
 
 
 class CallNotInProgress(InvalidState):
-    """The call has not been answered, or has ended, and is to be sent elsewhere."""
+    """The call cannot be redirected: it has not been answered, or has ended."""
 
 
 class CallAnswered(InvalidState):
-    """The call is in progress, and is to be canceled, to ring or to fail, which must come before."""
+    """The call is in progress, so it cannot be canceled, ring or fail any more."""
 
 
 class NameInUse(InvalidState):
-    """Another conference of this account is live under this name."""
+    """Another live conference of this account has this name."""
 
 
 class LabelInUse(InvalidState):
@@ -112,23 +112,23 @@ class ConferenceOverForParticipant(InvalidState):
 
 
 class NotFinished(InvalidState):
-    """The recording is neither completed nor absent yet, and so cannot be deleted."""
+    """The recording cannot be deleted: it is neither completed nor absent yet."""
 
 
 class NotDualChannel(InvalidState):
-    """The recording has one channel, and two are asked for."""
+    """Two channels are requested of a recording that has one."""
 
 
 class EventRejected(TapedeckError):
-    """An event names what was never given to a media engine, such as the key of somebody else's object (rule R11)."""
+    """An engine event names a resource that this engine was never given, such as a foreign media key (REL-11)."""
 
 
 class MediaMissing(TapedeckError):
-    """What a media engine should have captured is not there, or is no audio."""
+    """The media that the engine should have captured is missing or is not audio."""
 
 
 class StoreFailure(TapedeckError):
-    """The database did not do what was asked."""
+    """The database did not complete the request."""
 
 
 class StoreBusy(StoreFailure):
@@ -136,8 +136,8 @@ class StoreBusy(StoreFailure):
 
 
 class StoreThrottled(StoreBusy):
-    """The database takes no more requests for now; nothing was written."""
+    """The database throttles requests; nothing was written."""
 
 
 class StoreUnavailable(StoreFailure):
-    """No answer came from the database; a write may or may not have happened."""
+    """The database did not respond; a write may or may not have happened."""

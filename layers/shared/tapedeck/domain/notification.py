@@ -1,6 +1,6 @@
-"""What can be told of recordings and conferences: the events, in our own words, and what belongs to each.
+"""The events of recordings and conferences that callbacks report, independent of the dialect.
 
-Which of them somebody has asked for, and how they are said, is the dialect's to know.
+The dialect decides which of them a subscription receives and how they are formatted.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from tapedeck.domain.recording import Recording
 
 
 class RecordingEvent(StrEnum):
-    """What happens to a recording (behaviour.md, section 7.1); a failure is told as `absent`, never as one of its own.
+    """The events of a recording; a failed recording is reported as `absent`.
 
-    `started`, `paused`, `resumed` and `stopped` are told only of the legs of those who were dialed into a conference.
+    `started`, `paused`, `resumed` and `stopped` are delivered only for calls that were dialed into a conference.
     """
 
     STARTED = "started"
@@ -28,7 +28,7 @@ class RecordingEvent(StrEnum):
 
 
 class ConferenceEvent(StrEnum):
-    """What happens to a conference, or in it (behaviour.md, section 7.2)."""
+    """The events of a conference and of its participants."""
 
     START = "start"
     END = "end"
@@ -46,7 +46,7 @@ class ConferenceEvent(StrEnum):
 
 
 class LeaveReason(StrEnum):
-    """Why a participant left, in the words that Twilio documents for its conference instruction."""
+    """Why a participant left, in Twilio's documented words."""
 
     HUNG_UP = "participant_hung_up"
     REMOVED = "participant_updated_via_api"
@@ -57,12 +57,12 @@ class LeaveReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConferenceNotification:
-    """One event of a conference, and all that is told with it.
+    """One event of a conference with the data that its callback contains.
 
-    `conference` is as the event has left it, `at` in seconds since the epoch, `sequence` its SequenceNumber (rule R4).
-    `participant` is whom the event is about or, at the end, whose leaving ended the conference. `leave_reason` and
-    `call_status`, which is the leaving call's, belong to `leave`; `recording`, if one is completed when the end is
-    first told, and the bytes of its media belong to `end`.
+    `conference` is the state after the event, `at` its time in seconds since the epoch, `sequence` its SequenceNumber
+    (REL-4). `participant` is the subject of the event; for `end`, the participant whose leaving ended the conference.
+    `leave_reason` and `call_status` (of the leaving call) belong to `leave`. `recording` and `file_size` (bytes) belong
+    to `end`, if a recording is completed by the time the end is first published.
     """
 
     conference: Conference
@@ -77,19 +77,19 @@ class ConferenceNotification:
 
 
 def participant_changes(before: Participant, after: Participant) -> tuple[ConferenceEvent, ...]:
-    """The events that tell what an update has changed of a participant, in the order in which they are numbered.
+    """Return the events that report an update of a participant, in the order of their SequenceNumbers.
 
-    Muting and holding have events of their own; `modify` tells of all else that is shown.
+    Muting and holding have their own events; `modify` reports every other visible change.
     """
     events = []
     if before.muted != after.muted:
         events.append(ConferenceEvent.MUTE if after.muted else ConferenceEvent.UNMUTE)
     if before.hold != after.hold:
         events.append(ConferenceEvent.HOLD if after.hold else ConferenceEvent.UNHOLD)
-    if _otherwise_shown(before) != _otherwise_shown(after):
+    if _modifiable_fields(before) != _modifiable_fields(after):
         events.append(ConferenceEvent.MODIFY)
     return tuple(events)
 
 
-def _otherwise_shown(participant: Participant) -> tuple[bool, str | None, bool]:
+def _modifiable_fields(participant: Participant) -> tuple[bool, str | None, bool]:
     return participant.coaching, participant.call_to_coach, participant.end_conference_on_exit

@@ -1,4 +1,4 @@
-"""Pages of a list: newest first, with cursors that are nothing but ids (behaviour.md, section 8)."""
+"""Pages of a list: newest first, with resource ids as cursors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from typing import Final, Generic, TypeVar
 
 MAX_PAGE_SIZE: Final = 1000
 MAX_PAGE_OFFSET: Final = 10_000
-"""Items that a page may skip by its number alone, without a token (our choice)."""
+"""Items that a page may skip by page number alone, without a page token."""
 
 MAX_ROWS_SCANNED: Final = 2_000
-"""Rows that a request looks at for a filter without a path of its own (our choice): then the page ends short."""
+"""Rows read per request for a filter without an index; then the page ends short."""
 
 _LARGEST: Final = (1 << 128) - 1
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position in a list: what comes after the item of this id, or, `backwards`, what comes before it."""
+    """A position in a list: after the item of this id or, if `backwards`, before it."""
 
     id: str
     backwards: bool = False
@@ -26,7 +26,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page is asked for: up to `size` items, after a cursor; `number` counts pages from 0."""
+    """The requested page: up to `size` items after a cursor; `number` counts pages from 0."""
 
     size: int = 50
     number: int = 0
@@ -34,13 +34,13 @@ class PageRequest:
 
     @property
     def offset(self) -> int:
-        """Items to leave out: with a cursor the number only counts."""
+        """Items to skip; 0 with a cursor, where `number` is informational."""
         return 0 if self.cursor is not None else self.number * self.size
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items, newest first, and the cursors to the pages around them, where there are any."""
+    """The items of a page, newest first, and the cursors of its neighbours, None where there is none."""
 
     items: Sequence[T]
     request: PageRequest
@@ -50,19 +50,19 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """Whole seconds since the epoch, both ends included; None leaves an end open."""
+    """Whole seconds since the epoch, both ends inclusive; None leaves an end open."""
 
     first: int | None = None
     last: int | None = None
 
     def __and__(self, other: "TimeRange") -> "TimeRange":
-        """What lies in both."""
+        """Return the intersection of both ranges."""
         firsts = [each.first for each in (self, other) if each.first is not None]
         lasts = [each.last for each in (self, other) if each.last is not None]
         return TimeRange(max(firsts, default=None), min(lasts, default=None))
 
     def __contains__(self, seconds: int | None) -> bool:
-        """Whether this moment lies in it; what has not happened lies in the open span only."""
+        """Whether this time is in the range; None (not happened yet) is only in the unbounded range."""
         if seconds is None:
             return self == ALL_TIME
         return (self.first is None or self.first <= seconds) and (self.last is None or seconds <= self.last)
@@ -73,7 +73,7 @@ ALL_TIME: Final = TimeRange()
 
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """Ids between two others, both included, in the order in which they are to be read."""
+    """An inclusive range of ids and the order in which to read it."""
 
     low: str
     high: str
@@ -81,18 +81,18 @@ class IdRange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no id can lie in it."""
+        """Whether the range contains no id."""
         return self.low > self.high
 
     def after(self, identifier: str) -> "IdRange":
-        """What is left of it behind this id, in its order."""
+        """Return the part of the range that follows this id in reading order."""
         if self.ascending:
             return IdRange(max(self.low, successor(identifier)), self.high, ascending=True)
         return IdRange(self.low, min(self.high, predecessor(identifier)))
 
 
 def ids_of(span: TimeRange, cursor: Cursor | None = None) -> IdRange:
-    """The ids of what was created in a span, on the cursor's side: ids sort by creation, to the millisecond."""
+    """Return the ids created within a time range, on the cursor's side; ids sort by creation time in milliseconds."""
     low, high = _ZERO, HIGHEST
     if span.first is not None and span.first > 0:
         low = _hex(span.first * 1000 << 80)
@@ -109,13 +109,13 @@ HIGHEST: Final = f"{_LARGEST:032x}"
 
 
 def successor(identifier: str) -> str:
-    """The next id there could be; beyond the last, a text after all ids."""
+    """Return the next possible id; for the last one, a text that sorts after all ids."""
     value = int(identifier, 16)
     return _hex(value + 1) if value < _LARGEST else "g"
 
 
 def predecessor(identifier: str) -> str:
-    """The id before this one; before the first, the empty text."""
+    """Return the previous possible id; for the first one, the empty text."""
     value = int(identifier, 16)
     return _hex(value - 1) if value else ""
 

@@ -1,4 +1,4 @@
-"""A participant: a call inside a conference, without an id of its own."""
+"""A participant: a call inside a conference, identified by the call's id."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tapedeck.domain.conference import is_encodable
 
 
 class ParticipantStatus(StrEnum):
-    """How far a participant has come, in Twilio's words (resources.md, section 4); the last two have left."""
+    """The statuses of a participant, in Twilio's words; in the last two it has left."""
 
     QUEUED = "queued"
     CONNECTING = "connecting"
@@ -24,21 +24,21 @@ MAX_LABEL: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """In place of a call's id: what a participant is called in its conference (behaviour.md, section 6)."""
+    """A participant's label, accepted in place of a call's id."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """One call in one conference; whether it is in there now is also the conference's to say (rule R9).
+    """One call in one conference; it has also left once the conference has ended (REL-9).
 
-    Times are whole seconds since the epoch: `joined` is when it came into the list, by entering or by being dialed,
-    `updated` its last visible change, if there was any since. Only who is connected counts in the conference.
-    `sequence` is the number of the last event told of it (rule R4). `options` are what a media engine must know to
-    dial and to place it, by the parameters' names in snake case, where they differ from the vendor's defaults.
-    `last_event_at` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones
-    are stale. `requested_version`, `requested_at` and `confirmed_version`: `domain.engine_command.Asked`.
+    Times are whole seconds since the epoch: `joined` is when it entered or was dialed, `updated` its last visible
+    change since, if any. Only connected participants count in the conference. `sequence` is the SequenceNumber of the
+    participant's last event (REL-4). `options` are the settings that the media engine needs to dial and place it:
+    parameter names in snake case, only values that differ from the vendor's defaults. `last_event_at` is the engine's
+    time, in milliseconds, of the newest event applied; older events are stale.
+    For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
     call: str
@@ -65,28 +65,28 @@ class Participant:
 
     @property
     def id(self) -> str:
-        """Its call's: it has none of its own."""
+        """The id of its call."""
         return self.call
 
     @property
     def is_inside(self) -> bool:
-        """Whether it has not left, as far as it knows itself: the conference may have ended around it."""
+        """Whether it has not left by itself; the conference may still have ended."""
         return self.left is None
 
     @property
     def is_connected(self) -> bool:
-        """Whether it has been answered, and counts in its conference."""
+        """Whether it was answered and counts in its conference."""
         return self.status is ParticipantStatus.CONNECTED
 
     @property
     def exit_status(self) -> ParticipantStatus:
-        """What it becomes when it leaves: who was never connected has failed."""
+        """The status after leaving: `failed` if it was never connected, else `complete`."""
         return ParticipantStatus.COMPLETE if self.is_connected else ParticipantStatus.FAILED
 
 
 def is_label(text: str) -> bool:
-    """Whether a participant may be called so: 1 to 128 characters, no slash (behaviour.md, section 6).
+    """Whether a text is a valid label: 1 to 128 characters, no slash.
 
-    That it must not look like a call's sid is the dialect's to see.
+    The dialect rejects labels that look like a call's sid.
     """
     return 0 < len(text) <= MAX_LABEL and "/" not in text and is_encodable(text)

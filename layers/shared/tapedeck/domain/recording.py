@@ -1,4 +1,4 @@
-"""A recording: its statuses, the moves between them, and what one knows of itself."""
+"""A recording: its statuses, the transitions between them, and its own properties."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 
 
 class RecordingStatus(StrEnum):
-    """The internal states of behaviour.md, section 5.1; what a dialect shows of them is the dialect's to say."""
+    """The internal statuses of a recording; a dialect maps them to the vendor's words."""
 
     IN_PROGRESS = "in-progress"
     PAUSED = "paused"
@@ -25,10 +25,10 @@ _S = RecordingStatus
 ACTIVE: Final = frozenset({_S.IN_PROGRESS, _S.PAUSED})
 
 FINISHED: Final = frozenset({_S.COMPLETED, _S.ABSENT})
-"""What can be deleted."""
+"""The statuses in which a recording can be deleted."""
 
 UNFINISHED: Final = ACTIVE | {_S.STOPPED}
-"""What a media engine has still to do with."""
+"""The statuses in which the media engine still has work to do."""
 
 TRANSITIONS: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
     _S.IN_PROGRESS: frozenset({_S.PAUSED, _S.STOPPED}),
@@ -41,27 +41,27 @@ TRANSITIONS: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
 
 
 def allowed_sources(target: RecordingStatus) -> tuple[RecordingStatus, ...]:
-    """The statuses from which a move to `target` is legal and changes something."""
+    """Return the statuses from which a transition to `target` is legal and changes something."""
     return tuple(status for status in RecordingStatus if target in TRANSITIONS[status])
 
 
 def is_noop_transition(status: RecordingStatus, target: RecordingStatus) -> bool:
-    """Whether asking for `target` is granted and changes nothing (behaviour.md, section 5.3).
+    """Whether a request for `target` succeeds without changing anything.
 
-    A stop may be repeated however late.
+    A stop may be repeated at any time.
     """
     return status is target or (target is _S.STOPPED and status in {_S.COMPLETED, _S.ABSENT})
 
 
 class ParentKind(StrEnum):
-    """What a recording hangs on."""
+    """The kind of resource that is recorded."""
 
     CALL = "CALL"
     CONFERENCE = "CONF"
 
 
 PRUNE_ACTIVE_AT: Final = 40
-"""From here on a start first drops from its parent's set what has been stopped."""
+"""Size of a parent's set of active recordings at which a start first removes the stopped ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Parent:
 
 
 class Source(StrEnum):
-    """What started a recording, in Twilio's words (resources.md, section 2.3)."""
+    """What started a recording, in Twilio's words."""
 
     DIAL_VERB = "DialVerb"
     CONFERENCE = "Conference"
@@ -89,12 +89,11 @@ class Source(StrEnum):
 class Recording:
     """One audio capture of a call or a conference; times are whole seconds since the epoch.
 
-    `version` rises by one with every change; `confirmed_version` is the version that the media engine has carried out:
-    what the engine itself has done is confirmed at once, and where the two differ something is still on its way to it.
-    `last_event_at` is the engine's time, in milliseconds, of the last event that changed or confirmed it: older ones
-    are stale. `call` is the call that the recording shows: its parent, or the first participant's call.
-    `duration` is seconds of finished audio; `error` a vendor's code such as 16101; `deleted_until` the second at
-    which what is left of a deleted one is gone as well.
+    `version` rises by one with every change. `confirmed_version` is the last version that the media engine has applied;
+    changes reported by the engine are confirmed at once. If the two differ, a command is pending. `last_event_at` is
+    the engine's time, in milliseconds, of the newest event applied; older events are stale. `call` is the call shown
+    with the recording: its parent, or the call of the conference's first participant. `duration` is seconds of finished
+    audio. `error` is a vendor's error code such as 16101. `deleted_until` is when a deleted recording's row expires.
     """
 
     id: str
@@ -119,13 +118,13 @@ class Recording:
 
     @property
     def created(self) -> int:
-        """Seconds since the epoch, as the id tells."""
+        """Creation time in seconds since the epoch, from the id."""
         return created_at(self.id)
 
     def is_visible(self, now: int, *, deleted: bool) -> bool:
-        """Whether it is shown at this second, to somebody who wants to see deleted ones, or does not.
+        """Whether the recording is visible at `now` (seconds) to a request that includes `deleted` ones or not.
 
-        DynamoDB may take days to remove what has expired, so that it is not asked (behaviour.md, section 10).
+        DynamoDB may remove expired items days late, so expiry is checked here.
         """
         if self.status is not _S.DELETED:
             return True
@@ -133,12 +132,12 @@ class Recording:
 
     @property
     def is_capturing_confirmed(self) -> bool:
-        """Whether the media engine has said that it captures, or has done since."""
+        """Whether the media engine has confirmed that the capture started."""
         return self.confirmed_version > 0
 
     @property
     def is_pending(self) -> bool:
-        """Whether something has been asked of the media engine that it has not confirmed."""
+        """Whether the media engine has not confirmed the last command."""
         return self.confirmed_version < self.version and self.status in UNFINISHED
 
     @property

@@ -1,4 +1,4 @@
-"""Where somebody wants to be told, and which URLs can be told at all."""
+"""Callback subscriptions, and which callback URLs are valid."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +10,9 @@ _DELETE: Final = 0x7F
 
 @dataclass(frozen=True, slots=True)
 class CallbackSubscription:
-    """A subscription: an absolute URL, GET or POST, the events asked for, and the dialect they are told in.
+    """A subscription: an absolute URL, GET or POST, the subscribed events, and the dialect of the callbacks.
 
-    The dialect is the one in which the URL was set (behaviour.md, section 1).
+    The dialect is the one of the request that set the URL.
     """
 
     url: str
@@ -22,22 +22,22 @@ class CallbackSubscription:
 
 
 def is_valid_callback_url(url: str) -> bool:
-    """Whether `url` is absolute, http or https, and means the same to everybody who parses it (rule R15).
+    """Whether `url` is an absolute http or https URL that every parser reads alike (REL-15).
 
-    Refused are bytes up to 0x20, 0x7f, backslashes, non-ASCII hosts, port 0, and whatever a parse and unparse
-    would change: what is signed must be what is connected to. User info and fragments are allowed.
+    Rejected are bytes up to 0x20, 0x7f, backslashes, non-ASCII hosts, port 0, and anything that parsing and unparsing
+    would change: the signed URL must be the one connected to. User info and fragments are allowed.
     """
     if any(ord(character) <= _HIGHEST_FORBIDDEN_CONTROL or ord(character) == _DELETE for character in url):
         return False
     if "\\" in url:
         return False
     try:
-        url.encode()  # half of a surrogate pair can be written nowhere
+        url.encode()  # rejects lone surrogates
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         return False
     if parts.scheme not in {"http", "https"} or not host or not parts.netloc.isascii() or port == 0:
         return False
-    # An empty query or fragment, and an upper-case scheme, are lost on the way.
+    # urlunsplit drops an empty query or fragment, and lower-cases the scheme.
     return urlunsplit(parts) == url

@@ -1,4 +1,4 @@
-"""A transcription: what was said in a recording, in words."""
+"""A transcription: the text of a recording."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from tapedeck.domain.identity import created_at
 
 
 class TranscriptionStatus(StrEnum):
-    """Resources.md, section 6."""
+    """The statuses of a transcription, in Twilio's words."""
 
     IN_PROGRESS = "in-progress"
     COMPLETED = "completed"
@@ -16,7 +16,7 @@ class TranscriptionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """The words of one recording; times are whole seconds since the epoch, `duration` is seconds of audio."""
+    """The text of one recording; times are whole seconds since the epoch, `duration` is seconds of audio."""
 
     account: str
     id: str
@@ -28,5 +28,5 @@ class Transcription:
 
     @property
     def created(self) -> int:
-        """Seconds since the epoch, as the id tells."""
+        """Creation time in seconds since the epoch, from the id."""
         return created_at(self.id)

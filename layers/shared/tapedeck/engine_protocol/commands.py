@@ -1,4 +1,4 @@
-"""The commands of the media contract, as a connector reads them (`engine_protocol.schema`)."""
+"""Commands sent to the engine (`engine_protocol.schema`)."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -23,7 +23,7 @@ class _Command(EngineMessage):
 
 
 class RecordingState(EngineMessage):
-    """All that is wanted of a recording; `key` is where its capture is to be put."""
+    """Desired state of a recording; the engine stores the captured audio under `key`."""
 
     status: Literal["in-progress", "paused", "stopped", "deleted"]
     pause_behavior: PauseBehavior | None = None
@@ -33,7 +33,7 @@ class RecordingState(EngineMessage):
 
 
 class RecordingCommand(_Command):
-    """A recording is to be as is wanted; `media.delete`: what of it lies outside the bucket is to go."""
+    """Bring a recording to the wanted state; `media.delete`: delete its audio outside the bucket."""
 
     type: Literal["recording.start", "recording.pause", "recording.resume", "recording.stop", "media.delete"]
     parent: ParentRef
@@ -42,13 +42,13 @@ class RecordingCommand(_Command):
 
 
 class HangUpReason(EngineMessage):
-    """Why a call is to end."""
+    """Reason for ending a call."""
 
     status: Literal["completed", "canceled"]
 
 
 class HangUpCallCommand(_Command):
-    """A call is to end."""
+    """End a call."""
 
     type: Literal["call.hang_up"]
     call: Id
@@ -56,19 +56,19 @@ class HangUpCallCommand(_Command):
 
 
 class Markup(EngineMessage):
-    """What a call is to do, in the markup itself."""
+    """Inline markup for a call to execute."""
 
     markup: str
 
 
 class StatusCallback(FetchUrl):
-    """Where the engine is to tell what becomes of a call, in whose words."""
+    """URL for call status callbacks, and the dialect to send them in."""
 
     dialect: Literal["twilio", "signalwire"]
 
 
 class CallState(EngineMessage):
-    """What a call is to do next, and its settings: where else to ask, whom to tell, how long it may last at most."""
+    """Next instructions and settings of a call: fallback URL, status callback, maximum duration."""
 
     redirect: FetchUrl | Markup | None = None
     fallback: FetchUrl | None = None
@@ -77,7 +77,7 @@ class CallState(EngineMessage):
 
 
 class RedirectCallCommand(_Command):
-    """A call is to do something else next, or has other settings."""
+    """Redirect a call or change its settings."""
 
     type: Literal["call.redirect"]
     call: Id
@@ -85,11 +85,11 @@ class RedirectCallCommand(_Command):
 
 
 class EmptyState(EngineMessage):
-    """The command says it all."""
+    """Empty state: the command needs no details."""
 
 
 class EndConferenceCommand(_Command):
-    """A conference is to end, whoever is in it."""
+    """End a conference, even with participants in it."""
 
     type: Literal["conference.end"]
     conference: Id
@@ -97,13 +97,13 @@ class EndConferenceCommand(_Command):
 
 
 class Announcement(EngineMessage):
-    """What is to be played."""
+    """Audio to play."""
 
     announcement: FetchUrl
 
 
 class AnnounceCommand(_Command):
-    """Something is to be played in a conference."""
+    """Play an announcement to a conference."""
 
     type: Literal["conference.announce"]
     conference: Id
@@ -111,7 +111,7 @@ class AnnounceCommand(_Command):
 
 
 class ParticipantState(EngineMessage):
-    """All that is wanted of a participant, and what is to be played to it: once, on hold, or while it waits."""
+    """Desired state of a participant, with audio to play once, on hold or while waiting."""
 
     muted: bool
     hold: bool
@@ -125,10 +125,7 @@ class ParticipantState(EngineMessage):
 
 
 class DialedCallState(ParticipantState):
-    """Whom to dial, and how to place it.
-
-    `options` are Twilio's parameters of this operation in snake case, where they differ from their defaults.
-    """
+    """Participant to dial; `options`: Twilio's other parameters that differ from the default, in snake case."""
 
     to: str
     from_: str = Field(alias="from")
@@ -138,7 +135,7 @@ class DialedCallState(ParticipantState):
 
 
 class AddParticipantCommand(_Command):
-    """Somebody is to be dialed; `call` is the id of the call that this makes."""
+    """Dial a participant into a conference; `call` is the id of the new call."""
 
     type: Literal["participant.add"]
     conference: Id
@@ -147,7 +144,7 @@ class AddParticipantCommand(_Command):
 
 
 class UpdateParticipantCommand(_Command):
-    """A participant is to be as is wanted."""
+    """Bring a participant to the wanted state."""
 
     type: Literal["participant.update"]
     conference: Id
@@ -156,7 +153,7 @@ class UpdateParticipantCommand(_Command):
 
 
 class RemoveParticipantCommand(_Command):
-    """A participant is to leave; its call goes on."""
+    """Remove a participant from its conference; its call continues."""
 
     type: Literal["participant.remove"]
     conference: Id

@@ -1,4 +1,4 @@
-"""The events of the media contract, as a connector writes them (`engine_protocol.schema`)."""
+"""Events that the engine reports (`engine_protocol.schema`)."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -13,37 +13,37 @@ from tapedeck.engine_protocol.types import Channels, EngineMessage, Id, ParentRe
 
 
 class _Event(EngineMessage):
-    id: Annotated[Id, Field(description="The same whenever this event is sent")]
+    id: Annotated[Id, Field(description="Unique id; unchanged when the event is sent again")]
     account: Id
     at: Annotated[int, Field(ge=0, lt=1 << 43, description="Milliseconds since the epoch, by the engine's clock")]
     version: Annotated[
-        Version | None, Field(description="That of the command which this answers; absent where none asked")
+        Version | None, Field(description="Version of the acknowledged command; absent if there was none")
     ] = None
 
     @property
     def engine_event(self) -> EngineEvent:
-        """How it is told."""
+        """Metadata of this event for the domain."""
         return EngineEvent(self.id, self.at, self.version)
 
 
-def _usable(url: str) -> str:
+def _check_url(url: str) -> str:
     if not is_valid_callback_url(url):
         raise PydanticCustomError("url", "not an absolute http or https URL")
     return url
 
 
-def _writable(text: str) -> str:
+def _check_encodable(text: str) -> str:
     if not is_encodable(text):
         raise PydanticCustomError("text", "half of a surrogate pair")
     return text
 
 
-Url = Annotated[str, AfterValidator(_usable)]
-Writable = Annotated[str, AfterValidator(_writable)]
+Url = Annotated[str, AfterValidator(_check_url)]
+Writable = Annotated[str, AfterValidator(_check_encodable)]
 
 
 class Subscription(EngineMessage):
-    """Who is to be told, as the markup said that started it; `dialect` is whose words it used."""
+    """Callback subscription from the markup; `dialect` is the markup's."""
 
     url: Url
     method: Literal["GET", "POST"] = "POST"
@@ -52,15 +52,15 @@ class Subscription(EngineMessage):
 
     @property
     def callback(self) -> CallbackSubscription:
-        """The same, as it is kept."""
+        """The subscription as the domain stores it."""
         return CallbackSubscription(self.url, self.method, self.events, self.dialect)
 
 
-Answered = Annotated[Version, Field(description="That of the command which this answers")]
+Answered = Annotated[Version, Field(description="Version of the acknowledged command")]
 
 
 class CallProgress(_Event):
-    """A telephone rings, or a call has been answered; one that nobody has heard of needs `to`, `from` and so on."""
+    """A call rings or was answered; the first event of an unknown call needs `to`, `from` and so on."""
 
     type: Literal["call.ringing", "call.answered"]
     call: Id
@@ -71,7 +71,7 @@ class CallProgress(_Event):
 
 
 class CallEnded(_Event):
-    """A call is over."""
+    """A call ended."""
 
     type: Literal["call.ended"]
     call: Id
@@ -79,7 +79,7 @@ class CallEnded(_Event):
 
 
 class CallRedirected(_Event):
-    """A call has gone where it was sent, or has the settings that were asked for."""
+    """A call was redirected, or its settings were changed."""
 
     type: Literal["call.redirected"]
     call: Id
@@ -87,7 +87,7 @@ class CallRedirected(_Event):
 
 
 class ConferenceStarted(_Event):
-    """A conference has been opened under a name; who enters it is told by `participant.joined`."""
+    """A conference started; `participant.joined` reports each participant separately."""
 
     type: Literal["conference.started"]
     conference: Id
@@ -97,7 +97,7 @@ class ConferenceStarted(_Event):
 
 
 class ConferenceEnded(_Event):
-    """A conference is over, why, and with whose leaving."""
+    """A conference ended; `ending_call` is the call whose leaving ended it."""
 
     type: Literal["conference.ended"]
     conference: Id
@@ -106,7 +106,7 @@ class ConferenceEnded(_Event):
 
 
 class ConferenceAnnounced(_Event):
-    """What was to be played in a conference has been."""
+    """An announcement was played to a conference."""
 
     type: Literal["conference.announced"]
     conference: Id
@@ -114,7 +114,7 @@ class ConferenceAnnounced(_Event):
 
 
 class ParticipantJoined(_Event):
-    """A call has entered a conference."""
+    """A call joined a conference."""
 
     type: Literal["participant.joined"]
     conference: Id
@@ -126,7 +126,7 @@ class ParticipantJoined(_Event):
 
 
 class ParticipantChanged(_Event):
-    """A participant has been muted, held or placed; without a `version`, by itself or by its engine."""
+    """A participant's settings changed; without `version`, the engine or participant did it."""
 
     type: Literal["participant.changed"]
     conference: Id
@@ -139,7 +139,7 @@ class ParticipantChanged(_Event):
 
 
 class ParticipantLeft(_Event):
-    """A participant is in its conference no more; its call may go on."""
+    """A participant left its conference; its call may continue."""
 
     type: Literal["participant.left"]
     conference: Id
@@ -147,13 +147,15 @@ class ParticipantLeft(_Event):
 
 
 class RecordingStarted(_Event):
-    """A capture has begun; one that no command has asked for needs its `source`, in Twilio's words."""
+    """A capture started; one that no command requested needs `source`, with Twilio's values."""
 
     type: Literal["recording.started"]
     parent: ParentRef
     recording: Id
     source: Source | None = None
-    call: Annotated[Id | None, Field(description="Whose call it shows; by default a conference's first one")] = None
+    call: Annotated[Id | None, Field(description="Call that the recording shows; default: the conference's first")] = (
+        None
+    )
     channels: Channels = 1
     track: Track = "both"
     trim: Literal["trim-silence", "do-not-trim"] = "do-not-trim"
@@ -161,7 +163,7 @@ class RecordingStarted(_Event):
 
 
 class RecordingTransitioned(_Event):
-    """A capture has been paused, resumed or stopped."""
+    """A capture was paused, resumed or stopped."""
 
     type: Literal["recording.paused", "recording.resumed", "recording.stopped"]
     parent: ParentRef
@@ -170,7 +172,7 @@ class RecordingTransitioned(_Event):
 
 
 class RecordingCompleted(_Event):
-    """A capture lies in the bucket, under the key that its command named: so many bytes and milliseconds."""
+    """A capture was stored in the bucket under its command's `key`; `size` in bytes, `duration` in milliseconds."""
 
     type: Literal["recording.completed"]
     parent: ParentRef
@@ -182,7 +184,7 @@ class RecordingCompleted(_Event):
 
 
 class RecordingAbsent(_Event):
-    """There is nothing that could be kept: a vendor's code tells why, 16101 too short, 16102 only silence."""
+    """A recording has no usable audio; `error`: vendor code, 16101 too short, 16102 only silence."""
 
     type: Literal["recording.absent", "recording.failed"]
     parent: ParentRef
@@ -191,7 +193,7 @@ class RecordingAbsent(_Event):
 
 
 class TranscriptionCompleted(_Event):
-    """What was said in a recording has been written down; without `text`, it could not be."""
+    """A transcription finished; without `text`, it failed."""
 
     type: Literal["transcription.completed"]
     recording: Id

@@ -1,4 +1,4 @@
-"""Commands in the words of the media contract; a module of its own, for whoever writes them needs no models."""
+"""Serialize commands for the engine, without loading the Pydantic models."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,7 @@ _OF_CONFERENCES: Final = frozenset({CommandKind.END_CONFERENCE, CommandKind.ANNO
 
 
 def write_command(command: Command) -> dict[str, Any]:
-    """A command as a connector reads it."""
+    """Serialize a command to the JSON object that a connector reads."""
     parent = command.parent
     body: dict[str, Any] = {
         "id": command.id,
@@ -37,9 +37,9 @@ def write_command(command: Command) -> dict[str, Any]:
         body["conference"] = command.resource
     else:
         body |= {"conference": parent.id, "call": command.resource}
-    return {**body, "wanted": _plain(command.desired_state)}
+    return {**body, "wanted": _with_plain_strings(command.desired_state)}
 
 
-def _plain(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON has it: enumerations as text, tuples as lists."""
-    return {name: str(value) if isinstance(value, str) else value for name, value in wanted.items()}
+def _with_plain_strings(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert string enumerations to plain strings."""
+    return {name: str(value) if isinstance(value, str) else value for name, value in state.items()}

@@ -1,4 +1,4 @@
-"""Of what the messages of the media contract are made, in either direction."""
+"""Types shared by the commands and events of the engine protocol."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tapedeck.domain.recording import Parent, ParentKind
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Version = Annotated[int, Field(ge=1, description="That of the change which asked, as it rises with each of a resource")]
+Version = Annotated[int, Field(ge=1, description="Version of the resource that requested it; rises with each change")]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 Channels = Literal[1, 2]
 Track = Literal["inbound", "outbound", "both"]
@@ -15,7 +15,7 @@ PauseBehavior = Literal["silence", "skip"]
 
 
 class EngineMessage(BaseModel):
-    """What is not known of a message is passed over: it may be of a later day."""
+    """A message of the engine protocol; unknown fields are ignored, for forward compatibility."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -27,12 +27,12 @@ class ParentRef(EngineMessage):
     id: Id
 
     def of(self, account: str) -> Parent:
-        """The same, of an account."""
+        """Return the domain's reference to this call or conference of an account."""
         return Parent(account, ParentKind.CALL if self.type == "call" else ParentKind.CONFERENCE, self.id)
 
 
 class FetchUrl(EngineMessage):
-    """What the engine is to fetch: by the rules of `adapters/webhook.py`."""
+    """A URL for the engine to fetch, by the rules of `adapters/webhooks/client.py`."""
 
     url: str
     method: Literal["GET", "POST"]

@@ -1,4 +1,4 @@
-"""How audio is answered: whole or in part, by the function itself or from where it lies (behaviour.md, section 11)."""
+"""Responses with audio: whole or a byte range, inline or as a redirect to a presigned URL."""
 
 from typing import Final
 
@@ -8,16 +8,16 @@ from tapedeck.http.byte_ranges import not_modified, parse_range
 from tapedeck.http.endpoint import Request
 
 CONTENT_TYPES: Final = {"": "audio/x-wav", ".wav": "audio/x-wav", ".mp3": "audio/mpeg"}
-"""By the suffix of the address."""
+"""Content types by the suffix of the path."""
 
 _OK, _PARTIAL, _NOT_MODIFIED, _REDIRECT, _OUT_OF_RANGE = 200, 206, 304, 307, 416
 
 
 def answer_media(request: Request[GetRecording]) -> Response:
-    """The audio of a recording, as the address's suffix and the request's headers want it.
+    """Return the audio of a recording in the format of the path's suffix, honoring range and cache headers.
 
-    More than a function may answer with is fetched from an address that is good for a minute; whoever follows
-    it must not take the `Authorization` header along.
+    Audio over the inline limit is answered with a redirect to a presigned URL, valid for one minute. The client must
+    not send its `Authorization` header there.
     """
     media, address, headers = request.services.media(), request.path, request.headers
     content_type = CONTENT_TYPES[request.suffix]
@@ -29,19 +29,19 @@ def answer_media(request: Request[GetRecording]) -> Response:
         conference_audio_is_mono=request.dialect.conference_audio_is_mono,
     )
     size, etag = rendition.stored.size, rendition.stored.etag
-    told = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "no-store"}
+    response_headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "no-store"}
     if not_modified(headers, etag):
-        return Response(_NOT_MODIFIED, None, told)
+        return Response(_NOT_MODIFIED, None, response_headers)
     # A range is defined for GET only (RFC 9110, section 14.2).
-    wanted = parse_range(headers if request.method == "GET" else {}, size, etag)
-    if wanted.is_part and wanted.size <= 0:
-        return Response(_OUT_OF_RANGE, None, {**told, "Content-Range": f"bytes */{size}"})
-    if request.method == "GET" and wanted.size > request.services.media_inline_bytes:
-        return Response(_REDIRECT, None, {**told, "Location": media.presign(rendition, content_type)})
-    told["Content-Type"] = content_type
-    if wanted.is_part:
-        told["Content-Range"] = f"bytes {wanted.first}-{wanted.last}/{size}"
-    status = _PARTIAL if wanted.is_part else _OK
+    requested = parse_range(headers if request.method == "GET" else {}, size, etag)
+    if requested.is_part and requested.size <= 0:
+        return Response(_OUT_OF_RANGE, None, {**response_headers, "Content-Range": f"bytes */{size}"})
+    if request.method == "GET" and requested.size > request.services.media_inline_bytes:
+        return Response(_REDIRECT, None, {**response_headers, "Location": media.presign(rendition, content_type)})
+    response_headers["Content-Type"] = content_type
+    if requested.is_part:
+        response_headers["Content-Range"] = f"bytes {requested.first}-{requested.last}/{size}"
+    status = _PARTIAL if requested.is_part else _OK
     if request.method == "HEAD":
-        return Response(status, None, {**told, "Content-Length": str(wanted.size)})
-    return Response(status, None, told, content=media.read(rendition, wanted.first, wanted.last))
+        return Response(status, None, {**response_headers, "Content-Length": str(requested.size)})
+    return Response(status, None, response_headers, content=media.read(rendition, requested.first, requested.last))

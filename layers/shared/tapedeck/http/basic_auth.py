@@ -1,4 +1,4 @@
-"""HTTP Basic credentials, read strictly (behaviour.md, section 2; rule R12)."""
+"""HTTP Basic credentials, parsed strictly (REL-12)."""
 
 import base64
 import binascii
@@ -11,13 +11,13 @@ from tapedeck.operations.authentication import Authenticator
 
 
 def authenticate(authorization: str | None, authenticator: Authenticator) -> Principal:
-    """Who sent this `Authorization` header: an account's id in either spelling, or an API key's sid, and a secret.
+    """Authenticate an `Authorization` header with an account id or an API key sid, and a secret.
 
-    A user name of another form never reaches the table.
+    The account id may have either vendor's form. A malformed user name is rejected without a read of the table.
 
     Raises:
-        CredentialsMissing: there is no such header.
-        NotAuthenticated: it is not Basic, or not right.
+        CredentialsMissing: the header is missing.
+        NotAuthenticated: the header is malformed or not Basic, or the credentials are wrong.
     """
     if not authorization:
         raise CredentialsMissing

@@ -1,4 +1,4 @@
-"""Which bytes of a file are wanted: `Range` and what makes it count (RFC 9110, sections 13 and 14)."""
+"""Byte ranges and conditional requests (RFC 9110, sections 13 and 14)."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from typing import Final
 _RANGE: Final = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
 _MAX_DIGITS: Final = 18
 _BEYOND: Final = 10**_MAX_DIGITS
-"""A place that no file has; numbers of more digits stand for it, because Python reads no longer ones than 4,300."""
+"""An offset beyond any file, used for longer numbers: Python parses at most 4,300 digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """The first and the last byte wanted, and whether that is only a part; none are, where `last` is below `first`."""
+    """The first and last requested byte, and whether they are a partial range; empty if `last` is below `first`."""
 
     first: int
     last: int
@@ -21,21 +21,20 @@ class ByteRange:
 
     @property
     def size(self) -> int:
-        """How many bytes that are."""
+        """The number of bytes."""
         return self.last - self.first + 1
 
 
 def not_modified(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether the client has this file already (`If-None-Match`)."""
+    """Return whether the client already has this version of the file (`If-None-Match`)."""
     known = headers.get("if-none-match", "")
     return known.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]
 
 
 def parse_range(headers: Mapping[str, str], size: int, etag: str) -> ByteRange:
-    """What of a file of this size is wanted.
+    """Return the requested range of a file of this size.
 
-    One range is granted; several, or what is none, count as none. A range of a file that has changed since
-    (`If-Range`) counts as none, too.
+    Several ranges, a malformed range, or a range of a file that has changed (`If-Range`) give the whole file.
     """
     whole = ByteRange(0, size - 1)
     found = _RANGE.fullmatch(headers.get("range", ""))
@@ -45,7 +44,7 @@ def parse_range(headers: Mapping[str, str], size: int, etag: str) -> ByteRange:
     if not (first or last):
         return whole
     if not first:
-        # The last so many.
+        # A suffix range: the last n bytes.
         return ByteRange(max(0, size - _number(last)), size - 1, is_part=True)
     if last and _by_size(last) < _by_size(first):
         return whole
@@ -59,6 +58,6 @@ def _number(digits: str) -> int:
 
 
 def _by_size(digits: str) -> tuple[int, str]:
-    """What sorts numbers of any length, without reading them."""
+    """Return a sort key of a number of any length, without parsing it."""
     significant = digits.lstrip("0")
     return len(significant), significant

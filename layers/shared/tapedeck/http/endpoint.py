@@ -1,4 +1,8 @@
-"""`@endpoint`: what every operation needs is done here once; a function says only what is its own."""
+"""The `@endpoint` decorator.
+
+It authenticates, resolves ids, validates parameters, calls the handler, maps errors to the vendor's format, and writes
+one log line per request.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -40,9 +44,10 @@ if TYPE_CHECKING:
     from tapedeck.operations.transcriptions import Transcriptions
 
 PathAlias = Literal["current", "name", "room", "label", "deleted"]
-"""What may stand in a path in place of the id of what is there: the current recording, a live conference's friendly
-name, the name of a live conference or of one to be made, a participant's label, the id of a recording that was deleted
-and whose transcriptions stay.
+"""What the last path segment accepts besides an id.
+
+`current`: `Twilio.CURRENT`. `name`: a live conference's friendly name. `room`: the name of a live conference or of one
+to create. `label`: a participant's label. `deleted`: the id of a deleted recording, whose transcriptions remain.
 """
 
 _NOT_FOUND: Final = 404
@@ -54,7 +59,7 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """What requests are answered with."""
+    """The services that HTTP handlers use."""
 
     calls: Calls
     conferences: Conferences
@@ -63,9 +68,9 @@ class ApiServices:
     log: CanonicalLog
     clock: Clock
     media_inline_bytes: int
-    """How much audio a function answers with itself."""
+    """Maximum bytes of audio in a response; larger audio is answered with a redirect."""
 
-    # Made when they are first asked for: most functions need none of them, and to load them takes a while.
+    # Created at first use: most functions need none of them, and importing them slows the cold start.
     media: Callable[[], "Media"]
     make_lists: "Callable[[], Lists]"
     make_participants: "Callable[[], Participants]"
@@ -89,7 +94,7 @@ class ApiServices:
 
 @dataclass(frozen=True, slots=True)
 class ResourcePath:
-    """What a path names, by id: an account, perhaps a call or a conference of it, perhaps what hangs on that.
+    """The ids in a path: an account, and optionally a call or conference and a resource below it.
 
     A call below a conference is a `participant`.
     """
@@ -103,7 +108,7 @@ class ResourcePath:
 
     @property
     def parent(self) -> Parent:
-        """The call or conference, as what recordings hang on."""
+        """The call or conference, as the parent of recordings."""
         if self.call is not None:
             return Parent(self.account, ParentKind.CALL, self.call)
         if not isinstance(self.conference, str):
@@ -112,56 +117,56 @@ class ResourcePath:
 
     @property
     def call_id(self) -> str:
-        """The call that the path names."""
+        """The id of the call; raises NotFound if the path has none."""
         if self.call is None:
             raise NotFound
         return self.call
 
     @property
     def conference_or_name(self) -> str | ConferenceName:
-        """The conference that the path names."""
+        """The id or name of the conference; raises NotFound if the path has none."""
         if self.conference is None:
             raise NotFound
         return self.conference
 
     @property
     def conference_id(self) -> str:
-        """The conference that the path names, by id."""
+        """The id of the conference; raises NotFound if the path has none."""
         if not isinstance(self.conference, str):
             raise NotFound
         return self.conference
 
     @property
     def participant_or_label(self) -> str | Label:
-        """The participant that the path names."""
+        """The call's id or the label of the participant; raises NotFound if the path has none."""
         if self.participant is None:
             raise NotFound
         return self.participant
 
     @property
     def recording_or_current(self) -> str | Current:
-        """The recording that the path names."""
+        """The id of the recording, or CURRENT; raises NotFound if the path has none."""
         if self.recording is None:
             raise NotFound
         return self.recording
 
     @property
     def recording_id(self) -> str:
-        """The recording that the path names, by id."""
+        """The id of the recording; raises NotFound if the path has none."""
         if not isinstance(self.recording, str):
             raise NotFound
         return self.recording
 
     @property
     def transcription_id(self) -> str:
-        """The transcription that the path names."""
+        """The id of the transcription; raises NotFound if the path has none."""
         if self.transcription is None:
             raise NotFound
         return self.transcription
 
     @property
     def sid(self) -> str | None:
-        """The id of the last thing named, where it has one."""
+        """The id of the last resource in the path; None if it is named by an alias."""
         if self.participant is not None:
             return self.participant if isinstance(self.participant, str) else None
         named = (self.transcription, self.recording, self.conference, self.call)
@@ -170,28 +175,28 @@ class ResourcePath:
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[FormT]):
-    """A request whose route, credentials, ids and parameters are in order."""
+    """A request with a valid route, credentials, ids and parameters."""
 
     services: ApiServices
     dialect: Dialect
     path: ResourcePath
     form: FormT
     origin: str
-    """Scheme and host by which the client has reached the service."""
+    """Scheme and host that the client used."""
     method: str
     headers: Mapping[str, str]
     suffix: str
-    """What the path ends in: `.json`, `.wav`, `.mp3` or nothing."""
+    """The suffix of the path: `.json`, `.wav`, `.mp3` or empty."""
 
 
 Handler = Callable[[Request[FormT]], Response]
 
 
 class Endpoint:
-    """Makes Lambda handlers of operations.
+    """Turns functions into Lambda handlers.
 
     Args:
-        services: gives what requests are answered with; asked at each request.
+        service: returns the services; called once per request.
     """
 
     def __init__(self, service: Callable[[], ApiServices]) -> None:
@@ -208,18 +213,17 @@ class Endpoint:
         """Decorate the handler of an operation.
 
         Args:
-            operation: its name, which is its folder's.
+            operation: the name of the operation and of its folder.
             form: the model of its parameters.
-            path_alias: what may stand in place of the id at the path's end.
-            media: the model of its parameters where the path names audio, as it does unless it ends in `.json`;
-                audio may be open to anybody.
+            path_alias: what the last path segment accepts besides an id.
+            media: the model of its parameters for audio, that is for paths without `.json`; audio may be public.
 
-        The checks run in the order of behaviour.md, section 2: credentials (401), account and ids (404),
-        parameters, and then the handler, which meets the state.
+        The checks run in this order: credentials (401), account and ids (404), parameters (400). The handler then
+        checks the state of the resource.
         """
 
         def decorate(handler: Handler[FormT]) -> Callable[[Event, object], dict[str, Any]]:
-            def answer(service: ApiServices, http: HttpRequest, dialect: Dialect, told: _RequestContext) -> Response:
+            def answer(service: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext) -> Response:
                 if operation in dialect.unsupported_operations:
                     raise MethodNotAllowed
                 suffix = _suffix_of(http.path, media=media is not None)
@@ -227,17 +231,17 @@ class Endpoint:
                 if http.method == "HEAD" and not is_media:
                     raise MethodNotAllowed
                 account = _account_of(http, dialect, service.authenticator, is_media=is_media)
-                told.account = account
+                context.account = account
                 address = _parse_resource_path(http, dialect, path_alias, suffix)
                 if address.account != account:
                     raise NotFound
-                told.sid = address.sid
+                context.sid = address.sid
                 try:
                     reads_body = http.method == "POST"
                     given = http.fields(accepts_json=dialect.accepts_json_bodies) if reads_body else http.query_fields()
                     fields = ((media or form) if is_media else form).read(given, dialect)
                 except InvalidParameter as error:
-                    # A parameter of what is not there is not told about: existence comes first.
+                    # A missing resource takes precedence over an invalid parameter.
                     _check_exists(service, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
                     raise
                 return handler(
@@ -251,10 +255,12 @@ class Endpoint:
     def unrouted(
         self, operation: str
     ) -> Callable[[Callable[[HttpRequest], Response]], Callable[[Event, object], dict[str, Any]]]:
-        """Decorate the handler of whatever has no route; nobody is authenticated."""
+        """Decorate the handler of requests without a route, which are not authenticated."""
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
-            def answer(_service: ApiServices, http: HttpRequest, _dialect: Dialect, _told: _RequestContext) -> Response:
+            def answer(
+                _service: ApiServices, http: HttpRequest, _dialect: Dialect, _context: _RequestContext
+            ) -> Response:
                 return handler(http)
 
             return self._run(operation, answer)
@@ -264,7 +270,7 @@ class Endpoint:
     def _run(
         self, operation: str, answer: Callable[[ApiServices, HttpRequest, Dialect, "_RequestContext"], Response]
     ) -> Callable[[Event, object], dict[str, Any]]:
-        def handle(event: Event, _context: object) -> dict[str, Any]:
+        def handle(event: Event, _lambda_context: object) -> dict[str, Any]:
             started = time.perf_counter()
             service = self._get_services()
             request_id = new_id(service.clock())
@@ -272,25 +278,25 @@ class Endpoint:
             parts = split(http.path)
             account_sid = http.variables.get("AccountSid") or (parts[0] if parts else "")
             dialect = select_dialect(account_sid, http.path)
-            told = _RequestContext()
+            context = _RequestContext()
             try:
-                reply = answer(service, http, dialect, told)
+                reply = answer(service, http, dialect, context)
             except TapedeckError as error:
-                told.is_busy = isinstance(error, StoreBusy)
+                context.is_busy = isinstance(error, StoreBusy)
                 reply = dialect.error(error, http.path, operation)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets its dialect's error
+            except Exception as error:  # noqa: BLE001 - map any error to the dialect's format
                 service.log.unhandled_error(operation, request_id, error)
                 reply = dialect.error(TapedeckError(), http.path, operation)
             service.log.request(
                 operation=operation,
                 dialect=dialect.name,
-                account=told.account,
-                sid=told.sid,
+                account=context.account,
+                sid=context.sid,
                 status=reply.status,
                 code=reply.code,
                 request_id=request_id,
                 started=started,
-                is_busy=told.is_busy,
+                is_busy=context.is_busy,
             )
             return to_lambda_response(reply, request_id)
 
@@ -299,7 +305,7 @@ class Endpoint:
 
 @dataclass(slots=True)
 class _RequestContext:
-    """What has become known of a request, for its line in the log."""
+    """Fields of the log line that become known while a request is processed."""
 
     account: str | None = None
     sid: str | None = None
@@ -312,22 +318,22 @@ def _suffix_of(path: str, *, media: bool) -> str:
 
 
 def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, is_media: bool) -> str:
-    """Whose account a request may look into; raises NotAuthenticated where it may look into none."""
+    """Return the account that the request may access; raises CredentialsMissing or NotAuthenticated if none."""
     if is_media and dialect.media_urls_are_public:
-        named = dialect.parse_sid(ResourceType.ACCOUNT, http.variables.get("AccountSid", ""))
-        if named is not None and authenticator.allows_public_media(named):
-            return named
+        account = dialect.parse_sid(ResourceType.ACCOUNT, http.variables.get("AccountSid", ""))
+        if account is not None and authenticator.allows_public_media(account):
+            return account
     return authenticate(http.headers.get("authorization"), authenticator).account
 
 
 def _parse_resource_path(
     http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str
 ) -> ResourcePath:
-    """Raises NotFound where an id does not have the dialect's form."""
+    """Parse the ids of a path; raises NotFound if one does not have the dialect's form."""
 
     def text(name: str) -> str | None:
         value = http.variables.get(name)
-        # Only the path's end carries a suffix.
+        # Only the last segment may have a suffix.
         is_last = value is not None and http.path.endswith(f"/{value}")
         return value.removesuffix(suffix) if value is not None and is_last else value
 
@@ -369,9 +375,9 @@ def _parse_resource_path(
 def _check_exists(
     service: ApiServices, address: ResourcePath, dialect: Dialect, path_alias: PathAlias | None, *, deleted: bool
 ) -> None:
-    """Read what the path names, once; raises NotFound where there is nothing.
+    """Read the resource of a path once; raises NotFound if it does not exist.
 
-    With `deleted`, whoever asks wants to see deleted recordings, too.
+    With `deleted`, a deleted recording counts as existing.
     """
     if path_alias == "deleted":
         service.transcriptions.of_recording(
@@ -399,7 +405,7 @@ def _check_exists(
 def _find_participant(service: ApiServices, address: ResourcePath, dialect: Dialect) -> None:
     try:
         service.participants.find(address.account, address.conference_id, address.participant_or_label)
-    except ConferenceOverForParticipant as left:
-        # Whether somebody whose conference has ended is there at all is for the dialect to say.
-        if dialect.answer_for(find_answers(left)).status == _NOT_FOUND:
+    except ConferenceOverForParticipant as error:
+        # The dialect decides whether a participant of an ended conference still exists.
+        if dialect.answer_for(find_answers(error)).status == _NOT_FOUND:
             raise

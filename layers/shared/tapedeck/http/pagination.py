@@ -1,4 +1,4 @@
-"""How lists are answered: their envelope, and what of it is the dialect's."""
+"""Responses with lists: the page envelope in the form of the dialect."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -13,19 +13,19 @@ FormT = TypeVar("FormT", bound=ListForm)
 ResourceT = TypeVar("ResourceT")
 
 UNASSIGNED_ID: Final = "0" * 32
-"""An id that is never given: it was made in 1970."""
+"""An id that is never assigned, because its timestamp is in 1970."""
 
 
 def answer_list(
     request: Request[FormT], path: str, page: Page[ResourceT], show: Callable[[ResourceT], Body]
 ) -> Response:
-    """The answer to a list (resources.md, section 7).
+    """Return the response for one page of a list.
 
     Args:
-        request: what was asked.
-        path: of the collection below the account, in the dialect's spelling; its last word names the items.
-        page: what is in it.
-        show: the body of one of them.
+        request: the request.
+        path: the path of the collection below the account, in the dialect's form; its last segment names the items.
+        page: the items of the page.
+        show: formats one item.
     """
     dialect = request.dialect
     collection = f"{dialect.account_uri(request.path.account)}/{path}"
@@ -33,7 +33,7 @@ def answer_list(
 
 
 def of_parent(request: Request[FormT], what: str) -> str:
-    """The path of what hangs on the call, conference or recording that a request names."""
+    """Return the path of a collection below the call, conference or recording of a request."""
     address, dialect = request.path, request.dialect
     if address.call is not None:
         return f"Calls/{dialect.format_sid(ResourceType.CALL, address.call)}/{what}"
@@ -43,5 +43,5 @@ def of_parent(request: Request[FormT], what: str) -> str:
 
 
 def requested_id(dialect: Dialect, kind: ResourceType, sid: str | None) -> str | None:
-    """The id that a filter names, nobody's where it spells none; None where it is not given."""
+    """Return the id in a filter: None if not given, an unassigned id if malformed, so that nothing matches."""
     return None if sid is None else dialect.parse_sid(kind, sid) or UNASSIGNED_ID

@@ -1,6 +1,6 @@
-"""An HTTP request as API Gateway's HTTP API (payload 2.0) and SAM's local gateway hand it over, and its answer.
+"""HTTP requests from API Gateway's HTTP API (payload 2.0) or SAM's local gateway, and their responses.
 
-The two differ in how they carry a body, spell header names and decode paths; both are read here.
+The two gateways differ in body encoding, header case and path decoding; both are supported.
 """
 
 import base64
@@ -17,10 +17,10 @@ from tapedeck.domain.errors import BodyTooLarge, MalformedBody
 
 MAX_BYTES: Final = 64 * 1024
 MAX_FIELDS: Final = 200
-"""Of a request's body (rule R17): checked before it is parsed."""
+"""Limits of a request body, checked before it is parsed (REL-17)."""
 
 _MAX_BASE64: Final = 4 * (MAX_BYTES // 3 + 1)
-"""Characters that spell just more than may be read; to decode what comes after them would be in vain."""
+"""Base64 characters to decode: just enough to detect a body over MAX_BYTES."""
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -30,11 +30,10 @@ Fields = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What is read of an event.
+    """The parts of a Lambda event that this service reads.
 
-    `path` is the path as sent, without `query`; `variables` the path's, by the names in the template; header names
-    are lower-case; `body` is as the client sent it, cut where it is too large to be read, or None where its
-    transport encoding is broken.
+    `path` is the raw path without the query. `variables` are the path parameters, by their names in the template.
+    Header names are lower-case. `body` is as sent, truncated just above MAX_BYTES; None if its base64 is malformed.
     """
 
     method: str
@@ -46,7 +45,7 @@ class HttpRequest:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "HttpRequest":
-        """Read an event; what is missing counts as empty."""
+        """Parse an event; missing fields are empty."""
         http = (event.get("requestContext") or {}).get("http") or {}
         return cls(
             method=http.get("method") or "",
@@ -59,25 +58,25 @@ class HttpRequest:
 
     @property
     def origin(self) -> str:
-        """Scheme and host by which the client has reached the service."""
+        """Scheme and host that the client used."""
         return f"{self.headers.get('x-forwarded-proto', 'https')}://{self.headers.get('host', 'localhost')}"
 
     def query_fields(self) -> Fields:
-        """The query's fields, decoded, each with all its values in order; `DateCreated<` is a name like any other."""
+        """Return the decoded query fields, each with its values in order; operators stay in names (`DateCreated<`)."""
         fields: Fields = {}
         for name, value in parse_qsl(self.query, keep_blank_values=True):
             fields.setdefault(name, []).append(value)
         return fields
 
     def fields(self, *, accepts_json: bool) -> Fields:
-        """The body's fields, decoded, each with all its values in order.
+        """Return the decoded body fields, each with its values in order.
 
         Args:
-            accepts_json: whether a JSON object counts as a form; otherwise anything but a form counts as empty.
+            accepts_json: whether to accept a JSON object as well; if False, any body but a form is ignored.
 
         Raises:
-            BodyTooLarge: over 64 KB or 200 fields.
-            MalformedBody: it is not what its content type says.
+            BodyTooLarge: the body exceeds 64 KB or 200 fields.
+            MalformedBody: the body does not match its content type.
         """
         if self.body is None:
             raise MalformedBody
@@ -94,7 +93,7 @@ class HttpRequest:
 
 
 def to_lambda_response(reply: Response, request_id: str) -> dict[str, Any]:
-    """The answer in the form that API Gateway wants."""
+    """Convert a response to API Gateway's format."""
     headers = {"X-Request-Id": request_id, **reply.headers}
     if reply.content is not None:
         content = base64.b64encode(reply.content).decode()
@@ -147,7 +146,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _word(value: object) -> str:
-    """A JSON value as a form would spell it; what a form cannot say stays recognisably wrong."""
+    """Return a JSON value as a form would encode it; nested values become JSON text, which validation rejects."""
     if value is None:
         return ""
     if isinstance(value, bool):

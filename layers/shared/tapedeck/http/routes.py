@@ -1,6 +1,6 @@
-"""The paths that exist, for whoever must tell "no such path" from "not with this method".
+"""The known paths, to distinguish an unknown path (404) from an unsupported method (405).
 
-The template is where routes are made; a test holds this table equal to it.
+Routes are defined in the template; a test keeps this table equal to it.
 """
 
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from typing import Final
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 
 PREFIXES: Final = (TWILIO.root, SIGNALWIRE.root)
-"""Every route exists under both: clients of either vendor use either (behaviour.md, section 1)."""
+"""Every route exists under both prefixes: clients of either vendor may use either."""
 
 SUFFIX: Final = ".json"
 MEDIA_SUFFIXES: Final = (".wav", ".mp3")
-"""Which the address of a recording may carry besides (behaviour.md, section 11)."""
+"""Further suffixes that the path of a recording accepts."""
 
 _RECORDING: Final = "Recordings/{RecordingSid}"
 
@@ -35,18 +35,18 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "Transcriptions": frozenset({"GET"}),
     "Transcriptions/{TranscriptionSid}": frozenset({"DELETE", "GET"}),
 }
-"""Below `Accounts/{AccountSid}`: the methods that each path knows."""
+"""The methods of each path below `Accounts/{AccountSid}`."""
 
 _SPLIT: Final = tuple(tuple(shape.split("/")) for shape in SHAPES)
 
 
 def strip_suffix(segment: str) -> str:
-    """The last segment of a path without `.json`, which every path may carry (operations.md, section 1)."""
+    """Return the last segment of a path without `.json`, which every path accepts."""
     return segment.removesuffix(SUFFIX)
 
 
 def split(path: str) -> tuple[str, list[str]] | None:
-    """The AccountSid of a path and the segments below it, without `.json`; None where it is under neither prefix."""
+    """Return the AccountSid of a path and the segments below it, without `.json`; None under neither prefix."""
     for prefix in PREFIXES:
         if path.startswith(f"{prefix}/Accounts/"):
             account, *rest = strip_suffix(path.removeprefix(f"{prefix}/Accounts/")).split("/")
@@ -55,7 +55,7 @@ def split(path: str) -> tuple[str, list[str]] | None:
 
 
 def is_known(path: str) -> bool:
-    """Whether some method is served under this path."""
+    """Return whether this path supports any method."""
     parts = split(path)
     if parts is None or not parts[0] or not parts[1] or "" in parts[1]:
         return False

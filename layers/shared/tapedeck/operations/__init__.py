@@ -1,1 +1,1 @@
-"""What may be done with calls, conferences, recordings and accounts, and the ports that it needs."""
+"""Use cases of calls, conferences, participants, recordings, transcriptions and accounts."""

@@ -1,4 +1,4 @@
-"""Make accounts and what opens them; secrets are made here, shown once, and kept only as hashes or sealed."""
+"""Create accounts and their credentials. Secrets are returned once and stored only hashed or encrypted."""
 
 import secrets
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tapedeck.ports.stores import Clock, CredentialStore, Encryptor
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What is told once: the id in 32 hex digits, the auth token, SignalWire's signing key."""
+    """A new account: its id (32 hex digits), auth token and SignalWire signing key, returned only once."""
 
     account: str
     auth_token: str
@@ -21,7 +21,7 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
-    """What is told once: the id in 32 hex digits, the secret, the scopes."""
+    """A new API key: its id (32 hex digits), secret and scopes; the secret is returned only once."""
 
     key: str
     secret: str
@@ -29,7 +29,7 @@ class NewApiKey:
 
 
 class Accounts:
-    """Every method raises StoreBusy or StoreUnavailable when the store, or what seals, fails."""
+    """Accounts and their keys; each method raises StoreBusy or StoreUnavailable if the store or encryptor fails."""
 
     def __init__(self, credentials: CredentialStore, encryptor: Encryptor, clock: Clock) -> None:
         self._credentials = credentials
@@ -44,13 +44,13 @@ class Accounts:
         signing_key: str | None = None,
         media_access: MediaAccess | None = None,
     ) -> NewAccount:
-        """Make an account.
+        """Create an account.
 
         Args:
-            account: 32 hex digits, where an existing project's id is to be kept; else a fresh one.
-            auth_token: the stand-in's own; deployed, always a fresh one.
-            signing_key: likewise.
-            media_access: who may fetch its audio, where that is not as for other accounts.
+            account: 32 hex digits, to keep the id of an existing project; None for a new id.
+            auth_token: a fixed token, for the stand-in only; None for a random one.
+            signing_key: a fixed signing key, for the stand-in only; None for a random one.
+            media_access: who may fetch its audio; None for the default of the deployment.
 
         Raises:
             InvalidState: the id is in use.
@@ -69,10 +69,10 @@ class Accounts:
         return made
 
     def issue_api_key(self, account: str, scopes: frozenset[str] = frozenset({VOICE})) -> NewApiKey:
-        """Make a further key of an account: Twilio's `SK…` and secret, or SignalWire's API token.
+        """Issue another API key of an account: Twilio's `SK…` and secret, or SignalWire's API token.
 
         Raises:
-            NotFound: no such account, or it has 100 keys already.
+            NotFound: no such account, or it already has 100 keys.
         """
         key, secret = new_id(self._clock()), _make_secret()
         if not self._credentials.put_api_key(ApiKey(key, account, hash_secret(secret), scopes)):
@@ -80,16 +80,16 @@ class Accounts:
         return NewApiKey(key, secret, tuple(sorted(scopes)))
 
     def revoke_api_key(self, account: str, key: str) -> None:
-        """Take a key out of use: within a minute it opens nothing anywhere.
+        """Revoke an API key. Takes effect everywhere within 60 seconds (the credential cache).
 
         Raises:
-            NotFound: this account has no such key.
+            NotFound: the account has no such key.
         """
         if not self._credentials.delete_api_key(account, key):
             raise NotFound
 
     def set_media_access(self, account: str, access: MediaAccess | None) -> None:
-        """Set who may fetch an account's audio; None as for other accounts. In force everywhere within a minute.
+        """Set who may fetch an account's audio; None restores the default. Takes effect within 60 seconds.
 
         Raises:
             NotFound: no such account.
@@ -98,10 +98,10 @@ class Accounts:
             raise NotFound
 
     def rotate_auth_token(self, account: str) -> str:
-        """Make a second auth token, and return it; both are valid until the old one is revoked.
+        """Create and return a second auth token; both are valid until the old one is revoked.
 
         Raises:
-            InvalidState: there is no such account, or it has two tokens already.
+            InvalidState: no such account, or it already has two tokens.
         """
         token = _make_secret()
         if not self._credentials.add_auth_token(account, hash_secret(token), self._encryptor.encrypt(account, token)):
@@ -109,15 +109,15 @@ class Accounts:
         return token
 
     def revoke_old_auth_token(self, account: str) -> None:
-        """Take the older of two auth tokens out of use: within a minute it opens nothing anywhere.
+        """Revoke the older of two auth tokens. Takes effect everywhere within 60 seconds (the credential cache).
 
         Raises:
-            InvalidState: there is no such account, or it has only one token.
+            InvalidState: no such account, or it has only one token.
         """
         if not self._credentials.remove_old_auth_token(account, self._clock() // 1000):
             raise InvalidState
 
 
 def _make_secret() -> str:
-    """128 random bits in hex, as vendors' tokens look (rule R12)."""
+    """Return 128 random bits in hex, the format of the vendors' tokens (REL-12)."""
     return secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""Who asks: user name and password verified against hashes, in one read or none."""
+"""Verify credentials against stored hashes, with at most one read of the table."""
 
 import hashlib
 import hmac
@@ -11,24 +11,24 @@ from tapedeck.ports.stores import Clock, CredentialStore
 
 _MAX_REMEMBERED: Final = 4096
 _UNKNOWN_ACCOUNT: Final = "0" * 64
-"""Compared with when there is nothing to compare with, so that the time taken tells nothing."""
+"""Compared against when an account has no secrets, so that the response time reveals nothing."""
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256 in hex: secrets are at least 128 random bits of our own making, which no slow hash need protect."""
+    """Return the SHA-256 of a secret in hex; 128 random bits need no slow password hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Authenticator:
-    """Verifies credentials, and remembers those that were right for a while (rule R12).
+    """Verifies credentials and caches successful verifications for a short time (REL-12).
 
     Args:
-        credentials: where the hashes are.
-        clock: milliseconds.
-        remember_seconds: how long a success is remembered in this process; failures never are.
-        refused_secrets: secrets that are never accepted, such as the stand-in's on a deployed stack.
-        monotonic_clock: milliseconds of a clock that nobody sets, but that may stand still while the process is frozen.
-        media_access: who may fetch the audio of accounts that have no rule of their own.
+        credentials: the store of the hashes.
+        clock: the time in milliseconds.
+        remember_seconds: how long this process caches a success; failures are never cached.
+        refused_secrets: secrets that are always rejected, such as the stand-in's on a deployed stack.
+        monotonic_clock: milliseconds of a clock that is never set back, but may stop while the process is frozen.
+        media_access: who may fetch audio of accounts without an explicit setting.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Authenticator:
         self._remembered_access: dict[str, tuple[MediaAccess, int, int]] = {}
 
     def verify_account(self, account: str, secret: str) -> Principal:
-        """Verify an account's id with one of its auth tokens, or with the secret of one of its API keys.
+        """Verify an account id with one of its auth tokens or the secret of one of its API keys.
 
         Raises:
             NotAuthenticated: unknown, wrong, or without the scope needed.
@@ -58,7 +58,7 @@ class Authenticator:
         return self._verify(f"account {account}", secret, self._read_account, account)
 
     def verify_api_key(self, key: str, secret: str) -> Principal:
-        """Verify an API key's id with its secret.
+        """Verify an API key id with its secret.
 
         Raises:
             NotAuthenticated: unknown, wrong, or without the scope needed.
@@ -66,9 +66,9 @@ class Authenticator:
         return self._verify(f"key {key}", secret, self._read_api_key, key)
 
     def allows_public_media(self, account: str) -> bool:
-        """Whether the vendor's rule decides who may fetch this account's audio, which may be anybody.
+        """Return whether the account follows the vendor's rule for media access, which may be public.
 
-        An account that does not exist has the rule of all: whoever asks is not told.
+        An unknown account gets the default, so that the answer does not reveal which accounts exist.
         """
         now, monotonic_clock = self._clock(), self._monotonic_clock()
         remembered = self._remembered_access.get(account)
@@ -80,7 +80,7 @@ class Authenticator:
         return self._keep_access(record, now, monotonic_clock) is MediaAccess.VENDOR
 
     def _keep_access(self, record: CredentialsRecord, now: int, monotonic_clock: int) -> MediaAccess:
-        """Who may fetch the audio of the account whose record has just been read, from now on known."""
+        """Return, and cache, who may fetch the audio of the account of this record."""
         access = record.media_access or self._media_access
         if self._remember:
             if len(self._remembered_access) >= _MAX_REMEMBERED:
@@ -89,7 +89,7 @@ class Authenticator:
         return access
 
     def _is_fresh(self, at: int, steady_at: int, now: int, monotonic_clock: int) -> bool:
-        # A clock that was put back must not lengthen the memory, nor a process that was frozen.
+        # Neither a clock that was set back nor a frozen process may extend a cache entry.
         return 0 <= now - at < self._remember and monotonic_clock - steady_at < self._remember
 
     def _verify(
@@ -104,7 +104,7 @@ class Authenticator:
             if self._is_fresh(at, steady_at, now, monotonic_clock):
                 return principal
         account, accepted = read(identifier)
-        # All are compared, and something always is: time tells neither which, nor whether there were any.
+        # Compare all candidates, and always at least one: timing must not reveal which matched, or whether any exist.
         matches = [hmac.compare_digest(given, candidate) for candidate in accepted or (_UNKNOWN_ACCOUNT,)]
         if account is None or not any(matches) or given in self._refused:
             self._remembered.pop(memory, None)
@@ -121,7 +121,7 @@ class Authenticator:
         record = self._credentials.get_account(account)
         if record is None:
             return None, ()
-        # It tells this as well: whoever has been verified costs no further read.
+        # The record also holds the media access: cache it, and save a later read.
         self._keep_access(record, now, monotonic_clock)
         scoped = tuple(key for key, scopes in record.key_hashes.items() if VOICE in scopes)
         return record.account, record.token_hashes + scoped

@@ -1,4 +1,4 @@
-"""Calls: read and redirect them, note that one has appeared, and end one with all that hangs on it."""
+"""Calls: read, register, redirect and end them, together with their recordings and conference membership."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,18 +13,18 @@ from tapedeck.domain.participant import Participant
 from tapedeck.ports.stores import Clock, EndConflict, EndTransaction, ParentConflict, Store
 
 MAX_END_ATTEMPTS: Final = 10
-"""An end must win against starts that race it: each loss shows a newer state, so ten are plenty."""
+"""Attempts to end a call or conference while other writes race it; each conflict returns the newer state."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateCall:
-    """What may be asked of a call (operations.md, C3).
+    """A requested change of a call.
 
     Args:
-        status: canceled or completed: the call is to end, whatever else is asked.
-        redirect: what the call is to do next: `url` and `method`, or `twiml`, and what goes with them.
-        settings: what else is left to the media engine, by name.
-        cancel_ignores_answered_calls: whether to cancel a call that has been answered is granted, and changes nothing.
+        status: canceled or completed, to end the call; the other fields are then ignored.
+        redirect: new instructions: `url` and `method`, or `twiml`, and their options.
+        settings: further commands for the media engine, by name.
+        cancel_ignores_answered_calls: whether canceling an answered call succeeds without changing it.
     """
 
     status: CallStatus | None = None
@@ -41,10 +41,10 @@ class Calls:
         self._clock = clock
 
     def get(self, account: str, call: str) -> Call:
-        """One call.
+        """Return one call.
 
         Raises:
-            NotFound: this account has none of this id.
+            NotFound: the account has no such call.
         """
         found = self._store.get_call(account, call)
         if found is None:
@@ -63,17 +63,17 @@ class Calls:
         parent: str | None = None,
         engine_event: EngineEvent | None = None,
     ) -> Call:
-        """Note a call that a media engine has begun.
+        """Store a call that the media engine has started; a call that is already stored stays unchanged.
 
         Args:
-            account: whose.
-            to: who is called.
-            from_: who calls.
+            account: the account's id.
+            to: the called party.
+            from_: the calling party.
             direction: one of `inbound`, `outbound-api`, `outbound-dial`.
-            status: queued, ringing or in progress.
-            call: the id that the media engine has given it; else a fresh one. What is there already stays as it is.
-            parent: the call out of which it was made, if any.
-            engine_event: how the media engine has told of it.
+            status: queued, ringing or in-progress.
+            call: the id that the media engine assigned; None for a new one.
+            parent: the id of the parent call, if any.
+            engine_event: the engine's event that reported it, if any.
         """
         now = self._clock()
         identifier = call or new_id(now)
@@ -86,12 +86,12 @@ class Calls:
         return made
 
     def apply_progress(self, account: str, call: str, target: CallStatus, engine_event: EngineEvent) -> Call:
-        """Note that a call rings, or has been answered; a repetition changes nothing.
+        """Record that a call is ringing or was answered. Idempotent.
 
         Raises:
             NotFound: no such call.
-            CallAnswered: it is to ring, and has been answered.
-            CallHasEnded: too late.
+            CallAnswered: the target is ringing, but the call is already answered.
+            CallHasEnded: the call has already ended.
         """
         for _ in range(MAX_END_ATTEMPTS):
             found = self.get(account, call)
@@ -112,13 +112,13 @@ class Calls:
         raise StoreBusy
 
     def update(self, account: str, call: str, change: UpdateCall) -> Call:
-        """End, cancel or redirect a call (behaviour.md, section 4); with nothing asked, just read it.
+        """End, cancel or redirect a call; an empty change only reads it.
 
         Raises:
             NotFound: no such call.
-            CallHasEnded: it is in a final state already.
-            CallAnswered: it is in progress, and is to be canceled.
-            CallNotInProgress: it is to be redirected, and has not been answered, or has ended.
+            CallHasEnded: it is already in a final state.
+            CallAnswered: it cannot be canceled, because it is in progress.
+            CallNotInProgress: it cannot be redirected, because it is not answered yet or has ended.
         """
         if change.status is CallStatus.CANCELED:
             try:
@@ -150,19 +150,19 @@ class Calls:
         *,
         engine_event: EngineEvent | None = None,
     ) -> Call:
-        """End a call: its recordings stop and it leaves its conference, in one write (rule R9).
+        """End a call, stop its recordings and remove it from its conference, in one transaction (REL-9).
 
         Args:
-            account: whose.
-            call: which.
-            status: the final state that it reaches.
-            sources: the states from which it may; what is answered meanwhile does not end from `UNANSWERED`.
-            engine_event: how the media engine has told that it ended; else that is asked of it.
+            account: the account's id.
+            call: the call's id.
+            status: the final status.
+            sources: the statuses from which it may end; with `UNANSWERED`, a call answered meanwhile goes on.
+            engine_event: the engine's event that reported the end; None sends the command to hang up.
 
         Raises:
             NotFound: no such call.
-            CallHasEnded: it is in a final state already.
-            CallAnswered: it is in progress, and that is none of the sources.
+            CallHasEnded: it is already in a final state.
+            CallAnswered: its current status is not one of `sources`.
         """
         now = self._clock()
         write_id = engine_event.event if engine_event is not None else new_id(now)
@@ -170,7 +170,7 @@ class Calls:
         ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
         unread = Call(account=account, id=call, status=status, updated=seconds, ended=ended)
         try:
-            return self._store.end_call(unread, unread, write_id, sources, asks=engine_event is None)
+            return self._store.end_call(unread, unread, write_id, sources, needs_command=engine_event is None)
         except ParentConflict as changed:
             found = changed.found
         conference: Conference | None = None
@@ -194,7 +194,7 @@ class Calls:
                 found = refused.call or found
                 stopped |= refused.stopped
                 continue
-            # `call_after` is what the write left: its version was the condition.
+            # The write was conditional on the version, so that `call_after` is the stored state.
             return ending.call_after or found
         raise StoreBusy
 
@@ -228,7 +228,7 @@ def _call_ending(
     gone = participant_after_leave(conference, participant, now, engine_event)
     ending = replace(ending, participant=participant, participant_after=gone)
     if not participant.is_connected:
-        return ending  # it was never counted, and nobody has heard of it
+        return ending  # never counted, never published
     left, ends = conference_after_leave(conference, participant, now, write_id)
     return replace(
         ending,
@@ -241,7 +241,7 @@ def _call_ending(
 def participant_after_leave(
     conference: Conference, participant: Participant, now: int, engine_event: EngineEvent | None = None
 ) -> Participant:
-    """The participant after it has left, or has not been reached, as the media engine has told, if it has."""
+    """Return the participant after it left or was not reached; `engine_event` reported that, if given."""
     gone = replace(
         participant,
         status=participant.exit_status,
@@ -256,9 +256,9 @@ def participant_after_leave(
 def conference_after_leave(
     conference: Conference, participant: Participant, now: int, write_id: str, *, kicked: bool = False
 ) -> tuple[Conference, bool]:
-    """The conference after this participant has left, and whether that ended it (behaviour.md, section 6).
+    """Return the conference after this participant left, and whether that ended the conference.
 
-    `kicked` tells that it was removed; otherwise it has hung up. Who was not connected yet was never counted.
+    With `kicked` it was removed over the API; otherwise it hung up. Participants count only once connected.
     """
     left = replace(conference, version=conference.version + 1)
     if not participant.is_connected:
@@ -267,7 +267,7 @@ def conference_after_leave(
     left = replace(left, participants=remaining, sequence=conference.sequence + 1)
     if remaining > 0 and not participant.end_conference_on_exit:
         return left, False
-    # Whoever is left in it must go: that its engine knows why does not tell that it has seen to it.
+    # Request the end from the engine even if the engine reported the cause: the remaining participants must leave.
     left = with_new_request(left, now)
     ended = replace(
         left,
@@ -289,4 +289,4 @@ _REASONS: Final = {
     (False, True): EndReason.LAST_KICKED,
     (False, False): EndReason.LAST_LEFT,
 }
-"""By whether the participant ends the conference on exit, and whether it was kicked."""
+"""Keys: whether the participant ends the conference on exit, and whether it was kicked."""

@@ -1,4 +1,4 @@
-"""Conferences: read, end and announce into them, and note what a media engine makes of them."""
+"""Conferences: read, end, play announcements, and apply what the media engine reports."""
 
 from dataclasses import dataclass, replace
 
@@ -24,27 +24,27 @@ from tapedeck.ports.stores import Clock, EndConflict, EndTransaction, NameTaken,
 
 @dataclass(frozen=True, slots=True)
 class ConferenceName:
-    """In place of an id: the friendly name of a conference that has not ended (behaviour.md, section 6)."""
+    """The friendly name of a live conference, accepted in place of its id."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateConference:
-    """What may be asked of a conference (operations.md, F3): to end, or to play what a URL says.
+    """A requested change of a conference: end it, or play an announcement from a URL.
 
-    `asks` tells whether the request had parameters at all: a conference that has ended takes none.
+    `has_parameters`: whether the request had any parameters; a conference that has ended rejects them.
     """
 
     end: bool = False
     announce_url: str | None = None
     announce_method: str = "POST"
-    asks: bool = True
+    has_parameters: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ConferenceEndReport:
-    """How a media engine tells that a conference has ended, why, and with whose leaving."""
+    """The engine's report of a conference's end: its event, the reason, and the call that ended it by leaving."""
 
     event: EngineEvent
     reason: EndReason
@@ -59,10 +59,10 @@ class Conferences:
         self._clock = clock
 
     def get(self, account: str, conference: str | ConferenceName) -> Conference:
-        """One conference, by its id or, while it lives, by its name.
+        """Return one conference by its id or, while it is live, by its friendly name.
 
         Raises:
-            NotFound: this account has none such.
+            NotFound: the account has no such conference.
         """
         if isinstance(conference, str):
             found = self._store.get_conference(account, conference)
@@ -74,16 +74,16 @@ class Conferences:
         return found
 
     def latest_with_name(self, account: str, name: ConferenceName) -> Conference | None:
-        """The conference that took this name last, which may have ended since; None if there never was one."""
+        """Return the latest conference with this name, live or ended; None if there never was one."""
         identifier = self._store.get_live_conference_id(account, name.text)
         return self._store.get_conference(account, identifier) if identifier is not None else None
 
     def update(self, account: str, conference: str | ConferenceName, change: UpdateConference) -> Conference:
-        """End a conference, or leave the command to announce something in it; with neither, just read it.
+        """End a conference or queue an announcement in it; an empty change only reads it.
 
         Raises:
             NotFound: no such conference.
-            ConferenceNotInProgress: it has ended, or has not begun and is to play an announcement.
+            ConferenceNotInProgress: it has ended, or it has not begun and cannot play an announcement.
         """
         if isinstance(conference, ConferenceName):
             conference = self.get(account, conference).id
@@ -91,7 +91,7 @@ class Conferences:
             return self.end(account, conference)
         if change.announce_url is None:
             found = self.get(account, conference)
-            if change.asks and not found.is_live:
+            if change.has_parameters and not found.is_live:
                 raise ConferenceNotInProgress
             return found
         now = self._clock()
@@ -103,25 +103,25 @@ class Conferences:
                 raise NotFound from changed
             raise ConferenceNotInProgress from changed
 
-    def end(self, account: str, conference: str, told: "ConferenceEndReport | None" = None) -> Conference:
-        """End a conference: its recordings stop in the same write (rule R9).
+    def end(self, account: str, conference: str, report: "ConferenceEndReport | None" = None) -> Conference:
+        """End a conference and stop its recordings in the same transaction (REL-9).
 
         Args:
-            account: whose.
-            conference: which.
-            told: how the media engine has told that it ended; else that is asked of it, over the API.
+            account: the account's id.
+            conference: the conference's id.
+            report: the engine's report of the end; None ends it over the API and sends the command to end it.
 
         Raises:
             NotFound: no such conference.
-            ConferenceNotInProgress: it has ended already.
+            ConferenceNotInProgress: it has already ended.
         """
         now = self._clock()
-        write_id = told.event.event if told is not None else new_id(now)
+        write_id = report.event.event if report is not None else new_id(now)
         unread = Conference(account, conference, "", ConferenceStatus.INIT, now // 1000)
-        if told is None or told.ending_call is None:
+        if report is None or report.ending_call is None:
             try:
-                after = _ended(unread, now // 1000, write_id, told)
-                return self._store.end_conference(unread, after, write_id, asks=told is None)
+                after = _ended(unread, now // 1000, write_id, report)
+                return self._store.end_conference(unread, after, write_id, needs_command=report is None)
             except ParentConflict as changed:
                 found = changed.found
         else:
@@ -134,7 +134,7 @@ class Conferences:
                 return found
             if not found.is_live:
                 raise ConferenceNotInProgress
-            after = _ended(found, now // 1000, write_id, told)
+            after = _ended(found, now // 1000, write_id, report)
             ending = EndTransaction(
                 write_id,
                 now // 1000,
@@ -161,14 +161,14 @@ class Conferences:
         callback: CallbackSubscription | None = None,
         conference: str | None = None,
     ) -> Conference:
-        """Note a conference that a media engine has opened; nobody is in it yet.
+        """Store a conference that the media engine has opened, without participants.
 
         Args:
-            account: whose.
-            name: what it is called.
-            record: whether it is to be recorded.
-            callback: who is to be told.
-            conference: the id that the media engine has given it; else a fresh one.
+            account: the account's id.
+            name: its friendly name.
+            record: whether to record it.
+            callback: the subscription to its events, if any.
+            conference: the id that the media engine assigned; None for a new one.
 
         Raises:
             NameInUse: another conference of this name is live.
@@ -203,14 +203,24 @@ class Conferences:
         hold: bool = False,
         engine_event: EngineEvent | None = None,
     ) -> Conference:
-        """Note that a call has entered a conference, which begins with the second one (behaviour.md, section 6).
+        """Add a call to a conference, which begins with the second participant.
 
-        A call that is inside already stays as it is, and so does one that has left since. `event` is how the media
-        engine has told of it.
+        Idempotent for a call that is already inside. A stale `engine_event` changes nothing.
+
+        Args:
+            account: the account's id.
+            conference: the conference's id.
+            call: the id of the call that entered.
+            start_on_enter: whether the conference may begin with this participant.
+            end_on_exit: whether the conference ends when this participant leaves.
+            muted: whether it enters muted.
+            hold: whether it enters on hold.
+            engine_event: the engine's event that reported it, if any.
 
         Raises:
             NotFound: no such conference or call.
-            ConferenceNotInProgress, CallHasEnded: one of them has ended.
+            ConferenceNotInProgress: the conference has ended.
+            CallHasEnded: the call has ended.
             CallNotInProgress: the call has not been answered.
         """
         now = self._clock() // 1000
@@ -233,7 +243,7 @@ class Conferences:
                 raise CallNotInProgress
             if not leg.is_live:
                 raise CallHasEnded
-            # Its version rises even when it leaves and enters again (rule R4).
+            # The version must rise even if the call leaves and enters again (REL-4).
             version = max(room.version, participant.version if participant is not None else 0) + 1
             participant = Participant(
                 call, conference, now, start_conference_on_enter=start_on_enter,
@@ -249,17 +259,17 @@ class Conferences:
         raise StoreBusy
 
     def announced(self, account: str, conference: str, version: int) -> Conference:
-        """Note that what this version of a conference asked to be played in it has been; a repetition changes nothing.
+        """Confirm that the announcement requested by this version of the conference was played. Idempotent.
 
         Raises:
-            NotFound: no such conference, or it has no such version.
+            NotFound: no such conference, or no such version of it.
         """
         for _ in range(MAX_ATTEMPTS):
             found = self.get(account, conference)
             if found.version < version:
                 raise NotFound
             if found.requested_version != version or found.confirmed_version >= version or not found.is_live:
-                return found  # something else has been asked since, or it has been told already
+                return found  # superseded by a newer request, or already confirmed
             after = replace(
                 found,
                 version=found.version + 1,
@@ -276,19 +286,19 @@ class Conferences:
 
 
 def is_stale_event(participant: Participant, engine_event: EngineEvent | None) -> bool:
-    """Whether a media engine has told of something later since; what no engine tells is never stale."""
+    """Return whether the engine has already reported something later; requests over the API are never stale."""
     return engine_event is not None and engine_event.at < participant.last_event_at
 
 
 def _is_overridden(participant: Participant, engine_event: EngineEvent, now: int) -> bool:
-    """Whether who has entered did so before what is known of it, or was asked to leave and has not yet."""
+    """Return whether a reported entry is stale, or overridden by a pending request to leave."""
     return engine_event.at <= participant.last_event_at or (
         not participant.is_inside and has_unexpired_request(participant, now)
     )
 
 
 def conference_after_join(conference: Conference, participant: Participant, now: int) -> Conference:
-    """The conference after this participant has entered: it may begin with that (behaviour.md, section 6)."""
+    """Return the conference after this participant entered, which may begin the conference."""
     participants = conference.participants + 1
     may_begin = conference.has_starter or participant.start_conference_on_enter
     begins = conference.status is ConferenceStatus.INIT and may_begin and participants >= PARTICIPANTS_TO_BEGIN
@@ -313,17 +323,17 @@ def conference_after_join(conference: Conference, participant: Participant, now:
     )
 
 
-def _ended(conference: Conference, now: int, write_id: str, told: "ConferenceEndReport | None") -> Conference:
+def _ended(conference: Conference, now: int, write_id: str, report: "ConferenceEndReport | None") -> Conference:
     after = replace(
         conference,
         status=ConferenceStatus.COMPLETED,
         updated=now,
-        ended=told.event.occurred_at(conference.id, now) if told is not None else now,
-        reason=told.reason if told is not None else EndReason.VIA_API,
-        ending_call=told.ending_call if told is not None else None,
+        ended=report.event.occurred_at(conference.id, now) if report is not None else now,
+        reason=report.reason if report is not None else EndReason.VIA_API,
+        ending_call=report.ending_call if report is not None else None,
         sequence=conference.sequence + 1,
         version=conference.version + 1,
         active_recordings=frozenset(),
         end_write_id=write_id,
     )
-    return after if told is not None else with_new_request(after, now)
+    return after if report is not None else with_new_request(after, now)

@@ -1,4 +1,4 @@
-"""Lists: pages of what an account has, newest first, complete while others come and go (behaviour.md, 8 and 9)."""
+"""Lists: pages of an account's resources, newest first, without gaps while resources are added or removed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording
 from tapedeck.ports.stores import Chunk, Clock, ListStore, RangeReader
 
 LEAST_EXAMINED: Final = 100
-"""Rows that a walk looks at in one go: as many as one batch read holds."""
+"""Rows that a filtered scan reads per query: the size of one batch read."""
 
 
 class _Named(Protocol):
@@ -38,10 +38,10 @@ RowFilter = Callable[[T], bool]
 
 @dataclass(frozen=True, slots=True)
 class RecordingFilter:
-    """Which recordings are wanted (operations.md, R1).
+    """Filter of recordings.
 
-    A `call` also means the conferences' recordings that show it where `shown` says so; `deleted` adds the deleted
-    ones. An id that nobody can have (None where one was asked for) is the caller's to answer.
+    With `shown`, `call` also matches recordings of conferences whose CallSid is that call. `deleted` includes deleted
+    recordings. Malformed ids never get here: the caller handles them.
     """
 
     created: TimeRange = ALL_TIME
@@ -53,7 +53,7 @@ class RecordingFilter:
 
 @dataclass(frozen=True, slots=True)
 class ConferenceFilter:
-    """Which conferences are wanted (operations.md, F1)."""
+    """Filter of conferences; None matches all."""
 
     created: TimeRange = ALL_TIME
     updated: TimeRange = ALL_TIME
@@ -63,7 +63,7 @@ class ConferenceFilter:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are wanted (operations.md, C1)."""
+    """Filter of calls; None matches all."""
 
     started: TimeRange = ALL_TIME
     ended: TimeRange = ALL_TIME
@@ -81,7 +81,7 @@ class Lists:
         self._clock = clock
 
     def recordings_of(self, parent: Parent, created: TimeRange, page: PageRequest) -> Page[Recording]:
-        """The recordings of a call or conference.
+        """Return a page of the recordings of a call or conference.
 
         Raises:
             NotFound: no such call or conference.
@@ -92,7 +92,7 @@ class Lists:
         return found
 
     def recordings(self, account: str, wanted: RecordingFilter, page: PageRequest) -> Page[Recording]:
-        """The recordings of an account."""
+        """Return a page of the recordings of an account."""
         is_visible = self._visible(deleted=wanted.deleted)
         if wanted.conference is not None:
             parent = Parent(account, ParentKind.CONFERENCE, wanted.conference)
@@ -108,14 +108,14 @@ class Lists:
             return read_filtered_page(fetch, page, wanted.created, is_visible)
         fetch = self._store.recordings(account)
         if wanted.deleted:
-            # What is deleted in between moves from the first to the second: it is met twice rather than never.
+            # A recording deleted meanwhile moves from the first list to the second: read twice perhaps, never missed.
             return read_filtered_page(
                 merge_readers(fetch, self._store.deleted_recordings(account)), page, wanted.created, is_visible
             )
         return read_page(fetch, page, wanted.created)
 
     def conferences(self, account: str, wanted: ConferenceFilter, page: PageRequest) -> Page[Conference]:
-        """The conferences of an account."""
+        """Return a page of the conferences of an account."""
         if wanted.name is not None:
             fetch = self._store.conferences_named(account, wanted.name)
         elif wanted.status is not None:
@@ -124,11 +124,11 @@ class Lists:
             fetch = self._store.conferences(account)
         keep: RowFilter[Conference] | None = None
         if wanted.status is not None or wanted.updated != ALL_TIME:
-            keep = lambda room: room.status == (wanted.status or room.status) and room.updated in wanted.updated  # noqa: E731 - mypy narrows no function
+            keep = lambda found: found.status == (wanted.status or found.status) and found.updated in wanted.updated  # noqa: E731 - mypy narrows no function
         return read_page(fetch, page, wanted.created, keep)
 
     def calls(self, account: str, wanted: CallFilter, page: PageRequest) -> Page[Call]:
-        """The calls of an account."""
+        """Return a page of the calls of an account."""
         fetch = self._store.calls(account) if wanted.status is None else self._store.calls_in(account, wanted.status)
         if wanted == CallFilter():
             return read_page(fetch, page, ALL_TIME)
@@ -144,8 +144,8 @@ def _fits(call: Call, wanted: CallFilter) -> bool:
         call.started in wanted.started
         and call.ended in wanted.ended
         and all(
-            asked is None or asked == found
-            for asked, found in (
+            expected is None or expected == actual
+            for expected, actual in (
                 (wanted.to, call.to),
                 (wanted.from_, call.from_),
                 (wanted.parent_call, call.parent_call),
@@ -170,11 +170,10 @@ def _is_of(call: str | None) -> RowFilter[Recording]:
 def read_page(
     fetch: RangeReader[T], request: PageRequest, created: TimeRange, keep: RowFilter[T] | None = None
 ) -> Page[T]:
-    """One page of a list.
+    """Return one page of a list.
 
-    Without `keep` it is what the store gives in one go. With it, the store is asked until a page and one more item
-    are found, but for no more than MAX_ROWS_SCANNED rows: the page is short then, and its cursor what was examined
-    last.
+    Without `keep`, run one query. With it, query until a page and one more item match, but read at most
+    MAX_ROWS_SCANNED rows: then the page is short, and its cursor is the last row read.
     """
     cursor = request.cursor
     ids = ids_of(created, cursor)
@@ -187,9 +186,9 @@ def read_page(
 
 
 def read_filtered_page(fetch: RangeReader[T], request: PageRequest, created: TimeRange, keep: RowFilter[T]) -> Page[T]:
-    """The same where nearly everything is kept: at first no more is asked for than is wanted.
+    """Return one page of a list of which the filter keeps nearly all: the first query reads only one page.
 
-    What a page number skips may be looked at besides.
+    Rows skipped by a page number do not count against MAX_ROWS_SCANNED.
     """
     ids = ids_of(created, request.cursor)
     if ids.is_empty:
@@ -200,13 +199,13 @@ def read_filtered_page(fetch: RangeReader[T], request: PageRequest, created: Tim
 def _read_names(
     fetch: RangeReader[T], request: PageRequest, ids: IdRange, keep: RowFilter[T], least: int, most: int
 ) -> Page[T]:
-    """Look at `least` rows at a time or more, and at no more than `most` in all.
+    """Scan at least `least` rows per query, and at most `most` in total.
 
-    Where that was not enough, at twice as many the next time, up to LEAST_EXAMINED: a list in which much is left out
-    costs few requests, and one in which little is, no rows in vain.
+    Each further query doubles the minimum, up to LEAST_EXAMINED. So a filter that drops much needs few queries, and
+    one that drops little reads few rows too many.
 
     Raises:
-        InvalidParameter: what is to be skipped lies beyond that.
+        InvalidParameter: the page number skips more rows than may be read.
     """
     found: list[T] = []
     enough = request.offset + request.size + 1
@@ -229,11 +228,11 @@ def _read_names(
 
 
 def page_of(request: PageRequest, found: Sequence[T], last: str | None) -> Page[T]:
-    """The page with its cursors; `last` is the last id examined in the order of reading, if more lie behind it."""
+    """Return the page with its cursors; `last` is the last id read, in reading order, or None at the end."""
     cursor = request.cursor
     if cursor is not None and cursor.backwards:
         items = list(reversed(found))
-        # What follows is at least the item that the token names, or stood there.
+        # The next page starts at or before the position of the token's item, which may be gone.
         behind = items[-1].id if items else min(successor(cursor.id), HIGHEST)
         return Page(items, request, Cursor(behind), Cursor(last, backwards=True) if last is not None else None)
     previous: Cursor | None = None
@@ -247,7 +246,7 @@ _NOTHING_BELOW: Final = "0" * 32
 
 
 def merge_readers(first: RangeReader[T], second: RangeReader[T]) -> RangeReader[T]:
-    """Two lists as one: in order, without repetitions, and only as far as both have been read."""
+    """Merge two lists: sorted, without duplicates, and only as far as both have been read."""
 
     def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
         if skip:

@@ -1,8 +1,8 @@
-"""Media: the audio of completed recordings: finished, fetched, and gone for good (behaviour.md, sections 5.6, 10, 11).
+"""Media: finish, read and delete the audio of recordings.
 
-The objects of a recording have a fixed set of names, so that a deletion needs no look at what there is. What a media
-engine captured lies under the first one's key; the MP3 is made before `completed` is written, the one-channel
-renditions of a recording in two when somebody first asks for them.
+The objects of a recording have a fixed set of names, so that a deletion needs no listing. The media engine stores its
+capture under the first key. The MP3 is made before `completed` is written; mono renditions of a dual-channel recording
+are made at the first request.
 """
 
 import tempfile
@@ -27,13 +27,13 @@ from tapedeck.ports.stores import Clock, Codec, MediaStore, Store, StoredObject,
 
 TOO_SHORT: Final = 16101
 ONLY_SILENCE: Final = 16102
-"""Twilio's codes of a recording that is `absent` (behaviour.md, section 5.6)."""
+"""Twilio's error codes of an `absent` recording."""
 
 SHORTEST: Final = 1_000
-"""Milliseconds of audio below which nothing is worth keeping (our choice)."""
+"""Minimum length of audio in milliseconds; a shorter recording becomes `absent`."""
 
 MEDIA_RETENTION_DAYS: Final = 40
-"""How long the metadata of a deleted recording are kept (behaviour.md, section 10)."""
+"""Days for which the metadata of a deleted recording are kept."""
 
 _DAY: Final = 86_400
 _NAMES: Final = ("original", "mono")
@@ -41,7 +41,7 @@ FORMATS: Final = ("wav", "mp3")
 
 
 class Rendition(NamedTuple):
-    """One object of a recording, which is there: what it is called, and what the store tells of it."""
+    """One existing audio object of a recording: its key, and its metadata in the object store."""
 
     recording: Recording
     key: str
@@ -49,19 +49,19 @@ class Rendition(NamedTuple):
 
 
 def object_key(account: str, recording: str, name: str = "original", suffix: str = "wav") -> str:
-    """The key of an object; a media engine puts its capture under the one that this gives by default (rule R11)."""
+    """Return the key of an audio object; the default is where the media engine stores its capture (REL-11)."""
     return f"{account}/{recording}/{name}.{suffix}"
 
 
 class Media:
-    """What recordings sound like; every method raises StoreBusy or StoreUnavailable when a store fails.
+    """The audio of recordings; every method raises StoreBusy or StoreUnavailable if a store fails.
 
     Args:
-        store: the recordings.
-        recordings: how they are found.
-        objects: where their audio lies.
-        codec: what reads and makes audio.
-        clock: milliseconds.
+        store: the store of the recordings.
+        recordings: the operations of recordings.
+        objects: the store of the audio objects.
+        codec: reads and encodes audio.
+        clock: the time in milliseconds.
     """
 
     def __init__(self, store: Store, recordings: Recordings, objects: MediaStore, codec: Codec, clock: Clock) -> None:
@@ -72,19 +72,19 @@ class Media:
         self._clock = clock
 
     def through(self, wrap: Callable[[Any], Any]) -> "Media":
-        """The same over stores that are reached through something, such as a lock."""
+        """Return a copy whose stores are wrapped by `wrap`, for example in a lock."""
         store = wrap(self._store)
         return Media(store, Recordings(store, self._clock), wrap(self._objects), self._codec, self._clock)
 
     def complete(self, parent: Parent, recording: str) -> Recording:
-        """Finish a stopped recording whose capture lies in the store: `completed`, or `absent` if nothing is worth it.
+        """Finish a stopped recording whose capture is stored: `completed`, or `absent` if too short or silent.
 
-        A repetition finds it finished and changes nothing; of one that is absent it deletes what is left.
+        Idempotent. For an absent recording it deletes leftover media.
 
         Raises:
             NotFound: no such recording.
             NotEligibleForRecording: it is still being captured.
-            MediaMissing: there is no capture, or it is none that can be read; the recording stays as it is.
+            MediaMissing: the capture is missing or unreadable; the recording stays unchanged.
         """
         found = self._recordings.get(parent, recording)
         if found.status is RecordingStatus.ABSENT:
@@ -94,20 +94,19 @@ class Media:
         if found.is_active:
             raise NotEligibleForRecording
         with tempfile.TemporaryDirectory() as folder:
-            finished = self._made_of(found, Path(folder))
+            finished = self._convert(found, Path(folder))
         return self._finish(finished, by_engine=True)
 
     def finish_without_media(self, parent: Parent, recording: str, error: int, *, by_engine: bool = True) -> Recording:
-        """Finish a stopped recording without media: `absent`, for the reason that a vendor's code tells.
+        """Finish a stopped recording without media: mark it `absent` with a vendor's error code. Idempotent.
 
-        Whatever was captured is deleted. A repetition changes nothing.
+        Deletes the capture, if there is one.
 
         Args:
-            parent: what was recorded.
-            recording: which.
-            error: the code.
-            by_engine: whether the media engine has said so of one that had begun, rather than that nobody has heard of
-                it for too long.
+            parent: the recorded call or conference.
+            recording: the recording's id.
+            error: the vendor's error code.
+            by_engine: True if the media engine reported it for a recording that had begun; False after a timeout.
 
         Raises:
             NotFound: no such recording.
@@ -116,43 +115,43 @@ class Media:
         return self._finish(_absent(self._recordings.get(parent, recording), error), by_engine=by_engine)
 
     def store_capture(self, recording: Recording, capture: Path) -> None:
-        """Put what a media engine that runs beside this captured where it belongs."""
+        """Upload a capture from a local file, for a media engine that runs in the same process."""
         self._objects.write(object_key(recording.parent.account, recording.id), capture)
 
     def purge_late_media(self, recording: Recording) -> None:
-        """Take away whatever lies there of a recording that is deleted, and has come since."""
+        """Delete media that arrived after the recording was deleted."""
         self._objects.delete(_all_keys(recording))
 
     def delete(self, parent: Parent, recording: str) -> None:
-        """Delete a finished recording: its media first, then all but what is kept of it for 40 days.
+        """Delete a finished recording: first its media, then its row; metadata are kept for 40 days.
 
-        Where the second part fails the whole can be repeated.
+        Safe to retry if the second step fails.
 
         Raises:
-            NotFound: no such recording, or it is deleted already.
+            NotFound: no such recording, or it is already deleted.
             NotFinished: it is neither completed nor absent.
         """
         self._delete(self._recordings.get(parent, recording))
 
     def delete_of_account(self, account: str, recording: str) -> None:
-        """The same, whatever the recording hangs on."""
+        """Delete a finished recording of an account, of any parent; see `delete`."""
         self._delete(self._recordings.find(account, recording))
 
     def find(
         self, account: str, recording: str, suffix: str, channels: int | None, *, conference_audio_is_mono: bool
     ) -> Rendition:
-        """The audio of a completed recording.
+        """Find the audio of a completed recording, and make its mono rendition if needed.
 
         Args:
-            account: whose.
-            recording: which.
+            account: the account's id.
+            recording: the recording's id.
             suffix: `wav` or `mp3`.
             channels: 1 or 2, or None for as many as were recorded.
-            conference_audio_is_mono: whether None means one channel where a conference was recorded.
+            conference_audio_is_mono: whether None means one channel for a conference recording.
 
         Raises:
             NotFound: no such recording, it is not completed, or its media have expired.
-            NotDualChannel: two channels are asked of one.
+            NotDualChannel: two channels were requested of a mono recording.
         """
         found = self._recordings.find(account, recording)
         if found.status is not RecordingStatus.COMPLETED:
@@ -171,10 +170,10 @@ class Media:
         return Rendition(found, key, stored)
 
     def read(self, rendition: Rendition, first: int, last: int) -> bytes:
-        """The bytes from the first to the last of these places.
+        """Return the bytes from offset `first` to offset `last`, both included.
 
         Raises:
-            NotFound: it has been deleted since it was found.
+            NotFound: the object was deleted after it was found.
         """
         content = self._objects.read(rendition.key, first, last)
         if content is None:
@@ -182,10 +181,10 @@ class Media:
         return content
 
     def presign(self, rendition: Rendition, content_type: str) -> str:
-        """An address from which anybody may fetch it within a minute."""
+        """Return a presigned URL of the rendition, valid for one minute."""
         return self._objects.presign(rendition.key, content_type)
 
-    def _made_of(self, found: Recording, folder: Path) -> Recording:
+    def _convert(self, found: Recording, folder: Path) -> Recording:
         account = found.parent.account
         capture, encoded = folder / "capture.wav", folder / "encoded.mp3"
         if not self._objects.fetch(object_key(account, found.id), capture):
@@ -216,7 +215,7 @@ class Media:
         except TransitionRejected as refused:
             found = refused.found
         if found is None or found.status is RecordingStatus.ABSENT:
-            # Nothing was worth keeping, or it was deleted while this was made of it: then nothing of it must stay.
+            # The recording is absent, or was deleted while its media were made: no object may remain.
             self._objects.delete(_all_keys(finished))
         if found is None:
             raise NotFound
@@ -234,13 +233,13 @@ class Media:
             self._store.delete_recording(found, seconds, seconds + MEDIA_RETENTION_DAYS * _DAY, write_id)
         except TransitionRejected as refused:
             raise NotFound from refused
-        # Once more: whoever was making a rendition meanwhile may have looked before it was deleted, and kept it since.
-        # The recording is gone by now, whatever comes of this: whoever made the rendition looks, too.
+        # Delete again: a concurrent `_mix` may have stored its rendition after the first deletion.
+        # A failure is harmless: `_mix` also deletes its rendition if the recording is gone.
         with suppress(StoreFailure):
             self._objects.delete(_all_keys(found))
 
     def _mix(self, found: Recording, key: str, suffix: str) -> StoredObject | None:
-        """Make the rendition in one channel of what was recorded in two, and keep it."""
+        """Make and store the mono rendition of a dual-channel recording; None if its audio is gone."""
         account = found.parent.account
         with tempfile.TemporaryDirectory() as folder:
             original, mixed, encoded = (Path(folder) / name for name in ("original.wav", "mixed.wav", "encoded.mp3"))
@@ -250,11 +249,11 @@ class Media:
             if suffix == "mp3":
                 self._codec.encode(mixed, encoded)
             self._objects.write(key, encoded if suffix == "mp3" else mixed)
-        # What was deleted while this was made must not come back.
+        # A recording deleted meanwhile must leave no object behind.
         try:
             is_there = self._store.get_recording(found.parent, found.id) is not None
         except StoreFailure:
-            # Nobody knows: what is not kept can be made again.
+            # Unknown whether the recording exists: delete the rendition, which can be made again.
             self._objects.delete([key])
             raise
         if not is_there:

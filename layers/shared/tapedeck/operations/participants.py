@@ -1,4 +1,4 @@
-"""Participants: who is in a conference, what may be asked of them, and what becomes of those who are dialed."""
+"""Participants of conferences: list, update, remove and dial them, and apply what the media engine reports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,12 +35,12 @@ from tapedeck.ports.stores import (
 )
 
 MAX_CONTENDED_ATTEMPTS: Final = 16
-"""All who do something in a conference race for its version: with the store's pauses in between, for about 0.6 s."""
+"""Attempts of a conditional write on a busy conference: about 0.6 s with the store's pauses in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantFilter:
-    """Which participants are wanted (operations.md, P1); None for either."""
+    """Filter of participants; None matches all."""
 
     muted: bool | None = None
     hold: bool | None = None
@@ -49,10 +49,10 @@ class ParticipantFilter:
 
 @dataclass(frozen=True, slots=True)
 class UpdateParticipant:
-    """What may be asked of a participant (operations.md, P4); None leaves a thing as it is.
+    """A requested change of a participant; None leaves a field unchanged.
 
-    `commands` are left to the media engine, by name. `coaching` false forgets whom it coached; `call_to_coach` is an
-    id, and without `coaching` means somebody who coaches already.
+    `commands` are sent to the media engine, by name. `coaching` False clears `call_to_coach`. `call_to_coach` is a
+    call's id; without `coaching` it applies only to a participant who is already coaching.
     """
 
     muted: bool | None = None
@@ -66,10 +66,10 @@ class UpdateParticipant:
 
 @dataclass(frozen=True, slots=True)
 class AddParticipant:
-    """Who is to be dialed, and how to be placed (operations.md, P2).
+    """A participant to dial.
 
-    `record` and `callback` are of the conference, if it comes into being with this; `options` what the media engine
-    must know, by name.
+    `record` and `callback` apply to the conference if this creates it. `options` are passed to the media engine, by
+    name.
     """
 
     to: str
@@ -87,8 +87,8 @@ class AddParticipant:
 class Participants:
     """The participants of conferences; every method raises StoreBusy or StoreUnavailable when the store fails.
 
-    Whether somebody is in a conference is derived from both: when that ends, nobody is, and nothing is written of
-    them (rule R9).
+    Membership is derived from the participant and its conference: the end of a conference removes all participants
+    without writing their rows (REL-9).
     """
 
     def __init__(self, store: ParticipantStore, calls: Calls, conferences: Conferences, clock: Clock) -> None:
@@ -100,32 +100,32 @@ class Participants:
     def of_conference(
         self, account: str, conference: str, wanted: ParticipantFilter, page: PageRequest
     ) -> Page[Participant]:
-        """Those who are in a conference, or are being dialed into it: who joined last first, then by call.
+        """Return a page of the participants who are connected or being dialed, latest first, then by call.
 
-        A cursor is a call's id, and stays where it is when that call leaves: its place is found among all who ever
-        joined (behaviour.md, section 8).
+        A cursor is a call's id. It keeps its position after that call leaves, because positions include past
+        participants.
 
         Raises:
             NotFound: no such conference.
         """
-        room, everybody = self._store.list_participants(account, conference)
-        if room is None:
+        parent, everyone = self._store.list_participants(account, conference)
+        if parent is None:
             raise NotFound
-        inside = [each for each in everybody if room.is_live and each.is_inside and _fits(each, wanted)]
-        inside.sort(key=_place, reverse=True)
+        inside = [each for each in everyone if parent.is_live and each.is_inside and _fits(each, wanted)]
+        inside.sort(key=_position, reverse=True)
         cursor = page.cursor
         if cursor is not None and cursor.backwards:
-            place = _place_of(cursor.id, everybody)
-            inside = [each for each in reversed(inside) if _place(each) > place]
+            position = _position_of(cursor.id, everyone)
+            inside = [each for each in reversed(inside) if _position(each) > position]
         elif cursor is not None:
-            place = _place_of(cursor.id, everybody)
-            inside = [each for each in inside if _place(each) < place]
-        behind = inside[page.offset :]
-        found = behind[: page.size]
-        return page_of(page, found, found[-1].call if len(behind) > page.size else None)
+            position = _position_of(cursor.id, everyone)
+            inside = [each for each in inside if _position(each) < position]
+        remaining = inside[page.offset :]
+        found = remaining[: page.size]
+        return page_of(page, found, found[-1].call if len(remaining) > page.size else None)
 
     def get(self, account: str, conference: str, who: str | Label) -> Participant:
-        """One participant, by its call's id or its label.
+        """Return one participant by its call's id or its label.
 
         Raises:
             NotFound: it is not in this conference now.
@@ -136,15 +136,15 @@ class Participants:
             raise NotFound from left
 
     def find(self, account: str, conference: str, who: str | Label) -> Participant:
-        """The same, but told apart from somebody whose conference has ended.
+        """Return one participant, with a separate error if its conference has ended.
 
         Raises:
             NotFound: it is not in this conference now.
-            ConferenceOverForParticipant: it once was, and the conference has ended.
+            ConferenceOverForParticipant: it was in this conference, which has ended.
         """
         call = self._call_of(account, conference, who)
-        room, (participant,) = self._store.get_participants(account, conference, [call])
-        return _inside(room, participant, who)[1]
+        parent, (participant,) = self._store.get_participants(account, conference, [call])
+        return _require_inside(parent, participant, who)[1]
 
     def update(
         self,
@@ -154,28 +154,28 @@ class Participants:
         change: UpdateParticipant,
         engine_event: EngineEvent | None = None,
     ) -> Participant:
-        """Mute, hold, place or coach a participant, or leave commands for it; what changes nothing writes nothing.
+        """Mute, hold or coach a participant, set its options, or queue commands; an empty change writes nothing.
 
-        What a media engine has done by itself changes nothing where it is older than what was heard last, or than what
-        has been asked of the engine since: that is on its way to it.
+        An engine event is ignored if it is stale, or if a newer request to the engine is pending.
 
         Args:
-            account: whose.
-            conference: which.
+            account: the account's id.
+            conference: the conference's id.
             who: a call's id, or a label.
-            change: what is to be different.
-            engine_event: how the media engine has told of it; else it is asked of it.
+            change: the requested change.
+            engine_event: the engine's event that reported the change; None sends it to the engine as a command.
 
         Raises:
-            NotFound, ConferenceOverForParticipant: as for `find`.
-            InvalidParameter: who is to be coached is not in this conference, or is itself.
+            NotFound: it is not in this conference now.
+            ConferenceOverForParticipant: it was in this conference, which has ended.
+            InvalidParameter: the participant to coach is not in this conference, or is this participant.
         """
         write_id = engine_event.event if engine_event is not None else new_id(self._clock())
         call = self._call_of(account, conference, who)
         calls = [call] if change.call_to_coach is None else [call, change.call_to_coach]
         for _ in range(MAX_CONTENDED_ATTEMPTS):
-            found, (member, *coached) = self._store.get_participants(account, conference, calls)
-            room, participant = _inside(found, member, who)
+            found, (row, *coached) = self._store.get_participants(account, conference, calls)
+            parent, participant = _require_inside(found, row, who)
             if change.call_to_coach is not None:
                 _check_coached(call, coached[0])
             now = self._clock() // 1000
@@ -187,37 +187,37 @@ class Participants:
             if after == participant and not change.commands:
                 return participant
             changes = len(participant_changes(participant, after))
-            # Nobody has heard of who is not connected yet.
+            # No event is published about a participant before it is connected.
             events = changes if participant.is_connected else 0
             after = replace(
                 after,
                 version=participant.version + 1,
                 updated=now if changes else participant.updated,
-                sequence=room.sequence + events if events else participant.sequence,
+                sequence=parent.sequence + events if events else participant.sequence,
             )
             after = (
                 replace(after, last_event_at=engine_event.at)
                 if engine_event is not None
                 else with_new_request(after, now)
             )
-            room_after = replace(room, version=room.version + 1, sequence=room.sequence + events)
+            parent_after = replace(parent, version=parent.version + 1, sequence=parent.sequence + events)
             try:
-                self._store.change_participant((room, room_after), (participant, after), change.commands, write_id)
+                self._store.change_participant((parent, parent_after), (participant, after), change.commands, write_id)
             except MembershipConflict:
                 continue
             return after
         raise StoreBusy
 
     def remove(self, account: str, conference: str, who: str | Label, engine_event: EngineEvent | None = None) -> None:
-        """Take a participant out of its conference, which may end with that; its call goes on.
+        """Remove a participant from its conference, which may end the conference; the call itself goes on.
+
+        A stale engine event changes nothing.
 
         Args:
-            account: whose.
-            conference: which.
+            account: the account's id.
+            conference: the conference's id.
             who: a call's id, or a label.
-            engine_event: how the media engine has told that it has left; else that is asked of it.
-
-        What a media engine tells of an earlier stay changes nothing.
+            engine_event: the engine's event that reported the leaving; None sends the command to remove it.
 
         Raises:
             NotFound: it is not in this conference now.
@@ -227,24 +227,24 @@ class Participants:
         call = self._call_of(account, conference, who)
         stopped: frozenset[str] = frozenset()
         for _ in range(MAX_CONTENDED_ATTEMPTS):
-            found, (member,) = self._store.get_participants(account, conference, [call])
+            found, (row,) = self._store.get_participants(account, conference, [call])
             try:
-                room, participant = _inside(found, member, who)
+                parent, participant = _require_inside(found, row, who)
             except ConferenceOverForParticipant as left:
                 raise NotFound from left
             if is_stale_event(participant, engine_event):
                 return
-            after, ends = conference_after_leave(room, participant, seconds, write_id, kicked=engine_event is None)
-            gone = participant_after_leave(room, participant, seconds, engine_event)
+            after, ends = conference_after_leave(parent, participant, seconds, write_id, kicked=engine_event is None)
+            gone = participant_after_leave(parent, participant, seconds, engine_event)
             ending = EndTransaction(
                 write_id,
                 seconds,
-                conference=room,
+                conference=parent,
                 conference_after=after,
-                conference_recordings=room.active_recordings - stopped if ends else frozenset(),
+                conference_recordings=parent.active_recordings - stopped if ends else frozenset(),
                 participant=participant,
                 participant_after=gone if engine_event is not None else with_new_request(gone, seconds),
-                ended=engine_event.occurred_at(room.id, seconds) if engine_event is not None else None,
+                ended=engine_event.occurred_at(parent.id, seconds) if engine_event is not None else None,
             )
             try:
                 self._store.remove_participant(ending)
@@ -255,25 +255,27 @@ class Participants:
         raise StoreBusy
 
     def find_dial_target(self, account: str, conference: str | ConferenceName) -> Conference | None:
-        """Where somebody is to be added: a live conference, or the one that had this name last, if any.
+        """Return the conference to dial into: the live one of this id, or the latest of this name, live or ended.
+
+        None if no conference ever had this name.
 
         Raises:
-            NotFound: no conference of this id, or it has ended.
+            NotFound: no live conference has this id.
         """
         if isinstance(conference, ConferenceName):
             return self._conferences.latest_with_name(account, conference)
-        room = self._conferences.get(account, conference)
-        if not room.is_live:
+        found = self._conferences.get(account, conference)
+        if not found.is_live:
             raise NotFound
-        return room
+        return found
 
     def add(self, account: str, conference: str | ConferenceName, wanted: AddParticipant) -> Participant:
-        """Have somebody dialed: a call and a participant appear, both queued, and the conference if its name is new.
+        """Dial a participant: create a queued call and participant, and the conference if none with its name is live.
 
         Raises:
-            NotFound: no conference of this id, or it has ended.
+            NotFound: no live conference has this id.
             LabelInUse: another participant has the label.
-            InvalidParameter: the name cannot be one, or who is to be coached is not in this conference.
+            InvalidParameter: the conference name is invalid, or the participant to coach is not in this conference.
         """
         if isinstance(conference, ConferenceName) and not is_name(conference.text):
             raise InvalidParameter("ConferenceSid", "choice")
@@ -283,7 +285,7 @@ class Participants:
             account, new_id(now), CallStatus.QUEUED, seconds, to=wanted.to, from_=wanted.from_,
             direction="outbound-api",
         )  # fmt: skip
-        # Made now, so that a second try makes no second one.
+        # Created outside the loop, so that every attempt writes the same id.
         name = conference.text if isinstance(conference, ConferenceName) else ""
         made = Conference(
             account, new_id(now), name, ConferenceStatus.INIT, seconds, record=wanted.record, callback=wanted.callback
@@ -292,17 +294,17 @@ class Participants:
         for _ in range(MAX_CONTENDED_ATTEMPTS):
             found = self.find_dial_target(account, conference)
             before = found if found is not None and found.is_live else None
-            room = replace(before, version=before.version + 1) if before is not None else made
+            target = replace(before, version=before.version + 1) if before is not None else made
             if wanted.call_to_coach is not None:
-                _, (coached,) = self._store.get_participants(account, room.id, [wanted.call_to_coach])
+                _, (coached,) = self._store.get_participants(account, target.id, [wanted.call_to_coach])
                 _check_coached(call.id, coached)
             dialing = DialTransaction(
                 write_id,
-                replace(call, conference=room.id),
-                room,
-                _queued(call, room, wanted),
+                replace(call, conference=target.id),
+                target,
+                _queued(call, target, wanted),
                 before,
-                # One that has ended hands its name over.
+                # An ended conference releases its name to the new one.
                 found.id if found is not None else None,
                 label_from,
             )
@@ -312,23 +314,29 @@ class Participants:
                 continue
             except LabelTaken as taken:
                 label_from = taken.holder
-                if self._has(account, room.id, label_from, wanted.label):
+                if self._holds_label(account, target.id, label_from, wanted.label):
                     raise LabelInUse from taken
             else:
                 return dialing.participant
         raise StoreBusy
 
     def ring(self, account: str, conference: str, call: str, engine_event: EngineEvent | None = None) -> Participant:
-        """Note that the telephone of somebody who was queued rings; a repetition changes nothing.
+        """Record that a queued participant's call is ringing. Idempotent.
 
-        `engine_event` is how the media engine has told of it.
+        Args:
+            account: the account's id.
+            conference: the conference's id.
+            call: the participant's call.
+            engine_event: the engine's event that reported it, if any.
 
         Raises:
             NotFound: no such participant.
-            CallAnswered, CallHasEnded, ConferenceOverForParticipant: too late.
+            CallAnswered: the call is already answered.
+            CallHasEnded: the call has already ended.
+            ConferenceOverForParticipant: the conference has ended.
         """
 
-        def ringing(_room: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
+        def ringing(_parent: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
             return (
                 replace(leg, status=CallStatus.RINGING, updated=now, version=leg.version + 1),
                 replace(
@@ -341,25 +349,30 @@ class Participants:
         return self._advance(account, conference, call, CallStatus.RINGING, ringing, engine_event)
 
     def answer(self, account: str, conference: str, call: str, engine_event: EngineEvent | None = None) -> Participant:
-        """Note that somebody who was dialed has answered, and is in the conference; a repetition changes nothing.
+        """Record that a dialed participant answered and joined the conference. Idempotent.
 
-        `engine_event` is how the media engine has told of it.
+        Args:
+            account: the account's id.
+            conference: the conference's id.
+            call: the participant's call.
+            engine_event: the engine's event that reported it, if any.
 
         Raises:
             NotFound: no such participant.
-            CallHasEnded, ConferenceOverForParticipant: too late.
+            CallHasEnded: the call has already ended.
+            ConferenceOverForParticipant: the conference has ended.
         """
 
-        def connected(room: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
+        def connected(parent: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
             began = engine_event.occurred_at(leg.id, now) if engine_event is not None else now
             return (
                 replace(leg, status=CallStatus.IN_PROGRESS, started=began, updated=now, version=leg.version + 1),
                 replace(
                     participant, status=ParticipantStatus.CONNECTED, updated=now, version=participant.version + 1,
-                    sequence=room.sequence + 1, confirmed_version=_confirmed(participant, engine_event),
+                    sequence=parent.sequence + 1, confirmed_version=_confirmed(participant, engine_event),
                     last_event_at=engine_event.at if engine_event is not None else participant.last_event_at,
                 ),
-                conference_after_join(room, participant, now),
+                conference_after_join(parent, participant, now),
             )  # fmt: skip
 
         return self._advance(account, conference, call, CallStatus.IN_PROGRESS, connected, engine_event)
@@ -367,18 +380,19 @@ class Participants:
     def fail(
         self, account: str, conference: str, call: str, status: CallStatus, engine_event: EngineEvent | None = None
     ) -> Call:
-        """Note that somebody who was dialed was not reached; a repetition changes nothing.
+        """Record that a dialed participant was not reached. Idempotent.
 
         Args:
-            account: whose.
-            conference: into which.
-            call: whose telephone.
+            account: the account's id.
+            conference: the conference's id.
+            call: the participant's call.
             status: busy, failed, no-answer or canceled.
-            engine_event: how the media engine has told of it.
+            engine_event: the engine's event that reported it, if any.
 
         Raises:
             NotFound: no such participant.
-            CallAnswered, CallHasEnded: too late.
+            CallAnswered: the call is already answered.
+            CallHasEnded: the call has already ended with another status.
         """
         _, (participant,) = self._store.get_participants(account, conference, [call])
         if participant is None:
@@ -408,8 +422,8 @@ class Participants:
     ) -> Participant:
         write_id = engine_event.event if engine_event is not None else new_id(self._clock())
         for _ in range(MAX_CONTENDED_ATTEMPTS):
-            found, (member,) = self._store.get_participants(account, conference, [call])
-            room, participant = _inside(found, member, call)
+            found, (row,) = self._store.get_participants(account, conference, [call])
+            parent, participant = _require_inside(found, row, call)
             leg = self._calls.get(account, call)
             if leg.status is target and (target is CallStatus.RINGING or participant.is_connected):
                 return participant
@@ -417,10 +431,10 @@ class Participants:
                 raise CallHasEnded
             if leg.status not in UNANSWERED:
                 raise CallAnswered
-            leg_after, after, room_after = advanced(room, leg, participant, self._clock() // 1000)
-            rooms = (room, room_after) if room_after is not None else None
+            leg_after, after, parent_after = advanced(parent, leg, participant, self._clock() // 1000)
+            conferences = (parent, parent_after) if parent_after is not None else None
             try:
-                self._store.apply_progress((leg, leg_after), (participant, after), rooms, write_id)
+                self._store.apply_progress((leg, leg_after), (participant, after), conferences, write_id)
             except MembershipConflict:
                 continue
             return after
@@ -434,13 +448,13 @@ class Participants:
             raise NotFound
         return call
 
-    def _has(self, account: str, conference: str, call: str, label: str | None) -> bool:
+    def _holds_label(self, account: str, conference: str, call: str, label: str | None) -> bool:
         _, (participant,) = self._store.get_participants(account, conference, [call])
         return participant is not None and participant.is_inside and participant.label == label
 
 
 def _confirmed(participant: Participant, engine_event: EngineEvent | None) -> int:
-    """What is confirmed once this has been heard: what was asked last, if it answers just that."""
+    """Return the confirmed version after this event: the requested one, if the event acknowledges it."""
     return (
         participant.requested_version
         if engine_event is not None and engine_event.version == participant.requested_version
@@ -449,25 +463,25 @@ def _confirmed(participant: Participant, engine_event: EngineEvent | None) -> in
 
 
 _Advance = tuple[Call, Participant, Conference | None]
-"""A call, its participant, and perhaps the conference, as they are to be."""
+"""The new state of a call, its participant and, if it changes, the conference."""
 
 
-def _inside(
-    room: Conference | None, participant: Participant | None, who: str | Label
+def _require_inside(
+    conference: Conference | None, participant: Participant | None, who: str | Label
 ) -> tuple[Conference, Participant]:
-    if room is None or participant is None or (isinstance(who, Label) and participant.label != who.text):
+    if conference is None or participant is None or (isinstance(who, Label) and participant.label != who.text):
         raise NotFound
-    if not room.is_live:
+    if not conference.is_live:
         raise ConferenceOverForParticipant
     if not participant.is_inside:
         raise NotFound
-    return room, participant
+    return conference, participant
 
 
 def _fits(participant: Participant, wanted: ParticipantFilter) -> bool:
     return all(
-        asked is None or asked == found
-        for asked, found in (
+        expected is None or expected == actual
+        for expected, actual in (
             (wanted.muted, participant.muted),
             (wanted.hold, participant.hold),
             (wanted.coaching, participant.coaching),
@@ -475,13 +489,13 @@ def _fits(participant: Participant, wanted: ParticipantFilter) -> bool:
     )
 
 
-def _place(participant: Participant) -> tuple[int, str]:
+def _position(participant: Participant) -> tuple[int, str]:
     return participant.joined, participant.call
 
 
-def _place_of(call: str, everybody: Sequence[Participant]) -> tuple[int, str]:
-    """Where a call stands in the list, or right beside a neighbour; for others, as if they had joined at once."""
-    joined_at = {each.call: each.joined for each in everybody}
+def _position_of(call: str, everyone: Sequence[Participant]) -> tuple[int, str]:
+    """Return the sort position of a call, or of its neighbour's id; an unknown call counts as joined when created."""
+    joined_at = {each.call: each.joined for each in everyone}
     for near in (call, successor(call), predecessor(call)):
         if near in joined_at:
             return joined_at[near], call
@@ -494,7 +508,7 @@ def _check_coached(call: str, coached: Participant | None) -> None:
 
 
 def _changed(participant: Participant, change: UpdateParticipant) -> Participant:
-    """The participant as it is asked to be, but for version and times."""
+    """Return the participant with the requested values; version and times stay unchanged."""
     given: dict[str, Any] = {
         "muted": change.muted,
         "hold": change.hold,

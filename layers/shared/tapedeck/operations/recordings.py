@@ -28,10 +28,10 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.ports.stores import Clock, ParentConflict, Store, TransitionRejected
 
 MAX_ATTEMPTS: Final = 5
-"""How often an operation starts over when what it read has changed before it could write."""
+"""Attempts of a conditional write that concurrent changes make fail."""
 
 MAX_CURRENT_ATTEMPTS: Final = 3
-"""How often `Twilio.CURRENT` is resolved (behaviour.md, section 5.4)."""
+"""Attempts to resolve and change `Twilio.CURRENT`."""
 
 MAX_ACTIVE_RECORDINGS: Final = 45
 """Active recordings per parent: a call and its conference must end in one transaction of at most 100 items."""
@@ -39,7 +39,7 @@ MAX_ACTIVE_RECORDINGS: Final = 45
 
 @dataclass(frozen=True, slots=True)
 class StartRecording:
-    """What may be asked of a new recording (operations.md, CR1): channels 1 or 2, track, trim, callback."""
+    """Options of a recording started over the API; `channels` is 1 or 2."""
 
     channels: int = 1
     track: str = "both"
@@ -49,7 +49,7 @@ class StartRecording:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """In place of an id: the one active recording of a parent (`Twilio.CURRENT`)."""
+    """The only active recording of a parent (`Twilio.CURRENT`), accepted in place of an id."""
 
 
 CURRENT: Final = Current()
@@ -58,7 +58,7 @@ CURRENT: Final = Current()
 class Recordings:
     """The recordings of calls and conferences.
 
-    Every method raises StoreBusy or StoreUnavailable when the store fails; nothing is left half done.
+    Every method raises StoreBusy or StoreUnavailable when the store fails; writes are all or nothing.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -66,10 +66,10 @@ class Recordings:
         self._clock = clock
 
     def create(self, parent: Parent, start: StartRecording) -> tuple[Recording, bool]:
-        """Start recording a call, or find the recording that such a request started and that still runs.
+        """Start recording a call, or return the active recording that an earlier such request started.
 
         Returns:
-            the recording, and whether it is new (behaviour.md, section 5.2).
+            the recording, and whether it is new.
 
         Raises:
             NotFound: no such call.
@@ -92,7 +92,7 @@ class Recordings:
         expected: Call | None = None
         for _ in range(MAX_ATTEMPTS):
             try:
-                # What the call's last recording by this operation was has been seen to have stopped.
+                # `_running_from_api` found that the last recording started over the API has stopped.
                 stopped = expected.api_recording if expected is not None else None
                 self._store.start_call_recording(recording, expected, self._kept(parent, expected, stopped))
             except ParentConflict as changed:
@@ -119,18 +119,18 @@ class Recordings:
         recording: str | None = None,
         at: int | None = None,
     ) -> Recording:
-        """Note that a media engine has begun to record a call or a conference.
+        """Store a recording that the media engine has started; one that is already stored stays unchanged.
 
         Args:
-            parent: what is recorded.
+            parent: the recorded call or conference.
             source: what started it.
             channels: 1 or 2.
-            call: the call that the recording shows: the parent, or the conference's first participant.
+            call: the recording's CallSid: the parent, or the conference's first participant.
             track: `inbound`, `outbound` or `both`.
             trim: `do-not-trim` or `trim-silence`.
-            callback: who is to be told.
-            recording: the id that the media engine has given it; else a fresh one. What is there already stays.
-            at: when, in milliseconds by the engine's clock; else now.
+            callback: the subscription to its events, if any.
+            recording: the id that the media engine assigned; None for a new one.
+            at: the start in milliseconds of the engine's clock; None for now.
 
         Raises:
             NotFound: no such parent.
@@ -165,20 +165,19 @@ class Recordings:
         engine_event: EngineEvent,
         pause_behavior: str = "silence",
     ) -> Recording:
-        """Note that a media engine has paused, resumed or stopped a recording by itself.
+        """Apply a pause, resume or stop that the media engine made on its own. Idempotent.
 
-        A repetition changes nothing, and so does what is older than what was heard last, or than what has been asked
-        of the engine since: that is on its way to it.
+        Changes nothing if the event is stale, or if a newer request to the engine is pending.
 
         Args:
-            parent: what is recorded.
-            recording: which.
+            parent: the recorded call or conference.
+            recording: the recording's id.
             target: in-progress, paused or stopped.
-            engine_event: how it tells of it.
-            pause_behavior: what becomes of the pause, where it is one.
+            engine_event: the engine's event that reported it.
+            pause_behavior: `silence` or `skip`; read only when `target` is paused.
 
         Raises:
-            NotFound: no such recording under this parent, nor was there one.
+            NotFound: this parent never had such a recording.
             NotEligibleForRecording: its capture has ended.
         """
         now = self._clock() // 1000
@@ -195,45 +194,45 @@ class Recordings:
             raise NotEligibleForRecording from refused
 
     def confirm(
-        self, parent: Parent, recording: str, engine_event: EngineEvent, told: RecordingStatus | None = None
+        self, parent: Parent, recording: str, engine_event: EngineEvent, reported: RecordingStatus | None = None
     ) -> Recording:
-        """Note that a media engine has carried out what some version of a recording asked; later ones confirm it too.
+        """Record that the engine carried out a version of a recording, which confirms all earlier versions.
 
-        Of a finished one nothing changes.
+        Idempotent. A finished recording stays unchanged.
 
         Args:
-            parent: what is recorded.
-            recording: which.
-            engine_event: how it tells of it.
-            told: what the capture is with that; None where it has begun, paused or not.
+            parent: the recorded call or conference.
+            recording: the recording's id.
+            engine_event: the engine's event, with the version that it acknowledges.
+            reported: the reported status of the capture; None for a start, paused or not.
 
         Raises:
-            NotFound: no such recording under this parent, nor was there one, or it has no such version.
-            EventRejected: that is not what this version asked.
+            NotFound: this parent never had such a recording, or it has no such version.
+            EventRejected: the reported status is not the one that this version requested.
         """
-        found = self._store.confirm_recording(parent, recording, engine_event, self._clock() // 1000, told)
+        found = self._store.confirm_recording(parent, recording, engine_event, self._clock() // 1000, reported)
         if found is None or engine_event.version is None or found.version < engine_event.version:
             raise NotFound
-        if told is not None and found.confirmed_version < engine_event.version and found.status in UNFINISHED:
+        if reported is not None and found.confirmed_version < engine_event.version and found.status in UNFINISHED:
             raise EventRejected
         return found
 
     def stop_if_unconfirmed(self, parent: Parent, recording: str) -> Recording:
-        """Stop a recording of which no media engine has said that it has begun.
+        """Stop a recording whose start the media engine has not confirmed.
 
         Raises:
-            NotFound: no such recording under this parent.
-            NotEligibleForRecording: it has begun, or has ended.
+            NotFound: this parent has no such recording.
+            NotEligibleForRecording: its start is confirmed, or its capture has ended.
         """
         return self._move(
             parent, recording, RecordingStatus.STOPPED, "silence", new_id(self._clock()), unless_begun=True
         )
 
     def get(self, parent: Parent, recording: str) -> Recording:
-        """One recording of this parent.
+        """Return one recording of a parent.
 
         Raises:
-            NotFound: not of this parent, deleted, or not there.
+            NotFound: this parent has no such recording, or it is deleted.
         """
         found = self._store.get_recording(parent, recording)
         if found is None:
@@ -241,10 +240,10 @@ class Recordings:
         return found
 
     def find(self, account: str, recording: str, *, deleted: bool = False) -> Recording:
-        """One recording of this account; with `deleted`, also one that was deleted within the last 40 days.
+        """Return one recording of an account; with `deleted`, also one deleted within the last 40 days.
 
         Raises:
-            NotFound: this account has none of this id.
+            NotFound: the account has no such recording.
         """
         found = self._store.find_recording(account, recording, deleted=deleted)
         if found is None or not found.is_visible(self._clock() // 1000, deleted=deleted):
@@ -254,7 +253,7 @@ class Recordings:
     def update(
         self, parent: Parent, recording: str | Current, target: RecordingStatus, pause_behavior: str = "silence"
     ) -> Recording:
-        """Pause, resume or stop a recording (behaviour.md, sections 5.3 and 5.4).
+        """Pause, resume or stop a recording. Idempotent.
 
         Args:
             parent: the call or conference that the request names.
@@ -263,7 +262,7 @@ class Recordings:
             pause_behavior: `silence` or `skip`; read only when `target` is paused.
 
         Raises:
-            NotFound: no such recording under this parent, or none is current.
+            NotFound: this parent has no such recording, or none is active.
             AmbiguousCurrentRecording: more than one is active.
             NotEligibleForRecording: its capture has ended.
         """
@@ -279,7 +278,7 @@ class Recordings:
         raise NotFound
 
     def current(self, parent: Parent) -> Recording:
-        """The one active recording of this parent.
+        """Return the only active recording of a parent.
 
         Raises:
             NotFound: none is active.
@@ -324,7 +323,7 @@ class Recordings:
         return found if found is not None and found.is_active else None
 
     def _kept(self, parent: Parent, expected: Call | Conference | None, stopped: str | None = None) -> frozenset[str]:
-        """What stays in the parent's set of active recordings, the new one aside."""
+        """Return the ids that remain in the parent's set of active recordings, without the new one."""
         if expected is None:
             return frozenset()
         kept = expected.active_recordings - {stopped}

@@ -1,4 +1,4 @@
-"""Transcriptions: put in place by a media engine, listed, read and deleted by clients (operations.md, X1 to X4)."""
+"""Transcriptions: stored for the media engine; listed, read and deleted by clients."""
 
 import json
 from typing import Final
@@ -12,16 +12,16 @@ from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.stores import Chunk, Clock, RangeReader, TranscriptionStore
 
 MAX_TEXT: Final = 4 << 20
-"""Bytes of text on a page, as Lambda takes them, JSON in JSON; with all else around it that is below its 6 MB."""
+"""Maximum bytes of text on a page, doubly JSON-encoded; keeps the response below Lambda's limit of 6 MB."""
 
 AT_ONCE: Final = 250
-"""Transcriptions that are read in one go: how long they are is known only then."""
+"""Transcriptions per query; their length is known only after reading."""
 
 
 class Transcriptions:
     """The transcriptions of an account; every method raises StoreBusy or StoreUnavailable when the store fails.
 
-    They stay when their recording is deleted (behaviour.md, section 10).
+    Transcriptions outlive their recording.
     """
 
     def __init__(self, store: TranscriptionStore, recordings: Recordings, clock: Clock) -> None:
@@ -39,15 +39,15 @@ class Transcriptions:
         status: TranscriptionStatus = TranscriptionStatus.COMPLETED,
         transcription: str | None = None,
     ) -> Transcription:
-        """Note what a media engine has heard in a recording of this account.
+        """Store a transcription that the media engine reported; one that is already stored stays unchanged.
 
         Args:
-            account: whose.
-            recording: which.
-            text: what was said, if that could be told.
+            account: the account's id.
+            recording: the transcribed recording's id.
+            text: the transcribed text; None if there is none.
             duration: seconds of audio.
-            status: how far it has come.
-            transcription: the id that the media engine has given it; else a fresh one. What is there already stays.
+            status: the status of the transcription.
+            transcription: the id that the media engine assigned; None for a new one.
 
         Raises:
             NotFound: no such recording.
@@ -59,10 +59,10 @@ class Transcriptions:
         return made
 
     def get(self, account: str, transcription: str, recording: str | None = None) -> Transcription:
-        """One transcription of this account; with `recording`, only if it is of that.
+        """Return one transcription of an account; with `recording`, only if it belongs to that recording.
 
         Raises:
-            NotFound: there is none such.
+            NotFound: no such transcription.
         """
         found = self._store.get_transcription(account, transcription)
         if found is None or recording not in {None, found.recording}:
@@ -70,49 +70,49 @@ class Transcriptions:
         return found
 
     def delete(self, account: str, transcription: str, recording: str | None = None) -> None:
-        """Take a transcription away for good.
+        """Delete a transcription permanently.
 
         Raises:
-            NotFound: there is none such, or there is none any more.
+            NotFound: no such transcription, or it is already deleted.
         """
         if not self._store.delete_transcription(self.get(account, transcription, recording)):
             raise NotFound
 
     def of_account(self, account: str, created: TimeRange, page: PageRequest) -> Page[Transcription]:
-        """All of an account."""
-        return read_page(_light(self._store.transcriptions(account)), page, created)
+        """Return a page of the transcriptions of an account."""
+        return read_page(_limit_text(self._store.transcriptions(account)), page, created)
 
     def of_recording(self, account: str, recording: str, page: PageRequest, *, deleted: bool) -> Page[Transcription]:
-        """Those of a recording, which stay when it is deleted.
+        """Return a page of the transcriptions of a recording, which may be deleted.
 
         Args:
-            account: whose.
-            recording: which.
-            page: which part of them.
-            deleted: whether a deleted recording without any is still something that can be asked about.
+            account: the account's id.
+            recording: the recording's id.
+            page: the requested page.
+            deleted: whether a deleted recording without transcriptions is an empty list rather than not found.
 
         Raises:
-            NotFound: there is no such recording, and no transcription of it.
+            NotFound: there is neither such a recording nor a transcription of it.
         """
-        fetch = _light(self._store.transcriptions_of(account, recording))
+        fetch = _limit_text(self._store.transcriptions_of(account, recording))
         found = read_page(fetch, page, ALL_TIME)
         if not found.items and (page == PageRequest(page.size) or not read_page(fetch, PageRequest(1), ALL_TIME).items):
             self._recordings.find(account, recording, deleted=deleted)
         return found
 
 
-def _light(fetch: RangeReader[Transcription]) -> RangeReader[Transcription]:
-    """The same list, of which no more is given at a time than one answer holds, but always something."""
+def _limit_text(fetch: RangeReader[Transcription]) -> RangeReader[Transcription]:
+    """Limit each read of a list to MAX_TEXT bytes of text, but to at least one transcription."""
 
     def fetch_some(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Transcription]:
         found: list[Transcription] = []
-        room = MAX_TEXT
+        remaining = MAX_TEXT
         while True:
             step = min(limit, AT_ONCE)
             chunk = fetch(ids, step, skip)
             for transcription in chunk.items:
-                room -= _weight(transcription.text)
-                if room < 0 and found:
+                remaining -= _encoded_bytes(transcription.text)
+                if remaining < 0 and found:
                     return Chunk(found, found[-1].id)
                 found.append(transcription)
             limit -= step
@@ -123,5 +123,5 @@ def _light(fetch: RangeReader[Transcription]) -> RangeReader[Transcription]:
     return fetch_some
 
 
-def _weight(text: str | None) -> int:
+def _encoded_bytes(text: str | None) -> int:
     return len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False).encode("utf-8", "surrogatepass"))

@@ -1,1 +1,1 @@
-"""Protocols of what operations and background work need from the outside: stores, queues, media, clients."""
+"""Protocols of the outside dependencies of operations and background work: stores, queues, media, clients."""

@@ -16,8 +16,8 @@ Resource = Call | Conference | Participant | Recording
 class Change:
     """One item before and after a write; None if it did not exist.
 
-    `instructions` are what a request stored for the media engine beside the item, by name: a redirect, an announcement.
-    They are sent with the change that requested them.
+    `instructions` are engine commands that a request stored with the item, by name: a redirect, an announcement. They
+    are sent with the change that requested them.
     """
 
     account: str
@@ -43,9 +43,9 @@ class PendingWorkStore(Protocol):
     """
 
     def find_pending(self, shard: str, until: int) -> Iterable[PendingWork]:
-        """Work of a shard (a hex digit) that is pending since `until` (seconds) or earlier, oldest first."""
+        """Return the work of a shard (a hex digit) pending since `until` (seconds) or earlier, oldest first."""
         ...
 
     def expire(self, opened: PendingWork) -> bool:
-        """Drop a request that the engine never confirmed; False if it has changed since, or for a recording."""
+        """Expire a request that the engine never confirmed; False for a recording or if it changed meanwhile."""
         ...

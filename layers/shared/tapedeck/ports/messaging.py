@@ -1,6 +1,6 @@
-"""What being told needs of the world: queues, a bus, a sender of HTTP, a ledger of callbacks, the keys that sign.
+"""Ports for outgoing messages: queues, an event bus, a webhook client, decryption, failed stream batches.
 
-Everything told here is told at least once, and a repetition is the same to the byte (rule R6).
+Every message is sent at least once; a repetition is byte-identical (REL-6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A JSON object for a queue.
+    """A JSON object for a FIFO queue.
 
-    `group` names what it is about: what is told of that keeps its order. `id` is the same at every repetition, by
-    which a queue drops those that come within five minutes; at most 128 letters, digits and punctuation marks.
+    `group` is the message group: order is kept within it. `id` is the deduplication id, equal at every repetition; the
+    queue drops duplicates within five minutes. It has at most 128 letters, digits and punctuation marks.
     """
 
     body: Mapping[str, Any]
@@ -26,17 +26,17 @@ class Queue(Protocol):
     """A queue that keeps the order within each group."""
 
     def send(self, messages: Sequence[QueueMessage]) -> None:
-        """Take all of these, in their order, however many they are.
+        """Send all messages in order; any number is allowed.
 
         Raises:
-            StoreBusy, StoreUnavailable: not all were taken, some may have been: all may be sent again.
+            StoreBusy, StoreUnavailable: some messages may not have been sent; sending all of them again is safe.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DomainEvent:
-    """Something that has happened, for whoever listens on the bus: `kind` such as `recording.paused`, `at` seconds."""
+    """A domain event for the bus: `kind` such as `recording.paused`, `at` in seconds since the epoch."""
 
     id: str
     kind: str
@@ -45,20 +45,20 @@ class DomainEvent:
 
 
 class Bus(Protocol):
-    """Where facts are told to anybody."""
+    """The event bus that domain events are published to."""
 
     def publish(self, events: Sequence[DomainEvent]) -> None:
-        """Tell all of these.
+        """Publish all events.
 
         Raises:
-            StoreBusy, StoreUnavailable: not all were taken, some may have been: all may be told again.
+            StoreBusy, StoreUnavailable: some events may not have been published; publishing all of them again is safe.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long one attempt may take, in milliseconds: to connect, between two reads, and as a whole."""
+    """Limits of one attempt in milliseconds: to connect, between two reads, and in total."""
 
     connect: int
     read: int
@@ -67,11 +67,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """A request to somebody else's server.
+    """A request to a customer's server.
 
-    `url` is absolute, without a fragment; user info in it answers a Basic challenge of its own origin, and is told to
-    nobody else (behaviour.md, section 7.3). The headers named in `origin_bound_headers` go to the origin of `url`
-    only: a redirect to another one leaves them out (rule R13).
+    `url` is absolute, without a fragment. Its user info answers a Basic challenge of the same origin only. The headers
+    named in `origin_bound_headers` are sent to the origin of `url` only, not after a redirect to another one (REL-13).
     """
 
     method: str
@@ -84,25 +83,25 @@ class WebhookRequest:
 
 
 class FailureReason(StrEnum):
-    """Why a request was not answered."""
+    """Why a request got no response."""
 
     CONNECT = "connect"
-    """No connection: the name is unknown, nobody listens, no TLS, or it took too long."""
+    """No connection: unknown host, connection refused, TLS failure, or timeout."""
     READ = "read"
-    """Connected, but no whole answer came in time."""
+    """Connected, but no complete response in time."""
     PROTOCOL = "protocol"
-    """What came is no HTTP, or larger than is read."""
+    """The response is not HTTP, or exceeds the size limit."""
     REDIRECT = "redirect"
-    """A redirect that leads nowhere, in a circle, too far, or from https to http."""
+    """A redirect that is invalid, circular, one too many, or from https to http."""
     FORBIDDEN = "forbidden"
-    """An address or a URL that nothing is ever sent to (rules R13 to R15)."""
+    """A blocked address or URL; nothing was sent (REL-13 to REL-15)."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookResult:
-    """What became of a request: a status, or why there is none; milliseconds that it took.
+    """The result of a request: an HTTP status or a failure, and its duration in milliseconds.
 
-    `answer` is the first kilobyte of the body. `retry_after` is in seconds, where the answer says so.
+    `answer` is the first kilobyte of the response body. `retry_after` is the response's Retry-After in seconds, if any.
     """
 
     status: int | None
@@ -113,40 +112,40 @@ class WebhookResult:
 
 
 class WebhookClient(Protocol):
-    """Sends requests to the internet, and to nothing else (rules R13 to R16)."""
+    """Sends requests to public internet addresses only (REL-13 to REL-16)."""
 
     def send(self, request: WebhookRequest) -> WebhookResult:
-        """Make one attempt; whatever happens is an outcome."""
+        """Make one attempt; a failure is returned, never raised."""
         ...
 
 
 class Decryptor(Protocol):
-    """Decrypts what `ports.stores.Sealer` has encrypted, for the sender of callbacks alone."""
+    """Decrypts what `ports.stores.Encryptor` has encrypted; only the delivery of callbacks uses it."""
 
     def decrypt(self, account: str, sealed: bytes) -> str:
-        """The secret that was sealed for this account.
+        """Return the secret that was encrypted for this account.
 
         Raises:
-            StoreUnavailable: it cannot be had, now or ever: nothing may be sent unsigned.
+            StoreUnavailable: decryption failed, temporarily or for good; callbacks must not be sent unsigned.
         """
         ...
 
 
 class FailedBatchStore(Protocol):
-    """Where batches of the stream lie that could not be told of.
+    """Stream batches that could not be published.
 
     Raises:
-        StoreUnavailable: it does not answer.
+        StoreUnavailable: the store did not respond.
     """
 
     def list(self, most: int, after: str | None = None) -> Sequence[str]:
-        """The names of up to so many of them, the oldest first, or of those that come after another."""
+        """Return up to `most` keys, oldest first, starting after the key `after` if given."""
         ...
 
     def read(self, key: str) -> bytes:
-        """One of them."""
+        """Return the content of one batch."""
         ...
 
     def delete(self, key: str) -> None:
-        """Take one away."""
+        """Delete one batch."""
         ...

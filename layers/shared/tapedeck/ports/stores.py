@@ -1,7 +1,7 @@
-"""What the operations need of the world: a store of resources, a store of credentials, a clock.
+"""Ports for stored state: resources, lists, media, credentials, and a clock.
 
-Every write of a store takes effect whole or not at all, and once, however often its request is repeated:
-a store recognises its own earlier write and gives the answer that this write had earned (rule R3).
+Every write is atomic and idempotent: a repeated request is applied once. A store recognises its own earlier write and
+returns that write's result (REL-3).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,18 +25,18 @@ class Clock(Protocol):
     """Milliseconds since the epoch."""
 
     def __call__(self) -> int:
-        """The time now."""
+        """Return the current time."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class EndTransaction:
-    """One write in which a call, a conference, or both end with their active recordings (rule R9).
+    """One transaction that ends a call, a conference, or both, and stops their active recordings (REL-9).
 
-    `call` and `conference` are what was read last: the write demands that their versions still hold.
-    `call_after` and `conference_after` are what they become; the recordings named become stopped.
-    A `participant` becomes `participant_after`, which has left. `write_id` marks whatever ends as ended by this
-    request. `ended` is the second at which it ended by the media engine's time, where that has told of it.
+    `call` and `conference` are as last read; the write requires their versions to be unchanged. `call_after` and
+    `conference_after` replace them; the named recordings become stopped. `participant` becomes `participant_after`,
+    which has left. `write_id` identifies this write on everything that it ends. `ended` is the end in seconds by the
+    media engine's clock, if the engine reported it.
     """
 
     write_id: str
@@ -53,7 +53,7 @@ class EndTransaction:
 
 
 class ParentConflict(Exception):
-    """The condition on a call or conference failed; `found` is what stood there instead, if anything."""
+    """The condition on a call or conference failed; `found` is its current state, None if it does not exist."""
 
     def __init__(self, found: Call | Conference | None) -> None:
         super().__init__()
@@ -61,9 +61,10 @@ class ParentConflict(Exception):
 
 
 class EndConflict(Exception):
-    """An ending met something else than was read: `call` and `conference` as they stand (None: as expected).
+    """An end transaction failed its conditions.
 
-    `stopped` are recordings that had been stopped already.
+    `call` and `conference` are their current states (None: as expected). `stopped` are recordings that were already
+    stopped.
     """
 
     def __init__(self, call: Call | None, conference: Conference | None, stopped: frozenset[str]) -> None:
@@ -74,7 +75,7 @@ class EndConflict(Exception):
 
 
 class TransitionRejected(Exception):
-    """A recording was not in a status from which the move is legal; `found` is how it stands, if it exists."""
+    """A recording's status does not allow the transition; `found` is its current state, if it exists."""
 
     def __init__(self, found: Recording | None) -> None:
         super().__init__()
@@ -82,7 +83,7 @@ class TransitionRejected(Exception):
 
 
 class NameTaken(Exception):
-    """A name already belongs to a conference: `holder` is its id, which may have ended since."""
+    """A name belongs to another conference: `holder` is its id; it may have ended since."""
 
     def __init__(self, holder: str) -> None:
         super().__init__()
@@ -94,57 +95,57 @@ class Store(Protocol):
 
     Raises:
         StoreBusy: contention or throttling outlasted the retries; nothing was written.
-        StoreUnavailable: no answer.
+        StoreUnavailable: no response.
     """
 
     def get_call(self, account: str, call: str) -> Call | None:
-        """One call of this account."""
+        """Return one call of this account."""
         ...
 
     def get_calls(self, account: str, calls: Sequence[str]) -> Mapping[str, Call]:
-        """Those of these calls that this account has, by id."""
+        """Return the calls of this account with these ids, by id; missing ones are left out."""
         ...
 
     def get_conference(self, account: str, conference: str) -> Conference | None:
-        """One conference of this account."""
+        """Return one conference of this account."""
         ...
 
     def get_recording(self, parent: Parent, recording: str) -> Recording | None:
-        """One recording of this parent; a deleted one counts as none."""
+        """Return one recording of this parent; None if it is deleted."""
         ...
 
     def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
-        """One recording of this account, whatever it hangs on; a deleted one only where that is asked for."""
+        """Return one recording of this account, under any parent; a deleted one only with `deleted`."""
         ...
 
     def list_active_recordings(self, parent: Parent) -> Sequence[Recording]:
-        """All in-progress and paused recordings of this parent, oldest first."""
+        """Return all in-progress and paused recordings of this parent, oldest first."""
         ...
 
     def get_live_conference_id(self, account: str, name: str) -> str | None:
-        """The id of the conference that took this name last; it may have ended since."""
+        """Return the id of the conference that took this name last; it may have ended since."""
         ...
 
     def get_membership(self, account: str, conference: str, call: str) -> tuple[Conference | None, Participant | None]:
-        """A conference and one of its participants, read together."""
+        """Return a conference and one of its participants, read in one transaction."""
         ...
 
     def start_call_recording(self, recording: Recording, expected: Call | None, active: frozenset[str]) -> None:
-        """Put a recording made by CR1 on its call, which must be in progress.
+        """Store a recording started through the API on its call, which must be in progress.
 
-        Without `expected` the call must never have had one; with it, the call must be unchanged since it was
-        read, and its set of active recordings becomes `active`.
+        Without `expected` the call must never have had a recording. With it, the call must be unchanged since it was
+        read, and `active` replaces its set of active recordings.
 
         Raises:
-            ParentConflict: with the call as it stands.
+            ParentConflict: the condition failed; `found` is the current call.
         """
         ...
 
     def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> None:
-        """Put a recording that a media engine has begun on its call or conference, which must be in progress.
+        """Store a recording started by the media engine on its call or conference, which must be in progress.
 
         Raises:
-            ParentConflict: with the parent as it stands.
+            ParentConflict: the condition failed; `found` is the current parent.
         """
         ...
 
@@ -159,12 +160,12 @@ class Store(Protocol):
         *,
         unless_begun: bool = False,
     ) -> Recording:
-        """Bring a recording to `target` in one conditional write, and return it as that write left it.
+        """Move a recording to `target` in one conditional write; return it as that write left it.
 
-        With `unless_begun` only one of which no media engine has said that it has begun.
+        With `unless_begun`, only if the media engine has not confirmed that the capture started.
 
         Raises:
-            TransitionRejected: with the recording as it stands.
+            TransitionRejected: the status does not allow it; `found` is the current recording.
         """
         ...
 
@@ -177,90 +178,90 @@ class Store(Protocol):
         engine_event: EngineEvent,
         now: int,
     ) -> Recording:
-        """The same, as a media engine has done by itself, which this second hears of; confirmed with it.
+        """Apply and confirm a transition that the media engine made by itself and reports at `now`.
 
         Raises:
-            TransitionRejected: with the recording as it stands, a deleted one too. It was not in such a status, or had
-                made this very move already, or a later one, or something else is asked of it and on its way.
+            TransitionRejected: the status does not allow the transition, the event is repeated or stale, or a command
+                is pending. `found` is the current recording, even if deleted.
         """
         ...
 
     def confirm_recording(
-        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, told: RecordingStatus | None
+        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, reported: RecordingStatus | None
     ) -> Recording | None:
-        """Note that the media engine has carried out what some version asked, if it is the highest so far.
+        """Confirm that the media engine has applied a version of a recording, if it is the highest so far.
 
-        It is `told` what the capture is now: what the last version asked, or something else was carried out. None: it
-        has begun, at the engine's time, but not after this second; so it has only once. Of what is finished nothing
-        changes. The recording as it stands then, a deleted one too; None where there is none.
+        `reported` is the status that the engine reports; one that contradicts the requested status is ignored. None
+        confirms the start of the capture, at the engine's time clamped to `now`; it is applied only once. A finished
+        recording does not change. Returns the current recording, even if deleted; None if it does not exist.
         """
         ...
 
     def mark_recording_published(self, parent: Parent, recording: str) -> None:
-        """Note that all that must be told of a finished recording has been, so that nobody looks after it."""
+        """Remove a finished recording, whose callbacks are all in the outbox, from the pending-work index."""
         ...
 
     def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
-        """A stopped recording becomes `completed` or `absent`, with the duration, error and channels of this one.
+        """Move a stopped recording to this one's `completed` or `absent`, with its duration, error and channels.
 
-        `by_engine` tells whether this confirms that it had begun, too. Nobody looks any more after one that nobody is
-        told of.
+        `by_engine` also confirms that the capture started. A recording without a subscription leaves the pending-work
+        index.
 
         Raises:
-            TransitionRejected: with the recording as it stands, which was not stopped.
+            TransitionRejected: it was not stopped; `found` is the current recording.
         """
         ...
 
     def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
-        """A finished recording becomes `deleted`, whose row is kept apart until that second.
+        """Move a finished recording to `deleted`; its row is kept separately until `until` (seconds).
 
         Raises:
-            TransitionRejected: with the recording as it stands, which was not finished.
+            TransitionRejected: it was not finished; `found` is the current recording.
         """
         ...
 
     def put_call(self, call: Call) -> None:
-        """A call that was not there before."""
+        """Create a call."""
         ...
 
     def end_call(
-        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, asks: bool
+        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, needs_command: bool
     ) -> Call:
-        """End a call that has no recording, is in no conference and has one of these statuses, in one write.
+        """End a call without recordings and conference, in one write, if its status is in `sources`.
 
-        `call` needs only its account and id; `asks` tells whether the media engine has still to be told.
+        `call` needs only its account and id. `needs_command`: the media engine still has to be sent a command.
 
         Raises:
-            ParentConflict: with the call as it stands.
+            ParentConflict: the condition failed; `found` is the current call.
         """
         ...
 
     def change_call(self, call: Call, after: Call, write_id: str) -> None:
-        """A call, as it was read, becomes what comes second.
+        """Replace a call by `after` if it is unchanged since it was read.
 
         Raises:
-            ParentConflict: with the call as it stands.
+            ParentConflict: the condition failed; `found` is the current call.
         """
         ...
 
     def confirm(self, parent: Parent, participant: str | None, version: int, *, settles: bool = True) -> bool:
-        """Note that the media engine has carried out what this version of a call, conference or participant asked.
+        """Confirm that the media engine has applied this version of a call, conference or participant.
 
-        What was asked later is not confirmed with it. `settles` tells whether nobody has to look after it then; so it
-        is unless somebody is still to be told of a conference. False where there is no such thing.
+        Ignored if a later version was requested: that one stays pending. `settles` also removes the resource from the
+        pending-work index; pass False for a conference with unpublished events. Returns False if it does not exist.
         """
         ...
 
     def confirm_participant(self, parent: Parent, participant: str, version: int, at: int) -> bool:
-        """As `confirm`, of a participant, at this millisecond of the engine's time: what it did before is stale."""
+        """As `confirm`, for a participant, at the engine's time `at` (milliseconds); older events are stale."""
         ...
 
     def touch_participant_event_time(self, parent: Parent, participant: str, at: int) -> None:
-        """A media engine has told, at this millisecond of its time, what is so already: what it did before is stale."""
+        """Note that an event at `at` (milliseconds) reported the current state; older events are stale."""
         ...
 
     def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
-        """Likewise of a recording."""
+        """As `touch_participant_event_time`, for a recording."""
         ...
 
     def queue_call_commands(
@@ -272,73 +273,77 @@ class Store(Protocol):
         now: int,
         write_id: str,
     ) -> Call:
-        """Leave commands for the media engine, by name, with a call that has one of these statuses.
+        """Store commands for the media engine, by name, with a call whose status is in `sources`.
 
         Raises:
-            ParentConflict: with the call as it stands.
+            ParentConflict: the condition failed; `found` is the current call.
         """
         ...
 
     def put_conference(self, conference: Conference, takes_over_from: str | None) -> None:
-        """A conference that was not there before, under a name of its own.
+        """Create a conference and claim its name.
 
         Raises:
-            NameTaken: another conference holds the name, and it is not `takes_over_from`.
+            NameTaken: another conference than `takes_over_from` holds the name.
         """
         ...
 
     def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
-        """A call enters a conference; both must be unchanged since they were read. One that is inside stays as it is.
+        """Add a call to a conference; both must be unchanged since they were read.
+
+        A participant that is already inside is left unchanged.
 
         Raises:
-            ParentConflict: with whichever changed, as it stands.
+            ParentConflict: one of them has changed; `found` is its current state.
         """
         ...
 
-    def end_conference(self, conference: Conference, after: Conference, write_id: str, *, asks: bool) -> Conference:
-        """End a conference that has no active recording, in one write; `conference` needs only account and id.
+    def end_conference(
+        self, conference: Conference, after: Conference, write_id: str, *, needs_command: bool
+    ) -> Conference:
+        """End a conference without active recordings, in one write.
 
-        `asks` tells whether the media engine has still to be told.
+        `conference` needs only its account and id. `needs_command`: the media engine still has to be sent a command.
 
         Raises:
-            ParentConflict: with the conference as it stands.
+            ParentConflict: the condition failed; `found` is the current conference.
         """
         ...
 
     def end(self, ending: EndTransaction) -> None:
-        """End whatever `ending` names, with the recordings, in one write.
+        """End everything that `ending` names, with the recordings, in one transaction.
 
         Raises:
-            EndConflict: with what stands there instead.
+            EndConflict: a condition failed; it carries the current states.
         """
         ...
 
     def change_conference(self, conference: Conference, after: Conference) -> None:
-        """A conference, as it was read, becomes what comes second.
+        """Replace a conference by `after` if it is unchanged since it was read.
 
         Raises:
-            ParentConflict: with the conference as it stands.
+            ParentConflict: the condition failed; `found` is the current conference.
         """
         ...
 
     def mark_conference_published(self, conference: Conference) -> None:
-        """Note that all that must be told of a conference has been, so that nobody looks after it for that."""
+        """Note that all callbacks of a conference are in the outbox; no publishing work is pending any more."""
         ...
 
     def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
-        """Leave the command to play an announcement in a conference that is in progress.
+        """Store the command to play an announcement in a conference that is in progress.
 
         Raises:
-            ParentConflict: with the conference as it stands.
+            ParentConflict: the condition failed; `found` is the current conference.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk(Generic[T]):
-    """What a store found along a range of ids: `items` in its order, the last id that it looked at, if any lie behind.
+    """One read along a range of ids: `items` in its order, and the last id read if the range may hold more.
 
-    An item whose row was there and which was gone when it was read is not among them.
+    An item that was removed between reading the index and reading the item is left out.
     """
 
     items: Sequence[T]
@@ -346,58 +351,60 @@ class Chunk(Generic[T]):
 
 
 class RangeReader(Protocol[T]):
-    """A list of a store, which is read along ids."""
+    """A list of a store, read by ranges of ids."""
 
     def __call__(self, ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
-        """Up to `limit` items in this range, after the first `skip` of it."""
+        """Return up to `limit` items of this range after skipping `skip`."""
         ...
 
 
 class ListStore(Protocol):
-    """The lists of an account or a parent, each strongly consistent but for those by status, which are read again.
+    """The lists of an account or a parent; strongly consistent.
+
+    The lists by status use an eventually consistent index; each item is read again.
 
     Raises:
-        StoreBusy, StoreUnavailable: as for `Store`; a list is complete or refused, never short.
+        StoreBusy, StoreUnavailable: as for `Store`; a list is never silently incomplete.
     """
 
     def has_parent(self, parent: Parent) -> bool:
-        """Whether this call or conference is there."""
+        """Whether this call or conference exists."""
         ...
 
     def recordings_of(self, parent: Parent) -> RangeReader[Recording]:
-        """The recordings of a call or conference, deleted ones too."""
+        """Return the recordings of a call or conference, including deleted ones."""
         ...
 
     def recordings_shown_by(self, account: str, call: str) -> RangeReader[Recording]:
-        """The recordings of conferences which show this call, deleted ones too."""
+        """Return the conference recordings that show this call, including deleted ones."""
         ...
 
     def recordings(self, account: str) -> RangeReader[Recording]:
-        """All recordings of an account, but deleted ones."""
+        """Return all recordings of an account except deleted ones."""
         ...
 
     def deleted_recordings(self, account: str) -> RangeReader[Recording]:
-        """The deleted recordings of an account."""
+        """Return the deleted recordings of an account."""
         ...
 
     def conferences(self, account: str) -> RangeReader[Conference]:
-        """All conferences of an account."""
+        """Return all conferences of an account."""
         ...
 
     def conferences_named(self, account: str, name: str) -> RangeReader[Conference]:
-        """The conferences that ever had this name."""
+        """Return the conferences that ever had this name."""
         ...
 
     def conferences_in(self, account: str, status: str) -> RangeReader[Conference]:
-        """The conferences that had this status a moment ago."""
+        """Return the conferences with this status, eventually consistent."""
         ...
 
     def calls(self, account: str) -> RangeReader[Call]:
-        """All calls of an account."""
+        """Return all calls of an account."""
         ...
 
     def calls_in(self, account: str, status: str) -> RangeReader[Call]:
-        """The calls that had this status a moment ago."""
+        """Return the calls with this status, eventually consistent."""
         ...
 
 
@@ -409,30 +416,30 @@ class TranscriptionStore(Protocol):
     """
 
     def get_transcription(self, account: str, transcription: str) -> Transcription | None:
-        """One transcription of this account."""
+        """Return one transcription of this account."""
         ...
 
     def put_transcription(self, transcription: Transcription) -> None:
-        """A transcription that was not there before."""
+        """Create a transcription."""
         ...
 
     def delete_transcription(self, transcription: Transcription) -> bool:
-        """Take it away for good; False where it was gone."""
+        """Delete a transcription for good; False if it did not exist."""
         ...
 
     def transcriptions(self, account: str) -> RangeReader[Transcription]:
-        """All transcriptions of an account."""
+        """Return all transcriptions of an account."""
         ...
 
     def transcriptions_of(self, account: str, recording: str) -> RangeReader[Transcription]:
-        """The transcriptions of a recording."""
+        """Return the transcriptions of a recording."""
         ...
 
 
 class MembershipConflict(Exception):
-    """A conference, a participant or its call is no longer as it was read, and nothing was written.
+    """A conference, a participant or its call has changed since it was read; nothing was written.
 
-    `stopped` are recordings that had been stopped already.
+    `stopped` are recordings that were already stopped.
     """
 
     def __init__(self, stopped: frozenset[str] = frozenset()) -> None:
@@ -441,7 +448,7 @@ class MembershipConflict(Exception):
 
 
 class LabelTaken(Exception):
-    """A label already belongs to a participant: `holder` is its call, which may have left since."""
+    """A label belongs to another participant: `holder` is its call; it may have left since."""
 
     def __init__(self, holder: str) -> None:
         super().__init__()
@@ -450,11 +457,11 @@ class LabelTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DialTransaction:
-    """One write in which a call, and its place in a conference, come into being.
+    """One transaction that creates a call and its participant in a conference.
 
-    `conference_before` is what was read, and the write demands that it still holds; None where the conference comes
-    into being as well, under a name that it takes over from the conference `name_from`. A `participant` with a label
-    takes that over from the call `label_from`. The None of either means that nobody ever had it.
+    `conference_before` is as last read and must be unchanged; None creates the conference as well. `name_from` is the
+    conference that the new one takes the name over from, `label_from` the call that the label is taken over from. None:
+    the name or label must never have been used.
     """
 
     write_id: str
@@ -474,17 +481,17 @@ class ParticipantStore(Protocol):
     """
 
     def list_participants(self, account: str, conference: str) -> tuple[Conference | None, Sequence[Participant]]:
-        """A conference and all who were ever in it, read together."""
+        """Return a conference and every participant that was ever in it, read in one transaction."""
         ...
 
     def get_participants(
         self, account: str, conference: str, calls: Sequence[str]
     ) -> tuple[Conference | None, Sequence[Participant | None]]:
-        """A conference and these calls in it, in their order, read together."""
+        """Return a conference and these participants in order, None for a missing one, read together."""
         ...
 
     def get_labelled_call(self, account: str, conference: str, label: str) -> str | None:
-        """The call that took this label last; it may have left since, or be there without it."""
+        """Return the call that took this label last; it may have left or lost the label since."""
         ...
 
     def change_participant(
@@ -494,7 +501,7 @@ class ParticipantStore(Protocol):
         commands: Mapping[str, Any],
         write_id: str,
     ) -> None:
-        """A conference and a participant, each as it was read, become what comes second; commands are left beside.
+        """Replace a conference and a participant, given as (before, after), and store commands for the engine.
 
         Raises:
             MembershipConflict: one of them has changed.
@@ -502,7 +509,7 @@ class ParticipantStore(Protocol):
         ...
 
     def remove_participant(self, ending: EndTransaction) -> None:
-        """A participant leaves as this ending says, which names no call.
+        """Remove a participant by an ending that names no call.
 
         Raises:
             MembershipConflict: the conference, the participant or a recording has changed.
@@ -510,12 +517,12 @@ class ParticipantStore(Protocol):
         ...
 
     def dial(self, dialing: DialTransaction) -> None:
-        """A call appears, and a participant with it.
+        """Create a call and its participant.
 
         Raises:
             MembershipConflict: the conference has changed.
-            NameTaken: another conference holds the name, and it is not `name_from`.
-            LabelTaken: another participant holds the label, and it is not `label_from`.
+            NameTaken: another conference than `name_from` holds the name.
+            LabelTaken: another participant than `label_from` holds the label.
         """
         ...
 
@@ -526,7 +533,7 @@ class ParticipantStore(Protocol):
         conferences: tuple[Conference, Conference] | None,
         write_id: str,
     ) -> None:
-        """A call and its participant, each as it was read, become what comes second; the conference likewise.
+        """Replace a call, its participant and optionally the conference, each given as (before, after).
 
         Raises:
             MembershipConflict: one of them has changed.
@@ -536,47 +543,47 @@ class ParticipantStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What a store of media tells of an object: its bytes, and a tag that differs where the bytes do."""
+    """The metadata of a media object: size in bytes and entity tag."""
 
     size: int
     etag: str
 
 
 class MediaStore(Protocol):
-    """Where audio lies, by key.
+    """The media objects (audio), by key.
 
     Raises:
         StoreBusy, StoreUnavailable: as for `Store`.
     """
 
     def stat(self, key: str) -> StoredObject | None:
-        """What is there, if anything is."""
+        """Return the metadata of an object; None if it does not exist."""
         ...
 
     def read(self, key: str, first: int, last: int) -> bytes | None:
-        """The bytes at these places, both included; None where the object is not there."""
+        """Return a range of bytes, both ends inclusive; None if the object does not exist."""
         ...
 
     def fetch(self, key: str, target: Path) -> bool:
-        """Put the whole of it into a file; False where it is not there."""
+        """Download an object into a file; False if it does not exist."""
         ...
 
     def write(self, key: str, source: Path) -> None:
-        """Keep what is in a file, over what was there."""
+        """Upload a file, replacing any existing object."""
         ...
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Nothing is left of any of these, whether or not it was there."""
+        """Delete these objects; missing ones are ignored."""
         ...
 
     def presign(self, key: str, content_type: str) -> str:
-        """An address from which anybody may fetch it for a minute, as this type."""
+        """Return a URL that serves the object publicly for one minute, with this content type."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a WAV holds; `is_silent` where no sample is loud enough to be heard."""
+    """The properties of a WAV file; `is_silent`: no sample exceeds the silence threshold."""
 
     milliseconds: int
     channels: int
@@ -584,26 +591,26 @@ class AudioInfo:
 
 
 class Codec(Protocol):
-    """Reads and makes audio, file by file.
+    """Reads and converts audio files.
 
     Raises:
-        MediaMissing: the source is no WAV of 16 bits in one or two channels, or at a rate that MP3 does not have.
+        MediaMissing: the source is not a 16-bit WAV in one or two channels, or its sample rate does not exist in MP3.
     """
 
     def probe(self, source: Path) -> AudioInfo:
-        """How long it is, in how many channels, and whether anything is in it."""
+        """Return the duration, the channels and whether the file is silent."""
         ...
 
     def trim(self, source: Path, target: Path) -> Path:
-        """The same without the silence at both ends; the target."""
+        """Write the audio without the silence at both ends; return `target`."""
         ...
 
     def downmix(self, source: Path, target: Path) -> None:
-        """Two channels in one."""
+        """Mix two channels down to one."""
         ...
 
     def encode(self, source: Path, target: Path) -> None:
-        """The same as MP3."""
+        """Encode as MP3."""
         ...
 
 
@@ -615,41 +622,41 @@ class CredentialStore(Protocol):
     """
 
     def get_account(self, account: str) -> CredentialsRecord | None:
-        """Everything that an account's id as user name may be verified against."""
+        """Return the hashes that an account's id as user name is verified against."""
         ...
 
     def get_api_key(self, key: str) -> ApiKey | None:
-        """The API key of this id, with the account that it belongs to."""
+        """Return the API key with this id, including its account."""
         ...
 
     def put_account(self, account: Account, signing: dict[str, bytes]) -> bool:
-        """A new account with its encrypted signing keys by dialect; False where the id is in use."""
+        """Create an account with its encrypted signing keys by dialect; False if the id is in use."""
         ...
 
     def put_api_key(self, key: ApiKey) -> bool:
-        """A further key of an existing account; False where there is no such account."""
+        """Add a key to an existing account; False if the account does not exist."""
         ...
 
     def delete_api_key(self, account: str, key: str) -> bool:
-        """Take a key out of use; False where this account has no such key."""
+        """Revoke a key; False if this account has no such key."""
         ...
 
     def set_media_access(self, account: str, access: MediaAccess | None) -> bool:
-        """An account's own rule of who may fetch audio, or none; False where there is no such account."""
+        """Set or remove an account's own media access; False if the account does not exist."""
         ...
 
     def add_auth_token(self, account: str, token_hash: str, signing: bytes) -> bool:
-        """A second auth token beside the one in use; False where there is no account or there are two already."""
+        """Add a second auth token; False if the account does not exist or already has two."""
         ...
 
     def remove_old_auth_token(self, account: str, at: int) -> bool:
-        """Take the older of two auth tokens out of use, at this second; False if there is only one."""
+        """Revoke the older of two auth tokens, at `at` (seconds); False if there is only one."""
         ...
 
 
 class Encryptor(Protocol):
-    """Encrypts what only the sender of callbacks may read."""
+    """Encrypts secrets that only the delivery of callbacks can decrypt."""
 
     def encrypt(self, account: str, secret: str) -> bytes:
-        """The secret, encrypted for this account alone."""
+        """Return the secret, encrypted for this account alone."""
         ...

@@ -1,4 +1,4 @@
-"""What is read or written of several items at once in memory: batches, and transactions."""
+"""Batch reads, batch writes and write transactions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -25,15 +25,15 @@ _ACTIONS: Final = {
     "Delete": _OF_EACH | {"Key"},
     "ConditionCheck": _OF_EACH | {"Key"},
 }
-_OF_A_READ: Final = frozenset({"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
+_READ_PARAMETERS: Final = frozenset({"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
 _NONE: Final = "None"
 
 
 def find_table(tables: Tables, name: str) -> Table:
-    """The table of this name.
+    """Return the table with this name.
 
     Raises:
-        DynamoDBError: there is none.
+        DynamoDBError: the table does not exist.
     """
     if name not in tables:
         raise DynamoDBError("Requested resource not found", "ResourceNotFoundException")
@@ -41,43 +41,45 @@ def find_table(tables: Tables, name: str) -> Table:
 
 
 def batch_get(tables: Tables, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What `batch_get_item` answers, items in the order of their keys.
+    """Execute `batch_get_item`; items are returned in the order of the requested keys.
+
+    Keys beyond the size limit are returned as `UnprocessedKeys`.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse it.
+        DynamoDBError: the request is invalid.
     """
-    wanted: Mapping[str, Any] = request["RequestItems"]
-    if sum(len(asked["Keys"]) for asked in wanted.values()) > MAX_READ:
+    reads: Mapping[str, Any] = request["RequestItems"]
+    if sum(len(read["Keys"]) for read in reads.values()) > MAX_READ:
         raise DynamoDBError("Too many items requested for the BatchGetItem call")
-    answer: dict[str, Any] = {"Responses": {name: [] for name in wanted}, "UnprocessedKeys": {}}
+    answer: dict[str, Any] = {"Responses": {name: [] for name in reads}, "UnprocessedKeys": {}}
     total = 0
-    for name, asked in wanted.items():
-        _refuse_unknown(f"BatchGetItem of {name}", asked.keys() - _OF_A_READ)
+    for name, read in reads.items():
+        _refuse_unknown(f"BatchGetItem of {name}", read.keys() - _READ_PARAMETERS)
         table = find_table(tables, name)
-        plan, _ = plan_read(asked)
-        keys = [table.key_of(normalize_item(key)) for key in asked["Keys"]]
+        plan, _ = plan_read(read)
+        keys = [table.key_of(normalize_item(key)) for key in read["Keys"]]
         if not keys:
             raise DynamoDBError(f"The list of keys in RequestItems for BatchGetItem is required: {name} has empty list")
         if len(set(keys)) < len(keys):
             raise DynamoDBError("Provided list of item keys contains duplicates")
-        for key, spelled in zip(keys, asked["Keys"], strict=True):
+        for key, spelled in zip(keys, read["Keys"], strict=True):
             item = table.get(key)
             total += table.size(key) if item is not None else 0
             if total > MAX_BYTES_READ:
-                left = answer["UnprocessedKeys"].setdefault(name, {**copy_request(asked), "Keys": []})
-                left["Keys"].append(copy_item(spelled))
+                unprocessed = answer["UnprocessedKeys"].setdefault(name, {**copy_request(read), "Keys": []})
+                unprocessed["Keys"].append(copy_item(spelled))
             elif item is not None:
                 answer["Responses"][name].append((plan.project or copy_item)(item))
     return answer
 
 
 def batch_write(tables: Tables, request: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """What `batch_write_item` answers, having written all of it; `now` is in milliseconds since the epoch.
+    """Execute `batch_write_item` completely; `now` is in milliseconds since the epoch.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse it, and nothing was written.
+        DynamoDBError: the request is invalid; nothing was written.
     """
-    writes = list(_batched(tables, request["RequestItems"]))
+    writes = list(_parse_batch(tables, request["RequestItems"]))
     if len(writes) > MAX_WRITTEN:
         raise DynamoDBError("Too many items requested for the BatchWriteItem call")
     _refuse_duplicates(writes, "Provided list of item keys contains duplicates")
@@ -87,8 +89,8 @@ def batch_write(tables: Tables, request: Mapping[str, Any], now: int) -> dict[st
     return {"UnprocessedItems": {}}
 
 
-def _batched(tables: Tables, wanted: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[WriteAction]:
-    for name, requests in wanted.items():
+def _parse_batch(tables: Tables, batches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[WriteAction]:
+    for name, requests in batches.items():
         table = find_table(tables, name)
         if not requests:
             raise DynamoDBError(f"The batch write request list for a table cannot be null or empty: {name}")
@@ -104,10 +106,10 @@ def _batched(tables: Tables, wanted: Mapping[str, Sequence[Mapping[str, Any]]]) 
 
 
 def read_transaction(tables: Tables, items: Sequence[Mapping[str, Any]]) -> list[WriteAction]:
-    """The writes of a transaction.
+    """Parse the writes of a transaction.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse them, whatever is in the tables.
+        DynamoDBError: the request is invalid, independently of the stored items.
     """
     if not 1 <= len(items) <= MAX_IN_TRANSACTION:
         raise DynamoDBError(
@@ -120,10 +122,10 @@ def read_transaction(tables: Tables, items: Sequence[Mapping[str, Any]]) -> list
 
 
 def transact(writes: Sequence[WriteAction], now: int) -> None:
-    """Do all of these writes; `now` is in milliseconds since the epoch.
+    """Execute all of these writes or none; `now` is in milliseconds since the epoch.
 
     Raises:
-        DynamoDBError: one of them cannot be done, and nothing was written.
+        DynamoDBError: a condition failed or an update is impossible; nothing was written.
     """
     reasons = [_reason(write) for write in writes]
     if any(reason["Code"] != _NONE for reason in reasons):
@@ -148,7 +150,7 @@ def _part(tables: Tables, item: Mapping[str, Any]) -> WriteAction:
 
 
 def _reason(write: WriteAction) -> dict[str, Any]:
-    """What a cancelled transaction tells of one of its writes, which is prepared by that."""
+    """Prepare a write; return its entry in `CancellationReasons`."""
     if not write.meets():
         return {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", **write.found()}
     try:
@@ -169,7 +171,7 @@ def _refuse_unknown(what: str, unknown: set[str]) -> None:
 
 
 def copy_request(value: Any) -> Any:  # noqa: ANN401 - any part of a request
-    """A part of a request that its sender may change."""
+    """Return a copy of a part of a request, independent of the caller's object."""
     if isinstance(value, dict):
         return {name: copy_request(part) for name, part in value.items()}
     return [copy_request(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,7 +1,7 @@
-"""DynamoDB in this process's memory, at the level of botocore's client: for simulations, and for quick stand-ins.
+"""An in-memory DynamoDB with the interface of a botocore client, for simulations and fast tests.
 
-It does what DynamoDB Local does, to which a test holds it, but for a few things that AWS's documentation has
-otherwise; those are done as that says. Nothing expires, and nothing is left to chance.
+It behaves as DynamoDB Local does, and a test compares the two. Where AWS's documentation differs from DynamoDB Local,
+the documentation is followed. Deterministic; items do not expire.
 """
 
 import copy
@@ -27,14 +27,14 @@ Clock = Callable[[], int]
 Answer = dict[str, Any]
 
 Fault = Callable[[Literal["before", "after"], str, Request], None]
-"""Is told of each operation by AWS's name, with its request, and may raise what the caller is to meet.
+"""Called before and after each operation with its AWS name and its request; may raise an exception for the caller.
 
-`before` it nothing was written; `after` it everything was, and what is raised takes the answer's place.
+`before`: nothing was written. `after`: everything was written, and the exception replaces the response.
 """
 
 
 def system_clock() -> int:
-    """Milliseconds since the epoch, by this machine's clock."""
+    """Return the milliseconds since the epoch by the machine's clock."""
     return time.time_ns() // 1_000_000
 
 
@@ -71,7 +71,7 @@ _PARAMETERS: Final = {
     "BatchWriteItem": {"RequestItems"},
     "TransactWriteItems": {"TransactItems", "ClientRequestToken"},
 }
-"""What is known of each operation; anything else is refused rather than passed over."""
+"""The supported parameters of each operation; others raise NotImplementedError."""
 
 _RETURNED: Final = {
     "Put": {"NONE", "ALL_OLD"},
@@ -81,14 +81,14 @@ _RETURNED: Final = {
 
 
 class MemoryDynamoDB:
-    """Takes and returns what botocore's client of DynamoDB takes and returns, in so far as it is used here.
+    """A substitute for botocore's DynamoDB client, with a subset of its operations and parameters.
 
-    Threads may share it; each operation is done at once. It raises ClientError where DynamoDB refuses, and
-    NotImplementedError for what it does not know.
+    Thread-safe; each operation is atomic. Raises ClientError where DynamoDB rejects a request, and
+    NotImplementedError for unsupported parameters.
 
     Args:
-        clock: dates the streams, and the tokens of transactions, which last ten minutes.
-        fault: what may go wrong.
+        clock: milliseconds since the epoch; dates stream records and transaction tokens, which last ten minutes.
+        fault: injects errors before or after an operation.
     """
 
     def __init__(self, clock: Clock = system_clock, fault: Fault | None = None) -> None:
@@ -97,72 +97,77 @@ class MemoryDynamoDB:
         self._lock = threading.RLock()
         self._tables: dict[str, Table] = {}
         self._done: dict[str, tuple[int, Any]] = {}
-        """Transactions by token: when, and what."""
+        """Completed transactions by token: time (milliseconds) and items."""
 
     def create_table(self, **request: object) -> Answer:
-        """Make a table, which is there at once."""
+        """Create a table, which is active at once."""
         return self._answer("CreateTable", self._create_table, request)
 
     def describe_table(self, **request: object) -> Answer:
-        """What a table was made of, and how many items it has."""
-        return self._answer("DescribeTable", lambda asked: {"Table": self._table(asked).describe()}, request)
+        """Return the description of a table, with its item count."""
+        return self._answer("DescribeTable", lambda parameters: {"Table": self._table(parameters).describe()}, request)
 
     def list_tables(self, **request: object) -> Answer:
-        """All tables' names."""
+        """Return the names of all tables."""
         return self._answer("ListTables", lambda _: {"TableNames": sorted(self._tables)}, request)
 
     def get_item(self, **request: object) -> Answer:
-        """One item; without `Item` if there is none."""
+        """Read one item; the response has no `Item` if it does not exist."""
         return self._answer("GetItem", self._get_item, request)
 
     def put_item(self, **request: object) -> Answer:
-        """Put one item."""
-        return self._answer("PutItem", lambda asked: self._write("Put", asked), request)
+        """Put an item."""
+        return self._answer("PutItem", lambda parameters: self._write("Put", parameters), request)
 
     def update_item(self, **request: object) -> Answer:
-        """Change one item, or bring it about."""
-        return self._answer("UpdateItem", lambda asked: self._write("Update", asked), request)
+        """Update an item, or create it."""
+        return self._answer("UpdateItem", lambda parameters: self._write("Update", parameters), request)
 
     def delete_item(self, **request: object) -> Answer:
-        """Delete one item, if it is there."""
-        return self._answer("DeleteItem", lambda asked: self._write("Delete", asked), request)
+        """Delete an item if it exists."""
+        return self._answer("DeleteItem", lambda parameters: self._write("Delete", parameters), request)
 
     def query(self, **request: object) -> Answer:
-        """A page of a partition, of the table or of an index."""
-        return self._answer("Query", lambda asked: query(self._table(asked), asked), request)
+        """Read a page of a partition of the table or of an index."""
+        return self._answer("Query", lambda parameters: query(self._table(parameters), parameters), request)
 
     def scan(self, **request: object) -> Answer:
-        """A page of a table."""
-        return self._answer("Scan", lambda asked: scan(self._table(asked), asked), request)
+        """Read a page of a table."""
+        return self._answer("Scan", lambda parameters: scan(self._table(parameters), parameters), request)
 
     def batch_get_item(self, **request: object) -> Answer:
-        """Up to 100 items by key."""
-        return self._answer("BatchGetItem", lambda asked: batch_get(self._tables, asked), request)
+        """Read up to 100 items by key."""
+        return self._answer("BatchGetItem", lambda parameters: batch_get(self._tables, parameters), request)
 
     def batch_write_item(self, **request: object) -> Answer:
-        """Up to 25 items put or deleted."""
-        return self._answer("BatchWriteItem", lambda asked: batch_write(self._tables, asked, self._clock()), request)
+        """Put or delete up to 25 items."""
+        return self._answer(
+            "BatchWriteItem", lambda parameters: batch_write(self._tables, parameters, self._clock()), request
+        )
 
     def transact_write_items(self, **request: object) -> Answer:
-        """Up to 100 writes, all of them or none."""
+        """Execute up to 100 writes, all of them or none."""
         return self._answer("TransactWriteItems", self._transact, request)
 
     def get_paginator(self, operation: Literal["query", "scan"]) -> "MemoryPaginator":
-        """Reads page after page."""
+        """Return a paginator for `query` or `scan`."""
         return MemoryPaginator({"query": self.query, "scan": self.scan}[operation])
 
     def get_waiter(self, name: Literal["table_exists"]) -> "MemoryWaiter":
-        """Waits for nothing: what is not there will not come."""
+        """Return a waiter that checks once, because tables are active at once."""
         return MemoryWaiter(name, self.describe_table)
 
     def take_records(self, table: str) -> list[dict[str, Any]]:
-        """What the table's stream has told since somebody last asked, as Lambda's events have it."""
+        """Remove and return the table's stream records, in the form of Lambda's events."""
         with self._lock:
             stream = self._tables[table].stream
             return [stream.event(record) for record in stream.drain()] if stream is not None else []
 
     def take_images(self, table: str) -> list[StreamRecord]:
-        """The same, as it is kept: nobody may change the images. What was taken in one form is gone in the other."""
+        """Remove and return the table's stream records as stored; callers must not change the images.
+
+        Shares the records with `take_records`: each record is returned once by either method.
+        """
         with self._lock:
             stream = self._tables[table].stream
             return stream.drain() if stream is not None else []
@@ -171,23 +176,23 @@ class MemoryDynamoDB:
         unknown = request.keys() - _PARAMETERS[operation]
         if unknown:
             raise NotImplementedError(f"{operation} with {', '.join(sorted(unknown))}")
-        self._append_to_stream("before", operation, request)
+        self._inject_fault("before", operation, request)
         try:
             with self._lock:
                 answer = act(request)
         except DynamoDBError as refused:
-            self._append_to_stream("after", operation, request)
+            self._inject_fault("after", operation, request)
             response: Any = {
                 "Error": {"Message": refused.message, "Code": refused.code},
                 "ResponseMetadata": {"HTTPStatusCode": 400, "RetryAttempts": 0},
                 **refused.more,
             }
             raise ClientError(response, operation) from None
-        self._append_to_stream("after", operation, request)
+        self._inject_fault("after", operation, request)
         answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "RetryAttempts": 0}
         return answer
 
-    def _append_to_stream(self, when: Literal["before", "after"], operation: str, request: Request) -> None:
+    def _inject_fault(self, when: Literal["before", "after"], operation: str, request: Request) -> None:
         if self._fault is not None:
             self._fault(when, operation, request)
 
@@ -208,21 +213,21 @@ class MemoryDynamoDB:
         return {"Item": (plan.project or copy_item)(item)} if item is not None else {}
 
     def _write(self, action: str, request: Request) -> Answer:
-        wanted = request.get("ReturnValues", "NONE")
-        if wanted not in _RETURNED[action]:
-            raise NotImplementedError(f"{action} that returns {wanted}")
+        returned = request.get("ReturnValues", "NONE")
+        if returned not in _RETURNED[action]:
+            raise NotImplementedError(f"{action} that returns {returned}")
         write = WriteAction(self._table(request), action, request)
         if not write.meets():
             raise DynamoDBError("The conditional request failed", "ConditionalCheckFailedException", **write.found())
         write.prepare()
         write.apply(self._clock())
-        image = {"ALL_OLD": write.before, "ALL_NEW": write.after}.get(wanted)
+        image = {"ALL_OLD": write.before, "ALL_NEW": write.after}.get(returned)
         return {"Attributes": copy_item(image)} if image is not None else {}
 
     def _transact(self, request: Request) -> Answer:
         items, token, now = request["TransactItems"], request.get("ClientRequestToken"), self._clock()
         writes = read_transaction(self._tables, items)
-        self._forget_tokens(now - _MILLISECONDS_A_TOKEN_LASTS)
+        self._expire_tokens(now - _MILLISECONDS_A_TOKEN_LASTS)
         if token in self._done:
             if self._done[token][1] != items:
                 raise DynamoDBError("", "IdempotentParameterMismatchException", Message="")
@@ -232,7 +237,7 @@ class MemoryDynamoDB:
             self._done[token] = (now, copy_request(items))
         return {}
 
-    def _forget_tokens(self, until: int) -> None:
+    def _expire_tokens(self, until: int) -> None:
         while self._done:
             token, (at, _) = next(iter(self._done.items()))
             if at > until:
@@ -241,17 +246,17 @@ class MemoryDynamoDB:
 
 
 class MemoryPaginator:
-    """Page after page of a query or a scan.
+    """Reads all pages of a query or a scan.
 
     Args:
-        read: the operation.
+        read: the operation of one page.
     """
 
     def __init__(self, read: Callable[..., Answer]) -> None:
         self._read = read
 
     def paginate(self, **request: object) -> Iterator[Answer]:
-        """Every page."""
+        """Yield each page."""
         while True:
             page = self._read(**request)
             yield page
@@ -261,22 +266,22 @@ class MemoryPaginator:
 
 
 class MemoryWaiter:
-    """Knows at once whether a table is there.
+    """Checks once whether a table exists.
 
     Args:
-        name: the waiter's.
-        describe: the operation that tells.
+        name: the name of the waiter, for errors.
+        describe: the `describe_table` operation.
     """
 
     def __init__(self, name: str, describe: Callable[..., Answer]) -> None:
         self._name = name
         self._describe = describe
 
-    def wait(self, **request: Any) -> None:  # noqa: ANN401 - AWS's own words
-        """Return if the table is there.
+    def wait(self, **request: Any) -> None:  # noqa: ANN401 - AWS's parameter names
+        """Return if the table exists.
 
         Raises:
-            WaiterError: it is not, and will not be.
+            WaiterError: the table does not exist.
         """
         try:
             self._describe(TableName=request["TableName"])
@@ -285,11 +290,11 @@ class MemoryWaiter:
 
 
 class MemoryChanges:
-    """`tapedeck_standin.aws.table_stream.Changes` of a table in memory: nobody else may take from its stream.
+    """The new stream records of one table; must be the only consumer of that stream.
 
     Args:
-        database: where it is.
-        table: its name.
+        database: the database of the table.
+        table: the name of the table.
     """
 
     def __init__(self, database: MemoryDynamoDB, table: str) -> None:
@@ -298,5 +303,5 @@ class MemoryChanges:
         self.drain()
 
     def drain(self) -> list[Record]:
-        """What has happened since the last time."""
+        """Return the records since the last call, in order."""
         return list(self._database.take_records(self._table))

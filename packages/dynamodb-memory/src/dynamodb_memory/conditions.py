@@ -1,4 +1,4 @@
-"""DynamoDB's conditions as functions of an item and of the values that a request brings along."""
+"""Compile condition expressions to functions of an item and of the request's values."""
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +17,12 @@ from dynamodb_memory.syntax_tree import (
 from dynamodb_memory.values import AttributeValue, DynamoDBError, Item, plain
 
 Values = Mapping[str, AttributeValue]
-"""By placeholder, colon included."""
+"""Values by placeholder, colon included."""
 
 Reader = Callable[[Item, Values], AttributeValue | None]
 Tester = Callable[[Item, Values], bool]
 Check = Callable[[Values], None]
-"""Refuses values that an expression can never be right with."""
+"""Raises DynamoDBError for values that an expression can never accept."""
 
 _ORDERED: Final = frozenset({"S", "N", "B"})
 _SETS: Final = frozenset({"SS", "NS", "BS"})
@@ -42,7 +42,7 @@ _ALLOWED: Final = {
 
 
 def compile_condition(condition: Condition) -> Tester:
-    """Whether an item, which is empty where there is none, meets a condition."""
+    """Compile a condition to a test of an item; a missing item is empty."""
     if isinstance(condition, Not):
         test = compile_condition(condition.condition)
         return lambda item, values: not test(item, values)
@@ -53,7 +53,7 @@ def compile_condition(condition: Condition) -> Tester:
 
 
 def compile_operand(operand: Operand) -> Reader:
-    """What an operand of a condition stands for; None where there is nothing."""
+    """Compile an operand to a reader of its value; None if the item has none."""
     if isinstance(operand, Value):
         name = operand.name
         return lambda _item, values: values[name]
@@ -64,7 +64,7 @@ def compile_operand(operand: Operand) -> Reader:
 
 
 def compile_path(path: Path) -> Reader:
-    """What lies there; None where nothing does."""
+    """Compile a path to a reader of its value; None if the item has none."""
     first, *rest = path.parts
     if not rest:
         return lambda item, _values: item.get(str(first))
@@ -89,13 +89,13 @@ def _step(value: AttributeValue, part: str | int) -> AttributeValue | None:
 
 
 def _measure(value: AttributeValue | None) -> AttributeValue | None:
-    """A number; None where there is nothing that has a size."""
+    """Return the result of `size`; None if the value is missing or has no size."""
     if value is None:
         return None
     ((kind, content),) = value.items()
     if kind not in _ALLOWED["size"]:
         return None
-    # DynamoDB Local counts a string's UTF-16 code units.
+    # The size of a string is its UTF-16 code units, as in DynamoDB Local.
     return {"N": str(len(content) if kind != "S" else len(content.encode("utf-16-le", "surrogatepass")) // 2)}
 
 
@@ -162,9 +162,9 @@ def _between(found: Reader, low: Reader, high: Reader) -> Tester:
     return _all((_TESTS["<="](low, found), _TESTS["<="](found, high)))
 
 
-def _begins_with(held: Reader, sought: Reader) -> Tester:
+def _begins_with(operand: Reader, prefix: Reader) -> Tester:
     def test(item: Item, values: Values) -> bool:
-        whole, start = held(item, values), sought(item, values)
+        whole, start = operand(item, values), prefix(item, values)
         if whole is None or start is None:
             return False
         (kind,) = whole
@@ -173,9 +173,9 @@ def _begins_with(held: Reader, sought: Reader) -> Tester:
     return test
 
 
-def _contains(held: Reader, sought: Reader) -> Tester:
+def _contains(container: Reader, sought: Reader) -> Tester:
     def test(item: Item, values: Values) -> bool:
-        whole, part = held(item, values), sought(item, values)
+        whole, part = container(item, values), sought(item, values)
         if whole is None or part is None:
             return False
         ((kind, content),) = whole.items()
@@ -187,9 +187,9 @@ def _contains(held: Reader, sought: Reader) -> Tester:
     return test
 
 
-def _has_type(held: Reader, name: Reader) -> Tester:
+def _has_type(operand: Reader, name: Reader) -> Tester:
     def test(item: Item, values: Values) -> bool:
-        found, kind = held(item, values), name(item, values)
+        found, kind = operand(item, values), name(item, values)
         return found is not None and kind is not None and kind["S"] in found
 
     return test
@@ -213,7 +213,7 @@ _TESTS: Final[dict[str, Callable[..., Tester]]] = {
 
 
 def checks_of(kind: str, condition: Condition) -> Iterator[Check]:
-    """What a condition demands of the values themselves, whatever the item; `kind` is the request's parameter."""
+    """Yield checks of the values that a condition uses; `kind` is the request's parameter."""
     if isinstance(condition, Not):
         yield from checks_of(kind, condition.condition)
     elif isinstance(condition, BooleanExpression):
@@ -228,7 +228,7 @@ def checks_of(kind: str, condition: Condition) -> Iterator[Check]:
 
 
 def checks_of_operands(kind: str, function: str, operands: tuple[Operand, ...]) -> Iterator[Check]:
-    """What an operator or a function demands of values."""
+    """Yield checks of the values that an operator or function accepts."""
     allowed = _ALLOWED.get(function)
     for operand in operands:
         if isinstance(operand, FunctionCall):

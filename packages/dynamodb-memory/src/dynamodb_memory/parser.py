@@ -1,4 +1,4 @@
-"""Reads DynamoDB's expressions: conditions, updates and projections, and refuses what AWS refuses."""
+"""Parser for condition, update and projection expressions; rejects what DynamoDB rejects."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -20,7 +20,7 @@ from dynamodb_memory.syntax_tree import (
 from dynamodb_memory.values import DynamoDBError
 
 MAX_OPTIONS: Final = 100
-"""Of `IN`."""
+"""The maximum number of operands of `IN`."""
 
 _COMPARATORS: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _SECTIONS: Final = ("SET", "REMOVE", "ADD", "DELETE")
@@ -50,20 +50,18 @@ class _Token(NamedTuple):
 
 
 class Parser:
-    """Reads one expression.
+    """Parses one expression; every method raises DynamoDBError if it is invalid.
 
     Args:
-        kind: the request's parameter that holds it, for messages.
+        kind: the request's parameter, for messages.
         text: the expression.
-        names: what attribute names stand for.
-        values: the values' placeholders.
-
-    Every method raises Refusal when the expression is none.
+        names: attribute names by placeholder.
+        values: the placeholders of values.
     """
 
     def __init__(self, kind: str, text: str, names: Mapping[str, str], values: Collection[str]) -> None:
         self.used: set[str] = set()
-        """Placeholders of names and values that have been met."""
+        """Placeholders that the expression uses."""
         self._kind = kind
         self._text = text
         self._names = names
@@ -79,13 +77,13 @@ class Parser:
         self._wrapped: Operand | Condition | None = None
 
     def condition(self) -> Condition:
-        """A condition, a filter or a condition on keys."""
+        """Parse a condition, filter or key condition."""
         found = self._disjunction()
         self._end()
         return self._as_condition(found)
 
     def update(self) -> Update:
-        """An update."""
+        """Parse an update."""
         update = Update([], [], [], [])
         readers: dict[str, Callable[[], None]] = {
             "SET": lambda: update.sets.append((self._path(), self._assigned())),
@@ -105,7 +103,7 @@ class Parser:
         return update
 
     def projection(self) -> list[Path]:
-        """A list of paths."""
+        """Parse a projection, a list of paths."""
         paths: list[Path] = []
         self._several(lambda: paths.append(self._path()))
         self._end()
@@ -149,7 +147,7 @@ class Parser:
                 )
             return self._test(operator, left, *options)
         if operator == ")":
-            return left  # in parentheses of its own
+            return left  # a value in parentheses
         raise self._syntax_error()
 
     def _test(self, operator: str, *operands: "Operand | Condition") -> Comparison:
@@ -219,7 +217,7 @@ class Parser:
             )
         if name in _NEED_PATHS and not isinstance(operands[0], Path):
             raise self._refusal(f"Operator or function requires a document path; operator or function: {name}")
-        # What a function makes is nothing that a condition's functions take, and a type is a placeholder.
+        # Functions in conditions do not nest, and the type must be a placeholder.
         wrong = [isinstance(operand, FunctionCall) for operand in operands] if not self._is_update else []
         if any(wrong) or (name == "attribute_type" and not isinstance(operands[1], Value)):
             raise self._refusal(f"Incorrect operand type for operator or function; operator or function: {name}")
@@ -308,7 +306,7 @@ class Parser:
         return found
 
     def _check_paths(self, paths: Iterable[Path]) -> None:
-        """No two of them may meet, nor take one thing for a map and for a list."""
+        """Reject paths that overlap, or that use one attribute both as a map and as a list."""
         for one, two in combinations(paths, 2):
             differing = next((pair for pair in zip(one.parts, two.parts, strict=False) if pair[0] != pair[1]), None)
             how = "overlap" if differing is None else "conflict"

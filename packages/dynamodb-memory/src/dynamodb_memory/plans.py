@@ -1,4 +1,4 @@
-"""The expressions of a request together, compiled once for each form that a request has."""
+"""Compile all expressions of a request; compiled plans are cached by their texts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from dynamodb_memory.values import DynamoDBError, Item, normalize
 _FORMS_REMEMBERED: Final = 4096
 
 Names = tuple[tuple[str, str], ...]
-"""What placeholders of attribute names stand for."""
+"""Attribute names by placeholder."""
 
 _KEY_OPERATORS: Final = frozenset({"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"})
 _MIRRORED: Final = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -22,17 +22,17 @@ _MIRRORED: Final = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 @dataclass(frozen=True, slots=True)
 class WritePlan:
-    """What a write does, and when."""
+    """The compiled condition and update of a write."""
 
     test: Tester | None
     change: Change | None
     changed: frozenset[str]
-    """Names of the attributes that an update changes."""
+    """Names of the top-level attributes that an update changes."""
     checks: tuple[Check, ...]
 
 
 class KeyTest(NamedTuple):
-    """What a query demands of one attribute of the key: an operator, and the placeholders of its operands."""
+    """The condition on one key attribute: an operator and the placeholders of its operands."""
 
     operator: str
     values: tuple[str, ...]
@@ -40,22 +40,22 @@ class KeyTest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """What a read is to find, and what of it."""
+    """The compiled key condition, filter and projection of a read."""
 
     keys: Mapping[str, KeyTest]
     test: Tester | None
     tested: frozenset[str]
-    """Names of the attributes that a filter looks at."""
+    """Names of the top-level attributes that a filter reads."""
     project: Callable[[Item], Item] | None
     projected: frozenset[str]
     checks: tuple[Check, ...]
 
 
 def plan_write(request: Mapping[str, Any]) -> tuple[WritePlan, Values]:
-    """The expressions of a write, with its values.
+    """Compile the expressions of a write; return the plan and the normalized values.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse them, whatever the item.
+        DynamoDBError: an expression or a value is invalid, independently of the item.
     """
     values = request.get("ExpressionAttributeValues")
     plan = _plan_write(
@@ -65,10 +65,10 @@ def plan_write(request: Mapping[str, Any]) -> tuple[WritePlan, Values]:
 
 
 def plan_read(request: Mapping[str, Any]) -> tuple[ReadPlan, Values]:
-    """The expressions of a read, with its values.
+    """Compile the expressions of a read; return the plan and the normalized values.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse them, whatever the items.
+        DynamoDBError: an expression or a value is invalid, independently of the items.
     """
     values = request.get("ExpressionAttributeValues")
     plan = _plan_read(
@@ -145,7 +145,7 @@ def _plan_read(
 
 
 class _Placeholders:
-    """What a request's expressions may use, all of which they must."""
+    """The placeholders of a request; its expressions must use all of them."""
 
     def __init__(self, names: Names | None, values: tuple[str, ...] | None, texts: Mapping[str, str | None]) -> None:
         self._texts = texts
@@ -157,13 +157,13 @@ class _Placeholders:
                 self._check(f"ExpressionAttribute{kind}", [*dict(names or ())] if sign == "#" else self._values, sign)
 
     def parser(self, kind: str) -> Parser:
-        """Of one of the expressions."""
+        """Return the parser of one of the expressions."""
         parser = Parser(kind, self._texts[kind] or "", self._names, self._values)
         self._parsers.append(parser)
         return parser
 
     def finish(self) -> None:
-        """Refuse what no expression has used."""
+        """Reject placeholders that no expression has used."""
         used = {placeholder for parser in self._parsers for placeholder in parser.used}
         for kind, given in (("Names", self._names), ("Values", self._values)):
             unused = [placeholder for placeholder in given if placeholder not in used]

@@ -1,4 +1,4 @@
-"""Queries and scans of a table in memory, page by page as DynamoDB gives them."""
+"""Queries and scans of a table, with DynamoDB's paging."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,16 +10,16 @@ from dynamodb_memory.table import Entry, Index, Key, KeySchema, Table, span
 from dynamodb_memory.values import AttributeValue, DynamoDBError, Item, copy_item, normalize_item, plain, size_of_item
 
 MAX_BYTES: Final = 1024 * 1024
-"""Of the items that a page is made of, before a filter: with the one that reaches it, it ends."""
+"""Size of a page before filtering; the page ends with the item that reaches it."""
 
 _START_IS_INVALID: Final = "The provided starting key is invalid"
 
 
 def query(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What `query` answers.
+    """Execute `query`; return one page.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse it.
+        DynamoDBError: the request is invalid.
     """
     index = _index(table, request)
     schema = index.schema if index is not None else table.schema
@@ -31,7 +31,7 @@ def query(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
         )
     plan, values = plan_read(request)
     _check_attributes(plan, schema, index)
-    partition, operator, operands = _sought(schema, plan.keys, values)
+    partition, operator, operands = _key_condition(schema, plan.keys, values)
     entries = (index.order if index is not None else table.order).partition(partition)
     low, high = span(entries, operator, operands)
     ascending = request.get("ScanIndexForward", True)
@@ -53,10 +53,10 @@ def query(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def scan(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
-    """What `scan` answers; partitions come in order, which DynamoDB does not promise.
+    """Execute `scan`; return one page. Partitions are sorted, which DynamoDB does not guarantee.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse it.
+        DynamoDBError: the request is invalid.
     """
     plan, values = plan_read(request)
     keys = table.keys()
@@ -85,10 +85,10 @@ def _check_attributes(plan: ReadPlan, schema: KeySchema, index: Index | None) ->
             )
 
 
-def _sought(
+def _key_condition(
     schema: KeySchema, tests: Mapping[str, KeyTest], values: Values
 ) -> tuple[object, str | None, Sequence[Any]]:
-    """The partition, and what its sort key is to stand in which relation to."""
+    """Return the partition, and the operator and operands of the sort key."""
     missing = [name for name in tests if name not in schema.names]
     if schema.hash not in tests or missing:
         raise DynamoDBError(f"Query condition missed key schema element: {schema.hash}")
@@ -118,7 +118,7 @@ def _check_key(schema: KeySchema, name: str, value: AttributeValue) -> None:
 
 
 def _entry(table: Table, index: Index | None, partition: object, start: Item) -> Entry:
-    """Where a page is to go on."""
+    """Return the index entry of an `ExclusiveStartKey`."""
     schemas = [table.schema] if index is None else [table.schema, index.schema]
     names = {name for schema in schemas for name in schema.names}
     if start.keys() != names or any(table.schema.kinds[name] not in start[name] for name in names):

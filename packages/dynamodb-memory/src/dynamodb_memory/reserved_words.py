@@ -1,4 +1,4 @@
-"""The words that DynamoDB takes for its own in expressions: an attribute of such a name needs a placeholder."""
+"""DynamoDB's reserved words: in an expression, an attribute with such a name needs a placeholder."""
 
 from typing import Final
 

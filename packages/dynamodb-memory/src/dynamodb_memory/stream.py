@@ -1,4 +1,4 @@
-"""The stream of a table in memory: what each write has changed, in order, until somebody takes it."""
+"""The stream of a table: a record of each change in order, until it is drained."""
 
 import base64
 from typing import Any, Final, NamedTuple
@@ -8,13 +8,13 @@ from dynamodb_memory.values import Item, copy_item, size_of_item
 REGION: Final = "us-east-1"
 
 _DIGITS: Final = 21
-"""Of a sequence number: AWS's have at least as many, so that they sort alike as numbers and as strings."""
+"""Digits of a sequence number, zero-padded so that strings sort as numbers do."""
 
 
 class StreamRecord(NamedTuple):
-    """One change of one item, which nobody may change; None where there was none, or is none any more.
+    """One change of one item: the images before and after it; None if the item does not exist then.
 
-    `number` rises from write to write, `at` is in milliseconds since the epoch.
+    `number` increases with each write, `at` is in milliseconds since the epoch. The images must not be changed.
     """
 
     number: int
@@ -24,11 +24,11 @@ class StreamRecord(NamedTuple):
 
 
 class Stream:
-    """What has happened to the items of a table since somebody last asked.
+    """The stream records of a table that were not drained yet.
 
     Args:
-        arn: the stream's.
-        key: names of the attributes of the table's key.
+        arn: the ARN of the stream.
+        key: the names of the table's key attributes.
     """
 
     def __init__(self, arn: str, key: tuple[str, ...]) -> None:
@@ -38,18 +38,18 @@ class Stream:
         self._number = 0
 
     def append(self, at: int, before: Item | None, after: Item | None) -> None:
-        """Keep what a write did; one that changed nothing is not told."""
+        """Append a record; a write that changed nothing gives none."""
         if before != after:
             self._number += 1
             self._records.append(StreamRecord(self._number, at, before, after))
 
     def drain(self) -> list[StreamRecord]:
-        """All of it, in order, once."""
+        """Remove and return all records in order."""
         records, self._records = self._records, []
         return records
 
     def event(self, record: StreamRecord) -> dict[str, Any]:
-        """A record as it lies in the event with which Lambda calls a function."""
+        """Return a record in the form of Lambda's events."""
         number, at, before, after = record
         image = after if after is not None else before or {}
         images = {
@@ -75,11 +75,11 @@ class Stream:
 
 
 def _as_json(item: Item) -> Item:
-    """A copy, with bytes in base64."""
-    return {name: _spell(value) for name, value in copy_item(item).items()}
+    """Return a copy of an item with bytes in base64."""
+    return {name: _value_as_json(value) for name, value in copy_item(item).items()}
 
 
-def _spell(value: dict[str, Any]) -> dict[str, Any]:
+def _value_as_json(value: dict[str, Any]) -> dict[str, Any]:
     ((kind, content),) = value.items()
     match kind:
         case "B":
@@ -87,8 +87,8 @@ def _spell(value: dict[str, Any]) -> dict[str, Any]:
         case "BS":
             return {kind: [base64.b64encode(member).decode() for member in content]}
         case "M":
-            return {kind: {name: _spell(element) for name, element in content.items()}}
+            return {kind: {name: _value_as_json(element) for name, element in content.items()}}
         case "L":
-            return {kind: [_spell(element) for element in content]}
+            return {kind: [_value_as_json(element) for element in content]}
         case _:
             return value

@@ -1,10 +1,10 @@
-"""What DynamoDB's expressions say, as trees (AWS's developer guide, "Expressions")."""
+"""Syntax trees of DynamoDB's expressions."""
 
 from typing import NamedTuple
 
 
 class Path(NamedTuple):
-    """Where something lies in an item: names of attributes and places in lists."""
+    """A document path: attribute names and list indexes."""
 
     parts: tuple[str | int, ...]
 
@@ -13,33 +13,33 @@ class Path(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A placeholder, colon included."""
+    """The placeholder of a value, colon included."""
 
     name: str
 
 
 class FunctionCall(NamedTuple):
-    """A function or an operator that makes a value: `size`, `if_not_exists`, `list_append`, `+`, `-`."""
+    """A function or operator that returns a value: `size`, `if_not_exists`, `list_append`, `+`, `-`."""
 
     name: str
     operands: tuple["Operand", ...]
 
 
 class Comparison(NamedTuple):
-    """A comparison, or a function that is true or false."""
+    """A comparison, or a function that returns a Boolean."""
 
     operator: str
     operands: tuple["Operand", ...]
 
 
 class Not(NamedTuple):
-    """The contrary."""
+    """A negated condition."""
 
     condition: "Condition"
 
 
 class BooleanExpression(NamedTuple):
-    """Several conditions with `AND` or `OR` between them."""
+    """Conditions joined by `AND` or `OR`."""
 
     operator: str
     conditions: tuple["Condition", ...]
@@ -50,7 +50,7 @@ Condition = Comparison | Not | BooleanExpression
 
 
 class Update(NamedTuple):
-    """What each section of an update does, to which path."""
+    """The actions of an update by section."""
 
     sets: list[tuple[Path, Operand]]
     removes: list[Path]
@@ -59,7 +59,7 @@ class Update(NamedTuple):
 
     @property
     def paths(self) -> list[Path]:
-        """All that is changed."""
+        """All paths that the update changes."""
         return [
             *(path for path, _ in self.sets),
             *self.removes,

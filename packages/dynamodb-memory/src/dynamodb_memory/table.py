@@ -1,4 +1,4 @@
-"""A table in memory: its items by key, and its indexes."""
+"""A table: its items by key, its indexes and its stream."""
 
 import copy
 from bisect import bisect_left, bisect_right, insort
@@ -11,24 +11,24 @@ from dynamodb_memory.stream import REGION, Stream
 from dynamodb_memory.values import AttributeValue, DynamoDBError, Item, plain, size_of_item
 
 _MAX_BYTES: Final = 400 * 1024
-"""Of an item."""
+"""The maximum size of an item."""
 
 MAX_HASH_BYTES: Final = 2048
 MAX_RANGE_BYTES: Final = 1024
 
 Key = tuple[Any, Any]
-"""What the attributes of a key compare by; the second one is empty where there is but one."""
+"""The comparable values of hash and range key; the second is empty if there is no range key."""
 
 Entry = tuple[Any, ...]
-"""Begins with what a partition is sorted by."""
+"""An entry of a partition; its first element is the sort key."""
 
 
 class KeySchema:
-    """The attributes of a key.
+    """The key attributes of a table or an index.
 
     Args:
-        elements: as `create_table` is told them.
-        kinds: the types of all attributes that are part of any key.
+        elements: the `KeySchema` of `create_table`.
+        kinds: types of all key attributes, by attribute name.
     """
 
     def __init__(self, elements: Sequence[Mapping[str, str]], kinds: Mapping[str, str]) -> None:
@@ -39,11 +39,11 @@ class KeySchema:
         self.kinds = kinds
 
     def of(self, attributes: Mapping[str, AttributeValue]) -> Key:
-        """The key that these attributes hold."""
+        """Return the key of an item."""
         return plain(attributes[self.hash]), plain(attributes[self.range]) if self.range is not None else ""
 
     def check(self, name: str, value: AttributeValue) -> str | None:
-        """What is wrong with an attribute of the key: `missing`, `type`, `empty` or `size`; None if nothing is."""
+        """Return the error of a key attribute: `type`, `empty` or `size`; None if it is valid."""
         kind = self.kinds[name]
         if kind not in value:
             return "type"
@@ -57,29 +57,29 @@ class KeySchema:
 
 
 class SortedPartitions:
-    """Entries in partitions, each of which is sorted."""
+    """Sorted entries by partition."""
 
     def __init__(self) -> None:
         self._partitions: dict[Any, list[Entry]] = {}
 
     def add(self, partition: object, entry: Entry) -> None:
-        """Put an entry in its place."""
+        """Insert an entry."""
         insort(self._partitions.setdefault(partition, []), entry)
 
     def remove(self, partition: object, entry: Entry) -> None:
-        """Take an entry out."""
+        """Remove an entry."""
         entries = self._partitions[partition]
         del entries[bisect_left(entries, entry)]
         if not entries:
             del self._partitions[partition]
 
     def partition(self, partition: object) -> list[Entry]:
-        """All entries of a partition, which nobody may change."""
+        """Return the entries of a partition; callers must not change the list."""
         return self._partitions.get(partition, [])
 
 
 def span(entries: list[Entry], operator: str | None, operands: Sequence[Any]) -> tuple[int, int]:
-    """From where to where entries begin with what stands in a relation to the operands; all of them for None."""
+    """Return the range (start, end) of the entries whose sort key meets a condition; None matches all."""
     return (0, len(entries)) if operator is None else _SPANS[operator](entries, *operands)
 
 
@@ -113,8 +113,8 @@ class Index:
     """A global secondary index.
 
     Args:
-        description: as `create_table` is told it.
-        table: the key of its table.
+        description: its element of `GlobalSecondaryIndexes` in `create_table`.
+        table: the key schema of its table.
     """
 
     def __init__(self, description: Mapping[str, Any], table: KeySchema) -> None:
@@ -125,25 +125,25 @@ class Index:
         projection = description["Projection"]
         keys = {*self.schema.names, *table.names}
         self.projected: frozenset[str] | None = None
-        """Names of the attributes that it holds; None if it holds all."""
+        """Names of the projected attributes; None: all."""
         if projection["ProjectionType"] != "ALL":
             self.projected = frozenset(keys | set(projection.get("NonKeyAttributes", ())))
 
     def place(self, item: Item | None, key: Key) -> tuple[Any, Entry] | None:
-        """The partition and the entry of an item; None if it is not part of the index."""
+        """Return the partition and the entry of an item; None if the index does not contain it."""
         if item is None or self.schema.hash not in item or self.schema.names[-1] not in item:
             return None
         partition, sort = self.schema.of(item)
         return partition, (sort, *key)
 
     def project(self, item: Item) -> Item:
-        """What it holds of an item."""
+        """Return the projected attributes of an item."""
         if self.projected is None:
             return item
         return {name: value for name, value in item.items() if name in self.projected}
 
     def check(self, item: Item) -> None:
-        """Refuse an item whose attributes cannot be part of its key."""
+        """Raise DynamoDBError for an item with an invalid index key attribute."""
         for name in self.schema.names:
             wrong = self.schema.check(name, item[name]) if name in item else None
             if wrong == "empty":
@@ -158,11 +158,11 @@ class Index:
 
 
 class Table:
-    """Items by key.
+    """A table with its items, indexes and stream.
 
     Args:
-        request: what `create_table` was told.
-        created: when, in milliseconds since the epoch.
+        request: the parameters of `create_table`.
+        created: the creation time in milliseconds since the epoch.
     """
 
     def __init__(self, request: Mapping[str, Any], created: int) -> None:
@@ -176,13 +176,13 @@ class Table:
         self.indexes = {
             each["IndexName"]: Index(each, self.schema) for each in request.get("GlobalSecondaryIndexes", ())
         }
-        is_told = request.get("StreamSpecification", {}).get("StreamEnabled", False)
-        self.stream = Stream(f"{self.arn}/stream/1", self.schema.names) if is_told else None
+        has_stream = request.get("StreamSpecification", {}).get("StreamEnabled", False)
+        self.stream = Stream(f"{self.arn}/stream/1", self.schema.names) if has_stream else None
         self.order = SortedPartitions()
         self._items: dict[Key, tuple[Item, int]] = {}
 
     def describe(self) -> dict[str, Any]:
-        """As `describe_table` tells it."""
+        """Return the `Table` structure of `describe_table`."""
         known = ("TableName", "KeySchema", "AttributeDefinitions", "StreamSpecification")
         described = {name: copy.deepcopy(self._request[name]) for name in known if name in self._request}
         described |= {
@@ -202,20 +202,20 @@ class Table:
         return described
 
     def key_of(self, attributes: Item) -> Key:
-        """The key that these attributes are.
+        """Return the key that consists of exactly these attributes.
 
         Raises:
-            DynamoDBError: they are none.
+            DynamoDBError: the attributes do not match the key schema.
         """
         if attributes.keys() != self.key_names:
             raise DynamoDBError("The provided key element does not match the schema")
         return self._checked(attributes, "The provided key element does not match the schema")
 
     def key_in(self, item: Item) -> Key:
-        """The key of a whole item.
+        """Return the key of an item.
 
         Raises:
-            DynamoDBError: it has none.
+            DynamoDBError: a key attribute is missing or invalid.
         """
         for name in self.schema.names:
             if name not in item:
@@ -223,23 +223,23 @@ class Table:
         return self._checked(item, "One or more parameter values were invalid: Type mismatch for key")
 
     def get(self, key: Key) -> Item | None:
-        """The item, which nobody may change."""
-        held = self._items.get(key)
-        return held[0] if held is not None else None
+        """Return an item or None; callers must not change it."""
+        stored = self._items.get(key)
+        return stored[0] if stored is not None else None
 
     def size(self, key: Key) -> int:
-        """Bytes of the item of this key, which is there."""
+        """Return the size in bytes of an existing item."""
         return self._items[key][1]
 
     def keys(self) -> list[Key]:
-        """Of all items, in the order of a scan."""
+        """Return all keys in the order of a scan."""
         return sorted(self._items)
 
     def check(self, item: Item) -> int:
-        """The bytes of an item that is to be put.
+        """Check an item before it is put; return its size in bytes.
 
         Raises:
-            DynamoDBError: it is too large, or cannot be part of an index whose attributes it has.
+            DynamoDBError: the item is too large, or has an invalid index key.
         """
         for index in self.indexes.values():
             index.check(item)
@@ -249,7 +249,7 @@ class Table:
         return size
 
     def put(self, key: Key, item: Item | None, size: int, at: int) -> None:
-        """Put an item that was checked in place of what is there, or take that away; `at` is in milliseconds."""
+        """Put a checked item, or delete it if None; `at` is in milliseconds since the epoch."""
         before = self.get(key)
         if item is not None:
             self._items[key] = item, size

@@ -1,4 +1,4 @@
-"""DynamoDB's updates and projections as functions of an item, which they never change in place."""
+"""Compile update and projection expressions to functions that return new items."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
@@ -18,7 +18,7 @@ from dynamodb_memory.values import (
 )
 
 Change = Callable[[Item, Values], Item]
-"""From an item, which is but a key where there is none, to a new one that may share parts with it."""
+"""Returns a changed item that may share parts with the old one; a missing item is its key."""
 
 _NO_SUCH_PATH: Final = "The document path provided in the update expression is invalid for update"
 _NO_SUCH_ATTRIBUTE: Final = "The provided expression refers to an attribute that does not exist in the item"
@@ -26,9 +26,9 @@ _KIND: Final = "UpdateExpression"
 
 
 def compile_update(update: Update) -> Change:
-    """What an update makes of an item.
+    """Compile an update to a function of an item.
 
-    What it returns raises Refusal where the item does not suit the update.
+    The function raises DynamoDBError if the update does not fit the item.
     """
     edits = list(_edits(update))
     if any(len(path.parts) > 1 for path, _ in edits):
@@ -49,7 +49,7 @@ def compile_update(update: Update) -> Change:
 
 
 def checks_of_update(update: Update) -> Iterator[Check]:
-    """What an update demands of the values themselves."""
+    """Yield checks of the values that an update uses."""
     for _, operand in update.sets:
         yield from checks_of_operands(_KIND, "SET", (operand,))
     for section, pairs in (("ADD", update.adds), ("DELETE", update.deletes)):
@@ -58,7 +58,7 @@ def checks_of_update(update: Update) -> Iterator[Check]:
 
 
 def _edits(update: Update) -> Iterator[tuple[Path, Reader]]:
-    """Each path with what it is to hold, None for nothing; all of it is made of the item as it was."""
+    """Yield each path with a reader of its new value; None removes it. Readers get the old item."""
     for path, operand in update.sets:
         yield path, _compile_assigned(operand)
     for path in update.removes:
@@ -109,7 +109,7 @@ def _compile_default(
     read: Reader, default: Callable[[Item, Values], AttributeValue]
 ) -> Callable[[Item, Values], AttributeValue]:
     def make(item: Item, values: Values) -> AttributeValue:
-        # The default must be there even where it is not needed.
+        # The default is evaluated even if it is not needed, as in DynamoDB.
         found, otherwise = read(item, values), default(item, values)
         return found if found is not None else otherwise
 
@@ -123,26 +123,28 @@ def _append(first: AttributeValue, second: AttributeValue) -> AttributeValue:
 
 
 def _edit(item: Item, edits: list[tuple[Path, AttributeValue | None]]) -> Item:
-    """A copy of an item with other things at these places; places in lists are those that the item has."""
+    """Return a copy of an item with changed paths; list indexes refer to the old item."""
     changed = copy_item(item)
     places = [(path, _container(changed, path), made) for path, made in edits]
-    held = [(path, container) for path, container, made in places if made is None and _holds(container, path.parts[-1])]
+    removed = [
+        (path, container) for path, container, made in places if made is None and _holds(container, path.parts[-1])
+    ]
     for path, container, made in sorted(places, key=_by_last_place):
         if made is not None:
             _put(container, path.parts[-1], made)
-    for path, container in sorted(held, key=lambda place: place[0].parts, reverse=True):
+    for path, container in sorted(removed, key=lambda place: place[0].parts, reverse=True):
         del container[path.parts[-1]]
     return changed
 
 
 def _by_last_place(place: tuple[Path, Any, object]) -> int:
-    """What lies beyond a list's end is appended in this order."""
+    """Sort by list index: values beyond a list's end are appended in this order."""
     last = place[0].parts[-1]
     return last if isinstance(last, int) else -1
 
 
-def _container(item: Item, path: Path) -> Any:  # noqa: ANN401 - what holds names, or a list
-    """What holds the end of a path."""
+def _container(item: Item, path: Path) -> Any:  # noqa: ANN401 - a map or a list
+    """Return the map or list that contains the last part of a path."""
     container: Any = item
     for place, part in enumerate(path.parts[:-1]):
         if not _holds(container, part):
@@ -153,11 +155,11 @@ def _container(item: Item, path: Path) -> Any:  # noqa: ANN401 - what holds name
     return container
 
 
-def _holds(container: Any, part: str | int) -> bool:  # noqa: ANN401 - what holds names, or a list
+def _holds(container: Any, part: str | int) -> bool:  # noqa: ANN401 - a map or a list
     return part in container if isinstance(part, str) else part < len(container)
 
 
-def _put(container: Any, part: str | int, value: AttributeValue) -> None:  # noqa: ANN401 - what holds names, or a list
+def _put(container: Any, part: str | int, value: AttributeValue) -> None:  # noqa: ANN401 - a map or a list
     if isinstance(part, str) or part < len(container):
         container[part] = value
     else:
@@ -170,7 +172,7 @@ _Branch = dict[str | int, Any]
 
 
 def compile_projection(paths: Iterable[Path]) -> Callable[[Item], Item]:
-    """A copy of what lies at these paths."""
+    """Compile paths to a function that copies these parts of an item."""
     tree: _Branch = {}
     for path in paths:
         branch = tree
@@ -185,7 +187,7 @@ def _project(content: Item, branch: _Branch) -> Item:
 
 
 def _project_value(value: AttributeValue, branch: _Branch) -> AttributeValue | None:
-    """The parts of a value that are wanted; None where it has none of them."""
+    """Return the projected parts of a value; None if it has none of them."""
     if not branch:
         return copy_value(value)
     ((kind, content),) = value.items()

@@ -1,7 +1,7 @@
-"""DynamoDB's values in its typed form, as the in-memory database keeps them: equal values are spelled alike.
+"""Attribute values in DynamoDB's typed form, normalized so that equal values have equal representations.
 
-Numbers are spelled without padding, sets are sorted. What is kept is never changed in place, so that images of an
-item may share parts; whatever comes in or goes out is a copy.
+Numbers have no padding; sets are sorted. Stored values are never changed in place, so that images of an item can share
+parts. Values are copied on input and output.
 """
 
 import re
@@ -14,11 +14,11 @@ AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]
 
 MAX_LEVELS: Final = 32
-"""Of lists and maps in each other, the item itself included."""
+"""The maximum nesting depth of lists and maps, including the item."""
 
 _DIGITS: Final = 38
 _LARGEST, _SMALLEST = 125, -130
-"""Powers of ten that a number may have."""
+"""The range of the decimal exponent of a number."""
 
 _SCALARS: Final = frozenset({"S", "N", "B", "BOOL", "NULL"})
 _MEMBER_OF: Final = {"SS": "S", "NS": "N", "BS": "B"}
@@ -29,12 +29,12 @@ _ARITHMETIC: Final = Context(prec=_DIGITS, traps=[Inexact])
 
 
 class DynamoDBError(Exception):
-    """What DynamoDB answers in place of doing it.
+    """A request that DynamoDB rejects; the client converts it to a ClientError.
 
     Args:
-        message: as AWS words it, where that is known.
-        code: the exception's name.
-        more: what the answer holds besides, by AWS's names.
+        message: AWS's wording, where known.
+        code: AWS's error code.
+        more: further fields of the error response.
     """
 
     def __init__(self, message: str, code: str = "ValidationException", **more: object) -> None:
@@ -48,10 +48,10 @@ WRONG_OPERAND: Final = "An operand in the update expression has an incorrect dat
 
 
 def normalize_item(item: Mapping[str, AttributeValue]) -> Item:
-    """An item from outside, as it is kept.
+    """Return a normalized copy of an item.
 
     Raises:
-        DynamoDBError: DynamoDB would not take it.
+        DynamoDBError: a value is invalid.
     """
     if "" in item:
         raise DynamoDBError("Empty attribute name")
@@ -59,11 +59,11 @@ def normalize_item(item: Mapping[str, AttributeValue]) -> Item:
 
 
 def normalize(value: AttributeValue, level: int = 1) -> AttributeValue:
-    """A value from outside, as it is kept; `level` is how deep it lies in its item.
+    """Return a normalized copy of a value; `level` is its nesting depth.
 
     Raises:
-        DynamoDBError: DynamoDB would not take it.
-        TypeError: botocore would not send it.
+        DynamoDBError: DynamoDB rejects the value.
+        TypeError: botocore would not serialize the value.
     """
     if len(value) != 1:
         raise DynamoDBError("Supplied AttributeValue must contain exactly one of the supported datatypes")
@@ -72,20 +72,20 @@ def normalize(value: AttributeValue, level: int = 1) -> AttributeValue:
         if not isinstance(content, str):
             raise TypeError(f"S holds {type(content).__name__}")
         return {"S": content}
-    keeper = _KEEPERS.get(kind)
-    if keeper is None:
+    normalizer = _NORMALIZERS.get(kind)
+    if normalizer is None:
         raise TypeError(f"{kind} is no type of DynamoDB's")
-    return {kind: keeper(content, level)}
+    return {kind: normalizer(content, level)}
 
 
-def _keep_number(text: object, _level: int = 0) -> str:
+def _number(text: object, _level: int = 0) -> str:
     if not isinstance(text, str):
         raise TypeError(f"N holds {type(text).__name__}")
-    return text if _INTEGER(text) else _spell(text)
+    return text if _INTEGER(text) else _normalize_number(text)
 
 
 @lru_cache(maxsize=1024)
-def _spell(text: str) -> str:
+def _normalize_number(text: str) -> str:
     if not _NUMBER(text):
         raise DynamoDBError("The parameter cannot be converted to a numeric value: " + text)
     number = Decimal(text)
@@ -99,16 +99,16 @@ def _spell(text: str) -> str:
         raise DynamoDBError(
             "Number underflow. Attempting to store a number with magnitude smaller than supported range"
         )
-    spelled = format(number, "f")
-    return spelled.rstrip("0").rstrip(".") if "." in spelled else spelled
+    text_form = format(number, "f")
+    return text_form.rstrip("0").rstrip(".") if "." in text_form else text_form
 
 
-def _keep_bytes(content: bytes | bytearray | str, _level: int = 0) -> bytes:
+def _bytes(content: bytes | bytearray | str, _level: int = 0) -> bytes:
     return content.encode() if isinstance(content, str) else bytes(content)
 
 
-def _keep_set(member: Callable[..., Any], order: Callable[[Any], Any] | None) -> Callable[[list[Any], int], list[Any]]:
-    def keeper(members: list[Any], _level: int) -> list[Any]:
+def _set_of(member: Callable[..., Any], order: Callable[[Any], Any] | None) -> Callable[[list[Any], int], list[Any]]:
+    def normalizer(members: list[Any], _level: int) -> list[Any]:
         if not members:
             raise DynamoDBError("One or more parameter values were invalid: An string set  may not be empty")
         kept = sorted(map(member, members), key=order)
@@ -116,7 +116,7 @@ def _keep_set(member: Callable[..., Any], order: Callable[[Any], Any] | None) ->
             raise DynamoDBError("One or more parameter values were invalid: Input collection contains duplicates.")
         return kept
 
-    return keeper
+    return normalizer
 
 
 def _deeper(level: int) -> int:
@@ -125,17 +125,17 @@ def _deeper(level: int) -> int:
     return level + 1
 
 
-def _keep_map(content: Mapping[str, AttributeValue], level: int) -> Item:
+def _map(content: Mapping[str, AttributeValue], level: int) -> Item:
     deeper = _deeper(level)
     return {name: normalize(value, deeper) for name, value in content.items()}
 
 
-def _keep_list(content: list[AttributeValue], level: int) -> list[AttributeValue]:
+def _list(content: list[AttributeValue], level: int) -> list[AttributeValue]:
     deeper = _deeper(level)
     return [normalize(value, deeper) for value in content]
 
 
-def _keep_null(content: object, _level: int) -> bool:
+def _null(content: object, _level: int) -> bool:
     if not content:
         raise DynamoDBError(
             "One or more parameter values were invalid: Null attribute value types must have the value of true"
@@ -143,30 +143,30 @@ def _keep_null(content: object, _level: int) -> bool:
     return True
 
 
-def _keep_string(content: str, _level: int = 0) -> str:
+def _string(content: str, _level: int = 0) -> str:
     return str(content)
 
 
-_KEEPERS: Final[dict[str, Callable[[Any, int], Any]]] = {
-    "N": _keep_number,
-    "B": _keep_bytes,
+_NORMALIZERS: Final[dict[str, Callable[[Any, int], Any]]] = {
+    "N": _number,
+    "B": _bytes,
     "BOOL": lambda content, _level: bool(content),
-    "NULL": _keep_null,
-    "M": _keep_map,
-    "L": _keep_list,
-    "SS": _keep_set(_keep_string, None),
-    "NS": _keep_set(_keep_number, Decimal),
-    "BS": _keep_set(_keep_bytes, None),
+    "NULL": _null,
+    "M": _map,
+    "L": _list,
+    "SS": _set_of(_string, None),
+    "NS": _set_of(_number, Decimal),
+    "BS": _set_of(_bytes, None),
 }
 
 
 def copy_item(item: Item) -> Item:
-    """An item for somebody who may change it."""
+    """Return a deep copy of an item."""
     return {name: copy_value(value) for name, value in item.items()}
 
 
 def copy_value(value: AttributeValue) -> AttributeValue:
-    """A value for somebody who may change it."""
+    """Return a deep copy of a value."""
     (kind,) = value
     if kind in _SCALARS:
         return {kind: value[kind]}
@@ -178,7 +178,7 @@ def copy_value(value: AttributeValue) -> AttributeValue:
 
 
 def size_of_item(item: Item) -> int:
-    """Bytes, by the rules of AWS's developer guide, which a name counts for as well."""
+    """Return the size of an item in bytes, by AWS's rules; attribute names count."""
     total = 0
     for name, value in item.items():
         total += len(name) if name.isascii() else _size_of_string(name)
@@ -191,7 +191,7 @@ def size_of_item(item: Item) -> int:
 
 
 def size_of(value: AttributeValue) -> int:
-    """Bytes of a value."""
+    """Return the size of a value in bytes."""
     ((kind, content),) = value.items()
     return _SIZES[kind](content)
 
@@ -202,7 +202,7 @@ def _size_of_string(text: str) -> int:
 
 @lru_cache(maxsize=8192)
 def _size_of_number(text: str) -> int:
-    """Two digits a byte, in pairs from the point on, one byte more, and one for a sign."""
+    """Return one byte per pair of digits, plus one, plus one for a minus sign."""
     whole, _, fraction = text.removeprefix("-").partition(".")
     pairs = whole.zfill(len(whole) + len(whole) % 2) + fraction.ljust(len(fraction) + len(fraction) % 2, "0")
     stripped = [pairs[place : place + 2] for place in range(0, len(pairs), 2)]
@@ -219,7 +219,7 @@ _SIZES: Final[dict[str, Callable[[Any], int]]] = {
     "B": len,
     "BOOL": lambda _content: 1,
     "NULL": lambda _content: 1,
-    # Three bytes for what holds others, and one for each that it holds.
+    # Three bytes for a list or map, and one for each element.
     "M": lambda content: 3 + len(content) + size_of_item(content),
     "L": lambda content: 3 + len(content) + sum(map(size_of, content)),
     "SS": lambda content: sum(map(_size_of_string, content)),
@@ -229,7 +229,7 @@ _SIZES: Final[dict[str, Callable[[Any], int]]] = {
 
 
 def plain(value: AttributeValue) -> Any:  # noqa: ANN401 - text, bytes or a number
-    """What a string, a number or bytes compare by."""
+    """Return the comparable Python value of a string, a number or bytes."""
     ((kind, content),) = value.items()
     if kind != "N":
         return content
@@ -237,51 +237,51 @@ def plain(value: AttributeValue) -> Any:  # noqa: ANN401 - text, bytes or a numb
 
 
 def add(left: AttributeValue, right: AttributeValue, sign: int = 1) -> AttributeValue:
-    """The sum of two numbers, or their difference where `sign` is -1.
+    """Return the sum of two numbers, or their difference if `sign` is -1.
 
     Raises:
-        DynamoDBError: one is no number, or the result has too many digits.
+        DynamoDBError: an operand is no number, or the result has too many digits.
     """
     if "N" not in left or "N" not in right:
         raise DynamoDBError(WRONG_OPERAND)
     first, second = plain(left), plain(right)
     if isinstance(first, int) and isinstance(second, int):
-        return {"N": _keep_number(str(first + sign * second))}
+        return {"N": _number(str(first + sign * second))}
     combine = _ARITHMETIC.add if sign == 1 else _ARITHMETIC.subtract
     try:
-        return {"N": _keep_number(str(combine(first, second)))}
+        return {"N": _number(str(combine(first, second)))}
     except Inexact:
         raise DynamoDBError("Attempting to store more than 38 significant digits in a Number") from None
 
 
-def add_values(held: AttributeValue | None, added: AttributeValue) -> AttributeValue:
-    """A number or a set, with another one added (`ADD`).
+def add_values(current: AttributeValue | None, added: AttributeValue) -> AttributeValue:
+    """Add to a number or a set (`ADD`).
 
     Raises:
-        DynamoDBError: they are of different types.
+        DynamoDBError: the types differ.
     """
-    if held is None:
+    if current is None:
         return added
     (kind,) = added
     if kind == "N":
-        return add(held, added)
-    if kind not in held:
+        return add(current, added)
+    if kind not in current:
         raise DynamoDBError(WRONG_OPERAND)
-    return {kind: _sorted(kind, {*held[kind], *added[kind]})}
+    return {kind: _sorted(kind, {*current[kind], *added[kind]})}
 
 
-def subtract(held: AttributeValue | None, taken: AttributeValue) -> AttributeValue | None:
-    """A set without some members (`DELETE`); None if there are none left.
+def subtract(current: AttributeValue | None, removed: AttributeValue) -> AttributeValue | None:
+    """Remove members from a set (`DELETE`); return None if none are left.
 
     Raises:
-        DynamoDBError: they are of different types.
+        DynamoDBError: the types differ.
     """
-    if held is None:
+    if current is None:
         return None
-    (kind,) = taken
-    if kind not in held:
+    (kind,) = removed
+    if kind not in current:
         raise DynamoDBError(WRONG_OPERAND)
-    left = set(held[kind]) - set(taken[kind])
+    left = set(current[kind]) - set(removed[kind])
     return {kind: _sorted(kind, left)} if left else None
 
 

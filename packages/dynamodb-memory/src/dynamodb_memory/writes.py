@@ -1,4 +1,4 @@
-"""One write of a request to a table in memory: first found in order, then tried, then done."""
+"""One write to a table: validated, tested against its condition, prepared and applied."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,25 +9,25 @@ from dynamodb_memory.values import DynamoDBError, Item, copy_item, normalize_ite
 
 
 class WriteAction:
-    """A Put, Update, Delete or ConditionCheck, as a transaction names them.
+    """A Put, Update, Delete or ConditionCheck.
 
     Args:
-        table: where.
-        action: which of them.
-        request: its parameters.
+        table: the table to write to.
+        action: one of these names.
+        request: the parameters of the operation.
 
     Raises:
-        DynamoDBError: DynamoDB would refuse it, whatever is in the table.
+        DynamoDBError: the request is invalid, independently of the stored item.
     """
 
     def __init__(self, table: Table, action: str, request: Mapping[str, Any]) -> None:
         self.table = table
         self._action = action
         self._plan, self._values = plan_write(request)
-        self._shows = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        self._returns_old = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
         self._given = normalize_item(request["Item" if action == "Put" else "Key"])
         self.size = 0
-        """Bytes of the item that is put."""
+        """Size in bytes of the item that is put."""
         if action == "Put":
             self.key = table.key_in(self._given)
             self.size = table.check(self._given)
@@ -42,21 +42,21 @@ class WriteAction:
         self.after: Item | None = None
 
     def meets(self) -> bool:
-        """Whether what is there meets the condition."""
+        """Return whether the stored item meets the condition."""
         test = self._plan.test
         return test is None or test(self.before or {}, self._values)
 
     def found(self) -> dict[str, Item]:
-        """What a refusal shows of what is there: `Item`, if there is one and the request asks for it."""
-        if self.before is None or not self._shows:
+        """Return the fields of a failed condition: `Item`, if it exists and the request wants it."""
+        if self.before is None or not self._returns_old:
             return {}
         return {"Item": copy_item(self.before)}
 
     def prepare(self) -> None:
-        """Make `after` of what is there; nothing is written yet.
+        """Compute `after` from the stored item; nothing is written yet.
 
         Raises:
-            DynamoDBError: what is there does not suit the update.
+            DynamoDBError: the update does not fit the stored item.
         """
         match self._action:
             case "Put":
@@ -72,6 +72,6 @@ class WriteAction:
                 self.after = self.before
 
     def apply(self, at: int) -> None:
-        """Write what was prepared; `at` is in milliseconds since the epoch."""
+        """Write the prepared item; `at` is in milliseconds since the epoch."""
         if self._action != "ConditionCheck":
             self.table.put(self.key, self.after, self.size, at)

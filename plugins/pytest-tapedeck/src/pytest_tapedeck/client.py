@@ -13,7 +13,7 @@ _NOT_SETTLED = 408
 
 
 class Refused(Exception):
-    """The stand-in does not do what it is asked; `status` is HTTP's."""
+    """The stand-in rejected a control request; `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class NotSettled(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """A call: its sid as Twilio and as SignalWire spells it, its status when it was told."""
+    """A call: its sid in both formats, and its status when it was read."""
 
     sid: str
     id: str
@@ -72,7 +72,7 @@ class Tapedeck:
 
     @classmethod
     def with_fresh_account(cls, url: str, https_url: str | None = None, ca_file: str | None = None) -> Tapedeck:
-        """The stand-in at this URL, with an account that nobody else has."""
+        """The stand-in at this URL, with an account that only this client uses."""
         made = ask(url, "POST", "/accounts", {})
         sid = made["sid"]
         return cls(url, https_url, ca_file, sid["twilio"], sid["signalwire"], made["token"], made["signing_key"])
@@ -105,7 +105,7 @@ class Tapedeck:
         self._post("/clock", advance=seconds)
 
     def settle(self, timeout: float = 10) -> None:
-        """Wait until nothing is under way in this account: media are made, callbacks told.
+        """Wait until this account is idle: media finished, callbacks delivered.
 
         Raises:
             NotSettled: that takes longer than `timeout` seconds.
@@ -132,23 +132,26 @@ class Tapedeck:
         return fault
 
     def callbacks(self, sid: str | None = None, event: str | None = None, wait: float = 0) -> list[dict[str, Any]]:
-        """What was told to the application, newest last; `wait` returns as soon as a match is there, or after that."""
+        """Return the callbacks sent to the application, newest last. Waits up to `wait` seconds for a match."""
         return list(self._get("/callbacks", sid=sid, event=event, wait=wait or None)["callbacks"])
 
     def replay(self, callback: str) -> None:
-        """Tell a callback once more: with the same token, body and signature."""
+        """Deliver a callback again, with the same idempotency token, body and signature."""
         self._post(f"/callbacks/{callback}/replay")
 
     def requests(self) -> list[dict[str, Any]]:
-        """What the application asked, and what it was answered, newest last."""
+        """Return the API requests of the application with their responses, newest last."""
         return list(self._get("/requests")["requests"])
 
     def _post(self, path: str, **content: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API's own fields
         return ask(self.url, "POST", path, {"account": self.account_sid, **content})
 
     def _get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API's own fields
-        asked = {"account": self.account_sid, **{name: value for name, value in query.items() if value is not None}}
-        return ask(self.url, "GET", f"{path}?{urlencode(asked)}")
+        parameters = {
+            "account": self.account_sid,
+            **{name: value for name, value in query.items() if value is not None},
+        }
+        return ask(self.url, "GET", f"{path}?{urlencode(parameters)}")
 
 
 def ask(url: str, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -164,8 +167,8 @@ def ask(url: str, method: str, path: str, content: dict[str, Any] | None = None)
             text = answer.read()
     except HTTPError as refused:
         raise Refused(refused.code, refused.read().decode("utf-8", "replace")) from refused
-    told: dict[str, Any] = json.loads(text) if text else {}
-    return told
+    answered: dict[str, Any] = json.loads(text) if text else {}
+    return answered
 
 
 def _call(body: dict[str, Any]) -> Call:

@@ -1,4 +1,4 @@
-"""The fixtures; nothing but pytest is loaded until a test asks for one."""
+"""The fixtures. Only pytest is imported until a test uses one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The stores, on DynamoDB."""
+"""The store ports, implemented on DynamoDB."""

@@ -1,7 +1,7 @@
-"""DynamoDB, as the adapters use it: plain Python items in and out, conflicts retried, faults named.
+"""A thin DynamoDB client: plain Python items in and out, retries on conflicts, domain errors.
 
-An item is a dictionary of strings, integers, booleans, frozensets of strings, bytes, lists and dictionaries of
-these; None is left out. The docstrings count requests as they go over the wire.
+An item is a dictionary whose values are strings, integers, booleans, frozensets of strings, bytes, lists or
+dictionaries. Attributes that are None are omitted. Docstrings count the HTTP requests that a method sends.
 """
 
 import random
@@ -18,15 +18,15 @@ Item = dict[str, Any]
 AttributeValue = dict[str, Any]
 
 MAX_PER_BATCH: Final = 100
-"""DynamoDB's own limit of keys in a batch read."""
+"""DynamoDB's limit of keys in one BatchGetItem request."""
 
 MAX_CONFLICT_ATTEMPTS: Final = 5
 FIRST_DELAY_SECONDS: Final = 0.02
-"""Seconds; the pauses double, with full jitter: five tries take at most 300 ms (rule R2)."""
+"""Delays double, with full jitter: five attempts wait at most 300 ms in total (REL-2)."""
 
 _CONFLICT: Final = "TransactionConflict"
 _THROTTLED: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
-_REASONS_TO_TRY_AGAIN: Final = _THROTTLED | {_CONFLICT, "None", None}
+_RETRYABLE_REASONS: Final = _THROTTLED | {_CONFLICT, "None", None}
 _BUSY: Final = frozenset(
     {
         "LimitExceededException",
@@ -38,10 +38,10 @@ _BUSY: Final = frozenset(
 
 
 class ConditionFailed(Exception):
-    """A conditional write found something else; `items` are what it found, by position in the transaction.
+    """The condition of a write failed; `items` are the current items, by position in the transaction.
 
-    None stands for an item whose condition held; an empty dictionary for one that does not exist.
-    `was_repeated` tells that the request was sent before without an answer: that one may still take effect.
+    None: the condition of this item held. An empty dictionary: the item does not exist.
+    `was_repeated`: an earlier copy of the request got no response and may still take effect.
     """
 
     def __init__(self, items: Sequence[Item | None], *, was_repeated: bool) -> None:
@@ -51,9 +51,9 @@ class ConditionFailed(Exception):
 
 
 class DynamoDBClient(Protocol):
-    """The operations of botocore's DynamoDB client that are used."""
+    """The operations of botocore's DynamoDB client that this project uses."""
 
-    def get_item(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's own words
+    def get_item(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102 - AWS's parameters
     def update_item(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
     def query(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
     def batch_get_item(self, **request: Any) -> dict[str, Any]: ...  # noqa: ANN401, D102
@@ -64,9 +64,9 @@ class DynamoDBTable:
     """One DynamoDB table.
 
     Args:
-        client: botocore's.
-        table: its name.
-        sleep: how to wait, in seconds.
+        client: botocore's DynamoDB client.
+        table: the table's name.
+        sleep: waits for a number of seconds.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, sleep: Callable[[float], None]) -> None:
@@ -75,32 +75,31 @@ class DynamoDBTable:
         self._sleep = sleep
 
     def get(self, key: Mapping[str, str]) -> Item | None:
-        """One item, read strongly: 1 request."""
-        answer = self._call(
+        """Get one item with a strongly consistent read: 1 request."""
+        response = self._call(
             self._client.get_item, {"TableName": self._table, "Key": to_attributes(key), "ConsistentRead": True}
         )
-        found = answer.get("Item")
+        found = response.get("Item")
         return from_attributes(found) if found else None
 
     def get_many(self, keys: Sequence[Mapping[str, str]]) -> list[Item | None]:
-        """Items by key, read strongly, in the order of their keys: 1 request per 100."""
+        """Get any number of items by key, in order, strongly consistent: 1 request per 100 keys."""
         found: list[Item | None] = []
         for start in range(0, len(keys), MAX_PER_BATCH):
             found += self.get_several(keys[start : start + MAX_PER_BATCH])
         return found
 
     def get_several(self, keys: Sequence[Mapping[str, str]]) -> list[Item | None]:
-        """Items by key, read strongly, in the order of their keys: 1 request unless DynamoDB leaves some over."""
-        wanted = [to_attributes(key) for key in keys]
-        pending = wanted
+        """Get up to 100 items by key, in order, strongly consistent: 1 request, more for unprocessed keys."""
+        pending = [to_attributes(key) for key in keys]
         found: dict[tuple[str, str], Item] = {}
         for attempt in range(MAX_CONFLICT_ATTEMPTS):
             request = {"RequestItems": {self._table: {"Keys": pending, "ConsistentRead": True}}}
-            answer = self._call(self._client.batch_get_item, request)
-            for attributes in answer["Responses"].get(self._table, ()):
+            response = self._call(self._client.batch_get_item, request)
+            for attributes in response["Responses"].get(self._table, ()):
                 item = from_attributes(attributes)
                 found[item["PK"], item["SK"]] = item
-            pending = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+            pending = response.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             if not pending:
                 return [found.get((key["PK"], key["SK"])) for key in keys]
             self._pause(attempt)
@@ -117,15 +116,15 @@ class DynamoDBTable:
         index: str | None = None,
         **names: str,
     ) -> list[Item]:
-        """The items of a partition that match: 1 request per megabyte; read strongly, unless from an index.
+        """Query one partition: 1 request per megabyte; strongly consistent, except on an index.
 
         Args:
-            condition: the key condition.
-            values: what its placeholders stand for, without the colon.
+            condition: the key condition expression.
+            values: the values of its placeholders, by name without the colon.
             only: a filter expression.
-            limit: how many at most; None for all.
-            ascending: whether the sort key rises.
-            index: whose partition, in place of the table's.
+            limit: the maximum number of items; None for all.
+            ascending: whether to sort by ascending sort key.
+            index: the secondary index to query instead of the table.
             names: attribute names by placeholder, without the `#`.
         """
         request: dict[str, Any] = {
@@ -145,30 +144,30 @@ class DynamoDBTable:
             request["ExpressionAttributeNames"] = {f"#{placeholder}": name for placeholder, name in names.items()}
         items: list[Item] = []
         while True:
-            answer = self._call(self._client.query, request)
-            items += map(from_attributes, answer["Items"])
-            if "LastEvaluatedKey" not in answer or (limit is not None and len(items) >= limit):
+            response = self._call(self._client.query, request)
+            items += map(from_attributes, response["Items"])
+            if "LastEvaluatedKey" not in response or (limit is not None and len(items) >= limit):
                 return items if limit is None else items[:limit]
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
 
     def update(self, write: "Write") -> Item:
-        """Change one item and return it as it is then: 1 request.
+        """Update one item and return the new version: 1 request.
 
         Raises:
-            ConditionFailed: with the item as it stands.
+            ConditionFailed: with the current item.
         """
         request = {**write.request(self._table), "ReturnValues": "ALL_NEW"}
         return from_attributes(self._call(self._client.update_item, request, writes=True)["Attributes"])
 
     def transact(self, writes: Sequence["Write"]) -> None:
-        """Do all of these writes or none: 1 request.
+        """Apply all of these writes or none: 1 request.
 
         Raises:
-            ConditionFailed: with the items as they stand.
+            ConditionFailed: with the current items.
         """
         request = {
             "TransactItems": [{write.action: write.request(self._table)} for write in writes],
-            # One token per set of items: botocore's own repetitions carry it too (rule R3).
+            # One token per transaction, which botocore's retries also send (REL-3).
             "ClientRequestToken": secrets.token_hex(16),
         }
         self._call(self._client.transact_write_items, request, writes=True)
@@ -182,17 +181,17 @@ class DynamoDBTable:
             try:
                 return operation(**request)
             except ClientError as error:
-                # Once without an answer, any later try may find what the first copy did, or will do.
+                # After one attempt without a response, a retry may meet the effects of that attempt.
                 was_repeated |= writes and HAD_UNACKNOWLEDGED_ATTEMPT in error.response.get("ResponseMetadata", {})
-                busy = _raise_unless_repeatable(error, was_repeated=was_repeated)
+                busy = _raise_unless_retryable(error, was_repeated=was_repeated)
             except BotoCoreError as error:
                 raise StoreUnavailable from error
             if attempt + 1 < MAX_CONFLICT_ATTEMPTS:
                 self._pause(attempt)
-        raise _given_up(busy, was_repeated=was_repeated)
+        raise _exhausted_error(busy, was_repeated=was_repeated)
 
     def backoff(self) -> None:
-        """Wait up to 80 ms, so that those who race for an item do not meet at it again."""
+        """Wait up to 80 ms, so that competing writers of one item do not collide again."""
         self._pause(2)
 
     def _pause(self, attempt: int) -> None:
@@ -200,11 +199,11 @@ class DynamoDBTable:
 
 
 class Write:
-    """One conditional write: an Update unless `item` is given, which makes it a Put, or `delete`.
+    """One conditional write: a Put if `item` is given, a Delete if `delete` is set, else an Update.
 
     Args:
-        key: PK and SK.
-        values: what the placeholders of the expressions stand for, without the colon.
+        key: the primary key attributes.
+        values: the values of the placeholders of the expressions, by name without the colon.
         update: the update expression.
         condition: the condition expression.
         names: attribute names by placeholder, without the `#`.
@@ -239,44 +238,47 @@ class Write:
             self._request["ExpressionAttributeNames"] = {f"#{placeholder}": name for placeholder, name in names.items()}
 
     def request(self, table: str) -> dict[str, Any]:
-        """AWS's own form of it."""
+        """Render the parameters of this write for botocore."""
         return {"TableName": table, **self._request}
 
 
-def _raise_unless_repeatable(error: ClientError, *, was_repeated: bool) -> type[StoreBusy]:
-    """Return only where the same request may simply be sent again (rule R2): what it is if it never succeeds."""
+def _raise_unless_retryable(error: ClientError, *, was_repeated: bool) -> type[StoreBusy]:
+    """Return the error to raise after the last retry, if the request may be retried (REL-2); else raise."""
     code = error.response["Error"]["Code"]
     if code == "ConditionalCheckFailedException":
-        raise ConditionFailed([_found(error.response)], was_repeated=was_repeated) from error
+        raise ConditionFailed([_current_item(error.response)], was_repeated=was_repeated) from error
     if code == "TransactionCanceledException":
         reasons = error.response.get("CancellationReasons", [])
         if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
             raise ConditionFailed(
-                [_found(reason) if reason.get("Code") == "ConditionalCheckFailed" else None for reason in reasons],
+                [
+                    _current_item(reason) if reason.get("Code") == "ConditionalCheckFailed" else None
+                    for reason in reasons
+                ],
                 was_repeated=was_repeated,
             ) from error
-        if all(reason.get("Code") in _REASONS_TO_TRY_AGAIN for reason in reasons):
+        if all(reason.get("Code") in _RETRYABLE_REASONS for reason in reasons):
             is_throttled = any(reason.get("Code") in _THROTTLED for reason in reasons)
             return StoreThrottled if is_throttled else StoreBusy
         raise StoreUnavailable from error
     if code == "TransactionConflictException":
         return StoreBusy
     if code in _BUSY:
-        raise _given_up(StoreThrottled, was_repeated=was_repeated) from error
+        raise _exhausted_error(StoreThrottled, was_repeated=was_repeated) from error
     raise StoreUnavailable from error
 
 
-def _given_up(busy: type[StoreBusy], *, was_repeated: bool) -> StoreFailure:
-    """What to raise where no more is tried: a copy without an answer may have been written all the same."""
+def _exhausted_error(busy: type[StoreBusy], *, was_repeated: bool) -> StoreFailure:
+    """Choose the error after the last attempt: an unacknowledged copy may have been written."""
     return StoreUnavailable() if was_repeated else busy()
 
 
-def _found(holder: Mapping[str, Any]) -> Item:
-    return from_attributes(holder.get("Item") or {})
+def _current_item(failure: Mapping[str, Any]) -> Item:
+    return from_attributes(failure.get("Item") or {})
 
 
 def to_attributes(item: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """A plain item in DynamoDB's typed form; None is left out."""
+    """Convert a plain item to DynamoDB's typed form; attributes that are None are omitted."""
     return {name: to_attribute(value) for name, value in item.items() if value is not None}
 
 
@@ -284,8 +286,8 @@ def _placeholders(values: Mapping[str, Any]) -> dict[str, AttributeValue]:
     return {f":{name}": to_attribute(value) for name, value in values.items()}
 
 
-def to_attribute(value: Any) -> AttributeValue:  # noqa: ANN401 - any of the kinds named in the module's docstring
-    """A plain value in DynamoDB's typed form."""
+def to_attribute(value: Any) -> AttributeValue:  # noqa: ANN401 - the types that the module docstring lists
+    """Convert a plain value to DynamoDB's typed form."""
     for kind, write in _WRITERS:
         if isinstance(value, kind):
             return write(value)
@@ -293,13 +295,13 @@ def to_attribute(value: Any) -> AttributeValue:  # noqa: ANN401 - any of the kin
 
 
 def from_attributes(attributes: Mapping[str, AttributeValue]) -> Item:
-    """The plain form of an item in DynamoDB's typed form."""
+    """Convert an item from DynamoDB's typed form to a plain item."""
     return {name: _from_attribute(value) for name, value in attributes.items()}
 
 
 _WRITERS: Final[tuple[tuple[Any, Callable[[Any], AttributeValue]], ...]] = (
-    (str, lambda value: {"S": str(value)}),  # an enumeration's member as well
-    (bool, lambda value: {"BOOL": value}),  # before int, which it is too
+    (str, lambda value: {"S": str(value)}),  # includes members of a StrEnum
+    (bool, lambda value: {"BOOL": value}),  # before int, because bool is a subclass of int
     (int, lambda value: {"N": str(value)}),
     (frozenset, lambda value: {"SS": sorted(value)}),
     (bytes, lambda value: {"B": value}),

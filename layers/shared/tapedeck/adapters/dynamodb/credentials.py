@@ -1,6 +1,6 @@
-"""The credentials table: `ACCOUNT#a` (hashes), `KEY#k` (an API key, with its account), `SIGNING#a` (sealed keys).
+"""The credentials table: `ACCOUNT#a` (hashes), `KEY#k` (API key and account), `SIGNING#a` (encrypted keys).
 
-Accounts and their keys share one item, so that whoever names an account is verified in one read.
+An account and its API keys share one item, so that a request that names an account is verified with one read.
 """
 
 from typing import Final
@@ -16,12 +16,12 @@ from tapedeck.domain.account import (
     SigningKeys,
 )
 
-_NEW: Final = "attribute_not_exists(PK)"
-_THERE: Final = "attribute_exists(PK)"
+_ABSENT: Final = "attribute_not_exists(PK)"
+_EXISTS: Final = "attribute_exists(PK)"
 
 
 class CredentialsTable:
-    """`ports.stores.CredentialStore` on DynamoDB."""
+    """`ports.stores.CredentialStore` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
@@ -52,7 +52,7 @@ class CredentialsTable:
         return SigningKeys(tuple(item.get(dialect, ())), tuple(item["since"]))
 
     def put_account(self, account: Account, signing: dict[str, bytes]) -> bool:
-        """1 request: the hashes, and the sealed keys that sign its callbacks."""
+        """1 request: the token hash and the encrypted keys that sign the account's callbacks."""
         writes = [
             Write(
                 _account_key(account.id),
@@ -62,38 +62,38 @@ class CredentialsTable:
                     "created": account.created,
                     "media_access": account.media_access,
                 },
-                condition=_NEW,
+                condition=_ABSENT,
             ),
             Write(
                 _signing_key(account.id),
-                # `since` tells from when on each of the keys signs, in Twilio's dialect the auth token.
-                item={name: [sealed] for name, sealed in signing.items()} | {"since": [account.created]},
-                condition=_NEW,
+                # `since`: the second from which each key signs. In Twilio's dialect the key is the auth token.
+                item={name: [encrypted] for name, encrypted in signing.items()} | {"since": [account.created]},
+                condition=_ABSENT,
             ),
         ]
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            return _holds(failed.items[0], account.token_hash)
+            return _has_token(failed.items[0], account.token_hash)
         return True
 
     def put_api_key(self, key: ApiKey) -> bool:
-        """1 request: the key by its own id, and under its account."""
-        held: Item = {"hash": key.secret_hash, "scopes": key.scopes or None}
+        """1 request: the key by its id, and again in its account's item."""
+        attributes: Item = {"hash": key.secret_hash, "scopes": key.scopes or None}
         writes = [
-            Write(_api_key_key(key.id), item={"account": key.account, **held}, condition=_NEW),
+            Write(_api_key_key(key.id), item={"account": key.account, **attributes}, condition=_ABSENT),
             Write(
                 _account_key(key.account),
-                update="SET #keys.#key = :held",
-                condition=f"{_THERE} AND size(#keys) < :most",
-                values={"held": held, "most": MAX_API_KEYS},
+                update="SET #keys.#key = :attributes",
+                condition=f"{_EXISTS} AND size(#keys) < :most",
+                values={"attributes": attributes, "most": MAX_API_KEYS},
                 names={"keys": "keys", "key": key.id},
             ),
         ]
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            return failed.items[0] is not None  # our own write, whose answer was lost
+            return failed.items[0] is not None  # our own write, whose response was lost
         return True
 
     def delete_api_key(self, account: str, key: str) -> bool:
@@ -115,25 +115,25 @@ class CredentialsTable:
         return True
 
     def add_auth_token(self, account: str, token_hash: str, signing: bytes) -> bool:
-        """1 request: it admits from now on, and signs from when the old one is revoked."""
+        """1 request: the token authenticates at once, and signs callbacks once the old one is revoked."""
         writes = [
             Write(
                 _account_key(account),
                 update="SET tokens = list_append(tokens, :token)",
-                condition=f"{_THERE} AND size(tokens) < :most",
+                condition=f"{_EXISTS} AND size(tokens) < :most",
                 values={"token": [token_hash], "most": MAX_AUTH_TOKENS},
             ),
             Write(
                 _signing_key(account),
-                update="SET twilio = list_append(twilio, :sealed)",
-                condition=_THERE,
-                values={"sealed": [signing]},
+                update="SET twilio = list_append(twilio, :encrypted)",
+                condition=_EXISTS,
+                values={"encrypted": [signing]},
             ),
         ]
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            return _holds(failed.items[0], token_hash)
+            return _has_token(failed.items[0], token_hash)
         return True
 
     def set_media_access(self, account: str, access: MediaAccess | None) -> bool:
@@ -141,7 +141,7 @@ class CredentialsTable:
         write = Write(
             _account_key(account),
             update="SET media_access = :access" if access is not None else "REMOVE media_access",
-            condition=_THERE,
+            condition=_EXISTS,
             values={"access": access} if access is not None else None,
         )
         try:
@@ -151,18 +151,18 @@ class CredentialsTable:
         return True
 
     def remove_old_auth_token(self, account: str, at: int) -> bool:
-        """1 request: the newer token stays, and signs from now on."""
+        """1 request: the newer token remains, and signs callbacks from now on."""
         writes = [
             Write(
                 _account_key(account),
                 update="REMOVE tokens[0]",
-                condition=f"{_THERE} AND size(tokens) = :most",
+                condition=f"{_EXISTS} AND size(tokens) = :most",
                 values={"most": MAX_AUTH_TOKENS},
             ),
             Write(
                 _signing_key(account),
                 update="SET since = list_append(since, :now)",
-                condition=_THERE,
+                condition=_EXISTS,
                 values={"now": [at]},
             ),
         ]
@@ -185,5 +185,5 @@ def _signing_key(account: str) -> dict[str, str]:
     return {"PK": f"SIGNING#{account}"}
 
 
-def _holds(found: Item | None, token_hash: str) -> bool:
+def _has_token(found: Item | None, token_hash: str) -> bool:
     return bool(found) and token_hash in (found or {}).get("tokens", ())

@@ -1,7 +1,7 @@
-"""The ledger of callbacks in the recordings table: what is owed, and the attempts to tell it.
+"""The outbox of callbacks in the recordings table: pending deliveries and their attempts.
 
-A claim is written once, when its change is published, and then by whoever sends it: a lease keeps two from sending it
-at the same time, and nothing else does, for that may happen (rule R6).
+A delivery is stored once, when its change is published, and then updated by the function that sends it. Only a lease
+keeps two functions from sending it at the same time; a duplicate delivery is possible and allowed (REL-6).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,16 @@ from tapedeck.domain.delivery import (
 from tapedeck.domain.errors import StoreBusy
 
 SHARDS: Final = "0123456789abcdef"
-"""Of the `work` index: an id's last hex digit."""
+"""Shards of the `work` index: the last hex digit of an id."""
 
 _DAY: Final = 86_400
 
-_CLOSED: Final = "closed"
-"""In place of a claim's id: the URLs to which nothing is sent any more; ids begin with a digit, which sorts before."""
+_GONE_URLS: Final = "closed"
+"""Sort key of the item that lists the URLs that answered 410; delivery ids begin with a digit and sort before it."""
 
 
 class DeliveryTable:
-    """`DeliveryStore` on DynamoDB: a delivery that is not final is in the `work` index at its `next_attempt_at`."""
+    """`DeliveryStore` on DynamoDB; the `work` index holds pending deliveries by `next_attempt_at`."""
 
     def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class DeliveryTable:
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
         """1 request per megabyte."""
         partition = deliveries_partition(account, resource_id)
-        found = self._database.query("PK = :pk AND SK < :closed", {"pk": partition, "closed": _CLOSED})
+        found = self._database.query("PK = :pk AND SK < :closed", {"pk": partition, "closed": _GONE_URLS})
         return [_delivery_from(item) for item in found]
 
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
@@ -72,19 +72,19 @@ class DeliveryTable:
             return _delivery_from(self._database.update(write))
         except ConditionFailed as failed:
             found = _delivery_from(failed.items[0]) if failed.items[0] else None
-            # Of our own write, whose answer was lost, the lease is the one that we asked for.
+            # Our own write, whose response was lost, left exactly this lease.
             is_own = found is not None and failed.was_repeated and found.lease_expires_at == until
             return found if is_own else None
 
     def record_attempt(
         self, delivery: CallbackDelivery, attempt: DeliveryAttempt, state: DeliveryState, due: int | None
     ) -> CallbackDelivery:
-        """1 request; more where somebody else sends it at the same time."""
+        """1 request, plus 1 for each concurrent update of the delivery."""
         found = delivery
-        for _ in range(_TRIES):
+        for _ in range(_MAX_WRITE_ATTEMPTS):
             attempts = (*found.attempts, attempt)[-MAX_STORED_ATTEMPTS:]
             after = replace(found, attempt_count=found.attempt_count + 1, attempts=attempts)
-            # What somebody has taken meanwhile is not owed any more, whatever came of this attempt.
+            # A delivery that succeeded meanwhile stays delivered, even if this attempt failed.
             if found.state is not DeliveryState.DELIVERED:
                 after = replace(after, state=state, next_attempt_at=due)
             after = after if after.state is DeliveryState.QUEUED else replace(after, lease_expires_at=0)
@@ -93,7 +93,7 @@ class DeliveryTable:
             except ConditionFailed as failed:
                 found = _delivery_from(failed.items[0] or {})
                 if attempt in found.attempts:
-                    return found  # our own write, whose answer was lost
+                    return found  # our own write, whose response was lost
             else:
                 return after
         raise StoreBusy
@@ -105,14 +105,14 @@ class DeliveryTable:
             self._database.update(_changed(delivery, after))
         except ConditionFailed as failed:
             found = _delivery_from(failed.items[0]) if failed.items[0] else None
-            # Our own write, whose answer was lost: but for another attempt nothing else looks like it.
+            # Our own write, whose response was lost: no other write leaves an equal delivery.
             return after if found == after else None
         return after
 
     def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
         """1 request."""
         write = Write(
-            {**_key(delivery), "SK": _CLOSED},
+            {**_key(delivery), "SK": _GONE_URLS},
             update="ADD urls :urls SET expires_at = :until",
             values={"urls": frozenset({delivery.url}), "until": now + DELIVERY_RETENTION_DAYS * _DAY},
         )
@@ -120,11 +120,11 @@ class DeliveryTable:
 
     def is_url_gone(self, delivery: CallbackDelivery) -> bool:
         """1 request."""
-        item = self._database.get({**_key(delivery), "SK": _CLOSED})
+        item = self._database.get({**_key(delivery), "SK": _GONE_URLS})
         return item is not None and delivery.url in item["urls"]
 
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
-        """1 request, and 1 per 100 that are due."""
+        """1 request, and 1 per 100 due deliveries."""
         rows = self._database.query(
             "#work = :shard AND work_at <= :now",
             {"shard": f"DUE#{shard}", "now": now},
@@ -134,19 +134,19 @@ class DeliveryTable:
         )
         items = self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows])
         found = [_delivery_from(item) for item in items if item is not None]
-        # The index may be late.
+        # The index is eventually consistent.
         return [
             delivery for delivery in found if delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
         ]
 
 
-_TRIES: Final = 5
+_MAX_WRITE_ATTEMPTS: Final = 5
 
 
 def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
-    """On condition that it stands as it was read: an attempt is never forgotten for another."""
+    """Write the difference on condition that no other attempt was stored since the read."""
     old, new = _item(before), _item(after)
-    # There is always something to write.
+    # `state` is always assigned, because an update needs at least one assignment.
     assigned = {name: value for name, value in new.items() if value is not None and value != old[name]}
     assigned["state"] = after.state
     removed = [name for name, value in new.items() if value is None and old[name] is not None]
@@ -162,7 +162,7 @@ def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
 
 
 def deliveries_partition(account: str, resource_id: str) -> str:
-    """The partition of all that is told of a recording or a conference."""
+    """Name the partition of all callback deliveries of a recording or conference."""
     return f"{account}#CB#{resource_id}"
 
 
@@ -215,7 +215,7 @@ def _delivery_from(item: Item) -> CallbackDelivery:
 
 
 def _attempt_items(attempts: Sequence[DeliveryAttempt]) -> Iterator[Item]:
-    """An answer that is the same as the one before is left out: each write costs what all of them take."""
+    """Omit a response that equals the previous one: each write costs the size of the whole item."""
     before = None
     for attempt in attempts:
         yield {
@@ -230,6 +230,6 @@ def _attempt_items(attempts: Sequence[DeliveryAttempt]) -> Iterator[Item]:
 
 def _attempts_from(item: Item) -> Iterator[DeliveryAttempt]:
     answer = ""
-    for held in item["attempts"]:
-        answer = held.get("answer", answer)
-        yield DeliveryAttempt(held["at"], held["milliseconds"], held.get("status"), held.get("failure"), answer)
+    for stored in item["attempts"]:
+        answer = stored.get("answer", answer)
+        yield DeliveryAttempt(stored["at"], stored["milliseconds"], stored.get("status"), stored.get("failure"), answer)

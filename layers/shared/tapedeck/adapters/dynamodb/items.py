@@ -1,7 +1,8 @@
-"""The table's keys and items: how calls, conferences, participants and recordings lie in DynamoDB.
+"""Keys and items of the recordings table: the mapping between domain objects and DynamoDB attributes.
 
-`A` is an account's id, all ids are 32 hex digits. A parent and all that hangs on it share a partition, so that
-another account's key can never match; the rows of an account share one, sorted by id, which is by time.
+All ids are 32 hex digits that sort by creation time. A call or conference shares its partition with its recordings and
+participants. Every partition key begins with the account's id, so that one account can never read another's items.
+The list rows of an account share a partition per kind of resource, sorted by id.
 """
 
 import hashlib
@@ -19,101 +20,101 @@ from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 Key = dict[str, str]
 
 RECORDING = "REC#"
-"""Begins the sort key of every recording."""
+"""Prefix of the sort key of a recording."""
 
 PARTICIPANT = "PART#"
-"""Begins the sort key of every participant."""
+"""Prefix of the sort key of a participant."""
 
 SHOWN = "CONFREC#"
-"""Begins the sort key of every link from a call to a conference's recording that shows it."""
+"""Prefix of the sort key of a link from a call to a conference recording that lists it."""
 
 WRITE_TOKEN_ATTRIBUTES = tuple(f"r{place}" for place in range(1, 9))
-"""Where an item keeps the marks of its last eight writes, the newest first (rule R3)."""
+"""Attributes that hold the tokens of an item's last eight writes, newest first (REL-3)."""
 
 
 def write_token(write_id: str) -> str:
-    """What an item remembers of a write: the end of its id, 62 random bits."""
+    """Shorten the id of a write to the token that items store: its last 16 hex digits, 62 random bits."""
     return write_id[-16:]
 
 
 def initial_write_tokens(newest: str = "") -> Item:
-    """The marks of an item that is new, made by the write of this id."""
+    """Build the token attributes of a new item, created by the write with this id."""
     return {**dict.fromkeys(WRITE_TOKEN_ATTRIBUTES, ""), WRITE_TOKEN_ATTRIBUTES[0]: write_token(newest)}
 
 
 def call_key(account: str, call: str) -> Key:
-    """A call."""
+    """Build the key of a call."""
     return {"PK": f"{account}#CALL#{call}", "SK": "CALL"}
 
 
 def conference_key(account: str, conference: str) -> Key:
-    """A conference."""
+    """Build the key of a conference."""
     return {"PK": f"{account}#CONF#{conference}", "SK": "CONF"}
 
 
 def participant_key(account: str, conference: str, call: str) -> Key:
-    """A call in a conference."""
+    """Build the key of a participant, which is a call in a conference."""
     return {"PK": f"{account}#CONF#{conference}", "SK": f"{PARTICIPANT}{call}"}
 
 
 def label_key(account: str, conference: str, label: str) -> Key:
-    """Who had a label in a conference last."""
+    """Build the key of the item that names the last holder of a label in a conference."""
     return {"PK": f"{account}#CONF#{conference}", "SK": f"LABEL#{label}"}
 
 
 def partition(parent: Parent) -> str:
-    """The partition of a call or conference."""
+    """Name the partition of a call or conference."""
     return f"{parent.account}#{parent.kind}#{parent.id}"
 
 
 def parent_key(parent: Parent) -> Key:
-    """The item of a call or conference itself."""
+    """Build the key of a call or conference."""
     return {"PK": partition(parent), "SK": str(parent.kind)}
 
 
 def recording_key(parent: Parent, recording: str) -> Key:
-    """A recording under its parent."""
+    """Build the key of a recording in its parent's partition."""
     return {"PK": partition(parent), "SK": f"{RECORDING}{recording}"}
 
 
 def list_entry_key(account: str, kind: str, identifier: str) -> Key:
-    """The row of a resource in its account's list: kind is `RECS`, `CALLS` or `CONFS`."""
+    """Build the key of a resource's row in its account's list of kind `RECS`, `RECS-DELETED`, `CALLS` or `CONFS`."""
     return {"PK": f"{account}#{kind}", "SK": identifier}
 
 
 def name_partition(account: str, name: str) -> str:
-    """The partition of a friendly name, which may hold any characters and lengths: by hash."""
+    """Name the partition of a friendly name, hashed because a name may have any length and characters."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{account}#NAME#{digest[:32]}"
 
 
 def shown_recording_key(account: str, call: str, recording: str) -> Key:
-    """A conference recording, seen from the call that it shows."""
+    """Build the key of the link from a call to a conference recording that lists it."""
     return {"PK": f"{account}#CALL#{call}", "SK": f"{SHOWN}{recording}"}
 
 
 def transcriptions_partition(account: str, recording: str | None = None) -> str:
-    """The partition of an account's transcriptions, or of the rows of one recording's."""
+    """Name the partition of an account's transcriptions, or of the list rows of one recording's transcriptions."""
     return f"{account}#TRS" if recording is None else f"{account}#TRS#{recording}"
 
 
 def transcription_key(account: str, transcription: str) -> Key:
-    """A transcription."""
+    """Build the key of a transcription."""
     return {"PK": transcriptions_partition(account), "SK": transcription}
 
 
 def status_key(account: str, kind: ParentKind, status: str) -> str:
-    """The partition of the `status` index: calls and conferences only."""
+    """Name a partition of the `status` index, which holds calls and conferences only."""
     return f"{account}#{kind}#{status}"
 
 
 def pending_shard(identifier: str) -> str:
-    """The shard of the `work` index for what is not final and announced yet."""
+    """Name the shard of the `work` index that holds this resource while it has pending work."""
     return f"OPEN#{identifier[-1]}"
 
 
 def call_item(call: Call) -> Item:
-    """A call without its key."""
+    """Render a call as an item without its key."""
     return {
         "status": call.status,
         "status_key": status_key(call.account, ParentKind.CALL, call.status),
@@ -135,7 +136,7 @@ def call_item(call: Call) -> Item:
 
 
 def call_from(item: Item) -> Call:
-    """The call that an item holds."""
+    """Parse a call from its item."""
     account, _, identifier = item["PK"].split("#")
     return Call(
         account=account,
@@ -158,7 +159,7 @@ def call_from(item: Item) -> Call:
 
 
 def conference_item(conference: Conference) -> Item:
-    """A conference without its key."""
+    """Render a conference as an item without its key."""
     return {
         "status": conference.status,
         "status_key": status_key(conference.account, ParentKind.CONFERENCE, conference.status),
@@ -182,13 +183,13 @@ def conference_item(conference: Conference) -> Item:
         "announced_at": conference.announced_at,
         "told": conference.end_published or None,
         **_engine_item(conference),
-        # Whom somebody hears of is looked after from its beginning, and keeps its place in the index.
+        # With a callback subscription it is pending work until its end is published.
         **(_pending_work_item(conference.id, conference.created) if conference.has_unpublished_events else {}),
     }
 
 
 def conference_from(item: Item) -> Conference:
-    """The conference that an item holds."""
+    """Parse a conference from its item."""
     account, _, identifier = item["PK"].split("#")
     reason = item.get("reason")
     return Conference(
@@ -218,7 +219,7 @@ def conference_from(item: Item) -> Conference:
 
 
 def participant_item(participant: Participant) -> Item:
-    """A participant without its key."""
+    """Render a participant as an item without its key."""
     return {
         "status": participant.status,
         "version": participant.version,
@@ -241,7 +242,7 @@ def participant_item(participant: Participant) -> Item:
 
 
 def participant_from(item: Item) -> Participant:
-    """The participant that an item holds."""
+    """Parse a participant from its item."""
     return Participant(
         call=item["SK"].removeprefix(PARTICIPANT),
         conference=item["PK"].split("#")[2],
@@ -266,7 +267,7 @@ def participant_from(item: Item) -> Participant:
 
 
 def recording_item(recording: Recording) -> Item:
-    """A new recording without its key: its creation is the first of the writes that it remembers."""
+    """Render a new recording as an item without its key; its first write token is that of its creation."""
     return {
         "status": recording.status,
         "version": recording.version,
@@ -286,7 +287,7 @@ def recording_item(recording: Recording) -> Item:
 
 
 def recording_from(item: Item) -> Recording:
-    """The recording that an item holds."""
+    """Parse a recording from its item."""
     account, kind, parent = item["PK"].split("#")
     return Recording(
         id=item["SK"].removeprefix(RECORDING),
@@ -312,7 +313,7 @@ def recording_from(item: Item) -> Recording:
 
 
 def transcription_item(transcription: Transcription) -> Item:
-    """A transcription without its key."""
+    """Render a transcription as an item without its key."""
     return {
         "recording": transcription.recording,
         "status": transcription.status,
@@ -323,7 +324,7 @@ def transcription_item(transcription: Transcription) -> Item:
 
 
 def transcription_from(item: Item) -> Transcription:
-    """The transcription that an item holds."""
+    """Parse a transcription from its item."""
     return Transcription(
         account=item["PK"].split("#")[0],
         id=item["SK"],
@@ -336,7 +337,7 @@ def transcription_from(item: Item) -> Transcription:
 
 
 def _engine_item(resource: EngineControlled) -> Item:
-    """What was asked of the media engine; what it has not confirmed is in the sweep's sight."""
+    """Render the engine command versions; an unconfirmed command is in the pending-work index."""
     pending = is_pending(resource)
     return {
         "asked": resource.requested_version or None,
@@ -347,7 +348,7 @@ def _engine_item(resource: EngineControlled) -> Item:
 
 
 def _pending_work_item(identifier: str | None, since: int | None) -> Item:
-    """In the sweep's sight since this second, or, without an id, out of it."""
+    """Put a resource into the pending-work index as of this second; without an id, remove it."""
     if identifier is None:
         return {"work": None, "work_at": None}
     return {"work": pending_shard(identifier), "work_at": since}
@@ -372,7 +373,7 @@ def _callback_map(callback: CallbackSubscription | None) -> dict[str, Any] | Non
     }
 
 
-def _callback_from(held: dict[str, Any] | None) -> CallbackSubscription | None:
-    if held is None:
+def _callback_from(stored: dict[str, Any] | None) -> CallbackSubscription | None:
+    if stored is None:
         return None
-    return CallbackSubscription(held["url"], held["method"], tuple(held["events"]), held["dialect"])
+    return CallbackSubscription(stored["url"], stored["method"], tuple(stored["events"]), stored["dialect"])

@@ -1,4 +1,4 @@
-"""The lists of the recordings table: rows by id, then what they stand for (requests: README, "The table")."""
+"""Lists of the recordings table: query a page of rows by id, then read the items that they refer to."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -28,14 +28,14 @@ T = TypeVar("T")
 Key = Mapping[str, str]
 
 _BELOW_LIVE: Final = "9" + "f" * 31
-"""In a name's partition `LIVE` lies between the ids that begin with 9 and with a, which no time before 6429 has."""
+"""Highest id that sorts below `LIVE` in a name's partition; ids are time-based and pass it only in the year 7544."""
 
 
 class ListTable:
     """`ports.stores.ListStore` on DynamoDB.
 
-    A list costs 1 query of rows, with one more row than is asked for, which tells whether more follow, and 1 batch
-    read per 100 of them; recordings and transcriptions that lie in the partition itself need no batch read.
+    A page costs 1 query of rows and 1 batch read per 100 rows. The query reads one extra row to detect a next page.
+    Recordings of a parent and transcriptions of an account are stored in the partition itself: no batch read.
     """
 
     def __init__(self, database: DynamoDBTable) -> None:
@@ -46,11 +46,11 @@ class ListTable:
         return self._database.get(parent_key(parent)) is not None
 
     def recordings_of(self, parent: Parent) -> RangeReader[Recording]:
-        """A query of the parent's partition."""
+        """Read recordings from the parent's partition."""
         return self._items(partition(parent), RECORDING, recording_from)
 
     def recordings_shown_by(self, account: str, call: str) -> RangeReader[Recording]:
-        """The links in the call's partition, and what they name."""
+        """Read the links in the call's partition, then the conference recordings that they name."""
 
         def key(row: Item) -> Key:
             conference = Parent(account, ParentKind.CONFERENCE, row["conference"])
@@ -59,26 +59,26 @@ class ListTable:
         return self._rows(partition(Parent(account, ParentKind.CALL, call)), key, recording_from, prefix=SHOWN)
 
     def recordings(self, account: str) -> RangeReader[Recording]:
-        """The account's rows; what is deleted between a row and what it stands for is left out."""
+        """Read the account's rows, then their recordings; omit any deleted between the two reads."""
         rows = self._rows(f"{account}#RECS", _recording_of_row, recording_from)
 
         def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Recording]:
             chunk = rows(ids, limit, skip)
-            there = [each for each in chunk.items if each.status is not RecordingStatus.DELETED]
-            return Chunk(there, chunk.last)
+            visible = [item for item in chunk.items if item.status is not RecordingStatus.DELETED]
+            return Chunk(visible, chunk.last)
 
         return fetch
 
     def deleted_recordings(self, account: str) -> RangeReader[Recording]:
-        """The rows of what was deleted."""
+        """Read the rows of deleted recordings, then the recordings."""
         return self._rows(f"{account}#RECS-DELETED", _recording_of_row, recording_from)
 
     def conferences(self, account: str) -> RangeReader[Conference]:
-        """The account's rows."""
+        """Read the account's rows, then their conferences."""
         return self._rows(f"{account}#CONFS", lambda row: conference_key(account, row["SK"]), conference_from)
 
     def conferences_named(self, account: str, name: str) -> RangeReader[Conference]:
-        """The name's rows."""
+        """Read the rows of the friendly name, then their conferences."""
         rows = self._rows(
             name_partition(account, name), lambda row: conference_key(account, row["SK"]), conference_from
         )
@@ -89,7 +89,7 @@ class ListTable:
         return fetch
 
     def conferences_in(self, account: str, status: str) -> RangeReader[Conference]:
-        """The index's rows."""
+        """Read the rows of the `status` index, then their conferences."""
         return self._rows(
             status_key(account, ParentKind.CONFERENCE, status),
             lambda row: conference_key(account, row["sid"]),
@@ -98,11 +98,11 @@ class ListTable:
         )
 
     def calls(self, account: str) -> RangeReader[Call]:
-        """The account's rows."""
+        """Read the account's rows, then their calls."""
         return self._rows(f"{account}#CALLS", lambda row: call_key(account, row["SK"]), call_from)
 
     def calls_in(self, account: str, status: str) -> RangeReader[Call]:
-        """The index's rows."""
+        """Read the rows of the `status` index, then their calls."""
         return self._rows(
             status_key(account, ParentKind.CALL, status),
             lambda row: call_key(account, row["sid"]),
@@ -113,9 +113,9 @@ class ListTable:
     def _items(self, pk: str, prefix: str, read: Callable[[Item], T]) -> RangeReader[T]:
         def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
             items = self._range(pk, prefix, ids, skip + limit + 1)
-            wanted = items[skip : skip + limit]
+            page = items[skip : skip + limit]
             more = len(items) > skip + limit
-            return Chunk(list(map(read, wanted)), wanted[-1]["SK"].removeprefix(prefix) if more else None)
+            return Chunk(list(map(read, page)), page[-1]["SK"].removeprefix(prefix) if more else None)
 
         return fetch
 
@@ -130,13 +130,13 @@ class ListTable:
     ) -> RangeReader[T]:
         def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
             rows = self._range(pk, prefix, ids, skip + limit + 1, is_index=is_index)
-            wanted = rows[skip : skip + limit]
-            found = self._database.get_many([key(row) for row in wanted])
+            page = rows[skip : skip + limit]
+            found = self._database.get_many([key(row) for row in page])
             name = "sid" if is_index else "SK"
             more = len(rows) > skip + limit
             return Chunk(
                 [read(item) for item in found if item is not None],
-                wanted[-1][name].removeprefix(prefix) if more else None,
+                page[-1][name].removeprefix(prefix) if more else None,
             )
 
         return fetch

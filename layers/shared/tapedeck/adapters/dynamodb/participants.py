@@ -1,4 +1,4 @@
-"""Participants in the recordings table: in their conference's partition, with the labels that they have there."""
+"""Participants in the recordings table: stored in their conference's partition, with their labels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -33,36 +33,38 @@ from tapedeck.ports.stores import DialTransaction, EndTransaction, LabelTaken, M
 class ParticipantTable:
     """`ports.stores.ParticipantStore` on DynamoDB.
 
-    A write whose condition fails costs one read more, which tells whether it was our own, made before its answer
-    was lost: that a participant remembers (rule R3). What the failure itself shows is not enough, for it does not
-    show what another transaction holds at that moment.
+    A failed condition costs one more read: the participant's write tokens show whether this write had succeeded and
+    only its response was lost (REL-3). The items in the error are not enough, because a conflicting transaction can
+    hide them.
     """
 
     def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
 
     def list_participants(self, account: str, conference: str) -> tuple[Conference | None, Sequence[Participant]]:
-        """1 request per megabyte: labels lie in between, and are passed over."""
+        """1 request per megabyte; the label items between the conference and its participants are skipped."""
         items = self._database.query(
             "PK = :pk AND SK BETWEEN :first AND :last",
-            # `$` comes after `#`: the last participant lies before it.
+            # `$` is the character after `#`, so `PART$` sorts after every `PART#…`.
             {"pk": conference_key(account, conference)["PK"], "first": "CONF", "last": "PART$"},
         )
-        room = next((item for item in items if item["SK"] == "CONF"), None)
+        conference_data = next((item for item in items if item["SK"] == "CONF"), None)
         found = [participant_from(item) for item in items if item["SK"].startswith(PARTICIPANT)]
-        return (conference_from(room) if room is not None else None), found
+        return (conference_from(conference_data) if conference_data is not None else None), found
 
     def get_participants(
         self, account: str, conference: str, calls: Sequence[str]
     ) -> tuple[Conference | None, Sequence[Participant | None]]:
         """1 request."""
-        # DynamoDB refuses a batch that names a key twice.
+        # DynamoDB rejects a batch with duplicate keys.
         distinct = list(dict.fromkeys(calls))
-        room, *items = self._database.get_several(
+        conference_data, *items = self._database.get_several(
             [conference_key(account, conference), *(participant_key(account, conference, call) for call in distinct)]
         )
         found = {call: participant_from(item) if item else None for call, item in zip(distinct, items, strict=True)}
-        return (conference_from(room) if room is not None else None), [found[call] for call in calls]
+        return (conference_from(conference_data) if conference_data is not None else None), [
+            found[call] for call in calls
+        ]
 
     def get_labelled_call(self, account: str, conference: str, label: str) -> str | None:
         """1 request."""
@@ -78,7 +80,7 @@ class ParticipantTable:
     ) -> None:
         """1 request: the conference, the participant."""
         account = conferences[0].account
-        # An announcement is made once: what was asked before is no part of what is asked now.
+        # An announcement plays once: an earlier one must not be sent again with this command.
         writes = [
             conference_diff(*conferences),
             participant_diff(account, *participants, write_id, {"announcement": None, **commands}),
@@ -86,33 +88,35 @@ class ParticipantTable:
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            self._unless_own(account, participants[0], write_id, failed)
+            self._raise_unless_written(account, participants[0], write_id, failed)
 
     def remove_participant(self, ending: EndTransaction) -> None:
-        """1 request: the conference, the participant, the conference's recordings if it ends."""
+        """1 request: the conference, the participant and, if the conference ends, its recordings."""
         parts = list(end_writes(ending))
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
-            met = {name for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
-            stopped = ending.conference_recordings & met
+            failures = {name for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
+            stopped = ending.conference_recordings & failures
             if ending.conference is not None and ending.participant is not None:
-                self._unless_own(ending.conference.account, ending.participant, ending.write_id, failed, stopped)
+                self._raise_unless_written(
+                    ending.conference.account, ending.participant, ending.write_id, failed, stopped
+                )
 
     def dial(self, dialing: DialTransaction) -> None:
-        """1 request: the call, its row, the participant, its label, and the conference, as `put_conference` if new."""
-        parts = list(_parts_of(dialing))
+        """1 request: the call, its row, the participant, its label, and the conference (see `new_conference`)."""
+        parts = list(_dial_writes(dialing))
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
-            met = {name: item for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
-            # The call's id is new with each request: if it is there, so is all the rest.
-            if "call" in met or self._has_write_token(dialing.call.account, dialing.participant, dialing.write_id):
+            failures = {name: item for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
+            # Each request has a new call id: if the call exists, this transaction has succeeded.
+            if "call" in failures or self._has_write_token(dialing.call.account, dialing.participant, dialing.write_id):
                 return
-            if "name" in met:
-                raise NameTaken(met["name"].get("conference", "")) from failed
-            if "conference" not in met and "label" in met:
-                raise LabelTaken(met["label"].get("call", "")) from failed
+            if "name" in failures:
+                raise NameTaken(failures["name"].get("conference", "")) from failed
+            if "conference" not in failures and "label" in failures:
+                raise LabelTaken(failures["label"].get("call", "")) from failed
             self._database.backoff()
             raise MembershipConflict from failed
 
@@ -131,9 +135,9 @@ class ParticipantTable:
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            self._unless_own(account, participants[0], write_id, failed)
+            self._raise_unless_written(account, participants[0], write_id, failed)
 
-    def _unless_own(
+    def _raise_unless_written(
         self,
         account: str,
         participant: Participant,
@@ -141,7 +145,7 @@ class ParticipantTable:
         failed: ConditionFailed,
         stopped: frozenset[str] = frozenset(),
     ) -> None:
-        """Return where the write had succeeded and only its answer was lost; otherwise refuse."""
+        """Return if the write had succeeded and only its response was lost; else raise `MembershipConflict`."""
         if not self._has_write_token(account, participant, write_id):
             self._database.backoff()
             raise MembershipConflict(stopped) from failed
@@ -151,8 +155,8 @@ class ParticipantTable:
         return item is not None and has_write_token(item, write_id)
 
 
-def _parts_of(dialing: DialTransaction) -> Iterator[tuple[str, Write]]:
-    """The writes of a dialing, each with what it is about."""
+def _dial_writes(dialing: DialTransaction) -> Iterator[tuple[str, Write]]:
+    """Build the writes of a dial transaction, each with the name of its part."""
     call, row = new_call(dialing.call)
     yield "call", call
     yield "row", row

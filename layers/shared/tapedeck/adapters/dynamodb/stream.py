@@ -1,4 +1,4 @@
-"""The recordings table as its stream tells it, and as the sweep finds what is not settled in it."""
+"""The recordings table's stream records, and the pending-work index that the reconciler reads."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -21,49 +21,49 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
 from tapedeck.ports.changes import Change, PendingWork, Resource
 
-_INSTRUCTIONS: Final = {
+_COMMAND_ATTRIBUTES: Final = {
     "CALL": ("redirect", "fallback", "status_callback", "time_limit"),
     "CONF": ("announcement",),
     PARTICIPANT: ("announcement", "hold_music", "wait_music"),
 }
-"""What a request leaves for the media engine beside an item, by the form of its sort key."""
+"""Attributes of an item that hold the payload of an engine command, by form of the sort key."""
 
 
 def read_change(record: Mapping[str, Any]) -> Change | None:
-    """The change that a record of the table's stream tells, as Lambda hands it over.
+    """Parse the change in a stream record, in the form in which Lambda passes it to a function.
 
-    None where it is about something else than a call, a conference, a participant or a recording, or where that was
-    removed as a whole, which no request does.
+    None if the item is not a call, conference, participant or recording, or if the whole item was removed, which no
+    request does.
     """
-    told = record["dynamodb"]
-    before, after = from_attributes(told.get("OldImage") or {}), from_attributes(told.get("NewImage") or {})
+    images = record["dynamodb"]
+    before, after = from_attributes(images.get("OldImage") or {}), from_attributes(images.get("NewImage") or {})
     resource = _resource(after)
     if resource is None:
         return None
-    return Change(after["PK"].partition("#")[0], _resource(before), resource, _instructions(after))
+    return Change(after["PK"].partition("#")[0], _resource(before), resource, _command_payload(after))
 
 
 def sort_by_sequence(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """These records of the stream, those of each conference and its participants by what they are numbered with.
+    """Sort the records of each conference and its participants by the conference's sequence number.
 
-    A stream keeps the order of an item, not that of the items of one write: whoever is told of both is told of what
-    happened first first (rule R4). All others keep their places.
+    A stream keeps the order of each item, but not the order across the items of a transaction. Sorting delivers the
+    callbacks of a conference in order (REL-4). Records of other resources keep their positions.
     """
     ordered = list(records)
-    places: dict[str, list[int]] = {}
-    for place, record in enumerate(records):
-        if _number(record) is not None:
-            places.setdefault(record["dynamodb"]["Keys"]["PK"]["S"], []).append(place)
-    for each in places.values():
-        # Numbers of an item never fall, so that it keeps its own order.
-        numbered = sorted((records[place] for place in each), key=lambda record: _number(record) or 0)
-        for place, record in zip(each, numbered, strict=True):
-            ordered[place] = record
+    positions: dict[str, list[int]] = {}
+    for position, record in enumerate(records):
+        if _sequence_number(record) is not None:
+            positions.setdefault(record["dynamodb"]["Keys"]["PK"]["S"], []).append(position)
+    for indices in positions.values():
+        # The sequence number of an item never decreases, so the order of each item is kept.
+        numbered = sorted((records[index] for index in indices), key=lambda record: _sequence_number(record) or 0)
+        for index, record in zip(indices, numbered, strict=True):
+            ordered[index] = record
     return ordered
 
 
-def _number(record: Mapping[str, Any]) -> int | None:
-    """That of the last event of a conference that it tells of; None where it has none, or none that can be read."""
+def _sequence_number(record: Mapping[str, Any]) -> int | None:
+    """Read the conference's sequence number from the new image; None if it is missing or malformed."""
     try:
         return int(record["dynamodb"]["NewImage"]["sequence"]["N"])
     except (KeyError, TypeError, ValueError):
@@ -77,7 +77,7 @@ class PendingWorkIndex:
         self._database = database
 
     def find_pending(self, shard: str, until: int) -> Iterator[PendingWork]:
-        """1 request per megabyte of keys, and 1 per 100 items."""
+        """1 request per megabyte of index rows, and 1 per 100 items."""
         rows = self._database.query(
             "#work = :shard AND work_at <= :until",
             {"shard": f"OPEN#{shard}", "until": until},
@@ -86,26 +86,27 @@ class PendingWorkIndex:
         )
         for item in self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows]):
             resource = _resource(item or {})
-            # The index may be late.
+            # The index is eventually consistent.
             if item is not None and resource is not None and "work" in item:
-                yield PendingWork(item["PK"].partition("#")[0], resource, _instructions(item))
+                yield PendingWork(item["PK"].partition("#")[0], resource, _command_payload(item))
 
     def expire(self, opened: PendingWork) -> bool:
         """1 request."""
         match opened.resource:
             case Call() as call:
-                key, asked = call_key(opened.account, call.id), call.requested_version
-            case Conference() as room:
-                key, asked = conference_key(opened.account, room.id), room.requested_version
-            case Participant() as one:
-                key, asked = participant_key(opened.account, one.conference, one.call), one.requested_version
+                key, version = call_key(opened.account, call.id), call.requested_version
+            case Conference() as conference:
+                key, version = conference_key(opened.account, conference.id), conference.requested_version
+            case Participant() as participant:
+                key = participant_key(opened.account, participant.conference, participant.call)
+                version = participant.requested_version
             case Recording():
                 return False
         write = Write(
             key,
             update="REMOVE #work, work_at",
-            condition="asked = :asked AND (attribute_not_exists(confirmed) OR confirmed < :asked)",
-            values={"asked": asked},
+            condition="asked = :version AND (attribute_not_exists(confirmed) OR confirmed < :version)",
+            values={"version": version},
             names={"work": "work"},
         )
         try:
@@ -117,7 +118,7 @@ class PendingWorkIndex:
 
 def _resource(item: Item) -> Resource | None:
     sort_key = item.get("SK", "")
-    # A record may hold nothing but a key.
+    # A record may contain only the key.
     if "version" not in item:
         return None
     if sort_key == "CALL":
@@ -129,7 +130,7 @@ def _resource(item: Item) -> Resource | None:
     return recording_from(item) if sort_key.startswith(RECORDING) else None
 
 
-def _instructions(item: Item) -> Mapping[str, Any]:
+def _command_payload(item: Item) -> Mapping[str, Any]:
     sort_key = item["SK"]
-    names = _INSTRUCTIONS.get(PARTICIPANT if sort_key.startswith(PARTICIPANT) else sort_key, ())
+    names = _COMMAND_ATTRIBUTES.get(PARTICIPANT if sort_key.startswith(PARTICIPANT) else sort_key, ())
     return {name: item[name] for name in names if name in item}

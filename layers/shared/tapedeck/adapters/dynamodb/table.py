@@ -1,8 +1,8 @@
-"""The recordings table: every access pattern of calls, conferences and recordings, each with its requests.
+"""The recordings table: all reads and writes of calls, conferences and recordings.
 
-Every write is conditional and remembers the request that made it, so that its repetition after a lost answer
-is recognised: a recording keeps the ids of its last eight writes, a conference likewise those of its commands,
-and whatever ends keeps the id of what ended it (rule R3).
+Every write is conditional and stores a token of its request, so that a retry after a lost response is recognised
+(REL-3). Recordings, calls and conferences keep the tokens of their last eight writes; a call or conference that has
+ended also keeps the id of the write that ended it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ from tapedeck.ports.stores import EndConflict, EndTransaction, NameTaken, Parent
 
 
 class RecordingsTable:
-    """`ports.stores.Store` on DynamoDB (tables, items and requests: README, "The table")."""
+    """`ports.stores.Store` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def __init__(self, database: DynamoDBTable) -> None:
         self._database = database
@@ -79,7 +79,7 @@ class RecordingsTable:
         return call_from(item) if item is not None else None
 
     def get_calls(self, account: str, calls: Sequence[str]) -> Mapping[str, Call]:
-        """1 request per 100."""
+        """1 request per 100 calls."""
         found = self._database.get_many([call_key(account, call) for call in calls])
         return {call: call_from(item) for call, item in zip(calls, found, strict=True) if item is not None}
 
@@ -94,7 +94,7 @@ class RecordingsTable:
         return _visible(item)
 
     def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
-        """2 requests: its row (or both rows that it may have), and itself."""
+        """2 requests: its list row (with `deleted`, either row), then the recording."""
         keys = [
             list_entry_key(account, kind, recording) for kind in (("RECS", "RECS-DELETED") if deleted else ("RECS",))
         ]
@@ -122,12 +122,12 @@ class RecordingsTable:
 
     def get_membership(self, account: str, conference: str, call: str) -> tuple[Conference | None, Participant | None]:
         """1 request."""
-        room, member = self._database.get_several(
+        conference_data, participant_data = self._database.get_several(
             [conference_key(account, conference), participant_key(account, conference, call)]
         )
         return (
-            conference_from(room) if room is not None else None,
-            participant_from(member) if member is not None else None,
+            conference_from(conference_data) if conference_data is not None else None,
+            participant_from(participant_data) if participant_data is not None else None,
         )
 
     def start_call_recording(self, recording: Recording, expected: Call | None, active: frozenset[str]) -> None:
@@ -138,7 +138,7 @@ class RecordingsTable:
             self._start(recording, expected.version, active, set_also="api = :id, ")
 
     def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> None:
-        """1 request: the parent, the recording, its row and, for a conference's first call, the link."""
+        """1 request: the parent, the recording, its row and, for a conference, the link from its first call."""
         self._start(recording, expected.version if expected is not None else None, active)
 
     def transition_recording(
@@ -152,7 +152,7 @@ class RecordingsTable:
         *,
         unless_begun: bool = False,
     ) -> Recording:
-        """1 request, whatever the outcome; 2 where its answer was lost and nothing had to be changed."""
+        """1 request; 2 if a response was lost and the recording already has the target status."""
         write = _transition(parent, recording, target, pause_behavior, now, write_id, unless_begun=unless_begun)
         for _ in range(_MAX_TOKEN_ATTEMPTS):
             try:
@@ -162,18 +162,18 @@ class RecordingsTable:
                 found = _visible(item)
                 if item and found is not None and has_write_token(item, write_id):
                     return _as_written(found, target, pause_behavior, now)
-                # An earlier copy may still arrive; it could only undo what comes after where the recording is active.
-                may_come = failed.was_repeated and found is not None and found.is_active
-                if found is None or not (may_come and is_noop_transition(found.status, target)):
+                # A late copy of this write can undo later changes only while the recording is active.
+                may_arrive_late = failed.was_repeated and found is not None and found.is_active
+                if found is None or not (may_arrive_late and is_noop_transition(found.status, target)):
                     raise TransitionRejected(found) from failed
             if self._store_write_token(parent, found, write_id):
                 raise TransitionRejected(found)
         raise StoreBusy
 
     def _store_write_token(self, parent: Parent, found: Recording, write_id: str) -> bool:
-        """Keep the id of a request that changed nothing; False where the recording has moved meanwhile.
+        """Store the token of a request that changed nothing; False if the status has changed meanwhile.
 
-        An earlier copy of it may still be on its way: it would do later what has been answered now.
+        This disarms an earlier copy of the request that may still arrive and would apply its change late.
         """
         write = Write(
             recording_key(parent, found.id),
@@ -224,24 +224,27 @@ class RecordingsTable:
             self._database.update(write)
 
     def confirm_recording(
-        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, told: RecordingStatus | None
+        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, reported: RecordingStatus | None
     ) -> Recording | None:
         """1 request."""
         values: Item
-        if told is None:
-            fits, values = "confirmed = :zero", {"zero": 0, "started": engine_event.occurred_at(recording, now)}
-        elif told is RecordingStatus.STOPPED:
-            fits, values = "#status = :told", {"told": told}
+        if reported is None:
+            extra_condition, values = (
+                "confirmed = :zero",
+                {"zero": 0, "started": engine_event.occurred_at(recording, now)},
+            )
+        elif reported is RecordingStatus.STOPPED:
+            extra_condition, values = "#status = :reported", {"reported": reported}
         else:
-            # What a version asked that is not the last one is not known any more.
-            fits, values = "(version > :version OR #status = :told)", {"told": told}
+            # The status that an older version requested is not stored, so only the last version is compared.
+            extra_condition, values = "(version > :version OR #status = :reported)", {"reported": reported}
         write = Write(
             recording_key(parent, recording),
             update="SET confirmed = :version, heard = :heard, "
-            + ("started = :started, " if told is None else "")
+            + ("started = :started, " if reported is None else "")
             + PUSH_WRITE_TOKEN,
             condition="confirmed < :version AND version >= :version "
-            f"AND #status IN ({status_names(UNFINISHED)}) AND {fits}",
+            f"AND #status IN ({status_names(UNFINISHED)}) AND {extra_condition}",
             values={
                 "version": engine_event.version,
                 "heard": engine_event.at,
@@ -336,7 +339,7 @@ class RecordingsTable:
         except ConditionFailed as failed:
             item = failed.items[0]
             if item and item.get("deleted_by") == write_id:
-                return after  # our own write, whose answer was lost
+                return after  # our own write, whose response was lost
             raise TransitionRejected(_visible(item)) from failed
         return after
 
@@ -345,17 +348,17 @@ class RecordingsTable:
         try:
             self._database.transact(new_call(call))
         except ConditionFailed:
-            # Ids are never used twice: what stands there is this very call, written before its answer was lost.
+            # Ids are unique: this is our own write, whose response was lost.
             return
 
     def end_call(
-        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, asks: bool
+        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, needs_command: bool
     ) -> Call:
         """1 request."""
         write = Write(
             call_key(call.account, call.id),
             update="SET #status = :status, status_key = :key, version = version + :one, updated = :now, "
-            f"ended = :ended, ended_by = :id{REQUEST_ENGINE_ACTION if asks else ''}",
+            f"ended = :ended, ended_by = :id{REQUEST_ENGINE_ACTION if needs_command else ''}",
             condition=f"#status IN ({status_names(sources)}) AND attribute_not_exists(active) "
             "AND attribute_not_exists(conference)",
             values={
@@ -365,10 +368,10 @@ class RecordingsTable:
                 "now": after.updated,
                 "ended": after.ended,
                 "id": write_id,
-                **({"work": pending_shard(call.id)} if asks else {}),
+                **({"work": pending_shard(call.id)} if needs_command else {}),
                 **status_values(sources),
             },
-            names={"status": "status", **(_WORK if asks else {})},
+            names={"status": "status", **(_WORK if needs_command else {})},
         )
         try:
             return call_from(self._database.update(write))
@@ -385,13 +388,13 @@ class RecordingsTable:
         write_id: str,
     ) -> Call:
         """1 request."""
-        # Where it was sent before is no part of what is asked now.
-        forgotten = " REMOVE #redirect" if "redirect" not in commands else ""
+        # A redirect of an earlier command must not be sent again with this one.
+        removed = " REMOVE #redirect" if "redirect" not in commands else ""
         write = Write(
             call_key(account, call),
             update="SET version = version + :one, "
             + "".join(f"#{name} = :{name}, " for name in commands)
-            + f"{PUSH_WRITE_TOKEN}{REQUEST_ENGINE_ACTION}{forgotten}",
+            + f"{PUSH_WRITE_TOKEN}{REQUEST_ENGINE_ACTION}{removed}",
             condition=f"#status IN ({status_names(sources)}) AND {WRITE_TOKEN_ABSENT}",
             values={
                 "one": 1,
@@ -409,17 +412,17 @@ class RecordingsTable:
             item = failed.items[0]
             found = _call(item)
             if item and found is not None and has_write_token(item, write_id):
-                # Our own write, whose answer was lost: it had found the call live.
+                # Our own write, whose response was lost: the call was live at that time.
                 return found if found.is_live else replace(found, status=CallStatus.IN_PROGRESS, ended=None)
             raise ParentConflict(found) from failed
 
     def put_conference(self, conference: Conference, takes_over_from: str | None) -> None:
-        """1 request: the conference, its row, its name's row, and who holds the name."""
+        """1 request: the conference, its row, its name's row, and the holder of the name."""
         try:
             self._database.transact(new_conference(conference, takes_over_from))
         except ConditionFailed as failed:
             if failed.items[0] is not None:
-                return  # our own write, whose answer was lost
+                return  # our own write, whose response was lost
             raise NameTaken((failed.items[3] or {}).get("conference", "")) from failed
 
     def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
@@ -432,10 +435,11 @@ class RecordingsTable:
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            room, member, leg = failed.items
-            if member is not None:
-                return  # it is inside: this is our own write, whose answer was lost, or another of the same call
-            raise ParentConflict(_conference(room) if room is not None else _call(leg)) from failed
+            conference_data, participant_data, call_data = failed.items
+            if participant_data is not None:
+                return  # the call is present: our own write, whose response was lost, or another join of the call
+            found = _conference(conference_data) if conference_data is not None else _call(call_data)
+            raise ParentConflict(found) from failed
 
     def change_call(self, call: Call, after: Call, write_id: str) -> None:
         """1 request."""
@@ -444,16 +448,18 @@ class RecordingsTable:
         except ConditionFailed as failed:
             item = failed.items[0]
             if item and has_write_token(item, write_id):
-                return  # our own write, whose answer was lost
+                return  # our own write, whose response was lost
             raise ParentConflict(_call(item)) from failed
 
-    def end_conference(self, conference: Conference, after: Conference, write_id: str, *, asks: bool) -> Conference:
+    def end_conference(
+        self, conference: Conference, after: Conference, write_id: str, *, needs_command: bool
+    ) -> Conference:
         """1 request."""
         write = Write(
             conference_key(conference.account, conference.id),
             update="SET #status = :status, status_key = :key, version = version + :one, "
             f"#sequence = #sequence + :one, updated = :now, ended = :ended, reason = :reason, ended_by = :id"
-            f"{REQUEST_ENGINE_ACTION if asks else ''}",
+            f"{REQUEST_ENGINE_ACTION if needs_command else ''}",
             condition="#status IN (:init, :progress) AND attribute_not_exists(active)",
             values={
                 "status": after.status,
@@ -465,9 +471,9 @@ class RecordingsTable:
                 "id": write_id,
                 "init": ConferenceStatus.INIT,
                 "progress": ConferenceStatus.IN_PROGRESS,
-                **({"work": pending_shard(conference.id)} if asks else {}),
+                **({"work": pending_shard(conference.id)} if needs_command else {}),
             },
-            names={"status": "status", "sequence": "sequence", **(_WORK if asks else {})},
+            names={"status": "status", "sequence": "sequence", **(_WORK if needs_command else {})},
         )
         try:
             return conference_from(self._database.update(write))
@@ -483,12 +489,12 @@ class RecordingsTable:
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
-            # A participant that left meanwhile is told by the conference's version as well.
-            met = {name: item for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
-            if any(item.get("ended_by") == ending.write_id for item in met.values()):
-                return  # our own write, whose answer was lost
-            stopped = (ending.call_recordings | ending.conference_recordings) & met.keys()
-            raise EndConflict(_call(met.get("call")), _conference(met.get("conference")), stopped) from failed
+            # A participant that left meanwhile also changed the conference's version.
+            failures = {name: item for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
+            if any(item.get("ended_by") == ending.write_id for item in failures.values()):
+                return  # our own write, whose response was lost
+            stopped = (ending.call_recordings | ending.conference_recordings) & failures.keys()
+            raise EndConflict(_call(failures.get("call")), _conference(failures.get("conference")), stopped) from failed
 
     def change_conference(self, conference: Conference, after: Conference) -> None:
         """1 request."""
@@ -498,7 +504,7 @@ class RecordingsTable:
             raise ParentConflict(_conference(failed.items[0])) from failed
 
     def mark_conference_published(self, conference: Conference) -> None:
-        """1 request; 2 where the media engine has not confirmed yet what is asked of it."""
+        """1 request; 2 while an engine command is unconfirmed and keeps the conference in the pending-work index."""
         key = conference_key(conference.account, conference.id)
         ended = "#status = :completed"
         values: Item = {"told": True, "completed": ConferenceStatus.COMPLETED}
@@ -512,9 +518,11 @@ class RecordingsTable:
         try:
             self._database.update(settled)
         except ConditionFailed:
-            told = Write(key, update="SET told = :told", condition=ended, values=values, names={"status": "status"})
+            published = Write(
+                key, update="SET told = :told", condition=ended, values=values, names={"status": "status"}
+            )
             with suppress(ConditionFailed):
-                self._database.update(told)
+                self._database.update(published)
 
     def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
         """1 request."""
@@ -559,7 +567,7 @@ class RecordingsTable:
         write = Write(
             participant_key(parent.account, parent.id, participant),
             update="SET confirmed = :version, heard = :at REMOVE #work, work_at",
-            # A repetition would take back what has been heard since.
+            # A repeated confirmation would overwrite the time of a newer engine event.
             condition="asked = :version AND (attribute_not_exists(confirmed) OR confirmed < :version)",
             values={"version": version, "at": at},
             names=_WORK,
@@ -588,7 +596,7 @@ class RecordingsTable:
             values["id"] = recording.id
         if version is None:
             update = f"SET {set_also}version = version + :one ADD active :added"
-            condition = f"#status = :progress AND {on_condition}{_HAS_ROOM}"
+            condition = f"#status = :progress AND {on_condition}{_HAS_CAPACITY}"
             values |= {"added": frozenset({recording.id}), "most": PRUNE_ACTIVE_AT}
         else:
             update = f"SET {set_also}version = version + :one, active = :active"
@@ -609,11 +617,11 @@ class RecordingsTable:
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            item, mine, row = failed.items[:3]
-            if mine is not None:
-                return  # our own write, whose answer was lost
+            item, existing, row = failed.items[:3]
+            if existing is not None:
+                return  # our own write, whose response was lost
             if row is not None:
-                raise EventRejected from failed  # it hangs on something else
+                raise EventRejected from failed  # the recording belongs to another parent
             found = _call(item) if parent.kind is ParentKind.CALL else _conference(item)
             raise ParentConflict(found) from failed
 
@@ -623,11 +631,13 @@ _MAX_TOKEN_ATTEMPTS: Final = 5
 REQUEST_ENGINE_ACTION: Final = (
     ", asked = version + :one, asked_at = :now, #work = :work, work_at = if_not_exists(work_at, :now)"
 )
-"""Part of an update, after SET: something is asked of the media engine, which the sweep looks after until it is
-confirmed. What it looks after already keeps its place in the index, which costs nothing."""
+"""Part of an update, after SET: request an engine action and put the item into the pending-work index.
+
+An item that is already in the index keeps its position, which saves an index write.
+"""
 
 _WORK: Final = {"work": "work"}
-"""A reserved word."""
+"""`work` is a reserved word in expressions."""
 
 
 def _transition(
@@ -641,7 +651,7 @@ def _transition(
     *,
     unless_begun: bool = False,
 ) -> Write:
-    """A move that was asked for, or one that the media engine has told of."""
+    """Build the write of a status transition that a request made or, with `engine_event`, the engine reported."""
     ended = now if engine_event is None else engine_event.occurred_at(recording, now)
     sources = allowed_sources(target)
     update = f"SET #status = :target, version = version + :one, updated = :now, {PUSH_WRITE_TOKEN}"
@@ -654,7 +664,7 @@ def _transition(
         update += ", confirmed = version + :one, heard = :heard"
         values["heard"] = engine_event.at
         if target is not RecordingStatus.STOPPED:
-            # What has been asked since is on its way, and overrides this; a capture that has ended has ended.
+            # A newer pending request overrides what the engine reports, unless the capture has ended.
             condition += " AND confirmed = version AND (attribute_not_exists(heard) OR heard <= :heard)"
     if target is RecordingStatus.PAUSED:
         update += ", pause_behavior = :behavior"
@@ -673,7 +683,7 @@ def _transition(
     )
 
 
-_HAS_ROOM: Final = "(attribute_not_exists(active) OR size(active) < :most)"
+_HAS_CAPACITY: Final = "(attribute_not_exists(active) OR size(active) < :most)"
 
 
 def _visible(item: Item | None) -> Recording | None:
@@ -691,7 +701,7 @@ def _conference(item: Item | None) -> Conference | None:
 
 
 def _as_written(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
-    """What our write left, whatever has been written over it since its answer was lost."""
+    """Reconstruct the recording as our write left it, before any later writes."""
     return replace(
         found,
         status=target,
@@ -704,7 +714,7 @@ def _as_written(found: Recording, target: RecordingStatus, pause_behavior: str, 
 
 
 def _as_finished(found: Recording, finished: Recording) -> Recording:
-    """What our write left, even where the recording was deleted since its answer was lost: nothing else changes it."""
+    """Reconstruct the recording as our write left it; only a deletion can have changed it since."""
     if found.status is not RecordingStatus.DELETED:
         return found
     return replace(

@@ -1,4 +1,4 @@
-"""Transcriptions in the recordings table: in a partition of their account, with a row under their recording."""
+"""Transcriptions in the recordings table: stored by account, with a list row for each recording."""
 
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Write
 from tapedeck.adapters.dynamodb.items import (
@@ -31,7 +31,7 @@ class TranscriptionTable(ListTable):
         try:
             self._database.transact(writes)
         except ConditionFailed:
-            # Ids are never used twice: this is our own write, whose answer was lost.
+            # Ids are unique: this is our own write, whose response was lost.
             return
 
     def delete_transcription(self, transcription: Transcription) -> bool:
@@ -44,16 +44,16 @@ class TranscriptionTable(ListTable):
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            # Nothing is left that could tell who deleted it; a request that was sent before may well have.
+            # The deleted item carries no write token: assume that an unacknowledged earlier attempt deleted it.
             return failed.was_repeated
         return True
 
     def transcriptions(self, account: str) -> RangeReader[Transcription]:
-        """A query of the account's transcriptions."""
+        """Read transcriptions from the account's partition."""
         return self._items(transcriptions_partition(account), "", transcription_from)
 
     def transcriptions_of(self, account: str, recording: str) -> RangeReader[Transcription]:
-        """The recording's rows."""
+        """Read the recording's rows, then their transcriptions."""
         return self._rows(
             transcriptions_partition(account, recording),
             lambda row: transcription_key(account, row["SK"]),

@@ -1,6 +1,7 @@
-"""The writes of which the table's transactions are made: new calls and conferences, what changes, what ends.
+"""Building blocks of transactions on the recordings table: create, change, join and end.
 
-Each remembers the request that made it, or is made on condition of the version that was read (rule R3).
+Each write stores the token of its request, or is conditional on the version that was read, so that a retry after a
+lost response is recognised (REL-3).
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,41 +37,41 @@ PUSH_WRITE_TOKEN: Final = ", ".join(
     [f"{older} = {newer}" for newer, older in reversed(list(pairwise(WRITE_TOKEN_ATTRIBUTES)))]
     + [f"{WRITE_TOKEN_ATTRIBUTES[0]} = :mark"]
 )
-"""Part of an update, after SET: the item keeps `:mark`, and forgets the oldest of its marks."""
+"""Part of an update, after SET: store `:mark` as the newest write token and drop the oldest one."""
 
 WRITE_TOKEN_ABSENT: Final = f"NOT :mark IN ({', '.join(WRITE_TOKEN_ATTRIBUTES)})"
-"""Part of a condition: the item does not remember `:mark`."""
+"""Part of a condition: `:mark` is not among the item's write tokens."""
 
 
 def has_write_token(item: Item, write_id: str) -> bool:
-    """Whether this write is among those that an item remembers (rule R3)."""
-    return write_token(write_id) in {item[place] for place in WRITE_TOKEN_ATTRIBUTES}
+    """Whether the token of this write is among an item's last eight (REL-3)."""
+    return write_token(write_id) in {item[attribute] for attribute in WRITE_TOKEN_ATTRIBUTES}
 
 
 def status_values(statuses: Iterable[str]) -> dict[str, str]:
-    """Statuses as values of placeholders, for `status_names`."""
+    """Map the placeholders of `status_names` to these statuses."""
     return {f"s{position}": status for position, status in enumerate(sorted(statuses))}
 
 
 def status_names(statuses: Iterable[str]) -> str:
-    """The placeholders of statuses, for a condition `IN (…)`."""
+    """List the placeholders of these statuses, for a condition `IN (…)`."""
     return ", ".join(f":{name}" for name in status_values(statuses))
 
 
 def row_write(account: str, kind: str, identifier: str, key: Key, condition: str | None = None) -> Write:
-    """The row of a resource in its account's list."""
+    """Build the write of a resource's row in its account's list."""
     return Write(list_entry_key(account, kind, identifier), item={"parent": key["PK"]}, condition=condition)
 
 
 def new_call(call: Call) -> list[Write]:
-    """A call that was not there before, and its row; the first write finds the call if it was."""
+    """Build the writes of a new call: the call, which must not exist, and its row."""
     key = call_key(call.account, call.id)
     item = {**call_item(call), **initial_write_tokens()}
     return [Write(key, item=item, condition=ITEM_ABSENT), row_write(call.account, "CALLS", call.id, key)]
 
 
 def new_conference(conference: Conference, takes_over_from: str | None) -> list[Write]:
-    """A conference that was not there before, its row, its name's row, and last who holds the name."""
+    """Build the writes of a new conference: itself, its row, its name's row and, last, the holder of the name."""
     key = conference_key(conference.account, conference.id)
     name = name_partition(conference.account, conference.name)
     return [
@@ -87,29 +88,29 @@ def new_conference(conference: Conference, takes_over_from: str | None) -> list[
 
 
 def conference_diff(before: Conference, after: Conference) -> Write:
-    """What differs between a conference as it was read and as it is to be, if it is still as it was read."""
+    """Write the difference between two versions of a conference, if `before` is still current."""
     key = conference_key(before.account, before.id)
     return _difference(key, conference_item(before), conference_item(after))
 
 
 def call_diff(before: Call, after: Call, write_id: str | None = None) -> Write:
-    """The same for a call, which may remember the write."""
+    """Write the difference between two versions of a call; with `write_id`, store its token."""
     return _difference(call_key(before.account, before.id), call_item(before), call_item(after), write_id=write_id)
 
 
 def participant_diff(
     account: str, before: Participant, after: Participant, write_id: str, commands: Item | None = None
 ) -> Write:
-    """The same for a participant, which remembers the write, with commands for the media engine besides."""
+    """Write the difference between two versions of a participant, the write's token and engine commands."""
     key = participant_key(account, before.conference, before.call)
     return _difference(key, participant_item(before), participant_item(after), commands or {}, write_id)
 
 
 def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_id: str | None = None) -> Write:
-    """Write what differs, on condition of the old version; the version always differs, and so has its placeholder."""
+    """Write what differs if the old version is still current; the version itself must differ."""
     changed = {name: value for name, value in new.items() if value != old[name]} | (also or {})
     if changed.keys() & {"asked", "confirmed"}:
-        # What was pending when it was read may have been confirmed since: that raises no version.
+        # A confirmation since the read changes no version, so write the index attributes even if they look equal.
         changed |= {name: new[name] for name in ("work", "work_at")}
     assigned = {name: value for name, value in changed.items() if value is not None}
     removed = [name for name, value in changed.items() if value is None]
@@ -128,21 +129,21 @@ def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_
 _ASSIGNED: Final = "#{0} = :{0}"
 
 _ASSIGNMENTS: Final = {"work_at": "#{0} = if_not_exists(#{0}, :{0})"}
-"""What is looked after already keeps its place in the index, which costs nothing."""
+"""An item that is already in the index keeps its position, which saves an index write."""
 
 
 def join_write(account: str, participant: Participant) -> Write:
-    """Let a call enter that is not inside: one that was there before keeps the marks of its writes."""
+    """Let a call join that is not present; if it was present before, it keeps its write tokens."""
     item = participant_item(participant)
     assigned = {name: value for name, value in item.items() if value is not None}
-    # What an earlier stay has left behind.
+    # Attributes that an earlier stay may have left.
     removed = [name for name, value in item.items() if value is None] + ["announcement", "hold_music", "wait_music"]
-    places = ", ".join(f"{place} = if_not_exists({place}, :none)" for place in WRITE_TOKEN_ATTRIBUTES)
+    tokens = ", ".join(f"{attribute} = if_not_exists({attribute}, :none)" for attribute in WRITE_TOKEN_ATTRIBUTES)
     return Write(
         participant_key(account, participant.conference, participant.call),
         update="SET "
         + ", ".join(f"#{name} = :{name}" for name in assigned)
-        + f", {places} REMOVE "
+        + f", {tokens} REMOVE "
         + ", ".join(f"#{name}" for name in removed),
         condition=f"{ITEM_ABSENT} OR attribute_exists(#left)",
         values={**assigned, "none": ""},
@@ -151,7 +152,7 @@ def join_write(account: str, participant: Participant) -> Write:
 
 
 def end_writes(ending: EndTransaction) -> Iterator[tuple[str, Write]]:
-    """The writes of an ending, each with what it is about: the call, the conference, or the id of what hangs on it."""
+    """Build the writes of an end transaction, each named `call`, `conference`, `participant` or a recording id."""
     if ending.call is not None and ending.call_after is not None:
         yield "call", call_diff(ending.call, ending.call_after)
         parent = Parent(ending.call.account, ParentKind.CALL, ending.call.id)
@@ -162,14 +163,16 @@ def end_writes(ending: EndTransaction) -> Iterator[tuple[str, Write]]:
         parent = Parent(ending.conference.account, ParentKind.CONFERENCE, ending.conference.id)
         for recording in sorted(ending.conference_recordings):
             yield recording, _stopped(parent, recording, ending)
-    whose = ending.call or ending.conference
-    if ending.participant is not None and ending.participant_after is not None and whose is not None:
-        leaves = participant_diff(whose.account, ending.participant, ending.participant_after, ending.write_id)
+    parent_resource = ending.call or ending.conference
+    if ending.participant is not None and ending.participant_after is not None and parent_resource is not None:
+        leaves = participant_diff(
+            parent_resource.account, ending.participant, ending.participant_after, ending.write_id
+        )
         yield "participant", leaves
 
 
 def _stopped(parent: Parent, recording: str, ending: EndTransaction) -> Write:
-    """Stop one recording because its parent ends, unless it was stopped before."""
+    """Stop one recording because its parent ends, on condition that it is active."""
     return Write(
         recording_key(parent, recording),
         update=f"SET #status = :stopped, version = version + :one, updated = :now, ended = :ended, "

@@ -1,1 +1,1 @@
-"""The client that sends callbacks, and the guards that keep it on the public internet."""
+"""The HTTP client that delivers callbacks, restricted to public internet addresses."""

@@ -1,19 +1,19 @@
-"""Requests to servers that customers name: to the internet, and nowhere else (rules R13 to R16).
+"""SSRF-safe HTTP requests to URLs that customers configure: public internet addresses only (REL-13 to REL-16).
 
-A connector that fetches `Url`, `AnnounceUrl` or `HoldUrl` is sent to addresses of a customer's choice as well. It must
-use this module, or keep the same rules (R16):
+A connector that fetches `Url`, `AnnounceUrl` or `HoldUrl` also connects to servers that a customer chose. It must use
+this module, or follow the same rules (REL-16):
 
-- The URL is refused unless `domain.subscription.is_valid_callback_url` takes it and its host is an address in its usual
-  form or a name that looks like no number (`public_addresses.is_unambiguous_host`). The fragment is not sent.
-- The host is looked up once for each connection. Unless every address found is public (`public_addresses.is_public`)
-  nothing is connected to; else one of exactly these addresses is, without looking the name up again.
-- TLS certificates are verified, by the host in the URL. No proxy is used, whatever the environment says.
-- Redirects are followed by hand: each target is checked like the first URL, at most three of them, never from https to
-  http. Another origin (scheme, host, port) gets no signature, no token, no user info and no `Authorization`, and
-  neither does anything that comes after it.
+- The URL must pass `domain.subscription.is_valid_callback_url`. Its host must be an address in canonical form or a name
+  that does not look like a number (`public_addresses.is_unambiguous_host`). The fragment is not sent.
+- The host is resolved once per connection, and every address must be public (`public_addresses.is_public`). The client
+  then connects to one of exactly these addresses, without resolving the name again.
+- TLS certificates are verified against the host in the URL. Proxy settings of the environment are ignored.
+- At most three redirects are followed, never from https to http; each target is checked like the first URL. After a
+  redirect to another origin (scheme, host, port), the signature, the token, user info and `Authorization` are dropped
+  for the rest of the attempt.
 - User info is sent as Basic credentials only after a 401 with a Basic challenge from the origin of the URL.
-- One deadline covers the attempt: looking up, connecting, TLS, writing, reading, all redirects; it is looked at before
-  every read. The head and the body of an answer are read up to a limit.
+- One deadline covers the attempt: resolving, connecting, TLS, writing, reading, all redirects. It is checked before
+  every read. The head and the body of a response are read up to a limit.
 """
 
 import re
@@ -42,25 +42,25 @@ if TYPE_CHECKING:
     from tapedeck.ports.stores import Clock
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""From a host and a port to all its addresses; OSError where there is no such host."""
+"""Resolve a host and port to all addresses of the host; OSError if it does not exist."""
 Connect = Callable[[str, int, float], socket.socket]
-"""A connection to exactly this address and port, made within so many seconds; else OSError."""
+"""Connect to an address and port within a number of seconds; OSError on failure."""
 
 _MOVED: Final = frozenset({301, 302})
 _SEE_OTHER: Final = 303
 _UNAUTHORIZED: Final = 401
-_READING: Final = frozenset({"GET", "HEAD"})
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 def resolve_host(host: str, port: int) -> list[str]:
-    """What the system knows of this host."""
+    """Resolve a host with the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def open_connection(address: str, port: int, seconds: float) -> socket.socket:
-    """A TCP connection."""
+    """Open a TCP connection to an address."""
     connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
         connection.settimeout(seconds)
@@ -73,22 +73,22 @@ def open_connection(address: str, port: int, seconds: float) -> socket.socket:
 
 
 def system_clock() -> int:
-    """Milliseconds since the epoch, of this machine's clock."""
+    """Return the system time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 class SafeWebhookClient:
-    """`ports.messaging.Sender` over HTTP/1.1, with a connection for each request.
+    """`ports.messaging.WebhookClient` over HTTP/1.1, with a new connection for each request.
 
     Args:
-        resolve: looks hosts up. It may take as long as it likes: nobody waits for it longer than there is time.
+        resolve: resolves a host; abandoned at the deadline if it takes longer.
         connect: connects to an address.
-        tls: what verifies certificates; by default with the system's trust store.
-        clock: what a `Retry-After` with a date counts from.
-        allowed_hosts: names, addresses, or either with a port (`localhost:3000`, `[::1]:3000`) that may be connected to
-            although they are not public; in any case of letters.
-        host_map: where to connect to instead of a host, such as `localhost` to `host.docker.internal`, whatever its
-            address; headers and certificates keep the name in the URL.
+        tls: the TLS context; by default one with the system's trust store.
+        clock: the current time, to convert a `Retry-After` date to seconds.
+        allowed_hosts: names or addresses, optionally with a port (`localhost:3000`, `[::1]:3000`), that are allowed
+            although they are not public; not case-sensitive.
+        host_map: hosts to connect to instead of the host in the URL, such as `localhost` to `host.docker.internal`.
+            Their addresses need not be public; headers and certificates keep the host in the URL.
     """
 
     def __init__(
@@ -110,46 +110,46 @@ class SafeWebhookClient:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        # Made when it is wanted: reading the trust store takes longer than most requests.
+        # Created on first use: reading the trust store takes longer than most requests.
         return self._given_tls or ssl.create_default_context()
 
     def send(self, request: WebhookRequest) -> WebhookResult:
-        """Make one attempt; whatever happens is an outcome."""
-        began = time.monotonic()
+        """Make one attempt; failures are returned in the result, not raised."""
+        started = time.monotonic()
         status, failure, body, retry_after = None, None, b"", None
         try:
-            answer = self._follow(request, Deadline(began + request.timeouts.total / 1000))
+            response = self._follow(request, Deadline(started + request.timeouts.total / 1000))
         except _AttemptFailed as failed:
             failure = failed.failure
         else:
-            status, body, retry_after = answer.status, answer.body, _seconds_of(answer.retry_after, self._clock())
-        return WebhookResult(status, failure, round((time.monotonic() - began) * 1000), body, retry_after)
+            status, body, retry_after = response.status, response.body, _seconds_of(response.retry_after, self._clock())
+        return WebhookResult(status, failure, round((time.monotonic() - started) * 1000), body, retry_after)
 
     def _follow(self, request: WebhookRequest, deadline: Deadline) -> HttpResponse:
         hop, credentials = _first_hop(request)
         for _ in range(request.max_redirects + 1):
-            answer = self._ask(hop, request.timeouts, deadline)
-            if answer.status == _UNAUTHORIZED and answer.is_challenge and credentials:
+            response = self._send_once(hop, request.timeouts, deadline)
+            if response.status == _UNAUTHORIZED and response.is_challenge and credentials:
                 headers = {**_without(hop.headers, {"authorization"}), "Authorization": credentials}
                 hop, credentials = replace(hop, headers=headers), ""
-                answer = self._ask(hop, request.timeouts, deadline)
-            if answer.status not in REDIRECTS:
-                return answer
-            home, hop = hop.origin, _redirected(hop, answer)
-            if hop.origin != home:
-                # For good: where another origin leads is its choice, be it back to the first one.
+                response = self._send_once(hop, request.timeouts, deadline)
+            if response.status not in REDIRECTS:
+                return response
+            previous_origin, hop = hop.origin, _redirected(hop, response)
+            if hop.origin != previous_origin:
+                # Dropped for all later hops: the other origin may redirect back to the first one.
                 secrets = {"authorization", *map(str.lower, request.origin_bound_headers)}
                 hop, credentials = replace(hop, headers=_without(hop.headers, secrets)), ""
         raise _AttemptFailed(FailureReason.REDIRECT)
 
-    def _ask(self, hop: HttpHop, limits: Timeouts, deadline: Deadline) -> HttpResponse:
+    def _send_once(self, hop: HttpHop, timeouts: Timeouts, deadline: Deadline) -> HttpResponse:
         try:
-            connection = self._open(hop, deadline.within(limits.connect / 1000))
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: no thread can be started
+            connection = self._open(hop, deadline.within(timeouts.connect / 1000))
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: cannot start a thread
             raise _AttemptFailed(FailureReason.CONNECT) from error
         with connection:
             try:
-                return exchange(connection, hop, deadline, limits.read / 1000)
+                return exchange(connection, hop, deadline, timeouts.read / 1000)
             except OSError as error:
                 raise _AttemptFailed(FailureReason.READ) from error
             except (HTTPException, ValueError) as error:
@@ -164,11 +164,11 @@ class SafeWebhookClient:
         if not (is_trusted or all(is_public(address) or self._allows(address, hop.port) for address in addresses)):
             raise _AttemptFailed(FailureReason.FORBIDDEN)
         for left in range(len(addresses), 0, -1):
-            # An address that does not answer leaves time for those after it.
+            # Share the time, so that an unresponsive address leaves some for the next ones.
             share = deadline.within(deadline.remaining() / left)
             with suppress(OSError, ValueError):
                 return self._open_at(addresses[-left], hop, share)
-        raise ConnectionError("no address, or none that can be connected to")
+        raise ConnectionError("the host has no address that accepts a connection")
 
     def _open_at(self, address: str, hop: HttpHop, deadline: Deadline) -> socket.socket:
         connection = self._connect(address, hop.port, deadline.remaining())
@@ -184,20 +184,20 @@ class SafeWebhookClient:
     def _look_up(self, host: str, port: int, deadline: Deadline) -> Sequence[str]:
         if parse_address(host) is not None:
             return [host]
-        answers: SimpleQueue[Sequence[str]] = SimpleQueue()
+        results: SimpleQueue[Sequence[str]] = SimpleQueue()
 
-        def ask() -> None:
+        def resolve() -> None:
             addresses: Sequence[str] = ()
-            with suppress(OSError, ValueError):  # ValueError: no DNS can hold such a name
+            with suppress(OSError, ValueError):  # ValueError: not a valid DNS name
                 addresses = self._resolve(host, port)
-            answers.put(addresses)
+            results.put(addresses)
 
-        # The system's resolver cannot be interrupted, only left alone.
-        Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+        # The system's resolver cannot be interrupted, only abandoned.
+        Thread(target=resolve, name=f"resolve {host}", daemon=True).start()
         try:
-            return answers.get(timeout=deadline.remaining())
+            return results.get(timeout=deadline.remaining())
         except Empty:
-            raise TimeoutError("the name was not resolved in time") from None
+            raise TimeoutError("the host was not resolved before the deadline") from None
 
     def _allows(self, host: str, port: int) -> bool:
         bracketed = f"[{host}]" if ":" in host else host
@@ -211,23 +211,23 @@ class _AttemptFailed(Exception):
 
 
 def _first_hop(request: WebhookRequest) -> tuple[HttpHop, str]:
-    """The first request, and what answers a Basic challenge, if anything does."""
+    """Build the first hop and the `Authorization` value for a Basic challenge (empty without user info)."""
     if not is_valid_callback_url(request.url):
         raise _AttemptFailed(FailureReason.FORBIDDEN)
     url = urlsplit(request.url)
-    information, _, netloc = url.netloc.rpartition("@")
-    user, _, password = information.partition(":")
+    user_info, _, netloc = url.netloc.rpartition("@")
+    user, _, password = user_info.partition(":")
     credentials = b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode()
     hop = HttpHop(request.method, url._replace(netloc=netloc), request.headers, request.body)
-    return hop, f"Basic {credentials}" if information else ""
+    return hop, f"Basic {credentials}" if user_info else ""
 
 
-def _redirected(hop: HttpHop, answer: HttpResponse) -> HttpHop:
-    """Where the answer leads, with all the headers that may still be sent to the same origin."""
-    if not answer.location:
+def _redirected(hop: HttpHop, response: HttpResponse) -> HttpHop:
+    """Build the hop to the redirect target, with all headers; the caller drops those bound to the origin."""
+    if not response.location:
         raise _AttemptFailed(FailureReason.REDIRECT)
-    # As it came: the parser has read bytes as Latin-1. A space or a tab is escaped, as browsers do.
-    location = quote(answer.location.encode("latin-1"), safe=PRINTABLE)
+    # Restore the original bytes, which the parser decoded as Latin-1. Escape spaces and tabs, as browsers do.
+    location = quote(response.location.encode("latin-1"), safe=PRINTABLE)
     try:
         url = urlsplit(urljoin(hop.url.geturl(), location))
     except ValueError:
@@ -238,8 +238,8 @@ def _redirected(hop: HttpHop, answer: HttpResponse) -> HttpHop:
     if (hop.url.scheme, url.scheme) == ("https", "http"):
         raise _AttemptFailed(FailureReason.REDIRECT)
     hop = replace(hop, url=url)
-    moves_on = answer.status == _SEE_OTHER and hop.method not in _READING
-    if moves_on or (answer.status in _MOVED and hop.method == "POST"):
+    is_see_other = response.status == _SEE_OTHER and hop.method not in _SAFE_METHODS
+    if is_see_other or (response.status in _MOVED and hop.method == "POST"):
         return replace(hop, method="GET", body=b"", headers=_without(hop.headers, {"content-type"}))
     return hop
 
@@ -249,7 +249,7 @@ def _without(headers: Mapping[str, str], names: Collection[str]) -> dict[str, st
 
 
 def _seconds_of(retry_after: str, now: int) -> int | None:
-    """From seconds or a date, as RFC 9110 writes it, to whole seconds; None for anything else."""
+    """Convert a `Retry-After` value (seconds or an RFC 9110 date) to seconds; None if malformed."""
     if _SECONDS.fullmatch(retry_after):
         return int(retry_after)
     try:

@@ -1,4 +1,4 @@
-"""One request and its answer on a connection that is open, by `http.client`, in bounded time and memory (rule R13)."""
+"""Exchange one HTTP request and response on an open connection, in bounded time and memory (REL-13)."""
 
 import io
 import socket
@@ -10,34 +10,36 @@ from typing import Any, Final
 from urllib.parse import SplitResult, quote
 
 MAX_HEAD: Final = 32 << 10
-"""Bytes of a status line and headers, interim answers included."""
+"""Maximum bytes of status line and headers, including interim responses."""
 MAX_BODY: Final = 64 << 10
-"""Bytes of a body; what comes after them is not read, and changes nothing."""
+"""Maximum bytes of a body that are read; the rest is ignored."""
 MAX_KEPT: Final = 1024
-"""Bytes of a body that are kept."""
+"""Maximum bytes of a body that are returned."""
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
-"""What ASCII can print."""
+"""The printable ASCII characters except the space."""
 
 _FIRST_FINAL: Final = 200
 _PORTS: Final = {"http": 80, "https": 443}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
-_OURS: Final = frozenset({"accept", "connection", "content-length", "host", "transfer-encoding", "user-agent"})
-"""Headers that nobody else sets."""
+_MANAGED_HEADERS: Final = frozenset(
+    {"accept", "connection", "content-length", "host", "transfer-encoding", "user-agent"}
+)
+"""Headers that this module sets; the caller's values are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When it is too late, in seconds of the monotonic clock."""
+    """The end of an attempt, in seconds of the monotonic clock."""
 
     at: float
 
     def remaining(self) -> float:
-        """Seconds, more than none.
+        """Return the seconds left, always more than 0.
 
         Raises:
-            TimeoutError: none are left.
+            TimeoutError: the deadline has passed.
         """
         seconds = self.at - time.monotonic()
         if seconds <= 0:
@@ -45,13 +47,13 @@ class Deadline:
         return seconds
 
     def within(self, seconds: float) -> "Deadline":
-        """This one, or in so many seconds, whatever is earlier."""
+        """Return the earlier of this deadline and one this many seconds from now."""
         return Deadline(min(self.at, time.monotonic() + seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class HttpHop:
-    """One request of an attempt; its URL has no user info, and its fragment stays here."""
+    """One request of an attempt; its URL has no user info, and the fragment is not sent."""
 
     method: str
     url: SplitResult
@@ -60,27 +62,27 @@ class HttpHop:
 
     @property
     def host(self) -> str:
-        """In lower case, without brackets."""
+        """The host in lower case, without brackets."""
         return self.url.hostname or ""
 
     @property
     def port(self) -> int:
-        """The one that is written, or the scheme's."""
+        """The port in the URL, or the default of the scheme."""
         return self.url.port or _PORTS[self.url.scheme]
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What has to be equal for secrets to be told."""
+        """Scheme, host and port: secrets are sent only to the origin of the first URL."""
         return self.url.scheme, self.host, self.port
 
     @property
     def target(self) -> str:
-        """What stands in the request line; bytes that are not ASCII are escaped."""
+        """The target in the request line, with non-ASCII bytes escaped."""
         path = self.url.path or "/"
         return quote(f"{path}?{self.url.query}" if self.url.query else path, safe=PRINTABLE)
 
     def all_headers(self) -> Iterator[tuple[str, str]]:
-        """Those given and our own. The host is spelled as in the URL, for signatures are made over that."""
+        """Yield this module's headers and the caller's; `Host` keeps the URL's spelling, which is signed."""
         host, bracket, _ = self.url.netloc.partition("]")
         host = f"{host}]" if bracket else host.partition(":")[0]
         yield "Host", host if self.port == _PORTS[self.url.scheme] else f"{host}:{self.port}"
@@ -89,41 +91,47 @@ class HttpHop:
         yield "Connection", "close"
         if self.body or self.method in _WITH_BODY:
             yield "Content-Length", str(len(self.body))
-        yield from ((name, value) for name, value in self.headers.items() if name.lower() not in _OURS)
+        yield from ((name, value) for name, value in self.headers.items() if name.lower() not in _MANAGED_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back: the beginning of the body, and the headers that matter, empty where they are missing."""
+    """A response: the beginning of the body and the relevant headers, empty if missing."""
 
     status: int
     body: bytes
     location: str
     retry_after: str
     is_challenge: bool
-    """Whether Basic credentials would be taken."""
+    """Whether the response has a Basic challenge."""
 
 
 def exchange(connection: socket.socket, hop: HttpHop, deadline: Deadline, pause: float) -> HttpResponse:
-    """Send a request and read its answer; between two reads no more than `pause` seconds. Bodies of redirects are left.
+    """Send a request and read the response, except the body of a redirect.
+
+    Args:
+        connection: an open connection to the hop's host.
+        hop: the request.
+        deadline: when to abort.
+        pause: the maximum seconds between two reads.
 
     Raises:
-        OSError: it took too long, or the answer ended before it was whole.
-        HTTPException, ValueError: what came is no HTTP, or larger than is read; or the request cannot be written.
+        OSError: a timeout, or an incomplete response.
+        HTTPException, ValueError: the response is malformed or too large, or the request cannot be encoded.
     """
-    renderer = _Wire(connection, deadline, pause)
+    adapter = _SocketAdapter(connection, deadline, pause)
     client = HTTPConnection(hop.host, hop.port)
-    client.auto_open = 0  # it never connects by itself
+    client.auto_open = 0  # never reconnect
     client.response_class = _FinalResponse
-    client.sock = renderer
+    client.sock = adapter
     client.putrequest(hop.method, hop.target, skip_host=True, skip_accept_encoding=True)
     for name, value in hop.all_headers():
         client.putheader(name, value)
     client.endheaders(hop.body)
     with client.getresponse() as response:
-        if renderer.reader.has_ended:
-            raise ConnectionResetError("the answer ended within its head")  # which `http.client` takes for whole
-        body = b"" if response.status in REDIRECTS else _read_body(response, renderer.reader)
+        if adapter.reader.has_ended:
+            raise ConnectionResetError("the response ended within its head")  # `http.client` accepts this
+        body = b"" if response.status in REDIRECTS else _read_body(response, adapter.reader)
         challenges = ",".join(response.headers.get_all("WWW-Authenticate", ())).split(",")
         return HttpResponse(
             response.status,
@@ -135,31 +143,31 @@ def exchange(connection: socket.socket, hop: HttpHop, deadline: Deadline, pause:
 
 
 def _read_body(response: HTTPResponse, reader: "_Reader") -> bytes:
-    # Chunks and trailers have a frame, which may be as large as what they hold.
+    # The framing of chunks and trailers can be as large as their content.
     reader.budget = 2 * MAX_BODY
     try:
         body = response.read(MAX_BODY)
     except IncompleteRead as error:
         if reader.has_ended:
-            raise ConnectionResetError("the answer ended within a chunk") from error
+            raise ConnectionResetError("the response ended within a chunk") from error
         raise
     if response.length and len(body) < MAX_BODY:
-        raise ConnectionResetError("the answer ended before its length")
+        raise ConnectionResetError("the response is shorter than its Content-Length")
     return body
 
 
 class _FinalResponse(HTTPResponse):
-    """The answer after all interim ones; `http.client` knows only 100 as such."""
+    """The final response after all interim ones; `http.client` skips only status 100."""
 
     def begin(self) -> None:
         super().begin()
         while self.status < _FIRST_FINAL:
-            self.headers = None  # type: ignore[assignment]  # as before the first answer, so that the next is read
+            self.headers = None  # type: ignore[assignment]  # makes `begin` read the next response
             super().begin()
 
 
 class _Reader(io.RawIOBase):
-    """What comes, while there is time and until `budget` bytes have come."""
+    """The received bytes, until the deadline or until `budget` bytes have been read."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline, pause: float) -> None:
         self._connection = connection
@@ -171,9 +179,9 @@ class _Reader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - what can be written to has no name before Python 3.12
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - `collections.abc.Buffer` needs Python 3.12
         if self.budget <= 0:
-            raise HTTPException("the answer is larger than is read")
+            raise HTTPException("the response is too large")
         self._connection.settimeout(self._deadline.within(self._pause).remaining())
         size = self._connection.recv_into(buffer)
         self.budget -= size
@@ -181,8 +189,8 @@ class _Reader(io.RawIOBase):
         return size
 
 
-class _Wire:
-    """The part of a socket that `http.client` uses."""
+class _SocketAdapter:
+    """The part of the socket interface that `http.client` uses."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline, pause: float) -> None:
         self._connection = connection
@@ -199,4 +207,4 @@ class _Wire:
         return io.BufferedReader(self.reader)
 
     def close(self) -> None:
-        """Nothing: `http.client` closes before the body is read; whoever has connected closes."""
+        """Do nothing: `http.client` closes too early; the caller closes the connection."""

@@ -1,6 +1,6 @@
-"""What both vendors accept: one Pydantic model per operation, with the wire's own names and defaults.
+"""The parameters that both vendors accept: one Pydantic model per operation, with the vendors' names and defaults.
 
-A field that cannot be used raises InvalidParameter with its name and one of the faults of `dialects.errors`.
+An invalid field raises InvalidParameter with its name and a fault from `dialects.errors.PARAMETER_FAULTS`.
 """
 
 import re
@@ -22,7 +22,7 @@ RECORDING_EVENTS: Final = ("in-progress", "completed", "absent")
 
 
 def choice_validator(fault: str, *allowed: str) -> AfterValidator:
-    """Refuses whatever is not allowed, with this fault of `dialects.errors`."""
+    """Build a validator that rejects values not in `allowed`, with a fault of `dialects.errors`."""
 
     def check(value: str) -> str:
         if value not in allowed:
@@ -32,7 +32,7 @@ def choice_validator(fault: str, *allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _usable_as(fault: str) -> AfterValidator:
+def _url_validator(fault: str) -> AfterValidator:
     def check(value: str) -> str:
         if not is_valid_callback_url(value):
             raise PydanticCustomError(fault, "not an absolute http or https URL")
@@ -42,7 +42,7 @@ def _usable_as(fault: str) -> AfterValidator:
 
 
 def choices_validator(fault: str, *allowed: str) -> AfterValidator:
-    """The same for a list, which is put in the order of what is allowed."""
+    """Build the validator for a list of values; it returns them in the order of `allowed`, without duplicates."""
 
     def check(values: tuple[str, ...]) -> tuple[str, ...]:
         if not set(values) <= set(allowed):
@@ -53,11 +53,11 @@ def choices_validator(fault: str, *allowed: str) -> AfterValidator:
 
 
 MAX_SECONDS: Final = 10**9
-"""Of a time limit (our choice): thirty years are as good as none."""
+"""The upper bound of a time limit, about thirty years."""
 
 
 def range_validator(fault: str, least: int, most: int | None = None) -> AfterValidator:
-    """Refuses numbers outside these, both included, with this fault."""
+    """Build a validator that rejects numbers below `least` or above `most`, with a fault of `dialects.errors`."""
 
     def check(value: int) -> int:
         if value < least or (most is not None and value > most):
@@ -67,19 +67,19 @@ def range_validator(fault: str, least: int, most: int | None = None) -> AfterVal
     return AfterValidator(check)
 
 
-_WHOLE: Final = re.compile(r"-?\d{1,4000}", re.ASCII)
-"""Python reads no longer ones."""
+_WHOLE_NUMBER: Final = re.compile(r"-?\d{1,4000}", re.ASCII)
+"""At most 4000 digits: `int` rejects text of more than 4300."""
 
 
 def _parse_whole_number(text: object) -> object:
     if not isinstance(text, str):
-        return text  # a default
-    if not _WHOLE.fullmatch(text):
+        return text  # the field's default
+    if not _WHOLE_NUMBER.fullmatch(text):
         raise PydanticCustomError("choice", "no whole number")
     return int(text)
 
 
-def _boolean(text: object) -> object:
+def _parse_boolean(text: object) -> object:
     if not isinstance(text, str):
         return text
     word = text.lower()
@@ -89,32 +89,34 @@ def _boolean(text: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_parse_whole_number)]
-Boolean = Annotated[bool, BeforeValidator(_boolean)]
+Boolean = Annotated[bool, BeforeValidator(_parse_boolean)]
 Method = Annotated[str, choice_validator("method", "GET", "POST")]
-Url = Annotated[str, _usable_as("url")]
-CallbackUrl = Annotated[str, _usable_as("callback_url")]
+Url = Annotated[str, _url_validator("url")]
+CallbackUrl = Annotated[str, _url_validator("callback_url")]
 RecordingEvents = Annotated[tuple[str, ...], choices_validator("event", *RECORDING_EVENTS)]
 Trim = Annotated[str, choice_validator("trim", "trim-silence", "do-not-trim")]
 
 
 class Form(BaseModel):
-    """The fields of a request, decoded; unknown ones are ignored (operations.md, section 1)."""
+    """The decoded fields of a request; unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     LISTS: ClassVar[frozenset[str]] = frozenset()
-    """Fields that hold several values, as repeated keys or separated by spaces."""
+    """Fields with several values: repeated keys or separated by spaces."""
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Self:
-        """Bring decoded fields, several values each, into the model's form.
+        """Parse and validate decoded fields.
 
-        `dialect` is for those forms that hold what only it can read.
+        An empty value counts as absent. Of a repeated single-valued field the last value counts.
 
-        An empty value counts as absent; of a repeated single-valued field the last counts.
+        Args:
+            fields: all values of each field, by name.
+            dialect: for subclasses whose fields depend on it.
 
         Raises:
-            InvalidParameter: for the first field that cannot be used.
+            InvalidParameter: for the first invalid field.
         """
         del dialect
         given = {name: cls._value(name, values) for name, values in fields.items()}
@@ -132,7 +134,7 @@ class Form(BaseModel):
 
 
 def coerce_invalid_muted(fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Mapping[str, Sequence[str]]:
-    """The same fields, but for a `Muted` that this dialect takes for false although it is no boolean."""
+    """Replace a `Muted` that is not a boolean by `false`, if the dialect accepts such values."""
     given = fields.get("Muted") or [""]
     if not dialect.invalid_muted_means_false or given[-1].lower() in {"", "true", "false"}:
         return fields
@@ -140,11 +142,11 @@ def coerce_invalid_muted(fields: Mapping[str, Sequence[str]], dialect: "Dialect"
 
 
 class Empty(Form):
-    """An operation without parameters."""
+    """Parameters of an operation that has none."""
 
 
 class CreateCallRecording(Form):
-    """CR1 (operations.md, section 3)."""
+    """Parameters of `create_call_recording`."""
 
     LISTS = frozenset({"RecordingStatusCallbackEvent"})
 
@@ -159,18 +161,18 @@ class CreateCallRecording(Form):
 
     @property
     def channel_count(self) -> int:
-        """1 or 2."""
+        """The number of channels, 1 or 2."""
         return 2 if self.channels == "dual" else 1
 
     def callback(self, dialect: str) -> CallbackSubscription | None:
-        """Who is to be told, in the dialect of the request that asked for it."""
+        """Return the callback subscription, in the dialect of the request; None if no URL is given."""
         if self.callback_url is None:
             return None
         return CallbackSubscription(self.callback_url, self.callback_method, self.callback_events, dialect)
 
 
 class UpdateRecording(Form):
-    """CR4 and FR3 (operations.md, section 3)."""
+    """Parameters of `update_call_recording` and `update_conference_recording`."""
 
     status: Annotated[str, choice_validator("choice", "paused", "in-progress", "stopped")] = Field(alias="Status")
     pause_behavior: Annotated[str, choice_validator("choice", "skip", "silence")] = Field(
@@ -179,12 +181,12 @@ class UpdateRecording(Form):
 
     @property
     def target(self) -> RecordingStatus:
-        """The status asked for."""
+        """The requested status."""
         return RecordingStatus(self.status)
 
 
 class UpdateConferenceForm(Form):
-    """F3 (operations.md, section 3)."""
+    """Parameters of `update_conference`."""
 
     status: Annotated[str, choice_validator("conference_status", "completed")] | None = Field(None, alias="Status")
     announce_url: Url | None = Field(None, alias="AnnounceUrl")

@@ -1,4 +1,4 @@
-"""What both vendors accept for calls, apart from their recordings: a module of its own, as it is seldom needed."""
+"""The parameters of calls; a separate module because only one function needs it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Self
@@ -19,11 +19,11 @@ from tapedeck.dialects.forms.base import (
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidParameter
 
-_TWILIOS: Final = frozenset({"Twiml", "TimeLimit"})
+_TWILIO_ONLY: Final = frozenset({"Twiml", "TimeLimit"})
 
 
 class UpdateCallForm(Form):
-    """C3 (operations.md, section 3); `markup` and `time_limit` (seconds) are Twilio's alone."""
+    """Parameters of `update_call`; `markup` and `time_limit` (seconds) exist only in Twilio's dialect."""
 
     status: Annotated[str, choice_validator("choice", "canceled", "completed")] | None = Field(None, alias="Status")
     url: Url | None = Field(None, alias="Url")
@@ -37,15 +37,15 @@ class UpdateCallForm(Form):
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same; what the dialect does not know is ignored.
+        """Parse and validate decoded fields; ignore those that the dialect does not have.
 
         Raises:
-            InvalidParameter: also where `Twiml` comes with `Url`.
+            InvalidParameter: for the first invalid field, or if both `Twiml` and `Url` are given.
         """
         known = {
             name: values
             for name, values in fields.items()
-            if dialect.supports_friendly_name_lookup or name not in _TWILIOS
+            if dialect.supports_friendly_name_lookup or name not in _TWILIO_ONLY
         }
         form = super().read(known, dialect)
         if form.markup is not None and form.url is not None:
@@ -54,18 +54,18 @@ class UpdateCallForm(Form):
 
     @property
     def target(self) -> CallStatus | None:
-        """The status asked for."""
+        """The requested status, if any."""
         return CallStatus(self.status) if self.status is not None else None
 
     @property
     def redirect(self) -> Mapping[str, str] | None:
-        """What the call is to do next: `{url, method}` or `{markup}`."""
+        """The call's next instructions: `{url, method}`, `{markup}` or None."""
         if self.url is not None:
             return {"url": self.url, "method": self.method}
         return {"markup": self.markup} if self.markup is not None else None
 
     def settings(self, dialect: str) -> Mapping[str, Any]:
-        """What else is given: `fallback` {url, method}, `status_callback` {url, method, dialect}, `time_limit`."""
+        """Return the settings: `fallback` {url, method}, `status_callback` {url, method, dialect}, `time_limit`."""
         given: dict[str, Any] = {}
         if self.fallback_url is not None:
             given["fallback"] = {"url": self.fallback_url, "method": self.fallback_method}

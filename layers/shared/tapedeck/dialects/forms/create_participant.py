@@ -1,4 +1,4 @@
-"""What Twilio accepts when somebody is to be dialed into a conference: the largest form, for one function only."""
+"""The parameters of `create_participant`; a separate module because only this function needs it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _ADDRESS: Final = re.compile(r"(client|sip|sips|app):[^\s]{1,1000}")
 
 
 def _endpoint(*schemes: str) -> AfterValidator:
-    """Refuses what is neither a telephone number nor an address of one of these schemes."""
+    """Build a validator that accepts only telephone numbers and addresses of these schemes."""
 
     def check(value: str) -> str:
         address = _ADDRESS.fullmatch(value)
@@ -52,7 +52,10 @@ def _endpoint(*schemes: str) -> AfterValidator:
 
 
 class CreateParticipant(Coaching):
-    """P2 (operations.md, section 3): times in seconds, those of machine detection's thresholds in milliseconds."""
+    """Parameters of `create_participant`.
+
+    Times are in seconds; the thresholds and the silence timeout of machine detection are in milliseconds.
+    """
 
     LISTS: ClassVar = frozenset(
         {
@@ -140,10 +143,10 @@ class CreateParticipant(Coaching):
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same.
+        """Parse and validate decoded fields.
 
         Raises:
-            InvalidParameter: also for a label that cannot be one, such as a call's sid.
+            InvalidParameter: for the first invalid field, or an invalid label, such as a call's SID.
         """
         form = super().read(fields, dialect)
         if form.label is not None and (
@@ -154,11 +157,11 @@ class CreateParticipant(Coaching):
 
     @property
     def records_conference(self) -> bool:
-        """Whether the conference is to be recorded, if it comes into being with this."""
+        """Whether to record the conference, if this request creates it."""
         return self.conference_record in {"true", "record-from-start"}
 
     def conference_callback(self, dialect: str) -> CallbackSubscription | None:
-        """Who is to be told of the conference, if it comes into being with this."""
+        """Return the callback subscription of the conference, if this request creates it; None without a URL."""
         url = self.conference_status_callback
         if url is None:
             return None
@@ -168,14 +171,14 @@ class CreateParticipant(Coaching):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """What only a media engine needs: the fields that are told nowhere else and differ from their defaults.
+        """The fields that only the engine needs, without those that have their default value.
 
-        `SipAuthPassword` and `CallToken` are read by nobody: they are secrets, and the table keeps none.
+        `SipAuthPassword` and `CallToken` are not in the form: they are secrets, and the table stores no secrets.
         """
-        return self.model_dump(exclude_defaults=True, exclude=_REPORTED_ELSEWHERE)
+        return self.model_dump(exclude_defaults=True, exclude=_NOT_ENGINE_OPTIONS)
 
 
-_REPORTED_ELSEWHERE: Final = {
+_NOT_ENGINE_OPTIONS: Final = {
     "from_", "to", "label", "muted", "coaching", "call_sid_to_coach", "start_conference_on_enter",
     "end_conference_on_exit", "conference_status_callback", "conference_status_callback_method",
     "conference_status_callback_event",

@@ -1,4 +1,4 @@
-"""Dates in filters: days and instants, as each list accepts them (behaviour.md, section 9)."""
+"""Parse the dates in list filters: days and timestamps."""
 
 import calendar
 import re
@@ -17,19 +17,19 @@ _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class DateFilter:
-    """A second since the epoch, or the day that begins with it (UTC)."""
+    """A timestamp (seconds since the epoch), or the UTC day that begins at it."""
 
     second: int
     is_day: bool
 
     @property
     def span(self) -> TimeRange:
-        """All seconds of it."""
+        """The range of its seconds: one second or the whole day."""
         return TimeRange(self.second, self.second + (_DAY - 1 if self.is_day else 0))
 
 
 def read_day(text: str) -> DateFilter | None:
-    """`2018-09-25`; None for anything else."""
+    """Parse a day such as `2018-09-25`; return None for anything else."""
     if not _DATE.fullmatch(text):
         return None
     try:
@@ -39,7 +39,7 @@ def read_day(text: str) -> DateFilter | None:
 
 
 def read_day_or_instant(text: str) -> DateFilter | None:
-    """The same or `2018-09-25T23:00:00Z`."""
+    """Parse a day, or a timestamp such as `2018-09-25T23:00:00Z`; return None for anything else."""
     if not _INSTANT.fullmatch(text):
         return read_day(text)
     try:
@@ -49,9 +49,10 @@ def read_day_or_instant(text: str) -> DateFilter | None:
 
 
 def parse_any_date(text: str) -> DateFilter | None:
-    """The same, ISO 8601 with any offset, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`.
+    """Parse a day, an ISO 8601 timestamp with any offset, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`.
 
-    A day has one form only: the others would pass for their first second.
+    Only `YYYY-MM-DD` is accepted as a day. ISO 8601's other forms of a day are rejected, as they would be parsed as
+    midnight.
     """
     found = read_day_or_instant(text)
     if found is not None or _is_day(text) or _INSTANT.fullmatch(text):
@@ -70,7 +71,7 @@ def parse_any_date(text: str) -> DateFilter | None:
 
 
 def _is_day(text: str) -> bool:
-    """Whether it is a day without a time, in any of ISO's forms."""
+    """Return whether the text is a day without time, in any form of ISO 8601."""
     if _DATE.fullmatch(text):
         return True
     try:
@@ -83,13 +84,13 @@ def _is_day(text: str) -> bool:
 def span_of(
     on: DateFilter | None, before: DateFilter | None, after: DateFilter | None, *, before_includes: bool
 ) -> TimeRange:
-    """What `X`, `X<` and `X>` leave together.
+    """Combine the filters `X`, `X<` and `X>` into one range.
 
     Args:
-        on: that day or second.
-        before: up to that second; of a day, up to its first.
-        after: from that second on; of a day, from its first.
-        before_includes: whether `before` holds its own second: recordings and conferences do, calls do not.
+        on: the day or second to match.
+        before: the upper bound; of a day, its first second.
+        after: the lower bound, inclusive; of a day, its first second.
+        before_includes: whether `before` is inclusive: true for recordings and conferences, false for calls.
     """
     span = on.span if on is not None else ALL_TIME
     if before is not None:

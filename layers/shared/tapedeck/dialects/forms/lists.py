@@ -1,4 +1,4 @@
-"""What lists accept: pages and filters, one model per list, with the wire's own names (operations.md, section 3)."""
+"""The parameters of lists: paging and filters, one model per list, with the vendors' names."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Self
@@ -28,19 +28,19 @@ def _page_number(number: int) -> int:
 
 
 class ListForm(Form):
-    """Which page of a list is asked for (operations.md, section 1); lists add their filters.
+    """The paging parameters of a list; subclasses add filters.
 
-    `page` is where it is, `filters` what else was asked, as it was spelled: every link repeats that.
+    `page` is the requested page. `filters` are the given filters as the client sent them, for the links.
     """
 
     KIND: ClassVar[ResourceType]
-    """What is listed: page tokens spell its ids."""
+    """The kind of the id in page tokens."""
 
     DATES: ClassVar[Mapping[str, Callable[[str], DateFilter | None]]] = {}
-    """The names of date filters, each with what Twilio's dialect takes for a date there."""
+    """The names of the date filters, each with the parser of the dates that Twilio accepts there."""
 
     BEFORE_INCLUDES: ClassVar[bool] = True
-    """Whether `X<` holds its own second (behaviour.md, section 9)."""
+    """Whether `X<` is inclusive."""
 
     page_size: Annotated[Whole, AfterValidator(_page_size)] = Field(50, alias="PageSize")
     number: Annotated[Whole, AfterValidator(_page_number)] = Field(0, alias="Page")
@@ -52,24 +52,28 @@ class ListForm(Form):
 
     @property
     def page(self) -> PageRequest:
-        """Which page."""
+        """The requested page."""
         return self._page
 
     @property
     def filters(self) -> Mapping[str, str]:
-        """The filters that were given, by name, as they were spelled."""
+        """The given filters by name, exactly as the client sent them."""
         return self._filters
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same as for any form, with dates and the token in the dialect's spelling."""
+        """Parse and validate decoded fields, including dates and the page token of the dialect."""
         return super().read(fields, dialect).resolve(fields, dialect)
 
     def resolve(self, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same with what only a dialect can read, out of the fields that it was read from.
+        """Set `page`, `filters` and the date ranges, which depend on the dialect, and return this form.
+
+        Args:
+            fields: the fields that this form was read from.
+            dialect: the dialect of the request.
 
         Raises:
-            InvalidParameter: for a date, a token or a number that cannot be used.
+            InvalidParameter: for an invalid date, page token or page number.
         """
         names = {field.alias for name, field in type(self).model_fields.items() if name not in ListForm.model_fields}
         names |= {f"{name}{sign}" for name in self.DATES for sign in ("", "<", ">")}
@@ -81,7 +85,7 @@ class ListForm(Form):
         return self
 
     def span(self, name: str) -> TimeRange:
-        """What the filters of this name leave."""
+        """Return the time range that the date filters of this name select."""
         return self._spans.get(name, ALL_TIME)
 
     def _cursor(self, dialect: Dialect) -> Cursor | None:
@@ -95,7 +99,7 @@ class ListForm(Form):
     def _span(self, name: str, dialect: Dialect) -> TimeRange:
         read = parse_any_date if dialect.accepts_any_date_format else self.DATES[name]
 
-        def moment(sign: str) -> DateFilter | None:
+        def date_filter(sign: str) -> DateFilter | None:
             text = self._filters.get(f"{name}{sign}")
             if text is None:
                 return None
@@ -104,11 +108,11 @@ class ListForm(Form):
                 raise InvalidParameter(f"{name}{sign}", "choice")
             return found
 
-        return span_of(moment(""), moment("<"), moment(">"), before_includes=self.BEFORE_INCLUDES)
+        return span_of(date_filter(""), date_filter("<"), date_filter(">"), before_includes=self.BEFORE_INCLUDES)
 
 
 class ListRecordingsOfParent(ListForm):
-    """CR2 and FR1."""
+    """Parameters of `list_call_recordings` and `list_conference_recordings`."""
 
     KIND: ClassVar = ResourceType.RECORDING
     DATES: ClassVar = {"DateCreated": read_day}
@@ -118,7 +122,7 @@ _SOFT_DELETED: Final = "IncludeSoftDeleted"
 
 
 class ListRecordings(ListForm):
-    """R1; `include_deleted` is Twilio's alone."""
+    """Parameters of `list_recordings`; `include_deleted` exists only in Twilio's dialect."""
 
     KIND: ClassVar = ResourceType.RECORDING
     DATES: ClassVar = {"DateCreated": read_day_or_instant}
@@ -129,7 +133,7 @@ class ListRecordings(ListForm):
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same; what the dialect does not know is ignored."""
+        """Parse and validate decoded fields; ignore those that the dialect does not have."""
         known = {
             name: values
             for name, values in fields.items()
@@ -139,7 +143,7 @@ class ListRecordings(ListForm):
 
 
 class ListConferences(ListForm):
-    """F1."""
+    """Parameters of `list_conferences`."""
 
     KIND: ClassVar = ResourceType.CONFERENCE
     DATES: ClassVar = {"DateCreated": read_day, "DateUpdated": read_day}
@@ -149,7 +153,7 @@ class ListConferences(ListForm):
 
 
 class ListCalls(ListForm):
-    """C1."""
+    """Parameters of `list_calls`."""
 
     KIND: ClassVar = ResourceType.CALL
     DATES: ClassVar = {"StartTime": read_day_or_instant, "EndTime": read_day_or_instant}
@@ -162,20 +166,20 @@ class ListCalls(ListForm):
 
 
 class ListTranscriptionsOfRecording(ListForm):
-    """X1."""
+    """Parameters of `list_recording_transcriptions`."""
 
     KIND: ClassVar = ResourceType.TRANSCRIPTION
 
 
 class ListTranscriptions(ListForm):
-    """X4."""
+    """Parameters of `list_transcriptions`."""
 
     KIND: ClassVar = ResourceType.TRANSCRIPTION
     DATES: ClassVar = {"DateCreated": read_day}
 
 
 class ListParticipants(ListForm):
-    """P1; `coaching` is Twilio's alone."""
+    """Parameters of `list_participants`; `coaching` exists only in Twilio's dialect."""
 
     KIND: ClassVar = ResourceType.CALL
 
@@ -185,7 +189,7 @@ class ListParticipants(ListForm):
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same; what the dialect does not know is ignored."""
+        """Parse and validate decoded fields; ignore those that the dialect does not have."""
         known = {
             name: values for name, values in fields.items() if dialect.supports_participant_labels or name != "Coaching"
         }

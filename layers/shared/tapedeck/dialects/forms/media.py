@@ -1,4 +1,4 @@
-"""What may be asked of one recording at its account's address (operations.md, R2, R4 and R5)."""
+"""The parameters of requests for one recording below its account: metadata and audio."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Self
@@ -10,7 +10,7 @@ from tapedeck.dialects.forms.base import Boolean, Form, choice_validator
 
 
 class GetRecording(Form):
-    """R2, its metadata; what belongs to its audio is unknown here, and ignored. All of it is Twilio's alone."""
+    """Parameters of a recording's metadata; only Twilio has them. Parameters of its audio are ignored."""
 
     KNOWN: ClassVar[frozenset[str]] = frozenset({"IncludeSoftDeleted"})
 
@@ -21,7 +21,7 @@ class GetRecording(Form):
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same, without what is not known here."""
+        """Parse and validate decoded fields; ignore those not in `KNOWN`, and all in SignalWire's dialect."""
         known = {
             name: values
             for name, values in fields.items()
@@ -31,11 +31,11 @@ class GetRecording(Form):
 
     @property
     def channels(self) -> int | None:
-        """1 or 2, or None for what is usual."""
+        """The requested number of channels, 1 or 2; None for the default."""
         return int(self.requested_channels) if self.requested_channels is not None else None
 
 
 class GetMedia(GetRecording):
-    """R4 and R5, its audio; what belongs to its metadata is ignored: audio that was deleted is gone."""
+    """Parameters of a recording's audio. `IncludeSoftDeleted` is ignored: deleted audio cannot be fetched."""
 
     KNOWN: ClassVar[frozenset[str]] = frozenset({"RequestedChannels"})

@@ -1,4 +1,4 @@
-"""What both vendors accept for a participant who is in a conference: a module of its own, as it is seldom needed."""
+"""The parameters of participants; a separate module because few functions need it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Self
@@ -9,11 +9,11 @@ from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.forms.base import Boolean, Form, Method, Url, coerce_invalid_muted
 from tapedeck.domain.errors import InvalidParameter
 
-_TWILIOS: Final = frozenset({"BeepOnExit", "EndConferenceOnExit"})
+_TWILIO_ONLY: Final = frozenset({"BeepOnExit", "EndConferenceOnExit"})
 
 
 class Coaching(Form):
-    """Who is to hear whom besides: what a participant may be asked when it is added and later."""
+    """Coaching parameters, shared by the creation and the update of a participant."""
 
     coaching: Boolean | None = Field(None, alias="Coaching")
     call_sid_to_coach: str | None = Field(None, alias="CallSidToCoach")
@@ -22,33 +22,33 @@ class Coaching(Form):
 
     @property
     def coached(self) -> str | None:
-        """The id of the call to coach."""
+        """The id of the call to coach, if any."""
         return self._coached
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same, with the call's sid in the dialect's spelling.
+        """Parse and validate decoded fields, including the SID of the call to coach.
 
         Raises:
-            InvalidParameter: also where `Coaching=true` comes without the sid of a call.
+            InvalidParameter: for the first invalid field, or if `Coaching=true` comes without a call's SID.
         """
         form = super().read(coerce_invalid_muted(fields, dialect), dialect)
         if form.call_sid_to_coach is not None:
-            form._coached = dialect.parse_sid(ResourceType.CALL, form.call_sid_to_coach)  # noqa: SLF001 - its own, made just now
-        lacks_one = form.coaching and form.coached is None
-        if lacks_one or (form.call_sid_to_coach is not None and form.coached is None):
+            form._coached = dialect.parse_sid(ResourceType.CALL, form.call_sid_to_coach)  # noqa: SLF001 - an instance of this class
+        is_missing = form.coaching and form.coached is None
+        if is_missing or (form.call_sid_to_coach is not None and form.coached is None):
             raise InvalidParameter("CallSidToCoach", "coaching")
         return form
 
     def coaches(self, dialect: Dialect) -> bool | None:
-        """Whether it is asked to coach; None where that is not said."""
+        """Return whether coaching is requested; None if the request does not specify it."""
         if self.coaching is None and self.coached is not None and dialect.coach_sid_implies_coaching:
             return True
         return self.coaching
 
 
 class UpdateParticipantForm(Coaching):
-    """P4 (operations.md, section 3); `beep_on_exit` and `end_conference_on_exit` are Twilio's alone."""
+    """Parameters of `update_participant`; `beep_on_exit` and `end_conference_on_exit` are only Twilio's."""
 
     muted: Boolean | None = Field(None, alias="Muted")
     hold: Boolean | None = Field(None, alias="Hold")
@@ -63,23 +63,23 @@ class UpdateParticipantForm(Coaching):
 
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: Dialect) -> Self:
-        """The same; what the dialect does not know is ignored."""
+        """Parse and validate decoded fields; ignore those that the dialect does not have."""
         known = {
             name: values
             for name, values in fields.items()
-            if dialect.supports_participant_labels or name not in _TWILIOS
+            if dialect.supports_participant_labels or name not in _TWILIO_ONLY
         }
         return super().read(known, dialect)
 
     @property
     def commands(self) -> Mapping[str, Mapping[str, str]]:
-        """What the media engine is to fetch, by what it is for, each `{url, method}`.
+        """The audio for the engine to fetch, by purpose, each `{url, method}`.
 
-        `HoldUrl` means something with `Hold=true` only (behaviour.md, section 6).
+        `HoldUrl` is ignored without `Hold=true`.
         """
-        asked = {
+        purposes = {
             "announcement": (self.announce_url, self.announce_method),
             "hold_music": (self.hold_url if self.hold else None, self.hold_method),
             "wait_music": (self.wait_url, self.wait_method),
         }
-        return {name: {"url": url, "method": method} for name, (url, method) in asked.items() if url is not None}
+        return {name: {"url": url, "method": method} for name, (url, method) in purposes.items() if url is not None}

@@ -1,4 +1,4 @@
-"""SignalWire's callbacks: what they tell, and how they are tried."""
+"""SignalWire's callbacks: fields, headers and retry policy."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -21,12 +21,12 @@ from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
 
 
 class SignalWireCallbacks(CallbackDialect):
-    """One signature in two headers; no numbers, and nothing that tells repetitions."""
+    """SignalWire's callbacks: one signature in two headers, no sequence number, no idempotency token."""
 
     dialect: ClassVar[Dialect] = SIGNALWIRE
     published_events: ClassVar = CONFERENCE_EVENTS
     end_includes_recording: ClassVar = True
-    # Its verifiers read either: that both are sent is our choice.
+    # SignalWire's SDKs read one or the other: send both.
     signature_headers: ClassVar = ("X-SignalWire-Signature", "X-Twilio-Signature")
     idempotency_header: ClassVar = None
     default_retry_policy: ClassVar = RetryPolicy(
@@ -34,7 +34,7 @@ class SignalWireCallbacks(CallbackDialect):
         read=5000,
         total=15_000,
         attempts=3,
-        # That nothing follows a 4xx or 5xx is our choice.
+        # SignalWire does not document retries after a 4xx or 5xx: none are made.
         retried=frozenset({FailureKind.CONNECT, FailureKind.READ}),
         max_redirects=3,
     )
@@ -46,10 +46,10 @@ class SignalWireCallbacks(CallbackDialect):
     retry_keywords: ClassVar[Mapping[str, frozenset[FailureKind]]] = {}
 
     def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
-        """Always a call and a duration.
+        """Render the fields of a recording callback, always with a duration, and a call if one is known.
 
-        Our choice: a conference's recording shows the first participant's call, and the conference besides; the
-        duration is 0 unless the recording is complete.
+        A conference recording has the SIDs of the conference and of its first participant's call. The duration is 0
+        unless the event is `completed`.
         """
         body = SIGNALWIRE.recording(recording, changed=True)
         call = recording.call
@@ -68,7 +68,7 @@ class SignalWireCallbacks(CallbackDialect):
         )
 
     def head(self, notification: ConferenceNotification) -> Mapping[str, Any]:
-        """`EventName` is the event without its prefix: the contract has an example of `end` only, so our choice."""
+        """Render the common fields; `EventName` is the event without prefix (SignalWire documents only `end`)."""
         body = SIGNALWIRE.conference(notification.conference)
         return {
             "AccountSid": body["account_sid"],
@@ -80,7 +80,7 @@ class SignalWireCallbacks(CallbackDialect):
         }
 
     def participant(self, notification: ConferenceNotification, participant: Participant) -> Mapping[str, Any]:
-        """How it is in the conference, the same for every event."""
+        """Render the participant's state; the fields do not depend on the event."""
         body = SIGNALWIRE.participant(notification.conference.account, participant)
         return {
             "CallSid": body["call_sid"],
@@ -91,7 +91,7 @@ class SignalWireCallbacks(CallbackDialect):
         }
 
     def ending(self, notification: ConferenceNotification, origin: str) -> Mapping[str, Any]:
-        """What has been recorded, if it is finished by then; `Duration` is taken to be the recording's (our choice)."""
+        """Render the recording if it is finished by then; `Duration` is the recording's."""
         recording = notification.recording
         if recording is None:
             return {}

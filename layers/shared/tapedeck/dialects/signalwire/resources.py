@@ -1,4 +1,4 @@
-"""SignalWire's Compatibility API: what it adds and how it spells it."""
+"""SignalWire's Compatibility API: SIDs, resource bodies, lists and errors."""
 
 import re
 from typing import Any, ClassVar, Final
@@ -21,13 +21,13 @@ _SOURCES: Final = {
     Source.START_CALL_RECORDING: "StartCallRecordingApi",
     Source.START_CONFERENCE_RECORDING: "StartConferenceRecording",
 }
-"""Where SignalWire's word differs from Twilio's (resources.md, section 2.3)."""
+"""The values of `source` that differ from Twilio's."""
 
-_OVER: Final = frozenset({ParticipantStatus.COMPLETE, ParticipantStatus.FAILED})
+_ENDED: Final = frozenset({ParticipantStatus.COMPLETE, ParticipantStatus.FAILED})
 
 _MORE_INFO: Final = "https://signalwire.com/docs/compatibility-api/reference/errors"
 
-_NEVER_MEASURED: Final = (
+_UNMEASURED_FIELDS: Final = (
     "audio_rtt_avg",
     "audio_rtt_min",
     "audio_rtt_max",
@@ -36,11 +36,11 @@ _NEVER_MEASURED: Final = (
     "audio_out_jitter_avg",
     "audio_out_lost",
 )
-"""What only a media engine could know of a call."""
+"""Audio quality fields of a call that Tapedeck does not measure; always null."""
 
 
 class SignalWire(Dialect):
-    """Lower-case UUIDs, URIs below `/api/laml`."""
+    """SignalWire's dialect: SIDs are lower-case UUIDs, URIs begin with `/api/laml`."""
 
     name: ClassVar = "signalwire"
     root: ClassVar = "/api/laml/2010-04-01"
@@ -61,18 +61,18 @@ class SignalWire(Dialect):
     conference_audio_is_mono: ClassVar = False
 
     def format_sid(self, kind: ResourceType, identifier: str) -> str:
-        """`19e436af-5688-4307-b03b-bdb2b42b8142`, whatever it stands for."""
+        """Format an id such as `19e436af-5688-4307-b03b-bdb2b42b8142`, for every kind of resource."""
         del kind
         i = identifier
         return f"{i[:8]}-{i[8:12]}-{i[12:16]}-{i[16:20]}-{i[20:]}"
 
     def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
-        """Any case; the kind does not show."""
+        """Parse a UUID of either case; it does not depend on the kind of resource."""
         del kind
         return sid.replace("-", "").lower() if _UUID.fullmatch(sid) else None
 
     def call(self, call: Call) -> Body:
-        """A call (resources.md, section 5)."""
+        """Render a call."""
         sid = self.format_sid(ResourceType.CALL, call.id)
         uri = f"{self.account_uri(call.account)}/Calls/{sid}"
         return {
@@ -107,11 +107,11 @@ class SignalWire(Dialect):
             "group_sid": None,
             "audio_in_mos": None,
             "sip_result_code": None,
-            **dict.fromkeys(_NEVER_MEASURED),
+            **dict.fromkeys(_UNMEASURED_FIELDS),
         }
 
     def conference(self, conference: Conference) -> Body:
-        """A conference (resources.md, section 3)."""
+        """Render a conference."""
         sid = self.format_sid(ResourceType.CONFERENCE, conference.id)
         uri = f"{self.account_uri(conference.account)}/Conferences/{sid}"
         return {
@@ -131,9 +131,9 @@ class SignalWire(Dialect):
         }
 
     def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
-        """A participant (resources.md, section 4); who is being dialed counts as in progress."""
-        del added  # none is added in this dialect
-        room = self.format_sid(ResourceType.CONFERENCE, participant.conference)
+        """Render a participant; its status is `in-progress` also while it is being dialed."""
+        del added  # this dialect has no create_participant
+        conference_sid = self.format_sid(ResourceType.CONFERENCE, participant.conference)
         call = self.format_sid(ResourceType.CALL, participant.call)
         coached = participant.call_to_coach
         updated = participant.updated if participant.updated is not None else participant.joined
@@ -142,20 +142,20 @@ class SignalWire(Dialect):
             "call_sid": call,
             "call_sid_to_coach": self.format_sid(ResourceType.CALL, coached) if coached is not None else None,
             "coaching": participant.coaching,
-            "conference_sid": room,
+            "conference_sid": conference_sid,
             "date_created": rfc2822(participant.joined),
-            "status": "completed" if participant.status in _OVER else "in-progress",
+            "status": "completed" if participant.status in _ENDED else "in-progress",
             "date_updated": rfc2822(updated),
             "end_conference_on_exit": participant.end_conference_on_exit,
             "muted": participant.muted,
             "hold": participant.hold,
             "start_conference_on_enter": participant.start_conference_on_enter,
-            "uri": f"{self.account_uri(account)}/Conferences/{room}/Participants/{call}.json",
+            "uri": f"{self.account_uri(account)}/Conferences/{conference_sid}/Participants/{call}.json",
         }
 
     def recording(self, recording: Recording, *, changed: bool) -> Body:
-        """A recording: one shape everywhere; only a conference's shows a nested URI (resources.md, section 2.4)."""
-        del changed  # every answer shows the same states
+        """Render a recording; only a conference recording has a URI below its parent."""
+        del changed  # all responses show the same statuses
         sid = self.format_sid(ResourceType.RECORDING, recording.id)
         account = recording.parent.account
         of_call = recording.parent.kind is ParentKind.CALL
@@ -186,14 +186,14 @@ class SignalWire(Dialect):
         }
 
     def recording_of_account(self, recording: Recording, origin: str) -> Body:
-        """The same, but for a conference's recording, whose URI is the account's here."""
-        del origin  # no absolute address is shown
+        """Render a recording with a URI below its account."""
+        del origin  # the body has no absolute URL
         account = self.account_uri(recording.parent.account)
         uri = f"{account}/Recordings/{self.format_sid(ResourceType.RECORDING, recording.id)}.json"
         return {**self.recording(recording, changed=False), "uri": uri}
 
     def transcription(self, transcription: Transcription) -> Body:
-        """A transcription (resources.md, section 6)."""
+        """Render a transcription."""
         sid = self.format_sid(ResourceType.TRANSCRIPTION, transcription.id)
         return {
             "sid": sid,
@@ -212,35 +212,35 @@ class SignalWire(Dialect):
         }
 
     def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
-        """The envelope; links have no suffix, the number comes before the size."""
-        asked = page.request
+        """Render a page; links have no suffix and put the page number before the size."""
+        request = page.request
 
         def link(number: int, cursor: Cursor | None = None) -> str:
-            return self.link(uri, form, {"Page": number, "PageSize": asked.size}, cursor)
+            return self.link(uri, form, {"Page": number, "PageSize": request.size}, cursor)
 
         return {
-            "uri": link(asked.number, asked.cursor),
+            "uri": link(request.number, request.cursor),
             "first_page_uri": link(0),
-            "next_page_uri": link(asked.number + 1, page.next) if page.next is not None else None,
-            "previous_page_uri": link(max(0, asked.number - 1), page.previous) if page.previous is not None else None,
-            "page": asked.number,
-            "page_size": asked.size,
+            "next_page_uri": link(request.number + 1, page.next) if page.next is not None else None,
+            "previous_page_uri": link(max(0, request.number - 1), page.previous) if page.previous is not None else None,
+            "page": request.number,
+            "page_size": request.size,
             uri.rpartition("/")[2].lower(): items,
         }
 
     def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
-        """SignalWire's column."""
+        """Return SignalWire's column of the error table."""
         return answers.signalwire
 
     def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
-        """503 where SignalWire's OpenAPI lists it, unless the store is throttled (behaviour.md, section 12)."""
+        """Return 503 for a store failure (not throttling) if SignalWire's OpenAPI lists 503 for the operation."""
         is_failure = isinstance(error, StoreFailure) and not isinstance(error, StoreThrottled)
         if is_failure and operation in LISTS_503:
             return SERVICE_UNAVAILABLE
         return None
 
     def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
-        """One object, except for parameters of FR3, where it is an array of strings (resources.md, section 8)."""
+        """Render an error as one object; an invalid parameter of some operations as an array of strings."""
         if isinstance(error, InvalidParameter) and operation in ERRORS_AS_STRINGS:
             return {"errors": [answer.message]}
         return {"code": answer.code, "message": answer.message, "more_info": _MORE_INFO, "status": answer.status}

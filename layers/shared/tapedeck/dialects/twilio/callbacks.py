@@ -1,4 +1,4 @@
-"""Twilio's callbacks: what they tell, and how they are tried."""
+"""Twilio's callbacks: fields, headers and retry policy."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
@@ -22,19 +22,19 @@ from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
 
 _NO_ERROR: Final = 0
 
-_WHO: Final = "Participant with CallSid {call}"
-_SENTENCES: Final = {
+_PARTICIPANT: Final = "Participant with CallSid {call}"
+_END_REASON_TEXTS: Final = {
     EndReason.VIA_API: "The conference was ended via API",
-    EndReason.END_ON_EXIT_LEFT: f"{_WHO} and EndConferenceOnExit left the conference",
-    EndReason.END_ON_EXIT_KICKED: f"{_WHO} and EndConferenceOnExit was removed from the conference",
-    EndReason.LAST_KICKED: f"{_WHO} was removed from the conference",
-    EndReason.LAST_LEFT: f"{_WHO} left the conference",
+    EndReason.END_ON_EXIT_LEFT: f"{_PARTICIPANT} and EndConferenceOnExit left the conference",
+    EndReason.END_ON_EXIT_KICKED: f"{_PARTICIPANT} and EndConferenceOnExit was removed from the conference",
+    EndReason.LAST_KICKED: f"{_PARTICIPANT} was removed from the conference",
+    EndReason.LAST_LEFT: f"{_PARTICIPANT} left the conference",
 }
-"""Why a conference ended, for people. The contract has an example of the last only: the others are our choice."""
+"""The text of `Reason`. Twilio documents only the last one; the others are modeled on it."""
 
 
 class TwilioCallbacks(CallbackDialect):
-    """Numbered events, and more of them; a token that tells repetitions."""
+    """Twilio's callbacks: sequence numbers, more events than SignalWire, an idempotency token."""
 
     dialect: ClassVar[Dialect] = TWILIO
     published_events: ClassVar = {
@@ -51,7 +51,7 @@ class TwilioCallbacks(CallbackDialect):
         total=15_000,
         attempts=2,
         retried=frozenset({FailureKind.CONNECT}),
-        # That redirects are followed is inferred; that it is as many as SignalWire follows is our choice.
+        # Twilio documents no limit of redirects: use SignalWire's.
         max_redirects=3,
     )
     overrides: ClassVar[Mapping[str, Override]] = {
@@ -69,9 +69,10 @@ class TwilioCallbacks(CallbackDialect):
     }
 
     def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
-        """Either the call or the conference; a duration and an error only with the events that they belong to.
+        """Render the fields of a recording callback, with the SID of either the call or the conference.
 
-        `RecordingStatus` is the event's name, also where that is no state (our choice).
+        `RecordingDuration` is sent only with `completed`; `ErrorCode` is 0 unless the event is `absent`.
+        `RecordingStatus` is the name of the event, even if that is not a status.
         """
         body = TWILIO.recording(recording, changed=True)
         error = recording.error if event is RecordingEvent.ABSENT else None
@@ -93,7 +94,7 @@ class TwilioCallbacks(CallbackDialect):
         )
 
     def head(self, notification: ConferenceNotification) -> Mapping[str, Any]:
-        """With the event's number, by which deliveries that overtook one another are put in order."""
+        """Render the common fields; receivers can order callbacks by `SequenceNumber`."""
         body = TWILIO.conference(notification.conference)
         return {
             "ConferenceSid": body["sid"],
@@ -105,7 +106,7 @@ class TwilioCallbacks(CallbackDialect):
         }
 
     def participant(self, notification: ConferenceNotification, participant: Participant) -> Mapping[str, Any]:
-        """How it is in the conference; and when it leaves, why, and what has become of its call."""
+        """Render the participant's state; on `participant-leave` also the reason and the call's status."""
         body = TWILIO.participant(notification.conference.account, participant)
         leaves = notification.event is ConferenceEvent.LEAVE
         return {
@@ -121,7 +122,7 @@ class TwilioCallbacks(CallbackDialect):
         }
 
     def ending(self, notification: ConferenceNotification, origin: str) -> Mapping[str, Any]:
-        """Who ended it and why; no address."""
+        """Render the call that ended the conference and the reason; Twilio sends no recording URL."""
         del origin
         body = TWILIO.conference(notification.conference)
         call, reason = body["call_sid_ending_conference"], notification.conference.reason
@@ -129,5 +130,5 @@ class TwilioCallbacks(CallbackDialect):
             "CallSidEndingConference": call,
             "ParticipantLabelEndingConference": notification.participant and notification.participant.label,
             "ReasonConferenceEnded": reason,
-            "Reason": _SENTENCES[reason].replace("{call}", str(call)) if reason is not None else None,
+            "Reason": _END_REASON_TEXTS[reason].replace("{call}", str(call)) if reason is not None else None,
         }

@@ -1,4 +1,4 @@
-"""Twilio's REST API, version 2010-04-01: what it adds and how it spells it."""
+"""Twilio's REST API, version 2010-04-01: SIDs, resource bodies, lists and errors."""
 
 import re
 from typing import Any, ClassVar, Final
@@ -16,12 +16,12 @@ from tapedeck.domain.transcription import Transcription
 
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
-_SEEN_BY_READERS: Final = {
+_PUBLIC_STATUSES: Final = {
     RecordingStatus.COMPLETED: "completed",
     RecordingStatus.ABSENT: "absent",
     RecordingStatus.DELETED: "deleted",
 }
-"""A read shows everything else as `processing` (resources.md, section 2.2)."""
+"""The statuses that reads show; every other status is shown as `processing`."""
 
 _CALL_SUBRESOURCES: Final = {
     "notifications": "Notifications",
@@ -37,7 +37,7 @@ _CALL_SUBRESOURCES: Final = {
 
 
 class Twilio(Dialect):
-    """Sids of two letters and 32 hex digits, URIs that end in `.json`."""
+    """Twilio's dialect: SIDs of two letters and 32 hex digits, URIs that end in `.json`."""
 
     name: ClassVar = "twilio"
     root: ClassVar = "/2010-04-01"
@@ -58,17 +58,17 @@ class Twilio(Dialect):
     conference_audio_is_mono: ClassVar = True
 
     def format_sid(self, kind: ResourceType, identifier: str) -> str:
-        """`RE19e436af56884307b03bbdb2b42b8142`."""
+        """Format an id such as `RE19e436af56884307b03bbdb2b42b8142`."""
         return f"{kind}{identifier}"
 
     def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
-        """The hex digits may come in any case, the prefix not."""
+        """Parse a SID; the hex digits may be of either case, the prefix must be upper case."""
         if _SID.fullmatch(sid) is None or not sid.startswith(kind):
             return None
         return sid[2:].lower()
 
     def call(self, call: Call) -> Body:
-        """A call (resources.md, section 5)."""
+        """Render a call."""
         uri = f"{self.account_uri(call.account)}/Calls/{self.format_sid(ResourceType.CALL, call.id)}"
         duration = call.duration
         return {
@@ -101,7 +101,7 @@ class Twilio(Dialect):
         }
 
     def conference(self, conference: Conference) -> Body:
-        """A conference (resources.md, section 3)."""
+        """Render a conference."""
         sid = self.format_sid(ResourceType.CONFERENCE, conference.id)
         uri = f"{self.account_uri(conference.account)}/Conferences/{sid}"
         return {
@@ -123,8 +123,8 @@ class Twilio(Dialect):
         }
 
     def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
-        """A participant (resources.md, section 4): nobody has waited yet when it is added, nor is that shown later."""
-        room = self.format_sid(ResourceType.CONFERENCE, participant.conference)
+        """Render a participant; `queue_time` is "0" in the response to its creation, and null afterwards."""
+        conference_sid = self.format_sid(ResourceType.CONFERENCE, participant.conference)
         call = self.format_sid(ResourceType.CALL, participant.call)
         updated = participant.updated if participant.updated is not None else participant.joined
         return {
@@ -133,7 +133,7 @@ class Twilio(Dialect):
             "label": participant.label,
             "call_sid_to_coach": self._format_sid_or_none(ResourceType.CALL, participant.call_to_coach),
             "coaching": participant.coaching,
-            "conference_sid": room,
+            "conference_sid": conference_sid,
             "date_created": rfc2822(participant.joined),
             "date_updated": rfc2822(updated),
             "end_conference_on_exit": participant.end_conference_on_exit,
@@ -142,22 +142,22 @@ class Twilio(Dialect):
             "start_conference_on_enter": participant.start_conference_on_enter,
             "status": str(participant.status),
             "queue_time": "0" if added else None,
-            "uri": f"{self.account_uri(account)}/Conferences/{room}/Participants/{call}.json",
+            "uri": f"{self.account_uri(account)}/Conferences/{conference_sid}/Participants/{call}.json",
         }
 
     def recording(self, recording: Recording, *, changed: bool) -> Body:
-        """A recording at its parent's address: calls and conferences differ in order, and in the track."""
+        """Render a recording below its parent; the order of fields differs, and only calls have `track`."""
         uri = f"{self.parent_uri(recording)}/Recordings/{self.format_sid(ResourceType.RECORDING, recording.id)}.json"
         head = self._head_of_recording(recording)
-        told = _recording_fields(recording, str(recording.status) if changed else public_status(recording))
+        fields = _recording_fields(recording, str(recording.status) if changed else public_status(recording))
         if recording.parent.kind is ParentKind.CALL:
             return {
-                **head, "uri": uri, "encryption_details": None, "price_unit": None, **told, "track": recording.track,
+                **head, "uri": uri, "encryption_details": None, "price_unit": None, **fields, "track": recording.track,
             }  # fmt: skip
-        return {**head, "price_unit": None, **told, "encryption_details": None, "uri": uri}
+        return {**head, "price_unit": None, **fields, "encryption_details": None, "uri": uri}
 
     def recording_of_account(self, recording: Recording, origin: str) -> Body:
-        """The longest form: with links, and the address of its media."""
+        """Render a recording below its account, with `subresource_uris` and `media_url`."""
         sid = self.format_sid(ResourceType.RECORDING, recording.id)
         uri = f"{self.account_uri(recording.parent.account)}/Recordings/{sid}"
         return {
@@ -174,7 +174,7 @@ class Twilio(Dialect):
         }
 
     def transcription(self, transcription: Transcription) -> Body:
-        """A transcription (resources.md, section 6)."""
+        """Render a transcription."""
         sid = self.format_sid(ResourceType.TRANSCRIPTION, transcription.id)
         return {
             "account_sid": self.format_sid(ResourceType.ACCOUNT, transcription.account),
@@ -193,39 +193,39 @@ class Twilio(Dialect):
         }
 
     def page(self, uri: str, page: Page[Any], items: list[Body], form: ListQuery) -> Body:
-        """The envelope with `start` and `end`; links end in `.json`, the size before the number."""
-        asked = page.request
-        start = asked.number * asked.size
+        """Render a page with `start` and `end`; links end in `.json` and put the page size before the number."""
+        request = page.request
+        start = request.number * request.size
 
         def link(number: int, cursor: Cursor | None = None) -> str:
-            return self.link(f"{uri}.json", form, {"PageSize": asked.size, "Page": number}, cursor)
+            return self.link(f"{uri}.json", form, {"PageSize": request.size, "Page": number}, cursor)
 
         return {
             "end": start + len(items) - 1 if items else 0,
             "first_page_uri": link(0),
-            "next_page_uri": link(asked.number + 1, page.next) if page.next is not None else None,
-            "page": asked.number,
-            "page_size": asked.size,
-            "previous_page_uri": link(max(0, asked.number - 1), page.previous) if page.previous is not None else None,
+            "next_page_uri": link(request.number + 1, page.next) if page.next is not None else None,
+            "page": request.number,
+            "page_size": request.size,
+            "previous_page_uri": link(max(0, request.number - 1), page.previous) if page.previous is not None else None,
             "start": start,
-            "uri": link(asked.number, asked.cursor),
+            "uri": link(request.number, request.cursor),
             uri.rpartition("/")[2].lower(): items,
         }
 
     def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
-        """Twilio's column."""
+        """Return Twilio's column of the error table."""
         return answers.twilio
 
     def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
-        """The recording updates have a status of their own for contention."""
+        """Return 408 for contention on a recording update; None for all other errors."""
         is_contention = isinstance(error, StoreBusy) and not isinstance(error, StoreThrottled)
         if is_contention and operation in RECORDING_UPDATES:
             return NOT_CONFIRMED
         return None
 
     def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
-        """One object (resources.md, section 8); the 401 without credentials says a little more."""
-        del operation  # one form for all
+        """Render an error as one object; a 401 for missing credentials also has `detail`."""
+        del operation  # all operations use the same format
         detail: Body = {}
         if isinstance(error, CredentialsMissing):
             detail["detail"] = "Your AccountSid or AuthToken was incorrect."
@@ -238,7 +238,7 @@ class Twilio(Dialect):
         }
 
     def _head_of_recording(self, recording: Recording) -> Body:
-        """What all three forms of a recording begin with."""
+        """Render the fields that all three forms of a recording begin with."""
         of_call = recording.parent.kind is ParentKind.CALL
         return {
             "account_sid": self.format_sid(ResourceType.ACCOUNT, recording.parent.account),
@@ -260,8 +260,8 @@ class Twilio(Dialect):
 
 
 def public_status(recording: Recording) -> str:
-    """The status that reads of a recording show: `processing` until its media exist."""
-    return _SEEN_BY_READERS.get(recording.status, "processing")
+    """Return the status that reads of a recording show: `processing` until its media exists."""
+    return _PUBLIC_STATUSES.get(recording.status, "processing")
 
 
 def _recording_fields(recording: Recording, status: str) -> Body:

@@ -74,20 +74,20 @@ def events(world: World, resource_id: str) -> list[tuple[str, int]]:
 
 
 def lines(world: World) -> list[dict[str, Any]]:
-    """What the sweep has logged."""
-    return [line for line in world.log.drain() if line["operation"] == "sweep"]
+    """What the reconciler has logged."""
+    return [line for line in world.log.drain() if line["operation"] == "reconcile"]
 
 
-QUIET: Final = {"CommandsUnconfirmed": 0, "CommandsForgotten": 0, "RecordingsGivenUp": 0}
+QUIET: Final = {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}
 
 
 def test_a_quiet_table_needs_nothing(world: World) -> None:
-    """A sweep of what is settled asks nothing, tells nothing, and counts zeros, so that alarms have figures."""
+    """A reconcile of what is settled asks nothing, tells nothing, and counts zeros, so that alarms have figures."""
     world.stage.call("completed")
     world.stage.recording(world.stage.call(), confirmed_version=1)
     world.clock.step(60)
-    assert world.sweep() == {}
-    assert lines(world) == [{"operation": "sweep", "outcome": "done", "counted": QUIET}]
+    assert world.reconcile() == {}
+    assert lines(world) == [{"operation": "reconcile", "outcome": "done", "counted": QUIET}]
     assert (world.commands.sent, world.callbacks.sent) == ([], [])
 
 
@@ -95,25 +95,25 @@ def test_a_quiet_table_needs_nothing(world: World) -> None:
 
 
 def test_asks_again_until_it_is_confirmed(world: World) -> None:
-    """After half a minute, at each sweep, the same command again, past the queue's memory; after five it is counted."""
+    """After 30 seconds each run resends the command with a new deduplication id; after 5 minutes it is counted."""
     recording = start(world)
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.services.recordings.update(recording.parent, recording.id, S.PAUSED, "skip")
     world.publish()
     (told,) = [message for message in world.commands.drain() if message.body["type"] == "recording.pause"]
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS - 1)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     world.clock.step(1)
     for minute in range(COMMAND_ALARM_AFTER_SECONDS // 60 + 2):
         overdue = minute * 60 + COMMAND_RESEND_AFTER_SECONDS >= COMMAND_ALARM_AFTER_SECONDS
-        assert world.sweep() == {"asked": 1, **({"unconfirmed": 1} if overdue else {})}
+        assert world.reconcile() == {"asked": 1, **({"unconfirmed": 1} if overdue else {})}
         (again,) = world.commands.drain()
         assert (again.body, again.group) == (told.body, told.group)
         assert again.id == f"{told.id}-{world.clock.seconds // 60}"
         assert lines(world)[0]["counted"]["CommandsUnconfirmed"] == overdue
         world.clock.step(60)
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(2), S.PAUSED)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
 
 
 def _asks(world: World) -> Mapping[str, Callable[[], tuple[str, str, int]]]:
@@ -166,13 +166,13 @@ def test_asks_again_whatever_it_was(world: World, name: str) -> None:
     assert world.publish() == []
     (first,) = world.commands.drain()
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
-    assert world.sweep() == {"asked": 1}
+    assert world.reconcile() == {"asked": 1}
     (again,) = world.commands.drain()
     assert again.body == first.body
     assert (again.body["type"], again.body["version"]) == (kind, version)
     assert resource in (again.body.get("call"), again.body.get("conference"))
     world.clock.step(COMMAND_ALARM_AFTER_SECONDS)
-    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     world.clock.step(COMMAND_EXPIRY_SECONDS - COMMAND_ALARM_AFTER_SECONDS - COMMAND_RESEND_AFTER_SECONDS)
     world.commands.drain()
     (opened,) = [each.resource for each in world.pending_work() if each.resource.id == resource]
@@ -180,9 +180,9 @@ def test_asks_again_whatever_it_was(world: World, name: str) -> None:
     lines(world)
     forgotten = 0
     for _ in range(3):
-        counted = world.sweep()
+        counted = world.reconcile()
         assert counted.keys() <= {"forgotten", "announced"}
-        assert lines(world)[-1]["counted"]["CommandsForgotten"] == counted.get("forgotten", 0)
+        assert lines(world)[-1]["counted"]["CommandsExpired"] == counted.get("forgotten", 0)
         forgotten += counted.get("forgotten", 0)
         world.clock.step(600)
     assert (forgotten, world.commands.sent, world.pending_work()) == (1, [], [])
@@ -191,7 +191,7 @@ def test_asks_again_whatever_it_was(world: World, name: str) -> None:
 
 
 def test_what_is_confirmed_meanwhile_is_not_forgotten(world: World) -> None:
-    """An answer that comes while the sweep looks counts; so does another command."""
+    """An answer that comes while the reconciler looks counts; so does another command."""
     for confirms in (True, False):
         call = world.stage.call()
         change = UpdateCall(redirect={"url": URL, "method": "POST"})
@@ -215,7 +215,7 @@ def test_asks_nothing_of_a_conference_that_is_over(world: World) -> None:
     service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
     service.conferences.end(room.account, room.id)
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
-    assert world.sweep() == {"asked": 1}
+    assert world.reconcile() == {"asked": 1}
     assert [kind for kind, _, _ in sent_commands(world)] == ["conference.end"]
     assert [type(opened.resource) for opened in world.pending_work()] == [Conference]
 
@@ -227,9 +227,9 @@ def test_a_later_command_takes_the_earlier_ones_place(world: World) -> None:
     for _ in range(2):
         world.services.calls.update(call.account, call.id, redirect)
         world.clock.step(COMMAND_RESEND_AFTER_SECONDS - 1)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     world.clock.step(1)
-    assert world.sweep() == {"asked": 1}
+    assert world.reconcile() == {"asked": 1}
     assert [version for _, version, _ in sent_commands(world)] == [3]
 
 
@@ -241,11 +241,11 @@ def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
     recording = start(world, subscription(dialect))
     world.publish()
     world.clock.step(START_TIMEOUT_SECONDS - 1)
-    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     world.commands.drain()
     world.clock.step(1)
-    assert world.sweep() == {"given_up": 1}
-    assert lines(world)[-1]["counted"] == {**QUIET, "RecordingsGivenUp": 1}
+    assert world.reconcile() == {"given_up": 1}
+    assert lines(world)[-1]["counted"] == {**QUIET, "RecordingsTimedOut": 1}
     assert as_it_is(world, recording) == replace(
         recording, status=S.ABSENT, version=3, ended=world.clock.seconds, updated=world.clock.seconds, duration=0,
         error=16101,
@@ -258,7 +258,7 @@ def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
     assert (delivery.event, told["RecordingStatus"]) == ("absent", "absent")
     assert told.get("ErrorCode") == ("16101" if dialect == "twilio" else None)
     world.clock.step(60)
-    assert (world.sweep(), world.pending_work()) == ({}, [])
+    assert (world.reconcile(), world.pending_work()) == ({}, [])
 
 
 def test_a_start_has_all_the_time_that_its_event_may_take() -> None:
@@ -269,7 +269,7 @@ def test_a_start_has_all_the_time_that_its_event_may_take() -> None:
 
 
 def test_what_begins_while_it_is_given_up_goes_on(world: World) -> None:
-    """The sweep has found it not to have begun; by the time that it would end it, the engine has said that it has."""
+    """The reconciler finds it unstarted; before the timeout is applied, the engine reports the start."""
     recording = start(world)
     world.clock.step(START_TIMEOUT_SECONDS)
 
@@ -279,7 +279,7 @@ def test_what_begins_while_it_is_given_up_goes_on(world: World) -> None:
             world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
 
     world.faults.append(begin)
-    assert "given_up" not in world.sweep()
+    assert "given_up" not in world.reconcile()
     assert (as_it_is(world, recording).status, as_it_is(world, recording).confirmed_version) == (S.IN_PROGRESS, 1)
 
 
@@ -290,7 +290,7 @@ def test_what_has_begun_may_last(world: World, status: str, *, begun: bool) -> N
     recording = world.stage.recording(world.stage.call(), status)
     world.stage.write(recording, confirmed=recording.version if begun else 0)
     world.clock.step(86_400)
-    assert world.sweep() == ({} if begun else {"given_up": 1})
+    assert world.reconcile() == ({} if begun else {"given_up": 1})
     assert as_it_is(world, recording).is_active is begun
 
 
@@ -300,9 +300,9 @@ def test_what_is_never_finished_is_absent(world: World, bucket: Objects) -> None
     capture(world.services, recording, b"garbage")
     world.forget()
     world.clock.step(MEDIA_TIMEOUT_SECONDS - 1)
-    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     world.clock.step(1)
-    assert world.sweep() == {"given_up": 1}
+    assert world.reconcile() == {"given_up": 1}
     found = as_it_is(world, recording)
     assert (found.status, found.error, found.is_capturing_confirmed) == (S.ABSENT, 16101, False)
     assert bucket.names(recording) == set()
@@ -317,7 +317,7 @@ def test_what_is_there_after_all_is_completed(world: World, bucket: Objects) -> 
     capture(world.services, recording, sound(2))
     world.forget()
     world.clock.step(MEDIA_TIMEOUT_SECONDS)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     assert as_it_is(world, recording).status is S.COMPLETED
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
     world.publish()
@@ -335,7 +335,7 @@ def test_somebody_may_end_it_meanwhile(world: World, bucket: Objects) -> None:
         world.services.media().complete(recording.parent, recording.id)
 
     bucket.meanwhile["GetObject"] = finish
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     assert as_it_is(world, recording).status is S.COMPLETED
 
 
@@ -352,11 +352,11 @@ def test_a_lost_day_is_made_good_for_recordings(world: World, dialect: str) -> N
     world.services.media().complete(parent, recording.id)
     world.forget()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     world.clock.step(1)
-    assert world.sweep() == {"announced": 2}
+    assert world.reconcile() == {"announced": 2}
     assert events(world, recording.id) == [("in-progress", 1), ("completed", 3)]
-    assert (world.sweep(), world.pending_work()) == ({}, [])
+    assert (world.reconcile(), world.pending_work()) == ({}, [])
     world.deliver()
     assert [delivery.state for delivery in world.claims(recording.id)] == [DeliveryState.DELIVERED] * 2
 
@@ -367,9 +367,9 @@ def test_a_running_recording_is_audited_as_well(world: World) -> None:
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.forget()
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.sweep() == {"announced": 1}
+    assert world.reconcile() == {"announced": 1}
     world.clock.step(60)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     assert [opened.resource.id for opened in world.pending_work()] == [recording.id]
 
 
@@ -383,7 +383,7 @@ def test_what_has_been_told_is_not_told_again(world: World) -> None:
     world.deliver()
     before = world.claims(told.id)
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.sweep() == {"announced": 1}
+    assert world.reconcile() == {"announced": 1}
     assert world.claims(told.id) == before
     late = world.claims(lost.id)
     # The stream comes back after all: the claim stands.
@@ -407,7 +407,7 @@ def test_a_deleted_recording_is_told_as_what_it_was(world: World, error: int | N
     world.services.media().delete(parent, recording.id)
     world.forget()
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.sweep() == {"announced": 2}
+    assert world.reconcile() == {"announced": 2}
     event = "completed" if error is None else "absent"
     assert events(world, recording.id) == [("in-progress", 1), (event, 3)]
     told = world.claims(recording.id)
@@ -433,7 +433,7 @@ def test_only_the_record_of_its_end_settles_a_recording(world: World) -> None:
     assert world.publish() == []
     assert events(world, recording.id) == []
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.sweep() == {"announced": 1}
+    assert world.reconcile() == {"announced": 1}
     assert [event for event, _ in events(world, recording.id)] == ["absent"]
 
 
@@ -454,7 +454,7 @@ def test_a_lost_day_is_made_good_for_conferences(world: World, dialect: str) -> 
     played = play(world, dialect)
     room = played.room.id
     world.clock.step(STREAM_GRACE_SECONDS)
-    counted = world.sweep()
+    counted = world.reconcile()
     late = world.claims(room)
     assert [(delivery.event, delivery.sequence) for delivery in late] == [
         ("start", 3), ("leave", 8), ("leave", 9), ("leave", 10), ("leave", 11), ("end", 12),
@@ -486,7 +486,7 @@ def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
     world.clock.step(86_400)
     # While it lasts nothing is read of it but itself.
     with world.watched() as requests:
-        assert world.sweep() == {}
+        assert world.reconcile() == {}
     assert requests.count("BatchGetItem") == 1
     assert set(requests) == {"Query", "BatchGetItem"}
     assert len(requests) == 33
@@ -494,26 +494,26 @@ def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
     world.publish()
     world.deliver()
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.sweep() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     # It has been told; that it has ended is still to be confirmed.
     assert service.conferences.get(account, room.id).end_published
     with world.watched() as requests:
-        world.sweep()
+        world.reconcile()
     assert requests.count("BatchGetItem") == 1
     service.conferences._store.confirm(Parent(account, ParentKind.CONFERENCE, room.id), None, ended.requested_version)
     assert world.pending_work() == []
 
 
 def test_a_conference_that_ends_by_itself_is_settled_by_the_audit(world: World) -> None:
-    """Where nothing was asked of the engine, it leaves the sweep's sight as soon as all is told."""
+    """Where nothing was asked of the engine, it leaves the reconciler's sight as soon as all is told."""
     room = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), "twilio"))
     told = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
     world.services.conferences.end(room.account, room.id, told)
     world.forget()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
-    assert world.sweep() == {}
+    assert world.reconcile() == {}
     world.clock.step(1)
-    assert world.sweep() == {"announced": 1}
+    assert world.reconcile() == {"announced": 1}
     assert world.pending_work() == []
 
 
@@ -546,20 +546,20 @@ def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None
 
     bucket.watchers.append(fail)
     with pytest.raises(IncompleteRun, match="1 could not be looked after"):
-        world.sweep()
+        world.reconcile()
     assert sorted(as_it_is(world, each).status for each in (bad, good)) == [S.ABSENT, S.STOPPED]
     failed, done = lines(world)
-    assert failed == {"operation": "sweep", "outcome": "failed", "error": "RuntimeError"}
+    assert failed == {"operation": "reconcile", "outcome": "failed", "error": "RuntimeError"}
     assert done == {
-        "operation": "sweep", "outcome": "failed", "error": "IncompleteRun",
-        "counted": {**QUIET, "RecordingsGivenUp": 1},
+        "operation": "reconcile", "outcome": "failed", "error": "IncompleteRun",
+        "counted": {**QUIET, "RecordingsTimedOut": 1},
     }  # fmt: skip
     bucket.watchers.clear()
-    assert world.sweep() == {"given_up": 1}
+    assert world.reconcile() == {"given_up": 1}
 
 
 def test_a_shard_that_fails_holds_up_no_other(world: World) -> None:
-    """The others are swept; then the run fails, so that an alarm rings."""
+    """The others are reconciled; then the run fails, so that an alarm rings."""
     recordings = [start(world) for _ in range(40)]
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
     poisoned = recordings[0].id[-1]
@@ -571,15 +571,15 @@ def test_a_shard_that_fails_holds_up_no_other(world: World) -> None:
 
     world.faults.append(fail)
     with pytest.raises(StoreUnavailable):
-        world.sweep()
+        world.reconcile()
     mine = [recording for recording in recordings if recording.id[-1] == poisoned]
     assert len(sent_commands(world)) == len(recordings) - len(mine)
     (line,) = lines(world)
-    assert line == {"operation": "sweep", "outcome": "failed", "error": "StoreUnavailable", "counted": QUIET}
+    assert line == {"operation": "reconcile", "outcome": "failed", "error": "StoreUnavailable", "counted": QUIET}
 
 
 def test_begins_with_another_shard_each_minute(world: World) -> None:
-    """A sweep that ends before it is through leaves none of them behind for ever."""
+    """A reconcile that ends before it is through leaves none of them behind for ever."""
     first = []
     for _ in range(16):
         seen: list[str] = []
@@ -589,7 +589,7 @@ def test_begins_with_another_shard_each_minute(world: World) -> None:
                 seen.append(request["ExpressionAttributeValues"][":shard"]["S"])
 
         world.faults.append(note)
-        world.sweep()
+        world.reconcile()
         world.faults.clear()
         assert len(seen) == 32
         assert len(set(seen)) == 32
@@ -599,7 +599,7 @@ def test_begins_with_another_shard_each_minute(world: World) -> None:
 
 
 @pytest.mark.parametrize("outlet", ["commands", "callbacks"])
-def test_a_queue_that_fails_is_tried_at_the_next_sweep(world: World, outlet: str) -> None:
+def test_a_queue_that_fails_is_tried_at_the_next_reconcile(world: World, outlet: str) -> None:
     """What could not be asked, or told, is not lost."""
     recording = start(world, subscription())
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
@@ -609,18 +609,18 @@ def test_a_queue_that_fails_is_tried_at_the_next_sweep(world: World, outlet: str
     failing: FakeQueue = getattr(world, outlet)
     failing.fails = 1
     with pytest.raises(IncompleteRun):
-        world.sweep()
+        world.reconcile()
     world.clock.step(60)
-    world.sweep()
+    world.reconcile()
     assert [kind for kind, _, _ in sent_commands(world)] != []
     # A claim whose message was not taken is put on its way again when it is found missing there.
     world.clock.step(600)
-    world.sweep()
+    world.reconcile()
     assert {message.body["claim"] for message in world.callbacks.drain()} == {"00000001.in-progress"}
 
 
 def test_callbacks_that_are_due_go_together(world: World) -> None:
-    """Those of a shard in one sending; of more than a thousand the rest at the next sweep."""
+    """Those of a shard in one sending; of more than a thousand the rest at the next reconcile."""
     made = [
         CallbackDelivery(
             account=world.account.account,
@@ -640,14 +640,14 @@ def test_callbacks_that_are_due_go_together(world: World) -> None:
     for delivery in made:
         world.background.callbacks._store.put(delivery)
     world.clock.step(60)
-    assert world.sweep() == {"requeued": MAX_REQUEUED_PER_SHARD}
+    assert world.reconcile() == {"requeued": MAX_REQUEUED_PER_SHARD}
     assert len(world.callbacks.drain()) == MAX_REQUEUED_PER_SHARD
     world.clock.step(60)
-    assert world.sweep() == {"requeued": 2}
+    assert world.reconcile() == {"requeued": 2}
 
 
 def test_knows_all_that_can_be_pending(world: World) -> None:
-    """Whatever asks something of the engine is in the sweep's sight, and out of it once that is confirmed."""
+    """Whatever asks something of the engine is in the reconciler's sight, and out of it once that is confirmed."""
     for name in ASKS:
         kind, resource, version = _asks(world)[name]()
         (opened,) = [each for each in world.pending_work() if each.resource.id == resource]

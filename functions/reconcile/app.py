@@ -1,4 +1,4 @@
-"""Look after whatever is not settled: callbacks that are due, commands without an answer, recordings that hang.
+"""Reconcile pending work: requeue due callbacks, resend unconfirmed commands, end recordings that timed out.
 
 No route: `{}`, once a minute.
 """
@@ -9,7 +9,7 @@ from tapedeck.background.handlers import BackgroundServices
 from tapedeck.bootstrap.background import background
 
 
-@background.schedule("sweep")
+@background.schedule("reconcile")
 def handler(shard: str, services: BackgroundServices) -> Counter[str]:
-    """Sweep one shard of what is not settled."""
+    """Reconcile one shard of the pending-work index."""
     return services.reconciler.run(shard)

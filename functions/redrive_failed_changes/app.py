@@ -1,0 +1,25 @@
+"""Publish the changes again that failed and were saved to the failed-batches bucket.
+
+No route: `{"most"}`, optional: how many failed batches to process in one run; default 100.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tapedeck.admin.endpoint import AdminRequest
+from tapedeck.background.handlers import BackgroundServices
+from tapedeck.bootstrap.background import admin_function
+
+
+class RedriveFailedChanges(AdminRequest):
+    """The number of batches in one run."""
+
+    most: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+@admin_function("redrive_failed_changes", RedriveFailedChanges)
+def handler(services: BackgroundServices, event: RedriveFailedChanges) -> dict[str, Any]:
+    """Return how many changes were published, and whether more batches are left."""
+    published, more = services.redrive.run(event.most)
+    return {"published": published, "more": more}
