@@ -4,11 +4,14 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
+
+if TYPE_CHECKING:
+    from tapedeck.bootstrap.environment import Environment
 
 DYNAMODB_URL = os.environ.get("TAPEDECK_DYNAMODB_URL", "")
 
@@ -43,7 +46,7 @@ def aws() -> Iterator[None]:
     import botocore.session
     from moto import mock_aws
 
-    from tapedeck.bootstrap import http as api_bootstrap
+    from tapedeck.bootstrap.environment import Environment, installed
     from tapedeck_standin.aws.moto_lock import one_request_at_a_time
     from tapedeck_standin.aws.moto_patches import quick_moto
 
@@ -59,9 +62,19 @@ def aws() -> Iterator[None]:
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         buckets = TEMPLATE.create_buckets(session.create_client("s3"))
         os.environ.update(TEMPLATE.environment({**tables, **buckets, "SigningKey": key}))
-        api_bootstrap.get_api_services.cache_clear()
-        api_bootstrap.get_admin_services.cache_clear()
-        yield
+        with installed(Environment()):
+            yield
+
+
+@pytest.fixture
+def install_environment(aws: None) -> Iterator[Callable[["Environment"], object]]:
+    """Make the functions use an environment until the test ends."""
+    del aws  # only has to be there
+    from tapedeck.bootstrap.environment import current_environment, install
+
+    previous = current_environment()
+    yield install
+    install(previous)
 
 
 @dataclass(frozen=True)

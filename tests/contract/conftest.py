@@ -1,14 +1,14 @@
 """Where the stores of these tests keep things: in this run's database, and in the one that lives in memory."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
-from unittest.mock import patch
 
 import pytest
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
-from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment, installed
 from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
@@ -32,12 +32,7 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
     def make(service: str) -> Any:
         return memory if service == "dynamodb" else make_client(service)
 
-    with patch.object(api_bootstrap, "make_client", make):
-        service, admin = api_bootstrap.get_api_services.__wrapped__(), api_bootstrap.get_admin_services.__wrapped__()
-    with (
-        patch.object(api_bootstrap, "get_api_services", lambda: service),
-        patch.object(api_bootstrap, "get_admin_services", lambda: admin),
-    ):
+    with installed(replace(current_environment(), make_client=make)):
         yield name
 
 

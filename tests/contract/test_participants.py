@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Write
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.errors import (
@@ -186,7 +187,7 @@ def torn(store: ParticipantStore) -> Participants:
     service = api_bootstrap.get_api_services()
     database = store._database  # type: ignore[attr-defined]
     table = ParticipantTable(Torn(database._client, database._table, lambda _seconds: None))
-    return Participants(table, service.calls, service.conferences, api_bootstrap.clock)
+    return Participants(table, service.calls, service.conferences, current_environment().clock)
 
 
 def test_own_writes_are_recognised_whatever_the_refusal_shows(torn: Participants, room: Conference) -> None:

@@ -21,6 +21,7 @@ from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
@@ -155,16 +156,19 @@ def settings(aws: None) -> Settings:
 
 @pytest.fixture
 def make_service(
-    counted: tuple[Any, Wire], bucket: Objects, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    counted: tuple[Any, Wire],
+    bucket: Objects,
+    clock: Clock,
+    install_environment: Callable[[Environment], object],
 ) -> Callable[[Settings], ApiServices]:
     """Makes services by this test's clock, and has the functions answer with the last one made."""
-    monkeypatch.setattr(api_bootstrap, "clock", clock)
-    monkeypatch.setattr(api_bootstrap, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
+    clients = {"dynamodb": counted[0], "s3": bucket.client}
+    # Account administration keeps the client that is not counted.
+    prebuilt = {api_bootstrap.build_admin_services: api_bootstrap.get_admin_services()}
 
     def make(settings: Settings) -> ApiServices:
-        made = api_bootstrap.build_api_services(settings, counted[0])
-        monkeypatch.setattr(api_bootstrap.endpoint, "_get_services", lambda: made)
-        return made
+        install_environment(Environment(lambda: settings, clock, clients.__getitem__, prebuilt=prebuilt))
+        return api_bootstrap.get_api_services()
 
     return make
 
@@ -192,13 +196,14 @@ def stage(make_stage: Callable[[str], Stage], account: TestAccount) -> Stage:
 
 @pytest.fixture
 def living(
-    clock: Clock, settings: Settings, bucket: Objects, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, settings: Settings, bucket: Objects, install_environment: Callable[[Environment], object]
 ) -> Callable[[int], World]:
     """Makes worlds in which a callback is tried for so many hours, and has the functions work in the last one made."""
     bucket.forget()
-    monkeypatch.setattr(api_bootstrap, "make_client", lambda name: bucket.client if name == "s3" else make_client(name))
     known = replace(settings, public_url=ORIGIN)
-    return lambda hours: make_world(replace(known, callback_retry_hours=hours), clock, monkeypatch.setattr)
+    return lambda hours: make_world(
+        replace(known, callback_retry_hours=hours), clock, bucket.client, install_environment
+    )
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, OutboundClients
 from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.identity import new_id
@@ -282,8 +283,8 @@ class World:
         return [record for record in records if number(record) in failed]
 
 
-def make_world(settings: Settings, clock: Clock, patch: Callable[[object, str, object], None]) -> World:
-    """A world of its own; `patch` sets attributes for as long as it is to last."""
+def make_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[Environment], object]) -> World:
+    """Build a world over this S3 client, and install its environment."""
     faults: list[Callable[[str, str, Mapping[str, Any]], None]] = []
 
     def fault(when: str, operation: str, request: Mapping[str, Any]) -> None:
@@ -299,18 +300,21 @@ def make_world(settings: Settings, clock: Clock, patch: Callable[[object, str, o
         clock.step(seconds)
 
     log = Lines()
-    patch(api_bootstrap, "clock", clock)
-    service = replace(api_bootstrap.build_api_services(settings, memory), log=cast("CanonicalLog", log))
-    patch(api_bootstrap, "get_api_services", lambda: service)
     vault, receiver = FakeKms(), Receiver(clock)
     accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
     commands, callbacks, bus = FakeQueue(), FakeQueue(), FakeQueue()
     luck = [0.0]
-    outlets = background_bootstrap.OutboundClients(commands, callbacks, bus, receiver, vault, sleep, lambda: luck[-1])
-    services = background_bootstrap.build_background_services(settings, memory, outlets)
-    patch(api_bootstrap.endpoint, "_get_services", lambda: service)
-    patch(background_bootstrap.background, "_get_services", lambda: services)
-    patch(background_bootstrap.admin_function, "_get_services", lambda: services)
+    outbound_clients = OutboundClients(commands, callbacks, bus, receiver, vault, sleep, lambda: luck[-1])
+    environment = Environment(
+        read_settings=lambda: settings,
+        clock=clock,
+        make_client={"dynamodb": memory, "s3": s3}.__getitem__,
+        make_log=lambda _settings: cast("CanonicalLog", log),
+        make_outbound_clients=lambda _environment, _settings: outbound_clients,
+    )
+    install(environment)
+    service = environment.cached(api_bootstrap.build_api_services)
+    services = environment.cached(background_bootstrap.build_background_services)
     return World(
         memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, bus, receiver, vault, log,
         services, faults, slept, sleep, luck,

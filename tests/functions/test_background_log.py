@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
@@ -30,15 +30,15 @@ CANARY: Final = "canary-4711"
 
 
 @pytest.fixture
-def lines(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+def lines(world: World, install_environment: Callable[[Environment], object]) -> Callable[[], list[dict[str, Any]]]:
     """The lines that have been logged since the last look, each of them JSON."""
+    del world  # its environment is the current one
     name, stream = f"test-{token_hex(4)}", io.StringIO()
-    services = replace(world.background, log=CanonicalLog(name))
+    log = CanonicalLog(name)
     for handler in logging.getLogger(name).handlers:
         assert isinstance(handler, logging.StreamHandler)
         handler.setStream(stream)
-    monkeypatch.setattr(background_bootstrap.background, "_get_services", lambda: services)
-    monkeypatch.setattr(background_bootstrap.admin_function, "_get_services", lambda: services)
+    install_environment(replace(current_environment(), make_log=lambda _settings: log))
 
     def take() -> list[dict[str, Any]]:
         text = stream.getvalue()

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from tapedeck.adapters.failed_batches import PREFIX
+from tapedeck.bootstrap.environment import current_environment, installed
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
 from tapedeck.domain.account import VOICE
 from tapedeck.http.routes import split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
-from tapedeck_standin.app.container import clear_service_caches
 from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.template import ORIGIN
 from tapedeck_standin.samples import callbacks as sample_callbacks
@@ -75,9 +76,8 @@ def own_tables() -> Iterator[Mapping[str, str]]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
             environment.setenv(name, value)
-        clear_service_caches()
-        yield variables
-    clear_service_caches()
+        with installed(replace(current_environment())):
+            yield variables
 
 
 @pytest.fixture(scope="module")

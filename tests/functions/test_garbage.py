@@ -19,9 +19,11 @@ from urllib.parse import quote, unquote, urlencode
 import pytest
 from botocore.exceptions import ClientError
 
+from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.dynamodb import items
 from tapedeck.adapters.dynamodb.client import Item, to_attributes
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
@@ -302,13 +304,14 @@ def _encoded(fields: Mapping[str, str]) -> bytes:
 
 
 @pytest.fixture
-def memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
+def memory(settings: Settings, install_environment: Callable[[Environment], object]) -> Iterator[Memory]:
     """The functions' database, in memory; what is in this process besides is not searched for garbage, as deployed."""
     memory = Memory()
     named = replace(settings, recordings_table=RECORDINGS, credentials_table=CREDENTIALS)
-    made = api_bootstrap.build_api_services(named, memory)
-    made.media()  # whose client takes long to make, once
-    monkeypatch.setattr(api_bootstrap.endpoint, "_get_services", lambda: made)
+    install_environment(
+        Environment(lambda: named, make_client=lambda name: memory if name == "dynamodb" else make_client(name))
+    )
+    api_bootstrap.get_api_services().media()  # creating the S3 client takes long
     gc.collect()
     gc.freeze()
     yield memory

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
@@ -114,12 +115,12 @@ def scenario(
     settings: Settings,
     make_stage: Callable[[str], Stage],
     shelves: Callable[[str], Shelf],
-    monkeypatch: pytest.MonkeyPatch,
+    install_environment: Callable[[Environment], object],
     capfd: pytest.CaptureFixture[str],
 ) -> Scenario:
     """An account's life through all functions, in the test's dialect."""
-    admin = replace(api_bootstrap.get_admin_services(), log=api_bootstrap.endpoint._get_services().log)
-    monkeypatch.setattr(api_bootstrap.admin_function, "_get_services", lambda: admin)
+    admin = replace(api_bootstrap.get_admin_services(), log=api_bootstrap.get_api_services().log)
+    install_environment(replace(current_environment(), prebuilt={api_bootstrap.build_admin_services: admin}))
     canaries, told = Canaries(), []
 
     made = _run("create_account")
@@ -300,7 +301,7 @@ def test_logs_a_fault_without_its_message(
         raise RuntimeError("canary: the request's own words")
 
     call = stage.call()
-    current = api_bootstrap.endpoint._get_services()
+    current = api_bootstrap.get_api_services()
     monkeypatch.setattr(current.calls, "get", fail)
     answer = client.get(*call_path(client, call))
     assert answer.status == 500

@@ -20,10 +20,10 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from tapedeck.adapters.clients import READ_SECONDS, make_client
+from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.items import RECORDING, partition, recording_from
 from tapedeck.adapters.dynamodb.table import RecordingsTable
-from tapedeck.bootstrap.http import clock
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     CallHasEnded,
@@ -239,9 +239,9 @@ class Client:
         dynamodb.meta.events.register("before-send.dynamodb", self.wire.send)
         self.database = DynamoDBTable(dynamodb, table, time.sleep)
         store = RecordingsTable(self.database)
-        self.recordings = Recordings(store, clock)
-        self.calls = Calls(store, clock)
-        self.media = Media(store, self.recordings, NoObjects(), NoSound(), clock)
+        self.recordings = Recordings(store, system_clock)
+        self.calls = Calls(store, system_clock)
+        self.media = Media(store, self.recordings, NoObjects(), NoSound(), system_clock)
 
     def race(self, journal: Journal, start: Barrier) -> None:
         """Do a few things by chance, together with the others."""

@@ -22,6 +22,7 @@ from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
 from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap.environment import Environment, installed
 from tapedeck.domain import identity
 from tapedeck.domain.account import Account
 from tapedeck.domain.errors import TapedeckError
@@ -127,8 +128,9 @@ class World:
             for module, name in ((identity, "secrets"), (dynamodb_client, "secrets"), (dynamodb_client, "random")):
                 stack.enter_context(patch.object(module, name, self.random_source))
             stack.enter_context(patch.object(engine_module, "write_wav", write_length))
-            stack.enter_context(patch.object(background_bootstrap.background, "_get_services", lambda: self.background))
             self._build()
+            prebuilt = {background_bootstrap.build_background_services: self.background}
+            stack.enter_context(installed(Environment(prebuilt=prebuilt)))
             self._patches = stack.pop_all()
         return self
 

@@ -1,6 +1,8 @@
 """A stand-in in this process, on ports of its own, over the AWS that all tests share."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -19,9 +21,11 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
 
     It hears of everything in this process: it must not outlive the tests that want it.
     """
+    from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
+    from tapedeck.bootstrap.environment import current_environment, installed
     from tapedeck.settings import STANDIN_SIGNING_KEY
-    from tapedeck_standin.app.container import AppOptions, build_application, reset_function_globals
+    from tapedeck_standin.app.container import AppOptions, build_application
     from tapedeck_standin.aws.backend import STANDIN_DEFAULTS
     from tapedeck_standin.http import certificates
     from tapedeck_standin.http.server import Server
@@ -31,13 +35,14 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     lines: list[str] = []
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
-    environment = pytest.MonkeyPatch()
+    environment, services = pytest.MonkeyPatch(), ExitStack()
     for name, value in STANDIN_DEFAULTS.items():
         environment.setenv(name, value)
+    services.enter_context(installed(replace(current_environment())))
     try:
         with certificates.issue() as identity:
             # A millisecond passes whenever somebody asks: what comes later is later, and no machine is too slow.
-            ticks = count(api_bootstrap.system_clock())
+            ticks = count(system_clock())
             setting = AppOptions(VirtualClock(lambda: next(ticks)))
             application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
@@ -50,7 +55,7 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
         if application is not None:
             application.stop()
         environment.undo()
-        reset_function_globals()
+        services.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from twilio.rest import Client
 
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import Call
@@ -102,7 +103,7 @@ def _lay(stage: Stage, account: TestAccount) -> Truth:
 
 def _deleted(stage: Stage, recording: Recording) -> Recording:
     then = stage.clock.milliseconds
-    stage.clock.milliseconds = api_bootstrap.clock()
+    stage.clock.milliseconds = current_environment().clock()
     deleted = stage.delete(recording)
     stage.clock.milliseconds = then
     return deleted

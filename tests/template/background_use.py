@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from dynamodb_memory.client import MemoryChanges
+from tapedeck.adapters.clock import system_clock
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, OutboundClients
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
@@ -48,7 +50,7 @@ class Clock:
 
     def __call__(self) -> int:
         """Milliseconds since the epoch."""
-        return api_bootstrap.system_clock() + self.ahead * 1000
+        return system_clock() + self.ahead * 1000
 
 
 @dataclass
@@ -61,10 +63,12 @@ class Receiver:
         """Make one attempt."""
         return self.outcomes.pop(0) if self.outcomes else WebhookResult(200, None, 1)
 
-    def outbound_clients(self, settings: Settings) -> background_bootstrap.OutboundClients:
+    def outbound_clients(self, environment: Environment, settings: Settings) -> OutboundClients:
         """Those of a deployment, but for callbacks, which come here."""
         return replace(
-            background_bootstrap.aws_outbound_clients(settings), webhook_client=self, sleep=lambda _seconds: None
+            background_bootstrap.aws_outbound_clients(environment, settings),
+            webhook_client=self,
+            sleep=lambda _seconds: None,
         )
 
 

@@ -4,14 +4,14 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import pytest
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
-from tapedeck_standin.app.container import clear_service_caches
+from tapedeck.bootstrap.environment import current_environment, installed
 from tapedeck_standin.aws.function_loader import Handler, load_handler
 from tests.client import ROOT
 
@@ -104,9 +104,8 @@ class Recorder:
                 environment.delenv(name)
             for name, value in own.items():
                 environment.setenv(name, value)
-            clear_service_caches()
-            yield
-        clear_service_caches()
+            with installed(replace(current_environment())):
+                yield
 
     def _note_request(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
         self._note(model.service_model.endpoint_prefix, model.name, params)

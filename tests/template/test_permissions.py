@@ -2,21 +2,21 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 import pytest
 
 from tapedeck.adapters.dynamodb import table
-from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.recording import Parent, ParentKind, Source
 from tapedeck.engine_protocol.events import MediaEvent
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations import recordings
-from tapedeck_standin.app.container import clear_service_caches
 from tapedeck_standin.aws.backend import make_full_client
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
@@ -80,7 +80,9 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
 
 
 @pytest.fixture
-def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+def recorder(
+    aws: None, monkeypatch: pytest.MonkeyPatch, install_environment: Callable[[Environment], object]
+) -> Iterator[Recorder]:
     """Listens to the functions of this process, over tables, buckets, queues and a bus of this test's own."""
     del aws  # only has to be there
     listening, prefix = Recorder(), f"rights{os.getpid()}-"
@@ -102,8 +104,6 @@ def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
     for module in (recordings, table):
         monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", FEW)
-    for root in (api_bootstrap, background_bootstrap):
-        monkeypatch.setattr(root, "make_client", listening.make_client)
     monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
     log = CanonicalLog.background
 
@@ -112,17 +112,18 @@ def recorder(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         log(self, **told)
 
     monkeypatch.setattr(CanonicalLog, "background", listen)
-    clear_service_caches()
+    install_environment(replace(current_environment(), make_client=listening.make_client))
     yield listening
     monkeypatch.undo()
-    clear_service_caches()
 
 
-def test_roles_grant_what_the_functions_ask_for(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roles_grant_what_the_functions_ask_for(
+    recorder: Recorder, install_environment: Callable[[Environment], object]
+) -> None:
     """No role lacks a right that its function uses in any of its branches, and none has one that it does not use."""
     clock, receiver = Clock(), Receiver()
-    monkeypatch.setattr(api_bootstrap, "clock", clock)
-    monkeypatch.setattr(background_bootstrap, "outbound_clients_factory", receiver.outbound_clients)
+    environment = replace(current_environment(), clock=clock, make_outbound_clients=receiver.outbound_clients)
+    install_environment(environment)
     told: set[str] = set()
     for dialect in (TWILIO, SIGNALWIRE):
         scene = Scene(recorder, _client(dialect), clock, receiver, told)

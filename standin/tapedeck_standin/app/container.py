@@ -5,19 +5,20 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.kms import KmsDecryptor
 from tapedeck.adapters.s3 import Bucket
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, install
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.errors import NotFound
@@ -92,21 +93,25 @@ def build_application(
         port: the port that Lambda events contain.
         setting: further options.
 
+    The functions of this process use its environment until another one is installed.
+
     Raises:
         InvalidFixtures: the fixtures contradict each other.
     """
-    clock = setting.clock or VirtualClock(api_bootstrap.system_clock)
-    # Services read this clock when they are built; the caches are cleared below.
-    api_bootstrap.clock = clock
+    clock = setting.clock or VirtualClock(system_clock)
     event_ingestor = EventIngestor(load_handler(root, OPERATION), report)
     queues = Queues.made(clock, template, event_ingestor.on_dead_letter)
     faults, request_log = Faults(clock), ApiRequestLog()
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock))
-    background_bootstrap.outbound_clients_factory = partial(
-        _outbound_clients, queues, clock, callback_log, event_ingestor, setting.seeded_random
+    install(
+        replace(
+            current_environment(),
+            clock=clock,
+            make_outbound_clients=partial(_outbound_clients, queues, callback_log, setting.seeded_random, clock),
+            wrap_delivery_dependency=callback_log.observe_store,
+            wrap_background_log=event_ingestor.observe_log,
+        )
     )
-    background_bootstrap.wrap_delivery_dependency = callback_log.observe_store
-    clear_service_caches()
     os.environ["PUBLIC_URL"] = setting.origin or f"http://{LOOPBACK}:{port}"
     gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), port)
     settings = Settings.read()
@@ -203,49 +208,26 @@ class Queues:
         )
 
 
-def clear_service_caches() -> None:
-    """Discard the cached services; the next call builds them from the current environment."""
-    for made in (
-        api_bootstrap.get_api_services,
-        api_bootstrap.get_admin_services,
-        background_bootstrap.get_background_services,
-    ):
-        made.cache_clear()
-
-
-def reset_function_globals() -> None:
-    """Restore the production clock and clients, and discard the cached services."""
-    api_bootstrap.clock = api_bootstrap.system_clock
-    background_bootstrap.outbound_clients_factory = background_bootstrap.aws_outbound_clients
-    background_bootstrap.wrap_delivery_dependency = _identity
-    clear_service_caches()
-
-
-def _identity(store: Any) -> Any:  # noqa: ANN401 - any store
-    return store
-
-
 def _outbound_clients(
     queues: Queues,
-    clock: VirtualClock,
     callback_log: CallbackLog,
-    event_ingestor: EventIngestor,
     seeded_random: SeededRandom | None,
+    clock: VirtualClock,
+    environment: Environment,
     settings: Settings,
-) -> background_bootstrap.OutboundClients:
+) -> OutboundClients:
     webhook = SafeWebhookClient(
         allowed_hosts=settings.callback_allowed_hosts, host_map=dict(settings.callback_host_map), clock=clock
     )
-    return background_bootstrap.OutboundClients(
+    return OutboundClients(
         commands=queues.commands,
         callbacks=queues.callbacks,
         bus=MemoryBus(),
         webhook_client=callback_log.sender(webhook),
-        decryptor=KmsDecryptor(make_client("kms"), settings.signing_kms_key_id),
+        decryptor=KmsDecryptor(environment.make_client("kms"), settings.signing_kms_key_id),
         sleep=clock.sleep,
         random_float=(seeded_random or random).random,
         monotonic_clock=clock.monotonic,
-        wrap_log=event_ingestor.observe_log,
     )
 
 

@@ -4,12 +4,14 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from dynamodb_memory.client import MemoryDynamoDB
+from tapedeck.adapters.clock import system_clock
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment, installed
 from tapedeck.domain.errors import InvalidState
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.app.container import AppOptions, build_application
@@ -83,7 +85,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     root = find_root()
     template = Template.load(root / "template.yaml")
     seeded_random = SeededRandom(options.seed) if options.seed is not None else None
-    real = api_bootstrap.system_clock if seeded_random is None else lambda: START
+    real = system_clock if seeded_random is None else lambda: START
     clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
     settings = {"CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries], "CALLBACK_HOST_MAP": options.callback_host_map}
     # Bind the ports first: a busy port fails at once, and early clients wait in the backlog.
@@ -99,7 +101,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
                 stack.enter_context(using_memory_dynamodb(MemoryDynamoDB(clock)))
             stack.enter_context(emulated_aws(template, settings))
             identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
-            api_bootstrap.clock = clock
+            stack.enter_context(installed(replace(current_environment(), clock=clock)))
             _build_services(verbose=options.verbose)
             _create_account(options)
             application = build_application(root, template, options.account, report, port=http.port, setting=setting)

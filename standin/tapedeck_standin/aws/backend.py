@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,10 +15,8 @@ from moto import mock_aws
 
 from dynamodb_memory.client import MemoryChanges, MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
-from tapedeck.bootstrap import background as background_bootstrap
-from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment, installed
 from tapedeck.domain.account import MediaAccess
-from tapedeck_standin.app.determinism import patched
 from tapedeck_standin.aws.moto_lock import one_request_at_a_time
 from tapedeck_standin.aws.moto_patches import quick_moto
 from tapedeck_standin.aws.table_stream import Changes, MotoChanges, StreamChanges
@@ -108,7 +106,7 @@ def using_memory_dynamodb(database: MemoryDynamoDB) -> Iterator[None]:
     def make(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
         return database if service == "dynamodb" else make_client(service)
 
-    with patched(api_bootstrap, "make_client", make), patched(background_bootstrap, "make_client", make):
+    with installed(replace(current_environment(), make_client=make)):
         _memory.database = database
         try:
             yield
@@ -121,7 +119,7 @@ def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyT
     """Create the template's tables, buckets and signing key, and set the functions' environment variables.
 
     If `AWS_ENDPOINT_URL_DYNAMODB` names another database, the tables are created there. KMS and S3 are always emulated
-    in this process. Cached services are dropped, so that they are built again from the new environment.
+    in this process. Services are built again from these variables.
 
     Args:
         template: the resources to create.
@@ -138,13 +136,8 @@ def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyT
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
         os.environ.update(here)
-        for get_services in (
-            api_bootstrap.get_api_services,
-            api_bootstrap.get_admin_services,
-            background_bootstrap.get_background_services,
-        ):
-            get_services.cache_clear()
-        yield
+        with installed(replace(current_environment())):
+            yield
 
 
 def _media_access() -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.selection import select_dialect
 from tapedeck.domain.errors import TapedeckError
 from tapedeck.domain.identity import new_id
@@ -91,5 +91,5 @@ def routing_error(error: TapedeckError, path: str) -> ServerResponse:
     """
     parts = split(path)
     reply = select_dialect(parts[0] if parts else "", path).error(error, path, "")
-    written = to_lambda_response(reply, new_id(api_bootstrap.clock()))
+    written = to_lambda_response(reply, new_id(current_environment().clock()))
     return ServerResponse(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())

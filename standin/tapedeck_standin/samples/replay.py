@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +13,7 @@ import click
 
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.kms import KmsDecryptor, KmsEncryptor
-from tapedeck.bootstrap import background as background_bootstrap
-from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, installed
 from tapedeck.ports.messaging import WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
 from tapedeck_standin.app.paths import find_root
@@ -31,7 +30,7 @@ def operation_of(event: Path) -> str:
 
 
 def _queue(name: str) -> MemoryQueue:
-    return MemoryQueue(api_bootstrap.clock, visibility_seconds=0, max_receives=1, dead_letters=None, name=name)
+    return MemoryQueue(current_environment().clock, visibility_seconds=0, max_receives=1, dead_letters=None, name=name)
 
 
 def make_seeding() -> Callable[[], None]:
@@ -58,14 +57,14 @@ class CapturedOutput:
         self.requests.append(request)
         return WebhookResult(_OK, None, 0)
 
-    def outbound_clients(self, settings: Settings) -> background_bootstrap.OutboundClients:
+    def outbound_clients(self, environment: Environment, settings: Settings) -> OutboundClients:
         """Return outbound clients that are captured here."""
-        return background_bootstrap.OutboundClients(
+        return OutboundClients(
             commands=self.commands,
             callbacks=self.callbacks,
             bus=self.bus,
             webhook_client=self,
-            decryptor=KmsDecryptor(make_client("kms"), settings.signing_kms_key_id),
+            decryptor=KmsDecryptor(environment.make_client("kms"), settings.signing_kms_key_id),
         )
 
     @property
@@ -80,14 +79,9 @@ class CapturedOutput:
 @contextmanager
 def capturing_output() -> Iterator[CapturedOutput]:
     """Capture what background functions send until the block is left."""
-    listener, before = CapturedOutput(), background_bootstrap.outbound_clients_factory
-    background_bootstrap.outbound_clients_factory = listener.outbound_clients
-    background_bootstrap.get_background_services.cache_clear()
-    try:
+    listener = CapturedOutput()
+    with installed(replace(current_environment(), make_outbound_clients=listener.outbound_clients)):
         yield listener
-    finally:
-        background_bootstrap.outbound_clients_factory = before
-        background_bootstrap.get_background_services.cache_clear()
 
 
 class InvalidEventFile(Exception):

@@ -1,17 +1,14 @@
-"""The composition root of the functions that no client calls: what changes, what is told, what is owed.
+"""The composition root of the background functions: stream, queues and schedule.
 
-A module of its own, so that a request does not pay for it.
+A separate module, so that HTTP functions do not import what only these need.
 """
 
-import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from tapedeck.adapters.clients import make_client
-from tapedeck.adapters.dynamodb.client import DynamoDBClient, DynamoDBTable
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.lists import ListTable
@@ -33,148 +30,117 @@ from tapedeck.background.recording_events import RecordingEvents
 from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
-from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment
+from tapedeck.bootstrap.http import build_api_services
 from tapedeck.domain.errors import NotFound
-from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
-from tapedeck.ports.stores import Clock
 from tapedeck.settings import Settings
 
 EVENT_SOURCE: Final = "tapedeck"
-"""Who tells facts, by its name on the bus."""
-
-T = TypeVar("T")
+"""The source of domain events on the bus."""
 
 
-def _identity(store: Any) -> Any:  # noqa: ANN401 - whatever it is given
-    return store
+def aws_outbound_clients(environment: Environment, settings: Settings) -> OutboundClients:
+    """Return the outbound clients of a deployment; each AWS client is created at first use."""
 
+    def lazy(service: str) -> "_LazyClient":
+        return _LazyClient(environment.make_client, service)
 
-@dataclass(frozen=True, slots=True)
-class OutboundClients:
-    """Where things are told, and how time passes meanwhile: `sleep` in seconds, `random_float` from 0 to 1.
-
-    `monotonic_clock` is what measures how long attempts take, in milliseconds, where the hub's clock may be put
-    forward. `wrap_log` is what the log is reached through.
-    """
-
-    commands: Queue
-    callbacks: Queue
-    bus: Bus
-    webhook_client: WebhookClient
-    decryptor: Decryptor
-    sleep: Callable[[float], None] = time.sleep
-    random_float: Callable[[], float] = random.random
-    monotonic_clock: Clock | None = None
-    wrap_log: Callable[[Any], Any] = _identity
-
-
-def aws_outbound_clients(settings: Settings) -> OutboundClients:
-    """Those of a deployment; a client is made when something is first told through it."""
     return OutboundClients(
-        commands=SqsQueue(_LazyClient("sqs"), settings.commands_queue, time.sleep),
-        callbacks=SqsQueue(_LazyClient("sqs"), settings.callbacks_queue, time.sleep),
-        bus=EventBus(_LazyClient("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
+        commands=SqsQueue(lazy("sqs"), settings.commands_queue, time.sleep),
+        callbacks=SqsQueue(lazy("sqs"), settings.callbacks_queue, time.sleep),
+        bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
         webhook_client=SafeWebhookClient(
             allowed_hosts=settings.callback_allowed_hosts,
             host_map=dict(settings.callback_host_map),
-            clock=api_bootstrap.clock,
+            clock=environment.clock,
         ),
-        decryptor=KmsDecryptor(_LazyClient("kms"), settings.signing_kms_key_id),
+        decryptor=KmsDecryptor(lazy("kms"), settings.signing_kms_key_id),
     )
 
 
-outbound_clients_factory: Callable[[Settings], OutboundClients] = aws_outbound_clients
-"""Whatever is made from now on tells through these."""
-
-
-wrap_delivery_dependency: Callable[[Any], Any] = _identity
-"""What stores and outlets of whoever sends callbacks are reached through: that takes long, and holds up nobody else."""
-
-
 class _LazyClient:
-    """A client of an AWS service that is made when it is first used: not every function uses each."""
+    """A client of an AWS service, created at first use: not every function uses each service."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, make_client: Callable[[str], Any], service: str) -> None:
         self._make = cache(lambda: make_client(service))
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - botocore creates its classes at run time
         return getattr(self._make(), name)
 
 
-def build_background_services(
-    settings: Settings, dynamodb: DynamoDBClient, told: OutboundClients
-) -> BackgroundServices:
-    """Everything that such functions need, over this client and these outlets."""
-    clock = api_bootstrap.clock
-    service = api_bootstrap.get_api_services()
-    database = DynamoDBTable(dynamodb, settings.recordings_table, told.sleep)
+def build_background_services(environment: Environment) -> BackgroundServices:
+    """Build the services of background functions; each is created at first use."""
+    settings, clock, wrap = environment.read_settings(), environment.clock, environment.wrap_delivery_dependency
+    clients = (environment.make_outbound_clients or aws_outbound_clients)(environment, settings)
+    api = environment.cached(build_api_services)
+    dynamodb = environment.make_client("dynamodb")
+    database = DynamoDBTable(dynamodb, settings.recordings_table, clients.sleep)
     store = RecordingsTable(database)
-    credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, told.sleep))
+    credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, clients.sleep))
+    s3 = _LazyClient(environment.make_client, "s3")
 
     @cache
-    def deliveries() -> CallbackDispatcher:
+    def dispatcher() -> CallbackDispatcher:
         return CallbackDispatcher(
-            wrap_delivery_dependency(DeliveryTable(database)),
-            wrap_delivery_dependency(credentials),
-            wrap_delivery_dependency(told.decryptor),
-            told.webhook_client,
-            wrap_delivery_dependency(told.callbacks),
+            wrap(DeliveryTable(database)),
+            wrap(credentials),
+            wrap(clients.decryptor),
+            clients.webhook_client,
+            wrap(clients.callbacks),
             clock,
-            told.sleep,
-            told.random_float,
+            clients.sleep,
+            clients.random_float,
             settings.callback_retry_hours,
-            told.monotonic_clock,
+            clients.monotonic_clock,
         )
 
     @cache
     def publisher() -> ChangePublisher:
-        objects = Bucket(_LazyClient("s3"), settings.media_bucket)
+        objects = Bucket(s3, settings.media_bucket)
         return ChangePublisher(
-            store, ParticipantTable(database), ListTable(database), objects, told.commands, deliveries(), told.bus,
-            settings.public_url, clock,
+            store, ParticipantTable(database), ListTable(database), objects, clients.commands, dispatcher(),
+            clients.bus, settings.public_url, clock,
         )  # fmt: skip
 
     @cache
-    def media_events() -> EngineEvents:
-        captures = RecordingEvents(store, service.recordings, service.media(), service.transcriptions, clock)
-        return EngineEvents(store, service.calls, service.conferences, service.participants, captures, clock)
+    def engine_events() -> EngineEvents:
+        recording_events = RecordingEvents(store, api.recordings, api.media(), api.transcriptions, clock)
+        return EngineEvents(store, api.calls, api.conferences, api.participants, recording_events, clock)
 
     @cache
-    def reconcile() -> Reconciler:
+    def reconciler() -> Reconciler:
         work = PendingWorkIndex(database)
         return Reconciler(
-            work, store, service.recordings, service.media(), publisher(), deliveries(), clock,
-            lambda error: service.log.background(operation="reconcile", outcome="failed", error=type(error).__name__),
+            work, store, api.recordings, api.media(), publisher(), dispatcher(), clock,
+            lambda error: api.log.background(operation="reconcile", outcome="failed", error=type(error).__name__),
         )  # fmt: skip
 
     @cache
-    def resending() -> FailedBatchRedrive:
+    def redrive() -> FailedBatchRedrive:
         return FailedBatchRedrive(
-            FailedBatchBucket(_LazyClient("s3"), settings.failed_batches_bucket),
+            FailedBatchBucket(s3, settings.failed_batches_bucket),
             read_change,
             sort_by_sequence,
             publisher(),
         )
 
     return BackgroundServices(
-        log=told.wrap_log(service.log),
+        log=environment.wrap_background_log(api.log),
         clock=clock,
         read_change=read_change,
         sort_by_sequence=sort_by_sequence,
         callback_renderers=CALLBACK_RENDERERS,
         make_publisher=publisher,
-        make_engine_events=media_events,
-        make_callback_dispatcher=deliveries,
-        make_reconciler=reconcile,
-        make_redrive=resending,
+        make_engine_events=engine_events,
+        make_callback_dispatcher=dispatcher,
+        make_reconciler=reconciler,
+        make_redrive=redrive,
     )
 
 
-@cache
 def get_background_services() -> BackgroundServices:
-    """What the environment describes, made once."""
-    settings = Settings.read()
-    return build_background_services(settings, make_client("dynamodb"), outbound_clients_factory(settings))
+    """Return the services of background functions in the current environment."""
+    return current_environment().cached(build_background_services)
 
 
 background = BackgroundEndpoint(get_background_services)

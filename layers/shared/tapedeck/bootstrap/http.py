@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows everything, and where the functions get their `endpoint`."""
+"""The composition root of the HTTP and admin functions: builds their services, and provides their decorators."""
 
 import gc
 import os
@@ -6,21 +6,20 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tapedeck.adapters.clients import make_client
-from tapedeck.adapters.dynamodb.client import DynamoDBClient, DynamoDBTable
+from tapedeck.adapters.clock import monotonic_clock
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.table import RecordingsTable
 from tapedeck.adapters.kms import KmsEncryptor
 from tapedeck.admin.endpoint import AdminEndpoint, AdminServices
+from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.http.endpoint import ApiServices, Endpoint
-from tapedeck.observability import CanonicalLog
 from tapedeck.operations.accounts import Accounts
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.recordings import Recordings
-from tapedeck.ports.stores import Clock
-from tapedeck.settings import STANDIN_TOKEN, Settings
+from tapedeck.settings import STANDIN_TOKEN
 
 if TYPE_CHECKING:
     from tapedeck.operations.lists import Lists
@@ -29,23 +28,10 @@ if TYPE_CHECKING:
     from tapedeck.operations.transcriptions import Transcriptions
 
 
-def system_clock() -> int:
-    """Milliseconds since the epoch, of this machine's clock."""
-    return time.time_ns() // 1_000_000
-
-
-clock: Clock = system_clock
-"""What time it is for whatever is made from now on."""
-
-
-def monotonic_clock() -> int:
-    """Milliseconds since some moment, of a clock that nobody sets."""
-    return time.monotonic_ns() // 1_000_000
-
-
-def build_api_services(settings: Settings, dynamodb: DynamoDBClient) -> ApiServices:
-    """Everything that a request needs, over this client; what few functions need is loaded when they ask for it."""
-    now = clock
+def build_api_services(environment: Environment) -> ApiServices:
+    """Build the services of HTTP functions; those that few functions need are imported at first use."""
+    settings, now, make_client = environment.read_settings(), environment.clock, environment.make_client
+    dynamodb = make_client("dynamodb")
     database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
     store = RecordingsTable(database)
     calls, conferences, recordings = Calls(store, now), Conferences(store, now), Recordings(store, now)
@@ -84,7 +70,7 @@ def build_api_services(settings: Settings, dynamodb: DynamoDBClient) -> ApiServi
         authenticator=Authenticator(
             credentials, now, settings.credential_cache_seconds, refused, monotonic_clock, settings.media_access
         ),
-        log=CanonicalLog(settings.service),
+        log=environment.make_log(settings),
         clock=now,
         media_inline_bytes=settings.media_inline_bytes,
         media=cache(make_media),
@@ -94,26 +80,29 @@ def build_api_services(settings: Settings, dynamodb: DynamoDBClient) -> ApiServi
     )
 
 
-@cache
-def get_api_services() -> ApiServices:
-    """The service that the environment describes, made once."""
-    return build_api_services(Settings.read(), make_client("dynamodb"))
-
-
-@cache
-def get_admin_services() -> AdminServices:
-    """The same for the functions without a route, made once; only they reach the KMS key."""
-    settings = Settings.read()
+def build_admin_services(environment: Environment) -> AdminServices:
+    """Build the services of account administration; no other function encrypts with the KMS key."""
+    settings, make_client = environment.read_settings(), environment.make_client
     credentials = CredentialsTable(DynamoDBTable(make_client("dynamodb"), settings.credentials_table, time.sleep))
     encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
-    return AdminServices(Accounts(credentials, encryptor, clock), CanonicalLog(settings.service))
+    return AdminServices(Accounts(credentials, encryptor, environment.clock), environment.make_log(settings))
+
+
+def get_api_services() -> ApiServices:
+    """Return the services of HTTP functions in the current environment."""
+    return current_environment().cached(build_api_services)
+
+
+def get_admin_services() -> AdminServices:
+    """Return the services of account administration in the current environment."""
+    return current_environment().cached(build_admin_services)
 
 
 endpoint = Endpoint(get_api_services)
 admin_function = AdminEndpoint(get_admin_services)
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-    # Lambda does not throttle what runs before the first request, and its memory is never looked through again.
+    # Before the first request Lambda grants full CPU; frozen objects are never scanned by the garbage collector.
     get_api_services()
     gc.freeze()
     gc.enable()

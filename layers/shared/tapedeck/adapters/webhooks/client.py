@@ -33,6 +33,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
+from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.webhooks.http_exchange import PRINTABLE, REDIRECTS, Deadline, HttpHop, HttpResponse, exchange
 from tapedeck.adapters.webhooks.public_addresses import is_public, is_unambiguous_host, parse_address
 from tapedeck.domain.subscription import is_valid_callback_url
@@ -70,11 +71,6 @@ def open_connection(address: str, port: int, seconds: float) -> socket.socket:
         connection.close()
         raise
     return connection
-
-
-def system_clock() -> int:
-    """Return the system time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class SafeWebhookClient:

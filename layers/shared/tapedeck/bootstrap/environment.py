@@ -1,0 +1,108 @@
+"""What the composition roots need from outside: settings, time, AWS clients, outbound clients and wrappers.
+
+A deployment uses the defaults. The stand-in and the tests install an `Environment` of their own.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tapedeck.adapters.clients import make_client
+from tapedeck.adapters.clock import system_clock
+from tapedeck.observability import CanonicalLog
+from tapedeck.settings import Settings
+
+if TYPE_CHECKING:
+    from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
+    from tapedeck.ports.stores import Clock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundClients:
+    """The clients through which background functions send, deliver and publish.
+
+    `sleep` takes seconds; `random_float` returns a number from 0 to 1. `monotonic_clock` measures the duration of
+    callback attempts in milliseconds; None uses the environment's clock.
+    """
+
+    commands: "Queue"
+    callbacks: "Queue"
+    bus: "Bus"
+    webhook_client: "WebhookClient"
+    decryptor: "Decryptor"
+    sleep: Callable[[float], None] = time.sleep
+    random_float: Callable[[], float] = random.random
+    monotonic_clock: "Clock | None" = None
+
+
+def _default_log(settings: Settings) -> CanonicalLog:
+    return CanonicalLog(settings.service)
+
+
+def _unwrapped(dependency: Any) -> Any:  # noqa: ANN401 - any dependency
+    return dependency
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Environment:
+    """What services are built from. `cached` builds each of them once per environment.
+
+    read_settings: reads the settings.
+    clock: milliseconds since the epoch.
+    make_client: creates the client of an AWS service, by botocore's name of the service.
+    make_log: creates the log.
+    make_outbound_clients: creates the outbound clients of background functions; None for those of a deployment.
+    wrap_delivery_dependency: wraps each store and client that callback delivery uses.
+    wrap_background_log: wraps the log of background functions.
+    prebuilt: results to use in place of calling a builder, by builder.
+    """
+
+    read_settings: Callable[[], Settings] = Settings.read
+    clock: "Clock" = system_clock
+    make_client: Callable[[str], Any] = make_client
+    make_log: Callable[[Settings], CanonicalLog] = _default_log
+    make_outbound_clients: "Callable[[Environment, Settings], OutboundClients] | None" = None
+    wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped
+    wrap_background_log: Callable[[Any], Any] = _unwrapped
+    prebuilt: Mapping[Any, Any] = field(default_factory=dict)
+    _built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def cached(self, build: "Callable[[Environment], T]") -> T:
+        """Return the result of `build` for this environment; only the first call builds it."""
+        if build in self.prebuilt:
+            prebuilt: T = self.prebuilt[build]
+            return prebuilt
+        if build not in self._built:
+            self._built[build] = build(self)
+        built: T = self._built[build]
+        return built
+
+
+class _Installed:
+    environment = Environment()
+
+
+def current_environment() -> Environment:
+    """Return the environment that the functions of this process use."""
+    return _Installed.environment
+
+
+def install(environment: Environment) -> Environment:
+    """Make all functions of this process use this environment; return the previous one."""
+    previous, _Installed.environment = _Installed.environment, environment
+    return previous
+
+
+@contextmanager
+def installed(environment: Environment) -> Iterator[Environment]:
+    """Install an environment while the context is open."""
+    previous = install(environment)
+    try:
+        yield environment
+    finally:
+        install(previous)
