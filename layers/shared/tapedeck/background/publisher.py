@@ -1,6 +1,20 @@
-"""From a change in the table to everybody who must hear of it: the media engine, whoever asked, whoever listens.
+"""Publish one DynamoDB stream change: commands to the engine, callbacks to subscribers, events to EventBridge.
 
-All of it can be done again: what has been told already is told as a repetition, or not at all (rules R4 to R6).
+How a pause travels to the engine and back:
+
+1. The API stores the recording as `paused` with the next `version`. The table's stream passes this change to
+   publish_changes, which calls `ChangePublisher.publish`.
+2. `publish` sends the command `recording.pause` with this version to the commands queue, in the FIFO group of the call
+   or conference. It stores the callbacks that the subscription includes in the outbox, and publishes `recording.paused`
+   to the bus.
+3. The engine pauses the capture and reports `recording.paused` with the version of the command to the media-events
+   queue. `RecordingEvents.transitioned` stores it as `confirmed_version`.
+4. The stream passes this change on too: `publish` now publishes `recording.confirmed`.
+
+Until step 3, `Reconciler.run` sends the command again once a minute.
+
+Everything here is idempotent: replaying a change sends the same messages with the same deduplication ids, and an outbox
+entry that exists already stays unchanged (REL-4 to REL-6).
 """
 
 import hashlib
@@ -40,20 +54,22 @@ from tapedeck.ports.messaging import Bus, Queue, QueueMessage
 from tapedeck.ports.stores import Clock, ListStore, MediaStore, ParticipantStore, Store
 
 COMMAND_STALENESS_CHECK_SECONDS: Final = 300
-"""Seconds after which it is first looked whether a command is still to be carried out (our choice)."""
+"""Age of a change from which its command is sent only if the current state still requires it."""
 
 
 class ChangePublisher:
-    """Every method raises StoreBusy or StoreUnavailable when the table, a queue or the bus fails: then do it again.
+    """Publishes changes, and stores callbacks that were never published.
+
+    Every method raises StoreBusy or StoreUnavailable if the table, a queue or the bus fails; calling it again is safe.
 
     Args:
         store: the recordings table.
-        rooms: the participants in it.
+        participants: the participants in it.
         lists: the recordings of a conference in it.
-        objects: their media.
-        commands: where commands for the media engine go.
-        deliveries: where callbacks go.
-        bus: where facts go.
+        objects: the media bucket.
+        commands: the queue of commands to the media engine.
+        deliveries: the outbox of callbacks.
+        bus: the event bus.
         origin: the service's scheme and host, as clients know it.
         clock: milliseconds.
     """
@@ -61,7 +77,7 @@ class ChangePublisher:
     def __init__(
         self,
         store: Store,
-        rooms: ParticipantStore,
+        participants: ParticipantStore,
         lists: ListStore,
         objects: MediaStore,
         commands: Queue,
@@ -71,7 +87,7 @@ class ChangePublisher:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._participants = rooms
+        self._participants = participants
         self._lists = lists
         self._objects = objects
         self._commands = commands
@@ -81,76 +97,90 @@ class ChangePublisher:
         self._clock = clock
 
     def publish(self, change: Change) -> None:
-        """Tell of one change, the media engine first; a recording that is finished with it is settled."""
-        self.send_commands(self._still_current(change))
+        """Publish one change: the command first, then the callbacks, then the domain events.
+
+        A recording that this change finishes is then marked as published, which ends its pending work.
+        """
+        self.send_commands(self._current_commands(change))
         after, before = change.after, change.before
-        finished = _finished_with(change)
+        finished = _newly_finished(change)
         match after:
             case Recording():
-                was = before if isinstance(before, Recording) else None
-                events = [*recording_events(was, after), *(required_events(after) if finished is not None else ())]
-                # With its end all is told that must have been, whatever got lost; in order.
-                self._enqueue(self._of_recording(after, sorted(dict.fromkeys(events), key=lambda each: each[1])))
+                old_recording = before if isinstance(before, Recording) else None
+                events = [
+                    *recording_events(old_recording, after),
+                    *(required_events(after) if finished is not None else ()),
+                ]
+                # A finished recording also gets its required events again, in case an earlier change was lost.
+                in_order = sorted(dict.fromkeys(events), key=lambda each: each[1])
+                self._enqueue(self._recording_deliveries(after, in_order))
             case Conference():
-                was_room = before if isinstance(before, Conference) else None
-                self._enqueue(
-                    self._claims(change.account, conference_events(was_room, after, self._participant_loader(after)))
-                )
+                old_conference = before if isinstance(before, Conference) else None
+                notifications = conference_events(old_conference, after, self._participant_loader(after))
+                self._enqueue(self._conference_deliveries(change.account, notifications))
             case Participant():
-                room = cache(partial(self._store.get_conference, change.account, after.conference))
-                was_in = before if isinstance(before, Participant) else None
-                self._enqueue(self._claims(change.account, participant_events(was_in, after, room)))
-        if facts := list(domain_events(change)):
-            self._bus.publish(facts)
-        # One that nobody is to be told of has been left alone since it was finished.
+                load_conference = cache(partial(self._store.get_conference, change.account, after.conference))
+                old_participant = before if isinstance(before, Participant) else None
+                notifications = participant_events(old_participant, after, load_conference)
+                self._enqueue(self._conference_deliveries(change.account, notifications))
+        if events_of_change := list(domain_events(change)):
+            self._bus.publish(events_of_change)
+        # Without a callback the recording left the pending-work index when it was finished.
         if finished is not None and finished.callback is not None:
             self.mark_published(finished)
 
-    def send_commands(self, commands: Iterable[Command], again: str = "") -> None:
-        """Ask the media engine; `again` tells repetitions apart, which the queue would drop."""
-        messages = [_message(command, again) for command in commands]
+    def send_commands(self, commands: Iterable[Command], deduplication_suffix: str = "") -> None:
+        """Send commands to the media engine.
+
+        Args:
+            commands: all of them, in order.
+            deduplication_suffix: makes a resent command a new message to the queue, which drops duplicates for five
+                minutes.
+        """
+        messages = [_message(command, deduplication_suffix) for command in commands]
         if messages:
             self._commands.send(messages)
 
     def backfill_recording(self, recording: Recording) -> int:
-        """Tell what must have been told of a recording and is in no claim; how much that was.
+        """Store the callbacks of a recording that should be in the outbox and are not; return how many.
 
-        Only its end and its beginning can be known afterwards; what happened in between is not told late.
+        Only the start and the end can be derived from the current state; missed pauses and resumes are not delivered
+        late.
         """
         recording = before_deletion(recording)
-        owed = self._of_recording(recording, required_events(recording))
-        if owed:
+        required = self._recording_deliveries(recording, required_events(recording))
+        if required:
             known = {delivery.id for delivery in self._deliveries.of(recording.parent.account, recording.id)}
-            owed = [delivery for delivery in owed if delivery.id not in known]
-        return self._enqueue(owed)
+            required = [delivery for delivery in required if delivery.id not in known]
+        return self._enqueue(required)
 
     def backfill_conference(self, conference: Conference) -> int:
-        """Tell what must have been told of a conference, which has ended, and is in no claim; how much that was.
+        """Store the callbacks of an ended conference that should be in the outbox and are not; return how many.
 
-        What can be known then is its start, its end, and of everybody the last event, which is leaving.
+        From the current state, only the start, the end and each participant's leave can be derived.
         """
-        everybody = cache(self._participant_loader(conference))
-        owed = [
+        load_participants = cache(self._participant_loader(conference))
+        required = [
             *([start_event(conference)] if conference.start_sequence else []),
-            *leave_events_before_end(conference, everybody),
-            *leave_events_at_end(conference, everybody),
+            *leave_events_before_end(conference, load_participants),
+            *leave_events_at_end(conference, load_participants),
             end_event(conference),
         ]
-        owed = [each for each in owed if each.event in self._pending_commands(conference)]
-        if owed:
+        required = [each for each in required if each.event in self._subscribed_events(conference)]
+        if required:
             known = {delivery.id for delivery in self._deliveries.of(conference.account, conference.id)}
-            owed = [each for each in owed if delivery_id(each.sequence, each.event) not in known]
-        return self._enqueue(self._claims(conference.account, owed))
+            required = [each for each in required if delivery_id(each.sequence, each.event) not in known]
+        return self._enqueue(self._conference_deliveries(conference.account, required))
 
     def mark_published(self, resource: Recording | Conference) -> None:
-        """Nobody has to look after what is told of this any more."""
+        """Mark all callbacks of a finished recording or ended conference as stored in the outbox."""
         if isinstance(resource, Recording):
             self._store.mark_recording_published(resource.parent, resource.id)
         else:
             self._store.mark_conference_published(resource)
 
-    def _still_current(self, change: Change) -> Iterator[Command]:
-        """What this change asks of the media engine, but for what is told late and has been done or overtaken since."""
+    def _current_commands(self, change: Change) -> Iterator[Command]:
+        """Yield the command of a change, unless the change is old and the command done or superseded since."""
         now = self._clock() // 1000
         for command in commands_for_change(change):
             is_late = (
@@ -160,57 +190,59 @@ class ChangePublisher:
                 yield command
 
     def _current_state(self, change: Change) -> tuple[Resource | None, Conference | None]:
-        """What this change is about, and the conference around a participant."""
+        """Read the resource of a change as it is now, and the conference around a participant."""
         match change.after:
             case Recording() as recording:
                 return self._store.get_recording(recording.parent, recording.id), None
             case Call() as call:
                 return self._store.get_call(change.account, call.id), None
-            case Conference() as room:
-                return self._store.get_conference(change.account, room.id), None
-            case Participant() as one:
-                around, found = self._store.get_membership(change.account, one.conference, one.call)
+            case Conference() as conference:
+                return self._store.get_conference(change.account, conference.id), None
+            case Participant(conference=conference_id, call=call_id):
+                around, found = self._store.get_membership(change.account, conference_id, call_id)
                 return found, around
         return None, None
 
     def _enqueue(self, deliveries: Sequence[CallbackDelivery]) -> int:
-        """Put claims on their way; how many there were."""
+        """Enqueue deliveries; return their number."""
         for delivery in deliveries:
             self._deliveries.enqueue(delivery)
         return len(deliveries)
 
-    def _of_recording(
+    def _recording_deliveries(
         self, recording: Recording, events: Iterable[tuple[RecordingEvent, int]]
     ) -> list[CallbackDelivery]:
         callback = recording.callback
         if callback is None:
             return []
         dialect = callbacks_in(callback.dialect)
-        told = dialect.recording_events(callback.events)
+        subscribed = dialect.recording_events(callback.events)
         account = recording.parent.account
         return [
             self._delivery(
                 account, recording.id, number, event, callback, dialect.recording(recording, event, self._origin)
             )
             for event, number in events
-            if event in told
+            if event in subscribed
         ]
 
-    def _pending_commands(self, conference: Conference) -> frozenset[ConferenceEvent]:
-        """What somebody has asked to be told of it."""
+    def _subscribed_events(self, conference: Conference) -> frozenset[ConferenceEvent]:
+        """Return the events that the conference's callback subscribes to."""
         callback = conference.callback
         if callback is None:
             return frozenset()
         return callbacks_in(callback.dialect).conference_events(callback.events)
 
     def _participant_loader(self, conference: Conference) -> Callable[[], Sequence[Participant]]:
-        """All who were ever in it; nobody, where nobody is to be told that they have left."""
-        if ConferenceEvent.LEAVE not in self._pending_commands(conference):
+        """Return a function that reads all participants of a conference; it reads none if `leave` is not subscribed."""
+        if ConferenceEvent.LEAVE not in self._subscribed_events(conference):
             return tuple
         return lambda: self._participants.list_participants(conference.account, conference.id)[1]
 
-    def _claims(self, account: str, notifications: Iterable[ConferenceNotification]) -> list[CallbackDelivery]:
-        told = [each for each in notifications if each.event in self._pending_commands(each.conference)]
+    def _conference_deliveries(
+        self, account: str, notifications: Iterable[ConferenceNotification]
+    ) -> list[CallbackDelivery]:
+        subscribed = [each for each in notifications if each.event in self._subscribed_events(each.conference)]
         return [
             self._delivery(
                 account,
@@ -220,38 +252,40 @@ class ChangePublisher:
                 callback,
                 callbacks_in(callback.dialect).conference(each, self._origin),
             )
-            for each in self._with_related_items(account, told)
+            for each in self._with_related_items(account, subscribed)
             if (callback := each.conference.callback) is not None
         ]
 
-    def _with_related_items(self, account: str, told: Sequence[ConferenceNotification]) -> list[ConferenceNotification]:
-        """With what stands in other items: how the call of who left stands, how the conference has ended."""
-        leaving = [each.participant.call for each in told if _is_leave(each) and each.participant is not None]
+    def _with_related_items(
+        self, account: str, notifications: Sequence[ConferenceNotification]
+    ) -> list[ConferenceNotification]:
+        """Add data of other items: the status of a leaving call, and what the `end` callback contains."""
+        leaving = [each.participant.call for each in notifications if _is_leave(each) and each.participant is not None]
         calls = self._store.get_calls(account, leaving) if leaving else {}
-        whole = []
-        for each in told:
+        completed = []
+        for each in notifications:
             if _is_leave(each) and each.participant is not None:
                 call = calls.get(each.participant.call)
-                whole.append(replace(each, call_status=call.status if call is not None else None))
+                completed.append(replace(each, call_status=call.status if call is not None else None))
             else:
-                whole.append(self._whole_end(each) if each.event is ConferenceEvent.END else each)
-        return whole
+                completed.append(self._complete_end(each) if each.event is ConferenceEvent.END else each)
+        return completed
 
-    def _whole_end(self, told: ConferenceNotification) -> ConferenceNotification:
-        """With whoever ended the conference and, where that is told, what had been recorded of it by now."""
-        room = told.conference
-        if room.ending_call is not None:
-            _, ending = self._store.get_membership(room.account, room.id, room.ending_call)
-            told = replace(told, participant=ending)
-        if room.callback is None or not callbacks_in(room.callback.dialect).end_includes_recording:
-            return told
-        fetch = self._lists.recordings_of(Parent(room.account, ParentKind.CONFERENCE, room.id))
-        newest = fetch(ids_of(ALL_TIME), _MAX_LOOKED_AT).items
+    def _complete_end(self, notification: ConferenceNotification) -> ConferenceNotification:
+        """Add the participant that ended the conference and, for some dialects, the newest completed recording."""
+        conference = notification.conference
+        if conference.ending_call is not None:
+            _, ending = self._store.get_membership(conference.account, conference.id, conference.ending_call)
+            notification = replace(notification, participant=ending)
+        if conference.callback is None or not callbacks_in(conference.callback.dialect).end_includes_recording:
+            return notification
+        fetch = self._lists.recordings_of(Parent(conference.account, ParentKind.CONFERENCE, conference.id))
+        newest = fetch(ids_of(ALL_TIME), _MAX_RECORDINGS_SEARCHED).items
         recording = next((each for each in newest if each.status is RecordingStatus.COMPLETED), None)
         if recording is None:
-            return told
-        stored = self._objects.stat(object_key(room.account, recording.id))
-        return replace(told, recording=recording, file_size=stored.size if stored is not None else None)
+            return notification
+        stored = self._objects.stat(object_key(conference.account, recording.id))
+        return replace(notification, recording=recording, file_size=stored.size if stored is not None else None)
 
     def _delivery(
         self, account: str, resource_id: str, number: int, event: str, callback: CallbackSubscription, fields: Fields
@@ -265,18 +299,18 @@ class ChangePublisher:
             url=callback.url,
             method=callback.method,
             body=encode(fields).decode(),
-            idempotency_token=_token(account, resource_id, delivery_id(number, event)),
+            idempotency_token=_idempotency_token(account, resource_id, delivery_id(number, event)),
             created=self._clock() // 1000,
             next_attempt_at=self._clock() // 1000 + REQUEUE_AFTER_SECONDS,
         )
 
 
-_MAX_LOOKED_AT: Final = 100
-"""Recordings of a conference among which the newest that is completed is looked for when it ends (our choice)."""
+_MAX_RECORDINGS_SEARCHED: Final = 100
+"""Upper limit of a conference's recordings that are searched for the newest completed one when it ends."""
 
 
-def _finished_with(change: Change) -> Recording | None:
-    """The recording that has been finished with this change."""
+def _newly_finished(change: Change) -> Recording | None:
+    """Return the recording that this change has finished, if any."""
     before, after = change.before, change.after
     if not isinstance(after, Recording) or after.status not in FINISHED:
         return None
@@ -287,11 +321,11 @@ def _is_leave(notification: ConferenceNotification) -> bool:
     return notification.event is ConferenceEvent.LEAVE
 
 
-def _message(command: Command, again: str) -> QueueMessage:
-    return QueueMessage(write_command(command), command.parent.id, f"{command.id}{again}")
+def _message(command: Command, deduplication_suffix: str) -> QueueMessage:
+    return QueueMessage(write_command(command), command.parent.id, f"{command.id}{deduplication_suffix}")
 
 
-def _token(*names: str) -> str:
-    """The same for whoever tells the same event, in the form of a UUID."""
+def _idempotency_token(*names: str) -> str:
+    """Derive a UUID-shaped token that is identical whenever the same event is published."""
     digest = hashlib.sha256("/".join(names).encode()).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"

@@ -1,6 +1,12 @@
-"""The audit behind the stream, once a minute, which finds its work in the table alone (rule R5).
+"""Reconcile pending work once a minute: retry what the stream, the queues or the engine have lost.
 
-What has not been told is told, what has not been confirmed is asked again, what hangs is brought to an end.
+The reconciler reads only the table: the pending-work index and the outbox of callbacks. It does not depend on the
+stream, which keeps records for 24 hours only (REL-5). The stream is the fast path, this is the guarantee:
+
+- callbacks: queue deliveries again whose retry is due, or that the queue lost;
+- notifications: store callbacks that the stream failed to publish;
+- commands: send a command again until the engine confirms it or it expires;
+- recordings: end those whose start was never confirmed, or whose media never arrived.
 """
 
 from collections import Counter
@@ -23,41 +29,41 @@ from tapedeck.ports.stores import Clock, Store
 SHARDS: Final = "0123456789abcdef"
 
 COMMAND_RESEND_AFTER_SECONDS: Final = 30
-"""Seconds without a confirmation after which a command is sent again, at each reconcile (our choice)."""
+"""Age at which an unconfirmed command is first sent again; each run then repeats it."""
 
 COMMAND_ALARM_AFTER_SECONDS: Final = 300
-"""Seconds without a confirmation after which that is counted, at each reconcile, and an alarm rings (our choice)."""
+"""Age from which each run counts an unconfirmed command as overdue (metric `CommandsUnconfirmed`, with an alarm)."""
 
 START_TIMEOUT_SECONDS: Final = 2_400
-"""Seconds within which a capture must have begun, else the recording is `absent` (our choice).
+"""Age at which a recording whose start the engine has not confirmed becomes `absent`.
 
-No fewer than the engine's word may take that it has: tried again after each failure, as often as its queue does.
+At least as long as the media-events queue retries an event: the confirmation may still be in the queue.
 """
 
 MEDIA_TIMEOUT_SECONDS: Final = 3_600
-"""Seconds within which the media of a stopped recording must have come, else it is `absent` (our choice)."""
+"""Time after the stop at which a recording without media becomes `absent`."""
 
 STREAM_GRACE_SECONDS: Final = 600
-"""Seconds that the stream is given to tell of a change before it is looked for in the ledger (our choice)."""
+"""Time that the stream has to publish a change before the outbox is checked for its callbacks."""
 
 MAX_REQUEUED_PER_SHARD: Final = 1_000
-"""Callbacks of a shard that are queued again at each reconcile."""
+"""Upper limit of callbacks that one run queues again in one shard."""
 
 _MINUTE: Final = 60
 
 
 class Reconciler:
-    """One look at everything that is not settled.
+    """Reconciles the pending work of one shard.
 
     Args:
-        work: finds it.
+        work: the pending-work index.
         store: the recordings table.
-        recordings: stops what never began.
-        media: brings to an end what hangs.
-        publisher: tells and asks again.
-        deliveries: whose callbacks are due.
+        recordings: stops recordings whose start timed out.
+        media: finishes recordings that timed out.
+        publisher: stores missing callbacks and sends commands again.
+        deliveries: queues due callbacks again.
         clock: milliseconds.
-        report: is told what went wrong with one thing.
+        report: is called with each error that one item of work caused.
     """
 
     def __init__(
@@ -81,24 +87,26 @@ class Reconciler:
         self._report = report
 
     def run(self, shard: str) -> Counter[str]:
-        """Sweep one shard, a hex digit.
+        """Reconcile one shard, a hex digit. Idempotent.
+
+        A failing item is reported and counted; the next run retries it, and no other item waits for it.
 
         Returns:
-            how many callbacks were `requeued`, how much was `announced` late, how many commands were `asked` again,
-            how many of these are `unconfirmed` for too long, how many were `forgotten` without ever being confirmed,
-            how many recordings were `given_up`, and how much has `failed`: the next reconcile looks at that again, and
-            nothing else waits for it.
+            the counts, in this order: callbacks queued again; callbacks that were missing in the outbox and are stored
+            now; commands sent again; those of them that are overdue; commands that expired without confirmation;
+            recordings that became `absent`; items that raised an error.
 
         Raises:
-            StoreBusy, StoreUnavailable: what there is to do could not be found, or queued; the next reconcile goes on.
+            StoreBusy, StoreUnavailable: the pending work could not be read, or callbacks not be queued; the next run
+                continues.
         """
-        # All of them, in the order in which they are told.
+        # Every count is present, in a fixed order.
         counted = Counter(requeued=0, announced=0, asked=0, unconfirmed=0, forgotten=0, given_up=0, failed=0)
         counted["requeued"] = self._deliveries.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
-        for opened in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
+        for pending in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
             try:
-                counted.update(self._reconcile(opened))
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up all others for good
+                counted.update(self._reconcile(pending))
+            except Exception as error:  # noqa: BLE001 - one failing item must not block the others
                 self._report(error)
                 counted["failed"] += 1
         return counted
@@ -107,44 +115,43 @@ class Reconciler:
     def _now(self) -> int:
         return self._clock() // 1000
 
-    def _reconcile(self, opened: PendingWork) -> Counter[str]:
-        match opened.resource:
+    def _reconcile(self, pending: PendingWork) -> Counter[str]:
+        match pending.resource:
             case Recording() as recording:
-                counted = self._look_at_recording(recording)
-                waits = (
-                    self._now - recording.updated if recording.is_pending and not self._has_timed_out(recording) else 0
-                )
-            case other:
-                counted = self._look_at_conference(other) if isinstance(other, Conference) else Counter()
-                waits = self._now - (other.requested_at or 0) if is_pending(other) else 0
-                if waits >= COMMAND_RESEND_AFTER_SECONDS and self._is_over(opened):
-                    self._work.expire(opened)
-                    waits = 0
-                elif waits >= COMMAND_EXPIRY_SECONDS:
-                    counted["forgotten"] += self._forget(opened)
-                    waits = 0
-        if waits >= COMMAND_RESEND_AFTER_SECONDS:
-            command = pending_command(opened.account, opened.resource, opened.instructions)
+                counted = self._reconcile_recording(recording)
+                is_resent = recording.is_pending and not self._has_timed_out(recording)
+                pending_seconds = self._now - recording.updated if is_resent else 0
+            case resource:
+                counted = self._reconcile_conference(resource) if isinstance(resource, Conference) else Counter()
+                pending_seconds = self._now - (resource.requested_at or 0) if is_pending(resource) else 0
+                if pending_seconds >= COMMAND_RESEND_AFTER_SECONDS and self._is_conference_over(pending):
+                    self._work.expire(pending)
+                    pending_seconds = 0
+                elif pending_seconds >= COMMAND_EXPIRY_SECONDS:
+                    counted["forgotten"] += self._expire(pending)
+                    pending_seconds = 0
+        if pending_seconds >= COMMAND_RESEND_AFTER_SECONDS:
+            command = pending_command(pending.account, pending.resource, pending.instructions)
             if command is not None:
-                self._publisher.send_commands([command], again=f"-{self._now // _MINUTE}")
+                self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
                 counted["asked"] += 1
-                counted["unconfirmed"] += waits >= COMMAND_ALARM_AFTER_SECONDS
+                counted["unconfirmed"] += pending_seconds >= COMMAND_ALARM_AFTER_SECONDS
         return counted
 
-    def _look_at_recording(self, recording: Recording) -> Counter[str]:
+    def _reconcile_recording(self, recording: Recording) -> Counter[str]:
         counted: Counter[str] = Counter()
-        quiet = self._now - recording.updated >= STREAM_GRACE_SECONDS
-        if quiet:
+        is_grace_over = self._now - recording.updated >= STREAM_GRACE_SECONDS
+        if is_grace_over:
             counted["announced"] += self._publisher.backfill_recording(recording)
         if recording.status not in UNFINISHED:
-            if quiet:
+            if is_grace_over:
                 self._publisher.mark_published(recording)
         elif self._has_timed_out(recording):
             counted["given_up"] += self._finish_timed_out(recording)
         return counted
 
     def _has_timed_out(self, recording: Recording) -> bool:
-        """Whether it has not begun, or not been finished, for too long."""
+        """Whether the start was not confirmed in time, or the media of a stopped recording did not arrive in time."""
         if recording.status is RecordingStatus.STOPPED:
             return self._now - recording.updated >= MEDIA_TIMEOUT_SECONDS
         return (
@@ -153,7 +160,7 @@ class Reconciler:
             and self._now - recording.created >= START_TIMEOUT_SECONDS
         )
 
-    def _look_at_conference(self, conference: Conference) -> Counter[str]:
+    def _reconcile_conference(self, conference: Conference) -> Counter[str]:
         counted: Counter[str] = Counter()
         if conference.callback is None or conference.is_live or self._now - conference.updated < STREAM_GRACE_SECONDS:
             return counted
@@ -164,7 +171,11 @@ class Reconciler:
         return counted
 
     def _finish_timed_out(self, recording: Recording) -> bool:
-        """End what hangs, with its media, if these are there all the same; whether it was given up."""
+        """End a recording that timed out: `completed` if its media have arrived after all, else `absent`.
+
+        Returns:
+            whether it became `absent`.
+        """
         parent = recording.parent
         try:
             if recording.is_active:
@@ -175,20 +186,23 @@ class Reconciler:
                 self._media.finish_without_media(parent, recording.id, TOO_SHORT, by_engine=False)
                 return True
         except (NotFound, InvalidState):
-            pass  # somebody else has ended it meanwhile
+            pass  # ended by a concurrent request
         return False
 
-    def _is_over(self, opened: PendingWork) -> bool:
-        """Whether nothing can come any more of what was asked of a participant: its conference has ended around it."""
-        resource = opened.resource
+    def _is_conference_over(self, pending: PendingWork) -> bool:
+        """Whether the conference of a participant has ended, so that the participant's command is void."""
+        resource = pending.resource
         if not isinstance(resource, Participant):
             return False
-        room = self._store.get_conference(opened.account, resource.conference)
-        return room is not None and not room.is_live
+        conference = self._store.get_conference(pending.account, resource.conference)
+        return conference is not None and not conference.is_live
 
-    def _forget(self, opened: PendingWork) -> bool:
-        """Ask no more for what was never confirmed; whether that has left our sight, which an end to be told keeps."""
-        resource = opened.resource
+    def _expire(self, pending: PendingWork) -> bool:
+        """Remove an expired command from the index; True if nothing about the resource is pending any more.
+
+        An ended conference with unpublished events stays in the index.
+        """
+        resource = pending.resource
         if isinstance(resource, Conference) and resource.has_unpublished_events:
             return False
-        return self._work.expire(opened)
+        return self._work.expire(pending)
