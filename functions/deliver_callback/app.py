@@ -15,7 +15,7 @@ from tapedeck.domain.delivery import CallbackDelivery
 def handler(content: str, services: BackgroundServices) -> CallbackDelivery | None:
     """Send it unless it was already delivered; on failure schedule a retry or mark it exhausted."""
     message = json.loads(content)
-    again = message.get("again", False)
+    is_replay = message.get("again", False)
     return services.callbacks.deliver(
-        message["account"], message["subject"], message["claim"], services.callback_renderers, again=again
+        message["account"], message["subject"], message["claim"], services.callback_renderers, is_replay=is_replay
     )

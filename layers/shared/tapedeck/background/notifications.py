@@ -1,7 +1,8 @@
-"""What a change tells whoever asked to be told of a recording or a conference, each event with its number.
+"""Derive the callback events of a change to a recording or a conference, each with its sequence number.
 
-All of it is derived from what stands in the table: whoever derives it again, later or elsewhere, comes to the same
-(rules R4 to R6). What can still be known afterwards is told by what only needs the present (rule R5).
+Everything depends only on the stored states, so every replay yields the same events and numbers (REL-4, REL-6).
+Functions with `before` and `after` need the change itself. The others derive events from the current state alone: the
+reconciler backfills callbacks with them that were never published (REL-5).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +22,10 @@ from tapedeck.domain.recording import FINISHED, Recording, RecordingStatus
 
 
 def recording_events(before: Recording | None, after: Recording) -> Iterator[tuple[RecordingEvent, int]]:
-    """What this change tells of a recording, each with the version that it is told of, in order.
+    """Yield the events of a change to a recording, each with the recording's version that it reports, in order.
 
-    That it has begun is told when the media engine says so, or has done more than that.
+    `started` and `in-progress` follow the engine's first confirmation of any version, and are always reported as
+    version 1.
     """
     had_begun = before is not None and before.is_capturing_confirmed
     if after.is_capturing_confirmed and not had_begun:
@@ -43,7 +45,7 @@ _REPORTED: Final = {
 
 
 def before_deletion(recording: Recording) -> Recording:
-    """A deleted recording as it was before that, for what is told of it; others as they are."""
+    """Return a deleted recording in the state before its deletion, to render its callbacks; others unchanged."""
     if recording.status is not RecordingStatus.DELETED:
         return recording
     status = RecordingStatus.COMPLETED if recording.error is None else RecordingStatus.ABSENT
@@ -51,7 +53,10 @@ def before_deletion(recording: Recording) -> Recording:
 
 
 def required_events(recording: Recording) -> Iterator[tuple[RecordingEvent, int]]:
-    """What must have been told of a recording as it stands, whatever has happened in between."""
+    """Yield the events that must have been published for a recording in this state, with their versions.
+
+    Its start and its end only: earlier pauses and resumes cannot be derived from the state.
+    """
     if recording.is_capturing_confirmed:
         yield RecordingEvent.IN_PROGRESS, 1
     if recording.status in FINISHED:
@@ -59,49 +64,54 @@ def required_events(recording: Recording) -> Iterator[tuple[RecordingEvent, int]
 
 
 ParticipantLoader = Callable[[], Sequence[Participant]]
-"""All who were ever in a conference, read when they are needed."""
+"""Reads everyone who was ever in a conference; called only if needed."""
 
 
 def conference_events(
-    before: Conference | None, after: Conference, everybody: ParticipantLoader
+    before: Conference | None, after: Conference, load_participants: ParticipantLoader
 ) -> Iterator[ConferenceNotification]:
-    """What this change tells of a conference as a whole, and of those who leave with its end.
+    """Yield the events of a change to a conference, including the `leave` of participants that its end removes.
 
-    These are written nowhere (rule R9). They were counted when the end was written, and nothing is numbered after it:
-    so their numbers begin with the one that the end has taken, and its own is behind them (rule R4).
+    The end writes no participant rows (REL-9). No event is numbered after it, so the numbers are derived: participants
+    leave with the numbers from `after.sequence` on, and the end itself has the last one, `after.end_sequence` (REL-4).
     """
     if before is None:
         return
     if before.status is not after.status and after.status is ConferenceStatus.IN_PROGRESS:
         yield start_event(after)
     elif before.status is not after.status:
-        yield from leave_events_at_end(after, everybody)
+        yield from leave_events_at_end(after, load_participants)
         yield end_event(after)
-    elif after.announced_at is not None and _was_announced(before, after):
+    elif after.announced_at is not None and _has_announcement_ended(before, after):
         event = ConferenceEvent.ANNOUNCEMENT_END
         yield ConferenceNotification(after, event, after.announced_at, after.sequence)
 
 
-def _was_announced(before: Conference, after: Conference) -> bool:
-    """Two announcements may end within a second: but nothing else that is numbered confirms what was asked."""
-    numbered = before.sequence < after.sequence and before.confirmed_version < after.confirmed_version
-    return before.announced_at != after.announced_at or numbered
+def _has_announcement_ended(before: Conference, after: Conference) -> bool:
+    """Whether an announcement ended with this change; `announced_at` alone misses two within a second.
+
+    A change that confirms a request and takes a sequence number can only be the end of an announcement.
+    """
+    took_number = before.sequence < after.sequence and before.confirmed_version < after.confirmed_version
+    return before.announced_at != after.announced_at or took_number
 
 
 def start_event(conference: Conference) -> ConferenceNotification:
-    """That a conference, which has begun, has."""
+    """Return the start of a conference that has started."""
     at = conference.started_at if conference.started_at is not None else conference.updated
     return ConferenceNotification(conference, ConferenceEvent.START, at, conference.start_sequence)
 
 
 def end_event(conference: Conference) -> ConferenceNotification:
-    """That a conference, which has ended, has."""
+    """Return the end of a conference that has ended."""
     return ConferenceNotification(conference, ConferenceEvent.END, conference.updated, conference.end_sequence)
 
 
-def leave_events_at_end(conference: Conference, everybody: ParticipantLoader) -> Iterator[ConferenceNotification]:
-    """That whoever was in a conference when it ended has left, who joined first first."""
-    inside = [each for each in everybody() if each.is_inside and each.is_connected]
+def leave_events_at_end(
+    conference: Conference, load_participants: ParticipantLoader
+) -> Iterator[ConferenceNotification]:
+    """Yield a `leave` for each participant that was in the conference at its end, in the order of joining."""
+    inside = [each for each in load_participants() if each.is_inside and each.is_connected]
     inside.sort(key=lambda each: (each.joined, each.call))
     for number, participant in enumerate(inside, start=conference.sequence):
         reason = _reason_at_end(conference, participant)
@@ -110,15 +120,17 @@ def leave_events_at_end(conference: Conference, everybody: ParticipantLoader) ->
         )
 
 
-def leave_events_before_end(conference: Conference, everybody: ParticipantLoader) -> Iterator[ConferenceNotification]:
-    """That whoever has left a conference by itself has; nobody hears of who was never connected."""
-    for participant in everybody():
+def leave_events_before_end(
+    conference: Conference, load_participants: ParticipantLoader
+) -> Iterator[ConferenceNotification]:
+    """Yield a `leave` for each participant that left before the end; those never connected have none."""
+    for participant in load_participants():
         if participant.status is ParticipantStatus.COMPLETE:
             yield leave_event(conference, participant)
 
 
 def leave_event(conference: Conference, participant: Participant) -> ConferenceNotification:
-    """That a participant, which has left by itself, has."""
+    """Return the `leave` of a participant that left before the conference ended."""
     at = participant.left if participant.left is not None else participant.joined
     removed = participant.requested_version == participant.version
     reason = LeaveReason.REMOVED if removed else LeaveReason.HUNG_UP
@@ -136,25 +148,25 @@ def _reason_at_end(conference: Conference, participant: Participant) -> LeaveRea
 
 
 ConferenceLoader = Callable[[], Conference | None]
-"""The conference of a participant, read when it is needed."""
+"""Reads the conference of a participant; called only if needed."""
 
 
 def participant_events(
-    before: Participant | None, after: Participant, room: ConferenceLoader
+    before: Participant | None, after: Participant, load_conference: ConferenceLoader
 ) -> Iterator[ConferenceNotification]:
-    """What this change tells of a participant; nobody hears of who is not connected."""
+    """Yield the events of a change to a participant; there are none unless it was or is connected."""
     was_connected = before is not None and before.is_inside and before.is_connected
     at = after.updated if after.updated is not None else after.joined
-    told: Sequence[ConferenceEvent] = ()
+    events: Sequence[ConferenceEvent] = ()
     if after.is_inside and after.is_connected:
-        told = participant_changes(before, after) if was_connected and before is not None else (ConferenceEvent.JOIN,)
+        events = participant_changes(before, after) if was_connected and before is not None else (ConferenceEvent.JOIN,)
     elif was_connected:
-        told = (ConferenceEvent.LEAVE,)
-    conference = room() if told else None
+        events = (ConferenceEvent.LEAVE,)
+    conference = load_conference() if events else None
     if conference is None:
         return
     if not after.is_inside:
         yield leave_event(conference, after)
         return
-    for number, event in enumerate(told, start=after.sequence - len(told) + 1):
+    for number, event in enumerate(events, start=after.sequence - len(events) + 1):
         yield ConferenceNotification(conference, event, at, number, after)

@@ -1,4 +1,25 @@
-"""Tell callbacks: the vendor's own attempts first, then, where that is wanted, for days (behaviour.md, section 7.3)."""
+"""Deliver callbacks: queue them, send them, retry them for hours, give them up, replay them.
+
+The life of a delivery, by its `DeliveryState`:
+
+1. QUEUED: `enqueue` stores it in the outbox and puts a message into the FIFO queue, in the group of its recording or
+   conference, so that callbacks of one resource are sent in order. `next_attempt_at` is ten minutes ahead: if the
+   delivery is still queued then, the queue lost it, and `requeue_due` queues it again.
+2. Still QUEUED: `deliver` takes a lease of `LEASE_MS` (60 s), so that no second worker sends it at the same time. It
+   then makes the vendor's own attempts, all within seconds: the dialect's `RetryPolicy` has their number, their
+   timeouts and the failures that are retried. The result of the last attempt releases the lease.
+3. DELIVERED: an attempt got a 2xx. This is final.
+4. RETRY_SCHEDULED: the vendor's attempts failed, or no signing key was available: a callback is never sent unsigned.
+   The delivery leaves the queue, so that it does not block the later callbacks of its resource (REL-7). It waits in the
+   table until `next_attempt_at`: by `RETRY_DELAYS_SECONDS`, or later if the response has a Retry-After. Then
+   `Reconciler.run`, which calls `requeue_due` once a minute, makes it QUEUED again.
+5. EXHAUSTED: the next retry would be later than `retry_hours` after the first attempt, or the URL is forbidden, or it
+   answered 410 Gone. This is final. With `retry_hours` of 0 there is no scheduled retry: 5 follows on 2.
+
+`replay` makes any delivery QUEUED again, final ones included. Every attempt has the same idempotency token, body and
+signature (REL-6). Delivery is at least once: if a worker stops after sending and before storing the result, the
+callback is sent again.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -31,102 +52,106 @@ from tapedeck.ports.messaging import (
 from tapedeck.ports.stores import Clock
 
 RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400)
-"""Seconds before each durable retry, the last one again and again, each with up to a fifth more (our choice)."""
+"""The delay before each scheduled retry, plus up to 20 percent jitter; the last one repeats until exhaustion."""
 
 MAX_RETRY_DELAY_SECONDS: Final = 14_400
-"""Seconds: a receiver that asks for more with `Retry-After` is asked sooner all the same (our choice)."""
+"""The maximum of a response's Retry-After that is respected."""
 
 LEASE_MS: Final = 60_000
-"""Milliseconds: more than the vendors' own attempts take, which end after 15 seconds."""
+"""How long a worker may send one delivery; more than the vendors' own attempts, which end after 15 seconds."""
 
 MAX_UNSIGNED_SECONDS: Final = 86_400
-"""Seconds for which one that cannot be signed waits at least, however long it is tried (our choice)."""
+"""How long, at least, a delivery that cannot be signed is retried, even with a shorter retry window."""
 
-_GONE: Final = 410
-_CLOSED: Final = "closed"
+_HTTP_GONE: Final = 410
+_URL_GONE: Final = "closed"
 
 
 class DeliveryStore(Protocol):
-    """The ledger of callbacks.
+    """The outbox of callbacks.
 
     Raises:
-        StoreBusy, StoreUnavailable: as for `ports.Store`.
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
     """
 
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
-        """A claim that was not there before; where it was, that one as it stands."""
+        """Store a delivery unless it exists; return the stored one."""
         ...
 
     def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
-        """One claim of a recording or conference."""
+        """Return one delivery of a recording or conference."""
         ...
 
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
-        """All claims of a recording or conference, what happened first first."""
+        """Return all deliveries of a recording or conference, in the order of what they report."""
         ...
 
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
-        """Keep others from sending it, from one millisecond to another; None where it is not for sending now."""
+        """Lease a delivery from `now` until `until` (milliseconds); None if it is not queued or already leased."""
         ...
 
     def record_attempt(
         self, delivery: CallbackDelivery, attempt: DeliveryAttempt, state: DeliveryState, due: int | None
     ) -> CallbackDelivery:
-        """Keep one attempt, and what has become of the claim with it; only one still queued stays leased."""
+        """Store an attempt with the resulting state and `next_attempt_at` (`due`, seconds); return the delivery.
+
+        A delivery that is no longer queued loses its lease. One that is already delivered stays delivered.
+        """
         ...
 
     def reset_to_queued(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
-        """Queue it again, whatever its state, with this `next_attempt_at`; None if it has changed since."""
+        """Make a delivery QUEUED, in any state, without a lease; None if it changed since it was read."""
         ...
 
     def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
-        """Remember, at this second, that the URL of this claim is gone for its recording or conference."""
+        """Store at `now` (seconds) that the delivery's URL is gone, for its recording or conference only."""
         ...
 
     def is_url_gone(self, delivery: CallbackDelivery) -> bool:
-        """Whether the URL of this claim is."""
+        """Whether `mark_url_gone` was called for this URL and this recording or conference."""
         ...
 
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
-        """Those of a shard, a hex digit, that somebody has to look after at this second, the oldest first."""
+        """Return up to `limit` deliveries of a shard (a hex digit) due at `now` (seconds), oldest first."""
         ...
 
 
 class SigningKeyStore(Protocol):
-    """Where sealed keys are kept."""
+    """Stores the encrypted signing keys."""
 
     def get_signing_keys(self, account: str, dialect: str) -> SigningKeys | None:
-        """Those of an account, for one dialect's signatures."""
+        """Return the keys that sign an account's callbacks in one dialect, encrypted."""
         ...
 
 
 class CallbackRenderer(Protocol):
-    """How a dialect tells."""
+    """Renders and signs the callbacks of one dialect."""
 
     def policy(self, url: str) -> RetryPolicy:
-        """How often and how patiently a URL is tried."""
+        """Return the retry policy of a URL."""
         ...
 
-    def request(self, delivery: CallbackDelivery, key: str, limits: Timeouts, max_redirects: int) -> WebhookRequest:
-        """What is sent, signed with this key."""
+    def request(self, delivery: CallbackDelivery, key: str, timeouts: Timeouts, max_redirects: int) -> WebhookRequest:
+        """Build the request, signed with this key."""
         ...
 
 
 class CallbackDispatcher:
-    """Sends what is owed; every method raises StoreBusy or StoreUnavailable when the ledger fails.
+    """Queues, delivers, retries and replays callbacks.
+
+    Every method raises StoreBusy or StoreUnavailable if the outbox or the queue fails.
 
     Args:
-        deliveries: the ledger.
-        keys: the sealed keys.
-        decryptor: opens them.
-        sender: sends requests.
-        queue: where what is tried again goes through.
+        deliveries: the outbox.
+        keys: the encrypted signing keys.
+        decryptor: decrypts them.
+        webhook_client: sends the requests.
+        queue: the FIFO queue of callbacks.
         clock: milliseconds.
-        sleep: how to wait, in seconds.
-        random_float: a number from 0 to 1, for jitter.
-        hours: how long it is tried, after the vendor's own attempts; 0 for no longer than these.
-        monotonic_clock: milliseconds, by which the limits of the vendor's own attempts are measured; None for by
-            `clock`, which may not be put forward then.
+        sleep: waits, in seconds.
+        random_float: returns a number from 0 to 1, for jitter.
+        retry_hours: how long retries are scheduled after the first attempt; 0 for the vendor's own attempts only.
+        monotonic_clock: milliseconds, measures the vendor's attempts; None uses `clock`, which must not be moved then.
     """
 
     def __init__(
@@ -134,27 +159,27 @@ class CallbackDispatcher:
         deliveries: DeliveryStore,
         keys: SigningKeyStore,
         decryptor: Decryptor,
-        sender: WebhookClient,
+        webhook_client: WebhookClient,
         queue: Queue,
         clock: Clock,
         sleep: Callable[[float], None],
         random_float: Callable[[], float],
-        hours: int,
+        retry_hours: int,
         monotonic_clock: Clock | None = None,
     ) -> None:
         self._store = deliveries
         self._keys = keys
         self._decryptor = decryptor
-        self._webhook_client = sender
+        self._webhook_client = webhook_client
         self._queue = queue
         self._clock = clock
         self._sleep = sleep
         self._random_float = random_float
-        self._retry_hours = hours
+        self._retry_hours = retry_hours
         self._monotonic_clock = monotonic_clock or clock
 
     def enqueue(self, delivery: CallbackDelivery) -> None:
-        """Put a claim into the ledger and on its way; a repetition changes nothing, but may be on its way once more."""
+        """Store a delivery and queue it. Storing is idempotent; a duplicate may be queued again."""
         found = self._store.put(delivery)
         if found.state is DeliveryState.QUEUED:
             self._queue.send([to_message(found)])
@@ -163,175 +188,186 @@ class CallbackDispatcher:
         self,
         account: str,
         resource_id: str,
-        delivery: str,
+        delivery_id: str,
         renderers: Mapping[str, CallbackRenderer],
         *,
-        again: bool = False,
+        is_replay: bool = False,
     ) -> CallbackDelivery | None:
-        """Send a claim that has come through the queue, with the vendor's own attempts.
+        """Deliver a queued callback with the vendor's own attempts; on failure schedule a retry or mark it exhausted.
 
         Args:
-            account: whose.
+            account: the account's id.
             resource_id: the recording or conference.
-            delivery: its id there.
-            renderers: how each dialect tells.
-            again: whether somebody has asked for it once more, whatever has become of it since.
+            delivery_id: the id of the delivery there.
+            renderers: a renderer by dialect.
+            is_replay: send it in any state, because an operator requested it.
 
         Returns:
-            the claim as it stands then; None where there was nothing to send.
+            the delivery after the attempts; None if it does not exist or is not queued any more.
 
         Raises:
-            StoreBusy: somebody else is sending it just now.
+            StoreBusy: another worker holds the lease; the queue delivers the message again.
         """
-        found = self._store.get(account, resource_id, delivery)
-        if again and found is not None and found.state is not DeliveryState.QUEUED:
-            # It was told, or given up, between the request and now.
-            found = self._reopen(found)
+        found = self._store.get(account, resource_id, delivery_id)
+        if is_replay and found is not None and found.state is not DeliveryState.QUEUED:
+            # Another message has delivered or exhausted it since the replay was queued.
+            found = self._reset_to_queued(found)
         if found is None or found.state is not DeliveryState.QUEUED:
             return None
         now = self._clock()
         leased = self._store.lease(found, now, now + LEASE_MS)
         if leased is None:
             raise StoreBusy
-        # Whatever has been tried before is here again because somebody wants it to be.
+        # Deliveries with earlier attempts were given up when the URL was gone, so one that is here is a replay.
         if self._retry_hours and not leased.attempt_count and self._store.is_url_gone(leased):
             return self._store.record_attempt(
-                leased, DeliveryAttempt(now, 0, failure=_CLOSED), DeliveryState.EXHAUSTED, None
+                leased, DeliveryAttempt(now, 0, failure=_URL_GONE), DeliveryState.EXHAUSTED, None
             )
         return self._send(leased, renderers[leased.dialect])
 
     def _send(self, delivery: CallbackDelivery, renderer: CallbackRenderer) -> CallbackDelivery:
-        key = self._key_of(delivery)
+        key = self._signing_key(delivery)
         if key is None:
-            # Never unsigned: it is tried again when the key can be opened.
-            return self._put_off(delivery, DeliveryAttempt(self._clock(), 0, failure=UNSIGNED), None)
+            # Never send it unsigned; retry until the key is available.
+            return self._fail(delivery, DeliveryAttempt(self._clock(), 0, failure=UNSIGNED), None)
         policy = renderer.policy(delivery.url)
-        began = self._monotonic_clock()
+        started = self._monotonic_clock()
         for number in count(1):
             at = self._clock()
-            left = max(1, policy.total - (self._monotonic_clock() - began))
-            limits = Timeouts(min(policy.connect, left), min(policy.read, left), left)
-            outcome = self._webhook_client.send(renderer.request(delivery, key, limits, policy.max_redirects))
+            remaining = max(1, policy.total - (self._monotonic_clock() - started))
+            timeouts = Timeouts(min(policy.connect, remaining), min(policy.read, remaining), remaining)
+            outcome = self._webhook_client.send(renderer.request(delivery, key, timeouts, policy.max_redirects))
             attempt = DeliveryAttempt(
-                at, outcome.milliseconds, outcome.status, outcome.failure, _readable(outcome.answer)
+                at, outcome.milliseconds, outcome.status, outcome.failure, _excerpt(outcome.answer)
             )
             if is_delivered(outcome):
                 return self._store.record_attempt(delivery, attempt, DeliveryState.DELIVERED, None)
-            pause = policy.delay_before(number + 1)
-            if not policy.should_retry(outcome, number) or self._monotonic_clock() + pause >= began + policy.total:
+            delay_ms = policy.delay_before(number + 1)
+            if not policy.should_retry(outcome, number) or self._monotonic_clock() + delay_ms >= started + policy.total:
                 break
             delivery = self._store.record_attempt(delivery, attempt, DeliveryState.QUEUED, delivery.next_attempt_at)
             if delivery.state is not DeliveryState.QUEUED:
-                return delivery  # somebody else has sent it meanwhile
-            self._sleep(pause / 1000)
-        return self._put_off(delivery, attempt, outcome)
+                return delivery  # delivered by another worker after the lease had expired
+            self._sleep(delay_ms / 1000)
+        return self._fail(delivery, attempt, outcome)
 
-    def _put_off(
+    def _fail(
         self, delivery: CallbackDelivery, attempt: DeliveryAttempt, outcome: WebhookResult | None
     ) -> CallbackDelivery:
-        """Park it until it is tried again, or give it up: what cannot change, and what nobody took for too long."""
+        """Schedule a retry, or give up: after a permanent failure, or if the retry window ends before the retry.
+
+        `outcome` is None if the callback could not be signed.
+        """
         now = self._clock() // 1000
         first = delivery.first_attempt_at if delivery.first_attempt_at is not None else now
-        hopeless = outcome is not None and (outcome.failure is FailureReason.FORBIDDEN or outcome.status == _GONE)
-        due = now + self._pause_of(delivery, outcome)
-        longest = self._retry_hours * 3600
+        is_permanent = outcome is not None and (
+            outcome.failure is FailureReason.FORBIDDEN or outcome.status == _HTTP_GONE
+        )
+        due = now + self._retry_delay(delivery, outcome)
+        retry_window = self._retry_hours * 3600
         if outcome is None:
-            longest = max(longest, MAX_UNSIGNED_SECONDS)
-        if hopeless or due > first + longest:
-            # First, for this can be done again as long as the claim has not been given up.
-            if self._retry_hours and outcome is not None and outcome.status == _GONE:
-                self._close(delivery)
-            return self._store.record_attempt(delivery, attempt, _ended(delivery), None)
+            retry_window = max(retry_window, MAX_UNSIGNED_SECONDS)
+        if is_permanent or due > first + retry_window:
+            # Before the final state is stored: if this fails, the queue retries the message and repeats it.
+            if self._retry_hours and outcome is not None and outcome.status == _HTTP_GONE:
+                self._mark_url_gone(delivery)
+            return self._store.record_attempt(delivery, attempt, _final_state(delivery), None)
         return self._store.record_attempt(delivery, attempt, DeliveryState.RETRY_SCHEDULED, due)
 
-    def _close(self, delivery: CallbackDelivery) -> None:
-        """Give up whatever else is to be told there of the same recording or conference; a vendor would go on."""
+    def _mark_url_gone(self, delivery: CallbackDelivery) -> None:
+        """Mark the URL as gone and give up all its pending deliveries of this recording or conference.
+
+        Only with scheduled retries: the vendors themselves continue to call a URL that answered 410.
+        """
         now = self._clock()
         self._store.mark_url_gone(delivery, now // 1000)
         for other in self._store.of(delivery.account, delivery.resource_id):
             if other.id != delivery.id and other.url == delivery.url and other.state not in FINAL:
-                self._store.record_attempt(other, DeliveryAttempt(now, 0, failure=_CLOSED), _ended(other), None)
+                self._store.record_attempt(other, DeliveryAttempt(now, 0, failure=_URL_GONE), _final_state(other), None)
 
-    def _pause_of(self, delivery: CallbackDelivery, outcome: WebhookResult | None) -> int:
-        """Seconds; how often it has been put off is told by how long ago it was tried first."""
+    def _retry_delay(self, delivery: CallbackDelivery, outcome: WebhookResult | None) -> int:
+        """Return the seconds until the next retry, with jitter.
+
+        The position in `RETRY_DELAYS_SECONDS` follows from the time since the first attempt; no retry count is stored.
+        """
         now = self._clock() // 1000
-        passed = now - (delivery.first_attempt_at if delivery.first_attempt_at is not None else now)
+        elapsed = now - (delivery.first_attempt_at if delivery.first_attempt_at is not None else now)
         waited = 0
-        for pause in RETRY_DELAYS_SECONDS:
-            waited += pause
-            if waited > passed:
+        for delay in RETRY_DELAYS_SECONDS:
+            waited += delay
+            if waited > elapsed:
                 break
-        wanted = (outcome.retry_after or 0) if outcome is not None else 0
-        pause = max(pause, min(wanted, MAX_RETRY_DELAY_SECONDS))
-        return pause + round(pause * self._random_float() / 5)
+        retry_after = (outcome.retry_after or 0) if outcome is not None else 0
+        delay = max(delay, min(retry_after, MAX_RETRY_DELAY_SECONDS))
+        return delay + round(delay * self._random_float() / 5)
 
-    def _key_of(self, delivery: CallbackDelivery) -> str | None:
-        """The key that signed the first attempt; None where it cannot be had now."""
+    def _signing_key(self, delivery: CallbackDelivery) -> str | None:
+        """Decrypt the key that signed the first attempt; None if it is unavailable now."""
         try:
             keys = self._keys.get_signing_keys(delivery.account, delivery.dialect)
-            sealed = keys.at(delivery.first_attempt_at or delivery.created) if keys is not None else None
-            return self._decryptor.decrypt(delivery.account, sealed) if sealed is not None else None
+            encrypted = keys.at(delivery.first_attempt_at or delivery.created) if keys is not None else None
+            return self._decryptor.decrypt(delivery.account, encrypted) if encrypted is not None else None
         except StoreFailure:
             return None
 
     def requeue_due(self, shard: str, limit: int) -> int:
-        """Put what is due in a shard into the queue; how much that was.
+        """Queue up to `limit` due deliveries of a shard; return how many.
 
-        What cannot be put there is due again a little later; what is being sent just now is left alone.
+        Leased deliveries are skipped: they are being sent. If queueing fails, they are due again ten minutes later.
         """
         now = self._clock()
         due = [
             delivery for delivery in self._store.find_due(shard, now // 1000, limit) if delivery.lease_expires_at <= now
         ]
-        reopened = [self._store.reset_to_queued(delivery, now // 1000 + REQUEUE_AFTER_SECONDS) for delivery in due]
-        queued = [to_message(delivery) for delivery in reopened if delivery is not None]
+        reset = [self._store.reset_to_queued(delivery, now // 1000 + REQUEUE_AFTER_SECONDS) for delivery in due]
+        queued = [to_message(delivery) for delivery in reset if delivery is not None]
         if queued:
             self._queue.send(queued)
         return len(queued)
 
-    def replay(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery:
-        """Send a claim once more at each call, whatever became of it: with the same token, body and signature.
+    def replay(self, account: str, resource_id: str, delivery_id: str) -> CallbackDelivery:
+        """Queue a delivery again, in any state; each call sends it once more, with the same token, body and signature.
 
         Raises:
-            NotFound: there is no such claim.
-            StoreBusy: it has changed just now.
+            NotFound: there is no such delivery.
+            StoreBusy: it was changed concurrently.
         """
-        found = self._store.get(account, resource_id, delivery)
+        found = self._store.get(account, resource_id, delivery_id)
         if found is None:
             raise NotFound
-        queued = self._reopen(found)
+        queued = self._reset_to_queued(found)
         message = to_message(queued)
-        # No two are the same to the queue.
-        again = replace(
+        # A new deduplication id for each replay: the queue must not drop it.
+        replayed = replace(
             message, body={**message.body, "again": True}, id=f"{queued.idempotency_token}-{new_id(self._clock())}"
         )
-        self._queue.send([again])
+        self._queue.send([replayed])
         return queued
 
-    def _reopen(self, delivery: CallbackDelivery) -> CallbackDelivery:
+    def _reset_to_queued(self, delivery: CallbackDelivery) -> CallbackDelivery:
         queued = self._store.reset_to_queued(delivery, self._clock() // 1000 + REQUEUE_AFTER_SECONDS)
         if queued is None:
             raise StoreBusy
         return queued
 
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
-        """What is owed, or was, of a recording or conference, what happened first first."""
+        """Return all deliveries of a recording or conference, in the order of what they report."""
         return self._store.of(account, resource_id)
 
 
 def to_message(delivery: CallbackDelivery) -> QueueMessage:
-    """A claim's way through the queue: it keeps behind what happened before to the same recording or conference."""
+    """Return the queue message of a delivery, in the FIFO group of its recording or conference."""
     body = {"account": delivery.account, "subject": delivery.resource_id, "claim": delivery.id}
-    # Another round of the same claim is no repetition.
+    # Each round of attempts has its own deduplication id.
     return QueueMessage(
         body, delivery.resource_id, f"{delivery.idempotency_token}-{delivery.attempt_count}-{delivery.next_attempt_at}"
     )
 
 
-def _ended(delivery: CallbackDelivery) -> DeliveryState:
-    """What becomes of one that is tried no more: what has arrived once stays told, though a replay of it does not."""
+def _final_state(delivery: CallbackDelivery) -> DeliveryState:
+    """Return the final state after a failure: DELIVERED if any attempt succeeded (a failed replay), else EXHAUSTED."""
     return DeliveryState.DELIVERED if any(map(is_delivered, delivery.attempts)) else DeliveryState.EXHAUSTED
 
 
-def _readable(answer: bytes) -> str:
+def _excerpt(answer: bytes) -> str:
     return answer[:MAX_RESPONSE_EXCERPT].decode("utf-8", "replace")
