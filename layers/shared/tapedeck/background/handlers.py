@@ -1,7 +1,7 @@
-"""Functions that no client calls: fed by the table's stream, by queues and by the clock; a line and a count for each.
+"""Make Lambda handlers for the table's stream, the queues and the schedule; each record gets a log line and metrics.
 
-A record that fails is handed over again, by itself: what is wrong with one holds up nobody else but those who wait
-behind it in its group (rules R5 and R8).
+Batches fail partially: only failed records are returned to Lambda, which retries them. A failure delays later records
+of its own group only: a partition of the stream, a FIFO group of a queue (REL-5, REL-8).
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ BatchResponse = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BackgroundServices:
-    """What such functions work with; what not all of them need is made when it is asked for."""
+    """The dependencies of background functions; the properties build on first use what not all functions need."""
 
     log: CanonicalLog
     clock: Clock
@@ -49,35 +49,35 @@ class BackgroundServices:
 
     @property
     def publisher(self) -> ChangePublisher:
-        """Tells of changes."""
+        """Publishes changes."""
         return self.make_publisher()
 
     @property
     def engine_events(self) -> EngineEvents:
-        """Takes note of what a media engine tells."""
+        """Applies the events that a media engine reports."""
         return self.make_engine_events()
 
     @property
     def callbacks(self) -> CallbackDispatcher:
-        """Sends callbacks."""
+        """Queues and delivers callbacks."""
         return self.make_callback_dispatcher()
 
     @property
     def reconciler(self) -> Reconciler:
-        """Looks after what is not settled."""
+        """Reconciles pending work."""
         return self.make_reconciler()
 
     @property
     def redrive(self) -> FailedBatchRedrive:
-        """Tells of changes again that could not be told of."""
+        """Publishes the changes of failed batches again."""
         return self.make_redrive()
 
 
 class BackgroundEndpoint:
-    """Makes Lambda handlers of what is done with one record of a stream or a queue, or once a minute.
+    """Makes Lambda handlers of functions that process one change, one message or one shard.
 
     Args:
-        services: gives what they work with; asked at each event.
+        services: returns the dependencies; called at each invocation.
     """
 
     def __init__(self, services: Callable[[], BackgroundServices]) -> None:
@@ -86,31 +86,33 @@ class BackgroundEndpoint:
     def stream(
         self, operation: str
     ) -> Callable[[Callable[[Change, BackgroundServices], None]], Callable[[Event, object], BatchResponse]]:
-        """Decorate what is done with each change in the table, in the order in which they happened.
+        """Decorate a function that processes one change of the table.
 
-        One that fails comes again, with all behind it: what is behind it in its own partition waits, so that what is
-        told of one call or conference keeps its order; the rest is done now, and once more then.
+        Changes are processed in the stream's order; those of a conference by its sequence number. Lambda retries the
+        first failed record and all records after it. Later changes of the failed record's partition are skipped, so
+        that the messages about one call or conference keep their order. Other records are processed now and once more
+        at the retry, so the function must be idempotent.
         """
 
         def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
             def handle(event: Event, _context: object) -> BatchResponse:
                 services = self._get_services()
-                held: set[str] = set()
+                blocked_partitions: set[str] = set()
 
-                def take(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
+                def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
                     partition = record.raw_event["dynamodb"]["Keys"]["PK"]["S"]
-                    if partition in held:
+                    if partition in blocked_partitions:
                         raise _BlockedByPredecessor
                     try:
-                        _take_change(operation, services, record.raw_event, partition.partition("#")[0], handler)
+                        _process_change(operation, services, record.raw_event, partition.partition("#")[0], handler)
                     except Exception:
-                        held.add(partition)
+                        blocked_partitions.add(partition)
                         raise
 
                 return _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
                     {**event, "Records": list(services.sort_by_sequence(event["Records"]))},
-                    take,
+                    process,
                 )
 
             return handle
@@ -120,20 +122,22 @@ class BackgroundEndpoint:
     def queue(
         self, operation: str
     ) -> Callable[[Callable[[str, BackgroundServices], object]], Callable[[Event, object], BatchResponse]]:
-        """Decorate what is done with the body of each message; one that fails comes again, and those behind it wait.
+        """Decorate a function that processes the body of one message of a FIFO queue.
 
-        What the state of things forbids is dropped, and so is what cannot be true: both are counted (rule R11). What
-        cannot be read comes again until the dead-letter queue takes it.
+        A message that raises is retried by the queue, and the later messages of its group wait for it. Two kinds of
+        error are not retried but logged and counted: what the resource's state forbids (`dropped`), and what the sender
+        is not allowed to report (`refused`, REL-11). A malformed message is retried until the queue moves it to the
+        dead-letter queue.
         """
 
         def decorate(handler: Callable[[str, BackgroundServices], object]) -> Callable[[Event, object], BatchResponse]:
             def handle(event: Event, _context: object) -> BatchResponse:
                 services = self._get_services()
 
-                def take(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
+                def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
                     _run_and_log(services.log, operation, None, lambda: handler(record.body, services))
 
-                return _respond(_fifo(), event, take)
+                return _respond(_fifo(), event, process)
 
             return handle
 
@@ -142,10 +146,10 @@ class BackgroundEndpoint:
     def schedule(
         self, operation: str
     ) -> Callable[[Callable[[str, BackgroundServices], Counter[str]]], Callable[[Event, object], BatchResponse]]:
-        """Decorate what is done with each shard at regular times; its result is counted.
+        """Decorate a function that processes one shard; its counts are added up, logged and returned.
 
-        Each run begins with another shard, so that none waits for ever behind those that take too long. One that fails
-        holds up no other, and neither does one thing in it that its result counts as `failed`; the run fails then.
+        Every run starts at another shard, so that slow shards cannot starve the others. A failure does not stop the
+        other shards, nor does an item that the function counts as `failed`; the run raises after all shards are done.
         """
 
         def decorate(
@@ -158,7 +162,7 @@ class BackgroundEndpoint:
                 for shard in _rotate_shards(services.clock()):
                     try:
                         counted.update(handler(shard, services))
-                    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
+                    except Exception as error:  # noqa: BLE001 - raised after the other shards
                         failures.append(error)
                 if counted["failed"]:
                     failures.append(IncompleteRun(f"{counted['failed']} could not be looked after"))
@@ -166,7 +170,7 @@ class BackgroundEndpoint:
                     operation=operation,
                     outcome="failed" if failures else "done",
                     error=type(failures[0]).__name__ if failures else None,
-                    counted={_COUNTED[name]: counted[name] for name in _COUNTED},
+                    counted={_METRICS[name]: counted[name] for name in _METRICS},
                 )
                 if failures:
                     raise failures[0]
@@ -178,14 +182,14 @@ class BackgroundEndpoint:
 
 
 class IncompleteRun(Exception):
-    """All has been done that could be, but not everything: it is looked at again the next time."""
+    """The run processed everything that it could, but some items failed; the next run retries them."""
 
 
 class _BlockedByPredecessor(Exception):
-    """A record waits for one before it that has failed."""
+    """An earlier record of the same partition failed, so this one must wait."""
 
 
-def _take_change(
+def _process_change(
     operation: str,
     services: BackgroundServices,
     record: Event,
@@ -203,7 +207,7 @@ def _take_change(
 
 
 def _rotate_shards(now: int) -> Iterator[str]:
-    """All shards, beginning with another one each minute; the time in milliseconds."""
+    """Yield all shards, starting at another one each minute; `now` is in milliseconds."""
     first = now // _MINUTE % len(SHARDS)
     yield from SHARDS[first:]
     yield from SHARDS[:first]
@@ -211,12 +215,12 @@ def _rotate_shards(now: int) -> Iterator[str]:
 
 _MINUTE: Final = 60_000
 
-_COUNTED: Final = {
+_METRICS: Final = {
     "unconfirmed": "CommandsUnconfirmed",
     "forgotten": "CommandsExpired",
     "given_up": "RecordingsTimedOut",
 }
-"""What of a reconciler's result somebody must hear of, by the names of metrics."""
+"""Metric names by the names of the reconciler's counts."""
 
 
 def _fifo() -> BatchProcessor:
@@ -225,13 +229,15 @@ def _fifo() -> BatchProcessor:
     return processor
 
 
-def _respond(processor: BatchProcessor, event: Event, take: Callable[[Any], None]) -> BatchResponse:
-    answer: BatchResponse = dict(process_partial_response(event=dict(event), record_handler=take, processor=processor))
-    return answer
+def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], None]) -> BatchResponse:
+    response: BatchResponse = dict(
+        process_partial_response(event=dict(event), record_handler=process, processor=processor)
+    )
+    return response
 
 
 def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
-    """Do it, and write one line of what came of it; whatever may go better the next time is raised."""
+    """Run `act` and log its outcome; raise the errors after which a retry may succeed."""
     try:
         result = act()
     except EventRejected:
@@ -247,12 +253,12 @@ def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Ca
         raise
     else:
         state = str(result.state) if isinstance(result, CallbackDelivery) else "done"
-        counted = _counted_of(result) if isinstance(result, CallbackDelivery) else {}
+        counted = _callback_metrics(result) if isinstance(result, CallbackDelivery) else {}
         log.background(operation=operation, account=account, outcome=state, counted=counted)
 
 
-def _counted_of(delivery: CallbackDelivery) -> dict[str, float]:
-    """What of a callback somebody must hear of."""
+def _callback_metrics(delivery: CallbackDelivery) -> dict[str, float]:
+    """Return the metrics of a delivery that are worth an alarm."""
     unsigned = bool(delivery.attempts) and delivery.attempts[-1].failure == UNSIGNED
-    gave_up = delivery.state is DeliveryState.EXHAUSTED
-    return {**({"CallbacksUnsigned": 1} if unsigned else {}), **({"CallbacksExhausted": 1} if gave_up else {})}
+    exhausted = delivery.state is DeliveryState.EXHAUSTED
+    return {**({"CallbacksUnsigned": 1} if unsigned else {}), **({"CallbacksExhausted": 1} if exhausted else {})}

@@ -1,7 +1,7 @@
-"""What follows from a change: commands for the media engine, facts for anybody; `tellings` has what customers hear.
+"""Derive the engine commands and domain events of a change; `notifications` derives the callback events.
 
-All of it is derived from what stood in the table before and after, and from nothing else: whoever derives it again,
-later or elsewhere, comes to the same, ids and all (rules R4 to R6).
+Everything depends only on the states before and after the change, so every replay yields equal messages, ids included
+(REL-4 to REL-6).
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,10 @@ from tapedeck.ports.messaging import DomainEvent
 
 
 def commands_for_change(change: Change) -> Iterator[Command]:
-    """What the media engine is asked to do by this change; at most one command."""
+    """Yield the command that this change sends to the media engine; at most one.
+
+    A change without a new version, or one that the engine made by itself, sends none.
+    """
     before, after = change.before, change.after
     if after is None or (before is not None and before.version >= after.version):
         return
@@ -32,11 +35,14 @@ def commands_for_change(change: Change) -> Iterator[Command]:
 
 
 def pending_command(account: str, resource: Resource, instructions: Mapping[str, Any]) -> Command | None:
-    """What the media engine has been asked and has not confirmed: the whole of what is wanted now."""
+    """Return the command that the engine has not confirmed, None if there is none.
+
+    It contains the complete desired state, so it also replaces earlier unconfirmed commands.
+    """
     if isinstance(resource, Recording):
         if not resource.is_pending:
             return None
-        # An engine that has never said that it captures may never have heard of it.
+        # Without a confirmed start, the engine may not know the recording: start it.
         before = resource if resource.is_capturing_confirmed else None
         return _recording_command(before, resource)
     if not is_pending(resource):
@@ -45,23 +51,23 @@ def pending_command(account: str, resource: Resource, instructions: Mapping[str,
 
 
 def last_changed_at(after: Resource) -> int:
-    """The last second at which something of it is known to have changed."""
+    """Return when the resource is known to have changed last, in seconds."""
     if isinstance(after, Recording):
         return after.updated
-    visibly = after.joined if isinstance(after, Participant) and after.updated is None else after.updated
-    return max(visibly or 0, after.requested_at or 0)
+    updated = after.joined if isinstance(after, Participant) and after.updated is None else after.updated
+    return max(updated or 0, after.requested_at or 0)
 
 
-def is_command_current(command: Command, found: Resource | None, room: Conference | None, now: int) -> bool:
-    """Whether a command that is told late is still to be carried out.
+def is_command_current(command: Command, found: Resource | None, conference: Conference | None, now: int) -> bool:
+    """Return whether a command that is sent late must still be carried out.
 
     Args:
-        command: what was asked.
-        found: of what, as that stands now; None where it is gone.
-        room: the conference that it is in, if it is a participant.
-        now: the second.
+        command: the late command.
+        found: its resource as it is now; None if it does not exist any more.
+        conference: the conference around it, if it is a participant.
+        now: seconds.
     """
-    if command.kind in _FOR_GOOD:
+    if command.kind in _NEVER_SUPERSEDED:
         return True
     if isinstance(found, Recording):
         return (
@@ -76,18 +82,21 @@ def is_command_current(command: Command, found: Resource | None, room: Conferenc
     if isinstance(found, Participant):
         is_dialed = command.kind is CommandKind.ADD_PARTICIPANT and found.status is not ParticipantStatus.QUEUED
         has_left = command.kind is not CommandKind.REMOVE_PARTICIPANT and not found.is_inside
-        return room is not None and room.is_live and not is_dialed and not has_left
-    return found.is_live or command.kind not in _OF_WHAT_LIVES
+        return conference is not None and conference.is_live and not is_dialed and not has_left
+    return found.is_live or command.kind not in _LIVE_ONLY
 
 
-_FOR_GOOD: Final = frozenset({CommandKind.DELETE_MEDIA, CommandKind.STOP_RECORDING})
-"""Nothing overtakes these, and nothing else asks for them: a recording that was given up may still be captured."""
+_NEVER_SUPERSEDED: Final = frozenset({CommandKind.DELETE_MEDIA, CommandKind.STOP_RECORDING})
+"""These are sent however late: no later command has the same effect.
 
-_OF_WHAT_LIVES: Final = frozenset({CommandKind.REDIRECT_CALL, CommandKind.ANNOUNCE})
+A recording that timed out may still be captured.
+"""
+
+_LIVE_ONLY: Final = frozenset({CommandKind.REDIRECT_CALL, CommandKind.ANNOUNCE})
 
 
 def _recording_command(before: Resource | None, after: Recording) -> Command:
-    wanted = {
+    desired_state = {
         "status": after.status,
         "pause_behavior": after.pause_behavior,
         "channels": after.channels,
@@ -97,7 +106,7 @@ def _recording_command(before: Resource | None, after: Recording) -> Command:
     kind = _RECORDING_COMMANDS[after.status]
     if before is None and after.status in ACTIVE:
         kind = CommandKind.START_RECORDING
-    return Command(kind, after.parent, after.id, after.version, wanted)
+    return Command(kind, after.parent, after.id, after.version, desired_state)
 
 
 _RECORDING_COMMANDS: Final = {
@@ -134,7 +143,7 @@ def _command(
 
 
 def _desired_state_of(participant: Participant, instructions: Mapping[str, Any], *, added: bool) -> Mapping[str, Any]:
-    wanted: dict[str, Any] = {
+    desired_state: dict[str, Any] = {
         "muted": participant.muted,
         "hold": participant.hold,
         "coaching": participant.coaching,
@@ -144,25 +153,25 @@ def _desired_state_of(participant: Participant, instructions: Mapping[str, Any],
         **instructions,
     }
     if added:
-        wanted |= {
+        desired_state |= {
             "label": participant.label,
             "start_conference_on_enter": participant.start_conference_on_enter,
-            "options": {name: value for name, value in participant.options.items() if name not in _DIALED},
-            **{name: participant.options.get(name) for name in _DIALED},
+            "options": {name: value for name, value in participant.options.items() if name not in _DIAL_OPTIONS},
+            **{name: participant.options.get(name) for name in _DIAL_OPTIONS},
         }
-    return wanted
+    return desired_state
 
 
-_DIALED: Final = ("to", "from")
+_DIAL_OPTIONS: Final = ("to", "from")
 
 
 def domain_events(change: Change) -> Iterator[DomainEvent]:
-    """What this change tells anybody who listens: what has become of what, by ids; no numbers, no names."""
+    """Yield the domain events of a change; they contain ids and statuses, no phone numbers and no names."""
     before, after = change.before, change.after
     if after is None:
         return
     if before is None or before.version < after.version:
-        yield _domain_event(change.account, after, _word(before, after), after.version, "")
+        yield _domain_event(change.account, after, _event_kind(before, after), after.version, "")
     if isinstance(after, Recording) and after.confirmed_version > (
         before.confirmed_version if isinstance(before, Recording) else 0
     ):
@@ -181,12 +190,12 @@ def _domain_event(account: str, after: Resource, kind: str, version: int, suffix
             detail["conference"] = after.id
         case Call():
             detail["call"] = after.id
-    about = f"{after.conference}-{after.call}" if isinstance(after, Participant) else after.id
-    return DomainEvent(f"{about}-{version}{suffix}", kind, last_changed_at(after), detail)
+    resource_key = f"{after.conference}-{after.call}" if isinstance(after, Participant) else after.id
+    return DomainEvent(f"{resource_key}-{version}{suffix}", kind, last_changed_at(after), detail)
 
 
-def _word(before: Resource | None, after: Resource) -> str:
-    """Such as `recording.paused`: what it is now, or that something else of it has changed."""
+def _event_kind(before: Resource | None, after: Resource) -> str:
+    """Return the event's kind: `recording.paused` for a new status, `recording.changed` for other changes."""
     noun = type(after).__name__.lower()
     if before is None:
         return f"{noun}.created"

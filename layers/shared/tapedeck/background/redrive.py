@@ -1,4 +1,7 @@
-"""Changes that could not be told of, as Lambda leaves them in a bucket: told again, once what was wrong is mended."""
+"""Publish the changes of failed stream batches again.
+
+Lambda saves a batch to the failed-batches bucket when all its retries have failed (REL-5).
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,75 +13,77 @@ from tapedeck.ports.messaging import FailedBatchStore
 
 
 class FailedBatchRedrive:
-    """Every method raises StoreBusy or StoreUnavailable when the table, a queue, the bus or the bucket fails.
+    """Publishes failed batches again and deletes them.
+
+    Every method raises StoreBusy or StoreUnavailable if the table, a queue, the bus or the bucket fails.
 
     Args:
-        failures: where they lie.
-        read_change: reads a record of the table's stream.
-        sort_by_sequence: puts records of it into the order in which they are told.
-        publisher: tells of it.
+        failures: the failed-batches bucket.
+        read_change: parses a stream record.
+        sort_by_sequence: sorts stream records into publishing order.
+        publisher: publishes their changes.
     """
 
     def __init__(
         self,
         failures: FailedBatchStore,
         read_change: Callable[[Mapping[str, Any]], Change | None],
-        in_order: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]],
+        sort_by_sequence: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]],
         publisher: ChangePublisher,
     ) -> None:
         self._failures = failures
         self._read_change = read_change
-        self._in_order = in_order
+        self._sort_by_sequence = sort_by_sequence
         self._publisher = publisher
 
     def run(self, most: int) -> tuple[int, bool]:
-        """Tell of all that lies in the oldest of these objects, and take away each that is done.
+        """Publish the oldest batches again; delete each one that succeeds completely.
 
         Args:
-            most: objects at a time; those that fail do not count, or they would hide all behind them.
+            most: the maximum number of batches. Failing ones do not count: they must not hide those behind them.
 
         Returns:
-            how many changes were told of, and whether more may lie there.
+            the number of published changes, and whether more batches may be left.
 
         Raises:
-            Exception: what was wrong with the first that failed, once all others are done; its object stays where it
-                is, and what else lies in it is told of again by the next run.
+            Exception: the first error, after all other batches are done. A batch with an error stays in the bucket; the
+                next run publishes all its changes again, which is idempotent.
         """
-        told, done = 0, 0
+        published, done = 0, 0
         failures: list[Exception] = []
         last: str | None = None
         while done < most and (keys := self._failures.list(most - done, last)):
             last = keys[-1]
             for key in keys:
                 try:
-                    told += self._republish(key)
+                    published += self._republish(key)
                     done += 1
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is raised when the others are done
+                except Exception as error:  # noqa: BLE001 - raised after the other batches
                     failures.append(error)
         if failures:
             raise failures[0]
-        return told, done == most
+        return published, done == most
 
     def _republish(self, key: str) -> int:
-        """Tell of what lies in one object, and take it away if all of it went well; of how many changes that was."""
-        told = 0
+        """Publish all changes of one batch, and delete it if none failed; return their number."""
+        published = 0
         failures: list[Exception] = []
-        for record in self._in_order(_records(self._failures.read(key))):
+        for record in self._sort_by_sequence(_records(self._failures.read(key))):
             try:
                 change = self._read_change(record)
                 if change is not None:
                     self._publisher.publish(change)
-                    told += 1
-            except Exception as error:  # noqa: BLE001 - the same
+                    published += 1
+            except Exception as error:  # noqa: BLE001 - raised after the other records
                 failures.append(error)
         if failures:
             raise failures[0]
         self._failures.delete(key)
-        return told
+        return published
 
 
 def _records(content: bytes) -> list[Mapping[str, Any]]:
-    """The stream's records in what Lambda wrote of a failed batch: the whole event, as text, is its `payload`."""
+    """Return the stream records of a saved batch; its `payload` is the Lambda event, as text or as an object."""
     payload = json.loads(content).get("payload") or {}
     event = json.loads(payload) if isinstance(payload, str) else payload
     records: list[Mapping[str, Any]] = event.get("Records", [])
