@@ -1,6 +1,6 @@
-"""One line per request: what was asked, what was answered, how long it took; metrics ride on the same line.
+"""Write one canonical log line per request or record; metrics are part of the same line (CloudWatch EMF).
 
-Fields are an allow-list (rule R21): whatever is not named here cannot be logged by accident.
+Fields are an allow-list: only what a method of `CanonicalLog` takes can be logged (REL-21).
 """
 
 import sys
@@ -17,17 +17,17 @@ FAULT: Final = 500
 
 
 class CanonicalLog:
-    """Writes the canonical line of each request, and the line of a fault that nobody foresaw.
+    """Writes the canonical line of each request, task and record, and a line for each unhandled error.
 
     Args:
-        service: the deployment's name: the dimension of its metrics.
+        service: the deployment's name, the dimension of its metrics.
     """
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._logger = Logger(service=service, stream=sys.stdout, level="INFO", utc=True)
         self._logger.remove_keys(["location"])
-        self._forms: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._envelopes: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def request(
         self,
@@ -42,25 +42,25 @@ class CanonicalLog:
         started: float,
         is_busy: bool = False,
     ) -> None:
-        """Log and count one answered request.
+        """Log one request and its response; emit its duration and, if it failed, `Busy` or `Faults`.
 
         Args:
             operation: the function's name.
-            dialect: its name.
-            account: 32 hex digits; only once it is authenticated.
-            sid: the id of what the path names, in 32 hex digits, if it is a well-formed one.
-            status: HTTP's.
+            dialect: the dialect's name.
+            account: 32 hex digits, None before authentication.
+            sid: the id of the resource in the path, 32 hex digits; None if it is malformed.
+            status: the HTTP status.
             code: the vendor's error code.
-            request_id: as in the answer's `X-Request-Id`.
-            started: `time.perf_counter()` when the request came.
-            is_busy: whether it met contention or throttling, which dialects answer with different statuses.
+            request_id: as in the response's `X-Request-Id`.
+            started: `time.perf_counter()` at the start of the request.
+            is_busy: whether contention or throttling caused the error; the status for that differs by dialect.
         """
         counted: dict[str, float] = {"Milliseconds": round((time.perf_counter() - started) * 1000, 2)}
         if is_busy:
             counted["Busy"] = 1
         elif status >= FAULT:
             counted["Faults"] = 1
-        told = {
+        fields = {
             "operation": operation,
             "dialect": dialect,
             "account": account,
@@ -72,16 +72,16 @@ class CanonicalLog:
         self._logger.info(
             "request",
             extra={
-                **{name: value for name, value in told.items() if value is not None},
+                **{name: value for name, value in fields.items() if value is not None},
                 **self._metrics(counted),
             },
         )
 
     def task(self, *, operation: str, account: str | None, outcome: str) -> None:
-        """Log one run of a function without a route; `outcome` is done, refused or fault, which is counted."""
-        told = {"operation": operation, "account": account, "outcome": outcome}
+        """Log one run of an admin function; `outcome` is done, refused or fault; a fault emits `TaskFaults`."""
+        fields = {"operation": operation, "account": account, "outcome": outcome}
         counted = self._metrics({"TaskFaults": 1}) if outcome == "fault" else {}
-        self._logger.info("task", extra={name: value for name, value in told.items() if value is not None} | counted)
+        self._logger.info("task", extra={name: value for name, value in fields.items() if value is not None} | counted)
 
     def background(
         self,
@@ -92,21 +92,23 @@ class CanonicalLog:
         error: str | None = None,
         counted: Mapping[str, float] | None = None,
     ) -> None:
-        """Log one record, or one run, of a function that nobody calls.
+        """Log one record, or one run, of a background function.
 
         Args:
             operation: the function's name.
-            outcome: such as done, failed (it comes again), dropped, refused, or what has become of a callback.
-            account: 32 hex digits, where it is known.
-            error: the name of what went wrong, never its message, which may quote the record.
-            counted: figures by the names of metrics.
+            outcome: such as done, failed (it is retried), dropped or refused, or the state of a callback delivery.
+            account: 32 hex digits, if known.
+            error: the error's class name, never its message, which may quote the record.
+            counted: metric values by metric name.
         """
-        told = {"operation": operation, "account": account, "outcome": outcome, "error": error}
+        fields = {"operation": operation, "account": account, "outcome": outcome, "error": error}
         metrics = self._metrics(counted) if counted else {}
-        self._logger.info("record", extra={name: value for name, value in told.items() if value is not None} | metrics)
+        self._logger.info(
+            "record", extra={name: value for name, value in fields.items() if value is not None} | metrics
+        )
 
     def unhandled_error(self, operation: str, request_id: str, error: BaseException) -> None:
-        """Log where an unforeseen error came from, without its message, which may quote the request."""
+        """Log where an unhandled error was raised, without its message, which may quote the request."""
         frames = traceback.extract_tb(error.__traceback__)
         self._logger.error(
             "fault",
@@ -119,14 +121,14 @@ class CanonicalLog:
         )
 
     def _metrics(self, counted: Mapping[str, float]) -> dict[str, Any]:
-        """Figures as CloudWatch reads them out of a log line; which are told together changes seldom."""
+        """Return metrics in CloudWatch's embedded format; the envelope of each set of names is cached."""
         names = tuple(counted)
-        if names not in self._forms:
+        if names not in self._envelopes:
             metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=self._service)
             for name in names:
                 unit = "Milliseconds" if name == "Milliseconds" else "Count"
                 metrics.add_metric(name, unit, 0)
-            self._forms[names] = dict(metrics.serialize_metric_set())
-        form = self._forms[names]
-        told = {**form["_aws"], "Timestamp": time.time_ns() // 1_000_000}
-        return {**form, "_aws": told, **counted}
+            self._envelopes[names] = dict(metrics.serialize_metric_set())
+        envelope = self._envelopes[names]
+        emf_header = {**envelope["_aws"], "Timestamp": time.time_ns() // 1_000_000}
+        return {**envelope, "_aws": emf_header, **counted}

@@ -1,4 +1,4 @@
-"""Callbacks as an operator sees them: what was told, to whom, and what came of each attempt."""
+"""Callbacks as an operator sees them: event, URL, state and attempts."""
 
 from typing import Annotated, Any
 
@@ -10,19 +10,19 @@ from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt
 
 
-def _read_subject(sid: str) -> str:
+def _parse_resource_sid(sid: str) -> str:
     identifier = parse_any_sid(ResourceType.RECORDING, sid) or parse_any_sid(ResourceType.CONFERENCE, sid)
     if identifier is None:
         raise PydanticCustomError("sid", "Not the sid of a recording or a conference, in either spelling")
     return identifier
 
 
-SubjectSid = Annotated[str, AfterValidator(_read_subject)]
-"""Of what callbacks tell, read into an id."""
+SubjectSid = Annotated[str, AfterValidator(_parse_resource_sid)]
+"""The SID of a recording or a conference in either dialect, parsed into an id."""
 
 
 def describe_delivery(delivery: CallbackDelivery) -> dict[str, Any]:
-    """A callback: times are seconds since the epoch, those of attempts milliseconds; `fields` as they are encoded."""
+    """Describe a delivery as JSON: times in seconds, those of attempts in milliseconds; `fields` are form-encoded."""
     return {
         "id": delivery.id,
         "event": delivery.event,
@@ -34,11 +34,11 @@ def describe_delivery(delivery: CallbackDelivery) -> dict[str, Any]:
         "created": delivery.created,
         "due": delivery.next_attempt_at,
         "tried": delivery.attempt_count,
-        "attempts": [_write_attempt(attempt) for attempt in delivery.attempts],
+        "attempts": [_describe_attempt(attempt) for attempt in delivery.attempts],
     }
 
 
-def _write_attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
+def _describe_attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
     return {
         "at": attempt.at,
         "milliseconds": attempt.milliseconds,

@@ -1,4 +1,4 @@
-"""Functions without a route: called by an operator with IAM's leave (`sam remote invoke`), JSON in and out."""
+"""Functions without a route, invoked by an operator with IAM credentials (`sam remote invoke`): JSON in, JSON out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,30 +18,30 @@ ServicesT = TypeVar("ServicesT", bound="SupportsLogging")
 
 
 class SupportsLogging(Protocol):
-    """What every task is done with, whatever else: it is logged."""
+    """The minimum that the services of an admin function have: a log."""
 
     @property
     def log(self) -> CanonicalLog:
-        """Where."""
+        """The log of this function."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AdminServices:
-    """What tasks are done with."""
+    """The dependencies of admin functions that work on accounts."""
 
     accounts: Accounts
     log: CanonicalLog
 
 
 class AdminRequest(BaseModel):
-    """The event of such a function; unknown fields are refused: an operator's typing error must not pass."""
+    """The event of an admin function; unknown fields are rejected, to notice typing errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def sid_of(kind: ResourceType) -> AfterValidator:
-    """Reads a sid in either spelling into an id."""
+    """Return a validator that parses a SID of this type, in either dialect, into an id."""
 
     def read(sid: str) -> str:
         identifier = parse_any_sid(kind, sid)
@@ -53,37 +53,38 @@ def sid_of(kind: ResourceType) -> AfterValidator:
 
 
 def both_spellings(kind: ResourceType, identifier: str) -> dict[str, str]:
-    """An id as both dialects show it."""
+    """Format an id as a SID, by dialect."""
     return {dialect.name: dialect.format_sid(kind, identifier) for dialect in (TWILIO, SIGNALWIRE)}
 
 
 def spell_api_key(identifier: str) -> str:
-    """`SK…`: SignalWire has no name for a key, only its secret."""
+    """Format an API key's id as Twilio's `SK…`; SignalWire has no id for a key, only its secret."""
     return TWILIO.format_sid(ResourceType.API_KEY, identifier)
 
 
 class AdminEndpoint(Generic[ServicesT]):
-    """Makes Lambda handlers of tasks.
+    """Makes Lambda handlers of admin functions.
 
     Args:
-        services: gives what tasks are done with; asked at each event.
-        reasons: what is said of what was refused, where that is something else than usual.
+        services: returns the dependencies; called at each invocation.
+        messages: replaces the default message of an error.
     """
 
     def __init__(
-        self, services: Callable[[], ServicesT], reasons: Mapping[type[TapedeckError], str] | None = None
+        self, services: Callable[[], ServicesT], messages: Mapping[type[TapedeckError], str] | None = None
     ) -> None:
         self._get_services = services
-        self._reasons = {**_REASONS, **(reasons or {})}
+        self._messages = {**_MESSAGES, **(messages or {})}
 
     def __call__(
         self, operation: str, model: type[ModelT]
     ) -> Callable[
         [Callable[[ServicesT, ModelT], dict[str, Any]]], Callable[[Mapping[str, Any], object], dict[str, Any]]
     ]:
-        """Decorate the handler of a task; its result is the answer, `{"error": {"message", "field"}}` a refusal.
+        """Decorate an admin function; its result is the response.
 
-        A fault of a dependency raises, so that the caller and the alarm hear of it.
+        Invalid events, NotFound and InvalidState are answered with `{"error": {"message", "field"}}`. Other errors are
+        logged and raised, so that the caller sees them and the alarm fires.
         """
 
         def decorate(
@@ -94,35 +95,34 @@ class AdminEndpoint(Generic[ServicesT]):
                 task: ModelT | None = None
                 try:
                     task = model.model_validate(event)
-                    answer = handler(services, task)
+                    response = handler(services, task)
                 except ValidationError as invalid:
                     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
-                    answer = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
+                    response = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
                 except (NotFound, InvalidState) as refused:
-                    answer = _error(self._reasons[type(refused)], None)
+                    response = _error(self._messages[type(refused)], None)
                 except Exception:
-                    # Whatever it is, the caller and the alarm hear of it.
                     services.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
                     raise
-                outcome = "refused" if "error" in answer else "done"
-                services.log.task(operation=operation, account=_account_of(task, answer), outcome=outcome)
-                return answer
+                outcome = "refused" if "error" in response else "done"
+                services.log.task(operation=operation, account=_account_of(task, response), outcome=outcome)
+                return response
 
             return handle
 
         return decorate
 
 
-def _account_of(task: AdminRequest | None, answer: Mapping[str, Any]) -> str | None:
-    """Whose account a run was about, by id: as the event names it, or as it was made."""
-    told = answer.get("account_sid", {}).get(TWILIO.name)
-    asked: str | None = getattr(task, "account_sid", None)
-    return TWILIO.parse_sid(ResourceType.ACCOUNT, told) if told is not None else asked
+def _account_of(task: AdminRequest | None, response: Mapping[str, Any]) -> str | None:
+    """Return the account's id: the one in the response, else the one that the event names."""
+    in_response = response.get("account_sid", {}).get(TWILIO.name)
+    in_event: str | None = getattr(task, "account_sid", None)
+    return TWILIO.parse_sid(ResourceType.ACCOUNT, in_response) if in_response is not None else in_event
 
 
-_REASONS: Final[Mapping[type[TapedeckError], str]] = {
-    NotFound: "There is no such account or key, or the account has all the keys it may have",
-    InvalidState: "The account does not exist, exists already, or has not the number of tokens that this needs",
+_MESSAGES: Final[Mapping[type[TapedeckError], str]] = {
+    NotFound: "There is no such account or key, or the account has the maximum number of keys",
+    InvalidState: "The account does not exist, already exists, or does not have the required number of tokens",
 }
 
 

@@ -1,8 +1,8 @@
-"""What a media engine tells: calls, conferences and participants become as it says, whatever comes twice.
+"""Apply the events that a media engine reports about calls, conferences and participants.
 
-An event that answers a command confirms it; one that tells what the engine has done by itself changes what it is
-about, and is confirmed with that. Events may come twice, late and in any order: what is older than what is known
-changes nothing (behaviour.md, sections 4 and 6; rule R4).
+An event with a command's version confirms that command. An event without a version reports what the engine did by
+itself: it changes the resource, and the change counts as confirmed. Events may arrive twice, late and in any order; one
+that is older than the stored state is stale and changes nothing (REL-4).
 """
 
 from contextlib import suppress
@@ -31,7 +31,7 @@ from tapedeck.ports.stores import Clock, Store
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """What is to be known of a call that nobody has heard of yet."""
+    """A call that the engine reports first, such as an incoming one; `parent` is its parent call."""
 
     to: str
     from_: str
@@ -50,17 +50,18 @@ class JoinOptions:
 
 
 class EngineEvents:
-    """Every method raises StoreBusy or StoreUnavailable when the store fails.
+    """Applies engine events to the table.
 
-    It raises NotFound where what it is about is not known, or not yet, or not yet far enough: the same event may fit
-    later; and InvalidState where its state does not allow it, now or ever.
+    Every method raises StoreBusy or StoreUnavailable if the store fails. It raises NotFound if the resource does not
+    exist yet, or an event before this one has not arrived: the event may apply later. It raises InvalidState if the
+    resource's state rules the event out, now and later.
 
     Args:
         store: the recordings table.
-        calls: what becomes of calls.
-        conferences: likewise of conferences.
-        participants: likewise of participants.
-        recording_events: takes note of what is told of recordings.
+        calls: the operations on calls.
+        conferences: those on conferences.
+        participants: those on participants.
+        recording_events: applies the events about recordings.
         clock: milliseconds.
     """
 
@@ -70,10 +71,10 @@ class EngineEvents:
         calls: Calls,
         conferences: Conferences,
         participants: Participants,
-        captures: RecordingEvents,
+        recording_events: RecordingEvents,
         clock: Clock,
     ) -> None:
-        self.recording_events = captures
+        self.recording_events = recording_events
         self._store = store
         self._calls = calls
         self._conferences = conferences
@@ -81,28 +82,28 @@ class EngineEvents:
         self._clock = clock
 
     def call_ringing(self, account: str, call: str, engine_event: EngineEvent, new: NewCall | None) -> None:
-        """A telephone rings; one that nobody has heard of is `new`."""
-        self._progress(account, call, engine_event, new, CallStatus.RINGING)
+        """Apply that a call is ringing; `new` describes a call that may not be stored yet."""
+        self._apply_progress(account, call, engine_event, new, CallStatus.RINGING)
 
     def call_answered(self, account: str, call: str, engine_event: EngineEvent, new: NewCall | None) -> None:
-        """A call is in progress; whoever was dialed into a conference is in it."""
-        self._progress(account, call, engine_event, new, CallStatus.IN_PROGRESS)
+        """Apply that a call was answered; one that was dialed into a conference joins it."""
+        self._apply_progress(account, call, engine_event, new, CallStatus.IN_PROGRESS)
 
     def call_ended(self, account: str, call: str, engine_event: EngineEvent, status: CallStatus) -> None:
-        """A call is over; all that was asked of it is settled with that, and so is it of its participant."""
+        """Apply that a call has ended, which confirms every pending command of the call and of its participant."""
         found = self._calls.get(account, call)
         if found.is_live:
             try:
-                found = self._calls.end(account, call, _ending_of(found, status), engine_event=engine_event)
+                found = self._calls.end(account, call, _final_status(found, status), engine_event=engine_event)
             except CallHasEnded:
-                # One that was asked to end has ended as it was asked to, whatever its engine calls that.
+                # Ended concurrently, such as by a request over the API: keep the status that it set.
                 found = self._calls.get(account, call)
         if is_pending(found):
             self._store.confirm(Parent(account, ParentKind.CALL, call), None, found.requested_version)
-        self._settle_participant(account, found.conference, call)
+        self._confirm_all_of_participant(account, found.conference, call)
 
     def call_redirected(self, account: str, call: str, version: int) -> None:
-        """A call has gone where this version sent it, or has the settings that it asked for."""
+        """Confirm the command of this version: the call is redirected, or has the requested settings."""
         if not self._store.confirm(Parent(account, ParentKind.CALL, call), None, version):
             raise NotFound
 
@@ -116,9 +117,9 @@ class EngineEvents:
         record: bool,
         callback: CallbackSubscription | None,
     ) -> None:
-        """A conference has been opened under a name; nobody is in it yet.
+        """Apply that the engine has opened a conference, without participants yet.
 
-        While another one of this name is live, this one is not known yet: what ended that may still be on its way.
+        While another conference of this name is live, this raises NotFound: its end may not have arrived yet.
         """
         if self._store.get_conference(account, conference) is not None:
             return
@@ -129,25 +130,25 @@ class EngineEvents:
         except NameInUse as taken:
             raise NotFound from taken
 
-    def conference_ended(self, account: str, conference: str, told: ConferenceEndReport) -> None:
-        """A conference is over; all that was asked of it is settled with that."""
+    def conference_ended(self, account: str, conference: str, report: ConferenceEndReport) -> None:
+        """Apply that a conference has ended, which confirms every pending command of the conference."""
         with suppress(ConferenceNotInProgress):
-            self._conferences.end(account, conference, told)
+            self._conferences.end(account, conference, report)
         found = self._conferences.get(account, conference)
         if is_pending(found):
-            room = Parent(account, ParentKind.CONFERENCE, conference)
-            self._store.confirm(room, None, found.requested_version, settles=not found.has_unpublished_events)
+            parent = Parent(account, ParentKind.CONFERENCE, conference)
+            self._store.confirm(parent, None, found.requested_version, settles=not found.has_unpublished_events)
 
     def conference_announced(self, account: str, conference: str, version: int) -> None:
-        """What this version asked to be played in a conference has been."""
+        """Confirm that the announcement of this version has been played."""
         self._conferences.announced(account, conference, version)
 
     def participant_joined(
         self, account: str, conference: str, call: str, engine_event: EngineEvent, joining: JoinOptions
     ) -> None:
-        """A call has entered a conference; one that is inside stays as it is.
+        """Apply that a call has entered a conference; one that is already inside stays unchanged.
 
-        One that has not been answered is not known far enough: that may be on its way.
+        Raises NotFound while the call is not answered: that event may not have arrived yet.
         """
         try:
             self._conferences.join(
@@ -166,7 +167,7 @@ class EngineEvents:
     def participant_changed(
         self, account: str, conference: str, call: str, engine_event: EngineEvent, change: UpdateParticipant
     ) -> None:
-        """A participant has been muted, held or placed: as was asked, or by itself."""
+        """Apply that a participant was muted, held or changed, by a command or by the engine itself."""
         if engine_event.version is not None:
             if not self._confirm(account, conference, call, engine_event.version, engine_event.at):
                 raise NotFound
@@ -184,25 +185,25 @@ class EngineEvents:
                 self._touch_event_time(account, conference, found, engine_event)
 
     def participant_left(self, account: str, conference: str, call: str, engine_event: EngineEvent) -> None:
-        """A participant is in its conference no more; all that was asked of it is settled with that."""
-        room, participant = self._store.get_membership(account, conference, call)
-        if room is None or participant is None:
+        """Apply that a participant has left, which confirms every pending command of the participant."""
+        found, participant = self._store.get_membership(account, conference, call)
+        if found is None or participant is None:
             raise NotFound
         if engine_event.version is not None:
             self._confirm(account, conference, call, engine_event.version, engine_event.at)
-        # Who has come back since is not meant: an event tells of the stay that it ends.
+        # A participant that has come back since is not affected: the event ends an earlier stay.
         elif not is_stale_event(participant, engine_event):
             try:
                 self._participants.remove(account, conference, call, engine_event)
             except NotFound:
-                if room.is_live:
+                if found.is_live:
                     self._touch_event_time(account, conference, participant, engine_event)
-            self._settle_participant(account, conference, call)
+            self._confirm_all_of_participant(account, conference, call)
 
-    def _progress(
+    def _apply_progress(
         self, account: str, call: str, engine_event: EngineEvent, new: NewCall | None, target: CallStatus
     ) -> None:
-        found = self._known(account, call, engine_event, new, target)
+        found = self._find_or_register(account, call, engine_event, new, target)
         participant = None
         try:
             participant = self._advance(found, engine_event, target)
@@ -210,7 +211,7 @@ class EngineEvents:
             pass  # stale
         except CallHasEnded:
             if not is_pending(found) and found.ended is not None and engine_event.at // 1000 > found.ended:
-                raise  # it was over by the engine's own word
+                raise  # the engine itself reported the end earlier
         if engine_event.version is None or found.conference is None:
             return
         if participant is None or participant.confirmed_version < engine_event.version:
@@ -219,13 +220,13 @@ class EngineEvents:
     def _advance(self, found: Call, engine_event: EngineEvent, target: CallStatus) -> Participant | None:
         if found.conference is not None and found.status in UNANSWERED:
             advance = self._participants.ring if target is CallStatus.RINGING else self._participants.answer
-            # One that was taken out of its conference meanwhile, or whose conference has ended, goes on by itself.
+            # After its removal, or the end of the conference, the call continues without a participant.
             with suppress(NotFound, ConferenceOverForParticipant):
                 return advance(found.account, found.conference, found.id, engine_event)
         self._calls.apply_progress(found.account, found.id, target, engine_event)
         return None
 
-    def _known(
+    def _find_or_register(
         self, account: str, call: str, engine_event: EngineEvent, new: NewCall | None, status: CallStatus
     ) -> Call:
         found = self._store.get_call(account, call)
@@ -241,17 +242,17 @@ class EngineEvents:
     def _touch_event_time(
         self, account: str, conference: str, participant: Participant, engine_event: EngineEvent
     ) -> None:
-        """What is told was so already; what the engine did before is stale all the same."""
+        """Store the time of an event that changed nothing, so that older events are stale."""
         if participant.last_event_at < engine_event.at:
-            room = Parent(account, ParentKind.CONFERENCE, conference)
-            self._store.touch_participant_event_time(room, participant.call, engine_event.at)
+            parent = Parent(account, ParentKind.CONFERENCE, conference)
+            self._store.touch_participant_event_time(parent, participant.call, engine_event.at)
 
     def _confirm(self, account: str, conference: str, call: str, version: int, at: int) -> bool:
-        room = Parent(account, ParentKind.CONFERENCE, conference)
-        return self._store.confirm_participant(room, call, version, at)
+        parent = Parent(account, ParentKind.CONFERENCE, conference)
+        return self._store.confirm_participant(parent, call, version, at)
 
-    def _settle_participant(self, account: str, conference: str | None, call: str) -> None:
-        """Whatever was asked of a participant is done with: it has left."""
+    def _confirm_all_of_participant(self, account: str, conference: str | None, call: str) -> None:
+        """Confirm every pending command of a participant that has left."""
         if conference is None:
             return
         _, participant = self._store.get_membership(account, conference, call)
@@ -259,8 +260,8 @@ class EngineEvents:
             self._store.confirm(Parent(account, ParentKind.CONFERENCE, conference), call, participant.requested_version)
 
 
-def _ending_of(found: Call, status: CallStatus) -> CallStatus:
-    """What was answered has been completed, and what was not could not be."""
+def _final_status(found: Call, status: CallStatus) -> CallStatus:
+    """Return the status to store: `completed` only if the call was in progress."""
     if found.status is CallStatus.IN_PROGRESS:
         return CallStatus.COMPLETED
     return status if status is not CallStatus.COMPLETED else CallStatus.NO_ANSWER

@@ -1,4 +1,4 @@
-"""From a media engine's message to the operation that takes note of it (`engine_protocol.schema`)."""
+"""Dispatch engine events to `EngineEvents` and `RecordingEvents` (the messages of `engine_protocol.schema`)."""
 
 from typing import Any
 
@@ -36,83 +36,81 @@ _TARGETS = {
 }
 
 
-def read_event(content: str) -> Any:  # noqa: ANN401 - one of the events of the media contract
-    """An event out of a message.
-
-    Raises:
-        MalformedBody: it is no JSON, or no event of the media contract.
-    """
+def read_event(content: str) -> Any:  # noqa: ANN401 - a union of event types
+    """Parse an engine event; raises MalformedBody if it is not an event of the engine protocol."""
     try:
         return EVENTS.validate_json(content)
     except ValidationError as invalid:
         raise MalformedBody from invalid
 
 
-def ingest(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
-    """Take note of one event; raises as `EngineEvents` and `RecordingEvents` do."""
+def ingest(event: Any, engine_events: EngineEvents) -> None:  # noqa: ANN401 - likewise
+    """Apply one event; raises as `EngineEvents` and `RecordingEvents` do."""
     match event:
         case CallProgress():
-            note = told.call_ringing if event.type == "call.ringing" else told.call_answered
-            note(event.account, event.call, event.engine_event, _new_call(event))
+            apply = engine_events.call_ringing if event.type == "call.ringing" else engine_events.call_answered
+            apply(event.account, event.call, event.engine_event, _new_call(event))
         case CallEnded():
-            told.call_ended(event.account, event.call, event.engine_event, CallStatus(event.status))
+            engine_events.call_ended(event.account, event.call, event.engine_event, CallStatus(event.status))
         case CallRedirected():
-            told.call_redirected(event.account, event.call, event.version)
+            engine_events.call_redirected(event.account, event.call, event.version)
         case ConferenceStarted() | ConferenceEnded() | ConferenceAnnounced():
-            _ingest_conference(event, told)
+            _ingest_conference(event, engine_events)
         case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
-            _ingest_participant(event, told)
+            _ingest_participant(event, engine_events)
         case TranscriptionCompleted():
-            said = TranscriptionResult(event.transcription, event.text, event.duration)
-            told.recording_events.transcribed(event.account, event.recording, event.engine_event, said)
+            result = TranscriptionResult(event.transcription, event.text, event.duration)
+            engine_events.recording_events.transcribed(event.account, event.recording, event.engine_event, result)
         case _:
-            _ingest_recording(event, told.recording_events)
+            _ingest_recording(event, engine_events.recording_events)
 
 
-def _ingest_conference(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_conference(event: Any, engine_events: EngineEvents) -> None:  # noqa: ANN401 - likewise
     account, conference = event.account, event.conference
     match event:
         case ConferenceStarted():
             callback = event.callback.callback if event.callback is not None else None
-            told.conference_started(
+            engine_events.conference_started(
                 account, conference, event.engine_event, event.name, record=event.record, callback=callback
             )
         case ConferenceEnded():
-            told.conference_ended(
+            engine_events.conference_ended(
                 account, conference, ConferenceEndReport(event.engine_event, event.reason, event.ending_call)
             )
         case ConferenceAnnounced():
-            told.conference_announced(account, conference, event.version)
+            engine_events.conference_announced(account, conference, event.version)
 
 
-def _ingest_participant(event: Any, told: EngineEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_participant(event: Any, engine_events: EngineEvents) -> None:  # noqa: ANN401 - likewise
     account, conference, call = event.account, event.conference, event.call
     match event:
         case ParticipantJoined():
             joining = JoinOptions(
                 event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold
             )
-            told.participant_joined(account, conference, call, event.engine_event, joining)
+            engine_events.participant_joined(account, conference, call, event.engine_event, joining)
         case ParticipantChanged():
             change = UpdateParticipant(
                 event.muted, event.hold, event.coaching, event.call_to_coach, event.end_conference_on_exit
             )
-            told.participant_changed(account, conference, call, event.engine_event, change)
+            engine_events.participant_changed(account, conference, call, event.engine_event, change)
         case ParticipantLeft():
-            told.participant_left(account, conference, call, event.engine_event)
+            engine_events.participant_left(account, conference, call, event.engine_event)
 
 
-def _ingest_recording(event: Any, told: RecordingEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_recording(event: Any, recording_events: RecordingEvents) -> None:  # noqa: ANN401 - likewise
     parent, recording = event.parent.of(event.account), event.recording
     match event:
         case RecordingStarted():
-            told.started(parent, recording, event.engine_event, _new_recording(event))
+            recording_events.started(parent, recording, event.engine_event, _new_recording(event))
         case RecordingTransitioned():
-            told.transitioned(parent, recording, event.engine_event, _TARGETS[event.type], event.pause_behavior)
+            recording_events.transitioned(
+                parent, recording, event.engine_event, _TARGETS[event.type], event.pause_behavior
+            )
         case RecordingCompleted():
-            told.completed(parent, recording, event.engine_event, event.key, event.size)
+            recording_events.completed(parent, recording, event.engine_event, event.key, event.size)
         case RecordingAbsent():
-            told.absent(parent, recording, event.engine_event, event.error)
+            recording_events.absent(parent, recording, event.engine_event, event.error)
 
 
 def _new_call(event: CallProgress) -> NewCall | None:

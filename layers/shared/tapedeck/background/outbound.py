@@ -195,7 +195,7 @@ def _domain_event(account: str, after: Resource, kind: str, version: int, suffix
 
 
 def _event_kind(before: Resource | None, after: Resource) -> str:
-    """Return the event's kind: `recording.paused` for a new status, `recording.changed` for other changes."""
+    """Return such as `recording.created`, `recording.paused` for a new status, else `recording.changed`."""
     noun = type(after).__name__.lower()
     if before is None:
         return f"{noun}.created"

@@ -1,8 +1,8 @@
-"""What a media engine tells of captures: recordings become as it says, whatever comes twice, late, or in any order.
+"""Apply the events that a media engine reports about recordings and transcriptions.
 
-An event that answers a command confirms it; one that tells what the engine has done by itself changes the recording,
-and is confirmed with that. What is older than what is known changes nothing, and neither does what tells of a recording
-that has been deleted (behaviour.md, section 5; rule R4).
+An event with a command's version confirms that command. An event without a version reports what the engine did by
+itself: it changes the recording, and the change counts as confirmed. Events may arrive twice, late and in any order;
+one that is older than the stored state, or about a deleted recording, changes nothing (REL-4).
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from tapedeck.ports.stores import Clock, Store
 
 @dataclass(frozen=True, slots=True)
 class NewRecording:
-    """What is to be known of a recording that a media engine has begun by itself; `call` is the one that it shows."""
+    """A recording that the engine started by itself; `call` is the call shown with it, None for the default."""
 
     source: Source
     call: str | None = None
@@ -34,7 +34,7 @@ class NewRecording:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionResult:
-    """What was said in a recording, by an id of the engine's; without `text` it could not be told."""
+    """The result of a transcription; the engine assigns its id. Without `text` the transcription failed."""
 
     id: str
     text: str | None = None
@@ -42,9 +42,10 @@ class TranscriptionResult:
 
 
 class RecordingEvents:
-    """Every method raises StoreBusy or StoreUnavailable when a store fails.
+    """Applies engine events to recordings and transcriptions.
 
-    It raises NotFound where the recording is not known, or not yet: the same event may fit later.
+    Every method raises StoreBusy or StoreUnavailable if a store fails, and NotFound if the recording does not exist
+    yet: the event may apply later.
     """
 
     def __init__(
@@ -57,11 +58,11 @@ class RecordingEvents:
         self._clock = clock
 
     def started(self, parent: Parent, recording: str, engine_event: EngineEvent, new: NewRecording | None) -> None:
-        """A capture has begun: as was asked, or, where nobody has heard of it, as the engine was told elsewhere.
+        """Confirm that a capture has started; store a recording that the engine started by itself (`new`).
 
         Raises:
-            NotFound: also where what is recorded has not begun; that may be on its way.
-            NotEligibleForRecording: it has ended, or has as many recordings as it may have.
+            NotFound: also if the call or conference has not started yet; that event may not have arrived.
+            NotEligibleForRecording: the call or conference has ended, or has the maximum number of recordings.
         """
         try:
             self._recordings.confirm(parent, recording, replace(engine_event, version=engine_event.version or 1))
@@ -72,11 +73,11 @@ class RecordingEvents:
             return
         try:
             self._recordings.register_started(
-                parent, source=new.source, channels=new.channels, call=self._shown_by(parent, new), track=new.track,
+                parent, source=new.source, channels=new.channels, call=self._shown_call(parent, new), track=new.track,
                 trim=new.trim, callback=new.callback, recording=recording, at=engine_event.at,
             )  # fmt: skip
         except NotEligibleForRecording as refused:
-            if self._has_not_begun(parent):
+            if self._has_not_started(parent):
                 raise NotFound from refused
             raise
 
@@ -88,11 +89,14 @@ class RecordingEvents:
         target: RecordingStatus,
         pause_behavior: str = "silence",
     ) -> None:
-        """A capture has been paused, resumed or stopped: as was asked, or by itself.
+        """Apply that a capture was paused, resumed or stopped.
+
+        With the version of a command this confirms the command: `confirmed_version` becomes this version, unless a
+        later one is confirmed. Without a version, the engine did it by itself, and the recording changes.
 
         Raises:
-            EventRejected: it answers a version that asked something else.
-            NotEligibleForRecording: the engine has told before that the capture had ended.
+            EventRejected: the version is that of a command that requested another status.
+            NotEligibleForRecording: the engine has already reported the end of the capture.
         """
         if engine_event.version is not None:
             try:
@@ -100,7 +104,7 @@ class RecordingEvents:
             except EventRejected:
                 if target is not RecordingStatus.STOPPED:
                     raise
-                engine_event = replace(engine_event, version=None)  # whatever that answers, it has ended
+                engine_event = replace(engine_event, version=None)  # it has ended, with any version
             else:
                 return
         try:
@@ -115,19 +119,19 @@ class RecordingEvents:
                 and engine_event.at > found.last_event_at
             ):
                 raise
-            return  # stale: its capture has ended since
+            return  # stale: the capture has ended since
         if found.is_active and found.status is target and found.last_event_at < engine_event.at:
-            # It was so already; what the engine did before is stale all the same.
+            # Nothing changed, but older events are stale from now on.
             self._store.touch_recording_event_time(parent, recording, engine_event.at)
 
     def completed(
         self, parent: Parent, recording: str, engine_event: EngineEvent, key: str, size: int | None = None
     ) -> None:
-        """What was captured lies in the store, under the key that the command had named; `size` in bytes.
+        """Finish a recording whose media is stored under `key`; `size` is in bytes.
 
         Raises:
-            EventRejected: it is another key, which could be anybody's (rule R11).
-            MediaMissing: nothing lies there, or nothing that can be read; it may come yet.
+            EventRejected: the key is not the one in the command; it could belong to another account (REL-11).
+            MediaMissing: there is no readable object under the key yet.
         """
         if key != object_key(parent.account, recording):
             raise EventRejected
@@ -142,13 +146,13 @@ class RecordingEvents:
             case _ if size == 0:
                 raise MediaMissing
             case _:
-                # Of one that was given up meanwhile this takes away what has come.
+                # If the recording timed out meanwhile, this deletes the late media.
                 self._media.complete(parent, recording)
 
     def absent(self, parent: Parent, recording: str, engine_event: EngineEvent, error: int = TOO_SHORT) -> None:
-        """There is nothing that could be kept, for the reason that a vendor's code tells.
+        """Finish a recording without media; `error` is the vendor's error code.
 
-        One that the engine has never said to have begun has not begun with this either.
+        A capture whose start was never confirmed counts as not started.
         """
         found = self._find(parent, recording)
         if found.is_active and found.is_capturing_confirmed:
@@ -158,21 +162,21 @@ class RecordingEvents:
         if found.status is RecordingStatus.STOPPED:
             self._media.finish_without_media(parent, recording, error, by_engine=found.is_capturing_confirmed)
 
-    def transcribed(self, account: str, recording: str, engine_event: EngineEvent, said: TranscriptionResult) -> None:
-        """What was said in a recording has been written down, or could not be."""
-        if not engine_event.is_plausible_start(said.id, self._clock()):
+    def transcribed(self, account: str, recording: str, engine_event: EngineEvent, result: TranscriptionResult) -> None:
+        """Store the result of a transcription."""
+        if not engine_event.is_plausible_start(result.id, self._clock()):
             raise NotFound
-        status = TranscriptionStatus.COMPLETED if said.text is not None else TranscriptionStatus.FAILED
+        status = TranscriptionStatus.COMPLETED if result.text is not None else TranscriptionStatus.FAILED
         try:
             self._transcriptions.record(
-                account, recording, text=said.text, duration=said.duration, status=status, transcription=said.id
+                account, recording, text=result.text, duration=result.duration, status=status, transcription=result.id
             )
         except NotFound:
             if self._store.find_recording(account, recording, deleted=True) is None:
                 raise
 
     def _find(self, parent: Parent, recording: str) -> Recording:
-        """The recording, though it may have been deleted."""
+        """Return the recording, deleted ones included."""
         found = self._store.get_recording(parent, recording)
         if found is None:
             found = self._store.find_recording(parent.account, recording, deleted=True)
@@ -181,23 +185,23 @@ class RecordingEvents:
         return found
 
     def _stop(self, parent: Parent, recording: str, engine_event: EngineEvent) -> Recording:
-        """The recording, whose capture has ended with what is told, whatever that answers."""
+        """Stop the capture of the recording; the event's version is irrelevant."""
         ended = replace(engine_event, version=None)
         return self._recordings.apply_engine_transition(parent, recording, RecordingStatus.STOPPED, engine_event=ended)
 
-    def _shown_by(self, parent: Parent, new: NewRecording) -> str:
-        """The call that a new recording shows."""
+    def _shown_call(self, parent: Parent, new: NewRecording) -> str:
+        """Return the call that a new recording shows."""
         if parent.kind is ParentKind.CALL:
             return parent.id
-        room = self._store.get_conference(parent.account, parent.id) if new.call is None else None
-        shown = room.first_call if room is not None else new.call
+        conference = self._store.get_conference(parent.account, parent.id) if new.call is None else None
+        shown = conference.first_call if conference is not None else new.call
         if shown is None:
             raise NotFound
         return shown
 
-    def _has_not_begun(self, parent: Parent) -> bool:
+    def _has_not_started(self, parent: Parent) -> bool:
         if parent.kind is ParentKind.CALL:
             call = self._store.get_call(parent.account, parent.id)
             return call is not None and call.status in UNANSWERED
-        room = self._store.get_conference(parent.account, parent.id)
-        return room is not None and room.status is ConferenceStatus.INIT
+        conference = self._store.get_conference(parent.account, parent.id)
+        return conference is not None and conference.status is ConferenceStatus.INIT

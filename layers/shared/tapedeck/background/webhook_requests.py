@@ -1,4 +1,4 @@
-"""How a claim becomes a request: signed, in its dialect's words, with its patience (behaviour.md, 7.3 and 7.4)."""
+"""Render callback deliveries as signed HTTP requests in the subscriber's dialect."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,27 +16,27 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 
 class DialectCallbackRenderer:
-    """`background.webhook_delivery.CallbackRenderer` in one dialect."""
+    """A `background.webhook_delivery.CallbackRenderer` for one dialect."""
 
     def __init__(self, callbacks: CallbackDialect) -> None:
         self._callbacks = callbacks
 
     def policy(self, url: str) -> RetryPolicy:
-        """The vendor's, or what the URL's fragment asks for."""
+        """Return the vendor's retry policy, with the overrides in the URL's fragment."""
         return self._callbacks.policy(url)
 
-    def request(self, delivery: CallbackDelivery, key: str, limits: Timeouts, max_redirects: int) -> WebhookRequest:
-        """The claim's fields, in the body of a POST or the query of a GET; the fragment is not sent."""
+    def request(self, delivery: CallbackDelivery, key: str, timeouts: Timeouts, max_redirects: int) -> WebhookRequest:
+        """Build the request: the fields go into the body of a POST or the query of a GET; the fragment is not sent."""
         fields = dict(parse_qsl(delivery.body, keep_blank_values=True))
         is_post = delivery.method == "POST"
         url = (delivery.url if is_post else with_query(delivery.url, fields)).partition("#")[0]
-        own = self._callbacks.headers(sign(key, url, fields if is_post else {}), delivery.idempotency_token)
+        origin_bound = self._callbacks.headers(sign(key, url, fields if is_post else {}), delivery.idempotency_token)
         return WebhookRequest(
             method=delivery.method,
             url=url,
-            timeouts=limits,
-            headers={**({"Content-Type": _FORM} if is_post else {}), **own},
-            origin_bound_headers=frozenset(own),
+            timeouts=timeouts,
+            headers={**({"Content-Type": _FORM} if is_post else {}), **origin_bound},
+            origin_bound_headers=frozenset(origin_bound),
             body=delivery.body.encode() if is_post else b"",
             max_redirects=max_redirects,
         )
@@ -45,4 +45,4 @@ class DialectCallbackRenderer:
 CALLBACK_RENDERERS: Final[Mapping[str, CallbackRenderer]] = {
     dialect.name: DialectCallbackRenderer(callbacks_in(dialect.name)) for dialect in (TWILIO, SIGNALWIRE)
 }
-"""By the dialect's name."""
+"""The renderers by the dialect's name."""
