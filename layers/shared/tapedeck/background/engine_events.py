@@ -82,15 +82,15 @@ class EngineEvents:
         self._clock = clock
 
     def call_ringing(self, account: str, call: str, engine_event: EngineEvent, new: NewCall | None) -> None:
-        """Apply that a call is ringing; `new` describes a call that may not be stored yet."""
+        """Apply `call.ringing`; `new` describes a call that may not be stored yet."""
         self._apply_progress(account, call, engine_event, new, CallStatus.RINGING)
 
     def call_answered(self, account: str, call: str, engine_event: EngineEvent, new: NewCall | None) -> None:
-        """Apply that a call was answered; one that was dialed into a conference joins it."""
+        """Apply `call.answered`; a call that was dialed into a conference joins it."""
         self._apply_progress(account, call, engine_event, new, CallStatus.IN_PROGRESS)
 
     def call_ended(self, account: str, call: str, engine_event: EngineEvent, status: CallStatus) -> None:
-        """Apply that a call has ended, which confirms every pending command of the call and of its participant."""
+        """Apply `call.ended`, which also confirms every pending command of the call and of its participant."""
         found = self._calls.get(account, call)
         if found.is_live:
             try:
@@ -103,7 +103,7 @@ class EngineEvents:
         self._confirm_all_of_participant(account, found.conference, call)
 
     def call_redirected(self, account: str, call: str, version: int) -> None:
-        """Confirm the command of this version: the call is redirected, or has the requested settings."""
+        """Apply `call.redirected`: confirm the command of this version, a redirect or a change of settings."""
         if not self._store.confirm(Parent(account, ParentKind.CALL, call), None, version):
             raise NotFound
 
@@ -117,7 +117,7 @@ class EngineEvents:
         record: bool,
         callback: CallbackSubscription | None,
     ) -> None:
-        """Apply that the engine has opened a conference, without participants yet.
+        """Apply `conference.started`: store a conference that the engine has opened, without participants yet.
 
         While another conference of this name is live, this raises NotFound: its end may not have arrived yet.
         """
@@ -131,7 +131,7 @@ class EngineEvents:
             raise NotFound from taken
 
     def conference_ended(self, account: str, conference: str, report: ConferenceEndReport) -> None:
-        """Apply that a conference has ended, which confirms every pending command of the conference."""
+        """Apply `conference.ended`, which also confirms every pending command of the conference."""
         with suppress(ConferenceNotInProgress):
             self._conferences.end(account, conference, report)
         found = self._conferences.get(account, conference)
@@ -140,13 +140,13 @@ class EngineEvents:
             self._store.confirm(parent, None, found.requested_version, settles=not found.has_unpublished_events)
 
     def conference_announced(self, account: str, conference: str, version: int) -> None:
-        """Confirm that the announcement of this version has been played."""
+        """Apply `conference.announced`: the announcement that this version requested has been played."""
         self._conferences.announced(account, conference, version)
 
     def participant_joined(
         self, account: str, conference: str, call: str, engine_event: EngineEvent, joining: JoinOptions
     ) -> None:
-        """Apply that a call has entered a conference; one that is already inside stays unchanged.
+        """Apply `participant.joined`; a participant that is already inside stays unchanged.
 
         Raises NotFound while the call is not answered: that event may not have arrived yet.
         """
@@ -167,7 +167,7 @@ class EngineEvents:
     def participant_changed(
         self, account: str, conference: str, call: str, engine_event: EngineEvent, change: UpdateParticipant
     ) -> None:
-        """Apply that a participant was muted, held or changed, by a command or by the engine itself."""
+        """Apply `participant.changed`: it was muted, held or changed, by a command or by the engine itself."""
         if engine_event.version is not None:
             if not self._confirm(account, conference, call, engine_event.version, engine_event.at):
                 raise NotFound
@@ -185,7 +185,7 @@ class EngineEvents:
                 self._touch_event_time(account, conference, found, engine_event)
 
     def participant_left(self, account: str, conference: str, call: str, engine_event: EngineEvent) -> None:
-        """Apply that a participant has left, which confirms every pending command of the participant."""
+        """Apply `participant.left`, which also confirms every pending command of the participant."""
         found, participant = self._store.get_membership(account, conference, call)
         if found is None or participant is None:
             raise NotFound

@@ -58,7 +58,7 @@ class RecordingEvents:
         self._clock = clock
 
     def started(self, parent: Parent, recording: str, engine_event: EngineEvent, new: NewRecording | None) -> None:
-        """Confirm that a capture has started; store a recording that the engine started by itself (`new`).
+        """Apply `recording.started`: confirm the start; `new` describes a recording that the engine started by itself.
 
         Raises:
             NotFound: also if the call or conference has not started yet; that event may not have arrived.
@@ -89,7 +89,7 @@ class RecordingEvents:
         target: RecordingStatus,
         pause_behavior: str = "silence",
     ) -> None:
-        """Apply that a capture was paused, resumed or stopped.
+        """Apply `recording.paused`, `recording.resumed` or `recording.stopped`; `target` is the reported status.
 
         With the version of a command this confirms the command: `confirmed_version` becomes this version, unless a
         later one is confirmed. Without a version, the engine did it by itself, and the recording changes.
@@ -104,7 +104,7 @@ class RecordingEvents:
             except EventRejected:
                 if target is not RecordingStatus.STOPPED:
                     raise
-                engine_event = replace(engine_event, version=None)  # it has ended, with any version
+                engine_event = replace(engine_event, version=None)  # apply the stop anyway, as the engine's own
             else:
                 return
         try:
@@ -127,7 +127,7 @@ class RecordingEvents:
     def completed(
         self, parent: Parent, recording: str, engine_event: EngineEvent, key: str, size: int | None = None
     ) -> None:
-        """Finish a recording whose media is stored under `key`; `size` is in bytes.
+        """Apply `recording.completed`: the media is stored under `key`; `size` is in bytes.
 
         Raises:
             EventRejected: the key is not the one in the command; it could belong to another account (REL-11).
@@ -150,7 +150,7 @@ class RecordingEvents:
                 self._media.complete(parent, recording)
 
     def absent(self, parent: Parent, recording: str, engine_event: EngineEvent, error: int = TOO_SHORT) -> None:
-        """Finish a recording without media; `error` is the vendor's error code.
+        """Apply `recording.absent` or `recording.failed`: there is no media; `error` is the vendor's error code.
 
         A capture whose start was never confirmed counts as not started.
         """
@@ -163,7 +163,7 @@ class RecordingEvents:
             self._media.finish_without_media(parent, recording, error, by_engine=found.is_capturing_confirmed)
 
     def transcribed(self, account: str, recording: str, engine_event: EngineEvent, result: TranscriptionResult) -> None:
-        """Store the result of a transcription."""
+        """Apply `transcription.completed`: store the text, or that the transcription failed."""
         if not engine_event.is_plausible_start(result.id, self._clock()):
             raise NotFound
         status = TranscriptionStatus.COMPLETED if result.text is not None else TranscriptionStatus.FAILED
