@@ -126,10 +126,12 @@ def test_a_function_takes_only_its_decorator_from_a_root(operation: str, decorat
     assert taken[0] in decorators
 
 
-def test_a_request_does_not_pay_for_the_background() -> None:
-    """`bootstrap.http` imports no background code, so functions that answer requests do not load it."""
-    root = Module.read(PACKAGE / "bootstrap" / "http.py")
-    assert [name for name in root.imports() if name.startswith("tapedeck.background") or "bootstrap" in name] == []
+@pytest.mark.parametrize("name", ["http", "environment"])
+def test_a_request_does_not_pay_for_the_background(name: str) -> None:
+    """The composition root of HTTP functions imports no background code, so that they do not load it."""
+    root = Module.read(PACKAGE / "bootstrap" / f"{name}.py")
+    background = ("tapedeck.background", "tapedeck.bootstrap.background")
+    assert [name for name in root.imports() if name.startswith(background)] == []
 
 
 def test_the_environment_is_read_in_one_place() -> None:

@@ -37,16 +37,10 @@ SAME_NAME: Final[dict[str, str]] = {}
 
 FOLDERS: Final = ("layers/shared/tapedeck", "standin/tapedeck_standin", "packages", "plugins", "scripts", "benchmarks")
 
-NOT_YET_REWRITTEN: Final = ("layers/shared/tapedeck/bootstrap/",)
-"""Code whose docstrings and local names are still to be rewritten; the layer is done when this is empty."""
-
 CODE: Final = [
     *(Module.read(path) for path in FUNCTIONS),
     *(each for folder in FOLDERS for each in modules(ROOT / folder)),
 ]
-
-
-REWRITTEN: Final = [module for module in CODE if not str(module).startswith(NOT_YET_REWRITTEN)]
 
 
 @cache
@@ -89,19 +83,19 @@ def banned_words(text: str) -> list[str]:
     return [match[0] for match in BANNED_WORDS.finditer(text)]
 
 
-@pytest.mark.parametrize("module", REWRITTEN, ids=str)
+@pytest.mark.parametrize("module", CODE, ids=str)
 def test_identifiers_are_standard_terms(module: Module) -> None:
     """No class, function, parameter, variable or attribute is named with a banned word."""
     assert banned_identifiers(module) == set()
 
 
-@pytest.mark.parametrize("module", REWRITTEN, ids=str)
+@pytest.mark.parametrize("module", CODE, ids=str)
 def test_docstrings_and_comments_are_plain(module: Module) -> None:
     """No docstring or comment contains a banned word."""
     assert [f"{module}:{line}: {word}" for line, text in _prose(module) for word in banned_words(text)] == []
 
 
-@pytest.mark.parametrize("module", REWRITTEN, ids=str)
+@pytest.mark.parametrize("module", CODE, ids=str)
 def test_cited_documents_exist(module: Module) -> None:
     """Every document that a docstring or comment names is in the repository."""
     cited = {name for _, text in _prose(module) for name in CITED.findall(text)}
