@@ -70,7 +70,8 @@ class TelephonyRoutes:
             ("accounts",): {"POST": ControlRoute(self._make_account)},
             ("recordings", PATH_PARAM, "transcriptions"): {"POST": ControlRoute(self._transcribe)},
             ("clock",): {"POST": ControlRoute(self._advance, waits=True)},
-            ("settle",): {"POST": ControlRoute(self._settle, waits=True)},
+            ("wait-until-idle",): {"POST": ControlRoute(self._wait_until_idle, waits=True)},
+            ("settle",): {"POST": ControlRoute(self._wait_until_idle, waits=True)},  # its former name
             ("reset",): {"POST": ControlRoute(self._reset)},
         }
 
@@ -120,7 +121,7 @@ class TelephonyRoutes:
                 400, "advance: the clock would exceed the latest date that can be represented", "advance"
             ) from error
 
-    def _settle(self, request: ServerRequest, _sid: str) -> Result:
+    def _wait_until_idle(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(WaitUntilIdleRequest, request)
         account = self._registry.account(order.account_id) if order.account is not None else None
         left = self._pump.settle(order.timeout, account)
