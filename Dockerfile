@@ -1,6 +1,6 @@
 # The stand-in in a container: docker build -t tapedeck . && docker run -p 3000:3000 -p 3443:3443 tapedeck
-# What callbacks to the host need besides says README.md, "In your tests, in your CI".
-# Configured by environment variables alone (tapedeck serve --help); its control API answers whoever reaches the container.
+# Callbacks to the host need further options: README.md, "In your tests, in your CI".
+# Configured by environment variables (tapedeck serve --help); every client that reaches the container may use its control API.
 ARG BASE=python:3.13-slim
 FROM ${BASE}
 

@@ -1,4 +1,4 @@
-# `make serve` runs Tapedeck here, `make test` proves it; both set up what they need. `make help` lists the rest.
+# `make serve` runs Tapedeck on this machine, `make test` tests it; both install what they need. See `make help`.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/standin:$(CURDIR)/packages/dynamodb-memory/src
 export SAM_CLI_TELEMETRY := 0
-# Seconds for one test, in place of pyproject.toml's: in full, one may take long without being stuck.
+# Timeout of one test in seconds, instead of pyproject.toml's: at full size some tests take long.
 ifdef CI
 export PYTEST_TIMEOUT ?= 1800
 endif
@@ -25,7 +25,7 @@ $(VENV)/uv:
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bootstrap.txt
 	touch $@
 
-# Each environment is set up once, and again when its pins change.
+# Each environment is installed once, and again when its pins change.
 $(VENV)/standin: requirements/standin.txt | $(VENV)/uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@
@@ -35,15 +35,15 @@ $(VENV)/development: requirements/development.txt | $(VENV)/uv
 	touch $@ $(VENV)/standin
 
 .PHONY: serve
-serve: $(VENV)/standin  ## run the API here, without an account (PORT, HTTPS_PORT)
+serve: $(VENV)/standin  ## run the API on this machine, without an AWS account (PORT, HTTPS_PORT)
 	@exec $(BIN)/python -m tapedeck_standin serve --port $(PORT) --https-port $(HTTPS_PORT)
 
 .PHONY: test
-test: $(VENV)/development  ## the tests that need nothing but Python
+test: $(VENV)/development  ## run the tests that need only Python
 	$(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: lint
-lint: $(VENV)/development  ## ruff, mypy, cfn-lint, sam validate
+lint: $(VENV)/development  ## run ruff, mypy, cfn-lint and sam validate
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check . scripts/dynamodb-local
 	$(BIN)/mypy
@@ -51,12 +51,12 @@ lint: $(VENV)/development  ## ruff, mypy, cfn-lint, sam validate
 	AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint --template template.yaml
 
 .PHONY: format
-format: $(VENV)/development  ## put the code into the house's form
+format: $(VENV)/development  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 .PHONY: lock
-lock: $(VENV)/uv  ## renew the hashed pins in requirements/
+lock: $(VENV)/uv  ## update the hashed pins in requirements/
 	for name in bootstrap standin layer encoder lambda-runtime development signalwire-sdk bench; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	    --custom-compile-command 'make lock' requirements/$$name.in --output-file requirements/$$name.txt; \

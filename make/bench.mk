@@ -1,6 +1,6 @@
-# Ratios within one run, each beside its budget.
+# Ratios within one run, each with its budget.
 ROUNDS ?= 13
 
 .PHONY: bench
-bench: $(VENV)/development  ## what an update costs beside bare botocore and FastAPI, and what a page of a list does (ROUNDS)
+bench: $(VENV)/development  ## compare an update with bare botocore and FastAPI, and count the requests of list pages (ROUNDS)
 	@$(BIN)/python benchmarks/run.py --rounds $(ROUNDS)

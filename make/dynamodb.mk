@@ -1,12 +1,12 @@
-# AWS's own DynamoDB Local: what races and lost answers are proven on, because moto has no single winner.
+# AWS's DynamoDB Local. Races and lost responses are tested on it, because moto lets several conditional writes win.
 DYNAMODB_PORT ?= 8000
 
 .PHONY: dynamodb-local
-dynamodb-local:  ## run AWS's DynamoDB Local here, in memory (DYNAMODB_PORT)
+dynamodb-local:  ## run AWS's DynamoDB Local on this machine, in memory (DYNAMODB_PORT)
 	@exec $(PYTHON) scripts/dynamodb-local --port $(DYNAMODB_PORT)
 
 .PHONY: test-dynamodb-local
-test-dynamodb-local: $(VENV)/development  ## races, lost answers and what functions ask, against DynamoDB Local
+test-dynamodb-local: $(VENV)/development  ## test races, lost responses and the functions against DynamoDB Local
 	@$(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local --ignore=tests/functions
-	@# What is asked of it differs from moto, not how much: CI makes many of these tests larger, on moto.
+	@# Without CI: the large variants of these tests run on moto only.
 	@CI= exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local -n 2 tests/functions

@@ -1,9 +1,9 @@
-# The stand-in as a container's image, where there is an engine and a registry to take the base from.
+# The stand-in's container image; needs a Docker engine and a registry that has the base image.
 BASE ?= python:3.13-slim
 
 .PHONY: image
-image:  ## build the stand-in's container image (BASE), where Docker and a registry are there
-	@if ! docker info >/dev/null 2>&1; then echo "image: no Docker engine answers: not built"; \
+image:  ## build the stand-in's container image (BASE), if Docker and a registry are available
+	@if ! docker info >/dev/null 2>&1; then echo "image: not built, because no Docker engine responds"; \
 	elif ! docker image inspect "$(BASE)" >/dev/null 2>&1 && ! docker pull --quiet "$(BASE)"; then \
-	  echo "image: no registry gives $(BASE): not built"; \
+	  echo "image: not built, because no registry provides $(BASE)"; \
 	else docker build --build-arg BASE="$(BASE)" --tag tapedeck . && scripts/try-image tapedeck; fi

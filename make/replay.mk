@@ -1,5 +1,5 @@
-# A sample event through its function (events/README.md).
+# Sample events: events/README.md.
 
 .PHONY: replay
-replay: $(VENV)/standin  ## run one sample event through its function here (EVENT=events/x.json)
+replay: $(VENV)/standin  ## run one sample event through its function in this process (EVENT=events/x.json)
 	@exec $(BIN)/python -m tapedeck_standin.samples.replay "$(EVENT)"

@@ -1,18 +1,18 @@
-# The functions in Lambda's own containers; scripts/prepare-sam-local brings what Docker lacks.
+# The functions in Lambda containers; scripts/prepare-sam-local installs what is missing.
 
-# The functions' folders are uploaded as they are: bytecode of this machine's Python would only change their hashes.
+# The function folders are uploaded unchanged, and bytecode files would change their hashes.
 .PHONY: sam-build
-sam-build: $(VENV)/development  ## build what `sam local` and `sam deploy` take (.aws-sam/)
+sam-build: $(VENV)/development  ## build for `sam local` and `sam deploy` (.aws-sam/)
 	find functions -name __pycache__ -prune -exec rm -rf {} +
 	UV="$(CURDIR)/$(BIN)/uv" $(BIN)/sam build
 
 .PHONY: sam-test
-sam-test: $(VENV)/development  ## the functions in Lambda containers, called by Twilio's SDK
+sam-test: $(VENV)/development  ## test the functions in Lambda containers with Twilio's SDK
 	scripts/prepare-sam-local
 	$(MAKE) --no-print-directory sam-build
 	TAPEDECK_CONTAINERS=1 $(BIN)/pytest -m containers tests/sam
 
 .PHONY: sam-clean
-sam-clean:  ## remove what these made: the build, our own Lambda image, our own Docker engine
+sam-clean:  ## remove the build, and the Lambda image and Docker engine that prepare-sam-local made
 	scripts/prepare-sam-local --clean
 	rm -rf .aws-sam

@@ -1,5 +1,5 @@
-# Everything in full: all seeds of the simulation, all rounds and examples, as CI runs them.
+# Every test at full size, as CI runs them.
 
 .PHONY: test-all
-test-all: $(VENV)/development  ## the same in full: 20,000 seeds of the simulation, every round and example (CI=1)
+test-all: $(VENV)/development  ## all tests at full size: 20,000 seeds of the simulation, all examples (CI=1)
 	CI=1 $(BIN)/pytest -n auto --timeout 3600
