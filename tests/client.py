@@ -1,4 +1,4 @@
-"""A client of the functions themselves: events as API Gateway or SAM's local gateway would make them."""
+"""A client that invokes the functions in this process with events of API Gateway or of SAM CLI's local gateway."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ _DEFAULT: Final = next(route for route in TEMPLATE.routes if route.path is None)
 
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The route that API Gateway would choose: one without variables before one with, else `$default`."""
+    """Return API Gateway's route and its path variables: the match with the fewest variables, else `$default`."""
     matches = [
         (route, match.groupdict())
         for route, pattern in _ROUTES
@@ -45,7 +45,7 @@ def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: headers by lower-case name, the body as bytes, as text and as JSON."""
+    """A response: status, headers by lower-case name, and the body as bytes, text and JSON."""
 
     status: int
     headers: dict[str, str]
@@ -58,17 +58,17 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """The body's JSON; None when it is empty."""
+        """The parsed JSON of the body; None if it is empty."""
         return json.loads(self.content) if self.content else None
 
 
 def make_event(
     method: str, path: str, *, query: str = "", headers: Mapping[str, str], body: bytes, gateway: Gateway
 ) -> dict[str, Any]:
-    """An event of payload 2.0, in the form of either gateway (what differs: SAM CLI's event constructor)."""
+    """Make an HTTP API event (payload 2.0) as API Gateway or as SAM CLI's event constructor does."""
     route, variables = find_route(method, unquote(path))
     if gateway == "api-gateway":
-        # Forms come in base64, header names in lower case.
+        # API Gateway encodes forms in base64 and lower-cases header names.
         content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
         is_text = content_type.startswith(("text/", "application/json"))
         spelled = {name.lower(): value for name, value in headers.items()}
@@ -99,9 +99,9 @@ def make_event(
 
 @dataclass
 class FunctionClient:
-    """Speaks one dialect for one account, to the functions in this process.
+    """A client of one dialect and one account that invokes the functions in this process.
 
-    Every answer is checked against the vendor's own specification where its files are there.
+    Every response is checked against the vendor's own specification if its files are available.
     """
 
     dialect: Dialect
@@ -114,11 +114,11 @@ class FunctionClient:
     answers: list[Answer] = field(default_factory=list)
 
     def sid(self, kind: ResourceType, identifier: str) -> str:
-        """An id as this client's dialect spells it."""
+        """Return an id in the format of this client's dialect."""
         return self.dialect.format_sid(kind, identifier)
 
     def sid_of_call(self, identifier: str) -> str:
-        """A call's id as this client's dialect spells it."""
+        """Return a call's id in the format of this client's dialect."""
         return self.sid(ResourceType.CALL, identifier)
 
     @property
@@ -127,7 +127,7 @@ class FunctionClient:
         return f"{self.root or self.dialect.root}/Accounts/{self.sid(ResourceType.ACCOUNT, self.account)}"
 
     def path(self, *parts: str) -> str:
-        """A path below the account, with the client's suffix."""
+        """Return a path below the account, with the client's suffix."""
         return "/".join((self.base, *parts)) + self.suffix
 
     def get(self, *parts: str, **query: str) -> Answer:
@@ -152,7 +152,10 @@ class FunctionClient:
         headers: Mapping[str, str] | None = None,
         authorization: str | None = "",
     ) -> Answer:
-        """Any request, its query behind the path; `authorization` None sends none, empty the client's own."""
+        """Send a request; `path` includes the query.
+
+        `authorization`: None sends no header, an empty text the client's credentials.
+        """
         path, _, query = path.partition("?")
         body = _encode(form)
         sent = {"Host": "localhost", **({"Content-Type": content_type} if body else {}), **(headers or {})}
@@ -160,7 +163,7 @@ class FunctionClient:
             sent["Authorization"] = authorization or self._basic()
         event = make_event(method, path, query=query, headers=sent, body=body, gateway=self.gateway)
         route, _ = find_route(method, unquote(path))
-        # Through JSON, as between gateway and function.
+        # Event and response pass through JSON, as between gateway and function.
         reply = load_handler(ROOT, route.operation)(json.loads(json.dumps(event)), None)
         headers_back = {name.lower(): value for name, value in reply["headers"].items()}
         content = base64.b64decode(reply["body"]) if reply["isBase64Encoded"] else reply["body"].encode()

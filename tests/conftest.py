@@ -1,4 +1,4 @@
-"""What all tests stand on: an AWS in this process, the tables of the template, accounts that never meet."""
+"""Fixtures of all tests: AWS in this process (moto), the template's tables, and separate accounts."""
 
 import gc
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DYNAMODB_URL = os.environ.get("TAPEDECK_DYNAMODB_URL", "")
 
-# Whatever AWS's SDKs would read of a user's own environment could lead a test elsewhere.
+# A developer's own AWS variables could direct a test to a real account or another endpoint.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ.update(
@@ -26,23 +26,23 @@ os.environ.update(
     TAPEDECK_STANDIN="1",
 )
 
-# moto makes millions of short-lived objects, which reference counting frees; looking for cycles so often takes time.
+# moto makes millions of short-lived objects that reference counting frees; frequent cycle collections only cost time.
 gc.set_threshold(200_000, 50, 100)
 
 
-LONGEST = ("test_families.py", "test_sdk_lists.py", "simulation/", "test_garbage.py", "tests/sdk/", "tests/plugin/")
-"""What takes longest is begun first, so that no worker sits over it when all others have gone."""
+SLOWEST = ("test_families.py", "test_sdk_lists.py", "simulation/", "test_garbage.py", "tests/sdk/", "tests/plugin/")
+"""The slowest tests start first, so that no worker runs one alone at the end."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first; the order of all else stays."""
-    items.sort(key=lambda item: not any(name in item.nodeid for name in LONGEST))
+    """Run the slowest tests first; keep the order of the others."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in SLOWEST))
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[None]:
-    """Moto, or DynamoDB Local beside it where `TAPEDECK_DYNAMODB_URL` names one; the template's tables and key."""
+    """Moto with the template's tables, buckets and key; DynamoDB Local instead if `TAPEDECK_DYNAMODB_URL` is set."""
     import botocore.session
     from moto import mock_aws
 
@@ -54,7 +54,7 @@ def aws() -> Iterator[None]:
     if DYNAMODB_URL:
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = DYNAMODB_URL
         prefix = f"t{os.getpid()}-"
-    # Moto answers AWS's own hosts only: a database at another URL is reached.
+    # Moto intercepts requests to AWS's own hosts only, so DynamoDB Local stays reachable.
     with mock_aws(), quick_moto(), one_request_at_a_time():
         session = botocore.session.get_session()
         tables = TEMPLATE.create_tables(session.create_client("dynamodb"), prefix)
@@ -79,7 +79,7 @@ def install_environment(aws: None) -> Iterator[Callable[["Environment"], object]
 
 @dataclass(frozen=True)
 class TestAccount:
-    """A fresh account: its id in 32 hex digits and its auth token."""
+    """A new account: its id (32 hex digits) and its auth token."""
 
     __test__ = False
 
@@ -89,8 +89,8 @@ class TestAccount:
 
 @pytest.fixture
 def make_account(aws: None) -> Callable[[], TestAccount]:
-    """Makes accounts that nobody else has."""
-    del aws  # only has to be there
+    """Creates accounts that no other test uses."""
+    del aws  # only needs to be set up
     from tapedeck.bootstrap import http as api_bootstrap
 
     def make() -> TestAccount:
@@ -108,17 +108,17 @@ def account(make_account: Callable[[], TestAccount]) -> TestAccount:
 
 @pytest.fixture(params=list(DIALECTS))
 def dialect(request: pytest.FixtureRequest) -> str:
-    """Each test runs once in each dialect."""
+    """The dialect's name; each test runs once per dialect."""
     return str(request.param)
 
 
 @pytest.fixture
 def client(dialect: str, account: TestAccount) -> FunctionClient:
-    """Speaks the test's dialect for its account."""
+    """A client of the test's dialect and account."""
     return FunctionClient(DIALECTS[dialect], account.id, account.token)
 
 
 @pytest.fixture(params=["api-gateway", "sam"])
 def gateway(request: pytest.FixtureRequest) -> Gateway:
-    """Both forms in which a request may reach a function."""
+    """The gateway whose event format is used; each test runs once per gateway."""
     return "sam" if request.param == "sam" else "api-gateway"

@@ -1,4 +1,4 @@
-"""Recordings with audio: captured in a moment, finished as a media engine's are."""
+"""Test support for recordings with audio: store a capture, finish a recording, read WAV and MP3."""
 
 import io
 import tempfile
@@ -14,7 +14,7 @@ from tapedeck_standin.telephony.audio import Part, make_wav
 
 
 def capture(service: ApiServices, recording: Recording, content: bytes) -> None:
-    """Put some bytes where a media engine puts its capture."""
+    """Store bytes as the capture that a media engine would upload."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.wav"
         path.write_bytes(content)
@@ -22,7 +22,7 @@ def capture(service: ApiServices, recording: Recording, content: bytes) -> None:
 
 
 def finish(service: ApiServices, recording: Recording, *, channels: int = 1, seconds: float = 2) -> Recording:
-    """Stop a recording and complete it, with so many seconds of sound."""
+    """Stop a recording and complete it with a capture of this many seconds."""
     service.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
     capture(service, recording, sound(seconds, channels))
     return service.media().complete(recording.parent, recording.id)
@@ -30,13 +30,13 @@ def finish(service: ApiServices, recording: Recording, *, channels: int = 1, sec
 
 @cache
 def sound(seconds: float, channels: int = 1) -> bytes:
-    """A WAV with a tone of its own in each channel."""
+    """Return a WAV with a different tone in each channel."""
     return make_wav([Part(round(seconds * 1000), is_sound=True)], [True] * channels)
 
 
 @cache
 def encoded(content: bytes) -> bytes:
-    """The MP3 of a WAV."""
+    """Encode a WAV as MP3."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.wav", Path(folder) / "target.mp3"
         source.write_bytes(content)
@@ -45,17 +45,17 @@ def encoded(content: bytes) -> bytes:
 
 
 def samples_of(content: bytes) -> list[list[int]]:
-    """The samples of a WAV, channel by channel."""
+    """Return the samples of a WAV, one list per channel."""
     with wave.open(io.BytesIO(content)) as file:
         samples = array("h", file.readframes(file.getnframes()))
         return [list(samples[channel :: file.getnchannels()]) for channel in range(file.getnchannels())]
 
 
 def mp3_frames(content: bytes) -> list[tuple[int, int, int]]:
-    """The frames of an MP3 of 8 kHz, one after another: bits a second, frames a second, channels (ISO 13818-3).
+    """Return the frames of an MP3 in order: bits per second, samples per second, channels (ISO 13818-3).
 
     Raises:
-        AssertionError: something in it is no such frame.
+        AssertionError: some bytes are not an MP3 frame.
     """
     found, place = [], 0
     rates = {3: [44_100, 48_000, 32_000], 2: [22_050, 24_000, 16_000], 0: [11_025, 12_000, 8_000]}

@@ -1,4 +1,4 @@
-"""How much is tried: everything where `CI` is set, a share of it where somebody waits."""
+"""Scales the amount of testing: the full number of rounds if `CI` is set, a fraction of it otherwise."""
 
 import os
 from typing import Final
@@ -7,5 +7,5 @@ IN_FULL: Final = bool(os.environ.get("CI"))
 
 
 def scaled(in_full: int, otherwise: int) -> int:
-    """A number of rounds, examples or requests."""
+    """Return a number of rounds, examples or requests: `in_full` in CI, `otherwise` locally."""
     return in_full if IN_FULL else otherwise

@@ -1,6 +1,6 @@
-"""What requests cost in DynamoDB's units, from the requests and the sizes of the items.
+"""Computes the DynamoDB capacity units of requests from the sizes of the items.
 
-Emulators report this wrongly for transactions, so it is computed here, by the rules of AWS's developer guide.
+Emulators report wrong units for transactions, so this module applies the rules of AWS's developer guide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,20 @@ Item = Mapping[str, Any]
 
 KILOBYTE = 1024
 READ = 4 * KILOBYTE
-"""What one unit reads strongly; of an index, which is read eventually, it reads twice as much."""
+"""Bytes per unit of a strongly consistent read; an eventually consistent read gets twice as many."""
 INDEXES = (("work", "work_at"), ("status_key", "sid"))
-"""The keys of the recordings table's indexes, which project nothing but keys."""
+"""The keys of the recordings table's indexes, which project keys only."""
 
 
 class Change(NamedTuple):
-    """One item as it was before a request and as it was after it; empty where there was none."""
+    """An item before and after a request; empty if there is none."""
 
     before: Item
     after: Item
 
 
 def size(value: Any) -> int:
-    """The bytes that a plain value, or an item, takes in DynamoDB."""
+    """Return the size in DynamoDB of a value or an item, in bytes."""
     match value:
         case bool() | None:
             return 1
@@ -32,7 +32,7 @@ def size(value: Any) -> int:
         case bytes():
             return len(value)
         case int():
-            # Two digits a byte, one byte more, and one for a sign.
+            # A number takes one byte per two digits, one byte more, and one for a minus sign.
             return (len(str(abs(value))) + 1) // 2 + 1 + (value < 0)
         case Mapping():
             return sum(size(name) + size(element) for name, element in value.items())
@@ -41,9 +41,10 @@ def size(value: Any) -> int:
 
 
 def write_units(operation: str, changes: Sequence[Change]) -> int:
-    """The units of one request: per kilobyte of the larger image, twice in a transaction, and the indexes.
+    """Return the write units of one request.
 
-    A write whose condition fails costs what it would have cost: its items are then as they were.
+    Each item costs a unit per started kilobyte of its larger image, twice that in a transaction, plus its index
+    writes. A write whose condition fails costs the same; its items are given unchanged.
     """
     factor = 2 if operation == "TransactWriteItems" else 1
     return sum(factor * _kilobytes(change) + _index_writes(change) for change in changes)
@@ -54,7 +55,7 @@ def _kilobytes(change: Change) -> int:
 
 
 def _index_writes(change: Change) -> int:
-    """One for an entry that appears or goes, two for one that moves."""
+    """Return one write per index entry added or removed, two per entry that moves."""
     writes = 0
     for names in INDEXES:
         entries = [tuple(image.get(name) for name in names) for image in change]
@@ -64,7 +65,7 @@ def _index_writes(change: Change) -> int:
 
 
 def read_units(operation: str, sizes: Sequence[int], *, strong: bool = True) -> float:
-    """The units of one read of items of these bytes: a query's together, each of the others by itself."""
+    """Return the read units for items of these sizes: a query rounds their sum up, other reads each item."""
     whole = [sum(sizes)] if operation == "Query" else list(sizes)
     units = sum(max(1, -(-each // READ)) for each in whole)
     return units if strong else units / 2

@@ -1,6 +1,6 @@
-"""A service of each test's own, over a client that tells what it asks of DynamoDB."""
+"""Fixtures of the function tests: API services with a test clock, and clients that record their AWS requests."""
 
-# ruff: noqa: E402 - what asserts for tests must be named before it is imported
+# ruff: noqa: E402 - pytest can rewrite the asserts of a module only if it is registered before its import
 
 import io
 import json
@@ -33,12 +33,12 @@ from tests.functions.operations import OPERATIONS, Operation
 from tests.functions.stage import Clock, MotoShelf, RemoteShelf, Shelf, Stage, Wire
 
 ON_DYNAMODB_LOCAL = re.compile("test_(?:(?:create|delete|list|remove|update)_.*|get_participant|paging|requests)")
-"""Modules that run there as well: where conditions, transactions, orders and limits of the database are met."""
+"""Modules that also run on DynamoDB Local, because they depend on its conditions, transactions, orders and limits."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what asks a dialect for an operation that only the other one has; mark what runs twice."""
+    """Drop tests that request an operation in a dialect that lacks it; mark tests that also run on DynamoDB Local."""
     for item in items:
         if item.path.parent == Path(__file__).parent and ON_DYNAMODB_LOCAL.fullmatch(item.path.stem):
             item.add_marker("dynamodb_local")
@@ -46,13 +46,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_foreign(params: dict[str, Any]) -> bool:
-    asked = params.get("operation") or getattr(params.get("route"), "operation", None)
-    operation = asked if isinstance(asked, Operation) else OPERATIONS.get(str(asked))
+    named = params.get("operation") or getattr(params.get("route"), "operation", None)
+    operation = named if isinstance(named, Operation) else OPERATIONS.get(str(named))
     return operation is not None and operation.only not in {None, params.get("dialect", operation.only)}
 
 
 def moto_tables() -> dict[str, Any]:
-    """Moto's own tables, by name."""
+    """Return moto's internal tables by name."""
     from moto.dynamodb.models import dynamodb_backends
 
     (backends,) = dynamodb_backends.values()
@@ -62,8 +62,8 @@ def moto_tables() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def shelves(aws: None) -> Callable[[str], Shelf]:
-    """Opens a table past the functions."""
-    del aws  # only has to be there
+    """Opens a table by name for direct access, without requests of the functions' client."""
+    del aws  # only needs to be set up
     if not DYNAMODB_URL:
         return lambda table: MotoShelf(moto_tables()[table])
     import botocore.session
@@ -74,11 +74,11 @@ def shelves(aws: None) -> Callable[[str], Shelf]:
 
 @pytest.fixture(scope="session")
 def counted(aws: None) -> tuple[Any, Wire]:
-    """The functions' client, and all that it sends."""
-    del aws  # only has to be there
+    """The functions' DynamoDB client, and the record of every request that it sends."""
+    del aws  # only needs to be set up
     client = make_client("dynamodb")
     wire = Wire(os.environ["RECORDINGS_TABLE"])
-    # First, for moto answers there too, and whoever comes after it is not asked.
+    # First: moto answers in this event too, and botocore skips the handlers after the one that answers.
     client.meta.events.register_first("before-send.dynamodb", wire.see)
     client.meta.events.register("after-call.dynamodb", wire.answered)
     return client, wire
@@ -86,22 +86,22 @@ def counted(aws: None) -> tuple[Any, Wire]:
 
 @pytest.fixture(scope="session")
 def account(aws: None) -> TestAccount:
-    """The account of all tests here: no two share a resource, and each clears up behind itself."""
-    del aws  # only has to be there
+    """The one account of all tests in this folder; each test deletes its own resources."""
+    del aws  # only needs to be set up
     made = api_bootstrap.get_admin_services().accounts.create()
     return TestAccount(made.account, made.auth_token)
 
 
 @pytest.fixture(autouse=True)
 def reconciled(account: TestAccount, shelves: Callable[[str], Shelf]) -> Iterator[None]:
-    """Afterwards the tables hold what they held before: all tests have one account, and lists show all of it.
+    """Restore the tables after each test: all tests share one account, and lists show all of its resources.
 
-    Moreover, a query in moto looks through the whole table.
+    A small table also keeps moto fast: its queries scan the whole table.
     """
-    del account  # it stays
+    del account  # created before the snapshot, so that the cleanup keeps it
     if DYNAMODB_URL:
         yield
-        # Nothing lies there before the first test; accounts are in the other table, and each is another.
+        # This table is empty before the first test; accounts are stored in the other table.
         shelf = shelves(os.environ["RECORDINGS_TABLE"])
         assert isinstance(shelf, RemoteShelf)
         shelf.clear()
@@ -118,8 +118,8 @@ def reconciled(account: TestAccount, shelves: Callable[[str], Shelf]) -> Iterato
 
 @pytest.fixture
 def wire(counted: tuple[Any, Wire], service: ApiServices) -> Wire:
-    """What this test's requests ask of DynamoDB, from now on."""
-    del service  # what makes them
+    """The DynamoDB requests that this test causes, from now on."""
+    del service  # its requests are recorded; setting it up is not part of the record
     wire = counted[1]
     wire.all.clear()
     return wire
@@ -127,15 +127,15 @@ def wire(counted: tuple[Any, Wire], service: ApiServices) -> Wire:
 
 @pytest.fixture(scope="session")
 def bucket(aws: None) -> Objects:
-    """The functions' bucket, and all that they ask of it."""
-    del aws  # only has to be there
+    """The functions' media bucket, and the record of every S3 request that they send."""
+    del aws  # only needs to be set up
     return Objects(make_client("s3"), os.environ["MEDIA_BUCKET"])
 
 
 @pytest.fixture
 def objects(bucket: Objects, service: ApiServices) -> Iterator[Objects]:
-    """What this test's requests ask of the bucket, from now on; nothing fails unless the test says so."""
-    del service  # what makes them
+    """The S3 requests that this test causes, from now on; they succeed unless the test sets a fault."""
+    del service  # its requests are recorded; setting it up is not part of the record
     bucket.forget()
     yield bucket
     bucket.forget()
@@ -149,7 +149,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(aws: None) -> Settings:
-    """How this test's service is set up."""
+    """The settings of this test's service."""
     del aws  # it sets the environment
     return Settings.read()
 
@@ -161,7 +161,7 @@ def make_service(
     clock: Clock,
     install_environment: Callable[[Environment], object],
 ) -> Callable[[Settings], ApiServices]:
-    """Makes services by this test's clock, and has the functions answer with the last one made."""
+    """Builds API services with this test's clock; the functions use the one built last."""
     clients = {"dynamodb": counted[0], "s3": bucket.client}
     # Account administration keeps the client that is not counted.
     prebuilt = {api_bootstrap.build_admin_services: api_bootstrap.get_admin_services()}
@@ -175,7 +175,7 @@ def make_service(
 
 @pytest.fixture
 def service(make_service: Callable[[Settings], ApiServices], settings: Settings) -> ApiServices:
-    """What the functions answer with: nothing remembered yet, by this test's clock."""
+    """The API services that the functions use: an empty credential cache and this test's clock."""
     return make_service(settings)
 
 
@@ -183,14 +183,14 @@ def service(make_service: Callable[[Settings], ApiServices], settings: Settings)
 def make_stage(
     service: ApiServices, clock: Clock, shelves: Callable[[str], Shelf], settings: Settings
 ) -> Callable[[str], Stage]:
-    """Makes stages for accounts."""
+    """Makes stages: writers of test data for one account."""
     shelf = shelves(settings.recordings_table)
     return lambda account: Stage(account, service, clock, shelf)
 
 
 @pytest.fixture
 def stage(make_stage: Callable[[str], Stage], account: TestAccount) -> Stage:
-    """The stage of this test's account."""
+    """Writes test data for this test's account."""
     return make_stage(account.id)
 
 
@@ -198,7 +198,7 @@ def stage(make_stage: Callable[[str], Stage], account: TestAccount) -> Stage:
 def living(
     clock: Clock, settings: Settings, bucket: Objects, install_environment: Callable[[Environment], object]
 ) -> Callable[[int], World]:
-    """Makes worlds in which a callback is tried for so many hours, and has the functions work in the last one made."""
+    """Makes background worlds with this callback retry window in hours; the functions use the one made last."""
     bucket.forget()
     known = replace(settings, public_url=ORIGIN)
     return lambda hours: make_world(
@@ -208,13 +208,13 @@ def living(
 
 @pytest.fixture
 def world(living: Callable[[int], World]) -> World:
-    """What the functions that no client calls work with, in memory but for the bucket of media."""
+    """The services of the background functions: in memory, except for the media bucket."""
     return living(72)
 
 
 @pytest.fixture(scope="session")
 def known(account: TestAccount, counted: tuple[Any, Wire]) -> dict[str, Any]:
-    """What a service remembers that has verified the account once, when its clock began."""
+    """The credential cache of a service that verified the account once, at the start time of the test clock."""
     credentials = CredentialsTable(DynamoDBTable(counted[0], os.environ["CREDENTIALS_TABLE"], lambda _seconds: None))
     authenticator = Authenticator(credentials, Clock(), 60)
     authenticator.verify_account(account.id, account.token)
@@ -223,29 +223,29 @@ def known(account: TestAccount, counted: tuple[Any, Wire]) -> dict[str, Any]:
 
 @pytest.fixture
 def client(dialect: str, account: TestAccount, service: ApiServices, known: dict[str, Any]) -> FunctionClient:
-    """Speaks the test's dialect for its account, to this test's service, which knows it."""
+    """A client of the test's dialect and account, whose credentials are already cached by this test's service."""
     service.authenticator._remembered.update(known)
     return FunctionClient(DIALECTS[dialect], account.id, account.token)
 
 
 @pytest.fixture
 def make_twilio(account: TestAccount, service: ApiServices, known: dict[str, Any]) -> Callable[[], FunctionClient]:
-    """Makes clients of Twilio's dialect, for what only that knows."""
+    """Makes clients of Twilio's dialect, for features that only Twilio has."""
     service.authenticator._remembered.update(known)
     return lambda: FunctionClient(DIALECTS["twilio"], account.id, account.token)
 
 
 @pytest.fixture
 def other(client: FunctionClient) -> FunctionClient:
-    """Speaks the other dialect for the same account."""
+    """A client of the other dialect, for the same account."""
     name = "signalwire" if client.dialect.name == "twilio" else "twilio"
     return replace(client, dialect=DIALECTS[name], answers=[])
 
 
 @pytest.fixture
 def log(service: ApiServices, make_service: Callable[[Settings], ApiServices], settings: Settings) -> io.StringIO:
-    """What is logged from now on: the functions answer with a service that has a log of this test's own."""
-    del service  # it would take this one's place if it were made later
+    """The log output from now on; the functions use a service with its own log stream."""
+    del service  # built first: if it were built later, it would replace the service made here
     name = f"test-{token_hex(4)}"
     make_service(replace(settings, service=name))
     stream = io.StringIO()
@@ -257,7 +257,7 @@ def log(service: ApiServices, make_service: Callable[[Settings], ApiServices], s
 
 @pytest.fixture
 def log_lines(log: io.StringIO) -> Callable[[], list[dict[str, Any]]]:
-    """The lines that requests have logged since the last look; each must be JSON."""
+    """Returns the JSON log lines since the previous call."""
 
     def take() -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in log.getvalue().splitlines()]

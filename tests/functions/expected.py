@@ -1,6 +1,6 @@
-"""What the contract says an answer is: every body in full, every row of the error table, in both dialects.
+"""The expected responses: every body in full and every row of the error table, in both dialects.
 
-Written from the contract (resources.md, behaviour.md section 3), on purpose without a word of the code under test.
+Written from the vendors' documentation, on purpose without the serializers of the code under test.
 """
 
 from datetime import UTC, datetime
@@ -21,17 +21,17 @@ REALMS = {"twilio": "Twilio API", "signalwire": "SignalWire"}
 
 
 def sid(dialect: str, prefix: str, identifier: str) -> str:
-    """An id as the dialect spells it (resources.md, section 1)."""
+    """Return an id in the dialect's format: a prefix and 32 hex digits, or a UUID."""
     return f"{prefix}{identifier}" if dialect == "twilio" else str(UUID(identifier))
 
 
 def date(seconds: int) -> str:
-    """`Tue, 25 Sep 2018 23:00:00 +0000`."""
+    """Format a time as in `Tue, 25 Sep 2018 23:00:00 +0000`."""
     return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
 def date_or_none(seconds: int | None) -> str | None:
-    """The same; None stays None."""
+    """Format a time; None stays None."""
     return None if seconds is None else date(seconds)
 
 
@@ -44,7 +44,7 @@ def _account_uri(dialect: str, account: str) -> str:
 
 
 def recording(dialect: str, of: Recording, *, read: bool = False, **changes: Any) -> Body:
-    """A recording at its parent's address (resources.md, section 2); `changes` are of the recording's own fields."""
+    """Return a recording as shown below its parent; `changes` override its fields status, updated and ended."""
     status = str(changes.get("status", of.status))
     updated = changes.get("updated", of.updated)
     ended = changes.get("ended", of.ended)
@@ -72,10 +72,10 @@ def _twilio_recording(of: Recording, status: str, updated: int) -> Body:
         "sid": f"RE{of.id}",
         "price": None,
     }
-    told = {"status": status, "channels": of.channels, "source": str(of.source), "error_code": of.error}
+    shared = {"status": status, "channels": of.channels, "source": str(of.source), "error_code": of.error}
     if of_call:
-        return {**head, "uri": uri, "encryption_details": None, "price_unit": None, **told, "track": of.track}
-    return {**head, "price_unit": None, **told, "encryption_details": None, "uri": uri}
+        return {**head, "uri": uri, "encryption_details": None, "price_unit": None, **shared, "track": of.track}
+    return {**head, "price_unit": None, **shared, "encryption_details": None, "uri": uri}
 
 
 def _signalwire_recording(of: Recording, status: str, updated: int, ended: int | None) -> Body:
@@ -113,9 +113,9 @@ def _signalwire_recording(of: Recording, status: str, updated: int, ended: int |
 
 
 def account_recording(dialect: str, of: Recording, scheme: str = "https") -> Body:
-    """A recording at its account's address (resources.md, section 2), which only reads show.
+    """Return a recording as a read of `/Recordings` shows it.
 
-    The address of its media begins with what the request went to: `scheme` and `localhost`.
+    Its `media_url` (Twilio) begins with the origin of the request: `scheme` and `localhost`.
     """
     body = recording(dialect, of, read=True)
     account = _account_uri(dialect, of.parent.account)
@@ -154,21 +154,21 @@ def account_recording(dialect: str, of: Recording, scheme: str = "https") -> Bod
 
 
 def transcription(dialect: str, of: Transcription) -> Body:
-    """A transcription (resources.md, section 6)."""
+    """Return a transcription."""
     own = sid(dialect, "TR", of.id)
     uri = f"{_account_uri(dialect, of.account)}/Transcriptions/{own}.json"
     dates = {"date_created": _created(of.id), "date_updated": date(of.updated)}
-    account, heard = sid(dialect, "AC", of.account), sid(dialect, "RE", of.recording)
+    account, recording_sid = sid(dialect, "AC", of.account), sid(dialect, "RE", of.recording)
     if dialect == "twilio":
         duration = None if of.duration is None else str(of.duration)
         head = {"account_sid": account, "api_version": "2010-04-01", **dates, "duration": duration, "price": None}
         tail = {"status": str(of.status), "transcription_text": of.text, "type": "fast", "uri": uri}
-        return {**head, "price_unit": "USD", "recording_sid": heard, "sid": own, **tail}
+        return {**head, "price_unit": "USD", "recording_sid": recording_sid, "sid": own, **tail}
     return {
         "sid": own,
         "account_sid": account,
         "api_version": "2010-04-01",
-        "recording_sid": heard,
+        "recording_sid": recording_sid,
         **dates,
         "duration": of.duration or 0,
         "price": None,
@@ -193,19 +193,19 @@ def page(
     preceding: str | None = None,
     filters: str = "",
 ) -> Body:
-    """The envelope of a list (resources.md, section 7; behaviour.md, section 8).
+    """Return one page of a list with its links.
 
     Args:
-        dialect: whose.
-        account: its id.
-        path: of the list below the account.
-        items: what is on the page.
+        dialect: the dialect's name.
+        account: the account's id.
+        path: the path of the list below the account.
+        items: the resources on the page.
         size: `PageSize`.
         number: `Page`.
-        token: of this page, if it has one.
+        token: the `PageToken` of this page, if it has one.
         following: the token of the next page, if there is one.
         preceding: the token of the previous page, if there is one.
-        filters: as they stand in links, with an `&` behind each.
+        filters: the filters as written in the links, each followed by `&`.
     """
     suffix = ".json" if dialect == "twilio" else ""
 
@@ -225,9 +225,9 @@ def page(
     if dialect == "signalwire":
         return {**links, **counts, name: items}
     start = number * size
-    told = {**links, **counts, "start": start, "end": start + len(items) - 1 if items else 0}
+    fields = {**links, **counts, "start": start, "end": start + len(items) - 1 if items else 0}
     order = ["end", "first_page_uri", "next_page_uri", "page", "page_size", "previous_page_uri", "start", "uri"]
-    return {**{each: told[each] for each in order}, name: items}
+    return {**{each: fields[each] for each in order}, name: items}
 
 
 def conference(
@@ -239,7 +239,7 @@ def conference(
     reason: str | None = None,
     ending_call: str | None = None,
 ) -> Body:
-    """A conference (resources.md, section 3)."""
+    """Return a conference."""
     own = sid(dialect, "CF", of.id)
     uri = f"{_account_uri(dialect, of.account)}/Conferences/{own}"
     links = {"participants": f"{uri}/Participants.json", "recordings": f"{uri}/Recordings.json"}
@@ -272,13 +272,13 @@ def conference(
 
 
 _FORMATTED = {"+13105678901": "(310) 567-8901", "+13103384645": "(310) 338-4645"}
-"""The stage's two numbers; anything else is shown as it is."""
+"""The formatted phone numbers of the stage's calls; other values are shown unchanged."""
 
 
 def participant(dialect: str, account: str, of: Participant, *, added: bool = False) -> Body:
-    """A participant (resources.md, section 4); `added` is told in the answer to its creation."""
-    room, own = sid(dialect, "CF", of.conference), sid(dialect, "CA", of.call)
-    uri = f"{_account_uri(dialect, account)}/Conferences/{room}/Participants/{own}.json"
+    """Return a participant; `added` means in the response to its creation, which has a queue time."""
+    conference_sid, own = sid(dialect, "CF", of.conference), sid(dialect, "CA", of.call)
+    uri = f"{_account_uri(dialect, account)}/Conferences/{conference_sid}/Participants/{own}.json"
     coached = None if of.call_to_coach is None else sid(dialect, "CA", of.call_to_coach)
     created, updated = date(of.joined), date(of.joined if of.updated is None else of.updated)
     flags = {
@@ -288,7 +288,7 @@ def participant(dialect: str, account: str, of: Participant, *, added: bool = Fa
         "start_conference_on_enter": of.start_conference_on_enter,
     }
     who = {"account_sid": sid(dialect, "AC", account), "call_sid": own}
-    where = {"coaching": of.coaching, "conference_sid": room, "date_created": created}
+    where = {"coaching": of.coaching, "conference_sid": conference_sid, "date_created": created}
     if dialect == "signalwire":
         over = of.status in {"complete", "failed"}
         status = {"status": "completed" if over else "in-progress", "date_updated": updated}
@@ -299,7 +299,7 @@ def participant(dialect: str, account: str, of: Participant, *, added: bool = Fa
 
 
 def call(dialect: str, of: Call) -> Body:
-    """A call (resources.md, section 5)."""
+    """Return a call."""
     own = sid(dialect, "CA", of.id)
     uri = f"{_account_uri(dialect, of.account)}/Calls/{own}"
     seconds = None
@@ -385,7 +385,7 @@ def call(dialect: str, of: Call) -> Body:
     }
 
 
-# Behaviour.md, section 3: condition -> (Twilio's status, code, message), (SignalWire's).
+# The error table: condition -> Twilio's (status, code, message), SignalWire's.
 _Row = tuple[int, int, str]
 _NOT_FOUND: _Row = (404, 20404, "The requested resource {uri} was not found")
 _NOT_ELIGIBLE: _Row = (400, 21220, "Requested resource is not eligible for recording")
@@ -454,7 +454,10 @@ REFUSALS: dict[str, tuple[_Row, _Row]] = {
 
 
 def refusal(dialect: str, condition: str, *, as_strings: bool = False, **words: str) -> tuple[int, Body]:
-    """A row of the error table with its body (resources.md, section 8); `as_strings` in SignalWire's FR3."""
+    """Return status and body of a row of the error table.
+
+    `as_strings`: SignalWire answers with an array of strings, as it does for updates of conference recordings.
+    """
     twilio, signalwire = REFUSALS[condition]
     status, code, message = twilio if dialect == "twilio" else signalwire
     for name, word in words.items():

@@ -1,4 +1,4 @@
-"""All operations with a route, as a table: tests that hold for each of them go through it."""
+"""A table of all operations with a route, for tests that apply to each of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,17 +24,15 @@ KINDS = {
 
 
 def variables_of(path: str) -> list[str]:
-    """The names of the ids in a path."""
+    """Return the names of the ids in a path template."""
     return [part.strip("{}") for part in path.split("/") if part.startswith("{")]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: its method, its path below an account, and parameters that change nothing that is shown.
+    """One operation: its method, its path below an account, and a form that does not change the shown resource.
 
-    `suffixes` are those under which its path names the same.
-    A list is one whose path ends in a word; a deletion can be done once. One that is of a single dialect is not asked
-    for in the other: what that answers, its own tests say.
+    `only`: the one dialect that has the operation; tests skip the other. `suffixes`: equivalent suffixes of its path.
     """
 
     name: str
@@ -46,26 +44,26 @@ class Operation:
 
     @property
     def variables(self) -> list[str]:
-        """The names of the ids in its path, below the account."""
+        """The names of the ids in its path below the account."""
         return variables_of(self.path)
 
     @property
     def is_list(self) -> bool:
-        """Whether it answers with a page."""
+        """Whether it answers with a page of a list."""
         return self.method == "GET" and not self.path.endswith("}")
 
     @property
     def is_deletion(self) -> bool:
-        """Whether what it names is gone afterwards, and the answer empty."""
+        """Whether it deletes the resource and answers with an empty body."""
         return self.method == "DELETE"
 
     @property
     def status(self) -> int:
-        """Of a successful answer: a call that is recorded already is not recorded again."""
+        """The status of a success; create_call_recording answers 200, because the call is already being recorded."""
         return 201 if self.name == "create_participant" else 204 if self.is_deletion else 200
 
     def takes_names(self, variable: str) -> bool:
-        """Whether some text may stand for an id in its path: a friendly name, a label."""
+        """Whether its path accepts a friendly name or a label in place of this id."""
         named = {"update_conference": "ConferenceSid", "create_participant": "ConferenceSid"}
         labelled = self.path.endswith("Participants/{CallSid}") and variable == "CallSid"
         return labelled or named.get(self.name) == variable
@@ -77,7 +75,7 @@ class Operation:
 
     @property
     def deletes_recording(self) -> bool:
-        """Whether it takes a recording that is finished."""
+        """Whether it deletes a recording, which must be finished."""
         return self.is_deletion and self.is_of_recording
 
 
@@ -124,9 +122,9 @@ assert set(OPERATIONS) == {route.operation for route in TEMPLATE.routes if route
 
 @dataclass(frozen=True)
 class Scene:
-    """A call in a conference, both in progress, each with a recording in progress and one that is finished.
+    """A call in a conference, both in progress, each with one recording in progress and one that is finished.
 
-    What the recording in progress of the call says.
+    The transcription belongs to the call's recording in progress.
     """
 
     call: Call
@@ -140,7 +138,7 @@ class Scene:
 
     @classmethod
     def set_up(cls, stage: Stage, name: str = "Room") -> "Scene":
-        """Bring it about."""
+        """Store all of its resources."""
         call, conference = stage.call(), stage.conference(name=name)
         of_call = stage.recording(call)
         stage.clock.step(0.001)
@@ -153,13 +151,13 @@ class Scene:
         return cls(call, conference, of_call, of_conference, stage.transcription(of_call), participant, *finished)
 
     def ids(self, operation: Operation) -> dict[str, str]:
-        """What the ids in an operation's path are, unspelled."""
+        """Return the ids (32 hex digits) for an operation's path."""
         return self.ids_of(operation.variables, finished=operation.deletes_recording)
 
     def ids_of(self, variables: list[str], *, finished: bool = False) -> dict[str, str]:
-        """What these variables of a path are, unspelled; a recording is one in progress, or one that is finished.
+        """Return the ids (32 hex digits) for these path variables; the recording is in progress unless `finished`.
 
-        One that is named without its parent hangs on the call.
+        A recording in a path without its parent is the call's.
         """
         of_call, of_conference = self.of_call, self.of_conference
         if finished:
@@ -174,7 +172,7 @@ class Scene:
         return {name: everything[name] for name in variables}
 
     def shown(self, client: FunctionClient, operation: Operation) -> Any:
-        """The whole body of a successful answer of this operation."""
+        """Return the complete body of this operation's successful response."""
         if operation.is_deletion:
             return None
         if operation.is_list:
@@ -196,7 +194,7 @@ class Scene:
         return shown(client, things.get(operation.path, self.transcription))
 
     def _page(self, client: FunctionClient, operation: Operation) -> Any:
-        """The only page of a list."""
+        """Return the only page of a list."""
         name, scheme = client.dialect.name, _scheme(client)
         of_call = [self.finished_of_call, self.of_call]
         of_conference = [self.finished_of_conference, self.of_conference]
@@ -218,21 +216,21 @@ class Scene:
 
 
 def _scheme(client: FunctionClient) -> str:
-    """Of the address by which the client's gateway has been reached."""
+    """Return the URL scheme by which clients reach this client's gateway."""
     return "http" if client.gateway == "sam" else "https"
 
 
 def path_of(client: FunctionClient, operation: Operation, ids: Mapping[str, str], **texts: str) -> str:
-    """The path of an operation: ids spelled by the client, but what `texts` says as it is."""
+    """Return the path of an operation with formatted ids; `texts` replace path variables literally."""
     spelled = {name: client.sid(KINDS[name], identifier) for name, identifier in ids.items()} | texts
     return client.path(*operation.path.format(**spelled).split("/"))
 
 
 def perform(client: FunctionClient, operation: Operation, path: str, **request: Any) -> Answer:
-    """Ask for an operation at a path."""
+    """Send an operation's request to a path; `request` overrides arguments of `client.request`."""
     return client.request(operation.method, path, **{"form": operation.form, **request})
 
 
 def at(client: FunctionClient, **changes: Any) -> FunctionClient:
-    """The same client, but for these fields."""
+    """Return a copy of the client with these fields changed and no recorded answers."""
     return replace(client, answers=[], **changes)

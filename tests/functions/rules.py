@@ -1,4 +1,4 @@
-"""The rules that recordings of calls and of conferences share; a test module gives them a parent and an address."""
+"""Shared tests of call recordings and conference recordings; a test module supplies the parent and the path."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from tests.functions.stage import (
 CURRENT = "Twilio.CURRENT"
 STATUSES = ("in-progress", "paused", "stopped", "completed", "absent", "deleted")
 
-# Behaviour.md, section 5.3: from, to -> what happens.
+# (status before, status requested) -> outcome of an update.
 TRANSITIONS = {
     ("in-progress", "in-progress"): "no change",
     ("in-progress", "paused"): "change",
@@ -55,21 +55,21 @@ TRANSITIONS = {
 
 class _Rules(ABC):
     as_strings: bool
-    """Whether S answers parameter errors with an array of strings."""
+    """Whether SignalWire answers parameter errors of this operation with an array of strings."""
 
     @abstractmethod
     def parent(self, stage: Stage) -> Call | Conference:
-        """A fresh parent in progress."""
+        """Store a new parent in progress."""
 
     @abstractmethod
     def path(
         self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
     ) -> tuple[str, ...]:
-        """The address of a recording under a parent."""
+        """Return the path of a recording below its parent."""
 
     @abstractmethod
-    def of_the_other_kind(self, stage: Stage) -> Call | Conference:
-        """A parent of the kind that this address does not name."""
+    def other_parent(self, stage: Stage) -> Call | Conference:
+        """Store a parent of the other type: a conference if the path names a call, and vice versa."""
 
     @property
     @abstractmethod
@@ -77,53 +77,53 @@ class _Rules(ABC):
 
 
 class OfCall:
-    """What those rules are given where the parent is a call."""
+    """Supplies a call as the parent."""
 
     _kind = ResourceType.CALL
 
     def parent(self, stage: Stage) -> Call:
-        """A call."""
+        """Store a call."""
         return stage.call()
 
     def path(
         self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
     ) -> tuple[str, ...]:
-        """Under a call."""
+        """Return the path of a recording below a call."""
         assert not isinstance(parent, Conference)
         return call_path(client, parent, recording)
 
-    def of_the_other_kind(self, stage: Stage) -> Conference:
-        """A conference."""
+    def other_parent(self, stage: Stage) -> Conference:
+        """Store a conference."""
         return stage.conference()
 
 
 class OfConference:
-    """What those rules are given where the parent is a conference."""
+    """Supplies a conference as the parent."""
 
     _kind = ResourceType.CONFERENCE
 
     def parent(self, stage: Stage) -> Conference:
-        """A conference."""
+        """Store a conference."""
         return stage.conference()
 
     def path(
         self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
     ) -> tuple[str, ...]:
-        """Under a conference."""
+        """Return the path of a recording below a conference."""
         assert not isinstance(parent, Call)
         return conference_path(client, parent, recording)
 
-    def of_the_other_kind(self, stage: Stage) -> Call:
-        """A call."""
+    def other_parent(self, stage: Stage) -> Call:
+        """Store a call."""
         return stage.call()
 
 
 class GetRules(_Rules):
-    """CR3, FR2: read a recording at its parent's address."""
+    """Tests of reading a recording below its parent."""
 
     @pytest.mark.parametrize("status", STATUSES[:-1])
     def test_shows_each_status(self, client: FunctionClient, stage: Stage, status: str) -> None:
-        """T shows `processing` until it is completed or absent, S each state (resources.md, section 2.2)."""
+        """Twilio shows `processing` until the recording is completed or absent; SignalWire shows each status."""
         recording = stage.recording(self.parent(stage))
         stage.clock.step(4)
         recording = stage.bring(recording, status)
@@ -139,7 +139,7 @@ class GetRules(_Rules):
     def test_reads_what_the_other_dialect_made(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, gateway: Gateway
     ) -> None:
-        """One recording is the same in both dialects, each with its own words (section 1)."""
+        """A recording made in one dialect is readable in both, each in its own format."""
         client.gateway = other.gateway = gateway
         parent = self.parent(stage)
         recording = stage.recording(parent)
@@ -148,10 +148,10 @@ class GetRules(_Rules):
             assert_answer(answer, 200, shown(each, recording, read=True))
 
     def test_needs_the_right_parent(self, client: FunctionClient, stage: Stage) -> None:
-        """Under another parent, or an unknown one, a recording does not exist (section 5.8)."""
+        """Below another parent, or an unknown one, a recording is not found."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording = stage.recording(parent)
-        elsewhere = stage.recording(self.of_the_other_kind(stage))
+        elsewhere = stage.recording(self.other_parent(stage))
         for path in (
             self.path(client, sibling, recording),
             self.path(client, client.sid(self._kind, "0" * 32), recording),
@@ -161,14 +161,14 @@ class GetRules(_Rules):
             assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
 
     def test_does_not_know_current(self, client: FunctionClient, stage: Stage) -> None:
-        """`Twilio.CURRENT` is unknown on GET, even where one recording is current (section 5.4)."""
+        """GET does not accept `Twilio.CURRENT`, even if one recording is current."""
         parent = self.parent(stage)
         stage.recording(parent)
         path = self.path(client, parent, CURRENT)
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
 
     def test_ignores_a_body(self, client: FunctionClient, stage: Stage) -> None:
-        """Whatever comes as the body of a GET is not looked at."""
+        """The body of a GET is ignored."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
         path = client.path(*self.path(client, parent, recording))
@@ -180,21 +180,21 @@ class GetRules(_Rules):
 
 
 class UpdateRules(_Rules):
-    """CR4, FR3: pause, resume and stop a recording at its parent's address."""
+    """Tests of pausing, resuming and stopping a recording below its parent."""
 
     def update(
         self, client: FunctionClient, parent: Call | Conference, recording: Recording | str, form: Form
     ) -> Answer:
-        """The update."""
+        """Send the update."""
         return client.post(*self.path(client, parent, recording), form=form)
 
     def refused_parameter(self, client: FunctionClient, answer: Answer, condition: str, name: str) -> None:
-        """The answer is this parameter's error."""
+        """Check that the response is this parameter's error."""
         assert_refused(client, answer, condition, name=name, as_strings=self.as_strings)
 
     @pytest.mark.parametrize(("before", "target"), TRANSITIONS)
     def test_keeps_the_transition_table(self, client: FunctionClient, stage: Stage, before: str, target: str) -> None:
-        """Each cell of section 5.3: what changes, what is granted and changes nothing, what is refused."""
+        """Each transition is applied, accepted without a change, or rejected, as the table above lists."""
         outcome = TRANSITIONS[before, target]
         parent = self.parent(stage)
         recording = stage.recording(parent)
@@ -216,18 +216,18 @@ class UpdateRules(_Rules):
             assert_refused(client, answer, outcome, uri=uri)
         assert stage.partition(parent) == left
 
-    def test_goes_through_a_life(
+    def test_dialects_update_one_recording_in_turn(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, gateway: Gateway
     ) -> None:
-        """Paused in one dialect, resumed in the other, paused again, stopped: each answer shows the new state."""
+        """Both dialects pause, resume and stop one recording in turn; each response shows the new status."""
         client.gateway = other.gateway = gateway
         parent = self.parent(stage)
         recording = stage.recording(parent)
-        for who, target in ((client, "paused"), (other, "in-progress"), (client, "paused"), (other, "stopped")):
+        for each, target in ((client, "paused"), (other, "in-progress"), (client, "paused"), (other, "stopped")):
             now = stage.clock.step(1)
             ended = now if target == "stopped" else None
-            answer = self.update(who, parent, recording, {"Status": target})
-            assert_answer(answer, 200, shown(who, recording, status=target, updated=now, ended=ended))
+            answer = self.update(each, parent, recording, {"Status": target})
+            assert_answer(answer, 200, shown(each, recording, status=target, updated=now, ended=ended))
         item = stage.item(items.recording_key(recording.parent, recording.id))
         assert (item["status"], item["version"]) == ("stopped", 5)
         assert len({item[place] for place in items.WRITE_TOKEN_ATTRIBUTES[:5]} | {""}) == 6
@@ -246,7 +246,7 @@ class UpdateRules(_Rules):
     def test_keeps_the_pause_behavior(
         self, client: FunctionClient, stage: Stage, form: dict[str, Any], kept: str
     ) -> None:
-        """A pause is silent unless it is asked to be skipped (section 5.5); unknown fields are ignored."""
+        """The default PauseBehavior is `silence`, the last of several values wins, and unknown fields are ignored."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
         now = stage.clock.step(1)
@@ -255,7 +255,7 @@ class UpdateRules(_Rules):
         assert stage.item(items.recording_key(recording.parent, recording.id))["pause_behavior"] == kept
 
     def test_keeps_the_first_pause_behavior(self, client: FunctionClient, stage: Stage) -> None:
-        """A pause while paused changes nothing: the first PauseBehavior stays, until a new pause (section 5.3)."""
+        """Pausing a paused recording keeps its PauseBehavior; only a new pause after a resume sets another."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
         key = items.recording_key(recording.parent, recording.id)
@@ -284,7 +284,7 @@ class UpdateRules(_Rules):
             ({"Status": "paused\0"}, "Status", "value outside the enum"),
             ({"Status": ["paused", "no"]}, "Status", "value outside the enum"),
             ({"Status": "paused", "PauseBehavior": "mute"}, "PauseBehavior", "value outside the enum"),
-            # Read only with a pause, but wrong is wrong.
+            # PauseBehavior is validated even if the status is not a pause.
             ({"Status": "stopped", "PauseBehavior": "mute"}, "PauseBehavior", "value outside the enum"),
             ({"Status": "in-progress", "PauseBehavior": "SKIP"}, "PauseBehavior", "value outside the enum"),
         ],
@@ -292,7 +292,7 @@ class UpdateRules(_Rules):
     def test_refuses_wrong_parameters(
         self, client: FunctionClient, stage: Stage, form: Form, name: str, condition: str
     ) -> None:
-        """A parameter that is missing or wrong is named in the dialect's words; the recording stays as it was."""
+        """A missing or invalid parameter gets the dialect's error with its name; the recording is unchanged."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
         before = stage.partition(parent)
@@ -301,14 +301,14 @@ class UpdateRules(_Rules):
 
     @pytest.mark.parametrize("status", ["stopped", "completed", "absent"])
     def test_checks_parameters_before_the_state(self, client: FunctionClient, stage: Stage, status: str) -> None:
-        """A wrong parameter for an ended recording answers the parameter's error (section 2)."""
+        """An invalid parameter for an ended recording gets the parameter's error, not the state's."""
         parent = self.parent(stage)
         recording = stage.recording(parent, status)
         answer = self.update(client, parent, recording, {"Status": "no"})
         self.refused_parameter(client, answer, "value outside the enum", "Status")
 
     def test_checks_existence_before_parameters(self, client: FunctionClient, stage: Stage) -> None:
-        """A wrong parameter for what is not there, is deleted or belongs elsewhere answers 404 (section 2)."""
+        """An invalid parameter gets 404 if the recording is unknown, deleted, or has another parent."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording, deleted = stage.recording(parent), stage.recording(parent, "deleted")
         unknown = client.sid(ResourceType.RECORDING, "0" * 32)
@@ -322,10 +322,10 @@ class UpdateRules(_Rules):
             assert_refused(client, answer, "not found", uri=client.path(*path))
 
     def test_needs_the_right_parent(self, client: FunctionClient, stage: Stage) -> None:
-        """Under another parent, or an unknown one, a recording cannot be changed (section 5.8)."""
+        """Below another parent, or an unknown one, a recording cannot be updated."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording = stage.recording(parent)
-        elsewhere = stage.recording(self.of_the_other_kind(stage))
+        elsewhere = stage.recording(self.other_parent(stage))
         before = stage.partition(parent)
         for path in (
             self.path(client, sibling, recording),
@@ -344,10 +344,10 @@ class UpdateRules(_Rules):
             ('\n{"Status": "\\u0070aused", "PauseBehavior": "skip", "More": [1, {"a": null}]}', "APPLICATION/JSON"),
         ],
     )
-    def test_reads_json_in_s(
+    def test_reads_json_in_signalwire(
         self, client: FunctionClient, stage: Stage, gateway: Gateway, body: str, content_type: str
     ) -> None:
-        """S reads JSON with the same names; to T it is an empty form, which lacks Status (operations.md, 1)."""
+        """SignalWire reads JSON with the same names; Twilio reads it as an empty form, so Status is missing."""
         client.gateway = gateway
         parent = self.parent(stage)
         recording = stage.recording(parent)
@@ -361,8 +361,8 @@ class UpdateRules(_Rules):
         assert stage.item(items.recording_key(recording.parent, recording.id))["pause_behavior"] == "skip"
 
     @pytest.mark.parametrize("value", ["true", "null", "[]", '["paused", 1.5]'])
-    def test_refuses_json_that_is_no_text(self, client: FunctionClient, stage: Stage, value: str) -> None:
-        """JSON values are read as a form would spell them: null and empty ones are absent, others wrong."""
+    def test_reads_json_values_as_form_values(self, client: FunctionClient, stage: Stage, value: str) -> None:
+        """A JSON value is read as its form spelling: null and an empty array are absent, others are invalid."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
         path = client.path(*self.path(client, parent, recording))
@@ -372,18 +372,18 @@ class UpdateRules(_Rules):
         self.refused_parameter(client, answer, condition, "Status")
 
     def test_refuses_malformed_and_large_bodies(self, client: FunctionClient, stage: Stage) -> None:
-        """A broken or large body gets the plain error object, in S's FR3 too (section 3)."""
+        """A malformed or too large body gets the error object in both dialects, never an array of strings."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
         assert_refused(client, self.update(client, parent, recording, "Status=%zz"), "malformed body")
         assert_refused(client, self.update(client, parent, recording, "x=" + "y" * 65_535), "body too large")
 
-    # `Twilio.CURRENT`: section 5.4.
+    # `Twilio.CURRENT`: the one active recording of the parent.
 
     @pytest.mark.parametrize("status", ["in-progress", "paused"])
     @pytest.mark.parametrize("target", ["in-progress", "paused", "stopped"])
     def test_finds_the_current_recording(self, client: FunctionClient, stage: Stage, status: str, target: str) -> None:
-        """The one active recording, paused or not, is current; the answer shows its sid; S knows no such id."""
+        """The one active recording, paused or not, is current and shown with its sid; SignalWire answers 404."""
         parent = self.parent(stage)
         stage.recording(parent, "stopped")
         recording = stage.recording(parent, status)
@@ -401,7 +401,7 @@ class UpdateRules(_Rules):
     def test_finds_no_current_recording(
         self, client: FunctionClient, stage: Stage, status: str | None, target: str
     ) -> None:
-        """Where none is active, none is current: 404, for a stop as well."""
+        """Without an active recording there is no current one: 404, for a stop as well."""
         parent = self.parent(stage)
         if status is not None:
             stage.recording(parent, status)
@@ -410,7 +410,7 @@ class UpdateRules(_Rules):
 
     @pytest.mark.parametrize("status", ["in-progress", "paused"])
     def test_finds_several_current_recordings(self, client: FunctionClient, stage: Stage, status: str) -> None:
-        """Of several active recordings none is the current one: T 16108, S as for an unknown id."""
+        """With several active recordings none is current: Twilio answers 16108, SignalWire 404."""
         from tapedeck.domain.recording import Source
 
         parent = self.parent(stage)
@@ -424,7 +424,7 @@ class UpdateRules(_Rules):
 
     @pytest.mark.parametrize("active", [0, 1, 2])
     def test_checks_parameters_of_current(self, client: FunctionClient, stage: Stage, active: int) -> None:
-        """A wrong parameter answers 404 where none is current, else the parameter's error, before 16108."""
+        """An invalid parameter gets 404 if no recording is active, else the parameter's error, even before 16108."""
         parent = self.parent(stage)
         for _ in range(active):
             stage.recording(parent)
@@ -437,8 +437,8 @@ class UpdateRules(_Rules):
     @pytest.mark.parametrize(
         "text", ["twilio.current", "Twilio.Current", "TWILIO.CURRENT", "CURRENT", "Twilio.CURRENT.", "Twilio.CURRENT "]
     )
-    def test_takes_current_to_the_letter(self, client: FunctionClient, stage: Stage, text: str) -> None:
-        """`Twilio.CURRENT` is case-sensitive."""
+    def test_current_is_case_sensitive(self, client: FunctionClient, stage: Stage, text: str) -> None:
+        """`Twilio.CURRENT` is matched exactly and case-sensitively."""
         parent = self.parent(stage)
         stage.recording(parent)
         path = self.path(client, parent, text)
@@ -446,7 +446,7 @@ class UpdateRules(_Rules):
         assert_refused(client, answer, "not found", uri=client.path(*path))
 
     def test_needs_a_parent_for_current(self, client: FunctionClient) -> None:
-        """Nothing is current under an unknown or malformed parent."""
+        """`Twilio.CURRENT` below an unknown or malformed parent is not found."""
         for parent in (client.sid(self._kind, "0" * 32), "nonsense"):
             path = self.path(client, parent, CURRENT)
             answer = client.post(*path, form={"Status": "stopped"})
@@ -456,7 +456,7 @@ class UpdateRules(_Rules):
     def test_resolves_current_again(
         self, make_twilio: Callable[[], FunctionClient], stage: Stage, wire: Wire, losses: int, *, found: bool
     ) -> None:
-        """A recording stopped since it was found is no longer current: the next one is, three times at most."""
+        """If the current recording stops before the update, the next one is looked up, at most three times in all."""
         client, parent = make_twilio(), self.parent(stage)
         recordings = [stage.recording(parent)]
 
@@ -477,27 +477,27 @@ class UpdateRules(_Rules):
 
 
 class ListOfParentRules(ABC):
-    """CR2 and FR1: the recordings of a call or of a conference."""
+    """Tests of listing the recordings of a call or of a conference."""
 
     source: Source
-    """Something that may start several of them side by side."""
+    """A source that may start several recordings of one parent at once."""
 
     @abstractmethod
     def parent(self, stage: Stage) -> Call | Conference:
-        """Something that is recorded."""
+        """Store a parent."""
 
     @abstractmethod
     def path(self, client: FunctionClient, parent: Call | Conference) -> tuple[str, ...]:
-        """The path of its recordings."""
+        """Return the path of its recordings."""
 
     def page(self, client: FunctionClient, parent: Call | Conference, made: list[Recording], filters: str = "") -> Any:
-        """The page that shows these."""
+        """Return the expected page with these recordings."""
         items = [shown(client, recording, read=True) for recording in made]
         path = "/".join(self.path(client, parent))
         return expected.page(client.dialect.name, client.account, path, items, filters=filters)
 
     def test_shows_each_state(self, client: FunctionClient, stage: Stage) -> None:
-        """All but deleted ones, newest first, as a read shows them."""
+        """The list shows all recordings but deleted ones, newest first, in the format of a read."""
         parent, made = self.parent(stage), []
         for status in ("completed", "absent", "stopped", "paused", "in-progress"):
             stage.clock.step(1)
@@ -507,7 +507,7 @@ class ListOfParentRules(ABC):
         assert_answer(client.get(*self.path(client, parent)), 200, self.page(client, parent, made[::-1]))
 
     @pytest.mark.parametrize(
-        ("filters", "wanted"),
+        ("filters", "expected_places"),
         [
             ({"DateCreated": "2020-02-29"}, [1, 2]),
             ({"DateCreated<": "2020-02-29"}, [0, 1]),
@@ -516,21 +516,21 @@ class ListOfParentRules(ABC):
         ],
     )
     def test_filters_by_day(
-        self, client: FunctionClient, stage: Stage, filters: dict[str, str], wanted: list[int]
+        self, client: FunctionClient, stage: Stage, filters: dict[str, str], expected_places: list[int]
     ) -> None:
-        """A day in UTC, also the one in four years; midnight belongs to what is up to it and from it on."""
+        """DateCreated filters by days in UTC, a leap day included; both bounds of a range are inclusive."""
         parent, made = self.parent(stage), []
         midnight = 1_582_934_400  # 29 February 2020
         for second in (midnight - 1, midnight, midnight + 86_399, midnight + 86_400):
             stage.clock.milliseconds = second * 1000
             made.append(stage.recording(parent, source=self.source))
-        found = [made[place] for place in sorted(wanted, reverse=True)]
+        found = [made[place] for place in sorted(expected_places, reverse=True)]
         spelled = "".join(f"{n.replace('<', '%3C').replace('>', '%3E')}={v}&" for n, v in filters.items())
         answer = client.get(*self.path(client, parent), **filters)
         assert_answer(answer, 200, self.page(client, parent, found, spelled))
 
-    def test_t_takes_days_only(self, client: FunctionClient, stage: Stage) -> None:
-        """An instant is refused in T, and taken in S."""
+    def test_only_signalwire_filters_by_instant(self, client: FunctionClient, stage: Stage) -> None:
+        """Twilio rejects an instant as DateCreated; SignalWire accepts it."""
         parent = self.parent(stage)
         stage.recording(parent)
         answer = client.get(*self.path(client, parent), DateCreated="2018-09-25T23:00:00Z")
@@ -539,8 +539,8 @@ class ListOfParentRules(ABC):
         else:
             assert len(answer.body["recordings"]) == 1
 
-    def test_walks_past_deleted_ones(self, client: FunctionClient, stage: Stage) -> None:
-        """However many there are, each page is full as long as there is something to show."""
+    def test_fills_pages_past_deleted_recordings(self, client: FunctionClient, stage: Stage) -> None:
+        """Every page but the last is full, however many deleted recordings are in between."""
         parent, kept = self.parent(stage), []
         for number in range(130):
             recording = stage.recording(parent, "completed", self.source)
@@ -563,25 +563,25 @@ FORTY_DAYS = 40 * 86_400
 
 
 class DeleteRules(ABC):
-    """CR5, FR4, R3: delete a recording and its media, at its parent's address or its account's (section 10)."""
+    """Tests of deleting a recording and its media, below its parent or its account."""
 
     reads: list[str]
-    """What it asks the table before it deletes."""
+    """The operation's reads of the table before it deletes."""
 
     @abstractmethod
     def parent(self, stage: Stage) -> Call | Conference:
-        """Something that was recorded."""
+        """Store a parent."""
 
     @abstractmethod
     def path(
         self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
     ) -> tuple[str, ...]:
-        """The address of its recording."""
+        """Return the path of a recording of this parent."""
 
     def finished(
         self, stage: Stage, objects: Objects, parent: Call | Conference, status: str = "completed"
     ) -> Recording:
-        """A finished recording, whose media lie there in each form that they may have."""
+        """Store a finished recording, with an object in the bucket for each rendition."""
         recording = stage.recording(parent, status, channels=2)
         for name in RENDITIONS:
             objects.put(recording, name, b"audio")
@@ -591,17 +591,17 @@ class DeleteRules(ABC):
     def test_deletes_what_is_finished(
         self, client: FunctionClient, stage: Stage, gateway: Gateway, objects: Objects, status: str
     ) -> None:
-        """204 without a body: its media are gone, it is kept for 40 days, in the list of what was deleted."""
+        """204 without a body: the media are gone, the row moves to the list of deleted ones and expires in 40 days."""
         client.gateway = gateway
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent, status)
         before = stage.item(items.recording_key(recording.parent, recording.id))
         now = stage.clock.step(9)
         assert_answer(client.delete(*self.path(client, parent, recording)), 204, None)
-        held = stage.item(items.recording_key(recording.parent, recording.id))
+        stored = stage.item(items.recording_key(recording.parent, recording.id))
         until = now + FORTY_DAYS
         changed = {"status": "deleted", "version": recording.version + 1, "updated": now, "expires_at": until}
-        assert held == {**before, **changed, "deleted_by": held["deleted_by"]}
+        assert stored == {**before, **changed, "deleted_by": stored["deleted_by"]}
         row = {"parent": items.partition(recording.parent), "expires_at": until}
         key = items.list_entry_key(stage.account, "RECS-DELETED", recording.id)
         assert stage.item(key) == {**key, **row}
@@ -612,7 +612,7 @@ class DeleteRules(ABC):
     def test_refuses_what_is_not_finished(
         self, client: FunctionClient, stage: Stage, objects: Objects, status: str
     ) -> None:
-        """Before it is completed or absent: 400, 20009; nothing of it is touched."""
+        """A recording that is neither completed nor absent gets 400 with 20009; row and media are unchanged."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent, status)
         before = stage.partition(parent)
@@ -624,32 +624,32 @@ class DeleteRules(ABC):
     def test_is_gone_at_every_address(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, objects: Objects
     ) -> None:
-        """In both dialects it is found nowhere and listed nowhere; its transcriptions stay."""
+        """In both dialects a deleted recording is neither found nor listed; its transcriptions are still listed."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
         kept = stage.transcription(recording)
         assert client.delete(*self.path(client, parent, recording)).status == 204
-        for asked in (client, other):
-            sid = asked.sid(ResourceType.RECORDING, recording.id)
-            nested, collection = self._nested(asked, recording), ("Recordings",)
+        for reader in (client, other):
+            sid = reader.sid(ResourceType.RECORDING, recording.id)
+            nested, collection = self._nested(reader, recording), ("Recordings",)
             for path in ((*nested, sid), ("Recordings", sid)):
-                for answer in (asked.get(*path), asked.delete(*path)):
-                    assert_refused(asked, answer, "not found", uri=asked.path(*path))
+                for answer in (reader.get(*path), reader.delete(*path)):
+                    assert_refused(reader, answer, "not found", uri=reader.path(*path))
             for target in ("stopped", "paused"):
-                assert asked.post(*nested, sid, form={"Status": target}).status == 404
+                assert reader.post(*nested, sid, form={"Status": target}).status == 404
             for suffix in ("", ".wav", ".mp3"):
-                path_of_media = f"{asked.base}/Recordings/{sid}{suffix}"
-                assert_refused(asked, asked.request("GET", path_of_media), "not found", uri=path_of_media)
+                path_of_media = f"{reader.base}/Recordings/{sid}{suffix}"
+                assert_refused(reader, reader.request("GET", path_of_media), "not found", uri=path_of_media)
             parents = {f"{kind[:-1]}Sid": of for kind, of in [nested[:2]]}
-            for listed in (asked.get(*nested), asked.get(*collection), asked.get(*collection, **parents)):
+            for listed in (reader.get(*nested), reader.get(*collection), reader.get(*collection, **parents)):
                 assert (listed.status, listed.body["recordings"]) == (200, [])
-            transcriptions = asked.get("Recordings", sid, "Transcriptions").body["transcriptions"]
-            assert [each["sid"] for each in transcriptions] == [asked.sid(ResourceType.TRANSCRIPTION, kept.id)]
+            transcriptions = reader.get("Recordings", sid, "Transcriptions").body["transcriptions"]
+            assert [each["sid"] for each in transcriptions] == [reader.sid(ResourceType.TRANSCRIPTION, kept.id)]
 
-    def test_is_still_shown_to_whoever_asks(
+    def test_is_shown_with_include_soft_deleted(
         self, client: FunctionClient, stage: Stage, make_twilio: Callable[[], FunctionClient], objects: Objects
     ) -> None:
-        """Whichever dialect deleted it: T shows it with `IncludeSoftDeleted`, as deleted, S does not."""
+        """Twilio shows it with `IncludeSoftDeleted`, whichever dialect deleted it; SignalWire does not."""
         parent, twilio = self.parent(stage), make_twilio()
         recording = self.finished(stage, objects, parent)
         now = stage.clock.step(9)
@@ -666,7 +666,7 @@ class DeleteRules(ABC):
     def test_a_second_time_it_is_not_found(
         self, client: FunctionClient, stage: Stage, objects: Objects, suffix: str
     ) -> None:
-        """Deleted is deleted, and its 40 days do not begin anew."""
+        """A second deletion gets 404 and does not extend the 40 days."""
         client.suffix = suffix
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
@@ -683,7 +683,7 @@ class DeleteRules(ABC):
     def test_does_not_find_what_is_not_there(
         self, client: FunctionClient, stage: Stage, objects: Objects, sid: str | None
     ) -> None:
-        """An unknown id, what is none, and `Twilio.CURRENT`, which is nothing to delete (section 5.4)."""
+        """An unknown id, a malformed id and `Twilio.CURRENT` are not found."""
         parent = self.parent(stage)
         stage.recording(parent)
         path = self.path(client, parent, sid or client.sid(ResourceType.RECORDING, "0" * 32))
@@ -691,7 +691,7 @@ class DeleteRules(ABC):
         assert objects.requests == []
 
     def test_media_go_first(self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire) -> None:
-        """It is looked up, its media are deleted, then it is written; and then once more what was made meanwhile."""
+        """Media are deleted before the row is written, and once more afterwards for renditions made in between."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
         order: list[str] = []
@@ -705,10 +705,10 @@ class DeleteRules(ABC):
             assert client.delete(*self.path(client, parent, recording)).status == 204
         assert order == [*self.reads, "DeleteObjects", "TransactWriteItems", "DeleteObjects"]
 
-    def test_what_is_made_meanwhile_goes_too(
+    def test_deletes_renditions_stored_meanwhile(
         self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire
     ) -> None:
-        """A rendition that somebody keeps between the deletion of the media and its writing does not stay (R18)."""
+        """A rendition stored between the deletion of the media and the write of the row is deleted too (REL-18)."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
 
@@ -724,7 +724,7 @@ class DeleteRules(ABC):
     def test_a_bucket_that_fails_leaves_it_as_it_was(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, objects: Objects, fault: str
     ) -> None:
-        """Where media could not be deleted it stays as it was, whole to every reader; the deletion can be repeated."""
+        """If the media cannot be deleted, the recording is unchanged and readable, and the deletion can be retried."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
         before = stage.partition(parent)
@@ -743,7 +743,7 @@ class DeleteRules(ABC):
     def test_a_bucket_that_fails_at_the_end_changes_nothing(
         self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire
     ) -> None:
-        """Once it is written it is deleted, and that is the answer, though the last look at the bucket failed."""
+        """Once the row is written, the response is 204, even if the second deletion of media failed."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
         path = self.path(client, parent, recording)
@@ -758,7 +758,7 @@ class DeleteRules(ABC):
         assert objects.names(recording) == set()
 
     def test_two_at_once_delete_once(self, client: FunctionClient, stage: Stage, objects: Objects) -> None:
-        """Whoever comes second finds it deleted: one 204, one 404, one version."""
+        """Of two concurrent deletions one gets 204 and the other 404; the version rises by one."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
         path = self.path(client, parent, recording)
@@ -771,30 +771,30 @@ class DeleteRules(ABC):
         assert stage.item(key)["version"] == recording.version + 1
 
     def test_ignores_a_body(self, client: FunctionClient, stage: Stage, objects: Objects) -> None:
-        """Whatever comes as the body of a DELETE is not looked at."""
+        """The body of a DELETE is ignored."""
         parent = self.parent(stage)
         path = client.path(*self.path(client, parent, self.finished(stage, objects, parent)))
         assert_answer(client.request("DELETE", path, form="Status=%zz"), 204, None)
 
     def _nested(self, client: FunctionClient, recording: Recording) -> tuple[str, str, str]:
-        """The collection of its parent."""
+        """Return the path of its parent's recordings."""
         of_call = recording.parent.kind is ParentKind.CALL
         kind = ResourceType.CALL if of_call else ResourceType.CONFERENCE
         return "Calls" if of_call else "Conferences", client.sid(kind, recording.parent.id), "Recordings"
 
 
 class DeleteAtParentRules(DeleteRules):
-    """CR5, FR4: what holds besides where a parent is named."""
+    """Further tests of deletion where the path names the parent."""
 
     @abstractmethod
-    def of_the_other_kind(self, stage: Stage) -> Call | Conference:
-        """A parent of the kind that this address does not name."""
+    def other_parent(self, stage: Stage) -> Call | Conference:
+        """Store a parent of the other type: a conference if the path names a call, and vice versa."""
 
     def test_needs_the_right_parent(self, client: FunctionClient, stage: Stage, objects: Objects) -> None:
-        """Under another parent, or an unknown one, a recording cannot be deleted (section 5.8)."""
+        """Below another parent, or an unknown one, a recording cannot be deleted."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording = self.finished(stage, objects, parent)
-        elsewhere = self.finished(stage, objects, self.of_the_other_kind(stage))
+        elsewhere = self.finished(stage, objects, self.other_parent(stage))
         before = stage.partition(parent)
         for path in (
             self.path(client, sibling, recording),

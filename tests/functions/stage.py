@@ -1,4 +1,4 @@
-"""What tests of the functions stand on: a clock that stands still, resources in any state, requests at the wire."""
+"""Test support for the functions: a manual clock, resources in any state, and recorded DynamoDB requests."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -27,57 +27,57 @@ Key = Mapping[str, str]
 
 
 class Clock:
-    """Stands still unless it is told to step; milliseconds, a quarter of a second into a second."""
+    """A manual clock in milliseconds; it starts 250 ms into a second and only `step` advances it."""
 
     def __init__(self) -> None:
         self.milliseconds = START * 1000 + 250
 
     def __call__(self) -> int:
-        """The time now."""
+        """Return the current time in milliseconds."""
         return self.milliseconds
 
     @property
     def seconds(self) -> int:
-        """The time now as answers show it."""
+        """The current time in whole seconds, as API responses show it."""
         return self.milliseconds // 1000
 
     def step(self, seconds: float) -> int:
-        """Let time pass, and say what time it is then, in whole seconds."""
+        """Advance the clock and return the new time in whole seconds."""
         self.milliseconds += round(seconds * 1000)
         return self.seconds
 
 
 @dataclass(frozen=True)
 class WireRequest:
-    """One request to DynamoDB as it left this process."""
+    """One request to DynamoDB as it was sent."""
 
     operation: str
     body: dict[str, Any]
 
     @property
     def writes(self) -> list[dict[str, Any]]:
-        """The writes that it consists of, each in DynamoDB's own form."""
+        """The writes of the request, each in DynamoDB's own form."""
         if self.operation == "TransactWriteItems":
             return [write for item in self.body["TransactItems"] for write in item.values()]
         return [self.body] if self.operation in {"PutItem", "UpdateItem", "DeleteItem"} else []
 
     @property
     def keys(self) -> list[Item]:
-        """The keys of the items that it writes."""
-        holders = [write.get("Key") or write["Item"] for write in self.writes]
-        return [from_attributes({name: holder[name] for name in ("PK", "SK") if name in holder}) for holder in holders]
+        """The keys of the items that the request writes."""
+        sources = [write.get("Key") or write["Item"] for write in self.writes]
+        return [from_attributes({name: source[name] for name in ("PK", "SK") if name in source}) for source in sources]
 
 
 @dataclass
 class Wire:
-    """Every request to DynamoDB that the functions make, in order, told apart by table."""
+    """Records every request to DynamoDB that the functions send, in order and by table."""
 
     recordings_table: str
     all: list[tuple[str, WireRequest]] = field(default_factory=list)
     watchers: list[Callable[[str, WireRequest], None]] = field(default_factory=list)
 
     def see(self, request: Any, **_context: Any) -> None:
-        """Note a request; registered as a handler of botocore's `before-send`."""
+        """Record a request; registered as a handler of botocore's `before-send`."""
         body = json.loads(request.body)
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         seen = WireRequest(operation, body)
@@ -86,7 +86,7 @@ class Wire:
         self.all.append((_table_of(body), seen))
 
     def answered(self, **_context: Any) -> None:
-        """Note that the last request has been answered; registered for botocore's `after-call`."""
+        """Notify the watchers of a response to the last request; registered for botocore's `after-call`."""
         for watch in self.watchers:
             watch("answered", self.all[-1][1])
 
@@ -102,7 +102,7 @@ class Wire:
 
     @contextmanager
     def watched_by(self, watch: Callable[[str, WireRequest], None]) -> Iterator[None]:
-        """Have each request shown before it is sent and after it is answered."""
+        """Call `watch` before each request is sent ("sent") and after its response ("answered")."""
         self.watchers.append(watch)
         try:
             yield
@@ -120,36 +120,36 @@ def _table_of(body: Mapping[str, Any]) -> str:
 
 
 class Shelf(Protocol):
-    """A table, past the functions' own client: what tests lay there and find there is no request of theirs."""
+    """Direct access to a table; it bypasses the functions' client, so `Wire` does not record it."""
 
     def put(self, item: Item) -> None:
-        """Lay an item there, over whatever is there."""
+        """Store an item; replace an existing one."""
 
     def remove(self, key: Key) -> None:
-        """Take an item away."""
+        """Delete an item; do nothing if there is none."""
 
     def partition(self, name: str) -> list[Item]:
-        """All items of a partition, by sort key."""
+        """Return all items of a partition in the order of their sort keys."""
 
 
 class MotoShelf:
-    """A table in moto, without a request; tests would spend most of their time in moto's own parsing."""
+    """A table in moto, accessed without requests, because moto's request parsing is slow."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
 
     def put(self, item: Item) -> None:
-        """Lay an item there, over whatever is there."""
+        """Store an item; replace an existing one."""
         self._table.put_item(to_attributes(item), overwrite=True)
 
     def remove(self, key: Key) -> None:
-        """Take an item away."""
+        """Delete an item; do nothing if there is none."""
         from moto.dynamodb.models.dynamo_type import DynamoType
 
         self._table.items[DynamoType({"S": key["PK"]})].pop(DynamoType({"S": key["SK"]}), None)
 
     def partition(self, name: str) -> list[Item]:
-        """All items of a partition, by sort key."""
+        """Return all items of a partition in the order of their sort keys."""
         from moto.dynamodb.models.dynamo_type import DynamoType
 
         held = self._table.items.get(DynamoType({"S": name}), {})
@@ -160,7 +160,7 @@ class MotoShelf:
 
 
 _MAX_AT_ONCE: Final = 25
-"""DynamoDB's limit for deletions in one request."""
+"""DynamoDB's limit of deletions in one BatchWriteItem request."""
 
 
 class RemoteShelf:
@@ -171,15 +171,15 @@ class RemoteShelf:
         self._table = table
 
     def put(self, item: Item) -> None:
-        """Lay an item there, over whatever is there."""
+        """Store an item; replace an existing one."""
         self._client.put_item(TableName=self._table, Item=to_attributes(item))
 
     def remove(self, key: Key) -> None:
-        """Take an item away."""
+        """Delete an item; do nothing if there is none."""
         self._client.delete_item(TableName=self._table, Key=to_attributes(key))
 
     def partition(self, name: str) -> list[Item]:
-        """All items of a partition, by sort key."""
+        """Return all items of a partition in the order of their sort keys."""
         found = self._client.query(
             TableName=self._table, KeyConditionExpression="PK = :pk", ConsistentRead=True,
             ExpressionAttributeValues={":pk": {"S": name}},
@@ -187,7 +187,7 @@ class RemoteShelf:
         return [from_attributes(item) for item in found["Items"]]
 
     def clear(self) -> None:
-        """Take all items away."""
+        """Delete all items."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
         keys = [{name: item[name] for name in ("PK", "SK")} for page in pages for item in page["Items"]]
         for start in range(0, len(keys), _MAX_AT_ONCE):
@@ -197,7 +197,7 @@ class RemoteShelf:
 
 @dataclass
 class Stage:
-    """Brings resources of one account about, in any state, without a request."""
+    """Writes resources of one account to the table, in any state, without API requests."""
 
     account: str
     services: ApiServices
@@ -205,7 +205,7 @@ class Stage:
     shelf: Shelf
 
     def call(self, status: str = "in-progress", **fields: Any) -> Call:
-        """A call in this state, at this moment."""
+        """Store a call in this state, created now."""
         now = self.clock.seconds
         call = Call(
             account=self.account, id=new_id(self.clock()), status=CallStatus(status), updated=now,
@@ -219,7 +219,7 @@ class Stage:
         return call
 
     def conference(self, status: str = "in-progress", name: str = "Room", **fields: Any) -> Conference:
-        """A conference in this state under this name, whose first call was some call."""
+        """Store a conference with this state and friendly name; its first call is a new random id."""
         now = self.clock.seconds
         conference = Conference(
             self.account, new_id(self.clock()), name, ConferenceStatus(status), now, first_call=new_id(self.clock()),
@@ -237,7 +237,7 @@ class Stage:
     def participant(
         self, conference: Conference, call: Call | None = None, status: str = "connected", **fields: Any
     ) -> Participant:
-        """A participant of this conference, of this call or of one of its own, which goes with the status."""
+        """Store a participant of this conference; without `call`, also store a call in a matching status."""
         now = self.clock.seconds
         legs = {"queued": "queued", "connecting": "queued", "ringing": "ringing", "failed": "busy"}
         call = call or self.call(legs.get(status, "in-progress"), conference=conference.id)
@@ -254,9 +254,9 @@ class Stage:
     def recording(
         self, parent: Call | Conference, status: str = "in-progress", source: Source | None = None, **fields: Any
     ) -> Recording:
-        """A recording of this call or conference, brought into this state.
+        """Store a recording of this call or conference in this state.
 
-        Without a source: of a call as CR1 makes one, of a conference as markup does.
+        The default source of a call is the API (`StartCallRecordingAPI`), of a conference the markup.
         """
         now = self.clock.seconds
         of_call = isinstance(parent, Call)
@@ -282,7 +282,7 @@ class Stage:
         return self.bring(recording, status) if status != "in-progress" else recording
 
     def bring(self, recording: Recording, status: str, **fields: Any) -> Recording:
-        """The same recording in another state, written over what is there."""
+        """Overwrite the stored recording with another state and return it."""
         now = self.clock.seconds
         ended = {"ended": now} if status not in {"in-progress", "paused"} else {}
         finished = {"completed": {"duration": 7}, "absent": {"duration": 0, "error": 16101}, "deleted": {"duration": 7}}
@@ -293,7 +293,7 @@ class Stage:
         return replace(recording, **{**changes, "status": RecordingStatus(status)})
 
     def delete(self, recording: Recording, days: int = 40) -> Recording:
-        """The same recording deleted: kept for so many days, in the list of what was deleted."""
+        """Soft-delete the stored recording: move it to the list of deleted ones, where it expires after `days`."""
         until = self.clock.seconds + days * 86_400
         deleted = self.bring(recording, "deleted", expires_at=until)
         account = recording.parent.account
@@ -303,7 +303,7 @@ class Stage:
         return replace(deleted, deleted_until=until)
 
     def transcription(self, recording: Recording | str, **fields: Any) -> Transcription:
-        """A transcription of this recording, or of the one of this id."""
+        """Store a transcription of this recording, given as an object or as an id."""
         identifier = recording if isinstance(recording, str) else recording.id
         now = self.clock()
         made = Transcription(
@@ -316,23 +316,23 @@ class Stage:
         return made
 
     def write(self, recording: Recording, **attributes: Any) -> None:
-        """Write attributes over those of a recording's item."""
+        """Overwrite attributes of a recording's item."""
         key = items.recording_key(recording.parent, recording.id)
         self._put(key, {**self.item(key), **attributes})
 
     def item(self, key: Key) -> Item:
-        """What stands in the table under this key; empty if nothing does."""
+        """Return the item with this key; empty if there is none."""
         return next((item for item in self.shelf.partition(key["PK"]) if item["SK"] == key["SK"]), {})
 
     def partition(self, parent: Call | Conference | Parent) -> list[Item]:
-        """A call or conference and everything under it, by sort key."""
+        """Return all items of a call's or conference's partition in the order of their sort keys."""
         if not isinstance(parent, Parent):
             kind = ParentKind.CALL if isinstance(parent, Call) else ParentKind.CONFERENCE
             parent = Parent(parent.account, kind, parent.id)
         return self.shelf.partition(items.partition(parent))
 
     def engine_event(self, version: int | None = None, *, at: int | None = None) -> EngineEvent:
-        """A fresh event of a media engine, told now, or at this millisecond of its time."""
+        """Return a new engine event, reported now or at this millisecond of the engine's clock."""
         now = self.clock()
         return EngineEvent(new_id(now), at if at is not None else now, version)
 
@@ -341,7 +341,7 @@ class Stage:
 
 
 def call_path(client: FunctionClient, call: Call | str, recording: Recording | str | None = None) -> tuple[str, ...]:
-    """The path of a call below the account, or of its recordings (empty text), or of one of them, or of a text."""
+    """Return the path of a call, of its recordings (`""`), or of one recording; a text replaces an id."""
     of = call if isinstance(call, str) else client.sid(ResourceType.CALL, call.id)
     return ("Calls", of, *_recording_path(client, recording))
 
@@ -349,7 +349,7 @@ def call_path(client: FunctionClient, call: Call | str, recording: Recording | s
 def conference_path(
     client: FunctionClient, conference: Conference | str, recording: Recording | str | None = None
 ) -> tuple[str, ...]:
-    """The path of a conference below the account, or of one of its recordings."""
+    """Return the path of a conference, of its recordings (`""`), or of one recording."""
     of = conference if isinstance(conference, str) else client.sid(ResourceType.CONFERENCE, conference.id)
     return ("Conferences", of, *_recording_path(client, recording))
 
@@ -357,7 +357,7 @@ def conference_path(
 def participant_path(
     client: FunctionClient, conference: Conference | str, participant: Participant | str = ""
 ) -> tuple[str, ...]:
-    """The path of a conference's participants, or of one of them, or of a text in place of one."""
+    """Return the path of a conference's participants, or of one of them; a text is used as the call sid."""
     collection = (*conference_path(client, conference), "Participants")
     if not participant:
         return collection
@@ -380,13 +380,13 @@ def shown(
     read: bool = False,
     **fields: Any,
 ) -> Any:
-    """The whole body that must show a resource in this client's dialect.
+    """Return the complete response body that represents a resource in this client's dialect.
 
     Args:
-        client: whose dialect.
-        thing: as the stage made it.
-        read: whether it answers a GET, which shows less of a recording in Twilio's dialect.
-        fields: what has become of it, by the names of `expected`.
+        client: the client whose dialect is used.
+        thing: the resource as the stage stored it.
+        read: whether it answers a GET, where Twilio hides the status of an unfinished recording.
+        fields: fields that changed since then, by the parameter names of `expected`.
     """
     name = client.dialect.name
     if isinstance(thing, Call):
@@ -401,7 +401,7 @@ def shown(
 
 
 def assert_answer(answer: Answer, status: int, body: Any) -> None:
-    """The whole answer: status, headers, and the body down to the order of its fields."""
+    """Check the complete response: status, headers, and the body including the order of its fields."""
     assert (answer.status, answer.body) == (status, body)
     assert _orders(answer.body) == _orders(body)
     headers = dict(answer.headers)
@@ -414,13 +414,16 @@ def assert_answer(answer: Answer, status: int, body: Any) -> None:
 def assert_refused(
     client: FunctionClient, answer: Answer, condition: str, *, as_strings: bool = False, **words: str
 ) -> None:
-    """The whole answer is this row of the contract's error table, in the client's dialect."""
+    """Check that the complete response is this row of the error table, in the client's dialect.
+
+    `as_strings`: SignalWire answers parameter errors with an array of strings.
+    """
     status, body = expected.refusal(client.dialect.name, condition, as_strings=as_strings, **words)
     assert_answer(answer, status, body)
 
 
 def _orders(body: Any) -> Any:
-    """The names of all fields in order, with those of the objects inside."""
+    """Return the names of all fields in order, nested objects included."""
     if isinstance(body, dict):
         return [(name, _orders(value)) for name, value in body.items()]
     return None
