@@ -1,4 +1,4 @@
-"""The checker of answers passes what the vendors would send, and nothing else."""
+"""Tests of the response validator: it accepts the vendors' responses and rejects any deviation."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from tests.wire import DIALECTS, SHAPES, Vendor, VendorContract
 EXAMPLES = wire.contract_folder().with_name("examples")
 
 pytestmark = pytest.mark.skipif(
-    not (VendorContract.available() and EXAMPLES.is_dir()), reason="the vendors' files are not here"
+    not (VendorContract.available() and EXAMPLES.is_dir()),
+    reason="the vendors' OpenAPI files and examples are not available",
 )
 
 TWILIO = "/2010-04-01/Accounts/AC720796a08ee9435083bd2d07a3121f1e"
@@ -35,7 +36,7 @@ SIGNALWIRE_CONFERENCE_RECORDING = f"{SIGNALWIRE_CONFERENCE}/Recordings/5b1d7a52-
 SIGNALWIRE_PARTICIPANT = f"{SIGNALWIRE_CONFERENCE}/Participants/43bb71ee-553f-4074-bb20-8e2747647cce"
 SIGNALWIRE_ABSENT = f"{SIGNALWIRE}/Recordings/8a8e5ec4-071a-408e-948c-2429da869cc9"
 
-# Which request an example answers.
+# The request (method, path) of each example, and the status of its response.
 REQUESTS: dict[str, tuple[str, str, int]] = {
     "twilio.call.completed": ("GET", f"{TWILIO_CALL}.json", 200),
     "twilio.call_list": ("GET", f"{TWILIO}/Calls.json?Status=completed", 200),
@@ -100,7 +101,7 @@ REQUESTS: dict[str, tuple[str, str, int]] = {
 
 @dataclass
 class Answer:
-    """An answer that a test may spoil before it is checked."""
+    """A response that a test may change before it is validated."""
 
     method: str
     path: str
@@ -109,13 +110,13 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Hold it against the contract."""
+        """Validate it against the vendor's file."""
         text = self.body if isinstance(self.body, str | bytes) else json.dumps(self.body)
         VendorContract().check(self.method, self.path, self.status, self.headers, text)
 
 
 def example(name: str) -> Answer:
-    """The answer whose body is an example."""
+    """Return the response whose body is an example."""
     answer = Answer(*REQUESTS[name], json.loads((EXAMPLES / f"{name}.json").read_text()))
     answer.headers = {"Content-Type": "application/json; charset=utf-8", "X-Request-Id": "7f0c"}
     if answer.status == 401:
@@ -124,12 +125,12 @@ def example(name: str) -> Answer:
 
 
 def vendor_of(name: str) -> Vendor:
-    """The vendor of an example."""
+    """Return the vendor of an example."""
     return "twilio" if name.startswith("twilio") else "signalwire"
 
 
 def error(vendor: Vendor, status: int, code: int, message: str) -> dict[str, Any]:
-    """A plain error object."""
+    """Return a plain error object."""
     return {
         "code": code,
         "message": message,
@@ -139,122 +140,133 @@ def error(vendor: Vendor, status: int, code: int, message: str) -> dict[str, Any
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_passes_what_the_vendors_would_send(name: str) -> None:
-    """An example of a body passes as the answer to its request."""
+def test_accepts_the_vendors_examples(name: str) -> None:
+    """Each example is accepted as the response to its request."""
     example(name).check()
 
 
 def test_knows_every_example() -> None:
-    """No example of an answer's body is left out."""
+    """Every example of a response body is tested."""
     elsewhere = {"identity", "signature-vectors"}
     names = {path.stem for path in EXAMPLES.glob("*.json")} - elsewhere
     assert {name for name in names if ".callback." not in name} == set(REQUESTS)
 
 
-# --- What is rejected ------------------------------------------------------------------------------------------------
+# --- Rejected responses ----------------------------------------------------------------------------------------------
 
-Spoil = Callable[[Answer], object]
+Change = Callable[[Answer], object]
 
 
-def body(**changes: Any) -> Spoil:
-    """Set fields, in place or behind the others."""
+def body(**changes: Any) -> Change:
+    """Set fields: existing ones in place, new ones at the end."""
     return lambda answer: answer.body.update(changes)
 
 
-def without(name: str) -> Spoil:
-    """Leave a field out."""
+def without(name: str) -> Change:
+    """Remove a field."""
     return lambda answer: answer.body.pop(name)
 
 
-def nested(name: str) -> Spoil:
-    """Put an object where none belongs, or an empty one where a full one does."""
+def nested(name: str) -> Change:
+    """Replace a field's value with an empty object."""
     return lambda answer: answer.body.update({name: {}})
 
 
-def last(name: str) -> Spoil:
-    """Move a field behind the others."""
+def last(name: str) -> Change:
+    """Move a field to the end."""
     return lambda answer: answer.body.update({name: answer.body.pop(name)})
 
 
-def item(**changes: Any) -> Spoil:
+def item(**changes: Any) -> Change:
     """Set fields of the first recording of a page."""
     return lambda answer: answer.body["recordings"][0].update(changes)
 
 
-def answer_is(**changes: Any) -> Spoil:
-    """Set parts of the answer itself."""
+def answer_is(**changes: Any) -> Change:
+    """Set attributes of the response: method, path, status or body."""
     return lambda answer: vars(answer).update(changes)
 
 
-def header(name: str, value: str) -> Spoil:
+def header(name: str, value: str) -> Change:
     """Set a header."""
     return lambda answer: answer.headers.update({name: value})
 
 
-S_RECORDING, S_CONFERENCE_RECORDING = "signalwire.call_recording.completed", "signalwire.conference_recording.paused"
-T_RECORDING, T_PAUSED = "twilio.call_recording.completed", "twilio.call_recording.paused"
+SIGNALWIRE_RECORDING, SIGNALWIRE_CONFERENCE_PAUSED = (
+    "signalwire.call_recording.completed",
+    "signalwire.conference_recording.paused",
+)
+TWILIO_COMPLETED, TWILIO_PAUSED = "twilio.call_recording.completed", "twilio.call_recording.paused"
 UPPER = "19E436AF-5688-4307-B03B-BDB2B42B8142"
 
-# The example, what is done to it, and what the message must name.
-REJECTED: dict[str, tuple[str, Spoil, str]] = {
-    "SignalWire's channels as an integer": (S_RECORDING, body(channels=1), "/channels"),
-    "SignalWire's duration as a string": (S_RECORDING, body(duration="4"), "/duration"),
-    "SignalWire's duration as a fraction": (S_RECORDING, body(duration=4.0), "/duration"),
-    "SignalWire's duration below zero": (S_RECORDING, body(duration=-1), "/duration"),
-    "SignalWire's price as a number": (S_RECORDING, body(price=-0.0025), "/price"),
-    "SignalWire's error_code as an integer": (S_RECORDING, body(error_code=16101), "/error_code"),
-    "SignalWire's channel against channels": (S_RECORDING, body(channel="2"), "/channel"),
-    "a recording of a call and a conference": (S_RECORDING, body(conference_sid=UPPER.lower()), "/call_sid"),
-    "Twilio's source in SignalWire": (S_RECORDING, body(source="StartCallRecordingAPI"), "/source"),
-    "a status that is never sent": (S_RECORDING, body(status="queued"), "/status"),
-    "an id in capitals": (S_RECORDING, body(sid=UPPER), "/sid"),
-    "an id of the other vendor": (S_RECORDING, body(call_sid=f"CA{'4' * 32}"), "/call_sid"),
-    "a month of four letters": (S_RECORDING, body(start_time="Tue, 25 Sept 2018 23:00:00 +0000"), "/start_time"),
-    "a wrong weekday": (S_RECORDING, body(date_created="Mon, 25 Sep 2018 23:00:00 +0000"), "/date_created"),
-    "a date in GMT": (S_RECORDING, body(date_updated="Tue, 25 Sep 2018 23:00:00 GMT"), "/date_updated"),
-    "a date in ISO 8601": (T_RECORDING, body(date_created="2018-09-25T23:00:00Z"), "/date_created"),
-    "a date with a one-digit day": (T_RECORDING, body(date_created="Wed, 5 Sep 2018 23:00:00 +0000"), "/date_created"),
-    "a missing field": (S_RECORDING, without("encryption_details"), "/encryption_details"),
-    "a missing field of Twilio's, where nothing is required": (T_RECORDING, without("track"), "/track"),
-    "a field too many": (S_RECORDING, body(track="both"), "/track"),
-    "SignalWire's field in Twilio": (T_RECORDING, body(channel="1"), "/channel"),
-    "fields in another order": (S_RECORDING, last("account_sid"), "order"),
-    "Twilio's fields in another order": (T_RECORDING, last("sid"), "order"),
-    "a link too many": (
-        S_RECORDING,
+# Description: the example, the change, and the text that the message must contain.
+REJECTED: dict[str, tuple[str, Change, str]] = {
+    "SignalWire's channels as an integer": (SIGNALWIRE_RECORDING, body(channels=1), "/channels"),
+    "SignalWire's duration as a string": (SIGNALWIRE_RECORDING, body(duration="4"), "/duration"),
+    "SignalWire's duration as a fraction": (SIGNALWIRE_RECORDING, body(duration=4.0), "/duration"),
+    "SignalWire's duration as a negative number": (SIGNALWIRE_RECORDING, body(duration=-1), "/duration"),
+    "SignalWire's price as a number": (SIGNALWIRE_RECORDING, body(price=-0.0025), "/price"),
+    "SignalWire's error_code as an integer": (SIGNALWIRE_RECORDING, body(error_code=16101), "/error_code"),
+    "SignalWire's channel different from channels": (SIGNALWIRE_RECORDING, body(channel="2"), "/channel"),
+    "a recording of a call and a conference": (SIGNALWIRE_RECORDING, body(conference_sid=UPPER.lower()), "/call_sid"),
+    "Twilio's source in SignalWire": (SIGNALWIRE_RECORDING, body(source="StartCallRecordingAPI"), "/source"),
+    "a status that is never sent": (SIGNALWIRE_RECORDING, body(status="queued"), "/status"),
+    "an id in capitals": (SIGNALWIRE_RECORDING, body(sid=UPPER), "/sid"),
+    "an id of the other vendor": (SIGNALWIRE_RECORDING, body(call_sid=f"CA{'4' * 32}"), "/call_sid"),
+    "a month with four letters": (
+        SIGNALWIRE_RECORDING,
+        body(start_time="Tue, 25 Sept 2018 23:00:00 +0000"),
+        "/start_time",
+    ),
+    "a wrong weekday": (SIGNALWIRE_RECORDING, body(date_created="Mon, 25 Sep 2018 23:00:00 +0000"), "/date_created"),
+    "a date in GMT": (SIGNALWIRE_RECORDING, body(date_updated="Tue, 25 Sep 2018 23:00:00 GMT"), "/date_updated"),
+    "a date in ISO 8601": (TWILIO_COMPLETED, body(date_created="2018-09-25T23:00:00Z"), "/date_created"),
+    "a date with a one-digit day": (
+        TWILIO_COMPLETED,
+        body(date_created="Wed, 5 Sep 2018 23:00:00 +0000"),
+        "/date_created",
+    ),
+    "a missing field": (SIGNALWIRE_RECORDING, without("encryption_details"), "/encryption_details"),
+    "a missing field of Twilio's, where nothing is required": (TWILIO_COMPLETED, without("track"), "/track"),
+    "an extra field": (SIGNALWIRE_RECORDING, body(track="both"), "/track"),
+    "SignalWire's field in Twilio": (TWILIO_COMPLETED, body(channel="1"), "/channel"),
+    "fields in another order": (SIGNALWIRE_RECORDING, last("account_sid"), "order"),
+    "Twilio's fields in another order": (TWILIO_COMPLETED, last("sid"), "order"),
+    "an extra link": (
+        SIGNALWIRE_RECORDING,
         lambda a: a.body["subresource_uris"].update(media="/x"),
         "/subresource_uris/media",
     ),
-    "no api_version": (T_RECORDING, body(api_version="2008-08-01"), "/api_version"),
-    "Twilio's duration as an integer": (T_RECORDING, body(duration=4), "/duration"),
-    "Twilio's channels as a string": (T_RECORDING, body(channels="1"), "/channels"),
-    "Twilio's channels before they are known": (T_RECORDING, body(channels=0), "/channels"),
-    "Twilio's price as a number": (T_RECORDING, body(price=-0.0025), "/price"),
-    "Twilio's price_unit without a price": (T_RECORDING, body(price=None), "/price_unit"),
-    "Twilio's id in capitals": (T_RECORDING, body(sid=f"RE{'A' * 32}"), "/sid"),
-    "Twilio's id without its prefix": (T_RECORDING, body(sid="1" * 34), "/sid"),
-    "Twilio's id as null": (T_RECORDING, body(sid=None), "/sid"),
-    "Twilio's finer state on get": (T_RECORDING, body(status="stopped", duration=None), "/status"),
-    "Twilio's coarse state on update": (T_PAUSED, body(status="processing"), "/status"),
-    "a duration before the end": (T_PAUSED, body(duration="4"), "/duration"),
-    "a call recording of Twilio's account list": (
-        T_RECORDING,
+    "another api_version": (TWILIO_COMPLETED, body(api_version="2008-08-01"), "/api_version"),
+    "Twilio's duration as an integer": (TWILIO_COMPLETED, body(duration=4), "/duration"),
+    "Twilio's channels as a string": (TWILIO_COMPLETED, body(channels="1"), "/channels"),
+    "Twilio's channels before they are known": (TWILIO_COMPLETED, body(channels=0), "/channels"),
+    "Twilio's price as a number": (TWILIO_COMPLETED, body(price=-0.0025), "/price"),
+    "Twilio's price_unit without a price": (TWILIO_COMPLETED, body(price=None), "/price_unit"),
+    "Twilio's id in capitals": (TWILIO_COMPLETED, body(sid=f"RE{'A' * 32}"), "/sid"),
+    "Twilio's id without its prefix": (TWILIO_COMPLETED, body(sid="1" * 34), "/sid"),
+    "Twilio's id as null": (TWILIO_COMPLETED, body(sid=None), "/sid"),
+    "Twilio's `stopped` on GET": (TWILIO_COMPLETED, body(status="stopped", duration=None), "/status"),
+    "Twilio's `processing` on update": (TWILIO_PAUSED, body(status="processing"), "/status"),
+    "a duration before the end": (TWILIO_PAUSED, body(duration="4"), "/duration"),
+    "a Twilio call recording with the account-level uri": (
+        TWILIO_COMPLETED,
         lambda a: a.body.update(uri=TWILIO_RECORDING + ".json"),
         "/uri",
     ),
-    "media without an address": ("twilio.recording.completed", body(media_url=TWILIO_RECORDING), "/media_url"),
-    "a link without its resource": (
+    "a media_url without a host": ("twilio.recording.completed", body(media_url=TWILIO_RECORDING), "/media_url"),
+    "a link that lacks the recording's id": (
         "twilio.recording.completed",
         lambda a: a.body["subresource_uris"].update(transcriptions=f"{TWILIO}/Transcriptions.json"),
         "/subresource_uris/transcriptions",
     ),
-    "SignalWire's address without its prefix": (
-        S_RECORDING,
+    "SignalWire's uri without its prefix": (
+        SIGNALWIRE_RECORDING,
         lambda a: a.body.update(uri=a.body["uri"].removeprefix("/api/laml")),
         "/uri",
     ),
-    "a conference recording at its account's address": (
-        S_CONFERENCE_RECORDING,
+    "a conference recording with the account-level uri": (
+        SIGNALWIRE_CONFERENCE_PAUSED,
         lambda a: a.body.update(uri=f"{SIGNALWIRE}/Recordings/{a.body['sid']}.json"),
         "/uri",
     ),
@@ -266,14 +278,18 @@ REJECTED: dict[str, tuple[str, Spoil, str]] = {
     "an end without a reason": ("twilio.conference.completed", body(reason_conference_ended=None), "/reason"),
     "an unknown reason": ("twilio.conference.completed", body(reason_conference_ended="over"), "/reason"),
     "Twilio's reason in SignalWire": ("signalwire.conference.init", body(reason_conference_ended=None), "/reason"),
-    "SignalWire's word for a participant": ("twilio.participant", body(status="completed"), "/status"),
-    "Twilio's word for a participant": ("signalwire.participant", body(status="complete"), "/status"),
-    "a switch as a string": ("signalwire.participant", body(muted="false"), "/muted"),
+    "SignalWire's participant status in Twilio": ("twilio.participant", body(status="completed"), "/status"),
+    "Twilio's participant status in SignalWire": ("signalwire.participant", body(status="complete"), "/status"),
+    "a boolean as a string": ("signalwire.participant", body(muted="false"), "/muted"),
     "a call's duration as a string": ("signalwire.call.completed", body(duration="11"), "/duration"),
     "a call's duration before its end": ("twilio.call.completed", body(status="in-progress"), "/duration"),
-    "a number too many for 32 bits": ("signalwire.call.completed", body(audio_out_lost=2**31), "/audio_out_lost"),
-    "an item of a page": ("signalwire.recording_list.page0", item(channels=1), "/recordings/0/channels"),
-    "an item's order": ("twilio.recording_list.page0", item(sid=None, price=None), "/recordings/0/sid"),
+    "an integer beyond 32 bits": ("signalwire.call.completed", body(audio_out_lost=2**31), "/audio_out_lost"),
+    "an item with a field of another type": (
+        "signalwire.recording_list.page0",
+        item(channels=1),
+        "/recordings/0/channels",
+    ),
+    "an item with a null id": ("twilio.recording_list.page0", item(sid=None, price=None), "/recordings/0/sid"),
     "an item of another list": ("twilio.call_recording_list", item(media_url="https://a.example/"), "/media_url"),
     "a page with a total": ("signalwire.recording_list.page0", body(total=3), "/total"),
     "Twilio's envelope in SignalWire": ("signalwire.recording_list.empty", body(start=0, end=0), "/start"),
@@ -311,29 +327,37 @@ REJECTED: dict[str, tuple[str, Spoil, str]] = {
         body(more_info="https://www.twilio.com/docs/errors/10000"),
         "/more_info",
     ),
-    "a title of RFC 9457": ("twilio.error.404", body(title="Not Found"), "/title"),
-    "a type of RFC 9457": ("signalwire.error.404", body(type="about:blank"), "/type"),
+    "a title as in RFC 9457": ("twilio.error.404", body(title="Not Found"), "/title"),
+    "a type as in RFC 9457": ("signalwire.error.404", body(type="about:blank"), "/type"),
     "a detail with bad credentials": ("twilio.error.401.bad_credentials", body(detail="No."), "/detail"),
     "no detail without credentials": ("twilio.error.401.no_credentials", without("detail"), "/detail"),
     "an error in another order": ("twilio.error.404", last("code"), "order"),
     "an error about another path": ("twilio.error.404", body(message="The requested resource was lost"), "/message"),
-    "an error without words": ("signalwire.error.422", body(message=""), "/message"),
-    "a status in the body that is another": ("twilio.error.429", body(status=400), "/status"),
+    "an error with an empty message": ("signalwire.error.422", body(message=""), "/message"),
+    "an error object with another status": ("twilio.error.429", body(status=400), "/status"),
     "a code as a string": ("signalwire.error.422", body(code="10000"), "/code"),
-    "a code of another status": ("twilio.error.404", body(code=20003), "/code"),
+    "a code that does not match the status": ("twilio.error.404", body(code=20003), "/code"),
     "422 from Twilio": ("twilio.error.400.not_eligible", answer_is(status=422), "status"),
     "201 from SignalWire": ("signalwire.call_recording.created", answer_is(status=201), "status"),
-    "201 for an update": (T_PAUSED, answer_is(status=201), "status"),
-    "408 from SignalWire": (S_RECORDING, answer_is(status=408), "status"),
+    "201 for an update": (TWILIO_PAUSED, answer_is(status=201), "status"),
+    "408 from SignalWire": (SIGNALWIRE_RECORDING, answer_is(status=408), "status"),
     "503 where SignalWire lists none": ("signalwire.participant.muted", answer_is(status=503), "status"),
-    "405 to a listed method": (T_RECORDING, answer_is(status=405), "status"),
+    "405 to a listed method": (TWILIO_COMPLETED, answer_is(status=405), "status"),
     "404 to a wrong method": ("twilio.error.405", answer_is(status=404), "status"),
-    "204 with a body": (S_RECORDING, answer_is(method="DELETE", status=204), "body"),
-    "200 to a delete": (S_RECORDING, answer_is(method="DELETE"), "status"),
-    "200 without a body": (S_RECORDING, answer_is(body=""), "body"),
-    "200 to a malformed id": (T_RECORDING, answer_is(path=f"{TWILIO}/Recordings/RE1.json"), "status"),
-    "200 to an id of the other vendor": (T_RECORDING, answer_is(path=f"{TWILIO}/Calls/{UPPER.lower()}.json"), "status"),
-    "200 to an account of no vendor": (T_RECORDING, answer_is(path="/2010-04-01/Accounts/me/Recordings"), "status"),
+    "204 with a body": (SIGNALWIRE_RECORDING, answer_is(method="DELETE", status=204), "body"),
+    "200 to a delete": (SIGNALWIRE_RECORDING, answer_is(method="DELETE"), "status"),
+    "200 without a body": (SIGNALWIRE_RECORDING, answer_is(body=""), "body"),
+    "200 to a malformed id": (TWILIO_COMPLETED, answer_is(path=f"{TWILIO}/Recordings/RE1.json"), "status"),
+    "200 to an id of the other vendor": (
+        TWILIO_COMPLETED,
+        answer_is(path=f"{TWILIO}/Calls/{UPPER.lower()}.json"),
+        "status",
+    ),
+    "200 to an account of no vendor": (
+        TWILIO_COMPLETED,
+        answer_is(path="/2010-04-01/Accounts/me/Recordings"),
+        "status",
+    ),
     "400 to a malformed id": (
         "twilio.error.400.missing_parameter",
         answer_is(method="GET", path=f"{TWILIO}/Recordings/RE1.json"),
@@ -344,17 +368,17 @@ REJECTED: dict[str, tuple[str, Spoil, str]] = {
         answer_is(path="/api/laml/2010-04-01/Accounts/me/Calls"),
         "status",
     ),
-    "200 to an unknown path": (T_RECORDING, answer_is(path=f"{TWILIO}/Messages.json"), "status"),
+    "200 to an unknown path": (TWILIO_COMPLETED, answer_is(path=f"{TWILIO}/Messages.json"), "status"),
     "Twilio's participant by SignalWire": (
         "signalwire.participant",
         answer_is(method="POST", path=f"{SIGNALWIRE_CONFERENCE}/Participants"),
         "status",
     ),
-    "a body of the other vendor": (S_RECORDING, answer_is(path=f"{TWILIO_CALL_RECORDING}.json"), "/trim"),
-    "no X-Request-Id": (S_RECORDING, lambda a: a.headers.pop("X-Request-Id"), "X-Request-Id"),
-    "no charset": (S_RECORDING, header("Content-Type", "application/json"), "Content-Type"),
-    "no Content-Type": (T_RECORDING, lambda a: a.headers.pop("Content-Type"), "Content-Type"),
-    "a problem's Content-Type": (
+    "a body of the other vendor": (SIGNALWIRE_RECORDING, answer_is(path=f"{TWILIO_CALL_RECORDING}.json"), "/trim"),
+    "no X-Request-Id": (SIGNALWIRE_RECORDING, lambda a: a.headers.pop("X-Request-Id"), "X-Request-Id"),
+    "no charset": (SIGNALWIRE_RECORDING, header("Content-Type", "application/json"), "Content-Type"),
+    "no Content-Type": (TWILIO_COMPLETED, lambda a: a.headers.pop("Content-Type"), "Content-Type"),
+    "the Content-Type of RFC 9457": (
         "twilio.error.404",
         header("Content-Type", "application/problem+json"),
         "Content-Type",
@@ -369,55 +393,63 @@ REJECTED: dict[str, tuple[str, Spoil, str]] = {
         header("WWW-Authenticate", 'Basic realm="SignalWire"'),
         "WWW-Authenticate",
     ),
-    "an object where SignalWire sends texts": (
+    "an object instead of SignalWire's array of strings": (
         "signalwire.error.422.conference_recording_update",
         lambda a: vars(a).update(body=error("signalwire", 422, 10000, "Status is invalid")),
         "/errors",
     ),
-    "texts where SignalWire sends an object": ("signalwire.error.422", answer_is(body={"errors": ["No"]}), "/code"),
-    "no text": ("signalwire.error.422.conference_recording_update", body(errors=[]), "/errors"),
-    "objects among the texts": ("signalwire.error.422.conference_recording_update", body(errors=[{}]), "/errors/0"),
-    "an integer in SignalWire's array": (
+    "an array of strings instead of SignalWire's object": (
+        "signalwire.error.422",
+        answer_is(body={"errors": ["No"]}),
+        "/code",
+    ),
+    "an empty array of strings": ("signalwire.error.422.conference_recording_update", body(errors=[]), "/errors"),
+    "objects in the array of strings": (
+        "signalwire.error.422.conference_recording_update",
+        body(errors=[{}]),
+        "/errors/0",
+    ),
+    "an integer code in SignalWire's array of errors": (
         "signalwire.error.400.create_call",
         lambda a: a.body["errors"][0].update(code=30010),
         "/errors/0/code",
     ),
-    "a status in SignalWire's array": (
+    "a status in SignalWire's array of errors": (
         "signalwire.error.400.create_call",
         lambda a: a.body["errors"][0].update(status=400),
         "/errors/0/status",
     ),
-    "an array instead of an object": (S_RECORDING, answer_is(body=[]), "an object"),
-    "text that is not JSON": (S_RECORDING, answer_is(body="no"), "JSON"),
+    "an array instead of an object": (SIGNALWIRE_RECORDING, answer_is(body=[]), "an object"),
+    "text that is not JSON": (SIGNALWIRE_RECORDING, answer_is(body="no"), "JSON"),
     "a number that is not JSON": ("signalwire.call.completed", body(price=float("nan")), "NaN"),
 }
 
 
-@pytest.mark.parametrize(("name", "spoil", "words"), REJECTED.values(), ids=REJECTED.keys())
-def test_rejects_what_no_vendor_would_send(name: str, spoil: Spoil, words: str) -> None:
-    """An answer with one fault is rejected, and the message says where the fault is."""
+@pytest.mark.parametrize(("name", "change", "expected_text"), REJECTED.values(), ids=REJECTED.keys())
+def test_rejects_each_deviation(name: str, change: Change, expected_text: str) -> None:
+    """A response with one fault is rejected, and the message names the place of the fault."""
     answer = example(name)
-    spoil(answer)
+    change(answer)
     with pytest.raises(AssertionError) as caught:
         answer.check()
-    assert words in str(caught.value).partition("\n")[2]
+    assert expected_text in str(caught.value).partition("\n")[2]
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_needs_every_field_of_every_body(name: str) -> None:
-    """No field may be left out, be added, change its place or be of another type."""
+    """A body with a missing, added, moved or mistyped field is rejected."""
     fields = list(example(name).body)
-    spoils = [body(another=None)] + [spoil(each) for each in fields for spoil in (without, nested)]
-    spoils += [last(each) for each in fields[:-1]]
-    for spoil in spoils:
+    changes = [body(another=None)] + [change(each) for each in fields for change in (without, nested)]
+    changes += [last(each) for each in fields[:-1]]
+    for change in changes:
         answer = example(name)
-        spoil(answer)
+        change(answer)
         with pytest.raises(AssertionError):
             answer.check()
 
 
-def test_says_what_was_expected_and_what_was_there() -> None:
-    """The message names the operation, the place, what was expected there and what was found."""
+def test_message_names_the_expected_and_the_found_value() -> None:
+    """The message names the operation, the place, the expected value and the found value."""
     answer = example("signalwire.recording_list.page0")
     answer.body["recordings"][1]["channels"] = 1
     with pytest.raises(AssertionError) as caught:
@@ -429,7 +461,7 @@ def test_says_what_was_expected_and_what_was_there() -> None:
     )
 
 
-# --- What passes besides ---------------------------------------------------------------------------------------------
+# --- Further accepted responses --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("home", ["/2010-04-01", "/api/laml/2010-04-01"])
@@ -443,7 +475,7 @@ def test_says_what_was_expected_and_what_was_there() -> None:
     ],
 )
 def test_takes_the_vendor_from_the_account(name: str, account: str, place: str, home: str, suffix: str) -> None:
-    """The form of AccountSid decides, in any case, under both prefixes and with and without `.json`."""
+    """The format of AccountSid selects the vendor: case-insensitively, below both roots, with and without `.json`."""
     answer = example(name)
     answer.path = f"{home}/Accounts/{account}/{place}{suffix}"
     answer.check()
@@ -456,8 +488,8 @@ def test_takes_the_vendor_from_the_account(name: str, account: str, place: str, 
         ("signalwire.recording_list.empty", f"{SIGNALWIRE_ABSENT}/Transcriptions.json"),
     ],
 )
-def test_judges_lists_that_signalwire_lacks_by_their_siblings(name: str, path: str) -> None:
-    """A list that the service adds to SignalWire's has the form of SignalWire's other lists."""
+def test_validates_added_signalwire_lists_like_its_own(name: str, path: str) -> None:
+    """A list that this API adds to SignalWire's is validated like SignalWire's own lists."""
     answer = example(name)
     answer.path = path
     text = json.dumps(answer.body).replace(f"{SIGNALWIRE}/Recordings", path.removesuffix(".json"))
@@ -485,10 +517,10 @@ def test_judges_lists_that_signalwire_lacks_by_their_siblings(name: str, path: s
         ("twilio", "GET", f"{TWILIO_CONFERENCE}/Participants/a%20label.json", 404, 20404),
     ],
 )
-def test_passes_plain_errors_that_the_files_do_not_list(
+def test_accepts_plain_errors_that_the_files_do_not_list(
     vendor: Vendor, method: str, path: str, status: int, code: int
 ) -> None:
-    """Unknown paths, wrong methods and common refusals are answered with the plain error object of the vendor."""
+    """Unknown paths, wrong methods and common errors are accepted with the vendor's plain error object only."""
     answer = example(f"{vendor}.error.404")
     answer.method, answer.path, answer.status = method, path, status
     answer.body = error(vendor, status, code, f"The requested resource {path} was not found")
@@ -499,8 +531,8 @@ def test_passes_plain_errors_that_the_files_do_not_list(
 
 
 @pytest.mark.parametrize("path", [f"{TWILIO_CALL_RECORDING}.json", SIGNALWIRE_CALL_RECORDING, SIGNALWIRE_PARTICIPANT])
-def test_passes_an_empty_204(path: str) -> None:
-    """A delete is answered without a body."""
+def test_accepts_an_empty_204(path: str) -> None:
+    """The response to a DELETE has no body."""
     VendorContract().check("DELETE", path, 204, {"x-request-id": "7f0c"}, b"")
 
 
@@ -508,8 +540,8 @@ def test_passes_an_empty_204(path: str) -> None:
     ("ending", "content_type"), [("", "audio/x-wav"), (".wav", "audio/x-wav"), (".mp3", "audio/mpeg")]
 )
 @pytest.mark.parametrize("recording", [TWILIO_RECORDING, SIGNALWIRE_ABSENT])
-def test_tells_media_from_metadata(recording: str, ending: str, content_type: str) -> None:
-    """A recording without `.json` is audio of the type of its ending, and not empty."""
+def test_distinguishes_media_from_metadata(recording: str, ending: str, content_type: str) -> None:
+    """A recording's path without `.json` returns non-empty audio of the type of its extension."""
     contract, headers = VendorContract(), {"content-type": content_type, "x-request-id": "7f0c"}
     contract.check("GET", recording + ending, 200, headers, b"RIFF")
     contract.check("GET", recording + ending, 206, headers, b"R")
@@ -520,8 +552,8 @@ def test_tells_media_from_metadata(recording: str, ending: str, content_type: st
         contract.check("GET", recording + ending, 200, {**headers, "content-type": "application/json"}, b"RIFF")
 
 
-def test_passes_head_without_a_body() -> None:
-    """HEAD on a route of JSON is refused, and cannot carry the reason."""
+def test_accepts_head_without_a_body() -> None:
+    """HEAD on a JSON route gets 405 without a body."""
     VendorContract().check("HEAD", f"{TWILIO_CALL}.json", 405, {"x-request-id": "7f0c"}, b"")
 
 
@@ -530,7 +562,7 @@ def test_passes_head_without_a_body() -> None:
 
 @pytest.mark.parametrize(("vendor", "kind"), [(vendor, kind) for vendor in SHAPES for kind in SHAPES[vendor]])
 def test_lists_the_fields_of_the_vendors_file(vendor: Vendor, kind: str) -> None:
-    """The fields of each kind of body are those of the vendor's schema, in its order."""
+    """Each shape lists the fields of the vendor's schema, in its order."""
     document = json.loads((wire.contract_folder() / f"{vendor}.json").read_text())
     schemas = document["components"]["schemas"]
     names = [name for name in schemas if name.rpartition(".")[2] in {kind, f"{kind}Response"}]
@@ -540,7 +572,7 @@ def test_lists_the_fields_of_the_vendors_file(vendor: Vendor, kind: str) -> None
 
 
 def test_makes_valid_schemas() -> None:
-    """Every schema that answers are held against is valid JSON Schema 2020-12."""
+    """Every converted schema is valid JSON Schema 2020-12."""
     contract, schemas = VendorContract(), []
     for operation in (operation for operations in contract._operations.values() for operation in operations.values()):
         schemas += [validator.schema for _, validator in operation.schemas.values()]
@@ -550,7 +582,7 @@ def test_makes_valid_schemas() -> None:
         Draft202012Validator.check_schema(schema)
 
 
-def test_looks_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """TAPEDECK_CONTRACT says where the vendors' files are; without them there is nothing to check against."""
+def test_reads_the_files_from_the_configured_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """TAPEDECK_CONTRACT names the folder of the vendors' files; without them the contract is unavailable."""
     monkeypatch.setenv("TAPEDECK_CONTRACT", str(tmp_path))
     assert not VendorContract.available()

@@ -1,8 +1,8 @@
-"""Hold an answer of the service against the vendors' own OpenAPI files.
+"""Validates the API's responses against the vendors' OpenAPI files.
 
-The files are not part of this repository: they are looked for in `../shared/contract/openapi` beside the checkout, or
-where `TAPEDECK_CONTRACT` points. What they leave open (the order of fields, Twilio's nulls and errors, addresses)
-stands in the tables below.
+The files are not part of this repository: they are read from the folder that `TAPEDECK_CONTRACT` names, by default
+`../shared/contract/openapi` beside the checkout. The tables below specify what the files leave open: the order of
+fields, Twilio's nulls and errors, and URIs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Vendor = Literal["twilio", "signalwire"]
 
 
 class Shape(NamedTuple):
-    """One kind of body: its fields in the official order (`?`: may be null), its own address, its links."""
+    """One kind of body: its fields in the vendor's order (`?`: nullable), its own URI, and its links."""
 
     fields: str
     uri: str = ""
@@ -35,19 +35,19 @@ class Shape(NamedTuple):
 
 
 class Dialect(NamedTuple):
-    """What a vendor's file does not say about all its answers."""
+    """Facts about all responses of a vendor that its file does not specify."""
 
     home: str
     account: re.Pattern[str]
     realm: str
     more_info: str
-    # A page's fields before its items; the suffix and the end of the query of its address (filters come before).
+    # A page's fields before its items, the suffix of its URI, and the end of its query, which follows the filters.
     envelope: str
     suffix: str
     query: str
-    # The statuses that any operation may answer, whether or not the vendor's file lists them.
+    # The statuses that any operation may return, even if the vendor's file does not list them.
     anywhere: frozenset[int]
-    # The codes that go with an error's status.
+    # The error codes allowed with each status.
     codes: Mapping[int, frozenset[int]]
 
 
@@ -87,7 +87,7 @@ DIALECTS: Mapping[Vendor, Dialect] = {
         envelope="uri first_page_uri next_page_uri? previous_page_uri? page page_size",
         query=rf"Page=\d+&PageSize=\d+(&PageToken=P[AB]{_UUID})?",
         suffix="",
-        # The file lists no 404 for lists of an account; an account that does not exist is one all the same.
+        # The file lists no 404 for the lists of an account, but an unknown account gets 404.
         anywhere=frozenset({401, 404, 413, 429, 500}),
         codes=_codes(
             {
@@ -124,7 +124,7 @@ _CONFERENCE_LINKS: Mapping[str, str | None] = {
 }
 _TRANSCRIPTIONS: Mapping[str, str | None] = {"transcriptions": f"{_A}/Recordings/{{sid}}/Transcriptions.json"}
 
-# Keyed by the last part of the schema's name in the vendor's file.
+# The key is the last part of the schema's name in the vendor's file.
 SHAPES: Mapping[Vendor, Mapping[str, Shape]] = {
     "twilio": {
         "call": Shape(
@@ -206,7 +206,7 @@ _DATE = {"format": "date-time-rfc-2822"}
 _NOTHING = {"type": "null"}
 _BOTH_VENDORS = {"api_version": {"const": "2010-04-01"}, "encryption_details": _NOTHING}
 
-# Where the service promises more of a field than the vendor's schema does; `kind.field` goes before `field`.
+# Stricter rules for fields than the vendor's schema has; `kind.field` takes precedence over `field`.
 PROMISES: Mapping[Vendor, Mapping[str, Mapping[str, Any]]] = {
     "twilio": {
         **_BOTH_VENDORS,
@@ -239,12 +239,12 @@ PROMISES: Mapping[Vendor, Mapping[str, Mapping[str, Any]]] = {
     },
 }
 
-# The four places where the service departs from a vendor's file on purpose. The first two are Twilio's schemas:
+# The four intended differences from a vendor's file. The first two correct Twilio's schemas:
 CORRECTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    # 1. The price is a number in the schema, a string in each of Twilio's examples and in its other recordings.
+    # 1. The price is a number in the schema, but a string in all of Twilio's examples and other recording schemas.
     "call_recording": {"price": {"type": "string", "nullable": True}},
     "recording_transcription": {"price": {"type": "string", "nullable": True}},
-    # 2. The reason is null until the conference has ended: the schema forgot `nullable`, Twilio's examples send null.
+    # 2. The reason is null until the conference ends: the schema lacks `nullable`, but Twilio's examples show null.
     "conference": {
         "reason_conference_ended": {
             "allOf": [{"$ref": "#/components/schemas/conference_enum_reason_conference_ended"}],
@@ -252,11 +252,11 @@ CORRECTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         }
     },
 }
-# 3. SignalWire's refusals of a new call may be the plain error object, not only an array: `_Operation.error_faults`.
-# 4. The values of SignalWire's callbacks are strings, because forms carry nothing else; a callback is a request of the
-#    service, not an answer, so it does not come here.
+# 3. A SignalWire error for a new call may be the plain error object, not only an array: `_Operation.error_faults`.
+# 4. The values of SignalWire's callbacks are strings, because forms carry nothing else; a callback is a request, not a
+#    response, so it is not validated here.
 
-# What this service adds to SignalWire's paths: success, errors. Their bodies are those of the siblings.
+# Operations that this API adds to SignalWire's: name, body of a success, error statuses.
 _CALL_RECORDINGS = "/Accounts/{AccountSid}/Calls/{CallSid}/Recordings"
 EXTENSIONS: Mapping[tuple[str, str], tuple[str, str | None, tuple[int, ...]]] = {
     ("get", _CALL_RECORDINGS): ("list_call_recordings", "RecordingListResponse", (400, 401, 404, 422)),
@@ -269,8 +269,8 @@ EXTENSIONS: Mapping[tuple[str, str], tuple[str, str | None, tuple[int, ...]]] = 
     ),
 }
 
-# Where an operation is answered besides: Twilio's bodies name the account's address of a transcription, which lies
-# outside the cut of its file; SignalWire's link names the one under the recording.
+# Further paths of operations: Twilio's bodies link transcriptions below the account, which its file does not specify;
+# SignalWire's bodies link them below the recording.
 _OF_RECORDING, _OF_ACCOUNT = "/Accounts/{AccountSid}/Recordings/{RecordingSid}", "/Accounts/{AccountSid}"
 ALIASES: Mapping[Vendor, Mapping[tuple[str, str], str]] = {
     "twilio": {
@@ -284,9 +284,9 @@ ALIASES: Mapping[Vendor, Mapping[tuple[str, str], str]] = {
     },
 }
 
-# A service whose calls come through another door may refuse these.
+# An API that creates calls by other means may answer these with 405.
 _OPTIONAL = {"CreateCall", "DeleteCall", "create_a_call", "delete_a_call"}
-# The media engine may not confirm in time; Twilio's file says so of the first only.
+# The media engine may not confirm in time; Twilio's file lists 408 for the first operation only.
 _SLOW = {"UpdateCallRecording": {408}, "UpdateConferenceRecording": {408}}
 
 _NO_CREDENTIALS = "Authentication Error - No credentials provided"
@@ -305,10 +305,10 @@ _RECORDINGS = {
     "ConferenceRecording",
     "Recording",
 }
-# Twilio tells the finer states only in the answer to an update.
+# Twilio shows `in-progress`, `paused` and `stopped` only in the response to an update.
 _TWILIO_STATUSES = {
     "GET": {"processing", "completed", "absent"},
-    # A stop of what has ended is granted and changes nothing (behaviour.md, section 5.3).
+    # Stopping a recording that has already ended succeeds and changes nothing.
     "POST": {"in-progress", "paused", "stopped", "completed", "absent"},
 }
 _SIGNALWIRE_STATUSES = {"in-progress", "paused", "stopped", "completed", "absent"}
@@ -316,14 +316,14 @@ _JSON = "application/json; charset=utf-8"
 _MEDIA_STATUSES = {200, 206, 304, 307, 416}
 _MEDIA_TYPES = {"": "audio/x-wav", ".wav": "audio/x-wav", ".mp3": "audio/mpeg"}
 
-# How many faults a message lists.
+# The maximum number of faults in a message.
 _SHOWN = 12
 
 # --- Faults ----------------------------------------------------------------------------------------------------------
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with an answer."""
+    """One fault of a response."""
 
     place: str
     expected: str
@@ -365,7 +365,7 @@ def _is_date(value: object) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_rfc2822(text: str) -> bool:
-    # Only a text with the right weekday, English names and all its digits survives the way there and back.
+    # Only a date with the right weekday, English names and all digits is equal after parsing and formatting.
     try:
         return text.endswith(" +0000") and format_datetime(parsedate_to_datetime(text)) == text
     except ValueError:
@@ -393,7 +393,7 @@ def _is_int32(value: object) -> bool:
 
 
 def _is_integer(_checker: object, value: object) -> bool:
-    # JSON Schema takes 4.0 for an integer; typed clients do not.
+    # JSON Schema accepts 4.0 as an integer; typed clients do not.
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -401,12 +401,12 @@ _Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call
     Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
 )
 
-# Read by people only, or (the last) said more strictly by SHAPES.
+# Documentation only, except for the last two, which SHAPES specifies more strictly.
 _UNREAD = {"title", "description", "example", "examples", "default", "required", "unevaluatedProperties"}
 
 
 class _Schemas:
-    """A vendor's schemas, as self-contained JSON Schema 2020-12; Twilio's file is OpenAPI 3.0, where null is a flag."""
+    """Converts a vendor's schemas to self-contained JSON Schema 2020-12; Twilio's are OpenAPI 3.0 (`nullable`)."""
 
     def __init__(self, vendor: Vendor, components: Mapping[str, Any]) -> None:
         self.vendor = vendor
@@ -417,7 +417,7 @@ class _Schemas:
         return self.resolved(self.components[_name(schema)]) if "$ref" in schema else schema
 
     def converted(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """The schema without references, and without what a validator would only walk through."""
+        """Resolve references and drop keywords that do not affect validation."""
         schema = {key: value for key, value in self.resolved(schema).items() if key not in _UNREAD}
         nullable = schema.pop("nullable", False)
         options = [self.converted(option) for option in schema.pop("anyOf", [])]
@@ -432,16 +432,16 @@ class _Schemas:
             schema["items"] = self.converted(schema["items"])
         if "properties" in schema:
             schema["properties"] = {name: self.converted(value) for name, value in schema["properties"].items()}
-        if "pattern" in schema:  # both cases are good in a request; answers are in lower case
+        if "pattern" in schema:  # requests may use both cases; responses use lower case
             schema["pattern"] = schema["pattern"].replace("[0-9a-fA-F]", "[0-9a-f]")
         return _nullable(schema) if nullable else schema
 
     def body(self, schema: Mapping[str, Any]) -> _Object | _Page:
-        """What an answer with this schema looks like: one object, or a page of a list of them."""
+        """Return the body that this schema describes: one object or a page of a list."""
         return self.page(self.resolved(schema)) or self.object(_name(schema))
 
     def object(self, name: str) -> _Object:
-        """The kind of body that a named schema describes."""
+        """Return the kind of object that a named schema describes."""
         if name not in self.objects:
             kind = name.rpartition(".")[2].removesuffix("Response")
             shape = SHAPES[self.vendor][kind]
@@ -451,7 +451,7 @@ class _Schemas:
         return self.objects[name]
 
     def page(self, schema: Mapping[str, Any]) -> _Page | None:
-        """The page of a list that a schema describes, when it is one."""
+        """Return the page of a list that a schema describes; None if it describes no list."""
         for noun, value in schema["properties"].items():
             if "items" in value:
                 item = self.object(_name(value["items"]))
@@ -504,7 +504,7 @@ def _schema_faults(validator: Draft202012Validator, value: object, place: str) -
 
 @dataclass(frozen=True)
 class _Object:
-    """One kind of JSON object: which fields, in which order, of which types."""
+    """One kind of JSON object: its fields, their order and their types."""
 
     vendor: Vendor
     kind: str
@@ -583,7 +583,7 @@ def _twilio_conference(body: Mapping[str, Any]) -> Iterator[Fault]:
 
 @dataclass(frozen=True)
 class _Page:
-    """A page of a list: the envelope, and the objects in it."""
+    """A page of a list: the envelope and its items."""
 
     vendor: Vendor
     noun: str
@@ -644,7 +644,7 @@ def _field_faults(fields: list[str], body: object, place: str) -> Iterator[Fault
 
 
 class _Route(NamedTuple):
-    """A path without its ids: the nouns in it, and whether it ends in an id."""
+    """A path without its ids: its nouns, and whether it ends in an id."""
 
     nouns: tuple[str, ...]
     item: bool
@@ -654,14 +654,14 @@ _RECORDING = _Route(("Accounts", "Recordings"), item=True)
 
 
 def _route(path: str) -> tuple[_Route, list[str]]:
-    """The route of a path below a dialect's home, and the ids in it. Nouns and ids take turns."""
+    """Split a path below a dialect's root into its route and its ids; nouns and ids alternate."""
     segments = path.removeprefix("/").removesuffix(".json").split("/")
     return _Route(tuple(segments[::2]), item=len(segments) % 2 == 0), segments[1::2]
 
 
 @dataclass(frozen=True)
 class _Operation:
-    """One operation of a vendor: what it may answer, and to which ids."""
+    """One operation of a vendor: the patterns of its ids and its possible responses."""
 
     name: str
     vendor: Vendor
@@ -678,7 +678,7 @@ class _Operation:
         elif name == "CompatibilityErrorArrayResponse" and isinstance(body, dict) and "errors" in body:
             yield from _object_array_faults(body)
         else:
-            # Also for a new call that SignalWire refuses, whose schema is the array: exception 3.
+            # Also for SignalWire's rejection of a new call, whose schema is the array: difference 3 above.
             yield from _error_faults(self.vendor, status, body, path)
             validator = None if name == "CompatibilityErrorArrayResponse" else validator
         if validator:
@@ -686,7 +686,7 @@ class _Operation:
 
 
 def _error_faults(vendor: Vendor, status: int, body: object, path: str) -> Iterator[Fault]:
-    """What is wrong with a plain error object: Twilio's file describes none, SignalWire's not all."""
+    """Yield the faults of an error object, which Twilio's file does not specify and SignalWire's only partly."""
     message = body.get("message") if isinstance(body, dict) else None
     no_credentials = vendor == "twilio" and status == 401 and message == _NO_CREDENTIALS
     wrong = list(_field_faults(_ERROR_OF_NO_CREDENTIALS if no_credentials else _ERROR, body, ""))
@@ -736,7 +736,7 @@ Operations = Mapping[tuple[str, _Route], _Operation]
 
 
 def contract_folder() -> Path:
-    """Where the vendors' files should be."""
+    """Return the folder of the vendors' files, which may not exist."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "contract" / "openapi"
     return Path(os.environ.get("TAPEDECK_CONTRACT") or beside)
 
@@ -765,7 +765,7 @@ def _operations(folder: Path, vendor: Vendor) -> Operations:
 
 
 def _extension(name: str, body: str | None, errors: tuple[int, ...]) -> dict[str, Any]:
-    """An operation of ours in the words of OpenAPI."""
+    """Describe an added operation in OpenAPI."""
     responses: dict[str, Any] = {"200": _json_of(body)} if body else {"204": {}}
     responses |= {str(status): _json_of("CompatibilityErrorResponse") for status in errors}
     return {"operationId": name, "responses": responses}
@@ -804,7 +804,7 @@ def _id_patterns(vendor: Vendor, path: str, description: Mapping[str, Any]) -> t
 
 @dataclass(frozen=True)
 class _Request:
-    """Which operation of which vendor a request asks for."""
+    """A request with its vendor and, if there is one, its operation."""
 
     vendor: Vendor
     method: str
@@ -812,11 +812,11 @@ class _Request:
     route: _Route
     ids: list[str]
     operation: _Operation | None
-    # The ending of an address of media, if it is one.
+    # The file extension of a media URL (may be empty); None if it is not one.
     media: str | None
 
     @property
-    def asks(self) -> str:
+    def operation_name(self) -> str:
         return "media" if self.media is not None else self.operation.name if self.operation else "no operation"
 
     @property
@@ -826,7 +826,7 @@ class _Request:
 
     @property
     def page_path(self) -> str:
-        """The address of the list, as its pages spell it."""
+        """The URI of the list as its pages show it."""
         ids = [given[:2] + given[2:].lower() if self.vendor == "twilio" else given.lower() for given in self.ids]
         dialect = DIALECTS[self.vendor]
         pairs = zip(self.route.nouns, [*ids, ""], strict=False)
@@ -834,7 +834,7 @@ class _Request:
 
 
 class VendorContract:
-    """The vendors' files, ready to judge answers."""
+    """Validates responses against the vendors' files."""
 
     def __init__(self) -> None:
         folder = contract_folder()
@@ -842,11 +842,15 @@ class VendorContract:
 
     @staticmethod
     def available() -> bool:
-        """Whether the vendors' files are here."""
+        """Return whether the vendors' files exist."""
         return all((contract_folder() / f"{vendor}.json").is_file() for vendor in DIALECTS)
 
     def check(self, method: str, path: str, status: int, headers: Mapping[str, str], body: str | bytes) -> None:
-        """Raise an AssertionError that lists the faults of an answer to `method path`, if there are any."""
+        """Validate a response to `method path`.
+
+        Raises:
+            AssertionError: the response has faults; the message lists them.
+        """
         request = self._request(method.upper(), path.partition("?")[0])
         allowed = self._statuses(request)
         faults = list(_header_faults(request.vendor, status, {name.lower(): headers[name] for name in headers}))
@@ -856,7 +860,10 @@ class VendorContract:
         else:
             faults.append(Fault("", f"status {_one_of(allowed)}", status))
         if faults:
-            lines = [f"{request.vendor} {request.asks}: {method} {path} answered {status}", *map(str, faults[:_SHOWN])]
+            lines = [
+                f"{request.vendor} {request.operation_name}: {method} {path} answered {status}",
+                *map(str, faults[:_SHOWN]),
+            ]
             lines += [f"  and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
             raise AssertionError("\n".join(lines))
 
@@ -880,12 +887,12 @@ class VendorContract:
             successes = _MEDIA_STATUSES if request.media is not None else operation.successes.keys()
             if request.well_formed:
                 return {*operation.errors, *successes}
-            # Ids are looked at before parameters and states; a body that nobody can read may be refused earlier.
+            # Ids are checked before parameters and states; a malformed body may be rejected earlier.
             return set(operation.errors) - {408, 422, 503} - ({400} if request.method != "POST" else set())
-        # What is nobody's operation is refused before anything else is looked at.
+        # An unknown operation is rejected before any other check.
         known = any(route == request.route for _, route in self._operations[request.vendor])
         refusals = {405, 429, 500} if known else {404, 405, 429, 500}
-        # What is the other vendor's operation has a route here, and credentials are looked at first.
+        # An operation of the other vendor has a route, so credentials are checked first.
         elsewhere = any((request.method, request.route) in operations for operations in self._operations.values())
         return refusals | ({401, 404, 413} if elsewhere else set())
 
@@ -905,7 +912,7 @@ def _body_faults(request: _Request, status: int, content_type: str, body: bytes)
     elif request.method == "HEAD" and not body:
         pass
     elif request.media is not None and status in {307, 416}:
-        pass  # a redirect, a range past the end: nothing says what stands in the answer
+        pass  # a redirect or an unsatisfiable range: the body is not specified
     elif request.media is not None and status in _MEDIA_STATUSES:
         if content_type != _MEDIA_TYPES[request.media]:
             yield Fault("header Content-Type", _MEDIA_TYPES[request.media], content_type)
