@@ -1,4 +1,4 @@
-"""Which addresses lead where: prefixes, suffixes, ids, gateways (behaviour.md, section 1; operations.md, 1)."""
+"""Tests of paths: prefixes, suffixes, formats of ids, gateways, and the order of checks."""
 
 from collections.abc import Callable
 from itertools import product
@@ -20,34 +20,34 @@ each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=O
 def test_serves_both_prefixes_with_and_without_suffix(
     client: FunctionClient, stage: Stage, gateway: Gateway, operation: Operation
 ) -> None:
-    """Every address answers the same in the dialect of AccountSid, through either gateway."""
+    """Every prefix and suffix gets the same response in the dialect of AccountSid, through either gateway."""
     scene = Scene.set_up(stage)
     for root in ROOTS:
         for suffix in operation.suffixes:
-            asked = at(client, root=root, suffix=suffix, gateway=gateway)
+            sender = at(client, root=root, suffix=suffix, gateway=gateway)
             scene = Scene.set_up(stage) if operation.is_deletion else scene
-            answer = perform(asked, operation, path_of(asked, operation, scene.ids(operation)))
-            assert_answer(answer, operation.status, scene.shown(asked, operation))
+            answer = perform(sender, operation, path_of(sender, operation, scene.ids(operation)))
+            assert_answer(answer, operation.status, scene.shown(sender, operation))
 
 
 @each_operation
 def test_reads_ids_in_any_case(client: FunctionClient, stage: Stage, operation: Operation) -> None:
-    """Hex digits may come in upper case; answers are in lower case (resources.md, section 1)."""
+    """Ids are accepted with upper-case hex digits; responses show lower case."""
     scene = Scene.set_up(stage)
 
-    def shouted(name: str, identifier: str) -> str:
+    def upper_case(name: str, identifier: str) -> str:
         sid = client.sid(KINDS[name], identifier)
         return sid[:2] + sid[2:].upper() if client.dialect.name == "twilio" else sid.upper()
 
-    texts = {name: shouted(name, identifier) for name, identifier in scene.ids(operation).items()}
+    texts = {name: upper_case(name, identifier) for name, identifier in scene.ids(operation).items()}
     path = path_of(client, operation, {}, **texts)
     own = client.sid(KINDS["AccountSid"], stage.account)
-    path = path.replace(own, shouted("AccountSid", stage.account))
+    path = path.replace(own, upper_case("AccountSid", stage.account))
     assert_answer(perform(client, operation, path), operation.status, scene.shown(client, operation))
 
 
 def _malformed(dialect: str, name: str, identifier: str) -> list[str]:
-    """What looks a little like an id."""
+    """Return texts that are similar to an id but malformed."""
     prefix = str(KINDS[name])
     twilio = f"{prefix}{identifier}"
     uuid = DIALECTS["signalwire"].format_sid(KINDS[name], identifier)
@@ -65,12 +65,12 @@ def _malformed(dialect: str, name: str, identifier: str) -> list[str]:
 
 @each_operation
 def test_does_not_find_malformed_ids(client: FunctionClient, stage: Stage, wire: Wire, operation: Operation) -> None:
-    """An id that has not the dialect's form is not found, and is not looked for (operations.md, section 1)."""
+    """An id that lacks the dialect's format is not found, without a read of the recordings table."""
     scene = Scene.set_up(stage)
     ids = scene.ids(operation)
     for name, identifier in ids.items():
         if client.dialect.name == "twilio" and operation.takes_names(name):
-            continue  # whatever is no sid may be a friendly name there, or a label
+            continue  # a text that is no sid may be a friendly name or a label here
         for text in _malformed(client.dialect.name, name, identifier):
             path = path_of(client, operation, ids, **{name: text})
             answer = perform(client, operation, path)
@@ -78,51 +78,51 @@ def test_does_not_find_malformed_ids(client: FunctionClient, stage: Stage, wire:
     assert wire.recordings == []
 
 
-ODD_ACCOUNTS = ["AC123", "ac" + "0" * 32, "0" * 32, "SK" + "0" * 32, "AC" + "g" * 32, "%C3%A9"]
+MALFORMED_ACCOUNTS = ["AC123", "ac" + "0" * 32, "0" * 32, "SK" + "0" * 32, "AC" + "g" * 32, "%C3%A9"]
 
 
 @pytest.mark.parametrize(
     ("operation", "text"),
     [
         *((name, "me") for name, operation in OPERATIONS.items() if operation.only is None),
-        *product(["create_call_recording", "get_conference_recording"], ODD_ACCOUNTS),
+        *product(["create_call_recording", "get_conference_recording"], MALFORMED_ACCOUNTS),
     ],
 )
-def test_answers_odd_accounts_in_the_dialect_of_the_prefix(
+def test_malformed_accounts_get_the_dialect_of_the_prefix(
     client: FunctionClient, stage: Stage, wire: Wire, operation: str, text: str
 ) -> None:
-    """An AccountSid of neither form is not found, in S under `/api/laml`, else in T (section 1)."""
-    does, scene = OPERATIONS[operation], Scene.set_up(stage)
+    """An AccountSid of neither format gets 404, in SignalWire's dialect below `/api/laml`, else in Twilio's."""
+    target, scene = OPERATIONS[operation], Scene.set_up(stage)
     for root, name in zip(ROOTS, ("twilio", "signalwire"), strict=True):
-        asked = at(client, root=root)
+        sender = at(client, root=root)
         own = client.sid(KINDS["AccountSid"], stage.account)
-        path = path_of(asked, does, scene.ids(does)).replace(own, text)
-        speaks = at(client, dialect=DIALECTS[name])
-        basic = asked._basic()
-        assert_refused(speaks, perform(asked, does, path, authorization=basic), "not found", uri=unquote(path))
-        assert_refused(speaks, perform(asked, does, path, authorization=None), "no credentials")
+        path = path_of(sender, target, scene.ids(target)).replace(own, text)
+        reader = at(client, dialect=DIALECTS[name])
+        basic = sender._basic()
+        assert_refused(reader, perform(sender, target, path, authorization=basic), "not found", uri=unquote(path))
+        assert_refused(reader, perform(sender, target, path, authorization=None), "no credentials")
     assert wire.recordings == []
 
 
 @each_operation
-def test_asks_in_order(client: FunctionClient, operation: Operation) -> None:
-    """Credentials come before account and ids, these before parameters (section 2)."""
+def test_checks_credentials_then_ids_then_parameters(client: FunctionClient, operation: Operation) -> None:
+    """Credentials are checked before the account and the ids, and these before parameters."""
     malformed = path_of(client, operation, {}, **dict.fromkeys(operation.variables, "nonsense"))
     assert_refused(client, perform(client, operation, malformed, authorization=None), "no credentials")
     assert_refused(client, perform(client, operation, malformed, authorization="Basic eDp5"), "bad credentials")
     unknown = path_of(client, operation, dict.fromkeys(operation.variables, "0" * 32))
     if operation.is_list and not operation.variables:
-        return  # nothing but the account could be unknown
+        return  # only the account could be unknown
     wrong = f"{unknown}?PageSize=no" if operation.is_list else unknown
     answer = perform(client, operation, wrong, **({"form": {"Status": "no"}} if operation.form is not None else {}))
     assert_refused(client, answer, "not found", uri=unknown)
 
 
 @each_operation
-def test_finds_no_account_but_ones_own(
+def test_other_accounts_are_not_found(
     client: FunctionClient, make_account: Callable[[], TestAccount], stage: Stage, wire: Wire, operation: Operation
 ) -> None:
-    """Good credentials and another account's or an unknown one's path: 404, 20404 (section 2)."""
+    """Valid credentials with the path of another or an unknown account get 404 with 20404."""
     scene = Scene.set_up(stage)
     path = path_of(client, operation, scene.ids(operation))
     own = client.sid(KINDS["AccountSid"], stage.account)

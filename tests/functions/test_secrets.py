@@ -1,4 +1,4 @@
-"""Secrets stay secret (G9), and a request's line in the log holds what is allowed and no more (rule R21)."""
+"""Tests that no secret is exposed, and that a log line holds only allowed fields (REL-21)."""
 
 import base64
 import hashlib
@@ -22,30 +22,30 @@ from tests.functions.stage import Shelf, Stage, call_path, conference_path
 LogLines = Callable[[], list[dict[str, Any]]]
 
 ALLOWED = {
-    # Powertools' own
+    # Powertools
     "level", "message", "timestamp", "service",
-    # what was asked and answered
+    # request and response
     "operation", "dialect", "account", "sid", "status", "code", "request_id",
-    # the metrics
+    # metrics
     "_aws", "Milliseconds", "Faults", "Busy",
 }  # fmt: skip
-ALLOWED_OF_TASKS = {"level", "message", "timestamp", "service", "operation", "account", "outcome", "_aws", "TaskFaults"}
-LONGEST = 700
+ALLOWED_ADMIN = {"level", "message", "timestamp", "service", "operation", "account", "outcome", "_aws", "TaskFaults"}
+MAX_LINE_BYTES = 700
 
 
 @dataclass
 class Canaries:
-    """What must be found nowhere."""
+    """Secrets that must not appear in any output."""
 
     secrets: dict[str, str] = field(default_factory=dict)
 
     def plant(self, name: str, secret: str) -> str:
-        """Remember a secret, and give it back."""
+        """Register a secret and return it."""
         self.secrets[name] = secret
         return secret
 
     def found_in(self, text: str, *, but: frozenset[str] = frozenset()) -> set[str]:
-        """Which of them a text holds, plainly or in base64 or hex."""
+        """Return the names of the secrets in a text, in plain text, base64 or hex."""
         found = set()
         for name, secret in self.secrets.items():
             spellings = (secret, base64.b64encode(secret.encode()).decode().rstrip("=")[:-1], secret.encode().hex())
@@ -56,7 +56,7 @@ class Canaries:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the scenario left behind."""
+    """Everything that the scenario exposed: responses, log output and table items."""
 
     canaries: Canaries
     answers: str
@@ -71,7 +71,7 @@ NUMBERS = ("+13105678901", "+13103384645")
 
 
 def _use_everything(client: FunctionClient, scene: Scene, canaries: Canaries) -> None:
-    """Every operation, with success and failure of each kind, and secrets wherever something can be written."""
+    """Send every operation with each kind of success and failure, and with secrets in every input."""
     odd = {"Unlisted": canaries.plant("unlisted field", "canary-unlisted"), "StatusCallback": URL}
     for operation in OPERATIONS.values():
         ids = scene.ids(operation)
@@ -96,7 +96,7 @@ def _use_everything(client: FunctionClient, scene: Scene, canaries: Canaries) ->
         perform(client, operation, path, form=f"{bad}=" + "y" * 65_536)
         header = {"X-Whatever": canaries.plant("header", "canary-header"), "Cookie": bad}
         perform(client, operation, path, form=form, headers=header)
-    # The values that are kept, and must be: URLs with user info.
+    # URLs are stored unchanged, user info included.
     call = call_path(client, scene.call, "")
     client.post(*call_path(client, scene.call, scene.of_call), form={"Status": "stopped"})
     client.post(*call, form={"RecordingStatusCallback": URL})
@@ -118,19 +118,19 @@ def scenario(
     install_environment: Callable[[Environment], object],
     capfd: pytest.CaptureFixture[str],
 ) -> Scenario:
-    """An account's life through all functions, in the test's dialect."""
+    """Uses an account with all functions, in the test's dialect."""
     admin = replace(api_bootstrap.get_admin_services(), log=api_bootstrap.get_api_services().log)
     install_environment(replace(current_environment(), prebuilt={api_bootstrap.build_admin_services: admin}))
-    canaries, told = Canaries(), []
+    canaries = Canaries()
 
     made = _run("create_account")
     account = made["account_sid"]["twilio"][2:]
-    told.append(canaries.plant("auth token", made["auth_token"]))
-    told.append(canaries.plant("signing key", made["signing_key"]))
+    canaries.plant("auth token", made["auth_token"])
+    canaries.plant("signing key", made["signing_key"])
     key = _run("issue_api_key", account_sid=f"AC{account}")
-    told.append(canaries.plant("key secret", key["secret"]))
+    canaries.plant("key secret", key["secret"])
     new = _run("rotate_auth_token", account_sid=f"AC{account}")
-    told.append(canaries.plant("second auth token", new["auth_token"]))
+    canaries.plant("second auth token", new["auth_token"])
     canaries.plant("URL's user", USER)
     canaries.plant("URL's password", PASSWORD)
     canaries.plant("URL's query", QUERY)
@@ -163,22 +163,22 @@ def scenario(
     ]
     credentials = shelves(settings.credentials_table)
     names = (f"ACCOUNT#{account}", f"SIGNING#{account}", f"KEY#{key['api_key_sid'][2:]}")
-    held = [credentials.partition(name) for name in names]
+    stored = [credentials.partition(name) for name in names]
     return Scenario(
         canaries,
         "\n".join([*answers, json.dumps(failures)]),
         log.getvalue() + output.out + output.err,
         "\n".join(json.dumps(item, default=sorted) for item in recordings),
-        repr(held),
+        repr(stored),
     )
 
 
-def test_tells_no_secret(scenario: Scenario) -> None:
-    """After a life through all functions no secret is in an answer, a log or a table, but hashed or sealed."""
+def test_exposes_no_secret(scenario: Scenario) -> None:
+    """No response, log line or table item contains a secret, except hashed or encrypted."""
     canaries = scenario.canaries
     assert canaries.found_in(scenario.answers) == set()
     assert canaries.found_in(scenario.output) == set()
-    # A callback's URL is kept with its user info, which is how it will be called; nothing else is.
+    # The URL of a callback is stored with its user info, because the delivery needs it.
     urls = frozenset({"URL's user", "URL's password", "URL's query"})
     assert canaries.found_in(scenario.recordings, but=urls) == set()
     assert URL in scenario.recordings
@@ -188,7 +188,7 @@ def test_tells_no_secret(scenario: Scenario) -> None:
 
 
 def _assert_hashed(scenario: Scenario) -> None:
-    """The credentials table holds SHA-256 of what opens; what was revoked is gone; no hash is logged."""
+    """Check that the table holds the SHA-256 of valid secrets only, and that no hash is logged."""
     hashes = {name: hashlib.sha256(secret.encode()).hexdigest() for name, secret in scenario.canaries.secrets.items()}
     assert hashes["auth token"] not in scenario.credentials
     assert hashes["key secret"] not in scenario.credentials
@@ -197,16 +197,16 @@ def _assert_hashed(scenario: Scenario) -> None:
 
 
 def _assert_logged_as_allowed(output: str) -> None:
-    """Every line is JSON of the allowed fields, at most 700 bytes, without numbers, names or URLs."""
+    """Check that each line is JSON with allowed fields, at most 700 bytes, without phone numbers, names or URLs."""
     for words in (*NUMBERS, *(number[1:] for number in NUMBERS), "Room", "example.com", "canary", "Basic "):
         assert words not in output
     lines = output.splitlines()
     assert len(lines) > 100
     for line in lines:
-        assert len(line.encode()) <= LONGEST
+        assert len(line.encode()) <= MAX_LINE_BYTES
         logged = json.loads(line)
         assert logged["message"] in {"request", "task"}
-        assert logged.keys() <= (ALLOWED_OF_TASKS if logged["message"] == "task" else ALLOWED)
+        assert logged.keys() <= (ALLOWED_ADMIN if logged["message"] == "task" else ALLOWED)
 
 
 def _log(client: FunctionClient, log_lines: LogLines) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def _log(client: FunctionClient, log_lines: LogLines) -> dict[str, Any]:
 def test_logs_one_line_per_request(
     client: FunctionClient, stage: Stage, log_lines: LogLines, operation: Operation
 ) -> None:
-    """One line: operation, dialect, account and sid by id, status, code, milliseconds, and the metric of it."""
+    """Each request logs one line with operation, dialect, ids, status, duration and its metric."""
     scene = Scene.set_up(stage)
     ids = scene.ids(operation)
     perform(client, operation, path_of(client, operation, ids))
@@ -251,16 +251,16 @@ def test_logs_one_line_per_request(
     assert line["Milliseconds"] > 0
 
 
-def test_logs_what_was_refused(client: FunctionClient, stage: Stage, log_lines: LogLines) -> None:
-    """A refusal's line has the vendor's code; the account only once it is known, and no malformed sid."""
+def test_logs_rejected_requests(client: FunctionClient, stage: Stage, log_lines: LogLines) -> None:
+    """A rejected request logs the vendor's code; the account only if authenticated, and no malformed sid."""
     call = stage.call()
-    told = ("account", "sid", "status", "code")
+    names = ("account", "sid", "status", "code")
 
     def line(*, authorization: str | None = "", text: str | None = None, form: Any = None) -> tuple[Any, ...]:
         path = client.path(*call_path(client, text if text is not None else call, ""))
         client.request("POST", path, form=form, authorization=authorization)
         logged = _log(client, log_lines)
-        return tuple(logged.get(name) for name in told)
+        return tuple(logged.get(name) for name in names)
 
     trim = 20001 if client.dialect.name == "twilio" else 13699
     status = 400 if client.dialect.name == "twilio" else 422
@@ -272,7 +272,7 @@ def test_logs_what_was_refused(client: FunctionClient, stage: Stage, log_lines: 
 
 
 def test_logs_no_name(make_twilio: Callable[[], FunctionClient], stage: Stage, log_lines: LogLines) -> None:
-    """A friendly name in the path is not logged, nor anything in its place."""
+    """A friendly name in the path is not logged; the line has no sid."""
     client = make_twilio()
     stage.conference(name="Jane Doe +13105678901")
     client.post("Conferences", "Jane%20Doe%20%2B13105678901")
@@ -282,19 +282,19 @@ def test_logs_no_name(make_twilio: Callable[[], FunctionClient], stage: Stage, l
 
 
 def test_logs_no_label(make_twilio: Callable[[], FunctionClient], stage: Stage, log_lines: LogLines) -> None:
-    """A label in the path is not logged, nor anything in its place."""
-    client, room = make_twilio(), stage.conference()
-    stage.participant(room, label="Jane Doe")
-    assert client.get(*conference_path(client, room), "Participants", "Jane%20Doe").status == 200
+    """A label in the path is not logged; the line has no sid."""
+    client, conference = make_twilio(), stage.conference()
+    stage.participant(conference, label="Jane Doe")
+    assert client.get(*conference_path(client, conference), "Participants", "Jane%20Doe").status == 200
     line = _log(client, log_lines)
     assert (line["status"], "sid" in line) == (200, False)
     assert "Jane" not in json.dumps(line)
 
 
-def test_logs_a_fault_without_its_message(
+def test_logs_an_unhandled_error_without_its_message(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
 ) -> None:
-    """What nobody foresaw answers 500 in the dialect, is counted, and is logged without what it says."""
+    """An unhandled error gets 500 in the dialect, is counted, and is logged without its message."""
     from tapedeck.domain.recording import Recording
 
     def fail(*_arguments: object) -> Recording:
@@ -313,17 +313,17 @@ def test_logs_a_fault_without_its_message(
     assert fault.keys() <= {*ALLOWED, "error", "where", "exception_name"}
 
 
-def test_seals_signing_keys_for_one_account(shelves: Callable[[str], Shelf], settings: Settings) -> None:
-    """A sealed signing key opens with KMS and the account's name, and not with another's."""
+def test_encrypts_signing_keys_for_one_account(shelves: Callable[[str], Shelf], settings: Settings) -> None:
+    """An encrypted signing key is decrypted by KMS with its account as the context, not with another."""
     import botocore.session
 
     made = api_bootstrap.get_admin_services().accounts.create()
     kms: Any = botocore.session.get_session().create_client("kms")
-    (held,) = shelves(settings.credentials_table).partition(f"SIGNING#{made.account}")
-    opened = {}
+    (stored,) = shelves(settings.credentials_table).partition(f"SIGNING#{made.account}")
+    decrypted = {}
     for name, secret in (("twilio", made.auth_token), ("signalwire", made.signing_key)):
-        blob = bytes(held[name][0])
-        opened[name] = kms.decrypt(CiphertextBlob=blob, EncryptionContext={"account": made.account})["Plaintext"]
-        assert opened[name] == secret.encode()
+        blob = bytes(stored[name][0])
+        decrypted[name] = kms.decrypt(CiphertextBlob=blob, EncryptionContext={"account": made.account})["Plaintext"]
+        assert decrypted[name] == secret.encode()
         with pytest.raises(kms.exceptions.ClientError):
             kms.decrypt(CiphertextBlob=blob, EncryptionContext={"account": "0" * 32})

@@ -1,4 +1,4 @@
-"""Tenants never meet (G8): what is another account's answers as what does not exist, and stays as it is."""
+"""Tests of tenant isolation: resources of another account behave as unknown ones and are never changed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ ABSENT = {
 
 @dataclass(frozen=True)
 class Tenants:
-    """Whoever asks, and the neighbour, each with a scene."""
+    """The requesting account and another account, each with a scene."""
 
     own: Stage
     foreign: Stage
@@ -42,28 +42,28 @@ class Tenants:
     foreign_scene: Scene
 
     def ids(self, *, foreign: bool, route: Route) -> dict[str, str]:
-        """What the variables of a route are in one of the two accounts; what is read or deleted is finished."""
+        """Return a route's variables for one of the accounts; recordings are finished unless the method is POST."""
         stage, scene = (self.foreign, self.foreign_scene) if foreign else (self.own, self.own_scene)
         _, *below = variables_of(route.path or "")
         return {"AccountSid": stage.account, **scene.ids_of(below, finished=route.method != "POST")}
 
-    def everything_foreign(self) -> list[list[Any]]:
-        """All that the neighbour has."""
+    def all_foreign_items(self) -> list[list[Any]]:
+        """Return all items of the other account."""
         scene, account = self.foreign_scene, self.foreign.account
         lists = [self.foreign.shelf.partition(f"{account}#{kind}") for kind in ("RECS", "CALLS", "CONFS", "TRS")]
         return [self.foreign.partition(scene.call), self.foreign.partition(scene.conference), *lists]
 
 
 @pytest.fixture
-def neighbour(make_account: Callable[[], TestAccount]) -> TestAccount:
+def other_account(make_account: Callable[[], TestAccount]) -> TestAccount:
     """The other account."""
     return make_account()
 
 
 @pytest.fixture
-def tenants(stage: Stage, neighbour: TestAccount, make_stage: Callable[[str], Stage]) -> Tenants:
-    """Two accounts with the same telephony."""
-    foreign = make_stage(neighbour.id)
+def tenants(stage: Stage, other_account: TestAccount, make_stage: Callable[[str], Stage]) -> Tenants:
+    """Two accounts with resources of the same kinds."""
+    foreign = make_stage(other_account.id)
     return Tenants(stage, foreign, Scene.set_up(stage, "Ours"), Scene.set_up(foreign, "Theirs"))
 
 
@@ -77,7 +77,7 @@ def _path(client: FunctionClient, route: Route, ids: Mapping[str, str], texts: M
 
 
 def _comparable(answer: Answer, names: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
-    """An answer without its id, and with a word in place of each sid that the request named."""
+    """Return a response without its request id and with a placeholder for each sid of the request."""
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
     text = answer.text
     for name, sid in names.items():
@@ -86,7 +86,7 @@ def _comparable(answer: Answer, names: Mapping[str, str]) -> tuple[int, dict[str
 
 
 def _mixtures(variables: list[str]) -> Iterator[set[str]]:
-    """Each id of the neighbour's by itself, all below one's own account, and all."""
+    """Yield the variables to take from the other account: each one alone, all below the account, and all."""
     yield from ({name} for name in variables)
     if variables[1:]:
         yield set(variables[1:])
@@ -94,10 +94,10 @@ def _mixtures(variables: list[str]) -> Iterator[set[str]]:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=[route.key for route in ROUTES])
-def test_answers_foreign_as_non_existent(client: FunctionClient, tenants: Tenants, route: Route) -> None:
-    """Whatever mixture of the neighbour's ids a request names, it is answered as ids that never were."""
+def test_foreign_resources_are_not_found(client: FunctionClient, tenants: Tenants, route: Route) -> None:
+    """A request with any mixture of another account's ids gets the same response as with unknown ids."""
     ours, theirs = (tenants.ids(foreign=foreign, route=route) for foreign in (False, True))
-    before = tenants.everything_foreign()
+    before = tenants.all_foreign_items()
     for taken in _mixtures(list(ours)):
         for form in FORMS.get(route.operation, [None]):
             compared = []
@@ -108,26 +108,26 @@ def test_answers_foreign_as_non_existent(client: FunctionClient, tenants: Tenant
                 compared.append(_comparable(answer, sids))
             assert compared[0] == compared[1]
             assert compared[0][0] == 404
-    assert tenants.everything_foreign() == before
+    assert tenants.all_foreign_items() == before
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=[route.key for route in ROUTES])
-def test_does_not_let_a_neighbour_in(
-    client: FunctionClient, tenants: Tenants, neighbour: TestAccount, route: Route
+def test_foreign_credentials_find_nothing(
+    client: FunctionClient, tenants: Tenants, other_account: TestAccount, route: Route
 ) -> None:
-    """The neighbour's credentials, of any kind, make no difference between what is ours and what never was."""
-    made = api_bootstrap.get_admin_services().accounts.issue_api_key(neighbour.id)
+    """With another account's credentials of any kind, the ids of this account get the same response as unknown ids."""
+    made = api_bootstrap.get_admin_services().accounts.issue_api_key(other_account.id)
     ours = tenants.ids(foreign=False, route=route)
     before = tenants.own.partition(tenants.own_scene.call), tenants.own.partition(tenants.own_scene.conference)
-    sk = DIALECTS["twilio"].format_sid(ResourceType.API_KEY, made.key)
-    for user, secret in ((None, neighbour.token), (sk, made.secret), (None, made.secret)):
-        account = client.sid(ResourceType.ACCOUNT, neighbour.id)
-        asks = FunctionClient(client.dialect, neighbour.id, secret, user=user or account)
+    key_sid = DIALECTS["twilio"].format_sid(ResourceType.API_KEY, made.key)
+    for user, secret in ((None, other_account.token), (key_sid, made.secret), (None, made.secret)):
+        account = client.sid(ResourceType.ACCOUNT, other_account.id)
+        requester = FunctionClient(client.dialect, other_account.id, secret, user=user or account)
         for form in FORMS.get(route.operation, [None]):
             compared = []
             for ids in (ours, {name: ABSENT[name] for name in ours}):
-                answer = asks.request(route.method, _path(asks, route, ids, {}), form=form)
-                sids = {name: asks.sid(KINDS[name], identifier) for name, identifier in ids.items()}
+                answer = requester.request(route.method, _path(requester, route, ids, {}), form=form)
+                sids = {name: requester.sid(KINDS[name], identifier) for name, identifier in ids.items()}
                 compared.append(_comparable(answer, sids))
             assert compared[0] == compared[1]
             assert compared[0][0] == 404
@@ -139,9 +139,9 @@ CURRENT_ROUTES = [route for route in ROUTES if route.method == "POST" and "Recor
 
 
 @pytest.mark.parametrize("route", CURRENT_ROUTES, ids=[route.key for route in CURRENT_ROUTES])
-def test_keeps_current_at_home(client: FunctionClient, tenants: Tenants, route: Route) -> None:
-    """`Twilio.CURRENT` under the neighbour's call or conference is nobody's."""
-    before = tenants.everything_foreign()
+def test_foreign_current_recording_is_not_found(client: FunctionClient, tenants: Tenants, route: Route) -> None:
+    """`Twilio.CURRENT` below another account's call or conference is not found."""
+    before = tenants.all_foreign_items()
     theirs = tenants.ids(foreign=True, route=route)
     own = {"AccountSid": tenants.own.account}
     compared = []
@@ -152,7 +152,7 @@ def test_keeps_current_at_home(client: FunctionClient, tenants: Tenants, route: 
         compared.append(_comparable(client.request("POST", path, form={"Status": "stopped"}), sids))
     assert compared[0] == compared[1]
     assert compared[0][0] == 404
-    assert tenants.everything_foreign() == before
+    assert tenants.all_foreign_items() == before
 
 
 NAME_ROUTES = [route for route in ROUTES if route.operation == "update_conference"]
@@ -160,15 +160,15 @@ NAME_ROUTES = [route for route in ROUTES if route.operation == "update_conferenc
 
 @pytest.mark.parametrize("route", NAME_ROUTES, ids=[route.key for route in NAME_ROUTES])
 @pytest.mark.parametrize("form", FORMS["update_conference"])
-def test_keeps_names_at_home(
+def test_foreign_friendly_names_are_not_found(
     client: FunctionClient, tenants: Tenants, route: Route, form: dict[str, str] | None
 ) -> None:
-    """The neighbour's friendly names stand for nothing here."""
-    before = tenants.everything_foreign()
+    """A friendly name of another account's conference is not found."""
+    before = tenants.all_foreign_items()
     compared = []
-    for name in ("Theirs", "Nobody"):
+    for name in ("Theirs", "Unknown"):
         path = _path(client, route, {"AccountSid": tenants.own.account}, {"ConferenceSid": name})
         compared.append(_comparable(client.request("POST", path, form=form), {"NAME": name}))
     assert compared[0] == compared[1]
     assert compared[0][0] == 404
-    assert tenants.everything_foreign() == before
+    assert tenants.all_foreign_items() == before
