@@ -1,6 +1,6 @@
-"""Whatever happens in a conference, in whatever order it is told: its events are numbered from one, with none left out.
+"""Tests that a conference's callbacks have consecutive sequence numbers from 1, in any order of stream records.
 
-Rule R4: a number is written with the change that it tells of.
+A sequence number is stored in the same write as the change that it numbers (REL-4).
 """
 
 import random
@@ -26,131 +26,134 @@ EVERYTHING: Final = (
 
 
 @dataclass
-class Scene:
-    """A conference in which things happen by chance."""
+class RandomConference:
+    """A conference with random events."""
 
     world: World
     random_source: random.Random
-    room: Conference
+    conference: Conference
     calls: list[str] = field(default_factory=list)
 
     @property
-    def acts(self) -> list[Callable[[], object]]:
-        """All that may happen."""
+    def actions(self) -> list[Callable[[], object]]:
+        """The possible actions; repeated ones are more frequent."""
         return [
-            self.enter, self.enter, self.dial, self.ring, self.answer, self.answer, self.change, self.change, self.hear,
-            self.hear, self.remove, self.leave, self.hang_up, self.announce, self.announced, self.end,
+            self.enter, self.enter, self.dial, self.ring, self.answer, self.answer, self.change, self.change,
+            self.engine_change, self.engine_change, self.remove, self.leave, self.hang_up,
+            self.announce, self.announced, self.end,
         ]  # fmt: skip
 
-    def happen(self) -> None:
-        """Something, if it may."""
+    def run_action(self) -> None:
+        """Run a random action, if the state permits it."""
         self.world.clock.step(self.random_source.choice([0, 0, 1]))
-        act = self.random_source.choice(self.acts)
-        if act == self.end and self.random_source.random() < 0.8:
+        action = self.random_source.choice(self.actions)
+        if action == self.end and self.random_source.random() < 0.8:
             return
         try:
-            act()
+            action()
         except (NotFound, InvalidState):
             return
 
     @property
-    def _who(self) -> str:
+    def _random_call(self) -> str:
         return self.random_source.choice(self.calls) if self.calls else "0" * 32
 
     @property
-    def _where(self) -> tuple[str, str]:
-        return self.room.account, self.room.id
+    def _ids(self) -> tuple[str, str]:
+        return self.conference.account, self.conference.id
 
     def _change(self) -> UpdateParticipant:
         muted, hold, ends, beeps = (self.random_source.choice([None, True, False]) for _ in range(4))
         return UpdateParticipant(muted, hold, None, None, ends, beeps)
 
     def enter(self) -> None:
-        """A call comes in, or back."""
-        call = self._who
+        """A new call or an earlier one joins."""
+        call = self._random_call
         if not self.calls or self.random_source.random() < 0.6:
-            call = self.world.services.calls.register(self.room.account, to="", from_="", direction="inbound").id
+            call = self.world.services.calls.register(self.conference.account, to="", from_="", direction="inbound").id
             self.calls.append(call)
         ends = self.random_source.random() < 0.1
-        heard = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
-        self.world.services.conferences.join(*self._where, call, end_on_exit=ends, engine_event=heard)
+        event = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
+        self.world.services.conferences.join(*self._ids, call, end_on_exit=ends, engine_event=event)
 
     def dial(self) -> None:
-        """Somebody is dialed."""
-        added = self.world.services.participants.add(*self._where, AddParticipant("+1", "+2"))
+        """The API dials a participant."""
+        added = self.world.services.participants.add(*self._ids, AddParticipant("+1", "+2"))
         self.calls.append(added.call)
 
     def ring(self) -> None:
-        """A telephone rings."""
-        self.world.services.participants.ring(*self._where, self._who, self.world.stage.engine_event(1))
+        """The engine reports that a participant's phone rings."""
+        self.world.services.participants.ring(*self._ids, self._random_call, self.world.stage.engine_event(1))
 
     def answer(self) -> None:
-        """Somebody answers."""
-        self.world.services.participants.answer(*self._where, self._who, self.world.stage.engine_event(1))
+        """The engine reports that a participant answered."""
+        self.world.services.participants.answer(*self._ids, self._random_call, self.world.stage.engine_event(1))
 
     def change(self) -> None:
-        """Somebody is muted, held or placed over the API."""
-        self.world.services.participants.update(*self._where, self._who, self._change())
+        """The API mutes, holds or modifies a participant."""
+        self.world.services.participants.update(*self._ids, self._random_call, self._change())
 
-    def hear(self) -> None:
-        """The engine does so, or answers."""
-        call = self._who
-        _, found = self.world.services.conferences._store.get_membership(*self._where, call)
+    def engine_change(self) -> None:
+        """The engine confirms a pending change, then changes a participant itself."""
+        call = self._random_call
+        _, found = self.world.services.conferences._store.get_membership(*self._ids, call)
         if found is not None and found.requested_version > found.confirmed_version:
             event = self.world.event(
-                "participant.changed", conference=self.room.id, call=call, version=found.requested_version
+                "participant.changed", conference=self.conference.id, call=call, version=found.requested_version
             )
             assert self.world.ingest(event) == []
-        self.world.services.participants.update(*self._where, call, self._change(), self.world.stage.engine_event())
+        self.world.services.participants.update(*self._ids, call, self._change(), self.world.stage.engine_event())
 
     def remove(self) -> None:
-        """Somebody is taken out over the API."""
-        self.world.services.participants.remove(*self._where, self._who)
+        """The API removes a participant."""
+        self.world.services.participants.remove(*self._ids, self._random_call)
 
     def leave(self) -> None:
-        """Somebody leaves."""
-        self.world.services.participants.remove(*self._where, self._who, self.world.stage.engine_event())
+        """The engine reports that a participant left."""
+        self.world.services.participants.remove(*self._ids, self._random_call, self.world.stage.engine_event())
 
     def hang_up(self) -> None:
-        """A call ends."""
-        heard = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
-        self.world.services.calls.end(self.room.account, self._who, CallStatus.COMPLETED, engine_event=heard)
+        """A call ends, through the API or reported by the engine."""
+        event = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
+        self.world.services.calls.end(
+            self.conference.account, self._random_call, CallStatus.COMPLETED, engine_event=event
+        )
 
     def announce(self) -> None:
-        """Something is to be played."""
+        """The API requests an announcement."""
         change = UpdateConference(announce_url="https://a.example/")
-        self.world.services.conferences.update(*self._where, change)
+        self.world.services.conferences.update(*self._ids, change)
 
     def announced(self) -> None:
-        """Something has been played."""
-        found = self.world.services.conferences.get(*self._where)
-        self.world.services.conferences.announced(*self._where, found.requested_version)
+        """The engine confirms an announcement."""
+        found = self.world.services.conferences.get(*self._ids)
+        self.world.services.conferences.announced(*self._ids, found.requested_version)
 
     def end(self) -> None:
-        """It ends, over the API or by itself."""
-        told = (
+        """The conference ends, through the API or reported by the engine."""
+        report = (
             ConferenceEndReport(self.world.stage.engine_event(), EndReason.LAST_LEFT)
             if self.random_source.random() < 0.5
             else None
         )
-        self.world.services.conferences.end(*self._where, told)
+        self.world.services.conferences.end(*self._ids, report)
 
 
 @pytest.mark.parametrize("seed", range(scaled(1_000, 25)))
-def test_numbers_are_whole(world: World, seed: int) -> None:
-    """Each number once, from one to the last; whoever joined leaves, nobody twice, and the end comes last."""
-    random_source = random.Random(seed)  # noqa: S311 - what happens, not a secret
+def test_sequence_numbers_have_no_gaps(world: World, seed: int) -> None:
+    """Each number from 1 occurs once; a participant joins before leaving, and the end event is the last."""
+    random_source = random.Random(seed)  # noqa: S311 - reproducible, not a secret
     callback = CallbackSubscription("https://app.example.com/hooks", "POST", EVERYTHING, "twilio")
-    scene = Scene(
+    model = RandomConference(
         world, random_source, world.services.conferences.register(world.account.account, "Room", callback=callback)
     )
     for _ in range(random_source.randint(5, 60)):
-        scene.happen()
+        model.run_action()
     records = world.changes()
     random_source.shuffle(records)
     assert world.publish(records) == []
-    deliveries = world.claims(scene.room.id)
-    found = world.services.conferences.get(world.account.account, scene.room.id)
+    deliveries = world.claims(model.conference.id)
+    found = world.services.conferences.get(world.account.account, model.conference.id)
     last = found.sequence if found.is_live else found.end_sequence
     assert [delivery.sequence for delivery in deliveries] == [*range(1, last + 1)]
     events = [delivery.event for delivery in deliveries]
@@ -158,7 +161,7 @@ def test_numbers_are_whole(world: World, seed: int) -> None:
     assert events.count("start") == (found.start_sequence > 0)
     if not found.is_live:
         assert events[-1] == "end"
-    for call in scene.calls:
+    for call in model.calls:
         inside = False
         for delivery in deliveries:
             if _is_of(world, delivery, call) and delivery.event in {"join", "leave"}:
@@ -166,8 +169,12 @@ def test_numbers_are_whole(world: World, seed: int) -> None:
                 inside = not inside
             elif _is_of(world, delivery, call):
                 assert inside
-        member = world.services.conferences._store.get_membership(world.account.account, scene.room.id, call)[1]
-        assert inside is (found.is_live and member is not None and member.is_inside and member.is_connected)
+        participant = world.services.conferences._store.get_membership(
+            world.account.account, model.conference.id, call
+        )[1]
+        assert inside is (
+            found.is_live and participant is not None and participant.is_inside and participant.is_connected
+        )
 
 
 def _is_of(world: World, delivery: CallbackDelivery, call: str) -> bool:

@@ -1,4 +1,4 @@
-"""Every sample event gets from its function the answer that is written down beside it, the whole of it."""
+"""Tests that each sample event gets exactly the expected response stored beside it."""
 
 import base64
 import json
@@ -39,16 +39,16 @@ PLACEHOLDERS: Final = {
     "<secret>": "[0-9a-f]{32}",
     "<second>": r"\d{10}",
 }
-"""What no two runs have in common (events/README.md)."""
+"""Placeholders for values that differ between runs, with their patterns (events/README.md)."""
 
 
 def read(path: Path) -> Any:
-    """The JSON in a file."""
+    """Parse a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def mask(answer: Any, expected: Any) -> Any:
-    """The answer with placeholders wherever the expected one has them and they fit."""
+    """Replace values of the answer with the placeholders of the expected one, if they match its patterns."""
     match answer, expected:
         case dict(), dict():
             return {name: mask(value, expected.get(name)) for name, value in answer.items()}
@@ -67,9 +67,9 @@ def mask(answer: Any, expected: Any) -> Any:
 
 @contextmanager
 def own_tables() -> Iterator[Mapping[str, str]]:
-    """Tables in which nothing lies but what events speak of; the environment names them meanwhile, by these variables.
+    """Create separate tables, name them in the environment, and yield these variables.
 
-    A reconcile looks at everything.
+    The tables contain the sample data only, because the reconciler processes every pending row.
     """
     made = TEMPLATE.create_tables(make_full_client("dynamodb"), f"events{os.getpid()}-")
     variables = {"RECORDINGS_TABLE": made["RecordingsTable"], "CREDENTIALS_TABLE": made["CredentialsTable"]}
@@ -82,39 +82,39 @@ def own_tables() -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture(scope="module")
 def seeding(aws: None) -> Iterator[Callable[[], None]]:
-    """Brings the tables of this process to where sample events begin; what functions tell leaves no trace."""
+    """Returns a function that resets the tables to the sample data; messages and callbacks are captured."""
     del aws  # only has to be there
     with own_tables(), capturing_output():
         yield make_seeding()
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
-def test_an_event_gets_its_answer(seeding: Callable[[], None], event: Path) -> None:
-    """The answer after a fresh seeding is the expected one, field by field, and of a route in its order."""
+def test_an_event_gets_its_expected_answer(seeding: Callable[[], None], event: Path) -> None:
+    """After seeding, the answer equals the expected one; an HTTP response also has the same order of fields."""
     seeding()
     expected = read(EXPECTED / event.name)
     answer = mask(replay(ROOT, event), expected)
-    # A reconcile begins with another shard each minute, and counts first what it finds first.
+    # The reconciler starts with another shard each minute, so the order of its counters varies.
     is_sorted = "statusCode" not in expected
     assert json.dumps(answer, indent=1, sort_keys=is_sorted) == json.dumps(expected, indent=1, sort_keys=is_sorted)
 
 
-def test_a_seeding_takes_away_what_was_added(seeding: Callable[[], None]) -> None:
-    """A recording that an event starts is gone after the next seeding: the same event starts one again."""
+def test_seeding_removes_added_rows(seeding: Callable[[], None]) -> None:
+    """Seeding removes a recording that an event started, so the same event starts one again."""
     for _ in range(2):
         seeding()
         assert replay(ROOT, ROOT / "events" / "create_call_recording.twilio.created.json")["statusCode"] == 201
 
 
-def test_what_is_told_stands_beside_the_answer(seeding: Callable[[], None]) -> None:
-    """Whoever replays an event sees the command, the fact, and the callback that came of it, a line each."""
-    heard = []
+def test_replay_reports_sent_messages(seeding: Callable[[], None]) -> None:
+    """A replay reports each command, domain event and callback that it caused, one line each."""
+    reported = []
     for name in ("publish_changes.paused", "publish_changes.absent", "deliver_callback.told"):
         seeding()
         with capturing_output() as listener:
             replay(ROOT, ROOT / "events" / f"{name}.json")
-        heard.append([line.partition("{")[0].partition("AccountSid=")[0] for line in listener.sent])
-    assert heard == [
+        reported.append([line.partition("{")[0].partition("AccountSid=")[0] for line in listener.sent])
+    assert reported == [
         ["media-commands.fifo ", "bus recording.paused "],
         ["callbacks.fifo ", "callbacks.fifo ", "bus recording.absent ", "bus recording.confirmed "],
         ["POST https://hooks.example/recordings "],
@@ -130,19 +130,19 @@ def test_what_is_told_stands_beside_the_answer(seeding: Callable[[], None]) -> N
         (b"[]", "x.json holds no JSON object"),
     ],
 )
-def test_tells_of_a_file_that_holds_no_event(tmp_path: Path, content: bytes, message: str) -> None:
-    """`make replay` on a file without a JSON object is one line and a failure."""
+def test_rejects_a_file_without_an_event(tmp_path: Path, content: bytes, message: str) -> None:
+    """`make replay` of a file without a JSON object fails with a one-line error."""
     (tmp_path / "x.json").write_bytes(content)
     result = CliRunner(mix_stderr=False).invoke(main, [str(tmp_path / "x.json")])
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {message}\n")
 
 
-@pytest.mark.skipif(not VendorContract.available(), reason="the vendors' files are not here")
+@pytest.mark.skipif(not VendorContract.available(), reason="the vendors' OpenAPI files are not available")
 @pytest.mark.parametrize(
     "event", [event for event in EVENTS if "routeKey" in read(event)], ids=lambda event: event.stem
 )
-def test_an_expected_answer_is_what_the_vendor_would_send(event: Path) -> None:
-    """With its placeholders filled in, it passes the vendor's specification."""
+def test_expected_answers_conform_to_the_vendors_specification(event: Path) -> None:
+    """An expected HTTP response with its placeholders filled in conforms to the vendor's specification."""
     http, expected = read(event)["requestContext"]["http"], read(EXPECTED / event.name)
     if expected["isBase64Encoded"]:
         content = base64.b64decode(expected["body"], validate=True)
@@ -159,13 +159,13 @@ def test_an_expected_answer_is_what_the_vendor_would_send(event: Path) -> None:
 
 
 def test_each_event_has_an_expected_answer_and_each_answer_an_event() -> None:
-    """Neither is missing, neither is left over."""
+    """Every event has an expected answer, and every expected answer has an event."""
     assert {path.name for path in EXPECTED.iterdir()} == {event.name for event in EVENTS}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
 def test_an_event_is_named_after_its_function(event: Path) -> None:
-    """It takes that function's route in the dialect that its name says; a function without routes has no dialect."""
+    """An HTTP event takes the route and dialect in its file name; other events have no dialect in the name."""
     operation, *dialect, _case, _json = event.name.split(".")
     content = read(event)
     if "routeKey" not in content:
@@ -179,16 +179,16 @@ def test_an_event_is_named_after_its_function(event: Path) -> None:
     assert dialect == [select_dialect(parts[0], "").name]
 
 
-def test_the_readme_names_what_is_seeded() -> None:
-    """Every id and every secret of the seeding stands in `events/README.md`."""
+def test_the_readme_lists_the_sample_data() -> None:
+    """`events/README.md` lists every id and every secret of the sample data, and every placeholder."""
     readme = (ROOT / "events" / "README.md").read_text(encoding="utf-8")
     named = {**vars(sample_data), **vars(sample_callbacks)}
     constants = {value for name, value in named.items() if name.isupper() and isinstance(value, str)}
-    told = {
+    listed = {
         SIGNALWIRE.format_sid(ResourceType.CALL, value) if re.fullmatch("[0-9a-f]{32}", value) else value
         for value in constants
     }
     assert {
-        value for value in told - {STANDIN_SIGNING_KEY, VOICE, ORIGIN, PREFIX} if f"`{value}`" not in readme
+        value for value in listed - {STANDIN_SIGNING_KEY, VOICE, ORIGIN, PREFIX} if f"`{value}`" not in readme
     } == set()
     assert {placeholder for placeholder in PLACEHOLDERS if f"`{placeholder}`" not in readme} == set()

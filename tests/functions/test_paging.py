@@ -1,4 +1,4 @@
-"""Pages of every list: size, links, tokens, and what does not disturb them (behaviour.md, section 8)."""
+"""Tests of paging for every list: page sizes, links, tokens, and concurrent changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ Resource = Call | Conference | Participant | Recording | Transcription
 
 @dataclass(frozen=True)
 class Listing:
-    """One list, staged: its path below the account, how one more thing comes into it and goes, how one is shown."""
+    """One list: its path below the account, and functions that add, remove and format an item."""
 
     kind: ResourceType
     path: tuple[str, ...]
@@ -145,66 +145,66 @@ NEVER_DELETED = {"list_calls", "list_conferences"}
 
 @pytest.fixture(params=LISTS)
 def listing(request: pytest.FixtureRequest, client: FunctionClient, stage: Stage) -> Listing:
-    """Each list once."""
+    """Each list in turn."""
     return LISTS[request.param](client, stage)
 
 
 @dataclass(frozen=True)
 class Expect:
-    """The page that must come, of things newest first."""
+    """Makes expected pages of a list, whose items are given newest first."""
 
     client: FunctionClient
     listing: Listing
 
-    def __call__(self, things: list[Resource], **fields: Any) -> Any:
-        """Its whole body."""
+    def __call__(self, resources: list[Resource], **fields: Any) -> Any:
+        """Return the complete body of a page."""
         for name in fields.keys() & {"token", "following", "preceding"}:
             fields[name] = self.token(fields[name])
-        items = [self.listing.show(thing) for thing in things]
+        items = [self.listing.show(resource) for resource in resources]
         path = "/".join(self.listing.path)
         dialect = self.client.dialect.name
         return expected.page(dialect, self.client.account, path, items, **fields)
 
     def token(self, mark: tuple[str, Resource | str]) -> str:
-        """`PA` or `PB` and an id, as the dialect spells it."""
-        direction, thing = mark
-        identifier = thing if isinstance(thing, str) else thing.id
+        """Return a page token: `PA` (after) or `PB` (before) and an id in the dialect's format."""
+        direction, resource = mark
+        identifier = resource if isinstance(resource, str) else resource.id
         return f"{direction}{self.client.sid(self.listing.kind, identifier)}"
 
 
 @pytest.fixture
 def expect(client: FunctionClient, listing: Listing) -> Expect:
-    """The pages of this list."""
+    """The expected pages of this list."""
     return Expect(client, listing)
 
 
 def make(stage: Stage, listing: Listing, count: int) -> list[Any]:
-    """So many things, a second apart, newest first."""
-    things = []
+    """Store `count` items, one second apart, and return them newest first."""
+    resources = []
     for _ in range(count):
         stage.clock.step(1)
-        things.append(listing.add())
-    return things[::-1]
+        resources.append(listing.add())
+    return resources[::-1]
 
 
 def _sid_of(item: dict[str, Any]) -> str:
-    """An item's sid: a participant has its call's."""
+    """Return an item's sid; a participant's is its call's."""
     return str(item.get("sid") or item["call_sid"])
 
 
 def test_an_empty_list_is_an_empty_page(client: FunctionClient, listing: Listing, expect: Expect) -> None:
-    """Without anything in it: the first page, without others."""
+    """An empty list is one empty page without a next or previous link."""
     assert_answer(client.get(*listing.path), 200, expect([]))
 
 
 def test_a_list_is_newest_first(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
-    """All of it on one page of fifty, if nobody says otherwise."""
-    things = make(stage, listing, 3)
-    assert_answer(client.get(*listing.path), 200, expect(things))
+    """A list is sorted newest first, and the default page size is 50."""
+    resources = make(stage, listing, 3)
+    assert_answer(client.get(*listing.path), 200, expect(resources))
 
 
 def test_pages_lead_to_each_other(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
-    """Forwards by `PA` and the last id, backwards by `PB` and the first; at both ends the link is null."""
+    """The next link has `PA` and the page's last id, the previous link `PB` and its first; at the ends it is null."""
     a, b, c, d, e = make(stage, listing, 5)
     first = client.get(*listing.path, PageSize="2")
     assert_answer(first, 200, expect([a, b], size=2, following=("PA", b)))
@@ -225,15 +225,15 @@ def test_pages_lead_to_each_other(client: FunctionClient, stage: Stage, listing:
 def test_a_page_that_is_just_full_is_the_last(
     client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
 ) -> None:
-    """Where nothing follows there is no link, though the page is full."""
-    things = make(stage, listing, 2)
-    assert_answer(client.get(*listing.path, PageSize="2"), 200, expect(things, size=2))
+    """The last page has no next link, even if it is full."""
+    resources = make(stage, listing, 2)
+    assert_answer(client.get(*listing.path, PageSize="2"), 200, expect(resources, size=2))
 
 
-def test_new_things_do_not_shift_later_pages(
+def test_new_items_do_not_shift_later_pages(
     client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
 ) -> None:
-    """What appears in front is met on the way back only."""
+    """An item added at the front during paging appears only on the way back."""
     a, b, c = make(stage, listing, 3)
     first = client.get(*listing.path, PageSize="2")
     (newer,) = make(stage, listing, 1)
@@ -246,8 +246,8 @@ def test_new_things_do_not_shift_later_pages(
 
 
 @pytest.mark.parametrize("listing", [name for name in LISTS if name not in NEVER_DELETED], indirect=True)
-def test_a_token_outlives_its_thing(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
-    """A position stays where it is when what stood there is deleted, in both directions."""
+def test_a_token_outlives_its_item(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+    """A token stays valid in both directions after its item is deleted."""
     a, b, c = make(stage, listing, 3)
     assert listing.remove is not None
     listing.remove(b)
@@ -257,8 +257,8 @@ def test_a_token_outlives_its_thing(client: FunctionClient, stage: Stage, listin
     assert_answer(before, 200, expect([a], token=("PB", b), following=("PA", a)))
 
 
-def test_an_empty_page_leads_back(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
-    """Behind the last thing the way back holds that thing, before the first the way on does."""
+def test_an_empty_page_links_back(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+    """An empty page after the last item links back to it; one before the first item links forward to it."""
     (only,) = make(stage, listing, 1)
     value = int(only.id, 16)
     behind = client.get(*listing.path, PageToken=expect.token(("PA", only)))
@@ -272,21 +272,23 @@ def test_an_empty_page_leads_back(client: FunctionClient, stage: Stage, listing:
 def test_a_page_number_without_a_token_skips(
     client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
 ) -> None:
-    """So many pages of this size are left out; with a token the number is only told."""
+    """`Page` without a token skips that many pages; with a token it is only shown."""
     a, b, c, *_ = make(stage, listing, 4)
     skipped = client.get(*listing.path, Page="1", PageSize="1")
     assert_answer(skipped, 200, expect([b], size=1, number=1, following=("PA", b), preceding=("PB", b)))
-    told = client.get(*listing.path, Page="7", PageSize="1", PageToken=expect.token(("PA", b)))
-    assert_answer(told, 200, expect([c], size=1, number=7, token=("PA", b), following=("PA", c), preceding=("PB", c)))
+    with_token = client.get(*listing.path, Page="7", PageSize="1", PageToken=expect.token(("PA", b)))
+    assert_answer(
+        with_token, 200, expect([c], size=1, number=7, token=("PA", b), following=("PA", c), preceding=("PB", c))
+    )
     assert client.get(*listing.path, Page="9").body[listing.path[-1].lower()] == []
     assert a.id > b.id
 
 
 @pytest.mark.parametrize("size", ["1", "1000"])
-def test_takes_sizes_from_one_to_a_thousand(
+def test_accepts_sizes_from_one_to_a_thousand(
     client: FunctionClient, listing: Listing, expect: Expect, size: str
 ) -> None:
-    """The smallest and the largest page."""
+    """The smallest page size is 1, the largest 1000."""
     assert_answer(client.get(*listing.path, PageSize=size), 200, expect([], size=int(size)))
 
 
@@ -300,7 +302,7 @@ def test_takes_sizes_from_one_to_a_thousand(
     ],
 )
 def test_refuses_wrong_paging(client: FunctionClient, listing: Listing, name: str, value: str, condition: str) -> None:
-    """A size out of bounds, a number that is none or skips more than ten thousand, a token that is no position."""
+    """A size out of bounds, an invalid or too large page number, or a malformed token is rejected."""
     sid, other = client.sid(listing.kind, "0" * 32), client.sid(ResourceType.API_KEY, "0" * 32)
     if client.dialect.name == "signalwire":
         other = "0" * 32
@@ -309,20 +311,22 @@ def test_refuses_wrong_paging(client: FunctionClient, listing: Listing, name: st
 
 
 @pytest.mark.parametrize("query", ["PageSize=&Page=&PageToken=", "PageSize=3&PageSize=", "Nothing=x&pagesize=2"])
-def test_ignores_what_says_nothing(client: FunctionClient, listing: Listing, expect: Expect, query: str) -> None:
-    """Empty values and unknown names count as absent, and are in no link."""
+def test_ignores_empty_and_unknown_parameters(
+    client: FunctionClient, listing: Listing, expect: Expect, query: str
+) -> None:
+    """Empty values and unknown names count as absent and are not in the links."""
     assert_answer(client.request("GET", f"{client.path(*listing.path)}?{query}"), 200, expect([]))
 
 
 def test_other_accounts_are_in_other_lists(
     client: FunctionClient, listing: Listing, expect: Expect, make_stage: Callable[[str], Stage]
 ) -> None:
-    """Whatever another account has is in none of these lists."""
+    """No list contains resources of another account."""
     elsewhere = make_stage("f" * 32)
     for status in ("in-progress", "completed"):
-        call, room = elsewhere.call(status), elsewhere.conference(status)
+        call, conference = elsewhere.call(status), elsewhere.conference(status)
         elsewhere.transcription(elsewhere.recording(call, "completed"))
-        elsewhere.recording(room, "completed")
+        elsewhere.recording(conference, "completed")
     assert_answer(client.get(*listing.path), 200, expect([]))
 
 
@@ -331,8 +335,10 @@ def test_other_accounts_are_in_other_lists(
     ["list_call_recordings", "list_conference_recordings", "list_participants", "list_recording_transcriptions"],
 )
 @pytest.mark.parametrize("query", [{}, {"PageSize": "x"}, {"DateCreated": "x"}])
-def test_existence_comes_first(client: FunctionClient, stage: Stage, operation: str, query: dict[str, str]) -> None:
-    """The list of what hangs on something unknown is not found, whatever the parameters."""
+def test_an_unknown_parent_is_not_found(
+    client: FunctionClient, stage: Stage, operation: str, query: dict[str, str]
+) -> None:
+    """A list below an unknown parent is not found, even if the parameters are invalid."""
     path = LISTS[operation](client, stage).path
     unknown = (path[0], path[1][:-1] + ("1" if path[1][-1] == "0" else "0"), path[2])
     answer = client.get(*unknown, **query)
@@ -345,14 +351,14 @@ def test_existence_comes_first(client: FunctionClient, stage: Stage, operation: 
     size=st.integers(1, 4),
     count=st.integers(0, 9),
 )
-def test_walking_meets_all_that_stays(
+def test_paging_finds_each_remaining_item_once(
     client: FunctionClient, stage: Stage, steps: list[str], size: int, count: int
 ) -> None:
-    """Whoever walks while others add and delete meets each thing once that was there all the time, in order."""
+    """Paging during additions and deletions returns each item that remains once, in order."""
     listing = _recordings(client, stage)
-    things = make(stage, listing, count)
-    there = list(things)
-    lost: set[str] = set()
+    resources = make(stage, listing, count)
+    present = list(resources)
+    deleted: set[str] = set()
     seen: list[str] = []
     uri: str | None = f"{client.path(*listing.path)}?{urlencode({'PageSize': size, 'DateCreated>': '1999-01-01'})}"
     name = "RE" if client.dialect.name == "twilio" else ""
@@ -362,20 +368,20 @@ def test_walking_meets_all_that_stays(
         uri = answer["next_page_uri"]
         while steps and (step := steps.pop()) != "page":
             if step == "add":
-                there.insert(0, *make(stage, listing, 1))
-            elif there:
-                gone = there.pop(0 if step == "remove first" else -1)
-                stage.delete(gone)
-                lost.add(gone.id)
-    wanted = [thing.id for thing in things if thing.id not in lost]
-    assert [identifier for identifier in seen if identifier in wanted] == wanted
+                present.insert(0, *make(stage, listing, 1))
+            elif present:
+                removed = present.pop(0 if step == "remove first" else -1)
+                stage.delete(removed)
+                deleted.add(removed.id)
+    remaining = [resource.id for resource in resources if resource.id not in deleted]
+    assert [identifier for identifier in seen if identifier in remaining] == remaining
     assert len(seen) == len(set(seen))
-    for thing in there:
-        stage.delete(thing)
+    for resource in present:
+        stage.delete(resource)
 
 
 def test_ids_of_one_millisecond_are_in_order(client: FunctionClient, listing: Listing) -> None:
-    """What was created at once is sorted by id, and no page loses any of it."""
+    """Items created in the same millisecond are sorted by id, and no page skips one."""
     made = [listing.add() for _ in range(7)]
     seen: list[str] = []
     uri: str | None = f"{client.path(*listing.path)}?PageSize=2"
@@ -384,14 +390,12 @@ def test_ids_of_one_millisecond_are_in_order(client: FunctionClient, listing: Li
         seen += [_sid_of(item) for item in body[listing.path[-1].lower()]]
         uri = body["next_page_uri"]
     assert seen == [
-        client.sid(listing.kind, thing.id) for thing in sorted(made, key=lambda each: each.id, reverse=True)
+        client.sid(listing.kind, resource.id) for resource in sorted(made, key=lambda each: each.id, reverse=True)
     ]
 
 
-def test_a_token_may_be_of_nothing_that_ever_was(
-    client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
-) -> None:
-    """A well-formed token is a position and always resolves."""
+def test_a_token_needs_no_existing_item(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+    """A well-formed token is valid even if its id never existed."""
     (only,) = make(stage, listing, 1)
     later = new_id(stage.clock.milliseconds + 60_000)
     found = client.get(*listing.path, PageToken=expect.token(("PA", later)))
