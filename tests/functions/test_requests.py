@@ -1,4 +1,4 @@
-"""How many requests to DynamoDB each operation makes, and what its writes cost (the table of access patterns)."""
+"""Tests of each operation's cost: its DynamoDB requests and the write units (WU) that they consume."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,17 +21,23 @@ from tests.thoroughness import IN_FULL
 from tests.units import Change, size, write_units
 
 END = {"Status": "completed"}
+LISTINGS = [
+    "list_call_recordings",
+    "list_conference_recordings",
+    "list_recordings by call",
+    "list_recordings by conference",
+]
 
 
 class Cost(NamedTuple):
-    """What was asked of the recordings table, and the units of its writes, request by request."""
+    """The requests to the recordings table, and the write units of each writing request."""
 
     requests: list[str]
     units: list[int]
 
 
 class Meter:
-    """Notes every request to the recordings table with the items that it writes, before and after."""
+    """Records every request to the recordings table, with the items that it writes before and after."""
 
     def __init__(self, wire: Wire, stage: Stage) -> None:
         self._wire, self._stage = wire, stage
@@ -39,14 +45,14 @@ class Meter:
         self.changes: list[list[Change]] = []
 
     def _watch(self, when: str, request: WireRequest) -> None:
-        held = [self._stage.item(key) for key in request.keys if "SK" in key]
+        images = [self._stage.item(key) for key in request.keys if "SK" in key]
         if when == "sent":
-            self._before = held
-        elif held:
-            self.changes.append([Change(*images) for images in zip(self._before, held, strict=True)])
+            self._before = images
+        elif images:
+            self.changes.append([Change(*pair) for pair in zip(self._before, images, strict=True)])
 
     def of(self, answer: Callable[[], Answer], status: int) -> Cost:
-        """The cost of getting this answer, once the credentials are remembered."""
+        """Return the cost of a request that must get this status, with cached credentials."""
         self._wire.all.clear()
         self.changes.clear()
         with self._wire.watched_by(self._watch):
@@ -59,7 +65,7 @@ class Meter:
 
 @pytest.fixture
 def meter(wire: Wire, stage: Stage) -> Meter:
-    """Counts, with credentials that are remembered already."""
+    """Measures requests; the credentials are already cached."""
     return Meter(wire, stage)
 
 
@@ -67,7 +73,7 @@ GET, UPDATE, TRANSACT, QUERY, BATCH = "GetItem", "UpdateItem", "TransactWriteIte
 
 
 def test_reads_credentials_once(client: FunctionClient, service: ApiServices, wire: Wire) -> None:
-    """The first request of a process reads the credentials, in one request; the next ones do not."""
+    """The first request of a process reads the credentials once; later requests use the cache."""
     service.authenticator._remembered.clear()
     for _ in range(3):
         client.get("Calls", client.sid(ResourceType.CALL, "0" * 32))
@@ -80,39 +86,43 @@ def _create(client: FunctionClient, call: Call, form: Form = None) -> Callable[[
 
 
 @pytest.mark.parametrize("form", [None, {"RecordingStatusCallback": "https://a.example/" + "x" * 200}])
-def test_creates_in_one(client: FunctionClient, stage: Stage, meter: Meter, form: Form) -> None:
-    """CR1, first: 1 transaction; 6 W and 1 for the index."""
+def test_starting_costs_one_request(client: FunctionClient, stage: Stage, meter: Meter, form: Form) -> None:
+    """Starting the first recording of a call costs 1 transaction: 6 WU, and 1 for the index."""
     created = 201 if client.dialect.name == "twilio" else 200
     assert meter.of(_create(client, stage.call(), form), created) == ([TRANSACT], [7])
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
-def test_finds_the_running_one_in_two(client: FunctionClient, stage: Stage, meter: Meter, status: str) -> None:
-    """CR1, already recording: 2 requests; the failed transaction costs its 6 W."""
+def test_starting_again_while_active_costs_two_requests(
+    client: FunctionClient, stage: Stage, meter: Meter, status: str
+) -> None:
+    """Starting while a recording is active costs 2 requests; the failed transaction consumes 6 WU."""
     call = stage.call()
     stage.recording(call, status)
     assert meter.of(_create(client, call), 200) == ([TRANSACT, GET], [6])
 
 
 @pytest.mark.parametrize("status", ["stopped", "completed"])
-def test_starts_again_in_three(client: FunctionClient, stage: Stage, meter: Meter, status: str) -> None:
-    """CR1 after a stop: 3 requests, the failed transaction's 6 W and the next one's 6 W and index."""
+def test_starting_after_a_stop_costs_three_requests(
+    client: FunctionClient, stage: Stage, meter: Meter, status: str
+) -> None:
+    """Starting after a stop costs 3 requests: a failed transaction of 6 WU and one of 7 WU."""
     call = stage.call()
     stage.recording(call, status)
     created = 201 if client.dialect.name == "twilio" else 200
     assert meter.of(_create(client, call), created) == ([TRANSACT, GET, TRANSACT], [6, 7])
 
 
-def test_refuses_a_start_in_one(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """CR1 on a call that has ended or is unknown: 1 transaction, which tells which."""
+def test_a_rejected_start_costs_one_request(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """Starting on an ended or unknown call costs 1 failed transaction, which reveals the reason."""
     ended = stage.call("completed")
     assert meter.of(_create(client, ended), 400) == ([TRANSACT], [6])
     assert meter.of(_create(client, replace(ended, id="0" * 32)), 404) == ([TRANSACT], [6])
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_reads_in_one(client: FunctionClient, stage: Stage, meter: Meter, *, there: bool) -> None:
-    """CR3, FR2, C2, F2: 1 read each, whether or not there is something."""
+@pytest.mark.parametrize("exists", [True, False])
+def test_reading_costs_one_request(client: FunctionClient, stage: Stage, meter: Meter, *, exists: bool) -> None:
+    """Reading a call, a conference or their recording costs 1 read, whether or not it exists."""
     call, conference = stage.call(), stage.conference()
     paths = [
         call_path(client, call),
@@ -121,9 +131,9 @@ def test_reads_in_one(client: FunctionClient, stage: Stage, meter: Meter, *, the
         conference_path(client, conference, stage.recording(conference)),
     ]
     for path in paths:
-        last = path[-1] if there else client.sid(_KINDS[path[-2] if len(path) < 4 else "Recordings"], "0" * 32)
-        asked = (*path[:-1], last)
-        assert meter.of(lambda asked=asked: client.get(*asked), 200 if there else 404) == ([GET], [])  # type: ignore[misc]
+        last = path[-1] if exists else client.sid(_KINDS[path[-2] if len(path) < 4 else "Recordings"], "0" * 32)
+        target = (*path[:-1], last)
+        assert meter.of(lambda target=target: client.get(*target), 200 if exists else 404) == ([GET], [])  # type: ignore[misc]
 
 
 _KINDS = {"Calls": ResourceType.CALL, "Conferences": ResourceType.CONFERENCE, "Recordings": ResourceType.RECORDING}
@@ -158,15 +168,15 @@ def parent(request: pytest.FixtureRequest, stage: Stage) -> Parent:
         ("deleted", "stopped", 404),
     ],
 )
-def test_updates_in_one(
+def test_updating_costs_one_request(
     client: FunctionClient, stage: Stage, meter: Meter, parent: Parent, before: str, target: str, status: int
 ) -> None:
-    """CR4, FR3 by sid: 1 conditional update whatever the outcome, of 1 W: under 1 KB, and no index is written."""
+    """Updating a recording by sid costs 1 conditional update of 1 WU, also if rejected: under 1 KB, no index."""
     callback = CallbackSubscription(
         "https://app.example.com/hooks/recording?tenant=42", "POST", ("completed",), "signalwire"
     )
     recording = stage.recording(parent, before, callback=callback)
-    # As full as it gets: all places for marks of writes are taken.
+    # The largest item: all write tokens are set.
     stage.write(recording, **{place: f"{number}" * 16 for number, place in enumerate(items.WRITE_TOKEN_ATTRIBUTES)})
     cost = meter.of(_update(client, parent, recording, target), status)
     assert cost == ([UPDATE], [1])
@@ -174,8 +184,8 @@ def test_updates_in_one(
     assert max(size(change.before), size(change.after)) < 1024
 
 
-def test_updates_what_is_not_there_in_one(client: FunctionClient, meter: Meter, parent: Parent) -> None:
-    """CR4, FR3 of an unknown recording: 1 update, which tells."""
+def test_updating_an_unknown_recording_costs_one_request(client: FunctionClient, meter: Meter, parent: Parent) -> None:
+    """Updating an unknown recording costs 1 failed update, without a read."""
     unknown = client.sid(ResourceType.RECORDING, "0" * 32)
     assert meter.of(_update(client, parent, unknown, "paused"), 404) == ([UPDATE], [1])
 
@@ -187,12 +197,12 @@ def test_updates_what_is_not_there_in_one(client: FunctionClient, meter: Meter, 
         (1, "in-progress", 200, [QUERY, UPDATE], [1]),
         (0, "paused", 404, [QUERY], []),
         (2, "paused", 400, [QUERY], []),
-        # A wrong parameter: the query alone.
+        # An invalid parameter costs only the query.
         (1, "no", 400, [QUERY], []),
         (0, "no", 404, [QUERY], []),
     ],
 )
-def test_updates_the_current_one_in_two(
+def test_updating_the_current_recording_costs_two_requests(
     client: FunctionClient,
     stage: Stage,
     meter: Meter,
@@ -203,21 +213,21 @@ def test_updates_the_current_one_in_two(
     requests: list[str],
     units: list[int],
 ) -> None:
-    """CR4, FR3 `Twilio.CURRENT`: 1 query of the parent's recordings and 1 update of 1 W; S asks nothing."""
+    """Updating `Twilio.CURRENT` costs 1 query and 1 update of 1 WU; SignalWire answers without a request."""
     for _ in range(active):
         stage.recording(parent)
     stage.recording(parent, "stopped")
-    in_s = client.dialect.name == "signalwire"
-    cost = meter.of(_update(client, parent, "Twilio.CURRENT", target), 404 if in_s else status)
-    assert cost == (([], []) if in_s else (requests, units))
+    is_signalwire = client.dialect.name == "signalwire"
+    cost = meter.of(_update(client, parent, "Twilio.CURRENT", target), 404 if is_signalwire else status)
+    assert cost == (([], []) if is_signalwire else (requests, units))
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_judges_parameters_with_one_read(client: FunctionClient, stage: Stage, meter: Meter, *, there: bool) -> None:
-    """A bad parameter: 1 read chooses between 404 and the parameter's error."""
+@pytest.mark.parametrize("exists", [True, False])
+def test_invalid_parameters_cost_one_read(client: FunctionClient, stage: Stage, meter: Meter, *, exists: bool) -> None:
+    """An invalid parameter costs 1 read, which decides between 404 and the parameter's error."""
     call, conference = stage.call(), stage.conference()
     recordings = stage.recording(call), stage.recording(conference)
-    if not there:
+    if not exists:
         call, conference = replace(call, id="0" * 32), replace(conference, id="0" * 32)
     bad = 400 if client.dialect.name == "twilio" else 422
     for path, form in (
@@ -226,19 +236,19 @@ def test_judges_parameters_with_one_read(client: FunctionClient, stage: Stage, m
         (conference_path(client, conference, recordings[1]), None),
         (conference_path(client, conference), {"Status": "no"}),
     ):
-        cost = meter.of(lambda path=path, form=form: client.post(*path, form=form), bad if there else 404)  # type: ignore[misc]
+        cost = meter.of(lambda path=path, form=form: client.post(*path, form=form), bad if exists else 404)  # type: ignore[misc]
         assert cost == ([GET], [])
 
 
 @pytest.mark.parametrize("form", [b"Status=%zz", "x=" + "y" * 65_535])
-def test_reads_nothing_for_bodies_that_nobody_reads(client: FunctionClient, meter: Meter, form: Form) -> None:
-    """A malformed or large body is refused without a read."""
+def test_rejected_bodies_cost_no_request(client: FunctionClient, meter: Meter, form: Form) -> None:
+    """A malformed or too large body is rejected without a read."""
     path = conference_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32))
     status = 413 if isinstance(form, str) else 400
     assert meter.of(lambda: client.post(*path, form=form), status) == ([], [])
 
 
-# Ends: F3 here; a hang-up comes from the media engine, and is counted all the same.
+# Ends of conferences over the API, and hang-ups that the engine reports.
 
 
 def _end(client: FunctionClient, conference: Conference, form: Form) -> Callable[[], Answer]:
@@ -246,29 +256,31 @@ def _end(client: FunctionClient, conference: Conference, form: Form) -> Callable
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress"])
-def test_ends_in_one(client: FunctionClient, stage: Stage, meter: Meter, status: str) -> None:
-    """F3, never recorded: 1 update, 1 W, 2 for the status index and 1 for that of work: the engine is to end it."""
+def test_ending_without_recordings_costs_one_request(
+    client: FunctionClient, stage: Stage, meter: Meter, status: str
+) -> None:
+    """Ending a conference without recordings costs 1 update: 1 WU, 2 for the status index, 1 for pending work."""
     assert meter.of(_end(client, stage.conference(status), END), 200) == ([UPDATE], [4])
 
 
-def test_ends_what_somebody_hears_of_for_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """F3 of a conference with a callback: it is in the index of work from its beginning, and keeps its place."""
+def test_ending_with_a_callback_costs_one_unit_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """A conference with a callback is in the pending-work index from its start, so its end costs 3 WU."""
     callback = CallbackSubscription("https://app.example.com/hooks", "POST", ("start", "end"), "twilio")
     assert meter.of(_end(client, stage.conference(callback=callback), END), 200) == ([UPDATE], [3])
 
 
-def test_asks_again_for_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """What is asked while something is pending finds its place in the index of work taken already."""
+def test_a_request_during_another_costs_one_unit_less(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """A change requested while another is pending does not write the pending-work index again."""
     form, call = {"Url": "https://a.example/"}, stage.call()
     redirect = _redirect(client, call, form)
     assert meter.of(redirect, 200) == ([UPDATE], [2])
     stage.clock.step(5)
     assert meter.of(redirect, 200) == ([UPDATE], [1])
-    room = stage.conference()
-    path = participant_path(client, room, stage.participant(room))
+    conference = stage.conference()
+    path = participant_path(client, conference, stage.participant(conference))
     costs = []
-    for wish in ("true", "false"):
-        costs.append(meter.of(lambda wish=wish: client.post(*path, form={"Muted": wish}), 200))  # type: ignore[misc]
+    for muted in ("true", "false"):
+        costs.append(meter.of(lambda muted=muted: client.post(*path, form={"Muted": muted}), 200))  # type: ignore[misc]
         stage.clock.step(5)
     assert costs == [([BATCH, TRANSACT], [5]), ([BATCH, TRANSACT], [4])]
 
@@ -278,8 +290,10 @@ def _redirect(client: FunctionClient, call: Call, form: Form) -> Callable[[], An
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
-def test_ends_with_recordings_in_two(client: FunctionClient, stage: Stage, meter: Meter, number: int) -> None:
-    """F3, N recordings active: 2 requests, 1 W and then 2(1 + N) W and 3 for the indexes."""
+def test_ending_with_recordings_costs_two_requests(
+    client: FunctionClient, stage: Stage, meter: Meter, number: int
+) -> None:
+    """Ending with N active recordings costs 2 requests: 1 WU, then 2(1 + N) WU and 3 for the indexes."""
     conference = stage.conference()
     for position in range(number):
         stage.recording(conference, "paused" if position % 2 else "in-progress")
@@ -287,10 +301,10 @@ def test_ends_with_recordings_in_two(client: FunctionClient, stage: Stage, meter
 
 
 @pytest.mark.parametrize("stopped", [1, 3])
-def test_ends_with_recordings_stopped_before_in_three(
+def test_ending_with_stopped_recordings_costs_three_requests(
     client: FunctionClient, stage: Stage, meter: Meter, stopped: int
 ) -> None:
-    """F3, some stopped before: 3 requests, 2(1 + N) W more for the transaction that fails."""
+    """If recordings were stopped before, ending costs 3 requests: one transaction of 2(1 + N) WU fails."""
     conference = stage.conference()
     stage.recording(conference)
     for _ in range(stopped):
@@ -299,23 +313,23 @@ def test_ends_with_recordings_stopped_before_in_three(
     assert meter.of(_end(client, conference, END), 200) == ([UPDATE, TRANSACT, TRANSACT], [1, failed, 4 + 3])
 
 
-def test_refuses_to_end_in_one(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """F3 on a conference that has ended or is unknown: 1 update, which tells."""
+def test_a_rejected_end_costs_one_request(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """Ending an ended or unknown conference costs 1 failed update."""
     ended = stage.conference("completed")
     assert meter.of(_end(client, ended, END), 400) == ([UPDATE], [1])
     assert meter.of(_end(client, replace(ended, id="0" * 32), END), 404) == ([UPDATE], [1])
 
 
-def test_announces_in_one(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """F3 with an announcement: 1 update of 1 W, and 1 for the index of work; without parameters 1 read."""
+def test_announcing_costs_one_request(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """An announcement costs 1 update: 1 WU, and 1 for pending work. Without parameters an update costs 1 read."""
     conference = stage.conference()
     form = {"AnnounceUrl": "https://a.example/"}
     assert meter.of(_end(client, conference, form), 200) == ([UPDATE], [2])
     assert meter.of(_end(client, conference, None), 200) == ([GET], [])
 
 
-def test_finds_a_name_in_two_more(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """F3 by friendly name, in T: 2 reads before."""
+def test_a_friendly_name_costs_two_more_reads(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """Ending by friendly name in Twilio's dialect costs 2 more reads; SignalWire answers without a request."""
     stage.conference(name="Lobby")
     if client.dialect.name == "signalwire":
         assert meter.of(lambda: client.post("Conferences", "Lobby", form=END), 404) == ([], [])
@@ -332,7 +346,7 @@ def test_finds_a_name_in_two_more(client: FunctionClient, stage: Stage, meter: M
         (1, 1, [UPDATE, TRANSACT, TRANSACT], [1, 6, 6]),
     ],
 )
-def test_hangs_up(
+def test_a_hang_up_costs_as_much_as_an_end(
     stage: Stage,
     wire: Wire,
     active: int,
@@ -340,7 +354,7 @@ def test_hangs_up(
     requests: list[str],
     units: list[int],
 ) -> None:
-    """A hang-up that the engine tells: 1, 2 or 3 requests as for a conference; nothing is asked, no work is left."""
+    """A reported hang-up costs 1 to 3 requests, as a conference's end, but writes no pending work."""
     call = stage.call()
     for _ in range(active):
         stage.recording(call, source=Source.OUTBOUND_API)
@@ -355,14 +369,14 @@ def test_hangs_up(
     assert meter.of(hang_up, 200) == (requests, units)
 
 
-def test_hangs_up_in_a_conference_in_three(stage: Stage, wire: Wire) -> None:
-    """A hang-up in a conference: 3 requests; the last one to leave ends the conference and its recordings."""
+def test_a_hang_up_in_a_conference_costs_three_requests(stage: Stage, wire: Wire) -> None:
+    """A hang-up in a conference costs 3 requests; the last one also ends the conference and its recordings."""
     service, account = stage.services, stage.account
-    room = service.conferences.register(account, "Meter")
+    conference = service.conferences.register(account, "Meter")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound") for _ in range(2)]
     for call in calls:
-        room = service.conferences.join(account, room.id, call.id)
-    stage.recording(room)
+        conference = service.conferences.join(account, conference.id, call.id)
+    stage.recording(conference)
     meter = Meter(wire, stage)
     costs = []
     for call in calls:
@@ -373,8 +387,8 @@ def test_hangs_up_in_a_conference_in_three(stage: Stage, wire: Wire) -> None:
 
         costs.append(meter.of(hang_up, 200))
     together = [UPDATE, "BatchGetItem", TRANSACT]
-    # Call, participant and conference; then also the recording, the conference's place in the index, and its work:
-    # the engine is to end it.
+    # Items: call, participant and conference. The last hang-up also writes the recording, the conference's index entry
+    # and its pending work, because the engine must end it.
     assert costs == [(together, [1, 2 * 3 + 2]), (together, [1, 2 * 4 + 2 + 2 + 1])]
 
 
@@ -394,7 +408,7 @@ BATCH = "BatchGetItem"
         ({"Hold": "no"}, 400, [BATCH], []),
     ],
 )
-def test_updates_a_participant_in_two(
+def test_updating_a_participant_costs_two_requests(
     make_twilio: Callable[[], FunctionClient],
     stage: Stage,
     meter: Meter,
@@ -405,24 +419,24 @@ def test_updates_a_participant_in_two(
     *,
     by_label: bool,
 ) -> None:
-    """P4: 1 batch read of conference and participant, 1 transaction of 4 W and 1 for work; by label 1 read more."""
-    client, room = make_twilio(), stage.conference()
-    participant = stage.participant(room, label="customer")
-    path = participant_path(client, room, "customer" if by_label else participant)
+    """Updating a participant costs 1 batch read and 1 transaction of 5 WU; by label 1 more read."""
+    client, conference = make_twilio(), stage.conference()
+    participant = stage.participant(conference, label="customer")
+    path = participant_path(client, conference, "customer" if by_label else participant)
     cost = meter.of(lambda: client.post(*path, form=form), status)
     assert cost == ([GET, *requests] if by_label else requests, units)
 
 
 @pytest.mark.parametrize(("number", "recorded", "units"), [(2, 0, 5), (1, 0, 5 + 3), (1, 3, 5 + 3 + 6)])
-def test_removes_a_participant_in_two(
+def test_removing_a_participant_costs_two_requests(
     client: FunctionClient, stage: Stage, meter: Meter, number: int, recorded: int, units: int
 ) -> None:
-    """P5: as P4; the last one also ends the conference, 3 for the indexes, and stops its N recordings, 2 W each."""
-    room = stage.conference(participants=number)
-    participant = stage.participant(room)
+    """Removing costs as much as updating; the last removal adds 3 WU for indexes and 2 per recording."""
+    conference = stage.conference(participants=number)
+    participant = stage.participant(conference)
     for _ in range(recorded):
-        stage.recording(room)
-    path = participant_path(client, room, participant)
+        stage.recording(conference)
+    path = participant_path(client, conference, participant)
     assert meter.of(lambda: client.delete(*path), 204) == ([BATCH, TRANSACT], [units])
     assert meter.of(lambda: client.delete(*path), 404) == ([BATCH], [])
 
@@ -436,7 +450,7 @@ def test_removes_a_participant_in_two(
         ("new", {}, [GET, TRANSACT], 17),
     ],
 )
-def test_dials_in_two(
+def test_dialing_costs_two_requests(
     make_twilio: Callable[[], FunctionClient],
     stage: Stage,
     meter: Meter,
@@ -445,19 +459,19 @@ def test_dials_in_two(
     requests: list[str],
     units: int,
 ) -> None:
-    """P2: 1 read, by name 2, 1 transaction of 8 W and 2 for the indexes; a label is 2 W more, a new conference 7."""
-    client, room = make_twilio(), stage.conference(name="Lobby")
-    path = participant_path(client, {"name": "Lobby", "new": "Nobody"}.get(where) or room)
+    """Dialing costs 1 read (by name 2) and 1 transaction of 10 WU; a label adds 2 WU, a new conference 7."""
+    client, conference = make_twilio(), stage.conference(name="Lobby")
+    path = participant_path(client, {"name": "Lobby", "new": "New"}.get(where) or conference)
     form = {"From": "client:a", "To": "client:b", **label}
     assert meter.of(lambda: client.post(*path, form=form), 201) == (requests, [units])
 
 
-def test_lists_participants_in_one(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """P1: 1 query, whoever is there, and whether or not there is such a conference."""
-    room = stage.conference()
+def test_listing_participants_costs_one_query(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """Listing participants costs 1 query, whether or not the conference exists."""
+    conference = stage.conference()
     for _ in range(3):
-        stage.participant(room)
-    assert meter.of(lambda: client.get(*participant_path(client, room)), 200) == ([QUERY], [])
+        stage.participant(conference)
+    assert meter.of(lambda: client.get(*participant_path(client, conference)), 200) == ([QUERY], [])
     unknown = participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32))
     assert meter.of(lambda: client.get(*unknown), 404) == ([QUERY], [])
 
@@ -473,7 +487,7 @@ def test_lists_participants_in_one(client: FunctionClient, stage: Stage, meter: 
         ("in-progress", None, 200, [GET], []),
     ],
 )
-def test_updates_a_call_in_one(
+def test_updating_a_call_costs_one_request(
     client: FunctionClient,
     stage: Stage,
     meter: Meter,
@@ -483,7 +497,7 @@ def test_updates_a_call_in_one(
     requests: list[str],
     units: list[int],
 ) -> None:
-    """C3, never recorded: 1 update whatever the outcome, 1 more for work; an end moves the call in the other index."""
+    """Updating a call without recordings costs 1 update: 1 WU, 1 for pending work, and 2 for the status of an end."""
     path = call_path(client, stage.call(before))
     assert meter.of(lambda: client.post(*path, form=form), status) == (requests, units)
 
@@ -493,8 +507,8 @@ def test_updates_a_call_in_one(
     [("", 0), ("é", 2), (0, 2), (7, 2), (42, 2), (1_537_916_400, 6), (-5, 3), (True, 1), (b"abc", 3),
      (frozenset({"ab", "c"}), 3), (["a", 1], 3), ({"a": "bc"}, 3)],
 )  # fmt: skip
-def test_weighs_values(value: Any, bytes_: int) -> None:
-    """Sizes follow AWS's developer guide."""
+def test_sizes_follow_the_developer_guide(value: Any, bytes_: int) -> None:
+    """Sizes of values follow AWS's developer guide."""
     assert size(value) == bytes_
 
 
@@ -512,44 +526,44 @@ def test_weighs_values(value: Any, bytes_: int) -> None:
         ("UpdateItem", Change({}, {"work": "OPEN#0"}), 1),
     ],
 )
-def test_computes_units(operation: str, change: Change, units: int) -> None:
-    """A kilobyte is a unit, a transaction counts twice, an index once for what appears or goes."""
+def test_write_units_follow_the_developer_guide(operation: str, change: Change, units: int) -> None:
+    """A started kilobyte costs 1 WU, in a transaction 2, and each added or removed index entry 1."""
     assert write_units(operation, [change]) == units
 
 
 @pytest.mark.parametrize(
     ("size", "batches"), [(1, 1), (50, 1), (100, 1), (101, 2), (250, 3)] if IN_FULL else [(101, 2)]
 )
-def test_lists_an_account_in_one_and_a_batch_per_hundred(
+def test_listing_an_account_costs_a_query_and_a_batch_per_hundred(
     client: FunctionClient, stage: Stage, meter: Meter, size: int, batches: int
 ) -> None:
-    """R1, F1, C1, X4 without filters, or by creation: 1 query and 1 batch read per hundred on the page."""
+    """An account's list costs 1 query and 1 batch read per 100 items; transcriptions cost 1 query."""
     for number in range(size + 1):
-        stage.recording(stage.conference(name=f"room {number}"))
+        stage.recording(stage.conference(name=f"conference {number}"))
         stage.call()
         stage.transcription("1" * 32)
-    asked = {"PageSize": str(size)}
+    page = {"PageSize": str(size)}
     for path in ("Recordings", "Conferences", "Calls"):
-        assert meter.of(lambda path=path: client.get(path, **asked), 200) == ([QUERY, *[BATCH] * batches], [])  # type: ignore[misc]
+        assert meter.of(lambda path=path: client.get(path, **page), 200) == ([QUERY, *[BATCH] * batches], [])  # type: ignore[misc]
     for path in ("Recordings", "Conferences"):
-        filtered = {**asked, "DateCreated>": "2018-09-25"}
+        filtered = {**page, "DateCreated>": "2018-09-25"}
         cost = meter.of(lambda path=path, filtered=filtered: client.get(path, **filtered), 200)  # type: ignore[misc]
         assert cost == ([QUERY, *[BATCH] * batches], [])
-    assert meter.of(lambda: client.get("Transcriptions", **asked), 200) == ([QUERY], [])
+    assert meter.of(lambda: client.get("Transcriptions", **page), 200) == ([QUERY], [])
 
 
-def test_lists_a_parent_in_one(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """CR2, FR1, R1 by `ConferenceSid`: 1 query; where it is empty, 1 read tells whether the parent is there."""
-    call, room = stage.call(), stage.conference()
-    for path in (call_path(client, call, ""), conference_path(client, room, "")):
+def test_listing_a_parent_costs_one_query(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """Listing the recordings of a parent costs 1 query; if empty, 1 read checks that the parent exists."""
+    call, conference = stage.call(), stage.conference()
+    for path in (call_path(client, call, ""), conference_path(client, conference, "")):
         assert meter.of(lambda path=path: client.get(*path), 200) == ([QUERY, GET], [])  # type: ignore[misc]
         unknown = (path[0], client.sid(_KINDS[path[0]], "0" * 32), path[2])
         assert meter.of(lambda path=unknown: client.get(*path), 404) == ([QUERY, GET], [])  # type: ignore[misc]
     stage.recording(call)
-    stage.recording(room)
-    for path in (call_path(client, call, ""), conference_path(client, room, "")):
+    stage.recording(conference)
+    for path in (call_path(client, call, ""), conference_path(client, conference, "")):
         assert meter.of(lambda path=path: client.get(*path), 200) == ([QUERY], [])  # type: ignore[misc]
-    sid = client.sid(ResourceType.CONFERENCE, room.id)
+    sid = client.sid(ResourceType.CONFERENCE, conference.id)
     assert meter.of(lambda: client.get("Recordings", ConferenceSid=sid), 200) == ([QUERY], [])
 
 
@@ -562,23 +576,23 @@ def test_lists_a_parent_in_one(client: FunctionClient, stage: Stage, meter: Mete
         *([(5, 1, 2), (6, 1, 3), (57, 3, 4), (58, 3, 5), (101, 50, 2), (102, 50, 3)] if IN_FULL else []),
     ],
 )
-@pytest.mark.parametrize("listing", ["CR2", "FR1", "R1 by call", "R1 by conference"])
-def test_looks_past_deleted_ones_in_growing_steps(
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_skipping_deleted_recordings_doubles_the_rows_per_query(
     client: FunctionClient, stage: Stage, meter: Meter, listing: str, deleted: int, size: int, rounds: int
 ) -> None:
-    """CR2, FR1, R1 by parent: what is asked for at first, and twice as many rows each time where many are deleted."""
-    parent: Call | Conference = stage.conference() if "F" in listing or "conference" in listing else stage.call()
+    """A parent's list reads one page at first, then twice as many rows per query while many are deleted."""
+    parent: Call | Conference = stage.conference() if "conference" in listing else stage.call()
     kept = _record(stage, parent, size)
     for recording in _record(stage, parent, deleted):
         stage.delete(recording)
     cost = meter.of(lambda: _list(client, parent, listing, size, kept), 200)
-    # Twilio's dialect asks for the conferences' recordings that show the call besides.
-    merges = listing == "R1 by call" and client.dialect.name == "twilio"
+    # In Twilio's dialect a second query finds the conference recordings that show the call.
+    merges = listing == "list_recordings by call" and client.dialect.name == "twilio"
     assert cost == ([QUERY] * rounds * (2 if merges else 1), [])
 
 
 def _record(stage: Stage, parent: Call | Conference, count: int) -> list[Recording]:
-    """So many finished recordings, newest first."""
+    """Store `count` finished recordings and return them newest first."""
     made = []
     for _ in range(count):
         stage.clock.step(0.01)
@@ -587,8 +601,8 @@ def _record(stage: Stage, parent: Call | Conference, count: int) -> list[Recordi
 
 
 def _list(client: FunctionClient, parent: Call | Conference, listing: str, size: int, kept: list[Recording]) -> Answer:
-    """A page, which holds what was kept."""
-    if listing.startswith("R1"):
+    """Get a page and check that it shows the kept recordings."""
+    if listing.startswith("list_recordings"):
         name, kind = (
             ("CallSid", ResourceType.CALL) if isinstance(parent, Call) else ("ConferenceSid", ResourceType.CONFERENCE)
         )
@@ -602,34 +616,34 @@ def _list(client: FunctionClient, parent: Call | Conference, listing: str, size:
     return answer
 
 
-@pytest.mark.parametrize("listing", ["CR2", "FR1", "R1 by call", "R1 by conference"])
-def test_looks_past_no_more_than_it_may(
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_a_page_ends_at_the_row_limit(
     client: FunctionClient, stage: Stage, meter: Meter, monkeypatch: pytest.MonkeyPatch, listing: str
 ) -> None:
-    """Behind so many deleted recordings the page ends short, with a link that goes on from there."""
+    """After too many deleted recordings the page ends early, with a link to the rest."""
     monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 10)
-    parent: Call | Conference = stage.conference() if "F" in listing or "conference" in listing else stage.call()
+    parent: Call | Conference = stage.conference() if "conference" in listing else stage.call()
     *deleted, first = _record(stage, parent, 15)
     for recording in deleted:
         stage.delete(recording)
     answers: list[Answer] = []
 
-    def ask() -> Answer:
+    def get_page() -> Answer:
         answers.append(_list(client, parent, listing, 1, []))
         return answers[-1]
 
-    cost = meter.of(ask, 200)
-    merges = listing == "R1 by call" and client.dialect.name == "twilio"
-    # 2, 4 and 4 rows; of a call or conference also whether it is there.
-    asks = [] if listing.startswith("R1") else [GET]
-    assert cost == ([QUERY] * 3 * (2 if merges else 1) + asks, [])
+    cost = meter.of(get_page, 200)
+    merges = listing == "list_recordings by call" and client.dialect.name == "twilio"
+    # Three queries read 2, 4 and 4 rows; a nested list also checks that the parent exists.
+    parent_read = [] if listing.startswith("list_recordings") else [GET]
+    assert cost == ([QUERY] * 3 * (2 if merges else 1) + parent_read, [])
     rest = client.request("GET", answers[0].body["next_page_uri"]).body
     assert [each["sid"] for each in rest["recordings"]] == [client.sid(ResourceType.RECORDING, first.id)]
     assert rest["next_page_uri"] is None
 
 
-def test_lists_by_call_in_one_or_three(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """R1 by `CallSid`: 1 query; T asks for conferences' recordings besides: 1 query more, 1 batch read if there are."""
+def test_listing_by_call_costs_one_to_three_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """A list by `CallSid` costs 1 query; Twilio's also finds conference recordings: 1 more query and batch read."""
     call = stage.call()
     stage.recording(call)
     sid = client.sid(ResourceType.CALL, call.id)
@@ -640,8 +654,8 @@ def test_lists_by_call_in_one_or_three(client: FunctionClient, stage: Stage, met
     assert meter.of(lambda: client.get("Recordings", CallSid=sid), 200) == (expected, [])
 
 
-def test_lists_deleted_ones_in_one_more(make_twilio: Any, stage: Stage, meter: Meter) -> None:
-    """R1 with `IncludeSoftDeleted`: the same of the deleted ones besides."""
+def test_listing_deleted_recordings_costs_one_more_query(make_twilio: Any, stage: Stage, meter: Meter) -> None:
+    """`IncludeSoftDeleted` adds 1 query, and 1 batch read if there are deleted recordings."""
     client = make_twilio()
     stage.recording(stage.call(), "completed")
     answer = lambda: client.get("Recordings", IncludeSoftDeleted="true")  # noqa: E731 - one request, twice
@@ -650,8 +664,8 @@ def test_lists_deleted_ones_in_one_more(make_twilio: Any, stage: Stage, meter: M
     assert meter.of(answer, 200) == ([QUERY, BATCH, QUERY, BATCH], [])
 
 
-def test_lists_by_status_and_name_in_two(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """F1, C1 by `Status`, F1 by `FriendlyName`: 1 query and 1 batch read, as without a filter."""
+def test_filters_by_status_and_name_cost_no_more(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """A list by `Status` or `FriendlyName` costs 1 query and 1 batch read, as without a filter."""
     stage.conference(name="Room")
     stage.call()
     for path, name, value in (
@@ -659,12 +673,12 @@ def test_lists_by_status_and_name_in_two(client: FunctionClient, stage: Stage, m
         ("Conferences", "FriendlyName", "Room"),
         ("Calls", "Status", "in-progress"),
     ):
-        asked = {name: value}
-        assert meter.of(lambda path=path, asked=asked: client.get(path, **asked), 200) == ([QUERY, BATCH], [])  # type: ignore[misc]
+        filters = {name: value}
+        assert meter.of(lambda path=path, filters=filters: client.get(path, **filters), 200) == ([QUERY, BATCH], [])  # type: ignore[misc]
 
 
-def test_handles_transcriptions_in_one_or_two(client: FunctionClient, stage: Stage, meter: Meter) -> None:
-    """X1 with some: 1 query, 1 batch read; X2: 1 read; X3: 1 read, 1 transaction of two writes."""
+def test_transcriptions_cost_one_or_two_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """A list of transcriptions costs 1 query and 1 batch read, a read 1 read, a deletion also 1 transaction."""
     made = stage.transcription(stage.recording(stage.call(), "completed"))
     recording, own = client.sid(ResourceType.RECORDING, made.recording), client.sid(ResourceType.TRANSCRIPTION, made.id)
     of_recording = ("Recordings", recording, "Transcriptions")
@@ -675,11 +689,11 @@ def test_handles_transcriptions_in_one_or_two(client: FunctionClient, stage: Sta
     assert meter.of(lambda: client.delete("Transcriptions", own), 404) == ([GET], [])
 
 
-# Finished recordings. What is asked of the bucket besides: test_get_recording, test_media_completion, `DeleteRules`.
+# Finished recordings. Requests to the bucket are counted in test_get_recording, test_media_completion, `DeleteRules`.
 
 
-def test_reads_an_accounts_recording_in_two(make_twilio: Any, stage: Stage, meter: Meter) -> None:
-    """R2: its row and itself; with `IncludeSoftDeleted` both rows that it may have are read at once."""
+def test_reading_an_accounts_recording_costs_two_reads(make_twilio: Any, stage: Stage, meter: Meter) -> None:
+    """Reading by account costs 2 reads: list row and recording. `IncludeSoftDeleted` reads both rows in a batch."""
     client, recording = make_twilio(), stage.recording(stage.call(), "completed")
     path = ("Recordings", client.sid(ResourceType.RECORDING, recording.id))
     assert meter.of(lambda: client.get(*path), 200) == ([GET, GET], [])
@@ -690,11 +704,11 @@ def test_reads_an_accounts_recording_in_two(make_twilio: Any, stage: Stage, mete
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_deletes_in_two(
+def test_deleting_costs_two_requests(
     client: FunctionClient, stage: Stage, meter: Meter, parent: Parent, objects: Objects, *, nested: bool
 ) -> None:
-    """CR5, FR4: 1 read and 1 transaction of 6 W; R3 reads the row besides. What is not finished costs the reads."""
-    del objects  # only has to be there
+    """Deleting costs 1 read (by account 2) and 1 transaction of 6 WU; an unfinished recording only the reads."""
+    del objects  # only needs to be set up
     reads = [GET] if nested else [GET, GET]
 
     def delete(recording: Recording) -> Callable[[], Answer]:
@@ -710,12 +724,14 @@ def test_deletes_in_two(
 
 @pytest.mark.parametrize(("callback", "units"), [(False, 2), (True, 1)])
 @pytest.mark.parametrize("seconds", [2, 0.5])
-def test_completes_in_two(
+def test_completing_costs_two_requests(
     stage: Stage, meter: Meter, objects: Objects, seconds: float, units: int, *, callback: bool
 ) -> None:
-    """A media engine's capture: 1 read, 1 update of 1 W; if nobody is to be told, 1 for the index of work, too."""
-    told = CallbackSubscription("https://app.example.com/hooks", "POST", ("completed",), "twilio") if callback else None
-    recording = stage.recording(stage.call(), "stopped", callback=told)
+    """Completing costs 1 read and 1 update of 1 WU; without a callback 1 more WU clears the pending work."""
+    subscription = (
+        CallbackSubscription("https://app.example.com/hooks", "POST", ("completed",), "twilio") if callback else None
+    )
+    recording = stage.recording(stage.call(), "stopped", callback=subscription)
     objects.put(recording, "original.wav", sound(seconds))
 
     def complete() -> Answer:
