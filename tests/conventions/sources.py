@@ -1,4 +1,4 @@
-"""The project's own files, as the conventions read them."""
+"""The project's source files, for the tests of conventions."""
 
 import ast
 import os
@@ -15,28 +15,28 @@ PACKAGE: Final = LAYER / "tapedeck"
 FUNCTIONS: Final = sorted((ROOT / "functions").glob("*/app.py"))
 OPERATIONS: Final = [path.parent.name for path in FUNCTIONS]
 
-_NOT_OURS: Final = frozenset({"node_modules", "__pycache__", "build", "dist"})
+_GENERATED: Final = frozenset({"node_modules", "__pycache__", "build", "dist"})
 _HIDDEN: Final = frozenset({".ci", ".github"})
-"""Hidden folders that are ours all the same."""
+"""Hidden folders that belong to the project."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """A Python file: where it is, what it holds."""
+    """A Python file: its path and its syntax tree."""
 
     path: Path
     tree: ast.Module
 
     @classmethod
     def read(cls, path: Path) -> "Module":
-        """Parse it."""
+        """Parse a file."""
         return cls(path, _parse(path))
 
     def __str__(self) -> str:
         return str(self.path.relative_to(ROOT))
 
     def imports(self) -> Iterator[str]:
-        """Each name that is imported, with its module: `tapedeck.bootstrap.http.endpoint`, `os`."""
+        """Yield each imported name with its module: `tapedeck.bootstrap.http.endpoint`, `os`."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
@@ -44,10 +44,10 @@ class Module:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
     def words(self) -> Iterator[str]:
-        """Every identifier and every string, docstrings aside."""
+        """Yield every identifier and every string except docstrings."""
         documentation = {
             id(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Expr)
-        }  # what stands alone is said to the reader
+        }  # an expression statement is documentation
         for node in ast.walk(self.tree):
             match node:
                 case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.alias(name=name):
@@ -66,15 +66,15 @@ def _parse(path: Path) -> ast.Module:
 
 
 def modules(folder: Path) -> list[Module]:
-    """All Python files under a folder."""
-    return [Module.read(path) for path in sorted(folder.rglob("*.py")) if not _NOT_OURS & set(path.parts)]
+    """Return all Python files below a folder."""
+    return [Module.read(path) for path in sorted(folder.rglob("*.py")) if not _GENERATED & set(path.parts)]
 
 
 @cache
 def files() -> tuple[Path, ...]:
-    """All files of the project, by whatever name; what tools leave behind aside."""
+    """Return all files of the project except generated ones."""
     found: list[Path] = []
     for folder, below, names in os.walk(ROOT):
-        below[:] = [name for name in below if name not in _NOT_OURS and (name in _HIDDEN or not name.startswith("."))]
+        below[:] = [name for name in below if name not in _GENERATED and (name in _HIDDEN or not name.startswith("."))]
         found += [Path(folder, name) for name in names]
     return tuple(sorted(found))

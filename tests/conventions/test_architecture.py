@@ -1,4 +1,4 @@
-"""Arrows point inwards: what each part of the layer may import, and what it may know."""
+"""Tests of the architecture: the imports that each package of the layer may have, and other dependency rules."""
 
 import sys
 from typing import Final
@@ -54,11 +54,11 @@ MAY_USE: Final = {
 """Third-party libraries that each package may import."""
 
 NAMES_A_DIALECT: Final = {
-    # Each account has a key for each dialect's signatures, and they are made in different ways: Twilio's is the auth
-    # token itself. A dialect's name is the key under which a sealed one is kept.
+    # An account has one signing key per dialect, stored by the dialect's name and made differently: Twilio's is the auth
+    # token itself.
     "layers/shared/tapedeck/operations/accounts.py": {"twilio", "signalwire"},
 }
-"""Who may name a dialect although it is none, and why."""
+"""Modules outside the dialects that may name a vendor, each with the reason."""
 
 SOURCES: Final = {
     **{part: modules(PACKAGE / part) for part in MAY_USE if (PACKAGE / part).is_dir()},
@@ -68,20 +68,20 @@ SOURCES: Final = {
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
-def test_a_part_imports_only_what_lies_further_in(part: str) -> None:
-    """No import of the layer goes outwards, or sideways."""
-    outwards = [
+def test_a_package_imports_only_its_dependencies(part: str) -> None:
+    """A package of the layer imports only the packages that the table allows."""
+    forbidden = [
         f"{module}: {name}"
         for module in SOURCES[part]
         for name in module.imports()
         if name.startswith("tapedeck.") and name.split(".")[1] not in MAY_IMPORT[part] | {part}
     ]
-    assert outwards == []
+    assert forbidden == []
 
 
 @pytest.mark.parametrize("part", MAY_USE)
-def test_a_part_uses_only_libraries_of_its_own(part: str) -> None:
-    """The domain and the operations are pure, and AWS is met in the adapters only."""
+def test_a_package_uses_only_its_libraries(part: str) -> None:
+    """A package imports only the third-party libraries that the table allows; only adapters use botocore."""
     foreign = [
         f"{module}: {name}"
         for module in SOURCES[part]
@@ -91,14 +91,14 @@ def test_a_part_uses_only_libraries_of_its_own(part: str) -> None:
     assert foreign == []
 
 
-def test_every_module_of_the_layer_is_part_of_something() -> None:
-    """A new folder of the layer needs its row in these tables."""
+def test_every_module_of_the_layer_is_in_the_tables() -> None:
+    """Every module of the layer belongs to a package in these tables."""
     known = {str(module) for part in SOURCES.values() for module in part}
     assert {str(module) for module in modules(PACKAGE)} - known == {"layers/shared/tapedeck/__init__.py"}
 
 
 def _decorators() -> dict[str, set[str]]:
-    """What each function may be made by, according to what calls it in the template: else an operator does."""
+    """Return the decorators that each function may use: by its event source in the template, else admin."""
     found = {
         each: {"tapedeck.bootstrap.http.admin_function", "tapedeck.bootstrap.background.admin_function"}
         for each in TEMPLATE.operations.values()
@@ -114,35 +114,35 @@ def _decorators() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(("operation", "decorators"), _decorators().items())
-def test_a_function_takes_only_its_decorator_from_a_root(operation: str, decorators: set[str]) -> None:
-    """`endpoint` is for routes, `batch` for what nobody calls, `task` for operators; nothing else is asked for."""
+def test_a_function_imports_only_its_decorator_from_bootstrap(operation: str, decorators: set[str]) -> None:
+    """A function imports one decorator from `bootstrap`: `endpoint`, `background` or `admin_function`."""
     (module,) = (module for module in SOURCES["functions"] if module.path.parent.name == operation)
-    taken = [
+    imported = [
         name
         for name in module.imports()
         if name.startswith(("tapedeck.bootstrap.http", "tapedeck.bootstrap.background"))
     ]
-    assert len(taken) == 1
-    assert taken[0] in decorators
+    assert len(imported) == 1
+    assert imported[0] in decorators
 
 
 @pytest.mark.parametrize("name", ["http", "environment"])
-def test_a_request_does_not_pay_for_the_background(name: str) -> None:
-    """The composition root of HTTP functions imports no background code, so that they do not load it."""
+def test_http_functions_do_not_load_background_code(name: str) -> None:
+    """The composition root of HTTP functions imports no background code."""
     root = Module.read(PACKAGE / "bootstrap" / f"{name}.py")
     background = ("tapedeck.background", "tapedeck.bootstrap.background")
     assert [name for name in root.imports() if name.startswith(background)] == []
 
 
 def test_the_environment_is_read_in_one_place() -> None:
-    """Only `settings` looks at environment variables, and who asks at the very start whether it runs in Lambda."""
+    """Only `settings` reads environment variables, and two modules that check at import whether they run in Lambda."""
     readers = {str(module) for module in modules(PACKAGE) if {"environ", "getenv"} & set(module.words())}
     readers |= {str(module) for module in SOURCES["functions"] if {"environ", "getenv"} & set(module.words())}
     assert readers == {f"layers/shared/tapedeck/{name}.py" for name in ("settings", "bootstrap/http", "__init__")}
 
 
 def test_the_domain_is_pure() -> None:
-    """No clock, no chance, no I/O: but ids are drawn there, from the system's own chance."""
+    """The domain imports no clock, randomness or I/O; only ids use the system's random source."""
     impure = {"time", "datetime", "random", "secrets", "os", "io", "logging", "socket", "subprocess", "pathlib"}
     found = {
         (module.path.name, name)
@@ -155,7 +155,7 @@ def test_the_domain_is_pure() -> None:
 
 @pytest.mark.parametrize("part", ["functions", "operations", "domain"])
 def test_only_dialects_are_named_after_vendors(part: str) -> None:
-    """Handlers, operations and the domain never name a dialect; the exceptions stand above, each with its reason."""
+    """Functions, operations and the domain never name a vendor, except for the modules listed above."""
     found = {
         str(module): {word for word in module.words() if "twilio" in word.lower() or "signalwire" in word.lower()}
         for module in SOURCES[part]

@@ -1,4 +1,4 @@
-"""What the README says of the code, held to the code."""
+"""Tests that the READMEs agree with the code."""
 
 import re
 
@@ -11,8 +11,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PLUGIN_README = (ROOT / "plugins" / "pytest-tapedeck" / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_endpoint_table_is_the_templates() -> None:
-    """The README names every route of the template, and no other."""
+def test_the_endpoint_table_matches_the_template() -> None:
+    """The README lists exactly the routes of the template."""
     table = README.partition("<!-- endpoints")[2].partition("<!-- /endpoints")[0]
     rows = set(re.findall(r"^\| (\w+) \| `(/[^`]+)` \| `(\w+)` \|$", table, re.MULTILINE))
     routes = {
@@ -24,8 +24,8 @@ def test_the_endpoint_table_is_the_templates() -> None:
     assert rows == routes
 
 
-def test_every_make_target_that_it_names_exists() -> None:
-    """A command that the README shows can be typed."""
+def test_every_named_make_target_exists() -> None:
+    """Every `make` target in the README exists."""
     makefiles = [ROOT / "Makefile", *(ROOT / "make").glob("*.mk")]
     targets = set(
         re.findall(r"^([a-z-]+):", "\n".join(file.read_text(encoding="utf-8") for file in makefiles), re.MULTILINE)
@@ -34,16 +34,16 @@ def test_every_make_target_that_it_names_exists() -> None:
     assert named <= targets
 
 
-def test_every_file_that_it_names_exists() -> None:
-    """What the README points at is there."""
+def test_every_named_file_exists() -> None:
+    """Every file that the README names or links exists."""
     named = re.findall(r"`((?:examples|events|functions|layers|standin|requirements)/[\w./-]+\w)`", README)
     linked = re.findall(r"\]\(([\w./-]+)\)", README)
     missing = [name for name in (*named, *linked) if not (ROOT / name).exists()]
     assert missing == []
 
 
-def test_a_container_is_shown_how_to_call_its_host() -> None:
-    """Both recipes set what a callback to `localhost` needs in a container."""
+def test_container_recipes_reach_the_host() -> None:
+    """Both container recipes set the options that a callback to `localhost` needs."""
     (command,) = re.findall(r"^    docker run .*", README, re.MULTILINE)
     (recipe,) = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(services:.*?)```", README, re.DOTALL))
     service = recipe["services"]["tapedeck"]
@@ -53,17 +53,17 @@ def test_a_container_is_shown_how_to_call_its_host() -> None:
     assert service["env"] == {"TAPEDECK_CALLBACK_HOST_MAP": "localhost=host.docker.internal"}
 
 
-def test_the_plugins_readme_shows_a_test_that_is_run() -> None:
-    """Its example is the first of `examples/pytest`, but for remarks and how the client is made."""
+def test_the_plugins_readme_shows_a_tested_example() -> None:
+    """The example in the plugin's README is the first test of `examples/pytest`, except for its client and comments."""
     shown = PLUGIN_README.partition("base_url = tapedeck.url\n")[2].partition("```")[0].splitlines()
-    run = (ROOT / "examples" / "pytest" / "test_recording.py").read_text(encoding="utf-8")
+    tested = (ROOT / "examples" / "pytest" / "test_recording.py").read_text(encoding="utf-8")
     lines = [line.partition("  #")[0].strip() for line in shown if line.strip()]
-    body = [line.strip() for line in run.partition("def test_")[2].splitlines()]
+    body = [line.strip() for line in tested.partition("def test_")[2].splitlines()]
     start = body.index(lines[0])
     assert lines == body[start : start + len(lines)]
 
 
-def test_the_first_screen_says_what_is_not_needed() -> None:
-    """A newcomer learns at once that neither an account nor the network nor Docker is needed, after a first set-up."""
+def test_the_first_screen_states_the_requirements() -> None:
+    """The first screen says that no account, network or Docker is needed, and what the first set-up downloads."""
     assert "No account, no network, no Docker" in README[:1200]
     assert "The first set-up downloads the pinned packages" in README[:1200]

@@ -1,4 +1,4 @@
-"""The house's style, as far as a test can tell: each says what was forgotten, and where."""
+"""Tests of the project's style; each failure names the file and what is missing in it."""
 
 import ast
 import json
@@ -19,23 +19,23 @@ from tests.conventions.sources import FUNCTIONS, OPERATIONS, PACKAGE, Module, fi
 ROUTED: Final = {route.operation for route in TEMPLATE.routes}
 
 MAX_LINES: Final = 40
-"""Of a function: it is a sentence."""
+"""The maximum length of a function's file."""
 
 SET_BY_THE_STANDIN: Final = {"TAPEDECK_STANDIN", "CALLBACK_HOST_MAP"}
-"""No template may set these: one lets fixed credentials in, the other leads callbacks past the check of addresses."""
+"""Not set by the template: one permits fixed credentials, the other bypasses the check of callback addresses."""
 
-TOLD_NOTHING: Final = {"reconcile"}
-"""Functions whose event says nothing, so that nothing in it can be wrong."""
+WITHOUT_INPUT: Final = {"reconcile"}
+"""Functions whose event has no input, so that no event is invalid."""
 
-SAYS_NOTHING: Final = re.compile(r"(utils?|helpers?|common|misc|base_\w+)\Z")
-SAYS_NOTHING_OF_A_CLASS: Final = re.compile(r"\w+(Manager|Handler)\Z|Base[A-Z]\w*\Z")
+VAGUE_NAME: Final = re.compile(r"(utils?|helpers?|common|misc|base_\w+)\Z")
+VAGUE_CLASS: Final = re.compile(r"\w+(Manager|Handler)\Z|Base[A-Z]\w*\Z")
 
 FAILURE: Final = 400
 
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
-def test_a_function_says_its_route(path: Path) -> None:
-    """After the summary its docstring has its routes, prefix and suffix aside, or says that there are none."""
+def test_a_functions_docstring_lists_its_routes(path: Path) -> None:
+    """After the summary, a function's docstring lists its routes, or states that it has none."""
     lines = (ast.get_docstring(Module.read(path).tree) or "").splitlines()
     routes = {route.key for route in TEMPLATE.routes if route.operation == path.parent.name}
     for prefix in sorted(PREFIXES, key=len, reverse=True):
@@ -46,7 +46,7 @@ def test_a_function_says_its_route(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
 def test_a_function_is_named_after_its_folder(path: Path) -> None:
-    """The operation that its decorator is told is the folder's name."""
+    """The name in a function's decorator is the name of its folder."""
     tree = Module.read(path).tree
     (handler,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "handler"]
     (decorator,) = handler.decorator_list
@@ -57,14 +57,14 @@ def test_a_function_is_named_after_its_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
 def test_a_function_is_short(path: Path) -> None:
-    """One file of at most forty lines, and nothing beside it."""
+    """A function is one file of at most 40 lines."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
     assert [each.name for each in path.parent.iterdir() if each.name != "__pycache__"] == ["app.py"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_function_has_tests(operation: str) -> None:
-    """Behind a route: `tests/functions/test_<operation>.py`; the others, which need one another, may share a file."""
+    """A function with a route has `tests/functions/test_<operation>.py`; others may share a test module."""
     folder = ROOT / "tests" / "functions"
     shared = [] if operation in ROUTED else [module for module in modules(folder) if operation in module.words()]
     assert (folder / f"test_{operation}.py").is_file() or shared, f"tests/functions/test_{operation}.py"
@@ -72,9 +72,9 @@ def test_a_function_has_tests(operation: str) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_function_has_sample_events(operation: str) -> None:
-    """One at least that succeeds and one that fails, in each dialect; what is none of it only ever refuses.
+    """A function has a sample event that succeeds and one that fails, in each dialect that supports it.
 
-    Of records, one fails where Lambda is told to hand it over again.
+    In a dialect without the operation, all events fail. A batch fails if it reports failed items to Lambda.
     """
     outcomes: defaultdict[str, set[bool]] = defaultdict(set)
     for path in (ROOT / "events" / "expected").glob(f"{operation}.*.json"):
@@ -82,10 +82,12 @@ def test_a_function_has_sample_events(operation: str) -> None:
         dialect = path.name.split(".")[1] if "statusCode" in answer else "none"
         has_failed = "error" in answer or answer.get("batchItemFailures") or answer.get("statusCode", 0) >= FAILURE
         outcomes[dialect].add(not has_failed)
-    spoken = DIALECTS if operation in ROUTED else ["none"]
-    lacking = {name for name, dialect in DIALECTS.items() if operation in {*dialect.unsupported_operations, "default"}}
-    known = {True} if operation in TOLD_NOTHING else {True, False}
-    assert outcomes == {name: {False} if name in lacking else known for name in spoken}
+    dialects = DIALECTS if operation in ROUTED else ["none"]
+    unsupported = {
+        name for name, dialect in DIALECTS.items() if operation in {*dialect.unsupported_operations, "default"}
+    }
+    required = {True} if operation in WITHOUT_INPUT else {True, False}
+    assert outcomes == {name: {False} if name in unsupported else required for name in dialects}
 
 
 def _tests() -> Iterator[tuple[Module, ast.FunctionDef]]:
@@ -95,8 +97,8 @@ def _tests() -> Iterator[tuple[Module, ast.FunctionDef]]:
                 yield module, node
 
 
-def test_a_test_says_what_is_promised() -> None:
-    """Each has a docstring that begins with one whole sentence, so that the list of tests reads as a specification."""
+def test_a_test_has_a_docstring() -> None:
+    """Each test's docstring starts with a complete sentence, so that the list of tests reads as a specification."""
     wrong = [
         f"{module}: {test.name}"
         for module, test in _tests()
@@ -105,16 +107,16 @@ def test_a_test_says_what_is_promised() -> None:
     assert wrong == []
 
 
-def test_names_say_something() -> None:
-    """No module, folder or class has a name that would suit any other."""
-    ours = [
+def test_names_are_specific() -> None:
+    """No module, folder or class has a generic name such as `utils` or `...Manager`."""
+    paths = [
         path for folder in ("functions", "layers", "standin", "tests", "scripts", "examples") for path in _below(folder)
     ]
-    vague = [str(path.relative_to(ROOT)) for path in ours if SAYS_NOTHING.match(path.stem)]
-    for path in ours:
+    vague = [str(path.relative_to(ROOT)) for path in paths if VAGUE_NAME.match(path.stem)]
+    for path in paths:
         if path.suffix == ".py":
             classes = [node.name for node in ast.walk(Module.read(path).tree) if isinstance(node, ast.ClassDef)]
-            vague += [f"{path.relative_to(ROOT)}: {name}" for name in classes if SAYS_NOTHING_OF_A_CLASS.match(name)]
+            vague += [f"{path.relative_to(ROOT)}: {name}" for name in classes if VAGUE_CLASS.match(name)]
     assert vague == []
 
 
@@ -124,7 +126,7 @@ def _below(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.stem)
 def test_a_pin_has_its_hashes(path: Path) -> None:
-    """Every requirement is one version with at least one hash."""
+    """Every requirement pins one version with at least one hash."""
     text = re.sub(r"#.*", "", path.read_text(encoding="utf-8")).replace("\\\n", " ")
     requirements = [line.strip() for line in text.splitlines() if line.strip()]
     assert requirements
@@ -133,7 +135,7 @@ def test_a_pin_has_its_hashes(path: Path) -> None:
 
 
 def test_no_lock_names_the_host_of_a_registry() -> None:
-    """Whoever installs chooses the registry: neither pins nor a lock of Node's say where it is."""
+    """No pin or lock file names a package registry, so that an installation may use any."""
     locks = [path for path in files() if path.parent.name == "requirements" or "lock" in path.name]
     assert locks
     named = [
@@ -158,7 +160,7 @@ def test_the_template_sets_what_the_settings_read() -> None:
     for function in TEMPLATE.resources("AWS::Serverless::Function").values():
         declared |= function.get("Environment", {}).get("Variables", {}).keys()
     assert read == declared | SET_BY_THE_STANDIN
-    # What is declared is enough, and nothing that is declared is left unread.
+    # The declared variables are sufficient for reading the settings.
     numbers = dict.fromkeys(["CREDENTIAL_CACHE_SECONDS", "MEDIA_INLINE_BYTES", "CALLBACK_RETRY_HOURS"], "1")
     typed = {**numbers, "MEDIA_ACCESS": "vendor"}
     assert Settings.read({**dict.fromkeys(declared, "x"), **typed}).signing_kms_key_id == "x"
@@ -176,10 +178,10 @@ def _messages(table: Any) -> Iterator[str]:
                 yield from _messages(value)
 
 
-def test_a_message_stands_in_the_error_table_only() -> None:
-    """What a vendor says of a refusal is said in one place of the layer and the functions."""
+def test_error_messages_are_in_the_error_table_only() -> None:
+    """A vendor's error message occurs only in the error table, not elsewhere in the layer or the functions."""
     messages = {message for value in vars(errors).values() for message in _messages(value)}
-    assert len(messages) > 10, "the table is read"
+    assert len(messages) > 10, "the error table has messages"
     elsewhere = [
         f"{module}: {word}"
         for module in [*modules(PACKAGE), *(Module.read(path) for path in FUNCTIONS)]
@@ -190,14 +192,14 @@ def test_a_message_stands_in_the_error_table_only() -> None:
     assert elsewhere == []
 
 
-def test_nothing_tells_where_it_was_written() -> None:
-    """No file names a folder of somebody's machine, or a ticket that a reader cannot open."""
+def test_no_file_names_a_private_place() -> None:
+    """No file names a folder of a developer's machine, or a ticket that readers cannot open."""
     workplace = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/|\b(?:ticket|issue) #?\d+\b", re.IGNORECASE)
-    telling = []
+    found_places = []
     for path in files():
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
-        telling += [f"{path.relative_to(ROOT)}: {found.group()}" for found in workplace.finditer(text)]
-    assert telling == []
+        found_places += [f"{path.relative_to(ROOT)}: {found.group()}" for found in workplace.finditer(text)]
+    assert found_places == []
