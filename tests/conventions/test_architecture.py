@@ -54,8 +54,8 @@ MAY_USE: Final = {
 """Third-party libraries that each package may import."""
 
 NAMES_A_DIALECT: Final = {
-    # An account has one signing key per dialect, stored by the dialect's name and made differently: Twilio's is the auth
-    # token itself.
+    # An account has one signing key per dialect, stored by the dialect's name and made differently: Twilio's is the
+    # auth token itself.
     "layers/shared/tapedeck/operations/accounts.py": {"twilio", "signalwire"},
 }
 """Modules outside the dialects that may name a vendor, each with the reason."""

@@ -287,15 +287,15 @@ def participant(dialect: str, account: str, of: Participant, *, added: bool = Fa
         "hold": of.hold,
         "start_conference_on_enter": of.start_conference_on_enter,
     }
-    who = {"account_sid": sid(dialect, "AC", account), "call_sid": own}
+    ids = {"account_sid": sid(dialect, "AC", account), "call_sid": own}
     where = {"coaching": of.coaching, "conference_sid": conference_sid, "date_created": created}
     if dialect == "signalwire":
         over = of.status in {"complete", "failed"}
         status = {"status": "completed" if over else "in-progress", "date_updated": updated}
-        return {**who, "call_sid_to_coach": coached, **where, **status, **flags, "uri": uri}
+        return {**ids, "call_sid_to_coach": coached, **where, **status, **flags, "uri": uri}
     labels = {"label": of.label, "call_sid_to_coach": coached}
     end = {"status": str(of.status), "queue_time": "0" if added else None, "uri": uri}
-    return {**who, **labels, **where, "date_updated": updated, **flags, **end}
+    return {**ids, **labels, **where, "date_updated": updated, **flags, **end}
 
 
 def call(dialect: str, of: Call) -> Body:

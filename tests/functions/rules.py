@@ -130,7 +130,7 @@ class GetRules(_Rules):
         answer = client.get(*self.path(client, self._of(recording, client), recording))
         assert_answer(answer, 200, shown(client, recording, read=True))
 
-    def test_hides_what_is_deleted(self, client: FunctionClient, stage: Stage) -> None:
+    def test_does_not_show_a_deleted_recording(self, client: FunctionClient, stage: Stage) -> None:
         """A deleted recording answers 404 in both dialects."""
         parent = self.parent(stage)
         path = self.path(client, parent, stage.recording(parent, "deleted"))
@@ -518,7 +518,7 @@ class ListOfParentRules(ABC):
     def test_filters_by_day(
         self, client: FunctionClient, stage: Stage, filters: dict[str, str], expected_places: list[int]
     ) -> None:
-        """DateCreated filters by days in UTC, a leap day included; both bounds of a range are inclusive."""
+        """DateCreated filters by days in UTC, a leap day included; a range includes the midnight of each bound."""
         parent, made = self.parent(stage), []
         midnight = 1_582_934_400  # 29 February 2020
         for second in (midnight - 1, midnight, midnight + 86_399, midnight + 86_400):
@@ -588,7 +588,7 @@ class DeleteRules(ABC):
         return recording
 
     @pytest.mark.parametrize("status", ["completed", "absent"])
-    def test_deletes_what_is_finished(
+    def test_deletes_a_finished_recording(
         self, client: FunctionClient, stage: Stage, gateway: Gateway, objects: Objects, status: str
     ) -> None:
         """204 without a body: the media are gone, the row moves to the list of deleted ones and expires in 40 days."""
@@ -609,7 +609,7 @@ class DeleteRules(ABC):
         assert objects.names(recording) == set()
 
     @pytest.mark.parametrize("status", ["in-progress", "paused", "stopped"])
-    def test_refuses_what_is_not_finished(
+    def test_rejects_an_unfinished_recording(
         self, client: FunctionClient, stage: Stage, objects: Objects, status: str
     ) -> None:
         """A recording that is neither completed nor absent gets 400 with 20009; row and media are unchanged."""
@@ -680,7 +680,7 @@ class DeleteRules(ABC):
         assert objects.requests == []
 
     @pytest.mark.parametrize("sid", [None, "nonsense", CURRENT])
-    def test_does_not_find_what_is_not_there(
+    def test_does_not_find_unknown_ids(
         self, client: FunctionClient, stage: Stage, objects: Objects, sid: str | None
     ) -> None:
         """An unknown id, a malformed id and `Twilio.CURRENT` are not found."""

@@ -152,8 +152,8 @@ class MotoShelf:
         """Return all items of a partition in the order of their sort keys."""
         from moto.dynamodb.models.dynamo_type import DynamoType
 
-        held = self._table.items.get(DynamoType({"S": name}), {})
-        found = held.values() if self._table.has_range_key else [held] if held else []
+        stored = self._table.items.get(DynamoType({"S": name}), {})
+        found = stored.values() if self._table.has_range_key else [stored] if stored else []
         return sorted(
             (from_attributes(item.to_json()["Attributes"]) for item in found), key=lambda item: item.get("SK", "")
         )
@@ -275,10 +275,10 @@ class Stage:
             self._put(link, {"conference": recording.parent.id})
         by_api = of_call and source is None
         key = items.parent_key(recording.parent)
-        held = self.item(key)
-        active = held.get("active", frozenset()) | {recording.id}
+        stored = self.item(key)
+        active = stored.get("active", frozenset()) | {recording.id}
         api = {"api": recording.id} if by_api else {}
-        self._put(key, {**held, "version": held["version"] + 1, "active": active, **api})
+        self._put(key, {**stored, "version": stored["version"] + 1, "active": active, **api})
         return self.bring(recording, status) if status != "in-progress" else recording
 
     def bring(self, recording: Recording, status: str, **fields: Any) -> Recording:
