@@ -145,7 +145,7 @@ def test_accepts_the_vendors_examples(name: str) -> None:
     example(name).check()
 
 
-def test_knows_every_example() -> None:
+def test_every_example_has_a_request() -> None:
     """Every example of a response body is tested."""
     elsewhere = {"identity", "signature-vectors"}
     names = {path.stem for path in EXAMPLES.glob("*.json")} - elsewhere
@@ -436,7 +436,7 @@ def test_rejects_each_deviation(name: str, change: Change, expected_text: str) -
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_needs_every_field_of_every_body(name: str) -> None:
+def test_requires_every_field_of_every_body(name: str) -> None:
     """A body with a missing, added, moved or mistyped field is rejected."""
     fields = list(example(name).body)
     changes = [body(another=None)] + [change(each) for each in fields for change in (without, nested)]
@@ -474,7 +474,7 @@ def test_message_names_the_expected_and_the_found_value() -> None:
         ("signalwire.recording_list.empty", "720796a0-8ee9-4350-83bd-2d07a3121f1e", "Recordings"),
     ],
 )
-def test_takes_the_vendor_from_the_account(name: str, account: str, place: str, home: str, suffix: str) -> None:
+def test_selects_the_vendor_by_the_account(name: str, account: str, place: str, home: str, suffix: str) -> None:
     """The format of AccountSid selects the vendor: case-insensitively, below both roots, with and without `.json`."""
     answer = example(name)
     answer.path = f"{home}/Accounts/{account}/{place}{suffix}"
@@ -571,7 +571,7 @@ def test_lists_the_fields_of_the_vendors_file(vendor: Vendor, kind: str) -> None
         assert list(schemas[name]["properties"]) == SHAPES[vendor][kind].fields.replace("?", "").split()
 
 
-def test_makes_valid_schemas() -> None:
+def test_converts_to_valid_schemas() -> None:
     """Every converted schema is valid JSON Schema 2020-12."""
     contract, schemas = VendorContract(), []
     for operation in (operation for operations in contract._operations.values() for operation in operations.values()):

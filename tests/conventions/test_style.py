@@ -125,7 +125,7 @@ def _below(folder: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.stem)
-def test_a_pin_has_its_hashes(path: Path) -> None:
+def test_pins_have_hashes(path: Path) -> None:
     """Every requirement pins one version with at least one hash."""
     text = re.sub(r"#.*", "", path.read_text(encoding="utf-8")).replace("\\\n", " ")
     requirements = [line.strip() for line in text.splitlines() if line.strip()]

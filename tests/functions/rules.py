@@ -136,7 +136,7 @@ class GetRules(_Rules):
         path = self.path(client, parent, stage.recording(parent, "deleted"))
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
 
-    def test_reads_what_the_other_dialect_made(
+    def test_reads_recordings_of_the_other_dialect(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, gateway: Gateway
     ) -> None:
         """A recording made in one dialect is readable in both, each in its own format."""
@@ -147,7 +147,7 @@ class GetRules(_Rules):
             answer = each.get(*self.path(each, parent, recording))
             assert_answer(answer, 200, shown(each, recording, read=True))
 
-    def test_needs_the_right_parent(self, client: FunctionClient, stage: Stage) -> None:
+    def test_requires_the_right_parent(self, client: FunctionClient, stage: Stage) -> None:
         """Below another parent, or an unknown one, a recording is not found."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording = stage.recording(parent)
@@ -160,7 +160,7 @@ class GetRules(_Rules):
         ):
             assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
 
-    def test_does_not_know_current(self, client: FunctionClient, stage: Stage) -> None:
+    def test_get_does_not_accept_current(self, client: FunctionClient, stage: Stage) -> None:
         """GET does not accept `Twilio.CURRENT`, even if one recording is current."""
         parent = self.parent(stage)
         stage.recording(parent)
@@ -193,7 +193,7 @@ class UpdateRules(_Rules):
         assert_refused(client, answer, condition, name=name, as_strings=self.as_strings)
 
     @pytest.mark.parametrize(("before", "target"), TRANSITIONS)
-    def test_keeps_the_transition_table(self, client: FunctionClient, stage: Stage, before: str, target: str) -> None:
+    def test_follows_the_transition_table(self, client: FunctionClient, stage: Stage, before: str, target: str) -> None:
         """Each transition is applied, accepted without a change, or rejected, as the table above lists."""
         outcome = TRANSITIONS[before, target]
         parent = self.parent(stage)
@@ -289,7 +289,7 @@ class UpdateRules(_Rules):
             ({"Status": "in-progress", "PauseBehavior": "SKIP"}, "PauseBehavior", "value outside the enum"),
         ],
     )
-    def test_refuses_wrong_parameters(
+    def test_rejects_invalid_parameters(
         self, client: FunctionClient, stage: Stage, form: Form, name: str, condition: str
     ) -> None:
         """A missing or invalid parameter gets the dialect's error with its name; the recording is unchanged."""
@@ -321,7 +321,7 @@ class UpdateRules(_Rules):
             answer = client.post(*path, form={"Status": "no"})
             assert_refused(client, answer, "not found", uri=client.path(*path))
 
-    def test_needs_the_right_parent(self, client: FunctionClient, stage: Stage) -> None:
+    def test_requires_the_right_parent(self, client: FunctionClient, stage: Stage) -> None:
         """Below another parent, or an unknown one, a recording cannot be updated."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording = stage.recording(parent)
@@ -371,7 +371,7 @@ class UpdateRules(_Rules):
         condition = "parameter missing" if empty else "value outside the enum"
         self.refused_parameter(client, answer, condition, "Status")
 
-    def test_refuses_malformed_and_large_bodies(self, client: FunctionClient, stage: Stage) -> None:
+    def test_rejects_malformed_and_large_bodies(self, client: FunctionClient, stage: Stage) -> None:
         """A malformed or too large body gets the error object in both dialects, never an array of strings."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
@@ -445,7 +445,7 @@ class UpdateRules(_Rules):
         answer = client.post(*path, form={"Status": "stopped"})
         assert_refused(client, answer, "not found", uri=client.path(*path))
 
-    def test_needs_a_parent_for_current(self, client: FunctionClient) -> None:
+    def test_current_requires_a_parent(self, client: FunctionClient) -> None:
         """`Twilio.CURRENT` below an unknown or malformed parent is not found."""
         for parent in (client.sid(self._kind, "0" * 32), "nonsense"):
             path = self.path(client, parent, CURRENT)
@@ -453,7 +453,7 @@ class UpdateRules(_Rules):
             assert_refused(client, answer, "not found", uri=client.path(*path))
 
     @pytest.mark.parametrize(("losses", "found"), [(1, True), (2, True), (3, False)])
-    def test_resolves_current_again(
+    def test_retries_a_current_recording_that_stopped(
         self, make_twilio: Callable[[], FunctionClient], stage: Stage, wire: Wire, losses: int, *, found: bool
     ) -> None:
         """If the current recording stops before the update, the next one is looked up, at most three times in all."""
@@ -621,7 +621,7 @@ class DeleteRules(ABC):
         assert objects.names(recording) == set(RENDITIONS)
         assert objects.requests == []
 
-    def test_is_gone_at_every_address(
+    def test_is_not_found_at_any_path(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, objects: Objects
     ) -> None:
         """In both dialects a deleted recording is neither found nor listed; its transcriptions are still listed."""
@@ -663,7 +663,7 @@ class DeleteRules(ABC):
             assert client.get("Recordings", IncludeSoftDeleted="true").body["recordings"] == []
 
     @pytest.mark.parametrize("suffix", ["", ".json"])
-    def test_a_second_time_it_is_not_found(
+    def test_a_second_deletion_is_not_found(
         self, client: FunctionClient, stage: Stage, objects: Objects, suffix: str
     ) -> None:
         """A second deletion gets 404 and does not extend the 40 days."""
@@ -690,7 +690,9 @@ class DeleteRules(ABC):
         assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
         assert objects.requests == []
 
-    def test_media_go_first(self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire) -> None:
+    def test_deletes_media_before_the_row(
+        self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire
+    ) -> None:
         """Media are deleted before the row is written, and once more afterwards for renditions made in between."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
@@ -721,7 +723,7 @@ class DeleteRules(ABC):
         assert objects.names(recording) == set()
 
     @pytest.mark.parametrize("fault", ["busy", "broken", "denied", "refused", "partly", "lost"])
-    def test_a_bucket_that_fails_leaves_it_as_it_was(
+    def test_a_failing_bucket_leaves_the_recording_unchanged(
         self, client: FunctionClient, other: FunctionClient, stage: Stage, objects: Objects, fault: str
     ) -> None:
         """If the media cannot be deleted, the recording is unchanged and readable, and the deletion can be retried."""
@@ -740,7 +742,7 @@ class DeleteRules(ABC):
         assert_answer(client.delete(*path), 204, None)
         assert objects.names(recording) == set()
 
-    def test_a_bucket_that_fails_at_the_end_changes_nothing(
+    def test_a_bucket_failure_after_the_write_is_ignored(
         self, client: FunctionClient, stage: Stage, objects: Objects, wire: Wire
     ) -> None:
         """Once the row is written, the response is 204, even if the second deletion of media failed."""
@@ -757,7 +759,7 @@ class DeleteRules(ABC):
         assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
         assert objects.names(recording) == set()
 
-    def test_two_at_once_delete_once(self, client: FunctionClient, stage: Stage, objects: Objects) -> None:
+    def test_concurrent_deletions_delete_once(self, client: FunctionClient, stage: Stage, objects: Objects) -> None:
         """Of two concurrent deletions one gets 204 and the other 404; the version rises by one."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent)
@@ -790,7 +792,7 @@ class DeleteAtParentRules(DeleteRules):
     def other_parent(self, stage: Stage) -> Call | Conference:
         """Store a parent of the other type: a conference if the path names a call, and vice versa."""
 
-    def test_needs_the_right_parent(self, client: FunctionClient, stage: Stage, objects: Objects) -> None:
+    def test_requires_the_right_parent(self, client: FunctionClient, stage: Stage, objects: Objects) -> None:
         """Below another parent, or an unknown one, a recording cannot be deleted."""
         parent, sibling = self.parent(stage), self.parent(stage)
         recording = self.finished(stage, objects, parent)

@@ -76,7 +76,7 @@ KNOWN = [
 
 @pytest.mark.parametrize("shape", KNOWN)
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD", "OPTIONS"])
-def test_refuses_other_methods(client: FunctionClient, wire: Wire, shape: str, method: str) -> None:
+def test_rejects_other_methods(client: FunctionClient, wire: Wire, shape: str, method: str) -> None:
     """A known path with another method gets 405, below both prefixes, with and without `.json`."""
     ids = {
         "call": client.sid(ResourceType.CALL, "0" * 32),
@@ -91,7 +91,7 @@ def test_refuses_other_methods(client: FunctionClient, wire: Wire, shape: str, m
     assert wire.all == []
 
 
-def test_refuses_to_delete_a_conference(client: FunctionClient) -> None:
+def test_rejects_the_deletion_of_a_conference(client: FunctionClient) -> None:
     """A conference cannot be deleted in either dialect: 405."""
     path = client.path("Conferences", client.sid(ResourceType.CONFERENCE, "0" * 32))
     assert_refused(client, client.request("DELETE", path), "method")

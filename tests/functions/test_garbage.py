@@ -361,7 +361,7 @@ def _made(dialect: str, number: int) -> Iterator[Garbage]:
 
 @pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize("name", list(DIALECTS))
-def test_answers_garbage_in_the_dialect(name: str) -> None:
+def test_rejects_malformed_requests_in_the_dialect(name: str) -> None:
     """Each request gets a valid response, never 500, within 50 ms of CPU time, the median within 5 ms."""
     contract = VendorContract() if VendorContract.available() else None
     times, statuses = [], set()
@@ -379,7 +379,7 @@ def test_answers_garbage_in_the_dialect(name: str) -> None:
     assert statistics.median(times) < MAX_MILLISECONDS / 10
 
 
-def test_reads_no_table_for_garbage_credentials(memory: Memory) -> None:
+def test_malformed_credentials_read_no_table(memory: Memory) -> None:
     """Malformed credentials are rejected without reading a table, so a flood of them costs no reads."""
     fuzzer = Fuzzer(SEED, "twilio")
     refused = 0

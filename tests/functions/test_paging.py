@@ -203,7 +203,7 @@ def test_a_list_is_newest_first(client: FunctionClient, stage: Stage, listing: L
     assert_answer(client.get(*listing.path), 200, expect(resources))
 
 
-def test_pages_lead_to_each_other(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
+def test_pages_link_to_each_other(client: FunctionClient, stage: Stage, listing: Listing, expect: Expect) -> None:
     """The next link has `PA` and the page's last id, the previous link `PB` and its first; at the ends it is null."""
     a, b, c, d, e = make(stage, listing, 5)
     first = client.get(*listing.path, PageSize="2")
@@ -222,7 +222,7 @@ def test_pages_lead_to_each_other(client: FunctionClient, stage: Stage, listing:
     assert_answer(start, 200, expect([a, b], size=2, token=("PB", c), following=("PA", b)))
 
 
-def test_a_page_that_is_just_full_is_the_last(
+def test_a_full_last_page_has_no_next_link(
     client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
 ) -> None:
     """The last page has no next link, even if it is full."""
@@ -301,7 +301,9 @@ def test_accepts_sizes_from_one_to_a_thousand(
         *[("PageToken", value, "page token") for value in ("x", "PA", "PC{sid}", "{sid}", "PA{other}", "PA{sid}0")],
     ],
 )
-def test_refuses_wrong_paging(client: FunctionClient, listing: Listing, name: str, value: str, condition: str) -> None:
+def test_rejects_invalid_paging(
+    client: FunctionClient, listing: Listing, name: str, value: str, condition: str
+) -> None:
     """A size out of bounds, an invalid or too large page number, or a malformed token is rejected."""
     sid, other = client.sid(listing.kind, "0" * 32), client.sid(ResourceType.API_KEY, "0" * 32)
     if client.dialect.name == "signalwire":
@@ -318,7 +320,7 @@ def test_ignores_empty_and_unknown_parameters(
     assert_answer(client.request("GET", f"{client.path(*listing.path)}?{query}"), 200, expect([]))
 
 
-def test_other_accounts_are_in_other_lists(
+def test_lists_exclude_other_accounts(
     client: FunctionClient, listing: Listing, expect: Expect, make_stage: Callable[[str], Stage]
 ) -> None:
     """No list contains resources of another account."""
@@ -380,7 +382,7 @@ def test_paging_finds_each_remaining_item_once(
         stage.delete(resource)
 
 
-def test_ids_of_one_millisecond_are_in_order(client: FunctionClient, listing: Listing) -> None:
+def test_items_of_one_millisecond_are_sorted_by_id(client: FunctionClient, listing: Listing) -> None:
     """Items created in the same millisecond are sorted by id, and no page skips one."""
     made = [listing.add() for _ in range(7)]
     seen: list[str] = []
