@@ -419,7 +419,7 @@ def test_tells_of_a_recording(world: World, client: FunctionClient) -> None:
     )
     assert (first.id, last.id) == ("00000001.in-progress", "00000003.absent")
     told = fields(last)
-    # Which fields it has is the dialect's to say: tests/unit/test_callbacks.py.
+    # Which fields it has is the dialect's to say: tests/unit/test_callback_fields.py.
     assert told["RecordingSid"] == answer.body["sid"]
     assert told["RecordingUrl"].startswith(f"{ORIGIN}{'/api/laml' if client.dialect.name == 'signalwire' else ''}/2010")
     assert (fields(first)["RecordingStatus"], told["RecordingStatus"]) == ("in-progress", "absent")
