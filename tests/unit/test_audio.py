@@ -1,4 +1,4 @@
-"""Audio: measured, trimmed, mixed and encoded, whatever is in it (behaviour.md, sections 5.6 and 11)."""
+"""The WAV codec: probes, trims, downmixes and encodes any content, and rejects malformed files."""
 
 import io
 import wave
@@ -31,7 +31,7 @@ CODEC = WavCodec()
 
 
 def make(channels: int, frames: list[list[int]], rate: int = 8_000) -> bytes:
-    """A WAV of these samples, frame by frame."""
+    """Return a WAV file with these samples, frame by frame."""
     written = io.BytesIO()
     with wave.open(written, "wb") as file:
         file.setnchannels(channels)
@@ -42,13 +42,13 @@ def make(channels: int, frames: list[list[int]], rate: int = 8_000) -> bytes:
 
 
 def frames_of(content: bytes) -> list[list[int]]:
-    """The samples of a WAV, frame by frame."""
+    """Return the samples of a WAV file, frame by frame."""
     return [list(frame) for frame in zip(*samples_of(content), strict=True)]
 
 
 @contextmanager
 def files(content: bytes, at_once: int = 7) -> Iterator[tuple[Path, Path]]:
-    """A file with this content and one to be made; read a few frames at a time, so that little is much."""
+    """Yield a source file with this content and a target path; a small read size exercises chunked reading."""
     with TemporaryDirectory() as folder, patch.object(audio, "_FRAMES_AT_ONCE", at_once):
         source, target = Path(folder) / "source.wav", Path(folder) / "target"
         source.write_bytes(content)
@@ -56,7 +56,7 @@ def files(content: bytes, at_once: int = 7) -> Iterator[tuple[Path, Path]]:
 
 
 def is_quiet(frame: list[int]) -> bool:
-    """Whether nobody hears it."""
+    """Return whether every sample of the frame is below the silence threshold."""
     return all(abs(sample) <= SILENCE for sample in frame)
 
 
@@ -66,8 +66,8 @@ def is_quiet(frame: list[int]) -> bool:
 @example(audio=(1, [[SILENCE + 1]]), rate=8_000)
 @example(audio=(1, [[-SILENCE - 1]]), rate=8_000)
 @example(audio=(2, [[0, -32_768]]), rate=8_000)
-def test_measures_what_is_there(audio: Frames, rate: int) -> None:
-    """How long it is in whole milliseconds, its channels, and whether there is a sample that somebody hears."""
+def test_probe_reports_duration_channels_and_silence(audio: Frames, rate: int) -> None:
+    """Probing reports whole milliseconds, the channels, and whether all samples are silent."""
     channels, frames = audio
     with files(make(channels, frames, rate)) as (source, _):
         expected = AudioInfo(len(frames) * 1000 // rate, channels, all(map(is_quiet, frames)))
@@ -75,8 +75,8 @@ def test_measures_what_is_there(audio: Frames, rate: int) -> None:
 
 
 @given(audio=FRAMES, missing=st.integers(0, 300))
-def test_measures_no_more_than_is_there(audio: Frames, missing: int) -> None:
-    """What was cut short ends where it ends, whatever its header promises; half a frame is none."""
+def test_probe_ignores_the_length_in_the_header(audio: Frames, missing: int) -> None:
+    """A truncated file is measured by its actual length; an incomplete last frame is ignored."""
     channels, frames = audio
     content = make(channels, frames * 20)
     cut = content[: max(44, len(content) - missing)]
@@ -88,22 +88,22 @@ def test_measures_no_more_than_is_there(audio: Frames, missing: int) -> None:
 
 
 @given(audio=FRAMES)
-def test_trims_both_ends_and_nothing_else(audio: Frames) -> None:
-    """What is left begins and ends with something loud, and is as it was in between; of silence nothing is left."""
+def test_trims_silence_at_both_ends_only(audio: Frames) -> None:
+    """Trimming removes silence at both ends, keeps the frames between, and is idempotent; silence becomes empty."""
     channels, frames = audio
     with files(make(channels, frames)) as (source, target):
         assert CODEC.trim(source, target) == target
         trimmed = frames_of(target.read_bytes())
         again = target.with_name("again")
         assert frames_of(CODEC.trim(target, again).read_bytes()) == trimmed
-    loud = [place for place, frame in enumerate(frames) if not is_quiet(frame)]
+    loud = [index for index, frame in enumerate(frames) if not is_quiet(frame)]
     assert trimmed == (frames[loud[0] : loud[-1] + 1] if loud else [])
 
 
 @given(frames=st.lists(st.tuples(ANY, ANY).map(list), max_size=60))
 @example(frames=[[32_767, 32_767], [-32_768, -32_768], [32_767, -32_768], [1, 0], [-1, 0]])
-def test_one_channel_is_the_mean_of_two(frames: list[list[int]]) -> None:
-    """Rounded down, frame by frame; nothing overflows."""
+def test_downmix_averages_two_channels(frames: list[list[int]]) -> None:
+    """Downmixing averages each frame, rounded down, without overflow."""
     with files(make(2, frames)) as (source, target):
         CODEC.downmix(source, target)
         assert frames_of(target.read_bytes()) == [[(left + right) // 2] for left, right in frames]
@@ -116,10 +116,10 @@ def test_one_channel_is_the_mean_of_two(frames: list[list[int]]) -> None:
     rate=st.sampled_from([8_000, 16_000, 44_100]),
     at_once=st.sampled_from([1_000, 80_000]),
 )
-def test_an_mp3_lasts_as_long(channels: int, milliseconds: int, rate: int, at_once: int) -> None:
-    """As many channels at the same rate, 32 kbit/s each, and at most two or three frames longer."""
+def test_mp3_keeps_duration_rate_and_channels(channels: int, milliseconds: int, rate: int, at_once: int) -> None:
+    """An MP3 keeps channels and sample rate at 32 kbit/s per channel, and is at most a few frames longer."""
     number = milliseconds * rate // 1000
-    content = make(channels, [[place % 9_000] * channels for place in range(number)], rate)
+    content = make(channels, [[index % 9_000] * channels for index in range(number)], rate)
     with files(content, at_once) as (source, target):
         CODEC.encode(source, target)
         frames = mp3_frames(target.read_bytes())
@@ -130,30 +130,30 @@ def test_an_mp3_lasts_as_long(channels: int, milliseconds: int, rate: int, at_on
 
 @pytest.mark.parametrize("rate", sorted(RATES))
 @pytest.mark.parametrize("channels", [1, 2])
-def test_every_rate_that_is_read_is_encoded(rate: int, channels: int) -> None:
-    """What can be measured can become an MP3."""
+def test_encodes_every_supported_rate(rate: int, channels: int) -> None:
+    """Every sample rate that can be probed can be encoded as MP3."""
     with files(make(channels, [[1] * channels] * rate, rate), 80_000) as (source, target):
         assert CODEC.probe(source) == AudioInfo(1_000, channels, is_silent=True)
         CODEC.encode(source, target)
         assert {frame[1] for frame in mp3_frames(target.read_bytes())} == {rate}
 
 
-_GOOD = make(1, [[1_000]] * 20)
+_VALID_WAV = make(1, [[1_000]] * 20)
 
 
 @given(
     content=st.binary(max_size=100)
     | st.binary(max_size=60).map(lambda rest: b"RIFF\x40\0\0\0WAVE" + rest)
     | st.builds(
-        lambda place, byte: _GOOD[:place] + byte + _GOOD[place + 1 :],
+        lambda index, byte: _VALID_WAV[:index] + byte + _VALID_WAV[index + 1 :],
         st.integers(0, 44),
         st.binary(min_size=1, max_size=1),
     )
-    | st.integers(0, len(_GOOD)).map(lambda size: _GOOD[:size])
+    | st.integers(0, len(_VALID_WAV)).map(lambda size: _VALID_WAV[:size])
 )
 @settings(max_examples=300)
-def test_garbage_is_told_as_such(content: bytes) -> None:
-    """Whatever bytes come, they are audio or they are told to be none; nothing else happens."""
+def test_malformed_files_raise_media_missing(content: bytes) -> None:
+    """Any bytes are either valid audio or raise `MediaMissing`; no other error occurs."""
     with files(content) as (source, target):
         try:
             sound = CODEC.probe(source)

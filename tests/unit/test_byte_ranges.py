@@ -1,4 +1,4 @@
-"""Which bytes are wanted: against a model that tries every place (RFC 9110, section 14)."""
+"""Range and conditional requests (RFC 9110), compared with a model that tests every offset."""
 
 import re
 
@@ -14,7 +14,7 @@ TAG = '"0123456789abcdef"'
 
 
 def model(text: str, size: int) -> str | list[int]:
-    """`whole` where the text counts as no range, else the places that are wanted, one by one."""
+    """Return `whole` if the text is not a valid range, otherwise the requested offsets."""
     found = re.fullmatch("bytes=([0-9]*)-([0-9]*)", text)
     if found is None or found.groups() == ("", ""):
         return "whole"
@@ -22,30 +22,30 @@ def model(text: str, size: int) -> str | list[int]:
     if first and last and int(last) < int(first):
         return "whole"
     if not first:
-        return [place for place in range(size) if place >= size - int(last)]
-    return [place for place in range(size) if int(first) <= place and (not last or place <= int(last))]
+        return [offset for offset in range(size) if offset >= size - int(last)]
+    return [offset for offset in range(size) if int(first) <= offset and (not last or offset <= int(last))]
 
 
-def places(wanted: ByteRange) -> list[int]:
-    """The places that are wanted, one by one."""
-    return list(range(wanted.first, wanted.first + wanted.size))
+def offsets(byte_range: ByteRange) -> list[int]:
+    """Return the offsets of a range."""
+    return list(range(byte_range.first, byte_range.first + byte_range.size))
 
 
 @given(first=NUMBERS, last=NUMBERS, size=SIZES)
-def test_wants_what_the_model_wants(first: str, last: str, size: int) -> None:
-    """Every range of a small file, whatever the size of its numbers: the same places, or the whole, or none."""
+def test_parses_ranges_like_the_model(first: str, last: str, size: int) -> None:
+    """Any range of a small file, with numbers of any size, selects the same offsets as the model."""
     text = f"bytes={first}-{last}"
-    wanted = parse_range({"range": text}, size, TAG)
+    byte_range = parse_range({"range": text}, size, TAG)
     expected = model(text, size)
-    assert wanted.is_part == (expected != "whole")
+    assert byte_range.is_part == (expected != "whole")
     if expected in ("whole", []):
-        assert wanted.size <= 0 if wanted.is_part else wanted == ByteRange(0, size - 1)
+        assert byte_range.size <= 0 if byte_range.is_part else byte_range == ByteRange(0, size - 1)
     else:
-        assert places(wanted) == expected
+        assert offsets(byte_range) == expected
 
 
-def test_reads_numbers_that_python_does_not() -> None:
-    """However many digits a number has, it is a place beyond every file."""
+def test_reads_numbers_beyond_the_limit_of_int() -> None:
+    """A number with more digits than `int` parses is an offset beyond the end of the file."""
     endless = "9" * 5_000
     assert parse_range({"range": f"bytes=1-{endless}"}, 7, TAG) == ByteRange(1, 6, is_part=True)
     assert parse_range({"range": f"bytes=-{endless}"}, 7, TAG) == ByteRange(0, 6, is_part=True)
@@ -54,16 +54,16 @@ def test_reads_numbers_that_python_does_not() -> None:
 
 
 @given(text=st.text(alphabet="bytes=-0123456789, \t;x\u0661\n\0", max_size=20) | st.text(max_size=20), size=SIZES)
-def test_whatever_is_asked_has_an_answer(text: str, size: int) -> None:
-    """No text breaks it: what is wanted lies in the file, or nothing is."""
-    wanted = parse_range({"range": text}, size, TAG)
-    assert set(places(wanted)) <= set(range(size))
-    assert wanted.is_part or wanted.size == size
+def test_any_text_yields_a_valid_range(text: str, size: int) -> None:
+    """Any header text yields offsets within the file, or an empty range."""
+    byte_range = parse_range({"range": text}, size, TAG)
+    assert set(offsets(byte_range)) <= set(range(size))
+    assert byte_range.is_part or byte_range.size == size
 
 
 @given(tag=st.sampled_from([TAG, f"W/{TAG}", '"x"', "", "*", "Tue, 25 Sep 2018 23:00:00 GMT"]), size=SIZES)
-def test_a_part_of_another_file_is_not_wanted(tag: str, size: int) -> None:
-    """`If-Range` counts only where it is this file's own tag, strong and whole."""
+def test_if_range_requires_the_same_tag(tag: str, size: int) -> None:
+    """A range applies only if `If-Range` is exactly the strong tag of the file."""
     assert parse_range({"range": "bytes=0-0", "if-range": tag}, size, TAG).is_part == (tag == TAG)
 
 
@@ -71,8 +71,8 @@ def test_a_part_of_another_file_is_not_wanted(tag: str, size: int) -> None:
     tags=st.lists(st.sampled_from([TAG, f"W/{TAG}", '"x"', '""', "", TAG.strip('"')]), max_size=4),
     gap=st.sampled_from([",", ", ", " ,", "\t,  "]),
 )
-def test_knows_its_own_tag_among_others(tags: list[str], gap: str) -> None:
-    """`If-None-Match` compares weakly, and takes a star for any file."""
+def test_if_none_match_finds_the_tag_in_a_list(tags: list[str], gap: str) -> None:
+    """`If-None-Match` compares weakly, and `*` matches any file."""
     assert not_modified({"if-none-match": gap.join(tags)}, TAG) == bool({TAG, f"W/{TAG}"} & set(tags))
     assert not_modified({"if-none-match": " * "}, TAG)
     assert not not_modified({}, TAG)

@@ -1,4 +1,4 @@
-"""A call: whether it lives, and how long it took."""
+"""A call: whether it is live, and its duration."""
 
 import pytest
 
@@ -8,8 +8,8 @@ FINAL = {"completed", "busy", "failed", "no-answer", "canceled"}
 
 
 @pytest.mark.parametrize("status", CallStatus)
-def test_lives_until_a_final_status(status: CallStatus) -> None:
-    """The five final statuses end a call (behaviour.md, section 4)."""
+def test_is_live_until_a_final_status(status: CallStatus) -> None:
+    """The five final statuses end a call ; in any other status it is live."""
     assert Call("0" * 32, "1" * 32, status, 0).is_live == (status not in FINAL)
 
 
@@ -26,7 +26,9 @@ def test_lives_until_a_final_status(status: CallStatus) -> None:
         ("busy", None, 111, None),
     ],
 )
-def test_takes_its_time(status: str, started: int | None, ended: int | None, duration: int | None) -> None:
-    """Only what was completed has a duration, from answer to end, never negative."""
+def test_duration_counts_from_answer_to_end(
+    status: str, started: int | None, ended: int | None, duration: int | None
+) -> None:
+    """Only a completed call has a duration: from answer to end, never negative."""
     call = Call("0" * 32, "1" * 32, CallStatus(status), 0, started=started, ended=ended)
     assert call.duration == duration

@@ -1,4 +1,4 @@
-"""What callbacks tell, and to whom (behaviour.md, sections 7.1 and 7.2)."""
+"""The fields of callbacks in both dialects, and the events that a subscription selects."""
 
 import json
 from dataclasses import replace
@@ -58,24 +58,24 @@ CONFERENCE_RECORDING = replace(
     parent=Parent(ACCOUNT, ParentKind.CONFERENCE, CONFERENCE),
     source=Source.CONFERENCE,
 )
-ROOM = Conference(
+LIVE = Conference(
     ACCOUNT, CONFERENCE, "My Conference Room", ConferenceStatus.IN_PROGRESS, START, sequence=3, participants=2
 )
 ENDED = replace(
-    ROOM, status=ConferenceStatus.COMPLETED, participants=0, sequence=4, ended=START + 6, updated=START + 6,
+    LIVE, status=ConferenceStatus.COMPLETED, participants=0, sequence=4, ended=START + 6, updated=START + 6,
     reason=EndReason.LAST_LEFT, ending_call=CALL,
 )  # fmt: skip
 PARTICIPANT = Participant(CALL, CONFERENCE, START, label="customer", muted=True)
 END = ConferenceNotification(ENDED, ConferenceEvent.END, START + 6, 4)
 
-SID, TWIN = f"AC{ACCOUNT}", "720796a0-8ee9-4350-83bd-2d07a3121f1e"
-CALL_SID, CALL_TWIN = f"CA{CALL}", "43bb71ee-553f-4074-bb20-8e2747647cce"
-ROOM_SID, ROOM_TWIN = f"CF{CONFERENCE}", "2071320d-ee82-4578-84e0-379fb227eb77"
+SID, UUID = f"AC{ACCOUNT}", "720796a0-8ee9-4350-83bd-2d07a3121f1e"
+CALL_SID, CALL_UUID = f"CA{CALL}", "43bb71ee-553f-4074-bb20-8e2747647cce"
+CONFERENCE_SID, CONFERENCE_UUID = f"CF{CONFERENCE}", "2071320d-ee82-4578-84e0-379fb227eb77"
 RECORDINGS = f"https://api.twilio.com/2010-04-01/Accounts/{SID}/Recordings"
-RECORDINGS_TWIN = f"https://example.signalwire.com/api/laml/2010-04-01/Accounts/{TWIN}/Recordings"
+RECORDINGS_SIGNALWIRE = f"https://example.signalwire.com/api/laml/2010-04-01/Accounts/{UUID}/Recordings"
 
 
-# --- The contract's examples -----------------------------------------------------------------------------------------
+# --- Complete examples ------------------------------------------------------------------------------------------------
 
 
 def _twilio_call_recording(status: str, **more: str) -> Fields:
@@ -97,10 +97,10 @@ def _twilio_call_recording(status: str, **more: str) -> Fields:
 
 def _signalwire_call_recording(status: str, duration: str = "0") -> Fields:
     return {
-        "AccountSid": TWIN,
-        "CallSid": CALL_TWIN,
+        "AccountSid": UUID,
+        "CallSid": CALL_UUID,
         "RecordingSid": "19e436af-5688-4307-b03b-bdb2b42b8142",
-        "RecordingUrl": f"{RECORDINGS_TWIN}/19e436af-5688-4307-b03b-bdb2b42b8142",
+        "RecordingUrl": f"{RECORDINGS_SIGNALWIRE}/19e436af-5688-4307-b03b-bdb2b42b8142",
         "RecordingStatus": status,
         "RecordingDuration": duration,
         "RecordingChannels": "1",
@@ -114,7 +114,7 @@ EXAMPLES: dict[str, Fields] = {
     "twilio.callback.call_recording.absent": _twilio_call_recording("absent", ErrorCode="16101"),
     "twilio.callback.conference_recording.completed": {
         "AccountSid": SID,
-        "ConferenceSid": ROOM_SID,
+        "ConferenceSid": CONFERENCE_SID,
         "RecordingSid": "RE5b1d7a520c3e4f6a9d7b8f2c6e4a1b03",
         "RecordingUrl": f"{RECORDINGS}/RE5b1d7a520c3e4f6a9d7b8f2c6e4a1b03",
         "RecordingStatus": "completed",
@@ -126,7 +126,7 @@ EXAMPLES: dict[str, Fields] = {
         "ErrorCode": "0",
     },
     "twilio.callback.conference.end": {
-        "ConferenceSid": ROOM_SID,
+        "ConferenceSid": CONFERENCE_SID,
         "FriendlyName": "My Conference Room",
         "AccountSid": SID,
         "SequenceNumber": "4",
@@ -140,19 +140,19 @@ EXAMPLES: dict[str, Fields] = {
     "signalwire.callback.call_recording.completed": _signalwire_call_recording("completed", "4"),
     "signalwire.callback.call_recording.absent": _signalwire_call_recording("absent"),
     "signalwire.callback.conference.end": {
-        "AccountSid": TWIN,
-        "ConferenceSid": ROOM_TWIN,
+        "AccountSid": UUID,
+        "ConferenceSid": CONFERENCE_UUID,
         "EventName": "end",
         "FriendlyName": "My Conference Room",
         "StatusCallbackEvent": "conference-end",
         "Timestamp": "Tue, 25 Sep 2018 23:00:06 +0000",
     },
 }
-"""The contract's own values."""
+"""Complete examples of callbacks, by file name."""
 
 FILES = contract_folder().with_name("examples")
 
-TOLD: dict[str, tuple[Recording, RecordingEvent] | ConferenceNotification] = {
+NOTIFIED: dict[str, tuple[Recording, RecordingEvent] | ConferenceNotification] = {
     "call_recording.in-progress": (CALL_RECORDING, RecordingEvent.IN_PROGRESS),
     "call_recording.completed": (COMPLETED, RecordingEvent.COMPLETED),
     "call_recording.absent": (ABSENT, RecordingEvent.ABSENT),
@@ -161,24 +161,24 @@ TOLD: dict[str, tuple[Recording, RecordingEvent] | ConferenceNotification] = {
 }
 
 
-def tell(dialect: str, what: tuple[Recording, RecordingEvent] | ConferenceNotification) -> Fields:
-    """The fields of one callback."""
+def render(dialect: str, notification: tuple[Recording, RecordingEvent] | ConferenceNotification) -> Fields:
+    """Render one callback; return its form fields."""
     callbacks = callbacks_in(dialect)
-    if isinstance(what, ConferenceNotification):
-        return callbacks.conference(what, ORIGINS[dialect])
-    return callbacks.recording(*what, ORIGINS[dialect])
+    if isinstance(notification, ConferenceNotification):
+        return callbacks.conference(notification, ORIGINS[dialect])
+    return callbacks.recording(*notification, ORIGINS[dialect])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_tells_what_the_examples_tell(name: str) -> None:
-    """Each example of the contract is what is told of the same event: every field, in the same order."""
+def test_renders_each_example(name: str) -> None:
+    """The callback of each example event has exactly its fields, in the same order."""
     dialect, _, noun = name.partition(".callback.")
-    assert list(tell(dialect, TOLD[noun]).items()) == list(EXAMPLES[name].items())
+    assert list(render(dialect, NOTIFIED[noun]).items()) == list(EXAMPLES[name].items())
 
 
-@pytest.mark.skipif(not FILES.is_dir(), reason="the examples are not here")
-def test_the_examples_are_the_contracts() -> None:
-    """The values above are those of the contract's files, and none of its callbacks is missing."""
+@pytest.mark.skipif(not FILES.is_dir(), reason="the example files are not available")
+def test_examples_match_the_shared_files() -> None:
+    """The examples above equal the shared example files, and none is missing."""
     files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES.glob("*.callback.*.json")}
     assert {name: list(fields.items()) for name, fields in files.items()} == {
         name: list(fields.items()) for name, fields in EXAMPLES.items()
@@ -196,33 +196,36 @@ SOURCES = {
     "StartCallRecordingAPI": "StartCallRecordingApi",
     "StartConferenceRecordingAPI": "StartConferenceRecording",
 }
-"""Twilio's word and SignalWire's (resources.md, section 2.3)."""
+"""Twilio's `RecordingSource` and SignalWire's spelling of it."""
 
 
 @pytest.mark.parametrize("source", Source)
-def test_names_sources_as_the_bodies_do(source: Source) -> None:
-    """What started a recording is said in the dialect's own word."""
-    what = replace(CALL_RECORDING, source=source), RecordingEvent.IN_PROGRESS
-    assert tell("twilio", what) == {**_twilio_call_recording("in-progress"), "RecordingSource": source}
-    assert tell("signalwire", what) == {**_signalwire_call_recording("in-progress"), "RecordingSource": SOURCES[source]}
+def test_spells_the_source_by_dialect(source: Source) -> None:
+    """`RecordingSource` uses the dialect's spelling."""
+    notification = replace(CALL_RECORDING, source=source), RecordingEvent.IN_PROGRESS
+    assert render("twilio", notification) == {**_twilio_call_recording("in-progress"), "RecordingSource": source}
+    assert render("signalwire", notification) == {
+        **_signalwire_call_recording("in-progress"),
+        "RecordingSource": SOURCES[source],
+    }
 
 
-def test_tells_channels_and_track() -> None:
-    """Two channels are told in both dialects, the track in Twilio's only."""
-    what = replace(CALL_RECORDING, channels=2, track="inbound"), RecordingEvent.IN_PROGRESS
+def test_shows_channels_and_track() -> None:
+    """Both dialects show the channels; only Twilio's shows the track."""
+    notification = replace(CALL_RECORDING, channels=2, track="inbound"), RecordingEvent.IN_PROGRESS
     changed = {"RecordingChannels": "2", "RecordingTrack": "inbound"}
-    assert tell("twilio", what) == {**_twilio_call_recording("in-progress"), **changed}
-    assert tell("signalwire", what) == {**_signalwire_call_recording("in-progress"), "RecordingChannels": "2"}
+    assert render("twilio", notification) == {**_twilio_call_recording("in-progress"), **changed}
+    assert render("signalwire", notification) == {**_signalwire_call_recording("in-progress"), "RecordingChannels": "2"}
 
 
-def test_shows_call_and_conference_in_s() -> None:
-    """SignalWire's callback of a conference's recording has the first participant's call and the conference."""
-    assert list(tell("signalwire", TOLD["conference_recording.completed"]).items()) == [
-        ("AccountSid", TWIN),
-        ("CallSid", CALL_TWIN),
-        ("ConferenceSid", ROOM_TWIN),
+def test_signalwire_shows_call_and_conference() -> None:
+    """SignalWire's callback of a conference recording has the first participant's call and the conference."""
+    assert list(render("signalwire", NOTIFIED["conference_recording.completed"]).items()) == [
+        ("AccountSid", UUID),
+        ("CallSid", CALL_UUID),
+        ("ConferenceSid", CONFERENCE_UUID),
         ("RecordingSid", "5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
-        ("RecordingUrl", f"{RECORDINGS_TWIN}/5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
+        ("RecordingUrl", f"{RECORDINGS_SIGNALWIRE}/5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
         ("RecordingStatus", "completed"),
         ("RecordingDuration", "4"),
         ("RecordingChannels", "1"),
@@ -231,23 +234,23 @@ def test_shows_call_and_conference_in_s() -> None:
 
 
 @pytest.mark.parametrize("event", [each for each in RecordingEvent if each is not RecordingEvent.COMPLETED])
-def test_tells_the_event_and_not_what_came_later(event: RecordingEvent) -> None:
-    """The status is the event's own, also of a leg's; a duration known by then belongs to `completed` alone."""
-    assert tell("twilio", (COMPLETED, event)) == _twilio_call_recording(event)
-    assert tell("signalwire", (COMPLETED, event)) == _signalwire_call_recording(event)
+def test_shows_the_state_at_the_event(event: RecordingEvent) -> None:
+    """The status is that of the event, even if the recording is completed by now; only `completed` has a duration."""
+    assert render("twilio", (COMPLETED, event)) == _twilio_call_recording(event)
+    assert render("signalwire", (COMPLETED, event)) == _signalwire_call_recording(event)
 
 
-def test_tells_errors_with_absence_only() -> None:
-    """What made a recording absent is no error of its beginning; an absence without a code is told as 0."""
-    assert tell("twilio", (ABSENT, RecordingEvent.IN_PROGRESS)) == _twilio_call_recording("in-progress")
+def test_shows_the_error_code_of_absent_only() -> None:
+    """Only `absent` shows the error code, or 0 without one; earlier events show 0."""
+    assert render("twilio", (ABSENT, RecordingEvent.IN_PROGRESS)) == _twilio_call_recording("in-progress")
     silent = replace(ABSENT, error=16102), RecordingEvent.ABSENT
-    assert tell("twilio", silent) == _twilio_call_recording("absent", ErrorCode="16102")
-    assert tell("twilio", (replace(ABSENT, error=None), RecordingEvent.ABSENT)) == _twilio_call_recording("absent")
+    assert render("twilio", silent) == _twilio_call_recording("absent", ErrorCode="16102")
+    assert render("twilio", (replace(ABSENT, error=None), RecordingEvent.ABSENT)) == _twilio_call_recording("absent")
 
 
 @BOTH
-def test_knows_who_asked_for_an_event_of_a_recording(dialect: str) -> None:
-    """Every word asks for the event of its name; `failed`, which is never told, asks for `absent`."""
+def test_recording_words_select_events(dialect: str) -> None:
+    """Each word subscribes to the event of its name; `failed`, which is never sent, subscribes to `absent`."""
     callbacks = callbacks_in(dialect)
     for word in (*LEG_RECORDING_EVENTS, *CONFERENCE_RECORDING_EVENTS):
         assert callbacks.recording_events([word]) == {"absent" if word == "failed" else word}
@@ -269,7 +272,7 @@ WORDS = {
     "speaker": {"participant-speech-start", "participant-speech-stop"},
     "announcement": {"announcement-end", "announcement-fail"},
 }
-"""What each word asks for, in the values of StatusCallbackEvent."""
+"""The values of `StatusCallbackEvent` that each word subscribes to."""
 
 NAMES = {event: f"participant-{event}" for event in ConferenceEvent} | {
     ConferenceEvent.START: "conference-start",
@@ -278,12 +281,12 @@ NAMES = {event: f"participant-{event}" for event in ConferenceEvent} | {
     ConferenceEvent.ANNOUNCEMENT_FAIL: "announcement-fail",
 }
 OF_PARTICIPANTS = [each for each in ConferenceEvent if each not in {ConferenceEvent.START, ConferenceEvent.END}]
-NEVER_IN_S = {ConferenceEvent.MODIFY, ConferenceEvent.ANNOUNCEMENT_END, ConferenceEvent.ANNOUNCEMENT_FAIL}
+NEVER_IN_SIGNALWIRE = {ConferenceEvent.MODIFY, ConferenceEvent.ANNOUNCEMENT_END, ConferenceEvent.ANNOUNCEMENT_FAIL}
 
 
 def _twilio_head(event: ConferenceEvent, sequence: str = "3") -> Fields:
     return {
-        "ConferenceSid": ROOM_SID,
+        "ConferenceSid": CONFERENCE_SID,
         "FriendlyName": "My Conference Room",
         "AccountSid": SID,
         "SequenceNumber": sequence,
@@ -294,8 +297,8 @@ def _twilio_head(event: ConferenceEvent, sequence: str = "3") -> Fields:
 
 def _signalwire_head(event: ConferenceEvent) -> Fields:
     return {
-        "AccountSid": TWIN,
-        "ConferenceSid": ROOM_TWIN,
+        "AccountSid": UUID,
+        "ConferenceSid": CONFERENCE_UUID,
         "EventName": str(event),
         "FriendlyName": "My Conference Room",
         "StatusCallbackEvent": NAMES[event],
@@ -308,47 +311,55 @@ _TWILIO_STATE = {**_STATE, "Coaching": "false", "ParticipantLabel": "customer"}
 
 
 @pytest.mark.parametrize("event", OF_PARTICIPANTS)
-def test_tells_of_participants(event: ConferenceEvent) -> None:
-    """Every event of a participant has its call and how it is in the conference; Twilio's coaching and label too."""
-    what = ConferenceNotification(ROOM, event, START + 2, 3, PARTICIPANT)
-    assert tell("twilio", what) == {**_twilio_head(event), "CallSid": CALL_SID, **_TWILIO_STATE}
-    if event not in NEVER_IN_S:
-        assert tell("signalwire", what) == {**_signalwire_head(event), "CallSid": CALL_TWIN, **_STATE}
+def test_participant_events_show_the_participant(event: ConferenceEvent) -> None:
+    """Participant events show the call and its state in the conference; Twilio's also coaching and the label."""
+    notification = ConferenceNotification(LIVE, event, START + 2, 3, PARTICIPANT)
+    assert render("twilio", notification) == {**_twilio_head(event), "CallSid": CALL_SID, **_TWILIO_STATE}
+    if event not in NEVER_IN_SIGNALWIRE:
+        assert render("signalwire", notification) == {**_signalwire_head(event), "CallSid": CALL_UUID, **_STATE}
 
 
-def test_tells_booleans_as_words() -> None:
-    """What is so is `true`, what is not is `false`, each in its own field; an absent label is left out."""
+def test_spells_booleans_as_words() -> None:
+    """Booleans are `true` or `false`; a missing label is omitted."""
     participant = Participant(
         CALL, CONFERENCE, START, hold=True, coaching=True, end_conference_on_exit=True, start_conference_on_enter=False
     )
-    what = ConferenceNotification(ROOM, ConferenceEvent.HOLD, START + 2, 3, participant)
+    notification = ConferenceNotification(LIVE, ConferenceEvent.HOLD, START + 2, 3, participant)
     state = {"Muted": "false", "Hold": "true", "EndConferenceOnExit": "true", "StartConferenceOnEnter": "false"}
     head = _twilio_head(ConferenceEvent.HOLD)
-    assert tell("twilio", what) == {**head, "CallSid": CALL_SID, **state, "Coaching": "true"}
-    assert tell("signalwire", what) == {**_signalwire_head(ConferenceEvent.HOLD), "CallSid": CALL_TWIN, **state}
+    assert render("twilio", notification) == {**head, "CallSid": CALL_SID, **state, "Coaching": "true"}
+    assert render("signalwire", notification) == {
+        **_signalwire_head(ConferenceEvent.HOLD),
+        "CallSid": CALL_UUID,
+        **state,
+    }
 
 
-def test_says_why_somebody_left() -> None:
-    """Who leaves is told of with a reason and the status of the call, in Twilio's dialect and at no other event."""
-    what = ConferenceNotification(
-        ROOM, ConferenceEvent.LEAVE, START + 2, 3, PARTICIPANT, LeaveReason.REMOVED, CallStatus.IN_PROGRESS
+def test_leave_shows_the_reason() -> None:
+    """Twilio's `participant-leave` shows the reason and the call's status; no other event does."""
+    notification = ConferenceNotification(
+        LIVE, ConferenceEvent.LEAVE, START + 2, 3, PARTICIPANT, LeaveReason.REMOVED, CallStatus.IN_PROGRESS
     )
     reasons = {"ReasonParticipantLeft": "participant_updated_via_api", "ParticipantCallStatus": "in-progress"}
     head = _twilio_head(ConferenceEvent.LEAVE)
-    assert tell("twilio", what) == {**head, "CallSid": CALL_SID, **_TWILIO_STATE, **reasons}
-    assert tell("signalwire", what) == {**_signalwire_head(ConferenceEvent.LEAVE), "CallSid": CALL_TWIN, **_STATE}
-    joined = tell("twilio", replace(what, event=ConferenceEvent.JOIN))
+    assert render("twilio", notification) == {**head, "CallSid": CALL_SID, **_TWILIO_STATE, **reasons}
+    assert render("signalwire", notification) == {
+        **_signalwire_head(ConferenceEvent.LEAVE),
+        "CallSid": CALL_UUID,
+        **_STATE,
+    }
+    joined = render("twilio", replace(notification, event=ConferenceEvent.JOIN))
     assert joined == {**_twilio_head(ConferenceEvent.JOIN), "CallSid": CALL_SID, **_TWILIO_STATE}
 
 
-def test_tells_of_the_conference_alone() -> None:
-    """A conference starts, and hears what is announced to everybody, without a word of a participant."""
-    starts = ConferenceNotification(ROOM, ConferenceEvent.START, START + 2, 2)
-    for what in (starts, replace(starts, participant=PARTICIPANT)):
-        assert tell("twilio", what) == _twilio_head(ConferenceEvent.START, "2")
-        assert tell("signalwire", what) == _signalwire_head(ConferenceEvent.START)
+def test_conference_events_show_no_participant() -> None:
+    """The start of a conference and an announcement to all have no participant fields."""
+    starts = ConferenceNotification(LIVE, ConferenceEvent.START, START + 2, 2)
+    for notification in (starts, replace(starts, participant=PARTICIPANT)):
+        assert render("twilio", notification) == _twilio_head(ConferenceEvent.START, "2")
+        assert render("signalwire", notification) == _signalwire_head(ConferenceEvent.START)
     announced = replace(starts, event=ConferenceEvent.ANNOUNCEMENT_END)
-    assert tell("twilio", announced) == _twilio_head(ConferenceEvent.ANNOUNCEMENT_END, "2")
+    assert render("twilio", announced) == _twilio_head(ConferenceEvent.ANNOUNCEMENT_END, "2")
 
 
 @pytest.mark.parametrize(
@@ -366,10 +377,10 @@ def test_tells_of_the_conference_alone() -> None:
         ("last-participant-left", f"Participant with CallSid {CALL_SID} left the conference"),
     ],
 )
-def test_says_who_ended_a_conference(reason: str, sentence: str) -> None:
-    """The end names the call and the label of whoever ended the conference, and why, in a word and in a sentence."""
+def test_end_shows_the_ending_participant(reason: str, sentence: str) -> None:
+    """The end shows the ending participant's call and label, and the reason as a code and a sentence."""
     conference = replace(ENDED, reason=EndReason(reason))
-    assert list(tell("twilio", replace(END, conference=conference, participant=PARTICIPANT)).items()) == [
+    assert list(render("twilio", replace(END, conference=conference, participant=PARTICIPANT)).items()) == [
         *list(EXAMPLES["twilio.callback.conference.end"].items())[:7],
         ("ParticipantLabelEndingConference", "customer"),
         ("ReasonConferenceEnded", reason),
@@ -377,8 +388,8 @@ def test_says_who_ended_a_conference(reason: str, sentence: str) -> None:
     ]
 
 
-def test_says_that_nobody_ended_a_conference() -> None:
-    """A conference that was ended through the API names no call."""
+def test_end_via_api_shows_no_participant() -> None:
+    """The end of a conference that was ended through the API shows no call."""
     conference = replace(ENDED, reason=EndReason.VIA_API, ending_call=None)
     fields = {
         **EXAMPLES["twilio.callback.conference.end"],
@@ -386,42 +397,42 @@ def test_says_that_nobody_ended_a_conference() -> None:
         "Reason": "The conference was ended via API",
     }
     del fields["CallSidEndingConference"]
-    assert tell("twilio", replace(END, conference=conference)) == fields
+    assert render("twilio", replace(END, conference=conference)) == fields
 
 
-def test_tells_at_the_end_in_s_what_was_recorded() -> None:
-    """SignalWire's end has a recording, if one is finished, with its size, if it is known, and no participant."""
-    what = replace(END, participant=PARTICIPANT, recording=CONFERENCE_RECORDING)
+def test_signalwire_end_shows_the_recording() -> None:
+    """SignalWire's end shows a finished recording, its file size if known, and no participant."""
+    notification = replace(END, participant=PARTICIPANT, recording=CONFERENCE_RECORDING)
     recorded = [
         *EXAMPLES["signalwire.callback.conference.end"].items(),
         ("Duration", "4"),
-        ("RecordingUrl", f"{RECORDINGS_TWIN}/5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
+        ("RecordingUrl", f"{RECORDINGS_SIGNALWIRE}/5b1d7a52-0c3e-4f6a-9d7b-8f2c6e4a1b03"),
     ]
-    assert list(tell("signalwire", what).items()) == recorded
-    sized = replace(what, file_size=90_786)
-    assert list(tell("signalwire", sized).items()) == [*recorded, ("RecordingFileSize", "90786")]
-    assert tell("twilio", replace(sized, participant=None)) == EXAMPLES["twilio.callback.conference.end"]
+    assert list(render("signalwire", notification).items()) == recorded
+    sized = replace(notification, file_size=90_786)
+    assert list(render("signalwire", sized).items()) == [*recorded, ("RecordingFileSize", "90786")]
+    assert render("twilio", replace(sized, participant=None)) == EXAMPLES["twilio.callback.conference.end"]
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_knows_who_asked_for_an_event_of_a_conference(word: str) -> None:
-    """Each word asks for its events in Twilio's dialect; SignalWire's tells no changes and no announcements."""
-    told = {name: callbacks_in(name).conference_events([word]) for name in ORIGINS}
-    assert {NAMES[event] for event in told["twilio"]} == WORDS[word]
-    assert told["signalwire"] == (frozenset() if word in {"modify", "announcement"} else told["twilio"])
+def test_conference_words_select_events(word: str) -> None:
+    """Each word subscribes to its events; SignalWire has neither modifications nor announcements."""
+    selected = {name: callbacks_in(name).conference_events([word]) for name in ORIGINS}
+    assert {NAMES[event] for event in selected["twilio"]} == WORDS[word]
+    assert selected["signalwire"] == (frozenset() if word in {"modify", "announcement"} else selected["twilio"])
 
 
 @BOTH
-def test_joins_what_was_asked_for(dialect: str) -> None:
-    """Who asks for everything is told everything that there is, and who asks for nothing known is told nothing."""
+def test_several_words_select_all_their_events(dialect: str) -> None:
+    """All words select every event of the dialect; unknown words select none."""
     callbacks = callbacks_in(dialect)
-    never = NEVER_IN_S if dialect == "signalwire" else set()
+    never = NEVER_IN_SIGNALWIRE if dialect == "signalwire" else set()
     assert callbacks.conference_events(CONFERENCE_EVENTS) == set(ConferenceEvent) - never
     assert set(CONFERENCE_EVENTS) == set(WORDS)
     assert callbacks.conference_events(["", "conference-end"]) == frozenset()
 
 
-# --- Whatever is told ------------------------------------------------------------------------------------------------
+# --- Any state --------------------------------------------------------------------------------------------------------
 
 FIELDS = {
     ("twilio", "recording"): "AccountSid CallSid ConferenceSid RecordingSid RecordingUrl RecordingStatus "
@@ -434,7 +445,7 @@ FIELDS = {
     ("signalwire", "conference"): "AccountSid ConferenceSid EventName FriendlyName StatusCallbackEvent Timestamp "
     "CallSid Muted Hold EndConferenceOnExit StartConferenceOnEnter Duration RecordingUrl RecordingFileSize",
 }
-"""Every field of the contract's tables, in order."""
+"""Every documented field, in order."""
 
 IDS = st.integers(min_value=0, max_value=2**128 - 1).map(lambda number: f"{number:032x}")
 SECONDS = st.integers(min_value=0, max_value=4_102_444_800)
@@ -493,7 +504,7 @@ NOTIFICATIONS = st.builds(
 often = settings(max_examples=scaled(500, 60), deadline=None, database=None)
 
 
-def _assert_sound(noun: str, dialect: str, fields: Fields) -> None:
+def _assert_well_formed(noun: str, dialect: str, fields: Fields) -> None:
     order = FIELDS[dialect, noun].split()
     assert list(fields) == [name for name in order if name in fields]
     assert all(type(value) is str and value for value in fields.values())
@@ -504,9 +515,9 @@ def _assert_sound(noun: str, dialect: str, fields: Fields) -> None:
 @often
 @given(recording=RECORDINGS_OF_ANY_KIND, event=st.sampled_from(RecordingEvent))
 def test_sends_no_empty_field_of_a_recording(dialect: str, recording: Recording, event: RecordingEvent) -> None:
-    """Whatever is known of a recording, only fields of the table are told, in its order, none without a value."""
-    fields = tell(dialect, (recording, event))
-    _assert_sound("recording", dialect, fields)
+    """Any recording yields only documented fields, in order, none of them empty."""
+    fields = render(dialect, (recording, event))
+    _assert_well_formed("recording", dialect, fields)
     optional = {"CallSid", "ConferenceSid", "RecordingDuration", "RecordingStartTime"}
     assert set(FIELDS[dialect, "recording"].split()) - optional <= set(fields)
     of_call = recording.parent.kind is ParentKind.CALL
@@ -518,9 +529,9 @@ def test_sends_no_empty_field_of_a_recording(dialect: str, recording: Recording,
 @often
 @given(notification=NOTIFICATIONS)
 def test_sends_no_empty_field_of_a_conference(dialect: str, notification: ConferenceNotification) -> None:
-    """Whatever is known of a conference, only fields of the table are told, in its order, none without a value."""
-    fields = tell(dialect, notification)
-    _assert_sound("conference", dialect, {**fields, **_harmless(fields)})
+    """Any conference yields only documented fields, in order, none of them empty."""
+    fields = render(dialect, notification)
+    _assert_well_formed("conference", dialect, {**fields, **_fixed_labels(fields)})
     always = {"AccountSid", "ConferenceSid", "StatusCallbackEvent", "Timestamp"}
     assert always <= set(fields)
     ends = notification.event is ConferenceEvent.END
@@ -528,16 +539,16 @@ def test_sends_no_empty_field_of_a_conference(dialect: str, notification: Confer
     assert ends or not {"Reason", "CallSidEndingConference", "RecordingUrl", "Duration"} & set(fields)
 
 
-def _harmless(fields: Fields) -> Fields:
-    """A label may look like anything."""
+def _fixed_labels(fields: Fields) -> Fields:
+    """Return the label fields with a fixed value: a label may contain any text."""
     return {name: "x" for name in fields if "Label" in name}
 
 
-# --- What a change tells ---------------------------------------------------------------------------------------------
+# --- Changes of participants ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "events"),
     [
         ({}, ()),
         ({"muted": True}, ("mute",)),
@@ -550,20 +561,20 @@ def _harmless(fields: Fields) -> Fields:
         ({"version": 7, "updated": START, "sequence": 9}, ()),
     ],
 )
-def test_tells_changes_of_participants(change: dict[str, Any], told: tuple[str, ...]) -> None:
-    """Muting and holding tell themselves, all else is `modify`, in this order; what is not shown tells nothing."""
+def test_events_of_participant_changes(change: dict[str, Any], events: tuple[str, ...]) -> None:
+    """Muting and holding have their own events; other visible changes are `modify`; invisible changes have none."""
     before = Participant(CALL, CONFERENCE, START)
     after = replace(before, **change)
-    assert participant_changes(before, after) == told
+    assert participant_changes(before, after) == events
     back = {"mute": "unmute", "hold": "unhold", "modify": "modify"}
-    assert participant_changes(after, before) == tuple(back[event] for event in told)
+    assert participant_changes(after, before) == tuple(back[event] for event in events)
 
 
-# --- Who pays for it -------------------------------------------------------------------------------------------------
+# --- Imports ----------------------------------------------------------------------------------------------------------
 
 
 def test_only_callbacks_load_callbacks() -> None:
-    """No other module of the dialects imports them, so a function that delivers nothing starts without them."""
+    """No other dialect module imports the callback modules: functions that deliver nothing start without them."""
     found = modules(PACKAGE / "dialects")
     callbacks = {module for module in found if module.path.stem in {"callbacks", "callback_selection"}}
     loading = {

@@ -1,4 +1,4 @@
-"""How callbacks are encoded and signed (behaviour.md, section 7.4)."""
+"""Encoding and signing of callbacks."""
 
 import json
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ SIGNALWIRE_QUERY = (
 
 
 class Vector(NamedTuple):
-    """A key, a URL as it is requested, the fields of a POST, and the signature that they must have."""
+    """A key, a requested URL, the fields of a POST, and the expected signature."""
 
     key: str
     url: str
@@ -98,16 +98,16 @@ FILE = contract_folder().with_name("examples") / "signature-vectors.json"
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_signs_as_the_contract_does(name: str) -> None:
-    """Each vector of the contract has its signature, whatever the order of the fields."""
+def test_computes_the_signature_of_each_vector(name: str) -> None:
+    """Each test vector has its signature, in any order of the fields."""
     vector = VECTORS[name]
     assert sign(vector.key, vector.url, vector.fields) == vector.signature
     assert sign(vector.key, vector.url, dict(reversed(vector.fields.items()))) == vector.signature
 
 
-@pytest.mark.skipif(not FILE.is_file(), reason="the vectors are not here")
-def test_the_vectors_are_the_contracts() -> None:
-    """The vectors above are those of the contract's file, all of them, and their headers are those that are sent."""
+@pytest.mark.skipif(not FILE.is_file(), reason="the file of signature vectors is not available")
+def test_vectors_match_the_shared_file() -> None:
+    """The vectors above equal those of the shared file, and their headers are the ones sent."""
     vectors: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["vectors"]
     found = {each["name"]: Vector(each["key"], each["url"], each["form"], each["signature"]) for each in vectors}
     assert found == VECTORS
@@ -116,15 +116,17 @@ def test_the_vectors_are_the_contracts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "query"), [(TWILIO_FIELDS, TWILIO_QUERY), (SIGNALWIRE_FIELDS, SIGNALWIRE_QUERY)], ids=["t", "s"]
+    ("fields", "query"),
+    [(TWILIO_FIELDS, TWILIO_QUERY), (SIGNALWIRE_FIELDS, SIGNALWIRE_QUERY)],
+    ids=["twilio", "signalwire"],
 )
-def test_gets_what_the_contract_gets(fields: dict[str, str], query: str) -> None:
-    """The fields of a GET follow the query of its URL as they do in the contract's vectors."""
+def test_appends_fields_to_the_query_of_a_get(fields: dict[str, str], query: str) -> None:
+    """The fields of a GET follow the query of its URL, encoded as in the vectors."""
     assert with_query(HOOK, fields) == HOOK + query
 
 
-def test_shows_the_signature() -> None:
-    """Twilio's goes with a token that is the same at every repetition, SignalWire's stands in two headers."""
+def test_signature_headers() -> None:
+    """Twilio's signature comes with an idempotency token; SignalWire's is sent in two headers."""
     assert callbacks_in("twilio").headers("c2ln", "token") == {
         "X-Twilio-Signature": "c2ln",
         "I-Twilio-Idempotency-Token": "token",
@@ -143,23 +145,23 @@ def test_shows_the_signature() -> None:
         ("https://user:pass@app.example.com/", "https://app.example.com/"),
         ("https://user:p%40ss@app.example.com:8443/x#rc=1", "https://app.example.com:8443/x"),
         ("https://user@app.example.com?x=1", "https://app.example.com?x=1"),
-        # Everybody who parses a URL takes the last one for the end of the user info.
+        # Every URL parser takes the last `@` as the end of the user info.
         ("https://a@b@app.example.com/", "https://app.example.com/"),
         ("https://@app.example.com/", "https://app.example.com/"),
-        # As it was written: no port is added or taken away, nothing is encoded or decoded.
+        # The URL is not normalized: no port is added or removed, nothing is encoded or decoded.
         ("http://app.example.com:80/", "http://app.example.com:80/"),
         ("https://app.example.com:443", "https://app.example.com:443"),
         ("https://App.Example.com/%7Eé?q=a+b%20c&&=", "https://App.Example.com/%7Eé?q=a+b%20c&&="),
         ("https://user@[2001:db8::1]:8080/x", "https://[2001:db8::1]:8080/x"),
-        # Signs that belong to something else.
+        # An `@` after the host is not user info.
         ("https://app.example.com?to=bob@b.example", "https://app.example.com?to=bob@b.example"),
         ("https://app.example.com/@bob?at=@", "https://app.example.com/@bob?at=@"),
         ("https://app.example.com?to=https://bob@b.example/", "https://app.example.com?to=https://bob@b.example/"),
         ("https://u@a.example/http://bob@b.example/#x#y", "https://a.example/http://bob@b.example/"),
     ],
 )
-def test_signs_the_url_as_it_was_written(url: str, signed: str) -> None:
-    """User info and fragment are left out of what is signed; all else is signed letter for letter."""
+def test_signs_the_url_without_user_info_and_fragment(url: str, signed: str) -> None:
+    """The signed URL omits user info and fragment; everything else is signed unchanged."""
     assert is_valid_callback_url(url)
     assert signature_base_url(url) == signed
     assert signature_base_url(signed) == signed
@@ -173,18 +175,18 @@ def test_signs_the_url_as_it_was_written(url: str, signed: str) -> None:
         ("https://u:p@a.example/x?é=%41+b&&#f#g", "https://u:p@a.example/x?é=%41+b&&&B=2&A=%201#f#g"),
     ],
 )
-def test_puts_fields_behind_the_query(url: str, got: str) -> None:
-    """What the URL of a GET has of its own stays as it is: its query before the fields, its fragment behind them."""
+def test_keeps_the_query_and_fragment_of_a_get(url: str, got: str) -> None:
+    """The URL of a GET keeps its query before the fields and its fragment after them."""
     assert with_query(url, {"B": "2", "A": " 1"}) == got
 
 
 def test_encodes_a_form() -> None:
-    """A body is ASCII that stands for UTF-8, its fields in their order."""
+    """A body is percent-encoded UTF-8 with its fields in order."""
     fields = {"FriendlyName": "Café & Söhne=+%", "AccountSid": "AC0", "CallSid": "a b~c"}
     assert encode(fields) == b"FriendlyName=Caf%C3%A9%20%26%20S%C3%B6hne%3D%2B%25&AccountSid=AC0&CallSid=a%20b~c"
 
 
-# --- Held against the vendor's own verifier --------------------------------------------------------------------------
+# --- Verified with Twilio's SDK --------------------------------------------------------------------------------------
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 FIELDS = st.dictionaries(TEXT, TEXT, min_size=1, max_size=6)
@@ -199,7 +201,7 @@ _WORD = st.from_regex(r"[A-Za-z0-9%.~]{1,8}", fullmatch=True)
 
 @st.composite
 def urls(draw: st.DrawFn) -> str:
-    """Any URL that can be told something: ports, user info, queries, fragments, letters of all kinds."""
+    """Generate callback URLs with ports, user info, queries, fragments and characters of all kinds."""
     scheme = draw(st.sampled_from(["http", "https"]))
     user = draw(st.sampled_from(["", "{}@", "{}:{}@"])).format(draw(_WORD), draw(_WORD))
     host = draw(st.sampled_from(["a.example", "App.Example.com", "localhost", "127.0.0.1", "[2001:db8::1]"]))
@@ -217,7 +219,7 @@ often = settings(max_examples=scaled(500, 100), deadline=None, database=None)
 @often
 @given(key=KEYS, url=urls().filter(is_valid_callback_url), fields=FIELDS)
 def test_the_vendors_sdk_accepts_a_post(key: str, url: str, fields: dict[str, str]) -> None:
-    """Twilio's own verifier finds the same signature, from the URL that arrives and from the body as it is decoded."""
+    """Twilio's validator accepts the signature of a POST, and rejects it for a forged field."""
     arrived = dict(parse_qsl(encode(fields).decode(), keep_blank_values=True, strict_parsing=True))
     assert list(arrived.items()) == list(fields.items())
     signature = sign(key, url, fields)
@@ -229,7 +231,7 @@ def test_the_vendors_sdk_accepts_a_post(key: str, url: str, fields: dict[str, st
 @often
 @given(key=KEYS, url=urls().filter(is_valid_callback_url), fields=FIELDS)
 def test_the_vendors_sdk_accepts_a_get(key: str, url: str, fields: dict[str, str]) -> None:
-    """The same for a GET: its URL can be told something as well, and has all fields behind a query unchanged."""
+    """Twilio's validator accepts the signature of a GET; its URL is valid and keeps the original query."""
     target = with_query(url, fields)
     assert is_valid_callback_url(target)
     before, after = urlsplit(url), urlsplit(target)
@@ -243,13 +245,13 @@ def test_the_vendors_sdk_accepts_a_get(key: str, url: str, fields: dict[str, str
 def _assert_accepted(key: str, url: str, fields: dict[str, str], signature: str) -> None:
     validator = RequestValidator(key)
     assert validator.compute_signature(url, fields) == signature
-    # It loses a `;` at the end of a path, and then refuses what it would have signed itself.
+    # The validator drops a trailing `;` of a path, and then rejects its own signature.
     assert validator.validate(url, fields, signature) is (urlparse(url).geturl() == url)
 
 
 @often
 @given(url=urls().filter(is_valid_callback_url))
-def test_leaves_out_user_info_and_fragment_only(url: str) -> None:
-    """What is signed is the URL as every parser sees it, without these two."""
+def test_removes_user_info_and_fragment_only(url: str) -> None:
+    """The signed URL parses to the same parts without user info and fragment."""
     parts = urlsplit(url)
     assert urlsplit(signature_base_url(url)) == parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")

@@ -1,4 +1,4 @@
-"""Which URLs can be told something (rule R15)."""
+"""Validation of callback URLs (REL-15)."""
 
 from urllib.parse import urlsplit, urlunsplit
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tapedeck.domain.subscription import is_valid_callback_url
 
-USABLE = [
+VALID = [
     "http://a",
     "https://a/",
     "https://app.example.com/hooks/recording",
@@ -34,8 +34,8 @@ USABLE = [
     "https://a.example/?",
 ]
 
-UNUSABLE = [
-    # no absolute http or https
+INVALID = [
+    # Not an absolute http or https URL.
     "",
     "hooks",
     "/hooks",
@@ -54,7 +54,7 @@ UNUSABLE = [
     "data:text/plain,x",
     "mailto:a@b.example",
     "httpss://app.example.com/",
-    # bytes up to 0x20, 0x7f, backslashes
+    # Control characters, spaces and backslashes.
     " https://a.example/",
     "https://a.example/ ",
     "https://a.example/a b",
@@ -68,7 +68,7 @@ UNUSABLE = [
     "https://a.example\\@b.example/",
     "https://a.example/\\",
     "https:\\\\a.example\\",
-    # hosts that are not ASCII, ports that are none
+    # Hosts that are not ASCII, invalid ports.
     "https://café.example/",
     "https://a.example\u2024com/",
     "https://\uff41.example/",
@@ -81,35 +81,35 @@ UNUSABLE = [
     "https://[::1/",
     "https://::1]/",
     "https://[nonsense]/",
-    # what parsing and unparsing would change
+    # URLs that parsing and unparsing would change.
     "HTTPS://a.example/",
     "Http://a.example/",
     "https://a.example/#",
     "https://a.example/?#",
-    # half of a surrogate pair, which JSON can spell and nothing can send
+    # A lone surrogate: JSON can express it, UTF-8 cannot.
     "https://a.example/\ud800",
     "https://a.example/?\udfff",
 ]
 # Parsing and unparsing loses an empty query.
-UNUSABLE.append(USABLE.pop())
+INVALID.append(VALID.pop())
 
 
-@pytest.mark.parametrize("url", USABLE)
-def test_takes_absolute_urls(url: str) -> None:
-    """Absolute http and https URLs may be called, with user info, query, fragment and any port but 0."""
+@pytest.mark.parametrize("url", VALID)
+def test_accepts_absolute_urls(url: str) -> None:
+    """Absolute http and https URLs are valid, with user info, query, fragment and any port but 0."""
     assert is_valid_callback_url(url)
 
 
-@pytest.mark.parametrize("url", UNUSABLE)
-def test_refuses_others(url: str) -> None:
-    """What is not absolute, or could mean something else to whoever parses it, is refused."""
+@pytest.mark.parametrize("url", INVALID)
+def test_rejects_other_urls(url: str) -> None:
+    """A URL that is not absolute, or that parsers may read differently, is rejected."""
     assert not is_valid_callback_url(url)
 
 
 @settings(max_examples=100, deadline=None, database=None)
 @given(st.text(max_size=40), st.sampled_from(["", "http://", "https://", "https://a.example/", "https://a@"]))
-def test_never_fails(text: str, beginning: str) -> None:
-    """Any text is either usable, and then the same after a parse, or not; none breaks it."""
+def test_validates_any_text(text: str, beginning: str) -> None:
+    """Any text is accepted or rejected without an error; an accepted URL survives a parse unchanged."""
     url = beginning + text
     if is_valid_callback_url(url):
         parts = urlsplit(url)

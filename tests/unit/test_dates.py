@@ -1,4 +1,4 @@
-"""Dates in filters: what each list takes for one, and what they leave (behaviour.md, section 9)."""
+"""Date filters of lists: accepted formats, and the time range that they select."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -17,19 +17,19 @@ DAY = timedelta(days=1)
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 BOUNDARIES = [date(2018, 9, 30), date(2018, 12, 31), date(2020, 2, 29), date(2019, 2, 28), date(2020, 3, 1)]
-"""Ends of a month, of a year, of a February in a leap year and in none."""
+"""Ends of a month, of a year, and of February in leap years and others."""
 
 days = st.one_of(st.sampled_from(BOUNDARIES), st.dates(date(1971, 1, 1), date(2300, 12, 31)))
 
 
 def midnight(day: date) -> int:
-    """The first second of a day in UTC, reckoned with `datetime`."""
+    """Return the first second of a day in UTC, computed with `datetime`."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
 @given(day=days)
-def test_a_day_is_all_its_seconds(day: date) -> None:
-    """From midnight UTC to the second before the next, wherever the month ends."""
+def test_a_day_covers_all_its_seconds(day: date) -> None:
+    """A day lasts from midnight UTC to the second before the next midnight, across ends of months."""
     for read in (read_day, read_day_or_instant, parse_any_date):
         moment = read(day.isoformat())
         assert moment is not None
@@ -38,7 +38,7 @@ def test_a_day_is_all_its_seconds(day: date) -> None:
 
 @given(at=st.datetimes(datetime(1971, 1, 1), datetime(2300, 12, 31)), hours=st.integers(-12, 14))  # noqa: DTZ001 - made aware below
 def test_an_instant_is_one_second_in_every_form(at: datetime, hours: int) -> None:
-    """ISO 8601 in UTC, with an offset or without, and RFC 2822 name the same second."""
+    """ISO 8601 in UTC or with an offset, and RFC 2822, denote the same second."""
     aware = at.replace(microsecond=0, tzinfo=UTC)
     expected = DateFilter(int(aware.timestamp()), is_day=False)
     assert read_day_or_instant(aware.strftime(ISO)) == expected
@@ -53,8 +53,8 @@ def test_an_instant_is_one_second_in_every_form(at: datetime, hours: int) -> Non
      "٢018-09-25", "2018-09-25T24:00:00Z", "2018-09-25T23:61:00Z", "0000-01-01", "1537916400",
      "Tue, 32 Sep 2018 23:00:00 +0000", "20180925", "2018-W39-2", "2018W392", "2018-W39"],
 )  # fmt: skip
-def test_what_is_no_date_is_none(text: str) -> None:
-    """Impossible days and half a date are refused, not bent into shape."""
+def test_rejects_malformed_dates(text: str) -> None:
+    """Impossible days and incomplete dates are rejected, not corrected."""
     assert (read_day(text), read_day_or_instant(text), parse_any_date(text)) == (None, None, None)
 
 
@@ -70,38 +70,38 @@ def test_what_is_no_date_is_none(text: str) -> None:
         ("Tue, 25 Sep 2018 23:00:00 -0000", {parse_any_date}),
     ],
 )
-def test_each_list_takes_its_own_forms(text: str, reads: set[Read]) -> None:
-    """Days only, days and instants, or anything that SignalWire's pages mention."""
+def test_each_reader_accepts_its_formats(text: str, reads: set[Read]) -> None:
+    """A reader accepts days only, days and instants, or every format that SignalWire documents."""
     assert {read for read in (read_day, read_day_or_instant, parse_any_date) if read(text) is not None} == reads
 
 
 @given(day=days, before=days, after=days)
 @example(day=BOUNDARIES[0], before=BOUNDARIES[0], after=BOUNDARIES[0])
 def test_filters_combine_with_and(day: date, before: date, after: date) -> None:
-    """Each second is left by all filters together exactly if each leaves it, at every boundary there is."""
+    """A second passes the combined filters exactly if it passes each of them, at every boundary."""
     moments = [read_day(each.isoformat()) for each in (day, before, after)]
     seconds = {midnight(each) + offset for each in (day, before, after, day + DAY) for offset in (-1, 0, 1)}
     for includes in (True, False):
         span = span_of(*moments, before_includes=includes)
         for second in seconds:
-            is_left = (
+            passes = (
                 midnight(day) <= second < midnight(day + DAY)
                 and (second <= midnight(before) if includes else second < midnight(before))
                 and second >= midnight(after)
             )
-            assert (second in span) == is_left
+            assert (second in span) == passes
 
 
-def test_what_has_not_happened_lies_in_the_open_span_only() -> None:
-    """A call that has not ended fits every list that does not ask when, and no other."""
+def test_a_missing_time_matches_the_open_range_only() -> None:
+    """A call that has not ended matches a list without a time filter, and no other list."""
     assert None in ALL_TIME
     assert None not in TimeRange(0, None)
     assert None not in TimeRange(None, 2**40)
 
 
 @given(day=days, offset=st.integers(-3, 3), edge=st.sampled_from(["first", "last"]))
-def test_ids_lie_in_the_range_of_their_second(day: date, offset: int, edge: str) -> None:
-    """Whatever its random bits, an id is in the range of a span exactly if its second is in the span."""
+def test_ids_fall_into_the_range_of_their_second(day: date, offset: int, edge: str) -> None:
+    """An id is in the id range of a time range exactly if its second is, for any random bits."""
     span = TimeRange(midnight(day), midnight(day + DAY) - 1)
     bound = span.first if edge == "first" else span.last
     assert bound is not None
@@ -113,15 +113,15 @@ def test_ids_lie_in_the_range_of_their_second(day: date, offset: int, edge: str)
 
 @pytest.mark.parametrize("span", [TimeRange(None, -1), TimeRange(-5, -1), TimeRange(2, 1)])
 def test_an_impossible_span_has_no_ids(span: TimeRange) -> None:
-    """Before 1970, and where the end lies before the beginning, nothing is looked for."""
+    """A range before 1970, or one that ends before it begins, has no ids."""
     assert ids_of(span).is_empty
 
 
 @given(value=st.integers(0, 2**128 - 1))
 @example(value=0)
 @example(value=2**128 - 1)
-def test_a_cursor_leaves_its_own_id_out(value: int) -> None:
-    """Behind an id come the smaller ones, before it the greater ones; at the ends nothing does."""
+def test_a_cursor_excludes_its_own_id(value: int) -> None:
+    """After an id come the smaller ones, before it the greater ones; both ends are empty."""
     identifier = f"{value:032x}"
     behind, before = ids_of(ALL_TIME, Cursor(identifier)), ids_of(ALL_TIME, Cursor(identifier, backwards=True))
     assert (behind.low, behind.high, behind.ascending) == ("0" * 32, predecessor(identifier), False)

@@ -1,4 +1,4 @@
-"""How ids and times are spelled, and which dialect an account speaks (resources.md, section 1; behaviour.md, 1)."""
+"""Formats of SIDs, times and phone numbers, and the selection of the dialect."""
 
 import locale
 import re
@@ -24,8 +24,8 @@ FORMS = {"twilio": r"(AC|CA|CF|RE|SK|TR)[0-9a-f]{32}", "signalwire": r"[0-9a-f]{
 @BOTH
 @quick
 @given(identifier=IDS, kind=st.sampled_from(ResourceType))
-def test_reads_what_it_spells(dialect: Dialect, identifier: str, kind: ResourceType) -> None:
-    """Spelling and reading are each other's inverse, in any case; the other dialect reads nothing of it."""
+def test_sids_round_trip(dialect: Dialect, identifier: str, kind: ResourceType) -> None:
+    """A formatted SID parses to its id, in any case; the other dialect does not parse it."""
     sid = dialect.format_sid(kind, identifier)
     assert re.fullmatch(FORMS[dialect.name], sid)
     assert dialect.parse_sid(kind, sid) == identifier
@@ -37,8 +37,8 @@ def test_reads_what_it_spells(dialect: Dialect, identifier: str, kind: ResourceT
 
 @quick
 @given(identifier=IDS, kind=st.sampled_from(ResourceType), other=st.sampled_from(ResourceType))
-def test_tells_kinds_apart_in_t(identifier: str, kind: ResourceType, other: ResourceType) -> None:
-    """T's prefix tells the kind; a UUID does not."""
+def test_twilio_sids_distinguish_resource_types(identifier: str, kind: ResourceType, other: ResourceType) -> None:
+    """The prefix of a Twilio SID names the resource type; a SignalWire UUID does not."""
     assert (TWILIO.parse_sid(other, TWILIO.format_sid(kind, identifier)) is None) == (kind is not other)
     assert SIGNALWIRE.format_sid(kind, identifier) == SIGNALWIRE.format_sid(other, identifier) == str(UUID(identifier))
 
@@ -46,8 +46,8 @@ def test_tells_kinds_apart_in_t(identifier: str, kind: ResourceType, other: Reso
 @BOTH
 @quick
 @given(text=st.text(max_size=40), kind=st.sampled_from(ResourceType))
-def test_reads_no_other_text(dialect: Dialect, text: str, kind: ResourceType) -> None:
-    """Whatever is read is of the dialect's form."""
+def test_parses_only_its_own_format(dialect: Dialect, text: str, kind: ResourceType) -> None:
+    """Every text that parses has the dialect's format."""
     if dialect.parse_sid(kind, text) is not None:
         assert re.fullmatch(FORMS[dialect.name], text.lower() if dialect is SIGNALWIRE else text[:2] + text[2:].lower())
 
@@ -64,8 +64,8 @@ UUID_FORM, SID_FORM = "720796a0-8ee9-4350-83bd-2d07a3121f1e", "AC720796a08ee9435
         SID_FORM.replace("a", "\uff41"),
     ],
 )  # fmt: skip
-def test_is_strict_about_forms(text: str) -> None:
-    """Nearly an id is none in either dialect: no other length, digits, signs or line breaks."""
+def test_rejects_near_misses(text: str) -> None:
+    """Other lengths, digits, separators or line breaks are rejected in both dialects."""
     assert parse_any_sid(ResourceType.ACCOUNT, text) is None
 
 
@@ -86,15 +86,15 @@ def test_is_strict_about_forms(text: str) -> None:
         ("CA" + SID_FORM[2:], "/api/laml/", SIGNALWIRE),
     ],
 )
-def test_chooses_the_dialect(account: str, path: str, dialect: Dialect) -> None:
-    """The form of AccountSid decides, and for anything else the prefix of the path."""
+def test_selects_the_dialect(account: str, path: str, dialect: Dialect) -> None:
+    """The format of the account SID selects the dialect, otherwise the prefix of the path."""
     assert select_dialect(account, path) is dialect
 
 
 @quick
 @given(st.integers(min_value=0, max_value=253_402_300_799))
-def test_spells_times(seconds: int) -> None:
-    """RFC 2822, in UTC, for any second until the year 9999, as the standard library would spell and read it."""
+def test_formats_times(seconds: int) -> None:
+    """Any second until the year 9999 is RFC 2822 in UTC, as the standard library formats and parses it."""
     text = rfc2822(seconds)
     assert text == format_datetime(datetime.fromtimestamp(seconds, UTC))
     assert parsedate_to_datetime(text).timestamp() == seconds
@@ -110,14 +110,14 @@ def test_spells_times(seconds: int) -> None:
         (4_102_444_800, "Fri, 01 Jan 2100 00:00:00 +0000"),
     ],
 )
-def test_spells_these_times(seconds: int, text: str) -> None:
-    """Leap days, ends of years, two digits, `Sep` and not `Sept` (resources.md, section 9, no. 11)."""
+def test_formats_boundary_times(seconds: int, text: str) -> None:
+    """Leap days, ends of years, two-digit days, and `Sep` rather than `Sept`."""
     assert rfc2822(seconds) == rfc2822_or_none(seconds) == text
     assert rfc2822_or_none(None) is None
 
 
-def test_spells_times_in_english_and_utc_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the locale nor the time zone of the machine shows."""
+def test_formats_times_independently_of_locale_and_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the locale nor the time zone of the machine changes the format."""
     before = locale.setlocale(locale.LC_TIME)
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     time.tzset()
@@ -126,9 +126,9 @@ def test_spells_times_in_english_and_utc_everywhere(monkeypatch: pytest.MonkeyPa
             try:
                 locale.setlocale(locale.LC_TIME, name)
             except locale.Error:
-                continue  # not on this machine
+                continue  # not installed here
             assert rfc2822(1_537_916_400) == "Tue, 25 Sep 2018 23:00:00 +0000"
-        # As if every name of the locale were another.
+        # Simulates a locale with other names.
         monkeypatch.setattr(time, "strftime", lambda *_arguments: "Di, 25 Okt")
         assert rfc2822(1_537_916_400) == "Tue, 25 Sep 2018 23:00:00 +0000"
     finally:
@@ -152,5 +152,5 @@ def test_spells_times_in_english_and_utc_everywhere(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_formats_north_american_numbers(address: str, text: str) -> None:
-    """A North American number is written as there; anything else stays as it is."""
+    """A North American number gets its national format; any other address is unchanged."""
     assert formatted(address) == text

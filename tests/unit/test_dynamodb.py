@@ -1,4 +1,4 @@
-"""Plain items and DynamoDB's typed form, into each other; what is left over when DynamoDB takes no more."""
+"""Conversion between plain items and DynamoDB attributes, and unprocessed keys of batch reads."""
 
 from enum import StrEnum
 from typing import Any
@@ -33,22 +33,22 @@ ITEMS = st.dictionaries(st.text(min_size=1, max_size=8), VALUES, max_size=6)
 
 @quick
 @given(ITEMS)
-def test_reads_what_it_writes(item: dict[str, Any]) -> None:
-    """An item comes back as it went, types and all."""
+def test_items_round_trip(item: dict[str, Any]) -> None:
+    """An item survives the conversion to attributes and back, with its types."""
     back = from_attributes(to_attributes(item))
     assert back == item
     assert [type(value) for value in back.values()] == [type(value) for value in item.values()]
 
 
 def read_by_aws(attribute: Any) -> Any:
-    """The plain value, as AWS's own package reads it."""
+    """Return the plain value as boto3 deserializes it."""
     return TypeDeserializer().deserialize(attribute)
 
 
 @quick
 @given(ITEMS)
-def test_writes_what_others_read(item: dict[str, Any]) -> None:
-    """AWS's own reader understands the typed form."""
+def test_boto3_reads_the_attributes(item: dict[str, Any]) -> None:
+    """boto3 deserializes the attributes to the same item."""
     read = {name: read_by_aws(value) for name, value in to_attributes(item).items()}
     assert read == item
 
@@ -72,39 +72,39 @@ class _Word(StrEnum):
         ({"a": None, "b": {"c": False}}, {"M": {"b": {"M": {"c": {"BOOL": False}}}}}),
     ],
 )
-def test_writes_each_type(value: Any, attribute: dict[str, Any]) -> None:
-    """Each type has one spelling; an enumeration's member is its text, and None inside an object is left out."""
+def test_converts_each_type(value: Any, attribute: dict[str, Any]) -> None:
+    """Each type has one attribute form; an enumeration member is its text; None inside a map is omitted."""
     assert to_attribute(value) == attribute
     assert type(next(iter(to_attribute(value).values()))) is type(next(iter(attribute.values())))
 
 
-def test_leaves_out_none() -> None:
-    """What is None is not there."""
+def test_omits_none() -> None:
+    """An attribute with the value None is omitted."""
     assert to_attributes({"a": None, "b": "x"}) == {"b": {"S": "x"}}
 
 
 @pytest.mark.parametrize("value", [1.5, object(), {1, 2}, None, 1j])
-def test_refuses_other_types(value: Any) -> None:
-    """What has no spelling is a fault of the program."""
+def test_rejects_other_types(value: Any) -> None:
+    """A type without an attribute form raises `TypeError`."""
     with pytest.raises(TypeError):
         to_attribute(value)
 
 
-class _LeavesAllOver:
-    """A client whose batch reads answer nothing of what was asked."""
+class _UnprocessedClient:
+    """A client whose batch reads return every key as unprocessed."""
 
     def __init__(self) -> None:
         self.requests = 0
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        """DynamoDB's answer where it has no room for any of the keys."""
+        """Return all keys as unprocessed, as a throttled DynamoDB does."""
         self.requests += 1
         return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
 
 
-def test_a_batch_that_is_never_read_in_full_is_throttling() -> None:
-    """Keys that are left over at every try mean that the store is throttled; a list is never short."""
-    client: Any = _LeavesAllOver()
+def test_a_batch_with_unprocessed_keys_raises_throttled() -> None:
+    """Keys that stay unprocessed at every attempt raise `StoreThrottled` rather than shorten the list."""
+    client: Any = _UnprocessedClient()
     with pytest.raises(StoreThrottled):
         DynamoDBTable(client, "t", lambda _seconds: None).get_many([{"PK": "a", "SK": "b"}])
     assert client.requests == MAX_CONFLICT_ATTEMPTS

@@ -1,4 +1,4 @@
-"""The media contract as it is published: schemas that drift from nothing, and messages that are what these say."""
+"""The engine protocol: published schemas match the models, and messages match the schemas."""
 
 import importlib.util
 import json
@@ -35,13 +35,13 @@ ACCOUNT: Final = "a" * 32
 
 @cache
 def published(name: str) -> dict[str, Any]:
-    """A schema as it lies in the repository."""
+    """Return a published schema of the repository."""
     content: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
     return content
 
 
 def _script() -> Any:
-    """The script that writes them."""
+    """Import the script that writes the schemas."""
     spec = importlib.util.spec_from_file_location("make_schemas", ROOT / "scripts" / "make_schemas.py")
     assert spec is not None
     assert spec.loader is not None
@@ -50,10 +50,10 @@ def _script() -> Any:
     return module
 
 
-def test_the_schemas_are_what_the_models_say(
+def test_published_schemas_match_the_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`make schemas` would change nothing; where it would, `make schemas-check` names the file and fails."""
+    """`make schemas` changes nothing; `make schemas-check` names each stale file and fails."""
     script = _script()
     assert script.main(["--check"]) == 0
     monkeypatch.setattr(script, "TARGET", tmp_path / "schemas")
@@ -67,26 +67,26 @@ def test_the_schemas_are_what_the_models_say(
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:
-    """The types of message that a schema knows."""
+    """Return the message types of a schema."""
     return set(schema["discriminator"]["mapping"])
 
 
-def test_the_schemas_are_schemas() -> None:
-    """They are well-formed, in the draft that they name."""
+def test_schemas_are_well_formed() -> None:
+    """The schemas are valid in the draft that they name."""
     for name in ("media-commands", "media-events"):
         Draft202012Validator.check_schema(published(name))
 
 
-def test_every_command_is_explained() -> None:
-    """The table of the contract has a row for each command that there is, answered by events that there are."""
+def test_every_command_is_documented() -> None:
+    """The protocol table has one row per command, and names only existing events as answers."""
     rows = re.findall(r"^\| (`.*`) \| (.*) \|$", engine_schema.__doc__ or "", re.MULTILINE)
-    asked = [name for cell, _ in rows for name in re.findall(r"`([\w.]+)`", cell)]
-    assert sorted(asked) == sorted(CommandKind) == sorted(_types(published("media-commands")))
+    documented = [name for cell, _ in rows for name in re.findall(r"`([\w.]+)`", cell)]
+    assert sorted(documented) == sorted(CommandKind) == sorted(_types(published("media-commands")))
     answers = {name for _, cell in rows for name in re.findall(r"`([\w.]+)`", cell)}
     assert answers < _types(published("media-events"))
 
 
-# What the code produces.
+# Commands that the API sends.
 
 IDS: Final = st.integers(0, (1 << 128) - 1).map(lambda number: f"{number:032x}")
 TEXT: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -110,7 +110,7 @@ RECORDINGS: Final = st.builds(
 CALLS: Final = st.tuples(
     st.builds(
         Call, account=st.just(ACCOUNT), id=IDS, updated=st.just(NOW), version=VERSIONS,
-        # Only a request asks, and a request ends a call in no other way.
+        # Only requests send commands, and a request ends a call only with these statuses.
         status=st.sampled_from([CallStatus.RINGING, CallStatus.IN_PROGRESS, CallStatus.COMPLETED, CallStatus.CANCELED]),
     ),
     st.fixed_dictionaries({}, optional={
@@ -147,12 +147,12 @@ PARTICIPANTS: Final = st.tuples(
     st.tuples(RECORDINGS, st.just({})) | CALLS | CONFERENCES | PARTICIPANTS,
     st.booleans(),
 )
-def test_every_command_is_what_its_schema_says(asked: tuple[Any, Mapping[str, Any]], again: bool) -> None:  # noqa: FBT001 - Hypothesis gives it
-    """Whatever is asked, for the first time or again, is a message of the published schema with nothing beyond it."""
-    resource, instructions = asked
+def test_every_command_matches_its_schema(change: tuple[Any, Mapping[str, Any]], resent: bool) -> None:  # noqa: FBT001 - Hypothesis passes it
+    """Every command, sent first or resent, matches the published schema and has no other fields."""
+    resource, instructions = change
     if not isinstance(resource, Recording):
         resource = with_new_request(resource, NOW)
-    for command in _commands(resource, instructions, again=again):
+    for command in _commands(resource, instructions, resent=resent):
         written = json.loads(json.dumps(write_command(command)))
         Draft202012Validator(published("media-commands")).validate(written)
         read = COMMANDS.validate_python(written)
@@ -160,8 +160,8 @@ def test_every_command_is_what_its_schema_says(asked: tuple[Any, Mapping[str, An
         assert (written["id"], written["version"]) == (command.id, command.version)
 
 
-def _commands(resource: Resource, instructions: Mapping[str, Any], *, again: bool) -> list[Any]:
-    if again:
+def _commands(resource: Resource, instructions: Mapping[str, Any], *, resent: bool) -> list[Any]:
+    if resent:
         command = pending_command(ACCOUNT, resource, instructions)
         return [command] if command is not None else []
     queued = isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED
@@ -169,7 +169,7 @@ def _commands(resource: Resource, instructions: Mapping[str, Any], *, again: boo
     return list(commands_for_change(Change(ACCOUNT, before, resource, instructions)))
 
 
-# What a connector writes.
+# Events that a connector reports.
 
 CALL, CONFERENCE, RECORDING = "b" * 32, "c" * 32, "d" * 32
 PARENT: Final = {"type": "call", "id": CALL}
@@ -213,16 +213,16 @@ EVENTS_IN_FULL: Final[dict[str, dict[str, Any]]] = {
 
 
 def message(kind: str, **more: Any) -> dict[str, Any]:
-    """A whole event of this type."""
+    """Return a complete event of this type."""
     return {"id": "0" * 32, "type": kind, "account": ACCOUNT, "at": NOW * 1000, **EVENTS_IN_FULL[kind], **more}
 
 
 @pytest.mark.parametrize("kind", EVENTS_IN_FULL)
 def test_reads_every_event(kind: str) -> None:
-    """What the schema takes is read with nothing lost; what is added on a later day is passed over."""
+    """An event of the schema is read completely; unknown fields are ignored."""
     written = message(kind)
     Draft202012Validator(published("media-events")).validate(written)
-    read = read_event(json.dumps({**written, "of_a_later_day": 1}))
+    read = read_event(json.dumps({**written, "unknown_field": 1}))
     assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == written
     assert (read.engine_event.event, read.engine_event.at, read.engine_event.version) == (
         "0" * 32,
@@ -231,8 +231,8 @@ def test_reads_every_event(kind: str) -> None:
     )
 
 
-def test_knows_every_event() -> None:
-    """There is an example here of every type that the schema knows."""
+def test_examples_cover_every_event() -> None:
+    """There is an example of every event type of the schema."""
     assert set(EVENTS_IN_FULL) == _types(published("media-events"))
     assert {name for name in EVENTS_IN_FULL if "version" in EVENTS.validate_python(message(name)).model_fields_set} == {
         "call.redirected", "conference.announced", "recording.paused",
@@ -277,13 +277,13 @@ def test_knows_every_event() -> None:
                 ("transcription.completed", {"text": "x" * 100_001}),
             )
         ),
-        # Half of a surrogate pair can be written nowhere.
+        # A lone surrogate cannot be encoded.
         json.dumps(message("call.ringing", to="\ud800")),
         json.dumps(message("conference.started", name="\ud800")),
         json.dumps(message("transcription.completed", text="\ud800")),
     ],
 )  # fmt: skip
-def test_refuses_what_is_no_event(content: str) -> None:
-    """What is not JSON, or no event of the contract, cannot be read."""
+def test_rejects_malformed_events(content: str) -> None:
+    """A message that is not JSON, or not an event of the protocol, is malformed."""
     with pytest.raises(MalformedBody):
         read_event(content)

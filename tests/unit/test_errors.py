@@ -1,4 +1,4 @@
-"""The error table: every refusal and every fault, by operation, in both dialects (behaviour.md, section 3)."""
+"""The error table: every error and every parameter fault, by operation, in both dialects."""
 
 import pytest
 
@@ -63,8 +63,8 @@ BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "
 
 @BOTH
 @pytest.mark.parametrize("error", CONDITIONS)
-def test_answers_refusals(dialect: Dialect, error: type[errors.TapedeckError]) -> None:
-    """A refusal is one row of the table, on every operation; the path is quoted as it is, braces and all."""
+def test_renders_errors(dialect: Dialect, error: type[errors.TapedeckError]) -> None:
+    """Each error has one response for all operations; the path is quoted literally, braces included."""
     challenge = {"twilio": 'Basic realm="Twilio API"', "signalwire": 'Basic realm="SignalWire"'}[dialect.name]
     for operation in OPERATIONS:
         reply = dialect.error(error(), URI, operation)
@@ -75,8 +75,8 @@ def test_answers_refusals(dialect: Dialect, error: type[errors.TapedeckError]) -
 
 @BOTH
 @pytest.mark.parametrize("fault", PARAMETER_FAULTS)
-def test_answers_faults(dialect: Dialect, fault: str) -> None:
-    """A parameter's fault is one row of the table; S's FR3 alone answers an array of strings."""
+def test_renders_parameter_faults(dialect: Dialect, fault: str) -> None:
+    """Each parameter fault has one response; only SignalWire's update of a conference recording returns strings."""
     for operation in OPERATIONS:
         reply = dialect.error(errors.InvalidParameter("Name", fault), URI, operation)
         as_strings = operation == "update_conference_recording"
@@ -85,7 +85,7 @@ def test_answers_faults(dialect: Dialect, fault: str) -> None:
         assert reply.code == refusal(dialect.name, FAULTS[fault])[1]["code"]
 
 
-# Rule R2, and `internal error` of section 3.
+# Operations whose API description lists a response for an unconfirmed write (REL-02).
 BUSY = {
     "twilio": dict.fromkeys(("update_call_recording", "update_conference_recording"), "not confirmed"),
     "signalwire": dict.fromkeys(
@@ -97,8 +97,8 @@ BUSY = {
 
 @BOTH
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_answers_failures_of_the_store(dialect: Dialect, operation: str) -> None:
-    """Contention: T 408 on the recording updates, else 429; S 503 where its file lists it, else 429. No answer: 500."""
+def test_renders_failures_of_the_store(dialect: Dialect, operation: str) -> None:
+    """A busy or unavailable store answers 408, 429, 500 or 503, by dialect and operation."""
     busy = dialect.error(errors.StoreBusy(), URI, operation)
     expected = refusal(dialect.name, BUSY[dialect.name].get(operation, "too many requests"))
     assert (busy.status, busy.body) == expected
@@ -110,25 +110,24 @@ def test_answers_failures_of_the_store(dialect: Dialect, operation: str) -> None
 
 
 @BOTH
-def test_tells_no_client_what_was_captured(dialect: Dialect) -> None:
-    """Media that cannot be read are an internal error."""
+def test_missing_media_are_an_internal_error(dialect: Dialect) -> None:
+    """Media that cannot be read are an internal error: clients learn no details."""
     for operation in ("get_recording", "delete_recording"):
         reply = dialect.error(errors.MediaMissing(), URI, operation)
         assert (reply.status, reply.body) == refusal(dialect.name, "internal error")
 
 
-def _all_below(error: type[BaseException]) -> set[type[BaseException]]:
-    below = set(error.__subclasses__())
-    return below.union(*map(_all_below, below))
+def _all_subclasses(error: type[BaseException]) -> set[type[BaseException]]:
+    subclasses = set(error.__subclasses__())
+    return subclasses.union(*map(_all_subclasses, subclasses))
 
 
-def test_has_an_answer_for_every_error() -> None:
-    """Each class of the tree has a row of its own or of a base that is not the root; the docstring draws the tree."""
-    for error in _all_below(errors.TapedeckError):
+def test_every_error_has_a_response() -> None:
+    """Each error class, or a base class below the root, is in the table; the module docstring lists the class."""
+    for error in _all_subclasses(errors.TapedeckError):
         if error.__module__ != errors.__name__:
             continue
-        # What was captured is no client's affair: to a client that meets it, it is a fault like any other; and what a
-        # media engine tells never meets a client.
+        # Missing media are an internal error for clients; a rejected engine event never reaches a client.
         if error not in {errors.InvalidParameter, errors.StoreFailure, errors.MediaMissing, errors.EventRejected}:
             assert any(base in REFUSALS for base in error.__mro__[:-1] if base is not errors.TapedeckError)
         assert error.__name__ in str(errors.__doc__)

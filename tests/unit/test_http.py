@@ -1,4 +1,4 @@
-"""Events in, answers out: bodies, fields, headers as both gateways carry them."""
+"""Conversion of Lambda events to requests and of responses to Lambda results: bodies, fields, headers."""
 
 import base64
 import json
@@ -17,12 +17,12 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 def request(body: bytes | None, content_type: str = FORM) -> HttpRequest:
-    """A request with this body."""
+    """Return a request with this body."""
     return HttpRequest("POST", "/", "", {}, {"content-type": content_type}, body)
 
 
 def fields(body: bytes | str, content_type: str = FORM, *, accepts_json: bool = True) -> dict[str, list[str]]:
-    """What is read of a body."""
+    """Return the fields parsed from a body."""
     return request(body.encode() if isinstance(body, str) else body, content_type).fields(accepts_json=accepts_json)
 
 
@@ -49,14 +49,14 @@ def fields(body: bytes | str, content_type: str = FORM, *, accepts_json: bool = 
 )
 @pytest.mark.parametrize("accepts_json", [True, False])
 def test_reads_forms(body: str, read: dict[str, list[str]], *, accepts_json: bool) -> None:
-    """Fields are decoded, each with all its values in order, in both dialects."""
+    """Form fields are decoded with all their values in order, in both dialects."""
     assert fields(body, accepts_json=accepts_json) == read
 
 
 @settings(max_examples=80, deadline=None, database=None)
 @given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=12)), max_size=20))
-def test_reads_what_a_client_writes(pairs: list[tuple[str, str]]) -> None:
-    """Whatever the standard library encodes is decoded to the same."""
+def test_reads_urlencoded_fields(pairs: list[tuple[str, str]]) -> None:
+    """Fields that the standard library encodes are decoded unchanged."""
     expected: dict[str, list[str]] = {}
     for name, value in pairs:
         expected.setdefault(name, []).append(value)
@@ -65,8 +65,8 @@ def test_reads_what_a_client_writes(pairs: list[tuple[str, str]]) -> None:
 
 @pytest.mark.parametrize("body", [b"a=\xff", b"a=%ff", b"a=%c3", b"a=%", b"a=%4", b"a=%zz", b"a=%%41", b"%g0=1"])
 @pytest.mark.parametrize("accepts_json", [True, False])
-def test_refuses_broken_forms(body: bytes, *, accepts_json: bool) -> None:
-    """A form that is not UTF-8, before or after decoding, or has a broken escape, is malformed."""
+def test_rejects_malformed_forms(body: bytes, *, accepts_json: bool) -> None:
+    """A form that is not UTF-8, before or after decoding, or has an invalid escape, is malformed."""
     with pytest.raises(MalformedBody):
         fields(body, accepts_json=accepts_json)
 
@@ -87,7 +87,7 @@ def test_refuses_broken_forms(body: bytes, *, accepts_json: bool) -> None:
 )
 @pytest.mark.parametrize("content_type", [JSON, "Application/JSON; charset=utf-8", "application/problem+json"])
 def test_reads_json(body: str, read: dict[str, list[str]], content_type: str) -> None:
-    """A JSON object is read as a form would spell it, where the dialect reads JSON; else it is an empty form."""
+    """A JSON object yields the fields of the equivalent form if the dialect accepts JSON, otherwise none."""
     assert fields(body, content_type) == read
     assert fields(body, content_type, accepts_json=False) == {}
 
@@ -96,30 +96,30 @@ def test_reads_json(body: str, read: dict[str, list[str]], content_type: str) ->
     "body", ["x", "[]", '"a"', "1", "null", "{", '{"a"}', "{'a': 1}", '{"a": 1}x', "[" * 60_000, '{"a":' * 12_000,
              '{"a": ' + "1" * 5_000 + "}", b"\xff", b'{"a": "\xe9"}'],
 )  # fmt: skip
-def test_refuses_what_is_no_json_object(body: str | bytes) -> None:
-    """JSON that does not parse, is no object, is nested beyond reason or holds endless numbers is malformed."""
+def test_rejects_malformed_json(body: str | bytes) -> None:
+    """JSON that does not parse, is not an object, or has excessive nesting or digits is malformed."""
     with pytest.raises(MalformedBody):
         fields(body, JSON)
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data; boundary=x", "\0", "json"])
-def test_takes_other_types_for_a_form_or_nothing(content_type: str) -> None:
-    """Where JSON is read, anything else is a form; elsewhere anything but a form is empty, even a broken one."""
+def test_other_content_types_are_forms_or_empty(content_type: str) -> None:
+    """If JSON is accepted, other content types are parsed as a form; otherwise they have no fields."""
     assert fields("a=1", content_type) == {"a": ["1"]}
     assert fields("a=%zz", content_type, accepts_json=False) == {}
 
 
 @pytest.mark.parametrize("content_type", [FORM, JSON, "text/plain"])
 @pytest.mark.parametrize("accepts_json", [True, False])
-def test_refuses_more_than_64_kb(content_type: str, *, accepts_json: bool) -> None:
-    """One byte over 64 KB is too large, whatever it is (rule R17)."""
+def test_rejects_bodies_over_64_kib(content_type: str, *, accepts_json: bool) -> None:
+    """A body of any type over 65,536 bytes is too large (REL-17)."""
     with pytest.raises(BodyTooLarge):
         fields(b"a" * 65_537, content_type, accepts_json=accepts_json)
     assert fields(b"a" * 65_536) == {"a" * 65_536: [""]}
 
 
-def test_refuses_more_than_200_fields() -> None:
-    """200 fields are read, 201 are too many, in a form and in JSON."""
+def test_rejects_more_than_200_fields() -> None:
+    """200 fields are accepted and 201 are too many, in a form and in JSON."""
     pairs = [(f"f{number}", "x") for number in range(201)]
     for body, content_type in ((urlencode(pairs), FORM), (json.dumps(dict(pairs)), JSON)):
         with pytest.raises(BodyTooLarge):
@@ -129,12 +129,12 @@ def test_refuses_more_than_200_fields() -> None:
 
 
 def event(**parts: Any) -> HttpRequest:
-    """What is read of an event."""
+    """Return the request parsed from an event."""
     return HttpRequest.from_event(parts)
 
 
 def test_reads_an_event() -> None:
-    """Method, path, variables, lower-case headers and the body as sent."""
+    """An event yields method, path, path parameters, lower-case headers and the decoded body."""
     read = event(
         rawPath="/a/é b",
         pathParameters={"A": "é b"},
@@ -151,24 +151,24 @@ def test_reads_an_event() -> None:
     [{}, {"requestContext": None, "headers": None, "pathParameters": None, "body": None, "rawPath": None},
      {"requestContext": {"http": None}}, {"isBase64Encoded": True}],
 )  # fmt: skip
-def test_reads_an_event_that_lacks_everything(parts: dict[str, Any]) -> None:
-    """What is missing counts as empty."""
+def test_reads_an_event_with_missing_parts(parts: dict[str, Any]) -> None:
+    """Missing or null parts of an event are empty."""
     assert event(**parts) == HttpRequest("", "", "", {}, {}, b"")
 
 
 @pytest.mark.parametrize("body", ["!", "QQ", "QQ=", "é", "Q Q=", "QQ==QQ==", "_-=="])
-def test_refuses_broken_base64(body: str) -> None:
-    """A body whose transport encoding is broken is malformed when it is read."""
-    broken = event(body=body, isBase64Encoded=True)
-    assert broken.body is None
+def test_rejects_malformed_base64(body: str) -> None:
+    """Malformed base64 raises `MalformedBody` when the fields are read, not before."""
+    malformed = event(body=body, isBase64Encoded=True)
+    assert malformed.body is None
     with pytest.raises(MalformedBody):
-        broken.fields(accepts_json=True)
+        malformed.fields(accepts_json=True)
 
 
 @pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 65_538, 65_539, 1_000_000])
 @pytest.mark.parametrize("is_base64", [True, False])
-def test_keeps_no_more_of_a_body_than_tells_that_it_is_too_large(length: int, *, is_base64: bool) -> None:
-    """Up to the limit a body is whole; beyond, no more than a little is decoded."""
+def test_truncates_bodies_that_are_too_large(length: int, *, is_base64: bool) -> None:
+    """A body up to the limit is decoded whole; of a larger one only a few bytes more are decoded."""
     body = b"x" * length
     text = base64.b64encode(body).decode() if is_base64 else body.decode()
     read = event(body=text, isBase64Encoded=is_base64)
@@ -181,8 +181,8 @@ def test_keeps_no_more_of_a_body_than_tells_that_it_is_too_large(length: int, *,
             read.fields(accepts_json=False)
 
 
-def test_writes_an_answer() -> None:
-    """JSON in UTF-8 with its type and the request's id, and the answer's own headers."""
+def test_writes_a_response() -> None:
+    """A result has JSON in UTF-8, its content type, the request id and the headers of the response."""
     written = to_lambda_response(Response(404, {"b": "é☎", "a": None}, {"WWW-Authenticate": "x"}), "id")
     assert written == {
         "statusCode": 404,
@@ -196,8 +196,8 @@ def test_writes_an_answer() -> None:
     }
 
 
-def test_writes_an_answer_without_a_body() -> None:
-    """Nothing has no type."""
+def test_writes_a_response_without_a_body() -> None:
+    """A response without a body has no content type."""
     assert to_lambda_response(Response(204, None), "id") == {
         "statusCode": 204, "headers": {"X-Request-Id": "id"}, "body": "", "isBase64Encoded": False,
     }  # fmt: skip

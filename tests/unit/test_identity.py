@@ -1,4 +1,4 @@
-"""Ids: version 7, ordered by time, 74 random bits fresh for each (rule R10)."""
+"""Ids: UUIDs of version 7, ordered by time, with 74 random bits each (REL-10)."""
 
 import secrets
 from collections import Counter
@@ -18,7 +18,7 @@ TIMES = st.integers(min_value=0, max_value=2**48 - 1)
 @settings(max_examples=100, deadline=None, database=None)
 @given(TIMES)
 def test_is_a_uuid_of_version_7(milliseconds: int) -> None:
-    """32 lower-case hex digits of an RFC 9562 UUID, version 7, that tell when it was made."""
+    """An id is an RFC 9562 UUID of version 7 in 32 lower-case hex digits, and contains its creation time."""
     identifier = new_id(milliseconds)
     uuid = UUID(identifier)
     assert identifier == uuid.hex
@@ -30,27 +30,27 @@ def test_is_a_uuid_of_version_7(milliseconds: int) -> None:
 @settings(max_examples=100, deadline=None, database=None)
 @given(TIMES, TIMES)
 def test_sorts_by_time(one: int, other: int) -> None:
-    """What was made earlier sorts first, as text."""
+    """Ids of earlier milliseconds sort first as text."""
     earlier, later = sorted((one, other))
     if earlier < later:
         assert new_id(earlier) < new_id(later)
 
 
-def test_is_never_made_twice() -> None:
-    """Even within a millisecond no two are alike."""
+def test_is_unique() -> None:
+    """Ids of one millisecond are distinct."""
     assert len({new_id(NOW) for _ in range(20_000)}) == 20_000
 
 
 def _random_bits(identifier: str) -> int:
-    """The 74 bits that are neither time nor version nor variant."""
+    """Return the 74 bits that are neither time nor version nor variant."""
     value = int(identifier, 16)
     return (value >> 64 & 0xFFF) << 62 | value & (1 << 62) - 1
 
 
 def test_has_74_fresh_random_bits() -> None:
-    """Each of the 74 bits is set in half of the ids, and is so whatever the id before had there.
+    """Each of the 74 bits is set in half of the ids, independently of the previous id.
 
-    Of 8,000 ids the share of a fair bit strays by 5 standard deviations, 2.8 %, once in two million trials.
+    Among 8,000 ids, the share of a fair bit deviates by 2.8 % (5 standard deviations) once in two million trials.
     """
     number, tolerance = 8_000, 0.028
     ids = [_random_bits(new_id(NOW)) for _ in range(number)]
@@ -61,20 +61,20 @@ def test_has_74_fresh_random_bits() -> None:
         assert all(abs(count / len(values) - 0.5) < tolerance for count in counts.values())
 
 
-def test_takes_its_chance_from_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All random bits come from `secrets`, asked anew for each id."""
-    asked: list[int] = []
+def test_uses_the_random_source_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All random bits come from `secrets`, drawn anew for each id."""
+    drawn: list[int] = []
 
     def randbits(bits: int) -> int:
-        asked.append(bits)
+        drawn.append(bits)
         return 0
 
     monkeypatch.setattr(secrets, "randbits", randbits)
     assert [new_id(0), new_id(0)] == ["00000000000070008000000000000000"] * 2
-    assert sum(asked) == 2 * 74
+    assert sum(drawn) == 2 * 74
 
 
 @pytest.mark.parametrize(("milliseconds", "seconds"), [(0, 0), (999, 0), (1000, 1), (1_537_916_400_999, 1_537_916_400)])
-def test_tells_whole_seconds(milliseconds: int, seconds: int) -> None:
-    """Milliseconds are cut, not rounded: times are stored and shown in whole seconds."""
+def test_creation_time_is_in_whole_seconds(milliseconds: int, seconds: int) -> None:
+    """The creation time is truncated to whole seconds, not rounded."""
     assert created_at(new_id(milliseconds)) == seconds

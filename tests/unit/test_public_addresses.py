@@ -1,4 +1,4 @@
-"""Which addresses belong to the internet, and which hosts everybody reads alike (rule R14)."""
+"""Public and non-public IP addresses, and host names that every parser reads the same way (REL-14)."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tapedeck.adapters.webhooks.public_addresses import is_public, is_unambiguous_host, parse_address
 from tests.thoroughness import scaled
 
-REFUSED_V4: Final = [
+NON_PUBLIC_V4: Final = [
     IPv4Network(network)
     for network in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -18,17 +18,17 @@ REFUSED_V4: Final = [
         "224.0.0.0/4", "240.0.0.0/4",
     )
 ]  # fmt: skip
-REFUSED_V6: Final = [
+NON_PUBLIC_V6: Final = [
     IPv6Network(network)
     for network in (
         "::/128", "::1/128", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "2002::/16",
         "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 ]  # fmt: skip
-"""The table of rule R14, mapped and compatible addresses aside."""
+"""The networks of REL-14, without IPv4-mapped and IPv4-compatible addresses."""
 
 PUBLIC: Final = [
-    # What lies next to a row of the table, or between two.
+    # Addresses just outside the non-public networks.
     "1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
     "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "191.255.255.255", "192.0.1.0", "192.0.1.255",
     "192.0.3.0", "192.88.98.255", "192.88.100.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0",
@@ -36,13 +36,13 @@ PUBLIC: Final = [
     "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:200::", "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::",
     "2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2003::", "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:1000::",
     "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-    # What many know, in several spellings.
+    # Well-known public addresses in several notations.
     "8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2606:4700:4700:0:0:0:0:1111",
     "2A00:1450:4001:80B::200E", "2001:4860:4860::8888", "::ffff:8.8.8.8", "::FFFF:808:808", "::8.8.8.8",
     "2606:4700::8.8.8.8",
 ]  # fmt: skip
 
-NO_ADDRESS: Final = [
+MALFORMED: Final = [
     "", " ", "localhost", "example.com", "8.8.8.8.", ".8.8.8.8", "8.8.8", "8.8.2056", "134744072", "0x08080808",
     "010.010.010.010", "8.8.8.08", "0x8.8.8.8", "8.8.8.256", "8.8.8.8.8", "8.8.8.8/32", "8.8.8.8:80", " 8.8.8.8",
     "8.8.8.8 ", "8.8.8.8\n", "+8.8.8.8", "-8.8.8.8", "8.8.8.8%eth0", "\uff18.8.8.8", "8\u30028\u30028\u30028",
@@ -51,7 +51,7 @@ NO_ADDRESS: Final = [
     ":::", "::g", "2606:4700:4700:0:0:0:0:0:1111", "::ffff:8.8.8", "::ffff:8.8.8.08", "\uff12606:4700::1",
 ]  # fmt: skip
 
-PLAIN: Final = [
+UNAMBIGUOUS: Final = [
     "a", "localhost", "LOCALHOST", "app.example.com", "App.Example.com", "app.example.com.", "xn--caf-dma.example",
     "_dmarc.example.com", "a-b.example", "1.example", "127.0.0.1.example", "1e3", "a1", "0xg", "0x1g.example.x0x1",
     "8.8.8.8", "127.0.0.1", "::1", "2606:4700:4700::1111", "::ffff:127.0.0.1", "2A00::1",
@@ -67,43 +67,43 @@ AMBIGUOUS: Final = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("network", [*REFUSED_V4, *REFUSED_V6], ids=str)
-def test_refuses_every_row_of_the_table(network: IPv4Network | IPv6Network) -> None:
-    """The first, the last and any other address of each row are no addresses of the internet."""
+@pytest.mark.parametrize("network", [*NON_PUBLIC_V4, *NON_PUBLIC_V6], ids=str)
+def test_rejects_every_non_public_network(network: IPv4Network | IPv6Network) -> None:
+    """The first, the last and sampled addresses of each network are not public."""
     step = max(1, network.num_addresses // 16)
-    tried = [network[place] for place in {*range(0, network.num_addresses, step), network.num_addresses - 1}]
-    assert [str(address) for address in tried if is_public(str(address))] == []
+    sampled = [network[index] for index in {*range(0, network.num_addresses, step), network.num_addresses - 1}]
+    assert [str(address) for address in sampled if is_public(str(address))] == []
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_takes_addresses_of_the_internet(address: str) -> None:
-    """What lies beside the rows is public, however it is spelled."""
+def test_accepts_public_addresses(address: str) -> None:
+    """An address outside the non-public networks is public in every notation."""
     assert is_public(address)
 
 
-@pytest.mark.parametrize("text", NO_ADDRESS)
-def test_refuses_what_is_no_address(text: str) -> None:
-    """Another spelling, a port, a scope id or a letter too many make it no address, public or not."""
+@pytest.mark.parametrize("text", MALFORMED)
+def test_rejects_malformed_addresses(text: str) -> None:
+    """Unusual notations, ports, scope ids and stray characters do not parse as an address."""
     assert (parse_address(text), is_public(text)) == (None, False)
 
 
 V4: Final = st.integers(0, (1 << 32) - 1) | st.one_of(
     [
         st.integers(int(network[0]) - 1, int(network[-1]) + 1).filter(lambda number: 0 <= number < 1 << 32)
-        for network in REFUSED_V4
+        for network in NON_PUBLIC_V4
     ]
 )
 
 
 @settings(max_examples=scaled(2_000, 200), deadline=None, database=None)
 @given(number=V4)
-def test_counts_an_address_within_another_as_that(number: int) -> None:
-    """Mapped and compatible IPv4 addresses count as what they hold; those wrapped by 6to4, NAT64 and Teredo never."""
+def test_classifies_embedded_ipv4_addresses(number: int) -> None:
+    """IPv4-mapped and IPv4-compatible addresses follow the IPv4 address; 6to4, NAT64 and Teredo are never public."""
     inner = IPv4Address(number)
-    is_refused = any(inner in network for network in REFUSED_V4)
-    assert is_public(str(inner)) is not is_refused
+    is_non_public = any(inner in network for network in NON_PUBLIC_V4)
+    assert is_public(str(inner)) is not is_non_public
     for prefix in (0xFFFF << 32, 0):
-        assert is_public(str(IPv6Address(prefix | number))) is not is_refused
+        assert is_public(str(IPv6Address(prefix | number))) is not is_non_public
     for wrapped in (
         0x2002 << 112 | number << 80 | 1,
         0x64FF9B << 96 | number,
@@ -117,20 +117,20 @@ def test_counts_an_address_within_another_as_that(number: int) -> None:
 @settings(max_examples=scaled(2_000, 200), deadline=None, database=None)
 @given(number=st.integers(1 << 48, (1 << 128) - 1) | st.integers(0x2000 << 112, (0x4000 << 112) - 1))
 def test_is_stricter_than_the_standard_library(number: int) -> None:
-    """No IPv6 address is public here that `ipaddress` calls private, or that a row of the table holds."""
+    """A public IPv6 address is global for `ipaddress` and outside every non-public network."""
     address = IPv6Address(number)
     if is_public(str(address)):
         assert address.is_global
-        assert not any(address in network for network in REFUSED_V6)
+        assert not any(address in network for network in NON_PUBLIC_V6)
 
 
-@pytest.mark.parametrize("host", PLAIN)
-def test_takes_names_and_addresses_in_their_usual_form(host: str) -> None:
-    """A name may have any case, dots and a dot at its end, and an address is written as it always is."""
+@pytest.mark.parametrize("host", UNAMBIGUOUS)
+def test_accepts_unambiguous_hosts(host: str) -> None:
+    """Names in any case, with a trailing dot, and addresses in canonical notation are unambiguous."""
     assert is_unambiguous_host(host)
 
 
 @pytest.mark.parametrize("host", AMBIGUOUS)
-def test_refuses_hosts_that_somebody_reads_differently(host: str) -> None:
-    """Numbers in other forms, scope ids, escapes and signs may lead elsewhere for whoever parses them next."""
+def test_rejects_ambiguous_hosts(host: str) -> None:
+    """Numeric forms, scope ids, escapes and special characters are rejected: parsers disagree about them."""
     assert not is_unambiguous_host(host)

@@ -1,4 +1,4 @@
-"""A recording's statuses and moves (behaviour.md, sections 5.1 and 5.3)."""
+"""The statuses of a recording and the transitions between them."""
 
 from itertools import product
 
@@ -27,26 +27,26 @@ LEGAL = {
     ("completed", "deleted"),
     ("absent", "deleted"),
 }
-REPETITIONS = {(status, status) for status in STATUSES} | {("completed", "stopped"), ("absent", "stopped")}
+NO_OPS = {(status, status) for status in STATUSES} | {("completed", "stopped"), ("absent", "stopped")}
 
 
-def test_knows_these_statuses() -> None:
-    """There are six, two of them active."""
+def test_statuses() -> None:
+    """A recording has six statuses, two of them active."""
     assert tuple(RecordingStatus) == STATUSES
     assert {"in-progress", "paused"} == ACTIVE
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(STATUSES, STATUSES)))
-def test_moves_as_the_table_says(before: str, after: str) -> None:
-    """Each of the 36 pairs is a legal move, a repetition that changes nothing, or neither."""
+def test_transitions_match_the_table(before: str, after: str) -> None:
+    """Each of the 36 pairs is a legal transition, a no-op, or illegal."""
     source, target = RecordingStatus(before), RecordingStatus(after)
     assert (target in TRANSITIONS[source]) == ((before, after) in LEGAL)
     assert (source in allowed_sources(target)) == ((before, after) in LEGAL)
-    assert is_noop_transition(source, target) == ((before, after) in REPETITIONS)
+    assert is_noop_transition(source, target) == ((before, after) in NO_OPS)
 
 
-def test_never_comes_back_from_the_end() -> None:
-    """From stopped on no way leads back to an active status, and every way ends in deleted."""
+def test_never_becomes_active_after_it_stopped() -> None:
+    """No transition leads from stopped back to an active status; deleted is final."""
     ends = {RecordingStatus.STOPPED}
     for _ in STATUSES:
         ends |= {target for status in ends for target in TRANSITIONS[status]}
@@ -55,8 +55,8 @@ def test_never_comes_back_from_the_end() -> None:
 
 
 @pytest.mark.parametrize("status", RecordingStatus)
-def test_tells_whether_it_is_active(status: RecordingStatus) -> None:
-    """In progress and paused is active, nothing else; when it was made its id tells."""
+def test_activity_and_creation_time(status: RecordingStatus) -> None:
+    """Only in-progress and paused are active; the id contains the creation time."""
     parent = Parent("0" * 32, ParentKind.CALL, "1" * 32)
     recording = Recording("0166137e8f80" + "7" + "0" * 19, parent, status, Source.DIAL_VERB, 0)
     assert recording.is_active == (status in {"in-progress", "paused"})

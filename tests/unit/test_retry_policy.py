@@ -1,4 +1,4 @@
-"""How often and how patiently callbacks are tried (behaviour.md, section 7.3)."""
+"""Retry policies of callbacks: timeouts, attempts and retried failures, by vendor and URL fragment."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,35 +13,35 @@ from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookResult
 from tests.thoroughness import scaled
 
 HOOK = "https://app.example.com/hooks?tenant=42"
-USUAL = {
+DEFAULTS = {
     "twilio": RetryPolicy(5000, 15_000, 15_000, 2, frozenset({FailureKind.CONNECT}), 3),
     "signalwire": RetryPolicy(2000, 5000, 15_000, 3, frozenset({FailureKind.CONNECT, FailureKind.READ}), 3),
 }
-BOTH = pytest.mark.parametrize("dialect", USUAL)
+BOTH = pytest.mark.parametrize("dialect", DEFAULTS)
 
 
 def answered(status: int) -> WebhookResult:
-    """Somebody has answered."""
+    """Return the result of an attempt that got this status."""
     return WebhookResult(status, None, 12)
 
 
 def failed(failure: FailureReason) -> WebhookResult:
-    """Nobody has."""
+    """Return the result of an attempt without a response."""
     return WebhookResult(None, failure, 12)
 
 
 CONNECT, READ = failed(FailureReason.CONNECT), failed(FailureReason.READ)
-NEVER = [
+NEVER_RETRIED = [
     *(failed(each) for each in FailureReason if each not in {FailureReason.CONNECT, FailureReason.READ}),
     *(answered(status) for status in (100, 200, 204, 299, 301, 304, 399, 600)),
 ]
-"""After what nothing would be better the next time."""
+"""Results that are never retried."""
 
 
 @BOTH
-def test_tries_as_the_vendor_does(dialect: str) -> None:
-    """A URL that says nothing is tried as the vendor tries: so long, so often, following so many redirects."""
-    assert policy_of(dialect, HOOK) == USUAL[dialect]
+def test_default_policy_is_the_vendors(dialect: str) -> None:
+    """A URL without a fragment gets the vendor's timeouts, attempts and redirect limit."""
+    assert policy_of(dialect, HOOK) == DEFAULTS[dialect]
     policy = policy_of(dialect, HOOK)
     assert Timeouts(policy.connect, policy.read, policy.total).total == 15_000
 
@@ -49,8 +49,8 @@ def test_tries_as_the_vendor_does(dialect: str) -> None:
 @pytest.mark.parametrize(
     ("dialect", "again"), [("twilio", {CONNECT}), ("signalwire", {CONNECT, READ})], ids=["twilio", "signalwire"]
 )
-def test_tries_again_after_what_the_vendor_does(dialect: str, again: set[WebhookResult]) -> None:
-    """Twilio's callbacks are tried again after a failed connection, SignalWire's also after a timeout; nothing else."""
+def test_retries_the_failures_that_the_vendor_retries(dialect: str, again: set[WebhookResult]) -> None:
+    """Twilio retries after a failed connection, SignalWire also after a read timeout; no status is retried."""
     policy = policy_of(dialect, HOOK)
     statuses = [answered(status) for status in range(100, 600)]
     outcomes = [failed(each) for each in FailureReason] + statuses
@@ -59,7 +59,7 @@ def test_tries_again_after_what_the_vendor_does(dialect: str, again: set[Webhook
 
 @BOTH
 def test_stops_after_the_last_attempt(dialect: str) -> None:
-    """The first attempt counts: one more in Twilio's dialect, two in SignalWire's."""
+    """Attempts include the first: at most two for Twilio, three for SignalWire."""
     policy = policy_of(dialect, HOOK)
     most = {"twilio": 2, "signalwire": 3}[dialect]
     assert [policy.should_retry(CONNECT, attempt) for attempt in range(1, 6)] == [
@@ -68,19 +68,19 @@ def test_stops_after_the_last_attempt(dialect: str) -> None:
 
 
 def test_counts_any_2xx_as_success() -> None:
-    """Whatever answers 2xx has been told; all else has not."""
+    """A 2xx response is a delivery; every other status and every failure is not."""
     assert [status for status in range(100, 600) if is_delivered(answered(status))] == list(range(200, 300))
     assert not any(is_delivered(failed(each)) for each in FailureReason)
 
 
-def test_pauses_longer_each_time() -> None:
-    """One second before the second attempt, two before the third and before all that follow."""
+def test_delays_grow_between_attempts() -> None:
+    """The delay is one second before the second attempt and two seconds before each later one."""
     policy = policy_of("twilio", f"{HOOK}#rc=5")
     assert [policy.delay_before(attempt) for attempt in range(2, policy.attempts + 1)] == [1000, 2000, 2000, 2000, 2000]
 
 
-def test_names_causes_as_failures_are_named() -> None:
-    """The words of a failed connection and of a timeout are those of whoever sends."""
+def test_failure_kinds_match_failure_reasons() -> None:
+    """The connect and read kinds of the policy are spelled like the reasons of the webhook client."""
     assert (str(FailureReason.CONNECT), str(FailureReason.READ)) == (FailureKind.CONNECT, FailureKind.READ)
 
 
@@ -97,19 +97,19 @@ NUMBERS = {
         "tt": ("total", 100, 15_000, 0),
     },
 }
-"""By name: what is set, between which values, and what is added to them."""
+"""By keyword: the policy field, its minimum and maximum, and the offset added to the number."""
 ALL_NUMBERS = [(dialect, name) for dialect, names in NUMBERS.items() for name in names]
 
 
 @pytest.mark.parametrize(("dialect", "name"), ALL_NUMBERS)
-def test_takes_numbers_from_the_fragment(dialect: str, name: str) -> None:
-    """The least and the most that is allowed are taken; one less and one more are not."""
-    part, least, most, more = NUMBERS[dialect][name]
+def test_reads_numbers_from_the_fragment(dialect: str, name: str) -> None:
+    """The minimum and the maximum are accepted; values beyond them are ignored."""
+    part, least, most, offset = NUMBERS[dialect][name]
     for number in (least, least + 1, most - 1, most):
-        wanted: dict[str, Any] = {part: number + more}
-        assert policy_of(dialect, f"{HOOK}#{name}={number}") == replace(USUAL[dialect], **wanted)
+        expected: dict[str, Any] = {part: number + offset}
+        assert policy_of(dialect, f"{HOOK}#{name}={number}") == replace(DEFAULTS[dialect], **expected)
     for number in (least - 1, most + 1):
-        assert policy_of(dialect, f"{HOOK}#{name}={number}") == USUAL[dialect]
+        assert policy_of(dialect, f"{HOOK}#{name}={number}") == DEFAULTS[dialect]
 
 
 @pytest.mark.parametrize(("dialect", "name"), ALL_NUMBERS)
@@ -117,9 +117,9 @@ def test_takes_numbers_from_the_fragment(dialect: str, name: str) -> None:
     "text",
     ["", "x", "-1", "+1", "1e3", "0x80", "1.0", "\u0663", "\u0663" * 3, "1 ", "1_0", "1" * 5000, "%", "%ff", "=1"],
 )
-def test_ignores_what_is_no_number(dialect: str, name: str, text: str) -> None:
-    """What cannot be read is as if it had not been said."""
-    assert policy_of(dialect, f"{HOOK}#{name}={text}") == USUAL[dialect]
+def test_ignores_malformed_numbers(dialect: str, name: str, text: str) -> None:
+    """A value that is not a plain decimal number is ignored."""
+    assert policy_of(dialect, f"{HOOK}#{name}={text}") == DEFAULTS[dialect]
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_ignores_what_is_no_number(dialect: str, name: str, text: str) -> None:
         ("ALL", {FailureKind.CONNECT}),
     ],
 )
-def test_takes_the_causes_from_the_fragment(text: str, causes: set[FailureKind]) -> None:
-    """In Twilio's dialect `rp` says after which causes to try again; words that mean nothing are ignored."""
-    assert policy_of("twilio", f"{HOOK}#rp={text}") == replace(USUAL["twilio"], retried=frozenset(causes))
-    assert policy_of("signalwire", f"{HOOK}#rp={text}") == USUAL["signalwire"]
+def test_reads_retried_failures_from_the_fragment(text: str, causes: set[FailureKind]) -> None:
+    """Twilio's `rp` lists the failures to retry; unknown words are ignored."""
+    assert policy_of("twilio", f"{HOOK}#rp={text}") == replace(DEFAULTS["twilio"], retried=frozenset(causes))
+    assert policy_of("signalwire", f"{HOOK}#rp={text}") == DEFAULTS["signalwire"]
 
 
 @pytest.mark.parametrize(
@@ -155,17 +155,17 @@ def test_takes_the_causes_from_the_fragment(text: str, causes: set[FailureKind])
         ("5xx", {answered(500), answered(503), answered(599)}),
     ],
 )
-def test_tries_again_after_what_was_asked_for(word: str, outcomes: set[WebhookResult]) -> None:
-    """Each word has the failures of its own tried again, `all` these four kinds, and nothing makes a success fail."""
+def test_retries_only_the_listed_failures(word: str, outcomes: set[WebhookResult]) -> None:
+    """Each word of `rp` retries its own failures, `all` retries the four kinds, and other results never retry."""
     policy, every = policy_of("twilio", f"{HOOK}#rp={word}"), policy_of("twilio", f"{HOOK}#rp=all")
     known = [CONNECT, READ, *map(answered, (400, 404, 429, 499, 500, 503, 599))]
     assert {outcome for outcome in known if policy.should_retry(outcome, 1)} == outcomes
     assert all(every.should_retry(outcome, 1) for outcome in known)
-    assert not any(each.should_retry(outcome, 1) for outcome in NEVER for each in (policy, every))
+    assert not any(each.should_retry(outcome, 1) for outcome in NEVER_RETRIED for each in (policy, every))
 
 
 @pytest.mark.parametrize(
-    ("dialect", "fragment", "wanted"),
+    ("dialect", "fragment", "changed"),
     [
         (
             "twilio",
@@ -173,24 +173,24 @@ def test_tries_again_after_what_was_asked_for(word: str, outcomes: set[WebhookRe
             {"attempts": 4, "connect": 100, "read": 200, "total": 10_000, "retried": frozenset(FailureKind)},
         ),
         ("signalwire", "#ot=100&rt=200&tt=300", {"connect": 100, "read": 200, "total": 300}),
-        # Each dialect has names of its own, and they are lower-case.
+        # Keywords differ by dialect and are lower-case.
         ("twilio", "#ot=100&RC=3&e=ashburn&sni=y", {}),
         ("signalwire", "#ct=100&rc=5", {}),
-        # Of several, the last that can be read counts.
+        # Of a repeated keyword, the last valid value wins.
         ("twilio", "#rc=1&rc=3&rc=9&rc", {"attempts": 4}),
         ("twilio", "#rc=0", {"attempts": 1}),
         ("twilio", "#top&&&rc=3;ct=200&ct=200", {"connect": 200}),
     ],
 )
-def test_takes_several_at_once(dialect: str, fragment: str, wanted: dict[str, Any]) -> None:
-    """The fragment's fields are each for itself; names that mean nothing are ignored."""
-    assert policy_of(dialect, HOOK + fragment) == replace(USUAL[dialect], **wanted)
+def test_reads_several_keywords(dialect: str, fragment: str, changed: dict[str, Any]) -> None:
+    """The keywords of a fragment are independent; unknown names are ignored."""
+    assert policy_of(dialect, HOOK + fragment) == replace(DEFAULTS[dialect], **changed)
 
 
 @BOTH
-def test_reads_the_fragment_only(dialect: str) -> None:
-    """What stands in the query belongs to whoever is called."""
-    assert policy_of(dialect, f"{HOOK}&rc=3&ct=100&ot=100&rp=all#top") == USUAL[dialect]
+def test_ignores_the_query(dialect: str) -> None:
+    """Retry keywords in the query of the URL have no effect."""
+    assert policy_of(dialect, f"{HOOK}&rc=3&ct=100&ot=100&rp=all#top") == DEFAULTS[dialect]
 
 
 @BOTH
@@ -202,7 +202,7 @@ def test_reads_the_fragment_only(dialect: str) -> None:
     ).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs))
 )
 def test_stays_within_the_vendors_bounds(dialect: str, fragment: str) -> None:
-    """Whatever a fragment says, nothing is tried more often or longer than the vendor would."""
+    """No fragment exceeds the vendor's limits of attempts and timeouts."""
     policy = policy_of(dialect, f"{HOOK}#{fragment}")
     assert 100 <= policy.connect <= 10_000
     assert 100 <= policy.read <= 15_000

@@ -1,4 +1,4 @@
-"""The paths that exist, whatever the method."""
+"""Known paths, independent of the method."""
 
 import pytest
 
@@ -38,13 +38,13 @@ def test_knows_paths(prefix: str, suffix: str, path: str, *, known: bool) -> Non
      "/x/2010-04-01/Accounts/a/Calls/x", "2010-04-01/Accounts/a/Calls/x"],
 )  # fmt: skip
 def test_does_not_know_other_paths(path: str) -> None:
-    """Without prefix, account or anything below it there is no path."""
+    """A path without prefix, account or a resource below it is unknown."""
     assert not is_known(path)
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_splits_paths(prefix: str) -> None:
-    """The account and what is below it, without the suffix."""
+    """Splitting returns the account and the segments below it, without `.json`."""
     assert split(f"{prefix}/Accounts/a.json") == ("a", [])
     assert split(f"{prefix}/Accounts/a/b/c.json") == ("a", ["b", "c"])
     assert split(f"{prefix}/Accounts/a.json/b.json.json") == ("a.json", ["b.json"])
