@@ -1,4 +1,4 @@
-"""An authority that the tests trust, and nobody else."""
+"""A certificate authority that only the tests trust."""
 
 import ssl
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import trustme
 
 @dataclass(frozen=True)
 class Authority:
-    """Issues certificates; `trusted` believes them."""
+    """Issues certificates; the context `trusted` accepts them."""
 
     ca: trustme.CA
     trusted: ssl.SSLContext
 
     def issue(self, *names: str) -> ssl.SSLContext:
-        """What a server of these names needs."""
+        """Return a server context with a certificate for these names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.ca.issue_cert(*names).configure_cert(context)
         return context
@@ -23,7 +23,7 @@ class Authority:
 
 @pytest.fixture(scope="session")
 def authority() -> Authority:
-    """The one of this run."""
+    """Return the certificate authority of this test run."""
     ca = trustme.CA()
     trusted = ssl.create_default_context()
     ca.configure_trust(trusted)

@@ -1,4 +1,4 @@
-"""Servers that customers might name, kind and hostile, on loopback; and an internet whose hosts lead to them."""
+"""Well-behaved and hostile webhook servers on loopback, and a fake internet whose hosts lead to them."""
 
 import socket
 import ssl
@@ -13,33 +13,33 @@ from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.ports.messaging import Timeouts, WebhookRequest, WebhookResult
 
 AMPLE: Final = Timeouts(connect=10_000, read=10_000, total=20_000)
-"""What a server that answers never comes near."""
+"""Timeouts that a responding server never reaches."""
 
 PUBLIC: Final = "93.184.216.34"
-"""An address of the internet."""
+"""A public IP address."""
 
 
 NOW: Final = 1_537_916_400_000
 """Tue, 25 Sep 2018 23:00:00 GMT."""
 
 OURS: Final = {"User-Agent": "Tapedeck", "Accept": "*/*", "Connection": "close"}
-"""What every request says, its host and length aside."""
+"""Headers of every request, besides host and length."""
 FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": "c2lnbmF0dXJl"}
-"""What a callback says."""
+"""Headers of a callback."""
 
 post: Final = partial(WebhookRequest, "POST", timeouts=AMPLE)
 get: Final = partial(WebhookRequest, "GET", timeouts=AMPLE)
 
 
 def timeless(outcome: WebhookResult) -> WebhookResult:
-    """All of an outcome that is the same on every machine."""
+    """Return the result without its duration."""
     assert outcome.milliseconds >= 0
     return replace(outcome, milliseconds=0)
 
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came over the wire; headers as they were spelled."""
+    """A received request; header names keep their case."""
 
     method: str
     target: str
@@ -48,13 +48,13 @@ class Received:
 
 
 def read_request(connection: socket.socket) -> Received | None:
-    """The whole request; None where the other side has gone."""
+    """Read one request; return None if the client closed the connection."""
     with connection.makefile("rb") as file:
         line = file.readline().decode("latin-1").split()
         headers = {}
         while (header := file.readline().decode("latin-1").rstrip("\r\n")) != "":
             name, _, value = header.partition(": ")
-            assert name not in headers, "a header comes once"
+            assert name not in headers, "a header is sent once"
             headers[name] = value
         if not line:
             return None
@@ -64,20 +64,20 @@ def read_request(connection: socket.socket) -> Received | None:
 
 
 def reply(status: int, body: bytes = b"", *, headers: Mapping[str, str] | None = None) -> bytes:
-    """An answer to the byte."""
+    """Return the bytes of a response."""
     fields = {"Content-Length": str(len(body)), **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + body
+    return f"HTTP/1.1 {status} Reason\r\n{head}\r\n".encode() + body
 
 
 def redirect(location: str, status: int = 307) -> bytes:
-    """An answer that leads elsewhere."""
+    """Return the bytes of a redirect."""
     return reply(status, headers={"Location": location})
 
 
 @dataclass
 class Server:
-    """Where a server listens, how many have connected, what they asked for, and whether it is about to stop."""
+    """A running server: its port, the connections and requests so far, and a stop signal."""
 
     port: int
     connections: int = 0
@@ -86,7 +86,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """By its address."""
+        """Return the URL of the server by its address."""
         return f"http://127.0.0.1:{self.port}"
 
 
@@ -96,13 +96,13 @@ Answer = Callable[[Received], bytes]
 
 @contextmanager
 def serving(behave: Behave, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """A server that treats each connection as `behave` says, in a thread of its own, behind TLS where it is given."""
+    """Run a server that handles each connection with `behave` in a separate thread, over TLS if given."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
         server = Server(listener.getsockname()[1])
         threads: list[Thread] = []
 
-        def treat(connection: socket.socket) -> None:
+        def handle(connection: socket.socket) -> None:
             with suppress(OSError), connection:
                 if tls is None:
                     behave(server, connection)
@@ -119,7 +119,7 @@ def serving(behave: Behave, tls: ssl.SSLContext | None = None) -> Iterator[Serve
                         return
                     server.connections += 1
                     connection.settimeout(10)
-                    threads.append(Thread(target=treat, args=(connection,)))
+                    threads.append(Thread(target=handle, args=(connection,)))
                     threads[-1].start()
 
         accepting = Thread(target=accept)
@@ -136,7 +136,7 @@ def serving(behave: Behave, tls: ssl.SSLContext | None = None) -> Iterator[Serve
 
 @contextmanager
 def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """A server that reads each request, keeps it and answers."""
+    """Run a server that reads each request, stores it and responds with `answer`."""
 
     def behave(server: Server, connection: socket.socket) -> None:
         request = read_request(connection)
@@ -150,9 +150,9 @@ def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Ser
 
 @dataclass
 class Internet:
-    """Names and addresses all of which lead to one server, or to nobody.
+    """A fake DNS and network: every address leads to one server, or refuses connections.
 
-    `hosts` maps a name to what its look-ups find, one after the other; the last is found again and again.
+    `hosts` maps a name to the addresses of successive lookups; the last entry repeats.
     """
 
     server: Server | None = None
@@ -161,16 +161,16 @@ class Internet:
     connections: list[tuple[str, int]] = field(default_factory=list)
 
     def resolve(self, host: str, port: int) -> Sequence[str]:
-        """What this look-up finds."""
+        """Return the addresses of this lookup."""
         answers = self.hosts.get(host)
         if answers is None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        asked = sum(host == known for known, _ in self.lookups)
+        earlier = sum(host == known for known, _ in self.lookups)
         self.lookups.append((host, port))
-        return answers[min(asked, len(answers) - 1)]
+        return answers[min(earlier, len(answers) - 1)]
 
     def connect(self, address: str, port: int, seconds: float) -> socket.socket:
-        """A connection to the server, whatever the address."""
+        """Connect to the server, for any address."""
         self.connections.append((address, port))
         if self.server is None:
             raise ConnectionRefusedError
@@ -178,6 +178,6 @@ class Internet:
 
 
 def sender(server: Server, *hosts: str, tls: ssl.SSLContext | None = None) -> tuple[SafeWebhookClient, Internet]:
-    """One that finds these hosts, `app.example.com` by default, all of them at the server; it is always `NOW`."""
+    """Return a client that finds these hosts, `app.example.com` by default, at the server; its clock is `NOW`."""
     internet = Internet(server, {host: [[PUBLIC]] for host in hosts or ("app.example.com",)})
     return SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=tls, clock=lambda: NOW), internet

@@ -1,4 +1,4 @@
-"""What a callback looks like on the wire, and what its answer becomes (behaviour.md, section 7.3; rule R13)."""
+"""One webhook exchange: the bytes of the request, and the result of the response (REL-13)."""
 
 import socket
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ from tests.webhook.servers import (
 
 
 @pytest.mark.parametrize("body", [b"", b"x=1", bytes(range(256)), b"\r\n\r\n0\r\n\r\n", b"x" * 65_536])
-def test_a_post_arrives_to_the_byte(body: bytes) -> None:
-    """The body comes whole, with its length, the headers given and our own."""
+def test_a_post_sends_its_exact_body(body: bytes) -> None:
+    """A POST sends the exact body, its length, the given headers and the default headers."""
     with answering(lambda _: reply(200)) as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(post("http://app.example.com/hooks?tenant=42", body=body, headers=FORM)))
@@ -39,8 +39,8 @@ def test_a_post_arrives_to_the_byte(body: bytes) -> None:
     assert outcome == WebhookResult(200, None, 0)
 
 
-def test_a_long_body_arrives_whole() -> None:
-    """A body that fits into no buffer is written piece by piece."""
+def test_a_long_body_is_sent_completely() -> None:
+    """A body larger than the socket buffer is written in parts."""
     body = bytes(range(256)) * 4096
     with answering(lambda _: reply(200)) as server:
 
@@ -55,7 +55,7 @@ def test_a_long_body_arrives_whole() -> None:
 
 
 def test_a_get_has_no_body() -> None:
-    """A GET says all in its query, and mentions no length."""
+    """A GET has no body and no `Content-Length`."""
     with answering(lambda _: reply(200)) as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(get("http://app.example.com/hooks?CallSid=CA1&x=%20+y", headers=FORM)))
@@ -86,8 +86,8 @@ def test_a_get_has_no_body() -> None:
         ("http://[2606:4700:4700::1111]:8080/", "[2606:4700:4700::1111]:8080", 8080, "/"),
     ],
 )
-def test_a_url_says_host_port_and_target(url: str, host: str, port: int, target: str) -> None:
-    """The host is spelled as in the URL, its port only where it is not the scheme's; the fragment is not sent."""
+def test_a_url_yields_host_port_and_target(url: str, host: str, port: int, target: str) -> None:
+    """`Host` keeps the spelling of the URL and omits a default port; the fragment is not sent."""
     with answering(lambda _: reply(204)) as server:
         webhook, internet = sender(server, "app.example.com", "app.example.com.")
         outcome = timeless(webhook.send(get(url)))
@@ -96,8 +96,8 @@ def test_a_url_says_host_port_and_target(url: str, host: str, port: int, target:
     assert (outcome, internet.connections) == (WebhookResult(204, None, 0), [(address, port)])
 
 
-def test_headers_of_the_connection_are_our_own() -> None:
-    """Nobody who sends can say who we are, how long the body is, or where it goes."""
+def test_connection_headers_cannot_be_overridden() -> None:
+    """Given headers cannot replace `Host`, `Content-Length`, `User-Agent` or other connection headers."""
     given = {
         "host": "other.example.com", "Content-length": "1000", "Transfer-Encoding": "chunked",
         "connection": "keep-alive", "USER-AGENT": "x", "accept": "x", "X-Other": "y",
@@ -110,48 +110,48 @@ def test_headers_of_the_connection_are_our_own() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299, 300, 304, 305, 400, 401, 404, 410, 429, 500, 503, 599, 999])
-def test_a_status_is_an_outcome(status: int) -> None:
-    """Whatever the status, it is told; what it means is for others to say."""
+def test_any_status_is_a_result(status: int) -> None:
+    """Every final status is returned as a result, without interpretation."""
     with answering(lambda _: reply(status)) as server:
         webhook, _ = sender(server)
         assert timeless(webhook.send(post("http://app.example.com/"))) == WebhookResult(status, None, 0)
 
 
-ANSWERS: Final[Mapping[str, tuple[bytes, bytes]]] = {
+RESPONSES: Final[Mapping[str, tuple[bytes, bytes]]] = {
     "empty": (b"Content-Length: 0\r\n\r\n", b""),
     "short": (b"Content-Length: 2\r\n\r\nok", b"ok"),
-    "of a kilobyte": (b"Content-Length: 1024\r\n\r\n" + b"x" * 1024, b"x" * 1024),
-    "longer": (b"Content-Length: 1025\r\n\r\n" + b"x" * 1024 + b"y", b"x" * 1024),
-    "as long as is read": (b"Content-Length: 65536\r\n\r\n" + b"x" * 65_536, b"x" * 1024),
-    "longer than is read": (b"Content-Length: 65537\r\n\r\n" + b"x" * 65_537, b"x" * 1024),
+    "one kilobyte": (b"Content-Length: 1024\r\n\r\n" + b"x" * 1024, b"x" * 1024),
+    "over one kilobyte": (b"Content-Length: 1025\r\n\r\n" + b"x" * 1024 + b"y", b"x" * 1024),
+    "the most that is read": (b"Content-Length: 65536\r\n\r\n" + b"x" * 65_536, b"x" * 1024),
+    "more than is read": (b"Content-Length: 65537\r\n\r\n" + b"x" * 65_537, b"x" * 1024),
     "in chunks": (b"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n1\r\n!\r\n0\r\nX: y\r\n\r\n", b"ok!"),
-    "in no chunks": (b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b""),
-    "to the end": (b"\r\nuntil it closes", b"until it closes"),
-    "of nothing": (b"\r\n", b""),
+    "in zero chunks": (b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b""),
+    "until the connection closes": (b"\r\nuntil it closes", b"until it closes"),
+    "empty until the connection closes": (b"\r\n", b""),
     "compressed": (b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00", b"\x1f\x8b\x08\x00"),
-    "after more than is wanted": (b"Content-Length: 2\r\n\r\nokHTTP/1.1 500 No\r\n\r\n", b"ok"),
+    "with extra bytes": (b"Content-Length: 2\r\n\r\nokHTTP/1.1 500 No\r\n\r\n", b"ok"),
     "with bare line feeds": (b"Content-Length: 2\n\nok", b"ok"),
 }
 
 
-@pytest.mark.parametrize(("answer", "shown"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_an_answer_shows_its_first_kilobyte(answer: bytes, shown: bytes) -> None:
-    """The beginning of the body is kept as it came, however its end is told."""
+@pytest.mark.parametrize(("answer", "excerpt"), RESPONSES.values(), ids=RESPONSES.keys())
+def test_a_result_has_the_first_kilobyte_of_the_body(answer: bytes, excerpt: bytes) -> None:
+    """The first kilobyte of the body is kept unchanged, for every kind of body framing."""
     with answering(lambda _: b"HTTP/1.1 200 OK\r\n" + answer) as server:
         webhook, _ = sender(server)
-        assert timeless(webhook.send(post("http://app.example.com/"))) == WebhookResult(200, None, 0, shown)
+        assert timeless(webhook.send(post("http://app.example.com/"))) == WebhookResult(200, None, 0, excerpt)
 
 
-def test_an_answer_to_head_has_no_body() -> None:
-    """Its length is of what a GET would have brought."""
+def test_a_response_to_head_has_no_body() -> None:
+    """`Content-Length` in a response to HEAD announces no body."""
     with answering(lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n") as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(replace(get("http://app.example.com/"), method="HEAD")))
     assert outcome == WebhookResult(200, None, 0)
 
 
-def test_interim_answers_are_passed_over() -> None:
-    """Any number of answers below 200 may come before the one that counts."""
+def test_interim_responses_are_skipped() -> None:
+    """Responses with a 1xx status before the final response are skipped."""
     interim = (
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
     )
@@ -183,8 +183,8 @@ def test_interim_answers_are_passed_over() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [200, 429, 503])
-def test_an_answer_says_when_to_come_again(text: str, seconds: int | None, status: int) -> None:
-    """`Retry-After` is in seconds, or a date that is counted from now; anything else says nothing."""
+def test_reads_retry_after(text: str, seconds: int | None, status: int) -> None:
+    """`Retry-After` is a number of seconds or a date relative to now; other values are ignored."""
     answer = f"HTTP/1.1 {status} Later\r\nContent-Length: 0\r\nRetry-After: {text}\r\n\r\n".encode("latin-1")
     with answering(lambda _: answer) as server:
         webhook, _ = sender(server)
@@ -193,23 +193,23 @@ def test_an_answer_says_when_to_come_again(text: str, seconds: int | None, statu
 
 @pytest.mark.parametrize("url", ["https://App.example.com/x", "https://app.example.com./x", "https://93.184.216.34/x"])
 def test_tls_is_verified_by_the_host(url: str, authority: Authority) -> None:
-    """The name or the address in the URL is asked for and proven, whatever was connected to."""
+    """SNI and the certificate check use the host of the URL, not the address of the connection."""
     host = url.split("/")[2]
-    asked: list[str | None] = []
+    sni_names: list[str | None] = []
     context = authority.issue("app.example.com", PUBLIC)
-    context.sni_callback = lambda _, name, __: asked.append(name)
+    context.sni_callback = lambda _, name, __: sni_names.append(name)
     with answering(lambda _: reply(200, b"ok"), tls=context) as server:
         webhook, internet = sender(server, host.lower(), tls=authority.trusted)
         outcome = timeless(webhook.send(post(url, body=b"x=1")))
     headers = {"Host": host, **OURS, "Content-Length": "3"}
     assert server.requests == [Received("POST", "/x", headers, b"x=1")]
     assert (outcome, internet.connections) == (WebhookResult(200, None, 0, b"ok"), [(PUBLIC, 443)])
-    assert asked == ([None] if host == PUBLIC else ["app.example.com"])
+    assert sni_names == ([None] if host == PUBLIC else ["app.example.com"])
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.1", "127.0.0.1:{port}"])
 def test_an_address_may_be_allowed(entry: str) -> None:
-    """An address that is not public may be allowed, as such or with its port; it is then, whoever has it."""
+    """A non-public address can be allowed, with or without a port, also for names that resolve to it."""
     with answering(lambda _: reply(204)) as server:
         allowed = frozenset({entry.format(port=server.port)})
         webhook = SafeWebhookClient(resolve=lambda *_: ["127.0.0.1"], allowed_hosts=allowed)
@@ -223,7 +223,7 @@ def test_an_address_may_be_allowed(entry: str) -> None:
 
 @pytest.mark.parametrize("entry", ["localhost", "LocalHost", "localhost:{port}", "LOCALHOST:{port}"])
 def test_a_name_may_be_allowed(entry: str) -> None:
-    """A name may be allowed, as such or with its port, in any case of letters; its addresses then may be any."""
+    """A name can be allowed, with or without a port, in any case; its addresses are not checked."""
     with answering(lambda _: reply(204)) as server:
         webhook = SafeWebhookClient(allowed_hosts=frozenset({entry.format(port=server.port)}))
         sent = [timeless(webhook.send(get(f"http://{host}:{server.port}/"))) for host in ("localhost", "LOCALHOST")]
@@ -231,7 +231,7 @@ def test_a_name_may_be_allowed(entry: str) -> None:
 
 
 def test_an_allowed_port_is_the_only_one() -> None:
-    """What is allowed with a port is not allowed with another, and a default port has to be named as well."""
+    """A host allowed with a port is rejected on other ports; a default port must be named too."""
     internet = Internet(hosts={"a.example": [["10.0.0.1"]]})
     webhook = SafeWebhookClient(
         resolve=internet.resolve,
@@ -254,8 +254,8 @@ def test_an_allowed_port_is_the_only_one() -> None:
     assert internet.connections == connections
 
 
-def test_a_host_may_be_reached_elsewhere(authority: Authority) -> None:
-    """Where a host is mapped, another is looked up and trusted; headers and certificates keep the name in the URL."""
+def test_a_host_may_be_mapped(authority: Authority) -> None:
+    """For a mapped host the target is resolved and trusted; `Host` and certificate check keep the URL's name."""
     with answering(lambda _: reply(204), tls=authority.issue("localhost")) as server:
         internet = Internet(server, {"host.docker.internal": [["192.168.65.254"]]})
         webhook = SafeWebhookClient(
@@ -276,15 +276,15 @@ def test_a_host_may_be_reached_elsewhere(authority: Authority) -> None:
 
 
 def test_a_mapped_host_may_be_an_address() -> None:
-    """A host may be mapped to an address, with the system's resolver and sockets as well."""
+    """A host can be mapped to an address, also with the system's resolver and sockets."""
     with answering(lambda _: reply(204)) as server:
         webhook = SafeWebhookClient(host_map={"app.example.com": "127.0.0.1"})
         assert timeless(webhook.send(post(f"http://app.example.com:{server.port}/"))) == WebhookResult(204, None, 0)
     assert server.requests[0].headers["Host"] == f"app.example.com:{server.port}"
 
 
-def test_an_attempt_tells_how_long_it_took() -> None:
-    """Milliseconds count from the beginning to the end of the answer."""
+def test_a_result_has_the_duration() -> None:
+    """The duration in milliseconds lasts from the start of the attempt to the end of the response."""
 
     def behave(server: Server, connection: socket.socket) -> None:
         connection.recv(65_536)

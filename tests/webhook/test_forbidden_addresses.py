@@ -1,4 +1,4 @@
-"""Callbacks reach the internet only (rules R13 to R15, proof G11)."""
+"""Callbacks are sent to public addresses only (REL-13 to REL-15)."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from tapedeck.ports.messaging import FailureReason, WebhookResult
 from tests.webhook.servers import PUBLIC, Internet, Received, answering, get, post, redirect, reply, timeless
 
 FORBIDDEN: Final = [
-    "0.0.0.0",  # noqa: S104 - nobody binds to it
+    "0.0.0.0",  # noqa: S104 - nothing binds to it
     "0.0.0.1", "0.255.255.255", "10.0.0.0", "10.0.0.1", "10.255.255.255", "100.64.0.0", "100.100.100.200",
     "100.127.255.255", "127.0.0.0", "127.0.0.1", "127.0.0.2", "127.255.255.255", "169.254.0.0", "169.254.169.253",
     "169.254.169.254", "169.254.170.2", "169.254.255.255", "172.16.0.0", "172.16.0.1", "172.31.255.255", "192.0.0.0",
@@ -23,7 +23,7 @@ FORBIDDEN: Final = [
     "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fe80::1", "fe80::a9fe:a9fe", "febf::1", "fec0::1", "ff02::1",
     "ff0e::1", "FD00:EC2::254", "4000::1", "8000::1",
 ]  # fmt: skip
-"""Addresses that nothing is sent to, in forms that some parser takes for others."""
+"""Non-public addresses, also in notations that some parsers misread."""
 
 ODD_HOSTS: Final = [
     "127.1", "127.0.1", "2130706433", "0x7f000001", "0X7F000001", "0x7f.1", "0x7f.0.0.1", "017700000001", "0177.0.0.1",
@@ -31,101 +31,101 @@ ODD_HOSTS: Final = [
     "0", "0x0", "1.2.3.4.5", "[fe80::1%25eth0]", "[fe80::1%eth0]", "[::1%25lo]", "[2606:4700:4700::1111%251]", "%31",
     "127%2e0%2e0%2e1", "local%68ost", "a..example", ".example", "a;b.example", "[v1.::1]",
 ]  # fmt: skip
-"""Hosts that somebody reads as an address, or differently from somebody else."""
+"""Hosts that some parsers read as an address, or that parsers read differently."""
 
-REFUSED: Final = WebhookResult(None, FailureReason.FORBIDDEN, 0)
+REJECTED: Final = WebhookResult(None, FailureReason.FORBIDDEN, 0)
 
 
 def literal(address: str) -> str:
-    """An address as a URL writes it."""
+    """Return an address in the notation of URLs."""
     return f"[{address}]" if ":" in address else address
 
 
 def webhook(internet: Internet) -> SafeWebhookClient:
-    """A sender that knows nothing but this internet."""
+    """Return a client that uses only this fake internet."""
     return SafeWebhookClient(resolve=internet.resolve, connect=internet.connect)
 
 
 def test_there_are_enough_addresses() -> None:
-    """The proof asks for sixty, each once."""
+    """The list has at least sixty distinct addresses."""
     assert len(set(FORBIDDEN)) == len(FORBIDDEN) >= 60
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("address", FORBIDDEN)
-def test_never_connects_to_an_address_in_a_url(address: str, scheme: str) -> None:
-    """An address in the URL that is not public is refused, with and without a port."""
+def test_rejects_an_address_in_a_url(address: str, scheme: str) -> None:
+    """A non-public address in the URL is rejected, with and without a port."""
     internet = Internet()
     sent = [timeless(webhook(internet).send(post(f"{scheme}://{literal(address)}{port}/x"))) for port in ("", ":8080")]
-    assert (sent, internet) == ([REFUSED] * 2, Internet())
+    assert (sent, internet) == ([REJECTED] * 2, Internet())
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
-def test_never_connects_to_an_address_that_a_name_has(address: str) -> None:
-    """A name whose only address is not public is refused."""
+def test_rejects_a_name_with_a_forbidden_address(address: str) -> None:
+    """A name whose only address is not public is rejected."""
     hosts = {"app.example.com": [[address]]}
     internet = Internet(hosts=hosts)
     outcome = timeless(webhook(internet).send(post("https://app.example.com/x")))
-    assert (outcome, internet) == (REFUSED, Internet(hosts=hosts, lookups=[("app.example.com", 443)]))
+    assert (outcome, internet) == (REJECTED, Internet(hosts=hosts, lookups=[("app.example.com", 443)]))
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
-def test_never_connects_to_a_name_with_mixed_addresses(address: str) -> None:
-    """One address that is not public spoils a name, wherever it stands among its addresses."""
+def test_rejects_a_name_with_mixed_addresses(address: str) -> None:
+    """A name is rejected if any of its addresses is not public, in any position."""
     orders = [[PUBLIC, address], [address, PUBLIC], [PUBLIC, "2606:4700::1111", address, "8.8.8.8"]]
     for order in orders:
         internet = Internet(hosts={"app.example.com": [order]})
-        assert timeless(webhook(internet).send(post("http://app.example.com/"))) == REFUSED
+        assert timeless(webhook(internet).send(post("http://app.example.com/"))) == REJECTED
         assert internet.connections == []
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)
 def test_connects_to_the_address_that_was_checked(address: str) -> None:
-    """A name that leads elsewhere at its next look-up is refused then, and was connected to as it was checked."""
+    """The client connects to the address that it checked; a later lookup with another address is rejected."""
     with answering(lambda _: reply(200)) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC], [address]]})
         sender = webhook(internet)
         sent = [timeless(sender.send(post("http://app.example.com/"))) for _ in range(3)]
-    assert sent == [WebhookResult(200, None, 0), REFUSED, REFUSED]
+    assert sent == [WebhookResult(200, None, 0), REJECTED, REJECTED]
     assert internet.connections == [(PUBLIC, 80)]
-    assert internet.lookups == [("app.example.com", 80)] * 3, "a connection needs one look-up"
+    assert internet.lookups == [("app.example.com", 80)] * 3, "each attempt resolves the name once"
 
 
-def test_never_follows_a_redirect_to_an_address_that_is_not_public() -> None:
-    """A redirect to any of the addresses is refused before it is connected to, literal or by a name."""
+def test_rejects_redirects_to_forbidden_addresses() -> None:
+    """A redirect to a non-public address is rejected before connecting, literally or by name."""
 
-    def lead(request: Received) -> bytes:
-        place = int(request.target.removeprefix("/"))
-        return redirect(f"http://{literal(FORBIDDEN[place // 2])}/" if place % 2 else f"http://{place}.example/")
+    def respond(request: Received) -> bytes:
+        index = int(request.target.removeprefix("/"))
+        return redirect(f"http://{literal(FORBIDDEN[index // 2])}/" if index % 2 else f"http://{index}.example/")
 
-    with answering(lead) as server:
-        hosts = {f"{2 * place}.example": [[address]] for place, address in enumerate(FORBIDDEN)}
+    with answering(respond) as server:
+        hosts = {f"{2 * index}.example": [[address]] for index, address in enumerate(FORBIDDEN)}
         internet = Internet(server, {"app.example.com": [[PUBLIC]], **hosts})
         sender = webhook(internet)
-        places = range(2 * len(FORBIDDEN))
-        sent = [timeless(sender.send(post(f"http://app.example.com/{place}"))) for place in places]
-    assert sent == [REFUSED] * len(places)
-    assert internet.connections == [(PUBLIC, 80)] * len(places)
+        indexes = range(2 * len(FORBIDDEN))
+        sent = [timeless(sender.send(post(f"http://app.example.com/{index}"))) for index in indexes]
+    assert sent == [REJECTED] * len(indexes)
+    assert internet.connections == [(PUBLIC, 80)] * len(indexes)
 
 
 def test_checks_a_name_again_at_every_hop() -> None:
-    """Neither a redirect to the same host nor the repetition with credentials trusts an earlier look-up."""
+    """A redirect to the same host, and a retry with credentials, resolve and check the name again."""
     answers = {"/moved": redirect("/there"), "/secret": reply(401, headers={"WWW-Authenticate": "Basic"})}
     with answering(lambda request: answers[request.target]) as server:
         for path in answers:
             internet = Internet(server, {"app.example.com": [[PUBLIC], ["127.0.0.1"]]})
             outcome = timeless(webhook(internet).send(post(f"http://user:password@app.example.com{path}")))
-            assert (outcome, internet.connections) == (REFUSED, [(PUBLIC, 80)])
+            assert (outcome, internet.connections) == (REJECTED, [(PUBLIC, 80)])
 
 
 @pytest.mark.parametrize("host", ODD_HOSTS)
-def test_never_asks_for_a_host_that_is_read_in_two_ways(host: str) -> None:
-    """Other spellings of addresses are refused in a URL and in a redirect, whatever they are, and not looked up."""
+def test_rejects_ambiguous_hosts(host: str) -> None:
+    """Ambiguous hosts are rejected in a URL and in a redirect, without a lookup."""
     with answering(lambda _: redirect(f"http://{host}/")) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         sender = webhook(internet)
         sent = [timeless(sender.send(get(url))) for url in (f"http://{host}/", "http://app.example.com/")]
-    assert (sent, internet.lookups) == ([REFUSED] * 2, [("app.example.com", 80)])
+    assert (sent, internet.lookups) == ([REJECTED] * 2, [("app.example.com", 80)])
     assert internet.connections == [(PUBLIC, 80)]
 
 
@@ -138,10 +138,10 @@ def test_never_asks_for_a_host_that_is_read_in_two_ways(host: str) -> None:
         "gopher://app.example.com/", "http://[::1/", "http://[]/", "http:///", "", "app.example.com", "http://app.example.com:65536/",
     ],
 )  # fmt: skip
-def test_never_connects_to_what_is_no_usable_url(url: str) -> None:
-    """What rule R15 refuses at input is refused at output, too."""
+def test_rejects_invalid_urls(url: str) -> None:
+    """A URL that is invalid as an input (REL-15) is also rejected before sending."""
     internet = Internet(hosts={"app.example.com": [[PUBLIC]]})
-    assert timeless(webhook(internet).send(post(url))) == REFUSED
+    assert timeless(webhook(internet).send(post(url))) == REJECTED
     assert (internet.lookups, internet.connections) == ([], [])
 
 
@@ -155,34 +155,34 @@ def test_never_connects_to_what_is_no_usable_url(url: str) -> None:
         "http://127.0.0.1\t/", "http://local host/", "HTTP://127.0.0.1/", "hTTp://[::ffff:127.0.0.1]/#x",
     ],
 )  # fmt: skip
-def test_never_follows_what_is_no_usable_url(location: str) -> None:
-    """A redirect to a URL that would have been refused at input ends the attempt."""
+def test_rejects_redirects_to_invalid_urls(location: str) -> None:
+    """A redirect to an invalid URL ends the attempt."""
     answer = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location.encode() + b"\r\n\r\n"
     with answering(lambda _: answer) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         outcome = timeless(webhook(internet).send(post("http://app.example.com/")))
-    assert (outcome, internet.connections) == (REFUSED, [(PUBLIC, 80)])
+    assert (outcome, internet.connections) == (REJECTED, [(PUBLIC, 80)])
 
 
 def test_never_connects_to_this_machine() -> None:
-    """With the system's own resolver and sockets nobody who listens here is reached, however it is spelled."""
+    """With the system's resolver and sockets, no server on this machine is reached by any notation."""
     with answering(lambda _: reply(200)) as server:
         hosts = ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0"]
         sent = [timeless(SafeWebhookClient().send(post(f"http://{host}:{server.port}/"))) for host in hosts]
-        # What is allowed is allowed exactly: other ports and other names of the same server are not.
+        # Allowed hosts match exactly: other ports and other names of the same server are rejected.
         names = frozenset({f"127.0.0.1:{server.port + 1}", "example.com", "[::1]:80", f"localhost.:{server.port}"})
         sender = SafeWebhookClient(allowed_hosts=names)
         sent += [timeless(sender.send(post(f"http://{host}:{server.port}/"))) for host in hosts]
-    assert sent == [REFUSED] * 2 * len(hosts)
+    assert sent == [REJECTED] * 2 * len(hosts)
     assert server.connections == 0
 
 
 def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables for proxies change nothing: neither is a proxy asked, nor does it let anybody through."""
+    """Proxy variables of the environment are ignored: no proxy is used, and no address becomes allowed."""
     with answering(lambda _: reply(200)) as proxy, answering(lambda _: reply(204)) as server:
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         sender = webhook(internet)
         sent = [timeless(sender.send(post(url))) for url in ("http://app.example.com/", "http://10.0.0.1/")]
-    assert (sent, proxy.connections) == ([WebhookResult(204, None, 0), REFUSED], 0)
+    assert (sent, proxy.connections) == ([WebhookResult(204, None, 0), REJECTED], 0)

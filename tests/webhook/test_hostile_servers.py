@@ -1,4 +1,4 @@
-"""Whatever a server does, an attempt ends in time and in little memory (rule R13, proof G12)."""
+"""Attempts against misbehaving servers end within the timeouts and use little memory (REL-13)."""
 
 import socket
 import ssl
@@ -35,7 +35,7 @@ from tests.webhook.servers import (
 
 SHORT: Final = Timeouts(connect=300, read=200, total=300)
 MARGIN: Final = 1500
-"""Milliseconds after the limit within which even a busy machine has noticed."""
+"""Milliseconds of tolerance after a timeout, for a busy machine."""
 MAX_MEMORY: Final = 2 << 20
 
 OK: Final = b"HTTP/1.1 200 OK\r\n"
@@ -43,8 +43,8 @@ CHUNKED: Final = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 HEADER: Final = b"X-Filler: " + b"x" * 80 + b"\r\n"
 
 
-def says(*parts: bytes) -> Behave:
-    """Reads the request, says this, and closes."""
+def sends(*parts: bytes) -> Behave:
+    """Return a behaviour that reads the request, sends these parts and closes."""
 
     def behave(_: Server, connection: socket.socket) -> None:
         read_request(connection)
@@ -55,107 +55,107 @@ def says(*parts: bytes) -> Behave:
 
 
 def endless(beginning: bytes, part: bytes, *, pause: float = 0) -> Behave:
-    """Reads the request, and says the same for ever."""
+    """Return a behaviour that reads the request and repeats the part forever."""
 
     def behave(server: Server, connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(beginning)
-        for again in repeat(part):
-            connection.sendall(again)
+        for repeated in repeat(part):
+            connection.sendall(repeated)
             if server.stop.wait(pause):
                 return
 
     return behave
 
 
-def silent(server: Server, _: socket.socket) -> None:
-    """Neither reads nor answers."""
+def never_reads(server: Server, _: socket.socket) -> None:
+    """Neither read nor respond."""
     server.stop.wait()
 
 
-def deaf(server: Server, connection: socket.socket) -> None:
-    """Reads the request, and never answers."""
+def never_responds(server: Server, connection: socket.socket) -> None:
+    """Read the request and never respond."""
     read_request(connection)
     server.stop.wait()
 
 
-def hasty(_: Server, connection: socket.socket) -> None:
-    """Closes at once."""
+def closes(_: Server, connection: socket.socket) -> None:
+    """Close the connection immediately."""
     connection.close()
 
 
-def rude(_: Server, connection: socket.socket) -> None:
-    """Resets the connection within its answer."""
+def resets(_: Server, connection: socket.socket) -> None:
+    """Reset the connection within the response."""
     read_request(connection)
     connection.sendall(OK + b"Content-Length: 10\r\n\r\n12345")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def slow_redirects(server: Server, connection: socket.socket) -> None:
-    """Answers just in time, and leads to itself."""
+def redirects_slowly(server: Server, connection: socket.socket) -> None:
+    """Redirect to itself, each time just before the timeout."""
     read_request(connection)
     server.stop.wait(0.12)
     connection.sendall(redirect("/"))
 
 
 SLOW: Final[dict[str, Behave]] = {
-    "never answers": deaf,
-    "never reads": silent,
+    "never answers": never_responds,
+    "never reads": never_reads,
     "drips a status": endless(b"", b"H", pause=0.05),
     "drips headers": endless(OK + b"X: ", b"x", pause=0.05),
     "drips a body": endless(OK + b"Content-Length: 1000\r\n\r\n", b"x", pause=0.05),
     "drips a body without end": endless(OK + b"\r\n", b"x", pause=0.05),
     "drips chunks": endless(CHUNKED, b"1\r\nx\r\n", pause=0.05),
     "drips interim answers": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.05),
-    "redirects slowly": slow_redirects,
+    "redirects slowly": redirects_slowly,
 }
 
-WRONG: Final[dict[str, tuple[Behave, FailureReason]]] = {
-    "closes at once": (hasty, FailureReason.READ),
-    "answers nothing": (says(), FailureReason.READ),
-    "resets": (rude, FailureReason.READ),
-    "ends within the status": (says(b"HTTP/1.1 20"), FailureReason.PROTOCOL),
-    "ends after the status": (says(OK), FailureReason.READ),
-    "ends within the headers": (says(OK + b"Content-Le"), FailureReason.READ),
-    "ends after the headers": (says(OK + b"Content-Length: 0\r\n"), FailureReason.READ),
-    "ends within a redirect": (says(b"HTTP/1.1 302 Found\r\nLocation: /somew"), FailureReason.READ),
-    "ends after an interim answer": (says(b"HTTP/1.1 103 Early Hints\r\n\r\n"), FailureReason.READ),
-    "ends within the body": (says(OK + b"Content-Length: 10\r\n\r\n12345"), FailureReason.READ),
-    "ends before the body": (says(OK + b"Content-Length: 10\r\n\r\n"), FailureReason.READ),
-    "ends within a chunk": (says(CHUNKED, b"a\r\n12345"), FailureReason.READ),
-    "ends between chunks": (says(CHUNKED, b"5\r\n12345\r\n"), FailureReason.READ),
+MALFORMED: Final[dict[str, tuple[Behave, FailureReason]]] = {
+    "closes at once": (closes, FailureReason.READ),
+    "sends nothing": (sends(), FailureReason.READ),
+    "resets": (resets, FailureReason.READ),
+    "ends within the status": (sends(b"HTTP/1.1 20"), FailureReason.PROTOCOL),
+    "ends after the status": (sends(OK), FailureReason.READ),
+    "ends within the headers": (sends(OK + b"Content-Le"), FailureReason.READ),
+    "ends after the headers": (sends(OK + b"Content-Length: 0\r\n"), FailureReason.READ),
+    "ends within a redirect": (sends(b"HTTP/1.1 302 Found\r\nLocation: /somew"), FailureReason.READ),
+    "ends after an interim answer": (sends(b"HTTP/1.1 103 Early Hints\r\n\r\n"), FailureReason.READ),
+    "ends within the body": (sends(OK + b"Content-Length: 10\r\n\r\n12345"), FailureReason.READ),
+    "ends before the body": (sends(OK + b"Content-Length: 10\r\n\r\n"), FailureReason.READ),
+    "ends within a chunk": (sends(CHUNKED, b"a\r\n12345"), FailureReason.READ),
+    "ends between chunks": (sends(CHUNKED, b"5\r\n12345\r\n"), FailureReason.READ),
     "sends headers for ever": (endless(OK, HEADER), FailureReason.PROTOCOL),
     "sends one header for ever": (endless(OK + b"X: ", b"x" * 8192), FailureReason.PROTOCOL),
     "sends a status for ever": (endless(b"HTTP/1.1 200 ", b"x" * 8192), FailureReason.PROTOCOL),
     "sends a folded header for ever": (endless(OK + b"X: x\r\n", b" x\r\n" * 1000), FailureReason.PROTOCOL),
     "sends a large header": (
-        says(OK + b"X: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n"),
+        sends(OK + b"X: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n"),
         FailureReason.PROTOCOL,
     ),
-    "sends many headers": (says(OK + b"X: x\r\n" * 200 + b"Content-Length: 0\r\n\r\n"), FailureReason.PROTOCOL),
+    "sends many headers": (sends(OK + b"X: x\r\n" * 200 + b"Content-Length: 0\r\n\r\n"), FailureReason.PROTOCOL),
     "floods with 100": (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100), FailureReason.PROTOCOL),
     "floods with 103": (endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 100), FailureReason.PROTOCOL),
-    "sends noise": (says(bytes(range(256)) * 100), FailureReason.PROTOCOL),
+    "sends noise": (sends(bytes(range(256)) * 100), FailureReason.PROTOCOL),
     "sends noise for ever": (endless(b"", b"\xff\0\r\n" * 1000), FailureReason.PROTOCOL),
-    "speaks TLS": (says(b"\x15\x03\x03\x00\x02\x02\x50"), FailureReason.PROTOCOL),
-    "speaks SSH": (says(b"SSH-2.0-OpenSSH_9.6\r\n"), FailureReason.PROTOCOL),
-    "speaks HTTP/0.9": (says(b"<html>ok</html>"), FailureReason.PROTOCOL),
-    "speaks HTTP/2": (says(b"HTTP/2 200\r\n\r\n"), FailureReason.PROTOCOL),
-    "has no such status": (says(b"HTTP/1.1 2000 OK\r\n\r\n"), FailureReason.PROTOCOL),
-    "sends a chunk that is none": (says(CHUNKED, b"zz\r\nnoise\r\n"), FailureReason.PROTOCOL),
-    "sends a chunk of a negative size": (says(CHUNKED, b"-2\r\nnoise\r\n" * 9), FailureReason.PROTOCOL),
+    "speaks TLS": (sends(b"\x15\x03\x03\x00\x02\x02\x50"), FailureReason.PROTOCOL),
+    "speaks SSH": (sends(b"SSH-2.0-OpenSSH_9.6\r\n"), FailureReason.PROTOCOL),
+    "speaks HTTP/0.9": (sends(b"<html>ok</html>"), FailureReason.PROTOCOL),
+    "speaks HTTP/2": (sends(b"HTTP/2 200\r\n\r\n"), FailureReason.PROTOCOL),
+    "sends an invalid status": (sends(b"HTTP/1.1 2000 OK\r\n\r\n"), FailureReason.PROTOCOL),
+    "sends an invalid chunk": (sends(CHUNKED, b"zz\r\nnoise\r\n"), FailureReason.PROTOCOL),
+    "sends a chunk of a negative size": (sends(CHUNKED, b"-2\r\nnoise\r\n" * 9), FailureReason.PROTOCOL),
     "sends a chunk up to the end": (endless(CHUNKED + b"-1\r\n", b"x" * 8192), FailureReason.PROTOCOL),
     "sends a chunk size for ever": (endless(CHUNKED, b"0" * 8192), FailureReason.PROTOCOL),
     "sends chunk extensions for ever": (endless(CHUNKED, b"1;" + b"x" * 4096 + b"\r\nx\r\n"), FailureReason.PROTOCOL),
     "sends trailers for ever": (endless(CHUNKED + b"0\r\n", HEADER), FailureReason.PROTOCOL),
-    "redirects in a circle": (says(redirect("/")), FailureReason.REDIRECT),
-    "redirects nowhere": (says(reply(302)), FailureReason.REDIRECT),
-    "redirects to nothing": (says(redirect("")), FailureReason.REDIRECT),
-    "redirects to this machine": (says(redirect("http://localhost/")), FailureReason.FORBIDDEN),
-    "redirects to credentials": (says(redirect("http://169.254.169.254/latest/")), FailureReason.FORBIDDEN),
+    "redirects in a circle": (sends(redirect("/")), FailureReason.REDIRECT),
+    "redirects nowhere": (sends(reply(302)), FailureReason.REDIRECT),
+    "redirects to nothing": (sends(redirect("")), FailureReason.REDIRECT),
+    "redirects to this machine": (sends(redirect("http://localhost/")), FailureReason.FORBIDDEN),
+    "redirects to credentials": (sends(redirect("http://169.254.169.254/latest/")), FailureReason.FORBIDDEN),
 }
 
-MUCH: Final[dict[str, Behave]] = {
+ENDLESS_BODIES: Final[dict[str, Behave]] = {
     "without a length": endless(OK + b"\r\n", b"x" * 65_536),
     "of a great length": endless(OK + b"Content-Length: 999999999999\r\n\r\n", b"x" * 65_536),
     "of no number": endless(OK + b"Content-Length: " + b"9" * 9000 + b"\r\n\r\n", b"x" * 65_536),
@@ -167,7 +167,7 @@ MUCH: Final[dict[str, Behave]] = {
 
 @pytest.fixture
 def memory() -> Iterator[Callable[[], int]]:
-    """The most bytes that were ever in use at a time since the test began, this process's tests and servers alike."""
+    """Yield a function that returns the peak of traced memory in bytes since the test began, servers included."""
     tracemalloc.start()
     try:
         yield lambda: tracemalloc.get_traced_memory()[1]
@@ -176,22 +176,22 @@ def memory() -> Iterator[Callable[[], int]]:
 
 
 def attempt(server: Server, limits: Timeouts, body: bytes = b"x=1") -> WebhookResult:
-    """One to a server that may be connected to."""
+    """Make one attempt to this server, whose address is allowed."""
     host = f"127.0.0.1:{server.port}"
-    return connected(
+    return send_until_connected(
         SafeWebhookClient(allowed_hosts=frozenset({host})), post(f"http://{host}/", body=body, timeouts=limits)
     )
 
 
-def connected(sender: SafeWebhookClient, request: WebhookRequest) -> WebhookResult:
-    """What becomes of a request to somebody who listens: a machine that stood still meanwhile is asked again."""
+def send_until_connected(sender: SafeWebhookClient, request: WebhookRequest) -> WebhookResult:
+    """Send a request to a listening server; retry failed connections, which a stalled machine can cause."""
     outcomes = (sender.send(request) for _ in range(5))
     return next(outcome for outcome in outcomes if outcome.failure is not FailureReason.CONNECT)
 
 
 @pytest.mark.parametrize("behave", SLOW.values(), ids=SLOW.keys())
 def test_an_attempt_ends_in_time(behave: Behave, memory: Callable[[], int]) -> None:
-    """A server that keeps us waiting costs the limit and no more, however it goes about it."""
+    """An attempt against a slow server ends at the timeout."""
     with serving(behave) as server:
         outcome = attempt(server, SHORT)
     assert outcome == WebhookResult(None, FailureReason.READ, ANY)
@@ -199,11 +199,11 @@ def test_an_attempt_ends_in_time(behave: Behave, memory: Callable[[], int]) -> N
     assert memory() < MAX_MEMORY
 
 
-@pytest.mark.parametrize(("behave", "failure"), WRONG.values(), ids=WRONG.keys())
-def test_an_answer_that_is_none_ends_the_attempt(
+@pytest.mark.parametrize(("behave", "failure"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_response_ends_the_attempt(
     behave: Behave, failure: FailureReason, memory: Callable[[], int]
 ) -> None:
-    """What is no HTTP, no end or no way ends the attempt long before the limit, and takes little memory."""
+    """A malformed, endless or misdirected response ends the attempt before the timeout, in little memory."""
     with serving(behave) as server:
         outcome = attempt(server, AMPLE)
     assert outcome == WebhookResult(None, failure, ANY)
@@ -211,9 +211,9 @@ def test_an_answer_that_is_none_ends_the_attempt(
     assert memory() < MAX_MEMORY
 
 
-@pytest.mark.parametrize("behave", MUCH.values(), ids=MUCH.keys())
-def test_an_endless_body_is_not_read_to_its_end(behave: Behave, memory: Callable[[], int]) -> None:
-    """The status and the first kilobyte of a body that never ends are an answer."""
+@pytest.mark.parametrize("behave", ENDLESS_BODIES.values(), ids=ENDLESS_BODIES.keys())
+def test_an_endless_body_is_truncated(behave: Behave, memory: Callable[[], int]) -> None:
+    """A response with an endless body yields its status and the first kilobyte."""
     with serving(behave) as server:
         outcome = attempt(server, AMPLE)
     assert outcome == WebhookResult(200, None, ANY, b"x" * 1024)
@@ -222,22 +222,22 @@ def test_an_endless_body_is_not_read_to_its_end(behave: Behave, memory: Callable
 
 
 def test_an_unread_request_ends_in_time() -> None:
-    """A server that never reads holds a request that fills its buffers no longer than the limit."""
+    """A large request to a server that never reads ends at the timeout."""
     body = bytes(32 << 20)
-    with serving(silent) as server:
+    with serving(never_reads) as server:
         outcome = attempt(server, SHORT, body)
     assert outcome == WebhookResult(None, FailureReason.READ, ANY)
     assert outcome.milliseconds < SHORT.total + MARGIN
 
 
 def silent_handshake(server: Server, connection: socket.socket) -> None:
-    """Takes the greeting, and says nothing."""
+    """Receive the ClientHello and send nothing."""
     connection.recv(4096)
     server.stop.wait()
 
 
 def slow_handshake(server: Server, connection: socket.socket) -> None:
-    """Begins a record, and drips it."""
+    """Start a TLS record and send it byte by byte."""
     connection.recv(4096)
     connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")
     while not server.stop.wait(0.05):
@@ -245,14 +245,14 @@ def slow_handshake(server: Server, connection: socket.socket) -> None:
 
 
 def plain_handshake(_: Server, connection: socket.socket) -> None:
-    """Answers without TLS."""
+    """Respond without TLS."""
     connection.recv(4096)
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-@pytest.mark.parametrize("behave", [silent_handshake, slow_handshake, plain_handshake, hasty])
+@pytest.mark.parametrize("behave", [silent_handshake, slow_handshake, plain_handshake, closes])
 def test_a_handshake_ends_in_time(behave: Behave, authority: Authority) -> None:
-    """No TLS, or none in time, is no connection."""
+    """A failed or slow TLS handshake is a connection failure."""
     with serving(behave) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
@@ -264,25 +264,25 @@ def test_a_handshake_ends_in_time(behave: Behave, authority: Authority) -> None:
 @pytest.mark.parametrize(
     ("behave", "failure"),
     [
-        (deaf, FailureReason.READ),
+        (never_responds, FailureReason.READ),
         (endless(OK + b"X: ", b"x", pause=0.05), FailureReason.READ),
         (endless(OK + b"X: ", b"x" * 8192), FailureReason.PROTOCOL),
-        (says(redirect("http://app.example.com/")), FailureReason.REDIRECT),
+        (sends(redirect("http://app.example.com/")), FailureReason.REDIRECT),
     ],
 )
 def test_an_attempt_over_tls_ends_in_time(behave: Behave, failure: FailureReason, authority: Authority) -> None:
-    """Behind TLS the same limits hold, and nothing leads back from https to http."""
+    """The timeouts apply over TLS too, and a redirect from https to http is not followed."""
     with serving(behave, tls=authority.issue("app.example.com")) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
-        outcome = connected(sender, post("https://app.example.com/", timeouts=SHORT))
+        outcome = send_until_connected(sender, post("https://app.example.com/", timeouts=SHORT))
     assert outcome == WebhookResult(None, failure, ANY)
     assert outcome.milliseconds < SHORT.total + MARGIN
     assert set(internet.connections) == {(PUBLIC, 443)}
 
 
 def test_the_connect_limit_holds_for_the_handshake(authority: Authority) -> None:
-    """A handshake may take as long as a connection may, though the whole attempt may take longer."""
+    """The connect timeout includes the TLS handshake."""
     with serving(silent_handshake) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect, tls=authority.trusted)
@@ -294,7 +294,7 @@ def test_the_connect_limit_holds_for_the_handshake(authority: Authority) -> None
 
 
 def test_the_read_limit_holds_between_two_reads() -> None:
-    """A server that pauses for longer than the limit has failed, though the whole attempt may take longer."""
+    """A pause longer than the read timeout fails, even within the total timeout."""
     with serving(endless(OK + b"Content-Length: 9\r\n\r\n", b"x", pause=10)) as server:
         host = f"127.0.0.1:{server.port}"
         sender = SafeWebhookClient(allowed_hosts=frozenset({host}))
@@ -304,9 +304,9 @@ def test_the_read_limit_holds_between_two_reads() -> None:
 
 
 @pytest.mark.parametrize(("connect", "total"), [(100, 60_000), (60_000, 100), (0, 60_000), (60_000, 0)])
-def test_nobody_waits_for_a_slow_resolver(connect: int, total: int) -> None:
-    """A name that is not resolved within the limit for connections, or for the attempt, is no connection."""
-    with serving(silent) as server:
+def test_a_slow_resolver_ends_in_time(connect: int, total: int) -> None:
+    """A name that does not resolve within the connect or total timeout is a connection failure."""
+    with serving(never_reads) as server:
 
         def resolve(_host: str, _port: int) -> list[str]:
             server.stop.wait(30)
@@ -321,8 +321,8 @@ def test_nobody_waits_for_a_slow_resolver(connect: int, total: int) -> None:
 
 
 @pytest.mark.parametrize("error", [socket.gaierror("unknown"), UnicodeError("label too long"), TimeoutError()])
-def test_an_unknown_name_is_no_connection(error: Exception) -> None:
-    """A resolver that fails, or that finds nothing, connects to nothing."""
+def test_an_unknown_name_is_a_connection_failure(error: Exception) -> None:
+    """A resolver that fails, or finds no address, is a connection failure."""
 
     def resolve(_host: str, _port: int) -> list[str]:
         raise error
@@ -335,8 +335,8 @@ def test_an_unknown_name_is_no_connection(error: Exception) -> None:
     )
 
 
-def test_long_names_are_unknown() -> None:
-    """The system's resolver never sees a name that no DNS can hold."""
+def test_overlong_names_are_unknown() -> None:
+    """A name that exceeds the limits of DNS is a connection failure."""
     for host in ("x" * 64 + ".example", "x." * 200 + "example"):
         assert timeless(SafeWebhookClient().send(get(f"http://{host}/"))) == WebhookResult(
             None, FailureReason.CONNECT, 0
@@ -344,10 +344,10 @@ def test_long_names_are_unknown() -> None:
 
 
 def test_tries_the_other_addresses() -> None:
-    """Addresses that do not answer leave time for the others, each its share of what is left."""
+    """Each address gets its share of the remaining connect timeout, so failing ones leave time for the others."""
     addresses = ["2606:4700::1111", "8.8.8.8", PUBLIC]
     shares = []
-    with serving(says(reply(200))) as server:
+    with serving(sends(reply(200))) as server:
 
         def connect(address: str, port: int, seconds: float) -> socket.socket:
             shares.append((address, port, seconds))
@@ -363,8 +363,8 @@ def test_tries_the_other_addresses() -> None:
     assert [round(seconds, -1) for *_, seconds in shares] == [20, 30, 60]
 
 
-def test_nobody_who_listens_is_no_connection() -> None:
-    """A port that nobody listens at is no connection, whichever kind of address it has."""
+def test_a_closed_port_is_a_connection_failure() -> None:
+    """A port without a listener is a connection failure, over IPv4 and IPv6."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     sender = SafeWebhookClient(allowed_hosts=frozenset({"127.0.0.1", "::1"}))
@@ -388,8 +388,8 @@ PIECES: Final = st.sampled_from(
 @settings(max_examples=scaled(2_000, 200), deadline=None, database=None)
 @given(answer=st.lists(PIECES | st.binary(max_size=30), max_size=12).map(b"".join))
 @example(answer=b"HTTP/1.1 302 X\r\nLocation: \r\n\r\n")
-def test_any_answer_is_an_outcome(answer: bytes) -> None:
-    """Whatever bytes come back, there is a status or a reason why there is none, and nothing breaks."""
+def test_any_response_is_a_result(answer: bytes) -> None:
+    """Any response bytes yield either a status or a failure reason, without an error."""
     others: list[socket.socket] = []
 
     def connect(_address: str, _port: int, _seconds: float) -> socket.socket:
@@ -416,9 +416,9 @@ def test_any_answer_is_an_outcome(answer: bytes) -> None:
         other.close()
 
 
-def test_a_request_that_cannot_be_written_is_an_outcome() -> None:
-    """A header that HTTP has no form for is never sent, and breaks nothing."""
-    with serving(says(reply(200))) as server:
+def test_an_invalid_header_is_a_protocol_failure() -> None:
+    """A header that HTTP cannot express is not sent; the result is a protocol failure."""
+    with serving(sends(reply(200))) as server:
         internet = Internet(server, {"app.example.com": [[PUBLIC]]})
         sender = SafeWebhookClient(resolve=internet.resolve, connect=internet.connect)
         requests = [
@@ -430,8 +430,8 @@ def test_a_request_that_cannot_be_written_is_an_outcome() -> None:
     assert sent == [WebhookResult(None, FailureReason.PROTOCOL, 0)] * len(requests)
 
 
-def test_no_trust_is_no_connection(authority: Authority) -> None:
-    """A certificate of another name, or of an authority that nobody trusts, ends the attempt before a word is sent."""
+def test_an_untrusted_certificate_is_a_connection_failure(authority: Authority) -> None:
+    """A certificate for another name, or of an untrusted authority, ends the attempt before anything is sent."""
     read: list[object] = []
 
     def behave(_: Server, connection: socket.socket) -> None:

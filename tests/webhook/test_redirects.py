@@ -1,4 +1,4 @@
-"""Where redirects and challenges lead, and what they are told (behaviour.md, section 7.3; rule R13)."""
+"""Redirects and authentication challenges, and the headers that are sent along (REL-13)."""
 
 import socket
 from base64 import b64encode
@@ -32,7 +32,7 @@ CHALLENGE: Final = reply(401, headers={"WWW-Authenticate": 'Basic realm="hooks"'
 
 
 def basic(text: str) -> str:
-    """Credentials as a header holds them."""
+    """Return the `Authorization` header of these credentials."""
     return "Basic " + b64encode(text.encode()).decode()
 
 
@@ -48,7 +48,7 @@ def basic(text: str) -> str:
     ],
 )
 def test_a_redirect_is_followed(method: str, status: int, followed_by: str) -> None:
-    """307 and 308 repeat the request; after 303, and after a POST that was moved, comes a GET without its body."""
+    """307 and 308 repeat the request; 303, and 301 or 302 after a POST, continue with a GET without a body."""
     answers = {"/a": redirect("/b?c=d#e", status), "/b?c=d": reply(200, headers={"Content-Length": "0"})}
     body = b"x=1" if method in {"POST", "PUT"} else b""
     with answering(lambda request: answers[request.target]) as server:
@@ -82,12 +82,12 @@ def test_a_redirect_is_followed(method: str, status: int, followed_by: str) -> N
         (b"/\xe9", "/%E9"),
         (b"/with a space", "/with%20a%20space"),
         (b"/%20%zz%C3%A9", "/%20%zz%C3%A9"),
-        (b"http://somebody:else@app.example.com/x", "/x"),
+        (b"http://other:user@app.example.com/x", "/x"),
         (b"  /padded\t", "/padded"),
     ],
 )
-def test_a_location_is_read_as_it_is_meant(location: bytes, target: str) -> None:
-    """A relative reference, other letters, a space and bytes that are not ASCII lead where a browser would go."""
+def test_resolves_a_location_like_a_browser(location: bytes, target: str) -> None:
+    """Relative references, other cases, spaces and non-ASCII bytes resolve as in a browser."""
     moved = b"HTTP/1.1 308 Moved\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
     with answering(lambda request: moved if request.target == "/a/b" else reply(204)) as server:
         webhook, internet = sender(server)
@@ -99,23 +99,23 @@ def test_a_location_is_read_as_it_is_meant(location: bytes, target: str) -> None
     assert internet.connections == [(PUBLIC, 80)] * 2
 
 
-@pytest.mark.parametrize(("most", "status"), [(0, None), (2, None), (3, 200), (4, 200)])
-def test_redirects_have_an_end(most: int, status: int | None) -> None:
-    """As many redirects as the request allows are followed, and not one more."""
+@pytest.mark.parametrize(("limit", "status"), [(0, None), (2, None), (3, 200), (4, 200)])
+def test_redirects_are_limited(limit: int, status: int | None) -> None:
+    """At most `max_redirects` redirects are followed."""
 
-    def lead(request: Received) -> bytes:
-        place = int(request.target.removeprefix("/"))
-        return redirect(f"/{place + 1}") if place < 3 else reply(200)
+    def respond(request: Received) -> bytes:
+        hop = int(request.target.removeprefix("/"))
+        return redirect(f"/{hop + 1}") if hop < 3 else reply(200)
 
-    with answering(lead) as server:
+    with answering(respond) as server:
         webhook, _ = sender(server)
-        outcome = timeless(webhook.send(post("http://app.example.com/0", max_redirects=most)))
+        outcome = timeless(webhook.send(post("http://app.example.com/0", max_redirects=limit)))
     assert outcome == WebhookResult(status, None if status else FailureReason.REDIRECT, 0)
-    assert [request.target for request in server.requests] == [f"/{place}" for place in range(min(most, 3) + 1)]
+    assert [request.target for request in server.requests] == [f"/{hop}" for hop in range(min(limit, 3) + 1)]
 
 
-def test_the_body_of_a_redirect_is_not_waited_for() -> None:
-    """What a redirect says besides its location is left unread, and may never end."""
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    """The body of a redirect is not read, even if it never ends."""
 
     def behave(server: Server, connection: socket.socket) -> None:
         request = read_request(connection)
@@ -140,8 +140,8 @@ def test_the_body_of_a_redirect_is_not_waited_for() -> None:
         "http://93.184.216.34/b",
     ],
 )
-def test_another_origin_is_told_no_secret(other: str) -> None:
-    """A redirect to another host or port leaves out signature, token and credentials, then and ever after."""
+def test_another_origin_gets_no_secrets(other: str) -> None:
+    """After a redirect to another origin, signature, token and credentials are no longer sent."""
     home = "http://user:secret@app.example.com/a"
     answers = {"/a": redirect(other), "/b": redirect("http://app.example.com/c"), "/c": CHALLENGE}
     given = {**FORM, "I-Twilio-Idempotency-Token": "token", "AUTHORIZATION": "Bearer secret", "X-Other": "y"}
@@ -162,7 +162,7 @@ def test_another_origin_is_told_no_secret(other: str) -> None:
 
 
 def test_https_is_another_origin(authority: Authority) -> None:
-    """A redirect from http to https is followed, without signature; one from https to http never is."""
+    """A redirect from http to https is followed without the signature; one from https to http is rejected."""
     answers = {"/up": redirect("https://app.example.com/secure"), "/secure": redirect("http://app.example.com/down")}
     context = authority.issue("app.example.com")
     with (
@@ -196,7 +196,7 @@ def test_https_is_another_origin(authority: Authority) -> None:
     ],
 )
 def test_user_info_answers_a_challenge(info: str, credentials: str) -> None:
-    """The first request tells no user info; it is repeated with it after a challenge, and only once."""
+    """User info is sent only after a challenge, and the request is repeated once."""
     with answering(lambda _: CHALLENGE) as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(post(f"http://{info}@app.example.com/a?b", body=b"x=1", headers=FORM)))
@@ -225,7 +225,7 @@ def test_user_info_answers_a_challenge(info: str, credentials: str) -> None:
     ],
 )
 def test_only_a_basic_challenge_is_answered(challenges: list[str], requests: int) -> None:
-    """Digest and others are not offered, and a 401 without a challenge is an answer like any other."""
+    """Only Basic challenges are answered; another 401 is the final result."""
     lines = "".join(f"WWW-Authenticate: {challenge}\r\n" for challenge in challenges)
     answer = f"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n{lines}\r\nno".encode()
     with answering(lambda _: answer) as server:
@@ -234,8 +234,8 @@ def test_only_a_basic_challenge_is_answered(challenges: list[str], requests: int
     assert (outcome, len(server.requests)) == (WebhookResult(401, None, 0, b"no"), requests)
 
 
-def test_a_challenge_without_user_info_is_an_answer() -> None:
-    """Where the URL has no user info, there is nothing to repeat; an `@` alone is none."""
+def test_a_challenge_without_user_info_is_final() -> None:
+    """Without user info in the URL, a challenge is the final result; a lone `@` is no user info."""
     with answering(lambda _: CHALLENGE) as server:
         webhook, _ = sender(server)
         sent = [timeless(webhook.send(post(f"http://{info}app.example.com/"))) for info in ("", "@")]
@@ -243,8 +243,8 @@ def test_a_challenge_without_user_info_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])
-def test_user_info_is_not_told_without_a_challenge(status: int) -> None:
-    """A challenge with any other status is none."""
+def test_user_info_is_not_sent_without_a_401(status: int) -> None:
+    """A `WWW-Authenticate` header with another status is ignored."""
     with answering(lambda _: reply(status, headers={"WWW-Authenticate": "Basic"})) as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(post("http://user:password@app.example.com/")))
@@ -253,7 +253,7 @@ def test_user_info_is_not_told_without_a_challenge(status: int) -> None:
 
 
 def test_credentials_stay_with_their_origin() -> None:
-    """Once asked for, they are sent along at the same origin; a challenge after a redirect there is answered, too."""
+    """After a challenge, credentials are sent to the same origin only, also after redirects."""
 
     def answer(request: Received) -> bytes:
         authorized = "Authorization" in request.headers
@@ -264,11 +264,11 @@ def test_credentials_stay_with_their_origin() -> None:
     with answering(answer) as server:
         webhook, _ = sender(server, "app.example.com", "other.example.com")
         outcome = timeless(webhook.send(post("http://user:password@app.example.com/open", max_redirects=3)))
-    told = [
+    sent = [
         (request.headers["Host"], request.target, request.headers.get("Authorization")) for request in server.requests
     ]
     home = "app.example.com"
-    assert told == [
+    assert sent == [
         (home, "/open", None),
         (home, "/locked", None),
         (home, "/locked", basic("user:password")),
@@ -278,8 +278,8 @@ def test_credentials_stay_with_their_origin() -> None:
     assert outcome == WebhookResult(401, None, 0)
 
 
-def test_credentials_that_were_refused_are_not_told_again() -> None:
-    """A second challenge at the same origin is an answer, even after a redirect."""
+def test_rejected_credentials_are_not_retried() -> None:
+    """A second challenge by the same origin is the final result, even after a redirect."""
 
     def answer(request: Received) -> bytes:
         if request.target == "/a" and "Authorization" in request.headers:
@@ -289,13 +289,13 @@ def test_credentials_that_were_refused_are_not_told_again() -> None:
     with answering(answer) as server:
         webhook, _ = sender(server)
         outcome = timeless(webhook.send(get("http://user:password@app.example.com/a")))
-    told = [(request.target, request.headers.get("Authorization")) for request in server.requests]
-    assert told == [("/a", None), ("/a", basic("user:password")), ("/b", basic("user:password"))]
+    sent = [(request.target, request.headers.get("Authorization")) for request in server.requests]
+    assert sent == [("/a", None), ("/a", basic("user:password")), ("/b", basic("user:password"))]
     assert outcome == WebhookResult(401, None, 0)
 
 
-def test_user_info_takes_the_place_of_other_credentials() -> None:
-    """A challenge shows that what the request had said was not enough."""
+def test_user_info_replaces_other_credentials() -> None:
+    """After a challenge, the user info replaces a given `Authorization` header."""
     with answering(lambda _: CHALLENGE) as server:
         webhook, _ = sender(server)
         webhook.send(get("http://user:password@app.example.com/", headers={"authorization": "Bearer x"}))
