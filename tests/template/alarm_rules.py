@@ -1,4 +1,4 @@
-"""What somebody hears of: each alarm rings, and every kind of failure has one."""
+"""Rules of alarms: every alarm notifies the topic, and every kind of failure has an alarm."""
 
 import ast
 import inspect
@@ -12,24 +12,24 @@ from typing import Any, Final
 
 from tapedeck import observability
 from tapedeck.background import handlers
-from tests.template.rules import Rule, doors_of
+from tests.template.rules import Rule, triggers_of
 from tests.template.translation import Stack
 
 
-def alarms_ring(stack: Stack) -> Iterator[str]:
-    """Every alarm tells somebody, and takes silence for health: but one listens for what must happen all the time."""
+def alarms_notify(stack: Stack) -> Iterator[str]:
+    """Every alarm notifies the topic; missing data is healthy, except for alarms on a minimum."""
     for name, alarm in stack.of_type("CloudWatch::Alarm").items():
         if alarm.get("AlarmActions") != [{"Ref": "Alarms"}]:
-            yield f"{name} tells nobody"
+            yield f"{name} has no action"
         is_below = str(alarm.get("ComparisonOperator", "")).startswith("LessThan")
         if alarm.get("TreatMissingData") != ("breaching" if is_below else "notBreaching"):
-            yield f"{name} is undecided while nothing happens"
+            yield f"{name} does not define missing data"
         if not alarm.get("AlarmDescription"):
-            yield f"{name} does not say what has happened"
+            yield f"{name} has no description"
 
 
-def metrics_are_watched(stack: Stack) -> Iterator[str]:
-    """Each metric that the code emits has an alarm of its dimension, and each alarm of ours a metric that exists."""
+def metrics_have_alarms(stack: Stack) -> Iterator[str]:
+    """Each metric that the code emits has an alarm, and each alarm in the namespace has a metric."""
     emitted, stack_name = _emitted(), {"Ref": "AWS::StackName"}
     watched = {
         alarm["MetricName"]
@@ -49,7 +49,7 @@ _DIMENSION: Final = "service"
 
 @cache
 def _emitted() -> frozenset[str]:
-    """The metrics in the lines of every status and every outcome."""
+    """Return the metrics that the log lines of every status and outcome emit."""
     with redirect_stdout(StringIO()) as written:
         log = observability.CanonicalLog("metrics")
         for status in range(200, 600):
@@ -74,14 +74,14 @@ def _emitted() -> frozenset[str]:
 
 @cache
 def background_metrics() -> frozenset[str]:
-    """What functions that nobody calls count beside their lines: whatever `background.handlers` names in this form."""
+    """Return the metrics of background functions: the CamelCase strings in `background.handlers`."""
     tree = ast.parse(inspect.getsource(handlers))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return frozenset(text for text in texts if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", text))
 
 
 def metrics_of_alarms(stack: Stack) -> list[dict[str, Any]]:
-    """The metric that each alarm watches, or all of those that it adds up."""
+    """Return the metric of each alarm, or all metrics of its expression."""
     alarms = stack.of_type("CloudWatch::Alarm").values()
     added = [
         each["MetricStat"]["Metric"] for alarm in alarms for each in alarm.get("Metrics", ()) if "MetricStat" in each
@@ -89,55 +89,58 @@ def metrics_of_alarms(stack: Stack) -> list[dict[str, Any]]:
     return [alarm for alarm in alarms if "MetricName" in alarm] + added
 
 
-def throttling_is_watched(stack: Stack) -> Iterator[str]:
-    """An alarm for reads and one for writes of every table, and one for what the gateway answers by itself."""
+def throttling_has_alarms(stack: Stack) -> Iterator[str]:
+    """Each table has an alarm for throttled reads and writes, and the gateway one for its own errors."""
     alarms = [
         (alarm["Namespace"], alarm["MetricName"], dimension["Value"].get("Ref"))
         for alarm in metrics_of_alarms(stack)
         for dimension in alarm["Dimensions"]
     ]
-    wanted = [
+    expected = [
         ("AWS/DynamoDB", f"{kind}ThrottleEvents", table)
         for table in stack.of_type("DynamoDB::Table")
         for kind in ("Read", "Write")
     ]
-    for each in (*wanted, ("AWS/ApiGateway", "5xx", "Api")):
+    for each in (*expected, ("AWS/ApiGateway", "5xx", "Api")):
         if each not in alarms:
-            yield f"nothing watches {' '.join(each)}"
+            yield f"no alarm for {' '.join(each)}"
 
 
-def failures_are_watched(stack: Stack) -> Iterator[str]:
-    """Somebody hears of dead letters, of messages and changes that wait, and of each function that nobody calls."""
+def failures_have_alarms(stack: Stack) -> Iterator[str]:
+    """Dead letters, old messages, stream lag and errors of each background function have alarms."""
     watched = [
-        (alarm["MetricName"], _named(dimension["Value"]))
+        (alarm["MetricName"], _logical_id(dimension["Value"]))
         for alarm in metrics_of_alarms(stack)
         for dimension in alarm["Dimensions"]
     ]
-    wanted = []
+    expected = []
     for name, queue in stack.of_type("SQS::Queue").items():
-        is_living = "RedrivePolicy" in queue
-        wanted.append(("ApproximateAgeOfOldestMessage" if is_living else "ApproximateNumberOfMessagesVisible", name))
+        has_dead_letter_queue = "RedrivePolicy" in queue
+        expected.append(
+            ("ApproximateAgeOfOldestMessage" if has_dead_letter_queue else "ApproximateNumberOfMessagesVisible", name)
+        )
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
         if "StartingPosition" in mapping:
-            reader = _named(mapping["FunctionName"])
-            wanted += [("IteratorAge", reader), (_GIVEN_UP, name), ("DestinationDeliveryFailures", reader)]
+            reader = _logical_id(mapping["FunctionName"])
+            expected += [("IteratorAge", reader), (_FAILED_BATCHES, name), ("DestinationDeliveryFailures", reader)]
             if mapping.get("MetricsConfig") != {"Metrics": ["EventCount"]}:
-                yield f"{name} does not count what it gives up"
+                yield f"{name} does not count failed batches"
     routed = stack.routed()
-    wanted += [
-        ("Errors", function) for function in stack.functions if function not in routed and doors_of(stack, function)
+    expected += [
+        ("Errors", function) for function in stack.functions if function not in routed and triggers_of(stack, function)
     ]
-    wanted += [
-        ("Invocations", _named(schedule["Target"]["Arn"])) for schedule in stack.of_type("Scheduler::Schedule").values()
+    expected += [
+        ("Invocations", _logical_id(schedule["Target"]["Arn"]))
+        for schedule in stack.of_type("Scheduler::Schedule").values()
     ]
-    yield from (f"nothing watches {' '.join(each)}" for each in wanted if each not in watched)
+    yield from (f"no alarm for {' '.join(each)}" for each in expected if each not in watched)
 
 
-_GIVEN_UP: Final = "OnFailureDestinationDeliveredEventCount"
+_FAILED_BATCHES: Final = "OnFailureDestinationDeliveredEventCount"
 
 
-def _named(value: Any) -> str:
-    """The logical id that a dimension names."""
+def _logical_id(value: Any) -> str:
+    """Return the logical id of a dimension value."""
     match value:
         case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
             return str(name)
@@ -145,4 +148,4 @@ def _named(value: Any) -> str:
             return str(value)
 
 
-RULES: Final[tuple[Rule, ...]] = (alarms_ring, metrics_are_watched, throttling_is_watched, failures_are_watched)
+RULES: Final[tuple[Rule, ...]] = (alarms_notify, metrics_have_alarms, throttling_has_alarms, failures_have_alarms)

@@ -1,4 +1,4 @@
-"""What the translated template promises of what is on its way: queues, a stream, a clock, and who works for them."""
+"""Rules of background processing: queues, the stream, the schedule and their functions."""
 
 import json
 from collections.abc import Iterator
@@ -12,27 +12,27 @@ from tests.template.rules import Rule
 from tests.template.translation import Stack, listed, mentions, target
 
 RETENTION: Final = 14 * 86_400
-"""Seconds: the longest that SQS keeps a message."""
+"""Seconds: the maximum retention of SQS."""
 
 MAX_RECEIVES: Final = 5
-OUTLASTS: Final = 6
-"""How often a function may run into its timeout before its messages are seen by somebody else, as AWS advises."""
+VISIBILITY_FACTOR: Final = 6
+"""Minimum ratio of visibility timeout to function timeout, as AWS recommends."""
 
 DAY: Final = 86_400
 MAX_DAYS: Final = 30
-"""For which what failed is kept."""
+"""Maximum retention of failed batches."""
 
-FED: Final = {
+EVENT_SOURCES: Final = {
     "PublishChangesFunction": ("RecordingsTable", 100),
     "IngestMediaEventFunction": ("MediaEventsQueue", 10),
     "DeliverCallbackFunction": ("CallbacksQueue", 1),
 }
-"""Where each function gets its records, and how many at a time."""
+"""Event source and batch size of each function."""
 
 
-def queues_keep_order_and_secrets(stack: Stack) -> Iterator[str]:
-    """Each is FIFO by group, named after the stack, encrypted, keeps messages for two weeks, and speaks TLS alone."""
-    guarded = {
+def queues_are_fifo_and_encrypted(stack: Stack) -> Iterator[str]:
+    """Each queue is FIFO by message group, named after the stack, encrypted, retains for 14 days, and requires TLS."""
+    tls_only = {
         target(queue)
         for policy in stack.of_type("SQS::QueuePolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
@@ -49,108 +49,114 @@ def queues_keep_order_and_secrets(stack: Stack) -> Iterator[str]:
     }
     for name, queue in stack.of_type("SQS::Queue").items():
         label = queue.get("QueueName", {}).get("Fn::Sub", "")
-        promises = {
-            "order": queue.get("FifoQueue") is True,
-            "a name of the stack's own": label.startswith("${AWS::StackName}-") and label.endswith(".fifo"),
+        expectations = {
+            "FIFO": queue.get("FifoQueue") is True,
+            "a name with the stack's prefix": label.startswith("${AWS::StackName}-") and label.endswith(".fifo"),
             "groups": (queue.get("DeduplicationScope"), queue.get("FifoThroughputLimit"))
             == ("messageGroup", "perMessageGroupId"),
             "encryption": queue.get("SqsManagedSseEnabled") is True,
             "retention": queue.get("MessageRetentionPeriod") == RETENTION,
-            "TLS": name in guarded,
+            "TLS": name in tls_only,
         }
-        yield from (f"{name}: {promise}" for promise, is_kept in promises.items() if not is_kept)
+        yield from (f"{name}: {expectation}" for expectation, is_met in expectations.items() if not is_met)
 
 
-def messages_end_somewhere(stack: Stack) -> Iterator[str]:
-    """What fails five times goes to a queue of dead letters of its own, which nothing reads but an operator."""
+def queues_have_dead_letter_queues(stack: Stack) -> Iterator[str]:
+    """Each queue has a separate dead-letter queue after five receives, which no function reads."""
     queues = stack.of_type("SQS::Queue")
-    graves: list[str] = []
+    dead_letter_queues: list[str] = []
     for name, queue in queues.items():
         if name.endswith("DeadLetterQueue"):
             continue
         redrive = queue.get("RedrivePolicy", {})
-        grave = target(redrive.get("deadLetterTargetArn"))
-        if redrive.get("maxReceiveCount") != MAX_RECEIVES or grave not in queues or grave in graves:
-            yield f"{name} ends in {redrive}"
-        graves.append(grave)
+        dead_letter_queue = target(redrive.get("deadLetterTargetArn"))
+        if (
+            redrive.get("maxReceiveCount") != MAX_RECEIVES
+            or dead_letter_queue not in queues
+            or dead_letter_queue in dead_letter_queues
+        ):
+            yield f"{name} has the redrive policy {redrive}"
+        dead_letter_queues.append(dead_letter_queue)
     for name in queues:
         is_read = any(mentions(each, name) for each in stack.of_type("Lambda::EventSourceMapping").values())
-        if name.endswith("DeadLetterQueue") and (name not in graves or is_read or "RedrivePolicy" in queues[name]):
-            yield f"{name} is no queue of dead letters"
+        if name.endswith("DeadLetterQueue") and (
+            name not in dead_letter_queues or is_read or "RedrivePolicy" in queues[name]
+        ):
+            yield f"{name} is not a dead-letter queue"
 
 
-def messages_wait_for_their_reader(stack: Stack) -> Iterator[str]:
-    """Nobody else sees a message before six times its reader's timeout; the sender's lease outlasts the sender."""
+def visibility_timeouts_exceed_readers(stack: Stack) -> Iterator[str]:
+    """Visibility timeouts are six times the reader's timeout; the delivery lease exceeds the sender's timeout."""
     queues = stack.of_type("SQS::Queue")
     for mapping in stack.of_type("Lambda::EventSourceMapping").values():
         source, function = target(mapping["EventSourceArn"]), target(mapping["FunctionName"])
         timeout = stack.properties(function)["Timeout"]
-        if source in queues and queues[source].get("VisibilityTimeout", 30) < OUTLASTS * timeout:
-            yield f"{source} shows what {function} may be at"
+        if source in queues and queues[source].get("VisibilityTimeout", 30) < VISIBILITY_FACTOR * timeout:
+            yield f"{source} may redeliver while {function} runs"
     sender = stack.properties("DeliverCallbackFunction")["Timeout"]
     if not sender * 1000 <= LEASE_MS <= queues["CallbacksQueue"].get("VisibilityTimeout", 30) * 1000:
         yield f"a lease of {LEASE_MS} ms does not fit a sender of {sender} s"
 
 
-def readers_tell_what_failed(stack: Stack) -> Iterator[str]:
-    """Each function that is fed has one source, and reports the records that failed, so that others are done once."""
+def readers_report_batch_failures(stack: Stack) -> Iterator[str]:
+    """Each reader has one event source and reports failed records individually."""
     found: dict[str, list[Any]] = {}
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
         source = mapping["EventSourceArn"]["Fn::GetAtt"][0]
         found.setdefault(target(mapping["FunctionName"]), []).append((source, mapping.get("BatchSize")))
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-            yield f"{name} does all again where one fails"
+            yield f"{name} repeats the whole batch when one record fails"
         if mapping.get("Enabled", True) is not True:
-            yield f"{name} is asleep"
-    expected = {function: [feed] for function, feed in FED.items()}
+            yield f"{name} is disabled"
+    expected = {function: [source] for function, source in EVENT_SOURCES.items()}
     if found != expected:
-        yield f"fed are {found}"
+        yield f"event sources are {found}"
 
 
-def the_stream_goes_on(stack: Stack) -> Iterator[str]:
-    """It is read from its beginning; what fails is cut in two, tried a bounded number of times, and kept whole."""
+def stream_failures_are_bounded(stack: Stack) -> Iterator[str]:
+    """The stream is read from its start; a failed batch is bisected, retried a limited number of times, and stored."""
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
         if "StartingPosition" not in mapping:
             continue
         destination = target(mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
         function = target(mapping["FunctionName"])
-        promises = {
-            "its own table": mapping["EventSourceArn"] == {"Fn::GetAtt": ["RecordingsTable", "StreamArn"]},
-            "from the beginning": mapping["StartingPosition"] == "TRIM_HORIZON",
-            "in halves": mapping.get("BisectBatchOnFunctionError") is True,
-            "not for ever": 0 <= mapping.get("MaximumRetryAttempts", -1) <= 100,
-            "before the stream forgets": 0 < mapping.get("MaximumRecordAgeInSeconds", -1) < DAY,
-            "a bucket for what fails": destination in stack.of_type("S3::Bucket"),
-            "leave to put it there": (
+        expectations = {
+            "the recordings table": mapping["EventSourceArn"] == {"Fn::GetAtt": ["RecordingsTable", "StreamArn"]},
+            "from the start": mapping["StartingPosition"] == "TRIM_HORIZON",
+            "bisection": mapping.get("BisectBatchOnFunctionError") is True,
+            "limited retries": 0 <= mapping.get("MaximumRetryAttempts", -1) <= 100,
+            "within the stream's retention": 0 < mapping.get("MaximumRecordAgeInSeconds", -1) < DAY,
+            "a bucket for failed batches": destination in stack.of_type("S3::Bucket"),
+            "permission to write it": (
                 "s3:PutObject" in _granted(stack, function).get(f"{destination}/*", set())
                 and "s3:ListBucket" in _granted(stack, function).get(destination, set())
             ),
         }
-        yield from (f"{name}: {promise}" for promise, is_kept in promises.items() if not is_kept)
+        yield from (f"{name}: {expectation}" for expectation, is_met in expectations.items() if not is_met)
 
 
-def what_failed_is_forgotten(stack: Stack) -> Iterator[str]:
-    """Whole records lie in the bucket of failures for at most a month: they hold what customers entrust."""
+def failed_batches_expire(stack: Stack) -> Iterator[str]:
+    """Failed batches expire after at most 30 days: they contain customer data."""
     rules = stack.properties("FailedBatchesBucket").get("LifecycleConfiguration", {}).get("Rules", [])
     days = [rule["ExpirationInDays"] for rule in rules if rule["Status"] == "Enabled" and "ExpirationInDays" in rule]
     if not days or min(days) > MAX_DAYS:
-        yield f"it expires after {days}"
+        yield f"failed batches expire after {days} days"
 
 
-def the_stream_tells_of_resources_alone(stack: Stack) -> Iterator[str]:
-    """Calls, conferences, participants and recordings come through its filter; rows, names and claims do not."""
+def stream_filter_selects_resources(stack: Stack) -> Iterator[str]:
+    """The stream filter passes calls, conferences, participants and recordings, but no other items."""
     for name, mapping in stack.of_type("Lambda::EventSourceMapping").items():
         if "StartingPosition" not in mapping:
             continue
         (only,) = mapping["FilterCriteria"]["Filters"]
-        wanted = json.loads(only["Pattern"])["dynamodb"]["Keys"]["SK"]["S"]
-        for sort_key, is_told in _SORT_KEYS.items():
-            if is_told != any(_fits(sort_key, form) for form in wanted):
-                yield f"{name} {'misses' if is_told else 'tells'} {sort_key}"
+        patterns = json.loads(only["Pattern"])["dynamodb"]["Keys"]["SK"]["S"]
+        for sort_key, is_selected in _SORT_KEYS.items():
+            if is_selected != any(_matches(sort_key, pattern) for pattern in patterns):
+                yield f"{name} {'drops' if is_selected else 'passes'} {sort_key}"
 
 
-def _fits(text: str, form: str | dict[str, str]) -> bool:
-    return text == form if isinstance(form, str) else text.startswith(form["prefix"])
+def _matches(text: str, pattern: str | dict[str, str]) -> bool:
+    return text == pattern if isinstance(pattern, str) else text.startswith(pattern["prefix"])
 
 
 _ID: Final = "0" * 32
@@ -165,57 +171,57 @@ _SORT_KEYS: Final = {
     "LIVE": False,
     "00000001.completed": False,
 }
-"""The forms of sort keys in the table, and whether somebody hears of what lies there."""
+"""Sample sort keys of the table, and whether the stream filter passes their items."""
 
 
-def the_clock_calls_the_reconcile(stack: Stack) -> Iterator[str]:
-    """Once a minute, with an event that says nothing, never twice for one minute; and it may call nothing else."""
+def schedule_invokes_the_reconciler(stack: Stack) -> Iterator[str]:
+    """The schedule invokes only the reconciler, once a minute, with an empty event and without retries."""
     schedules = stack.of_type("Scheduler::Schedule")
     if len(schedules) != 1:
         yield f"schedules {sorted(schedules)}"
     for name, schedule in schedules.items():
-        goal = schedule["Target"]
-        promises = {
+        schedule_target = schedule["Target"]
+        expectations = {
             "once a minute": schedule["ScheduleExpression"] == "rate(1 minute)",
-            "awake": schedule.get("State", "ENABLED") == "ENABLED",
+            "enabled": schedule.get("State", "ENABLED") == "ENABLED",
             "no name": "Name" not in schedule,
-            "the reconciler": goal["Arn"] == {"Fn::GetAtt": ["ReconcileFunction", "Arn"]},
-            "nothing to say": goal.get("Input") == "{}",
-            "no repetition": goal.get("RetryPolicy", {}).get("MaximumRetryAttempts") == 0,
+            "the reconciler": schedule_target["Arn"] == {"Fn::GetAtt": ["ReconcileFunction", "Arn"]},
+            "an empty event": schedule_target.get("Input") == "{}",
+            "no retry": schedule_target.get("RetryPolicy", {}).get("MaximumRetryAttempts") == 0,
         }
-        yield from (f"{name}: {promise}" for promise, is_kept in promises.items() if not is_kept)
-        role = stack.properties(target(goal["RoleArn"]))
+        yield from (f"{name}: {expectation}" for expectation, is_met in expectations.items() if not is_met)
+        role = stack.properties(target(schedule_target["RoleArn"]))
         statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
-        if statements != [{"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": goal["Arn"]}]:
+        if statements != [{"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": schedule_target["Arn"]}]:
             yield f"{name} may {statements}"
-    alone = stack.properties("ReconcileFunction").get("ReservedConcurrentExecutions")
-    if alone != {"Fn::If": ["IsSingleShardReconciler", 1, {"Ref": "AWS::NoValue"}]}:
-        yield f"reconciler runs at once: {alone}"
+    concurrency = stack.properties("ReconcileFunction").get("ReservedConcurrentExecutions")
+    if concurrency != {"Fn::If": ["IsSingleShardReconciler", 1, {"Ref": "AWS::NoValue"}]}:
+        yield f"reconciler concurrency: {concurrency}"
     if stack.properties("ReconcileFunctionEventInvokeConfig")["MaximumRetryAttempts"] != 0:
-        yield "a reconcile that failed is done again beside the next one"
+        yield "a failed reconciler run is retried in parallel to the next one"
 
 
-def environments_name_what_is_used(stack: Stack) -> Iterator[str]:
-    """A function's variables name the queues, buses, buckets and keys that its role opens to its code, and no other."""
+def environments_match_roles(stack: Stack) -> Iterator[str]:
+    """A function's variables name exactly the queues, buses, buckets and keys that its role grants to its code."""
     kinds = {"SQS::Queue", "Events::EventBus", "S3::Bucket", "KMS::Key"}
-    things = {name for kind in kinds for name in stack.of_type(kind)}
+    resources = {name for kind in kinds for name in stack.of_type(kind)}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"].values()
-        named = {target(value) for value in variables} & things
-        ours = {resource.partition("/")[0] for resource in _granted(stack, function)} & things
-        ours -= {
-            thing
+        named = {target(value) for value in variables} & resources
+        granted = {resource.partition("/")[0] for resource in _granted(stack, function)} & resources
+        granted -= {
+            resource_id
             for mapping in stack.of_type("Lambda::EventSourceMapping").values()
             if target(mapping["FunctionName"]) == function
-            for thing in things
-            if mentions(mapping, thing)
+            for resource_id in resources
+            if mentions(mapping, resource_id)
         }
-        if named != ours:
-            yield f"{function} names {sorted(named)} and may use {sorted(ours)}"
+        if named != granted:
+            yield f"{function} names {sorted(named)} and may use {sorted(granted)}"
 
 
-def who_publishes_knows_the_address(stack: Stack) -> Iterator[str]:
-    """Whoever asks a media engine for something also writes callbacks, which point at the API's address."""
+def publishers_know_the_public_url(stack: Stack) -> Iterator[str]:
+    """A function that sends engine commands also queues callbacks, which contain the API's URL."""
     known = {"Fn::If": ["KnowsItsUrl", {"Ref": "PublicUrl"}, {"Fn::GetAtt": ["Api", "ApiEndpoint"]}]}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"]
@@ -224,8 +230,8 @@ def who_publishes_knows_the_address(stack: Stack) -> Iterator[str]:
             yield f"{function} publishes: {publishes}, but knows {sorted(variables)}"
 
 
-def a_connector_does_its_part_alone(stack: Stack) -> Iterator[str]:
-    """It takes commands, tells events, puts captures where commands say; nothing else of the stack is open to it."""
+def connector_policy_is_minimal(stack: Stack) -> Iterator[str]:
+    """A connector may receive commands, send events and store captures; it has no other permission."""
     (policy,) = stack.of_type("IAM::ManagedPolicy").values()
     found = {
         (action, target(resource))
@@ -245,7 +251,7 @@ def a_connector_does_its_part_alone(stack: Stack) -> Iterator[str]:
 
 
 def _granted(stack: Stack, function: str) -> dict[str, set[str]]:
-    """What a function's role allows, by resource."""
+    """Return the actions that a function's role allows, by resource."""
     granted: dict[str, set[str]] = {}
     for statement in stack.statements(function):
         for resource in listed(statement["Resource"]):
@@ -254,15 +260,15 @@ def _granted(stack: Stack, function: str) -> dict[str, set[str]]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    queues_keep_order_and_secrets,
-    messages_end_somewhere,
-    messages_wait_for_their_reader,
-    readers_tell_what_failed,
-    the_stream_goes_on,
-    what_failed_is_forgotten,
-    the_stream_tells_of_resources_alone,
-    the_clock_calls_the_reconcile,
-    environments_name_what_is_used,
-    who_publishes_knows_the_address,
-    a_connector_does_its_part_alone,
+    queues_are_fifo_and_encrypted,
+    queues_have_dead_letter_queues,
+    visibility_timeouts_exceed_readers,
+    readers_report_batch_failures,
+    stream_failures_are_bounded,
+    failed_batches_expire,
+    stream_filter_selects_resources,
+    schedule_invokes_the_reconciler,
+    environments_match_roles,
+    publishers_know_the_public_url,
+    connector_policy_is_minimal,
 )

@@ -1,4 +1,4 @@
-"""How the template is broken on purpose in what is on its way, and in what somebody hears of it."""
+"""Deliberately broken copies of the template, for the rules of background processing and alarms."""
 
 import json
 from typing import Any, Final
@@ -18,7 +18,7 @@ def _stream(stack: Stack, **changes: Any) -> None:
 
 
 def _filter(stack: Stack, *forms: str | dict[str, str]) -> None:
-    """Let sort keys of these forms through."""
+    """Let the stream filter pass sort keys of these patterns."""
     pattern = {"dynamodb": {"Keys": {"SK": {"S": forms}}}}
     _stream(stack, FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
 
@@ -32,7 +32,7 @@ def _schedule(stack: Stack, **changes: Any) -> None:
     stack.properties("ReconcileFunctionEveryMinute").update(changes)
 
 
-def _goal(stack: Stack, **changes: Any) -> None:
+def _schedule_target(stack: Stack, **changes: Any) -> None:
     stack.properties("ReconcileFunctionEveryMinute")["Target"].update(changes)
 
 
@@ -46,202 +46,223 @@ def _connector(stack: Stack) -> list[dict[str, Any]]:
     return statements
 
 
-def _forbid(stack: Stack, function: str, resource: str) -> None:
-    """Take away whatever a role allows with a resource."""
+def _revoke(stack: Stack, function: str, resource: str) -> None:
+    """Remove every statement of a role for this resource."""
     for policy in stack.role(function)["Policies"]:
         document = policy["PolicyDocument"]
         document["Statement"] = [each for each in document["Statement"] if target(each["Resource"]) != resource]
 
 
 BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
-    (rules.queues_keep_order_and_secrets, "no order", lambda stack: _queue(stack, FifoQueue=False)),
-    (rules.queues_keep_order_and_secrets, "one order for all", lambda stack: _queue(stack, DeduplicationScope="queue")),
-    (rules.queues_keep_order_and_secrets, "clear text", lambda stack: _queue(stack, SqsManagedSseEnabled=False)),
-    (rules.queues_keep_order_and_secrets, "four days", lambda stack: _queue(stack, MessageRetentionPeriod=345_600)),
+    (rules.queues_are_fifo_and_encrypted, "not FIFO", lambda stack: _queue(stack, FifoQueue=False)),
     (
-        rules.queues_keep_order_and_secrets, "a name for all stacks",
+        rules.queues_are_fifo_and_encrypted, "deduplication by queue",
+        lambda stack: _queue(stack, DeduplicationScope="queue"),
+    ),
+    (rules.queues_are_fifo_and_encrypted, "unencrypted", lambda stack: _queue(stack, SqsManagedSseEnabled=False)),
+    (
+        rules.queues_are_fifo_and_encrypted, "retention of four days",
+        lambda stack: _queue(stack, MessageRetentionPeriod=345_600),
+    ),
+    (
+        rules.queues_are_fifo_and_encrypted, "a fixed name",
         lambda stack: _queue(stack, QueueName={"Fn::Sub": "callbacks.fifo"}),
     ),
     (
-        rules.queues_keep_order_and_secrets, "one speaks without TLS",
+        rules.queues_are_fifo_and_encrypted, "a queue without TLS policy",
         lambda stack: stack.properties("QueuesPolicy")["Queues"].pop(),
     ),
     (
-        rules.queues_keep_order_and_secrets, "TLS for senders alone",
+        rules.queues_are_fifo_and_encrypted, "TLS for senders only",
         lambda stack: stack.properties("QueuesPolicy")["PolicyDocument"]["Statement"][0].update(
             Action="sqs:SendMessage"
         ),
     ),
     (
-        rules.messages_end_somewhere, "tried for ever",
+        rules.queues_have_dead_letter_queues, "no redrive policy",
         lambda stack: stack.properties("MediaCommandsQueue").pop("RedrivePolicy"),
     ),
     (
-        rules.messages_end_somewhere, "a grave for two",
+        rules.queues_have_dead_letter_queues, "a shared dead-letter queue",
         lambda stack: _queue(stack, RedrivePolicy=stack.properties("MediaEventsQueue")["RedrivePolicy"]),
     ),
     (
-        rules.messages_end_somewhere, "given up at once",
+        rules.queues_have_dead_letter_queues, "dead letter after one receive",
         lambda stack: stack.properties("CallbacksQueue")["RedrivePolicy"].update(maxReceiveCount=1),
     ),
     (
-        rules.messages_end_somewhere, "dead letters are read",
+        rules.queues_have_dead_letter_queues, "a dead-letter queue is read",
         lambda stack: stack.properties("CallbacksMapping").update(
             EventSourceArn={"Fn::GetAtt": ["CallbacksDeadLetterQueue", "Arn"]}
         ),
     ),
-    (rules.messages_wait_for_their_reader, "seen too soon", lambda stack: _queue(stack, VisibilityTimeout=179)),
     (
-        rules.messages_wait_for_their_reader, "a reader takes longer",
+        rules.visibility_timeouts_exceed_readers, "visibility timeout too short",
+        lambda stack: _queue(stack, VisibilityTimeout=179),
+    ),
+    (
+        rules.visibility_timeouts_exceed_readers, "a slower reader",
         lambda stack: stack.properties("IngestMediaEventFunction").update(Timeout=61),
     ),
     (
-        rules.messages_wait_for_their_reader, "a lease too short", _slow_sender,
+        rules.visibility_timeouts_exceed_readers, "lease too short", _slow_sender,
     ),
     (
-        rules.readers_tell_what_failed, "all or nothing",
+        rules.readers_report_batch_failures, "no batch item failures",
         lambda stack: stack.properties("MediaEventsMapping").pop("FunctionResponseTypes"),
     ),
     (
-        rules.readers_tell_what_failed, "callbacks wait for one another",
+        rules.readers_report_batch_failures, "callbacks in batches",
         lambda stack: stack.properties("CallbacksMapping").update(BatchSize=10),
     ),
-    (rules.readers_tell_what_failed, "not read", lambda stack: stack.resources.pop("MediaEventsMapping")),
-    (rules.readers_tell_what_failed, "asleep", lambda stack: _stream(stack, Enabled=False)),
-    (rules.the_stream_goes_on, "from now on", lambda stack: _stream(stack, StartingPosition="LATEST")),
-    (rules.the_stream_goes_on, "all of it again", lambda stack: _stream(stack, BisectBatchOnFunctionError=False)),
-    (rules.the_stream_goes_on, "for ever", lambda stack: _stream(stack, MaximumRetryAttempts=-1)),
-    (rules.the_stream_goes_on, "until it forgets", lambda stack: _stream(stack, MaximumRecordAgeInSeconds=86_400)),
     (
-        rules.the_stream_goes_on, "lost",
+        rules.readers_report_batch_failures, "a queue without reader",
+        lambda stack: stack.resources.pop("MediaEventsMapping"),
+    ),
+    (rules.readers_report_batch_failures, "disabled", lambda stack: _stream(stack, Enabled=False)),
+    (
+        rules.stream_failures_are_bounded, "from the latest record",
+        lambda stack: _stream(stack, StartingPosition="LATEST"),
+    ),
+    (rules.stream_failures_are_bounded, "no bisection", lambda stack: _stream(stack, BisectBatchOnFunctionError=False)),
+    (rules.stream_failures_are_bounded, "unlimited retries", lambda stack: _stream(stack, MaximumRetryAttempts=-1)),
+    (
+        rules.stream_failures_are_bounded, "up to the stream's retention",
+        lambda stack: _stream(stack, MaximumRecordAgeInSeconds=86_400),
+    ),
+    (
+        rules.stream_failures_are_bounded, "no failure destination",
         lambda stack: stack.properties("RecordingsStreamMapping").pop("DestinationConfig"),
     ),
     (
-        rules.the_stream_goes_on, "a queue, which keeps no records",
+        rules.stream_failures_are_bounded, "a queue, which stores no records",
         lambda stack: _stream(
             stack, DestinationConfig={"OnFailure": {"Destination": {"Fn::GetAtt": ["CallbacksDeadLetterQueue", "Arn"]}}}
         ),
     ),
     (
-        rules.the_stream_goes_on, "no leave to keep it",
-        lambda stack: _forbid(stack, "PublishChangesFunction", "FailedBatchesBucket/*"),
+        rules.stream_failures_are_bounded, "no permission to store it",
+        lambda stack: _revoke(stack, "PublishChangesFunction", "FailedBatchesBucket/*"),
     ),
     (
-        rules.what_failed_is_forgotten, "kept for ever",
+        rules.failed_batches_expire, "no expiry",
         lambda stack: stack.properties("FailedBatchesBucket").pop("LifecycleConfiguration"),
     ),
     (
-        rules.what_failed_is_forgotten, "kept for long",
+        rules.failed_batches_expire, "expiry too late",
         lambda stack: stack.properties("FailedBatchesBucket")["LifecycleConfiguration"]["Rules"][0].update(
             ExpirationInDays=31
         ),
     ),
     (
-        rules.the_stream_tells_of_resources_alone, "participants are missing",
+        rules.stream_filter_selects_resources, "participants are missing",
         lambda stack: _filter(stack, "CALL", "CONF", {"prefix": "REC#"}),
     ),
     (
-        rules.the_stream_tells_of_resources_alone, "links come along",
+        rules.stream_filter_selects_resources, "list entries pass",
         lambda stack: _filter(stack, {"prefix": "C"}, {"prefix": "PART#"}, {"prefix": "REC#"}),
     ),
     (
-        rules.the_clock_calls_the_reconcile, "nobody calls",
+        rules.schedule_invokes_the_reconciler, "no schedule",
         lambda stack: stack.resources.pop("ReconcileFunctionEveryMinute"),
     ),
     (
-        rules.the_clock_calls_the_reconcile, "once an hour",
+        rules.schedule_invokes_the_reconciler, "once an hour",
         lambda stack: _schedule(stack, ScheduleExpression="rate(1 hour)"),
     ),
-    (rules.the_clock_calls_the_reconcile, "asleep", lambda stack: _schedule(stack, State="DISABLED")),
-    (rules.the_clock_calls_the_reconcile, "a name for all stacks", lambda stack: _schedule(stack, Name="reconcile")),
+    (rules.schedule_invokes_the_reconciler, "disabled", lambda stack: _schedule(stack, State="DISABLED")),
+    (rules.schedule_invokes_the_reconciler, "a fixed name", lambda stack: _schedule(stack, Name="reconcile")),
     (
-        rules.the_clock_calls_the_reconcile, "somebody else",
-        lambda stack: _goal(stack, Arn={"Fn::GetAtt": ["CreateAccountFunction", "Arn"]}),
+        rules.schedule_invokes_the_reconciler, "another target",
+        lambda stack: _schedule_target(stack, Arn={"Fn::GetAtt": ["CreateAccountFunction", "Arn"]}),
     ),
-    (rules.the_clock_calls_the_reconcile, "an event of its own", lambda stack: _goal(stack, Input='{"most": 1}')),
-    (rules.the_clock_calls_the_reconcile, "again and again", lambda stack: _goal(stack, RetryPolicy={})),
     (
-        rules.the_clock_calls_the_reconcile, "it may call anything",
+        rules.schedule_invokes_the_reconciler, "a non-empty event",
+        lambda stack: _schedule_target(stack, Input='{"most": 1}'),
+    ),
+    (rules.schedule_invokes_the_reconciler, "retries", lambda stack: _schedule_target(stack, RetryPolicy={})),
+    (
+        rules.schedule_invokes_the_reconciler, "permission for every function",
         lambda stack: stack.properties("ReconcileFunctionEveryMinuteRole")["Policies"][0]["PolicyDocument"][
             "Statement"
         ][0].update(Resource="*"),
     ),
     (
-        rules.the_clock_calls_the_reconcile, "two at once",
+        rules.schedule_invokes_the_reconciler, "concurrent runs",
         lambda stack: stack.properties("ReconcileFunction").pop("ReservedConcurrentExecutions"),
     ),
     (
-        rules.the_clock_calls_the_reconcile, "failed ones pile up",
+        rules.schedule_invokes_the_reconciler, "asynchronous retries",
         lambda stack: stack.properties("ReconcileFunctionEventInvokeConfig").update(MaximumRetryAttempts=2),
     ),
     (
-        rules.environments_name_what_is_used, "a bus without a name",
+        rules.environments_match_roles, "a bus without a name",
         lambda stack: _variables(stack, "PublishChangesFunction").pop("EVENT_BUS"),
     ),
     (
-        rules.environments_name_what_is_used, "a queue for nothing",
+        rules.environments_match_roles, "an unused queue",
         lambda stack: _variables(stack, "ListCallbacksFunction").update(CALLBACKS_QUEUE={"Ref": "CallbacksQueue"}),
     ),
     (
-        rules.environments_name_what_is_used, "another queue",
+        rules.environments_match_roles, "another queue",
         lambda stack: _variables(stack, "ReplayCallbackFunction").update(CALLBACKS_QUEUE={"Ref": "MediaEventsQueue"}),
     ),
     (
-        rules.who_publishes_knows_the_address, "it does not",
+        rules.publishers_know_the_public_url, "no public URL",
         lambda stack: _variables(stack, "ReconcileFunction").pop("PUBLIC_URL"),
     ),
     (
-        rules.who_publishes_knows_the_address, "it knows another",
+        rules.publishers_know_the_public_url, "another public URL",
         lambda stack: _variables(stack, "RedriveFailedChangesFunction").update(PUBLIC_URL={"Ref": "PublicUrl"}),
     ),
     (
-        rules.a_connector_does_its_part_alone, "it reads media",
+        rules.connector_policy_is_minimal, "read access to media",
         lambda stack: _connector(stack)[2].update(Action=["s3:PutObject", "s3:GetObject"]),
     ),
     (
-        rules.a_connector_does_its_part_alone, "it writes over MP3s",
+        rules.connector_policy_is_minimal, "write access to all media",
         lambda stack: _connector(stack)[2].update(Resource={"Fn::Sub": "${MediaBucket.Arn}/*"}),
     ),
-    (rules.a_connector_does_its_part_alone, "it tells nothing", lambda stack: _connector(stack).pop(1)),
+    (rules.connector_policy_is_minimal, "no events", lambda stack: _connector(stack).pop(1)),
     (
-        alarm_rules.failures_are_watched, "dead letters lie unseen",
+        alarm_rules.failures_have_alarms, "no alarm for dead letters",
         lambda stack: stack.resources.pop("MediaCommandsDeadLetterAlarm"),
     ),
     (
-        alarm_rules.failures_are_watched, "callbacks wait unseen",
+        alarm_rules.failures_have_alarms, "no alarm for old callbacks",
         lambda stack: stack.resources.pop("CallbackQueueAgeAlarm"),
     ),
     (
-        alarm_rules.failures_are_watched, "the stream stands still",
+        alarm_rules.failures_have_alarms, "no alarm for stream lag",
         lambda stack: stack.resources.pop("IteratorAgeAlarm"),
     ),
     (
-        alarm_rules.failures_are_watched, "changes fail unseen",
+        alarm_rules.failures_have_alarms, "no alarm for failed changes",
         lambda stack: stack.resources.pop("FailedChangesAlarm"),
     ),
     (
-        alarm_rules.failures_are_watched, "changes are lost unseen",
+        alarm_rules.failures_have_alarms, "no alarm for lost changes",
         lambda stack: stack.resources.pop("LostChangesAlarm"),
     ),
     (
-        alarm_rules.failures_are_watched, "what fails is not counted",
+        alarm_rules.failures_have_alarms, "failed batches are not counted",
         lambda stack: stack.properties("RecordingsStreamMapping").pop("MetricsConfig"),
     ),
     (
-        alarm_rules.failures_are_watched, "one crashes unseen",
+        alarm_rules.failures_have_alarms, "no alarm for errors of a function",
         lambda stack: stack.properties("BackgroundErrorsAlarm")["Metrics"].pop(),
     ),
     (
-        alarm_rules.failures_are_watched, "nothing is reconciled",
+        alarm_rules.failures_have_alarms, "no alarm for a stalled reconciler",
         lambda stack: stack.resources.pop("ReconcilerStalledAlarm"),
     ),
     (
-        alarm_rules.alarms_ring, "silence means health where it must not",
+        alarm_rules.alarms_notify, "missing data is healthy where it must not be",
         lambda stack: stack.properties("ReconcilerStalledAlarm").update(TreatMissingData="notBreaching"),
     ),
     (
-        alarm_rules.metrics_are_watched, "callbacks are given up unseen",
+        alarm_rules.metrics_have_alarms, "no alarm for exhausted callbacks",
         lambda stack: stack.resources.pop("CallbacksExhaustedAlarm"),
     ),
 )  # fmt: skip
-"""A rule, in what way the template is broken, and how."""
+"""The rule, a description of the change, and the change."""

@@ -1,4 +1,4 @@
-"""What functions ask of AWS while they run, as the rights that it takes."""
+"""Records the AWS requests of functions as the permissions that they need."""
 
 import os
 from collections import defaultdict
@@ -16,37 +16,37 @@ from tapedeck_standin.aws.function_loader import Handler, load_handler
 from tests.client import ROOT
 
 Right = tuple[str, str]
-"""An action, and the logical id of the resource that it is done to."""
+"""An IAM action and the logical id of its resource."""
 
-_PARTS: Final = {
+_TRANSACTION_RIGHTS: Final = {
     "Put": "PutItem",
     "Update": "UpdateItem",
     "Delete": "DeleteItem",
     "ConditionCheck": "ConditionCheckItem",
 }
-"""What a transaction needs of each of its parts; `TransactWriteItems` is no right."""
+"""The permission for each part of a transaction; `TransactWriteItems` itself is not a permission."""
 
-_OF_OBJECTS: Final = {
+_S3_RIGHTS: Final = {
     "PutObject": ("PutObject",),
     "DeleteObjects": ("DeleteObject",),
-    # Who may not list is told 403 of what is not there.
+    # Without permission to list, S3 answers 403 for a missing object.
     "GetObject": ("GetObject", "ListBucket"),
     "HeadObject": ("GetObject", "ListBucket"),
     "ListObjectsV2": ("ListBucket",),
 }
-"""What S3's operations need; to read takes the right to see what is not there."""
+"""The permissions for S3 operations; reading needs `ListBucket` for missing objects."""
 
 
-_SINGLE: Final = {"SendMessageBatch": "SendMessage"}
-"""Batches for which there is no right of their own."""
+_BATCH_RIGHTS: Final = {"SendMessageBatch": "SendMessage"}
+"""Batch operations without a separate permission."""
 
 
 @dataclass
 class Recorder:
-    """What each function asked of AWS, as the rights that it takes; what no function asks for is not noted.
+    """The permissions that each function used; requests outside of functions are not recorded.
 
-    `names` are the logical ids of tables, buckets, queues, buses and keys by their names here; `environments` what each
-    function without a route is told when it is deployed, by operation: it runs with these variables and no others.
+    `names` maps the names of tables, buckets, queues, buses and keys to logical ids. `environments` holds the variables
+    of each function without a route, by operation: it runs with these variables only.
     """
 
     names: dict[str, str] = field(default_factory=dict)
@@ -57,24 +57,24 @@ class Recorder:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.dynamodb = MemoryDynamoDB(fault=self._note_item)
+        self.dynamodb = MemoryDynamoDB(fault=self._record_dynamodb_request)
 
     def make_client(self, service: str) -> Any:
-        """A client that tells what it is asked, one for all who ask: the adapters' own, or a database in memory."""
+        """Return a shared client that records its requests; DynamoDB is the in-memory database."""
         if service == "dynamodb":
             return self.dynamodb
         if service not in self._clients:
             self._clients[service] = make_client(service)
-            self._clients[service].meta.events.register(f"before-parameter-build.{service}", self._note_request)
+            self._clients[service].meta.events.register(f"before-parameter-build.{service}", self._record_request)
         return self._clients[service]
 
     def load_handler(self, _root: object, operation: str) -> Handler:
-        """The handler of an operation, which is the one running while it runs."""
+        """Load the handler of an operation; `running` names the operation during each invocation."""
         handler = load_handler(ROOT, operation)
 
         def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-            own = self.environments.get(operation)
-            with self._deployed(own) if own is not None else nullcontext():
+            variables = self.environments.get(operation)
+            with self._deployed(variables) if variables is not None else nullcontext():
                 self.running = operation
                 try:
                     answer = handler(event, context)
@@ -89,50 +89,50 @@ class Recorder:
         return handle
 
     def run(self, operation: str, **event: Any) -> dict[str, Any]:
-        """What a function without a route answers."""
+        """Invoke a function without a route; return its result."""
         return self.load_handler(ROOT, operation)(event, None)
 
-    def hear(self, outcome: str) -> None:
-        """The function that runs has logged what came of one record: it answers no more than which have failed."""
+    def record_outcome(self, outcome: str) -> None:
+        """Record the logged outcome of one record for the running function."""
         if self.running is not None:
             self.outcomes[self.running].add(outcome)
 
     @contextmanager
-    def _deployed(self, own: Mapping[str, str]) -> Iterator[None]:
+    def _deployed(self, variables: Mapping[str, str]) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as environment:
             for name in {name for each in self.environments.values() for name in each} & os.environ.keys():
                 environment.delenv(name)
-            for name, value in own.items():
+            for name, value in variables.items():
                 environment.setenv(name, value)
             with installed(replace(current_environment())):
                 yield
 
-    def _note_request(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
-        self._note(model.service_model.endpoint_prefix, model.name, params)
+    def _record_request(self, params: Mapping[str, Any], model: Any, **_: object) -> None:
+        self._record(model.service_model.endpoint_prefix, model.name, params)
 
-    def _note_item(self, when: str, operation: str, request: Mapping[str, Any]) -> None:
+    def _record_dynamodb_request(self, when: str, operation: str, request: Mapping[str, Any]) -> None:
         if when == "before":
-            self._note("dynamodb", operation, request)
+            self._record("dynamodb", operation, request)
 
-    def _note(self, service: str, operation: str, request: Mapping[str, Any]) -> None:
+    def _record(self, service: str, operation: str, request: Mapping[str, Any]) -> None:
         if self.running is not None:
-            needed = self._needed(operation, request)
+            needed = self._required_rights(operation, request)
             self.rights[self.running] |= {(f"{service}:{action}", resource) for action, resource in needed}
 
-    def _needed(self, action: str, params: Mapping[str, Any]) -> Iterator[Right]:
+    def _required_rights(self, action: str, params: Mapping[str, Any]) -> Iterator[Right]:
         if action in {"TransactWriteItems", "TransactGetItems"}:
             for part in params["TransactItems"]:
                 ((kind, request),) = part.items()
-                yield "GetItem" if kind == "Get" else _PARTS[kind], self.names[request["TableName"]]
+                yield "GetItem" if kind == "Get" else _TRANSACTION_RIGHTS[kind], self.names[request["TableName"]]
         elif "RequestItems" in params:
             yield from ((action, self.names[name]) for name in params["RequestItems"])
         elif action == "PutEvents":
             yield from ((action, self.names[entry["EventBusName"]]) for entry in params["Entries"])
         elif "Bucket" in params:
             bucket = self.names[params["Bucket"]]
-            yield from ((each, f"{bucket}/*" if each.endswith("Object") else bucket) for each in _OF_OBJECTS[action])
+            yield from ((each, f"{bucket}/*" if each.endswith("Object") else bucket) for each in _S3_RIGHTS[action])
         elif "IndexName" in params:
             yield action, f"{self.names[params['TableName']]}/index/{params['IndexName']}"
         else:
             (named,) = (params[name] for name in ("TableName", "KeyId", "QueueUrl") if name in params)
-            yield _SINGLE.get(action, action), self.names[named]
+            yield _BATCH_RIGHTS.get(action, action), self.names[named]

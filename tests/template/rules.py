@@ -1,4 +1,4 @@
-"""What the translated template promises, a rule each: it yields what it finds wrong, and nothing where all is well."""
+"""Rules of the translated template: each yields a description of every violation."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,43 +13,43 @@ Rule = Callable[[Stack], Iterator[str]]
 Break = Callable[[Stack], object]
 
 MAX_TIMEOUT: Final = 29
-"""Seconds: an HTTP API waits 30 and then answers 503 by itself."""
+"""Seconds: an HTTP API answers 503 after 30."""
 
 MAX_RUN: Final = 300
-"""Seconds: of a function that no client waits for (our choice)."""
+"""Seconds: maximum timeout of a function that no client waits for."""
 
 WRITES: Final = frozenset({"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"})
 
-UNWATCHED_FIELDS: Final = ("path", "ip", "user", "auth", "header", "identity", "querystring", "domain")
-"""What an access log may not hold, as parts of the names of API Gateway's variables."""
+FORBIDDEN_LOG_FIELDS: Final = ("path", "ip", "user", "auth", "header", "identity", "querystring", "domain")
+"""Parts of the names of API Gateway variables that an access log may not contain."""
 
 
-def policies_name_what_they_grant(stack: Stack) -> Iterator[str]:
-    """No role of a function has a wildcard, an exclusion, or a managed policy but the one for logs."""
+def policies_have_no_wildcards(stack: Stack) -> Iterator[str]:
+    """No function role has wildcards, exclusions, or managed policies besides the one for logs."""
     for function in stack.functions:
         for statement in stack.statements(function):
             for name in {"NotAction", "NotResource", "NotPrincipal"} & statement.keys():
                 yield f"{function}: {name}"
             for value in (*listed(statement.get("Action", "*")), *listed(statement.get("Resource", "*"))):
-                if "*" in str(value) and value not in _WHOLE:
+                if "*" in str(value) and value not in _ALLOWED_WILDCARDS:
                     yield f"{function}: wildcard {value}"
         for arn in stack.role(function).get("ManagedPolicyArns", []):
             if not str(arn).endswith(f"/{BASIC_EXECUTION}"):
                 yield f"{function}: managed policy {arn}"
 
 
-_WHOLE: Final = (
-    # Objects have no names in a template: all those of a bucket are one thing.
+_ALLOWED_WILDCARDS: Final = (
+    # All objects of a bucket.
     {"Fn::Sub": "${MediaBucket.Arn}/*"},
     {"Fn::Sub": "${FailedBatchesBucket.Arn}/*"},
-    # Whoever reads a table's stream asks which streams it has.
+    # Reading a stream requires listing the streams of the table.
     {"Fn::Sub": "${RecordingsTable.Arn}/stream/*"},
 )
-"""What only a wildcard names."""
+"""Resources that only a wildcard can express."""
 
 
-def routes_are_those_of_the_edge(stack: Stack) -> Iterator[str]:
-    """Each shape of `http.routes` under both prefixes, collections with and without `.json`, and `$default`."""
+def routes_match_the_code(stack: Stack) -> Iterator[str]:
+    """The routes are the shapes of `http.routes` under both prefixes, collections also with `.json`, and `$default`."""
     expected = {("$default", "$default")}
     for shape, methods in SHAPES.items():
         for prefix in PREFIXES:
@@ -64,9 +64,9 @@ def routes_are_those_of_the_edge(stack: Stack) -> Iterator[str]:
 
 
 def a_function_has_one_route(stack: Stack) -> Iterator[str]:
-    """Prefix and suffix aside, a function answers one method of one resource, and nobody else answers it.
+    """Each function serves one method of one resource, apart from prefix and suffix, which no other serves.
 
-    A resource may also be reached under another, and HEAD is GET without a body.
+    A resource may also be served below another one, and HEAD counts as GET.
     """
     shapes: dict[str, set[str]] = {}
     for (method, path), function in stack.routes().items():
@@ -74,34 +74,32 @@ def a_function_has_one_route(stack: Stack) -> Iterator[str]:
         for prefix in sorted(PREFIXES, key=len, reverse=True):
             shape = shape.removeprefix(prefix)
         shapes.setdefault(function, set()).add(f"{method} {shape}")
-    for function, answered in shapes.items():
-        resources = {
-            shape.replace("HEAD ", "GET ").replace(_ABOVE_A_TRANSCRIPTION, "/{AccountSid}") for shape in answered
-        }
+    for function, served in shapes.items():
+        resources = {shape.replace("HEAD ", "GET ").replace(_RECORDING_PREFIX, "/{AccountSid}") for shape in served}
         if len(resources) > 1:
-            yield f"{function} answers {' and '.join(sorted(answered))}"
-    for shape in sorted({shape for answered in shapes.values() for shape in answered}):
-        several = sorted(function for function, answered in shapes.items() if shape in answered)
-        if len(several) > 1:
-            yield f"{shape} is answered by {' and '.join(several)}"
+            yield f"{function} answers {' and '.join(sorted(served))}"
+    for shape in sorted({shape for served in shapes.values() for shape in served}):
+        functions = sorted(function for function, served in shapes.items() if shape in served)
+        if len(functions) > 1:
+            yield f"{shape} is served by {' and '.join(functions)}"
 
 
-_ABOVE_A_TRANSCRIPTION: Final = "/{AccountSid}/Recordings/{RecordingSid}"
+_RECORDING_PREFIX: Final = "/{AccountSid}/Recordings/{RecordingSid}"
 
 
-def the_api_may_call_what_its_routes_name(stack: Stack) -> Iterator[str]:
-    """Every route has a permission for its function that is no wider than itself, and nothing else may call one."""
+def invoke_permissions_match_routes(stack: Stack) -> Iterator[str]:
+    """Each route has an invoke permission of the same scope, and there are no other permissions."""
     expected = {(function, _arn(method, path)) for (method, path), function in stack.routes().items()}
     found = set()
     for name, permission in stack.of_type("Lambda::Permission").items():
         source = permission.get("SourceArn", {}).get("Fn::Sub", ["", {}])
         if permission["Principal"] != "apigateway.amazonaws.com" or source[1].get("__ApiId__") != {"Ref": "Api"}:
-            yield f"{name} lets in more than the API"
+            yield f"{name} allows more than the API"
         found.add((permission["FunctionName"]["Ref"], source[0].partition("${__Stage__}/")[2]))
     for function, arn in sorted(expected - found):
-        yield f"the API may not call {function} for {arn}"
+        yield f"the API may not invoke {function} for {arn}"
     for function, arn in sorted(found - expected):
-        yield f"{function} may be called for {arn}, which is no route"
+        yield f"{function} may be invoked for {arn}, which is no route"
 
 
 def _arn(method: str, path: str) -> str:
@@ -109,12 +107,12 @@ def _arn(method: str, path: str) -> str:
 
 
 def routes_can_be_deployed(stack: Stack) -> Iterator[str]:
-    """A variable is a whole segment (`{Sid}.json` is refused), and siblings carry one name everywhere."""
+    """A path parameter is a whole segment (`{Sid}.json` is rejected) and has one name per position."""
     paths = [path.split("/") for _, path in stack.routes() if path != "$default"]
     for path in paths:
         for segment in path:
             if "{" in segment and not re.fullmatch(r"\{\w+\}", segment):
-                yield f"{segment} is no segment in {'/'.join(path)}"
+                yield f"{segment} is an invalid segment in {'/'.join(path)}"
     siblings = sorted(
         {
             ("/".join(re.sub(r"^\{.*", "{}", part) for part in path[:position]), segment)
@@ -123,38 +121,38 @@ def routes_can_be_deployed(stack: Stack) -> Iterator[str]:
             if segment.startswith("{")
         }
     )
-    for place, found in groupby(siblings, key=lambda sibling: sibling[0]):
+    for prefix, found in groupby(siblings, key=lambda sibling: sibling[0]):
         names = [segment for _, segment in found]
         if len(names) > 1:
-            yield f"{place} is followed by {' and by '.join(names)}"
+            yield f"{prefix} is followed by {' and by '.join(names)}"
 
 
-def who_makes_credentials_has_no_door(stack: Stack) -> Iterator[str]:
-    """A function that may write credentials or seal a secret has no route, URL, queue or clock: IAM alone opens it."""
+def credential_writers_have_no_trigger(stack: Stack) -> Iterator[str]:
+    """A function that writes credentials or encrypts secrets has no route, URL, queue or schedule."""
     for function in stack.functions:
         may = rights_on_secrets(stack, function)
         if may & WRITES or any(action.startswith("kms:") for action in may - {DECRYPT}):
-            for door in doors_of(stack, function):
-                yield f"{function} can be reached through {door}"
+            for trigger in triggers_of(stack, function):
+                yield f"{function} can be invoked through {trigger}"
 
 
-def who_opens_secrets_sends_callbacks(stack: Stack) -> Iterator[str]:
-    """One function may open what is sealed, the sender of callbacks; it can be reached through its queue alone."""
-    openers = [function for function in stack.functions if DECRYPT in rights_on_secrets(stack, function)]
-    if openers != ["DeliverCallbackFunction"]:
-        yield f"secrets are opened by {openers}"
-    for function in openers:
-        for door in doors_of(stack, function):
-            queue = stack.resources.get(door, {}).get("Properties", {}).get("EventSourceArn")
+def only_the_callback_sender_decrypts(stack: Stack) -> Iterator[str]:
+    """Only the callback sender may decrypt signing keys; only its queue invokes it."""
+    decrypting = [function for function in stack.functions if DECRYPT in rights_on_secrets(stack, function)]
+    if decrypting != ["DeliverCallbackFunction"]:
+        yield f"secrets are decrypted by {decrypting}"
+    for function in decrypting:
+        for trigger in triggers_of(stack, function):
+            queue = stack.resources.get(trigger, {}).get("Properties", {}).get("EventSourceArn")
             if queue != {"Fn::GetAtt": ["CallbacksQueue", "Arn"]}:
-                yield f"{function} can be reached through {door}"
+                yield f"{function} can be invoked through {trigger}"
 
 
 DECRYPT: Final = "kms:Decrypt"
 
 
 def rights_on_secrets(stack: Stack, function: str) -> set[str]:
-    """What a function may do with credentials, and with the key that seals some."""
+    """Return the actions that a function may perform on the credentials table and the signing key."""
     return {
         action
         for statement in stack.statements(function)
@@ -163,17 +161,17 @@ def rights_on_secrets(stack: Stack, function: str) -> set[str]:
     }
 
 
-def doors_of(stack: Stack, function: str) -> list[str]:
-    """Whatever leads to a function but IAM's leave to call it: routes, and logical ids of the rest."""
+def triggers_of(stack: Stack, function: str) -> list[str]:
+    """Return everything that invokes a function: its routes, and the logical ids of other triggers."""
     routes = [" ".join(route) for route, behind in stack.routes().items() if behind == function]
     return routes + [
         name
         for name, resource in stack.resources.items()
-        if resource["Type"] in _DOORS and mentions(resource["Properties"], function)
+        if resource["Type"] in _TRIGGER_TYPES and mentions(resource["Properties"], function)
     ]
 
 
-_DOORS: Final = frozenset(
+_TRIGGER_TYPES: Final = frozenset(
     f"AWS::{kind}"
     for kind in (
         "Lambda::Permission",
@@ -185,15 +183,15 @@ _DOORS: Final = frozenset(
 )
 
 
-def routed_functions_never_meet_the_key(stack: Stack) -> Iterator[str]:
-    """Neither the role nor the environment of a function with a route names the signing key."""
+def routed_functions_have_no_signing_key(stack: Stack) -> Iterator[str]:
+    """Neither the role nor the environment of a routed function refers to the signing key."""
     for function in stack.routed():
         if mentions(stack.properties(function), "SigningKey") or mentions(stack.role(function), "SigningKey"):
-            yield f"{function} names the signing key"
+            yield f"{function} refers to the signing key"
 
 
-def the_key_is_named_where_it_is_used(stack: Stack) -> Iterator[str]:
-    """`SIGNING_KMS_KEY_ID` is set exactly where the role may encrypt with it, or decrypt."""
+def signing_key_id_is_set_where_used(stack: Stack) -> Iterator[str]:
+    """`SIGNING_KMS_KEY_ID` is set exactly for the functions that may encrypt or decrypt with the key."""
     for function, properties in stack.functions.items():
         is_named = "SIGNING_KMS_KEY_ID" in properties["Environment"]["Variables"]
         may_use = any(action.startswith("kms:") for action in rights_on_secrets(stack, function))
@@ -202,22 +200,22 @@ def the_key_is_named_where_it_is_used(stack: Stack) -> Iterator[str]:
 
 
 def nothing_is_public(stack: Stack) -> Iterator[str]:
-    """No function has a URL, no policy of a resource lets in everybody, and there are no secrets in the template."""
+    """No function has a URL, no resource policy allows every principal, and no bucket can become public."""
     for name in stack.of_type("Lambda::Url"):
         yield f"{name} is a URL"
     for name, resource in stack.resources.items():
         for statement in _statements(resource.get("Properties", {})):
             if statement.get("Effect") != "Deny" and statement["Principal"] in ("*", {"AWS": "*"}):
-                yield f"{name} lets in everybody"
+                yield f"{name} allows every principal"
     for name, bucket in stack.of_type("S3::Bucket").items():
         blocked = bucket.get("PublicAccessBlockConfiguration", {})
         if list(blocked.values()) != [True] * 4:
             yield f"{name} may become public"
 
 
-def buckets_are_kept_close(stack: Stack) -> Iterator[str]:
-    """Each is encrypted, keeps no versions (rule R18), survives the stack, and is reached through TLS alone."""
-    guarded = {
+def buckets_are_protected(stack: Stack) -> Iterator[str]:
+    """Each bucket is encrypted, unversioned (REL-18), retained with the stack, and requires TLS."""
+    tls_only = {
         target(policy["Bucket"])
         for policy in stack.of_type("S3::BucketPolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
@@ -231,30 +229,30 @@ def buckets_are_kept_close(stack: Stack) -> Iterator[str]:
         if "ServerSideEncryptionConfiguration" not in bucket.get("BucketEncryption", {}):
             yield f"{name} is not encrypted"
         if bucket.get("VersioningConfiguration", {}).get("Status", "Suspended") != "Suspended":
-            yield f"{name} keeps versions"
+            yield f"{name} is versioned"
         if bucket.get("ObjectLockEnabled"):
             yield f"{name} locks objects"
         if not kept.get("DeletionPolicy") == kept.get("UpdateReplacePolicy") == "Retain":
-            yield f"{name} goes with the stack"
-        if name not in guarded:
-            yield f"{name} may be reached without TLS"
+            yield f"{name} is deleted with the stack"
+        if name not in tls_only:
+            yield f"{name} does not require TLS"
 
 
-def encoders_are_where_they_are_used(stack: Stack) -> Iterator[str]:
-    """Only functions that may put media make MP3s, and only they carry the encoder's weight."""
+def encoder_layer_is_where_used(stack: Stack) -> Iterator[str]:
+    """Exactly the functions that may write media have the encoder layer."""
     layers = {name for name in stack.of_type("Lambda::LayerVersion") if name.startswith("EncoderLayer")}
     for function, properties in stack.functions.items():
-        carries = any(mentions(properties.get("Layers", []), layer) for layer in layers)
+        has_layer = any(mentions(properties.get("Layers", []), layer) for layer in layers)
         puts = any(
             "s3:PutObject" in listed(statement["Action"]) and mentions(statement["Resource"], "MediaBucket")
             for statement in stack.statements(function)
         )
-        if carries != puts:
-            yield f"{function} {'carries' if carries else 'lacks'} the encoder"
+        if has_layer != puts:
+            yield f"{function} {'has' if has_layer else 'lacks'} the encoder layer"
 
 
 def _statements(value: Any) -> Iterator[dict[str, Any]]:
-    """Whatever says whom it is about."""
+    """Yield every policy statement with a principal, at any depth."""
     match value:
         case dict():
             if "Principal" in value:
@@ -266,24 +264,24 @@ def _statements(value: Any) -> Iterator[dict[str, Any]]:
                 yield from _statements(part)
 
 
-def tables_survive(stack: Stack) -> Iterator[str]:
-    """Tables are encrypted, can be restored, are kept with the stack's end, and are protected as the operator says."""
+def tables_are_protected(stack: Stack) -> Iterator[str]:
+    """Tables are encrypted, restorable, retained with the stack, and protected from deletion by default."""
     for name, table in stack.of_type("DynamoDB::Table").items():
         kept = stack.resources[name]
-        promises = {
+        expectations = {
             "encryption": table.get("SSESpecification") == {"SSEEnabled": True},
             "recovery": table.get("PointInTimeRecoverySpecification") == {"PointInTimeRecoveryEnabled": True},
             "protection": table.get("DeletionProtectionEnabled") == {"Ref": "DeletionProtection"},
             "retention": kept.get("DeletionPolicy") == kept.get("UpdateReplacePolicy") == "Retain",
             "on demand": table.get("BillingMode") == "PAY_PER_REQUEST",
         }
-        yield from (f"{name}: {promise}" for promise, is_kept in promises.items() if not is_kept)
+        yield from (f"{name}: {expectation}" for expectation, is_met in expectations.items() if not is_met)
     if stack.content["Parameters"]["DeletionProtection"]["Default"] != "true":
-        yield "tables are not protected unless somebody asks for it"
+        yield "tables are not protected by default"
 
 
 def recordings_have_their_indexes_and_stream(stack: Stack) -> Iterator[str]:
-    """Both indexes, keys only, and the stream with both images, from the first deployment on."""
+    """The recordings table has both indexes with keys only, a stream with both images, and expiry."""
     table = stack.properties("RecordingsTable")
     expected = {"work": ["work", "work_at"], "status": ["status_key", "sid"]}
     found = {
@@ -300,27 +298,27 @@ def recordings_have_their_indexes_and_stream(stack: Stack) -> Iterator[str]:
 
 
 def keys_rotate(stack: Stack) -> Iterator[str]:
-    """KMS renews every key of ours each year; the one that sealed something is kept."""
+    """Every KMS key rotates each year; the signing key is retained with the stack."""
     for name, key in stack.of_type("KMS::Key").items():
         if key.get("EnableKeyRotation") is not True:
             yield f"{name} does not rotate"
     if stack.resources["SigningKey"].get("DeletionPolicy") != "Retain":
-        yield "SigningKey goes with the stack, and what it sealed with it"
+        yield "SigningKey is deleted with the stack, and its ciphertexts become useless"
 
 
-def logs_end(stack: Stack) -> Iterator[str]:
-    """Every log group forgets, and every function writes to one of them."""
+def logs_expire(stack: Stack) -> Iterator[str]:
+    """Every log group has a retention, and every function writes to one of them."""
     groups = stack.of_type("Logs::LogGroup")
     for name, group in groups.items():
         if "RetentionInDays" not in group:
-            yield f"{name} is kept for ever"
+            yield f"{name} has no retention"
     for function, properties in stack.functions.items():
         if properties.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") not in groups:
-            yield f"{function} logs to a group of its own"
+            yield f"{function} logs to a group outside the template"
 
 
 def stages_throttle_and_log(stack: Stack) -> Iterator[str]:
-    """Every stage has limits and an access log that tells the route, never what a client wrote."""
+    """Every stage has throttling limits and an access log with the route but without client input."""
     for name, stage in stack.of_type("ApiGatewayV2::Stage").items():
         limits = stage.get("DefaultRouteSettings", {})
         for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
@@ -329,51 +327,52 @@ def stages_throttle_and_log(stack: Stack) -> Iterator[str]:
         log = stage.get("AccessLogSettings", {})
         if log.get("DestinationArn") != {"Fn::GetAtt": ["AccessLogs", "Arn"]}:
             yield f"{name} has no access log"
-        told = set(re.findall(r"\$context\.([\w.]+)", log.get("Format", "")))
-        if not {"requestId", "routeKey", "status"} <= told:
-            yield f"{name} logs only {sorted(told)}"
-        for variable in sorted(told):
-            if any(field in variable.lower() for field in UNWATCHED_FIELDS):
+        logged = set(re.findall(r"\$context\.([\w.]+)", log.get("Format", "")))
+        if not {"requestId", "routeKey", "status"} <= logged:
+            yield f"{name} logs only {sorted(logged)}"
+        for variable in sorted(logged):
+            if any(field in variable.lower() for field in FORBIDDEN_LOG_FIELDS):
                 yield f"{name} logs {variable}"
 
 
-def functions_are_alike(stack: Stack) -> Iterator[str]:
-    """Python 3.13, `app.handler`, the layer, and an end before that of who waits; each a folder, each folder one."""
+def functions_are_uniform(stack: Stack) -> Iterator[str]:
+    """Each function has Python 3.13, `app.handler`, the shared layer, a bounded timeout, and a folder of its name."""
     layers = [{"Ref": name} for name in stack.of_type("Lambda::LayerVersion") if name.startswith("SharedLayer")]
     routed = stack.routed()
     for function, properties in stack.functions.items():
         if properties["Runtime"] != "python3.13":
             yield f"{function} runs on {properties['Runtime']}"
         if properties["Timeout"] > (MAX_TIMEOUT if function in routed else MAX_RUN):
-            yield f"{function} may take {properties['Timeout']} s"
+            yield f"{function} has a timeout of {properties['Timeout']} s"
         if properties["Handler"] != "app.handler" or properties.get("Layers", [])[:1] != layers:
-            yield f"{function} is started in a way of its own"
+            yield f"{function} has another handler or layer"
         expected = "".join(word.capitalize() for word in stack.operation(function).split("_")) + "Function"
         if function != expected:
-            yield f"{function} runs the folder of {expected}"
+            yield f"{function} has the folder of {expected}"
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
     yield from (
-        f"functions/{folder} is in no stack" for folder in sorted(folders - set(map(stack.operation, stack.functions)))
+        f"functions/{folder} is not in the template"
+        for folder in sorted(folders - set(map(stack.operation, stack.functions)))
     )
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    policies_name_what_they_grant,
-    routes_are_those_of_the_edge,
+    policies_have_no_wildcards,
+    routes_match_the_code,
     a_function_has_one_route,
-    the_api_may_call_what_its_routes_name,
+    invoke_permissions_match_routes,
     routes_can_be_deployed,
-    who_makes_credentials_has_no_door,
-    who_opens_secrets_sends_callbacks,
-    routed_functions_never_meet_the_key,
-    the_key_is_named_where_it_is_used,
+    credential_writers_have_no_trigger,
+    only_the_callback_sender_decrypts,
+    routed_functions_have_no_signing_key,
+    signing_key_id_is_set_where_used,
     nothing_is_public,
-    buckets_are_kept_close,
-    encoders_are_where_they_are_used,
-    tables_survive,
+    buckets_are_protected,
+    encoder_layer_is_where_used,
+    tables_are_protected,
     recordings_have_their_indexes_and_stream,
     keys_rotate,
-    logs_end,
+    logs_expire,
     stages_throttle_and_log,
-    functions_are_alike,
+    functions_are_uniform,
 )

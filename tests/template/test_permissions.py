@@ -1,4 +1,4 @@
-"""Each function's role in the translated template grants what the function asks of AWS, and nothing else."""
+"""Each function's role in the translated template grants exactly the permissions that the function uses."""
 
 import os
 import secrets
@@ -21,12 +21,12 @@ from tapedeck_standin.aws.backend import make_full_client
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
 from tests.media import finish
-from tests.template.background_use import Clock, Receiver, Scene, use_background
+from tests.template.background_use import Clock, Receiver, Scenario, use_background
 from tests.template.recorder import Recorder, Right
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, target
 
-FEW: Final = 2
-"""Active recordings of a parent that are enough for a start to look which of them still run."""
+PRUNE_AT: Final = 2
+"""Active recordings of a parent from which on a start prunes the finished ones."""
 
 OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "create_call_recording": {200, 201, 400, 401, 404, 422},
@@ -76,14 +76,14 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "deliver_callback": {"done", "failed", "parked", "given-up"},
     "reconcile": {"done"},
 }
-"""What each function must have answered before its rights are compared: every branch that has an answer of its own."""
+"""The outcomes that each function must have had before its rights are compared, so that every branch has run."""
 
 
 @pytest.fixture
 def recorder(
     aws: None, monkeypatch: pytest.MonkeyPatch, install_environment: Callable[[Environment], object]
 ) -> Iterator[Recorder]:
-    """Listens to the functions of this process, over tables, buckets, queues and a bus of this test's own."""
+    """Yield a recorder of the functions in this process, with separate tables, buckets, queues and bus."""
     del aws  # only has to be there
     listening, prefix = Recorder(), f"rights{os.getpid()}-"
     names = {
@@ -103,33 +103,33 @@ def recorder(
     monkeypatch.setenv("CREDENTIAL_CACHE_SECONDS", "0")  # each function looks credentials up itself
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
     for module in (recordings, table):
-        monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", FEW)
+        monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", PRUNE_AT)
     monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
     log = CanonicalLog.background
 
-    def listen(self: CanonicalLog, **told: Any) -> None:
-        listening.hear(told["outcome"])
-        log(self, **told)
+    def record(self: CanonicalLog, **values: Any) -> None:
+        listening.record_outcome(values["outcome"])
+        log(self, **values)
 
-    monkeypatch.setattr(CanonicalLog, "background", listen)
+    monkeypatch.setattr(CanonicalLog, "background", record)
     install_environment(replace(current_environment(), make_client=listening.make_client))
     yield listening
     monkeypatch.undo()
 
 
-def test_roles_grant_what_the_functions_ask_for(
+def test_roles_grant_exactly_what_the_functions_use(
     recorder: Recorder, install_environment: Callable[[Environment], object]
 ) -> None:
-    """No role lacks a right that its function uses in any of its branches, and none has one that it does not use."""
+    """Each role has every permission that its function uses in any branch, and no other."""
     clock, receiver = Clock(), Receiver()
     environment = replace(current_environment(), clock=clock, make_outbound_clients=receiver.outbound_clients)
     install_environment(environment)
-    told: set[str] = set()
+    reported: set[str] = set()
     for dialect in (TWILIO, SIGNALWIRE):
-        scene = Scene(recorder, _client(dialect), clock, receiver, told)
-        use_background(scene)
+        scenario = Scenario(recorder, _client(dialect), clock, receiver, reported)
+        use_background(scenario)
     known = {kind for event in get_args(get_args(MediaEvent)[0]) for kind in get_args(event.__annotations__["type"])}
-    assert told == known | {"nothing"}
+    assert reported == known | {"nothing"}
     for dialect in (TWILIO, SIGNALWIRE):
         mine, other = _client(dialect), _client(dialect)
         _use_calls(mine, other)
@@ -146,16 +146,16 @@ def test_roles_grant_what_the_functions_ask_for(
     assert set(recorder.outcomes) == {stack.operation(function) for function in stack.functions}
     assert list(differences(stack, recorder.rights)) == []
 
-    # The same comparison finds what is missing, what is too much, and what points elsewhere.
+    # The comparison detects missing rights, excess rights and wrong resources.
     for broken, complaint in _broken_copies():
         assert complaint in list(differences(broken, recorder.rights))
 
 
 def differences(stack: Stack, used: Mapping[str, set[Right]]) -> Iterator[str]:
-    """Where rights and use differ, a line each."""
+    """Yield a line for each difference between granted and used rights."""
     for function in stack.functions:
         operation, granted = stack.operation(function), set(_granted(stack, function))
-        needed = used.get(operation, set()) | set(_fed(stack, function))
+        needed = used.get(operation, set()) | set(_event_source_rights(stack, function))
         for action, resource in sorted(needed - granted):
             yield f"{operation} may not {action} on {resource}"
         for action, resource in sorted(granted - needed):
@@ -173,8 +173,8 @@ def _granted(stack: Stack, function: str) -> Iterator[Right]:
                 yield action, target(resource)
 
 
-def _fed(stack: Stack, function: str) -> Iterator[Right]:
-    """What Lambda does with a function's role to feed it: it reads the source, and keeps what fails."""
+def _event_source_rights(stack: Stack, function: str) -> Iterator[Right]:
+    """Yield the rights that Lambda itself needs to read the event source and to store failed batches."""
     for mapping in stack.of_type("Lambda::EventSourceMapping").values():
         if target(mapping["FunctionName"]) != function:
             continue
@@ -237,19 +237,19 @@ def _client(dialect: Dialect) -> FunctionClient:
 
 
 def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
-    """Every branch of the functions of calls and their recordings."""
+    """Run every branch of the functions for calls and their recordings."""
     service = api_bootstrap.get_api_services()
     call = _call(mine)
     path = ("Calls", mine.sid(ResourceType.CALL, call))
-    nowhere = ("Calls", mine.sid(ResourceType.CALL, mine.account))
-    for address in (path, nowhere):
+    unknown_path = ("Calls", mine.sid(ResourceType.CALL, mine.account))
+    for address in (path, unknown_path):
         mine.get(*address)
-        mine.request("GET", mine.path(*address), authorization=_NOBODY)
+        mine.request("GET", mine.path(*address), authorization=_MALFORMED_CREDENTIALS)
         mine.request("DELETE", mine.path(*address))
         mine.post(*address, "Recordings", form={"Trim": "x"})
         mine.post(*address, "Recordings", form={"RecordingChannels": "dual"})
         mine.post(*address, "Recordings")
-        mine.request("POST", mine.path(*address, "Recordings"), authorization=_NOBODY)
+        mine.request("POST", mine.path(*address, "Recordings"), authorization=_MALFORMED_CREDENTIALS)
     other.get("Calls", other.sid(ResourceType.CALL, call))
     recording = mine.post(*path, "Recordings").body["sid"]
     _use_recording(mine, path, recording)
@@ -257,32 +257,32 @@ def _use_calls(mine: FunctionClient, other: FunctionClient) -> None:
     service.calls.end(mine.account, call)
     mine.post(*path, "Recordings")
 
-    # So many recordings that a start first looks which of them still run.
-    crowded = _call(mine)
-    for _ in range(FEW):
+    # Enough active recordings that a start prunes the finished ones first.
+    busy_call = _call(mine)
+    for _ in range(PRUNE_AT):
         service.recordings.register_started(
-            Parent(mine.account, ParentKind.CALL, crowded), source=Source.RECORD_VERB, call=crowded
+            Parent(mine.account, ParentKind.CALL, busy_call), source=Source.RECORD_VERB, call=busy_call
         )
-    mine.post("Calls", mine.sid(ResourceType.CALL, crowded), "Recordings")
+    mine.post("Calls", mine.sid(ResourceType.CALL, busy_call), "Recordings")
 
 
 def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
-    """Every branch of the functions of conferences and their recordings."""
+    """Run every branch of the functions for conferences and their recordings."""
     announcement, end = {"AnnounceUrl": "https://example.com/announcement"}, {"Status": "completed"}
-    quiet, name, path = _conference(mine)
-    mine.post(*path, form=announcement)  # before it has begun
-    _begin(mine, quiet)
+    idle, name, path = _conference(mine)
+    mine.post(*path, form=announcement)  # before it has started
+    _begin(mine, idle)
     for address in (path, ("Conferences", name), ("Conferences", mine.sid(ResourceType.CONFERENCE, mine.account))):
         mine.get(*address)
-        mine.request("GET", mine.path(*address), authorization=_NOBODY)
+        mine.request("GET", mine.path(*address), authorization=_MALFORMED_CREDENTIALS)
         for form in (None, announcement, {"Status": "x"}):
             mine.post(*address, form=form)
-        mine.request("POST", mine.path(*address), authorization=_NOBODY)
-    other.post("Conferences", other.sid(ResourceType.CONFERENCE, quiet), form=announcement)
+        mine.request("POST", mine.path(*address), authorization=_MALFORMED_CREDENTIALS)
+    other.post("Conferences", other.sid(ResourceType.CONFERENCE, idle), form=announcement)
     for form in (end, end, announcement):
         mine.post(*path, form=form)
 
-    # The end of one that is recorded is a transaction; two recordings at once leave none that is current.
+    # Ending a recorded conference is a transaction; two active recordings make `Twilio.CURRENT` ambiguous.
     recorded, _, path = _conference(mine)
     first_call = _begin(mine, recorded)
     parent = Parent(mine.account, ParentKind.CONFERENCE, recorded)
@@ -297,22 +297,22 @@ def _use_conferences(mine: FunctionClient, other: FunctionClient) -> None:
 
 
 def _use_participants(mine: FunctionClient, other: FunctionClient) -> None:
-    """Every branch of the functions of participants."""
+    """Run every branch of the functions for participants."""
     conference, name, path = _conference(mine)
     first, second = (mine.sid(ResourceType.CALL, each) for each in (_begin(mine, conference), _call(mine)))
-    nowhere = ("Conferences", mine.sid(ResourceType.CONFERENCE, mine.account))
+    unknown_path = ("Conferences", mine.sid(ResourceType.CONFERENCE, mine.account))
     dial = {"From": "client:a", "To": "client:b", "Label": "customer"}
     coached = {**dial, "Label": "agent", "CallSidToCoach": first}
-    for room in (path, nowhere, ("Conferences", name)):
+    for conference_path in (path, unknown_path, ("Conferences", name)):
         for form in (dial, dial, coached, {**dial, "Beep": "x"}):
-            mine.post(*room, "Participants", form=form)
+            mine.post(*conference_path, "Participants", form=form)
         for query in ({}, {"PageSize": "0"}):
-            mine.get(*room, "Participants", **query)
+            mine.get(*conference_path, "Participants", **query)
         for method in ("GET", "POST"):
-            mine.request(method, mine.path(*room, "Participants"), authorization=_NOBODY)
-            mine.request(method, mine.path(*room, "Participants").replace(mine.base, other.base), form=dial)
-    for who in (first, "customer", second):
-        address = (*path, "Participants", who)
+            mine.request(method, mine.path(*conference_path, "Participants"), authorization=_MALFORMED_CREDENTIALS)
+            mine.request(method, mine.path(*conference_path, "Participants").replace(mine.base, other.base), form=dial)
+    for participant in (first, "customer", second):
+        address = (*path, "Participants", participant)
         changes: list[dict[str, str]] = [
             {},
             {"Muted": "true"},
@@ -323,17 +323,17 @@ def _use_participants(mine: FunctionClient, other: FunctionClient) -> None:
         for change in changes:
             mine.post(*address, form=change)
         for method in ("GET", "POST", "DELETE"):
-            mine.request(method, mine.path(*address), authorization=_NOBODY)
+            mine.request(method, mine.path(*address), authorization=_MALFORMED_CREDENTIALS)
         for _ in range(2):
             mine.delete(*address)
 
 
 def _use_call_updates(mine: FunctionClient) -> None:
-    """Every branch of the update of a call."""
-    quiet = mine.sid(ResourceType.CALL, _call(mine))
+    """Run every branch of the update of a call."""
+    idle = mine.sid(ResourceType.CALL, _call(mine))
     for status in ("canceled", "completed", "completed", "x"):
-        mine.post("Calls", quiet, form={"Status": status})
-    # A call that is recorded, and in a conference, ends with a transaction.
+        mine.post("Calls", idle, form={"Status": status})
+    # Ending a recorded call in a conference is a transaction.
     recorded = _begin(mine, _conference(mine)[0])
     parent = Parent(mine.account, ParentKind.CALL, recorded)
     api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.RECORD_VERB, call=recorded)
@@ -342,20 +342,20 @@ def _use_call_updates(mine: FunctionClient) -> None:
         address = ("Calls", mine.sid(ResourceType.CALL, call))
         for form in ({}, redirect, {"Status": "completed"}, redirect):
             mine.post(*address, form=form)
-        mine.request("POST", mine.path(*address), authorization=_NOBODY)
+        mine.request("POST", mine.path(*address), authorization=_MALFORMED_CREDENTIALS)
 
 
 def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
-    """Every list with and without its filters, and the transcriptions of a recording."""
-    call, nobody = _call(mine), mine.sid(ResourceType.CALL, mine.account)
+    """Run every list with and without filters, and the transcriptions of a recording."""
+    call, unknown = _call(mine), mine.sid(ResourceType.CALL, mine.account)
     leg = ("Calls", mine.sid(ResourceType.CALL, call))
     recording = mine.post(*leg, "Recordings").body["sid"]
-    conference, name, room = _conference(mine)
+    conference, name, conference_path = _conference(mine)
     first_call = _begin(mine, conference)
     parent = Parent(mine.account, ParentKind.CONFERENCE, conference)
     api_bootstrap.get_api_services().recordings.register_started(parent, source=Source.CONFERENCE, call=first_call)
-    bare = (("Calls", mine.sid(ResourceType.CALL, _call(mine))), ("Calls", nobody), _conference(mine)[2])
-    heard = ("Recordings", recording, "Transcriptions")
+    bare = (("Calls", mine.sid(ResourceType.CALL, _call(mine))), ("Calls", unknown), _conference(mine)[2])
+    transcriptions = ("Recordings", recording, "Transcriptions")
     made = api_bootstrap.get_api_services().transcriptions.record(
         mine.account, mine.dialect.parse_sid(ResourceType.RECORDING, recording) or "", text="Hello.", duration=4
     )
@@ -364,42 +364,42 @@ def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
         ("Conferences",): [{"Status": "in-progress"}, {"FriendlyName": name}, {"DateUpdated>": "2020-01-01"}],
         ("Recordings",): [
             {"CallSid": mine.sid(ResourceType.CALL, first_call)},
-            {"ConferenceSid": room[1]},
+            {"ConferenceSid": conference_path[1]},
             {"IncludeSoftDeleted": "true"},
         ],
         ("Transcriptions",): [{}],
-        heard: [{}],
+        transcriptions: [{}],
         ("Recordings", mine.sid(ResourceType.RECORDING, mine.account), "Transcriptions"): [{}],
-        **{(*path, "Recordings"): [{"DateCreated>": "2020-01-01"}] for path in (leg, room, *bare)},
+        **{(*path, "Recordings"): [{"DateCreated>": "2020-01-01"}] for path in (leg, conference_path, *bare)},
     }
     for path, filters in lists.items():
-        mine.request("GET", mine.path(*path), authorization=_NOBODY)
+        mine.request("GET", mine.path(*path), authorization=_MALFORMED_CREDENTIALS)
         mine.request("GET", mine.path(*path).replace(mine.base, other.base))
         for query in (*filters, {}, {"PageSize": "0"}):
             mine.get(*path, **query)
     own = mine.sid(ResourceType.TRANSCRIPTION, made.id)
-    for path in (("Transcriptions", own), (*heard, own)):
+    for path in (("Transcriptions", own), (*transcriptions, own)):
         for method in ("GET", "DELETE"):
-            mine.request(method, mine.path(*path), authorization=_NOBODY)
-    mine.get(*heard, own)
+            mine.request(method, mine.path(*path), authorization=_MALFORMED_CREDENTIALS)
+    mine.get(*transcriptions, own)
     for _ in range(2):
-        mine.delete(*heard, own)
+        mine.delete(*transcriptions, own)
     mine.get("Transcriptions", own)
 
 
 def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
-    """Every branch of the functions of finished recordings: in two channels, then deleted, at each address."""
+    """Run every branch of the functions for finished recordings, at each path: fetch, then delete."""
     service = api_bootstrap.get_api_services()
-    nobody = mine.sid(ResourceType.RECORDING, mine.account)
+    unknown = mine.sid(ResourceType.RECORDING, mine.account)
     call = _call(mine)
-    room, _, room_path = _conference(mine)
-    first_call = _begin(mine, room)
+    conference, _, conference_path = _conference(mine)
+    first_call = _begin(mine, conference)
     leg = Parent(mine.account, ParentKind.CALL, call)
-    of_room = Parent(mine.account, ParentKind.CONFERENCE, room)
+    of_conference = Parent(mine.account, ParentKind.CONFERENCE, conference)
     addresses = {
         (): leg,
         ("Calls", mine.sid(ResourceType.CALL, call)): leg,
-        room_path: of_room,
+        conference_path: of_conference,
     }
     for above, parent in addresses.items():
         shown = call if parent is leg else first_call
@@ -408,29 +408,29 @@ def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
         mine.delete(*path)
         finish(service, running, channels=2)
         if not above:
-            _fetch(mine, path, nobody)
-            _fetch_what_is_deleted(mine, recorder, parent, shown)
-        mine.request("DELETE", mine.path(*path), authorization=_NOBODY)
+            _fetch(mine, path, unknown)
+            _fetch_while_deleted(mine, recorder, parent, shown)
+        mine.request("DELETE", mine.path(*path), authorization=_MALFORMED_CREDENTIALS)
         for _ in range(2):
             mine.delete(*path)
 
 
-def _fetch(mine: FunctionClient, path: tuple[str, ...], nobody: str) -> None:
+def _fetch(mine: FunctionClient, path: tuple[str, ...], unknown: str) -> None:
     uri = f"{mine.base}/{'/'.join(path)}"
     mine.get(*path)
     mine.get(*path, IncludeSoftDeleted="true")
     mine.request("GET", f"{uri}.wav?RequestedChannels=3")
     mine.request("HEAD", f"{uri}.json")
     etag = ""
-    for each in (f"{uri}.wav", f"{uri}.mp3?RequestedChannels=1", uri, f"{mine.base}/Recordings/{nobody}.wav"):
+    for each in (f"{uri}.wav", f"{uri}.mp3?RequestedChannels=1", uri, f"{mine.base}/Recordings/{unknown}.wav"):
         etag = mine.request("HEAD", each).headers.get("etag", etag)
         for headers in ({}, {"Range": "bytes=0-1"}, {"Range": "bytes=99999999-"}, {"If-None-Match": etag}):
             mine.request("GET", each, headers=headers)
-    mine.request("GET", uri, authorization=_NOBODY)
+    mine.request("GET", uri, authorization=_MALFORMED_CREDENTIALS)
 
 
-def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Parent, shown: str) -> None:
-    """A rendition of a recording that somebody else deletes while it is made."""
+def _fetch_while_deleted(mine: FunctionClient, recorder: Recorder, parent: Parent, shown: str) -> None:
+    """Fetch a rendition of a recording that is deleted while the rendition is created."""
     service = api_bootstrap.get_api_services()
     running = service.recordings.register_started(parent, source=Source.RECORD_VERB, channels=2, call=shown)
     finish(service, running, channels=2)
@@ -450,14 +450,14 @@ def _fetch_what_is_deleted(mine: FunctionClient, recorder: Recorder, parent: Par
 
 
 def _conference(mine: FunctionClient) -> tuple[str, str, tuple[str, str]]:
-    """A conference that nobody has entered: its id, its name, its path."""
+    """Register a conference without participants; return its id, its name and its path."""
     name = secrets.token_hex(8)
     conference = api_bootstrap.get_api_services().conferences.register(mine.account, name).id
     return conference, name, ("Conferences", mine.sid(ResourceType.CONFERENCE, conference))
 
 
 def _begin(mine: FunctionClient, conference: str) -> str:
-    """Two calls enter; the first one's id."""
+    """Let two calls join; return the id of the first."""
     calls = [_call(mine), _call(mine)]
     for call in calls:
         api_bootstrap.get_api_services().conferences.join(mine.account, conference, call)
@@ -465,12 +465,12 @@ def _begin(mine: FunctionClient, conference: str) -> str:
 
 
 def _use_recording(mine: FunctionClient, parent: tuple[str, str], recording: str) -> None:
-    """Every branch of the functions of a recording that runs; it is stopped last."""
+    """Run every branch of the functions for an active recording; stop it last."""
     for sid in (recording, mine.sid(ResourceType.RECORDING, mine.account), "Twilio.CURRENT"):
         path = (*parent, "Recordings", sid)
         mine.get(*path)
         for method in ("GET", "POST"):
-            mine.request(method, mine.path(*path), authorization=_NOBODY)
+            mine.request(method, mine.path(*path), authorization=_MALFORMED_CREDENTIALS)
         for form in ({"Status": "paused", "PauseBehavior": "skip"}, {"Status": "in-progress"}, {"Status": "x"}, None):
             mine.post(*path, form=form)
     for sid in (recording, "Twilio.CURRENT"):
@@ -479,13 +479,13 @@ def _use_recording(mine: FunctionClient, parent: tuple[str, str], recording: str
 
 
 def _use_accounts(recorder: Recorder) -> None:
-    """Every branch of the functions without a route."""
+    """Run every branch of the admin functions."""
     made = recorder.run("create_account")["account_sid"]["twilio"]
-    nobody = TWILIO.format_sid(ResourceType.ACCOUNT, secrets.token_hex(16))
+    unknown = TWILIO.format_sid(ResourceType.ACCOUNT, secrets.token_hex(16))
     recorder.run("create_account", account_sid=made)
     key = recorder.run("issue_api_key", account_sid=made)["api_key_sid"]
-    recorder.run("issue_api_key", account_sid=nobody)
-    for account in (made, nobody):
+    recorder.run("issue_api_key", account_sid=unknown)
+    for account in (made, unknown):
         for operation in ("rotate_auth_token", "rotate_auth_token", "revoke_auth_token", "revoke_auth_token"):
             recorder.run(operation, account_sid=account)
         for access in ("vendor", "default"):
@@ -501,5 +501,5 @@ def _call(mine: FunctionClient) -> str:
     )
 
 
-_NOBODY: Final = "Basic bm9ib2R5Om5vYm9keQ=="
-"""Credentials of no form that is looked up."""
+_MALFORMED_CREDENTIALS: Final = "Basic bm9ib2R5Om5vYm9keQ=="
+"""Credentials whose user name is not a SID, so that they are rejected without a lookup."""

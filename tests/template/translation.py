@@ -1,4 +1,4 @@
-"""The template as CloudFormation would get it: translated by SAM's own translator, without an account."""
+"""The template as CloudFormation receives it: translated by SAM's translator, without an account."""
 
 from copy import deepcopy
 from functools import cache
@@ -10,7 +10,7 @@ from samcli.yamlhelper import yaml_parse
 from tests.client import ROOT
 
 BASIC_EXECUTION: Final = "AWSLambdaBasicExecutionRole"
-"""What the runtime needs to write a function's logs; the code itself calls nothing of it."""
+"""The managed policy with which the runtime writes a function's logs."""
 
 REGION: Final = "us-east-1"
 
@@ -18,7 +18,7 @@ Resource = dict[str, Any]
 
 
 class _ManagedPolicies:
-    """In place of the list that SAM asks IAM for."""
+    """Replaces the list of managed policies that SAM reads from IAM."""
 
     def load(self) -> dict[str, str]:
         return {BASIC_EXECUTION: f"arn:aws:iam::aws:policy/service-role/{BASIC_EXECUTION}"}
@@ -26,12 +26,12 @@ class _ManagedPolicies:
 
 @cache
 def _translated() -> dict[str, Any]:
-    from samtranslator.translator.transform import transform  # slow to import, and not every worker asks
+    from samtranslator.translator.transform import transform  # slow to import, and not every worker needs it
 
     template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
         for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
-            # As `sam deploy` leaves it, after the upload; the folder's name is kept for whoever must find it.
+            # Like `sam deploy` after the upload; the folder name stays in the URL.
             resource["Properties"][name] = f"s3://bucket/{resource['Properties'][name]}"
     with patch.dict("os.environ", AWS_DEFAULT_REGION=REGION):
         translated: dict[str, Any] = transform(template, {"AWS::Region": REGION}, _ManagedPolicies())
@@ -39,19 +39,19 @@ def _translated() -> dict[str, Any]:
 
 
 class Stack:
-    """A translated template: a copy of its own, to be read, or broken."""
+    """A copy of the translated template, to be read or modified."""
 
     def __init__(self) -> None:
         self.content = deepcopy(_translated())
 
     @property
     def resources(self) -> dict[str, Resource]:
-        """All resources by logical id."""
+        """Return all resources by logical id."""
         resources: dict[str, Resource] = self.content["Resources"]
         return resources
 
     def of_type(self, kind: str) -> dict[str, Resource]:
-        """The properties of each resource of a type, by logical id."""
+        """Return the properties of each resource of a type, by logical id."""
         return {
             name: resource["Properties"]
             for name, resource in self.resources.items()
@@ -59,30 +59,30 @@ class Stack:
         }
 
     def properties(self, name: str) -> Resource:
-        """The properties of one resource."""
+        """Return the properties of one resource."""
         properties: Resource = self.resources[name]["Properties"]
         return properties
 
     @property
     def functions(self) -> dict[str, Resource]:
-        """The properties of each function, by logical id."""
+        """Return the properties of each function, by logical id."""
         return self.of_type("Lambda::Function")
 
     def operation(self, function: str) -> str:
-        """The name of a function's folder."""
+        """Return the name of a function's folder."""
         return str(self.properties(function)["Code"]["S3Key"]).rpartition("/")[2]
 
     def role(self, function: str) -> Resource:
-        """The properties of a function's role."""
+        """Return the properties of a function's role."""
         return self.properties(self.properties(function)["Role"]["Fn::GetAtt"][0])
 
     def statements(self, function: str) -> list[dict[str, Any]]:
-        """The statements of the policies of a function's role, those of managed policies aside."""
+        """Return the statements of the inline policies of a function's role."""
         policies = self.role(function).get("Policies", [])
         return [statement for policy in policies for statement in listed(policy["PolicyDocument"]["Statement"])]
 
     def routes(self) -> dict[tuple[str, str], str]:
-        """The function behind each method and path; both are `$default` for what has no route."""
+        """Return the function of each method and path; both are `$default` for the default route."""
         found = {}
         for path, methods in self.properties("Api")["Body"]["paths"].items():
             for method, operation in methods.items():
@@ -93,17 +93,17 @@ class Stack:
         return found
 
     def routed(self) -> set[str]:
-        """The functions behind any route."""
+        """Return all functions with a route."""
         return set(self.routes().values())
 
 
 def listed(value: Any) -> list[Any]:
-    """What CloudFormation takes as one or as several, as several."""
+    """Return a list of a value that CloudFormation accepts as one item or a list."""
     return value if isinstance(value, list) else [value]
 
 
 def target(value: Any) -> str:
-    """The resource that a policy names, as `<logical id>` and what follows it; whatever else, as it stands."""
+    """Return the resource of a policy as `<logical id>` with its suffix; return other values as text."""
     match value:
         case {"Fn::GetAtt": [name, "Arn"]} | {"Ref": name}:
             return str(name)
@@ -116,7 +116,7 @@ def target(value: Any) -> str:
 
 
 def mentions(value: Any, name: str) -> bool:
-    """Whether a logical id is referred to anywhere in here."""
+    """Return whether the value refers to a logical id anywhere."""
     match value:
         case dict():
             return any(mentions(part, name) for part in value.values())
