@@ -1,4 +1,4 @@
-"""The plugin as an application's own tests use it: in a process of their own, against a stand-in of their own."""
+"""The pytest plugin, used by an application's tests in a separate process with a separate stand-in."""
 
 import json
 import os
@@ -15,7 +15,7 @@ EXAMPLE = ROOT / "examples" / "pytest" / "test_recording.py"
 
 
 def run_tests(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the example's tests as a user does, outside of this project."""
+    """Run the tests of the example outside this project, as a user does."""
     (folder / EXAMPLE.name).write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     paths = [SOURCES, ROOT / "layers/shared", ROOT / "standin", ROOT / "packages/dynamodb-memory/src"]
@@ -36,22 +36,22 @@ def run_tests(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     )
 
 
-def test_four_workers_do_not_meet(tmp_path: Path) -> None:
-    """The example's tests pass side by side in four processes, each with a stand-in of its own."""
+def test_workers_have_separate_stand_ins(tmp_path: Path) -> None:
+    """The example's tests pass in four parallel workers, each with a separate stand-in."""
     ran = run_tests(tmp_path, "-n", "4")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "11 passed" in ran.stdout
 
 
-def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
-    """Whoever runs the tests reads what the server said."""
+def test_a_failed_start_shows_the_server_output(tmp_path: Path) -> None:
+    """A server that fails to start has its output in the test report."""
     ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_COMMAND=f"{sys.executable} -m no_such_module")
     assert ran.returncode == 1
     assert "No module named no_such_module" in ran.stdout
 
 
-def test_a_server_that_cannot_be_started_says_what_to_do(tmp_path: Path) -> None:
-    """Whoever has no `uvx` reads which variables there are instead."""
+def test_a_missing_command_names_the_alternatives(tmp_path: Path) -> None:
+    """Without `uvx`, the error names the variables to set instead."""
     ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_COMMAND="/nowhere/uvx --from tapedeck-api tapedeck")
     assert ran.returncode == 1
     message = "NotStarted: /nowhere/uvx cannot be run: install uv, which has uvx, or set TAPEDECK_COMMAND to "
@@ -59,15 +59,15 @@ def test_a_server_that_cannot_be_started_says_what_to_do(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "localhost:9", "127.0.0.1"])
-def test_a_server_that_is_not_there_says_what_to_do(tmp_path: Path, url: str) -> None:
-    """Where nothing answers at `TAPEDECK_URL`, the variable is named."""
+def test_an_unreachable_url_names_the_variable(tmp_path: Path, url: str) -> None:
+    """If no stand-in answers at `TAPEDECK_URL`, the error names the variable."""
     ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_URL=url)
     assert ran.returncode == 1
     assert f"NotReached: No stand-in answers at {url}: start one there, set TAPEDECK_URL to " in ran.stdout
 
 
-def test_loads_nothing_heavy() -> None:
-    """An application's own tests start no slower: the plugin brings nothing of the server, and no client, with it."""
+def test_the_plugin_imports_no_server_modules() -> None:
+    """Loading the plugin imports neither the server nor a client, so tests start as fast as before."""
     script = "import json, sys, pytest_tapedeck.plugin; print(json.dumps(sorted(sys.modules)))"
     ran = subprocess.run(
         [sys.executable, "-c", script],
@@ -83,6 +83,6 @@ def test_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "pyproject.toml", "src/pytest_tapedeck/py.typed"])
-def test_is_a_distribution_of_its_own(name: str) -> None:
-    """It stands beside the server, with what a package index wants, and depends on pytest alone."""
+def test_the_distribution_has_its_files(name: str) -> None:
+    """The plugin has the files of a separate distribution."""
     assert (ROOT / "plugins" / "pytest-tapedeck" / name).is_file()

@@ -1,6 +1,6 @@
-"""The functions as Lambda runs them: `sam local` in Docker's containers, over the tables of this process.
+"""Fixtures that run the functions in Lambda's containers: `sam local` in Docker, over the tables of this process.
 
-Needs `make sam-build` and what `scripts/prepare-sam-local` prepares; all that is started here ends with the tests.
+Needs `make sam-build` and `scripts/prepare-sam-local`; everything that is started here ends with the tests.
 """
 
 import json
@@ -32,7 +32,7 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Containers are used only where `TAPEDECK_CONTAINERS=1` asks for them."""
+    """Deselect the container tests unless `TAPEDECK_CONTAINERS=1` is set."""
     if os.environ.get("TAPEDECK_CONTAINERS") == "1":
         return
     deselected = [item for item in items if item.get_closest_marker("containers")]
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def run(*command: str) -> str:
-    """What a command prints; AssertionError with its complaint where it fails."""
+    """Return the output of a command; raise AssertionError with its error output if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
     return done.stdout.strip()
@@ -50,10 +50,9 @@ def run(*command: str) -> str:
 
 @dataclass(frozen=True)
 class ReachableAws:
-    """This process's AWS: what leads containers to it, and its URL on this machine.
+    """This process's AWS: the endpoint variables for containers, and its URL on this machine.
 
-    `has_buckets` tells whether a bucket can be reached, too: botocore puts its name before a host's, but not before
-    an address.
+    `has_buckets` says whether buckets are reachable: botocore prefixes a host name with the bucket, but not an address.
     """
 
     for_containers: Mapping[str, str]
@@ -63,9 +62,9 @@ class ReachableAws:
 
 @dataclass(frozen=True)
 class Sam:
-    """`sam local` over the built template, its containers in a Docker network of their own.
+    """`sam local` with the built template and a separate Docker network.
 
-    `environment` is SAM's own, `variables` the file of the functions'.
+    `environment` holds the variables of SAM itself, `variables` is the file with those of the functions.
     """
 
     template: Path
@@ -73,15 +72,15 @@ class Sam:
     network: str
     environment: Mapping[str, str]
 
-    def telling(self, values: Mapping[str, str]) -> "Sam":
-        """The same, whose functions are told these variables, and what they were told before of others."""
+    def with_variables(self, values: Mapping[str, str]) -> "Sam":
+        """Return a copy whose functions have these variables in addition to the earlier ones."""
         known = json.loads(self.variables.read_text("utf-8"))["Parameters"] if self.variables.exists() else {}
         variables = self.variables.with_name(f"variables-{secrets.token_hex(4)}.json")
         variables.write_text(json.dumps({"Parameters": {**known, **values}}), encoding="utf-8")
         return replace(self, variables=variables)
 
     def command(self, *arguments: str) -> Sequence[str]:
-        """A command line of `sam local`."""
+        """Return a command line of `sam local`."""
         options = {"template": self.template, "env-vars": self.variables, "docker-network": self.network}
         return [
             str(Path(sys.executable).with_name("sam")),
@@ -92,7 +91,7 @@ class Sam:
         ]
 
     def invoke(self, function: str, event: Path) -> dict[str, object]:
-        """What a function, by its logical id, answers to an event file."""
+        """Invoke a function by its logical id with an event file; return its result."""
         command = self.command("invoke", function, "--event", str(event))
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         lines = done.stdout.strip().splitlines()
@@ -104,7 +103,7 @@ class Sam:
 
 @pytest.fixture(scope="session")
 def network() -> Iterator[str]:
-    """A Docker network; whatever container is left in it at the end is removed with it."""
+    """Yield a Docker network; remove it at the end with all remaining containers."""
     name = f"tapedeck-{secrets.token_hex(4)}"
     run("docker", "network", "create", name)
     try:
@@ -118,14 +117,14 @@ def network() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def reachable_aws(aws: None, network: str) -> Iterator[ReachableAws]:
-    """This process's AWS behind a port, or the database that it uses instead."""
+    """Yield this process's AWS behind a port, or its configured database."""
     del aws  # only has to be there
     from moto.server import ThreadedMotoServer
 
     gateway = run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network)
-    # Where the engine runs on this machine, the gateway is an address of ours that only containers reach. Where it
-    # runs in a virtual machine, that maps a name of its own to our loopback.
-    listen, host = (gateway, gateway) if _is_ours(gateway) else ("127.0.0.1", "host.docker.internal")
+    # If Docker runs on this machine, containers reach it by the gateway's address. If Docker runs in a virtual
+    # machine, `host.docker.internal` leads to the loopback of this machine.
+    listen, host = (gateway, gateway) if _is_local(gateway) else ("127.0.0.1", "host.docker.internal")
     server = ThreadedMotoServer(ip_address=listen, port=0, verbose=False)
     server.start()
     try:
@@ -146,9 +145,9 @@ def reachable_aws(aws: None, network: str) -> Iterator[ReachableAws]:
 
 @pytest.fixture(scope="session")
 def sam(reachable_aws: ReachableAws, network: str, tmp_path_factory: pytest.TempPathFactory) -> Sam:
-    """`sam local`; its functions have the tables, the key and the mode of the functions in this process."""
+    """Return `sam local` whose functions use the tables, the key and the mode of this process."""
     if not BUILT.is_file():
-        pytest.fail("there is nothing to run: make sam-build")
+        pytest.fail("the built template is missing: run make sam-build")
     template = Template.load(BUILT).content
     declared = template["Globals"]["Function"]["Environment"]["Variables"]
     queues = TEMPLATE.create_queues(make_full_client("sqs"))
@@ -166,18 +165,18 @@ def sam(reachable_aws: ReachableAws, network: str, tmp_path_factory: pytest.Temp
     }
     # SAM sets no variable that the template does not declare.
     declared.update(dict.fromkeys(["TAPEDECK_STANDIN", *reachable_aws.for_containers], ""))
-    # Beside the other, because its paths are relative.
+    # In the folder of the built template, because its paths are relative.
     with_endpoints = BUILT.with_name("template.containers.json")
     with_endpoints.write_text(json.dumps(template), encoding="utf-8")
     folder = tmp_path_factory.mktemp("sam")
-    # SAM asks whose account it is, and tries again for a minute where nobody answers.
+    # SAM requests the caller identity from STS, and retries for a minute without an answer.
     environment = {**os.environ, "AWS_ENDPOINT_URL_STS": reachable_aws.url}
-    return Sam(with_endpoints, folder / "variables.json", network, environment).telling(values)
+    return Sam(with_endpoints, folder / "variables.json", network, environment).with_variables(values)
 
 
 @pytest.fixture(scope="session")
 def api(sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of `sam local start-api`, a container behind each function, from its first request on."""
+    """Yield the URL of `sam local start-api`, which starts a container at a function's first request."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("sam-api") / "log"
@@ -190,7 +189,7 @@ def api(sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             _wait_for(url, process, log)
             yield url
         finally:
-            # SAM removes its containers before it ends.
+            # On SIGTERM, SAM removes its containers before it exits.
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(SECONDS_TO_STOP)
@@ -207,10 +206,10 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.2)
         else:
             return
-    pytest.fail(f"sam local start-api does not answer:\n{log.read_text()[-4000:]}")
+    pytest.fail(f"sam local start-api does not respond:\n{log.read_text()[-4000:]}")
 
 
-def _is_ours(address: str) -> bool:
+def _is_local(address: str) -> bool:
     with socket.socket() as probe:
         try:
             probe.bind((address, 0))

@@ -1,4 +1,4 @@
-"""A stand-in as its own users start it, for the vendors' SDKs."""
+"""Fixture: a stand-in server for tests with the vendors' SDKs, started as users start it."""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from tests.sdk.program import Standin, shared_standin
 
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
-    """One for the whole run, however many workers it has."""
+    """Yield the stand-in that all workers of this test run share."""
     folder = tmp_path_factory.getbasetemp()
-    # The parent is what a run's workers have in common.
+    # All workers of a run share the parent directory.
     with shared_standin((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "standin") as shared:
         yield shared

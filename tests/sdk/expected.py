@@ -1,6 +1,6 @@
-"""What every SDK must get to see in the scenario, by vendor (behaviour.md sections 2 to 6, resources.md 2 and 3).
+"""The expected trace of the SDK scenario, by vendor.
 
-Sids stand here as `CA1`, `RE2` and so on: equal names are equal sids, different names different ones.
+Sids are written as `CA1`, `RE2` and so on: equal names are equal sids, different names different ones.
 """
 
 import json
@@ -9,13 +9,13 @@ from typing import Any, Final
 
 Trace = dict[str, Any]
 
-_TWILIOS_SID: Final = re.compile(r"\b(AC|CA|CF|RE)(?:[0-9a-f]{32}|[0-9])\b")
-_SIGNALWIRES_SID: Final = re.compile(
+_TWILIO_SID: Final = re.compile(r"\b(AC|CA|CF|RE)(?:[0-9a-f]{32}|[0-9])\b")
+_SIGNALWIRE_SID: Final = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?:AC|CA|CF|RE)[0-9]\b"
 )
 
-# Status and code, Twilio's and SignalWire's.
-_REFUSALS: Final[dict[str, tuple[list[int], list[int]]]] = {
+# HTTP status and error code, of Twilio and of SignalWire.
+_ERRORS: Final[dict[str, tuple[list[int], list[int]]]] = {
     "wrong token": ([401, 20003], [401, 20003]),
     "unknown recording": ([404, 20404], [404, 20404]),
     "unknown call": ([404, 20404], [404, 20404]),
@@ -34,15 +34,15 @@ _REFUSALS: Final[dict[str, tuple[list[int], list[int]]]] = {
 
 
 def with_named_sids(vendor: str, text: str) -> str:
-    """The text with each sid, spelled as the vendor does or named as here, numbered in order of appearance."""
+    """Return the text with every sid or its name replaced by a number in order of appearance."""
     names: dict[str, str] = {}
     if vendor == "twilio":
-        return _TWILIOS_SID.sub(lambda sid: names.setdefault(sid[0], f"{sid[1]}:{len(names)}"), text)
-    return _SIGNALWIRES_SID.sub(lambda sid: names.setdefault(sid[0], f"uuid:{len(names)}"), text)
+        return _TWILIO_SID.sub(lambda sid: names.setdefault(sid[0], f"{sid[1]}:{len(names)}"), text)
+    return _SIGNALWIRE_SID.sub(lambda sid: names.setdefault(sid[0], f"uuid:{len(names)}"), text)
 
 
 _READ_AFTER_THE_END: Final = ("read after the stop", "last conference recording")
-"""Steps whose answer depends on how long the client took: a second after its end a recording is finished."""
+"""Steps whose response depends on the client's speed: a recording is finished one second after its end."""
 
 
 def _is_finished(recording: Trace) -> bool:
@@ -53,9 +53,9 @@ def _is_finished(recording: Trace) -> bool:
 
 
 def comparable(vendor: str, trace: Trace) -> Trace:
-    """A trace in the form in which two of them are equal if they differ in nothing that is not the vendor's to say.
+    """Return a trace without the differences that two correct runs may have.
 
-    That is the choice of sids, and whether a recording that is read after its end is finished yet.
+    These are the choice of sids, and whether a recording that is read after its end is already finished.
     """
     unfinished = (
         {"status": "processing", "duration": None} if vendor == "twilio" else {"status": "stopped", "duration": 0}
@@ -68,11 +68,11 @@ def comparable(vendor: str, trace: Trace) -> Trace:
 
 
 def expected_trace(vendor: str, *, code_of_bare_errors: int | None = None) -> Trace:
-    """The scenario's whole trace.
+    """Return the expected trace of the whole scenario.
 
     Args:
         vendor: `twilio` or `signalwire`.
-        code_of_bare_errors: what the SDK makes of SignalWire's `{"errors": […]}`, which has no code.
+        code_of_bare_errors: the code that the SDK reports for SignalWire's `{"errors": […]}`, which has none.
     """
     is_twilio = vendor == "twilio"
     account = "/2010-04-01/Accounts/AC1" if is_twilio else "/api/laml/2010-04-01/Accounts/AC1"
@@ -83,7 +83,7 @@ def expected_trace(vendor: str, *, code_of_bare_errors: int | None = None) -> Tr
             "call_sid": "CA1",
             "conference_sid": None,
             "sid": sid,
-            # Twilio tells the finer states in answers to changes only.
+            # Twilio shows the detailed status in responses to changes only.
             "status": "processing" if is_twilio and read else status,
             "source": "StartCallRecordingAPI" if is_twilio else "StartCallRecordingApi",
             "channels": 1,
@@ -117,11 +117,11 @@ def expected_trace(vendor: str, *, code_of_bare_errors: int | None = None) -> Tr
             "is dated": True,
         }
 
-    refusals: Trace = {name: statuses[0 if is_twilio else 1] for name, statuses in _REFUSALS.items()}
+    errors: Trace = {name: statuses[0 if is_twilio else 1] for name, statuses in _ERRORS.items()}
     for name in ("invalid status of a conference recording", "missing status of a conference recording"):
-        refusals[name] = [400, 20001] if is_twilio else [422, code_of_bare_errors]
+        errors[name] = [400, 20001] if is_twilio else [422, code_of_bare_errors]
     if not is_twilio:
-        refusals["current recording"] = [404, 20404]
+        errors["current recording"] = [404, 20404]
     return {
         "account": "AC1",
         "other account": "AC2",
@@ -152,18 +152,18 @@ def expected_trace(vendor: str, *, code_of_bare_errors: int | None = None) -> Tr
         "conference": conference("in-progress", None),
         "conference ended": conference("completed", "conference-ended-via-api"),
         "last conference recording": conference_recording("RE4", "stopped", read=True),
-        **refusals,
+        **errors,
         "untouched": "processing" if is_twilio else "in-progress",
     }
 
 
-def expected_words(vendor: str) -> str:
-    """What every recipe in `examples/` prints."""
-    words = """\
+def expected_output(vendor: str) -> str:
+    """Return the output of every recipe in `examples/`."""
+    output = """\
 call CA1 is in progress
 recording RE1 of it: in-progress
 recording RE1: paused
 recording RE1: in-progress
 recording RE1: stopped
 """
-    return with_named_sids(vendor, words)
+    return with_named_sids(vendor, output)

@@ -1,4 +1,4 @@
-"""The programs that these tests start: a stand-in that all workers share, SDKs in environments of their own."""
+"""Runs the stand-in that all workers share, and SDK programs in separate environments."""
 
 import fcntl
 import hashlib
@@ -34,7 +34,7 @@ OLDEST_NODE: Final = 20
 def run(
     command: Sequence[object], environment: Mapping[str, str] | None = None, *, seconds: float, folder: Path = ROOT
 ) -> str:
-    """What a program prints; the test fails with its complaint where the program does."""
+    """Return the output of a program; fail the test with its output if the program fails."""
     variables = {**os.environ, **(environment or {})}
     done = subprocess.run(
         list(map(str, command)), cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=seconds
@@ -45,40 +45,40 @@ def run(
 
 
 def missing(tool: str) -> NoReturn:
-    """Skip what needs a tool that is not here, saying so; in CI it has to be here."""
+    """Skip the test because a tool is missing; fail it in CI."""
     if os.environ.get("CI"):
-        pytest.fail(f"{tool} is missing, which CI must have")
+        pytest.fail(f"{tool} is missing, but CI requires it")
     pytest.skip(f"needs {tool}")
 
 
 @contextmanager
-def alone(door: Path) -> Iterator[None]:
-    """While it lasts, no other process is here with the same file."""
-    door.parent.mkdir(parents=True, exist_ok=True)
-    with door.open("w") as file:
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on this file across processes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @dataclass(frozen=True)
 class Standin:
-    """A running stand-in: where it answers, and the file that its HTTPS clients trust."""
+    """A running stand-in: its URLs, and the CA file for HTTPS clients."""
 
     url: str
     https_url: str
     ca_file: str
 
     def make_places(self, vendor: str) -> dict[str, Place]:
-        """Two fresh accounts each for `http` and for `https`."""
+        """Create two accounts each for `http` and `https`."""
         return {name: self._make_place(vendor, url) for name, url in (("http", self.url), ("https", self.https_url))}
 
     def arguments(self, vendor: str) -> str:
-        """The one argument of the scenarios that are programs of their own."""
+        """Return the single argument of scenario programs, as JSON."""
         places = {name: asdict(place) for name, place in self.make_places(vendor).items()}
         return json.dumps({"places": places, "ca_file": self.ca_file})
 
     def environments(self) -> list[dict[str, str]]:
-        """What a recipe finds in its environment: for HTTP nothing but the URL, for HTTPS the authority as well."""
+        """Return the variables for a recipe over HTTP (the URL) and over HTTPS (the URL and the CA file)."""
         trust = dict.fromkeys(("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "TAPEDECK_CA_FILE"), self.ca_file)
         return [{"TAPEDECK_URL": self.url}, {"TAPEDECK_URL": self.https_url, **trust}]
 
@@ -94,12 +94,12 @@ class Standin:
 
 @contextmanager
 def shared_standin(folder: Path) -> Iterator[Standin]:
-    """The stand-in of all processes that name the same folder: the first starts it, and ends it when all have left."""
-    door, addresses = folder / "door", folder / "addresses.json"
+    """Yield one stand-in per folder: the first process starts it, and stops it after the last one has left."""
+    lock, addresses = folder / "lock", folder / "addresses.json"
     process: subprocess.Popen[bytes] | None = None
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "guests").open("w") as guests:
-        with alone(door):
+    with (folder / "users").open("w") as users:
+        with exclusive_lock(lock):
             if not addresses.exists():
                 process = _start(folder / "log")
                 try:
@@ -109,13 +109,13 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
                     process.wait()
                     raise
             else:
-                fcntl.flock(guests, fcntl.LOCK_SH)
+                fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield Standin(**json.loads(addresses.read_text(encoding="utf-8")))
         finally:
             while process is not None and process.returncode is None:
-                with alone(door), suppress(BlockingIOError):
-                    fcntl.flock(guests, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with exclusive_lock(lock), suppress(BlockingIOError):
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     addresses.unlink()
                     process.terminate()
                     try:
@@ -126,7 +126,7 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
 
 
 def _start(log: Path) -> subprocess.Popen[bytes]:
-    # Nothing of the tests' own environment: no database, no account, no port.
+    # The environment of the tests is not inherited: no database, no account, no port.
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_FOLDERS)
     command = [sys.executable, "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0"]
@@ -141,17 +141,17 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
             if line.startswith(READY) and line.endswith("\n"):
                 return line.removeprefix(READY)
         time.sleep(0.05)
-    pytest.fail(f"the stand-in does not start:\n{log.read_text(encoding='utf-8')}")
+    pytest.fail(f"the stand-in did not start:\n{log.read_text(encoding='utf-8')}")
 
 
 def signalwire_python() -> Path:
-    """The interpreter of an environment with SignalWire's SDK, which is made once for each set of pins."""
+    """Return the interpreter of an environment with SignalWire's SDK, created once per set of pins."""
     pins = ROOT / "requirements" / "signalwire-sdk.txt"
     folder = CACHE / "signalwire-sdk"
     python, stamp = folder / "bin" / "python", folder / "pins"
     digest = hashlib.sha256(pins.read_bytes()).hexdigest()
-    with alone(CACHE / "signalwire-sdk.lock"):
-        if not (stamp.is_file() and stamp.read_text(encoding="ascii") == digest and _starts(python)):
+    with exclusive_lock(CACHE / "signalwire-sdk.lock"):
+        if not (stamp.is_file() and stamp.read_text(encoding="ascii") == digest and _is_runnable(python)):
             base, uv = _find_python(), _find_uv()
             run([uv, "venv", "--quiet", "--no-project", "--clear", "--python", base, folder], seconds=60)
             install = [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", pins]
@@ -161,15 +161,15 @@ def signalwire_python() -> Path:
 
 
 def node() -> str:
-    """Node, with the SDKs that the recipes use installed beside them."""
+    """Return the path of Node.js, with the SDKs of the recipes installed."""
     program, npm = shutil.which("node"), shutil.which("npm")
     if program is None or npm is None or _major_version(program) < OLDEST_NODE:
         missing(f"Node.js {OLDEST_NODE} or later, with npm")
     folder = EXAMPLES / "node"
-    # `npm ci` begins by removing the folder, and the stamp with it.
+    # `npm ci` first removes the folder, including the stamp.
     stamp = folder / "node_modules" / ".installed"
     digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    with alone(CACHE / "node.lock"):
+    with exclusive_lock(CACHE / "node.lock"):
         if not (stamp.is_file() and stamp.read_text(encoding="ascii") == digest):
             install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             run(install, seconds=SECONDS_TO_INSTALL, folder=folder)
@@ -178,12 +178,12 @@ def node() -> str:
 
 
 def run_recipe(command: Sequence[object], environment: Mapping[str, str]) -> str:
-    """What a recipe prints, run as it stands."""
+    """Run a recipe unmodified; return its output."""
     return run(command, environment, seconds=SECONDS_TO_RUN)
 
 
 def run_scenario(command: Sequence[object], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The traces that a scenario prints on its one line."""
+    """Run a scenario program; return the traces from its single line of output."""
     (line,) = run(command, environment, seconds=SECONDS_TO_RUN).splitlines()
     traces: dict[str, Any] = json.loads(line)
     return traces
@@ -202,7 +202,7 @@ def _find_uv() -> str:
     return str(beside) if beside.is_file() else shutil.which("uv") or missing("uv")
 
 
-def _starts(python: Path) -> bool:
+def _is_runnable(python: Path) -> bool:
     return python.exists() and subprocess.run([python, "-c", ""], check=False).returncode == 0
 
 

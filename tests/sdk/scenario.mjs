@@ -1,16 +1,17 @@
-// What an application does with a vendor's Node SDK, and what it gets to see; step by step as in scenario.py.
+// The scenario of scenario.py, step by step, with a vendor's Node SDK: requests and a trace of the responses.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
-// The SDKs are those of the recipes.
+// Loads the SDKs of the recipes.
 export const sdkRequire = createRequire(new URL("../../examples/node/package.json", import.meta.url));
 
 /**
- * Performs the scenario at each of the `places` in the JSON object that the program is called with (scenario.Place,
- * by name), and prints the traces on one line.
+ * Runs the scenario against each of the `places` in the JSON argument of the program (scenario.Place by name), and
+ * prints the traces on one line.
  *
- * An SDK: makeClient(place, account, token), isRefusal(error), hasCurrent, and keepsSid (of what `create` returned).
+ * An SDK has makeClient(place, account, token), isApiError(error), hasCurrent, and keepsSid (whether the instance
+ * that `create` returns can be updated).
  */
 export async function main(sdk) {
   const { places } = JSON.parse(process.argv[2]);
@@ -26,12 +27,12 @@ async function perform(sdk, place) {
     "other account": place.other_account,
     ...(await recordACall(sdk, place, client)),
     ...(await recordAConference(sdk, place, client)),
-    ...(await beRefused(sdk, place, client)),
+    ...(await getErrors(sdk, place, client)),
   };
 }
 
 async function recordACall(sdk, place, client) {
-  const callSid = await appear(place, "calls");
+  const callSid = await createResource(place, "calls");
   const recordings = (sid) => client.calls(callSid).recordings(sid);
   const create = () => client.calls(callSid).recordings.create();
   const created = await create();
@@ -52,8 +53,8 @@ async function recordACall(sdk, place, client) {
 }
 
 async function recordAConference(sdk, place, client) {
-  const conferenceSid = await appear(place, "conferences");
-  const recordingSid = await appear(place, `conferences/${conferenceSid}/recordings`);
+  const conferenceSid = await createResource(place, "conferences");
+  const recordingSid = await createResource(place, `conferences/${conferenceSid}/recordings`);
   const context = client.conferences(conferenceSid);
   const current = sdk.hasCurrent ? "Twilio.CURRENT" : recordingSid;
   const trace = { "conference sid": conferenceSid, "conference recording sid": recordingSid };
@@ -61,7 +62,7 @@ async function recordAConference(sdk, place, client) {
   trace["conference recording paused"] = recording(paused);
   const stopped = await context.recordings(recordingSid).update({ status: "stopped" });
   trace["conference recording stopped"] = recording(stopped);
-  const lastSid = await appear(place, `conferences/${conferenceSid}/recordings`);
+  const lastSid = await createResource(place, `conferences/${conferenceSid}/recordings`);
   trace["last conference recording sid"] = lastSid;
   trace.conference = conference(await context.fetch());
   trace["conference ended"] = conference(await context.update({ status: "completed" }));
@@ -69,21 +70,21 @@ async function recordAConference(sdk, place, client) {
   return trace;
 }
 
-async function beRefused(sdk, place, client) {
-  const [callSid, endedSid] = [await appear(place, "calls"), await appear(place, "calls")];
+async function getErrors(sdk, place, client) {
+  const [callSid, endedSid] = [await createResource(place, "calls"), await createResource(place, "calls")];
   const recordings = (sid) => client.calls(callSid).recordings(sid);
   const stoppedSid = (await client.calls(callSid).recordings.create()).sid;
   await recordings(stoppedSid).update({ status: "stopped" });
   const runningSid = (await client.calls(callSid).recordings.create()).sid;
-  await play(place, `calls/${endedSid}/hangup`);
-  const foreignSid = await appear(place, "calls", place.other_account);
-  const conferenceSid = await appear(place, "conferences");
+  await trigger(place, `calls/${endedSid}/hangup`);
+  const foreignSid = await createResource(place, "calls", place.other_account);
+  const conferenceSid = await createResource(place, "conferences");
   const context = client.conferences(conferenceSid);
-  const spokenSid = await appear(place, `conferences/${conferenceSid}/recordings`);
+  const conferenceRecordingSid = await createResource(place, `conferences/${conferenceSid}/recordings`);
   const intruder = sdk.makeClient(place, place.account, "not-the-token");
   const foreigner = client.api.v2010.accounts(place.other_account);
   const unknownSid = callSid.replace("CA", "RE");
-  // The SDKs do not let a call without a status through; what carries their calls does, and throws as they do.
+  // The SDKs reject an update without a status; their underlying client sends it and throws the same errors.
   const updateWithoutStatus = (...path) =>
     client.api.v2010.update({
       uri: `/Accounts/${place.account}/${path.join("/")}.json`,
@@ -91,7 +92,7 @@ async function beRefused(sdk, place, client) {
       data: {},
       headers: { "Content-Type": "application/x-www-form-urlencoded" },
     });
-  const refusals = {
+  const requests = {
     "wrong token": () => intruder.calls(callSid).recordings.create(),
     "unknown recording": () => recordings(unknownSid).update({ status: "paused" }),
     "unknown call": () => client.calls(conferenceSid.replace("CF", "CA")).recordings.create(),
@@ -102,35 +103,36 @@ async function beRefused(sdk, place, client) {
     "invalid status": () => recordings(runningSid).update({ status: "halted" }),
     "missing status": () => updateWithoutStatus("Calls", callSid, "Recordings", runningSid),
     "invalid pause behavior": () => recordings(runningSid).update({ status: "paused", pauseBehavior: "hum" }),
-    "invalid status of a conference recording": () => context.recordings(spokenSid).update({ status: "halted" }),
+    "invalid status of a conference recording": () =>
+      context.recordings(conferenceRecordingSid).update({ status: "halted" }),
     "missing status of a conference recording": () =>
-      updateWithoutStatus("Conferences", conferenceSid, "Recordings", spokenSid),
+      updateWithoutStatus("Conferences", conferenceSid, "Recordings", conferenceRecordingSid),
     "invalid status of a conference": () => context.update({ status: "halted" }),
     "recording an ended call": () => client.calls(endedSid).recordings.create(),
     "update after the stop": () => recordings(stoppedSid).update({ status: "paused" }),
     "no current recording": () => client.calls(endedSid).recordings("Twilio.CURRENT").update({ status: "paused" }),
   };
   if (!sdk.hasCurrent) {
-    refusals["current recording"] = () => recordings("Twilio.CURRENT").update({ status: "paused" });
+    requests["current recording"] = () => recordings("Twilio.CURRENT").update({ status: "paused" });
   }
   const trace = {};
-  for (const [name, request] of Object.entries(refusals)) trace[name] = await refusal(sdk, name, request);
-  // None of it has done anything.
+  for (const [name, request] of Object.entries(requests)) trace[name] = await errorOf(sdk, name, request);
+  // None of the failed requests changed anything.
   trace.untouched = (await recordings(runningSid).fetch()).status;
   return trace;
 }
 
-async function refusal(sdk, name, request) {
+async function errorOf(sdk, name, request) {
   try {
     await request();
   } catch (error) {
-    if (!sdk.isRefusal(error)) throw error;
+    if (!sdk.isApiError(error)) throw error;
     return [error.status, error.code ?? null];
   }
-  return assert.fail(`not refused: ${name}`);
+  return assert.fail(`no error: ${name}`);
 }
 
-async function play(place, path, account = place.account) {
+async function trigger(place, path, account = place.account) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ account });
   const answer = await fetch(`${place.control_url}/_standin/${path}`, { method: "POST", headers, body });
@@ -138,8 +140,8 @@ async function play(place, path, account = place.account) {
   return answer.json();
 }
 
-async function appear(place, path, account = place.account) {
-  return (await play(place, path, account)).sid[place.vendor];
+async function createResource(place, path, account = place.account) {
+  return (await trigger(place, path, account)).sid[place.vendor];
 }
 
 const isDate = (value) => value instanceof Date && !Number.isNaN(value.valueOf());

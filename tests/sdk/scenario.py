@@ -1,7 +1,7 @@
-"""What an application does with a vendor's Python SDK, and what it gets to see; all values are left to the caller.
+"""The scenario: requests through a vendor's Python SDK and a trace of the responses.
 
-Both vendors' clients are of one family: what differs is who stands for `Twilio.CURRENT`. This module runs in
-SignalWire's own environment too, so it needs nothing but `requests`, which both SDKs bring.
+Both vendors' clients have one interface; only `Twilio.CURRENT` differs. This module also runs in SignalWire's
+environment, so it imports only `requests`, which both SDKs install.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Trace = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """A stand-in and two accounts there; sids as the vendor spells them, `vendor` as the control API names it."""
+    """A stand-in with two accounts: sids in the vendor's format, `vendor` as in the control API."""
 
     vendor: str
     url: str
@@ -25,51 +25,51 @@ class Place:
     token: str
     other_account: str
 
-    def play(self, path: str, account: str = "") -> Any:
-        """Let telephony happen; tells what the control API tells."""
+    def trigger(self, path: str, account: str = "") -> Any:
+        """Trigger a telephony event through the control API; return its response."""
         body = {"account": account or self.account}
         answer = requests.post(f"{self.control_url}/_standin/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
-    def appear(self, path: str, account: str = "") -> str:
-        """Let something come to be; tells its sid."""
-        sid: str = self.play(path, account)["sid"][self.vendor]
+    def create(self, path: str, account: str = "") -> str:
+        """Create a resource through the control API; return its sid."""
+        sid: str = self.trigger(path, account)["sid"][self.vendor]
         return sid
 
 
 @dataclass(frozen=True)
 class Sdk:
-    """A vendor's SDK: how to make a client (of account and token), its exception, its word for "not given"."""
+    """A vendor's SDK: its client factory (account, token), its exception, its marker for omitted values."""
 
     make_client: Callable[[str, str], Any]
     exception: type[Exception]
     unset: object
     has_current: bool
 
-    def refusal(self, request: Callable[[], object]) -> list[Any]:
-        """Status and code of the exception that a request ends with."""
+    def error_of(self, request: Callable[[], object]) -> list[Any]:
+        """Return status and code of the exception that the request raises."""
         try:
             answer = request()
         except self.exception as error:
             return [vars(error)["status"], vars(error)["code"]]
-        raise AssertionError(f"not refused: {answer!r}")
+        raise AssertionError(f"no error: {answer!r}")
 
 
 def perform(sdk: Sdk, place: Place) -> Trace:
-    """The whole scenario."""
+    """Run the whole scenario; return its trace."""
     client = sdk.make_client(place.account, place.token)
     return {
         "account": place.account,
         "other account": place.other_account,
         **_record_a_call(sdk, place, client),
         **_record_a_conference(sdk, place, client),
-        **_be_refused(sdk, place, client),
+        **_get_errors(sdk, place, client),
     }
 
 
 def _record_a_call(sdk: Sdk, place: Place, client: Any) -> Trace:
-    call_sid = place.appear("calls")
+    call_sid = place.create("calls")
     recordings = client.calls(call_sid).recordings
     created = recordings.create()
     current = "Twilio.CURRENT" if sdk.has_current else created.sid
@@ -82,15 +82,15 @@ def _record_a_call(sdk: Sdk, place: Place, client: Any) -> Trace:
     trace["read after the stop"] = _recording(recordings(created.sid).fetch())
     second = recordings.create()
     trace["second start"] = _recording(second)
-    # By what the client itself has been given, too.
+    # Also through the returned instance.
     trace["second stop"] = _recording(second.update(status="stopped"))
     trace["call"] = _call(client.calls(call_sid).fetch())
     return trace
 
 
 def _record_a_conference(sdk: Sdk, place: Place, client: Any) -> Trace:
-    conference_sid = place.appear("conferences")
-    recording_sid = place.appear(f"conferences/{conference_sid}/recordings")
+    conference_sid = place.create("conferences")
+    recording_sid = place.create(f"conferences/{conference_sid}/recordings")
     conference = client.conferences(conference_sid)
     current = "Twilio.CURRENT" if sdk.has_current else recording_sid
     trace: Trace = {"conference sid": conference_sid, "conference recording sid": recording_sid}
@@ -98,7 +98,7 @@ def _record_a_conference(sdk: Sdk, place: Place, client: Any) -> Trace:
     trace["conference recording paused"] = _recording(paused)
     stopped = conference.recordings(recording_sid).update(status="stopped")
     trace["conference recording stopped"] = _recording(stopped)
-    last_sid = place.appear(f"conferences/{conference_sid}/recordings")
+    last_sid = place.create(f"conferences/{conference_sid}/recordings")
     trace["last conference recording sid"] = last_sid
     trace["conference"] = _conference(conference.fetch())
     trace["conference ended"] = _conference(conference.update(status="completed"))
@@ -106,21 +106,21 @@ def _record_a_conference(sdk: Sdk, place: Place, client: Any) -> Trace:
     return trace
 
 
-def _be_refused(sdk: Sdk, place: Place, client: Any) -> Trace:
-    call_sid, ended_sid = place.appear("calls"), place.appear("calls")
+def _get_errors(sdk: Sdk, place: Place, client: Any) -> Trace:
+    call_sid, ended_sid = place.create("calls"), place.create("calls")
     recordings = client.calls(call_sid).recordings
     stopped_sid = recordings.create().sid
     recordings(stopped_sid).update(status="stopped")
     running_sid = recordings.create().sid
-    place.play(f"calls/{ended_sid}/hangup")
-    foreign_sid = place.appear("calls", place.other_account)
-    conference_sid = place.appear("conferences")
+    place.trigger(f"calls/{ended_sid}/hangup")
+    foreign_sid = place.create("calls", place.other_account)
+    conference_sid = place.create("conferences")
     conference = client.conferences(conference_sid)
-    spoken_sid = place.appear(f"conferences/{conference_sid}/recordings")
+    conference_recording_sid = place.create(f"conferences/{conference_sid}/recordings")
     intruder = sdk.make_client(place.account, "not-the-token")
     foreigner = client.api.v2010.accounts(place.other_account)
     unknown_sid = call_sid.replace("CA", "RE")
-    refusals: dict[str, Callable[[], object]] = {
+    requests_by_name: dict[str, Callable[[], object]] = {
         "wrong token": intruder.calls(call_sid).recordings.create,
         "unknown recording": lambda: recordings(unknown_sid).update(status="paused"),
         "unknown call": client.calls(conference_sid.replace("CF", "CA")).recordings.create,
@@ -131,17 +131,21 @@ def _be_refused(sdk: Sdk, place: Place, client: Any) -> Trace:
         "invalid status": lambda: recordings(running_sid).update(status="halted"),
         "missing status": lambda: recordings(running_sid).update(status=sdk.unset),
         "invalid pause behavior": lambda: recordings(running_sid).update(status="paused", pause_behavior="hum"),
-        "invalid status of a conference recording": lambda: conference.recordings(spoken_sid).update(status="halted"),
-        "missing status of a conference recording": lambda: conference.recordings(spoken_sid).update(status=sdk.unset),
+        "invalid status of a conference recording": lambda: conference.recordings(conference_recording_sid).update(
+            status="halted"
+        ),
+        "missing status of a conference recording": lambda: conference.recordings(conference_recording_sid).update(
+            status=sdk.unset
+        ),
         "invalid status of a conference": lambda: conference.update(status="halted"),
         "recording an ended call": client.calls(ended_sid).recordings.create,
         "update after the stop": lambda: recordings(stopped_sid).update(status="paused"),
         "no current recording": lambda: client.calls(ended_sid).recordings("Twilio.CURRENT").update(status="paused"),
     }
     if not sdk.has_current:
-        refusals["current recording"] = lambda: recordings("Twilio.CURRENT").update(status="paused")
-    trace = {name: sdk.refusal(request) for name, request in refusals.items()}
-    # None of it has done anything.
+        requests_by_name["current recording"] = lambda: recordings("Twilio.CURRENT").update(status="paused")
+    trace = {name: sdk.error_of(request) for name, request in requests_by_name.items()}
+    # None of the failed requests changed anything.
     return {**trace, "untouched": _recording(recordings(running_sid).fetch())["status"]}
 
 

@@ -1,4 +1,4 @@
-// The scenario through SignalWire's SDK for Node.
+// Runs the scenario with SignalWire's Node SDK.
 
 import { main, sdkRequire } from "./scenario.mjs";
 
@@ -10,8 +10,8 @@ await main({
     client.api.baseUrl = place.url;
     return client;
   },
-  // The SDK keeps its exception's class to itself.
-  isRefusal: (error) => error.constructor.name === "RestException",
+  // The SDK does not export its exception class.
+  isApiError: (error) => error.constructor.name === "RestException",
   hasCurrent: false,
   keepsSid: true,
 });

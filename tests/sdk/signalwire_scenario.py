@@ -1,6 +1,6 @@
-"""The scenario through SignalWire's SDK, in the environment of `requirements/signalwire-sdk.txt`.
+"""Runs the scenario with SignalWire's SDK, in the environment of `requirements/signalwire-sdk.txt`.
 
-Called with one JSON object: `places` (as `scenario.Place`, by name) and `ca_file`. Prints the traces on one line.
+The argument is a JSON object: `places` (`scenario.Place` by name) and `ca_file`. Prints the traces on one line.
 """
 
 import json
@@ -15,7 +15,7 @@ from tests.sdk.scenario import Place, Sdk, perform
 
 
 def run(place: Place, ca_file: str) -> dict[str, Any]:
-    """The scenario at one place, plain or over TLS."""
+    """Run the scenario against one place, over HTTP or HTTPS."""
 
     def make_client(account: str, token: str) -> Client:
         client = Client(account, token, signalwire_space_url="localhost")
@@ -27,6 +27,6 @@ def run(place: Place, ca_file: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
-    traces = {name: run(Place(**place), given["ca_file"]) for name, place in given["places"].items()}
-    print(json.dumps(traces))  # noqa: T201 - it is how the traces are handed over
+    arguments = json.loads(sys.argv[1])
+    traces = {name: run(Place(**place), arguments["ca_file"]) for name, place in arguments["places"].items()}
+    print(json.dumps(traces))  # noqa: T201 - the caller reads the traces from stdout

@@ -1,4 +1,4 @@
-"""Which differences between two runs of the scenario are none."""
+"""Comparison of two traces of the scenario: which differences are ignored."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ STEPS = ["read after the stop", "last conference recording"]
 
 
 def reported(vendor: str, step: str, **changes: Any) -> Any:
-    """A whole trace, comparable, in which one step shows something else than expected."""
+    """Return a comparable trace in which one step differs from the expected one."""
     trace = expected_trace(vendor)
     return comparable(vendor, {**trace, step: {**trace[step], **changes}})
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("vendor", ["twilio", "signalwire"])
-def test_a_slow_client_may_see_a_finished_recording(vendor: str, step: str) -> None:
-    """What is read more than a second after its end is absent, or completed where it was long enough."""
+def test_a_finished_recording_is_no_difference_after_the_end(vendor: str, step: str) -> None:
+    """A recording that is read late after its end may be absent, or completed if it is long enough."""
     expected = comparable(vendor, expected_trace(vendor))
     for error, duration in ((16101, 0), ("16101", "0")):
         assert reported(vendor, step, status="absent", error_code=error, duration=duration) == expected
@@ -39,13 +39,13 @@ def test_a_slow_client_may_see_a_finished_recording(vendor: str, step: str) -> N
         {"duration": 1},
     ],
 )
-def test_a_slow_client_may_see_nothing_else(vendor: str, step: str, changes: dict[str, Any]) -> None:
-    """Facts that do not belong together, or that were others before, are a difference."""
+def test_any_other_change_is_a_difference(vendor: str, step: str, changes: dict[str, Any]) -> None:
+    """Inconsistent or changed fields are a difference."""
     assert reported(vendor, step, **changes) != comparable(vendor, expected_trace(vendor))
 
 
 @pytest.mark.parametrize("vendor", ["twilio", "signalwire"])
-def test_elsewhere_nobody_may_see_a_finished_recording(vendor: str) -> None:
-    """An answer to a change does not depend on how fast the client is."""
+def test_a_finished_recording_is_a_difference_in_other_steps(vendor: str) -> None:
+    """The response to a change does not depend on the speed of the client."""
     finished = reported(vendor, "stopped", status="absent", error_code=16101, duration=0)
     assert finished != comparable(vendor, expected_trace(vendor))

@@ -1,4 +1,4 @@
-"""The recipes as files: what README.md quotes of them, and what pins their SDKs."""
+"""The recipe files: README.md quotes them, and the lock file pins their SDKs."""
 
 import json
 import re
@@ -15,7 +15,7 @@ SECTION: Final = re.search(
     re.MULTILINE | re.DOTALL,
 )
 PARAGRAPH: Final = re.compile(r"((?:^(?!```)[^\n]*\n)+)(?:```\w+\n(.*?)```\n)?", re.MULTILINE | re.DOTALL)
-"""Prose, and the code that follows it."""
+"""A paragraph, and the code block that follows it."""
 RECIPES: Final = sorted(
     path.relative_to(ROOT)
     for path in EXAMPLES.glob("*/*")
@@ -24,7 +24,7 @@ RECIPES: Final = sorted(
 
 
 def _quotes() -> list[tuple[str, str]]:
-    """Each line of code that the README quotes, with the recipe that it names before it."""
+    """Return each quoted line of code with the recipe that the README names before it."""
     assert SECTION is not None
     quotes: list[tuple[str, str]] = []
     for paragraph, code in PARAGRAPH.findall(SECTION[1]):
@@ -35,27 +35,27 @@ def _quotes() -> list[tuple[str, str]]:
 
 
 def test_the_readme_names_every_recipe() -> None:
-    """A recipe that nobody finds helps nobody."""
+    """The README names every recipe file."""
     assert SECTION is not None
     assert sorted(re.findall(r"`(examples/[\w/.]+\.(?:py|mjs))`", SECTION[1])) == sorted(map(str, RECIPES))
 
 
 def test_the_readme_quotes_the_recipes() -> None:
-    """Each line of code in the README stands in the recipe that it is quoted from; every recipe is quoted."""
+    """Each quoted line of code is in its recipe, and every recipe is quoted."""
     quotes = _quotes()
-    strange = [(file, line) for file, line in quotes if line not in _lines(ROOT / file)]
-    assert (strange, sorted({file for file, _ in quotes})) == ([], list(map(str, RECIPES)))
+    unknown = [(file, line) for file, line in quotes if line not in _lines(ROOT / file)]
+    assert (unknown, sorted({file for file, _ in quotes})) == ([], list(map(str, RECIPES)))
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
 def test_one_line_points_the_client(recipe: Path) -> None:
-    """The line that the recipes of a language have in common is all that Tapedeck needs."""
+    """Each recipe sets the base URL of its client in exactly one line."""
     pointer = {".py": "client.api.base_url = url", ".mjs": "client.api.baseUrl = url;"}[recipe.suffix]
     assert _lines(ROOT / recipe).count(pointer) == 1
 
 
 def test_the_lock_pins_the_sdks_and_names_no_registry() -> None:
-    """The Node SDKs are exact versions, every package has its hash, and none says where it was fetched."""
+    """The Node SDKs have exact versions; every package has a hash and no registry URL."""
     lock: dict[str, Any] = json.loads((EXAMPLES / "node" / "package-lock.json").read_text("utf-8"))
     own, *packages = lock["packages"].values()
     assert own["dependencies"] == {"@signalwire/compatibility-api": "3.2.0", "twilio": "6.2.0"}

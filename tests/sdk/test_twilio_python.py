@@ -1,4 +1,4 @@
-"""Twilio's SDK for Python, unmodified, pointed at a stand-in by one line."""
+"""The unmodified Python SDK of Twilio works with the stand-in after one line of configuration."""
 
 import sys
 
@@ -7,7 +7,7 @@ from twilio.base import values
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from tests.sdk.expected import comparable, expected_trace, expected_words, with_named_sids
+from tests.sdk.expected import comparable, expected_output, expected_trace, with_named_sids
 from tests.sdk.program import EXAMPLES, Standin, run_recipe
 from tests.sdk.scenario import Place, Sdk, perform
 
@@ -24,7 +24,7 @@ def _sdk(place: Place, clients: list[Client]) -> Sdk:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_scenario(standin: Standin, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every step shows what Twilio's would, every refusal its status and code."""
+    """The scenario has Twilio's responses, error statuses and codes."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", standin.ca_file)
     place = standin.make_places("twilio")[scheme]
     clients: list[Client] = []
@@ -37,7 +37,7 @@ def test_scenario(standin: Standin, scheme: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_recipe(standin: Standin) -> None:
-    """The recipe runs as it stands, over HTTP and over HTTPS."""
+    """The unmodified recipe runs over HTTP and HTTPS."""
     command = [sys.executable, EXAMPLES / "python" / "twilio_recording.py"]
     for environment in standin.environments():
-        assert with_named_sids("twilio", run_recipe(command, environment)) == expected_words("twilio")
+        assert with_named_sids("twilio", run_recipe(command, environment)) == expected_output("twilio")

@@ -1,4 +1,4 @@
-// The scenario through Twilio's SDK for Node.
+// Runs the scenario with Twilio's Node SDK.
 
 import { main, sdkRequire } from "./scenario.mjs";
 
@@ -10,7 +10,7 @@ await main({
     client.api.baseUrl = place.url;
     return client;
   },
-  isRefusal: (error) => error instanceof twilio.RestException,
+  isApiError: (error) => error instanceof twilio.RestException,
   hasCurrent: true,
   keepsSid: false,
 });
