@@ -318,7 +318,7 @@ def test_every_rule_has_a_broken_copy() -> None:
 
 
 def test_cfn_lint_finds_nothing() -> None:
-    """cfn-lint reports nothing for the template."""
+    """The linter cfn-lint reports nothing for the template."""
     from cfnlint.api import lint  # type: ignore[import-untyped] # published without types
 
     assert lint((ROOT / "template.yaml").read_text(encoding="utf-8"), regions=[REGION]) == []

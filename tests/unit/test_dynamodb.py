@@ -48,7 +48,7 @@ def read_by_aws(attribute: Any) -> Any:
 @quick
 @given(ITEMS)
 def test_boto3_reads_the_attributes(item: dict[str, Any]) -> None:
-    """boto3 deserializes the attributes to the same item."""
+    """The deserializer of boto3 returns the same item from the attributes."""
     read = {name: read_by_aws(value) for name, value in to_attributes(item).items()}
     assert read == item
 
