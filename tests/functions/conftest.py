@@ -27,6 +27,7 @@ from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient
 from tests.conftest import DYNAMODB_URL, TestAccount
+from tests.functions.literal import api, example, example_account, fix_new_ids  # noqa: F401 - fixtures
 from tests.functions.living import ORIGIN, World, make_world
 from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation
