@@ -1,6 +1,7 @@
 """CR1: start recording a call (behaviour.md, section 5.2)."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -12,9 +13,78 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tests.client import Answer, Form, FunctionClient, Gateway
-from tests.functions.stage import Stage, assert_answer, assert_refused, call_path, shown
+from tests.functions.literal import Api
+from tests.functions.stage import Clock, Stage, assert_answer, assert_refused, call_path, shown
 
 CREATED = {"twilio": 201, "signalwire": 200}
+
+
+def test_recording_a_call_answers_the_new_recording(
+    api: Api, example: Stage, fix_new_ids: Callable[[str], None]
+) -> None:
+    """Starting a recording of a call in progress answers 201 with the recording in progress."""
+    example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    fix_new_ids("016612f5f27a74eca7e3b05d9c1f8264")
+
+    answer = api.request(
+        "POST",
+        (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Recordings.json"
+        ),
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"RecordingChannels": "dual", "RecordingStatusCallback": "https://app.example.com/recordings"},
+    )
+
+    assert answer.status == 201
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+        "api_version": "2010-04-01",
+        "call_sid": "CA016612f5f27a7ca18a5f2c9e41d7b360",
+        "conference_sid": None,
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "start_time": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "duration": None,
+        "sid": "RE016612f5f27a74eca7e3b05d9c1f8264",
+        "price": None,
+        "uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264.json"
+        ),
+        "encryption_details": None,
+        "price_unit": None,
+        "status": "in-progress",
+        "channels": 2,
+        "source": "StartCallRecordingAPI",
+        "error_code": None,
+        "track": "both",
+    }
+
+
+def test_recording_a_call_that_has_ended_is_not_eligible(api: Api, example: Stage, clock: Clock) -> None:
+    """Starting a recording of a call that has ended answers 400 with error 21220."""
+    example.call("completed", id="016612f5f27a7ca18a5f2c9e41d7b360", ended=clock.seconds)
+
+    answer = api.request(
+        "POST",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360/Recordings"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"RecordingChannels": "dual"},
+    )
+
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 21220,
+        "message": "Requested resource is not eligible for recording",
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 400,
+    }
 
 
 def create(client: FunctionClient, call: Call | str, form: Form = None) -> Answer:

@@ -17,6 +17,7 @@ from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participants import AddParticipant
 from tests.client import Answer, Form, FunctionClient, Gateway
 from tests.functions import expected
+from tests.functions.literal import Api
 from tests.functions.stage import (
     Stage,
     Wire,
@@ -31,6 +32,65 @@ from tests.functions.stage import (
 
 WHO = {"From": "+13103384645", "To": "+13105678901"}
 URL = "https://user:pass@app.example.com/hooks?a=1#frag"
+
+
+def test_adding_a_participant_answers_the_queued_participant(
+    api: Api, example: Stage, fix_new_ids: Callable[[str], None]
+) -> None:
+    """Adding a participant to a conference, here by name, answers 201 with the queued participant."""
+    example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    fix_new_ids("016612f5f27a7ca18a5f2c9e41d7b360")
+
+    answer = api.request(
+        "POST",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Conferences/Support/Participants.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"From": "+13103384645", "To": "+13105678901", "Label": "customer"},
+    )
+
+    assert answer.status == 201
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+        "call_sid": "CA016612f5f27a7ca18a5f2c9e41d7b360",
+        "label": "customer",
+        "call_sid_to_coach": None,
+        "coaching": False,
+        "conference_sid": "CF016612f5f27a7c0f9b1d6e83f2a5c470",
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "end_conference_on_exit": False,
+        "muted": False,
+        "hold": False,
+        "start_conference_on_enter": True,
+        "status": "queued",
+        "queue_time": "0",
+        "uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants/CA016612f5f27a7ca18a5f2c9e41d7b360.json"
+        ),
+    }
+
+
+def test_adding_a_participant_without_a_callee_is_a_bad_request(api: Api, example: Stage) -> None:
+    """Without `To` no call can be placed: 400, and the message names the parameter."""
+    example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+
+    answer = api.request(
+        "POST",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Conferences/Support/Participants.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"From": "+13103384645"},
+    )
+
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20001,
+        "message": "Missing required parameter To in the post body",
+        "more_info": "https://www.twilio.com/docs/errors/20001",
+        "status": 400,
+    }
 
 
 @pytest.fixture

@@ -4,10 +4,113 @@ import pytest
 
 from tapedeck.dialects.dialect import ResourceType
 from tests.client import FunctionClient, Gateway
-from tests.functions.stage import START, Stage, assert_answer, assert_refused, call_path, shown
+from tests.functions.literal import Api
+from tests.functions.stage import START, Clock, Stage, assert_answer, assert_refused, call_path, shown
 
 LIVE = ("queued", "ringing", "in-progress")
 FINAL = ("completed", "busy", "failed", "no-answer", "canceled")
+
+
+def test_reading_a_completed_call_answers_the_call(api: Api, example: Stage, clock: Clock) -> None:
+    """A completed call answers 200 with the call and its duration in seconds, a string in Twilio's dialect."""
+    example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    clock.step(61)
+    example.services.calls.end(example.account, "016612f5f27a7ca18a5f2c9e41d7b360")
+
+    answer = api.request(
+        "GET",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "sid": "CA016612f5f27a7ca18a5f2c9e41d7b360",
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:01:01 +0000",
+        "parent_call_sid": None,
+        "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+        "to": "+13105678901",
+        "to_formatted": "(310) 567-8901",
+        "from": "+13103384645",
+        "from_formatted": "(310) 338-4645",
+        "phone_number_sid": None,
+        "status": "completed",
+        "start_time": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "end_time": "Tue, 25 Sep 2018 23:01:01 +0000",
+        "duration": "61",
+        "price": None,
+        "price_unit": None,
+        "direction": "outbound-api",
+        "answered_by": None,
+        "api_version": "2010-04-01",
+        "forwarded_from": None,
+        "group_sid": None,
+        "caller_name": None,
+        "queue_time": "0",
+        "trunk_sid": None,
+        "uri": "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360.json",
+        "subresource_uris": {
+            "notifications": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Notifications.json"
+            ),
+            "recordings": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Recordings.json"
+            ),
+            "payments": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Payments.json"
+            ),
+            "events": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Events.json"
+            ),
+            "siprec": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Siprec.json"
+            ),
+            "streams": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Streams.json"
+            ),
+            "transcriptions": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/Transcriptions.json"
+            ),
+            "user_defined_message_subscriptions": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/UserDefinedMessageSubscriptions.json"
+            ),
+            "user_defined_messages": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360/UserDefinedMessages.json"
+            ),
+        },
+    }
+
+
+def test_reading_an_unknown_call_is_not_found(api: Api) -> None:
+    """A call that does not exist answers 404 with its path."""
+    answer = api.request(
+        "GET",
+        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360",
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360 was not found"
+        ),
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 404,
+    }
 
 
 @pytest.mark.parametrize("status", LIVE + FINAL)

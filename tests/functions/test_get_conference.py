@@ -5,7 +5,70 @@ import pytest
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import EndReason
 from tests.client import FunctionClient, Gateway
+from tests.functions.literal import Api
 from tests.functions.stage import Stage, assert_answer, assert_refused, conference_path, shown
+
+
+def test_reading_a_conference_in_progress_answers_the_conference(api: Api, example: Stage) -> None:
+    """A conference in progress answers 200 with the conference and the links of its subresources."""
+    example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+
+    answer = api.request(
+        "GET",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "sid": "016612f5-f27a-7c0f-9b1d-6e83f2a5c470",
+        "account_sid": "5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c",
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "friendly_name": "Support",
+        "status": "in-progress",
+        "api_version": "2010-04-01",
+        "region": "us1",
+        "uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470.json"
+        ),
+        "subresource_uris": {
+            "participants": (
+                "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+                "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants.json"
+            ),
+            "recordings": (
+                "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+                "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Recordings.json"
+            ),
+        },
+    }
+
+
+def test_reading_an_unknown_conference_is_not_found(api: Api) -> None:
+    """A conference that does not exist answers 404 with its path."""
+    answer = api.request(
+        "GET",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470.json was not found"
+        ),
+        "more_info": "https://www.twilio.com/docs/errors/20404",
+        "status": 404,
+    }
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress"])

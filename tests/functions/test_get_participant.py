@@ -8,6 +8,7 @@ import pytest
 
 from tapedeck.dialects.dialect import ResourceType
 from tests.client import FunctionClient, Gateway
+from tests.functions.literal import Api
 from tests.functions.stage import (
     Stage,
     Wire,
@@ -18,6 +19,74 @@ from tests.functions.stage import (
 )
 
 LIVE = ["init", "in-progress"]
+
+
+def test_reading_a_connected_participant_answers_the_participant(api: Api, example: Stage) -> None:
+    """A connected participant answers 200 with its flags and its label."""
+    conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    example.participant(conference, call, label="customer")
+
+    answer = api.request(
+        "GET",
+        (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants/CA016612f5f27a7ca18a5f2c9e41d7b360.json"
+        ),
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+        "call_sid": "CA016612f5f27a7ca18a5f2c9e41d7b360",
+        "label": "customer",
+        "call_sid_to_coach": None,
+        "coaching": False,
+        "conference_sid": "CF016612f5f27a7c0f9b1d6e83f2a5c470",
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "end_conference_on_exit": False,
+        "muted": False,
+        "hold": False,
+        "start_conference_on_enter": True,
+        "status": "connected",
+        "queue_time": None,
+        "uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants/CA016612f5f27a7ca18a5f2c9e41d7b360.json"
+        ),
+    }
+
+
+def test_reading_a_participant_who_has_left_is_not_found(api: Api, example: Stage) -> None:
+    """A participant who has left the conference answers 404 with the requested path."""
+    conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    example.participant(conference, call, "complete")
+
+    answer = api.request(
+        "GET",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants/016612f5-f27a-7ca1-8a5f-2c9e41d7b360"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470"
+            "/Participants/016612f5-f27a-7ca1-8a5f-2c9e41d7b360 was not found"
+        ),
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 404,
+    }
 
 
 def assert_gone(client: FunctionClient, path: tuple[str, ...]) -> None:

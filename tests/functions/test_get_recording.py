@@ -20,6 +20,7 @@ from tapedeck.settings import Settings
 from tests.client import DIALECTS, Answer, FunctionClient, Gateway
 from tests.conftest import TestAccount
 from tests.functions import expected
+from tests.functions.literal import Api
 from tests.functions.objects import Objects
 from tests.functions.stage import Clock, Stage, Wire, assert_answer, assert_refused, call_path, conference_path
 from tests.media import encoded, mp3_frames, samples_of, sound
@@ -29,6 +30,85 @@ TYPES = {"": "audio/x-wav", ".wav": "audio/x-wav", ".mp3": "audio/mpeg"}
 KEPT = 40 * 86_400
 
 Make = Callable[..., Recording]
+
+
+def test_reading_a_completed_recording_answers_the_recording_with_its_media_url(
+    api: Api, example: Stage, clock: Clock
+) -> None:
+    """A completed recording answers 200 with the URL of its audio, on the host of the request."""
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    recording = example.recording(call, id="016612f5f27a74eca7e3b05d9c1f8264")
+    clock.step(7)
+    example.bring(recording, "completed", duration=7)
+
+    answer = api.request(
+        "GET",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        headers={"Host": "recordings.example.com"},
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+        "api_version": "2010-04-01",
+        "call_sid": "CA016612f5f27a7ca18a5f2c9e41d7b360",
+        "conference_sid": None,
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:00:07 +0000",
+        "start_time": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "duration": "7",
+        "sid": "RE016612f5f27a74eca7e3b05d9c1f8264",
+        "price": None,
+        "price_unit": None,
+        "status": "completed",
+        "channels": 1,
+        "source": "StartCallRecordingAPI",
+        "error_code": None,
+        "uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264.json"
+        ),
+        "encryption_details": None,
+        "subresource_uris": {
+            "add_on_results": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264/AddOnResults.json"
+            ),
+            "transcriptions": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264/Transcriptions.json"
+            ),
+        },
+        "media_url": (
+            "https://recordings.example.com/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264"
+        ),
+    }
+
+
+def test_reading_an_unknown_recording_is_not_found(api: Api) -> None:
+    """A recording that does not exist answers 404 with its path."""
+    answer = api.request(
+        "GET",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Recordings/016612f5-f27a-74ec-a7e3-b05d9c1f8264.json"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Recordings/016612f5-f27a-74ec-a7e3-b05d9c1f8264.json was not found"
+        ),
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 404,
+    }
 
 
 def path_of(client: FunctionClient, recording: Recording | str, suffix: str = "") -> str:

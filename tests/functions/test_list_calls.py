@@ -8,10 +8,107 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tests.client import FunctionClient
 from tests.functions import expected
+from tests.functions.literal import Api
 from tests.functions.stage import Stage, assert_answer, assert_refused, shown
 
 MIDNIGHT = 1_537_920_000
 """Wednesday, 26 September 2018, 00:00:00 UTC."""
+
+
+def test_listing_calls_by_status_answers_a_page(api: Api, example: Stage) -> None:
+    """Calls of a requested status answer 200 with a page whose links keep the filter."""
+    example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    example.call("busy")
+
+    answer = api.request(
+        "GET",
+        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Calls?Status=in-progress&PageSize=20",
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Calls?Status=in-progress&Page=0&PageSize=20"
+        ),
+        "first_page_uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Calls?Status=in-progress&Page=0&PageSize=20"
+        ),
+        "next_page_uri": None,
+        "previous_page_uri": None,
+        "page": 0,
+        "page_size": 20,
+        "calls": [
+            {
+                "sid": "016612f5-f27a-7ca1-8a5f-2c9e41d7b360",
+                "account_sid": "5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c",
+                "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "parent_call_sid": None,
+                "to": "+13105678901",
+                "formatted_to": "(310) 567-8901",
+                "to_formatted": "(310) 567-8901",
+                "from": "+13103384645",
+                "formatted_from": "(310) 338-4645",
+                "from_formatted": "(310) 338-4645",
+                "phone_number_sid": None,
+                "status": "in-progress",
+                "start_time": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "end_time": None,
+                "duration": 0,
+                "price": None,
+                "price_unit": "USD",
+                "direction": "outbound",
+                "answered_by": None,
+                "api_version": "2010-04-01",
+                "forwarded_from": None,
+                "caller_name": None,
+                "uri": (
+                    "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+                    "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360.json"
+                ),
+                "subresource_uris": {
+                    "notifications": None,
+                    "recordings": (
+                        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+                        "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360/Recordings.json"
+                    ),
+                },
+                "annotation": None,
+                "group_sid": None,
+                "audio_in_mos": None,
+                "sip_result_code": None,
+                "audio_rtt_avg": None,
+                "audio_rtt_min": None,
+                "audio_rtt_max": None,
+                "audio_out_jitter_min": None,
+                "audio_out_jitter_max": None,
+                "audio_out_jitter_avg": None,
+                "audio_out_lost": None,
+            },
+        ],
+    }
+
+
+def test_listing_calls_with_a_page_size_of_zero_is_a_bad_request(api: Api) -> None:
+    """A page size outside 1 to 1000 answers 400 with error 20007."""
+    answer = api.request(
+        "GET",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Calls.json?PageSize=0",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20007,
+        "message": "PageSize must be from 1 to 1000",
+        "more_info": "https://www.twilio.com/docs/errors/20007",
+        "status": 400,
+    }
 
 
 def show(client: FunctionClient, calls: list[Call], filters: str = "", **fields: Any) -> Any:

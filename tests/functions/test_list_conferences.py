@@ -7,10 +7,88 @@ import pytest
 from tapedeck.domain.conference import Conference, EndReason
 from tests.client import FunctionClient
 from tests.functions import expected
+from tests.functions.literal import Api
 from tests.functions.stage import Stage, assert_answer, assert_refused, shown
 
 MIDNIGHT = 1_537_920_000
 """Wednesday, 26 September 2018, 00:00:00 UTC."""
+
+
+def test_listing_conferences_by_name_answers_a_page(api: Api, example: Stage) -> None:
+    """Conferences of a requested name answer 200 with a page whose links keep the filter."""
+    example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    example.conference(name="Sales")
+
+    answer = api.request(
+        "GET",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Conferences.json?FriendlyName=Support",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "end": 0,
+        "first_page_uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences.json?FriendlyName=Support&PageSize=50&Page=0"
+        ),
+        "next_page_uri": None,
+        "page": 0,
+        "page_size": 50,
+        "previous_page_uri": None,
+        "start": 0,
+        "uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences.json?FriendlyName=Support&PageSize=50&Page=0"
+        ),
+        "conferences": [
+            {
+                "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+                "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "api_version": "2010-04-01",
+                "friendly_name": "Support",
+                "region": "us1",
+                "sid": "CF016612f5f27a7c0f9b1d6e83f2a5c470",
+                "status": "in-progress",
+                "uri": (
+                    "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                    "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470.json"
+                ),
+                "subresource_uris": {
+                    "participants": (
+                        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                        "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants.json"
+                    ),
+                    "recordings": (
+                        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                        "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Recordings.json"
+                    ),
+                },
+                "reason_conference_ended": None,
+                "call_sid_ending_conference": None,
+            },
+        ],
+    }
+
+
+def test_listing_conferences_by_an_unknown_status_is_unprocessable(api: Api) -> None:
+    """A status that does not exist answers 422, and the message names the parameter."""
+    answer = api.request(
+        "GET",
+        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Conferences?Status=finished",
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 422
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 10000,
+        "message": "Status is invalid",
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 422,
+    }
 
 
 def show(client: FunctionClient, conferences: list[Conference], filters: str = "", **fields: Any) -> Any:

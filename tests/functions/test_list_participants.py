@@ -10,9 +10,88 @@ from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tests.client import FunctionClient
 from tests.functions import expected
+from tests.functions.literal import Api
 from tests.functions.stage import Stage, Wire, assert_answer, assert_refused, participant_path, shown
 
 Expect = Callable[..., Any]
+
+
+def test_listing_participants_answers_a_page(api: Api, example: Stage) -> None:
+    """The participants of a conference answer 200 with a page, here the only one."""
+    conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    example.participant(conference, call, muted=True)
+
+    answer = api.request(
+        "GET",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants?Page=0&PageSize=50"
+        ),
+        "first_page_uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants?Page=0&PageSize=50"
+        ),
+        "next_page_uri": None,
+        "previous_page_uri": None,
+        "page": 0,
+        "page_size": 50,
+        "participants": [
+            {
+                "account_sid": "5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c",
+                "call_sid": "016612f5-f27a-7ca1-8a5f-2c9e41d7b360",
+                "call_sid_to_coach": None,
+                "coaching": False,
+                "conference_sid": "016612f5-f27a-7c0f-9b1d-6e83f2a5c470",
+                "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "status": "in-progress",
+                "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "end_conference_on_exit": False,
+                "muted": True,
+                "hold": False,
+                "start_conference_on_enter": True,
+                "uri": (
+                    "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+                    "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470"
+                    "/Participants/016612f5-f27a-7ca1-8a5f-2c9e41d7b360.json"
+                ),
+            },
+        ],
+    }
+
+
+def test_listing_participants_of_an_unknown_conference_is_not_found(api: Api) -> None:
+    """The participants of a conference that does not exist answer 404 with the requested path."""
+    answer = api.request(
+        "GET",
+        (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants.json"
+        ),
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants.json was not found"
+        ),
+        "more_info": "https://www.twilio.com/docs/errors/20404",
+        "status": 404,
+    }
 
 
 @pytest.fixture

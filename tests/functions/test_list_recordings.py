@@ -9,11 +9,105 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.recording import Recording, Source
 from tests.client import FunctionClient
 from tests.functions import expected
-from tests.functions.stage import Stage, Wire, WireRequest, assert_answer, assert_refused
+from tests.functions.literal import Api
+from tests.functions.stage import Clock, Stage, Wire, WireRequest, assert_answer, assert_refused
 
 DAY = 86_400
 MIDNIGHT = 1_537_920_000
 """Wednesday, 26 September 2018, 00:00:00 UTC: an hour after the stage's clock begins."""
+
+
+def test_listing_recordings_by_call_answers_a_page(api: Api, example: Stage, clock: Clock) -> None:
+    """The recordings of a requested call answer 200 with a page whose links keep the filter."""
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    recording = example.recording(call, id="016612f5f27a74eca7e3b05d9c1f8264")
+    clock.step(7)
+    example.bring(recording, "completed", duration=7)
+
+    answer = api.request(
+        "GET",
+        (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Recordings.json?CallSid=CA016612f5f27a7ca18a5f2c9e41d7b360&PageSize=20"
+        ),
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        headers={"Host": "recordings.example.com"},
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "end": 0,
+        "first_page_uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Recordings.json?CallSid=CA016612f5f27a7ca18a5f2c9e41d7b360&PageSize=20&Page=0"
+        ),
+        "next_page_uri": None,
+        "page": 0,
+        "page_size": 20,
+        "previous_page_uri": None,
+        "start": 0,
+        "uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Recordings.json?CallSid=CA016612f5f27a7ca18a5f2c9e41d7b360&PageSize=20&Page=0"
+        ),
+        "recordings": [
+            {
+                "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+                "api_version": "2010-04-01",
+                "call_sid": "CA016612f5f27a7ca18a5f2c9e41d7b360",
+                "conference_sid": None,
+                "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "date_updated": "Tue, 25 Sep 2018 23:00:07 +0000",
+                "start_time": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "duration": "7",
+                "sid": "RE016612f5f27a74eca7e3b05d9c1f8264",
+                "price": None,
+                "price_unit": None,
+                "status": "completed",
+                "channels": 1,
+                "source": "StartCallRecordingAPI",
+                "error_code": None,
+                "uri": (
+                    "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                    "/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264.json"
+                ),
+                "encryption_details": None,
+                "subresource_uris": {
+                    "add_on_results": (
+                        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                        "/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264/AddOnResults.json"
+                    ),
+                    "transcriptions": (
+                        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                        "/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264/Transcriptions.json"
+                    ),
+                },
+                "media_url": (
+                    "https://recordings.example.com/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                    "/Recordings/RE016612f5f27a74eca7e3b05d9c1f8264"
+                ),
+            },
+        ],
+    }
+
+
+def test_listing_recordings_by_an_invalid_date_is_unprocessable(api: Api) -> None:
+    """A date that cannot be parsed answers 422, and the message names the parameter."""
+    answer = api.request(
+        "GET",
+        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Recordings?DateCreated=yesterday",
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 422
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 10000,
+        "message": "DateCreated is invalid",
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 422,
+    }
 
 
 def show(client: FunctionClient, recordings: list[Recording], filters: str = "", **fields: Any) -> Any:

@@ -10,11 +10,76 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.transcription import Transcription
 from tests.client import Answer, FunctionClient
 from tests.functions import expected
+from tests.functions.literal import Api
 from tests.functions.stage import Stage, assert_answer, assert_refused, shown
 from tests.thoroughness import IN_FULL
 
 MIDNIGHT = 1_537_920_000
 """Wednesday, 26 September 2018, 00:00:00 UTC."""
+
+
+def test_listing_transcriptions_answers_a_page(api: Api, example: Stage) -> None:
+    """The transcriptions of an account answer 200 with a page, here the only one."""
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    recording = example.recording(call, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
+    example.transcription(recording, id="016612f5f27a77a58d2b4f6a1c3e5079", text="Hello, this is a test transcription.")
+
+    answer = api.request(
+        "GET",
+        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Transcriptions",
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "uri": "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Transcriptions?Page=0&PageSize=50",
+        "first_page_uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Transcriptions?Page=0&PageSize=50"
+        ),
+        "next_page_uri": None,
+        "previous_page_uri": None,
+        "page": 0,
+        "page_size": 50,
+        "transcriptions": [
+            {
+                "sid": "016612f5-f27a-77a5-8d2b-4f6a1c3e5079",
+                "account_sid": "5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c",
+                "api_version": "2010-04-01",
+                "recording_sid": "016612f5-f27a-74ec-a7e3-b05d9c1f8264",
+                "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "date_updated": "Tue, 25 Sep 2018 23:00:00 +0000",
+                "duration": 4,
+                "price": None,
+                "price_unit": "USD",
+                "status": "completed",
+                "transcription_text": "Hello, this is a test transcription.",
+                "type": "",
+                "uri": (
+                    "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+                    "/Transcriptions/016612f5-f27a-77a5-8d2b-4f6a1c3e5079.json"
+                ),
+            },
+        ],
+    }
+
+
+def test_listing_transcriptions_with_a_page_size_over_1000_is_a_bad_request(api: Api) -> None:
+    """A page size outside 1 to 1000 answers 400 with error 20007."""
+    answer = api.request(
+        "GET",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Transcriptions.json?PageSize=1001",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20007,
+        "message": "PageSize must be from 1 to 1000",
+        "more_info": "https://www.twilio.com/docs/errors/20007",
+        "status": 400,
+    }
 
 
 def test_shows_those_of_all_recordings(client: FunctionClient, stage: Stage) -> None:

@@ -11,6 +11,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tests.client import Answer, FunctionClient, Gateway
+from tests.functions.literal import Api
 from tests.functions.stage import (
     Stage,
     Wire,
@@ -24,6 +25,54 @@ from tests.functions.stage import (
 )
 
 Act = Callable[[], object]
+
+
+def test_removing_a_participant_answers_without_a_body(api: Api, example: Stage) -> None:
+    """Removing a connected participant answers 204 without a body."""
+    conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    example.participant(conference, call)
+
+    answer = api.request(
+        "DELETE",
+        (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants/CA016612f5f27a7ca18a5f2c9e41d7b360.json"
+        ),
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 204
+    assert answer.text == ""
+
+
+def test_removing_a_participant_who_has_left_is_not_found(api: Api, example: Stage) -> None:
+    """A participant who has left the conference cannot be removed again: 404 with the requested path."""
+    conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    example.participant(conference, call, "complete")
+
+    answer = api.request(
+        "DELETE",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants/016612f5-f27a-7ca1-8a5f-2c9e41d7b360"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470"
+            "/Participants/016612f5-f27a-7ca1-8a5f-2c9e41d7b360 was not found"
+        ),
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 404,
+    }
 
 
 def remove(client: FunctionClient, room: Conference, participant: Participant | str) -> Answer:

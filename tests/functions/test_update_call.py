@@ -10,7 +10,9 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.recording import Source
 from tests.client import Answer, Form, FunctionClient, Gateway
+from tests.functions.literal import Api
 from tests.functions.stage import (
+    Clock,
     Stage,
     Wire,
     WireRequest,
@@ -26,6 +28,90 @@ URL = "https://user:pass@app.example.com/next.xml?a=1#frag"
 CANCEL, COMPLETE, REDIRECT = {"Status": "canceled"}, {"Status": "completed"}, {"Url": URL}
 UNANSWERED = ["queued", "ringing"]
 FINAL = ["completed", "busy", "failed", "no-answer", "canceled"]
+
+
+def test_ending_a_call_answers_the_completed_call(api: Api, example: Stage, clock: Clock) -> None:
+    """Ending a call in progress answers 200 with the completed call and its duration."""
+    example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    clock.step(61)
+
+    answer = api.request(
+        "POST",
+        "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360",
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"Status": "completed"},
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "sid": "016612f5-f27a-7ca1-8a5f-2c9e41d7b360",
+        "account_sid": "5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c",
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:01:01 +0000",
+        "parent_call_sid": None,
+        "to": "+13105678901",
+        "formatted_to": "(310) 567-8901",
+        "to_formatted": "(310) 567-8901",
+        "from": "+13103384645",
+        "formatted_from": "(310) 338-4645",
+        "from_formatted": "(310) 338-4645",
+        "phone_number_sid": None,
+        "status": "completed",
+        "start_time": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "end_time": "Tue, 25 Sep 2018 23:01:01 +0000",
+        "duration": 61,
+        "price": None,
+        "price_unit": "USD",
+        "direction": "outbound",
+        "answered_by": None,
+        "api_version": "2010-04-01",
+        "forwarded_from": None,
+        "caller_name": None,
+        "uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360.json"
+        ),
+        "subresource_uris": {
+            "notifications": None,
+            "recordings": (
+                "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+                "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360/Recordings.json"
+            ),
+        },
+        "annotation": None,
+        "group_sid": None,
+        "audio_in_mos": None,
+        "sip_result_code": None,
+        "audio_rtt_avg": None,
+        "audio_rtt_min": None,
+        "audio_rtt_max": None,
+        "audio_out_jitter_min": None,
+        "audio_out_jitter_max": None,
+        "audio_out_jitter_avg": None,
+        "audio_out_lost": None,
+    }
+
+
+def test_redirecting_a_call_that_has_ended_is_a_bad_request(api: Api, example: Stage, clock: Clock) -> None:
+    """A call that has ended cannot be redirected: 400 with error 21220."""
+    example.call("completed", id="016612f5f27a7ca18a5f2c9e41d7b360", ended=clock.seconds)
+
+    answer = api.request(
+        "POST",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Calls/CA016612f5f27a7ca18a5f2c9e41d7b360.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"Url": "https://app.example.com/next.xml"},
+    )
+
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 21220,
+        "message": "Call is not in-progress. Cannot redirect.",
+        "more_info": "https://www.twilio.com/docs/errors/21220",
+        "status": 400,
+    }
 
 
 def update(client: FunctionClient, call: Call | str, form: Form = None) -> Answer:

@@ -11,10 +11,77 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.recording import Source
 from tests.client import Answer, Form, FunctionClient, Gateway
-from tests.functions.stage import Stage, assert_answer, assert_refused, call_path, conference_path, shown
+from tests.functions.literal import Api
+from tests.functions.stage import Clock, Stage, assert_answer, assert_refused, call_path, conference_path, shown
 
 ANNOUNCE = {"AnnounceUrl": "https://user:pass@app.example.com/announce.xml?a=1#frag"}
 END = {"Status": "completed"}
+
+
+def test_ending_a_conference_answers_the_completed_conference(api: Api, example: Stage, clock: Clock) -> None:
+    """Ending a conference in progress answers 200 with the completed conference."""
+    example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    clock.step(60)
+
+    answer = api.request(
+        "POST",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"Status": "completed"},
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "account_sid": "AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c",
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "date_updated": "Tue, 25 Sep 2018 23:01:00 +0000",
+        "api_version": "2010-04-01",
+        "friendly_name": "Support",
+        "region": "us1",
+        "sid": "CF016612f5f27a7c0f9b1d6e83f2a5c470",
+        "status": "completed",
+        "uri": (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470.json"
+        ),
+        "subresource_uris": {
+            "participants": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants.json"
+            ),
+            "recordings": (
+                "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+                "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Recordings.json"
+            ),
+        },
+        "reason_conference_ended": "conference-ended-via-api",
+        "call_sid_ending_conference": None,
+    }
+
+
+def test_announcing_in_a_completed_conference_is_refused(api: Api, example: Stage) -> None:
+    """A conference that has ended takes no announcement: 400 with error 10000."""
+    example.conference("completed", id="016612f5f27a7c0f9b1d6e83f2a5c470")
+
+    answer = api.request(
+        "POST",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"AnnounceUrl": "https://app.example.com/announce.xml"},
+    )
+
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 10000,
+        "message": "Conference is not in progress",
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 400,
+    }
 
 
 def update(client: FunctionClient, conference: Conference | str, form: Form = None) -> Answer:

@@ -14,7 +14,9 @@ from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tapedeck.operations.participants import UpdateParticipant
 from tests.client import Answer, Form, FunctionClient, Gateway
+from tests.functions.literal import Api
 from tests.functions.stage import (
+    Clock,
     Stage,
     Wire,
     WireRequest,
@@ -26,6 +28,73 @@ from tests.functions.stage import (
 
 Act = Callable[[], object]
 URL = "https://user:pass@app.example.com/play.xml?a=1#frag"
+
+
+def test_muting_a_participant_answers_the_muted_participant(api: Api, example: Stage, clock: Clock) -> None:
+    """Muting a connected participant answers 200 with the participant, muted at that second."""
+    conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+    call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
+    example.participant(conference, call)
+    clock.step(5)
+
+    answer = api.request(
+        "POST",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants/016612f5-f27a-7ca1-8a5f-2c9e41d7b360"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"Muted": "true"},
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "account_sid": "5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c",
+        "call_sid": "016612f5-f27a-7ca1-8a5f-2c9e41d7b360",
+        "call_sid_to_coach": None,
+        "coaching": False,
+        "conference_sid": "016612f5-f27a-7c0f-9b1d-6e83f2a5c470",
+        "date_created": "Tue, 25 Sep 2018 23:00:00 +0000",
+        "status": "in-progress",
+        "date_updated": "Tue, 25 Sep 2018 23:00:05 +0000",
+        "end_conference_on_exit": False,
+        "muted": True,
+        "hold": False,
+        "start_conference_on_enter": True,
+        "uri": (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Conferences/016612f5-f27a-7c0f-9b1d-6e83f2a5c470/Participants/016612f5-f27a-7ca1-8a5f-2c9e41d7b360.json"
+        ),
+    }
+
+
+def test_updating_an_unknown_participant_is_not_found(api: Api, example: Stage) -> None:
+    """A call that is not in the conference answers 404 with the requested path."""
+    example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
+
+    answer = api.request(
+        "POST",
+        (
+            "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470/Participants/CA016612f5f27a7ca18a5f2c9e41d7b360.json"
+        ),
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+        form={"Muted": "true"},
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c"
+            "/Conferences/CF016612f5f27a7c0f9b1d6e83f2a5c470"
+            "/Participants/CA016612f5f27a7ca18a5f2c9e41d7b360.json was not found"
+        ),
+        "more_info": "https://www.twilio.com/docs/errors/20404",
+        "status": 404,
+    }
 
 
 def update(client: FunctionClient, room: Conference, participant: Participant | str, form: Form = None) -> Answer:
