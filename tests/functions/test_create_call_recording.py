@@ -1,4 +1,4 @@
-"""CR1: start recording a call (behaviour.md, section 5.2)."""
+"""Starting a recording of a call: `create_call_recording` in both dialects."""
 
 import json
 from collections.abc import Callable
@@ -88,12 +88,12 @@ def test_recording_a_call_that_has_ended_is_not_eligible(api: Api, example: Stag
 
 
 def create(client: FunctionClient, call: Call | str, form: Form = None) -> Answer:
-    """CR1."""
+    """Send the request."""
     return client.post(*call_path(client, call, ""), form=form)
 
 
-def made(client: FunctionClient, stage: Stage, call: Call, answer: Answer, **fields: Any) -> Recording:
-    """What CR1 must have made of a call, by the id that the answer tells."""
+def created_recording(client: FunctionClient, stage: Stage, call: Call, answer: Answer, **fields: Any) -> Recording:
+    """Return the recording that the request must have created, with the id from the response."""
     identifier = answer.body["sid"].removeprefix("RE").replace("-", "")
     assert answer.body["sid"] == client.sid(ResourceType.RECORDING, identifier)
     recording = Recording(
@@ -103,19 +103,19 @@ def made(client: FunctionClient, stage: Stage, call: Call, answer: Answer, **fie
     return replace(recording, **fields)
 
 
-def test_starts_a_recording(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
-    """A call in progress gets a recording in progress, mono, of both tracks, untrimmed: 201, in S 200."""
+def test_starting_a_recording_answers_it_in_progress(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
+    """A call in progress gets a mono, untrimmed recording of both tracks: 201, in SignalWire's dialect 200."""
     client.gateway = gateway
     call = stage.call()
     stage.clock.step(3)
     answer = create(client, call)
-    recording = made(client, stage, call, answer)
+    recording = created_recording(client, stage, call, answer)
     assert_answer(answer, CREATED[client.dialect.name], shown(client, recording))
     assert_answer(client.get(*call_path(client, call, recording)), 200, shown(client, recording, read=True))
 
 
-def test_takes_all_parameters(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
-    """Channels, track and trim are shown; the callback is kept with the dialect that asked for it."""
+def test_all_parameters_are_stored(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
+    """Channels, track and trim are shown; the callback is stored with the dialect of the request."""
     client.gateway = gateway
     call = stage.call()
     url = "https://user:pass@app.example.com:8443/hooks?tenant=42#rc=2"
@@ -130,10 +130,10 @@ def test_takes_all_parameters(client: FunctionClient, stage: Stage, gateway: Gat
         "recordingChannels": "ignored",
     }
     answer = create(client, call, form)
-    recording = made(client, stage, call, answer, channels=2, track="outbound", trim="trim-silence")
+    recording = created_recording(client, stage, call, answer, channels=2, track="outbound", trim="trim-silence")
     assert_answer(answer, CREATED[client.dialect.name], shown(client, recording))
-    held = stage.item(items.recording_key(recording.parent, recording.id))
-    assert held["callback"] == {
+    stored = stage.item(items.recording_key(recording.parent, recording.id))
+    assert stored["callback"] == {
         "url": url,
         "method": "GET",
         "events": ["in-progress", "absent"],
@@ -142,13 +142,13 @@ def test_takes_all_parameters(client: FunctionClient, stage: Stage, gateway: Gat
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "held"),
+    ("field", "value", "stored"),
     [
         ("RecordingChannels", "mono", {"channels": 1}),
         ("RecordingTrack", "inbound", {"track": "inbound"}),
         ("RecordingTrack", "both", {"track": "both"}),
         ("Trim", "do-not-trim", {"trim": "do-not-trim"}),
-        # An empty value counts as absent; of a repeated one the last counts.
+        # An empty value counts as absent; of repeated values the last counts.
         ("RecordingChannels", "", {"channels": 1}),
         ("Trim", "", {"trim": "do-not-trim"}),
         ("RecordingStatusCallback", "", {}),
@@ -158,13 +158,13 @@ def test_takes_all_parameters(client: FunctionClient, stage: Stage, gateway: Gat
         ("Trim", ["do-not-trim", "trim-silence"], {"trim": "trim-silence"}),
     ],
 )
-def test_reads_each_value(
-    client: FunctionClient, stage: Stage, field: str, value: str | list[str], held: dict[str, Any]
+def test_every_allowed_value_is_accepted(
+    client: FunctionClient, stage: Stage, field: str, value: str | list[str], stored: dict[str, Any]
 ) -> None:
-    """Every allowed value is taken; empty means absent, and the last of several counts."""
+    """Every allowed value is accepted; an empty value counts as absent, and the last of several values counts."""
     call = stage.call()
     answer = create(client, call, {field: value})
-    recording = made(client, stage, call, answer, **held)
+    recording = created_recording(client, stage, call, answer, **stored)
     assert_answer(answer, CREATED[client.dialect.name], shown(client, recording))
 
 
@@ -182,17 +182,17 @@ def test_reads_each_value(
         (["", "absent"], ["absent"]),
     ],
 )
-def test_reads_lists_of_events(
+def test_callback_events_are_separated_or_repeated(
     client: FunctionClient, stage: Stage, events: str | list[str] | None, kept: list[str]
 ) -> None:
-    """Events come as one text with spaces, as a repeated key, or both; `completed` unless asked otherwise."""
+    """Events may be separated by spaces, repeated as keys, or both; the default is `completed`."""
     call = stage.call()
     form: dict[str, Any] = {"RecordingStatusCallback": "http://a.example/"}
     if events is not None:
         form["RecordingStatusCallbackEvent"] = events
-    recording = made(client, stage, call, create(client, call, form))
-    held = stage.item(items.recording_key(recording.parent, recording.id))
-    assert held["callback"] == {
+    recording = created_recording(client, stage, call, create(client, call, form))
+    stored = stage.item(items.recording_key(recording.parent, recording.id))
+    assert stored["callback"] == {
         "url": "http://a.example/",
         "method": "POST",
         "events": kept,
@@ -218,20 +218,20 @@ PARAMETER_FAULTS = [
 
 
 @pytest.mark.parametrize(("field", "value", "condition"), PARAMETER_FAULTS)
-def test_refuses_wrong_parameters(
+def test_an_invalid_parameter_is_rejected(
     client: FunctionClient, stage: Stage, field: str, value: str | list[str], condition: str
 ) -> None:
-    """A value that cannot be used is refused in the dialect's words, and nothing starts."""
+    """An invalid value is rejected in the dialect's format, and no recording starts."""
     call = stage.call()
     assert_refused(client, create(client, call, {field: value}), condition, name=field)
     assert [item["SK"] for item in stage.partition(call)] == ["CALL"]
 
 
 @pytest.mark.parametrize(("field", "value", "condition"), PARAMETER_FAULTS[::4])
-def test_checks_existence_before_parameters(
+def test_existence_is_checked_before_parameters(
     client: FunctionClient, stage: Stage, field: str, value: str, condition: str
 ) -> None:
-    """Wrong parameters for an unknown call answer 404, for an ended one the parameter's error (section 2)."""
+    """Invalid parameters answer 404 for an unknown call, and the parameter's error for a call that has ended."""
     unknown, ended = replace(stage.call(), id="0" * 32), stage.call("completed")
     answer = create(client, unknown, {field: value})
     assert_refused(client, answer, "not found", uri=client.path(*call_path(client, unknown, "")))
@@ -239,24 +239,24 @@ def test_checks_existence_before_parameters(
 
 
 @pytest.mark.parametrize("status", ["queued", "ringing", "completed", "busy", "failed", "no-answer", "canceled"])
-def test_needs_a_call_in_progress(client: FunctionClient, stage: Stage, status: str) -> None:
-    """A call that is not in progress cannot be recorded: 400, 21220; it stays as it was."""
+def test_a_call_that_is_not_in_progress_is_not_eligible(client: FunctionClient, stage: Stage, status: str) -> None:
+    """A call that is not in progress cannot be recorded: 400 with error 21220, and nothing changes."""
     call = stage.call(status)
     before = stage.partition(call)
     assert_refused(client, create(client, call), "not eligible")
     assert stage.partition(call) == before
 
 
-def test_needs_a_call(client: FunctionClient, stage: Stage) -> None:
-    """An unknown call answers 404, and leaves nothing behind."""
+def test_an_unknown_call_is_not_found(client: FunctionClient, stage: Stage) -> None:
+    """An unknown call answers 404, and nothing is stored."""
     call = replace(stage.call(), id="0" * 32)
     assert_refused(client, create(client, call), "not found", uri=client.path(*call_path(client, call, "")))
     assert stage.partition(call) == []
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
-def test_answers_with_the_recording_that_runs(client: FunctionClient, stage: Stage, status: str) -> None:
-    """A second start answers 200 with the first's recording, ignores its parameters and changes nothing."""
+def test_a_second_start_answers_the_active_recording(client: FunctionClient, stage: Stage, status: str) -> None:
+    """A second start answers 200 with the active recording, ignores its parameters and changes nothing."""
     call = stage.call()
     recording = stage.recording(call, status)
     before = stage.partition(call)
@@ -266,48 +266,50 @@ def test_answers_with_the_recording_that_runs(client: FunctionClient, stage: Sta
     assert stage.partition(call) == before
 
 
-def test_checks_parameters_even_when_a_recording_runs(client: FunctionClient, stage: Stage) -> None:
-    """A second start's parameters are ignored, but checked as always."""
+def test_parameters_of_a_second_start_are_validated(client: FunctionClient, stage: Stage) -> None:
+    """The parameters of a second start are ignored, but still validated."""
     call = stage.call()
     stage.recording(call)
     assert_refused(client, create(client, call, {"Trim": "no"}), "trim unknown", name="Trim")
 
 
 @pytest.mark.parametrize("status", ["stopped", "completed", "absent", "deleted"])
-def test_starts_again_after_a_stop(client: FunctionClient, stage: Stage, status: str) -> None:
-    """After the recording has stopped a start makes a new one, which the next start then finds."""
+def test_a_start_after_a_stop_creates_another_recording(client: FunctionClient, stage: Stage, status: str) -> None:
+    """After the recording has stopped, a start creates a new one, which the next start answers."""
     call = stage.call()
     first = stage.recording(call, status)
     stage.clock.step(5)
     answer = create(client, call, {"RecordingChannels": "dual"})
-    second = made(client, stage, call, answer, channels=2)
+    second = created_recording(client, stage, call, answer, channels=2)
     assert second.id != first.id
     assert_answer(answer, CREATED[client.dialect.name], shown(client, second))
     assert_answer(create(client, call), 200, shown(client, second))
     assert stage.item(items.call_key(call.account, call.id))["active"] == {second.id}
 
 
-def test_starts_beside_recordings_of_other_sources(client: FunctionClient, stage: Stage) -> None:
-    """What another source started runs on beside it, and is not what a start finds."""
+def test_recordings_of_other_sources_run_in_parallel(client: FunctionClient, stage: Stage) -> None:
+    """A recording of another source continues in parallel, and a second start does not answer it."""
     call = stage.call()
     others = stage.recording(call, source=Source.OUTBOUND_API)
     answer = create(client, call)
-    recording = made(client, stage, call, answer)
+    recording = created_recording(client, stage, call, answer)
     assert_answer(answer, CREATED[client.dialect.name], shown(client, recording))
     assert_answer(create(client, call), 200, shown(client, recording))
     assert_answer(client.get(*call_path(client, call, others)), 200, shown(client, others, read=True))
     assert stage.item(items.call_key(call.account, call.id))["active"] == {others.id, recording.id}
 
 
-def test_finds_a_recording_of_the_other_dialect(client: FunctionClient, other: FunctionClient, stage: Stage) -> None:
-    """A start in one dialect is found by a start in the other, in the other's words (section 1)."""
+def test_a_start_answers_the_active_recording_of_the_other_dialect(
+    client: FunctionClient, other: FunctionClient, stage: Stage
+) -> None:
+    """A start in one dialect answers the recording started in the other, in its own format."""
     call = stage.call()
-    recording = made(client, stage, call, create(client, call))
+    recording = created_recording(client, stage, call, create(client, call))
     assert_answer(create(other, call), 200, shown(other, recording))
 
 
-def test_stops_nothing_but_its_own(client: FunctionClient, stage: Stage) -> None:
-    """Starting on one call leaves another call of the account alone."""
+def test_starting_a_recording_does_not_affect_other_calls(client: FunctionClient, stage: Stage) -> None:
+    """Starting a recording of one call does not change another call of the account."""
     one, two = stage.call(), stage.call()
     before = stage.partition(two)
     create(client, one)
@@ -323,33 +325,37 @@ def test_stops_nothing_but_its_own(client: FunctionClient, stage: Stage) -> None
         {"RecordingChannels": "dual", "RecordingStatusCallbackEvent": ["completed", "absent"], "Trim": "", "x": {}},
     ],
 )
-def test_reads_json(client: FunctionClient, stage: Stage, gateway: Gateway, body: dict[str, Any]) -> None:
-    """S reads JSON like a form; T reads it as an empty form (operations.md, section 1)."""
+def test_signalwire_reads_a_json_body(
+    client: FunctionClient, stage: Stage, gateway: Gateway, body: dict[str, Any]
+) -> None:
+    """SignalWire reads a JSON body like a form; Twilio reads it as an empty form."""
     client.gateway = gateway
     call = stage.call()
     text = json.dumps({"RecordingStatusCallback": "https://a.example/", **body})
     path = client.path(*call_path(client, call, ""))
     answer = client.request("POST", path, form=text, content_type="application/json; charset=utf-8")
     reads = client.dialect.name == "signalwire"
-    recording = made(client, stage, call, answer, channels=2 if reads else 1)
+    recording = created_recording(client, stage, call, answer, channels=2 if reads else 1)
     assert_answer(answer, CREATED[client.dialect.name], shown(client, recording))
-    held = stage.item(items.recording_key(recording.parent, recording.id)).get("callback")
-    assert (held and held["events"]) == (["completed", "absent"] if reads else None)
+    stored = stage.item(items.recording_key(recording.parent, recording.id)).get("callback")
+    assert (stored and stored["events"]) == (["completed", "absent"] if reads else None)
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data", "application/xml", ""])
-def test_reads_other_types_as_a_form_in_s_only(client: FunctionClient, stage: Stage, content_type: str) -> None:
-    """S reads any type other than JSON as a form, T only a form (behaviour.md, section 3)."""
+def test_signalwire_reads_other_content_types_as_a_form(
+    client: FunctionClient, stage: Stage, content_type: str
+) -> None:
+    """SignalWire reads every content type except JSON as a form; Twilio reads only forms."""
     call = stage.call()
     path = client.path(*call_path(client, call, ""))
     answer = client.request("POST", path, form={"RecordingChannels": "dual"}, content_type=content_type)
     channels = 2 if client.dialect.name == "signalwire" else 1
-    recording = made(client, stage, call, answer, channels=channels)
+    recording = created_recording(client, stage, call, answer, channels=channels)
     assert_answer(answer, CREATED[client.dialect.name], shown(client, recording))
 
 
-def test_reads_the_content_type_in_any_case(client: FunctionClient, stage: Stage) -> None:
-    """A form's content type may be spelled in any case and carry parameters."""
+def test_the_content_type_is_case_insensitive(client: FunctionClient, stage: Stage) -> None:
+    """The content type of a form is case-insensitive and may have parameters."""
     call = stage.call()
     path = client.path(*call_path(client, call, ""))
     kind = "Application/X-WWW-Form-URLEncoded; charset=UTF-8"
@@ -357,7 +363,7 @@ def test_reads_the_content_type_in_any_case(client: FunctionClient, stage: Stage
     assert_answer(
         answer,
         CREATED[client.dialect.name],
-        shown(client, made(client, stage, call, answer, track="inbound")),
+        shown(client, created_recording(client, stage, call, answer, track="inbound")),
     )
 
 
@@ -374,11 +380,11 @@ MALFORMED: dict[str, tuple[str | bytes, str, str]] = {
 
 
 @pytest.mark.parametrize(("body", "content_type", "dialects"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_refuses_malformed_bodies(
+def test_a_malformed_body_is_rejected(
     client: FunctionClient, stage: Stage, body: str | bytes, content_type: str, dialects: str
 ) -> None:
-    """A body that is not what its content type says is refused with 400; T does not read JSON at all."""
-    client.gateway = "sam"  # which hands every body over as it came
+    """A body that does not match its content type answers 400; Twilio does not parse JSON at all."""
+    client.gateway = "sam"  # it forwards every body unchanged
     call = stage.call()
     path = client.path(*call_path(client, call, ""))
     answer = client.request("POST", path, form=body, content_type=content_type)
@@ -401,8 +407,8 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("body", TOO_LARGE.values(), ids=TOO_LARGE.keys())
-def test_refuses_large_bodies(client: FunctionClient, stage: Stage, gateway: Gateway, body: str) -> None:
-    """A body over 64 KB or 200 fields is refused with 413 (rule R17)."""
+def test_a_body_over_the_limits_is_rejected(client: FunctionClient, stage: Stage, gateway: Gateway, body: str) -> None:
+    """A body over 64 KB or with more than 200 fields answers 413 (REL-17)."""
     client.gateway = gateway
     call = stage.call()
     assert_refused(client, create(client, call, body), "body too large")
@@ -410,15 +416,15 @@ def test_refuses_large_bodies(client: FunctionClient, stage: Stage, gateway: Gat
 
 
 @pytest.mark.parametrize("body", ["x=" + "y" * (64 * 1024 - 2), _fields(200)], ids=["65536 bytes", "200 fields"])
-def test_takes_bodies_up_to_the_limits(client: FunctionClient, stage: Stage, body: str) -> None:
-    """64 KB and 200 fields are not too many."""
+def test_a_body_at_the_limits_is_accepted(client: FunctionClient, stage: Stage, body: str) -> None:
+    """A body of exactly 64 KB or 200 fields is accepted."""
     call = stage.call()
     assert create(client, call, body).status == CREATED[client.dialect.name]
 
 
-def test_keeps_a_long_callback_url(client: FunctionClient, stage: Stage) -> None:
-    """A callback URL is kept to the byte, however long and whatever its path spells."""
+def test_a_long_callback_url_is_stored_unchanged(client: FunctionClient, stage: Stage) -> None:
+    """A callback URL is stored byte for byte, at any length and with any characters."""
     call = stage.call()
     url = "https://a.example/" + quote("é") + "é" * 500 + "?q=" + "z" * 5000
-    recording = made(client, stage, call, create(client, call, {"RecordingStatusCallback": url}))
+    recording = created_recording(client, stage, call, create(client, call, {"RecordingStatusCallback": url}))
     assert stage.item(items.recording_key(recording.parent, recording.id))["callback"]["url"] == url

@@ -1,4 +1,4 @@
-"""P2: dial somebody into a conference, in T alone (operations.md, section 3; behaviour.md, section 6)."""
+"""Adding a participant to a conference: `create_participant`, which only Twilio's dialect has."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ from tests.functions.stage import (
     shown,
 )
 
-WHO = {"From": "+13103384645", "To": "+13105678901"}
+PARTIES = {"From": "+13103384645", "To": "+13105678901"}
 URL = "https://user:pass@app.example.com/hooks?a=1#frag"
 
 
@@ -95,104 +95,118 @@ def test_adding_a_participant_without_a_callee_is_a_bad_request(api: Api, exampl
 
 @pytest.fixture
 def twilio(make_twilio: Callable[[], FunctionClient]) -> FunctionClient:
-    """Speaks Twilio's dialect: the other one has no such operation."""
+    """A client of Twilio's dialect: SignalWire's has no such operation."""
     return make_twilio()
 
 
-def add(client: FunctionClient, room: Conference | str, form: Form) -> Answer:
-    """P2."""
-    return client.post(*participant_path(client, room), form=form)
+def add(client: FunctionClient, conference: Conference | str, form: Form) -> Answer:
+    """Send the request."""
+    return client.post(*participant_path(client, conference), form=form)
 
 
 def call_of(answer: Answer) -> str:
-    """The id of the call that a participant is."""
+    """Return the id of the call of the participant in a response."""
     return str(answer.body["call_sid"][2:])
 
 
-def held(stage: Stage, room: Conference, answer: Answer) -> dict[str, Any]:
-    """The item of the participant that was added."""
-    return stage.item(items.participant_key(room.account, room.id, call_of(answer)))
+def stored_item(stage: Stage, conference: Conference, answer: Answer) -> dict[str, Any]:
+    """Return the stored item of the added participant."""
+    return stage.item(items.participant_key(conference.account, conference.id, call_of(answer)))
 
 
-def assert_added(twilio: FunctionClient, answer: Answer, room: str, now: int, **fields: Any) -> Participant:
-    """The whole answer shows a participant that is queued."""
-    made = Participant(call_of(answer), room, now, status=ParticipantStatus.QUEUED, **fields)
-    assert_answer(answer, 201, expected.participant("twilio", twilio.account, made, added=True))
-    return made
+def assert_added(twilio: FunctionClient, answer: Answer, conference_id: str, now: int, **fields: Any) -> Participant:
+    """Assert that the whole response shows this participant, queued."""
+    created = Participant(call_of(answer), conference_id, now, status=ParticipantStatus.QUEUED, **fields)
+    assert_answer(answer, 201, expected.participant("twilio", twilio.account, created, added=True))
+    return created
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress"])
 @pytest.mark.parametrize("by_name", [True, False])
-def test_adds_to_a_live_conference(
+def test_adding_to_a_live_conference_queues_a_call(
     twilio: FunctionClient, stage: Stage, gateway: Gateway, status: str, *, by_name: bool
 ) -> None:
-    """By sid or by name: a call and a participant appear, both queued, and the conference is as it was."""
+    """By sid or by name: a call and a participant are created, both queued, and the conference is unchanged."""
     twilio.gateway = gateway
-    room = stage.conference(status, name="Lobby")
+    conference = stage.conference(status, name="Lobby")
     now = stage.clock.step(3)
-    answer = add(twilio, "Lobby" if by_name else room, WHO)
-    made = assert_added(twilio, answer, room.id, now)
-    path = participant_path(twilio, room, made)
-    assert_answer(twilio.get(*path), 200, shown(twilio, made))
-    assert_answer(twilio.get(*conference_path(twilio, room)), 200, shown(twilio, room))
-    item = stage.item(items.conference_key(room.account, room.id))
-    told = (item["participants"], item["sequence"], item["version"])
-    assert told == (room.participants, room.sequence, room.version + 1)
+    answer = add(twilio, "Lobby" if by_name else conference, PARTIES)
+    created = assert_added(twilio, answer, conference.id, now)
+    path = participant_path(twilio, conference, created)
+    assert_answer(twilio.get(*path), 200, shown(twilio, created))
+    assert_answer(twilio.get(*conference_path(twilio, conference)), 200, shown(twilio, conference))
+    item = stage.item(items.conference_key(conference.account, conference.id))
+    counters = (item["participants"], item["sequence"], item["version"])
+    assert counters == (conference.participants, conference.sequence, conference.version + 1)
     call = Call(
-        stage.account, made.call, CallStatus.QUEUED, now, WHO["To"], WHO["From"], "outbound-api", conference=room.id
+        stage.account,
+        created.call,
+        CallStatus.QUEUED,
+        now,
+        PARTIES["To"],
+        PARTIES["From"],
+        "outbound-api",
+        conference=conference.id,
     )
     assert stage.services.calls.get(stage.account, call.id) == call
     assert_answer(twilio.get(*call_path(twilio, call)), 200, shown(twilio, call))
-    assert made.call in [row["SK"] for row in stage.shelf.partition(f"{stage.account}#CALLS")]
+    assert created.call in [row["SK"] for row in stage.shelf.partition(f"{stage.account}#CALLS")]
 
 
 @pytest.mark.parametrize("name", ["Lobby", "two words", "Café", "50%", "{uri}", "CF123", "x" * 128])
-def test_makes_the_conference_of_a_name(twilio: FunctionClient, stage: Stage, name: str) -> None:
-    """A name of no live conference makes one, which waits; the next request finds it."""
+def test_an_unused_name_creates_a_conference(twilio: FunctionClient, stage: Stage, name: str) -> None:
+    """A name without a live conference creates one that has not begun; the next request finds it."""
     now = stage.clock.step(1)
-    first = add(twilio, quote(name, safe=""), WHO)
-    room = first.body["conference_sid"][2:]
-    assert_added(twilio, first, room, now)
-    made = stage.services.conferences.get(stage.account, room)
-    found = (made.name, str(made.status), made.participants, made.sequence, made.record, made.callback)
+    first = add(twilio, quote(name, safe=""), PARTIES)
+    conference_id = first.body["conference_sid"][2:]
+    assert_added(twilio, first, conference_id, now)
+    created = stage.services.conferences.get(stage.account, conference_id)
+    found = (
+        created.name,
+        str(created.status),
+        created.participants,
+        created.sequence,
+        created.record,
+        created.callback,
+    )
     assert found == (name, "init", 0, 0, False, None)
-    assert twilio.get(*conference_path(twilio, made)).body["friendly_name"] == name
-    second = add(twilio, quote(name, safe=""), WHO)
-    assert_added(twilio, second, room, now)
-    listed = twilio.get(*participant_path(twilio, made)).body["participants"]
+    assert twilio.get(*conference_path(twilio, created)).body["friendly_name"] == name
+    second = add(twilio, quote(name, safe=""), PARTIES)
+    assert_added(twilio, second, conference_id, now)
+    listed = twilio.get(*participant_path(twilio, created)).body["participants"]
     assert {each["call_sid"] for each in listed} == {first.body["call_sid"], second.body["call_sid"]}
 
 
-def test_takes_over_the_name_of_one_that_has_ended(twilio: FunctionClient, stage: Stage) -> None:
-    """After completion the name starts a new conference with a new sid."""
+def test_the_name_of_a_completed_conference_creates_another(twilio: FunctionClient, stage: Stage) -> None:
+    """After completion the name creates a new conference with a new sid."""
     old = stage.conference("completed", name="Lobby")
-    answer = add(twilio, "Lobby", WHO)
+    answer = add(twilio, "Lobby", PARTIES)
     assert answer.status == 201
     assert answer.body["conference_sid"] != twilio.sid(ResourceType.CONFERENCE, old.id)
     assert stage.services.conferences.get(stage.account, answer.body["conference_sid"][2:]).is_live
 
 
-def test_knows_live_conferences_by_sid_only(twilio: FunctionClient, stage: Stage) -> None:
-    """A sid of a completed or unknown conference is not found, whatever the parameters."""
-    for room in (stage.conference("completed").id, "0" * 32):
-        path = participant_path(twilio, twilio.sid(ResourceType.CONFERENCE, room))
-        for form in (WHO, None, {**WHO, "Beep": "x"}):
+def test_a_sid_needs_a_live_conference(twilio: FunctionClient, stage: Stage) -> None:
+    """The sid of a completed or unknown conference answers 404 with any parameters."""
+    for identifier in (stage.conference("completed").id, "0" * 32):
+        path = participant_path(twilio, twilio.sid(ResourceType.CONFERENCE, identifier))
+        for form in (PARTIES, None, {**PARTIES, "Beep": "x"}):
             assert_refused(twilio, twilio.post(*path, form=form), "not found", uri=twilio.path(*path))
 
 
-def test_refuses_a_name_that_is_too_long(twilio: FunctionClient, stage: Stage, wire: Wire) -> None:
+def test_a_name_that_is_too_long_is_rejected(twilio: FunctionClient, stage: Stage, wire: Wire) -> None:
     """A friendly name has at most 128 characters."""
-    del stage  # only has to be there
-    assert_refused(twilio, add(twilio, "x" * 129, WHO), "value outside the enum", name="ConferenceSid")
+    del stage  # only its tables are needed
+    assert_refused(twilio, add(twilio, "x" * 129, PARTIES), "value outside the enum", name="ConferenceSid")
     assert wire.recordings == []
 
 
-def test_is_no_operation_of_s(client: FunctionClient, stage: Stage, wire: Wire) -> None:
-    """In S the method is none of this path: 405, before anybody is asked who they are."""
-    room = stage.conference()
-    path = client.path(*participant_path(client, room))
+def test_signalwire_does_not_allow_the_method(client: FunctionClient, stage: Stage, wire: Wire) -> None:
+    """SignalWire's dialect answers 405 before it checks credentials."""
+    conference = stage.conference()
+    path = client.path(*participant_path(client, conference))
     for authorization in ("", None, "Basic eDp5"):
-        answer = client.request("POST", path, form=WHO, authorization=authorization)
+        answer = client.request("POST", path, form=PARTIES, authorization=authorization)
         if client.dialect.name == "signalwire":
             assert_refused(client, answer, "method")
         elif authorization is None:
@@ -200,7 +214,7 @@ def test_is_no_operation_of_s(client: FunctionClient, stage: Stage, wire: Wire) 
     assert (wire.recordings == []) is (client.dialect.name == "signalwire")
 
 
-# Parameters.
+# --- Parameters ---
 
 FLAGS = [
     ("Muted", "muted"),
@@ -211,19 +225,19 @@ FLAGS = [
 
 @pytest.mark.parametrize(("name", "field"), FLAGS)
 @pytest.mark.parametrize("value", ["true", "FALSE"])
-def test_sets_flags(twilio: FunctionClient, stage: Stage, name: str, field: str, value: str) -> None:
-    """Each flag is as it is asked to be."""
-    room = stage.conference()
-    answer = add(twilio, room, {**WHO, name: value})
-    assert_added(twilio, answer, room.id, stage.clock.seconds, **{field: value == "true"})
+def test_flags_are_set(twilio: FunctionClient, stage: Stage, name: str, field: str, value: str) -> None:
+    """Each flag gets the requested value."""
+    conference = stage.conference()
+    answer = add(twilio, conference, {**PARTIES, name: value})
+    assert_added(twilio, answer, conference.id, stage.clock.seconds, **{field: value == "true"})
 
 
 @pytest.mark.parametrize(("value", "muted"), [("yes", False), ("", False), ("TRUE", True)])
-def test_reads_any_other_muted_as_false(twilio: FunctionClient, stage: Stage, value: str, *, muted: bool) -> None:
-    """`Muted` that is neither true nor false counts as false."""
-    room = stage.conference()
-    answer = add(twilio, room, {**WHO, "Muted": value})
-    assert_added(twilio, answer, room.id, stage.clock.seconds, muted=muted)
+def test_any_other_muted_counts_as_false(twilio: FunctionClient, stage: Stage, value: str, *, muted: bool) -> None:
+    """`Muted` with a value other than true and false counts as false."""
+    conference = stage.conference()
+    answer = add(twilio, conference, {**PARTIES, "Muted": value})
+    assert_added(twilio, answer, conference.id, stage.clock.seconds, muted=muted)
 
 
 OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -258,23 +272,23 @@ OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("form", "options"), OPTIONS)
-def test_keeps_what_the_media_engine_needs(
+def test_options_for_the_media_engine_are_stored(
     twilio: FunctionClient, stage: Stage, form: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    """What differs from the vendor's defaults is kept beside the participant, and whom to dial, but no secrets."""
-    room = stage.conference()
-    answer = add(twilio, room, {**WHO, **form})
-    assert_added(twilio, answer, room.id, stage.clock.seconds)
-    item = held(stage, room, answer)
-    assert item["options"] == {**options, "to": WHO["To"], "from": WHO["From"]}
-    assert "canary" not in repr(stage.partition(room))
-    assert not stage.services.conferences.get(stage.account, room.id).record
+    """Options that differ from the vendor's defaults are stored with the participant, without secrets."""
+    conference = stage.conference()
+    answer = add(twilio, conference, {**PARTIES, **form})
+    assert_added(twilio, answer, conference.id, stage.clock.seconds)
+    item = stored_item(stage, conference, answer)
+    assert item["options"] == {**options, "to": PARTIES["To"], "from": PARTIES["From"]}
+    assert "canary" not in repr(stage.partition(conference))
+    assert not stage.services.conferences.get(stage.account, conference.id).record
 
 
 @pytest.mark.parametrize("to", ["+13105678901", "5678901", "client:jane", "sip:jane@a.example;transport=tls", "app:x"])
 @pytest.mark.parametrize("from_", ["+13103384645", "client:joe", "sip:joe@example.com"])
-def test_takes_endpoints(twilio: FunctionClient, stage: Stage, to: str, from_: str) -> None:
-    """A number, a client or a SIP address calls one of these or an application."""
+def test_endpoints_of_every_kind_are_accepted(twilio: FunctionClient, stage: Stage, to: str, from_: str) -> None:
+    """A number, a client or a SIP address may call another one, or an application."""
     answer = add(twilio, stage.conference(), {"From": from_, "To": to})
     assert answer.status == 201
     call = stage.services.calls.get(stage.account, call_of(answer))
@@ -315,84 +329,84 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("form", "name", "condition"), PARAMETER_FAULTS)
-def test_refuses_wrong_parameters(
+def test_an_invalid_parameter_is_rejected(
     twilio: FunctionClient, stage: Stage, form: dict[str, Any], name: str, condition: str
 ) -> None:
-    """A parameter that is missing or wrong is named, and nobody is dialed, in no conference."""
-    room = stage.conference()
-    before = stage.partition(room)
-    for where in (room, "Nobody"):
-        assert_refused(twilio, add(twilio, where, {**WHO, **form}), condition, name=name)
-    assert stage.partition(room) == before
-    assert not stage.shelf.partition(items.name_partition(stage.account, "Nobody"))
+    """The response names the missing or invalid parameter, and no call or conference is created."""
+    conference = stage.conference()
+    before = stage.partition(conference)
+    for target in (conference, "Nowhere"):
+        assert_refused(twilio, add(twilio, target, {**PARTIES, **form}), condition, name=name)
+    assert stage.partition(conference) == before
+    assert not stage.shelf.partition(items.name_partition(stage.account, "Nowhere"))
 
 
-# Labels.
+# --- Labels ---
 
 
-def test_keeps_a_label(twilio: FunctionClient, stage: Stage) -> None:
-    """A label is shown, stands for the participant, and belongs to it alone while it is in."""
-    room = stage.conference()
-    answer = add(twilio, room, {**WHO, "Label": "customer"})
-    made = assert_added(twilio, answer, room.id, stage.clock.seconds, label="customer")
-    assert_answer(twilio.get(*participant_path(twilio, room, "customer")), 200, shown(twilio, made))
-    before = stage.partition(room)
-    assert_refused(twilio, add(twilio, room, {**WHO, "Label": "customer"}), "label in use")
-    assert stage.partition(room) == before
-    assert add(twilio, room, {**WHO, "Label": "Customer"}).status == 201
-    assert add(twilio, "Elsewhere", {**WHO, "Label": "customer"}).status == 201
+def test_a_label_identifies_one_participant(twilio: FunctionClient, stage: Stage) -> None:
+    """A label is shown, may replace the call's sid, and is unique among the participants of a conference."""
+    conference = stage.conference()
+    answer = add(twilio, conference, {**PARTIES, "Label": "customer"})
+    created = assert_added(twilio, answer, conference.id, stage.clock.seconds, label="customer")
+    assert_answer(twilio.get(*participant_path(twilio, conference, "customer")), 200, shown(twilio, created))
+    before = stage.partition(conference)
+    assert_refused(twilio, add(twilio, conference, {**PARTIES, "Label": "customer"}), "label in use")
+    assert stage.partition(conference) == before
+    assert add(twilio, conference, {**PARTIES, "Label": "Customer"}).status == 201
+    assert add(twilio, "Elsewhere", {**PARTIES, "Label": "customer"}).status == 201
 
 
 @pytest.mark.parametrize("how", ["removed", "hung up", "failed"])
-def test_gives_a_label_back(twilio: FunctionClient, stage: Stage, how: str) -> None:
-    """Who has left has no label any more: the next one may take it, and is found by it."""
-    service, room = stage.services, stage.conference()
-    first = call_of(add(twilio, room, {**WHO, "Label": "customer"}))
+def test_the_label_of_a_participant_who_left_is_free(twilio: FunctionClient, stage: Stage, how: str) -> None:
+    """After its participant has left, a label may be used again and finds the new participant."""
+    service, conference = stage.services, stage.conference()
+    first = call_of(add(twilio, conference, {**PARTIES, "Label": "customer"}))
     match how:
         case "removed":
-            assert twilio.delete(*participant_path(twilio, room, "customer")).status == 204
+            assert twilio.delete(*participant_path(twilio, conference, "customer")).status == 204
         case "hung up":
-            service.participants.answer(stage.account, room.id, first)
+            service.participants.answer(stage.account, conference.id, first)
             service.calls.end(stage.account, first)
         case _:
-            service.participants.fail(stage.account, room.id, first, CallStatus.BUSY)
-    path = participant_path(twilio, room, "customer")
+            service.participants.fail(stage.account, conference.id, first, CallStatus.BUSY)
+    path = participant_path(twilio, conference, "customer")
     assert_refused(twilio, twilio.get(*path), "not found", uri=twilio.path(*path))
-    second = add(twilio, room, {**WHO, "Label": "customer"})
+    second = add(twilio, conference, {**PARTIES, "Label": "customer"})
     assert second.status == 201
     assert twilio.get(*path).body["call_sid"] == second.body["call_sid"]
 
 
-# Coaching.
+# --- Coaching ---
 
 
-def test_coaches_a_participant(twilio: FunctionClient, stage: Stage) -> None:
-    """`CallSidToCoach`, alone or with `Coaching=true`, names somebody in the conference; with false it means nobody."""
-    room = stage.conference()
-    coached = stage.participant(room)
+def test_a_participant_may_coach_another(twilio: FunctionClient, stage: Stage) -> None:
+    """`CallSidToCoach`, alone or with `Coaching=true`, names the coached participant; `Coaching=false` ignores it."""
+    conference = stage.conference()
+    coached = stage.participant(conference)
     sid = twilio.sid(ResourceType.CALL, coached.call)
     for form in ({"Coaching": "true"}, {}):
-        answer = add(twilio, room, {**WHO, "CallSidToCoach": sid, **form})
+        answer = add(twilio, conference, {**PARTIES, "CallSidToCoach": sid, **form})
         fields = {"coaching": True, "call_to_coach": coached.call}
-        assert_added(twilio, answer, room.id, stage.clock.seconds, **fields)
-    answer = add(twilio, room, {**WHO, "CallSidToCoach": sid, "Coaching": "false"})
-    assert_added(twilio, answer, room.id, stage.clock.seconds)
+        assert_added(twilio, answer, conference.id, stage.clock.seconds, **fields)
+    answer = add(twilio, conference, {**PARTIES, "CallSidToCoach": sid, "Coaching": "false"})
+    assert_added(twilio, answer, conference.id, stage.clock.seconds)
 
 
-def test_coaches_participants_only(twilio: FunctionClient, stage: Stage) -> None:
-    """Whoever is to be coached must be in this conference: 16002, and nobody is dialed."""
-    room = stage.conference()
+def test_a_coached_call_must_be_in_the_conference(twilio: FunctionClient, stage: Stage) -> None:
+    """The coached call must be in this conference: error 16002, and no call is created."""
+    conference = stage.conference()
     outside = stage.participant(stage.conference(name="Other")).call
-    left = stage.participant(room, status="complete").call
-    before = stage.partition(room)
-    for where in (room, "Nobody"):
+    left = stage.participant(conference, status="complete").call
+    before = stage.partition(conference)
+    for target in (conference, "Nowhere"):
         for call in (outside, left, "0" * 32):
-            answer = add(twilio, where, {**WHO, "CallSidToCoach": twilio.sid(ResourceType.CALL, call)})
+            answer = add(twilio, target, {**PARTIES, "CallSidToCoach": twilio.sid(ResourceType.CALL, call)})
             assert_refused(twilio, answer, "coaching bad", name="CallSidToCoach")
-    assert stage.partition(room) == before
+    assert stage.partition(conference) == before
 
 
-# The conference's own settings.
+# --- Settings of a new conference ---
 
 CONFERENCE = {"ConferenceStatusCallback": URL, "ConferenceStatusCallbackMethod": "GET"}
 
@@ -401,22 +415,32 @@ CONFERENCE = {"ConferenceStatusCallback": URL, "ConferenceStatusCallbackMethod":
     ("record", "records"), [("true", True), ("record-from-start", True), ("false", False), ("do-not-record", False)]
 )
 @pytest.mark.parametrize(
-    ("events", "asked"), [({}, ("start", "end")), ({"ConferenceStatusCallbackEvent": "leave join"}, ("join", "leave"))]
+    ("events", "events_stored"),
+    [({}, ("start", "end")), ({"ConferenceStatusCallbackEvent": "leave join"}, ("join", "leave"))],
 )
-def test_sets_up_the_conference_that_it_makes(
-    twilio: FunctionClient, stage: Stage, record: str, events: dict[str, str], asked: tuple[str, ...], *, records: bool
+def test_conference_settings_apply_only_to_a_new_conference(
+    twilio: FunctionClient,
+    stage: Stage,
+    record: str,
+    events: dict[str, str],
+    events_stored: tuple[str, ...],
+    *,
+    records: bool,
 ) -> None:
-    """Whether it is recorded and who is told counts for a conference that comes into being, and never later."""
-    answer = add(twilio, "Lobby", {**WHO, "ConferenceRecord": record, **CONFERENCE, **events})
-    room = stage.services.conferences.get(stage.account, answer.body["conference_sid"][2:])
-    assert (room.record, room.callback) == (records, CallbackSubscription(URL, "GET", asked, "twilio"))
+    """Recording and callback settings apply to a conference that the request creates, and never later."""
+    answer = add(twilio, "Lobby", {**PARTIES, "ConferenceRecord": record, **CONFERENCE, **events})
+    conference = stage.services.conferences.get(stage.account, answer.body["conference_sid"][2:])
+    assert (conference.record, conference.callback) == (
+        records,
+        CallbackSubscription(URL, "GET", events_stored, "twilio"),
+    )
     later = {"ConferenceRecord": "true", "ConferenceStatusCallback": "https://other.example/"}
-    assert add(twilio, "Lobby", {**WHO, **later}).status == 201
-    after = stage.services.conferences.get(stage.account, room.id)
-    assert after == replace(room, version=room.version + 1)
+    assert add(twilio, "Lobby", {**PARTIES, **later}).status == 201
+    after = stage.services.conferences.get(stage.account, conference.id)
+    assert after == replace(conference, version=conference.version + 1)
 
 
-# Requests, races.
+# --- Requests to the table, concurrent changes ---
 
 
 @pytest.mark.parametrize(
@@ -429,40 +453,40 @@ def test_sets_up_the_conference_that_it_makes(
         ("wrong parameter", ["GetItem"]),
     ],
 )
-def test_asks_the_table_little(
+def test_requests_to_the_table_are_few(
     twilio: FunctionClient, stage: Stage, wire: Wire, case: str, requests: list[str]
 ) -> None:
-    """One transaction, after one read of the conference, two by its name, and one of who is coached."""
-    room = stage.conference(name="Lobby")
-    coached = stage.participant(room)
-    where: Conference | str = {"by name": "Lobby", "new name": "Nobody"}.get(case) or room
-    form = dict(WHO)
+    """One transaction after one read of the conference, two by name, and one of the coached participant."""
+    conference = stage.conference(name="Lobby")
+    coached = stage.participant(conference)
+    target: Conference | str = {"by name": "Lobby", "new name": "Nowhere"}.get(case) or conference
+    form = dict(PARTIES)
     if case == "coaching":
         form["CallSidToCoach"] = twilio.sid(ResourceType.CALL, coached.call)
     if case == "wrong parameter":
         form["Beep"] = "loud"
-    assert add(twilio, where, form).status == (400 if case == "wrong parameter" else 201)
+    assert add(twilio, target, form).status == (400 if case == "wrong parameter" else 201)
     assert wire.recordings == requests
 
 
-def _act(stage: Stage, change: str, room: Conference, coached: Participant) -> None:
-    """What another does meanwhile."""
+def _apply_change(stage: Stage, change: str, conference: Conference, coached: Participant) -> None:
+    """Apply the concurrent change."""
     service, account = stage.services, stage.account
     match change:
         case "joined":
             call = service.calls.register(account, to="+1", from_="+1", direction="inbound")
-            service.conferences.join(account, room.id, call.id)
+            service.conferences.join(account, conference.id, call.id)
         case "ended":
-            service.conferences.end(account, room.id)
+            service.conferences.end(account, conference.id)
         case "label taken":
-            service.participants.add(account, room.id, AddParticipant("+1", "+2", "customer"))
+            service.participants.add(account, conference.id, AddParticipant("+1", "+2", "customer"))
         case _:
-            service.participants.remove(account, room.id, coached.call)
+            service.participants.remove(account, conference.id, coached.call)
 
 
 @pytest.fixture
 def race(wire: Wire) -> Callable[[Callable[[], object]], Any]:
-    """Has something happen once, right before the first transaction is sent."""
+    """Perform an action once, right before the first transaction is sent."""
 
     def before_transaction(act: Callable[[], object]) -> Any:
         waiting = [act]
@@ -477,15 +501,15 @@ def race(wire: Wire) -> Callable[[Callable[[], object]], Any]:
 
 
 @pytest.mark.parametrize("change", ["joined", "ended", "label taken", "coached left"])
-def test_sees_what_changes_meanwhile(
+def test_concurrent_changes_are_respected(
     twilio: FunctionClient, stage: Stage, race: Callable[[Callable[[], object]], Any], change: str
 ) -> None:
-    """One label is one participant's, whoever is to be coached must be there, and nobody enters what has ended."""
-    room = stage.conference(name="Lobby")
-    coached = stage.participant(room)
+    """A label taken, a coached call gone or a conference ended meanwhile is respected."""
+    conference = stage.conference(name="Lobby")
+    coached = stage.participant(conference)
     sid = twilio.sid(ResourceType.CALL, coached.call)
-    form = {**WHO, "Label": "customer", **({"CallSidToCoach": sid} if change == "coached left" else {})}
-    with race(lambda: _act(stage, change, room, coached)):
+    form = {**PARTIES, "Label": "customer", **({"CallSidToCoach": sid} if change == "coached left" else {})}
+    with race(lambda: _apply_change(stage, change, conference, coached)):
         answer = add(twilio, "Lobby", form)
     if change == "label taken":
         assert_refused(twilio, answer, "label in use")
@@ -493,26 +517,26 @@ def test_sees_what_changes_meanwhile(
         assert_refused(twilio, answer, "coaching bad", name="CallSidToCoach")
     else:
         assert answer.status == 201
-        is_same = answer.body["conference_sid"] == twilio.sid(ResourceType.CONFERENCE, room.id)
+        is_same = answer.body["conference_sid"] == twilio.sid(ResourceType.CONFERENCE, conference.id)
         assert is_same is (change == "joined")
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_racing_creations_end_in_one_conference(
+def test_concurrent_creations_share_one_conference(
     twilio: FunctionClient, stage: Stage, race: Callable[[Callable[[], object]], Any], *, ends: bool
 ) -> None:
-    """A conference that another makes under the name meanwhile is the one; if it has ended, there is a second."""
+    """A conference created meanwhile under the same name is used; if it has ended, another is created."""
     conferences, account = stage.services.conferences, stage.account
 
     def make() -> None:
-        made = conferences.register(account, "Lobby")
+        created = conferences.register(account, "Lobby")
         if ends:
-            conferences.end(account, made.id)
+            conferences.end(account, created.id)
 
     with race(make):
-        answer = add(twilio, "Lobby", WHO)
+        answer = add(twilio, "Lobby", PARTIES)
     assert answer.status == 201
     live = conferences.get(account, ConferenceName("Lobby"))
     assert answer.body["conference_sid"] == twilio.sid(ResourceType.CONFERENCE, live.id)
-    # The rows of the name: one for each, and who holds it.
+    # The items of the name: one for each conference, and one that names the live one.
     assert len(stage.shelf.partition(items.name_partition(account, "Lobby"))) == (3 if ends else 2)

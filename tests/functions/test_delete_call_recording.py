@@ -1,4 +1,4 @@
-"""CR5: delete a recording of a call, and its media."""
+"""Deleting a recording of a call with its media: `delete_call_recording` in both dialects."""
 
 from tests.functions.literal import Api
 from tests.functions.rules import DeleteAtParentRules, OfCall
@@ -48,6 +48,6 @@ def test_deleting_a_recording_of_a_call_in_progress_is_refused(api: Api, example
 
 
 class TestDeleteCallRecording(OfCall, DeleteAtParentRules):
-    """What holds for recordings of conferences as well."""
+    """Rules that recordings of conferences share."""
 
     reads = ["GetItem"]  # noqa: RUF012 - a constant of the rules

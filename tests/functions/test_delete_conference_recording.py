@@ -1,4 +1,4 @@
-"""FR4: delete a recording of a conference, and its media."""
+"""Deleting a recording of a conference with its media: `delete_conference_recording` in both dialects."""
 
 from tests.functions.literal import Api
 from tests.functions.rules import DeleteAtParentRules, OfConference
@@ -52,6 +52,6 @@ def test_deleting_a_deleted_recording_of_a_conference_is_not_found(api: Api, exa
 
 
 class TestDeleteConferenceRecording(OfConference, DeleteAtParentRules):
-    """What holds for recordings of calls as well."""
+    """Rules that recordings of calls share."""
 
     reads = ["GetItem"]  # noqa: RUF012 - a constant of the rules

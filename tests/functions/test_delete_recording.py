@@ -1,4 +1,4 @@
-"""R3: delete a recording, whatever it hangs on, and its media."""
+"""Deleting a recording of a call or a conference by its sid: `delete_recording` in both dialects."""
 
 import pytest
 
@@ -58,14 +58,14 @@ class _AtAccount(DeleteRules):
     def path(
         self, client: FunctionClient, parent: Call | Conference | str, recording: Recording | str
     ) -> tuple[str, ...]:
-        """Under the account."""
-        del parent  # it is not named
+        """Return the path below the account."""
+        del parent  # the path does not contain it
         own = recording if isinstance(recording, str) else client.sid(ResourceType.RECORDING, recording.id)
         return ("Recordings", own)
 
 
 class TestDeleteRecordingOfCall(_AtAccount):
-    """What holds for recordings of calls."""
+    """Rules for recordings of calls."""
 
     def parent(self, stage: Stage) -> Call:
         """A call."""
@@ -73,7 +73,7 @@ class TestDeleteRecordingOfCall(_AtAccount):
 
 
 class TestDeleteRecordingOfConference(_AtAccount):
-    """What holds for recordings of conferences."""
+    """Rules for recordings of conferences."""
 
     def parent(self, stage: Stage) -> Conference:
         """A conference."""
@@ -82,7 +82,7 @@ class TestDeleteRecordingOfConference(_AtAccount):
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3"])
 def test_media_alone_cannot_be_deleted(client: FunctionClient, stage: Stage, objects: Objects, suffix: str) -> None:
-    """The addresses of audio take no DELETE: what they name is no recording."""
+    """The URLs of the audio do not accept DELETE: 404, and the media are kept."""
     recording = stage.recording(stage.call(), "completed")
     objects.put(recording, "original.wav", b"audio")
     client.suffix = suffix

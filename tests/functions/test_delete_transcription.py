@@ -1,4 +1,4 @@
-"""X3: delete a transcription."""
+"""Deleting a transcription: `delete_transcription` in both dialects."""
 
 import pytest
 
@@ -52,19 +52,23 @@ def test_deleting_an_unknown_transcription_is_not_found(api: Api) -> None:
     }
 
 
-def assert_gone(answer: Answer) -> None:
-    """204 without a body."""
+def assert_no_content(answer: Answer) -> None:
+    """Assert a 204 without a body."""
     assert (answer.status, answer.content) == (204, b"")
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_is_gone_everywhere(client: FunctionClient, stage: Stage, *, nested: bool) -> None:
-    """At both addresses and in both lists; a second time it is not found."""
+def test_a_deleted_transcription_is_not_found_or_listed(client: FunctionClient, stage: Stage, *, nested: bool) -> None:
+    """It is not found at either path nor in either list, and a second deletion answers 404."""
     recording = stage.recording(stage.call(), "completed")
-    kept, made = stage.transcription(recording), stage.transcription(recording)
+    kept, transcription = stage.transcription(recording), stage.transcription(recording)
     of_recording = ("Recordings", client.sid(ResourceType.RECORDING, recording.id))
-    path = (*(of_recording if nested else ()), "Transcriptions", client.sid(ResourceType.TRANSCRIPTION, made.id))
-    assert_gone(client.delete(*path))
+    path = (
+        *(of_recording if nested else ()),
+        "Transcriptions",
+        client.sid(ResourceType.TRANSCRIPTION, transcription.id),
+    )
+    assert_no_content(client.delete(*path))
     for answer in (client.delete(*path), client.get(*path)):
         assert_refused(client, answer, "not found", uri=client.path(*path))
     for each in (("Transcriptions",), (*of_recording, "Transcriptions")):
@@ -73,11 +77,11 @@ def test_is_gone_everywhere(client: FunctionClient, stage: Stage, *, nested: boo
     assert len(stage.shelf.partition(items.transcriptions_partition(stage.account, recording.id))) == 1
 
 
-def test_is_not_found_under_another_recording(client: FunctionClient, stage: Stage) -> None:
-    """And stays then."""
-    made = stage.transcription(stage.recording(stage.call(), "completed"))
+def test_a_transcription_of_another_recording_is_not_found(client: FunctionClient, stage: Stage) -> None:
+    """Under another recording it answers 404 and is kept."""
+    transcription = stage.transcription(stage.recording(stage.call(), "completed"))
     other = stage.recording(stage.call(), "completed")
-    sid = client.sid(ResourceType.TRANSCRIPTION, made.id)
+    sid = client.sid(ResourceType.TRANSCRIPTION, transcription.id)
     path = ("Recordings", client.sid(ResourceType.RECORDING, other.id), "Transcriptions", sid)
     assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
     assert client.get("Transcriptions", sid).status == 200

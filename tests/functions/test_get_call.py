@@ -1,4 +1,4 @@
-"""C2: read a call (resources.md, section 5)."""
+"""Reading a call: `get_call` in both dialects."""
 
 import pytest
 
@@ -114,16 +114,16 @@ def test_reading_an_unknown_call_is_not_found(api: Api) -> None:
 
 
 @pytest.mark.parametrize("status", LIVE + FINAL)
-def test_shows_each_status(client: FunctionClient, stage: Stage, status: str) -> None:
-    """Every status is shown by its name; only a completed call has a duration, a text in T, a number in S."""
+def test_every_status_is_shown(client: FunctionClient, stage: Stage, status: str) -> None:
+    """Every status is shown; only a completed call has a duration, a string in Twilio's dialect."""
     call = stage.call(status, ended=START + 11 if status in FINAL else None)
     assert_answer(client.get(*call_path(client, call)), 200, shown(client, call))
 
 
-def test_shows_the_same_call_in_both_dialects(
+def test_both_dialects_show_the_same_call(
     client: FunctionClient, other: FunctionClient, stage: Stage, gateway: Gateway
 ) -> None:
-    """One call is the same in both dialects, each with its own words."""
+    """One call is shown in both dialects, each in its own format."""
     client.gateway = other.gateway = gateway
     call = stage.call()
     for each in (client, other):
@@ -131,14 +131,14 @@ def test_shows_the_same_call_in_both_dialects(
 
 
 @pytest.mark.parametrize("direction", ["inbound", "outbound-api", "outbound-dial"])
-def test_shows_each_direction(client: FunctionClient, stage: Stage, direction: str) -> None:
-    """T tells who dialled, S only that somebody did; a child call names its parent."""
+def test_every_direction_is_shown(client: FunctionClient, stage: Stage, direction: str) -> None:
+    """Twilio shows how an outbound call was placed, SignalWire only `outbound`; a child call shows its parent."""
     call = stage.call(direction=direction, parent_call="0123456789abcdef" * 2)
     assert_answer(client.get(*call_path(client, call)), 200, shown(client, call))
 
 
-def test_shows_what_became_of_a_call(client: FunctionClient, stage: Stage) -> None:
-    """A call that was hung up shows when it ended and how long it took."""
+def test_a_call_that_was_hung_up_shows_its_duration(client: FunctionClient, stage: Stage) -> None:
+    """A call that was hung up shows when it ended and its duration."""
     call = stage.services.calls.register(
         stage.account, to="+13105678901", from_="+13103384645", direction="outbound-api"
     )
@@ -149,8 +149,8 @@ def test_shows_what_became_of_a_call(client: FunctionClient, stage: Stage) -> No
     assert answer.body["duration"] == ("61" if client.dialect.name == "twilio" else 61)
 
 
-def test_does_not_find_what_is_not_there(client: FunctionClient, stage: Stage) -> None:
-    """An unknown call answers 404, and so does a conference's id."""
+def test_unknown_ids_are_not_found(client: FunctionClient, stage: Stage) -> None:
+    """An unknown call and the id of a conference answer 404."""
     for identifier in ("0" * 32, stage.conference().id):
         path = call_path(client, client.sid(ResourceType.CALL, identifier))
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))

@@ -1,4 +1,4 @@
-"""CR3: read a recording of a call."""
+"""Reading a recording of a call: `get_call_recording` in both dialects."""
 
 import pytest
 
@@ -78,28 +78,28 @@ def test_reading_a_recording_of_a_call_with_a_wrong_token_is_unauthorized(api: A
 
 
 class TestGetCallRecording(OfCall, GetRules):
-    """What holds for recordings of conferences as well."""
+    """Rules that recordings of conferences share."""
 
     as_strings = False
 
 
 @pytest.mark.parametrize("source", [source for source in Source if "Conference" not in source])
-def test_shows_each_source(client: FunctionClient, stage: Stage, source: Source) -> None:
-    """Each dialect has its own word for what started a recording (resources.md, section 2.3)."""
+def test_every_source_is_shown(client: FunctionClient, stage: Stage, source: Source) -> None:
+    """Each dialect shows the source of a recording in its own words."""
     call = stage.call()
     recording = stage.recording(call, source=source)
     assert_answer(client.get(*call_path(client, call, recording)), 200, shown(client, recording, read=True))
 
 
-def test_shows_channels_track_and_trim(client: FunctionClient, stage: Stage) -> None:
-    """Two channels, one track and trimming are shown in each dialect's types."""
+def test_channels_track_and_trim_are_shown(client: FunctionClient, stage: Stage) -> None:
+    """Channels, track and trim are shown in each dialect's types."""
     call = stage.call()
     recording = stage.recording(call, "completed", channels=2, track="inbound", trim="trim-silence")
     assert_answer(client.get(*call_path(client, call, recording)), 200, shown(client, recording, read=True))
 
 
-def test_shows_why_it_is_absent(client: FunctionClient, stage: Stage) -> None:
-    """The error code is a number in T and a text in S (section 5.6)."""
+def test_the_error_code_of_an_absent_recording_is_shown(client: FunctionClient, stage: Stage) -> None:
+    """The error code is a number in Twilio's dialect and a string in SignalWire's."""
     call = stage.call()
     recording = stage.bring(stage.recording(call), "absent", error=16102)
     answer = client.get(*call_path(client, call, recording))

@@ -1,4 +1,4 @@
-"""F2: read a conference (resources.md, section 3)."""
+"""Reading a conference: `get_conference` in both dialects."""
 
 import pytest
 
@@ -72,10 +72,10 @@ def test_reading_an_unknown_conference_is_not_found(api: Api) -> None:
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress"])
-def test_shows_a_live_conference(
+def test_both_dialects_show_a_live_conference(
     client: FunctionClient, other: FunctionClient, stage: Stage, gateway: Gateway, status: str
 ) -> None:
-    """A live conference has no reason to have ended; both dialects show the same one."""
+    """Both dialects show the same live conference, which has no reason for its end."""
     client.gateway = other.gateway = gateway
     conference = stage.conference(status)
     for each in (client, other):
@@ -83,8 +83,8 @@ def test_shows_a_live_conference(
 
 
 @pytest.mark.parametrize("reason", EndReason)
-def test_shows_why_a_conference_ended(client: FunctionClient, stage: Stage, reason: EndReason) -> None:
-    """T tells why it ended and through whom; S does not."""
+def test_the_reason_for_the_end_is_shown(client: FunctionClient, stage: Stage, reason: EndReason) -> None:
+    """Twilio shows why and by which call a conference ended; SignalWire does not."""
     by = "0123456789abcdef" * 2 if reason is not EndReason.VIA_API else None
     conference = stage.conference("completed", reason=reason, ending_call=by)
     answer = client.get(*conference_path(client, conference))
@@ -92,22 +92,22 @@ def test_shows_why_a_conference_ended(client: FunctionClient, stage: Stage, reas
 
 
 @pytest.mark.parametrize("name", ["x" * 65, "x" * 300, "Café ☎ \U0001f4de", 'a "b" \\ /c', "{uri} {name}", ""])
-def test_shows_the_name_in_full(client: FunctionClient, stage: Stage, name: str) -> None:
-    """A name of any length and in any letters is shown as it is (resources.md, section 3)."""
+def test_the_friendly_name_is_shown_in_full(client: FunctionClient, stage: Stage, name: str) -> None:
+    """A friendly name of any length and with any characters is shown unchanged."""
     conference = stage.conference(name=name)
     assert_answer(client.get(*conference_path(client, conference)), 200, shown(client, conference))
 
 
-def test_shows_what_became_of_a_conference(client: FunctionClient, stage: Stage) -> None:
-    """It begins with the second participant, and ends with the last one (behaviour.md, section 6)."""
+def test_the_status_follows_the_participants(client: FunctionClient, stage: Stage) -> None:
+    """A conference begins with its second participant and ends with its last."""
     service, account = stage.services, stage.account
-    room = service.conferences.register(account, "Story")
+    conference = service.conferences.register(account, "Story")
     calls = [service.calls.register(account, to="client:a", from_="+1", direction="inbound") for _ in range(2)]
-    path = conference_path(client, room)
+    path = conference_path(client, conference)
     statuses = [client.get(*path).body["status"]]
     for call in calls:
         stage.clock.step(1)
-        service.conferences.join(account, room.id, call.id)
+        service.conferences.join(account, conference.id, call.id)
         statuses.append(client.get(*path).body["status"])
     for call in calls:
         stage.clock.step(1)
@@ -115,14 +115,14 @@ def test_shows_what_became_of_a_conference(client: FunctionClient, stage: Stage)
         statuses.append(client.get(*path).body["status"])
     assert statuses == ["init", "init", "in-progress", "in-progress", "completed"]
     expected = shown(
-        client, room, status="completed", updated=stage.clock.seconds, reason="last-participant-left",
+        client, conference, status="completed", updated=stage.clock.seconds, reason="last-participant-left",
         ending_call=calls[1].id,
     )  # fmt: skip
     assert_answer(client.get(*path), 200, expected)
 
 
-def test_takes_a_sid_only(client: FunctionClient, stage: Stage) -> None:
-    """A friendly name is no sid here, nor is another resource's id (behaviour.md, section 6)."""
+def test_only_a_sid_is_accepted(client: FunctionClient, stage: Stage) -> None:
+    """A friendly name, an unknown sid and the id of another resource answer 404."""
     stage.conference(name="Lobby")
     for text in (
         "Lobby",

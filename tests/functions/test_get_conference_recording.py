@@ -1,4 +1,4 @@
-"""FR2: read a recording of a conference."""
+"""Reading a recording of a conference: `get_conference_recording` in both dialects."""
 
 import pytest
 
@@ -88,22 +88,22 @@ def test_reading_a_recording_of_a_conference_without_credentials_is_unauthorized
 
 
 class TestGetConferenceRecording(OfConference, GetRules):
-    """What holds for recordings of calls as well."""
+    """Rules that recordings of calls share."""
 
     as_strings = False
 
 
 @pytest.mark.parametrize("source", [Source.CONFERENCE, Source.START_CONFERENCE_RECORDING])
-def test_shows_each_source(client: FunctionClient, stage: Stage, source: Source) -> None:
-    """Each dialect has its own word for what started a recording (resources.md, section 2.3)."""
+def test_every_source_is_shown(client: FunctionClient, stage: Stage, source: Source) -> None:
+    """Each dialect shows the source of a recording in its own words."""
     conference = stage.conference()
     recording = stage.recording(conference, source=source)
     answer = client.get(*conference_path(client, conference, recording))
     assert_answer(answer, 200, shown(client, recording, read=True))
 
 
-def test_does_not_take_a_name(client: FunctionClient, stage: Stage) -> None:
-    """A friendly name does not stand for a conference here."""
+def test_a_friendly_name_is_not_accepted(client: FunctionClient, stage: Stage) -> None:
+    """A friendly name in place of the conference's sid answers 404."""
     conference = stage.conference(name="Lobby")
     recording = stage.recording(conference)
     assert client.get(*conference_path(client, "Lobby", recording)).status == 404

@@ -1,4 +1,4 @@
-"""P3: read a participant (resources.md, section 4; behaviour.md, section 6)."""
+"""Reading a participant of a conference: `get_participant` in both dialects."""
 
 from dataclasses import replace
 from typing import Any
@@ -89,19 +89,21 @@ def test_reading_a_participant_who_has_left_is_not_found(api: Api, example: Stag
     }
 
 
-def assert_gone(client: FunctionClient, path: tuple[str, ...]) -> None:
-    """Nobody is there."""
+def assert_not_found(client: FunctionClient, path: tuple[str, ...]) -> None:
+    """Assert that the participant answers 404."""
     assert_refused(client, client.get(*path), "not found", uri=unquote(client.path(*path)))
 
 
 @pytest.mark.parametrize("status", ["queued", "connecting", "ringing", "connected"])
-@pytest.mark.parametrize("of_room", LIVE)
-def test_shows_each_status(client: FunctionClient, stage: Stage, gateway: Gateway, status: str, of_room: str) -> None:
-    """T shows how far it has come, S that it is in progress; both in full."""
+@pytest.mark.parametrize("conference_status", LIVE)
+def test_every_status_is_shown(
+    client: FunctionClient, stage: Stage, gateway: Gateway, status: str, conference_status: str
+) -> None:
+    """Twilio shows each status; SignalWire shows every present participant as in progress."""
     client.gateway = gateway
-    room = stage.conference(of_room)
-    participant = stage.participant(room, status=status, muted=status == "ringing", hold=status == "connected")
-    assert_answer(client.get(*participant_path(client, room, participant)), 200, shown(client, participant))
+    conference = stage.conference(conference_status)
+    participant = stage.participant(conference, status=status, muted=status == "ringing", hold=status == "connected")
+    assert_answer(client.get(*participant_path(client, conference, participant)), 200, shown(client, participant))
 
 
 @pytest.mark.parametrize(
@@ -116,48 +118,48 @@ def test_shows_each_status(client: FunctionClient, stage: Stage, gateway: Gatewa
         {"beep_on_exit": True, "options": {"timeout": 20}},
     ],
 )
-def test_shows_every_field(client: FunctionClient, stage: Stage, fields: dict[str, Any]) -> None:
-    """Each flag is shown; labels by T alone; what only a media engine needs by nobody."""
-    room = stage.conference()
-    participant = stage.participant(room, **fields)
-    body = client.get(*participant_path(client, room, participant)).body
+def test_every_field_is_shown(client: FunctionClient, stage: Stage, fields: dict[str, Any]) -> None:
+    """Every flag is shown, labels only in Twilio's dialect, and options of the media engine not at all."""
+    conference = stage.conference()
+    participant = stage.participant(conference, **fields)
+    body = client.get(*participant_path(client, conference, participant)).body
     assert body == shown(client, participant)
     assert ("label" in body) == (client.dialect.name == "twilio")
 
 
-def test_shows_when_it_changed(client: FunctionClient, stage: Stage) -> None:
-    """It was created when it came into the list, and updated when it last changed."""
-    room = stage.conference()
-    participant = stage.participant(room, updated=stage.clock.seconds + 5)
-    assert_answer(client.get(*participant_path(client, room, participant)), 200, shown(client, participant))
+def test_the_dates_are_shown(client: FunctionClient, stage: Stage) -> None:
+    """`date_created` is when it was added, `date_updated` is when it last changed."""
+    conference = stage.conference()
+    participant = stage.participant(conference, updated=stage.clock.seconds + 5)
+    assert_answer(client.get(*participant_path(client, conference, participant)), 200, shown(client, participant))
 
 
 @pytest.mark.parametrize("status", ["complete", "failed"])
-def test_does_not_know_who_has_left(client: FunctionClient, stage: Stage, status: str) -> None:
-    """Who has left, or was not reached, is not in the conference: 404."""
-    room = stage.conference()
-    assert_gone(client, participant_path(client, room, stage.participant(room, status=status)))
+def test_a_participant_who_left_is_not_found(client: FunctionClient, stage: Stage, status: str) -> None:
+    """A participant who has left or could not be reached answers 404."""
+    conference = stage.conference()
+    assert_not_found(client, participant_path(client, conference, stage.participant(conference, status=status)))
 
 
 @pytest.mark.parametrize("status", ["queued", "connected"])
-def test_knows_nobody_once_completed(client: FunctionClient, stage: Stage, status: str) -> None:
-    """Whoever was in a conference that has ended is in it no longer, though nothing was written of it (rule R9)."""
-    room = stage.conference("completed")
-    assert_gone(client, participant_path(client, room, stage.participant(room, status=status)))
+def test_a_completed_conference_has_no_participants(client: FunctionClient, stage: Stage, status: str) -> None:
+    """A completed conference has no participants, although their items are unchanged (REL-9)."""
+    conference = stage.conference("completed")
+    assert_not_found(client, participant_path(client, conference, stage.participant(conference, status=status)))
 
 
-def test_needs_the_right_conference(client: FunctionClient, stage: Stage) -> None:
-    """A call in no conference, in another or in an unknown one is not found."""
-    room, other = stage.conference(), stage.conference(name="Other")
-    participant = stage.participant(room)
+def test_a_participant_of_another_conference_is_not_found(client: FunctionClient, stage: Stage) -> None:
+    """A call in no conference, in another or in an unknown one answers 404."""
+    conference, other = stage.conference(), stage.conference(name="Other")
+    participant = stage.participant(conference)
     for path in (
         participant_path(client, other, participant),
         participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32), participant),
-        participant_path(client, room, client.sid(ResourceType.CALL, stage.call().id)),
-        participant_path(client, room, client.sid(ResourceType.CALL, "0" * 32)),
-        participant_path(client, room, replace(participant, call=room.id)),
+        participant_path(client, conference, client.sid(ResourceType.CALL, stage.call().id)),
+        participant_path(client, conference, client.sid(ResourceType.CALL, "0" * 32)),
+        participant_path(client, conference, replace(participant, call=conference.id)),
     ):
-        assert_gone(client, path)
+        assert_not_found(client, path)
 
 
 LABELS = ["customer", "two words", "Café", "50%", "{uri}", "CA123", "ca" + "0" * 32, "CF" + "0" * 32, "é" * 128, "+1&#"]
@@ -165,60 +167,60 @@ LABELS = ["customer", "two words", "Café", "50%", "{uri}", "CA123", "ca" + "0" 
 
 @pytest.mark.parametrize("label", LABELS)
 @pytest.mark.parametrize("suffix", ["", ".json"])
-def test_takes_a_label_in_t(client: FunctionClient, stage: Stage, label: str, suffix: str) -> None:
-    """T takes a label, percent-encoded, for the call's sid; S does not."""
+def test_twilio_accepts_a_label(client: FunctionClient, stage: Stage, label: str, suffix: str) -> None:
+    """Twilio accepts a percent-encoded label in place of the call's sid; SignalWire does not."""
     client.suffix = suffix
-    room = stage.conference()
-    participant = stage.participant(room, label=label)
-    path = participant_path(client, room, quote(label, safe=""))
+    conference = stage.conference()
+    participant = stage.participant(conference, label=label)
+    path = participant_path(client, conference, quote(label, safe=""))
     if client.dialect.name == "signalwire":
-        assert_gone(client, path)
+        assert_not_found(client, path)
     else:
         assert_answer(client.get(*path), 200, shown(client, participant))
 
 
-def test_takes_labels_to_the_letter(make_twilio: Any, stage: Stage) -> None:
-    """Labels are case-sensitive, none is shortened, and another conference's mean nothing."""
-    client, room = make_twilio(), stage.conference()
-    stage.participant(room, label="Customer")
+def test_labels_match_exactly(make_twilio: Any, stage: Stage) -> None:
+    """Labels are case-sensitive, match as a whole, and belong to one conference."""
+    client, conference = make_twilio(), stage.conference()
+    stage.participant(conference, label="Customer")
     stage.participant(stage.conference(name="Other"), label="agent")
     for label in ("customer", "Custome", "Customer%20", "agent"):
-        assert_gone(client, participant_path(client, room, label))
+        assert_not_found(client, participant_path(client, conference, label))
 
 
-def test_takes_what_looks_like_a_call_for_one(make_twilio: Any, stage: Stage) -> None:
-    """A text that is both a possible label and a call's sid is a call's sid (resources.md, section 1)."""
-    client, room = make_twilio(), stage.conference()
+def test_a_label_in_the_form_of_a_call_sid_is_a_sid(make_twilio: Any, stage: Stage) -> None:
+    """A text that is a possible label and a call's sid counts as the sid."""
+    client, conference = make_twilio(), stage.conference()
     label = client.sid(ResourceType.CALL, "b" * 32)
-    stage.participant(room, label=label)
-    assert_gone(client, participant_path(client, room, label))
+    stage.participant(conference, label=label)
+    assert_not_found(client, participant_path(client, conference, label))
 
 
 @pytest.mark.parametrize("left", [True, False])
-def test_does_not_know_the_label_of_who_has_left(make_twilio: Any, stage: Stage, *, left: bool) -> None:
-    """A label stands for its participant while that is in: not afterwards, nor when it is back without it."""
-    client, room = make_twilio(), stage.conference()
-    call = stage.call(conference=room.id)
-    stage.participant(room, call, status="complete", label="customer")
+def test_the_label_of_a_participant_who_left_is_not_found(make_twilio: Any, stage: Stage, *, left: bool) -> None:
+    """A label is valid while its participant is present: not afterwards, nor after a return without it."""
+    client, conference = make_twilio(), stage.conference()
+    call = stage.call(conference=conference.id)
+    stage.participant(conference, call, status="complete", label="customer")
     if not left:
-        stage.participant(room, call)
-    assert_gone(client, participant_path(client, room, "customer"))
+        stage.participant(conference, call)
+    assert_not_found(client, participant_path(client, conference, "customer"))
 
 
-def test_looks_for_no_label_that_cannot_be_one(make_twilio: Any, stage: Stage, wire: Wire) -> None:
-    """A text of more than 128 characters is not looked for."""
-    client, room = make_twilio(), stage.conference()
-    assert_gone(client, participant_path(client, room, "x" * 129))
+def test_a_label_that_is_too_long_is_not_looked_up(make_twilio: Any, stage: Stage, wire: Wire) -> None:
+    """A text of more than 128 characters causes no request to the table."""
+    client, conference = make_twilio(), stage.conference()
+    assert_not_found(client, participant_path(client, conference, "x" * 129))
     assert wire.recordings == []
 
 
-def test_asks_the_table_once(client: FunctionClient, stage: Stage, wire: Wire) -> None:
-    """One batch read for the conference and the participant, one read more for a label."""
-    room = stage.conference()
-    participant = stage.participant(room, label="customer")
-    client.get(*participant_path(client, room, participant))
-    client.get(*participant_path(client, room, client.sid(ResourceType.CALL, "0" * 32)))
+def test_requests_to_the_table_are_few(client: FunctionClient, stage: Stage, wire: Wire) -> None:
+    """One batch read for the conference and the participant; a label takes one more read."""
+    conference = stage.conference()
+    participant = stage.participant(conference, label="customer")
+    client.get(*participant_path(client, conference, participant))
+    client.get(*participant_path(client, conference, client.sid(ResourceType.CALL, "0" * 32)))
     assert wire.recordings == ["BatchGetItem"] * 2
     wire.all.clear()
-    client.get(*participant_path(client, room, "customer"))
+    client.get(*participant_path(client, conference, "customer"))
     assert wire.recordings == (["GetItem", "BatchGetItem"] if client.dialect.name == "twilio" else [])

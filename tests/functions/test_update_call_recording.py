@@ -1,4 +1,4 @@
-"""CR4: pause, resume and stop a recording of a call (behaviour.md, sections 5.3 to 5.5)."""
+"""Pausing, resuming and stopping a recording of a call: `update_call_recording` in both dialects."""
 
 from tests.functions.literal import Api
 from tests.functions.rules import OfCall, UpdateRules
@@ -74,6 +74,6 @@ def test_resuming_a_completed_recording_of_a_call_is_not_eligible(api: Api, exam
 
 
 class TestUpdateCallRecording(OfCall, UpdateRules):
-    """What holds for recordings of conferences as well."""
+    """Rules that recordings of conferences share."""
 
     as_strings = False

@@ -1,4 +1,4 @@
-"""FR3: pause, resume and stop a recording of a conference (behaviour.md, sections 5.3 to 5.5)."""
+"""Pausing, resuming and stopping a recording of a conference: `update_conference_recording` in both dialects."""
 
 from tests.functions.literal import Api
 from tests.functions.rules import OfConference, UpdateRules
@@ -74,6 +74,6 @@ def test_an_unknown_status_of_a_conference_recording_is_unprocessable(api: Api, 
 
 
 class TestUpdateConferenceRecording(OfConference, UpdateRules):
-    """What holds for recordings of calls as well; S answers parameter errors with an array of strings."""
+    """Rules that recordings of calls share; SignalWire answers parameter errors with an array of strings."""
 
     as_strings = True
