@@ -68,7 +68,7 @@ class TestDeleteRecordingOfCall(_AtAccount):
     """Rules for recordings of calls."""
 
     def parent(self, stage: Stage) -> Call:
-        """A call."""
+        """Create a call."""
         return stage.call()
 
 
@@ -76,7 +76,7 @@ class TestDeleteRecordingOfConference(_AtAccount):
     """Rules for recordings of conferences."""
 
     def parent(self, stage: Stage) -> Conference:
-        """A conference."""
+        """Create a conference."""
         return stage.conference()
 
 

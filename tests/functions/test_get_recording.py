@@ -1,4 +1,4 @@
-"""R2, R4, R5: read a recording: its metadata, its audio in part or whole (behaviour.md, sections 10 and 11)."""
+"""Reading a recording's metadata and its audio, whole or in part: `get_recording` in both dialects."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,9 +27,9 @@ from tests.media import encoded, mp3_frames, samples_of, sound
 
 STATUSES = ("in-progress", "paused", "stopped", "completed", "absent")
 TYPES = {"": "audio/x-wav", ".wav": "audio/x-wav", ".mp3": "audio/mpeg"}
-KEPT = 40 * 86_400
+RETENTION_SECONDS = 40 * 86_400
 
-Make = Callable[..., Recording]
+MakeRecording = Callable[..., Recording]
 
 
 def test_reading_a_completed_recording_answers_the_recording_with_its_media_url(
@@ -112,25 +112,28 @@ def test_reading_an_unknown_recording_is_not_found(api: Api) -> None:
 
 
 def path_of(client: FunctionClient, recording: Recording | str, suffix: str = "") -> str:
-    """The address of a recording at its account, with this suffix."""
+    """Return the path of a recording below its account, with this suffix."""
     own = recording if isinstance(recording, str) else client.sid(ResourceType.RECORDING, recording.id)
     return f"{client.base}/Recordings/{own}{suffix}"
 
 
 def assert_media(answer: Answer, status: int, content: bytes, *, of: bytes, **headers: str | None) -> None:
-    """The whole answer, of a file with this content; further headers by name, `_` for a hyphen."""
-    told = {"etag": f'"{md5(of, usedforsecurity=False).hexdigest()}"', "accept-ranges": "bytes"}
-    told |= {"cache-control": "no-store", **{name.replace("_", "-"): text for name, text in headers.items() if text}}
+    """Assert the whole response for a file with the content `of`; header names have `_` for a hyphen."""
+    expected_headers = {"etag": f'"{md5(of, usedforsecurity=False).hexdigest()}"', "accept-ranges": "bytes"}
+    expected_headers |= {
+        "cache-control": "no-store",
+        **{name.replace("_", "-"): text for name, text in headers.items() if text},
+    }
     found = dict(answer.headers)
     assert len(found.pop("x-request-id")) == 32
-    assert (answer.status, found, answer.content) == (status, told, content)
+    assert (answer.status, found, answer.content) == (status, expected_headers, content)
 
 
 @pytest.fixture
-def make(stage: Stage, objects: Objects) -> Make:
-    """Makes completed recordings with audio: of a call, in one channel, unless told otherwise."""
+def make_recording(stage: Stage, objects: Objects) -> MakeRecording:
+    """Create a completed recording with audio, by default of a call and with one channel."""
 
-    def made(*, seconds: float = 1, channels: int = 1, conference: bool = False) -> Recording:
+    def create(*, seconds: float = 1, channels: int = 1, conference: bool = False) -> Recording:
         parent = stage.conference() if conference else stage.call()
         recording = stage.recording(parent, "completed", channels=channels)
         content = sound(seconds, channels)
@@ -138,18 +141,18 @@ def make(stage: Stage, objects: Objects) -> Make:
         objects.put(recording, "original.mp3", encoded(content))
         return recording
 
-    return made
+    return create
 
 
-# Metadata: `.json`.
+# --- Metadata: `.json` ---
 
 
 @pytest.mark.parametrize("of_call", [True, False])
 @pytest.mark.parametrize("status", STATUSES)
-def test_shows_each_status(
+def test_every_status_is_shown(
     client: FunctionClient, stage: Stage, gateway: Gateway, status: str, *, of_call: bool
 ) -> None:
-    """A recording of a call or a conference in each state, at its account's address, through either gateway."""
+    """A recording of a call or a conference is shown in each state, through either gateway."""
     client.gateway = gateway
     recording = stage.recording(stage.call() if of_call else stage.conference())
     stage.clock.step(4)
@@ -159,32 +162,32 @@ def test_shows_each_status(
     assert_answer(client.get("Recordings", client.sid(ResourceType.RECORDING, recording.id)), 200, body)
 
 
-@pytest.mark.parametrize("asked", ["true", "TRUE", "false", "", None])
-def test_shows_deleted_ones_to_whoever_asks(client: FunctionClient, stage: Stage, asked: str | None) -> None:
-    """`IncludeSoftDeleted` opens deleted recordings in T; S knows no such parameter, and no deleted recording."""
+@pytest.mark.parametrize("requested", ["true", "TRUE", "false", "", None])
+def test_a_deleted_recording_is_shown_on_request(client: FunctionClient, stage: Stage, requested: str | None) -> None:
+    """Twilio shows a deleted recording with `IncludeSoftDeleted=true`; SignalWire never does."""
     recording = stage.delete(stage.recording(stage.call(), "completed"))
     sid = client.sid(ResourceType.RECORDING, recording.id)
-    answer = client.get("Recordings", sid, **({} if asked is None else {"IncludeSoftDeleted": asked}))
-    if client.dialect.name == "twilio" and str(asked).lower() == "true":
+    answer = client.get("Recordings", sid, **({} if requested is None else {"IncludeSoftDeleted": requested}))
+    if client.dialect.name == "twilio" and str(requested).lower() == "true":
         assert_answer(answer, 200, expected.account_recording("twilio", recording))
         assert answer.body["status"] == "deleted"
     else:
         assert_refused(client, answer, "not found", uri=client.path("Recordings", sid))
 
 
-def test_shows_deleted_ones_for_forty_days(make_twilio: Callable[[], FunctionClient], stage: Stage) -> None:
-    """To the second, whether or not the table has removed them since."""
+def test_a_deleted_recording_is_shown_for_forty_days(make_twilio: Callable[[], FunctionClient], stage: Stage) -> None:
+    """To the second, whether or not the table has removed the item."""
     client = make_twilio()
     recording = stage.delete(stage.recording(stage.call(), "completed"))
-    stage.clock.milliseconds = (stage.clock.seconds + KEPT) * 1000 - 1
+    stage.clock.milliseconds = (stage.clock.seconds + RETENTION_SECONDS) * 1000 - 1
     for status in (200, 404):
         answer = client.get("Recordings", client.sid(ResourceType.RECORDING, recording.id), IncludeSoftDeleted="true")
         assert answer.status == status
         stage.clock.step(0.001)
 
 
-def test_refuses_a_wrong_parameter(client: FunctionClient, stage: Stage) -> None:
-    """T refuses a value that is none, after it has looked whether there is such a recording; S knows no such name."""
+def test_existence_is_checked_before_parameters(client: FunctionClient, stage: Stage) -> None:
+    """Twilio rejects an invalid `IncludeSoftDeleted` only of a recording that exists; SignalWire ignores it."""
     name = "IncludeSoftDeleted"
     recording = stage.recording(stage.call(), "completed")
     for sid in (client.sid(ResourceType.RECORDING, recording.id), client.sid(ResourceType.RECORDING, "0" * 32)):
@@ -197,28 +200,30 @@ def test_refuses_a_wrong_parameter(client: FunctionClient, stage: Stage) -> None
             assert_answer(answer, 200, expected.account_recording("signalwire", recording))
 
 
-@pytest.mark.parametrize("asked", ["maybe", "1"])
-def test_tells_whoever_asks_for_deleted_ones_wrongly(client: FunctionClient, stage: Stage, asked: str) -> None:
-    """Where T would show a deleted recording, it tells of the parameter; in S there is none."""
+@pytest.mark.parametrize("requested", ["maybe", "1"])
+def test_an_invalid_request_for_a_deleted_recording_is_rejected(
+    client: FunctionClient, stage: Stage, requested: str
+) -> None:
+    """Twilio names the invalid `IncludeSoftDeleted` of a deleted recording; SignalWire answers 404."""
     recording = stage.delete(stage.recording(stage.call(), "completed"))
     sid = client.sid(ResourceType.RECORDING, recording.id)
-    answer = client.get("Recordings", sid, IncludeSoftDeleted=asked)
+    answer = client.get("Recordings", sid, IncludeSoftDeleted=requested)
     if client.dialect.name == "twilio":
         assert_refused(client, answer, "value outside the enum", name="IncludeSoftDeleted")
     else:
         assert_refused(client, answer, "not found", uri=client.path("Recordings", sid))
 
 
-@pytest.mark.parametrize("asked", ["2", "3", "two"])
-def test_metadata_have_no_channels(client: FunctionClient, stage: Stage, asked: str) -> None:
-    """A parameter of the audio is unknown here, and so ignored, whatever it says."""
+@pytest.mark.parametrize("requested", ["2", "3", "two"])
+def test_metadata_ignores_requested_channels(client: FunctionClient, stage: Stage, requested: str) -> None:
+    """`RequestedChannels` is a parameter of the audio and ignored for metadata."""
     recording = stage.recording(stage.call(), "completed")
-    answer = client.get("Recordings", client.sid(ResourceType.RECORDING, recording.id), RequestedChannels=asked)
+    answer = client.get("Recordings", client.sid(ResourceType.RECORDING, recording.id), RequestedChannels=requested)
     assert_answer(answer, 200, expected.account_recording(client.dialect.name, recording))
 
 
-def test_does_not_know_current(client: FunctionClient, stage: Stage) -> None:
-    """`Twilio.CURRENT` is no recording here."""
+def test_current_is_not_found(client: FunctionClient, stage: Stage) -> None:
+    """`Twilio.CURRENT` is not accepted in place of a sid."""
     stage.recording(stage.call())
     for suffix in ("", ".json", ".wav"):
         path = path_of(client, "Twilio.CURRENT", suffix)
@@ -226,24 +231,24 @@ def test_does_not_know_current(client: FunctionClient, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "OPTIONS", "POST"])
-def test_knows_no_other_method_for_metadata(client: FunctionClient, stage: Stage, method: str) -> None:
-    """`HEAD` is for audio only; whatever else is asked is answered by nobody."""
+def test_metadata_allows_only_get_and_delete(client: FunctionClient, stage: Stage, method: str) -> None:
+    """Every other method answers 405; `HEAD` is for audio only."""
     path = path_of(client, stage.recording(stage.call(), "completed"), ".json")
     assert_refused(client, client.request(method, path), "method")
 
 
-# Audio: no suffix, `.wav`, `.mp3`.
+# --- Audio: no suffix, `.wav`, `.mp3` ---
 
 
 @pytest.mark.parametrize("suffix", TYPES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("root", ["/2010-04-01", "/api/laml/2010-04-01"])
-def test_answers_with_audio(
-    client: FunctionClient, make: Make, gateway: Gateway, suffix: str, method: str, root: str
+def test_audio_is_sent_whole(
+    client: FunctionClient, make_recording: MakeRecording, gateway: Gateway, suffix: str, method: str, root: str
 ) -> None:
-    """WAV without a suffix or under `.wav`, MP3 under `.mp3`, each whole; HEAD tells how long it is."""
+    """WAV without a suffix or with `.wav`, MP3 with `.mp3`; HEAD sends only the length."""
     client.gateway, client.root = gateway, root
-    recording = make()
+    recording = make_recording()
     content = encoded(sound(1)) if suffix == ".mp3" else sound(1)
     answer = client.request(method, path_of(client, recording, suffix))
     length = str(len(content)) if method == "HEAD" else None
@@ -251,25 +256,27 @@ def test_answers_with_audio(
     assert_media(answer, 200, sent, of=content, content_type=TYPES[suffix], content_length=length)
 
 
-def test_ignores_what_a_client_accepts(client: FunctionClient, make: Make) -> None:
-    """Without a suffix it is WAV, even for a client that wants JSON (section 11)."""
-    answer = client.request("GET", path_of(client, make()), headers={"Accept": "application/json"})
+def test_the_accept_header_is_ignored(client: FunctionClient, make_recording: MakeRecording) -> None:
+    """Without a suffix the response is WAV, even if the client accepts only JSON."""
+    answer = client.request("GET", path_of(client, make_recording()), headers={"Accept": "application/json"})
     assert_media(answer, 200, sound(1), of=sound(1), content_type="audio/x-wav")
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".WAV", ".Mp3", ".wav.mp3", ".mp3.json", ".wav.wav", ".", "wav", ".xml"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_knows_no_other_suffix(client: FunctionClient, make: Make, suffix: str, method: str) -> None:
-    """Anything else behind the sid makes it none."""
-    path = path_of(client, make(), suffix)
+def test_an_unknown_suffix_is_not_found(
+    client: FunctionClient, make_recording: MakeRecording, suffix: str, method: str
+) -> None:
+    """Any other suffix makes the sid invalid."""
+    path = path_of(client, make_recording(), suffix)
     condition = "method" if method == "HEAD" and suffix.endswith(".json") else "not found"
     assert_refused(client, client.request(method, path), condition, uri=path)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3"])
-def test_has_no_audio_under_parents(client: FunctionClient, make: Make, suffix: str) -> None:
-    """The nested addresses serve metadata only."""
-    of_call, of_conference = make(), make(conference=True)
+def test_nested_paths_serve_only_metadata(client: FunctionClient, make_recording: MakeRecording, suffix: str) -> None:
+    """The paths below a call or a conference serve no audio."""
+    of_call, of_conference = make_recording(), make_recording(conference=True)
     client.suffix = suffix
     for path in (
         call_path(client, client.sid(ResourceType.CALL, of_call.parent.id), of_call),
@@ -281,10 +288,10 @@ def test_has_no_audio_under_parents(client: FunctionClient, make: Make, suffix: 
 @pytest.mark.parametrize("status", ["in-progress", "paused", "stopped", "absent", "deleted"])
 @pytest.mark.parametrize("suffix", TYPES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_has_audio_of_completed_ones_only(
+def test_only_a_completed_recording_has_audio(
     client: FunctionClient, stage: Stage, objects: Objects, status: str, suffix: str, method: str
 ) -> None:
-    """In every other state it is not found, though a capture lies there, and nobody looks for it."""
+    """In every other state the audio answers 404 without a request to the bucket."""
     recording = stage.recording(stage.call())
     objects.put(recording, "original.wav", sound(1))
     objects.put(recording, "original.mp3", encoded(sound(1)))
@@ -296,39 +303,45 @@ def test_has_audio_of_completed_ones_only(
 
 
 @pytest.mark.parametrize("suffix", TYPES)
-def test_finds_no_audio_that_has_expired(client: FunctionClient, make: Make, objects: Objects, suffix: str) -> None:
-    """What a rule of the bucket has taken away is not found; the metadata stay."""
-    recording = make()
+def test_expired_audio_is_not_found(
+    client: FunctionClient, make_recording: MakeRecording, objects: Objects, suffix: str
+) -> None:
+    """Audio that a lifecycle rule of the bucket removed answers 404; the metadata remain."""
+    recording = make_recording()
     objects.remove(recording, "original.wav", "original.mp3")
     path = path_of(client, recording, suffix)
     assert_refused(client, client.request("GET", path), "not found", uri=path)
     assert client.request("GET", path_of(client, recording, ".json")).body["status"] == "completed"
 
 
-def test_finds_no_audio_that_expires_meanwhile(client: FunctionClient, make: Make, objects: Objects) -> None:
-    """What goes between the look and the reading is not found either."""
-    recording = make()
+def test_audio_that_expires_during_the_request_is_not_found(
+    client: FunctionClient, make_recording: MakeRecording, objects: Objects
+) -> None:
+    """Audio that disappears between HeadObject and GetObject answers 404."""
+    recording = make_recording()
     objects.meanwhile["GetObject"] = lambda: objects.remove(recording, "original.wav")
     path = path_of(client, recording)
     assert_refused(client, client.request("GET", path), "not found", uri=path)
 
 
 @pytest.mark.parametrize("suffix", TYPES)
-@pytest.mark.parametrize("asked", ["true", "maybe"])
-def test_audio_is_there_or_not(client: FunctionClient, make: Make, suffix: str, asked: str) -> None:
-    """A parameter of the metadata is unknown here, and so ignored, whatever it says."""
-    path = path_of(client, make(), suffix)
+@pytest.mark.parametrize("requested", ["true", "maybe"])
+def test_audio_ignores_include_soft_deleted(
+    client: FunctionClient, make_recording: MakeRecording, suffix: str, requested: str
+) -> None:
+    """`IncludeSoftDeleted` is a parameter of the metadata and ignored for audio."""
+    path = path_of(client, make_recording(), suffix)
     plain = client.request("GET", path)
-    answer = client.request("GET", f"{path}?IncludeSoftDeleted={asked}")
+    answer = client.request("GET", f"{path}?IncludeSoftDeleted={requested}")
     assert (answer.status, answer.content) == (200, plain.content)
 
 
-# Channels.
+# --- Channels ---
 
 
 @pytest.mark.parametrize("suffix", TYPES)
 @pytest.mark.parametrize(
-    ("recorded", "conference", "asked", "heard"),
+    ("recorded", "conference", "requested", "returned"),
     [
         (1, False, "", 1),
         (1, False, "1", 1),
@@ -343,32 +356,34 @@ def test_audio_is_there_or_not(client: FunctionClient, make: Make, suffix: str, 
         (2, True, "2", 2),
     ],
 )
-def test_t_mixes_channels(
+def test_twilio_sends_the_requested_channels(
     make_twilio: Callable[[], FunctionClient],
-    make: Make,
+    make_recording: MakeRecording,
     suffix: str,
     recorded: int,
-    asked: str,
-    heard: int | None,
+    requested: str,
+    returned: int | None,
     *,
     conference: bool,
 ) -> None:
-    """`RequestedChannels` asks for one or two; without it, calls are as recorded and conferences in one."""
-    client, recording = make_twilio(), make(channels=recorded, conference=conference)
-    answer = client.request("GET", f"{path_of(client, recording, suffix)}?RequestedChannels={asked}")
-    if heard is None:
+    """`RequestedChannels` is 1 or 2; by default calls are sent as recorded and conferences in one channel."""
+    client, recording = make_twilio(), make_recording(channels=recorded, conference=conference)
+    answer = client.request("GET", f"{path_of(client, recording, suffix)}?RequestedChannels={requested}")
+    if returned is None:
         assert_refused(client, answer, "one channel")
         return
     assert (answer.status, answer.headers["content-type"]) == (200, TYPES[suffix])
-    assert _channels(answer.content, suffix) == heard
+    assert _channels(answer.content, suffix) == returned
 
 
-@pytest.mark.parametrize("asked", ["0", "3", "two", "1.0", "-1", "01", " 1"])
-def test_t_refuses_odd_channels(make_twilio: Callable[[], FunctionClient], make: Make, asked: str) -> None:
-    """Neither 1 nor 2 is no number of channels; before that, existence counts."""
-    client, recording = make_twilio(), make()
+@pytest.mark.parametrize("requested", ["0", "3", "two", "1.0", "-1", "01", " 1"])
+def test_twilio_rejects_other_numbers_of_channels(
+    make_twilio: Callable[[], FunctionClient], make_recording: MakeRecording, requested: str
+) -> None:
+    """`RequestedChannels` other than 1 and 2 is rejected, after existence is checked."""
+    client, recording = make_twilio(), make_recording()
     for suffix in TYPES:
-        query = f"?RequestedChannels={asked.replace(' ', '%20')}"
+        query = f"?RequestedChannels={requested.replace(' ', '%20')}"
         answer = client.request("GET", path_of(client, recording, suffix) + query)
         assert_refused(client, answer, "value outside the enum", name="RequestedChannels")
         unknown = path_of(client, client.sid(ResourceType.RECORDING, "0" * 32), suffix)
@@ -376,22 +391,22 @@ def test_t_refuses_odd_channels(make_twilio: Callable[[], FunctionClient], make:
 
 
 @pytest.mark.parametrize("conference", [True, False])
-@pytest.mark.parametrize("asked", ["", "1", "2", "3"])
-def test_s_knows_no_channels(
-    make_twilio: Callable[[], FunctionClient], make: Make, asked: str, *, conference: bool
+@pytest.mark.parametrize("requested", ["", "1", "2", "3"])
+def test_signalwire_ignores_requested_channels(
+    make_twilio: Callable[[], FunctionClient], make_recording: MakeRecording, requested: str, *, conference: bool
 ) -> None:
-    """In S audio has the channels in which it was recorded, whatever is asked."""
+    """SignalWire sends audio with the channels in which it was recorded."""
     client = replace(make_twilio(), dialect=DIALECTS["signalwire"])
-    recording = make(channels=2, conference=conference)
-    answer = client.request("GET", f"{path_of(client, recording)}?RequestedChannels={asked}")
+    recording = make_recording(channels=2, conference=conference)
+    answer = client.request("GET", f"{path_of(client, recording)}?RequestedChannels={requested}")
     assert_media(answer, 200, sound(1, 2), of=sound(1, 2), content_type="audio/x-wav")
 
 
-def test_one_channel_is_the_mean_of_two(
-    make_twilio: Callable[[], FunctionClient], make: Make, objects: Objects
+def test_the_mono_rendition_is_the_mean_of_both_channels(
+    make_twilio: Callable[[], FunctionClient], make_recording: MakeRecording, objects: Objects
 ) -> None:
-    """A rendition in one channel is made once, as WAV and as MP3 of the same length, and kept."""
-    client, recording = make_twilio(), make(channels=2, seconds=1.5)
+    """It is made once as WAV and once as MP3 of the same length, and stored."""
+    client, recording = make_twilio(), make_recording(channels=2, seconds=1.5)
     left, right = samples_of(sound(1.5, 2))
     for suffix in (".wav", ".mp3"):
         path = f"{path_of(client, recording, suffix)}?RequestedChannels=1"
@@ -415,17 +430,17 @@ def test_one_channel_is_the_mean_of_two(
 
 @pytest.mark.parametrize("suffix", ["", ".mp3"])
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
-def test_does_not_keep_what_is_deleted_meanwhile(
+def test_no_rendition_of_a_recording_deleted_meanwhile_remains(
     make_twilio: Callable[[], FunctionClient],
-    make: Make,
+    make_recording: MakeRecording,
     stage: Stage,
     objects: Objects,
     suffix: str,
     operation: str,
 ) -> None:
-    """A recording that is deleted while a rendition of it is made is not found, and none of it is left."""
-    client, recording = make_twilio(), make(channels=2)
-    delete = lambda: stage.services.media().delete(recording.parent, recording.id)  # noqa: E731 - happens meanwhile
+    """A recording deleted during the request answers 404, and its rendition is removed."""
+    client, recording = make_twilio(), make_recording(channels=2)
+    delete = lambda: stage.services.media().delete(recording.parent, recording.id)  # noqa: E731 - runs meanwhile
     objects.meanwhile[operation] = delete
     path = path_of(client, recording, suffix)
     answer = client.request("GET", f"{path}?RequestedChannels=1")
@@ -433,15 +448,15 @@ def test_does_not_keep_what_is_deleted_meanwhile(
     assert objects.names(recording) == set()
 
 
-def test_does_not_keep_what_it_cannot_be_sure_of(
+def test_a_rendition_is_removed_if_existence_is_unknown(
     make_twilio: Callable[[], FunctionClient],
-    make: Make,
+    make_recording: MakeRecording,
     stage: Stage,
     objects: Objects,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where it cannot be seen whether the recording is still there, its rendition is taken away again."""
-    client, recording = make_twilio(), make(channels=2)
+    """If the recording cannot be read after its rendition was stored, the rendition is removed."""
+    client, recording = make_twilio(), make_recording(channels=2)
 
     def refuse(*_: object) -> None:
         raise StoreBusy
@@ -452,14 +467,14 @@ def test_does_not_keep_what_it_cannot_be_sure_of(
     assert objects.names(recording) == {"original.wav", "original.mp3"}
 
 
-# Parts.
+# --- Byte ranges and conditional requests ---
 
 WAV = sound(1)
 SIZE = len(WAV)
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("requested", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("bytes=0-43", 0, 43),
@@ -479,43 +494,45 @@ SIZE = len(WAV)
         ("bytes=0005-06", 5, 6),
     ],
 )
-def test_answers_with_a_part(
-    client: FunctionClient, make: Make, gateway: Gateway, asked: str, first: int, last: int
+def test_a_byte_range_is_sent(
+    client: FunctionClient, make_recording: MakeRecording, gateway: Gateway, requested: str, first: int, last: int
 ) -> None:
-    """One range of bytes is answered with 206 and where it lies in the whole."""
+    """A single byte range answers 206 with its position in the file."""
     client.gateway = gateway
-    answer = client.request("GET", path_of(client, make()), headers={"Range": asked})
-    told = {"content_type": "audio/x-wav", "content_range": f"bytes {first}-{last}/{SIZE}"}
-    assert_media(answer, 206, WAV[first : last + 1], of=WAV, **told)
+    answer = client.request("GET", path_of(client, make_recording()), headers={"Range": requested})
+    headers = {"content_type": "audio/x-wav", "content_range": f"bytes {first}-{last}/{SIZE}"}
+    assert_media(answer, 206, WAV[first : last + 1], of=WAV, **headers)
 
 
 @pytest.mark.parametrize(
-    "asked", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE}", "bytes=99999999-", f"bytes={'9' * 19}-", "bytes=-0"]
+    "requested", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE}", "bytes=99999999-", f"bytes={'9' * 19}-", "bytes=-0"]
 )
-def test_refuses_a_part_beyond_the_end(client: FunctionClient, make: Make, objects: Objects, asked: str) -> None:
-    """416 tells how long it is, and nothing is read."""
-    answer = client.request("GET", path_of(client, make()), headers={"Range": asked})
+def test_a_range_beyond_the_end_is_rejected(
+    client: FunctionClient, make_recording: MakeRecording, objects: Objects, requested: str
+) -> None:
+    """416 reports the size of the file, and the object is not read."""
+    answer = client.request("GET", path_of(client, make_recording()), headers={"Range": requested})
     assert_media(answer, 416, b"", of=WAV, content_range=f"bytes */{SIZE}")
     assert objects.requests == ["HeadObject"]
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [
         "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5", "bytes=6-5", "bytes=0-1,5-6", "bytes=0-1,", "0-1",
         "samples=0-1", "bytes:0-1", "bytes=--1", "bytes=+1-2", "bytes=0x1-2", "bytes=1.0-2", "bytes=\u0661-\u0662",
         f"bytes={'9' * 20}-{'9' * 19}",
     ],
 )  # fmt: skip
-def test_answers_whole_where_no_single_part_is_asked(client: FunctionClient, make: Make, asked: str) -> None:
-    """Several ranges, or what is none, count as none (RFC 9110, section 14.2)."""
-    answer = client.request("GET", path_of(client, make()), headers={"Range": asked})
+def test_an_invalid_range_is_ignored(client: FunctionClient, make_recording: MakeRecording, requested: str) -> None:
+    """Several ranges or an invalid one count as none (RFC 9110, 14.2)."""
+    answer = client.request("GET", path_of(client, make_recording()), headers={"Range": requested})
     assert_media(answer, 200, WAV, of=WAV, content_type="audio/x-wav")
 
 
-def test_a_look_knows_no_parts(client: FunctionClient, make: Make) -> None:
-    """`Range` is defined for GET only: HEAD tells of the whole."""
-    answer = client.request("HEAD", path_of(client, make()), headers={"Range": "bytes=0-1"})
+def test_head_ignores_a_range(client: FunctionClient, make_recording: MakeRecording) -> None:
+    """`Range` is defined only for GET: HEAD reports the whole file."""
+    answer = client.request("HEAD", path_of(client, make_recording()), headers={"Range": "bytes=0-1"})
     assert_media(answer, 200, b"", of=WAV, content_type="audio/x-wav", content_length=str(SIZE))
 
 
@@ -533,10 +550,12 @@ ETAG = f'"{md5(WAV, usedforsecurity=False).hexdigest()}"'
         ("", 200),
     ],
 )
-def test_answers_a_part_of_what_is_known(client: FunctionClient, make: Make, condition: str, status: int) -> None:
-    """`If-Range`: the part if the file is the same still, to the byte; else the whole."""
+def test_if_range_sends_the_whole_file_if_it_changed(
+    client: FunctionClient, make_recording: MakeRecording, condition: str, status: int
+) -> None:
+    """`If-Range` with the current ETag answers the part, otherwise the whole file."""
     headers = {"Range": "bytes=0-1", "If-Range": condition}
-    answer = client.request("GET", path_of(client, make()), headers=headers)
+    answer = client.request("GET", path_of(client, make_recording()), headers=headers)
     assert (answer.status, answer.content) == (status, WAV[:2] if status == 206 else WAV)
 
 
@@ -553,12 +572,12 @@ def test_answers_a_part_of_what_is_known(client: FunctionClient, make: Make, con
         ("", False),
     ],
 )
-def test_does_not_send_what_is_known(
-    client: FunctionClient, make: Make, objects: Objects, method: str, tags: str, *, is_known: bool
+def test_if_none_match_answers_not_modified(
+    client: FunctionClient, make_recording: MakeRecording, objects: Objects, method: str, tags: str, *, is_known: bool
 ) -> None:
-    """`If-None-Match`: 304 if the client has the file already, whatever part it asks for; nothing is read."""
+    """`If-None-Match` with the current ETag answers 304 even with a range, and the object is not read."""
     headers = {"If-None-Match": tags, **({"Range": "bytes=0-1"} if is_known else {})}
-    answer = client.request(method, path_of(client, make()), headers=headers)
+    answer = client.request(method, path_of(client, make_recording()), headers=headers)
     if is_known:
         assert_media(answer, 304, b"", of=WAV)
         assert objects.requests == ["HeadObject"]
@@ -566,23 +585,27 @@ def test_does_not_send_what_is_known(
         assert (answer.status, answer.content) == (200, WAV if method == "GET" else b"")
 
 
-# Much.
+# --- Audio over the limit of a response ---
 
 
 @pytest.fixture
-def small(make_service: Callable[[Settings], ApiServices], settings: Settings, service: ApiServices) -> ApiServices:
-    """Functions that answer with 1,000 bytes at most."""
+def small_responses(
+    make_service: Callable[[Settings], ApiServices], settings: Settings, service: ApiServices
+) -> ApiServices:
+    """Functions that send at most 1,000 bytes of audio."""
     made = make_service(replace(settings, media_inline_bytes=1_000))
     made.authenticator._remembered.update(service.authenticator._remembered)
     return made
 
 
 @pytest.mark.parametrize("suffix", TYPES)
-def test_sends_elsewhere_for_much(client: FunctionClient, small: ApiServices, make: Make, suffix: str) -> None:
-    """More than a function may answer with is fetched from an address that is good for a minute, for this file."""
-    del small  # what answers
+def test_large_audio_is_redirected_to_a_presigned_url(
+    client: FunctionClient, small_responses: ApiServices, make_recording: MakeRecording, suffix: str
+) -> None:
+    """Audio over the limit of a response is redirected to a presigned URL that is valid for a minute."""
+    del small_responses  # the functions use it
     content = encoded(WAV) if suffix == ".mp3" else WAV
-    answer = client.request("GET", path_of(client, make(), suffix))
+    answer = client.request("GET", path_of(client, make_recording(), suffix))
     location = answer.headers["location"]
     assert_media(answer, 307, b"", of=content, location=location)
     query = parse_qs(urlsplit(location).query)
@@ -592,41 +615,43 @@ def test_sends_elsewhere_for_much(client: FunctionClient, small: ApiServices, ma
     assert len(query["X-Amz-Signature"][0]) == 64
     fetched = requests.get(location, timeout=10)
     assert (fetched.status_code, fetched.content) == (200, content)
-    told = {name: fetched.headers[name] for name in ("content-type", "cache-control", "etag")}
-    assert told == {"content-type": TYPES[suffix], "cache-control": "no-store", "etag": answer.headers["etag"]}
+    headers = {name: fetched.headers[name] for name in ("content-type", "cache-control", "etag")}
+    assert headers == {"content-type": TYPES[suffix], "cache-control": "no-store", "etag": answer.headers["etag"]}
 
 
 @pytest.mark.parametrize(
-    ("asked", "status"),
+    ("requested", "status"),
     [("bytes=0-999", 206), ("bytes=-1000", 206), ("bytes=0-1000", 307), ("bytes=1-", 307), ("bytes=99999999-", 416)],
 )
-def test_answers_with_a_part_that_fits(
-    client: FunctionClient, small: ApiServices, make: Make, asked: str, status: int
+def test_a_part_that_fits_is_sent_inline(
+    client: FunctionClient, small_responses: ApiServices, make_recording: MakeRecording, requested: str, status: int
 ) -> None:
-    """A part of what is too much is answered as always, if it is not too much itself."""
-    del small  # what answers
-    answer = client.request("GET", path_of(client, make()), headers={"Range": asked})
+    """A part within the limit is sent inline, although the whole file is over it."""
+    del small_responses  # the functions use it
+    answer = client.request("GET", path_of(client, make_recording()), headers={"Range": requested})
     assert answer.status == status
     assert len(answer.content) == (1_000 if status == 206 else 0)
 
 
-def test_a_look_at_much_stays_here(client: FunctionClient, small: ApiServices, make: Make) -> None:
-    """HEAD of what is too much is 200, with its length."""
-    del small  # what answers
-    answer = client.request("HEAD", path_of(client, make()))
+def test_head_of_large_audio_is_not_redirected(
+    client: FunctionClient, small_responses: ApiServices, make_recording: MakeRecording
+) -> None:
+    """HEAD of audio over the limit answers 200 with its length."""
+    del small_responses  # the functions use it
+    answer = client.request("HEAD", path_of(client, make_recording()))
     assert_media(answer, 200, b"", of=WAV, content_type="audio/x-wav", content_length=str(SIZE))
 
 
-# Faults.
+# --- Failures of the bucket ---
 
 
 @pytest.mark.parametrize("fault", ["busy", "broken", "denied", "refused"])
 @pytest.mark.parametrize("operation", ["HeadObject", "GetObject"])
-def test_tells_that_the_bucket_fails(
-    client: FunctionClient, make: Make, objects: Objects, operation: str, fault: str
+def test_failures_of_the_bucket_are_reported(
+    client: FunctionClient, make_recording: MakeRecording, objects: Objects, operation: str, fault: str
 ) -> None:
-    """A bucket that is throttled answers 429 and one that fails 500, in the dialect; later all is well again."""
-    recording = make()
+    """A throttled bucket answers 429, a failing one 500; a later request succeeds."""
+    recording = make_recording()
     objects.faults[operation] = fault
     answer = client.request("GET", path_of(client, recording))
     assert_refused(client, answer, "too many requests" if fault == "busy" else "internal error")
@@ -636,11 +661,15 @@ def test_tells_that_the_bucket_fails(
 
 @pytest.mark.parametrize("fault", ["busy", "broken", "denied", "refused", "lost"])
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
-def test_a_rendition_that_cannot_be_made_changes_nothing(
-    make_twilio: Callable[[], FunctionClient], make: Make, objects: Objects, operation: str, fault: str
+def test_a_failed_rendition_is_made_by_the_next_request(
+    make_twilio: Callable[[], FunctionClient],
+    make_recording: MakeRecording,
+    objects: Objects,
+    operation: str,
+    fault: str,
 ) -> None:
-    """Where making it fails it is made at the next request."""
-    client, recording = make_twilio(), make(channels=2)
+    """If making a rendition fails, the next request makes it."""
+    client, recording = make_twilio(), make_recording(channels=2)
     path = f"{path_of(client, recording)}?RequestedChannels=1"
     objects.faults[operation] = fault
     assert_refused(client, client.request("GET", path), "too many requests" if fault == "busy" else "internal error")
@@ -650,25 +679,27 @@ def test_a_rendition_that_cannot_be_made_changes_nothing(
 
 
 @pytest.mark.parametrize("suffix", ["", ".mp3"])
-def test_audio_that_nobody_can_read_is_a_fault(
-    make_twilio: Callable[[], FunctionClient], make: Make, objects: Objects, suffix: str
+def test_malformed_audio_is_an_internal_error(
+    make_twilio: Callable[[], FunctionClient], make_recording: MakeRecording, objects: Objects, suffix: str
 ) -> None:
-    """Where what was kept is no audio any more, nothing is made of it."""
-    client, recording = make_twilio(), make(channels=2)
+    """No rendition is made of a stored file that is not audio."""
+    client, recording = make_twilio(), make_recording(channels=2)
     objects.put(recording, "original.wav", b"garbage")
     answer = client.request("GET", f"{path_of(client, recording, suffix)}?RequestedChannels=1")
     assert_refused(client, answer, "internal error")
     assert objects.names(recording) == {"original.wav", "original.mp3"}
 
 
-# Requests.
+# --- Requests ---
 
 
-def test_counts_its_requests(client: FunctionClient, make: Make, wire: Wire, objects: Objects) -> None:
-    """The row and the recording are read, the object is looked at and read; HEAD and metadata take less."""
-    recording = make()
+def test_requests_to_table_and_bucket_are_few(
+    client: FunctionClient, make_recording: MakeRecording, wire: Wire, objects: Objects
+) -> None:
+    """The list entry and the recording are read, then the object; HEAD and metadata take fewer requests."""
+    recording = make_recording()
     whole = ["HeadObject", "GetObject"]
-    for method, suffix, asked in (
+    for method, suffix, sent in (
         ("GET", ".json", []),
         ("HEAD", "", whole[:1]),
         ("GET", "", whole),
@@ -677,40 +708,40 @@ def test_counts_its_requests(client: FunctionClient, make: Make, wire: Wire, obj
         wire.all.clear()
         objects.requests.clear()
         assert client.request(method, path_of(client, recording, suffix)).status == 200
-        assert (wire.recordings, objects.requests) == (["GetItem", "GetItem"], asked)
+        assert (wire.recordings, objects.requests) == (["GetItem", "GetItem"], sent)
 
 
-# Who may fetch it.
+# --- Media access ---
 
 Access = Literal["authenticated", "vendor"]
 
 
-class Door(NamedTuple):
-    """A rule for all accounts, an account's own, and whether S lets anybody in then."""
+class MediaAccessCase(NamedTuple):
+    """The media access of the deployment, that of the account, and whether SignalWire serves audio publicly."""
 
-    all: Access
-    own: Access | None
-    is_open: bool
+    deployment: Access
+    account: Access | None
+    is_public: bool
 
 
-DOORS = [
-    Door("authenticated", None, is_open=False),
-    Door("authenticated", "authenticated", is_open=False),
-    Door("authenticated", "vendor", is_open=True),
-    Door("vendor", None, is_open=True),
-    Door("vendor", "vendor", is_open=True),
-    Door("vendor", "authenticated", is_open=False),
+ACCESS_CASES = [
+    MediaAccessCase("authenticated", None, is_public=False),
+    MediaAccessCase("authenticated", "authenticated", is_public=False),
+    MediaAccessCase("authenticated", "vendor", is_public=True),
+    MediaAccessCase("vendor", None, is_public=True),
+    MediaAccessCase("vendor", "vendor", is_public=True),
+    MediaAccessCase("vendor", "authenticated", is_public=False),
 ]
 
-WRONG: Mapping[str, tuple[str | None, str]] = {
+WRONG_CREDENTIALS: Mapping[str, tuple[str | None, str]] = {
     "none": (None, "no credentials"),
     "garbage": ("Basic !!!", "bad credentials"),
-    "nobody's": ("Basic eDp5", "bad credentials"),
+    "unknown user": ("Basic eDp5", "bad credentials"),
 }
 
 
-class House(NamedTuple):
-    """An account with a recording, behind a door."""
+class AccountWithAudio(NamedTuple):
+    """An account with a recording that has audio."""
 
     account: TestAccount
     stage: Stage
@@ -718,7 +749,7 @@ class House(NamedTuple):
 
 
 @pytest.fixture
-def house(
+def owner(
     request: pytest.FixtureRequest,
     make_service: Callable[[Settings], ApiServices],
     settings: Settings,
@@ -726,47 +757,49 @@ def house(
     objects: Objects,
     clock: Clock,
     stage: Stage,
-) -> House:
-    """A fresh account with a completed recording, behind the door that the test names."""
-    door: Door = request.param
-    service = make_service(replace(settings, media_access=MediaAccess(door.all)))
+) -> AccountWithAudio:
+    """A new account with a completed recording, with the media access of the case."""
+    case: MediaAccessCase = request.param
+    service = make_service(replace(settings, media_access=MediaAccess(case.deployment)))
     account = make_account()
-    if door.own is not None:
-        api_bootstrap.get_admin_services().accounts.set_media_access(account.id, MediaAccess(door.own))
+    if case.account is not None:
+        api_bootstrap.get_admin_services().accounts.set_media_access(account.id, MediaAccess(case.account))
     own = Stage(account.id, service, clock, stage.shelf)
     recording = own.recording(own.call(), "completed")
     objects.put(recording, "original.wav", WAV)
     objects.put(recording, "original.mp3", encoded(WAV))
-    return House(account, own, recording)
+    return AccountWithAudio(account, own, recording)
 
 
-@pytest.mark.parametrize(("house", "door"), [(door, door) for door in DOORS], indirect=["house"])
-@pytest.mark.parametrize("wrong", WRONG)
-def test_opens_media_as_the_door_says(dialect: str, house: House, door: Door, wrong: str) -> None:
-    """S opens audio to anybody where the rule says so, whatever credentials come along; T and `.json` never."""
-    client = FunctionClient(DIALECTS[dialect], house.account.id, house.account.token)
-    authorization, condition = WRONG[wrong]
+@pytest.mark.parametrize(("owner", "case"), [(case, case) for case in ACCESS_CASES], indirect=["owner"])
+@pytest.mark.parametrize("credentials", WRONG_CREDENTIALS)
+def test_signalwire_serves_audio_publicly_if_configured(
+    dialect: str, owner: AccountWithAudio, case: MediaAccessCase, credentials: str
+) -> None:
+    """SignalWire then serves audio with any credentials or none; Twilio and the metadata never do."""
+    client = FunctionClient(DIALECTS[dialect], owner.account.id, owner.account.token)
+    authorization, condition = WRONG_CREDENTIALS[credentials]
     for method, suffix in product(("GET", "HEAD"), TYPES):
-        path = path_of(client, house.recording, suffix)
+        path = path_of(client, owner.recording, suffix)
         answer = client.request(method, path, authorization=authorization)
-        if dialect == "signalwire" and door.is_open:
+        if dialect == "signalwire" and case.is_public:
             assert answer.status == 200
         else:
             assert_refused(client, answer, condition)
         assert client.request(method, path).status == 200
-    metadata = path_of(client, house.recording, ".json")
+    metadata = path_of(client, owner.recording, ".json")
     assert_refused(client, client.request("GET", metadata, authorization=authorization), condition)
 
 
-@pytest.mark.parametrize("house", [Door("vendor", None, is_open=True)], indirect=True)
-def test_an_open_door_tells_no_account_from_none(house: House, wire: Wire) -> None:
-    """Without credentials an unknown account, an unknown recording and one that is not completed are the same 404."""
+@pytest.mark.parametrize("owner", [MediaAccessCase("vendor", None, is_public=True)], indirect=True)
+def test_public_audio_does_not_reveal_accounts(owner: AccountWithAudio, wire: Wire) -> None:
+    """Unknown accounts and recordings, and recordings that are not completed, answer the same 404."""
     seen = []
-    running = house.stage.recording(house.stage.call())
+    running = owner.stage.recording(owner.stage.call())
     for account, recording in (
-        (house.account.id, "0" * 32),
-        (house.account.id, running.id),
-        ("0" * 32, house.recording.id),
+        (owner.account.id, "0" * 32),
+        (owner.account.id, running.id),
+        ("0" * 32, owner.recording.id),
         ("0" * 32, "0" * 32),
     ):
         client = FunctionClient(DIALECTS["signalwire"], account, "")
@@ -778,57 +811,57 @@ def test_an_open_door_tells_no_account_from_none(house: House, wire: Wire) -> No
     assert all(each == ["GetItem"] for each in seen)
 
 
-@pytest.mark.parametrize("house", [Door("vendor", None, is_open=True)], indirect=True)
+@pytest.mark.parametrize("owner", [MediaAccessCase("vendor", None, is_public=True)], indirect=True)
 @pytest.mark.parametrize("text", ["me", "0" * 32, "AC{id}", "AC" + "0" * 32])
-def test_an_open_door_needs_an_account(house: House, text: str) -> None:
-    """What is no account in SignalWire's spelling stays closed."""
-    client = FunctionClient(DIALECTS["signalwire"], house.account.id, "")
-    named = text.format(id=house.account.id)
-    path = path_of(client, house.recording).replace(client.sid(ResourceType.ACCOUNT, house.account.id), named)
-    speaks = replace(client, dialect=DIALECTS["twilio" if named.startswith("AC") else "signalwire"])
-    assert_refused(speaks, client.request("GET", path, authorization=None), "no credentials")
+def test_public_audio_needs_a_valid_account_id(owner: AccountWithAudio, text: str) -> None:
+    """A text that is not an account id in SignalWire's format still needs credentials."""
+    client = FunctionClient(DIALECTS["signalwire"], owner.account.id, "")
+    named = text.format(id=owner.account.id)
+    path = path_of(client, owner.recording).replace(client.sid(ResourceType.ACCOUNT, owner.account.id), named)
+    speaker = replace(client, dialect=DIALECTS["twilio" if named.startswith("AC") else "signalwire"])
+    assert_refused(speaker, client.request("GET", path, authorization=None), "no credentials")
 
 
-@pytest.mark.parametrize("house", [Door("authenticated", None, is_open=False)], indirect=True)
-def test_remembers_the_door_for_a_minute(house: House, clock: Clock, wire: Wire) -> None:
-    """A rule is read once and holds for just under a minute, in either direction."""
-    client = FunctionClient(DIALECTS["signalwire"], house.account.id, "")
+@pytest.mark.parametrize("owner", [MediaAccessCase("authenticated", None, is_public=False)], indirect=True)
+def test_media_access_is_cached_for_a_minute(owner: AccountWithAudio, clock: Clock, wire: Wire) -> None:
+    """The setting is read once and cached for just under a minute, in either direction."""
+    client = FunctionClient(DIALECTS["signalwire"], owner.account.id, "")
     accounts, statuses, reads = api_bootstrap.get_admin_services().accounts, [], []
 
-    def ask() -> None:
-        statuses.append(client.request("GET", path_of(client, house.recording), authorization=None).status)
+    def request_audio() -> None:
+        statuses.append(client.request("GET", path_of(client, owner.recording), authorization=None).status)
         reads.append(len(wire.credentials))
 
     wire.all.clear()
-    ask()
-    accounts.set_media_access(house.account.id, MediaAccess.VENDOR)
+    request_audio()
+    accounts.set_media_access(owner.account.id, MediaAccess.VENDOR)
     for seconds in (59.999, 0.001, 59.999, 0.001):
         if len(statuses) == 3:
-            accounts.set_media_access(house.account.id, None)
+            accounts.set_media_access(owner.account.id, None)
         clock.step(seconds)
-        ask()
+        request_audio()
     assert statuses == [401, 401, 200, 200, 401]
     assert reads == [1, 1, 2, 2, 3]
 
 
-@pytest.mark.parametrize("house", DOORS, indirect=True)
-def test_learns_the_door_with_whoever_is_verified(dialect: str, house: House, wire: Wire) -> None:
-    """The record that verified an account tells its rule as well: its audio costs no further read of credentials."""
-    client = FunctionClient(DIALECTS[dialect], house.account.id, house.account.token)
+@pytest.mark.parametrize("owner", ACCESS_CASES, indirect=True)
+def test_media_access_is_read_with_the_credentials(dialect: str, owner: AccountWithAudio, wire: Wire) -> None:
+    """The item that verified an account contains its media access: audio takes no further read."""
+    client = FunctionClient(DIALECTS[dialect], owner.account.id, owner.account.token)
     wire.all.clear()
     for suffix in (".json", "", ".mp3"):
-        assert client.request("GET", path_of(client, house.recording, suffix)).status == 200
+        assert client.request("GET", path_of(client, owner.recording, suffix)).status == 200
     assert wire.credentials == ["GetItem"]
 
 
-def test_does_not_lead_astray(
-    client: FunctionClient, make: Make, make_account: Callable[[], TestAccount], stage: Stage
+def test_a_recording_of_another_account_is_not_found(
+    client: FunctionClient, make_recording: MakeRecording, make_account: Callable[[], TestAccount], stage: Stage
 ) -> None:
-    """Another account's recording is not found with one's own credentials, at either account's address."""
-    recording, stranger = make(), make_account()
-    asks = FunctionClient(client.dialect, stranger.id, stranger.token)
-    for path in (path_of(asks, recording), path_of(client, recording)):
-        assert_refused(client, asks.request("GET", path), "not found", uri=path)
+    """Another account's recording answers 404 at either account's path."""
+    recording, stranger = make_recording(), make_account()
+    stranger_client = FunctionClient(client.dialect, stranger.id, stranger.token)
+    for path in (path_of(stranger_client, recording), path_of(client, recording)):
+        assert_refused(client, stranger_client.request("GET", path), "not found", uri=path)
     assert stage.account == client.account
 
 

@@ -1,4 +1,4 @@
-"""X2: read a transcription."""
+"""Reading a transcription: `get_transcription` in both dialects."""
 
 from typing import Any
 
@@ -78,22 +78,25 @@ def test_reading_an_unknown_transcription_is_not_found(api: Api) -> None:
     "fields",
     [{}, {"text": None, "duration": None}, {"status": TranscriptionStatus.FAILED, "text": None}],
 )
-def test_shows_it_at_both_addresses(
+def test_a_transcription_is_shown_at_both_paths(
     client: FunctionClient, stage: Stage, fields: dict[str, Any], *, nested: bool
 ) -> None:
-    """Under its recording and under its account, with words or without."""
+    """Below its recording and below its account, with a text or without."""
     recording = stage.recording(stage.call(), "completed")
-    made = stage.transcription(recording, **fields)
+    transcription = stage.transcription(recording, **fields)
     above = ("Recordings", client.sid(ResourceType.RECORDING, recording.id)) if nested else ()
-    path = (*above, "Transcriptions", client.sid(ResourceType.TRANSCRIPTION, made.id))
-    assert_answer(client.get(*path), 200, shown(client, made))
+    path = (*above, "Transcriptions", client.sid(ResourceType.TRANSCRIPTION, transcription.id))
+    assert_answer(client.get(*path), 200, shown(client, transcription))
 
 
-def test_is_not_found_elsewhere(client: FunctionClient, stage: Stage) -> None:
-    """Unknown, or under another recording: 404."""
-    made = stage.transcription(stage.recording(stage.call(), "completed"))
+def test_a_transcription_of_another_recording_is_not_found(client: FunctionClient, stage: Stage) -> None:
+    """An unknown transcription and one of another recording answer 404."""
+    transcription = stage.transcription(stage.recording(stage.call(), "completed"))
     other = stage.recording(stage.call(), "completed")
-    sid, unknown = client.sid(ResourceType.TRANSCRIPTION, made.id), client.sid(ResourceType.TRANSCRIPTION, "1" * 32)
+    sid, unknown = (
+        client.sid(ResourceType.TRANSCRIPTION, transcription.id),
+        client.sid(ResourceType.TRANSCRIPTION, "1" * 32),
+    )
     for path in (
         ("Transcriptions", unknown),
         ("Recordings", client.sid(ResourceType.RECORDING, other.id), "Transcriptions", sid),

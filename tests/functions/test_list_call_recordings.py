@@ -1,4 +1,4 @@
-"""CR2: list the recordings of a call."""
+"""Listing the recordings of a call: `list_call_recordings` in both dialects."""
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -95,22 +95,22 @@ def test_listing_the_recordings_of_an_unknown_call_is_not_found(api: Api) -> Non
 
 
 class TestListCallRecordings(ListOfParentRules):
-    """What holds for recordings of conferences as well."""
+    """Rules that recordings of conferences share."""
 
     source = Source.OUTBOUND_API
 
     def parent(self, stage: Stage) -> Call:
-        """A call."""
+        """Create a call."""
         return stage.call()
 
     def path(self, client: FunctionClient, parent: Call | Conference) -> tuple[str, ...]:
-        """Under a call."""
+        """Return the path below a call."""
         assert isinstance(parent, Call)
         return call_path(client, parent, "")
 
 
-def test_leaves_recordings_of_conferences_out(client: FunctionClient, stage: Stage) -> None:
-    """A conference's recording that shows this call is not the call's (behaviour.md, section 5.8)."""
+def test_recordings_of_a_conference_are_not_listed(client: FunctionClient, stage: Stage) -> None:
+    """A conference's recording that shows this call is not a recording of the call."""
     call = stage.call()
     stage.recording(stage.conference(first_call=call.id))
     assert client.get(*call_path(client, call, "")).body["recordings"] == []

@@ -1,4 +1,4 @@
-"""C1: list the calls of an account, with all filters."""
+"""Listing the calls of an account, with all filters: `list_calls` in both dialects."""
 
 from typing import Any
 
@@ -111,30 +111,30 @@ def test_listing_calls_with_a_page_size_of_zero_is_a_bad_request(api: Api) -> No
     }
 
 
-def show(client: FunctionClient, calls: list[Call], filters: str = "", **fields: Any) -> Any:
-    """The page that shows these."""
+def page_of(client: FunctionClient, calls: list[Call], filters: str = "", **fields: Any) -> Any:
+    """Return the page that shows these calls."""
     items = [shown(client, call) for call in calls]
     return expected.page(client.dialect.name, client.account, "Calls", items, filters=filters, **fields)
 
 
-def test_shows_each_state(client: FunctionClient, stage: Stage) -> None:
-    """All of them, newest first."""
-    made = []
+def test_calls_in_every_state_are_listed(client: FunctionClient, stage: Stage) -> None:
+    """Calls in every state are listed, newest first."""
+    created = []
     for status in CallStatus:
         stage.clock.step(1)
-        made.append(stage.call(status, ended=None if status in LIVE else stage.clock.seconds))
-    assert_answer(client.get("Calls"), 200, show(client, made[::-1]))
+        created.append(stage.call(status, ended=None if status in LIVE else stage.clock.seconds))
+    assert_answer(client.get("Calls"), 200, page_of(client, created[::-1]))
 
 
 @pytest.mark.parametrize("status", list(CallStatus))
-def test_filters_by_status(client: FunctionClient, stage: Stage, status: CallStatus) -> None:
-    """Those that are in this state now."""
-    made = {each: stage.call(each, ended=None if each in LIVE else stage.clock.seconds) for each in CallStatus}
-    assert_answer(client.get("Calls", Status=status), 200, show(client, [made[status]], f"Status={status}&"))
+def test_calls_are_filtered_by_status(client: FunctionClient, stage: Stage, status: CallStatus) -> None:
+    """`Status` lists the calls that have this status now."""
+    created = {each: stage.call(each, ended=None if each in LIVE else stage.clock.seconds) for each in CallStatus}
+    assert_answer(client.get("Calls", Status=status), 200, page_of(client, [created[status]], f"Status={status}&"))
 
 
-def test_refuses_a_status_that_is_none(client: FunctionClient) -> None:
-    """Only the states that a call may have."""
+def test_an_unknown_status_is_rejected(client: FunctionClient) -> None:
+    """Only the statuses of a call are accepted."""
     answer = client.get("Calls", Status="active")
     assert_refused(client, answer, "value outside the enum", name="Status")
 
@@ -147,26 +147,28 @@ def test_refuses_a_status_that_is_none(client: FunctionClient) -> None:
         ("From", "from_", "client:joe", "client:joey"),
     ],
 )
-def test_filters_by_party(client: FunctionClient, stage: Stage, name: str, field: str, value: str, near: str) -> None:
-    """Exactly this number, address or client."""
-    wanted = stage.call(**{field: value})
+def test_calls_are_filtered_by_party(
+    client: FunctionClient, stage: Stage, name: str, field: str, value: str, near: str
+) -> None:
+    """`To` and `From` match a number, an address or a client exactly."""
+    matching = stage.call(**{field: value})
     stage.call(**{field: near})
     spelled = value.replace("+", "%2B").replace(":", "%3A").replace("@", "%40")
-    assert_answer(client.get("Calls", **{name: value}), 200, show(client, [wanted], f"{name}={spelled}&"))
+    assert_answer(client.get("Calls", **{name: value}), 200, page_of(client, [matching], f"{name}={spelled}&"))
 
 
-def test_filters_by_parent_call(client: FunctionClient, stage: Stage) -> None:
-    """The legs that this call has made; a sid that is none has made nothing."""
+def test_calls_are_filtered_by_parent_call(client: FunctionClient, stage: Stage) -> None:
+    """`ParentCallSid` lists the child calls of a call; an invalid sid matches none."""
     parent = stage.call()
     leg = stage.call(parent_call=parent.id)
     sid = client.sid(ResourceType.CALL, parent.id)
-    assert_answer(client.get("Calls", ParentCallSid=sid), 200, show(client, [leg], f"ParentCallSid={sid}&"))
+    assert_answer(client.get("Calls", ParentCallSid=sid), 200, page_of(client, [leg], f"ParentCallSid={sid}&"))
     assert client.get("Calls", ParentCallSid="x").body["calls"] == []
 
 
 @pytest.mark.parametrize("name", ["StartTime", "EndTime"])
 @pytest.mark.parametrize(
-    ("sign", "date", "wanted"),
+    ("sign", "date", "matching"),
     [
         ("", "2018-09-26", [1, 2]),
         ("<", "2018-09-26", [0]),
@@ -177,38 +179,38 @@ def test_filters_by_parent_call(client: FunctionClient, stage: Stage) -> None:
         (">", "2018-09-26T23:59:59Z", [2, 3]),
     ],
 )
-def test_filters_by_time(
-    client: FunctionClient, stage: Stage, name: str, sign: str, date: str, wanted: list[int]
+def test_calls_are_filtered_by_time(
+    client: FunctionClient, stage: Stage, name: str, sign: str, date: str, matching: list[int]
 ) -> None:
-    """Before, unlike elsewhere, leaves the day itself out; what never began or ended fits none of these."""
+    """`<` excludes the day itself, unlike in other lists; calls without the time match no filter."""
     field = "started" if name == "StartTime" else "ended"
-    made = []
+    created = []
     for second in (MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 86_399, MIDNIGHT + 86_400):
         stage.clock.milliseconds += 1
         times = {"started": MIDNIGHT - 90_000, "ended": MIDNIGHT + 90_000, field: second}
-        made.append(stage.call("completed", **times))
+        created.append(stage.call("completed", **times))
     stage.call("in-progress" if name == "EndTime" else "queued", **{field: None})
-    found = [made[place] for place in sorted(wanted, reverse=True)]
+    found = [created[place] for place in sorted(matching, reverse=True)]
     spelled = f"{name}{ {'': '', '<': '%3C', '>': '%3E'}[sign] }={date.replace(':', '%3A')}&"
-    assert_answer(client.get("Calls", **{f"{name}{sign}": date}), 200, show(client, found, spelled))
+    assert_answer(client.get("Calls", **{f"{name}{sign}": date}), 200, page_of(client, found, spelled))
 
 
-def test_filters_combine(client: FunctionClient, stage: Stage) -> None:
-    """Only what fits all of them, and links repeat them all as they came."""
+def test_filters_of_calls_combine(client: FunctionClient, stage: Stage) -> None:
+    """Calls must match all filters, and the links of a page repeat the filters as sent."""
     parent = stage.call("ringing")
-    wanted: dict[str, Any] = {"to": "+1", "from_": "+2", "parent_call": parent.id, "started": MIDNIGHT}
+    fields: dict[str, Any] = {"to": "+1", "from_": "+2", "parent_call": parent.id, "started": MIDNIGHT}
     stage.clock.step(1)
-    found = [stage.call(**wanted) for _ in range(3)]
-    for missing in wanted:
-        stage.call(**{**wanted, missing: None if missing in {"parent_call", "started"} else "+3"})
-    stage.call("queued", **wanted)
-    asked = {
+    found = [stage.call(**fields) for _ in range(3)]
+    for missing in fields:
+        stage.call(**{**fields, missing: None if missing in {"parent_call", "started"} else "+3"})
+    stage.call("queued", **fields)
+    filters = {
         "To": "+1",
         "From": "+2",
         "ParentCallSid": client.sid(ResourceType.CALL, parent.id),
         "Status": "in-progress",
     }
-    body = client.get("Calls", **asked, **{"StartTime>": "2018-09-26"}, PageSize="2").body
+    body = client.get("Calls", **filters, **{"StartTime>": "2018-09-26"}, PageSize="2").body
     seen = [item["sid"] for item in body["calls"]]
     rest = client.request("GET", body["next_page_uri"]).body
     seen += [item["sid"] for item in rest["calls"]]

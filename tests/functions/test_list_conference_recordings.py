@@ -1,4 +1,4 @@
-"""FR1: list the recordings of a conference."""
+"""Listing the recordings of a conference: `list_conference_recordings` in both dialects."""
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -102,36 +102,36 @@ def test_listing_the_recordings_of_an_unknown_conference_is_not_found(api: Api) 
 
 
 class TestListConferenceRecordings(ListOfParentRules):
-    """What holds for recordings of calls as well."""
+    """Rules that recordings of calls share."""
 
     source = Source.CONFERENCE
 
     def parent(self, stage: Stage) -> Conference:
-        """A conference."""
+        """Create a conference."""
         return stage.conference()
 
     def path(self, client: FunctionClient, parent: Call | Conference) -> tuple[str, ...]:
-        """Under a conference."""
+        """Return the path below a conference."""
         assert isinstance(parent, Conference)
         return conference_path(client, parent, "")
 
 
-def test_leaves_recordings_of_legs_out(client: FunctionClient, stage: Stage) -> None:
-    """What records a call that is in the conference is not the conference's (behaviour.md, section 5.8)."""
+def test_recordings_of_a_participating_call_are_not_listed(client: FunctionClient, stage: Stage) -> None:
+    """A recording of a call in the conference is not a recording of the conference."""
     call = stage.call()
-    room = stage.conference(first_call=call.id)
+    conference = stage.conference(first_call=call.id)
     stage.recording(call)
-    assert client.get(*conference_path(client, room, "")).body["recordings"] == []
+    assert client.get(*conference_path(client, conference, "")).body["recordings"] == []
 
 
 def test_a_completed_conference_keeps_its_recordings(client: FunctionClient, stage: Stage) -> None:
-    """They are listed as before."""
-    room = stage.conference("completed")
-    stage.recording(room, "completed")
-    assert len(client.get(*conference_path(client, room, "")).body["recordings"]) == 1
+    """The recordings of a completed conference are still listed."""
+    conference = stage.conference("completed")
+    stage.recording(conference, "completed")
+    assert len(client.get(*conference_path(client, conference, "")).body["recordings"]) == 1
 
 
-def test_does_not_take_a_name(client: FunctionClient, stage: Stage) -> None:
-    """A friendly name does not stand for a conference here."""
+def test_a_friendly_name_is_not_accepted(client: FunctionClient, stage: Stage) -> None:
+    """A friendly name in place of the conference's sid answers 404."""
     stage.recording(stage.conference(name="Lobby"))
     assert client.get("Conferences", "Lobby", "Recordings").status == 404

@@ -1,4 +1,4 @@
-"""F1: list the conferences of an account, by status, name and dates."""
+"""Listing the conferences of an account by status, name and dates: `list_conferences` in both dialects."""
 
 from typing import Any
 
@@ -91,67 +91,69 @@ def test_listing_conferences_by_an_unknown_status_is_unprocessable(api: Api) -> 
     }
 
 
-def show(client: FunctionClient, conferences: list[Conference], filters: str = "", **fields: Any) -> Any:
-    """The page that shows these."""
+def page_of(client: FunctionClient, conferences: list[Conference], filters: str = "", **fields: Any) -> Any:
+    """Return the page that shows these conferences."""
     items = [shown(client, conference) for conference in conferences]
     return expected.page(client.dialect.name, client.account, "Conferences", items, filters=filters, **fields)
 
 
-def three(stage: Stage) -> dict[str, Conference]:
-    """One conference in each state, a second apart."""
-    made = {}
+def one_of_each_status(stage: Stage) -> dict[str, Conference]:
+    """Create one conference in each state, a second apart."""
+    created = {}
     for status in ("init", "in-progress", "completed"):
         stage.clock.step(1)
         reason = EndReason.LAST_LEFT if status == "completed" else None
-        made[status] = stage.conference(status, name=f"room {status}", reason=reason)
-    return made
+        created[status] = stage.conference(status, name=f"room {status}", reason=reason)
+    return created
 
 
-def test_shows_all_of_them(client: FunctionClient, stage: Stage) -> None:
-    """In each state, newest first."""
-    made = list(three(stage).values())
-    assert_answer(client.get("Conferences"), 200, show(client, made[::-1]))
+def test_conferences_in_every_state_are_listed(client: FunctionClient, stage: Stage) -> None:
+    """Conferences in every state are listed, newest first."""
+    created = list(one_of_each_status(stage).values())
+    assert_answer(client.get("Conferences"), 200, page_of(client, created[::-1]))
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress", "completed"])
-def test_filters_by_status(client: FunctionClient, stage: Stage, status: str) -> None:
-    """Those that are in this state now."""
-    made = three(stage)
-    assert_answer(client.get("Conferences", Status=status), 200, show(client, [made[status]], f"Status={status}&"))
+def test_conferences_are_filtered_by_status(client: FunctionClient, stage: Stage, status: str) -> None:
+    """`Status` lists the conferences that have this status now."""
+    created = one_of_each_status(stage)
+    assert_answer(
+        client.get("Conferences", Status=status), 200, page_of(client, [created[status]], f"Status={status}&")
+    )
 
 
-def test_a_filter_by_status_is_checked_on_what_is_read(client: FunctionClient, stage: Stage) -> None:
-    """A row of the index that is late is not believed: what has ended since is not shown as running."""
-    room = stage.conference("completed", reason=EndReason.LAST_LEFT)
-    held = stage.partition(room)[0]
-    stage.shelf.put({**held, "status_key": f"{room.account}#CONF#in-progress"})
+def test_a_stale_index_entry_is_filtered_out(client: FunctionClient, stage: Stage) -> None:
+    """A conference that has ended is not listed as in progress, although the index entry is stale."""
+    conference = stage.conference("completed", reason=EndReason.LAST_LEFT)
+    stored = stage.partition(conference)[0]
+    stage.shelf.put({**stored, "status_key": f"{conference.account}#CONF#in-progress"})
     assert client.get("Conferences", Status="in-progress").body["conferences"] == []
 
 
 @pytest.mark.parametrize("status", ["Completed", "active", "complete"])
-def test_refuses_a_status_that_is_none(client: FunctionClient, status: str) -> None:
-    """Only the three states, to the letter."""
+def test_an_unknown_status_is_rejected(client: FunctionClient, status: str) -> None:
+    """Only the three statuses are accepted, case-sensitively."""
     answer = client.get("Conferences", Status=status)
     assert_refused(client, answer, "value outside the enum", name="Status")
 
 
-def test_filters_by_name(client: FunctionClient, stage: Stage) -> None:
-    """Whatever ever had this name, to the letter, live or not."""
+def test_conferences_are_filtered_by_name(client: FunctionClient, stage: Stage) -> None:
+    """`FriendlyName` lists every conference with exactly this name, live or completed."""
     first = stage.conference("completed", name="Two words & more", reason=EndReason.LAST_LEFT)
     stage.clock.step(1)
     second = stage.conference(name="Two words & more")
     stage.conference(name="two words & more")
     filters = "FriendlyName=Two%20words%20%26%20more&"
     answer = client.get("Conferences", FriendlyName="Two words & more")
-    assert_answer(answer, 200, show(client, [second, first], filters))
+    assert_answer(answer, 200, page_of(client, [second, first], filters))
     both = client.get("Conferences", FriendlyName="Two words & more", Status="completed")
-    assert_answer(both, 200, show(client, [first], f"{filters}Status=completed&"))
+    assert_answer(both, 200, page_of(client, [first], f"{filters}Status=completed&"))
     assert client.get("Conferences", FriendlyName="x" * 300).body["conferences"] == []
 
 
 @pytest.mark.parametrize("name", ["DateCreated", "DateUpdated"])
 @pytest.mark.parametrize(
-    ("sign", "day", "wanted"),
+    ("sign", "day", "matching"),
     [
         ("", "2018-09-26", [1, 2]),
         ("<", "2018-09-26", [0, 1]),
@@ -160,23 +162,23 @@ def test_filters_by_name(client: FunctionClient, stage: Stage) -> None:
         (">", "2018-09-27", [3]),
     ],
 )
-def test_filters_by_date(
-    client: FunctionClient, stage: Stage, name: str, sign: str, day: str, wanted: list[int]
+def test_conferences_are_filtered_by_date(
+    client: FunctionClient, stage: Stage, name: str, sign: str, day: str, matching: list[int]
 ) -> None:
-    """By creation or by the last change, in whole days of UTC."""
+    """`DateCreated` and `DateUpdated` match whole days in UTC."""
     seconds = [MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 86_399, MIDNIGHT + 86_400]
-    made: list[Conference] = []
+    created: list[Conference] = []
     for second in seconds:
-        stage.clock.milliseconds = (second if name == "DateCreated" else MIDNIGHT - 7200) * 1000 + len(made)
-        made.append(stage.conference(name=f"room {second}", updated=second if name == "DateUpdated" else MIDNIGHT))
+        stage.clock.milliseconds = (second if name == "DateCreated" else MIDNIGHT - 7200) * 1000 + len(created)
+        created.append(stage.conference(name=f"room {second}", updated=second if name == "DateUpdated" else MIDNIGHT))
     answer = client.get("Conferences", **{f"{name}{sign}": day})
-    found = [made[place] for place in sorted(wanted, reverse=True)]
+    found = [created[place] for place in sorted(matching, reverse=True)]
     spelled = {"": "", "<": "%3C", ">": "%3E"}[sign]
-    assert_answer(answer, 200, show(client, found, f"{name}{spelled}={day}&"))
+    assert_answer(answer, 200, page_of(client, found, f"{name}{spelled}={day}&"))
 
 
-def test_t_takes_days_only(client: FunctionClient) -> None:
-    """An instant is refused in T, and taken in S."""
+def test_twilio_accepts_only_days(client: FunctionClient) -> None:
+    """Twilio rejects an instant as a date; SignalWire accepts it."""
     answer = client.get("Conferences", DateUpdated="2018-09-25T23:00:00Z")
     if client.dialect.name == "twilio":
         assert_refused(client, answer, "value outside the enum", name="DateUpdated")
@@ -184,15 +186,17 @@ def test_t_takes_days_only(client: FunctionClient) -> None:
         assert answer.status == 200
 
 
-def test_a_walk_ends_where_two_thousand_have_been_looked_at(
+def test_a_page_ends_at_the_limit_of_scanned_rows(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A filter without a path of its own gives a short page then, whose link goes on behind what was looked at."""
+    """A filter without an index answers a short page at the limit; its link continues after the last row read."""
     monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 200)
-    made = []
+    created = []
     for number in range(450):
         stage.clock.milliseconds += 1
-        made.append(stage.conference(name=f"room {number}", updated=MIDNIGHT if number in {3, 330} else MIDNIGHT - 1))
+        created.append(
+            stage.conference(name=f"room {number}", updated=MIDNIGHT if number in {3, 330} else MIDNIGHT - 1)
+        )
     pages, uri = [], f"{client.path('Conferences')}?DateUpdated=2018-09-26"
     while uri is not None:
         body = client.request("GET", uri).body
@@ -201,18 +205,18 @@ def test_a_walk_ends_where_two_thousand_have_been_looked_at(
     assert pages == [["room 330"], [], ["room 3"]]
 
 
-def test_a_filtered_page_has_no_link_to_nothing(client: FunctionClient, stage: Stage) -> None:
-    """Where nothing behind a page fits the filter, it is the last."""
+def test_the_last_page_of_a_filter_has_no_next_link(client: FunctionClient, stage: Stage) -> None:
+    """If no later conference matches the filter, the page has no next link."""
     for number in range(5):
         stage.conference(name=f"room {number}", updated=MIDNIGHT if number > 2 else MIDNIGHT - 1)
     body = client.get("Conferences", DateUpdated="2018-09-26", PageSize="2").body
     assert (len(body["conferences"]), body["next_page_uri"]) == (2, None)
 
 
-def test_refuses_a_page_beyond_what_is_looked_at(
+def test_a_page_number_beyond_the_scan_limit_is_rejected(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page number that would skip more than a walk may look at is refused, not answered with another page."""
+    """A page number that would skip more rows than the limit is rejected."""
     monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 5)
     for number in range(9):
         stage.conference(name=f"room {number}", updated=MIDNIGHT)

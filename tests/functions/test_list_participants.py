@@ -1,4 +1,4 @@
-"""P1: the participants of a conference (operations.md, section 3; behaviour.md, sections 6 and 8)."""
+"""Listing the participants of a conference: `list_participants` in both dialects."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from tests.functions import expected
 from tests.functions.literal import Api
 from tests.functions.stage import Stage, Wire, assert_answer, assert_refused, participant_path, shown
 
-Expect = Callable[..., Any]
+MakePage = Callable[..., Any]
 
 
 def test_listing_participants_answers_a_page(api: Api, example: Stage) -> None:
@@ -95,55 +95,57 @@ def test_listing_participants_of_an_unknown_conference_is_not_found(api: Api) ->
 
 
 @pytest.fixture
-def room(stage: Stage) -> Conference:
+def conference(stage: Stage) -> Conference:
     """A conference in progress."""
     return stage.conference()
 
 
 @pytest.fixture
-def expect(client: FunctionClient, room: Conference) -> Expect:
-    """The page that must come, of these participants."""
+def expected_page(client: FunctionClient, conference: Conference) -> MakePage:
+    """Return the page that shows these participants."""
 
     def page(participants: list[Participant], **fields: Any) -> Any:
-        path = "/".join(participant_path(client, room))
+        path = "/".join(participant_path(client, conference))
         items = [shown(client, each) for each in participants]
         return expected.page(client.dialect.name, client.account, path, items, **fields)
 
     return page
 
 
-def test_lists_who_is_in_or_on_the_way(client: FunctionClient, stage: Stage, room: Conference, expect: Expect) -> None:
-    """Who is connected, and who is being dialed; not who has left, who was not reached, or who is elsewhere."""
-    there = []
+def test_connected_and_dialed_participants_are_listed(
+    client: FunctionClient, stage: Stage, conference: Conference, expected_page: MakePage
+) -> None:
+    """Participants who left, were not reached or are in another conference are not listed."""
+    participants = []
     for status in ("queued", "connecting", "ringing", "connected", "complete", "failed"):
         stage.clock.step(1)
-        there.append(stage.participant(room, status=status))
+        participants.append(stage.participant(conference, status=status))
     stage.participant(stage.conference(name="Other"))
-    assert_answer(client.get(*participant_path(client, room)), 200, expect(there[3::-1]))
+    assert_answer(client.get(*participant_path(client, conference)), 200, expected_page(participants[3::-1]))
 
 
-def test_sorts_by_joining_then_by_call(client: FunctionClient, stage: Stage, room: Conference) -> None:
-    """Who joined last comes first, however old the call; of one second, by the call's sid."""
+def test_participants_are_sorted_by_joining(client: FunctionClient, stage: Stage, conference: Conference) -> None:
+    """The latest to join comes first, even with an older call; within a second the call's sid decides."""
     calls = [stage.call() for _ in range(4)]
     calls.sort(key=lambda call: call.id)
     late, *same = calls
     for call in same:
-        stage.participant(room, call)
+        stage.participant(conference, call)
     stage.clock.step(1)
-    stage.participant(room, late)
+    stage.participant(conference, late)
     order = [late, *same[::-1]]
-    found = client.get(*participant_path(client, room)).body["participants"]
+    found = client.get(*participant_path(client, conference)).body["participants"]
     assert [each["call_sid"] for each in found] == [client.sid(ResourceType.CALL, call.id) for call in order]
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress", "completed"])
-def test_is_empty_without_anybody(client: FunctionClient, stage: Stage, status: str) -> None:
-    """Nobody is in a conference that has just begun to be, nor in one that is completed, whoever was."""
-    room = stage.conference(status)
+def test_a_conference_without_participants_has_an_empty_page(client: FunctionClient, stage: Stage, status: str) -> None:
+    """A conference that has just begun and a completed one have an empty list."""
+    conference = stage.conference(status)
     if status == "completed":
-        stage.participant(room)
-        stage.participant(room, status="queued")
-    path = participant_path(client, room)
+        stage.participant(conference)
+        stage.participant(conference, status="queued")
+    path = participant_path(client, conference)
     assert_answer(client.get(*path), 200, expected.page(client.dialect.name, client.account, "/".join(path), []))
 
 
@@ -157,79 +159,85 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "wanted"), FILTERS)
-def test_filters(
+@pytest.mark.parametrize(("name", "value", "fields"), FILTERS)
+def test_participants_are_filtered_by_flag(
     client: FunctionClient,
     stage: Stage,
-    room: Conference,
-    expect: Expect,
+    conference: Conference,
+    expected_page: MakePage,
     name: str,
     value: str,
-    wanted: dict[str, bool],
+    fields: dict[str, bool],
 ) -> None:
-    """By `Muted` and `Hold` in both dialects, by `Coaching` in T: to S that is an unknown parameter."""
-    ((field, wish),) = wanted.items()
-    there: list[Participant] = []
-    for has in (True, False, True):
+    """`Muted` and `Hold` filter in both dialects; `Coaching` only in Twilio's, SignalWire ignores it."""
+    ((field, value_listed),) = fields.items()
+    participants: list[Participant] = []
+    for flag in (True, False, True):
         stage.clock.step(1)
-        there.insert(0, stage.participant(room, **{field: has}))  # type: ignore[arg-type]
-    answer = client.get(*participant_path(client, room), **{name: value})
+        participants.insert(0, stage.participant(conference, **{field: flag}))  # type: ignore[arg-type]
+    answer = client.get(*participant_path(client, conference), **{name: value})
     if name == "Coaching" and client.dialect.name == "signalwire":
-        assert_answer(answer, 200, expect(there))
+        assert_answer(answer, 200, expected_page(participants))
     else:
-        chosen = [each for each in there if getattr(each, field) is wish]
-        assert_answer(answer, 200, expect(chosen, filters=f"{name}={value}&"))
+        chosen = [each for each in participants if getattr(each, field) is value_listed]
+        assert_answer(answer, 200, expected_page(chosen, filters=f"{name}={value}&"))
 
 
-def test_filters_together(client: FunctionClient, stage: Stage, room: Conference, expect: Expect) -> None:
-    """Several filters are all to be met."""
-    both = stage.participant(room, muted=True, hold=True)
-    stage.participant(room, muted=True)
-    stage.participant(room, hold=True)
-    answer = client.get(*participant_path(client, room), Muted="true", Hold="true")
-    assert_answer(answer, 200, expect([both], filters="Muted=true&Hold=true&"))
+def test_filters_of_participants_combine(
+    client: FunctionClient, stage: Stage, conference: Conference, expected_page: MakePage
+) -> None:
+    """Participants must match all filters."""
+    both = stage.participant(conference, muted=True, hold=True)
+    stage.participant(conference, muted=True)
+    stage.participant(conference, hold=True)
+    answer = client.get(*participant_path(client, conference), Muted="true", Hold="true")
+    assert_answer(answer, 200, expected_page([both], filters="Muted=true&Hold=true&"))
 
 
-def test_pages_of_a_filter(client: FunctionClient, stage: Stage, room: Conference, expect: Expect) -> None:
-    """A token that stands between keeps its place, though the filter leaves its participant out."""
-    there: list[Participant] = []
+def test_a_page_token_may_name_a_filtered_participant(
+    client: FunctionClient, stage: Stage, conference: Conference, expected_page: MakePage
+) -> None:
+    """A page token keeps its position, although the filter excludes the participant that it names."""
+    participants: list[Participant] = []
     for muted in (True, False, True):
         stage.clock.step(1)
-        there.insert(0, stage.participant(room, muted=muted))
-    token = f"PA{client.sid(ResourceType.CALL, there[1].call)}"
-    answer = client.get(*participant_path(client, room), Muted="true", PageToken=token)
-    preceding = f"PB{client.sid(ResourceType.CALL, there[2].call)}"
-    assert_answer(answer, 200, expect([there[2]], filters="Muted=true&", token=token, preceding=preceding))
+        participants.insert(0, stage.participant(conference, muted=muted))
+    token = f"PA{client.sid(ResourceType.CALL, participants[1].call)}"
+    answer = client.get(*participant_path(client, conference), Muted="true", PageToken=token)
+    preceding = f"PB{client.sid(ResourceType.CALL, participants[2].call)}"
+    assert_answer(
+        answer, 200, expected_page([participants[2]], filters="Muted=true&", token=token, preceding=preceding)
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("Hold", "1"), ("Hold", "yes"), ("Muted", "no"), ("Coaching", "maybe"), ("PageSize", "x")]
 )
-def test_refuses_wrong_filters(
-    client: FunctionClient, stage: Stage, room: Conference, expect: Expect, name: str, value: str
+def test_an_invalid_filter_is_rejected(
+    client: FunctionClient, stage: Stage, conference: Conference, expected_page: MakePage, name: str, value: str
 ) -> None:
-    """A filter that is no boolean is refused; T takes such a `Muted` for false, S does not know `Coaching`."""
-    participant = stage.participant(room)
-    answer = client.get(*participant_path(client, room), **{name: value})
+    """A filter must be a boolean; Twilio reads any other `Muted` as false, SignalWire ignores `Coaching`."""
+    participant = stage.participant(conference)
+    answer = client.get(*participant_path(client, conference), **{name: value})
     if (client.dialect.name, name) == ("twilio", "Muted"):
-        assert_answer(answer, 200, expect([participant], filters="Muted=false&"))
+        assert_answer(answer, 200, expected_page([participant], filters="Muted=false&"))
     elif (client.dialect.name, name) == ("signalwire", "Coaching"):
-        assert_answer(answer, 200, expect([participant]))
+        assert_answer(answer, 200, expected_page([participant]))
     else:
         assert_refused(client, answer, "value outside the enum", name=name)
 
 
-def test_asks_the_table_once(client: FunctionClient, stage: Stage, room: Conference, wire: Wire) -> None:
-    """One query brings the conference along, whatever is asked, or tells that there is none."""
-    stage.participant(room, label="customer")
-    client.get(*participant_path(client, room))
-    client.get(*participant_path(client, room), Muted="true", PageSize="1", Page="1")
+def test_one_query_lists_participants(client: FunctionClient, stage: Stage, conference: Conference, wire: Wire) -> None:
+    """One query reads the conference and its participants with any filter, and finds out that it is unknown."""
+    stage.participant(conference, label="customer")
+    client.get(*participant_path(client, conference))
+    client.get(*participant_path(client, conference), Muted="true", PageSize="1", Page="1")
     assert client.get(*participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32))).status == 404
     assert wire.recordings == ["Query"] * 3
 
 
-def test_takes_no_name(make_twilio: Callable[[], FunctionClient], stage: Stage, wire: Wire) -> None:
-    """A friendly name does not stand for a conference here."""
+def test_a_friendly_name_is_not_accepted(make_twilio: Callable[[], FunctionClient], stage: Stage, wire: Wire) -> None:
+    """A friendly name in place of the conference's sid answers 404 without a request to the table."""
     client = make_twilio()
     stage.conference(name="Lobby")
     path = participant_path(client, "Lobby")

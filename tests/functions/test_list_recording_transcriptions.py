@@ -1,4 +1,4 @@
-"""X1: list the transcriptions of a recording."""
+"""Listing the transcriptions of a recording: `list_recording_transcriptions` in both dialects."""
 
 import pytest
 
@@ -88,8 +88,8 @@ def test_listing_transcriptions_at_an_invalid_page_token_is_unprocessable(api: A
     }
 
 
-def test_a_recording_without_any_has_an_empty_page(client: FunctionClient, stage: Stage) -> None:
-    """Whatever its state, for every recording's body links to it; in T a deleted one can be seen, and so asked."""
+def test_a_recording_without_transcriptions_has_an_empty_page(client: FunctionClient, stage: Stage) -> None:
+    """In every state of the recording; a deleted one has the page only in Twilio's dialect."""
     for status in ("in-progress", "completed", "absent", "deleted"):
         recording = stage.recording(stage.call(), "completed")
         recording = stage.delete(recording) if status == "deleted" else stage.bring(recording, status)
@@ -101,26 +101,26 @@ def test_a_recording_without_any_has_an_empty_page(client: FunctionClient, stage
             assert_answer(client.get(*path), 200, page)
 
 
-def test_shows_its_own_only(client: FunctionClient, stage: Stage) -> None:
-    """Newest first, and none of another recording's; they stay when it is deleted."""
+def test_only_transcriptions_of_the_recording_are_listed(client: FunctionClient, stage: Stage) -> None:
+    """Newest first, and still after the recording was deleted."""
     recording = stage.recording(stage.call(), "completed")
-    made = []
+    created = []
     for text in ("One.", None):
         stage.clock.step(1)
-        made.append(stage.transcription(recording, text=text))
+        created.append(stage.transcription(recording, text=text))
     stage.transcription(stage.recording(stage.call(), "completed"))
     stage.delete(recording)
     path = ("Recordings", client.sid(ResourceType.RECORDING, recording.id), "Transcriptions")
-    items = [shown(client, each) for each in made[::-1]]
+    items = [shown(client, each) for each in created[::-1]]
     assert_answer(client.get(*path), 200, expected.page(client.dialect.name, client.account, "/".join(path), items))
 
 
 @pytest.mark.parametrize("transcribed", [True, False])
 @pytest.mark.parametrize("deleted", [True, False])
-def test_tells_of_a_wrong_parameter_wherever_there_is_a_list(
+def test_existence_is_checked_before_parameters(
     client: FunctionClient, stage: Stage, *, deleted: bool, transcribed: bool
 ) -> None:
-    """Existence comes first, as for the list itself: transcriptions stay, and T shows what was deleted."""
+    """An invalid parameter is reported only where the list itself would answer 200."""
     recording = stage.recording(stage.call(), "completed")
     if transcribed:
         stage.transcription(recording)
@@ -136,8 +136,8 @@ def test_tells_of_a_wrong_parameter_wherever_there_is_a_list(
         assert_refused(client, answer, "value outside the enum", name="PageSize")
 
 
-def test_a_page_behind_the_end_is_empty(client: FunctionClient, stage: Stage) -> None:
-    """Whether by a token or by its number, though the recording was deleted long ago."""
+def test_a_page_after_the_last_is_empty(client: FunctionClient, stage: Stage) -> None:
+    """By token and by number, even if the recording was deleted long ago."""
     recording = stage.recording(stage.call(), "completed")
     only = stage.transcription(recording)
     stage.delete(recording, days=0)
@@ -148,7 +148,7 @@ def test_a_page_behind_the_end_is_empty(client: FunctionClient, stage: Stage) ->
     page = expected.page(client.dialect.name, client.account, "/".join(path), [], token=token, preceding=before)
     assert_answer(client.get(*path, PageToken=token), 200, page)
     assert client.get(*path, Page="1").body["transcriptions"] == []
-    # Where there never were any there is nothing to have a page.
+    # An unknown recording has no pages.
     unknown = ("Recordings", client.sid(ResourceType.RECORDING, "0" * 32), "Transcriptions")
     for query in ({"PageToken": token}, {"Page": "1"}):
         assert_refused(client, client.get(*unknown, **query), "not found", uri=client.path(*unknown))

@@ -1,4 +1,4 @@
-"""R1: list the recordings of an account, by call, conference and date, deleted ones too."""
+"""Listing the recordings of an account by call, conference and date: `list_recordings` in both dialects."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.functions.stage import Clock, Stage, Wire, WireRequest, assert_answer
 
 DAY = 86_400
 MIDNIGHT = 1_537_920_000
-"""Wednesday, 26 September 2018, 00:00:00 UTC: an hour after the stage's clock begins."""
+"""Wednesday, 26 September 2018, 00:00:00 UTC: an hour after the test's clock begins."""
 
 
 def test_listing_recordings_by_call_answers_a_page(api: Api, example: Stage, clock: Clock) -> None:
@@ -110,34 +110,34 @@ def test_listing_recordings_by_an_invalid_date_is_unprocessable(api: Api) -> Non
     }
 
 
-def show(client: FunctionClient, recordings: list[Recording], filters: str = "", **fields: Any) -> Any:
-    """The page that shows these."""
+def page_of(client: FunctionClient, recordings: list[Recording], filters: str = "", **fields: Any) -> Any:
+    """Return the page that shows these recordings."""
     items = [expected.account_recording(client.dialect.name, recording) for recording in recordings]
     return expected.page(client.dialect.name, client.account, "Recordings", items, filters=filters, **fields)
 
 
-def test_shows_recordings_of_calls_and_conferences(client: FunctionClient, stage: Stage) -> None:
-    """All of both, in each state, at the account's address."""
-    made = []
+def test_recordings_of_calls_and_conferences_are_listed(client: FunctionClient, stage: Stage) -> None:
+    """Recordings of both in every state are listed, newest first."""
+    created = []
     for parent in (stage.call(), stage.conference()):
         for status in ("in-progress", "paused", "stopped", "completed", "absent"):
             stage.clock.step(1)
             source = Source.OUTBOUND_API if isinstance(parent, Call) else Source.CONFERENCE
-            made.append(stage.recording(parent, status, source))
-    assert_answer(client.get("Recordings"), 200, show(client, made[::-1]))
+            created.append(stage.recording(parent, status, source))
+    assert_answer(client.get("Recordings"), 200, page_of(client, created[::-1]))
 
 
-def at(stage: Stage, *seconds: int) -> list[Recording]:
-    """Recordings made at these seconds after midnight, newest first."""
-    made = []
+def recordings_at(stage: Stage, *seconds: int) -> list[Recording]:
+    """Create recordings at these seconds after midnight; return them newest first."""
+    created = []
     for second in sorted(seconds):
         stage.clock.milliseconds = (MIDNIGHT + second) * 1000 + 999
-        made.append(stage.recording(stage.call()))
-    return made[::-1]
+        created.append(stage.recording(stage.call()))
+    return created[::-1]
 
 
 @pytest.mark.parametrize(
-    ("filters", "wanted"),
+    ("filters", "matching"),
     [
         ({"DateCreated": "2018-09-26"}, [0, 1, DAY - 1]),
         ({"DateCreated<": "2018-09-26"}, [-DAY, -1, 0]),
@@ -151,32 +151,34 @@ def at(stage: Stage, *seconds: int) -> list[Recording]:
         ({"DateCreated<": "1969-12-31"}, []),
     ],
 )
-def test_filters_by_date(client: FunctionClient, stage: Stage, filters: dict[str, str], wanted: list[int]) -> None:
-    """A day, a second, up to one and from one on: the second of midnight belongs to both sides."""
+def test_recordings_are_filtered_by_date(
+    client: FunctionClient, stage: Stage, filters: dict[str, str], matching: list[int]
+) -> None:
+    """By day or by second; both `<` and `>` include the given second."""
     seconds = [-DAY, -1, 0, 1, DAY - 1, DAY]
-    made = dict(zip(sorted(seconds, reverse=True), at(stage, *seconds), strict=True))
-    found = [made[second] for second in sorted(wanted, reverse=True)]
+    created = dict(zip(sorted(seconds, reverse=True), recordings_at(stage, *seconds), strict=True))
+    found = [created[second] for second in sorted(matching, reverse=True)]
     spelled = "".join(
         f"{name.replace('<', '%3C').replace('>', '%3E')}={value.replace(':', '%3A')}&"
         for name, value in filters.items()
     )
-    assert_answer(client.get("Recordings", **filters), 200, show(client, found, spelled))
+    assert_answer(client.get("Recordings", **filters), 200, page_of(client, found, spelled))
 
 
 @pytest.mark.parametrize("name", ["DateCreated<", "DateCreated%3C"])
-def test_the_sign_is_part_of_the_name(client: FunctionClient, stage: Stage, name: str) -> None:
-    """`DateCreated<=2018-09-26` is a parameter of that name, escaped or not."""
-    first, *_ = at(stage, 0)
+def test_the_operator_is_part_of_the_parameter_name(client: FunctionClient, stage: Stage, name: str) -> None:
+    """`DateCreated<=2018-09-26` is the parameter `DateCreated<`, escaped or not."""
+    first, *_ = recordings_at(stage, 0)
     answer = client.request("GET", f"{client.path('Recordings')}?{name}=2018-09-26")
-    assert_answer(answer, 200, show(client, [first], "DateCreated%3C=2018-09-26&"))
+    assert_answer(answer, 200, page_of(client, [first], "DateCreated%3C=2018-09-26&"))
 
 
 @pytest.mark.parametrize(
     "text", ["Wed, 26 Sep 2018 00:00:00 +0000", "2018-09-26T00:00:00", "2018-09-26T02:00:00+02:00"]
 )
-def test_s_takes_more_dates(client: FunctionClient, stage: Stage, text: str) -> None:
-    """S takes RFC 2822 and any ISO 8601; T takes a day or a second in UTC."""
-    (only,) = at(stage, 0)
+def test_signalwire_accepts_more_date_formats(client: FunctionClient, stage: Stage, text: str) -> None:
+    """SignalWire accepts RFC 2822 and ISO 8601; Twilio accepts a day or a second in UTC."""
+    (only,) = recordings_at(stage, 0)
     answer = client.get("Recordings", DateCreated=text)
     if client.dialect.name == "twilio":
         assert_refused(client, answer, "value outside the enum", name="DateCreated")
@@ -186,40 +188,40 @@ def test_s_takes_more_dates(client: FunctionClient, stage: Stage, text: str) -> 
 
 @pytest.mark.parametrize("name", ["DateCreated", "DateCreated<", "DateCreated>"])
 @pytest.mark.parametrize("text", ["yesterday", "2018-02-30", "2018-09-26T00:00", "26-09-2018", "2018-09-26 "])
-def test_refuses_what_is_no_date(client: FunctionClient, name: str, text: str) -> None:
-    """The parameter is named with its sign."""
+def test_an_invalid_date_is_rejected(client: FunctionClient, name: str, text: str) -> None:
+    """The response names the parameter with its operator."""
     if client.dialect.name == "signalwire" and text == "2018-09-26T00:00":
         text = "2018-09-26T"
     assert_refused(client, client.get("Recordings", **{name: text}), "value outside the enum", name=name)
 
 
-def test_filters_by_call(client: FunctionClient, stage: Stage) -> None:
-    """T finds by `CallSid` whatever shows that call, conferences' recordings too; S those of the call alone."""
+def test_recordings_are_filtered_by_call(client: FunctionClient, stage: Stage) -> None:
+    """Twilio's `CallSid` includes recordings of conferences that show the call; SignalWire's does not."""
     call = stage.call()
-    room = stage.conference(name="Other", first_call=call.id)
+    conference = stage.conference(name="Other", first_call=call.id)
     of_call = stage.recording(call)
     stage.clock.step(1)
-    of_room = stage.recording(room)
+    of_conference = stage.recording(conference)
     stage.clock.step(1)
     later = stage.recording(call, source=Source.OUTBOUND_API)
     stage.recording(stage.call())
     stage.recording(stage.conference(name="Third"))
     sid = client.sid(ResourceType.CALL, call.id)
-    wanted = [later, of_room, of_call] if client.dialect.name == "twilio" else [later, of_call]
-    assert_answer(client.get("Recordings", CallSid=sid), 200, show(client, wanted, f"CallSid={sid}&"))
+    matching = [later, of_conference, of_call] if client.dialect.name == "twilio" else [later, of_call]
+    assert_answer(client.get("Recordings", CallSid=sid), 200, page_of(client, matching, f"CallSid={sid}&"))
 
 
-def test_a_list_by_call_can_be_walked(client: FunctionClient, stage: Stage) -> None:
-    """Page by page it is the same list, forwards and backwards, where two lists are merged into one."""
+def test_pages_of_a_call_are_complete_in_both_directions(client: FunctionClient, stage: Stage) -> None:
+    """Forwards and backwards, pages of two merged lists contain the same recordings."""
     call = stage.call()
-    room = stage.conference(first_call=call.id)
-    made = []
-    for parent in (call, room, room, call, room, call, call):
+    conference = stage.conference(first_call=call.id)
+    created = []
+    for parent in (call, conference, conference, call, conference, call, call):
         stage.clock.step(1)
         source = Source.OUTBOUND_API if isinstance(parent, Call) else Source.CONFERENCE
-        made.append(stage.recording(parent, source=source))
+        created.append(stage.recording(parent, source=source))
     if client.dialect.name == "signalwire":
-        made = [recording for recording in made if recording.parent.id == call.id]
+        created = [recording for recording in created if recording.parent.id == call.id]
     for size in (1, 2, 3):
         seen, uri = [], f"{client.path('Recordings')}?CallSid={client.sid(ResourceType.CALL, call.id)}&PageSize={size}"
         last = None
@@ -227,7 +229,7 @@ def test_a_list_by_call_can_be_walked(client: FunctionClient, stage: Stage) -> N
             last = client.request("GET", uri).body
             seen += [item["sid"] for item in last["recordings"]]
             uri = last["next_page_uri"]
-        assert seen == [client.sid(ResourceType.RECORDING, recording.id) for recording in made[::-1]]
+        assert seen == [client.sid(ResourceType.RECORDING, recording.id) for recording in created[::-1]]
         back: list[str] = [item["sid"] for item in last["recordings"]] if last else []
         while last is not None and (uri := last["previous_page_uri"]) is not None:
             last = client.request("GET", uri).body
@@ -235,47 +237,50 @@ def test_a_list_by_call_can_be_walked(client: FunctionClient, stage: Stage) -> N
         assert back == seen
 
 
-def test_filters_by_conference(client: FunctionClient, stage: Stage) -> None:
-    """The recordings of that conference, and of both together what fits both."""
+def test_recordings_are_filtered_by_conference(client: FunctionClient, stage: Stage) -> None:
+    """`ConferenceSid` filters alone and together with `CallSid`."""
     call = stage.call()
-    room = stage.conference(first_call=call.id)
-    recording = stage.recording(room)
+    conference = stage.conference(first_call=call.id)
+    recording = stage.recording(conference)
     stage.recording(call)
     stage.recording(stage.conference(name="Other"))
-    conference, leg = client.sid(ResourceType.CONFERENCE, room.id), client.sid(ResourceType.CALL, call.id)
-    found = client.get("Recordings", ConferenceSid=conference)
-    assert_answer(found, 200, show(client, [recording], f"ConferenceSid={conference}&"))
-    both = client.get("Recordings", ConferenceSid=conference, CallSid=leg)
+    conference_sid, call_sid = (
+        client.sid(ResourceType.CONFERENCE, conference.id),
+        client.sid(ResourceType.CALL, call.id),
+    )
+    found = client.get("Recordings", ConferenceSid=conference_sid)
+    assert_answer(found, 200, page_of(client, [recording], f"ConferenceSid={conference_sid}&"))
+    both = client.get("Recordings", ConferenceSid=conference_sid, CallSid=call_sid)
     shown_by_both = [recording] if client.dialect.name == "twilio" else []
-    assert_answer(both, 200, show(client, shown_by_both, f"ConferenceSid={conference}&CallSid={leg}&"))
-    neither = client.get("Recordings", ConferenceSid=conference, CallSid=client.sid(ResourceType.CALL, "1" * 32))
+    assert_answer(both, 200, page_of(client, shown_by_both, f"ConferenceSid={conference_sid}&CallSid={call_sid}&"))
+    neither = client.get("Recordings", ConferenceSid=conference_sid, CallSid=client.sid(ResourceType.CALL, "1" * 32))
     assert neither.body["recordings"] == []
 
 
 @pytest.mark.parametrize("name", ["CallSid", "ConferenceSid"])
 @pytest.mark.parametrize("text", ["{unknown}", "{recording}", "x"])
-def test_an_unknown_sid_finds_nothing(client: FunctionClient, stage: Stage, name: str, text: str) -> None:
-    """An empty list, not 404, whether it could be a sid or not."""
+def test_an_unknown_sid_has_an_empty_page(client: FunctionClient, stage: Stage, name: str, text: str) -> None:
+    """An unknown or invalid sid answers an empty list, not 404."""
     recording = stage.recording(stage.call())
     kind = ResourceType.CALL if name == "CallSid" else ResourceType.CONFERENCE
     given = text.replace("{unknown}", client.sid(kind, "1" * 32))
     given = given.replace("{recording}", client.sid(ResourceType.RECORDING, recording.id))
-    assert_answer(client.get("Recordings", **{name: given}), 200, show(client, [], f"{name}={given}&"))
+    assert_answer(client.get("Recordings", **{name: given}), 200, page_of(client, [], f"{name}={given}&"))
 
 
-def test_leaves_deleted_ones_out(client: FunctionClient, stage: Stage) -> None:
-    """Unless they are asked for, and in S always."""
+def test_deleted_recordings_are_not_listed(client: FunctionClient, stage: Stage) -> None:
+    """By default in Twilio's dialect, and always in SignalWire's."""
     kept = stage.recording(stage.call(), "completed")
     stage.delete(stage.recording(stage.call(), "completed"))
-    assert_answer(client.get("Recordings"), 200, show(client, [kept]))
+    assert_answer(client.get("Recordings"), 200, page_of(client, [kept]))
     if client.dialect.name == "signalwire":
-        assert_answer(client.get("Recordings", IncludeSoftDeleted="true"), 200, show(client, [kept]))
+        assert_answer(client.get("Recordings", IncludeSoftDeleted="true"), 200, page_of(client, [kept]))
         assert client.get("Recordings", IncludeSoftDeleted="perhaps").status == 200
 
 
 @pytest.mark.parametrize("word", ["true", "True", "TRUE"])
-def test_shows_deleted_ones_in_t(make_twilio: Any, stage: Stage, word: str) -> None:
-    """Among the others, in order, as `deleted`, for forty days to the second."""
+def test_twilio_lists_deleted_recordings_on_request(make_twilio: Any, stage: Stage, word: str) -> None:
+    """In order among the others with the status `deleted`, for forty days to the second."""
     client, call = make_twilio(), stage.call()
     first = stage.delete(stage.recording(call, "completed"))
     stage.clock.step(1)
@@ -284,41 +289,41 @@ def test_shows_deleted_ones_in_t(make_twilio: Any, stage: Stage, word: str) -> N
     third = stage.delete(stage.recording(call, "absent", Source.OUTBOUND_API))
     filters = f"IncludeSoftDeleted={word}&"
     answer = client.get("Recordings", IncludeSoftDeleted=word)
-    assert_answer(answer, 200, show(client, [third, second, first], filters))
+    assert_answer(answer, 200, page_of(client, [third, second, first], filters))
     stage.clock.step(40 * DAY - 2)
     answer = client.get("Recordings", IncludeSoftDeleted=word)
-    assert_answer(answer, 200, show(client, [third, second], filters))
+    assert_answer(answer, 200, page_of(client, [third, second], filters))
     stage.clock.step(2)
-    assert_answer(client.get("Recordings", IncludeSoftDeleted=word), 200, show(client, [second], filters))
+    assert_answer(client.get("Recordings", IncludeSoftDeleted=word), 200, page_of(client, [second], filters))
 
 
-def test_deleted_ones_are_walked_in_t(make_twilio: Any, stage: Stage) -> None:
-    """Page by page, with filters by call as well."""
+def test_pages_with_deleted_recordings_are_complete(make_twilio: Any, stage: Stage) -> None:
+    """Pages with deleted recordings are complete, also with a filter by call."""
     client, call = make_twilio(), stage.call()
-    made = []
+    created = []
     for number in range(9):
         stage.clock.step(1)
         recording = stage.recording(call, "completed", Source.OUTBOUND_API)
-        made.append(stage.delete(recording) if number % 3 else recording)
+        created.append(stage.delete(recording) if number % 3 else recording)
     for filters in ("", f"&CallSid={client.sid(ResourceType.CALL, call.id)}"):
         seen, uri = [], f"{client.path('Recordings')}?IncludeSoftDeleted=true&PageSize=2{filters}"
         while uri is not None:
             body = client.request("GET", uri).body
             seen += [item["sid"] for item in body["recordings"]]
             uri = body["next_page_uri"]
-        assert seen == [client.sid(ResourceType.RECORDING, recording.id) for recording in made[::-1]]
+        assert seen == [client.sid(ResourceType.RECORDING, recording.id) for recording in created[::-1]]
 
 
 @pytest.mark.parametrize("word", ["1", "yes", "tru"])
-def test_refuses_what_is_no_boolean_in_t(make_twilio: Any, word: str) -> None:
-    """Only true and false, in any case."""
+def test_twilio_rejects_an_invalid_boolean(make_twilio: Any, word: str) -> None:
+    """`IncludeSoftDeleted` accepts only true and false, case-insensitively."""
     client = make_twilio()
     answer = client.get("Recordings", IncludeSoftDeleted=word)
     assert_refused(client, answer, "value outside the enum", name="IncludeSoftDeleted")
 
 
-def test_what_is_deleted_while_a_page_is_read_is_not_on_it(client: FunctionClient, stage: Stage, wire: Wire) -> None:
-    """Its row was there, it is gone when its body is read: the page is shorter by it (resources.md, section 2.2)."""
+def test_a_recording_deleted_during_the_request_is_left_out(client: FunctionClient, stage: Stage, wire: Wire) -> None:
+    """A recording deleted between reading the list and the recording is left out of the page."""
     kept = stage.recording(stage.call(), "completed")
     stage.clock.step(1)
     gone = stage.recording(stage.call(), "completed")
@@ -329,18 +334,23 @@ def test_what_is_deleted_while_a_page_is_read_is_not_on_it(client: FunctionClien
 
     with wire.watched_by(delete_meanwhile):
         answer = client.get("Recordings")
-    assert_answer(answer, 200, show(client, [kept]))
+    assert_answer(answer, 200, page_of(client, [kept]))
 
 
-def test_skips_past_what_a_walk_would_look_at(make_twilio: Any, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page number reaches as far in a list that leaves little out as in one that leaves out nothing."""
+def test_page_numbers_reach_beyond_the_scan_limit(
+    make_twilio: Any, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that filters out few rows allows the page numbers of one without filters."""
     monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 5)
-    client, made = make_twilio(), []
-    room = stage.conference()
+    client, created = make_twilio(), []
+    conference = stage.conference()
     for _ in range(12):
         stage.clock.step(1)
-        made.append(stage.recording(room))
-    sids = [client.sid(ResourceType.RECORDING, recording.id) for recording in made[::-1]]
-    for query in ({"IncludeSoftDeleted": "true"}, {"ConferenceSid": client.sid(ResourceType.CONFERENCE, room.id)}):
+        created.append(stage.recording(conference))
+    sids = [client.sid(ResourceType.RECORDING, recording.id) for recording in created[::-1]]
+    for query in (
+        {"IncludeSoftDeleted": "true"},
+        {"ConferenceSid": client.sid(ResourceType.CONFERENCE, conference.id)},
+    ):
         found = client.get("Recordings", PageSize="4", Page="2", **query).body["recordings"]
         assert [each["sid"] for each in found] == sids[8:12]

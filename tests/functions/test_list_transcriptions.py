@@ -1,4 +1,4 @@
-"""X4: list the transcriptions of an account."""
+"""Listing the transcriptions of an account: `list_transcriptions` in both dialects."""
 
 import json
 from collections.abc import Iterator
@@ -82,69 +82,71 @@ def test_listing_transcriptions_with_a_page_size_over_1000_is_a_bad_request(api:
     }
 
 
-def test_shows_those_of_all_recordings(client: FunctionClient, stage: Stage) -> None:
-    """Newest first, whatever became of their recordings."""
-    made = []
+def test_transcriptions_of_all_recordings_are_listed(client: FunctionClient, stage: Stage) -> None:
+    """Newest first, also of recordings that were deleted."""
+    created = []
     for _ in range(2):
         stage.clock.step(1)
         recording = stage.recording(stage.call(), "completed")
-        made.append(stage.transcription(recording))
+        created.append(stage.transcription(recording))
         stage.delete(recording)
     page = expected.page(
-        client.dialect.name, client.account, "Transcriptions", [shown(client, each) for each in made[::-1]]
+        client.dialect.name, client.account, "Transcriptions", [shown(client, each) for each in created[::-1]]
     )
     assert_answer(client.get("Transcriptions"), 200, page)
 
 
-@pytest.mark.parametrize(("sign", "wanted"), [("", [1, 2]), ("<", [0, 1]), (">", [1, 2, 3])])
-def test_filters_by_day(client: FunctionClient, stage: Stage, sign: str, wanted: list[int]) -> None:
-    """By creation; midnight belongs to what is up to it and from it on."""
-    made = []
+@pytest.mark.parametrize(("sign", "matching"), [("", [1, 2]), ("<", [0, 1]), (">", [1, 2, 3])])
+def test_transcriptions_are_filtered_by_day(
+    client: FunctionClient, stage: Stage, sign: str, matching: list[int]
+) -> None:
+    """By creation; both `<` and `>` include midnight."""
+    created = []
     for second in (MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 86_399, MIDNIGHT + 86_400):
         stage.clock.milliseconds = second * 1000
-        made.append(stage.transcription("1" * 32))
+        created.append(stage.transcription("1" * 32))
     answer = client.get("Transcriptions", **{f"DateCreated{sign}": "2018-09-26"})
-    found = [shown(client, made[place]) for place in sorted(wanted, reverse=True)]
+    found = [shown(client, created[place]) for place in sorted(matching, reverse=True)]
     filters = f"DateCreated{ {'': '', '<': '%3C', '>': '%3E'}[sign] }=2018-09-26&"
     page = expected.page(client.dialect.name, client.account, "Transcriptions", found, filters=filters)
     assert_answer(answer, 200, page)
 
 
-def test_refuses_what_is_no_date(client: FunctionClient) -> None:
-    """A date that cannot be read is named."""
+def test_an_invalid_date_is_rejected(client: FunctionClient) -> None:
+    """The response names the parameter."""
     answer = client.get("Transcriptions", DateCreated="x")
     assert_refused(client, answer, "value outside the enum", name="DateCreated")
 
 
-# Both lists of transcriptions, X1 as well: how much text is on a page.
+# --- The size of a page, in both lists of transcriptions ---
 
 MAX_OF_LAMBDA = 6_291_556
-"""Bytes of an answer: Lambda's own limit."""
+"""Lambda's limit for a response, in bytes."""
 
 
 def answer_size(answer: Answer) -> int:
-    """An answer's bytes as Lambda takes them from a function."""
+    """Return the bytes of a response as the function returns it to Lambda."""
     reply = {"statusCode": answer.status, "headers": answer.headers, "body": answer.text, "isBase64Encoded": False}
     return len(json.dumps(reply, ensure_ascii=False).encode())
 
 
-def make(stage: Stage, texts: list[str | None]) -> tuple[str, list[Transcription]]:
-    """A recording's id and its transcriptions, newest first."""
+def create_transcriptions(stage: Stage, texts: list[str | None]) -> tuple[str, list[Transcription]]:
+    """Create a recording with these transcriptions; return its id and them, newest first."""
     recording = stage.recording(stage.call(), "completed")
-    made = []
+    created = []
     for text in texts:
         stage.clock.step(1)
-        made.append(stage.transcription(recording, text=text))
-    return recording.id, made[::-1]
+        created.append(stage.transcription(recording, text=text))
+    return recording.id, created[::-1]
 
 
 def paths(client: FunctionClient, recording: str) -> list[tuple[str, ...]]:
-    """X1 and X4."""
+    """Return the paths of both lists: of the recording and of the account."""
     return [("Recordings", client.sid(ResourceType.RECORDING, recording), "Transcriptions"), ("Transcriptions",)]
 
 
 def pages(client: FunctionClient, uri: str | None, link: str) -> Iterator[Any]:
-    """The bodies of all pages, as one leads to the other."""
+    """Yield the bodies of all pages, following this link."""
     while uri is not None:
         body = client.request("GET", uri).body
         yield body
@@ -152,23 +154,23 @@ def pages(client: FunctionClient, uri: str | None, link: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("size", [2, 50])
-def test_a_page_ends_early_where_there_is_much_to_read(
+def test_a_page_ends_early_if_its_texts_are_long(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """It holds what fits, at least one, and links to the rest in both directions; nothing is lost or told twice."""
+    """A page holds what fits, at least one; following the links lists each transcription exactly once."""
     monkeypatch.setattr("tapedeck.operations.transcriptions.MAX_TEXT", 100)
     monkeypatch.setattr("tapedeck.operations.transcriptions.AT_ONCE", 3)
-    # Each weighs 6 more than its letters; None weighs as much as its four.
+    # Each text counts 6 bytes more than its characters; None counts as 4 characters.
     letters = (0, 60, 28, 94, 95, 200, 1, 1, 1, 44, 45, 40)
-    recording, made = make(stage, ["x" * count if count else None for count in letters])
-    sids = [client.sid(ResourceType.TRANSCRIPTION, each.id) for each in made]
+    recording, created = create_transcriptions(stage, ["x" * count if count else None for count in letters])
+    sids = [client.sid(ResourceType.TRANSCRIPTION, each.id) for each in created]
     for path in paths(client, recording):
         forwards = list(pages(client, f"{client.path(*path)}?PageSize={size}", "next_page_uri"))
         assert [each["sid"] for body in forwards for each in body["transcriptions"]] == sids
         backwards = list(pages(client, forwards[-1]["previous_page_uri"], "previous_page_uri"))
-        told = [each["sid"] for body in backwards[::-1] for each in body["transcriptions"]]
-        assert told == sids[: len(told)]
-        assert len(told) + len(forwards[-1]["transcriptions"]) == len(sids)
+        listed = [each["sid"] for body in backwards[::-1] for each in body["transcriptions"]]
+        assert listed == sids[: len(listed)]
+        assert len(listed) + len(forwards[-1]["transcriptions"]) == len(sids)
         for body in (*forwards, *backwards):
             texts = [each["transcription_text"] for each in body["transcriptions"]]
             assert len(texts) <= size
@@ -181,11 +183,9 @@ def test_a_page_ends_early_where_there_is_much_to_read(
     ("count", "text"),
     [(20, '"' * 90_000), *([(1000, '"' * 1_000), (1000, "\u20ac" * 3_000), (1000, "\n")] if IN_FULL else [])],
 )
-def test_the_fullest_page_is_small_enough_for_lambda(
-    client: FunctionClient, stage: Stage, count: int, text: str
-) -> None:
-    """Whatever is said, and however much of it JSON has to escape twice."""
-    recording, _ = make(stage, [text] * count)
+def test_the_largest_page_fits_the_limit_of_lambda(client: FunctionClient, stage: Stage, count: int, text: str) -> None:
+    """Also if JSON escapes the text twice."""
+    recording, _ = create_transcriptions(stage, [text] * count)
     for path in paths(client, recording):
         answer = client.get(*path, PageSize="1000")
         assert answer.status == 200

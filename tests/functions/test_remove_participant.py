@@ -1,4 +1,4 @@
-"""P5: take a participant out of its conference (behaviour.md, section 6)."""
+"""Removing a participant from a conference: `remove_participant` in both dialects."""
 
 from collections.abc import Callable
 from typing import Any
@@ -75,28 +75,32 @@ def test_removing_a_participant_who_has_left_is_not_found(api: Api, example: Sta
     }
 
 
-def remove(client: FunctionClient, room: Conference, participant: Participant | str) -> Answer:
-    """P5."""
-    return client.delete(*participant_path(client, room, participant))
+def remove(client: FunctionClient, conference: Conference, participant: Participant | str) -> Answer:
+    """Send the request."""
+    return client.delete(*participant_path(client, conference, participant))
 
 
-def test_removes(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
-    """204 without a body: it has left, its call and the conference go on, and it cannot be removed again."""
+def test_a_removed_participant_has_left(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
+    """Its call and the conference continue, and it cannot be removed again."""
     client.gateway = gateway
-    room = stage.conference()
-    participant, other = stage.participant(room), stage.participant(room)
+    conference = stage.conference()
+    participant, other = stage.participant(conference), stage.participant(conference)
     call = stage.services.calls.get(stage.account, participant.call)
     now = stage.clock.step(3)
-    assert_answer(remove(client, room, participant), 204, None)
-    own = stage.item(items.participant_key(room.account, room.id, participant.call))
-    told = (own["status"], own["left"], own["updated"], own["version"], own["sequence"])
-    assert told == ("complete", now, now, participant.version + 1, room.sequence + 1)
-    held = stage.item(items.conference_key(room.account, room.id))
-    assert (held["participants"], held["version"], held["sequence"]) == (1, room.version + 1, room.sequence + 1)
-    assert_answer(client.get(*conference_path(client, room)), 200, shown(client, room))
+    assert_answer(remove(client, conference, participant), 204, None)
+    own = stage.item(items.participant_key(conference.account, conference.id, participant.call))
+    state = (own["status"], own["left"], own["updated"], own["version"], own["sequence"])
+    assert state == ("complete", now, now, participant.version + 1, conference.sequence + 1)
+    stored = stage.item(items.conference_key(conference.account, conference.id))
+    assert (stored["participants"], stored["version"], stored["sequence"]) == (
+        1,
+        conference.version + 1,
+        conference.sequence + 1,
+    )
+    assert_answer(client.get(*conference_path(client, conference)), 200, shown(client, conference))
     assert_answer(client.get(*call_path(client, call)), 200, shown(client, call))
-    assert_answer(client.get(*participant_path(client, room, other)), 200, shown(client, other))
-    path = participant_path(client, room, participant)
+    assert_answer(client.get(*participant_path(client, conference, other)), 200, shown(client, other))
+    path = participant_path(client, conference, participant)
     for answer in (client.get(*path), client.delete(*path), client.post(*path)):
         assert_refused(client, answer, "not found", uri=client.path(*path))
 
@@ -111,92 +115,94 @@ def test_removes(client: FunctionClient, stage: Stage, gateway: Gateway) -> None
     ],
 )
 @pytest.mark.parametrize("status", ["init", "in-progress"])
-def test_may_end_the_conference(
+def test_removing_may_end_the_conference(
     client: FunctionClient, stage: Stage, number: int, reason: str, status: str, *, end_on_exit: bool
 ) -> None:
-    """The last one, and who ends it on exit, end the conference, waiting or running, with its recordings."""
-    room = stage.conference(status, participants=number)
-    participant = stage.participant(room, end_conference_on_exit=end_on_exit)
-    recordings = [stage.recording(room), stage.recording(room, "paused")] if status == "in-progress" else []
+    """The last participant, or one with `EndConferenceOnExit`, ends the conference with its recordings."""
+    conference = stage.conference(status, participants=number)
+    participant = stage.participant(conference, end_conference_on_exit=end_on_exit)
+    recordings = [stage.recording(conference), stage.recording(conference, "paused")] if status == "in-progress" else []
     now = stage.clock.step(2)
-    assert_answer(remove(client, room, participant), 204, None)
-    ended = shown(client, room, status="completed", updated=now, reason=reason, ending_call=participant.call)
-    assert_answer(client.get(*conference_path(client, room)), 200, ended)
+    assert_answer(remove(client, conference, participant), 204, None)
+    ended = shown(client, conference, status="completed", updated=now, reason=reason, ending_call=participant.call)
+    assert_answer(client.get(*conference_path(client, conference)), 200, ended)
     for recording in recordings:
         stopped = shown(client, recording, read=True, status="stopped", updated=now, ended=now)
-        assert_answer(client.get(*conference_path(client, room, recording)), 200, stopped)
-    # It leaves, and then the conference ends.
-    assert stage.item(items.conference_key(room.account, room.id))["sequence"] == room.sequence + 2
+        assert_answer(client.get(*conference_path(client, conference, recording)), 200, stopped)
+    # Two events: it leaves, then the conference ends.
+    assert stage.item(items.conference_key(conference.account, conference.id))["sequence"] == conference.sequence + 2
 
 
-def test_drops_recordings_that_have_stopped(client: FunctionClient, stage: Stage) -> None:
-    """A recording that was stopped before the conference ends stays as it is."""
-    room = stage.conference(participants=1)
-    participant = stage.participant(room)
-    running, stopped = stage.recording(room), stage.recording(room, "stopped")
+def test_stopped_recordings_do_not_change(client: FunctionClient, stage: Stage) -> None:
+    """A recording that was stopped before the conference ends is unchanged."""
+    conference = stage.conference(participants=1)
+    participant = stage.participant(conference)
+    running, stopped = stage.recording(conference), stage.recording(conference, "stopped")
     now = stage.clock.step(2)
-    assert_answer(remove(client, room, participant), 204, None)
-    assert_answer(client.get(*conference_path(client, room, stopped)), 200, shown(client, stopped, read=True))
+    assert_answer(remove(client, conference, participant), 204, None)
+    assert_answer(client.get(*conference_path(client, conference, stopped)), 200, shown(client, stopped, read=True))
     after = shown(client, running, read=True, status="stopped", updated=now, ended=now)
-    assert_answer(client.get(*conference_path(client, room, running)), 200, after)
+    assert_answer(client.get(*conference_path(client, conference, running)), 200, after)
 
 
 @pytest.mark.parametrize("status", ["queued", "connecting", "ringing"])
-def test_does_not_count_who_was_not_connected(client: FunctionClient, stage: Stage, status: str) -> None:
-    """Somebody who is being dialed is taken out without an event: the conference goes on, even with nobody in it."""
-    room = stage.conference("init", participants=0)
-    participant = stage.participant(room, status=status, end_conference_on_exit=True)
-    assert_answer(remove(client, room, participant), 204, None)
-    held = stage.item(items.conference_key(room.account, room.id))
-    assert (held["status"], held["participants"], held["sequence"]) == ("init", 0, room.sequence)
-    own = stage.item(items.participant_key(room.account, room.id, participant.call))
+def test_removing_a_dialed_participant_causes_no_event(client: FunctionClient, stage: Stage, status: str) -> None:
+    """A participant who is still being dialed is removed without an event, and the conference continues."""
+    conference = stage.conference("init", participants=0)
+    participant = stage.participant(conference, status=status, end_conference_on_exit=True)
+    assert_answer(remove(client, conference, participant), 204, None)
+    stored = stage.item(items.conference_key(conference.account, conference.id))
+    assert (stored["status"], stored["participants"], stored["sequence"]) == ("init", 0, conference.sequence)
+    own = stage.item(items.participant_key(conference.account, conference.id, participant.call))
     assert (own["status"], own["sequence"]) == ("failed", 0)
 
 
-def test_lets_a_call_come_back(client: FunctionClient, stage: Stage) -> None:
-    """A call that was removed may enter again, and is counted once."""
+def test_a_removed_call_may_join_again(client: FunctionClient, stage: Stage) -> None:
+    """A removed call may join again and is counted once."""
     service, account = stage.services, stage.account
-    room = service.conferences.register(account, "Again")
+    conference = service.conferences.register(account, "Again")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(2)]
     for call in (*calls, calls[0]):
-        service.conferences.join(account, room.id, call)
-    path = participant_path(client, room, client.sid(ResourceType.CALL, calls[0]))
+        service.conferences.join(account, conference.id, call)
+    path = participant_path(client, conference, client.sid(ResourceType.CALL, calls[0]))
     for expected in (1, 1):
         assert client.post(*path, form={"Muted": "true"}).body["muted"] is True
-        before = stage.item(items.participant_key(account, room.id, calls[0]))["version"]
+        before = stage.item(items.participant_key(account, conference.id, calls[0]))["version"]
         assert_answer(client.delete(*path), 204, None)
-        assert service.conferences.get(account, room.id).participants == expected
-        service.conferences.join(account, room.id, calls[0])
-        assert service.conferences.get(account, room.id).participants == expected + 1
+        assert service.conferences.get(account, conference.id).participants == expected
+        service.conferences.join(account, conference.id, calls[0])
+        assert service.conferences.get(account, conference.id).participants == expected + 1
         found = client.get(*path)
         assert (found.status, found.body["muted"]) == (200, False)
-        assert stage.item(items.participant_key(account, room.id, calls[0]))["version"] > before + 1
+        assert stage.item(items.participant_key(account, conference.id, calls[0]))["version"] > before + 1
 
 
 @pytest.mark.parametrize("status", ["connected", "complete", "failed"])
-@pytest.mark.parametrize("of_room", ["in-progress", "completed"])
-def test_does_not_find_who_is_not_in_it(client: FunctionClient, stage: Stage, status: str, of_room: str) -> None:
-    """Who has left, who was never there, and everybody once the conference has ended: 404 in both dialects."""
-    room = stage.conference(of_room)
-    participant = stage.participant(room, status=status)
-    before = stage.partition(room)
+@pytest.mark.parametrize("conference_status", ["in-progress", "completed"])
+def test_an_absent_participant_is_not_found(
+    client: FunctionClient, stage: Stage, status: str, conference_status: str
+) -> None:
+    """An unknown participant, one who left, and all of a completed conference answer 404."""
+    conference = stage.conference(conference_status)
+    participant = stage.participant(conference, status=status)
+    before = stage.partition(conference)
     paths = [
-        participant_path(client, room, client.sid(ResourceType.CALL, "0" * 32)),
+        participant_path(client, conference, client.sid(ResourceType.CALL, "0" * 32)),
         participant_path(client, stage.conference(name="Other"), participant),
         participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32), participant),
     ]
-    if (status, of_room) != ("connected", "in-progress"):
-        paths.append(participant_path(client, room, participant))
+    if (status, conference_status) != ("connected", "in-progress"):
+        paths.append(participant_path(client, conference, participant))
     for path in paths:
         assert_refused(client, client.delete(*path), "not found", uri=client.path(*path))
-    assert stage.partition(room) == before
+    assert stage.partition(conference) == before
 
 
-def test_takes_a_label_in_t(client: FunctionClient, stage: Stage) -> None:
-    """T takes a label for the call's sid, S does not."""
-    room = stage.conference()
-    stage.participant(room, label="Café 50%")
-    path = participant_path(client, room, quote("Café 50%"))
+def test_twilio_accepts_a_label(client: FunctionClient, stage: Stage) -> None:
+    """Twilio accepts a label in place of the call's sid; SignalWire does not."""
+    conference = stage.conference()
+    stage.participant(conference, label="Café 50%")
+    path = participant_path(client, conference, quote("Café 50%"))
     if client.dialect.name == "twilio":
         assert_answer(client.delete(*path), 204, None)
     answer = client.delete(*path)
@@ -211,7 +217,7 @@ def test_takes_a_label_in_t(client: FunctionClient, stage: Stage) -> None:
         ({"participants": 2}, 0, "customer", ["GetItem", "BatchGetItem", "TransactWriteItems"]),
     ],
 )
-def test_asks_the_table_twice(
+def test_requests_to_the_table_are_few(
     make_twilio: Any,
     stage: Stage,
     wire: Wire,
@@ -220,31 +226,31 @@ def test_asks_the_table_twice(
     label: str | None,
     requests: list[str],
 ) -> None:
-    """One batch read and one transaction, whether or not the conference ends; a label is one read more."""
-    client, room = make_twilio(), stage.conference(**fields)  # type: ignore[arg-type]
-    participant = stage.participant(room, label=label)
+    """One batch read and one transaction, even if the conference ends; a label takes one more read."""
+    client, conference = make_twilio(), stage.conference(**fields)  # type: ignore[arg-type]
+    participant = stage.participant(conference, label=label)
     for _ in range(recorded):
-        stage.recording(room)
-    assert client.delete(*participant_path(client, room, label or participant)).status == 204
+        stage.recording(conference)
+    assert client.delete(*participant_path(client, conference, label or participant)).status == 204
     assert wire.recordings == requests
 
 
 @pytest.mark.parametrize("change", ["joined", "muted", "left", "hung up", "ended"])
-def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
-    """What changes between reading and writing is read again: nobody is counted down twice."""
+def test_concurrent_changes_are_respected(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
+    """A change between reading and writing is read again, and the participants are counted down once."""
     from tapedeck.operations.participants import UpdateParticipant
 
     service, account = stage.services, stage.account
-    room = service.conferences.register(account, "Races")
+    conference = service.conferences.register(account, "Races")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
     for call in calls[:3]:
-        service.conferences.join(account, room.id, call)
+        service.conferences.join(account, conference.id, call)
     acts: dict[str, Act] = {
-        "joined": lambda: service.conferences.join(account, room.id, calls[3]),
-        "muted": lambda: service.participants.update(account, room.id, calls[0], UpdateParticipant(muted=True)),
-        "left": lambda: service.participants.remove(account, room.id, calls[0]),
+        "joined": lambda: service.conferences.join(account, conference.id, calls[3]),
+        "muted": lambda: service.participants.update(account, conference.id, calls[0], UpdateParticipant(muted=True)),
+        "left": lambda: service.participants.remove(account, conference.id, calls[0]),
         "hung up": lambda: service.calls.end(account, calls[0]),
-        "ended": lambda: service.conferences.end(account, room.id),
+        "ended": lambda: service.conferences.end(account, conference.id),
     }
     raced: list[str] = []
 
@@ -254,7 +260,7 @@ def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire:
             acts[change]()
 
     with wire.watched_by(race):
-        answer = client.delete(*participant_path(client, room, client.sid(ResourceType.CALL, calls[0])))
+        answer = client.delete(*participant_path(client, conference, client.sid(ResourceType.CALL, calls[0])))
     assert answer.status == (204 if change in {"joined", "muted"} else 404)
-    after = service.conferences.get(account, room.id)
+    after = service.conferences.get(account, conference.id)
     assert after.participants == {"joined": 3, "ended": 3}.get(change, 2)

@@ -1,4 +1,4 @@
-"""C3: end, cancel or redirect a call (behaviour.md, section 4)."""
+"""Ending, canceling and redirecting a call: `update_call` in both dialects."""
 
 from dataclasses import replace
 from typing import Any
@@ -115,46 +115,46 @@ def test_redirecting_a_call_that_has_ended_is_a_bad_request(api: Api, example: S
 
 
 def update(client: FunctionClient, call: Call | str, form: Form = None) -> Answer:
-    """C3."""
+    """Send the request."""
     return client.post(*call_path(client, call), form=form)
 
 
-def held(stage: Stage, call: Call) -> dict[str, Any]:
-    """The item of a call."""
+def stored_item(stage: Stage, call: Call) -> dict[str, Any]:
+    """Return the stored item of a call."""
     return stage.item(items.call_key(call.account, call.id))
 
 
-# Section 4's table: request, from -> what happens.
+# --- Transitions: request and current status -> outcome ---
 
 
 @pytest.mark.parametrize("status", UNANSWERED)
 @pytest.mark.parametrize("form", [CANCEL, COMPLETE, {**CANCEL, **REDIRECT}, {**COMPLETE, "Method": "GET"}])
-def test_ends_a_call_that_was_not_answered(
+def test_an_unanswered_call_is_ended(
     client: FunctionClient, stage: Stage, gateway: Gateway, status: str, form: dict[str, str]
 ) -> None:
-    """Queued or ringing, it is canceled or completed as asked; `Url` besides means nothing."""
+    """A queued or ringing call is canceled or completed as requested; `Url` is ignored."""
     client.gateway = gateway
     call = stage.call(status)
     now = stage.clock.step(3)
     ended = replace(call, status=CallStatus(form["Status"]), updated=now, ended=now)
     assert_answer(update(client, call, form), 200, shown(client, ended))
     assert_answer(client.get(*call_path(client, call)), 200, shown(client, ended))
-    assert "redirect" not in held(stage, call)
+    assert "redirect" not in stored_item(stage, call)
 
 
 @pytest.mark.parametrize("form", [COMPLETE, {**COMPLETE, **REDIRECT}])
-def test_ends_a_call_in_progress(client: FunctionClient, stage: Stage, form: dict[str, str]) -> None:
-    """`Status=completed` ends it and tells how long it was; `Status` wins over `Url`."""
+def test_a_call_in_progress_is_completed(client: FunctionClient, stage: Stage, form: dict[str, str]) -> None:
+    """`Status=completed` ends the call and sets its duration; `Status` takes precedence over `Url`."""
     call = stage.call()
     now = stage.clock.step(7)
     ended = replace(call, status=CallStatus.COMPLETED, updated=now, ended=now)
     assert_answer(update(client, call, form), 200, shown(client, ended))
-    assert "redirect" not in held(stage, call)
+    assert "redirect" not in stored_item(stage, call)
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_does_not_cancel_a_call_in_progress(client: FunctionClient, stage: Stage, *, recorded: bool) -> None:
-    """`Status=canceled` comes too late: T answers 200 with the call unchanged, S 400."""
+def test_a_call_in_progress_is_not_canceled(client: FunctionClient, stage: Stage, *, recorded: bool) -> None:
+    """`Status=canceled` is too late: Twilio answers 200 with the unchanged call, SignalWire 400."""
     call = stage.call()
     if recorded:
         stage.recording(call)
@@ -170,8 +170,10 @@ def test_does_not_cancel_a_call_in_progress(client: FunctionClient, stage: Stage
 
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("form", [CANCEL, COMPLETE, {**COMPLETE, **REDIRECT}, {"TimeLimit": "5", **CANCEL}])
-def test_refuses_to_end_what_has_ended(client: FunctionClient, stage: Stage, status: str, form: dict[str, str]) -> None:
-    """A final state is final: T 21220, S 10000, whichever status is asked."""
+def test_a_call_that_has_ended_is_not_ended_again(
+    client: FunctionClient, stage: Stage, status: str, form: dict[str, str]
+) -> None:
+    """A final status is final: error 21220 in Twilio's dialect, 10000 in SignalWire's."""
     call = stage.call(status, ended=stage.clock.seconds)
     before = stage.partition(call)
     assert_refused(client, update(client, call, form), "call ended")
@@ -179,8 +181,8 @@ def test_refuses_to_end_what_has_ended(client: FunctionClient, stage: Stage, sta
 
 
 @pytest.mark.parametrize("status", [*UNANSWERED, *FINAL])
-def test_redirects_nothing_but_a_call_in_progress(client: FunctionClient, stage: Stage, status: str) -> None:
-    """A redirect of a call that was not answered, or has ended: 21220 in both dialects."""
+def test_only_a_call_in_progress_is_redirected(client: FunctionClient, stage: Stage, status: str) -> None:
+    """Redirecting an unanswered or ended call answers error 21220 in both dialects."""
     call = stage.call(status, ended=stage.clock.seconds if status in FINAL else None)
     before = stage.partition(call)
     assert_refused(client, update(client, call, REDIRECT), "call not in progress")
@@ -198,23 +200,25 @@ def test_redirects_nothing_but_a_call_in_progress(client: FunctionClient, stage:
         ),
     ],
 )
-def test_redirects(client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, Any]) -> None:
-    """A redirect answers 200 with the call unchanged, and is left to the media engine with a new version."""
+def test_a_redirect_is_stored_for_the_media_engine(
+    client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, Any]
+) -> None:
+    """A redirect answers 200 with the unchanged call, and is stored with a new version."""
     call = stage.call()
     stage.clock.step(4)
     for turn in (1, 2):
         assert_answer(update(client, call, form), 200, shown(client, call))
-        item = held(stage, call)
+        item = stored_item(stage, call)
         assert {name: item.get(name) for name in kept} == kept
         assert item["version"] == call.version + turn
 
 
-def test_redirects_to_markup_in_t(client: FunctionClient, stage: Stage) -> None:
-    """T takes instructions in place of their address, and a limit of time; to S both are unknown."""
+def test_twilio_accepts_markup_and_a_time_limit(client: FunctionClient, stage: Stage) -> None:
+    """Twilio accepts `Twiml` in place of `Url`, and `TimeLimit`; SignalWire ignores both."""
     call = stage.call()
     form = {"Twiml": "<Response><Hangup/></Response>", "TimeLimit": "60"}
     assert_answer(update(client, call, form), 200, shown(client, call))
-    item = held(stage, call)
+    item = stored_item(stage, call)
     if client.dialect.name == "twilio":
         assert (item["redirect"], item["time_limit"]) == ({"markup": form["Twiml"]}, 60)
     else:
@@ -229,25 +233,27 @@ def test_redirects_to_markup_in_t(client: FunctionClient, stage: Stage) -> None:
     ],
 )
 @pytest.mark.parametrize("status", ["queued", "ringing", "in-progress", "completed"])
-def test_keeps_a_callback(
+def test_a_status_callback_is_stored(
     client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, str], status: str
 ) -> None:
-    """Who is to be told of a call may be said while it lives, in the dialect in which it is said."""
+    """A live call accepts a status callback, stored with the dialect of the request."""
     call = stage.call(status)
     answer = update(client, call, form)
     if status == "completed":
         assert_refused(client, answer, "call ended")
         return
     assert_answer(answer, 200, shown(client, call))
-    assert held(stage, call)["status_callback"] == {**kept, "dialect": client.dialect.name}
+    assert stored_item(stage, call)["status_callback"] == {**kept, "dialect": client.dialect.name}
 
 
 @pytest.mark.parametrize("status", ["queued", "in-progress", "completed"])
 @pytest.mark.parametrize(
     "form", [None, {}, {"Url": "", "Status": ""}, {"Method": "GET", "FallbackMethod": "GET"}, {"Other": "x"}]
 )
-def test_changes_nothing_without_parameters(client: FunctionClient, stage: Stage, status: str, form: Form) -> None:
-    """Without parameters, or with such as mean nothing by themselves, it is answered as it is, even ended."""
+def test_a_request_without_parameters_changes_nothing(
+    client: FunctionClient, stage: Stage, status: str, form: Form
+) -> None:
+    """Without effective parameters the call is answered unchanged, even after its end."""
     call = stage.call(status, ended=stage.clock.seconds if status == "completed" else None)
     before = stage.partition(call)
     stage.clock.step(4)
@@ -270,10 +276,10 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("form", "name", "condition"), PARAMETER_FAULTS)
 @pytest.mark.parametrize("status", ["ringing", "in-progress", "completed"])
-def test_refuses_wrong_parameters(
+def test_an_invalid_parameter_is_rejected(
     client: FunctionClient, stage: Stage, form: Form, name: str, condition: str, status: str
 ) -> None:
-    """A wrong parameter is named in the dialect's words, before the state is looked at."""
+    """The response names the invalid parameter; parameters are checked before the state."""
     call = stage.call(status)
     before = stage.partition(call)
     assert_refused(client, update(client, call, form), condition, name=name)
@@ -287,8 +293,10 @@ def test_refuses_wrong_parameters(
         *[({"TimeLimit": value}, "TimeLimit") for value in ("x", "1.5", "0", "-1", "٣", "9" * 30)],
     ],
 )
-def test_reads_some_parameters_in_t_only(client: FunctionClient, stage: Stage, form: dict[str, str], name: str) -> None:
-    """In T instructions exclude their address, and a limit is whole seconds; S ignores both."""
+def test_signalwire_ignores_markup_and_time_limit(
+    client: FunctionClient, stage: Stage, form: dict[str, str], name: str
+) -> None:
+    """Twilio rejects `Twiml` with `Url` and an invalid `TimeLimit`; SignalWire ignores both parameters."""
     call = stage.call()
     answer = update(client, call, form)
     if client.dialect.name == "twilio":
@@ -297,15 +305,15 @@ def test_reads_some_parameters_in_t_only(client: FunctionClient, stage: Stage, f
         assert_answer(answer, 200, shown(client, call))
 
 
-def test_checks_existence_before_parameters(client: FunctionClient) -> None:
-    """Whatever the parameters, an unknown call answers 404."""
+def test_existence_is_checked_before_parameters(client: FunctionClient) -> None:
+    """An unknown call answers 404 with any parameters."""
     for form in (None, COMPLETE, CANCEL, REDIRECT, {"StatusCallback": URL}, {"Status": "no"}):
         path = call_path(client, client.sid(ResourceType.CALL, "0" * 32))
         assert_refused(client, client.post(*path, form=form), "not found", uri=client.path(*path))
 
 
-def test_stops_the_recordings_with_the_call(client: FunctionClient, stage: Stage) -> None:
-    """Its active recordings stop in the same write; what had ended stays as it is (section 5.6)."""
+def test_ending_a_call_stops_its_recordings(client: FunctionClient, stage: Stage) -> None:
+    """Active recordings stop in the same write; ended ones are unchanged."""
     call = stage.call()
     running, paused = stage.recording(call), stage.recording(call, "paused", source=Source.OUTBOUND_API)
     done = stage.recording(call, "completed", source=Source.RECORD_VERB)
@@ -318,49 +326,51 @@ def test_stops_the_recordings_with_the_call(client: FunctionClient, stage: Stage
 
 
 @pytest.mark.parametrize(("number", "ends"), [(2, False), (1, True)])
-def test_takes_the_call_out_of_its_conference(client: FunctionClient, stage: Stage, number: int, *, ends: bool) -> None:
-    """A call that ends leaves its conference, which may end with that."""
-    room = stage.conference(participants=number)
-    participant = stage.participant(room)
+def test_a_call_that_ends_leaves_its_conference(
+    client: FunctionClient, stage: Stage, number: int, *, ends: bool
+) -> None:
+    """A call that ends leaves its conference, which ends with its last participant."""
+    conference = stage.conference(participants=number)
+    participant = stage.participant(conference)
     now = stage.clock.step(3)
     assert update(client, client.sid(ResourceType.CALL, participant.call), COMPLETE).status == 200
-    path = participant_path(client, room, participant)
+    path = participant_path(client, conference, participant)
     assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
     after: dict[str, Any] = {"status": "completed", "updated": now, "reason": "last-participant-left"} if ends else {}
-    body = shown(client, room, ending_call=participant.call if ends else None, **after)
-    assert_answer(client.get(*conference_path(client, room)), 200, body)
+    body = shown(client, conference, ending_call=participant.call if ends else None, **after)
+    assert_answer(client.get(*conference_path(client, conference)), 200, body)
 
 
 @pytest.mark.parametrize("status", ["queued", "ringing"])
 @pytest.mark.parametrize("form", [CANCEL, COMPLETE])
-def test_does_not_count_who_was_not_connected(
+def test_ending_a_dialed_call_does_not_change_the_conference(
     client: FunctionClient, stage: Stage, status: str, form: dict[str, str]
 ) -> None:
-    """The call of somebody who is being dialed ends without an event: the conference goes on as it was."""
-    room = stage.conference("init", participants=1)
-    participant = stage.participant(room, status=status, end_conference_on_exit=True)
+    """The call of a participant who is being dialed ends without an event of the conference."""
+    conference = stage.conference("init", participants=1)
+    participant = stage.participant(conference, status=status, end_conference_on_exit=True)
     now = stage.clock.step(3)
     assert update(client, client.sid(ResourceType.CALL, participant.call), form).body["status"] == form["Status"]
-    assert stage.item(items.conference_key(room.account, room.id))["version"] == room.version
-    own = stage.item(items.participant_key(room.account, room.id, participant.call))
+    assert stage.item(items.conference_key(conference.account, conference.id))["version"] == conference.version
+    own = stage.item(items.participant_key(conference.account, conference.id, participant.call))
     assert (own["status"], own["left"], own["version"]) == ("failed", now, participant.version + 1)
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_never_cancels_what_is_answered_meanwhile(
+def test_a_call_answered_meanwhile_is_not_canceled(
     client: FunctionClient, stage: Stage, wire: Wire, *, recorded: bool
 ) -> None:
-    """A call that is answered while it is being canceled goes on: the state is the write's own condition."""
+    """The write is conditional on the state: a call that is answered meanwhile continues."""
     service, account = stage.services, stage.account
-    room = stage.conference(participants=0)
-    participant = stage.participant(room, status="ringing")
+    conference = stage.conference(participants=0)
+    participant = stage.participant(conference, status="ringing")
     call = participant.call
     raced: list[WireRequest] = []
 
     def race(when: str, request: WireRequest) -> None:
         if when == "answered" and request.operation == "UpdateItem" and not raced:
             raced.append(request)
-            service.participants.answer(account, room.id, call)
+            service.participants.answer(account, conference.id, call)
             if recorded:
                 stage.recording(service.calls.get(account, call))
 
@@ -371,7 +381,7 @@ def test_never_cancels_what_is_answered_meanwhile(
     else:
         assert_refused(client, answer, "call answered")
     assert service.calls.get(account, call).status == "in-progress"
-    assert service.conferences.get(account, room.id).participants == 1
+    assert service.conferences.get(account, conference.id).participants == 1
 
 
 @pytest.mark.parametrize(
@@ -386,16 +396,18 @@ def test_never_cancels_what_is_answered_meanwhile(
         ("in-progress", {"Status": "no"}, ["GetItem"]),
     ],
 )
-def test_asks_the_table_once(
+def test_one_request_to_the_table_per_update(
     client: FunctionClient, stage: Stage, wire: Wire, status: str, form: Form, requests: list[str]
 ) -> None:
-    """One update whatever the outcome; without parameters, or with wrong ones, one read."""
+    """One update with any outcome; without valid parameters one read."""
     update(client, stage.call(status), form)
     assert wire.recordings == requests
 
 
-def test_works_across_dialects(client: FunctionClient, other: FunctionClient, stage: Stage) -> None:
-    """What one dialect ends the other shows as ended, and cannot end again."""
+def test_a_call_ended_in_one_dialect_has_ended_in_the_other(
+    client: FunctionClient, other: FunctionClient, stage: Stage
+) -> None:
+    """The other dialect shows the call as ended and cannot end it again."""
     call = stage.call()
     now = stage.clock.step(1)
     assert update(client, call, COMPLETE).status == 200
@@ -405,8 +417,8 @@ def test_works_across_dialects(client: FunctionClient, other: FunctionClient, st
 
 
 @pytest.mark.parametrize("form", ["Status=%zz", b"Status=\xff"])
-def test_refuses_malformed_bodies(client: FunctionClient, stage: Stage, form: Form) -> None:
-    """A broken body is refused, and ends nothing."""
+def test_a_malformed_body_is_rejected(client: FunctionClient, stage: Stage, form: Form) -> None:
+    """A malformed body is rejected, and the call continues."""
     call = stage.call()
     assert_refused(client, update(client, call, form), "malformed body")
     assert_refused(client, update(client, call, "x=" + "y" * 65_535), "body too large")

@@ -1,4 +1,4 @@
-"""F3: end a conference, or announce something in it (behaviour.md, section 6)."""
+"""Ending a conference and playing an announcement in it: `update_conference` in both dialects."""
 
 from itertools import product
 from typing import Any
@@ -85,29 +85,29 @@ def test_announcing_in_a_completed_conference_is_refused(api: Api, example: Stag
 
 
 def update(client: FunctionClient, conference: Conference | str, form: Form = None) -> Answer:
-    """F3."""
+    """Send the request."""
     return client.post(*conference_path(client, conference), form=form)
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress"])
 @pytest.mark.parametrize("form", [END, {**END, **ANNOUNCE}, {**END, "AnnounceMethod": "GET"}])
-def test_ends_a_conference(
+def test_a_live_conference_is_ended(
     client: FunctionClient, stage: Stage, gateway: Gateway, status: str, form: dict[str, str]
 ) -> None:
-    """`Status=completed` ends it, waiting or running; an announcement besides is not made."""
+    """`Status=completed` ends a live conference; an announcement in the same request is not made."""
     client.gateway = gateway
     conference = stage.conference(status)
     now = stage.clock.step(9)
     ended = shown(client, conference, status="completed", updated=now, reason="conference-ended-via-api")
     assert_answer(update(client, conference, form), 200, ended)
     assert_answer(client.get(*conference_path(client, conference)), 200, ended)
-    held = stage.item(items.conference_key(conference.account, conference.id))
-    assert "announcement" not in held
-    assert held["sequence"] == conference.sequence + 1
+    stored = stage.item(items.conference_key(conference.account, conference.id))
+    assert "announcement" not in stored
+    assert stored["sequence"] == conference.sequence + 1
 
 
-def test_stops_the_recordings_with_the_conference(client: FunctionClient, stage: Stage) -> None:
-    """Its active recordings stop, paused ones too; ended ones and those of its calls stay as they are (5.6)."""
+def test_ending_a_conference_stops_its_recordings(client: FunctionClient, stage: Stage) -> None:
+    """Active and paused recordings stop; ended ones and those of its calls are unchanged."""
     conference, call = stage.conference(), stage.call()
     running = stage.recording(conference)
     paused = stage.recording(conference, "paused", source=Source.START_CONFERENCE_RECORDING)
@@ -123,38 +123,42 @@ def test_stops_the_recordings_with_the_conference(client: FunctionClient, stage:
     assert_answer(client.get(*call_path(client, call, of_call)), 200, shown(client, of_call, read=True))
 
 
-def test_leaves_the_calls_alone(client: FunctionClient, stage: Stage) -> None:
-    """The calls of a conference that is ended go on."""
+def test_calls_of_an_ended_conference_continue(client: FunctionClient, stage: Stage) -> None:
+    """The calls of a conference that is ended continue."""
     service, account = stage.services, stage.account
-    room = service.conferences.register(account, "Leaves")
+    conference = service.conferences.register(account, "Leaves")
     call = service.calls.register(account, to="client:a", from_="+1", direction="inbound")
-    service.conferences.join(account, room.id, call.id)
-    assert update(client, room, END).status == 200
+    service.conferences.join(account, conference.id, call.id)
+    assert update(client, conference, END).status == 200
     assert client.get(*call_path(client, call)).body["status"] == "in-progress"
 
 
 @pytest.mark.parametrize(("form", "method"), [({}, "POST"), ({"AnnounceMethod": "GET"}, "GET")])
-def test_announces(client: FunctionClient, stage: Stage, gateway: Gateway, form: dict[str, str], method: str) -> None:
-    """An announcement answers 200 with the state unchanged, and is left to the media engine."""
+def test_an_announcement_is_stored_for_the_media_engine(
+    client: FunctionClient, stage: Stage, gateway: Gateway, form: dict[str, str], method: str
+) -> None:
+    """An announcement answers 200 with the unchanged conference, and is stored with a new version."""
     client.gateway = gateway
     conference = stage.conference()
     stage.clock.step(9)
     assert_answer(update(client, conference, {**ANNOUNCE, **form}), 200, shown(client, conference))
-    held = stage.item(items.conference_key(conference.account, conference.id))
-    assert held["announcement"] == {"url": ANNOUNCE["AnnounceUrl"], "method": method}
-    assert held["version"] == conference.version + 1
+    stored = stage.item(items.conference_key(conference.account, conference.id))
+    assert stored["announcement"] == {"url": ANNOUNCE["AnnounceUrl"], "method": method}
+    assert stored["version"] == conference.version + 1
 
 
-def test_announces_nothing_before_it_begins(client: FunctionClient, stage: Stage) -> None:
-    """In a conference that waits nobody hears an announcement: 400."""
+def test_a_conference_that_has_not_begun_takes_no_announcement(client: FunctionClient, stage: Stage) -> None:
+    """An announcement in a conference that has not begun answers 400."""
     conference = stage.conference("init")
     assert_refused(client, update(client, conference, ANNOUNCE), "conference state")
 
 
 @pytest.mark.parametrize("status", ["init", "in-progress", "completed"])
 @pytest.mark.parametrize("form", [None, {}, {"Status": ""}, {"Other": "x"}, {"AnnounceUrl": "", "Status": ""}])
-def test_changes_nothing_without_parameters(client: FunctionClient, stage: Stage, status: str, form: Form) -> None:
-    """Without parameters, or with empty or unknown ones, it is answered as it is, even completed."""
+def test_a_request_without_parameters_changes_nothing(
+    client: FunctionClient, stage: Stage, status: str, form: Form
+) -> None:
+    """Without effective parameters the conference is answered unchanged, even completed."""
     conference = stage.conference(status, reason=EndReason.LAST_LEFT if status == "completed" else None)
     before = stage.partition(conference)
     stage.clock.step(9)
@@ -163,8 +167,8 @@ def test_changes_nothing_without_parameters(client: FunctionClient, stage: Stage
 
 
 @pytest.mark.parametrize("form", [END, ANNOUNCE, {**END, **ANNOUNCE}])
-def test_refuses_parameters_once_completed(client: FunctionClient, stage: Stage, form: dict[str, str]) -> None:
-    """With parameters a completed conference answers 400, and stays as it was."""
+def test_a_completed_conference_rejects_parameters(client: FunctionClient, stage: Stage, form: dict[str, str]) -> None:
+    """A completed conference answers 400 to any parameter and is unchanged."""
     conference = stage.conference("completed", reason=EndReason.LAST_LEFT)
     before = stage.partition(conference)
     assert_refused(client, update(client, conference, form), "conference state")
@@ -186,18 +190,18 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("form", "name", "condition"), PARAMETER_FAULTS)
 @pytest.mark.parametrize("status", ["in-progress", "completed"])
-def test_refuses_wrong_parameters(
+def test_an_invalid_parameter_is_rejected(
     client: FunctionClient, stage: Stage, form: Form, name: str, condition: str, status: str
 ) -> None:
-    """A wrong parameter is named in the dialect's words, before the state is looked at."""
+    """The response names the invalid parameter; parameters are checked before the state."""
     conference = stage.conference(status, reason=EndReason.LAST_LEFT if status == "completed" else None)
     before = stage.partition(conference)
     assert_refused(client, update(client, conference, form), condition, name=name)
     assert stage.partition(conference) == before
 
 
-def test_checks_existence_before_parameters(client: FunctionClient) -> None:
-    """Whatever the parameters, an unknown conference answers 404."""
+def test_existence_is_checked_before_parameters(client: FunctionClient) -> None:
+    """An unknown conference answers 404 with any parameters."""
     unknown = client.sid(ResourceType.CONFERENCE, "0" * 32)
     for form in (None, END, ANNOUNCE, {"Status": "no"}):
         path = conference_path(client, unknown)
@@ -207,10 +211,10 @@ def test_checks_existence_before_parameters(client: FunctionClient) -> None:
 NAMES = ["Lobby", "two words", "Café", "RE" + "0" * 32, "50%", "{uri}", "CF123", "x" * 200]
 
 
-# A name that ends in `.json` needs the suffix behind it.
+# A name that ends in `.json` needs another suffix.
 @pytest.mark.parametrize(("name", "suffix"), [*product(NAMES, ["", ".json"]), ("a.json", ".json")])
-def test_takes_a_friendly_name_in_t(client: FunctionClient, stage: Stage, name: str, suffix: str) -> None:
-    """T takes a live conference's friendly name for its sid, S does not (section 6)."""
+def test_twilio_accepts_a_friendly_name(client: FunctionClient, stage: Stage, name: str, suffix: str) -> None:
+    """Twilio accepts a live conference's friendly name in place of its sid; SignalWire does not."""
     client.suffix = suffix
     conference = stage.conference(name=name)
     now = stage.clock.step(2)
@@ -224,22 +228,22 @@ def test_takes_a_friendly_name_in_t(client: FunctionClient, stage: Stage, name: 
 
 
 @pytest.mark.parametrize(("form", "status"), [(None, 200), (ANNOUNCE, 200), ({"Status": "no"}, 400)])
-def test_does_anything_by_name(make_twilio: Any, stage: Stage, form: Form, status: int) -> None:
-    """By name T does all that it does by sid."""
+def test_a_friendly_name_allows_every_update(make_twilio: Any, stage: Stage, form: Form, status: int) -> None:
+    """By name Twilio accepts every update that it accepts by sid."""
     stage.conference(name="Lobby")
     assert update(make_twilio(), "Lobby", form).status == status
 
 
 @pytest.mark.parametrize("form", [None, END, ANNOUNCE, {"Status": "no"}])
-def test_knows_names_of_live_conferences_only(client: FunctionClient, stage: Stage, form: Form) -> None:
-    """A completed conference's name means nothing, until the next conference takes it."""
+def test_the_name_of_a_completed_conference_is_not_found(client: FunctionClient, stage: Stage, form: Form) -> None:
+    """The name of a completed conference answers 404 until another conference uses it."""
     stage.conference("completed", name="Lobby", reason=EndReason.LAST_LEFT)
     path = conference_path(client, "Lobby")
     assert_refused(client, client.post(*path, form=form), "not found", uri=client.path(*path))
 
 
-def test_finds_the_live_one_of_a_name(make_twilio: Any, stage: Stage) -> None:
-    """After completion the name stands for the new conference (section 6)."""
+def test_a_name_finds_the_live_conference(make_twilio: Any, stage: Stage) -> None:
+    """After completion the name finds the new conference."""
     client, conferences = make_twilio(), stage.services.conferences
     first = conferences.register(stage.account, "Again")
     assert update(client, "Again", END).body["sid"] == client.sid(ResourceType.CONFERENCE, first.id)
@@ -248,8 +252,8 @@ def test_finds_the_live_one_of_a_name(make_twilio: Any, stage: Stage) -> None:
     assert update(client, "Again", END).status == 404
 
 
-def test_takes_names_to_the_letter(make_twilio: Any, stage: Stage) -> None:
-    """Names are case-sensitive, and none is shortened."""
+def test_names_match_exactly(make_twilio: Any, stage: Stage) -> None:
+    """Names are case-sensitive and match as a whole."""
     stage.conference(name="Lobby")
     for name in ("lobby", "Lobb", "Lobby "):
         assert update(make_twilio(), quote(name), END).status == 404
@@ -259,8 +263,8 @@ def test_takes_names_to_the_letter(make_twilio: Any, stage: Stage) -> None:
     ("body", "announces"),
     [('{"Status": "completed"}', False), ('{"AnnounceUrl": "https://a.example/", "AnnounceMethod": "GET"}', True)],
 )
-def test_reads_json_in_s(client: FunctionClient, stage: Stage, body: str, *, announces: bool) -> None:
-    """S reads JSON; to T it is an empty form, which changes nothing."""
+def test_signalwire_reads_a_json_body(client: FunctionClient, stage: Stage, body: str, *, announces: bool) -> None:
+    """SignalWire reads a JSON body; Twilio reads it as an empty form, which changes nothing."""
     conference = stage.conference()
     path = client.path(*conference_path(client, conference))
     answer = client.request("POST", path, form=body, content_type="application/json")
@@ -268,12 +272,14 @@ def test_reads_json_in_s(client: FunctionClient, stage: Stage, body: str, *, ann
         assert_answer(answer, 200, shown(client, conference))
     else:
         assert answer.body["status"] == "completed"
-    held = stage.item(items.conference_key(conference.account, conference.id))
-    assert ("announcement" in held) == (announces and client.dialect.name == "signalwire")
+    stored = stage.item(items.conference_key(conference.account, conference.id))
+    assert ("announcement" in stored) == (announces and client.dialect.name == "signalwire")
 
 
-def test_works_across_dialects(client: FunctionClient, other: FunctionClient, stage: Stage) -> None:
-    """What one dialect ends the other shows as ended, and cannot end again."""
+def test_a_conference_ended_in_one_dialect_has_ended_in_the_other(
+    client: FunctionClient, other: FunctionClient, stage: Stage
+) -> None:
+    """The other dialect shows the conference as ended and cannot end it again."""
     conference = stage.conference()
     now = stage.clock.step(1)
     assert update(client, conference, END).status == 200
@@ -283,8 +289,8 @@ def test_works_across_dialects(client: FunctionClient, other: FunctionClient, st
 
 
 @pytest.mark.parametrize("form", ["Status=%zz", b"Status=\xff"])
-def test_refuses_malformed_bodies(client: FunctionClient, stage: Stage, form: Form) -> None:
-    """A broken body is refused, and ends nothing."""
+def test_a_malformed_body_is_rejected(client: FunctionClient, stage: Stage, form: Form) -> None:
+    """A malformed body is rejected, and the conference continues."""
     conference = stage.conference()
     assert_refused(client, update(client, conference, form), "malformed body")
     assert_refused(client, update(client, conference, "x=" + "y" * 65_535), "body too large")

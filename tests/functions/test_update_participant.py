@@ -1,4 +1,4 @@
-"""P4: mute, hold, place and coach a participant, or have something played to it (behaviour.md, section 6)."""
+"""Muting, holding and coaching a participant, and playing audio to it: `update_participant` in both dialects."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -97,16 +97,16 @@ def test_updating_an_unknown_participant_is_not_found(api: Api, example: Stage) 
     }
 
 
-def update(client: FunctionClient, room: Conference, participant: Participant | str, form: Form = None) -> Answer:
-    """P4."""
-    return client.post(*participant_path(client, room, participant), form=form)
+def update(client: FunctionClient, conference: Conference, participant: Participant | str, form: Form = None) -> Answer:
+    """Send the request."""
+    return client.post(*participant_path(client, conference, participant), form=form)
 
 
-def held(stage: Stage, room: Conference, participant: Participant | None = None) -> dict[str, Any]:
-    """The item of a participant, or of its conference."""
+def stored_item(stage: Stage, conference: Conference, participant: Participant | None = None) -> dict[str, Any]:
+    """Return the stored item of a participant, or of its conference."""
     if participant is None:
-        return stage.item(items.conference_key(room.account, room.id))
-    return stage.item(items.participant_key(room.account, room.id, participant.call))
+        return stage.item(items.conference_key(conference.account, conference.id))
+    return stage.item(items.participant_key(conference.account, conference.id, participant.call))
 
 
 FLAGS = [("Muted", "muted"), ("Hold", "hold"), ("EndConferenceOnExit", "end_conference_on_exit")]
@@ -115,7 +115,7 @@ FLAGS = [("Muted", "muted"), ("Hold", "hold"), ("EndConferenceOnExit", "end_conf
 @pytest.mark.parametrize(("name", "field"), FLAGS)
 @pytest.mark.parametrize(("before", "after"), list(product([False, True], repeat=2)))
 @pytest.mark.parametrize("status", ["queued", "connected"])
-def test_sets_flags(
+def test_flags_are_set(
     client: FunctionClient,
     stage: Stage,
     gateway: Gateway,
@@ -126,47 +126,50 @@ def test_sets_flags(
     after: bool,
     status: str,
 ) -> None:
-    """A flag becomes what is asked, at that second; asked for as it is, nothing changes. S cannot change the last."""
+    """A changed flag updates the participant; an unchanged one does not. SignalWire ignores the last flag."""
     client.gateway = gateway
-    room = stage.conference()
-    participant = stage.participant(room, status=status, **{field: before})  # type: ignore[arg-type]
-    left = stage.partition(room)
+    conference = stage.conference()
+    participant = stage.participant(conference, status=status, **{field: before})  # type: ignore[arg-type]
+    stored_before = stage.partition(conference)
     now = stage.clock.step(4)
-    answer = update(client, room, participant, {name: str(after).upper()})
+    answer = update(client, conference, participant, {name: str(after).upper()})
     if before is after or (client.dialect.name == "signalwire" and name == "EndConferenceOnExit"):
         assert_answer(answer, 200, shown(client, participant))
-        assert stage.partition(room) == left
+        assert stage.partition(conference) == stored_before
         return
     changed = shown(client, participant, updated=now, **{field: after})
     assert_answer(answer, 200, changed)
-    assert_answer(client.get(*participant_path(client, room, participant)), 200, changed)
-    # One event, numbered on the conference and on the participant, of who is connected only (rule R4).
-    told = room.sequence + (status == "connected")
-    assert (held(stage, room)["version"], held(stage, room)["sequence"]) == (room.version + 1, told)
-    own = held(stage, room, participant)
-    assert (own["version"], own["sequence"]) == (participant.version + 1, told if status == "connected" else 0)
+    assert_answer(client.get(*participant_path(client, conference, participant)), 200, changed)
+    # A change of a connected participant is one event, numbered on both items (REL-4).
+    sequence = conference.sequence + (status == "connected")
+    assert (stored_item(stage, conference)["version"], stored_item(stage, conference)["sequence"]) == (
+        conference.version + 1,
+        sequence,
+    )
+    own = stored_item(stage, conference, participant)
+    assert (own["version"], own["sequence"]) == (participant.version + 1, sequence if status == "connected" else 0)
 
 
-def test_numbers_each_event(client: FunctionClient, stage: Stage) -> None:
-    """Muting, holding and the rest are an event each: a change of all three takes three numbers."""
-    room = stage.conference(sequence=5)
-    coached = stage.participant(room)
-    participant = stage.participant(room)
+def test_each_event_has_its_own_sequence_number(client: FunctionClient, stage: Stage) -> None:
+    """Muting, holding and a change of coaching are separate events: all three take three sequence numbers."""
+    conference = stage.conference(sequence=5)
+    coached = stage.participant(conference)
+    participant = stage.participant(conference)
     sid = client.sid(ResourceType.CALL, coached.call)
     form = {"Muted": "true", "Hold": "true", "Coaching": "true", "CallSidToCoach": sid}
-    assert update(client, room, participant, form).status == 200
-    assert held(stage, room)["sequence"] == held(stage, room, participant)["sequence"] == 8
+    assert update(client, conference, participant, form).status == 200
+    assert stored_item(stage, conference)["sequence"] == stored_item(stage, conference, participant)["sequence"] == 8
 
 
 @pytest.mark.parametrize("form", [None, {}, {"Muted": ""}, {"Other": "x"}, {"HoldMethod": "POST"}, {"HoldUrl": URL}])
-def test_changes_nothing_without_parameters(client: FunctionClient, stage: Stage, form: Form) -> None:
-    """Without parameters, or with such as mean nothing by themselves, it is answered as it is."""
-    room = stage.conference()
-    participant = stage.participant(room)
-    before = stage.partition(room)
+def test_a_request_without_parameters_changes_nothing(client: FunctionClient, stage: Stage, form: Form) -> None:
+    """Without effective parameters the participant is answered unchanged."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
+    before = stage.partition(conference)
     stage.clock.step(9)
-    assert_answer(update(client, room, participant, form), 200, shown(client, participant))
-    assert stage.partition(room) == before
+    assert_answer(update(client, conference, participant, form), 200, shown(client, participant))
+    assert stage.partition(conference) == before
 
 
 @pytest.mark.parametrize(
@@ -179,77 +182,77 @@ def test_changes_nothing_without_parameters(client: FunctionClient, stage: Stage
         ({"HoldUrl": URL, "Hold": "false"}, {}),
     ],
 )
-def test_leaves_commands(
+def test_playback_is_stored_for_the_media_engine(
     client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, tuple[str]]
 ) -> None:
-    """What is to be played is left to the media engine with a new version; nothing of it shows."""
-    room = stage.conference()
-    participant = stage.participant(room)
+    """What is to be played is stored with a new version, and the response does not show it."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
     stage.clock.step(9)
     for turn in (1, 2):
-        assert_answer(update(client, room, participant, form), 200, shown(client, participant))
-        item = held(stage, room, participant)
+        assert_answer(update(client, conference, participant, form), 200, shown(client, participant))
+        item = stored_item(stage, conference, participant)
         found = {name: item[name] for name in ("announcement", "hold_music", "wait_music") if name in item}
         assert found == {name: {"url": URL, "method": method} for name, (method,) in kept.items()}
-        # The same announcement asked for again is another one.
+        # A repeated announcement is another one.
         assert item["version"] == participant.version + (turn if kept else 0)
-    assert held(stage, room)["sequence"] == room.sequence
+    assert stored_item(stage, conference)["sequence"] == conference.sequence
 
 
 @pytest.mark.parametrize(("form", "method"), [({}, "GET"), ({"HoldMethod": "POST"}, "POST")])
 @pytest.mark.parametrize("hold", [True, False])
-def test_holds_with_music(
+def test_hold_music_is_stored(
     client: FunctionClient, stage: Stage, form: dict[str, str], method: str, *, hold: bool
 ) -> None:
-    """`HoldUrl` with `Hold=true` is kept, for one who is on hold already as well."""
-    room = stage.conference()
-    participant = stage.participant(room, hold=hold)
+    """`HoldUrl` with `Hold=true` is stored, even if the participant is already on hold."""
+    conference = stage.conference()
+    participant = stage.participant(conference, hold=hold)
     now = stage.clock.step(3)
-    answer = update(client, room, participant, {"Hold": "true", "HoldUrl": URL, **form})
+    answer = update(client, conference, participant, {"Hold": "true", "HoldUrl": URL, **form})
     assert_answer(answer, 200, shown(client, participant, hold=True, updated=None if hold else now))
-    assert held(stage, room, participant)["hold_music"] == {"url": URL, "method": method}
+    assert stored_item(stage, conference, participant)["hold_music"] == {"url": URL, "method": method}
 
 
-def test_keeps_a_beep_in_t(client: FunctionClient, stage: Stage) -> None:
-    """`BeepOnExit` is kept by T and shown by nobody; asked for as it is, it is not written again."""
-    room = stage.conference()
-    participant = stage.participant(room)
+def test_twilio_stores_a_beep_on_exit(client: FunctionClient, stage: Stage) -> None:
+    """Twilio stores `BeepOnExit` without showing it, and does not write an unchanged value."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
     for value, version in (("true", 2), ("true", 2), ("false", 3)):
-        answer = update(client, room, participant, {"BeepOnExit": value})
+        answer = update(client, conference, participant, {"BeepOnExit": value})
         assert_answer(answer, 200, shown(client, participant))
-        item = held(stage, room, participant)
+        item = stored_item(stage, conference, participant)
         if client.dialect.name == "twilio":
             assert (item["beep_on_exit"], item["version"]) == (value == "true", version)
         else:
             assert ("beep_on_exit" in item, item["version"]) == (False, 1)
 
 
-# Coaching.
+# --- Coaching ---
 
 
 @pytest.mark.parametrize("status", ["queued", "connected"])
-def test_coaches(client: FunctionClient, stage: Stage, status: str) -> None:
-    """`Coaching=true` with the call of another participant; `Coaching=false` forgets whom."""
-    room = stage.conference()
-    coached, participant = stage.participant(room, status=status), stage.participant(room)
+def test_a_participant_may_coach_another(client: FunctionClient, stage: Stage, status: str) -> None:
+    """`Coaching=true` names the coached call; `Coaching=false` removes it."""
+    conference = stage.conference()
+    coached, participant = stage.participant(conference, status=status), stage.participant(conference)
     sid = client.sid(ResourceType.CALL, coached.call)
     now = stage.clock.step(1)
-    answer = update(client, room, participant, {"Coaching": "true", "CallSidToCoach": sid})
+    answer = update(client, conference, participant, {"Coaching": "true", "CallSidToCoach": sid})
     assert_answer(answer, 200, shown(client, participant, coaching=True, call_to_coach=coached.call, updated=now))
     now = stage.clock.step(1)
-    answer = update(client, room, participant, {"Coaching": "false"})
+    answer = update(client, conference, participant, {"Coaching": "false"})
     assert_answer(answer, 200, shown(client, participant, updated=now))
 
 
 @pytest.mark.parametrize("coaches", [True, False])
-def test_implies_coaching_in_t(client: FunctionClient, stage: Stage, *, coaches: bool) -> None:
-    """`CallSidToCoach` alone implies coaching in T; in S it changes whom one coaches who coaches already."""
-    room = stage.conference()
-    coached = stage.participant(room)
+def test_a_coached_call_implies_coaching_for_twilio(client: FunctionClient, stage: Stage, *, coaches: bool) -> None:
+    """`CallSidToCoach` alone implies coaching for Twilio; SignalWire applies it only to a coach."""
+    conference = stage.conference()
+    coached = stage.participant(conference)
     before = {"coaching": True, "call_to_coach": "a" * 32} if coaches else {}
-    participant = stage.participant(room, **before)  # type: ignore[arg-type]
+    participant = stage.participant(conference, **before)  # type: ignore[arg-type]
     now = stage.clock.step(1)
-    answer = update(client, room, participant, {"CallSidToCoach": client.sid(ResourceType.CALL, coached.call)})
+    answer = update(client, conference, participant, {"CallSidToCoach": client.sid(ResourceType.CALL, coached.call)})
     if client.dialect.name == "signalwire" and not coaches:
         assert_answer(answer, 200, shown(client, participant))
     else:
@@ -257,42 +260,42 @@ def test_implies_coaching_in_t(client: FunctionClient, stage: Stage, *, coaches:
         assert_answer(answer, 200, shown(client, participant, updated=now, **after))
 
 
-@pytest.mark.parametrize("who", ["nobody", "elsewhere", "has left", "itself", "nonsense", "", "foreign spelling"])
+@pytest.mark.parametrize("coached", ["unknown", "elsewhere", "has left", "itself", "nonsense", "", "foreign spelling"])
 @pytest.mark.parametrize("coaching", [{"Coaching": "true"}, {}])
-def test_coaches_participants_only(
-    client: FunctionClient, other: FunctionClient, stage: Stage, who: str, coaching: dict[str, str]
+def test_a_coached_call_must_be_in_the_conference(
+    client: FunctionClient, other: FunctionClient, stage: Stage, coached: str, coaching: dict[str, str]
 ) -> None:
-    """Whoever is to be coached must be another participant of this conference, and be in it: 16002."""
-    room = stage.conference()
-    participant = stage.participant(room)
+    """The coached call must be another present participant of the conference: error 16002."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
     calls = {
-        "nobody": "0" * 32,
+        "unknown": "0" * 32,
         "elsewhere": stage.participant(stage.conference(name="Other")).call,
-        "has left": stage.participant(room, status="complete").call,
+        "has left": stage.participant(conference, status="complete").call,
         "itself": participant.call,
-        "foreign spelling": stage.participant(room).call,
+        "foreign spelling": stage.participant(conference).call,
     }
-    spelling = other if who == "foreign spelling" else client
-    sid = spelling.sid(ResourceType.CALL, calls[who]) if who in calls else who
-    before = stage.partition(room)
-    answer = update(client, room, participant, {**coaching, "CallSidToCoach": sid, "Muted": "true"})
+    spelling = other if coached == "foreign spelling" else client
+    sid = spelling.sid(ResourceType.CALL, calls[coached]) if coached in calls else coached
+    before = stage.partition(conference)
+    answer = update(client, conference, participant, {**coaching, "CallSidToCoach": sid, "Muted": "true"})
     if not sid and not coaching:
         assert answer.status == 200
         return
     assert_refused(client, answer, "coaching bad", name="CallSidToCoach")
-    assert stage.partition(room) == before
+    assert stage.partition(conference) == before
 
 
-# Parameters.
+# --- Parameters ---
 
 
 @pytest.mark.parametrize("value", ["yes", "1", " true", "truth", "0"])
-def test_reads_any_other_muted_as_false_in_t(client: FunctionClient, stage: Stage, value: str) -> None:
-    """T takes any other `Muted` for false; S refuses it (operations.md, section 1)."""
-    room = stage.conference()
-    participant = stage.participant(room, muted=True)
+def test_twilio_reads_any_other_muted_as_false(client: FunctionClient, stage: Stage, value: str) -> None:
+    """Twilio reads any other `Muted` as false; SignalWire rejects it."""
+    conference = stage.conference()
+    participant = stage.participant(conference, muted=True)
     now = stage.clock.step(1)
-    answer = update(client, room, participant, {"Muted": value})
+    answer = update(client, conference, participant, {"Muted": value})
     if client.dialect.name == "twilio":
         assert_answer(answer, 200, shown(client, participant, muted=False, updated=now))
     else:
@@ -315,51 +318,53 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("form", "name", "condition"), PARAMETER_FAULTS)
-def test_refuses_wrong_parameters(
+def test_an_invalid_parameter_is_rejected(
     client: FunctionClient, stage: Stage, form: dict[str, Any], name: str, condition: str
 ) -> None:
-    """A wrong parameter is named in the dialect's words, and nothing of the request is done."""
-    room = stage.conference()
-    participant = stage.participant(room)
-    before = stage.partition(room)
-    answer = update(client, room, participant, {"Muted": "true", **form})
+    """The response names the invalid parameter, and nothing changes."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
+    before = stage.partition(conference)
+    answer = update(client, conference, participant, {"Muted": "true", **form})
     assert_refused(client, answer, condition, name=name)
-    assert stage.partition(room) == before
+    assert stage.partition(conference) == before
 
 
 @pytest.mark.parametrize("name", ["BeepOnExit", "EndConferenceOnExit"])
-def test_reads_some_parameters_in_t_only(client: FunctionClient, stage: Stage, name: str) -> None:
-    """What S does not know it ignores, whatever it is."""
-    room = stage.conference()
-    participant = stage.participant(room)
-    answer = update(client, room, participant, {name: "perhaps"})
+def test_signalwire_ignores_unknown_parameters(client: FunctionClient, stage: Stage, name: str) -> None:
+    """SignalWire ignores parameters that its dialect lacks; Twilio rejects invalid values of them."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
+    answer = update(client, conference, participant, {name: "perhaps"})
     if client.dialect.name == "twilio":
         assert_refused(client, answer, "value outside the enum", name=name)
     else:
         assert_answer(answer, 200, shown(client, participant))
 
 
-# Presence.
+# --- Presence ---
 
 ANY = [None, {"Muted": "true"}, {"AnnounceUrl": URL}]
 
 
 @pytest.mark.parametrize("form", ANY)
 @pytest.mark.parametrize("status", ["queued", "connected", "complete"])
-def test_refuses_those_of_a_completed_conference(client: FunctionClient, stage: Stage, form: Form, status: str) -> None:
-    """Once the conference has ended T knows them no longer, and to S their state forbids it (section 3)."""
-    room = stage.conference("completed")
-    participant = stage.participant(room, status=status)
-    before = stage.partition(room)
-    path = participant_path(client, room, participant)
+def test_participants_of_a_completed_conference_are_rejected(
+    client: FunctionClient, stage: Stage, form: Form, status: str
+) -> None:
+    """Once the conference has ended, Twilio answers 404 and SignalWire 400."""
+    conference = stage.conference("completed")
+    participant = stage.participant(conference, status=status)
+    before = stage.partition(conference)
+    path = participant_path(client, conference, participant)
     assert_refused(client, client.post(*path, form=form), "has left", uri=client.path(*path))
-    assert stage.partition(room) == before
+    assert stage.partition(conference) == before
 
 
-def test_judges_parameters_before_the_state(client: FunctionClient, stage: Stage) -> None:
-    """A wrong parameter for somebody whose conference has ended: T does not know it, S names the parameter."""
-    room = stage.conference("completed")
-    path = participant_path(client, room, stage.participant(room))
+def test_signalwire_checks_parameters_before_the_state(client: FunctionClient, stage: Stage) -> None:
+    """In a completed conference Twilio answers 404 to an invalid parameter; SignalWire names it."""
+    conference = stage.conference("completed")
+    path = participant_path(client, conference, stage.participant(conference))
     answer = client.post(*path, form={"Hold": "perhaps"})
     if client.dialect.name == "twilio":
         assert_refused(client, answer, "not found", uri=client.path(*path))
@@ -368,30 +373,32 @@ def test_judges_parameters_before_the_state(client: FunctionClient, stage: Stage
 
 
 @pytest.mark.parametrize("form", [*ANY, {"Hold": "perhaps"}])
-@pytest.mark.parametrize("of_room", ["in-progress", "completed"])
-def test_checks_existence_first(client: FunctionClient, stage: Stage, form: Form, of_room: str) -> None:
-    """Whoever never was in the conference, or has left it, is not found, whatever the parameters."""
-    room, other = stage.conference(of_room), stage.conference(name="Other")
+@pytest.mark.parametrize("conference_status", ["in-progress", "completed"])
+def test_existence_is_checked_before_parameters(
+    client: FunctionClient, stage: Stage, form: Form, conference_status: str
+) -> None:
+    """A participant who was never in the conference, or has left it, answers 404 with any parameters."""
+    conference, other = stage.conference(conference_status), stage.conference(name="Other")
     paths = [
-        participant_path(client, room, client.sid(ResourceType.CALL, stage.call().id)),
-        participant_path(client, room, stage.participant(other)),
+        participant_path(client, conference, client.sid(ResourceType.CALL, stage.call().id)),
+        participant_path(client, conference, stage.participant(other)),
         participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32), stage.participant(other)),
-        participant_path(client, room, "nobody"),
+        participant_path(client, conference, "unknown"),
     ]
-    if of_room == "in-progress":
-        paths.append(participant_path(client, room, stage.participant(room, status="complete")))
-        paths.append(participant_path(client, room, stage.participant(room, status="failed")))
+    if conference_status == "in-progress":
+        paths.append(participant_path(client, conference, stage.participant(conference, status="complete")))
+        paths.append(participant_path(client, conference, stage.participant(conference, status="failed")))
     for path in paths:
         assert_refused(client, client.post(*path, form=form), "not found", uri=unquote(client.path(*path)))
 
 
 @pytest.mark.parametrize("label", ["customer", "Café 50%"])
-def test_takes_a_label_in_t(client: FunctionClient, stage: Stage, label: str) -> None:
-    """T takes a label for the call's sid, S does not."""
-    room = stage.conference()
-    participant = stage.participant(room, label=label)
+def test_twilio_accepts_a_label(client: FunctionClient, stage: Stage, label: str) -> None:
+    """Twilio accepts a label in place of the call's sid; SignalWire does not."""
+    conference = stage.conference()
+    participant = stage.participant(conference, label=label)
     now = stage.clock.step(1)
-    path = participant_path(client, room, quote(label))
+    path = participant_path(client, conference, quote(label))
     answer = client.post(*path, form={"Muted": "true"})
     if client.dialect.name == "twilio":
         assert_answer(answer, 200, shown(client, participant, muted=True, updated=now))
@@ -399,22 +406,22 @@ def test_takes_a_label_in_t(client: FunctionClient, stage: Stage, label: str) ->
         assert_refused(client, answer, "not found", uri=unquote(client.path(*path)))
 
 
-# Races.
+# --- Concurrent changes ---
 
 
 @pytest.mark.parametrize("change", ["joined", "muted", "left", "ended", "coached left"])
-def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
-    """What changes between reading and writing is read again: nothing is written over, nobody is found who left."""
+def test_concurrent_changes_are_respected(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
+    """A change between reading and writing is read again: it is not overwritten or ignored."""
     service, account = stage.services, stage.account
-    room = service.conferences.register(account, "Races")
+    conference = service.conferences.register(account, "Races")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]
     for call in calls[:3]:
-        service.conferences.join(account, room.id, call)
+        service.conferences.join(account, conference.id, call)
     acts: dict[str, Act] = {
-        "joined": lambda: service.conferences.join(account, room.id, calls[3]),
-        "muted": lambda: service.participants.update(account, room.id, calls[0], UpdateParticipant(muted=True)),
-        "left": lambda: service.participants.remove(account, room.id, calls[0]),
-        "ended": lambda: service.conferences.end(account, room.id),
+        "joined": lambda: service.conferences.join(account, conference.id, calls[3]),
+        "muted": lambda: service.participants.update(account, conference.id, calls[0], UpdateParticipant(muted=True)),
+        "left": lambda: service.participants.remove(account, conference.id, calls[0]),
+        "ended": lambda: service.conferences.end(account, conference.id),
         "coached left": lambda: service.calls.end(account, calls[1]),
     }
     waiting = [acts[change]]
@@ -423,7 +430,7 @@ def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire:
         if when == "answered" and request.operation == "BatchGetItem" and waiting:
             waiting.pop()()
 
-    path = participant_path(client, room, client.sid(ResourceType.CALL, calls[0]))
+    path = participant_path(client, conference, client.sid(ResourceType.CALL, calls[0]))
     form = {"Hold": "true", "Coaching": "true", "CallSidToCoach": client.sid(ResourceType.CALL, calls[1])}
     with wire.watched_by(race):
         answer = client.post(*path, form=form)
@@ -435,22 +442,24 @@ def test_sees_what_changes_meanwhile(client: FunctionClient, stage: Stage, wire:
     assert_refused(client, answer, condition, uri=client.path(*path), name="CallSidToCoach")
 
 
-def test_works_across_dialects(client: FunctionClient, other: FunctionClient, stage: Stage) -> None:
-    """What one dialect mutes the other shows muted."""
-    room = stage.conference()
-    participant = stage.participant(room)
+def test_a_participant_muted_in_one_dialect_is_muted_in_the_other(
+    client: FunctionClient, other: FunctionClient, stage: Stage
+) -> None:
+    """The other dialect shows the participant as muted."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
     now = stage.clock.step(1)
-    assert update(client, room, participant, {"Muted": "true"}).status == 200
+    assert update(client, conference, participant, {"Muted": "true"}).status == 200
     muted = replace(participant, muted=True, updated=now)
-    assert_answer(other.get(*participant_path(other, room, participant)), 200, shown(other, muted))
+    assert_answer(other.get(*participant_path(other, conference, participant)), 200, shown(other, muted))
 
 
 @pytest.mark.parametrize("form", ["Muted=%zz", b"Muted=\xff"])
-def test_refuses_malformed_bodies(client: FunctionClient, stage: Stage, form: Form) -> None:
-    """A broken body is refused, and changes nothing."""
-    room = stage.conference()
-    participant = stage.participant(room)
-    before = stage.partition(room)
-    assert_refused(client, update(client, room, participant, form), "malformed body")
-    assert_refused(client, update(client, room, participant, "x=" + "y" * 65_535), "body too large")
-    assert stage.partition(room) == before
+def test_a_malformed_body_is_rejected(client: FunctionClient, stage: Stage, form: Form) -> None:
+    """A malformed body is rejected, and nothing changes."""
+    conference = stage.conference()
+    participant = stage.participant(conference)
+    before = stage.partition(conference)
+    assert_refused(client, update(client, conference, participant, form), "malformed body")
+    assert_refused(client, update(client, conference, participant, "x=" + "y" * 65_535), "body too large")
+    assert stage.partition(conference) == before
