@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.living")
+pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.background_world")
 
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
@@ -27,8 +27,8 @@ from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient
 from tests.conftest import DYNAMODB_URL, TestAccount
+from tests.functions.background_world import ORIGIN, World, build_world
 from tests.functions.literal import api, example, example_account, fix_new_ids  # noqa: F401 - fixtures
-from tests.functions.living import ORIGIN, World, make_world
 from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation
 from tests.functions.stage import Clock, MotoShelf, RemoteShelf, Shelf, Stage, Wire
@@ -196,21 +196,21 @@ def stage(make_stage: Callable[[str], Stage], account: TestAccount) -> Stage:
 
 
 @pytest.fixture
-def living(
+def make_world(
     clock: Clock, settings: Settings, bucket: Objects, install_environment: Callable[[Environment], object]
 ) -> Callable[[int], World]:
     """Makes background worlds with this callback retry window in hours; the functions use the one made last."""
     bucket.forget()
     known = replace(settings, public_url=ORIGIN)
-    return lambda hours: make_world(
+    return lambda hours: build_world(
         replace(known, callback_retry_hours=hours), clock, bucket.client, install_environment
     )
 
 
 @pytest.fixture
-def world(living: Callable[[int], World]) -> World:
+def world(make_world: Callable[[int], World]) -> World:
     """The services of the background functions: in memory, except for the media bucket."""
-    return living(72)
+    return make_world(72)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from tapedeck.observability import CanonicalLog
 from tapedeck.operations.media import object_key
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.messaging import WebhookResult
-from tests.functions.living import World
+from tests.functions.background_world import World
 
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRejected",
@@ -76,7 +76,7 @@ def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict
     world.services.media().finish_without_media(parent, recording.id, 16101)
     records = world.changes()
     assert world.publish(records[-1:]) == []
-    world.bus.fails = 1
+    world.bus.failures = 1
     assert len(world.publish(records[-1:])) == 1
     about: dict[str, Any] = {"parent": {"type": "call", "id": call.id}, "recording": recording.id}
     room = stage.conference("completed")

@@ -17,7 +17,7 @@ from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.conferences import ConferenceEndReport, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
-from tests.functions.living import World
+from tests.functions.background_world import World
 from tests.thoroughness import scaled
 
 EVERYTHING: Final = (
@@ -152,7 +152,7 @@ def test_sequence_numbers_have_no_gaps(world: World, seed: int) -> None:
     records = world.changes()
     random_source.shuffle(records)
     assert world.publish(records) == []
-    deliveries = world.claims(model.conference.id)
+    deliveries = world.deliveries(model.conference.id)
     found = world.services.conferences.get(world.account.account, model.conference.id)
     last = found.sequence if found.is_live else found.end_sequence
     assert [delivery.sequence for delivery in deliveries] == [*range(1, last + 1)]

@@ -24,7 +24,7 @@ from tapedeck.domain.delivery import (
 )
 from tapedeck.ports.messaging import FailureReason, QueueMessage, Timeouts, WebhookRequest, WebhookResult
 from tests.client import DIALECTS
-from tests.functions.living import Crash, World
+from tests.functions.background_world import Crash, World
 from tests.functions.stage import START
 
 URL: Final = "https://user:secret@app.example.com:8443/hooks?tenant=42#rc=0"
@@ -63,7 +63,7 @@ def owed(world: World, dialect: str, number: int = 3, **more: Any) -> CallbackDe
 
 def found(world: World, delivery: CallbackDelivery) -> CallbackDelivery:
     """A claim as it stands."""
-    return next(each for each in world.claims(delivery.resource_id) if each.id == delivery.id)
+    return next(each for each in world.deliveries(delivery.resource_id) if each.id == delivery.id)
 
 
 def signature(key: str, url: str, fields: Mapping[str, str]) -> str:
@@ -221,7 +221,7 @@ def test_says_so_when_it_gives_up(world: World) -> None:
 @pytest.mark.parametrize("luck", [0.5, 1.0])
 def test_not_all_come_back_at_once(world: World, luck: float) -> None:
     """Each pause is longer by chance, by up to a fifth."""
-    world.luck.append(luck)
+    world.random_values.append(luck)
     delivery = owed(world, "twilio")
     world.receiver.answers += [BROKEN, WELL]
     assert rounds(world, delivery) == [30 + round(6 * luck)]
@@ -282,9 +282,9 @@ def test_a_url_that_is_gone_is_closed(world: World, dialect: str) -> None:
     assert found(world, later).state is S.DELIVERED
 
 
-def test_a_vendor_closes_nothing(living: Callable[[int], World], dialect: str) -> None:
+def test_a_vendor_closes_nothing(make_world: Callable[[int], World], dialect: str) -> None:
     """Where all is to be as the vendor has it, the next callback goes there as ever."""
-    world = living(0)
+    world = make_world(0)
     first, second = owed(world, dialect, number=1), owed(world, dialect, number=2)
     world.receiver.answers.append(WebhookResult(410, None, 5))
     world.deliver()
@@ -307,9 +307,9 @@ def test_puts_off_what_may_change(world: World, dialect: str, outcome: WebhookRe
     assert rounds(world, delivery) == [30]
 
 
-def test_is_exactly_as_patient_as_its_vendor(living: Callable[[int], World], dialect: str) -> None:
+def test_is_exactly_as_patient_as_its_vendor(make_world: Callable[[int], World], dialect: str) -> None:
     """Where it is to be tried for no hours, what the vendor's own attempts do not tell is given up."""
-    world = living(0)
+    world = make_world(0)
     delivery = owed(world, dialect, url="https://app.example.com/hooks")
     world.receiver.answers += [REFUSED] * 9
     assert rounds(world, delivery) == []
@@ -355,11 +355,11 @@ def test_is_signed_by_the_old_key_as_long_as_both_are_valid(world: World) -> Non
 
 
 @pytest.mark.parametrize("hours", [0, 72])
-def test_is_never_sent_unsigned(living: Callable[[int], World], dialect: str, hours: int) -> None:
+def test_is_never_sent_unsigned(make_world: Callable[[int], World], dialect: str, hours: int) -> None:
     """While its key cannot be opened it is parked, however patient it is to be otherwise, and then sent as ever."""
-    world = living(hours)
+    world = make_world(hours)
     delivery = owed(world, dialect)
-    world.vault.is_shut = True
+    world.kms.is_unavailable = True
     world.deliver()
     parked = found(world, delivery)
     assert world.receiver.requests == []
@@ -367,7 +367,7 @@ def test_is_never_sent_unsigned(living: Callable[[int], World], dialect: str, ho
         delivery, state=S.RETRY_SCHEDULED, next_attempt_at=START + 30, first_attempt_at=START, attempt_count=1,
         attempts=(DeliveryAttempt(START * 1000 + 250, 0, failure="unsigned"),),
     )  # fmt: skip
-    world.vault.is_shut = False
+    world.kms.is_unavailable = False
     world.clock.step(30)
     world.reconcile()
     world.deliver()
@@ -380,7 +380,7 @@ def test_is_never_sent_unsigned(living: Callable[[int], World], dialect: str, ho
 def test_says_so_when_it_cannot_sign(world: World) -> None:
     """Each time that a callback waits for its key is counted, so that somebody hears of it before it is given up."""
     delivery = owed(world, "twilio")
-    world.vault.is_shut = True
+    world.kms.is_unavailable = True
     rounds(world, delivery)
     lines = [line for line in world.log.drain() if line["operation"] == "deliver_callback"]
     assert {line["outcome"] for line in lines[:-1]} == {"parked"}
@@ -390,11 +390,11 @@ def test_says_so_when_it_cannot_sign(world: World) -> None:
 
 
 @pytest.mark.parametrize("hours", [0, 72])
-def test_waits_for_its_key_for_a_day_at_least(living: Callable[[int], World], hours: int) -> None:
+def test_waits_for_its_key_for_a_day_at_least(make_world: Callable[[int], World], hours: int) -> None:
     """Then it is given up, visibly, without ever having been sent."""
-    world = living(hours)
+    world = make_world(hours)
     delivery = owed(world, "twilio")
-    world.vault.is_shut = True
+    world.kms.is_unavailable = True
     pauses = rounds(world, delivery)
     longest = max(MAX_UNSIGNED_SECONDS, hours * 3600)
     assert longest - RETRY_DELAYS_SECONDS[-1] < sum(pauses) <= longest
@@ -421,7 +421,7 @@ def test_one_at_a_time_sends_it(world: World) -> None:
     delivery = owed(world, "twilio")
     (message,) = world.callbacks.drain()
     nested: list[Any] = []
-    world.receiver.meanwhile = lambda: nested.append(world.deliver([message]))
+    world.receiver.on_request = lambda: nested.append(world.deliver([message]))
     assert world.deliver([message]) == []
     assert [record["messageId"] for record in nested[0]] == ["message-0"]
     assert len(world.receiver.requests) == 1
@@ -459,7 +459,7 @@ def test_a_slow_failure_does_not_undo_a_quick_success(world: World) -> None:
         world.receiver.answers[:0] = [WELL]
         assert world.deliver([message]) == []
 
-    world.receiver.meanwhile = overtaken
+    world.receiver.on_request = overtaken
     world.receiver.answers += [REFUSED] * 5
     assert world.deliver([message]) == []
     after = found(world, delivery)
@@ -478,7 +478,7 @@ def test_what_another_has_told_is_not_tried_again(world: World) -> None:
         world.receiver.answers[:0] = [WELL]
         assert world.deliver() == []
 
-    world.receiver.meanwhile = replay
+    world.receiver.on_request = replay
     world.receiver.answers.append(REFUSED)
     assert world.deliver([message]) == []
     after = found(world, delivery)
@@ -545,7 +545,7 @@ def test_replaying_while_it_is_sent_is_allowed(world: World) -> None:
         world.clock.step(1)
         assert world.deliver() == []
 
-    world.receiver.meanwhile = replay
+    world.receiver.on_request = replay
     assert world.deliver([message]) == []
     first, second = world.receiver.requests
     assert first == second
@@ -639,7 +639,7 @@ def test_what_waits_too_long_is_put_on_its_way_again(world: World) -> None:
     assert again.id != lost.id
     world.clock.step(REQUEUE_AFTER_SECONDS)
     reconciled: list[Any] = []
-    world.receiver.meanwhile = lambda: reconciled.append(world.reconcile())
+    world.receiver.on_request = lambda: reconciled.append(world.reconcile())
     assert world.deliver([again]) == []
     assert (reconciled, world.callbacks.sent) == ([{}], [])
     assert found(world, delivery).state is S.DELIVERED

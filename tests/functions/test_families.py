@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.identity import created_at, new_id
 from tests.client import DIALECTS, Answer, FunctionClient
-from tests.functions.living import World
+from tests.functions.background_world import World
 from tests.functions.objects import Objects
 from tests.media import sound
 from tests.thoroughness import scaled
@@ -830,9 +830,9 @@ _CONFIRMATIONS: Final = {
 
 
 @pytest.mark.timeout(900)
-def test_any_sequence_agrees_with_the_model(living: Callable[[int], World], bucket: Objects) -> None:
+def test_any_sequence_agrees_with_the_model(make_world: Callable[[int], World], bucket: Objects) -> None:
     """After any sequence of requests and events in either dialect, the API shows what the model predicts."""
-    Families.make_world = staticmethod(lambda: living(72))
+    Families.make_world = staticmethod(lambda: make_world(72))
     Families.bucket = bucket
     run_state_machine_as_test(
         Families,

@@ -20,7 +20,7 @@ from tapedeck.operations.calls import UpdateCall
 from tapedeck.operations.media import object_key
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck_standin.telephony.audio import Part, make_wav
-from tests.functions.living import World
+from tests.functions.background_world import World
 from tests.functions.objects import Objects
 from tests.functions.stage import START
 from tests.media import capture, sound
@@ -903,7 +903,7 @@ def test_what_is_absent_has_not_begun_since(world: World, leaves: Tell, end: str
     assert recording_of(world, recording).status is RecordingStatus.ABSENT
     leaves("recording.started", **_about(recording), version=1, at=at)
     world.publish()
-    assert [delivery.event for delivery in world.claims(recording.id)] == ["absent"]
+    assert [delivery.event for delivery in world.deliveries(recording.id)] == ["absent"]
 
 
 def test_an_id_belongs_to_one_recording(world: World, leaves: Tell) -> None:
@@ -1057,12 +1057,12 @@ def test_a_recording_is_absent(
 def test_what_never_began_does_not_begin_by_being_absent(world: World, tell: Tell, status: str) -> None:
     """Nobody is told that a capture has begun which the engine could not begin."""
     recording = world.stage.recording(world.stage.call(), status, callback=CALLBACK)
-    world.forget()
+    world.discard()
     tell("recording.failed", **_about(recording))
     found = recording_of(world, recording)
     assert (found.status, found.is_capturing_confirmed) == (RecordingStatus.ABSENT, False)
     assert world.publish() == []
-    assert [delivery.event for delivery in world.claims(recording.id)] == ["absent"]
+    assert [delivery.event for delivery in world.deliveries(recording.id)] == ["absent"]
 
 
 def test_an_unknown_recording_may_come_yet(world: World, comes_again: Tell) -> None:
@@ -1112,7 +1112,7 @@ def test_answers_in_any_order_end_well(world: World, order: Sequence[int]) -> No
     call = world.stage.call()
     parent = Parent(call.account, ParentKind.CALL, call.id)
     recording = world.stage.recording(call, callback=CALLBACK)
-    world.forget()
+    world.discard()
     for target in (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED):
         world.services.recordings.update(parent, recording.id, target)
     capture(world.services, recording, sound(1))
@@ -1131,7 +1131,7 @@ def test_answers_in_any_order_end_well(world: World, order: Sequence[int]) -> No
         False,
     )
     assert world.publish() == []
-    assert [(delivery.event, delivery.sequence) for delivery in world.claims(recording.id)] == [
+    assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(recording.id)] == [
         ("in-progress", 1), ("completed", 5),
     ]  # fmt: skip
     assert list(dict.fromkeys(message.body["claim"] for message in world.callbacks.drain())) == [
@@ -1251,6 +1251,6 @@ def test_asks_the_table_no_more_than_it_must(world: World) -> None:
         ("conference.ended", {"conference": room.id}, [UPDATE, GET]),
     ]  # fmt: skip
     for kind, more, requests in costs:
-        with world.watched() as asked:
+        with world.recorded_requests() as asked:
             assert world.ingest(world.event(kind, **more)) == []
         assert (kind, asked) == (kind, requests)

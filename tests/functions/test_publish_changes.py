@@ -27,7 +27,7 @@ from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.messaging import DomainEvent, QueueMessage
 from tests.client import FunctionClient
-from tests.functions.living import ORIGIN, Crash, Event, World
+from tests.functions.background_world import ORIGIN, Crash, Event, World
 from tests.functions.stage import START, call_path, conference_path, participant_path
 from tests.media import capture, finish, sound
 from tests.thoroughness import scaled
@@ -69,7 +69,7 @@ def test_asks_for_what_becomes_of_a_recording(
 ) -> None:
     """Start, pause, resume, stop, and to delete the rest of its media: each whole, by the change's version."""
     call = world.stage.call()
-    world.forget()
+    world.discard()
     answer = client.post(*call_path(client, call, ""), form={"RecordingChannels": "dual", "RecordingTrack": "inbound"})
     recording = client.dialect.parse_sid(ResourceType.RECORDING, answer.body["sid"])
     assert recording is not None
@@ -110,7 +110,7 @@ def test_asks_to_stop_what_its_parent_ends(world: World, client: FunctionClient,
     for heard in (None, world.stage.engine_event()):
         call = world.stage.call()
         recording = world.stage.recording(call, confirmed_version=1)
-        world.forget()
+        world.discard()
         if heard is None:
             assert client.post(*call_path(client, call), form={"Status": "completed"}).status == 200
         else:
@@ -152,7 +152,7 @@ def test_asks_for_what_becomes_of_a_call(
 ) -> None:
     """To end, to go elsewhere, or to have other settings, whose callback is in the words of who set it."""
     call = world.stage.call(status)
-    world.forget()
+    world.discard()
     assert client.post(*call_path(client, call), form=form).status == 200
     if "status_callback" in wanted:
         wanted = {**wanted, "status_callback": {**wanted["status_callback"], "dialect": client.dialect.name}}
@@ -165,7 +165,7 @@ def test_asks_for_what_becomes_of_a_call(
 def test_sends_a_call_elsewhere_once(world: World, sent_commands: SentCommands) -> None:
     """Markup is handed on as it is; what is asked next does not send the call there again."""
     call, client = world.stage.call(), world.client("twilio")
-    world.forget()
+    world.discard()
     client.post(*call_path(client, call), form={"Twiml": "<Response/>", "TimeLimit": "60"})
     assert [each["wanted"] for each in sent_commands()] == [{"redirect": {"markup": "<Response/>"}, "time_limit": 60}]
     client.post(*call_path(client, call), form={"TimeLimit": "90"})
@@ -190,7 +190,7 @@ def test_asks_for_what_becomes_of_a_conference(
 ) -> None:
     """To end, or to play something."""
     room = world.stage.conference()
-    world.forget()
+    world.discard()
     assert client.post(*conference_path(client, room), form=form).status == 200
     assert sent_commands() == [
         {"id": f"{room.id}-2-{kind}", "type": kind, "account": room.account, "version": 2, "conference": room.id,
@@ -213,7 +213,7 @@ def test_asks_for_what_becomes_of_a_participant(
     room = world.stage.conference()
     member = world.stage.participant(room)
     other = world.stage.participant(room)
-    world.forget()
+    world.discard()
     path = participant_path(client, room, member)
     music = {"url": "https://a.example/music", "method": "GET"}
     client.post(*path, form={"Hold": "true", "HoldUrl": music["url"]})
@@ -259,7 +259,7 @@ def test_asks_the_rest_of_a_room_to_go(world: World, sent_commands: SentCommands
         room = world.stage.conference()
         leaver = world.stage.participant(room, end_conference_on_exit=True)
         world.stage.participant(room)
-        world.forget()
+        world.discard()
         world.services.participants.remove(room.account, room.id, leaver.call, heard)
         end = [] if heard is not None else ["participant.remove"]
         assert sorted(each["type"] for each in sent_commands()) == ["conference.end", *end]
@@ -323,7 +323,7 @@ OVER: Final = (_answered, _hung_up_before, _ended_around, _gone_elsewhere, _conf
 @pytest.mark.parametrize("happens", OVER, ids=lambda each: each.__name__.removeprefix("_"))
 def test_asks_late_for_nothing_that_is_over(world: World, happens: Callable[[World], None]) -> None:
     """What has been done, or can come to nothing any more, is not asked after five minutes; all else is told."""
-    world.forget()
+    world.discard()
     happens(world)
     records = world.changes()
     world.clock.step(COMMAND_STALENESS_CHECK_SECONDS)
@@ -368,7 +368,7 @@ def test_asks_late_to_delete_media(world: World) -> None:
 def test_asks_late_to_stop_what_was_given_up(world: World) -> None:
     """That a recording is absent does not tell that nothing captures."""
     recording = world.stage.recording(world.stage.call())
-    world.forget()
+    world.discard()
     world.clock.step(START_TIMEOUT_SECONDS)
     assert world.reconcile() == {"given_up": 1}
     records = world.changes()
@@ -396,13 +396,13 @@ def test_tells_of_a_recording(world: World, client: FunctionClient) -> None:
     assert identifier is not None
     parent = Parent(call.account, ParentKind.CALL, call.id)
     assert world.publish() == []
-    assert world.claims(identifier) == []
+    assert world.deliveries(identifier) == []
     world.services.recordings.confirm(parent, identifier, world.stage.engine_event(1))
     world.services.recordings.update(parent, identifier, RecordingStatus.STOPPED)
     now = world.clock.step(3)
     world.services.media().finish_without_media(parent, identifier, 16102)
     assert world.publish() == []
-    first, last = world.claims(identifier)
+    first, last = world.deliveries(identifier)
     recording = world.services.recordings.get(parent, identifier)
     assert last == CallbackDelivery(
         account=call.account,
@@ -490,7 +490,7 @@ def test_tells_of_a_conference(world: World, dialect: str) -> None:
     """Every event with a number of its own, in the order in which they happened, in the words of who subscribed."""
     room, calls, _, records = play(world, dialect)
     assert world.publish(records) == []
-    deliveries = world.claims(room.id)
+    deliveries = world.deliveries(room.id)
     spell = world.client(dialect)
     told = [(delivery.event, delivery.sequence, fields(delivery).get("CallSid")) for delivery in deliveries]
     assert told == [
@@ -535,7 +535,7 @@ def test_what_has_no_number_keeps_its_place(image: Any) -> None:
 def test_what_waits_for_another_is_in_order_as_well(world: World) -> None:
     """Where what one write has numbered fails, all of it comes again, and nothing overtakes it."""
     room, _, _, records = play(world, "twilio")
-    world.callbacks.fails = 1
+    world.callbacks.failures = 1
     failed = world.publish(records)
     told = [message.body["claim"] for message in world.callbacks.drain() if message.group == room.id]
     assert told == []
@@ -547,9 +547,9 @@ def test_what_waits_for_another_is_in_order_as_well(world: World) -> None:
 def test_tells_only_what_was_asked_for(world: World, dialect: str) -> None:
     """Who asks for the end alone hears of that alone, with the number that it has all the same; nobody else is read."""
     room, _, _, records = play(world, dialect, events=("end",))
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         assert world.publish(records) == []
-    assert [(delivery.event, delivery.sequence) for delivery in world.claims(room.id)] == [("end", 12)]
+    assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(room.id)] == [("end", 12)]
     # SignalWire's end tells what was recorded.
     assert requests.count("Query") == (dialect == "signalwire")
 
@@ -577,7 +577,7 @@ def test_tells_at_the_end_what_was_recorded(world: World, dialect: str) -> None:
     assert running.is_active
     world.services.conferences.end(room.account, room.id)
     assert world.publish() == []
-    (delivery,) = world.claims(room.id)
+    (delivery,) = world.deliveries(room.id)
     told = [fields(delivery)[name] for name in RECORDED if name in fields(delivery)]
     path = f"Recordings/{world.client(dialect).sid(ResourceType.RECORDING, newer.id)}"
     assert [
@@ -591,13 +591,13 @@ def test_what_is_recorded_later_changes_no_callback(world: World, dialect: str) 
     world.services.conferences.end(room.account, room.id)
     records = world.changes()
     assert world.publish(records) == []
-    (told,) = world.claims(room.id)
+    (told,) = world.deliveries(room.id)
     assert fields(told).keys().isdisjoint(RECORDED)
     for recording in recordings:
         capture(world.services, recording, sound(2))
         world.services.media().complete(recording.parent, recording.id)
     assert world.publish(records) == []
-    assert world.claims(room.id) == [told]
+    assert world.deliveries(room.id) == [told]
 
 
 def test_tells_an_announcement(world: World) -> None:
@@ -610,7 +610,7 @@ def test_tells_an_announcement(world: World) -> None:
         for _ in range(2):
             world.services.conferences.announced(room.account, room.id, 2)
         assert world.publish() == []
-        assert [(delivery.event, delivery.sequence) for delivery in world.claims(room.id)] == told
+        assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(room.id)] == told
         found = world.services.conferences.get(room.account, room.id)
         assert (found.sequence, found.confirmed_version) == (1, 2)
 
@@ -621,7 +621,7 @@ def test_tells_an_announcement(world: World) -> None:
 def test_tells_facts(world: World, client: FunctionClient) -> None:
     """What has become of what, by ids alone: no number, name or URL goes to the bus."""
     call = world.stage.call()
-    world.forget()
+    world.discard()
     client.post(*call_path(client, call, ""), form={"RecordingStatusCallback": URL})
     (opened,) = world.pending_work()
     recording = opened.resource
@@ -651,7 +651,7 @@ def outcome(world: World, records: list[Event]) -> tuple[Any, ...]:
     owed = {
         delivery.idempotency_token: replace(delivery, created=0, next_attempt_at=0)
         for each in subjects
-        for delivery in world.claims(each)
+        for delivery in world.deliveries(each)
     }
     on_their_way = {(message.group, message.body["claim"]) for message in world.callbacks.sent}
     assert on_their_way == {(delivery.resource_id, delivery.id) for delivery in owed.values()}
@@ -725,7 +725,7 @@ def test_an_outlet_that_fails_loses_nothing(world: World, outlet: str, *, half: 
     whole = outcome(world, played.records)
     for fails in (1, 3, 7):
         failing = getattr(world, outlet)
-        failing.fails, failing.half = fails, half
+        failing.failures, failing.takes_part = fails, half
         assert_told_in_the_end(world, played.records, whole)
 
 
@@ -736,7 +736,7 @@ def _some(number: int, seed: str) -> list[int]:
 
 def _failures(world: World, records: list[Event]) -> int:
     """How often the table is asked while these are told of."""
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         assert world.publish(records) == []
     return len(requests)
 
@@ -786,7 +786,7 @@ def test_one_that_fails_holds_up_only_its_own(world: World) -> None:
     """A record that cannot be told of comes again with those behind it of its call or conference; others are told."""
     service, account = world.services, world.account.account
     call, other = world.stage.call(), world.stage.call()
-    world.forget()
+    world.discard()
     parent = Parent(account, ParentKind.CALL, call.id)
     recording, _ = service.recordings.create(parent, StartRecording())
     elsewhere, _ = service.recordings.create(replace(parent, id=other.id), StartRecording())
@@ -833,22 +833,22 @@ def test_asks_the_table_no_more_than_it_must(world: World, client: FunctionClien
     world.services.recordings.update(parent, identifier, RecordingStatus.STOPPED)
     world.services.media().finish_without_media(parent, identifier, 16101)
     world.services.conferences.register(call.account, "Room")
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         assert world.publish() == []
     assert requests == []
     heard = CallbackSubscription(URL, "POST", ("absent",), client.dialect.name)
     recording = world.stage.recording(call, "stopped", callback=heard)
-    world.forget()
+    world.discard()
     world.services.media().finish_without_media(parent, recording.id, 16101)
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         assert world.publish() == []
     # The claim, and then that nobody has to look after it.
     assert requests == ["UpdateItem", "UpdateItem"]
     # That in its turn is a change which tells nothing, and asks for nothing.
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         assert world.publish() == []
     assert requests == []
-    assert [delivery.state for delivery in world.claims(recording.id)] == [DeliveryState.QUEUED]
+    assert [delivery.state for delivery in world.deliveries(recording.id)] == [DeliveryState.QUEUED]
 
 
 def test_tells_a_full_room_in_a_few_reads(world: World) -> None:
@@ -857,9 +857,9 @@ def test_tells_a_full_room_in_a_few_reads(world: World) -> None:
     room = world.stage.conference(callback=callback, participants=250)
     for number in range(250):
         world.stage.participant(room, joined=START + number)
-    world.forget()
+    world.discard()
     world.services.conferences.end(room.account, room.id)
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         assert world.publish() == []
     assert Counter(requests) == {"Query": 1, "BatchGetItem": 3, "UpdateItem": 251}
-    assert [delivery.sequence for delivery in world.claims(room.id)] == [*range(1, 252)]
+    assert [delivery.sequence for delivery in world.deliveries(room.id)] == [*range(1, 252)]

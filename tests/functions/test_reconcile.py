@@ -31,7 +31,7 @@ from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.changes import Change
 from tests.client import TEMPLATE
-from tests.functions.living import FakeQueue, World
+from tests.functions.background_world import FakeQueue, World
 from tests.functions.objects import Objects
 from tests.functions.stage import START
 from tests.functions.test_publish_changes import play
@@ -70,7 +70,7 @@ def sent_commands(world: World) -> list[tuple[str, int, str]]:
 
 def events(world: World, resource_id: str) -> list[tuple[str, int]]:
     """What is owed, or was, of a recording or a conference."""
-    return [(delivery.event, delivery.sequence) for delivery in world.claims(resource_id)]
+    return [(delivery.event, delivery.sequence) for delivery in world.deliveries(resource_id)]
 
 
 def lines(world: World) -> list[dict[str, Any]]:
@@ -253,7 +253,7 @@ def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
     world.publish()
     # That it is to stop is asked, in case the engine has only been late; that it has begun nobody is told.
     assert [kind for kind, _, _ in sent_commands(world)] == ["recording.stop"]
-    (delivery,) = world.claims(recording.id)
+    (delivery,) = world.deliveries(recording.id)
     told = dict(parse_qsl(delivery.body))
     assert (delivery.event, told["RecordingStatus"]) == ("absent", "absent")
     assert told.get("ErrorCode") == ("16101" if dialect == "twilio" else None)
@@ -298,7 +298,7 @@ def test_what_is_never_finished_is_absent(world: World, bucket: Objects) -> None
     """An hour after its capture has ended, and asked for until then; what does lie there is taken away."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
     capture(world.services, recording, b"garbage")
-    world.forget()
+    world.discard()
     world.clock.step(MEDIA_TIMEOUT_SECONDS - 1)
     assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     world.clock.step(1)
@@ -315,7 +315,7 @@ def test_what_is_there_after_all_is_completed(world: World, bucket: Objects) -> 
     """Media of which nobody has told make it complete: it is not given up."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
     capture(world.services, recording, sound(2))
-    world.forget()
+    world.discard()
     world.clock.step(MEDIA_TIMEOUT_SECONDS)
     assert world.reconcile() == {}
     assert as_it_is(world, recording).status is S.COMPLETED
@@ -350,7 +350,7 @@ def test_a_lost_day_is_made_good_for_recordings(world: World, dialect: str) -> N
     world.services.recordings.update(parent, recording.id, S.STOPPED)
     capture(world.services, recording, sound(2))
     world.services.media().complete(parent, recording.id)
-    world.forget()
+    world.discard()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.reconcile() == {}
     world.clock.step(1)
@@ -358,14 +358,14 @@ def test_a_lost_day_is_made_good_for_recordings(world: World, dialect: str) -> N
     assert events(world, recording.id) == [("in-progress", 1), ("completed", 3)]
     assert (world.reconcile(), world.pending_work()) == ({}, [])
     world.deliver()
-    assert [delivery.state for delivery in world.claims(recording.id)] == [DeliveryState.DELIVERED] * 2
+    assert [delivery.state for delivery in world.deliveries(recording.id)] == [DeliveryState.DELIVERED] * 2
 
 
 def test_a_running_recording_is_audited_as_well(world: World) -> None:
     """That it has begun is told before it ends; it stays in sight."""
     recording = start(world, subscription())
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
-    world.forget()
+    world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"announced": 1}
     world.clock.step(60)
@@ -381,14 +381,14 @@ def test_what_has_been_told_is_not_told_again(world: World) -> None:
     records = world.changes()
     world.publish(record for record in records if told.id in record["dynamodb"]["Keys"]["SK"]["S"])
     world.deliver()
-    before = world.claims(told.id)
+    before = world.deliveries(told.id)
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"announced": 1}
-    assert world.claims(told.id) == before
-    late = world.claims(lost.id)
+    assert world.deliveries(told.id) == before
+    late = world.deliveries(lost.id)
     # The stream comes back after all: the claim stands.
     world.publish(records)
-    assert world.claims(lost.id) == late
+    assert world.deliveries(lost.id) == late
 
 
 @pytest.mark.parametrize("error", [None, 16102])
@@ -405,19 +405,21 @@ def test_a_deleted_recording_is_told_as_what_it_was(world: World, error: int | N
         world.services.media().finish_without_media(parent, recording.id, error)
     finished = world.changes()
     world.services.media().delete(parent, recording.id)
-    world.forget()
+    world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"announced": 2}
     event = "completed" if error is None else "absent"
     assert events(world, recording.id) == [("in-progress", 1), (event, 3)]
-    told = world.claims(recording.id)
+    told = world.deliveries(recording.id)
     assert world.pending_work() == []
     # As it would have been told in time.
     for delivery in told:
         key = {"PK": {"S": f"{delivery.account}#CB#{delivery.resource_id}"}, "SK": {"S": delivery.id}}
         world.memory.delete_item(TableName=world.table, Key=key)
     world.publish(finished)
-    assert [_as_told(delivery) for delivery in world.claims(recording.id)] == [_as_told(delivery) for delivery in told]
+    assert [_as_told(delivery) for delivery in world.deliveries(recording.id)] == [
+        _as_told(delivery) for delivery in told
+    ]
 
 
 def _as_told(delivery: CallbackDelivery) -> CallbackDelivery:
@@ -428,7 +430,7 @@ def test_only_the_record_of_its_end_settles_a_recording(world: World) -> None:
     """A stream that begins again behind the end of a recording does not hide that nobody was told of it."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription("twilio", "absent"))
     world.services.media().finish_without_media(recording.parent, recording.id, 16101)
-    world.forget()
+    world.discard()
     world.services.media().delete(recording.parent, recording.id)
     assert world.publish() == []
     assert events(world, recording.id) == []
@@ -441,7 +443,7 @@ def test_the_record_of_its_end_tells_what_came_before(world: World) -> None:
     """A stream that begins again in the middle of a recording tells its beginning with its end."""
     recording = start(world, subscription())
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
-    world.forget()
+    world.discard()
     world.services.recordings.update(recording.parent, recording.id, S.STOPPED)
     world.services.media().finish_without_media(recording.parent, recording.id, 16101)
     assert world.publish() == []
@@ -455,20 +457,20 @@ def test_a_lost_day_is_made_good_for_conferences(world: World, dialect: str) -> 
     room = played.room.id
     world.clock.step(STREAM_GRACE_SECONDS)
     counted = world.reconcile()
-    late = world.claims(room)
+    late = world.deliveries(room)
     assert [(delivery.event, delivery.sequence) for delivery in late] == [
         ("start", 3), ("leave", 8), ("leave", 9), ("leave", 10), ("leave", 11), ("end", 12),
     ]  # fmt: skip
     # Of both recordings: the conference's began, the call's did not.
     assert counted["announced"] == len(late) + 3
     world.publish(played.records)
-    in_time = [delivery for delivery in world.claims(room) if delivery.event in {"start", "leave", "end"}]
+    in_time = [delivery for delivery in world.deliveries(room) if delivery.event in {"start", "leave", "end"}]
     assert in_time == late
     for delivery in late:
         key = {"PK": {"S": f"{delivery.account}#CB#{delivery.resource_id}"}, "SK": {"S": delivery.id}}
         world.memory.delete_item(TableName=world.table, Key=key)
     world.publish(played.records)
-    again = [delivery for delivery in world.claims(room) if delivery.event in {"start", "leave", "end"}]
+    again = [delivery for delivery in world.deliveries(room) if delivery.event in {"start", "leave", "end"}]
     assert [_as_told(delivery) for delivery in again] == [_as_told(delivery) for delivery in late]
 
 
@@ -485,7 +487,7 @@ def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
     world.deliver()
     world.clock.step(86_400)
     # While it lasts nothing is read of it but itself.
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         assert world.reconcile() == {}
     assert requests.count("BatchGetItem") == 1
     assert set(requests) == {"Query", "BatchGetItem"}
@@ -497,7 +499,7 @@ def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
     assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     # It has been told; that it has ended is still to be confirmed.
     assert service.conferences.get(account, room.id).end_published
-    with world.watched() as requests:
+    with world.recorded_requests() as requests:
         world.reconcile()
     assert requests.count("BatchGetItem") == 1
     service.conferences._store.confirm(Parent(account, ParentKind.CONFERENCE, room.id), None, ended.requested_version)
@@ -509,7 +511,7 @@ def test_a_conference_that_ends_by_itself_is_settled_by_the_audit(world: World) 
     room = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), "twilio"))
     told = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
     world.services.conferences.end(room.account, room.id, told)
-    world.forget()
+    world.discard()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.reconcile() == {}
     world.clock.step(1)
@@ -604,10 +606,10 @@ def test_a_queue_that_fails_is_tried_at_the_next_reconcile(world: World, outlet:
     recording = start(world, subscription())
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.services.recordings.update(recording.parent, recording.id, S.PAUSED)
-    world.forget()
+    world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     failing: FakeQueue = getattr(world, outlet)
-    failing.fails = 1
+    failing.failures = 1
     with pytest.raises(IncompleteRun):
         world.reconcile()
     world.clock.step(60)

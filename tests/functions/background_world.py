@@ -1,7 +1,7 @@
-"""What tests of the functions that no client calls stand on: a table in memory, and doubles of all that is told.
+"""Test environment of the background functions: in-memory tables, and fakes of the queues, the bus, KMS and webhooks.
 
-Nothing here happens by itself: a test hands over what the stream tells and what waits in a queue, and the clock stands
-still.
+Nothing runs by itself: a test passes stream records and queue messages to the functions, and the clock moves only when
+the test moves it.
 """
 
 import json
@@ -34,9 +34,9 @@ from tests.client import DIALECTS, ROOT, TEMPLATE, FunctionClient
 from tests.functions.stage import Clock, RemoteShelf, Stage
 
 ORIGIN: Final = "https://api.example.com"
-TOLD: Final = ("CALL", "CONF")
-TOLD_BEGINNINGS: Final = ("PART#", "REC#")
-"""Sort keys that the stream's filter lets through."""
+PUBLISHED_SORT_KEYS: Final = ("CALL", "CONF")
+PUBLISHED_SORT_KEY_PREFIXES: Final = ("PART#", "REC#")
+"""Sort keys that the filter of the stream's event source mapping lets through."""
 
 if TYPE_CHECKING:
     from tapedeck.observability import CanonicalLog
@@ -50,59 +50,61 @@ Answer = dict[str, Any]
 
 
 class Crash(BaseException):
-    """The process ends here: nobody catches it."""
+    """Kill the process: no handler catches this."""
 
 
 @dataclass
 class FakeQueue:
-    """Somewhere to tell things: keeps them, and fails as often as it is told to.
+    """A queue or an event bus that records what is sent to it, and fails on request.
 
-    `fails` is how often it refuses; what it `half` takes, but for the last, it refuses too.
+    The next `failures` batches raise `StoreUnavailable`. With `takes_part`, a failing batch is accepted except for its
+    last entry.
     """
 
     sent: list[Any] = field(default_factory=list)
-    fails: int = 0
-    half: bool = False
+    failures: int = 0
+    takes_part: bool = False
 
     def send(self, messages: Sequence[QueueMessage]) -> None:
-        """As a queue."""
+        """Send messages, as a queue does."""
         self._take(messages)
 
-    def publish(self, facts: Sequence[DomainEvent]) -> None:
-        """As a bus."""
-        self._take(facts)
+    def publish(self, events: Sequence[DomainEvent]) -> None:
+        """Publish domain events, as the event bus does."""
+        self._take(events)
 
     def drain(self) -> list[Any]:
-        """What has been told since somebody last asked."""
-        told, self.sent = self.sent, []
-        return told
+        """Return what was sent since the last call, and clear it."""
+        sent, self.sent = self.sent, []
+        return sent
 
-    def _take(self, things: Sequence[Any]) -> None:
-        if self.fails:
-            self.fails -= 1
-            self.sent += things[:-1] if self.half else ()
+    def _take(self, entries: Sequence[Any]) -> None:
+        if self.failures:
+            self.failures -= 1
+            self.sent += entries[:-1] if self.takes_part else ()
             raise StoreUnavailable
-        self.sent += things
+        self.sent += entries
 
 
 @dataclass
 class Receiver:
-    """Somebody else's server: answers as it is told to, else 200, and keeps what it was sent.
+    """The subscriber's server, called through the webhook client: records requests and returns the queued answers.
 
-    What is to happen may also be an exception, which is raised once it has been sent.
+    Without a queued answer it returns 200. An answer may be an exception: it is raised after the request is recorded.
+    `on_request` is called once, during the next request.
     """
 
     clock: Clock
     answers: list[WebhookResult | BaseException] = field(default_factory=list)
     requests: list[WebhookRequest] = field(default_factory=list)
-    meanwhile: Callable[[], object] | None = None
+    on_request: Callable[[], object] | None = None
 
     def send(self, request: WebhookRequest) -> WebhookResult:
-        """Make one attempt, which takes as long as its outcome says, but no longer than it may."""
+        """Make one attempt: advance the clock by the duration of the answer, at most by the total timeout."""
         self.requests.append(request)
-        if self.meanwhile is not None:
-            happens, self.meanwhile = self.meanwhile, None
-            happens()
+        if self.on_request is not None:
+            hook, self.on_request = self.on_request, None
+            hook()
         outcome = self.answers.pop(0) if self.answers else WebhookResult(200, None, 20, b"ok")
         if isinstance(outcome, BaseException):
             raise outcome
@@ -113,48 +115,53 @@ class Receiver:
 
 @dataclass
 class FakeKms:
-    """Seals and opens secrets; may be shut."""
+    """Encrypt and decrypt secrets; `is_unavailable` makes decryption fail."""
 
-    is_shut: bool = False
+    is_unavailable: bool = False
 
     def encrypt(self, account: str, secret: str) -> bytes:
-        """The secret, bound to the account."""
+        """Encrypt a secret; the ciphertext is bound to the account."""
         return f"{account}:{secret}".encode()
 
     def decrypt(self, account: str, sealed: bytes) -> str:
-        """The secret that was sealed for this account."""
-        whose, _, secret = sealed.decode().partition(":")
-        if self.is_shut or whose != account:
+        """Decrypt a secret that was encrypted for this account."""
+        encrypted_for, _, secret = sealed.decode().partition(":")
+        if self.is_unavailable or encrypted_for != account:
             raise StoreUnavailable
         return secret
 
 
 @dataclass
-class Lines:
-    """A log that keeps its lines."""
+class FakeLog:
+    """A log that keeps its lines in memory, without fields that are empty."""
 
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def background(self, **line: Any) -> None:
-        """A record, or a run."""
+        """Log one record, message or run of a background function."""
         self.lines.append({name: value for name, value in line.items() if value not in (None, {})})
 
     def task(self, **line: Any) -> None:
-        """A task."""
+        """Log one call of an operator function."""
         self.background(**line)
 
     def request(self, **_line: Any) -> None:
-        """A request, which is another test's affair."""
+        """Ignore the lines of HTTP requests."""
 
     def drain(self) -> list[dict[str, Any]]:
-        """The lines since somebody last asked."""
+        """Return the lines since the last call, and clear them."""
         lines, self.lines = self.lines, []
         return lines
 
 
 @dataclass
 class World:
-    """All of it together, for one account; `fault` is told of each request to the table, and may raise."""
+    """The whole environment, for one account.
+
+    Each of `faults` is called before and after every request to a table, with "before" or "after", the operation and
+    the request; it may raise. `slept` holds the pauses in seconds. The last of `random_values` (0 to 1) is the value of
+    the random source.
+    """
 
     memory: MemoryDynamoDB
     settings: Settings
@@ -166,116 +173,118 @@ class World:
     callbacks: FakeQueue
     bus: FakeQueue
     receiver: Receiver
-    vault: FakeKms
-    log: Lines
+    kms: FakeKms
+    log: FakeLog
     background: BackgroundServices
     faults: list[Callable[[str, str, Mapping[str, Any]], None]]
     slept: list[float]
     sleep: Callable[[float], None]
-    luck: list[float]
-    """What chance gives, from 0 to 1; the last of these."""
+    random_values: list[float]
 
     def client(self, dialect: str) -> FunctionClient:
-        """Speaks this dialect for the account."""
+        """Return a client of this dialect for the account."""
         return FunctionClient(DIALECTS[dialect], self.account.account, self.account.auth_token)
 
     @property
     def stage(self) -> Stage:
-        """Brings resources about."""
+        """The factory of test resources for the account."""
         return Stage(self.account.account, self.services, self.clock, RemoteShelf(self.memory, self.table))
 
     @property
     def table(self) -> str:
-        """The recordings table's name."""
+        """The name of the recordings table."""
         return self.settings.recordings_table
 
     def changes(self) -> list[Event]:
-        """What the stream tells since somebody last asked, as the mapping's filter lets it through."""
+        """Return the stream records since the last call that pass the filter of the event source mapping."""
         found = [json.loads(json.dumps(record)) for record in self.memory.take_records(self.table)]
-        return [record for record in found if _is_told(record["dynamodb"]["Keys"]["SK"]["S"])]
+        return [record for record in found if _is_published(record["dynamodb"]["Keys"]["SK"]["S"])]
 
-    def forget(self) -> None:
-        """Nothing has changed, and nothing has been told."""
+    def discard(self) -> None:
+        """Discard pending stream records, everything that was sent or published, and the log."""
         self.changes()
-        for outlet in (self.commands, self.callbacks, self.bus):
-            outlet.drain()
+        for channel in (self.commands, self.callbacks, self.bus):
+            channel.drain()
         self.log.drain()
 
     def call(self, operation: str, event: Event) -> Answer:
-        """Call a function, through JSON as Lambda does."""
+        """Call a function with an event that was serialised to JSON, as by Lambda."""
         answer: Answer = load_handler(ROOT, operation)(json.loads(json.dumps(event)), None)
         return answer
 
     def publish(self, records: Iterable[Event] | None = None) -> list[Event]:
-        """Hand these changes over, or all that there are; those that come again.
+        """Call publish_changes with these stream records, or with all pending ones; return the failed records.
 
-        Every command that is told is what the published schema says.
+        Every command that it sends is validated against the published schema.
         """
         records = list(records) if records is not None else self.changes()
-        failed = self._hand_over("publish_changes", records, lambda record: record["dynamodb"]["SequenceNumber"])
+        failed = self._invoke("publish_changes", records, lambda record: record["dynamodb"]["SequenceNumber"])
         for message in self.commands.sent:
             _COMMANDS.validate(json.loads(json.dumps(dict(message.body))))
         return failed
 
     @contextmanager
-    def watched(self) -> Iterator[list[str]]:
-        """The requests to the tables that are made meanwhile."""
-        seen: list[str] = []
+    def recorded_requests(self) -> Iterator[list[str]]:
+        """Record the operations of the requests to the tables inside the `with` block."""
+        recorded: list[str] = []
 
         def note(when: str, operation: str, _request: Mapping[str, Any]) -> None:
             if when == "before":
-                seen.append(operation)
+                recorded.append(operation)
 
         self.faults.append(note)
         try:
-            yield seen
+            yield recorded
         finally:
             self.faults.remove(note)
 
     def ingest(self, *bodies: Mapping[str, Any] | str, groups: Sequence[str] = ()) -> list[str]:
-        """Hand messages of a media engine over, all of one group or as told; the ids of those that come again."""
+        """Call ingest_media_event with these events; return the ids of the failed messages.
+
+        All messages are of one group unless `groups` names a group for each. A string is sent as the raw body.
+        """
         records = [
             _message(number, body if isinstance(body, str) else json.dumps(body), groups[number] if groups else "group")
             for number, body in enumerate(bodies)
         ]
-        failed = self._hand_over("ingest_media_event", records, lambda record: record["messageId"])
+        failed = self._invoke("ingest_media_event", records, lambda record: record["messageId"])
         return [record["messageId"] for record in failed]
 
     def deliver(self, messages: Iterable[QueueMessage] | None = None) -> list[Event]:
-        """Hand what waits in the queue of callbacks over, or these messages, one at a time; those that come again."""
+        """Call deliver_callback with each queued message, or with these, one at a time; return the failed messages."""
         failed = []
         for message in list(messages) if messages is not None else self.callbacks.drain():
             record = _message(0, json.dumps(dict(message.body)), message.group)
-            failed += self._hand_over("deliver_callback", [record], lambda record: record["messageId"])
+            failed += self._invoke("deliver_callback", [record], lambda record: record["messageId"])
         return failed
 
     def reconcile(self) -> Answer:
-        """Look after what is left."""
+        """Call reconcile."""
         return self.call("reconcile", {})
 
-    def claims(self, resource_id: str) -> list[CallbackDelivery]:
-        """What is owed, or was, of a recording or a conference; whatever fails otherwise."""
+    def deliveries(self, resource_id: str) -> list[CallbackDelivery]:
+        """Return all callback deliveries of a recording or a conference, without the injected faults."""
         faults, self.faults[:] = list(self.faults), []
         found = DeliveryTable(DynamoDBTable(self.memory, self.table, self.sleep)).of(self.account.account, resource_id)
         self.faults[:] = faults
         return list(found)
 
     def pending_work(self) -> list[PendingWork]:
-        """Whatever is in the reconciler's sight."""
+        """Return everything in the pending-work index."""
         work = PendingWorkIndex(DynamoDBTable(self.memory, self.table, self.sleep))
-        return [opened for shard in "0123456789abcdef" for opened in work.find_pending(shard, 1 << 40)]
+        return [pending for shard in "0123456789abcdef" for pending in work.find_pending(shard, 1 << 40)]
 
     def event(self, kind: str, *, at: int | None = None, **fields: Any) -> dict[str, Any]:
-        """An event of this account's engine, told now, or at this millisecond of the engine's time."""
+        """Build an engine event of this account; `at` (milliseconds, default now) is the engine's time."""
         now = self.clock()
         return {
             "id": new_id(now), "type": kind, "account": self.account.account,
             "at": at if at is not None else now, **fields,
         }  # fmt: skip
 
-    def _hand_over(self, operation: str, records: list[Event], number: Callable[[Event], str]) -> list[Event]:
+    def _invoke(self, operation: str, records: list[Event], number: Callable[[Event], str]) -> list[Event]:
         if not records:
-            return []  # Lambda calls nobody for nothing
+            return []  # Lambda does not call a function without records
         answer = self.call(operation, {"Records": records})
         assert answer.keys() == {"batchItemFailures"}
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
@@ -283,7 +292,7 @@ class World:
         return [record for record in records if number(record) in failed]
 
 
-def make_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[Environment], object]) -> World:
+def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[Environment], object]) -> World:
     """Build a world over this S3 client, and install its environment."""
     faults: list[Callable[[str, str, Mapping[str, Any]], None]] = []
 
@@ -299,7 +308,7 @@ def make_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[Env
         slept.append(seconds)
         clock.step(seconds)
 
-    log = Lines()
+    log = FakeLog()
     vault, receiver = FakeKms(), Receiver(clock)
     accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
     commands, callbacks, bus = FakeQueue(), FakeQueue(), FakeQueue()
@@ -321,8 +330,8 @@ def make_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[Env
     )  # fmt: skip
 
 
-def _is_told(sort_key: str) -> bool:
-    return sort_key in TOLD or sort_key.startswith(TOLD_BEGINNINGS)
+def _is_published(sort_key: str) -> bool:
+    return sort_key in PUBLISHED_SORT_KEYS or sort_key.startswith(PUBLISHED_SORT_KEY_PREFIXES)
 
 
 def _message(number: int, body: str, group: str) -> Event:

@@ -16,7 +16,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.messaging import FailureReason, WebhookResult
 from tests.client import DIALECTS
-from tests.functions.living import Event, World
+from tests.functions.background_world import Event, World
 from tests.functions.stage import START
 from tests.functions.test_publish_changes import play
 
@@ -54,7 +54,7 @@ def test_shows_what_was_told(world: World, dialect: str, spelling: str) -> None:
     world.publish()
     world.receiver.answers.append(WebhookResult(500, None, 7, b"oops"))
     world.deliver()
-    began, ended = world.claims(recording.id)
+    began, ended = world.deliveries(recording.id)
     answer = world.call("list_callbacks", about(world, spelling, recording))
     assert answer == {
         "callbacks": [
@@ -105,7 +105,7 @@ def test_shows_nothing_where_nothing_was_told(world: World) -> None:
 def test_tells_it_once_more(world: World, dialect: str, spelling: str) -> None:
     """It is on its way at once, as it was; the answer shows it so."""
     recording = listed_callbacks(world, dialect)
-    (delivery,) = world.claims(recording.id)
+    (delivery,) = world.deliveries(recording.id)
     world.clock.step(100)
     answer = world.call("replay_callback", about(world, spelling, recording, callback=delivery.id))
     assert (answer["callback"]["state"], answer["callback"]["due"]) == ("queued", START + 700)
@@ -138,10 +138,10 @@ def test_tells_it_once_more(world: World, dialect: str, spelling: str) -> None:
 def test_tells_nothing_that_is_not_there(world: World, change: dict[str, Any], message: str, field: str | None) -> None:
     """An unknown callback and a typing error are refused, and nothing is on its way."""
     recording = listed_callbacks(world)
-    (delivery,) = world.claims(recording.id)
+    (delivery,) = world.deliveries(recording.id)
     answer = world.call("replay_callback", {**about(world, "twilio", recording, callback=delivery.id), **change})
     assert answer == {"error": {"message": message, "field": field}}
-    assert (world.callbacks.sent, world.claims(recording.id)) == ([], [delivery])
+    assert (world.callbacks.sent, world.deliveries(recording.id)) == ([], [delivery])
 
 
 # Changes that could not be told of.
@@ -193,7 +193,7 @@ def failures(world: World) -> Iterator[Failures]:
 def lost(world: World) -> tuple[Recording, list[Event]]:
     """A recording whose start could not be told of."""
     call = world.stage.call()
-    world.forget()
+    world.discard()
     recording, _ = world.services.recordings.create(Parent(call.account, ParentKind.CALL, call.id), StartRecording())
     return recording, world.changes()
 
@@ -217,7 +217,7 @@ def test_tells_a_conference_in_order(world: World, failures: Failures) -> None:
     assert world.call("redrive_failed_changes", {})["more"] is False
     told = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.room.id]
     assert told == sorted(told)
-    assert len(told) == len(world.claims(played.room.id))
+    assert len(told) == len(world.deliveries(played.room.id))
 
 
 def test_tells_the_oldest_first(world: World, failures: Failures) -> None:
@@ -281,7 +281,7 @@ def test_a_queue_that_still_fails_changes_nothing(world: World, failures: Failur
     """What cannot be told now either is told by the next run, whole, in order."""
     recording, records = lost(world)
     key = failures.leave(1, records)
-    world.commands.fails = 1
+    world.commands.failures = 1
     with pytest.raises(StoreUnavailable):
         world.call("redrive_failed_changes", {})
     assert failures.keys == [key]
