@@ -18,7 +18,7 @@ from tapedeck.ports.messaging import FailureReason, WebhookResult
 from tests.client import DIALECTS
 from tests.functions.background_world import Event, World
 from tests.functions.stage import START
-from tests.functions.test_publish_changes import play
+from tests.functions.test_publish_changes import play_conference
 
 URL: Final = "https://app.example.com/hooks"
 SPELLINGS: Final = tuple(DIALECTS)
@@ -212,12 +212,12 @@ def test_tells_what_could_not_be_told(world: World, failures: Failures) -> None:
 
 def test_tells_a_conference_in_order(world: World, failures: Failures) -> None:
     """What one write has numbered is on its way in that order, as it would have been in time."""
-    played = play(world, "twilio")
+    played = play_conference(world, "twilio")
     failures.leave(1, played.records)
     assert world.call("redrive_failed_changes", {})["more"] is False
-    told = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.room.id]
+    told = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.conference.id]
     assert told == sorted(told)
-    assert len(told) == len(world.deliveries(played.room.id))
+    assert len(told) == len(world.deliveries(played.conference.id))
 
 
 def test_tells_the_oldest_first(world: World, failures: Failures) -> None:

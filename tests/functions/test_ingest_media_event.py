@@ -54,6 +54,7 @@ def test_confirms_a_pause(world: World) -> None:
             "heard": {"N": "1537916390800"},
             "work": {"S": "OPEN#2"},
             "work_at": {"N": "1537916390"},
+            # The newest write tokens, which recognise a repeated write.
             "r1": {"S": "8f6e5d4c3b2a1908"},
             "r2": {"S": "8000000000000002"},
             "r3": {"S": ""},
@@ -64,7 +65,6 @@ def test_confirms_a_pause(world: World) -> None:
             "r8": {"S": ""},
         },
     )
-    world.changes()
     assert world.call(
         "ingest_media_event",
         {
@@ -114,6 +114,7 @@ def test_confirms_a_pause(world: World) -> None:
             "heard": {"N": "1537916399500"},
             "work": {"S": "OPEN#2"},
             "work_at": {"N": "1537916390"},
+            # The newest write tokens, which recognise a repeated write.
             "r1": {"S": "8000000000000003"},
             "r2": {"S": "8f6e5d4c3b2a1908"},
             "r3": {"S": "8000000000000002"},

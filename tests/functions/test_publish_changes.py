@@ -1,4 +1,4 @@
-"""What is told of a change in the table: commands, callbacks, facts; at least once, and the same at each repetition."""
+"""publish_changes turns each stream change into the same commands, callbacks and domain events at each replay."""
 
 import random
 from collections import Counter
@@ -33,18 +33,432 @@ from tests.media import capture, finish, sound
 from tests.thoroughness import scaled
 
 URL: Final = "https://app.example.com/hooks?tenant=42"
-WHO: Final = {"From": "+13103384645", "To": "+13105678901"}
+NUMBERS: Final = {"From": "+13103384645", "To": "+13105678901"}
+
+
+def test_sends_a_pause_to_the_engine(world: World) -> None:
+    """A recording is paused: the command is sent to the engine and a domain event is published; no callback is due."""
+    assert world.call(
+        "publish_changes",
+        {
+            "Records": [
+                {
+                    "eventID": "c4ca4238a0b923820dcc509a6f75849b",
+                    "eventName": "MODIFY",
+                    "eventVersion": "1.1",
+                    "eventSource": "aws:dynamodb",
+                    "awsRegion": "us-east-1",
+                    "dynamodb": {
+                        "ApproximateCreationDateTime": 1537916400,
+                        "Keys": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                        },
+                        "OldImage": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                            "status": {"S": "in-progress"},
+                            "version": {"N": "1"},
+                            "confirmed": {"N": "1"},
+                            "source": {"S": "StartCallRecordingAPI"},
+                            "call": {"S": "016612f5cb6a70008000000000000001"},
+                            "channels": {"N": "1"},
+                            "track": {"S": "both"},
+                            "trim": {"S": "do-not-trim"},
+                            "started": {"N": "1537916390"},
+                            "updated": {"N": "1537916390"},
+                            "heard": {"N": "1537916390800"},
+                            "work": {"S": "OPEN#2"},
+                            "work_at": {"N": "1537916390"},
+                            # The newest write tokens, which recognise a repeated write.
+                            "r1": {"S": "8000000000000002"},
+                            "r2": {"S": ""},
+                            "r3": {"S": ""},
+                            "r4": {"S": ""},
+                            "r5": {"S": ""},
+                            "r6": {"S": ""},
+                            "r7": {"S": ""},
+                            "r8": {"S": ""},
+                        },
+                        "NewImage": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                            "status": {"S": "paused"},
+                            "version": {"N": "2"},
+                            "confirmed": {"N": "1"},
+                            "source": {"S": "StartCallRecordingAPI"},
+                            "call": {"S": "016612f5cb6a70008000000000000001"},
+                            "channels": {"N": "1"},
+                            "track": {"S": "both"},
+                            "trim": {"S": "do-not-trim"},
+                            "started": {"N": "1537916390"},
+                            "updated": {"N": "1537916400"},
+                            "heard": {"N": "1537916390800"},
+                            "pause_behavior": {"S": "silence"},
+                            "work": {"S": "OPEN#2"},
+                            "work_at": {"N": "1537916390"},
+                            # The newest write tokens, which recognise a repeated write.
+                            "r1": {"S": "8f6e5d4c3b2a1908"},
+                            "r2": {"S": "8000000000000002"},
+                            "r3": {"S": ""},
+                            "r4": {"S": ""},
+                            "r5": {"S": ""},
+                            "r6": {"S": ""},
+                            "r7": {"S": ""},
+                            "r8": {"S": ""},
+                        },
+                        "SequenceNumber": "300000000000000499659",
+                        "SizeBytes": 844,
+                        "StreamViewType": "NEW_AND_OLD_IMAGES",
+                    },
+                    "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/recordings/stream/1",
+                },
+            ],
+        },
+    ) == {"batchItemFailures": []}
+    assert world.commands.sent == [
+        QueueMessage(
+            body={
+                "id": "016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
+                "type": "recording.pause",
+                "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+                "version": 2,
+                "parent": {"type": "call", "id": "016612f5cb6a70008000000000000001"},
+                "recording": "016612f5dee270008000000000000002",
+                "wanted": {
+                    "status": "paused",
+                    "pause_behavior": "silence",
+                    "channels": 1,
+                    "track": "both",
+                    "key": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4/016612f5dee270008000000000000002/original.wav",
+                },
+            },
+            group="016612f5cb6a70008000000000000001",
+            id="016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
+        )
+    ]
+    assert world.bus.sent == [
+        DomainEvent(
+            id="016612f5dee270008000000000000002-2",
+            kind="recording.paused",
+            at=1537916400,
+            detail={
+                "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+                "call": "016612f5cb6a70008000000000000001",
+                "recording": "016612f5dee270008000000000000002",
+                "status": "paused",
+                "version": 2,
+            },
+        )
+    ]
+    assert world.callbacks.sent == []
+    assert world.memory.scan(TableName=world.table)["Items"] == []
+    assert world.log.drain() == [
+        {"operation": "publish_changes", "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", "outcome": "done"}
+    ]
+
+
+def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
+    """The command queue is unavailable: nothing is published, and the record is reported so that Lambda retries it."""
+    world.commands.failures = 1
+    assert world.call(
+        "publish_changes",
+        {
+            "Records": [
+                {
+                    "eventID": "c4ca4238a0b923820dcc509a6f75849b",
+                    "eventName": "MODIFY",
+                    "eventVersion": "1.1",
+                    "eventSource": "aws:dynamodb",
+                    "awsRegion": "us-east-1",
+                    "dynamodb": {
+                        "ApproximateCreationDateTime": 1537916400,
+                        "Keys": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                        },
+                        "OldImage": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                            "status": {"S": "in-progress"},
+                            "version": {"N": "1"},
+                            "confirmed": {"N": "1"},
+                            "source": {"S": "StartCallRecordingAPI"},
+                            "call": {"S": "016612f5cb6a70008000000000000001"},
+                            "channels": {"N": "1"},
+                            "track": {"S": "both"},
+                            "trim": {"S": "do-not-trim"},
+                            "started": {"N": "1537916390"},
+                            "updated": {"N": "1537916390"},
+                            "heard": {"N": "1537916390800"},
+                            "work": {"S": "OPEN#2"},
+                            "work_at": {"N": "1537916390"},
+                            # The newest write tokens, which recognise a repeated write.
+                            "r1": {"S": "8000000000000002"},
+                            "r2": {"S": ""},
+                            "r3": {"S": ""},
+                            "r4": {"S": ""},
+                            "r5": {"S": ""},
+                            "r6": {"S": ""},
+                            "r7": {"S": ""},
+                            "r8": {"S": ""},
+                        },
+                        "NewImage": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                            "status": {"S": "paused"},
+                            "version": {"N": "2"},
+                            "confirmed": {"N": "1"},
+                            "source": {"S": "StartCallRecordingAPI"},
+                            "call": {"S": "016612f5cb6a70008000000000000001"},
+                            "channels": {"N": "1"},
+                            "track": {"S": "both"},
+                            "trim": {"S": "do-not-trim"},
+                            "started": {"N": "1537916390"},
+                            "updated": {"N": "1537916400"},
+                            "heard": {"N": "1537916390800"},
+                            "pause_behavior": {"S": "silence"},
+                            "work": {"S": "OPEN#2"},
+                            "work_at": {"N": "1537916390"},
+                            # The newest write tokens, which recognise a repeated write.
+                            "r1": {"S": "8f6e5d4c3b2a1908"},
+                            "r2": {"S": "8000000000000002"},
+                            "r3": {"S": ""},
+                            "r4": {"S": ""},
+                            "r5": {"S": ""},
+                            "r6": {"S": ""},
+                            "r7": {"S": ""},
+                            "r8": {"S": ""},
+                        },
+                        "SequenceNumber": "300000000000000499659",
+                        "SizeBytes": 844,
+                        "StreamViewType": "NEW_AND_OLD_IMAGES",
+                    },
+                    "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/recordings/stream/1",
+                },
+            ],
+        },
+    ) == {"batchItemFailures": [{"itemIdentifier": "300000000000000499659"}]}
+    assert world.commands.sent == []
+    assert world.bus.sent == []
+    assert world.callbacks.sent == []
+    assert world.memory.scan(TableName=world.table)["Items"] == []
+    assert world.log.drain() == [
+        {
+            "operation": "publish_changes",
+            "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+            "outcome": "failed",
+            "error": "StoreUnavailable",
+        }
+    ]
+
+
+def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
+    """A recording with a callback is completed: the delivery is stored and queued, and domain events are published."""
+    assert world.call(
+        "publish_changes",
+        {
+            "Records": [
+                {
+                    "eventID": "c4ca4238a0b923820dcc509a6f75849b",
+                    "eventName": "MODIFY",
+                    "eventVersion": "1.1",
+                    "eventSource": "aws:dynamodb",
+                    "awsRegion": "us-east-1",
+                    "dynamodb": {
+                        "ApproximateCreationDateTime": 1537916400,
+                        "Keys": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                        },
+                        "OldImage": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                            "status": {"S": "stopped"},
+                            "version": {"N": "2"},
+                            "confirmed": {"N": "2"},
+                            "source": {"S": "StartCallRecordingAPI"},
+                            "call": {"S": "016612f5cb6a70008000000000000001"},
+                            "channels": {"N": "1"},
+                            "track": {"S": "both"},
+                            "trim": {"S": "do-not-trim"},
+                            "started": {"N": "1537916390"},
+                            "updated": {"N": "1537916398"},
+                            "heard": {"N": "1537916390800"},
+                            "ended": {"N": "1537916398"},
+                            "callback": {
+                                "M": {
+                                    "url": {"S": "https://app.example.com/hooks"},
+                                    "method": {"S": "POST"},
+                                    "events": {"L": [{"S": "completed"}]},
+                                    "dialect": {"S": "twilio"},
+                                },
+                            },
+                            "work": {"S": "OPEN#2"},
+                            "work_at": {"N": "1537916390"},
+                            # The newest write tokens, which recognise a repeated write.
+                            "r1": {"S": "8f6e5d4c3b2a1908"},
+                            "r2": {"S": "8000000000000002"},
+                            "r3": {"S": ""},
+                            "r4": {"S": ""},
+                            "r5": {"S": ""},
+                            "r6": {"S": ""},
+                            "r7": {"S": ""},
+                            "r8": {"S": ""},
+                        },
+                        "NewImage": {
+                            "PK": {
+                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
+                            },
+                            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+                            "status": {"S": "completed"},
+                            "version": {"N": "3"},
+                            "confirmed": {"N": "3"},
+                            "source": {"S": "StartCallRecordingAPI"},
+                            "call": {"S": "016612f5cb6a70008000000000000001"},
+                            "channels": {"N": "1"},
+                            "track": {"S": "both"},
+                            "trim": {"S": "do-not-trim"},
+                            "started": {"N": "1537916390"},
+                            "updated": {"N": "1537916400"},
+                            "heard": {"N": "1537916390800"},
+                            "ended": {"N": "1537916398"},
+                            "duration": {"N": "8"},
+                            "callback": {
+                                "M": {
+                                    "url": {"S": "https://app.example.com/hooks"},
+                                    "method": {"S": "POST"},
+                                    "events": {"L": [{"S": "completed"}]},
+                                    "dialect": {"S": "twilio"},
+                                },
+                            },
+                            "work": {"S": "OPEN#2"},
+                            "work_at": {"N": "1537916390"},
+                            # The newest write tokens, which recognise a repeated write.
+                            "r1": {"S": "8f6e5d4c3b2a1908"},
+                            "r2": {"S": "8000000000000002"},
+                            "r3": {"S": ""},
+                            "r4": {"S": ""},
+                            "r5": {"S": ""},
+                            "r6": {"S": ""},
+                            "r7": {"S": ""},
+                            "r8": {"S": ""},
+                        },
+                        "SequenceNumber": "300000000000000499659",
+                        "SizeBytes": 844,
+                        "StreamViewType": "NEW_AND_OLD_IMAGES",
+                    },
+                    "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/recordings/stream/1",
+                },
+            ],
+        },
+    ) == {"batchItemFailures": []}
+    assert world.memory.scan(TableName=world.table)["Items"] == [
+        {
+            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CB#016612f5dee270008000000000000002"},
+            "SK": {"S": "00000003.completed"},
+            "number": {"N": "3"},
+            "event": {"S": "completed"},
+            "dialect": {"S": "twilio"},
+            "url": {"S": "https://app.example.com/hooks"},
+            "method": {"S": "POST"},
+            "body": {
+                "S": "AccountSid=AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+                "&CallSid=CA016612f5cb6a70008000000000000001"
+                "&RecordingSid=RE016612f5dee270008000000000000002"
+                "&RecordingUrl=https%3A%2F%2Fapi.example.com%2F2010-04-01%2FAccounts%2F"
+                "AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4%2FRecordings%2FRE016612f5dee270008000000000000002"
+                "&RecordingStatus=completed"
+                "&RecordingDuration=8"
+                "&RecordingChannels=1"
+                "&RecordingStartTime=Tue%2C%2025%20Sep%202018%2022%3A59%3A50%20%2B0000"
+                "&RecordingSource=StartCallRecordingAPI"
+                "&RecordingTrack=both"
+                "&ErrorCode=0"
+            },
+            "token": {"S": "4483a1d0-15ab-424f-4056-d5be18688e2a"},
+            "created": {"N": "1537916400"},
+            "state": {"S": "queued"},
+            "due": {"N": "1537917000"},
+            "lease": {"N": "0"},
+            "tried": {"N": "0"},
+            "attempts": {"L": []},
+            "expires_at": {"N": "1540508400"},
+            "work": {"S": "DUE#2"},
+            "work_at": {"N": "1537917000"},
+        }
+    ]
+    assert world.callbacks.sent == [
+        QueueMessage(
+            body={
+                "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+                "subject": "016612f5dee270008000000000000002",
+                "claim": "00000003.completed",
+            },
+            group="016612f5dee270008000000000000002",
+            id="4483a1d0-15ab-424f-4056-d5be18688e2a-0-1537917000",
+        )
+    ]
+    assert world.bus.sent == [
+        DomainEvent(
+            id="016612f5dee270008000000000000002-3",
+            kind="recording.completed",
+            at=1537916400,
+            detail={
+                "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+                "call": "016612f5cb6a70008000000000000001",
+                "recording": "016612f5dee270008000000000000002",
+                "status": "completed",
+                "version": 3,
+            },
+        ),
+        DomainEvent(
+            id="016612f5dee270008000000000000002-3-confirmed",
+            kind="recording.confirmed",
+            at=1537916400,
+            detail={
+                "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+                "call": "016612f5cb6a70008000000000000001",
+                "recording": "016612f5dee270008000000000000002",
+                "status": "completed",
+                "version": 3,
+            },
+        ),
+    ]
+    assert world.commands.sent == []
+    assert world.log.drain() == [
+        {"operation": "publish_changes", "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", "outcome": "done"}
+    ]
 
 
 @pytest.fixture
 def client(world: World, dialect: str) -> FunctionClient:
-    """Speaks the test's dialect, in the test's world."""
+    """A client of the test's dialect, in the test environment."""
     return world.client(dialect)
 
 
 @pytest.fixture
 def sent_commands(world: World) -> Callable[[], list[dict[str, Any]]]:
-    """What the engine is asked by all that has happened since: each message is of its parent's group, by its own id."""
+    """Publish all pending changes and return the commands.
+
+    Each message is in the group of its parent and has its command's id.
+    """
 
     def take() -> list[dict[str, Any]]:
         assert world.publish() == []
@@ -61,13 +475,11 @@ def sent_commands(world: World) -> Callable[[], list[dict[str, Any]]]:
 SentCommands = Callable[[], list[dict[str, Any]]]
 
 
-# The media engine.
+# Commands.
 
 
-def test_asks_for_what_becomes_of_a_recording(
-    world: World, client: FunctionClient, sent_commands: SentCommands
-) -> None:
-    """Start, pause, resume, stop, and to delete the rest of its media: each whole, by the change's version."""
+def test_sends_commands_for_a_recording(world: World, client: FunctionClient, sent_commands: SentCommands) -> None:
+    """Each request about a recording sends one command with the whole target state and the version of the change."""
     call = world.stage.call()
     world.discard()
     answer = client.post(*call_path(client, call, ""), form={"RecordingChannels": "dual", "RecordingTrack": "inbound"})
@@ -90,7 +502,7 @@ def test_asks_for_what_becomes_of_a_recording(
     path = (*path[:-1], client.sid(ResourceType.RECORDING, recording))
     client.post(*path, form={"Status": "paused", "PauseBehavior": "skip"})
     assert sent_commands() == [command("recording.pause", 2, status="paused", pause_behavior="skip")]
-    # A repetition changes nothing, and asks nothing.
+    # A repeated request changes nothing and sends nothing.
     client.post(*path, form={"Status": "paused"})
     assert sent_commands() == []
     client.post(*path, form={"Status": "in-progress"})
@@ -105,22 +517,30 @@ def test_asks_for_what_becomes_of_a_recording(
     assert sent_commands() == [command("media.delete", 6, status="deleted")]
 
 
-def test_asks_to_stop_what_its_parent_ends(world: World, client: FunctionClient, sent_commands: SentCommands) -> None:
-    """The end of a call asks for that, and for the end of each of its captures; one that the engine tells asks less."""
-    for heard in (None, world.stage.engine_event()):
+def test_the_end_of_a_call_stops_its_recordings(
+    world: World, client: FunctionClient, sent_commands: SentCommands
+) -> None:
+    """Ending a call sends a hang-up and stops its recordings; an end that the engine reports only does the latter."""
+    for engine_event in (None, world.stage.engine_event()):
         call = world.stage.call()
         recording = world.stage.recording(call, confirmed_version=1)
         world.discard()
-        if heard is None:
+        if engine_event is None:
             assert client.post(*call_path(client, call), form={"Status": "completed"}).status == 200
         else:
-            world.services.calls.end(call.account, call.id, engine_event=heard)
-        told = {command["type"]: command["wanted"] for command in sent_commands()}
+            world.services.calls.end(call.account, call.id, engine_event=engine_event)
+        sent = {command["type"]: command["wanted"] for command in sent_commands()}
         stop = {
-            "status": "stopped", "pause_behavior": None, "channels": 1, "track": "both",
+            "status": "stopped",
+            "pause_behavior": None,
+            "channels": 1,
+            "track": "both",
             "key": f"{call.account}/{recording.id}/original.wav",
-        }  # fmt: skip
-        assert told == {"recording.stop": stop, **({"call.hang_up": {"status": "completed"}} if heard is None else {})}
+        }
+        assert sent == {
+            "recording.stop": stop,
+            **({"call.hang_up": {"status": "completed"}} if engine_event is None else {}),
+        }
 
 
 CALLS: Final = [
@@ -141,7 +561,7 @@ CALLS: Final = [
 
 
 @pytest.mark.parametrize(("status", "form", "kind", "wanted"), CALLS)
-def test_asks_for_what_becomes_of_a_call(
+def test_sends_commands_for_a_call(
     world: World,
     client: FunctionClient,
     sent_commands: SentCommands,
@@ -150,7 +570,7 @@ def test_asks_for_what_becomes_of_a_call(
     kind: str,
     wanted: Any,
 ) -> None:
-    """To end, to go elsewhere, or to have other settings, whose callback is in the words of who set it."""
+    """A hang-up, a redirect and new settings are sent; a status callback names the dialect of the request."""
     call = world.stage.call(status)
     world.discard()
     assert client.post(*call_path(client, call), form=form).status == 200
@@ -162,8 +582,8 @@ def test_asks_for_what_becomes_of_a_call(
     ]  # fmt: skip
 
 
-def test_sends_a_call_elsewhere_once(world: World, sent_commands: SentCommands) -> None:
-    """Markup is handed on as it is; what is asked next does not send the call there again."""
+def test_a_redirect_is_sent_once(world: World, sent_commands: SentCommands) -> None:
+    """Markup is sent unchanged, and the next command does not repeat the redirect."""
     call, client = world.stage.call(), world.client("twilio")
     world.discard()
     client.post(*call_path(client, call), form={"Twiml": "<Response/>", "TimeLimit": "60"})
@@ -181,95 +601,117 @@ def test_sends_a_call_elsewhere_once(world: World, sent_commands: SentCommands) 
             "conference.announce",
             {"announcement": {"url": "https://a.example/x", "method": "GET"}},
         ),
-        # The end counts (behaviour.md, section 6).
+        # The end overrides the announcement.
         ({"Status": "completed", "AnnounceUrl": "https://a.example/x"}, "conference.end", {}),
     ],
 )
-def test_asks_for_what_becomes_of_a_conference(
+def test_sends_commands_for_a_conference(
     world: World, client: FunctionClient, sent_commands: SentCommands, form: dict[str, str], kind: str, wanted: Any
 ) -> None:
-    """To end, or to play something."""
-    room = world.stage.conference()
+    """An end and an announcement are sent."""
+    conference = world.stage.conference()
     world.discard()
-    assert client.post(*conference_path(client, room), form=form).status == 200
+    assert client.post(*conference_path(client, conference), form=form).status == 200
     assert sent_commands() == [
-        {"id": f"{room.id}-2-{kind}", "type": kind, "account": room.account, "version": 2, "conference": room.id,
-         "wanted": wanted}
-    ]  # fmt: skip
+        {
+            "id": f"{conference.id}-2-{kind}",
+            "type": kind,
+            "account": conference.account,
+            "version": 2,
+            "conference": conference.id,
+            "wanted": wanted,
+        }
+    ]
 
 
-def _placed(**more: Any) -> dict[str, Any]:
-    usual = {
+def _target_state(**more: Any) -> dict[str, Any]:
+    defaults = {
         "muted": False, "hold": False, "coaching": False, "call_to_coach": None, "end_conference_on_exit": False,
         "beep_on_exit": None,
     }  # fmt: skip
-    return {**usual, **more}
+    return {**defaults, **more}
 
 
-def test_asks_for_what_becomes_of_a_participant(
-    world: World, client: FunctionClient, sent_commands: SentCommands
-) -> None:
-    """All that is wanted of it at each change, and what is to be played with the change that asks for it only."""
-    room = world.stage.conference()
-    member = world.stage.participant(room)
-    other = world.stage.participant(room)
+def test_sends_commands_for_a_participant(world: World, client: FunctionClient, sent_commands: SentCommands) -> None:
+    """Each command has the whole target state; an announcement is only in the command of its change."""
+    conference = world.stage.conference()
+    participant = world.stage.participant(conference)
+    other = world.stage.participant(conference)
     world.discard()
-    path = participant_path(client, room, member)
+    path = participant_path(client, conference, participant)
     music = {"url": "https://a.example/music", "method": "GET"}
     client.post(*path, form={"Hold": "true", "HoldUrl": music["url"]})
-    told = sent_commands()
-    assert told == [
-        {"id": f"{room.id}-{member.call}-2-participant.update", "type": "participant.update", "account": room.account,
-         "version": 2, "conference": room.id, "call": member.call, "wanted": _placed(hold=True, hold_music=music)}
-    ]  # fmt: skip
+    sent = sent_commands()
+    assert sent == [
+        {
+            "id": f"{conference.id}-{participant.call}-2-participant.update",
+            "type": "participant.update",
+            "account": conference.account,
+            "version": 2,
+            "conference": conference.id,
+            "call": participant.call,
+            "wanted": _target_state(hold=True, hold_music=music),
+        }
+    ]
     client.post(*path, form={"AnnounceUrl": "https://a.example/hello"})
     hello = {"url": "https://a.example/hello", "method": "POST"}
-    assert [each["wanted"] for each in sent_commands()] == [_placed(hold=True, hold_music=music, announcement=hello)]
+    assert [each["wanted"] for each in sent_commands()] == [
+        _target_state(hold=True, hold_music=music, announcement=hello)
+    ]
     coached = client.sid(ResourceType.CALL, other.call)
     client.post(*path, form={"Coaching": "true", "CallSidToCoach": coached})
-    wanted = _placed(hold=True, hold_music=music, coaching=True, call_to_coach=other.call)
+    wanted = _target_state(hold=True, hold_music=music, coaching=True, call_to_coach=other.call)
     assert [each["wanted"] for each in sent_commands()] == [wanted]
     assert client.delete(*path).status == 204
     assert sent_commands() == [
-        {"id": f"{room.id}-{member.call}-5-participant.remove", "type": "participant.remove", "account": room.account,
-         "version": 5, "conference": room.id, "call": member.call, "wanted": {}}
-    ]  # fmt: skip
+        {
+            "id": f"{conference.id}-{participant.call}-5-participant.remove",
+            "type": "participant.remove",
+            "account": conference.account,
+            "version": 5,
+            "conference": conference.id,
+            "call": participant.call,
+            "wanted": {},
+        }
+    ]
 
 
-def test_asks_to_dial(world: World, sent_commands: SentCommands) -> None:
-    """Whom, how to place it, and with which options; a conference that comes into being with it asks nothing itself."""
+def test_sends_a_dial_command(world: World, sent_commands: SentCommands) -> None:
+    """The dial command has the number, the initial state and the options; the new conference sends no command."""
     client = world.client("twilio")
-    form = {**WHO, "Label": "agent", "Muted": "true", "StartConferenceOnEnter": "false", "Timeout": "20"}
+    form = {**NUMBERS, "Label": "agent", "Muted": "true", "StartConferenceOnEnter": "false", "Timeout": "20"}
     answer = client.post(*participant_path(client, "Lobby"), form=form)
     assert answer.status == 201
-    call, room = (answer.body[name][2:] for name in ("call_sid", "conference_sid"))
-    wanted = _placed(
-        muted=True, label="agent", start_conference_on_enter=False, options={"timeout": 20}, to=WHO["To"],
-        **{"from": WHO["From"]},
+    call, conference = (answer.body[name][2:] for name in ("call_sid", "conference_sid"))
+    wanted = _target_state(
+        muted=True, label="agent", start_conference_on_enter=False, options={"timeout": 20}, to=NUMBERS["To"],
+        **{"from": NUMBERS["From"]},
     )  # fmt: skip
     assert sent_commands() == [
-        {"id": f"{room}-{call}-1-participant.add", "type": "participant.add", "account": world.account.account,
-         "version": 1, "conference": room, "call": call, "wanted": wanted}
+        {"id": f"{conference}-{call}-1-participant.add", "type": "participant.add", "account": world.account.account,
+         "version": 1, "conference": conference, "call": call, "wanted": wanted}
     ]  # fmt: skip
 
 
-def test_asks_the_rest_of_a_room_to_go(world: World, sent_commands: SentCommands) -> None:
-    """Where somebody's leaving ends a conference, the engine is asked to end it, whoever told that they left."""
-    for heard in (None, world.stage.engine_event()):
-        room = world.stage.conference()
-        leaver = world.stage.participant(room, end_conference_on_exit=True)
-        world.stage.participant(room)
+def test_a_leave_that_ends_the_conference_sends_an_end(world: World, sent_commands: SentCommands) -> None:
+    """If a leave ends the conference, an end is sent, whether the API or the engine reported the leave."""
+    for engine_event in (None, world.stage.engine_event()):
+        conference = world.stage.conference()
+        leaver = world.stage.participant(conference, end_conference_on_exit=True)
+        world.stage.participant(conference)
         world.discard()
-        world.services.participants.remove(room.account, room.id, leaver.call, heard)
-        end = [] if heard is not None else ["participant.remove"]
+        world.services.participants.remove(conference.account, conference.id, leaver.call, engine_event)
+        end = [] if engine_event is not None else ["participant.remove"]
         assert sorted(each["type"] for each in sent_commands()) == ["conference.end", *end]
 
 
-# What is told late.
+# Late changes.
 
 
-def _dial(world: World, room: Conference) -> Participant:
-    return world.services.participants.add(room.account, room.id, AddParticipant(WHO["To"], WHO["From"]))
+def _dial(world: World, conference: Conference) -> Participant:
+    return world.services.participants.add(
+        conference.account, conference.id, AddParticipant(NUMBERS["To"], NUMBERS["From"])
+    )
 
 
 def _pause(world: World) -> Recording:
@@ -278,85 +720,89 @@ def _pause(world: World) -> Recording:
 
 
 def _answered(world: World) -> None:
-    """Somebody was dialed, was there and hung up: the conference goes on."""
-    room = world.stage.conference(participants=2)
-    added = _dial(world, room)
-    world.services.participants.answer(room.account, room.id, added.call, world.stage.engine_event(added.version))
-    world.services.calls.end(room.account, added.call, engine_event=world.stage.engine_event())
+    """A participant was dialed, answered and hung up; the conference goes on."""
+    conference = world.stage.conference(participants=2)
+    added = _dial(world, conference)
+    world.services.participants.answer(
+        conference.account, conference.id, added.call, world.stage.engine_event(added.version)
+    )
+    world.services.calls.end(conference.account, added.call, engine_event=world.stage.engine_event())
 
 
-def _hung_up_before(world: World) -> None:
-    """Whoever was dialed was not reached, and nobody has confirmed anything."""
-    room = world.stage.conference(participants=2)
+def _not_reached(world: World) -> None:
+    """A dialed participant was not reached, and no command is confirmed."""
+    conference = world.stage.conference(participants=2)
     world.services.participants.fail(
-        room.account, room.id, _dial(world, room).call, CallStatus.BUSY, world.stage.engine_event()
+        conference.account, conference.id, _dial(world, conference).call, CallStatus.BUSY, world.stage.engine_event()
     )
 
 
-def _ended_around(world: World) -> None:
-    """The conference has ended around whoever was to be muted."""
-    room = world.stage.conference()
-    member = world.stage.participant(room)
-    world.services.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
-    told = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
-    world.services.conferences.end(room.account, room.id, told)
+def _conference_ended(world: World) -> None:
+    """A conference ended while muting a participant was pending."""
+    conference = world.stage.conference()
+    participant = world.stage.participant(conference)
+    world.services.participants.update(
+        conference.account, conference.id, participant.call, UpdateParticipant(muted=True)
+    )
+    report = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+    world.services.conferences.end(conference.account, conference.id, report)
 
 
-def _gone_elsewhere(world: World) -> None:
-    """A call was to go elsewhere, and has ended."""
+def _call_ended(world: World) -> None:
+    """A call ended while a redirect was pending."""
     call = world.stage.call()
     change = UpdateCall(redirect={"url": URL, "method": "POST"})
     world.services.calls.update(call.account, call.id, change)
     world.services.calls.end(call.account, call.id, engine_event=world.stage.engine_event())
 
 
-def _confirmed(world: World) -> None:
+def _pause_confirmed(world: World) -> None:
     """The engine has paused the recording."""
     recording = _pause(world)
-    heard = world.stage.engine_event(recording.version)
-    world.services.recordings.confirm(recording.parent, recording.id, heard, RecordingStatus.PAUSED)
+    confirmation = world.stage.engine_event(recording.version)
+    world.services.recordings.confirm(recording.parent, recording.id, confirmation, RecordingStatus.PAUSED)
 
 
-OVER: Final = (_answered, _hung_up_before, _ended_around, _gone_elsewhere, _confirmed)
+OBSOLETE: Final = (_answered, _not_reached, _conference_ended, _call_ended, _pause_confirmed)
 
 
-@pytest.mark.parametrize("happens", OVER, ids=lambda each: each.__name__.removeprefix("_"))
-def test_asks_late_for_nothing_that_is_over(world: World, happens: Callable[[World], None]) -> None:
-    """What has been done, or can come to nothing any more, is not asked after five minutes; all else is told."""
+@pytest.mark.parametrize("change_resource", OBSOLETE, ids=lambda each: each.__name__.removeprefix("_"))
+def test_a_late_change_sends_no_obsolete_command(world: World, change_resource: Callable[[World], None]) -> None:
+    """After five minutes, a command that is confirmed or no longer possible is not sent; events are still published."""
     world.discard()
-    happens(world)
+    change_resource(world)
     records = world.changes()
     world.clock.step(COMMAND_STALENESS_CHECK_SECONDS)
     assert world.publish(records) == []
     assert world.commands.drain() == []
     assert len(world.bus.drain()) >= len(records)
-    # In time it had been asked for: the engine knows by the version what is old.
+    # In time the command is sent: the engine recognises an old version.
     world.clock.step(-COMMAND_STALENESS_CHECK_SECONDS)
     assert world.publish(records) == []
     assert world.commands.drain() != []
 
 
-def test_asks_late_for_what_is_wanted_now(world: World) -> None:
-    """Of what has been asked of a recording one after the other, the last alone; and what nobody has done yet."""
+def test_a_late_change_sends_the_latest_command(world: World) -> None:
+    """A late replay sends only the latest unconfirmed command of each resource."""
     recording = _pause(world)
     world.services.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
-    room = world.stage.conference()
-    added = _dial(world, room)
+    conference = world.stage.conference()
+    added = _dial(world, conference)
     call = world.stage.call()
     world.services.calls.update(call.account, call.id, UpdateCall(CallStatus.COMPLETED))
     records = world.changes()
     world.clock.step(COMMAND_EXPIRY_SECONDS - 1)
     assert world.publish(records) == []
-    asked = {(message.body["type"], message.body["version"]) for message in world.commands.drain()}
-    assert asked == {("recording.stop", 3), ("participant.add", added.version), ("call.hang_up", 2)}
-    # After a day only recordings are waited for.
+    sent = {(message.body["type"], message.body["version"]) for message in world.commands.drain()}
+    assert sent == {("recording.stop", 3), ("participant.add", added.version), ("call.hang_up", 2)}
+    # After a day only commands for recordings have not expired.
     world.clock.step(1)
     assert world.publish(records) == []
     assert [message.body["type"] for message in world.commands.drain()] == ["recording.stop"]
 
 
-def test_asks_late_to_delete_media(world: World) -> None:
-    """Nothing else asks for that, and it stays true."""
+def test_a_late_change_deletes_media(world: World) -> None:
+    """A late replay still sends the command to delete media: nothing else repeats it."""
     recording = world.stage.recording(world.stage.call(), "absent")
     world.services.media().delete(recording.parent, recording.id)
     records = world.changes()
@@ -365,8 +811,8 @@ def test_asks_late_to_delete_media(world: World) -> None:
     assert [message.body["type"] for message in world.commands.drain()] == ["media.delete"]
 
 
-def test_asks_late_to_stop_what_was_given_up(world: World) -> None:
-    """That a recording is absent does not tell that nothing captures."""
+def test_a_late_change_stops_a_recording_that_timed_out(world: World) -> None:
+    """A late replay still stops a recording that timed out: the engine may be capturing it."""
     recording = world.stage.recording(world.stage.call())
     world.discard()
     world.clock.step(START_TIMEOUT_SECONDS)
@@ -374,20 +820,20 @@ def test_asks_late_to_stop_what_was_given_up(world: World) -> None:
     records = world.changes()
     world.clock.step(COMMAND_STALENESS_CHECK_SECONDS)
     assert world.publish(records) == []
-    asked = [(message.body["type"], message.body["recording"]) for message in world.commands.drain()]
-    assert asked == [("recording.stop", recording.id)]
+    sent = [(message.body["type"], message.body["recording"]) for message in world.commands.drain()]
+    assert sent == [("recording.stop", recording.id)]
 
 
-# Whoever asked to be told.
+# Callbacks.
 
 
 def fields(delivery: CallbackDelivery) -> dict[str, str]:
-    """The form of a callback."""
+    """Parse the form of a callback."""
     return dict(parse_qsl(delivery.body, strict_parsing=True))
 
 
-def test_tells_of_a_recording(world: World, client: FunctionClient) -> None:
-    """That it has begun, once the engine says so, and what has become of it: each owed once, on its way in order."""
+def test_enqueues_callbacks_of_a_recording(world: World, client: FunctionClient) -> None:
+    """The start, once the engine confirms it, and the end are each stored once and queued in order."""
     call = world.stage.call()
     form = {"RecordingStatusCallback": URL, "RecordingStatusCallbackMethod": "GET",
             "RecordingStatusCallbackEvent": "in-progress completed absent"}  # fmt: skip
@@ -418,13 +864,15 @@ def test_tells_of_a_recording(world: World, client: FunctionClient) -> None:
         next_attempt_at=now + REQUEUE_AFTER_SECONDS,
     )
     assert (first.id, last.id) == ("00000001.in-progress", "00000003.absent")
-    told = fields(last)
-    # Which fields it has is the dialect's to say: tests/unit/test_callback_fields.py.
-    assert told["RecordingSid"] == answer.body["sid"]
-    assert told["RecordingUrl"].startswith(f"{ORIGIN}{'/api/laml' if client.dialect.name == 'signalwire' else ''}/2010")
-    assert (fields(first)["RecordingStatus"], told["RecordingStatus"]) == ("in-progress", "absent")
+    last_fields = fields(last)
+    # tests/unit/test_callback_fields.py tests the fields of each dialect.
+    assert last_fields["RecordingSid"] == answer.body["sid"]
+    assert last_fields["RecordingUrl"].startswith(
+        f"{ORIGIN}{'/api/laml' if client.dialect.name == 'signalwire' else ''}/2010"
+    )
+    assert (fields(first)["RecordingStatus"], last_fields["RecordingStatus"]) == ("in-progress", "absent")
     body = {"account": call.account, "subject": identifier}
-    # The first one is put on its way once more, should it have been lost: the queue drops it by its id.
+    # The first one is queued again in case it was lost; the queue drops a duplicate id.
     assert {message.id: message for message in world.callbacks.drain()} == {
         f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}": QueueMessage(
             {**body, "claim": delivery.id}, identifier, f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}"
@@ -432,69 +880,76 @@ def test_tells_of_a_recording(world: World, client: FunctionClient) -> None:
         for delivery in (first, last)
     }
     assert recording.status is RecordingStatus.ABSENT
-    assert [opened for opened in world.pending_work() if opened.resource == recording] == []
+    assert [pending for pending in world.pending_work() if pending.resource == recording] == []
 
 
-class Play(NamedTuple):
-    """A conference with everything in it, as it was told."""
+class PlayedConference(NamedTuple):
+    """A conference with the calls and recordings in it, and the stream records of all changes."""
 
-    room: Conference
+    conference: Conference
     calls: tuple[str, ...]
     recordings: tuple[str, ...]
     records: list[Event]
 
 
-def play(
+def play_conference(
     world: World, dialect: str, events: tuple[str, ...] = ("start", "end", "join", "leave", "mute", "hold")
-) -> Play:
-    """Somebody is dialed and answers, two come, are muted, held and removed; one hangs up; it is recorded, and ends."""
+) -> PlayedConference:
+    """Play a recorded conference with a dialed participant and three callers, from its start to its end."""
     service, account = world.services, world.account.account
     callback = CallbackSubscription(URL, "POST", events, dialect)
-    room = service.conferences.register(account, "Room", callback=callback)
-    added = service.participants.add(account, room.id, AddParticipant(WHO["To"], WHO["From"], label="agent"))
+    conference = service.conferences.register(account, "Room", callback=callback)
+    added = service.participants.add(
+        account, conference.id, AddParticipant(NUMBERS["To"], NUMBERS["From"], label="agent")
+    )
     calls = [service.calls.register(account, to="", from_="", direction="inbound").id for _ in range(3)]
     world.clock.step(1)
-    service.conferences.join(account, room.id, calls[0])
-    service.participants.ring(account, room.id, added.call, world.stage.engine_event(added.version))
-    service.participants.answer(account, room.id, added.call, world.stage.engine_event(added.version))
-    told = CallbackSubscription(URL, "POST", ("in-progress", "completed", "absent"), dialect)
-    parent = Parent(account, ParentKind.CONFERENCE, room.id)
-    recording = service.recordings.register_started(parent, source=Source.CONFERENCE, call=calls[0], callback=told)
+    service.conferences.join(account, conference.id, calls[0])
+    service.participants.ring(account, conference.id, added.call, world.stage.engine_event(added.version))
+    service.participants.answer(account, conference.id, added.call, world.stage.engine_event(added.version))
+    recording_callback = CallbackSubscription(URL, "POST", ("in-progress", "completed", "absent"), dialect)
+    parent = Parent(account, ParentKind.CONFERENCE, conference.id)
+    recording = service.recordings.register_started(
+        parent, source=Source.CONFERENCE, call=calls[0], callback=recording_callback
+    )
     world.clock.step(1)
     for call in calls[1:]:
-        service.conferences.join(account, room.id, call, end_on_exit=call == calls[2])
-    service.participants.update(account, room.id, calls[1], UpdateParticipant(muted=True, hold=True))
-    service.participants.update(account, room.id, calls[1], UpdateParticipant(muted=False), world.stage.engine_event())
-    service.participants.remove(account, room.id, calls[1])
-    leg, _ = service.recordings.create(
-        Parent(account, ParentKind.CALL, calls[0]), StartRecording(callback=replace(told, method="GET"))
+        service.conferences.join(account, conference.id, call, end_on_exit=call == calls[2])
+    service.participants.update(account, conference.id, calls[1], UpdateParticipant(muted=True, hold=True))
+    service.participants.update(
+        account, conference.id, calls[1], UpdateParticipant(muted=False), world.stage.engine_event()
+    )
+    service.participants.remove(account, conference.id, calls[1])
+    call_recording, _ = service.recordings.create(
+        Parent(account, ParentKind.CALL, calls[0]), StartRecording(callback=replace(recording_callback, method="GET"))
     )
     world.clock.step(1)
     service.calls.end(account, calls[2], engine_event=world.stage.engine_event())
     service.media().finish_without_media(parent, recording.id, 16101)
     service.calls.end(account, calls[0], CallStatus.COMPLETED)
-    service.media().finish_without_media(leg.parent, leg.id, 16102, by_engine=False)
-    return Play(room, (added.call, *calls), (recording.id, leg.id), world.changes())
+    service.media().finish_without_media(call_recording.parent, call_recording.id, 16102, by_engine=False)
+    return PlayedConference(conference, (added.call, *calls), (recording.id, call_recording.id), world.changes())
 
 
 NUMBERED: Final = [
     ("join", 1, 1), ("join", 2, 0), ("start", 3, None), ("join", 4, 2), ("join", 5, 3), ("mute", 6, 2), ("hold", 7, 2),
-    # What was asked of it is pending when the engine unmutes it by itself: that is overridden, and tells nothing.
+    # A pending command overrides the engine's own unmute, which therefore has no event.
     ("leave", 8, 2), ("leave", 9, 3),
-    # Whoever is inside leaves with the end, who came first first.
+    # Everyone inside leaves with the end, in the order of joining.
     ("leave", 10, 0), ("leave", 11, 1), ("end", 12, None),
 ]  # fmt: skip
 
 
-def test_tells_of_a_conference(world: World, dialect: str) -> None:
-    """Every event with a number of its own, in the order in which they happened, in the words of who subscribed."""
-    room, calls, _, records = play(world, dialect)
+def test_enqueues_callbacks_of_a_conference(world: World, dialect: str) -> None:
+    """Each event of a conference has the next sequence number, in the dialect of the subscription."""
+    conference, calls, _, records = play_conference(world, dialect)
     assert world.publish(records) == []
-    deliveries = world.deliveries(room.id)
-    spell = world.client(dialect)
-    told = [(delivery.event, delivery.sequence, fields(delivery).get("CallSid")) for delivery in deliveries]
-    assert told == [
-        (event, number, spell.sid_of_call(calls[who]) if who is not None else None) for event, number, who in NUMBERED
+    deliveries = world.deliveries(conference.id)
+    client = world.client(dialect)
+    actual = [(delivery.event, delivery.sequence, fields(delivery).get("CallSid")) for delivery in deliveries]
+    assert actual == [
+        (event, number, client.sid_of_call(calls[index]) if index is not None else None)
+        for event, number, index in NUMBERED
     ]
     if dialect == "twilio":
         assert [int(fields(delivery)["SequenceNumber"]) for delivery in deliveries] == [
@@ -504,127 +959,129 @@ def test_tells_of_a_conference(world: World, dialect: str) -> None:
             fields(delivery).get("ReasonParticipantLeft") for delivery in deliveries if delivery.event == "leave"
         ]
         assert reasons == [
-            "participant_updated_via_api", "participant_hung_up", "moderator_ended_conference",
+            "participant_updated_via_api",
+            "participant_hung_up",
             "moderator_ended_conference",
-        ]  # fmt: skip
+            "moderator_ended_conference",
+        ]
         statuses = [
             fields(delivery).get("ParticipantCallStatus") for delivery in deliveries if delivery.event == "leave"
         ]
         assert statuses == ["in-progress", "completed", "in-progress", "completed"]
         end = fields(deliveries[-1])
-        assert end["CallSidEndingConference"] == spell.sid_of_call(calls[3])
+        assert end["CallSidEndingConference"] == client.sid_of_call(calls[3])
         assert end["ReasonConferenceEnded"] == "participant-with-end-conference-on-exit-left"
 
 
-def test_tells_a_conference_in_order(world: World, dialect: str) -> None:
-    """What one write has numbered is on its way in that order, wherever the stream has the conference."""
-    room, _, _, records = play(world, dialect)
+def test_callbacks_of_a_conference_are_queued_in_order(world: World, dialect: str) -> None:
+    """Events that one write numbered are queued in that order, at any position of the conference in the stream."""
+    conference, _, _, records = play_conference(world, dialect)
     assert world.publish(records) == []
-    told = [message.body["claim"] for message in world.callbacks.drain() if message.group == room.id]
-    assert told == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+    queued = [message.body["claim"] for message in world.callbacks.drain() if message.group == conference.id]
+    assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
 
 
 @pytest.mark.parametrize("image", [None, {}, {"sequence": None}, {"sequence": {"S": "1"}}, {"sequence": {"N": "x"}}])
-def test_what_has_no_number_keeps_its_place(image: Any) -> None:
-    """A record that cannot be read must not keep the others of its batch from being told."""
+def test_a_record_without_a_sequence_keeps_its_place(image: Any) -> None:
+    """A malformed record does not prevent the other records of its batch from being sorted."""
     numbered = [{"dynamodb": {"Keys": {"PK": {"S": "a"}}, "NewImage": {"sequence": {"N": n}}}} for n in ("2", "1")]
     odd = {"dynamodb": {"Keys": {"PK": {"S": "a"}}, "NewImage": image}}
     assert sort_by_sequence([numbered[0], odd, numbered[1]]) == [numbered[1], odd, numbered[0]]
 
 
-def test_what_waits_for_another_is_in_order_as_well(world: World) -> None:
-    """Where what one write has numbered fails, all of it comes again, and nothing overtakes it."""
-    room, _, _, records = play(world, "twilio")
+def test_retried_callbacks_are_queued_in_order(world: World) -> None:
+    """If a record fails, the records that the same write numbered are retried with it, in order."""
+    conference, _, _, records = play_conference(world, "twilio")
     world.callbacks.failures = 1
     failed = world.publish(records)
-    told = [message.body["claim"] for message in world.callbacks.drain() if message.group == room.id]
-    assert told == []
+    queued = [message.body["claim"] for message in world.callbacks.drain() if message.group == conference.id]
+    assert queued == []
     assert world.publish(failed) == []
-    told = [message.body["claim"] for message in world.callbacks.drain() if message.group == room.id]
-    assert told == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
+    queued = [message.body["claim"] for message in world.callbacks.drain() if message.group == conference.id]
+    assert queued == [f"{number:08}.{event}" for event, number, _ in NUMBERED]
 
 
-def test_tells_only_what_was_asked_for(world: World, dialect: str) -> None:
-    """Who asks for the end alone hears of that alone, with the number that it has all the same; nobody else is read."""
-    room, _, _, records = play(world, dialect, events=("end",))
+def test_enqueues_only_subscribed_events(world: World, dialect: str) -> None:
+    """A subscription to the end gets only the end, with its usual sequence number; participants are not read."""
+    conference, _, _, records = play_conference(world, dialect, events=("end",))
     with world.recorded_requests() as requests:
         assert world.publish(records) == []
-    assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(room.id)] == [("end", 12)]
-    # SignalWire's end tells what was recorded.
+    assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(conference.id)] == [("end", 12)]
+    # SignalWire's end callback includes the recording.
     assert requests.count("Query") == (dialect == "signalwire")
 
 
-def recorded(world: World, dialect: str) -> tuple[Conference, list[Recording]]:
-    """A conference whose end somebody is to hear of, and recordings of it, the oldest first."""
-    room = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), dialect))
-    parent, call = Parent(room.account, ParentKind.CONFERENCE, room.id), world.stage.call().id
+def recorded_conference(world: World, dialect: str) -> tuple[Conference, list[Recording]]:
+    """A conference with an `end` callback, and four recordings of it, oldest first."""
+    conference = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), dialect))
+    parent, call = Parent(conference.account, ParentKind.CONFERENCE, conference.id), world.stage.call().id
     made = []
     for _ in range(4):
         world.clock.step(1)
         made.append(world.services.recordings.register_started(parent, source=Source.CONFERENCE, call=call))
-    return room, made
+    return conference, made
 
 
 RECORDED: Final = ("Duration", "RecordingUrl", "RecordingFileSize")
 
 
-def test_tells_at_the_end_what_was_recorded(world: World, dialect: str) -> None:
-    """In SignalWire's dialect, of the newest recording that is completed by then."""
-    room, (older, newer, deleted, running) = recorded(world, dialect)
+def test_the_end_includes_the_latest_recording(world: World, dialect: str) -> None:
+    """SignalWire's end callback has the newest recording that is completed by then."""
+    conference, (older, newer, deleted, running) = recorded_conference(world, dialect)
     for seconds, recording in ((2, older), (3, newer), (4, deleted)):
         finish(world.services, recording, seconds=seconds)
     world.services.media().delete(deleted.parent, deleted.id)
     assert running.is_active
-    world.services.conferences.end(room.account, room.id)
+    world.services.conferences.end(conference.account, conference.id)
     assert world.publish() == []
-    (delivery,) = world.deliveries(room.id)
-    told = [fields(delivery)[name] for name in RECORDED if name in fields(delivery)]
+    (delivery,) = world.deliveries(conference.id)
+    shown = [fields(delivery)[name] for name in RECORDED if name in fields(delivery)]
     path = f"Recordings/{world.client(dialect).sid(ResourceType.RECORDING, newer.id)}"
     assert [
-        each.removeprefix(f"{ORIGIN}{world.client(dialect).dialect.account_uri(room.account)}/") for each in told
+        each.removeprefix(f"{ORIGIN}{world.client(dialect).dialect.account_uri(conference.account)}/") for each in shown
     ] == (["3", path, str(len(sound(3)))] if dialect == "signalwire" else [])
 
 
-def test_what_is_recorded_later_changes_no_callback(world: World, dialect: str) -> None:
-    """Once the end has been told it stays as it was, also where it is told again."""
-    room, recordings = recorded(world, dialect)
-    world.services.conferences.end(room.account, room.id)
+def test_a_later_recording_does_not_change_the_end_callback(world: World, dialect: str) -> None:
+    """A stored callback does not change when a replay publishes the end again."""
+    conference, recordings = recorded_conference(world, dialect)
+    world.services.conferences.end(conference.account, conference.id)
     records = world.changes()
     assert world.publish(records) == []
-    (told,) = world.deliveries(room.id)
-    assert fields(told).keys().isdisjoint(RECORDED)
+    (delivery,) = world.deliveries(conference.id)
+    assert fields(delivery).keys().isdisjoint(RECORDED)
     for recording in recordings:
         capture(world.services, recording, sound(2))
         world.services.media().complete(recording.parent, recording.id)
     assert world.publish(records) == []
-    assert world.deliveries(room.id) == [told]
+    assert world.deliveries(conference.id) == [delivery]
 
 
-def test_tells_an_announcement(world: World) -> None:
-    """Once it has been played, in the dialect that knows of it; a repetition of the event tells nothing more."""
-    for dialect, told in (("twilio", [("announcement-end", 1)]), ("signalwire", [])):
-        room = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("announcement",), dialect))
+def test_enqueues_an_announcement_end(world: World) -> None:
+    """The end of an announcement is delivered once, in the dialect that has the event."""
+    for dialect, expected in (("twilio", [("announcement-end", 1)]), ("signalwire", [])):
+        conference = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("announcement",), dialect))
         world.services.conferences._store.announce(
-            room.account, room.id, "https://a.example/", "POST", world.clock.seconds, f"{dialect:0>32}"[:32]
+            conference.account, conference.id, "https://a.example/", "POST", world.clock.seconds, f"{dialect:0>32}"[:32]
         )
         for _ in range(2):
-            world.services.conferences.announced(room.account, room.id, 2)
+            world.services.conferences.announced(conference.account, conference.id, 2)
         assert world.publish() == []
-        assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(room.id)] == told
-        found = world.services.conferences.get(room.account, room.id)
+        assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(conference.id)] == expected
+        found = world.services.conferences.get(conference.account, conference.id)
         assert (found.sequence, found.confirmed_version) == (1, 2)
 
 
-# Anybody who listens.
+# Domain events.
 
 
-def test_tells_facts(world: World, client: FunctionClient) -> None:
-    """What has become of what, by ids alone: no number, name or URL goes to the bus."""
+def test_publishes_domain_events(world: World, client: FunctionClient) -> None:
+    """Domain events have ids and statuses only: no number, name or URL is published to the bus."""
     call = world.stage.call()
     world.discard()
     client.post(*call_path(client, call, ""), form={"RecordingStatusCallback": URL})
-    (opened,) = world.pending_work()
-    recording = opened.resource
+    (pending,) = world.pending_work()
+    recording = pending.resource
     assert world.publish() == []
     about = {"account": call.account, "status": "in-progress", "call": call.id}
     assert world.bus.drain() == [
@@ -635,38 +1092,38 @@ def test_tells_facts(world: World, client: FunctionClient) -> None:
     ]
 
 
-# Again, and in any order.
+# Replays and order.
 
 
 def outcome(world: World, records: list[Event]) -> tuple[Any, ...]:
-    """All that has been told by then, however often: commands and facts by id, callbacks as they are owed."""
+    """Return what was sent: commands and domain events by id, and the callback deliveries in the table."""
     commands: dict[str, Any] = {}
     for message in world.commands.sent:
         assert commands.setdefault(message.id, message) == message
-    facts: dict[str, DomainEvent] = {}
-    for fact in world.bus.sent:
-        assert facts.setdefault(fact.id, fact) == fact
+    events: dict[str, DomainEvent] = {}
+    for event in world.bus.sent:
+        assert events.setdefault(event.id, event) == event
     subjects = {record["dynamodb"]["Keys"]["SK"]["S"].partition("#")[2] for record in records}
     subjects |= {record["dynamodb"]["Keys"]["PK"]["S"].split("#")[2] for record in records}
-    owed = {
+    deliveries = {
         delivery.idempotency_token: replace(delivery, created=0, next_attempt_at=0)
         for each in subjects
         for delivery in world.deliveries(each)
     }
-    on_their_way = {(message.group, message.body["claim"]) for message in world.callbacks.sent}
-    assert on_their_way == {(delivery.resource_id, delivery.id) for delivery in owed.values()}
-    return commands, facts, owed
+    queued = {(message.group, message.body["claim"]) for message in world.callbacks.sent}
+    assert queued == {(delivery.resource_id, delivery.id) for delivery in deliveries.values()}
+    return commands, events, deliveries
 
 
-def test_a_repetition_tells_the_same(world: World, dialect: str) -> None:
-    """Whatever comes twice, however much later, is told with the same ids, tokens and bodies; the ledger stays."""
-    played = play(world, dialect)
+def test_a_replay_sends_the_same(world: World, dialect: str) -> None:
+    """A replay sends the same ids, tokens and bodies, and leaves the stored deliveries unchanged."""
+    played = play_conference(world, dialect)
     assert world.publish(played.records) == []
     once = outcome(world, played.records)
     world.clock.step(400)
     assert world.publish(played.records) == []
     assert outcome(world, played.records) == once
-    # What somebody has been told is not even put on its way again.
+    # A delivered callback is not queued again.
     for message in world.callbacks.drain():
         world.deliver([message])
     assert world.publish(played.records) == []
@@ -674,14 +1131,14 @@ def test_a_repetition_tells_the_same(world: World, dialect: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(scaled(60, 6)))
-def test_order_does_not_matter(world: World, seed: int) -> None:
-    """Records in any order, some of them twice, and in batches of any size, tell what they tell in order."""
-    random_source = random.Random(seed)  # noqa: S311 - an order, not a secret
-    played = play(world, "twilio")
+def test_order_of_records_does_not_matter(world: World, seed: int) -> None:
+    """Records in any order and in batches of any size, some twice, have the same result."""
+    random_source = random.Random(seed)  # noqa: S311 - not for security
+    played = play_conference(world, "twilio")
     assert world.publish(played.records) == []
     in_order = outcome(world, played.records)
-    for outlet in (world.commands, world.bus, world.callbacks):
-        outlet.drain()
+    for channel in (world.commands, world.bus, world.callbacks):
+        channel.drain()
     shuffled = played.records + random_source.sample(played.records, len(played.records) // 3)
     random_source.shuffle(shuffled)
     for delivery in in_order[2].values():
@@ -697,62 +1154,62 @@ def test_order_does_not_matter(world: World, seed: int) -> None:
 # Failures.
 
 
-def assert_told_in_the_end(world: World, records: list[Event], whole: tuple[Any, ...]) -> None:
-    """What has failed comes again until nothing does: all is told then, and nothing else."""
-    waiting = records
+def assert_published_eventually(world: World, records: list[Event], expected: tuple[Any, ...]) -> None:
+    """Retry the failed records until none is left; then everything is published, and nothing else."""
+    pending = records
     for _ in range(20):
-        if not waiting:
+        if not pending:
             break
         try:
-            waiting = _from_the_first_on(waiting, world.publish(waiting))
+            pending = _retried_records(pending, world.publish(pending))
         except Crash:
-            continue  # Lambda hands the whole batch over again
-    assert waiting == []
-    assert outcome(world, records) == whole
+            continue  # Lambda retries the whole batch
+    assert pending == []
+    assert outcome(world, records) == expected
 
 
-def _from_the_first_on(records: list[Event], failed: list[Event]) -> list[Event]:
-    """What Lambda hands over again: the first that has failed, and all behind it."""
+def _retried_records(records: list[Event], failed: list[Event]) -> list[Event]:
+    """Return what Lambda retries: the first failed record and all later ones."""
     return records[records.index(failed[0]) :] if failed else []
 
 
 @pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize("outlet", ["commands", "callbacks", "bus"])
-def test_an_outlet_that_fails_loses_nothing(world: World, outlet: str, *, half: bool) -> None:
-    """Whether it takes nothing or a part: what was not told is reported, and told when it comes again."""
-    played = play(world, "twilio")
+@pytest.mark.parametrize("channel", ["commands", "callbacks", "bus"])
+def test_a_failing_queue_or_bus_loses_nothing(world: World, channel: str, *, half: bool) -> None:
+    """Records are reported as failed and retried if a queue or the bus accepts nothing, or a part."""
+    played = play_conference(world, "twilio")
     assert world.publish(played.records) == []
-    whole = outcome(world, played.records)
+    expected = outcome(world, played.records)
     for fails in (1, 3, 7):
-        failing = getattr(world, outlet)
+        failing = getattr(world, channel)
         failing.failures, failing.takes_part = fails, half
-        assert_told_in_the_end(world, played.records, whole)
+        assert_published_eventually(world, played.records, expected)
 
 
-def _some(number: int, seed: str) -> list[int]:
-    """A few places of so many, the same at each run."""
-    return random.Random(seed).sample(range(number), 12)  # noqa: S311 - places, not secrets
+def _sample(number: int, seed: str) -> list[int]:
+    """Return twelve indices below the number, the same in each run."""
+    return random.Random(seed).sample(range(number), 12)  # noqa: S311 - not for security
 
 
-def _failures(world: World, records: list[Event]) -> int:
-    """How often the table is asked while these are told of."""
+def _count_requests(world: World, records: list[Event]) -> int:
+    """Count the requests to the table while the records are published."""
     with world.recorded_requests() as requests:
         assert world.publish(records) == []
     return len(requests)
 
 
 @pytest.mark.parametrize("kind", ["refused", "lost", "killed before", "killed after"])
-def test_a_table_that_fails_loses_nothing(world: World, kind: str) -> None:
-    """Wherever it fails, or the process ends: nothing is lost, and nothing is told under another token."""
-    played = play(world, "twilio")
+def test_a_failing_table_loses_nothing(world: World, kind: str) -> None:
+    """A failure or crash at any request loses nothing, and no delivery gets another token."""
+    played = play_conference(world, "twilio")
     world.publish(played.records)
-    whole = outcome(world, played.records)
-    asked = _failures(world, played.records)
-    places = range(asked) if scaled(1, 0) else _some(asked, kind)
+    expected = outcome(world, played.records)
+    requests = _count_requests(world, played.records)
+    places = range(requests) if scaled(1, 0) else _sample(requests, kind)
     for place in places:
-        for outlet in (world.commands, world.bus, world.callbacks):
-            outlet.drain()
-        for delivery in whole[2].values():
+        for channel in (world.commands, world.bus, world.callbacks):
+            channel.drain()
+        for delivery in expected[2].values():
             key = {"PK": {"S": f"{delivery.account}#CB#{delivery.resource_id}"}, "SK": {"S": delivery.id}}
             world.memory.delete_item(TableName=world.table, Key=key)
         counted: Counter[str] = Counter()
@@ -767,7 +1224,7 @@ def test_a_table_that_fails_loses_nothing(world: World, kind: str) -> None:
                 raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
 
         world.faults.append(fail)
-        assert_told_in_the_end(world, played.records, whole)
+        assert_published_eventually(world, played.records, expected)
         world.faults.remove(fail)
 
 
@@ -776,39 +1233,39 @@ def _is_of_call(record: Event, call: str) -> bool:
     return keys["SK"]["S"] == "CALL" and call in keys["PK"]["S"]
 
 
-def _poisoned(record: Event) -> Event:
-    """The same, with a status that nobody knows."""
-    told = record["dynamodb"]
-    return {**record, "dynamodb": {**told, "NewImage": {**told["NewImage"], "status": {"S": "?"}}}}
+def _malformed(record: Event) -> Event:
+    """Return the record with an unknown status."""
+    change = record["dynamodb"]
+    return {**record, "dynamodb": {**change, "NewImage": {**change["NewImage"], "status": {"S": "?"}}}}
 
 
-def test_one_that_fails_holds_up_only_its_own(world: World) -> None:
-    """A record that cannot be told of comes again with those behind it of its call or conference; others are told."""
+def test_a_failed_record_blocks_only_its_parent(world: World) -> None:
+    """Later records of the same call or conference are retried with the failed one; other records are published."""
     service, account = world.services, world.account.account
     call, other = world.stage.call(), world.stage.call()
     world.discard()
     parent = Parent(account, ParentKind.CALL, call.id)
     recording, _ = service.recordings.create(parent, StartRecording())
-    elsewhere, _ = service.recordings.create(replace(parent, id=other.id), StartRecording())
+    unrelated, _ = service.recordings.create(replace(parent, id=other.id), StartRecording())
     service.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
     records = world.changes()
-    poisoned = [_poisoned(record) if _is_of_call(record, call.id) else record for record in records]
-    failed = world.publish(poisoned)
+    malformed = [_malformed(record) if _is_of_call(record, call.id) else record for record in records]
+    failed = world.publish(malformed)
     assert [record["dynamodb"]["Keys"]["SK"]["S"] for record in failed] == [
         "CALL", f"REC#{recording.id}", f"REC#{recording.id}",
     ]  # fmt: skip
-    assert [message.body["recording"] for message in world.commands.drain()] == [elsewhere.id]
+    assert [message.body["recording"] for message in world.commands.drain()] == [unrelated.id]
     assert world.log.drain() == [
         {"operation": "publish_changes", "account": account, "outcome": "unreadable", "error": "ValueError"},
         *[{"operation": "publish_changes", "account": account, "outcome": "done"}] * 2,
     ]
-    # Once it is mended, the rest is told, in order.
+    # Once the record is valid, the rest is published in order.
     assert world.publish([record for record in records if call.id in record["dynamodb"]["Keys"]["PK"]["S"]]) == []
     assert [message.body["type"] for message in world.commands.drain()] == ["recording.start", "recording.stop"]
 
 
-def test_a_record_of_something_else_tells_nothing(world: World) -> None:
-    """Rows, claims and what TTL has taken away are no changes, should they ever come."""
+def test_other_records_publish_nothing(world: World) -> None:
+    """List entries, deliveries and TTL deletions publish nothing."""
     world.services.calls.register(world.account.account, to="", from_="", direction="inbound")
     records = world.memory.take_records(world.table)
     removed = {**records[0], "eventName": "REMOVE", "dynamodb": {
@@ -820,11 +1277,11 @@ def test_a_record_of_something_else_tells_nothing(world: World) -> None:
     assert (world.commands.sent, world.bus.sent, world.log.lines) == ([], [], [])
 
 
-# What it costs.
+# Cost.
 
 
-def test_asks_the_table_no_more_than_it_must(world: World, client: FunctionClient) -> None:
-    """A change that nobody is to be told of is told of without the table; a callback costs one write."""
+def test_number_of_table_requests(world: World, client: FunctionClient) -> None:
+    """A change without callbacks needs no request, and a callback needs two writes."""
     call = world.stage.call()
     silent = client.post(*call_path(client, call, ""))
     identifier = client.dialect.parse_sid(ResourceType.RECORDING, silent.body["sid"])
@@ -836,30 +1293,30 @@ def test_asks_the_table_no_more_than_it_must(world: World, client: FunctionClien
     with world.recorded_requests() as requests:
         assert world.publish() == []
     assert requests == []
-    heard = CallbackSubscription(URL, "POST", ("absent",), client.dialect.name)
-    recording = world.stage.recording(call, "stopped", callback=heard)
+    callback = CallbackSubscription(URL, "POST", ("absent",), client.dialect.name)
+    recording = world.stage.recording(call, "stopped", callback=callback)
     world.discard()
     world.services.media().finish_without_media(parent, recording.id, 16101)
     with world.recorded_requests() as requests:
         assert world.publish() == []
-    # The claim, and then that nobody has to look after it.
+    # The delivery, then its removal from the pending-work index.
     assert requests == ["UpdateItem", "UpdateItem"]
-    # That in its turn is a change which tells nothing, and asks for nothing.
+    # Those writes are changes too, and publish nothing.
     with world.recorded_requests() as requests:
         assert world.publish() == []
     assert requests == []
     assert [delivery.state for delivery in world.deliveries(recording.id)] == [DeliveryState.QUEUED]
 
 
-def test_tells_a_full_room_in_a_few_reads(world: World) -> None:
-    """250 who leave with the end cost three requests, and a write each."""
+def test_a_full_conference_needs_few_reads(world: World) -> None:
+    """The end of a conference of 250 needs four reads, and one write per callback."""
     callback = CallbackSubscription(URL, "POST", ("leave", "end"), "twilio")
-    room = world.stage.conference(callback=callback, participants=250)
+    conference = world.stage.conference(callback=callback, participants=250)
     for number in range(250):
-        world.stage.participant(room, joined=START + number)
+        world.stage.participant(conference, joined=START + number)
     world.discard()
-    world.services.conferences.end(room.account, room.id)
+    world.services.conferences.end(conference.account, conference.id)
     with world.recorded_requests() as requests:
         assert world.publish() == []
     assert Counter(requests) == {"Query": 1, "BatchGetItem": 3, "UpdateItem": 251}
-    assert [delivery.sequence for delivery in world.deliveries(room.id)] == [*range(1, 252)]
+    assert [delivery.sequence for delivery in world.deliveries(conference.id)] == [*range(1, 252)]

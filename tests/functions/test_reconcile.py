@@ -34,7 +34,7 @@ from tests.client import TEMPLATE
 from tests.functions.background_world import FakeQueue, World
 from tests.functions.objects import Objects
 from tests.functions.stage import START
-from tests.functions.test_publish_changes import play
+from tests.functions.test_publish_changes import play_conference
 from tests.media import capture, sound
 
 URL: Final = "https://app.example.com/hooks"
@@ -453,8 +453,8 @@ def test_the_record_of_its_end_tells_what_came_before(world: World) -> None:
 
 def test_a_lost_day_is_made_good_for_conferences(world: World, dialect: str) -> None:
     """Start, end and everybody's leaving are told as they would have been in time; what came between is over."""
-    played = play(world, dialect)
-    room = played.room.id
+    played = play_conference(world, dialect)
+    room = played.conference.id
     world.clock.step(STREAM_GRACE_SECONDS)
     counted = world.reconcile()
     late = world.deliveries(room)
