@@ -51,15 +51,11 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
                     "dynamodb": {
                         "ApproximateCreationDateTime": 1537916400,
                         "Keys": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                         },
                         "OldImage": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                             "status": {"S": "in-progress"},
                             "version": {"N": "1"},
@@ -85,9 +81,7 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
                             "r8": {"S": ""},
                         },
                         "NewImage": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                             "status": {"S": "paused"},
                             "version": {"N": "2"},
@@ -180,15 +174,11 @@ def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
                     "dynamodb": {
                         "ApproximateCreationDateTime": 1537916400,
                         "Keys": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                         },
                         "OldImage": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                             "status": {"S": "in-progress"},
                             "version": {"N": "1"},
@@ -214,9 +204,7 @@ def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
                             "r8": {"S": ""},
                         },
                         "NewImage": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                             "status": {"S": "paused"},
                             "version": {"N": "2"},
@@ -280,15 +268,11 @@ def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
                     "dynamodb": {
                         "ApproximateCreationDateTime": 1537916400,
                         "Keys": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                         },
                         "OldImage": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                             "status": {"S": "stopped"},
                             "version": {"N": "2"},
@@ -323,9 +307,7 @@ def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
                             "r8": {"S": ""},
                         },
                         "NewImage": {
-                            "PK": {
-                                "S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001",
-                            },
+                            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
                             "SK": {"S": "REC#016612f5dee270008000000000000002"},
                             "status": {"S": "completed"},
                             "version": {"N": "3"},

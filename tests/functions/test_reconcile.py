@@ -1,4 +1,4 @@
-"""The audit behind the stream: what was not told is told, what was not confirmed is asked again, what hangs ends."""
+"""reconcile publishes what the stream missed, resends unconfirmed commands and ends recordings that timed out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -38,16 +38,132 @@ from tests.functions.test_publish_changes import play_conference
 from tests.media import capture, sound
 
 URL: Final = "https://app.example.com/hooks"
-S = RecordingStatus
+Status = RecordingStatus
+
+
+def test_resends_an_unconfirmed_pause(world: World) -> None:
+    """The engine has not confirmed a pause within 30 seconds: the command is sent again with a new deduplication id."""
+    world.memory.put_item(
+        TableName=world.table,
+        Item={
+            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
+            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+            "status": {"S": "paused"},
+            "version": {"N": "2"},
+            "confirmed": {"N": "1"},
+            "source": {"S": "StartCallRecordingAPI"},
+            "call": {"S": "016612f5cb6a70008000000000000001"},
+            "channels": {"N": "1"},
+            "track": {"S": "both"},
+            "trim": {"S": "do-not-trim"},
+            "started": {"N": "1537916390"},
+            "updated": {"N": "1537916400"},
+            "heard": {"N": "1537916390800"},
+            "pause_behavior": {"S": "silence"},
+            "work": {"S": "OPEN#2"},
+            "work_at": {"N": "1537916390"},
+            # The newest write tokens, which recognise a repeated write.
+            "r1": {"S": "8f6e5d4c3b2a1908"},
+            "r2": {"S": "8000000000000002"},
+            "r3": {"S": ""},
+            "r4": {"S": ""},
+            "r5": {"S": ""},
+            "r6": {"S": ""},
+            "r7": {"S": ""},
+            "r8": {"S": ""},
+        },
+    )
+    world.clock.step(30)
+    assert world.call("reconcile", {}) == {"asked": 1}
+    assert world.commands.sent == [
+        QueueMessage(
+            body={
+                "id": "016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
+                "type": "recording.pause",
+                "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+                "version": 2,
+                "parent": {"type": "call", "id": "016612f5cb6a70008000000000000001"},
+                "recording": "016612f5dee270008000000000000002",
+                "wanted": {
+                    "status": "paused",
+                    "pause_behavior": "silence",
+                    "channels": 1,
+                    "track": "both",
+                    "key": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4/016612f5dee270008000000000000002/original.wav",
+                },
+            },
+            group="016612f5cb6a70008000000000000001",
+            id="016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause-25631940",
+        )
+    ]
+    assert world.callbacks.sent == []
+    assert world.bus.sent == []
+    assert world.log.drain() == [
+        {
+            "operation": "reconcile",
+            "outcome": "done",
+            "counted": {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0},
+        }
+    ]
+
+
+def test_fails_if_the_command_queue_is_unavailable(world: World) -> None:
+    """The pause cannot be sent again: the run fails, which raises an alarm, and the next run tries again."""
+    world.memory.put_item(
+        TableName=world.table,
+        Item={
+            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CALL#016612f5cb6a70008000000000000001"},
+            "SK": {"S": "REC#016612f5dee270008000000000000002"},
+            "status": {"S": "paused"},
+            "version": {"N": "2"},
+            "confirmed": {"N": "1"},
+            "source": {"S": "StartCallRecordingAPI"},
+            "call": {"S": "016612f5cb6a70008000000000000001"},
+            "channels": {"N": "1"},
+            "track": {"S": "both"},
+            "trim": {"S": "do-not-trim"},
+            "started": {"N": "1537916390"},
+            "updated": {"N": "1537916400"},
+            "heard": {"N": "1537916390800"},
+            "pause_behavior": {"S": "silence"},
+            "work": {"S": "OPEN#2"},
+            "work_at": {"N": "1537916390"},
+            # The newest write tokens, which recognise a repeated write.
+            "r1": {"S": "8f6e5d4c3b2a1908"},
+            "r2": {"S": "8000000000000002"},
+            "r3": {"S": ""},
+            "r4": {"S": ""},
+            "r5": {"S": ""},
+            "r6": {"S": ""},
+            "r7": {"S": ""},
+            "r8": {"S": ""},
+        },
+    )
+    world.clock.step(30)
+    world.commands.failures = 1
+    with pytest.raises(IncompleteRun):
+        world.call("reconcile", {})
+    assert world.commands.sent == []
+    assert world.callbacks.sent == []
+    assert world.bus.sent == []
+    assert world.log.drain() == [
+        {"operation": "reconcile", "outcome": "failed", "error": "StoreUnavailable"},
+        {
+            "operation": "reconcile",
+            "outcome": "failed",
+            "error": "IncompleteRun",
+            "counted": {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0},
+        },
+    ]
 
 
 def subscription(dialect: str = "twilio", *events: str) -> CallbackSubscription:
-    """Somebody who wants to hear of a recording."""
+    """A callback subscription to recording events."""
     return CallbackSubscription(URL, "POST", events or ("in-progress", "completed", "absent"), dialect)
 
 
-def start(world: World, callback: CallbackSubscription | None = None) -> Recording:
-    """A recording that a request has started on a call."""
+def start_recording(world: World, callback: CallbackSubscription | None = None) -> Recording:
+    """Start a recording of a call, as a request does."""
     call = world.stage.call()
     made, _ = world.services.recordings.create(
         Parent(call.account, ParentKind.CALL, call.id), StartRecording(callback=callback)
@@ -55,13 +171,13 @@ def start(world: World, callback: CallbackSubscription | None = None) -> Recordi
     return made
 
 
-def as_it_is(world: World, recording: Recording) -> Recording:
-    """It stands so."""
+def read_recording(world: World, recording: Recording) -> Recording:
+    """Read a recording."""
     return world.services.recordings.get(recording.parent, recording.id)
 
 
 def sent_commands(world: World) -> list[tuple[str, int, str]]:
-    """The commands since the last look: what, by which version, and what tells them from the one before."""
+    """Return the new commands: type, version, and the suffix of the deduplication id."""
     return [
         (message.body["type"], message.body["version"], message.id.removeprefix(message.body["id"]))
         for message in world.commands.drain()
@@ -69,55 +185,55 @@ def sent_commands(world: World) -> list[tuple[str, int, str]]:
 
 
 def events(world: World, resource_id: str) -> list[tuple[str, int]]:
-    """What is owed, or was, of a recording or a conference."""
+    """Return event and sequence number of each callback delivery of a recording or a conference."""
     return [(delivery.event, delivery.sequence) for delivery in world.deliveries(resource_id)]
 
 
-def lines(world: World) -> list[dict[str, Any]]:
-    """What the reconciler has logged."""
+def reconcile_lines(world: World) -> list[dict[str, Any]]:
+    """Return the new log lines of reconcile."""
     return [line for line in world.log.drain() if line["operation"] == "reconcile"]
 
 
 QUIET: Final = {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}
 
 
-def test_a_quiet_table_needs_nothing(world: World) -> None:
-    """A reconcile of what is settled asks nothing, tells nothing, and counts zeros, so that alarms have figures."""
+def test_nothing_pending_sends_nothing(world: World) -> None:
+    """Without pending work nothing is sent, and zeros are counted so that the alarms have data."""
     world.stage.call("completed")
     world.stage.recording(world.stage.call(), confirmed_version=1)
     world.clock.step(60)
     assert world.reconcile() == {}
-    assert lines(world) == [{"operation": "reconcile", "outcome": "done", "counted": QUIET}]
+    assert reconcile_lines(world) == [{"operation": "reconcile", "outcome": "done", "counted": QUIET}]
     assert (world.commands.sent, world.callbacks.sent) == ([], [])
 
 
 # Commands.
 
 
-def test_asks_again_until_it_is_confirmed(world: World) -> None:
+def test_resends_an_unconfirmed_command(world: World) -> None:
     """After 30 seconds each run resends the command with a new deduplication id; after 5 minutes it is counted."""
-    recording = start(world)
+    recording = start_recording(world)
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
-    world.services.recordings.update(recording.parent, recording.id, S.PAUSED, "skip")
+    world.services.recordings.update(recording.parent, recording.id, Status.PAUSED, "skip")
     world.publish()
-    (told,) = [message for message in world.commands.drain() if message.body["type"] == "recording.pause"]
+    (original,) = [message for message in world.commands.drain() if message.body["type"] == "recording.pause"]
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS - 1)
     assert world.reconcile() == {}
     world.clock.step(1)
     for minute in range(COMMAND_ALARM_AFTER_SECONDS // 60 + 2):
         overdue = minute * 60 + COMMAND_RESEND_AFTER_SECONDS >= COMMAND_ALARM_AFTER_SECONDS
         assert world.reconcile() == {"asked": 1, **({"unconfirmed": 1} if overdue else {})}
-        (again,) = world.commands.drain()
-        assert (again.body, again.group) == (told.body, told.group)
-        assert again.id == f"{told.id}-{world.clock.seconds // 60}"
-        assert lines(world)[0]["counted"]["CommandsUnconfirmed"] == overdue
+        (resent,) = world.commands.drain()
+        assert (resent.body, resent.group) == (original.body, original.group)
+        assert resent.id == f"{original.id}-{world.clock.seconds // 60}"
+        assert reconcile_lines(world)[0]["counted"]["CommandsUnconfirmed"] == overdue
         world.clock.step(60)
-    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(2), S.PAUSED)
+    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(2), Status.PAUSED)
     assert world.reconcile() == {}
 
 
-def _asks(world: World) -> Mapping[str, Callable[[], tuple[str, str, int]]]:
-    """What may be asked; each tells the command, what is meant, and the version."""
+def _requests(world: World) -> Mapping[str, Callable[[], tuple[str, str, int]]]:
+    """Return functions that each send a command and return its type, its resource and its version."""
     service, account = world.services, world.account.account
 
     def hang_up() -> tuple[str, str, int]:
@@ -130,98 +246,98 @@ def _asks(world: World) -> Mapping[str, Callable[[], tuple[str, str, int]]]:
         return "call.redirect", call.id, call.requested_version
 
     def end() -> tuple[str, str, int]:
-        room = service.conferences.end(account, world.stage.conference().id)
-        return "conference.end", room.id, room.requested_version
+        conference = service.conferences.end(account, world.stage.conference().id)
+        return "conference.end", conference.id, conference.requested_version
 
-    def end_of_what_is_told() -> tuple[str, str, int]:
-        room = service.conferences.end(account, world.stage.conference(callback=subscription()).id)
-        return "conference.end", room.id, room.requested_version
+    def end_with_callback() -> tuple[str, str, int]:
+        conference = service.conferences.end(account, world.stage.conference(callback=subscription()).id)
+        return "conference.end", conference.id, conference.requested_version
 
     def dial() -> tuple[str, str, int]:
         added = service.participants.add(account, world.stage.conference().id, AddParticipant("+1", "+2"))
         return "participant.add", added.call, added.requested_version
 
     def mute() -> tuple[str, str, int]:
-        room = world.stage.conference()
-        member = world.stage.participant(room)
-        after = service.participants.update(account, room.id, member.call, UpdateParticipant(muted=True))
-        return "participant.update", member.call, after.requested_version
+        conference = world.stage.conference()
+        participant = world.stage.participant(conference)
+        after = service.participants.update(account, conference.id, participant.call, UpdateParticipant(muted=True))
+        return "participant.update", participant.call, after.requested_version
 
     def remove() -> tuple[str, str, int]:
-        room = world.stage.conference()
-        member = world.stage.participant(room)
-        service.participants.remove(account, room.id, member.call)
-        return "participant.remove", member.call, 2
+        conference = world.stage.conference()
+        participant = world.stage.participant(conference)
+        service.participants.remove(account, conference.id, participant.call)
+        return "participant.remove", participant.call, 2
 
-    return {each.__name__: each for each in (hang_up, redirect, end, end_of_what_is_told, dial, mute, remove)}
-
-
-ASKS: Final = ("hang_up", "redirect", "end", "end_of_what_is_told", "dial", "mute", "remove")
+    return {each.__name__: each for each in (hang_up, redirect, end, end_with_callback, dial, mute, remove)}
 
 
-@pytest.mark.parametrize("name", ASKS)
-def test_asks_again_whatever_it_was(world: World, name: str) -> None:
-    """What the stream has told once, or has lost, is told again as the whole of what is wanted; for a day."""
-    kind, resource, version = _asks(world)[name]()
+REQUESTS: Final = ("hang_up", "redirect", "end", "end_with_callback", "dial", "mute", "remove")
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_resends_each_kind_of_command(world: World, name: str) -> None:
+    """Each kind of command is resent with its whole target state until it expires after a day."""
+    kind, resource, version = _requests(world)[name]()
     assert world.publish() == []
     (first,) = world.commands.drain()
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
     assert world.reconcile() == {"asked": 1}
-    (again,) = world.commands.drain()
-    assert again.body == first.body
-    assert (again.body["type"], again.body["version"]) == (kind, version)
-    assert resource in (again.body.get("call"), again.body.get("conference"))
+    (resent,) = world.commands.drain()
+    assert resent.body == first.body
+    assert (resent.body["type"], resent.body["version"]) == (kind, version)
+    assert resource in (resent.body.get("call"), resent.body.get("conference"))
     world.clock.step(COMMAND_ALARM_AFTER_SECONDS)
     assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     world.clock.step(COMMAND_EXPIRY_SECONDS - COMMAND_ALARM_AFTER_SECONDS - COMMAND_RESEND_AFTER_SECONDS)
     world.commands.drain()
-    (opened,) = [each.resource for each in world.pending_work() if each.resource.id == resource]
-    # Then nobody waits for it any longer, which is counted once; that it was done is not said.
-    lines(world)
-    forgotten = 0
+    (pending,) = [each.resource for each in world.pending_work() if each.resource.id == resource]
+    # It expires, which is counted once, and is not marked as confirmed.
+    reconcile_lines(world)
+    expired = 0
     for _ in range(3):
         counted = world.reconcile()
         assert counted.keys() <= {"forgotten", "announced"}
-        assert lines(world)[-1]["counted"]["CommandsExpired"] == counted.get("forgotten", 0)
-        forgotten += counted.get("forgotten", 0)
+        assert reconcile_lines(world)[-1]["counted"]["CommandsExpired"] == counted.get("forgotten", 0)
+        expired += counted.get("forgotten", 0)
         world.clock.step(600)
-    assert (forgotten, world.commands.sent, world.pending_work()) == (1, [], [])
-    found: Any = world.background.publisher._current_state(Change(world.account.account, None, opened))[0]
+    assert (expired, world.commands.sent, world.pending_work()) == (1, [], [])
+    found: Any = world.background.publisher._current_state(Change(world.account.account, None, pending))[0]
     assert (found.requested_version, found.confirmed_version) == (version, 0)
 
 
-def test_what_is_confirmed_meanwhile_is_not_forgotten(world: World) -> None:
-    """An answer that comes while the reconciler looks counts; so does another command."""
+def test_a_concurrent_confirmation_prevents_expiry(world: World) -> None:
+    """A command that is confirmed or replaced while the reconciler runs does not expire."""
     for confirms in (True, False):
         call = world.stage.call()
         change = UpdateCall(redirect={"url": URL, "method": "POST"})
-        asked = world.services.calls.update(call.account, call.id, change)
-        (opened,) = world.pending_work()
+        updated = world.services.calls.update(call.account, call.id, change)
+        (pending,) = world.pending_work()
         if confirms:
             world.services.calls._store.confirm(
-                Parent(call.account, ParentKind.CALL, call.id), None, asked.requested_version
+                Parent(call.account, ParentKind.CALL, call.id), None, updated.requested_version
             )
         else:
             world.services.calls.update(call.account, call.id, change)
-        assert not world.background.reconciler._work.expire(opened)
+        assert not world.background.reconciler._work.expire(pending)
         assert len(world.pending_work()) == (not confirms)
 
 
-def test_asks_nothing_of_a_conference_that_is_over(world: World) -> None:
-    """What was asked of somebody in it can come to nothing any more: only its end is asked for."""
-    room = world.stage.conference(participants=3)
-    member = world.stage.participant(room)
+def test_an_ended_conference_gets_only_its_end(world: World) -> None:
+    """Commands for participants of an ended conference are not resent, only its end."""
+    conference = world.stage.conference(participants=3)
+    participant = world.stage.participant(conference)
     service = world.services
-    service.participants.update(room.account, room.id, member.call, UpdateParticipant(muted=True))
-    service.conferences.end(room.account, room.id)
+    service.participants.update(conference.account, conference.id, participant.call, UpdateParticipant(muted=True))
+    service.conferences.end(conference.account, conference.id)
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
     assert world.reconcile() == {"asked": 1}
     assert [kind for kind, _, _ in sent_commands(world)] == ["conference.end"]
-    assert [type(opened.resource) for opened in world.pending_work()] == [Conference]
+    assert [type(pending.resource) for pending in world.pending_work()] == [Conference]
 
 
-def test_a_later_command_takes_the_earlier_ones_place(world: World) -> None:
-    """What is asked again is what is wanted now, and it has waited since that was asked."""
+def test_resends_the_latest_command(world: World) -> None:
+    """Only the latest command is resent, timed from when it was requested."""
     call = world.stage.call()
     redirect = UpdateCall(redirect={"url": URL, "method": "POST"})
     for _ in range(2):
@@ -233,44 +349,44 @@ def test_a_later_command_takes_the_earlier_ones_place(world: World) -> None:
     assert [version for _, version, _ in sent_commands(world)] == [3]
 
 
-# Recordings that hang.
+# Recordings that time out.
 
 
-def test_what_never_begins_is_absent(world: World, dialect: str) -> None:
-    """An engine that never answers a start is asked for a while; then the recording ends, and somebody is told."""
-    recording = start(world, subscription(dialect))
+def test_a_start_that_times_out_makes_a_recording_absent(world: World, dialect: str) -> None:
+    """A start that the engine never confirms is resent; then the recording is absent and its callback is enqueued."""
+    recording = start_recording(world, subscription(dialect))
     world.publish()
     world.clock.step(START_TIMEOUT_SECONDS - 1)
     assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     world.commands.drain()
     world.clock.step(1)
     assert world.reconcile() == {"given_up": 1}
-    assert lines(world)[-1]["counted"] == {**QUIET, "RecordingsTimedOut": 1}
-    assert as_it_is(world, recording) == replace(
-        recording, status=S.ABSENT, version=3, ended=world.clock.seconds, updated=world.clock.seconds, duration=0,
+    assert reconcile_lines(world)[-1]["counted"] == {**QUIET, "RecordingsTimedOut": 1}
+    assert read_recording(world, recording) == replace(
+        recording, status=Status.ABSENT, version=3, ended=world.clock.seconds, updated=world.clock.seconds, duration=0,
         error=16101,
     )  # fmt: skip
     world.publish()
-    # That it is to stop is asked, in case the engine has only been late; that it has begun nobody is told.
+    # The engine is sent a stop, in case it was only late; no start is published.
     assert [kind for kind, _, _ in sent_commands(world)] == ["recording.stop"]
     (delivery,) = world.deliveries(recording.id)
-    told = dict(parse_qsl(delivery.body))
-    assert (delivery.event, told["RecordingStatus"]) == ("absent", "absent")
-    assert told.get("ErrorCode") == ("16101" if dialect == "twilio" else None)
+    fields = dict(parse_qsl(delivery.body))
+    assert (delivery.event, fields["RecordingStatus"]) == ("absent", "absent")
+    assert fields.get("ErrorCode") == ("16101" if dialect == "twilio" else None)
     world.clock.step(60)
     assert (world.reconcile(), world.pending_work()) == ({}, [])
 
 
-def test_a_start_has_all_the_time_that_its_event_may_take() -> None:
-    """Each time that it fails it waits for its queue; nothing is given up before that has had enough of it."""
+def test_the_start_timeout_exceeds_the_queue_retries() -> None:
+    """The start timeout is longer than all retries of an event in the media-events queue."""
     queue = TEMPLATE.resources("AWS::SQS::Queue")["MediaEventsQueue"]
     may_take = queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"]
     assert may_take < START_TIMEOUT_SECONDS < MEDIA_TIMEOUT_SECONDS
 
 
-def test_what_begins_while_it_is_given_up_goes_on(world: World) -> None:
+def test_a_concurrent_start_prevents_the_timeout(world: World) -> None:
     """The reconciler finds it unstarted; before the timeout is applied, the engine reports the start."""
-    recording = start(world)
+    recording = start_recording(world)
     world.clock.step(START_TIMEOUT_SECONDS)
 
     def begin(when: str, operation: str, _request: object) -> None:
@@ -280,22 +396,25 @@ def test_what_begins_while_it_is_given_up_goes_on(world: World) -> None:
 
     world.faults.append(begin)
     assert "given_up" not in world.reconcile()
-    assert (as_it_is(world, recording).status, as_it_is(world, recording).confirmed_version) == (S.IN_PROGRESS, 1)
+    assert (read_recording(world, recording).status, read_recording(world, recording).confirmed_version) == (
+        Status.IN_PROGRESS,
+        1,
+    )
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
 @pytest.mark.parametrize("begun", [False, True])
-def test_what_has_begun_may_last(world: World, status: str, *, begun: bool) -> None:
-    """A capture that the engine has confirmed is never given up, however long it takes."""
+def test_a_confirmed_recording_does_not_time_out(world: World, status: str, *, begun: bool) -> None:
+    """A recording that the engine has confirmed never times out, however long it is."""
     recording = world.stage.recording(world.stage.call(), status)
     world.stage.write(recording, confirmed=recording.version if begun else 0)
     world.clock.step(86_400)
     assert world.reconcile() == ({} if begun else {"given_up": 1})
-    assert as_it_is(world, recording).is_active is begun
+    assert read_recording(world, recording).is_active is begun
 
 
-def test_what_is_never_finished_is_absent(world: World, bucket: Objects) -> None:
-    """An hour after its capture has ended, and asked for until then; what does lie there is taken away."""
+def test_missing_media_time_out(world: World, bucket: Objects) -> None:
+    """An hour after its stop, a recording without valid media becomes absent, and its objects are deleted."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
     capture(world.services, recording, b"garbage")
     world.discard()
@@ -303,30 +422,30 @@ def test_what_is_never_finished_is_absent(world: World, bucket: Objects) -> None
     assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
     world.clock.step(1)
     assert world.reconcile() == {"given_up": 1}
-    found = as_it_is(world, recording)
-    assert (found.status, found.error, found.is_capturing_confirmed) == (S.ABSENT, 16101, False)
+    found = read_recording(world, recording)
+    assert (found.status, found.error, found.is_capturing_confirmed) == (Status.ABSENT, 16101, False)
     assert bucket.names(recording) == set()
     world.publish()
     assert events(world, recording.id) == [("absent", recording.version + 1)]
     assert world.pending_work() == []
 
 
-def test_what_is_there_after_all_is_completed(world: World, bucket: Objects) -> None:
-    """Media of which nobody has told make it complete: it is not given up."""
+def test_unreported_media_complete_a_recording(world: World, bucket: Objects) -> None:
+    """If valid media exist at the timeout, the recording is completed instead."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
     capture(world.services, recording, sound(2))
     world.discard()
     world.clock.step(MEDIA_TIMEOUT_SECONDS)
     assert world.reconcile() == {}
-    assert as_it_is(world, recording).status is S.COMPLETED
+    assert read_recording(world, recording).status is Status.COMPLETED
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
     world.publish()
     assert [event for event, _ in events(world, recording.id)] == ["in-progress", "completed"]
     assert (sent_commands(world), world.pending_work()) == ([], [])
 
 
-def test_somebody_may_end_it_meanwhile(world: World, bucket: Objects) -> None:
-    """What is finished while it is being given up stays as it was finished."""
+def test_a_concurrent_completion_prevents_the_timeout(world: World, bucket: Objects) -> None:
+    """A recording that is completed while it times out stays completed."""
     recording = world.stage.recording(world.stage.call(), "stopped")
     world.clock.step(MEDIA_TIMEOUT_SECONDS)
 
@@ -336,18 +455,18 @@ def test_somebody_may_end_it_meanwhile(world: World, bucket: Objects) -> None:
 
     bucket.meanwhile["GetObject"] = finish
     assert world.reconcile() == {}
-    assert as_it_is(world, recording).status is S.COMPLETED
+    assert read_recording(world, recording).status is Status.COMPLETED
 
 
-# What was not told.
+# Missing callbacks.
 
 
-def test_a_lost_day_is_made_good_for_recordings(world: World, dialect: str) -> None:
-    """After the stream has lost everything, its beginning and its end are told, once each, and it is settled."""
-    recording = start(world, subscription(dialect))
+def test_backfills_callbacks_of_a_recording(world: World, dialect: str) -> None:
+    """If the stream lost every record, start and end of a recording are published once each."""
+    recording = start_recording(world, subscription(dialect))
     parent = recording.parent
     world.services.recordings.confirm(parent, recording.id, world.stage.engine_event(1))
-    world.services.recordings.update(parent, recording.id, S.STOPPED)
+    world.services.recordings.update(parent, recording.id, Status.STOPPED)
     capture(world.services, recording, sound(2))
     world.services.media().complete(parent, recording.id)
     world.discard()
@@ -361,43 +480,43 @@ def test_a_lost_day_is_made_good_for_recordings(world: World, dialect: str) -> N
     assert [delivery.state for delivery in world.deliveries(recording.id)] == [DeliveryState.DELIVERED] * 2
 
 
-def test_a_running_recording_is_audited_as_well(world: World) -> None:
-    """That it has begun is told before it ends; it stays in sight."""
-    recording = start(world, subscription())
+def test_backfills_the_start_of_a_running_recording(world: World) -> None:
+    """The start is published while the recording runs, which stays in the pending-work index."""
+    recording = start_recording(world, subscription())
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"announced": 1}
     world.clock.step(60)
     assert world.reconcile() == {}
-    assert [opened.resource.id for opened in world.pending_work()] == [recording.id]
+    assert [pending.resource.id for pending in world.pending_work()] == [recording.id]
 
 
-def test_what_has_been_told_is_not_told_again(world: World) -> None:
-    """The audit owes what is in no claim, with the token that it would have had in time."""
-    told, lost = start(world, subscription()), start(world, subscription())
-    for recording in (told, lost):
+def test_backfills_only_missing_callbacks(world: World) -> None:
+    """Only missing deliveries are stored, with the token that the stream would have given them."""
+    published, missed = start_recording(world, subscription()), start_recording(world, subscription())
+    for recording in (published, missed):
         world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     records = world.changes()
-    world.publish(record for record in records if told.id in record["dynamodb"]["Keys"]["SK"]["S"])
+    world.publish(record for record in records if published.id in record["dynamodb"]["Keys"]["SK"]["S"])
     world.deliver()
-    before = world.deliveries(told.id)
+    before = world.deliveries(published.id)
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"announced": 1}
-    assert world.deliveries(told.id) == before
-    late = world.deliveries(lost.id)
-    # The stream comes back after all: the claim stands.
+    assert world.deliveries(published.id) == before
+    late = world.deliveries(missed.id)
+    # A late stream record does not change the delivery.
     world.publish(records)
-    assert world.deliveries(lost.id) == late
+    assert world.deliveries(missed.id) == late
 
 
 @pytest.mark.parametrize("error", [None, 16102])
-def test_a_deleted_recording_is_told_as_what_it_was(world: World, error: int | None) -> None:
-    """Whoever asked to be told hears of its end, though it is gone by then, with that end's own number."""
-    recording = start(world, subscription())
+def test_backfills_callbacks_of_a_deleted_recording(world: World, error: int | None) -> None:
+    """The end of a deleted recording is published as it was, with its own sequence number."""
+    recording = start_recording(world, subscription())
     parent = recording.parent
     world.services.recordings.confirm(parent, recording.id, world.stage.engine_event(1))
-    world.services.recordings.update(parent, recording.id, S.STOPPED)
+    world.services.recordings.update(parent, recording.id, Status.STOPPED)
     if error is None:
         capture(world.services, recording, sound(2))
         world.services.media().complete(parent, recording.id)
@@ -410,24 +529,24 @@ def test_a_deleted_recording_is_told_as_what_it_was(world: World, error: int | N
     assert world.reconcile() == {"announced": 2}
     event = "completed" if error is None else "absent"
     assert events(world, recording.id) == [("in-progress", 1), (event, 3)]
-    told = world.deliveries(recording.id)
+    deliveries = world.deliveries(recording.id)
     assert world.pending_work() == []
-    # As it would have been told in time.
-    for delivery in told:
+    # The stream would have stored equal deliveries.
+    for delivery in deliveries:
         key = {"PK": {"S": f"{delivery.account}#CB#{delivery.resource_id}"}, "SK": {"S": delivery.id}}
         world.memory.delete_item(TableName=world.table, Key=key)
     world.publish(finished)
-    assert [_as_told(delivery) for delivery in world.deliveries(recording.id)] == [
-        _as_told(delivery) for delivery in told
+    assert [_without_times(delivery) for delivery in world.deliveries(recording.id)] == [
+        _without_times(delivery) for delivery in deliveries
     ]
 
 
-def _as_told(delivery: CallbackDelivery) -> CallbackDelivery:
+def _without_times(delivery: CallbackDelivery) -> CallbackDelivery:
     return replace(delivery, created=0, next_attempt_at=0)
 
 
-def test_only_the_record_of_its_end_settles_a_recording(world: World) -> None:
-    """A stream that begins again behind the end of a recording does not hide that nobody was told of it."""
+def test_a_deletion_does_not_hide_a_missing_end(world: World) -> None:
+    """If the stream delivers only the deletion, the missing end is still published."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription("twilio", "absent"))
     world.services.media().finish_without_media(recording.parent, recording.id, 16101)
     world.discard()
@@ -439,78 +558,80 @@ def test_only_the_record_of_its_end_settles_a_recording(world: World) -> None:
     assert [event for event, _ in events(world, recording.id)] == ["absent"]
 
 
-def test_the_record_of_its_end_tells_what_came_before(world: World) -> None:
-    """A stream that begins again in the middle of a recording tells its beginning with its end."""
-    recording = start(world, subscription())
+def test_the_record_of_the_end_publishes_the_start(world: World) -> None:
+    """If the stream lost the start, the record of the end publishes the start too."""
+    recording = start_recording(world, subscription())
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.discard()
-    world.services.recordings.update(recording.parent, recording.id, S.STOPPED)
+    world.services.recordings.update(recording.parent, recording.id, Status.STOPPED)
     world.services.media().finish_without_media(recording.parent, recording.id, 16101)
     assert world.publish() == []
     assert events(world, recording.id) == [("in-progress", 1), ("absent", 3)]
     assert world.pending_work() == []
 
 
-def test_a_lost_day_is_made_good_for_conferences(world: World, dialect: str) -> None:
-    """Start, end and everybody's leaving are told as they would have been in time; what came between is over."""
+def test_backfills_callbacks_of_a_conference(world: World, dialect: str) -> None:
+    """Start, leaves and end are published as the stream would have; events in between are not."""
     played = play_conference(world, dialect)
-    room = played.conference.id
+    conference = played.conference.id
     world.clock.step(STREAM_GRACE_SECONDS)
     counted = world.reconcile()
-    late = world.deliveries(room)
+    late = world.deliveries(conference)
     assert [(delivery.event, delivery.sequence) for delivery in late] == [
         ("start", 3), ("leave", 8), ("leave", 9), ("leave", 10), ("leave", 11), ("end", 12),
     ]  # fmt: skip
-    # Of both recordings: the conference's began, the call's did not.
+    # Three for the recordings: the conference's recording started, the call's did not.
     assert counted["announced"] == len(late) + 3
     world.publish(played.records)
-    in_time = [delivery for delivery in world.deliveries(room) if delivery.event in {"start", "leave", "end"}]
+    in_time = [delivery for delivery in world.deliveries(conference) if delivery.event in {"start", "leave", "end"}]
     assert in_time == late
     for delivery in late:
         key = {"PK": {"S": f"{delivery.account}#CB#{delivery.resource_id}"}, "SK": {"S": delivery.id}}
         world.memory.delete_item(TableName=world.table, Key=key)
     world.publish(played.records)
-    again = [delivery for delivery in world.deliveries(room) if delivery.event in {"start", "leave", "end"}]
-    assert [_as_told(delivery) for delivery in again] == [_as_told(delivery) for delivery in late]
+    again = [delivery for delivery in world.deliveries(conference) if delivery.event in {"start", "leave", "end"}]
+    assert [_without_times(delivery) for delivery in again] == [_without_times(delivery) for delivery in late]
 
 
-def test_a_conference_is_looked_after_until_all_is_told(world: World) -> None:
-    """From its beginning until it has ended, all has been told, and the engine has confirmed what it was asked."""
+def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> None:
+    """A conference is in the index until its callbacks are published and its commands confirmed."""
     service, account = world.services, world.account.account
-    room = service.conferences.register(
+    conference = service.conferences.register(
         account, "Room", callback=CallbackSubscription(URL, "POST", ("start", "end"), "twilio")
     )
     calls = [world.stage.call() for _ in range(2)]
     for call in calls:
-        service.conferences.join(account, room.id, call.id)
+        service.conferences.join(account, conference.id, call.id)
     world.publish()
     world.deliver()
     world.clock.step(86_400)
-    # While it lasts nothing is read of it but itself.
+    # While it is live, only the conference itself is read.
     with world.recorded_requests() as requests:
         assert world.reconcile() == {}
     assert requests.count("BatchGetItem") == 1
     assert set(requests) == {"Query", "BatchGetItem"}
     assert len(requests) == 33
-    ended = service.conferences.end(account, room.id)
+    ended = service.conferences.end(account, conference.id)
     world.publish()
     world.deliver()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
-    # It has been told; that it has ended is still to be confirmed.
-    assert service.conferences.get(account, room.id).end_published
+    # The end is published but not confirmed.
+    assert service.conferences.get(account, conference.id).end_published
     with world.recorded_requests() as requests:
         world.reconcile()
     assert requests.count("BatchGetItem") == 1
-    service.conferences._store.confirm(Parent(account, ParentKind.CONFERENCE, room.id), None, ended.requested_version)
+    service.conferences._store.confirm(
+        Parent(account, ParentKind.CONFERENCE, conference.id), None, ended.requested_version
+    )
     assert world.pending_work() == []
 
 
-def test_a_conference_that_ends_by_itself_is_settled_by_the_audit(world: World) -> None:
-    """Where nothing was asked of the engine, it leaves the reconciler's sight as soon as all is told."""
-    room = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), "twilio"))
-    told = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
-    world.services.conferences.end(room.account, room.id, told)
+def test_backfilling_the_end_removes_a_conference_from_the_index(world: World) -> None:
+    """Without a pending command, a conference leaves the index once its end is published."""
+    conference = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), "twilio"))
+    report = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+    world.services.conferences.end(conference.account, conference.id, report)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.reconcile() == {}
@@ -519,23 +640,23 @@ def test_a_conference_that_ends_by_itself_is_settled_by_the_audit(world: World) 
     assert world.pending_work() == []
 
 
-def test_a_conference_that_nobody_hears_of_costs_nothing(world: World) -> None:
-    """Without a callback it is in nobody's sight, but while something is asked of the engine."""
-    room = world.services.conferences.register(world.account.account, "Room")
+def test_a_conference_without_a_callback_is_not_pending(world: World) -> None:
+    """A conference without a callback is in the index only while a command is pending."""
+    conference = world.services.conferences.register(world.account.account, "Room")
     for _ in range(2):
-        world.services.conferences.join(room.account, room.id, world.stage.call().id)
+        world.services.conferences.join(conference.account, conference.id, world.stage.call().id)
     assert world.pending_work() == []
     world.services.conferences.end(
-        room.account, room.id, ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+        conference.account, conference.id, ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
     )
     assert world.pending_work() == []
 
 
-# What goes wrong.
+# Failures.
 
 
-def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None:
-    """Whatever it is: all others are looked after, then the run fails; the next one looks at it again."""
+def test_a_failed_resource_blocks_no_other(world: World, bucket: Objects) -> None:
+    """A failure does not prevent other work; the run fails at its end, and the next one tries again."""
     bad = world.stage.recording(world.stage.call(), "stopped")
     good = world.stage.recording(world.stage.call(), "stopped", ended=START)
     world.clock.step(MEDIA_TIMEOUT_SECONDS)
@@ -549,8 +670,8 @@ def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None
     bucket.watchers.append(fail)
     with pytest.raises(IncompleteRun, match="1 could not be looked after"):
         world.reconcile()
-    assert sorted(as_it_is(world, each).status for each in (bad, good)) == [S.ABSENT, S.STOPPED]
-    failed, done = lines(world)
+    assert sorted(read_recording(world, each).status for each in (bad, good)) == [Status.ABSENT, Status.STOPPED]
+    failed, done = reconcile_lines(world)
     assert failed == {"operation": "reconcile", "outcome": "failed", "error": "RuntimeError"}
     assert done == {
         "operation": "reconcile", "outcome": "failed", "error": "IncompleteRun",
@@ -560,28 +681,28 @@ def test_one_that_fails_holds_up_no_other(world: World, bucket: Objects) -> None
     assert world.reconcile() == {"given_up": 1}
 
 
-def test_a_shard_that_fails_holds_up_no_other(world: World) -> None:
-    """The others are reconciled; then the run fails, so that an alarm rings."""
-    recordings = [start(world) for _ in range(40)]
+def test_a_failed_shard_blocks_no_other(world: World) -> None:
+    """The other shards are reconciled, then the run fails, which raises an alarm."""
+    recordings = [start_recording(world) for _ in range(40)]
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
-    poisoned = recordings[0].id[-1]
+    failing_shard = recordings[0].id[-1]
 
     def fail(when: str, operation: str, request: Mapping[str, Any]) -> None:
         values = request.get("ExpressionAttributeValues", {})
-        if when == "before" and values.get(":shard") == {"S": f"OPEN#{poisoned}"}:
+        if when == "before" and values.get(":shard") == {"S": f"OPEN#{failing_shard}"}:
             raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
 
     world.faults.append(fail)
     with pytest.raises(StoreUnavailable):
         world.reconcile()
-    mine = [recording for recording in recordings if recording.id[-1] == poisoned]
-    assert len(sent_commands(world)) == len(recordings) - len(mine)
-    (line,) = lines(world)
+    skipped = [recording for recording in recordings if recording.id[-1] == failing_shard]
+    assert len(sent_commands(world)) == len(recordings) - len(skipped)
+    (line,) = reconcile_lines(world)
     assert line == {"operation": "reconcile", "outcome": "failed", "error": "StoreUnavailable", "counted": QUIET}
 
 
-def test_begins_with_another_shard_each_minute(world: World) -> None:
-    """A reconcile that ends before it is through leaves none of them behind for ever."""
+def test_each_run_starts_with_another_shard(world: World) -> None:
+    """The first shard rotates, so that runs that are cut short still reach each shard."""
     first = []
     for _ in range(16):
         seen: list[str] = []
@@ -600,29 +721,29 @@ def test_begins_with_another_shard_each_minute(world: World) -> None:
     assert sorted(first) == [f"DUE#{digit}" for digit in "0123456789abcdef"]
 
 
-@pytest.mark.parametrize("outlet", ["commands", "callbacks"])
-def test_a_queue_that_fails_is_tried_at_the_next_reconcile(world: World, outlet: str) -> None:
-    """What could not be asked, or told, is not lost."""
-    recording = start(world, subscription())
+@pytest.mark.parametrize("channel", ["commands", "callbacks"])
+def test_a_failing_queue_is_retried_by_the_next_run(world: World, channel: str) -> None:
+    """Commands and callbacks that could not be sent are sent by the next run."""
+    recording = start_recording(world, subscription())
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
-    world.services.recordings.update(recording.parent, recording.id, S.PAUSED)
+    world.services.recordings.update(recording.parent, recording.id, Status.PAUSED)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
-    failing: FakeQueue = getattr(world, outlet)
+    failing: FakeQueue = getattr(world, channel)
     failing.failures = 1
     with pytest.raises(IncompleteRun):
         world.reconcile()
     world.clock.step(60)
     world.reconcile()
     assert [kind for kind, _, _ in sent_commands(world)] != []
-    # A claim whose message was not taken is put on its way again when it is found missing there.
+    # A delivery whose message was not accepted is requeued once it is due.
     world.clock.step(600)
     world.reconcile()
     assert {message.body["claim"] for message in world.callbacks.drain()} == {"00000001.in-progress"}
 
 
-def test_callbacks_that_are_due_go_together(world: World) -> None:
-    """Those of a shard in one sending; of more than a thousand the rest at the next reconcile."""
+def test_requeues_due_callbacks_in_batches(world: World) -> None:
+    """Due callbacks of a shard are queued together, at most 1000 in each run."""
     made = [
         CallbackDelivery(
             account=world.account.account,
@@ -648,18 +769,18 @@ def test_callbacks_that_are_due_go_together(world: World) -> None:
     assert world.reconcile() == {"requeued": 2}
 
 
-def test_knows_all_that_can_be_pending(world: World) -> None:
-    """Whatever asks something of the engine is in the reconciler's sight, and out of it once that is confirmed."""
-    for name in ASKS:
-        kind, resource, version = _asks(world)[name]()
-        (opened,) = [each for each in world.pending_work() if each.resource.id == resource]
-        assert isinstance(opened.resource, Call | Conference | Participant), kind
-        where = opened.resource.conference if isinstance(opened.resource, Participant) else resource
+def test_each_pending_command_is_in_the_index(world: World) -> None:
+    """Each unconfirmed command is in the pending-work index, and leaves it once confirmed."""
+    for name in REQUESTS:
+        kind, resource, version = _requests(world)[name]()
+        (pending,) = [each for each in world.pending_work() if each.resource.id == resource]
+        assert isinstance(pending.resource, Call | Conference | Participant), kind
+        parent_id = pending.resource.conference if isinstance(pending.resource, Participant) else resource
         parent = Parent(
             world.account.account,
-            ParentKind.CALL if isinstance(opened.resource, Call) else ParentKind.CONFERENCE,
-            where,
+            ParentKind.CALL if isinstance(pending.resource, Call) else ParentKind.CONFERENCE,
+            parent_id,
         )
-        member = resource if isinstance(opened.resource, Participant) else None
-        assert world.services.conferences._store.confirm(parent, member, version)
+        participant = resource if isinstance(pending.resource, Participant) else None
+        assert world.services.conferences._store.confirm(parent, participant, version)
         assert [each for each in world.pending_work() if each.resource.id == resource] == []
