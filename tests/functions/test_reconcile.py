@@ -30,6 +30,7 @@ from tapedeck.operations.conferences import ConferenceEndReport
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.changes import Change
+from tapedeck.ports.messaging import QueueMessage
 from tests.client import TEMPLATE
 from tests.functions.background_world import FakeQueue, World
 from tests.functions.objects import Objects
