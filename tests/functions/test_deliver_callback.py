@@ -1,4 +1,4 @@
-"""How a callback is told: signed, as patiently as its vendor does, then for days; at least once, always the same."""
+"""deliver_callback sends each callback at least once, signed, retried by the vendor's rules and then for days."""
 
 import hmac
 from base64 import b64encode
@@ -28,21 +28,274 @@ from tests.functions.background_world import Crash, World
 from tests.functions.stage import START
 
 URL: Final = "https://user:secret@app.example.com:8443/hooks?tenant=42#rc=0"
-SIGNED: Final = "https://app.example.com:8443/hooks?tenant=42"
+SIGNED_URL: Final = "https://app.example.com:8443/hooks?tenant=42"
 FIELDS: Final = {"RecordingStatus": "completed", "AccountSid": "AC1", "Reason": "é & ü"}
-FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-S = DeliveryState
+FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+State = DeliveryState
 
-REFUSED: Final = WebhookResult(None, FailureReason.CONNECT, 5)
-SILENT: Final = WebhookResult(None, FailureReason.READ, 5_000)
-BROKEN: Final = WebhookResult(500, None, 10, b"oops")
-WELL: Final = WebhookResult(204, None, 20)
-
-Owe = Callable[..., CallbackDelivery]
+CONNECT_FAILED: Final = WebhookResult(None, FailureReason.CONNECT, 5)
+READ_TIMEOUT: Final = WebhookResult(None, FailureReason.READ, 5_000)
+SERVER_ERROR: Final = WebhookResult(500, None, 10, b"oops")
+NO_CONTENT: Final = WebhookResult(204, None, 20)
 
 
-def owed(world: World, dialect: str, number: int = 3, **more: Any) -> CallbackDelivery:
-    """A claim that is in the ledger, and on its way."""
+def test_delivers_a_callback(world: World) -> None:
+    """The subscriber answers 200: the request is signed with the account's auth token, and the delivery is done."""
+    world.accounts.create(
+        account="3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+        auth_token="0123456789abcdef0123456789abcdef",
+    )
+    world.memory.put_item(
+        TableName=world.table,
+        Item={
+            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CB#016612f5dee270008000000000000002"},
+            "SK": {"S": "00000003.completed"},
+            "number": {"N": "3"},
+            "event": {"S": "completed"},
+            "dialect": {"S": "twilio"},
+            "url": {"S": "https://app.example.com/hooks?tenant=42"},
+            "method": {"S": "POST"},
+            "body": {
+                "S": "AccountSid=AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+                "&CallSid=CA016612f5cb6a70008000000000000001"
+                "&RecordingSid=RE016612f5dee270008000000000000002"
+                "&RecordingStatus=completed"
+                "&RecordingDuration=8"
+            },
+            "token": {"S": "4483a1d0-15ab-424f-4056-d5be18688e2a"},
+            "created": {"N": "1537916400"},
+            "state": {"S": "queued"},
+            "due": {"N": "1537917000"},
+            "lease": {"N": "0"},
+            "tried": {"N": "0"},
+            "attempts": {"L": []},
+            "expires_at": {"N": "1540508400"},
+            "work": {"S": "DUE#2"},
+            "work_at": {"N": "1537917000"},
+        },
+    )
+    world.receiver.answers.append(WebhookResult(status=200, failure=None, milliseconds=20, answer=b"thanks"))
+    assert world.call(
+        "deliver_callback",
+        {
+            "Records": [
+                {
+                    "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+                    "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCg",
+                    "body": (
+                        '{"account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", '
+                        '"subject": "016612f5dee270008000000000000002", "claim": "00000003.completed"}'
+                    ),
+                    "attributes": {
+                        "ApproximateReceiveCount": "1",
+                        "SentTimestamp": "1537916400050",
+                        "SequenceNumber": "18840745863214063361",
+                        "MessageGroupId": "016612f5dee270008000000000000002",
+                        "SenderId": "AROAEXAMPLE:publish-changes",
+                        "MessageDeduplicationId": "4483a1d0-15ab-424f-4056-d5be18688e2a-0-1537917000",
+                        "ApproximateFirstReceiveTimestamp": "1537916400200",
+                    },
+                    "messageAttributes": {},
+                    "md5OfBody": "c974cea993062d7ac7f2c554d12a26a6",
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:callbacks.fifo",
+                    "awsRegion": "us-east-1",
+                }
+            ]
+        },
+    ) == {"batchItemFailures": []}
+    assert world.receiver.requests == [
+        WebhookRequest(
+            method="POST",
+            url="https://app.example.com/hooks?tenant=42",
+            timeouts=Timeouts(connect=5000, read=15000, total=15000),
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "X-Twilio-Signature": "GA2TKYJ7NhJ8ZAaW1GkghMsGcW4=",
+                "I-Twilio-Idempotency-Token": "4483a1d0-15ab-424f-4056-d5be18688e2a",
+            },
+            origin_bound_headers=frozenset({"X-Twilio-Signature", "I-Twilio-Idempotency-Token"}),
+            body=(
+                b"AccountSid=AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+                b"&CallSid=CA016612f5cb6a70008000000000000001"
+                b"&RecordingSid=RE016612f5dee270008000000000000002"
+                b"&RecordingStatus=completed"
+                b"&RecordingDuration=8"
+            ),
+            max_redirects=3,
+        )
+    ]
+    assert world.memory.scan(TableName=world.table)["Items"] == [
+        {
+            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CB#016612f5dee270008000000000000002"},
+            "SK": {"S": "00000003.completed"},
+            "number": {"N": "3"},
+            "event": {"S": "completed"},
+            "dialect": {"S": "twilio"},
+            "url": {"S": "https://app.example.com/hooks?tenant=42"},
+            "method": {"S": "POST"},
+            "body": {
+                "S": "AccountSid=AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+                "&CallSid=CA016612f5cb6a70008000000000000001"
+                "&RecordingSid=RE016612f5dee270008000000000000002"
+                "&RecordingStatus=completed"
+                "&RecordingDuration=8"
+            },
+            "token": {"S": "4483a1d0-15ab-424f-4056-d5be18688e2a"},
+            "created": {"N": "1537916400"},
+            "state": {"S": "done"},
+            "lease": {"N": "0"},
+            "tried": {"N": "1"},
+            "attempts": {
+                "L": [
+                    {
+                        "M": {
+                            "at": {"N": "1537916400250"},
+                            "milliseconds": {"N": "20"},
+                            "status": {"N": "200"},
+                            "answer": {"S": "thanks"},
+                        }
+                    }
+                ]
+            },
+            "expires_at": {"N": "1540508400"},
+            "first_at": {"N": "1537916400"},
+        }
+    ]
+    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "done"}]
+
+
+def test_schedules_a_retry_after_a_server_error(world: World) -> None:
+    """The subscriber answers 503: the message is done, and a retry is scheduled in 30 seconds."""
+    world.accounts.create(
+        account="3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
+        auth_token="0123456789abcdef0123456789abcdef",
+    )
+    world.memory.put_item(
+        TableName=world.table,
+        Item={
+            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CB#016612f5dee270008000000000000002"},
+            "SK": {"S": "00000003.completed"},
+            "number": {"N": "3"},
+            "event": {"S": "completed"},
+            "dialect": {"S": "twilio"},
+            "url": {"S": "https://app.example.com/hooks?tenant=42"},
+            "method": {"S": "POST"},
+            "body": {
+                "S": "AccountSid=AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+                "&CallSid=CA016612f5cb6a70008000000000000001"
+                "&RecordingSid=RE016612f5dee270008000000000000002"
+                "&RecordingStatus=completed"
+                "&RecordingDuration=8"
+            },
+            "token": {"S": "4483a1d0-15ab-424f-4056-d5be18688e2a"},
+            "created": {"N": "1537916400"},
+            "state": {"S": "queued"},
+            "due": {"N": "1537917000"},
+            "lease": {"N": "0"},
+            "tried": {"N": "0"},
+            "attempts": {"L": []},
+            "expires_at": {"N": "1540508400"},
+            "work": {"S": "DUE#2"},
+            "work_at": {"N": "1537917000"},
+        },
+    )
+    world.receiver.answers.append(WebhookResult(status=503, failure=None, milliseconds=20, answer=b"overloaded"))
+    assert world.call(
+        "deliver_callback",
+        {
+            "Records": [
+                {
+                    "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+                    "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCg",
+                    "body": (
+                        '{"account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", '
+                        '"subject": "016612f5dee270008000000000000002", "claim": "00000003.completed"}'
+                    ),
+                    "attributes": {
+                        "ApproximateReceiveCount": "1",
+                        "SentTimestamp": "1537916400050",
+                        "SequenceNumber": "18840745863214063361",
+                        "MessageGroupId": "016612f5dee270008000000000000002",
+                        "SenderId": "AROAEXAMPLE:publish-changes",
+                        "MessageDeduplicationId": "4483a1d0-15ab-424f-4056-d5be18688e2a-0-1537917000",
+                        "ApproximateFirstReceiveTimestamp": "1537916400200",
+                    },
+                    "messageAttributes": {},
+                    "md5OfBody": "c974cea993062d7ac7f2c554d12a26a6",
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:callbacks.fifo",
+                    "awsRegion": "us-east-1",
+                }
+            ]
+        },
+    ) == {"batchItemFailures": []}
+    assert world.receiver.requests == [
+        WebhookRequest(
+            method="POST",
+            url="https://app.example.com/hooks?tenant=42",
+            timeouts=Timeouts(connect=5000, read=15000, total=15000),
+            headers={
+                "Content-Type": "application/x-www-form-urlencoded",
+                "X-Twilio-Signature": "GA2TKYJ7NhJ8ZAaW1GkghMsGcW4=",
+                "I-Twilio-Idempotency-Token": "4483a1d0-15ab-424f-4056-d5be18688e2a",
+            },
+            origin_bound_headers=frozenset({"X-Twilio-Signature", "I-Twilio-Idempotency-Token"}),
+            body=(
+                b"AccountSid=AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+                b"&CallSid=CA016612f5cb6a70008000000000000001"
+                b"&RecordingSid=RE016612f5dee270008000000000000002"
+                b"&RecordingStatus=completed"
+                b"&RecordingDuration=8"
+            ),
+            max_redirects=3,
+        )
+    ]
+    assert world.memory.scan(TableName=world.table)["Items"] == [
+        {
+            "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CB#016612f5dee270008000000000000002"},
+            "SK": {"S": "00000003.completed"},
+            "number": {"N": "3"},
+            "event": {"S": "completed"},
+            "dialect": {"S": "twilio"},
+            "url": {"S": "https://app.example.com/hooks?tenant=42"},
+            "method": {"S": "POST"},
+            "body": {
+                "S": "AccountSid=AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"
+                "&CallSid=CA016612f5cb6a70008000000000000001"
+                "&RecordingSid=RE016612f5dee270008000000000000002"
+                "&RecordingStatus=completed"
+                "&RecordingDuration=8"
+            },
+            "token": {"S": "4483a1d0-15ab-424f-4056-d5be18688e2a"},
+            "created": {"N": "1537916400"},
+            "state": {"S": "parked"},
+            "due": {"N": "1537916430"},
+            "lease": {"N": "0"},
+            "tried": {"N": "1"},
+            "attempts": {
+                "L": [
+                    {
+                        "M": {
+                            "at": {"N": "1537916400250"},
+                            "milliseconds": {"N": "20"},
+                            "status": {"N": "503"},
+                            "answer": {"S": "overloaded"},
+                        }
+                    }
+                ]
+            },
+            "expires_at": {"N": "1540508400"},
+            "work": {"S": "DUE#2"},
+            "work_at": {"N": "1537916430"},
+            "first_at": {"N": "1537916400"},
+        }
+    ]
+    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "parked"}]
+
+
+def enqueue_delivery(world: World, dialect: str, number: int = 3, **more: Any) -> CallbackDelivery:
+    """Store a delivery and queue it."""
     made = CallbackDelivery(
         account=world.account.account,
         resource_id="5" * 32,
@@ -61,21 +314,21 @@ def owed(world: World, dialect: str, number: int = 3, **more: Any) -> CallbackDe
     return made
 
 
-def found(world: World, delivery: CallbackDelivery) -> CallbackDelivery:
-    """A claim as it stands."""
+def read_delivery(world: World, delivery: CallbackDelivery) -> CallbackDelivery:
+    """Read a delivery."""
     return next(each for each in world.deliveries(delivery.resource_id) if each.id == delivery.id)
 
 
 def signature(key: str, url: str, fields: Mapping[str, str]) -> str:
-    """What the vendors' verifiers compute (behaviour.md, section 7.4)."""
+    """Compute the signature as the vendors' verifiers do."""
     text = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
     return b64encode(hmac.digest(key.encode(), text.encode(), "sha1")).decode()
 
 
-def headers(
+def signed_headers(
     world: World, dialect: str, url: str, fields: Mapping[str, str], token: str, key: str = ""
 ) -> dict[str, str]:
-    """Those that only the receiver itself gets."""
+    """Return the headers that are sent to the receiver's own origin only."""
     if dialect == "twilio":
         signed = signature(key or world.account.auth_token, url, fields)
         return {"X-Twilio-Signature": signed, "I-Twilio-Idempotency-Token": token}
@@ -87,9 +340,9 @@ LIMITS: Final = {"twilio": Timeouts(5_000, 15_000, 15_000), "signalwire": Timeou
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_tells_somebody(world: World, dialect: str, method: str) -> None:
-    """In the dialect's words and limits, signed over the URL as it was given, without user info and fragment."""
-    delivery = owed(world, dialect, method=method)
+def test_delivers_a_signed_request(world: World, dialect: str, method: str) -> None:
+    """The request follows the dialect, and the signature covers the URL without user info and fragment."""
+    delivery = enqueue_delivery(world, dialect, method=method)
     (message,) = world.callbacks.drain()
     assert message == QueueMessage(
         {"account": delivery.account, "subject": delivery.resource_id, "claim": delivery.id}, delivery.resource_id,
@@ -100,47 +353,59 @@ def test_tells_somebody(world: World, dialect: str, method: str) -> None:
     sent = URL.partition("#")[0]
     if method == "GET":
         query = "&RecordingStatus=completed&AccountSid=AC1&Reason=%C3%A9%20%26%20%C3%BC"
-        own = headers(world, dialect, SIGNED + query, {}, delivery.idempotency_token)
-        assert request == WebhookRequest("GET", sent + query, LIMITS[dialect], own, frozenset(own), b"", 3)
-    else:
-        own = headers(world, dialect, SIGNED, FIELDS, delivery.idempotency_token)
+        origin_headers = signed_headers(world, dialect, SIGNED_URL + query, {}, delivery.idempotency_token)
         assert request == WebhookRequest(
-            "POST", sent, LIMITS[dialect], {**FORM, **own}, frozenset(own), delivery.body.encode(), 3
+            "GET", sent + query, LIMITS[dialect], origin_headers, frozenset(origin_headers), b"", 3
+        )
+    else:
+        origin_headers = signed_headers(world, dialect, SIGNED_URL, FIELDS, delivery.idempotency_token)
+        assert request == WebhookRequest(
+            "POST",
+            sent,
+            LIMITS[dialect],
+            {**FORM_HEADERS, **origin_headers},
+            frozenset(origin_headers),
+            delivery.body.encode(),
+            3,
         )
         assert dict(parse_qsl(request.body.decode())) == FIELDS
     done = replace(
-        delivery, state=S.DELIVERED, next_attempt_at=None, first_attempt_at=START, attempt_count=1,
+        delivery,
+        state=State.DELIVERED,
+        next_attempt_at=None,
+        first_attempt_at=START,
+        attempt_count=1,
         attempts=(DeliveryAttempt(START * 1000 + 250, 20, status=200, answer="ok"),),
-    )  # fmt: skip
-    assert found(world, delivery) == done
+    )
+    assert read_delivery(world, delivery) == done
     assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "done"}]
-    # A message that comes again finds it told.
+    # A duplicate message finds it delivered.
     assert world.deliver([message]) == []
-    assert (len(world.receiver.requests), found(world, delivery)) == (1, done)
+    assert (len(world.receiver.requests), read_delivery(world, delivery)) == (1, done)
 
 
 @pytest.mark.parametrize(
     ("dialect", "fragment", "outcomes", "requests", "slept"),
     [
-        ("twilio", "", [REFUSED, REFUSED, WELL], 2, [1]),
-        ("twilio", "", [REFUSED, WELL], 2, [1]),
-        ("twilio", "", [SILENT, WELL], 1, []),
-        ("twilio", "", [BROKEN, WELL], 1, []),
-        ("twilio", "rc=0", [REFUSED, WELL], 1, []),
-        ("twilio", "rc=3&rp=5xx", [BROKEN] * 9, 4, [1, 2, 2]),
-        ("twilio", "rc=2&rp=all", [BROKEN, SILENT, WebhookResult(404, None, 5), WELL], 3, [1, 2]),
-        ("twilio", "rc=5&rp=rt", [SILENT] * 9, 3, [1, 2]),
-        ("signalwire", "", [REFUSED, SILENT, REFUSED, WELL], 3, [1, 2]),
-        ("signalwire", "", [BROKEN, WELL], 1, []),
-        ("signalwire", "", [SILENT] * 9, 3, [1, 2]),
-        ("signalwire", "rc=5", [REFUSED] * 9, 3, [1, 2]),
+        ("twilio", "", [CONNECT_FAILED, CONNECT_FAILED, NO_CONTENT], 2, [1]),
+        ("twilio", "", [CONNECT_FAILED, NO_CONTENT], 2, [1]),
+        ("twilio", "", [READ_TIMEOUT, NO_CONTENT], 1, []),
+        ("twilio", "", [SERVER_ERROR, NO_CONTENT], 1, []),
+        ("twilio", "rc=0", [CONNECT_FAILED, NO_CONTENT], 1, []),
+        ("twilio", "rc=3&rp=5xx", [SERVER_ERROR] * 9, 4, [1, 2, 2]),
+        ("twilio", "rc=2&rp=all", [SERVER_ERROR, READ_TIMEOUT, WebhookResult(404, None, 5), NO_CONTENT], 3, [1, 2]),
+        ("twilio", "rc=5&rp=rt", [READ_TIMEOUT] * 9, 3, [1, 2]),
+        ("signalwire", "", [CONNECT_FAILED, READ_TIMEOUT, CONNECT_FAILED, NO_CONTENT], 3, [1, 2]),
+        ("signalwire", "", [SERVER_ERROR, NO_CONTENT], 1, []),
+        ("signalwire", "", [READ_TIMEOUT] * 9, 3, [1, 2]),
+        ("signalwire", "rc=5", [CONNECT_FAILED] * 9, 3, [1, 2]),
     ],
 )
-def test_tries_as_its_vendor_does(
+def test_retries_by_the_vendors_rules(
     world: World, dialect: str, fragment: str, outcomes: list[WebhookResult], requests: int, slept: list[float]
 ) -> None:
-    """How often, after what and with which pauses; all of it within the limit (behaviour.md, section 7.3)."""
-    delivery = owed(world, dialect, url=f"https://app.example.com/hooks#{fragment}")
+    """Number, causes and pauses of the immediate attempts are the vendor's, within 15 seconds."""
+    delivery = enqueue_delivery(world, dialect, url=f"https://app.example.com/hooks#{fragment}")
     world.receiver.answers += outcomes
     began = world.clock()
     world.deliver()
@@ -148,12 +413,12 @@ def test_tries_as_its_vendor_does(
     assert (len(sent), world.slept) == (requests, slept)
     assert world.clock() - began <= 15_000
     assert [request.timeouts.total for request in sent] == sorted((each.timeouts.total for each in sent), reverse=True)
-    after = found(world, delivery)
+    after = read_delivery(world, delivery)
     assert [(attempt.status, attempt.failure) for attempt in after.attempts] == [
         (outcome.status, outcome.failure) for outcome in outcomes[:requests]
     ]
-    assert after.state is (S.DELIVERED if outcomes[requests - 1] == WELL else S.RETRY_SCHEDULED)
-    # Whatever is sent again is the same.
+    assert after.state is (State.DELIVERED if outcomes[requests - 1] == NO_CONTENT else State.RETRY_SCHEDULED)
+    # All attempts send the same request.
     assert {replace(request, timeouts=LIMITS[dialect]) for request in map(_hashable, sent)} == {
         replace(_hashable(sent[0]), timeouts=LIMITS[dialect])
     }
@@ -163,44 +428,44 @@ def _hashable(request: WebhookRequest) -> WebhookRequest:
     return replace(request, headers=tuple(sorted(request.headers.items())))  # type: ignore[arg-type]
 
 
-def rounds(world: World, delivery: CallbackDelivery) -> list[int]:
-    """Try again whenever it is due, until it is given up or told; the pauses in between, in seconds."""
+def retry_until_final(world: World, delivery: CallbackDelivery) -> list[int]:
+    """Retry whenever the delivery is due until it is delivered or exhausted; return the pauses in seconds."""
     pauses: list[int] = []
     while True:
         assert world.deliver() == []
-        parked = found(world, delivery)
-        if parked.state is not S.RETRY_SCHEDULED:
+        pending = read_delivery(world, delivery)
+        if pending.state is not State.RETRY_SCHEDULED:
             return pauses
-        assert parked.next_attempt_at is not None
-        pauses.append(parked.next_attempt_at - world.clock.seconds)
-        world.clock.step(parked.next_attempt_at - world.clock.seconds - 1)
+        assert pending.next_attempt_at is not None
+        pauses.append(pending.next_attempt_at - world.clock.seconds)
+        world.clock.step(pending.next_attempt_at - world.clock.seconds - 1)
         world.reconcile()
         assert world.callbacks.sent == []
         world.clock.step(1)
         assert world.reconcile() == {"requeued": 1}
 
 
-def test_tries_for_days_with_growing_pauses(world: World, dialect: str) -> None:
-    """Each pause is longer than the one before, up to four hours; after three days nobody is asked again."""
-    delivery = owed(world, dialect)
-    world.receiver.answers += [BROKEN] * 99
-    pauses = rounds(world, delivery)
+def test_retries_for_three_days(world: World, dialect: str) -> None:
+    """The pauses grow up to four hours; after three days the delivery is exhausted."""
+    delivery = enqueue_delivery(world, dialect)
+    world.receiver.answers += [SERVER_ERROR] * 99
+    pauses = retry_until_final(world, delivery)
     assert pauses[: len(RETRY_DELAYS_SECONDS)] == list(RETRY_DELAYS_SECONDS)
     assert set(pauses[len(RETRY_DELAYS_SECONDS) :]) == {RETRY_DELAYS_SECONDS[-1]}
     assert 72 * 3600 - RETRY_DELAYS_SECONDS[-1] < sum(pauses) <= 72 * 3600
-    after = found(world, delivery)
-    assert (after.state, after.next_attempt_at, after.attempt_count) == (S.EXHAUSTED, None, len(pauses) + 1)
+    after = read_delivery(world, delivery)
+    assert (after.state, after.next_attempt_at, after.attempt_count) == (State.EXHAUSTED, None, len(pauses) + 1)
     assert {attempt.answer for attempt in after.attempts} == {"oops"}
     assert world.reconcile() == {}
     assert world.callbacks.sent == []
 
 
-def test_keeps_the_newest_attempts_of_a_patient_url(world: World) -> None:
-    """Where a fragment asks for more attempts than can be kept, it is told how many there were."""
-    delivery = owed(world, "twilio", url="https://app.example.com/hooks#rc=5&rp=all")
-    world.receiver.answers += [BROKEN] * 999
-    rounds(world, delivery)
-    shown = describe_delivery(found(world, delivery))
+def test_stores_the_newest_attempts(world: World) -> None:
+    """Only the newest attempts are stored, with the total number of attempts."""
+    delivery = enqueue_delivery(world, "twilio", url="https://app.example.com/hooks#rc=5&rp=all")
+    world.receiver.answers += [SERVER_ERROR] * 999
+    retry_until_final(world, delivery)
+    shown = describe_delivery(read_delivery(world, delivery))
     assert shown["tried"] == len(world.receiver.requests) > MAX_STORED_ATTEMPTS
     assert len(shown["attempts"]) == MAX_STORED_ATTEMPTS
     at = [attempt["at"] for attempt in shown["attempts"]]
@@ -208,9 +473,9 @@ def test_keeps_the_newest_attempts_of_a_patient_url(world: World) -> None:
     assert at[0] > START * 1000 + 250
 
 
-def test_says_so_when_it_gives_up(world: World) -> None:
-    """That nobody has taken a callback is counted."""
-    owed(world, "twilio")
+def test_counts_an_exhausted_delivery(world: World) -> None:
+    """An exhausted delivery is logged and counted."""
+    enqueue_delivery(world, "twilio")
     world.receiver.answers.append(WebhookResult(410, None, 5))
     world.deliver()
     assert world.log.drain() == [
@@ -218,77 +483,82 @@ def test_says_so_when_it_gives_up(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize("luck", [0.5, 1.0])
-def test_not_all_come_back_at_once(world: World, luck: float) -> None:
-    """Each pause is longer by chance, by up to a fifth."""
-    world.random_values.append(luck)
-    delivery = owed(world, "twilio")
-    world.receiver.answers += [BROKEN, WELL]
-    assert rounds(world, delivery) == [30 + round(6 * luck)]
+@pytest.mark.parametrize("random_value", [0.5, 1.0])
+def test_retry_pauses_have_jitter(world: World, random_value: float) -> None:
+    """Each pause is longer by a random amount of up to a fifth."""
+    world.random_values.append(random_value)
+    delivery = enqueue_delivery(world, "twilio")
+    world.receiver.answers += [SERVER_ERROR, NO_CONTENT]
+    assert retry_until_final(world, delivery) == [30 + round(6 * random_value)]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "pause"), [(None, 30), (0, 30), (29, 30), (31, 31), (14_400, 14_400), (14_401, 14_400), (10**9, 14_400)]
+    ("retry_after", "pause"),
+    [(None, 30), (0, 30), (29, 30), (31, 31), (14_400, 14_400), (14_401, 14_400), (10**9, 14_400)],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_waits_as_long_as_it_is_asked_to(world: World, status: int, wanted: int | None, pause: int) -> None:
-    """`Retry-After` makes the pause longer, but not longer than four hours."""
-    delivery = owed(world, "twilio")
-    world.receiver.answers += [WebhookResult(status, None, 5, retry_after=wanted), WELL]
-    assert rounds(world, delivery) == [pause]
-    assert found(world, delivery).state is S.DELIVERED
+def test_honors_retry_after(world: World, status: int, retry_after: int | None, pause: int) -> None:
+    """`Retry-After` makes the pause longer, up to four hours."""
+    delivery = enqueue_delivery(world, "twilio")
+    world.receiver.answers += [WebhookResult(status, None, 5, retry_after=retry_after), NO_CONTENT]
+    assert retry_until_final(world, delivery) == [pause]
+    assert read_delivery(world, delivery).state is State.DELIVERED
 
 
 @pytest.mark.parametrize(
     "outcome", [WebhookResult(410, None, 5, b"gone"), WebhookResult(None, FailureReason.FORBIDDEN, 0)]
 )
-def test_gives_up_what_cannot_change(world: World, outcome: WebhookResult) -> None:
-    """A URL that is gone, or that nothing is ever sent to, is tried once."""
-    delivery = owed(world, "signalwire")
+def test_a_permanent_failure_is_not_retried(world: World, outcome: WebhookResult) -> None:
+    """A URL that is gone or forbidden is tried once."""
+    delivery = enqueue_delivery(world, "signalwire")
     world.receiver.answers.append(outcome)
-    assert rounds(world, delivery) == []
-    after = found(world, delivery)
-    assert (after.state, after.attempt_count, len(world.receiver.requests)) == (S.EXHAUSTED, 1, 1)
+    assert retry_until_final(world, delivery) == []
+    after = read_delivery(world, delivery)
+    assert (after.state, after.attempt_count, len(world.receiver.requests)) == (State.EXHAUSTED, 1, 1)
 
 
-def test_a_url_that_is_gone_is_closed(world: World, dialect: str) -> None:
-    """Nothing else of the same recording is sent there, what waits and what comes later; other URLs are told."""
-    parked, waiting = owed(world, dialect, number=1), owed(world, dialect, number=2)
-    elsewhere = owed(world, dialect, number=3, url="https://other.example.com/")
+def test_a_gone_url_gets_no_further_callback(world: World, dialect: str) -> None:
+    """After a 410, the other deliveries of the recording to that URL are exhausted; other URLs are not affected."""
+    retrying, waiting = enqueue_delivery(world, dialect, number=1), enqueue_delivery(world, dialect, number=2)
+    elsewhere = enqueue_delivery(world, dialect, number=3, url="https://other.example.com/")
     messages = world.callbacks.drain()
-    world.receiver.answers += [BROKEN, WebhookResult(410, None, 5)]
-    gone = owed(world, dialect, number=4)
+    world.receiver.answers += [SERVER_ERROR, WebhookResult(410, None, 5)]
+    gone = enqueue_delivery(world, dialect, number=4)
     world.deliver([messages[0], *world.callbacks.drain()])
     world.log.drain()
     at = world.clock()
-    for each in (parked, waiting):
-        after = found(world, each)
-        assert (after.state, after.next_attempt_at, after.lease_expires_at) == (S.EXHAUSTED, None, 0)
+    for each in (retrying, waiting):
+        after = read_delivery(world, each)
+        assert (after.state, after.next_attempt_at, after.lease_expires_at) == (State.EXHAUSTED, None, 0)
         assert after.attempts[-1] == DeliveryAttempt(at, 0, failure="closed")
-    assert [attempt.status for attempt in found(world, gone).attempts] == [410]
-    later = owed(world, dialect, number=5)
-    another = owed(world, dialect, number=5, resource_id="6" * 32)
+    assert [attempt.status for attempt in read_delivery(world, gone).attempts] == [410]
+    later = enqueue_delivery(world, dialect, number=5)
+    another = enqueue_delivery(world, dialect, number=5, resource_id="6" * 32)
     sent = len(world.receiver.requests)
     world.deliver([*messages[1:], *world.callbacks.drain()])
     assert len(world.receiver.requests) == sent + 2
-    assert [found(world, each).state for each in (elsewhere, another, later)] == [S.DELIVERED, S.DELIVERED, S.EXHAUSTED]
-    assert [attempt.failure for attempt in found(world, later).attempts] == ["closed"]
+    assert [read_delivery(world, each).state for each in (elsewhere, another, later)] == [
+        State.DELIVERED,
+        State.DELIVERED,
+        State.EXHAUSTED,
+    ]
+    assert [attempt.failure for attempt in read_delivery(world, later).attempts] == ["closed"]
     given_up = [line for line in world.log.drain() if line["outcome"] == "given-up"]
     assert [line["counted"] for line in given_up] == [{"CallbacksExhausted": 1}]
     assert world.reconcile() == {}
-    # Whoever knows better tells it all the same.
+    # An operator can still replay it.
     world.background.callbacks.replay(later.account, later.resource_id, later.id)
     world.deliver()
-    assert found(world, later).state is S.DELIVERED
+    assert read_delivery(world, later).state is State.DELIVERED
 
 
-def test_a_vendor_closes_nothing(make_world: Callable[[int], World], dialect: str) -> None:
-    """Where all is to be as the vendor has it, the next callback goes there as ever."""
+def test_without_durable_retries_a_gone_url_stays_open(make_world: Callable[[int], World], dialect: str) -> None:
+    """With only the vendor's attempts, the next callback is sent to the URL as usual."""
     world = make_world(0)
-    first, second = owed(world, dialect, number=1), owed(world, dialect, number=2)
+    first, second = enqueue_delivery(world, dialect, number=1), enqueue_delivery(world, dialect, number=2)
     world.receiver.answers.append(WebhookResult(410, None, 5))
     world.deliver()
-    assert [found(world, each).state for each in (first, second)] == [S.EXHAUSTED, S.DELIVERED]
+    assert [read_delivery(world, each).state for each in (first, second)] == [State.EXHAUSTED, State.DELIVERED]
 
 
 @pytest.mark.parametrize(
@@ -300,30 +570,32 @@ def test_a_vendor_closes_nothing(make_world: Callable[[int], World], dialect: st
         WebhookResult(None, FailureReason.PROTOCOL, 5),
     ],
 )
-def test_puts_off_what_may_change(world: World, dialect: str, outcome: WebhookResult) -> None:
-    """Whatever else goes wrong may be mended in time."""
-    delivery = owed(world, dialect)
-    world.receiver.answers += [outcome, WELL]
-    assert rounds(world, delivery) == [30]
+def test_a_temporary_failure_is_retried(world: World, dialect: str, outcome: WebhookResult) -> None:
+    """Other statuses and failures are retried after the first pause."""
+    delivery = enqueue_delivery(world, dialect)
+    world.receiver.answers += [outcome, NO_CONTENT]
+    assert retry_until_final(world, delivery) == [30]
 
 
-def test_is_exactly_as_patient_as_its_vendor(make_world: Callable[[int], World], dialect: str) -> None:
-    """Where it is to be tried for no hours, what the vendor's own attempts do not tell is given up."""
+def test_without_durable_retries_only_the_vendors_attempts_are_made(
+    make_world: Callable[[int], World], dialect: str
+) -> None:
+    """With zero retry hours, a delivery is exhausted after the vendor's own attempts."""
     world = make_world(0)
-    delivery = owed(world, dialect, url="https://app.example.com/hooks")
-    world.receiver.answers += [REFUSED] * 9
-    assert rounds(world, delivery) == []
-    assert found(world, delivery).state is S.EXHAUSTED
+    delivery = enqueue_delivery(world, dialect, url="https://app.example.com/hooks")
+    world.receiver.answers += [CONNECT_FAILED] * 9
+    assert retry_until_final(world, delivery) == []
+    assert read_delivery(world, delivery).state is State.EXHAUSTED
     assert len(world.receiver.requests) == (2 if dialect == "twilio" else 3)
 
 
 # Keys.
 
 
-def test_is_signed_by_the_key_of_its_first_attempt(world: World, dialect: str) -> None:
-    """A token that is rotated in between changes nothing of what was tried before; what is first sent then it signs."""
-    old = owed(world, dialect)
-    world.receiver.answers += [BROKEN]
+def test_every_attempt_is_signed_by_the_first_key(world: World, dialect: str) -> None:
+    """Rotating a token does not change later attempts; new deliveries use the new token."""
+    old = enqueue_delivery(world, dialect)
+    world.receiver.answers += [SERVER_ERROR]
     world.deliver()
     world.clock.step(5)
     new_token = world.accounts.rotate_auth_token(world.account.account)
@@ -333,38 +605,44 @@ def test_is_signed_by_the_key_of_its_first_attempt(world: World, dialect: str) -
     world.deliver()
     first, second = world.receiver.requests
     assert second == first
-    assert found(world, old).state is S.DELIVERED
-    new = owed(world, dialect, number=4)
+    assert read_delivery(world, old).state is State.DELIVERED
+    new = enqueue_delivery(world, dialect, number=4)
     world.deliver()
     key = new_token if dialect == "twilio" else world.account.signing_key
-    own = headers(world, dialect, SIGNED, FIELDS, new.idempotency_token, key)
+    origin_headers = signed_headers(world, dialect, SIGNED_URL, FIELDS, new.idempotency_token, key)
     assert world.receiver.requests[2] == WebhookRequest(
-        "POST", URL.partition("#")[0], LIMITS[dialect], {**FORM, **own}, frozenset(own), new.body.encode(), 3
+        "POST",
+        URL.partition("#")[0],
+        LIMITS[dialect],
+        {**FORM_HEADERS, **origin_headers},
+        frozenset(origin_headers),
+        new.body.encode(),
+        3,
     )
 
 
-def test_is_signed_by_the_old_key_as_long_as_both_are_valid(world: World) -> None:
-    """A second token signs from when the first one is revoked: until then receivers may know the first alone."""
+def test_the_old_token_signs_until_it_is_revoked(world: World) -> None:
+    """While both tokens are valid, the old one signs: receivers may not know the new one."""
     world.accounts.rotate_auth_token(world.account.account)
     world.clock.step(60)
-    delivery = owed(world, "twilio")
+    delivery = enqueue_delivery(world, "twilio")
     world.deliver()
     (request,) = world.receiver.requests
-    assert request.headers["X-Twilio-Signature"] == signature(world.account.auth_token, SIGNED, FIELDS)
-    assert found(world, delivery).state is S.DELIVERED
+    assert request.headers["X-Twilio-Signature"] == signature(world.account.auth_token, SIGNED_URL, FIELDS)
+    assert read_delivery(world, delivery).state is State.DELIVERED
 
 
 @pytest.mark.parametrize("hours", [0, 72])
-def test_is_never_sent_unsigned(make_world: Callable[[int], World], dialect: str, hours: int) -> None:
-    """While its key cannot be opened it is parked, however patient it is to be otherwise, and then sent as ever."""
+def test_waits_for_the_key(make_world: Callable[[int], World], dialect: str, hours: int) -> None:
+    """While the key cannot be decrypted, a retry is scheduled and nothing is sent, for any number of retry hours."""
     world = make_world(hours)
-    delivery = owed(world, dialect)
+    delivery = enqueue_delivery(world, dialect)
     world.kms.is_unavailable = True
     world.deliver()
-    parked = found(world, delivery)
+    pending = read_delivery(world, delivery)
     assert world.receiver.requests == []
-    assert parked == replace(
-        delivery, state=S.RETRY_SCHEDULED, next_attempt_at=START + 30, first_attempt_at=START, attempt_count=1,
+    assert pending == replace(
+        delivery, state=State.RETRY_SCHEDULED, next_attempt_at=START + 30, first_attempt_at=START, attempt_count=1,
         attempts=(DeliveryAttempt(START * 1000 + 250, 0, failure="unsigned"),),
     )  # fmt: skip
     world.kms.is_unavailable = False
@@ -372,16 +650,16 @@ def test_is_never_sent_unsigned(make_world: Callable[[int], World], dialect: str
     world.reconcile()
     world.deliver()
     (request,) = world.receiver.requests
-    own = headers(world, dialect, SIGNED, FIELDS, delivery.idempotency_token)
-    assert {name: request.headers[name] for name in own} == own
-    assert found(world, delivery).state is S.DELIVERED
+    origin_headers = signed_headers(world, dialect, SIGNED_URL, FIELDS, delivery.idempotency_token)
+    assert {name: request.headers[name] for name in origin_headers} == origin_headers
+    assert read_delivery(world, delivery).state is State.DELIVERED
 
 
-def test_says_so_when_it_cannot_sign(world: World) -> None:
-    """Each time that a callback waits for its key is counted, so that somebody hears of it before it is given up."""
-    delivery = owed(world, "twilio")
+def test_counts_unsigned_attempts(world: World) -> None:
+    """Each attempt without a key is counted, so that an alarm fires before the delivery is exhausted."""
+    delivery = enqueue_delivery(world, "twilio")
     world.kms.is_unavailable = True
-    rounds(world, delivery)
+    retry_until_final(world, delivery)
     lines = [line for line in world.log.drain() if line["operation"] == "deliver_callback"]
     assert {line["outcome"] for line in lines[:-1]} == {"parked"}
     assert all(line["counted"] == {"CallbacksUnsigned": 1} for line in lines[:-1])
@@ -390,54 +668,54 @@ def test_says_so_when_it_cannot_sign(world: World) -> None:
 
 
 @pytest.mark.parametrize("hours", [0, 72])
-def test_waits_for_its_key_for_a_day_at_least(make_world: Callable[[int], World], hours: int) -> None:
-    """Then it is given up, visibly, without ever having been sent."""
+def test_a_delivery_without_a_key_is_exhausted_after_a_day(make_world: Callable[[int], World], hours: int) -> None:
+    """After a day, or the retry hours if longer, the delivery is exhausted without having been sent."""
     world = make_world(hours)
-    delivery = owed(world, "twilio")
+    delivery = enqueue_delivery(world, "twilio")
     world.kms.is_unavailable = True
-    pauses = rounds(world, delivery)
-    longest = max(MAX_UNSIGNED_SECONDS, hours * 3600)
-    assert longest - RETRY_DELAYS_SECONDS[-1] < sum(pauses) <= longest
-    assert (found(world, delivery).state, world.receiver.requests) == (S.EXHAUSTED, [])
+    pauses = retry_until_final(world, delivery)
+    limit = max(MAX_UNSIGNED_SECONDS, hours * 3600)
+    assert limit - RETRY_DELAYS_SECONDS[-1] < sum(pauses) <= limit
+    assert (read_delivery(world, delivery).state, world.receiver.requests) == (State.EXHAUSTED, [])
 
 
-def test_nothing_is_sent_for_an_account_without_keys(world: World) -> None:
-    """Neither unsigned, nor signed with another account's."""
-    delivery = owed(world, "twilio", account="9" * 32)
+def test_an_account_without_keys_sends_nothing(world: World) -> None:
+    """The request is sent neither unsigned nor signed with another account's key."""
+    delivery = enqueue_delivery(world, "twilio", account="9" * 32)
     world.deliver()
     assert world.receiver.requests == []
-    found_there = DeliveryTable(DynamoDBTable(world.memory, world.table, world.sleep)).get(
+    delivery_there = DeliveryTable(DynamoDBTable(world.memory, world.table, world.sleep)).get(
         "9" * 32, delivery.resource_id, delivery.id
     )
-    assert found_there is not None
-    assert (found_there.state, found_there.attempts[0].failure) == (S.RETRY_SCHEDULED, "unsigned")
+    assert delivery_there is not None
+    assert (delivery_there.state, delivery_there.attempts[0].failure) == (State.RETRY_SCHEDULED, "unsigned")
 
 
-# At least once, and always the same.
+# At least once, with equal requests.
 
 
-def test_one_at_a_time_sends_it(world: World) -> None:
-    """While somebody is sending it, the message comes again, and nothing is sent."""
-    delivery = owed(world, "twilio")
+def test_a_lease_prevents_concurrent_attempts(world: World) -> None:
+    """While one worker sends the delivery, a second message is retried and sends nothing."""
+    delivery = enqueue_delivery(world, "twilio")
     (message,) = world.callbacks.drain()
     nested: list[Any] = []
     world.receiver.on_request = lambda: nested.append(world.deliver([message]))
     assert world.deliver([message]) == []
     assert [record["messageId"] for record in nested[0]] == ["message-0"]
     assert len(world.receiver.requests) == 1
-    assert found(world, delivery).attempt_count == 1
+    assert read_delivery(world, delivery).attempt_count == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_a_sender_that_dies_after_sending_is_repeated(world: World, dialect: str, method: str) -> None:
-    """Once its lease has ended: with the same token, body and signature."""
-    delivery = owed(world, dialect, method=method)
+def test_a_crashed_attempt_is_repeated_after_its_lease(world: World, dialect: str, method: str) -> None:
+    """After the lease expires, the same request is sent again."""
+    delivery = enqueue_delivery(world, dialect, method=method)
     (message,) = world.callbacks.drain()
     world.receiver.answers.append(Crash())
     with pytest.raises(Crash):
         world.deliver([message])
-    assert found(world, delivery).state is S.QUEUED
-    # Too early, nobody knows whether the first one still sends.
+    assert read_delivery(world, delivery).state is State.QUEUED
+    # Until the lease expires, the first worker may still be sending.
     assert len(world.deliver([message])) == 1
     world.clock.milliseconds += LEASE_MS - 1
     assert len(world.deliver([message])) == 1
@@ -445,99 +723,105 @@ def test_a_sender_that_dies_after_sending_is_repeated(world: World, dialect: str
     assert world.deliver([message]) == []
     first, second = world.receiver.requests
     assert first == second
-    after = found(world, delivery)
-    assert (after.state, after.attempt_count, after.first_attempt_at) == (S.DELIVERED, 1, START)
+    after = read_delivery(world, delivery)
+    assert (after.state, after.attempt_count, after.first_attempt_at) == (State.DELIVERED, 1, START)
 
 
-def test_a_slow_failure_does_not_undo_a_quick_success(world: World) -> None:
-    """Somebody whose lease has ended fails late: what another one has told stays told, and is not tried again."""
-    delivery = owed(world, "twilio", url="https://app.example.com/hooks#rc=5")
+def test_a_late_failure_does_not_undo_a_success(world: World) -> None:
+    """A failed attempt that outlasts its lease does not change a delivery that succeeded since."""
+    delivery = enqueue_delivery(world, "twilio", url="https://app.example.com/hooks#rc=5")
     (message,) = world.callbacks.drain()
 
-    def overtaken() -> None:
+    def deliver_after_the_lease() -> None:
         world.clock.milliseconds += LEASE_MS
-        world.receiver.answers[:0] = [WELL]
+        world.receiver.answers[:0] = [NO_CONTENT]
         assert world.deliver([message]) == []
 
-    world.receiver.on_request = overtaken
-    world.receiver.answers += [REFUSED] * 5
+    world.receiver.on_request = deliver_after_the_lease
+    world.receiver.answers += [CONNECT_FAILED] * 5
     assert world.deliver([message]) == []
-    after = found(world, delivery)
-    assert (after.state, after.next_attempt_at, after.attempt_count) == (S.DELIVERED, None, 2)
+    after = read_delivery(world, delivery)
+    assert (after.state, after.next_attempt_at, after.attempt_count) == (State.DELIVERED, None, 2)
     assert [attempt.failure for attempt in after.attempts] == [None, "connect"]
     assert len(world.receiver.requests) == 2
 
 
-def test_what_another_has_told_is_not_tried_again(world: World) -> None:
-    """Whose attempt fails while somebody else succeeds makes no second one."""
-    delivery = owed(world, "twilio", url="https://app.example.com/hooks")
+def test_no_retry_after_a_concurrent_success(world: World) -> None:
+    """If another worker succeeds during a failing attempt, there is no second attempt."""
+    delivery = enqueue_delivery(world, "twilio", url="https://app.example.com/hooks")
     (message,) = world.callbacks.drain()
 
     def replay() -> None:
         world.background.callbacks.replay(delivery.account, delivery.resource_id, delivery.id)
-        world.receiver.answers[:0] = [WELL]
+        world.receiver.answers[:0] = [NO_CONTENT]
         assert world.deliver() == []
 
     world.receiver.on_request = replay
-    world.receiver.answers.append(REFUSED)
+    world.receiver.answers.append(CONNECT_FAILED)
     assert world.deliver([message]) == []
-    after = found(world, delivery)
-    assert (after.state, after.attempt_count, len(world.receiver.requests), world.slept) == (S.DELIVERED, 2, 2, [])
+    after = read_delivery(world, delivery)
+    assert (after.state, after.attempt_count, len(world.receiver.requests), world.slept) == (State.DELIVERED, 2, 2, [])
 
 
-@pytest.mark.parametrize("state", ["queued", "parked", "done", "given up"])
-def test_is_sent_again_by_hand(world: World, dialect: str, state: str) -> None:
-    """Whatever became of it: with the same token, body and signature, and on its way at once."""
-    delivery = owed(world, dialect)
-    outcome = {"parked": BROKEN, "done": WELL, "given up": WebhookResult(410, None, 5)}.get(state)
+@pytest.mark.parametrize("state", ["queued", "retry scheduled", "delivered", "exhausted"])
+def test_a_replay_sends_the_same_request(world: World, dialect: str, state: str) -> None:
+    """A replay in any state queues the delivery at once, and sends the same token, body and signature."""
+    delivery = enqueue_delivery(world, dialect)
+    outcome = {"retry scheduled": SERVER_ERROR, "delivered": NO_CONTENT, "exhausted": WebhookResult(410, None, 5)}.get(
+        state
+    )
     if outcome is not None:
         world.receiver.answers.append(outcome)
         world.deliver()
     world.callbacks.drain()
     world.clock.step(7)
-    told = DIALECTS[dialect]
+    vendor = DIALECTS[dialect]
     answer = world.call(
         "replay_callback",
         {
-            "account_sid": told.format_sid(ResourceType.ACCOUNT, delivery.account),
-            "sid": told.format_sid(ResourceType.RECORDING, delivery.resource_id),
+            "account_sid": vendor.format_sid(ResourceType.ACCOUNT, delivery.account),
+            "sid": vendor.format_sid(ResourceType.RECORDING, delivery.resource_id),
             "callback": delivery.id,
         },
     )
-    queued = found(world, delivery)
+    queued = read_delivery(world, delivery)
     assert (answer["callback"]["state"], queued.state, queued.next_attempt_at) == (
         "queued",
-        S.QUEUED,
+        State.QUEUED,
         world.clock.seconds + 600,
     )
     before = list(world.receiver.requests)
     assert world.deliver() == []
-    assert found(world, delivery).state is S.DELIVERED
+    assert read_delivery(world, delivery).state is State.DELIVERED
     assert world.receiver.requests[len(before) :] == [before[0] if before else world.receiver.requests[0]]
 
 
 @pytest.mark.parametrize("after", [0, 72 * 3600])
-@pytest.mark.parametrize("failure", [BROKEN, WebhookResult(410, None, 5)])
-def test_what_has_arrived_stays_told(world: World, failure: WebhookResult, after: int) -> None:
-    """A replay that nobody takes is tried like any other, and then it is as it was: nothing is given up."""
-    delivery = owed(world, "twilio")
+@pytest.mark.parametrize("failure", [SERVER_ERROR, WebhookResult(410, None, 5)])
+def test_a_failed_replay_keeps_the_delivered_state(world: World, failure: WebhookResult, after: int) -> None:
+    """A failed replay is retried, and then the delivery is delivered as before, not exhausted."""
+    delivery = enqueue_delivery(world, "twilio")
     world.deliver()
     world.clock.step(after)
     world.log.drain()
     world.background.callbacks.replay(delivery.account, delivery.resource_id, delivery.id)
     world.receiver.answers += [failure] * 99
-    pauses = rounds(world, delivery)
-    assert bool(pauses) == (failure is BROKEN and after == 0)
-    told = found(world, delivery)
-    assert (told.state, told.next_attempt_at, told.attempts[0].status) == (S.DELIVERED, None, 200)
-    assert len(told.attempts) == len(world.receiver.requests) == len(pauses) + 2
+    pauses = retry_until_final(world, delivery)
+    assert bool(pauses) == (failure is SERVER_ERROR and after == 0)
+    after_replays = read_delivery(world, delivery)
+    assert (after_replays.state, after_replays.next_attempt_at, after_replays.attempts[0].status) == (
+        State.DELIVERED,
+        None,
+        200,
+    )
+    assert len(after_replays.attempts) == len(world.receiver.requests) == len(pauses) + 2
     outcomes = [line["outcome"] for line in world.log.drain() if line["operation"] == "deliver_callback"]
     assert outcomes == ["parked"] * len(pauses) + ["done"]
 
 
-def test_replaying_while_it_is_sent_is_allowed(world: World) -> None:
-    """Both are sent, and equal; it is told then."""
-    delivery = owed(world, "twilio")
+def test_a_replay_during_an_attempt_is_sent(world: World) -> None:
+    """Both requests are sent and are equal."""
+    delivery = enqueue_delivery(world, "twilio")
     (message,) = world.callbacks.drain()
 
     def replay() -> None:
@@ -549,16 +833,20 @@ def test_replaying_while_it_is_sent_is_allowed(world: World) -> None:
     assert world.deliver([message]) == []
     first, second = world.receiver.requests
     assert first == second
-    after = found(world, delivery)
-    assert (after.state, after.attempt_count) == (S.DELIVERED, 2)
+    after = read_delivery(world, delivery)
+    assert (after.state, after.attempt_count) == (State.DELIVERED, 2)
 
 
 @pytest.mark.parametrize("kind", ["refused", "lost", "killed before", "killed after"])
-@pytest.mark.parametrize("outcomes", [[WELL], [REFUSED, WELL], [BROKEN]], ids=["told", "at the second try", "parked"])
-def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: list[WebhookResult]) -> None:
-    """Wherever it fails, or the process ends, it is told at least once in the end, each time the same."""
+@pytest.mark.parametrize(
+    "outcomes",
+    [[NO_CONTENT], [CONNECT_FAILED, NO_CONTENT], [SERVER_ERROR]],
+    ids=["delivered", "second attempt", "retry scheduled"],
+)
+def test_a_failing_table_loses_nothing(world: World, kind: str, outcomes: list[WebhookResult]) -> None:
+    """A failure or crash at any request to the table still leads to a delivery, with equal requests."""
     for place in range(5):
-        delivery = owed(world, "twilio", number=place + 1, url="https://app.example.com/hooks")
+        delivery = enqueue_delivery(world, "twilio", number=place + 1, url="https://app.example.com/hooks")
         messages = world.callbacks.drain()
         world.receiver.requests.clear()
         world.receiver.answers[:] = outcomes
@@ -580,12 +868,12 @@ def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: li
                 failed = [{}]
             world.faults.remove(fail)
             world.clock.milliseconds += LEASE_MS
-            if not failed and found(world, delivery).state is S.DELIVERED:
+            if not failed and read_delivery(world, delivery).state is State.DELIVERED:
                 break
             if not failed:
                 world.reconcile()
                 messages = world.callbacks.drain() or messages
-        assert found(world, delivery).state is S.DELIVERED
+        assert read_delivery(world, delivery).state is State.DELIVERED
         assert {_hashable(replace(request, timeouts=LIMITS["twilio"])) for request in world.receiver.requests} == {
             _hashable(replace(world.receiver.requests[0], timeouts=LIMITS["twilio"]))
         }
@@ -594,18 +882,18 @@ def test_a_ledger_that_fails_loses_nothing(world: World, kind: str, outcomes: li
 # Messages.
 
 
-def test_what_is_not_owed_is_not_sent(world: World) -> None:
-    """A message of a claim that is not there, or of another account's, sends nothing and is done with."""
-    delivery = owed(world, "twilio")
+def test_a_message_without_a_delivery_sends_nothing(world: World) -> None:
+    """A message of an unknown delivery, or of another account's, is done without a request."""
+    delivery = enqueue_delivery(world, "twilio")
     (message,) = world.callbacks.drain()
     for change in ({"claim": "00000009.absent"}, {"subject": "6" * 32}, {"account": "9" * 32}):
         assert world.deliver([replace(message, body={**message.body, **change})]) == []
-    assert (world.receiver.requests, found(world, delivery)) == ([], delivery)
+    assert (world.receiver.requests, read_delivery(world, delivery)) == ([], delivery)
 
 
 @pytest.mark.parametrize("body", ["", "{", "{}", "[]", '{"account": 1}'])
-def test_what_cannot_be_read_comes_again(world: World, body: str) -> None:
-    """Until the dead-letter queue takes it."""
+def test_a_malformed_message_is_retried(world: World, body: str) -> None:
+    """A malformed message is retried until it reaches the dead-letter queue."""
     record = {"messageId": "m", "body": body, "attributes": {"MessageGroupId": "g"}, "eventSource": "aws:sqs",
               "receiptHandle": "r", "messageAttributes": {}, "md5OfBody": "", "awsRegion": "us-east-1",
               "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:callbacks.fifo"}  # fmt: skip
@@ -618,17 +906,17 @@ def test_what_cannot_be_read_comes_again(world: World, body: str) -> None:
     ("answer", "kept"),
     [(b"x" * 1024, "x" * 1024), (b"\xff\xfe", "\ufffd\ufffd"), ("é".encode() * 600, "é" * 512), (b"", "")],
 )
-def test_keeps_the_first_kilobyte_of_an_answer(world: World, answer: bytes, kept: str) -> None:
-    """As text, whatever it is."""
-    delivery = owed(world, "twilio")
+def test_stores_the_first_kilobyte_of_an_answer(world: World, answer: bytes, kept: str) -> None:
+    """The start of the response is stored as text, with invalid bytes replaced."""
+    delivery = enqueue_delivery(world, "twilio")
     world.receiver.answers.append(WebhookResult(200, None, 5, answer))
     world.deliver()
-    assert found(world, delivery).attempts[0].answer == kept
+    assert read_delivery(world, delivery).attempts[0].answer == kept
 
 
-def test_what_waits_too_long_is_put_on_its_way_again(world: World) -> None:
-    """A message that is lost is found missing after ten minutes; one that is being sent then is left alone."""
-    delivery = owed(world, "twilio")
+def test_a_lost_message_is_requeued(world: World) -> None:
+    """A lost message is queued again after ten minutes, unless the delivery is being sent."""
+    delivery = enqueue_delivery(world, "twilio")
     (lost,) = world.callbacks.drain()
     world.clock.step(REQUEUE_AFTER_SECONDS - 1)
     assert world.reconcile() == {}
@@ -642,4 +930,4 @@ def test_what_waits_too_long_is_put_on_its_way_again(world: World) -> None:
     world.receiver.on_request = lambda: reconciled.append(world.reconcile())
     assert world.deliver([again]) == []
     assert (reconciled, world.callbacks.sent) == ([{}], [])
-    assert found(world, delivery).state is S.DELIVERED
+    assert read_delivery(world, delivery).state is State.DELIVERED
