@@ -1,4 +1,4 @@
-"""What the functions that no client calls log: a line for each record, of what is allowed alone (rule R21)."""
+"""The background functions log one line for each record, with allowed fields only (REL-21)."""
 
 import io
 import json
@@ -25,13 +25,15 @@ ALLOWED: Final = {
     "EventsDropped", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "CommandsExpired",
     "RecordingsTimedOut", "TaskFaults",
 }  # fmt: skip
-LONGEST: Final = 700
+MAX_LINE_LENGTH: Final = 700
 CANARY: Final = "canary-4711"
 
 
 @pytest.fixture
-def lines(world: World, install_environment: Callable[[Environment], object]) -> Callable[[], list[dict[str, Any]]]:
-    """The lines that have been logged since the last look, each of them JSON."""
+def log_lines(
+    world: World, install_environment: Callable[[Environment], object]
+) -> Callable[[], list[dict[str, Any]]]:
+    """Return the new log lines, which must be JSON, short, and free of the canary and of other fields."""
     del world  # its environment is the current one
     name, stream = f"test-{token_hex(4)}", io.StringIO()
     log = CanonicalLog(name)
@@ -43,7 +45,7 @@ def lines(world: World, install_environment: Callable[[Environment], object]) ->
     def take() -> list[dict[str, Any]]:
         text = stream.getvalue()
         assert CANARY not in text
-        assert all(len(line) <= LONGEST for line in text.splitlines())
+        assert all(len(line) <= MAX_LINE_LENGTH for line in text.splitlines())
         found = [json.loads(line) for line in text.splitlines()]
         assert all(line.keys() <= ALLOWED for line in found)
         stream.seek(0)
@@ -53,20 +55,20 @@ def lines(world: World, install_environment: Callable[[Environment], object]) ->
     return take
 
 
-def said(lines: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Of each line: who, what came of it, what was wrong, and the figures."""
+def summaries(log_lines: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return operation, outcome, error and metrics of each line."""
     metrics = ALLOWED - {"level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws"}
     return [
         (
             line["operation"], line["outcome"], line.get("error"),
             {name: line[name] for name in sorted(metrics & line.keys())},
         )
-        for line in lines
+        for line in log_lines
     ]  # fmt: skip
 
 
-def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict[str, Any]]]) -> None:
-    """What came of it and what was wrong with it, by a word; no URL, body, key or answer, whatever these hold."""
+def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """Each line has the outcome and the error class; no URL, body, key or answer is logged."""
     stage = world.stage
     call = stage.call()
     callback = CallbackSubscription(f"https://user:{CANARY}@a.example/{CANARY}?{CANARY}", "POST", ("absent",), "twilio")
@@ -79,17 +81,17 @@ def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict
     world.bus.failures = 1
     assert len(world.publish(records[-1:])) == 1
     about: dict[str, Any] = {"parent": {"type": "call", "id": call.id}, "recording": recording.id}
-    room = stage.conference("completed")
+    conference = stage.conference("completed")
     world.ingest(f"{{{CANARY}")
     world.ingest(world.event("recording.completed", **about, key=f"{CANARY}.wav"))
-    world.ingest(world.event("participant.joined", conference=room.id, call=call.id))
+    world.ingest(world.event("participant.joined", conference=conference.id, call=call.id))
     world.ingest(world.event("call.ended", call=new_id(world.clock())))
     world.ingest(world.event("recording.completed", **about, key=object_key(call.account, recording.id)))
     world.receiver.answers += [WebhookResult(410, None, 5, CANARY.encode())]
     world.deliver()
     world.reconcile()
     world.call("list_callbacks", {"account_sid": f"AC{call.account}", "sid": f"RE{recording.id}"})
-    assert said(lines()) == [
+    assert summaries(log_lines()) == [
         ("publish_changes", "done", None, {}),
         ("publish_changes", "failed", "StoreUnavailable", {}),
         ("ingest_media_event", "unreadable", "MalformedBody", {}),
@@ -98,20 +100,20 @@ def test_logs_a_line_for_each_record(world: World, lines: Callable[[], list[dict
         ("ingest_media_event", "failed", "NotFound", {}),
         ("ingest_media_event", "done", None, {}),
         ("deliver_callback", "given-up", None, {"CallbacksExhausted": 1}),
-        # Its message has come twice.
+        # Its message was queued twice.
         ("deliver_callback", "done", None, {}),
         ("reconcile", "done", None, {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}),
         ("list_callbacks", "done", None, {}),
     ]
 
 
-def test_counts_what_it_logs(world: World, lines: Callable[[], list[dict[str, Any]]]) -> None:
-    """The figures ride on the line, in the form in which CloudWatch reads them out of it."""
+def test_logs_metrics_in_embedded_metric_format(world: World, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """A line has its metrics in the format that CloudWatch extracts them from."""
     event = world.event("recording.completed", parent={"type": "call", "id": "b" * 32}, recording="c" * 32, key="other")
     world.ingest(event)
-    (line,) = lines()
-    (form,) = line["_aws"]["CloudWatchMetrics"]
-    assert form["Namespace"] == "Tapedeck"
-    assert form["Metrics"] == [{"Name": "EventsRejected", "Unit": "Count"}]
+    (line,) = log_lines()
+    (metrics,) = line["_aws"]["CloudWatchMetrics"]
+    assert metrics["Namespace"] == "Tapedeck"
+    assert metrics["Metrics"] == [{"Name": "EventsRejected", "Unit": "Count"}]
     assert line["EventsRejected"] == 1
     assert "account" not in line

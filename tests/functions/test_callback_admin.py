@@ -1,4 +1,4 @@
-"""What an operator sees of callbacks, and does: list_callbacks, replay_callback, redrive_failed_changes."""
+"""Operators list and replay callbacks, and redrive failed changes."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,8 +24,8 @@ URL: Final = "https://app.example.com/hooks"
 SPELLINGS: Final = tuple(DIALECTS)
 
 
-def listed_callbacks(world: World, dialect: str = "twilio") -> Recording:
-    """A recording that has been started, and of which somebody has been told."""
+def recording_with_callback(world: World, dialect: str = "twilio") -> Recording:
+    """Start a recording whose `in-progress` callback has been delivered."""
     call = world.stage.call()
     callback = CallbackSubscription(URL, "POST", ("in-progress", "absent"), dialect)
     recording, _ = world.services.recordings.create(
@@ -37,8 +37,8 @@ def listed_callbacks(world: World, dialect: str = "twilio") -> Recording:
     return recording
 
 
-def about(world: World, spelling: str, resource_id: Recording | Conference, **more: Any) -> dict[str, Any]:
-    """A task about a recording or a conference, in a dialect's spelling."""
+def admin_event(world: World, spelling: str, resource_id: Recording | Conference, **more: Any) -> dict[str, Any]:
+    """Return the event of an operator function about a recording or a conference, with the sids of a dialect."""
     dialect = DIALECTS[spelling]
     kind = ResourceType.RECORDING if isinstance(resource_id, Recording) else ResourceType.CONFERENCE
     account = dialect.format_sid(ResourceType.ACCOUNT, world.account.account)
@@ -46,16 +46,16 @@ def about(world: World, spelling: str, resource_id: Recording | Conference, **mo
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_shows_what_was_told(world: World, dialect: str, spelling: str) -> None:
-    """Every callback and every attempt, what happened first first, whichever way the sids are spelled."""
-    recording = listed_callbacks(world, dialect)
+def test_lists_callbacks_of_a_recording(world: World, dialect: str, spelling: str) -> None:
+    """Every callback and attempt is listed, oldest first, for the sids of either dialect."""
+    recording = recording_with_callback(world, dialect)
     world.services.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
     world.services.media().finish_without_media(recording.parent, recording.id, 16101)
     world.publish()
     world.receiver.answers.append(WebhookResult(500, None, 7, b"oops"))
     world.deliver()
     began, ended = world.deliveries(recording.id)
-    answer = world.call("list_callbacks", about(world, spelling, recording))
+    answer = world.call("list_callbacks", admin_event(world, spelling, recording))
     assert answer == {
         "callbacks": [
             {
@@ -79,43 +79,43 @@ def test_shows_what_was_told(world: World, dialect: str, spelling: str) -> None:
     }  # fmt: skip
 
 
-def test_shows_what_was_told_of_a_conference(world: World) -> None:
-    """In the same way; what goes wrong on the way is told by a word."""
-    room = world.stage.conference(callback=CallbackSubscription(URL, "GET", ("end",), "twilio"))
-    world.services.conferences.end(room.account, room.id)
+def test_lists_callbacks_of_a_conference(world: World) -> None:
+    """Callbacks of a conference are listed too; a failed attempt has a reason."""
+    conference = world.stage.conference(callback=CallbackSubscription(URL, "GET", ("end",), "twilio"))
+    world.services.conferences.end(conference.account, conference.id)
     world.publish()
     world.receiver.answers += [WebhookResult(None, FailureReason.CONNECT, 1)] * 2
     world.deliver()
-    answer = world.call("list_callbacks", about(world, "signalwire", room))
+    answer = world.call("list_callbacks", admin_event(world, "signalwire", conference))
     (shown,) = answer["callbacks"]
     assert (shown["id"], shown["method"], shown["state"]) == ("00000003.end", "GET", "parked")
     assert [(attempt["status"], attempt["failure"]) for attempt in shown["attempts"]] == [(None, "connect")] * 2
 
 
-def test_shows_nothing_where_nothing_was_told(world: World) -> None:
-    """Of what nobody has heard of, and of what belongs to another account, there is nothing to see."""
-    recording = listed_callbacks(world)
-    stranger = about(world, "twilio", recording, account_sid=f"AC{world.accounts.create().account}")
+def test_lists_nothing_without_callbacks(world: World) -> None:
+    """Nothing is listed without a callback subscription, or for another account's recording."""
+    recording = recording_with_callback(world)
+    stranger = admin_event(world, "twilio", recording, account_sid=f"AC{world.accounts.create().account}")
     assert world.call("list_callbacks", stranger) == {"callbacks": []}
     silent = world.stage.recording(world.stage.call())
-    assert world.call("list_callbacks", about(world, "twilio", silent)) == {"callbacks": []}
+    assert world.call("list_callbacks", admin_event(world, "twilio", silent)) == {"callbacks": []}
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_tells_it_once_more(world: World, dialect: str, spelling: str) -> None:
-    """It is on its way at once, as it was; the answer shows it so."""
-    recording = listed_callbacks(world, dialect)
+def test_replays_a_callback(world: World, dialect: str, spelling: str) -> None:
+    """A replay queues the callback at once, and the same request is sent, any number of times."""
+    recording = recording_with_callback(world, dialect)
     (delivery,) = world.deliveries(recording.id)
     world.clock.step(100)
-    answer = world.call("replay_callback", about(world, spelling, recording, callback=delivery.id))
+    answer = world.call("replay_callback", admin_event(world, spelling, recording, callback=delivery.id))
     assert (answer["callback"]["state"], answer["callback"]["due"]) == ("queued", START + 700)
     assert (answer["callback"]["token"], answer["callback"]["fields"]) == (delivery.idempotency_token, delivery.body)
     assert world.deliver() == []
     first, second = world.receiver.requests
     assert first == second
-    # As often as somebody likes, even within the same second.
+    # Any number of replays, even within the same second.
     for _ in range(3):
-        world.call("replay_callback", about(world, spelling, recording, callback=delivery.id))
+        world.call("replay_callback", admin_event(world, spelling, recording, callback=delivery.id))
     messages = world.callbacks.drain()
     assert len({message.id for message in messages}) == 3
     for message in messages:
@@ -135,107 +135,107 @@ def test_tells_it_once_more(world: World, dialect: str, spelling: str) -> None:
         ({"typo": 1}, "Extra inputs are not permitted", "typo"),
     ],
 )
-def test_tells_nothing_that_is_not_there(world: World, change: dict[str, Any], message: str, field: str | None) -> None:
-    """An unknown callback and a typing error are refused, and nothing is on its way."""
-    recording = listed_callbacks(world)
+def test_refuses_an_invalid_replay(world: World, change: dict[str, Any], message: str, field: str | None) -> None:
+    """An unknown callback or a malformed event is refused, and nothing is queued."""
+    recording = recording_with_callback(world)
     (delivery,) = world.deliveries(recording.id)
-    answer = world.call("replay_callback", {**about(world, "twilio", recording, callback=delivery.id), **change})
+    answer = world.call("replay_callback", {**admin_event(world, "twilio", recording, callback=delivery.id), **change})
     assert answer == {"error": {"message": message, "field": field}}
     assert (world.callbacks.sent, world.deliveries(recording.id)) == ([], [delivery])
 
 
-# Changes that could not be told of.
+# Failed changes.
 
 
-class Failures:
-    """The bucket in which Lambda leaves what the stream's consumer could not do."""
+class FailedBatches:
+    """The bucket where Lambda saves failed batches of the stream."""
 
     def __init__(self, bucket: str) -> None:
         self._client: Any = botocore.session.get_session().create_client("s3")
         self._bucket = bucket
 
-    def leave(self, number: int, records: Sequence[Event] | None, *, as_text: bool = True) -> str:
-        """What Lambda leaves of a batch, and where; None for what is no batch at all."""
+    def save(self, number: int, records: Sequence[Event] | None, *, as_text: bool = True) -> str:
+        """Save a batch as Lambda does, and return its key; with None the record has no payload."""
         key = f"{PREFIX}uuid/shardId-0/2018/09/25/2018-09-25T23.00.{number:02}-id"
         event = {"Records": records}
-        left = {
+        saved = {
             "requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0",
             "DDBStreamBatchInfo": {"batchSize": len(records or ())},
             **({"payload": json.dumps(event) if as_text else event} if records is not None else {}),
         }  # fmt: skip
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=json.dumps(left).encode())
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=json.dumps(saved).encode())
         return key
 
-    def spoil(self, key: str) -> None:
-        """What lies there is no JSON any more."""
+    def corrupt(self, key: str) -> None:
+        """Overwrite an object with invalid JSON."""
         self._client.put_object(Bucket=self._bucket, Key=key, Body=b"{")
 
     @property
     def keys(self) -> list[str]:
-        """What lies there."""
-        return [held["Key"] for held in self._client.list_objects_v2(Bucket=self._bucket).get("Contents", ())]
+        """The keys of all objects."""
+        return [item["Key"] for item in self._client.list_objects_v2(Bucket=self._bucket).get("Contents", ())]
 
     def clear(self) -> None:
-        """Nothing lies there."""
+        """Delete all objects."""
         for key in self.keys:
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
 @pytest.fixture
-def failures(world: World) -> Iterator[Failures]:
-    """The bucket, with nothing in it."""
-    bucket = Failures(world.settings.failed_batches_bucket)
+def failures(world: World) -> Iterator[FailedBatches]:
+    """The bucket, empty."""
+    bucket = FailedBatches(world.settings.failed_batches_bucket)
     bucket.clear()
     yield bucket
     bucket.clear()
 
 
-def lost(world: World) -> tuple[Recording, list[Event]]:
-    """A recording whose start could not be told of."""
+def unpublished_recording(world: World) -> tuple[Recording, list[Event]]:
+    """Start a recording and return it with its unpublished stream records."""
     call = world.stage.call()
     world.discard()
     recording, _ = world.services.recordings.create(Parent(call.account, ParentKind.CALL, call.id), StartRecording())
     return recording, world.changes()
 
 
-def test_tells_what_could_not_be_told(world: World, failures: Failures) -> None:
-    """As it would have been told in time; what is done with is taken away."""
-    first, second = lost(world), lost(world)
-    failures.leave(1, first[1])
-    failures.leave(2, second[1], as_text=False)
-    # Lambda leaves less where it only tells that a batch was too old.
-    failures.leave(3, None)
+def test_redrives_failed_batches(world: World, failures: FailedBatches) -> None:
+    """Failed batches are published as usual, and then deleted."""
+    first, second = unpublished_recording(world), unpublished_recording(world)
+    failures.save(1, first[1])
+    failures.save(2, second[1], as_text=False)
+    # For a batch that was too old, Lambda saves no payload.
+    failures.save(3, None)
     assert world.call("redrive_failed_changes", {}) == {"published": 4, "more": False}
     assert [message.body["recording"] for message in world.commands.drain()] == [first[0].id, second[0].id]
     assert (failures.keys, world.call("redrive_failed_changes", {})) == ([], {"published": 0, "more": False})
 
 
-def test_tells_a_conference_in_order(world: World, failures: Failures) -> None:
-    """What one write has numbered is on its way in that order, as it would have been in time."""
+def test_redrives_a_conference_in_order(world: World, failures: FailedBatches) -> None:
+    """Callbacks that one write numbered are queued in order."""
     played = play_conference(world, "twilio")
-    failures.leave(1, played.records)
+    failures.save(1, played.records)
     assert world.call("redrive_failed_changes", {})["more"] is False
-    told = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.conference.id]
-    assert told == sorted(told)
-    assert len(told) == len(world.deliveries(played.conference.id))
+    queued = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.conference.id]
+    assert queued == sorted(queued)
+    assert len(queued) == len(world.deliveries(played.conference.id))
 
 
-def test_tells_the_oldest_first(world: World, failures: Failures) -> None:
-    """So many at a time; whether there may be more is told."""
-    made = [lost(world) for _ in range(3)]
+def test_redrives_the_oldest_batches_first(world: World, failures: FailedBatches) -> None:
+    """At most `most` batches are redriven, oldest first, and the answer says whether there are more."""
+    made = [unpublished_recording(world) for _ in range(3)]
     for number, (_, records) in reversed(list(enumerate(made))):
-        failures.leave(number, records)
+        failures.save(number, records)
     assert world.call("redrive_failed_changes", {"most": 2}) == {"published": 4, "more": True}
     assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in made[:2]]
     assert len(failures.keys) == 1
     assert world.call("redrive_failed_changes", {"most": 2}) == {"published": 2, "more": False}
 
 
-def test_what_fails_stays_and_holds_up_nothing(world: World, failures: Failures) -> None:
-    """The rest is told; then the run fails, and what it could not tell lies there for the next one."""
-    bad, good = failures.leave(1, []), lost(world)
-    failures.spoil(bad)
-    failures.leave(2, good[1])
+def test_a_malformed_batch_stays_and_blocks_no_other(world: World, failures: FailedBatches) -> None:
+    """Other batches are published; then the run fails, and the malformed batch stays."""
+    bad, good = failures.save(1, []), unpublished_recording(world)
+    failures.corrupt(bad)
+    failures.save(2, good[1])
     with pytest.raises(ValueError, match="Expecting property name"):
         world.call("redrive_failed_changes", {})
     assert [message.body["recording"] for message in world.commands.drain()] == [good[0].id]
@@ -243,12 +243,12 @@ def test_what_fails_stays_and_holds_up_nothing(world: World, failures: Failures)
     assert world.log.drain()[-1] == {"operation": "redrive_failed_changes", "outcome": "fault"}
 
 
-def test_one_that_fails_hides_none_behind_it(world: World, failures: Failures) -> None:
-    """What lies beside it is told, and all of it again by the next run, for the whole of it stays."""
-    (bad, broken), (good, records) = lost(world), lost(world)
+def test_a_malformed_record_blocks_no_other(world: World, failures: FailedBatches) -> None:
+    """The other records of the batch are published by each run, because the whole batch stays."""
+    (bad, broken), (good, records) = unpublished_recording(world), unpublished_recording(world)
     for record in broken:
         record["dynamodb"]["NewImage"]["status"] = {"S": "?"}
-    key = failures.leave(1, [*broken, *records])
+    key = failures.save(1, [*broken, *records])
     for _ in range(2):
         with pytest.raises(ValueError, match="is not a valid"):
             world.call("redrive_failed_changes", {})
@@ -256,31 +256,31 @@ def test_one_that_fails_hides_none_behind_it(world: World, failures: Failures) -
         assert failures.keys == [key]
     for record in broken:
         record["dynamodb"]["NewImage"]["status"] = {"S": "in-progress"}
-    failures.leave(1, [*broken, *records])
+    failures.save(1, [*broken, *records])
     assert world.call("redrive_failed_changes", {}) == {"published": 4, "more": False}
     assert [message.body["recording"] for message in world.commands.drain()] == [bad.id, good.id]
     assert failures.keys == []
 
 
-def test_goes_past_what_fails(world: World, failures: Failures) -> None:
-    """However many fail, as many others are told as were asked for."""
-    bad = [failures.leave(number, []) for number in range(3)]
+def test_failed_batches_do_not_count(world: World, failures: FailedBatches) -> None:
+    """Batches that fail do not count towards `most`."""
+    bad = [failures.save(number, []) for number in range(3)]
     for key in bad:
-        failures.spoil(key)
-    made = [lost(world) for _ in range(3)]
+        failures.corrupt(key)
+    made = [unpublished_recording(world) for _ in range(3)]
     for number, (_, records) in enumerate(made, start=len(bad)):
-        failures.leave(number, records)
-    for told in (made[:2], made[2:]):
+        failures.save(number, records)
+    for published in (made[:2], made[2:]):
         with pytest.raises(ValueError, match="Expecting property name"):
             world.call("redrive_failed_changes", {"most": 2})
-        assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in told]
+        assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in published]
     assert failures.keys == bad
 
 
-def test_a_queue_that_still_fails_changes_nothing(world: World, failures: Failures) -> None:
-    """What cannot be told now either is told by the next run, whole, in order."""
-    recording, records = lost(world)
-    key = failures.leave(1, records)
+def test_a_failing_queue_leaves_the_batch(world: World, failures: FailedBatches) -> None:
+    """If publishing fails again, the batch stays, and the next run publishes it in order."""
+    recording, records = unpublished_recording(world)
+    key = failures.save(1, records)
     world.commands.failures = 1
     with pytest.raises(StoreUnavailable):
         world.call("redrive_failed_changes", {})
@@ -292,6 +292,6 @@ def test_a_queue_that_still_fails_changes_nothing(world: World, failures: Failur
 @pytest.mark.parametrize(("most", "message"), [
     (0, "Input should be greater than or equal to 1"), (1001, "Input should be less than or equal to 1000"),
 ])  # fmt: skip
-def test_takes_no_other_number(world: World, most: int, message: str) -> None:
-    """From one to a thousand at a time."""
+def test_refuses_an_invalid_number(world: World, most: int, message: str) -> None:
+    """`most` is from 1 to 1000."""
     assert world.call("redrive_failed_changes", {"most": most}) == {"error": {"message": message, "field": "most"}}
