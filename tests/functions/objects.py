@@ -1,4 +1,4 @@
-"""The bucket of media, as tests see it: what the functions ask of it, what lies in it, and how it fails."""
+"""The media bucket as the tests see it: its requests, its objects and injected faults."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,26 +10,28 @@ from botocore.exceptions import ConnectionClosedError
 from tapedeck.domain.recording import Recording
 
 RENDITIONS = ("mono.mp3", "mono.wav", "original.mp3", "original.wav")
-"""All that may lie there of a recording."""
+"""The names of all objects of a recording."""
 
 FAULTS = {"busy": (503, "SlowDown"), "broken": (500, "InternalError"), "denied": (403, "AccessDenied")}
-"""What S3 may answer in place of what was asked for; `partly` is a success but for one of several objects.
+"""The error responses of S3 that can be injected.
 
-`refused` reaches nobody, `lost` takes effect all the same.
+Three more faults are possible: `partly` is a success that reports an error for one object, `refused` is a failed
+connection, and with `lost` the request takes effect but its response is lost.
 """
 
 
 class _Status(NamedTuple):
-    """As much of an HTTP answer as botocore looks at."""
+    """The part of an HTTP response that botocore reads."""
 
     status_code: int
 
 
 @dataclass
 class Objects:
-    """The functions' client of the bucket: tells what it is asked, fails when told to, lets things happen meanwhile.
+    """The functions' S3 client: records requests, injects faults and runs hooks.
 
-    `faults` are by operation, such as `PutObject`; `meanwhile` happens once, before the operation is done.
+    `faults` maps an operation such as `PutObject` to a fault. `meanwhile` maps an operation to a hook that runs once,
+    before the next such operation. `watchers` are called with each operation.
     """
 
     client: Any
@@ -42,37 +44,37 @@ class Objects:
     def __post_init__(self) -> None:
         self.client.meta.events.register("before-call.s3", self._before)
         self.client.meta.events.register("after-call.s3", self._after)
-        self._past: Any = botocore.session.get_session().create_client("s3")
+        self._direct_client: Any = botocore.session.get_session().create_client("s3")
 
     def forget(self) -> None:
-        """Nothing has been asked, nothing fails, nothing is to happen."""
-        for held in (self.requests, self.faults, self.meanwhile, self.watchers):
-            held.clear()
+        """Clear recorded requests, faults and hooks."""
+        for collection in (self.requests, self.faults, self.meanwhile, self.watchers):
+            collection.clear()
 
     def names(self, recording: Recording) -> set[str]:
-        """What lies there of a recording, such as `original.wav`."""
+        """Return the names of a recording's objects, such as `original.wav`."""
         prefix = f"{recording.parent.account}/{recording.id}/"
-        listed = self._past.list_objects_v2(Bucket=self.name, Prefix=prefix)
+        listed = self._direct_client.list_objects_v2(Bucket=self.name, Prefix=prefix)
         return {each["Key"].removeprefix(prefix) for each in listed.get("Contents", ())}
 
     def put(self, recording: Recording, name: str, content: bytes) -> None:
-        """Lay something of a recording there, past the functions."""
+        """Store an object of a recording, without the functions' client."""
         self.put_at(recording.parent.account, recording.id, name, content)
 
     def put_at(self, account: str, recording: str, name: str, content: bytes) -> None:
-        """The same, of one that nobody may have heard of."""
-        self._past.put_object(Bucket=self.name, Key=f"{account}/{recording}/{name}", Body=content)
+        """Store an object of a recording that may not exist."""
+        self._direct_client.put_object(Bucket=self.name, Key=f"{account}/{recording}/{name}", Body=content)
 
     def get(self, recording: Recording, name: str) -> bytes:
-        """What lies there of a recording under this name."""
+        """Return the content of a recording's object."""
         key = f"{recording.parent.account}/{recording.id}/{name}"
-        content: bytes = self._past.get_object(Bucket=self.name, Key=key)["Body"].read()
+        content: bytes = self._direct_client.get_object(Bucket=self.name, Key=key)["Body"].read()
         return content
 
     def remove(self, recording: Recording, *names: str) -> None:
-        """Take it away, as a rule of the bucket may."""
+        """Delete objects of a recording, as a lifecycle rule may."""
         for name in names:
-            self._past.delete_object(Bucket=self.name, Key=f"{recording.parent.account}/{recording.id}/{name}")
+            self._direct_client.delete_object(Bucket=self.name, Key=f"{recording.parent.account}/{recording.id}/{name}")
 
     def _before(self, model: Any, **_: Any) -> tuple[_Status, dict[str, Any]] | None:
         self.requests.append(model.name)
@@ -87,9 +89,9 @@ class Objects:
         if fault not in FAULTS:
             return None
         status, code = FAULTS[fault]
-        # An answer to HEAD has no body that could tell more than its status.
-        told = str(status) if model.name == "HeadObject" else code
-        return _Status(status), {"Error": {"Code": told, "Message": ""}}
+        # The response to HEAD has no body, so the error code is the status.
+        error_code = str(status) if model.name == "HeadObject" else code
+        return _Status(status), {"Error": {"Code": error_code, "Message": ""}}
 
     def _after(self, model: Any, **_: Any) -> None:
         if self.faults.get(model.name) == "lost":
@@ -97,4 +99,4 @@ class Objects:
 
 
 def _nothing() -> None:
-    """Nothing happens meanwhile."""
+    """Do nothing."""

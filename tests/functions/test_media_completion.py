@@ -1,4 +1,4 @@
-"""The end of a recording: from what was captured to media that can be fetched, or to nothing (section 5.6)."""
+"""Completing a recording turns its capture into downloadable media, or makes the recording absent."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,20 +29,20 @@ TRIMMED = "trim-silence"
 
 
 def wav(*milliseconds: int, channels: int = 1) -> bytes:
-    """Silence and sound in turn, beginning with silence."""
+    """Build a WAV of silence and sound in turn, beginning with silence."""
     parts = [Part(length, is_sound=place % 2 == 1) for place, length in enumerate(milliseconds)]
     return make_wav(parts, [True] * channels)
 
 
 @pytest.fixture
 def media(service: ApiServices) -> Media:
-    """What finishes recordings."""
+    """The service that completes recordings."""
     return service.media()
 
 
 @pytest.fixture
 def make(stage: Stage, service: ApiServices, objects: Objects) -> Make:
-    """Makes stopped recordings of which something was captured, four seconds ago."""
+    """Creates stopped recordings with this capture, which ended four seconds ago."""
 
     def made(content: bytes | None, *, conference: bool = False, **fields: Any) -> Recording:
         parent = stage.conference() if conference else stage.call()
@@ -57,7 +57,7 @@ def make(stage: Stage, service: ApiServices, objects: Objects) -> Make:
 
 
 def assert_absent(stage: Stage, objects: Objects, recording: Recording, finished: Recording, error: int) -> None:
-    """It is absent for this reason, lasts no second, and nothing lies there of it."""
+    """Assert that the recording is absent with this error and no duration, and that its objects are deleted."""
     assert finished == replace(
         recording,
         status=RecordingStatus.ABSENT,
@@ -76,10 +76,7 @@ def assert_absent(stage: Stage, objects: Objects, recording: Recording, finished
 def test_completes_a_recording(
     media: Media, make: Make, stage: Stage, objects: Objects, channels: int, *, conference: bool
 ) -> None:
-    """It has its duration, its capture as WAV to the byte, and an MP3 of 32 kbit/s a channel; no work is left.
-
-    With a callback there is, until somebody has been told.
-    """
+    """A recording gets its duration, its WAV unchanged and an MP3 of 32 kbit/s per channel, and is not pending."""
     recording = make(sound(2, channels), conference=conference, channels=channels)
     finished = media.complete(recording.parent, recording.id)
     now, version = stage.clock.seconds, recording.version + 1
@@ -99,30 +96,32 @@ def test_completes_a_recording(
     ("milliseconds", "duration"), [(1_000, 1), (1_001, 1), (1_499, 1), (1_500, 2), (2_499, 2), (2_500, 3)]
 )
 def test_rounds_the_duration(media: Media, make: Make, milliseconds: int, duration: int) -> None:
-    """To the nearest second, a half up, at least 1."""
+    """The duration is rounded half up to seconds, and is at least 1."""
     recording = make(wav(0, milliseconds))
     assert media.complete(recording.parent, recording.id).duration == duration
 
 
 @pytest.mark.parametrize("content", [wav(0, 999), wav(999), wav(0, 1), wav(0)], ids=["almost", "silent", "1 ms", "0"])
-def test_too_short_is_absent(media: Media, make: Make, stage: Stage, objects: Objects, content: bytes) -> None:
-    """Below a second there is nothing worth keeping: 16101, silent or not."""
+def test_a_too_short_capture_is_absent(
+    media: Media, make: Make, stage: Stage, objects: Objects, content: bytes
+) -> None:
+    """A capture of less than a second is absent with error 16101, silent or not."""
     recording = make(content)
     assert_absent(stage, objects, recording, media.complete(recording.parent, recording.id), 16101)
 
 
 @pytest.mark.parametrize("trim", [TRIMMED, "do-not-trim"])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_only_silence_is_absent(
+def test_a_silent_capture_is_absent(
     media: Media, make: Make, stage: Stage, objects: Objects, trim: str, channels: int
 ) -> None:
-    """However long it is, and whether or not it should be trimmed: 16102."""
+    """A silent capture is absent with error 16102, with and without trimming."""
     recording = make(wav(5_000, channels=channels), trim=trim, channels=channels)
     assert_absent(stage, objects, recording, media.complete(recording.parent, recording.id), 16102)
 
 
-def test_one_silent_channel_is_no_silence(media: Media, make: Make) -> None:
-    """A track that nobody was to hear is silent, and the recording is not."""
+def test_one_silent_channel_is_allowed(media: Media, make: Make) -> None:
+    """A recording with one silent channel is completed."""
     recording = make(make_wav([Part(2_000, is_sound=True)], [True, False]), channels=2, track="inbound")
     assert media.complete(recording.parent, recording.id).status is RecordingStatus.COMPLETED
 
@@ -145,19 +144,19 @@ def test_trims_both_ends(
     kept: Sequence[int],
     duration: int,
 ) -> None:
-    """`trim-silence` removes silence at the ends and none in between; the duration is what is left, in both forms."""
+    """`trim-silence` removes silence at both ends only; the duration is that of the trimmed audio."""
     recording = make(wav(*milliseconds), trim=TRIMMED)
     assert media.complete(recording.parent, recording.id).duration == duration
     (left,), (wanted,) = (samples_of(content) for content in (objects.get(recording, "original.wav"), wav(*kept)))
-    # A tone begins and ends near silence: a sample or two of it go too.
+    # A tone begins and ends near silence, so trimming may remove a sample or two of it.
     assert abs(len(left) - len(wanted)) <= 2
     assert min(abs(left[0]), abs(left[-1])) > 64
     frames = mp3_frames(objects.get(recording, "original.mp3"))
     assert duration <= len(frames) * 576 / 8_000 < duration + 0.3
 
 
-def test_keeps_silence_where_nothing_is_trimmed(media: Media, make: Make, objects: Objects) -> None:
-    """Without `trim-silence` the capture stays as it is, and its silence counts."""
+def test_keeps_silence_without_trimming(media: Media, make: Make, objects: Objects) -> None:
+    """Without `trim-silence` the capture is unchanged, and silence counts towards the duration."""
     content = wav(1_000, 1_000, 2_000)
     recording = make(content)
     assert media.complete(recording.parent, recording.id).duration == 4
@@ -165,23 +164,21 @@ def test_keeps_silence_where_nothing_is_trimmed(media: Media, make: Make, object
 
 
 def test_trimmed_to_less_than_a_second_is_absent(media: Media, make: Make, stage: Stage, objects: Objects) -> None:
-    """What is left after trimming counts: 16101."""
+    """Audio of less than a second after trimming is absent with error 16101."""
     recording = make(wav(3_000, 900, 3_000), trim=TRIMMED)
     assert_absent(stage, objects, recording, media.complete(recording.parent, recording.id), 16101)
 
 
-@pytest.mark.parametrize(("asked", "captured"), [(1, 2), (2, 1)])
-def test_tells_the_channels_that_were_captured(
-    media: Media, make: Make, stage: Stage, asked: int, captured: int
-) -> None:
-    """A media engine that captures other channels than were asked for is believed: its audio has these."""
-    recording = make(sound(1, captured), channels=asked)
+@pytest.mark.parametrize(("requested", "captured"), [(1, 2), (2, 1)])
+def test_stores_the_captured_channels(media: Media, make: Make, stage: Stage, requested: int, captured: int) -> None:
+    """The number of channels is that of the capture, not of the request."""
+    recording = make(sound(1, captured), channels=requested)
     assert media.complete(recording.parent, recording.id).channels == captured
     assert stage.services.recordings.get(recording.parent, recording.id).channels == captured
 
 
-def test_media_are_there_before_it_is_completed(media: Media, make: Make, objects: Objects, wire: Wire) -> None:
-    """When the table is told that it is completed, its MP3 lies there: whoever reads the one can fetch the other."""
+def test_stores_media_before_the_status(media: Media, make: Make, objects: Objects, wire: Wire) -> None:
+    """The MP3 is in the bucket before the table says that the recording is completed."""
     recording = make(wav(500, 2_000), trim=TRIMMED)
     order: list[Any] = []
 
@@ -193,8 +190,8 @@ def test_media_are_there_before_it_is_completed(media: Media, make: Make, object
     with wire.watched_by(note):
         media.complete(recording.parent, recording.id)
     both = {"original.wav", "original.mp3"}
-    looked, written = ("GetItem", {"original.wav"}), ("UpdateItem", both)
-    assert order == [looked, "GetObject", "PutObject", "PutObject", written]
+    read, written = ("GetItem", {"original.wav"}), ("UpdateItem", both)
+    assert order == [read, "GetObject", "PutObject", "PutObject", written]
 
 
 GARBAGE = {
@@ -215,10 +212,10 @@ GARBAGE = {
 
 @pytest.mark.parametrize("content", GARBAGE.values(), ids=GARBAGE.keys())
 @pytest.mark.parametrize("trim", [TRIMMED, "do-not-trim"])
-def test_what_cannot_be_read_leaves_it_stopped(
+def test_an_unreadable_capture_changes_nothing(
     media: Media, make: Make, stage: Stage, objects: Objects, content: bytes | None, trim: str
 ) -> None:
-    """Missing, empty and garbage captures are told; nothing changes, and a better capture completes it."""
+    """A missing or unreadable capture raises and changes nothing, and a valid capture then completes the recording."""
     recording = make(content, trim=trim)
     before = stage.partition(recording.parent), objects.names(recording)
     for _ in range(2):
@@ -229,20 +226,20 @@ def test_what_cannot_be_read_leaves_it_stopped(
     assert media.complete(recording.parent, recording.id).duration == 2
 
 
-def test_a_capture_that_was_cut_short_lasts_as_long_as_it_does(media: Media, make: Make) -> None:
-    """What its header promises beyond that does not count."""
+def test_a_truncated_capture_has_its_real_duration(media: Media, make: Make) -> None:
+    """The duration is that of the samples, not of the WAV header."""
     recording = make(sound(10)[: 44 + 2 * 8_000 * 3 + 1])
     assert media.complete(recording.parent, recording.id).duration == 3
 
 
-# Repetitions.
+# Repetition and concurrency.
 
 
 @pytest.mark.parametrize("content", [sound(2), wav(0, 500), wav(3_000)], ids=["sound", "short", "silence"])
-def test_a_repetition_changes_nothing(
+def test_repeating_a_completion_changes_nothing(
     media: Media, make: Make, stage: Stage, objects: Objects, wire: Wire, content: bytes
 ) -> None:
-    """What is finished stays as it is, in one read, however often it is finished again."""
+    """Completing a finished recording again costs one read and changes nothing."""
     recording = make(content, trim=TRIMMED)
     finished = media.complete(recording.parent, recording.id)
     before, names = stage.partition(recording.parent), objects.names(recording)
@@ -256,17 +253,17 @@ def test_a_repetition_changes_nothing(
 
 @pytest.mark.parametrize("content", [wav(500, 2_000, 500), wav(0, 500)], ids=["sound", "short"])
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
-def test_two_completions_at_once_are_one(
+def test_concurrent_completions_have_one_result(
     media: Media, make: Make, stage: Stage, objects: Objects, content: bytes, operation: str
 ) -> None:
-    """Whoever comes second finds it finished, as its own would have been: one version."""
+    """Concurrent completions result in one version with the same status."""
     recording = make(content, trim=TRIMMED)
     answered = []
     objects.meanwhile[operation] = lambda: answered.append(media.complete(recording.parent, recording.id))
     try:
         answered.append(media.complete(recording.parent, recording.id))
     except MediaMissing:
-        # The other one found nothing worth keeping, and has taken it away: a repetition finds it absent.
+        # The other completion deleted the capture as too short: a repetition finds the recording absent.
         answered.append(media.complete(recording.parent, recording.id))
     assert len({each.status for each in answered}) == 1
     found = stage.services.recordings.get(recording.parent, recording.id)
@@ -276,8 +273,8 @@ def test_two_completions_at_once_are_one(
 
 
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
-def test_what_is_deleted_meanwhile_stays_deleted(media: Media, make: Make, objects: Objects, operation: str) -> None:
-    """A slow second completion of what was completed and deleted meanwhile leaves nothing behind (R18)."""
+def test_a_concurrent_deletion_leaves_no_media(media: Media, make: Make, objects: Objects, operation: str) -> None:
+    """A completion that overlaps with the deletion of the recording leaves no objects (REL-18)."""
     recording = make(wav(500, 2_000, 500), trim=TRIMMED)
 
     def complete_and_delete() -> None:
@@ -290,7 +287,7 @@ def test_what_is_deleted_meanwhile_stays_deleted(media: Media, make: Make, objec
     assert objects.names(recording) == set()
 
 
-# Faults.
+# Failures.
 
 
 @pytest.mark.parametrize(
@@ -308,7 +305,7 @@ def test_what_is_deleted_meanwhile_stays_deleted(media: Media, make: Make, objec
     ],
     ids=["read", "write", "read short", "delete short", "delete silence"],
 )
-def test_a_bucket_that_fails_can_be_asked_again(
+def test_can_be_repeated_after_a_bucket_failure(
     media: Media,
     make: Make,
     stage: Stage,
@@ -318,9 +315,9 @@ def test_a_bucket_that_fails_can_be_asked_again(
     fault: str,
     error: type[TapedeckError],
 ) -> None:
-    """Wherever it fails, a repetition ends as it would have without the fault, with one change of the recording."""
-    recording, untroubled = make(content, trim=TRIMMED), make(content, trim=TRIMMED)
-    expected = media.complete(untroubled.parent, untroubled.id)
+    """After a failure of the bucket, a repetition has the usual result with one change of the recording."""
+    recording, reference = make(content, trim=TRIMMED), make(content, trim=TRIMMED)
+    expected = media.complete(reference.parent, reference.id)
     objects.faults[operation] = fault
     with pytest.raises(error):
         media.complete(recording.parent, recording.id)
@@ -328,16 +325,16 @@ def test_a_bucket_that_fails_can_be_asked_again(
     finished = media.complete(recording.parent, recording.id)
     assert _outcome(finished) == _outcome(expected)
     assert finished == stage.services.recordings.get(recording.parent, recording.id)
-    assert objects.names(recording) == objects.names(untroubled)
+    assert objects.names(recording) == objects.names(reference)
     for name in objects.names(recording):
-        assert objects.get(recording, name) == objects.get(untroubled, name)
+        assert objects.get(recording, name) == objects.get(reference, name)
 
 
 @pytest.mark.parametrize("content", [wav(500, 2_000), wav(0, 500)], ids=["sound", "short"])
-def test_a_table_that_fails_can_be_asked_again(
+def test_can_be_repeated_after_a_table_failure(
     media: Media, make: Make, objects: Objects, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
-    """Until it is written as finished it is stopped, its capture stays, and the whole can be repeated."""
+    """After a failure of the table the capture still exists, and a repetition finishes the recording."""
     recording = make(content, trim=TRIMMED)
 
     def refuse(*_: object, **_named: object) -> Recording:
@@ -353,18 +350,18 @@ def test_a_table_that_fails_can_be_asked_again(
 
 
 def _outcome(recording: Recording) -> tuple[object, ...]:
-    """What becomes of a recording, whichever it is."""
+    """Return the fields that do not depend on the identity of the recording."""
     return recording.status, recording.version, recording.duration, recording.error, recording.channels
 
 
-# What is not to be finished.
+# Refused.
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
-def test_what_is_captured_still_is_not_finished(
+def test_refuses_a_running_recording(
     media: Media, stage: Stage, objects: Objects, service: ApiServices, status: str
 ) -> None:
-    """Neither completed nor given up, and its capture stays."""
+    """A running recording is neither completed nor made absent, and its capture is unchanged."""
     recording = stage.recording(stage.call(), status)
     capture(service, recording, sound(2))
     before = stage.partition(recording.parent)
@@ -376,8 +373,8 @@ def test_what_is_captured_still_is_not_finished(
     assert objects.names(recording) == {"original.wav"}
 
 
-def test_what_is_not_there_is_not_finished(media: Media, stage: Stage) -> None:
-    """An unknown recording and a deleted one are not found."""
+def test_refuses_an_unknown_or_deleted_recording(media: Media, stage: Stage) -> None:
+    """An unknown or deleted recording is not found."""
     deleted = stage.delete(stage.recording(stage.call(), "completed"))
     for recording in (deleted.id, "0" * 32):
         for finish in (media.complete, lambda parent, each: media.finish_without_media(parent, each, 16101)):
@@ -385,11 +382,11 @@ def test_what_is_not_there_is_not_finished(media: Media, stage: Stage) -> None:
                 finish(deleted.parent, recording)
 
 
-# Given up.
+# Without media.
 
 
-def test_what_is_given_up_is_absent(media: Media, make: Make, stage: Stage, objects: Objects) -> None:
-    """A stopped recording that nobody can complete is absent, and so is whatever was captured."""
+def test_finishes_without_media(media: Media, make: Make, stage: Stage, objects: Objects) -> None:
+    """A recording that is finished without media is absent, and its capture is deleted."""
     recording = make(b"garbage")
     finished = media.finish_without_media(recording.parent, recording.id, 16101)
     assert_absent(stage, objects, recording, finished, 16101)
@@ -398,8 +395,8 @@ def test_what_is_given_up_is_absent(media: Media, make: Make, stage: Stage, obje
     assert media.complete(recording.parent, recording.id) == finished
 
 
-def test_what_is_completed_is_not_given_up(media: Media, make: Make, objects: Objects) -> None:
-    """Whoever gives up too late leaves its media alone."""
+def test_a_completed_recording_keeps_its_media(media: Media, make: Make, objects: Objects) -> None:
+    """A completed recording cannot be finished without media."""
     recording = make(sound(2))
     media.complete(recording.parent, recording.id)
     with pytest.raises(NotEligibleForRecording):
@@ -408,10 +405,10 @@ def test_what_is_completed_is_not_given_up(media: Media, make: Make, objects: Ob
 
 
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject"])
-def test_what_is_given_up_meanwhile_is_not_completed(
+def test_concurrent_finish_without_media_leaves_no_objects(
     media: Media, make: Make, objects: Objects, operation: str
 ) -> None:
-    """A completion that comes second to that leaves nothing behind."""
+    """A completion that overlaps with a finish without media leaves no objects."""
     recording = make(wav(500, 2_000), trim=TRIMMED)
     objects.meanwhile[operation] = lambda: media.finish_without_media(recording.parent, recording.id, 16101)
     with pytest.raises((NotEligibleForRecording, MediaMissing)):
