@@ -172,9 +172,9 @@ def applied(world: World) -> Ingest:
     def ingest(kind: str, **fields: Any) -> None:
         event = world.event(kind, **fields)
         assert world.ingest(event) == []
-        before = everything(world)
+        before = all_items(world)
         assert world.ingest(event) == []
-        assert everything(world) == before
+        assert all_items(world) == before
         assert {line["outcome"] for line in world.log.drain()} == {"done"}
 
     return ingest
@@ -185,9 +185,9 @@ def retried(world: World) -> Ingest:
     """Ingest an event that cannot be applied yet: its message is returned for a retry, and nothing changes."""
 
     def ingest(kind: str, **fields: Any) -> None:
-        before = everything(world)
+        before = all_items(world)
         assert world.ingest(world.event(kind, **fields)) == ["message-0"]
-        assert everything(world) == before
+        assert all_items(world) == before
         assert [line["outcome"] for line in world.log.drain()] == ["failed"]
 
     return ingest
@@ -201,7 +201,7 @@ def ignored(world: World) -> Ingest:
     """
 
     def items_without_event_times() -> list[dict[str, Any]]:
-        return [{name: value for name, value in item.items() if name != "heard"} for item in everything(world)]
+        return [{name: value for name, value in item.items() if name != "heard"} for item in all_items(world)]
 
     def ingest(kind: str, outcome: str = "done", counted: str | None = None, **fields: Any) -> None:
         before = items_without_event_times()
@@ -213,7 +213,7 @@ def ignored(world: World) -> Ingest:
     return ingest
 
 
-def everything(world: World) -> list[dict[str, Any]]:
+def all_items(world: World) -> list[dict[str, Any]]:
     """Return all items of the table."""
     items: list[dict[str, Any]] = world.memory.scan(TableName=world.table)["Items"]
     return sorted(items, key=lambda item: (item["PK"]["S"], item["SK"]["S"]))
@@ -504,7 +504,7 @@ def test_an_unreached_participant_fails(world: World, applied: Ingest, dialed: t
     assert world.pending_work() == []
 
 
-@pytest.mark.parametrize("how", ["removed", "room ended"])
+@pytest.mark.parametrize("how", ["removed", "conference ended"])
 def test_a_removed_participant_that_answers_stays_removed(
     world: World, applied: Ingest, dialed: tuple[Conference, Participant], how: str
 ) -> None:
@@ -668,9 +668,9 @@ def test_a_late_join_does_not_undo_a_leave(world: World, applied: Ingest, ignore
             world.services.participants.remove(conference.account, conference.id, call.id)
         else:
             applied("call.ended", call=call.id)
-        before = everything(world)
+        before = all_items(world)
         assert world.ingest(entered) == []
-        assert everything(world) == before
+        assert all_items(world) == before
         assert world.log.drain()[-1]["outcome"] == "done"
         if how != "hang-up":
             # Once the leave is confirmed, a newer join is applied.
@@ -1156,13 +1156,13 @@ def test_a_recording_is_completed(
         ended=recording.ended if status == "stopped" else now, last_event_at=event["at"] if status != "stopped" else 0,
     )  # fmt: skip
     assert bucket.names(recording) == {"original.wav", "original.mp3"}
-    before = everything(world)
+    before = all_items(world)
     for late in (event, world.event("recording.started", **_about(recording), version=1),
                  world.event("recording.stopped", **_about(recording), version=2),
                  world.event("recording.stopped", **_about(recording)),
                  world.event("recording.absent", **_about(recording))):  # fmt: skip
         assert world.ingest(late) == []
-    assert everything(world) == before
+    assert all_items(world) == before
 
 
 @pytest.mark.parametrize("key_of", ["another recording's", "another account's", "another name"])
@@ -1176,9 +1176,9 @@ def test_an_unexpected_key_is_rejected(world: World, bucket: Objects, key_of: st
         "another name": object_key(recording.parent.account, recording.id, "mono"),
     }[key_of]
     capture(world.services, other, sound(2))
-    before = everything(world)
+    before = all_items(world)
     assert world.ingest(_completed(world, recording, key=key)) == []
-    assert everything(world) == before
+    assert all_items(world) == before
     assert world.log.drain() == [
         {"operation": "ingest_media_event", "outcome": "refused", "counted": {"EventsRejected": 1}}
     ]
@@ -1222,9 +1222,9 @@ def test_late_media_are_deleted(world: World, bucket: Objects, state: str) -> No
     if state == "deleted":
         world.services.media().delete(recording.parent, recording.id)
     capture(world.services, recording, sound(2))
-    before = everything(world)
+    before = all_items(world)
     assert world.ingest(_completed(world, recording)) == []
-    assert everything(world) == before
+    assert all_items(world) == before
     assert bucket.names(recording) == set()
 
 

@@ -1155,16 +1155,16 @@ def _retried_records(records: list[Event], failed: list[Event]) -> list[Event]:
     return records[records.index(failed[0]) :] if failed else []
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("takes_part", [False, True])
 @pytest.mark.parametrize("channel", ["commands", "callbacks", "bus"])
-def test_a_failing_queue_or_bus_loses_nothing(world: World, channel: str, *, half: bool) -> None:
+def test_a_failing_queue_or_bus_loses_nothing(world: World, channel: str, *, takes_part: bool) -> None:
     """Records are reported as failed and retried if a queue or the bus accepts nothing, or a part."""
     played = play_conference(world, "twilio")
     assert world.publish(played.records) == []
     expected = outcome(world, played.records)
     for fails in (1, 3, 7):
         failing = getattr(world, channel)
-        failing.failures, failing.takes_part = fails, half
+        failing.failures, failing.takes_part = fails, takes_part
         assert_published_eventually(world, played.records, expected)
 
 

@@ -404,14 +404,14 @@ def test_a_concurrent_start_prevents_the_timeout(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
-@pytest.mark.parametrize("begun", [False, True])
-def test_a_confirmed_recording_does_not_time_out(world: World, status: str, *, begun: bool) -> None:
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_confirmed_recording_does_not_time_out(world: World, status: str, *, confirmed: bool) -> None:
     """A recording that the engine has confirmed never times out, however long it is."""
     recording = world.stage.recording(world.stage.call(), status)
-    world.stage.write(recording, confirmed=recording.version if begun else 0)
+    world.stage.write(recording, confirmed=recording.version if confirmed else 0)
     world.clock.step(86_400)
-    assert world.reconcile() == ({} if begun else {"given_up": 1})
-    assert read_recording(world, recording).is_active is begun
+    assert world.reconcile() == ({} if confirmed else {"given_up": 1})
+    assert read_recording(world, recording).is_active is confirmed
 
 
 def test_missing_media_time_out(world: World, bucket: Objects) -> None:
