@@ -30,9 +30,7 @@ CANARY: Final = "canary-4711"
 
 
 @pytest.fixture
-def log_lines(
-    world: World, install_environment: Callable[[Environment], object]
-) -> Callable[[], list[dict[str, Any]]]:
+def log_lines(world: World, install_environment: Callable[[Environment], object]) -> Callable[[], list[dict[str, Any]]]:
     """Return the new log lines, which must be JSON, short, and free of the canary and of other fields."""
     del world  # its environment is the current one
     name, stream = f"test-{token_hex(4)}", io.StringIO()
