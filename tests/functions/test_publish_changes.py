@@ -798,7 +798,7 @@ def test_a_late_change_stops_a_recording_that_timed_out(world: World) -> None:
     recording = world.stage.recording(world.stage.call())
     world.discard()
     world.clock.step(START_TIMEOUT_SECONDS)
-    assert world.reconcile() == {"given_up": 1}
+    assert world.reconcile() == {"timed_out": 1}
     records = world.changes()
     world.clock.step(COMMAND_STALENESS_CHECK_SECONDS)
     assert world.publish(records) == []

@@ -75,7 +75,7 @@ def test_resends_an_unconfirmed_pause(world: World) -> None:
         },
     )
     world.clock.step(30)
-    assert world.call("reconcile", {}) == {"asked": 1}
+    assert world.call("reconcile", {}) == {"resent": 1}
     assert world.commands.sent == [
         QueueMessage(
             body={
@@ -223,7 +223,7 @@ def test_resends_an_unconfirmed_command(world: World) -> None:
     world.clock.step(1)
     for minute in range(COMMAND_ALARM_AFTER_SECONDS // 60 + 2):
         overdue = minute * 60 + COMMAND_RESEND_AFTER_SECONDS >= COMMAND_ALARM_AFTER_SECONDS
-        assert world.reconcile() == {"asked": 1, **({"unconfirmed": 1} if overdue else {})}
+        assert world.reconcile() == {"resent": 1, **({"unconfirmed": 1} if overdue else {})}
         (resent,) = world.commands.drain()
         assert (resent.body, resent.group) == (original.body, original.group)
         assert resent.id == f"{original.id}-{world.clock.seconds // 60}"
@@ -283,13 +283,13 @@ def test_resends_each_kind_of_command(world: World, name: str) -> None:
     assert world.publish() == []
     (first,) = world.commands.drain()
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
-    assert world.reconcile() == {"asked": 1}
+    assert world.reconcile() == {"resent": 1}
     (resent,) = world.commands.drain()
     assert resent.body == first.body
     assert (resent.body["type"], resent.body["version"]) == (kind, version)
     assert resource in (resent.body.get("call"), resent.body.get("conference"))
     world.clock.step(COMMAND_ALARM_AFTER_SECONDS)
-    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"resent": 1, "unconfirmed": 1}
     world.clock.step(COMMAND_EXPIRY_SECONDS - COMMAND_ALARM_AFTER_SECONDS - COMMAND_RESEND_AFTER_SECONDS)
     world.commands.drain()
     (pending,) = [each.resource for each in world.pending_work() if each.resource.id == resource]
@@ -298,9 +298,9 @@ def test_resends_each_kind_of_command(world: World, name: str) -> None:
     expired = 0
     for _ in range(3):
         counted = world.reconcile()
-        assert counted.keys() <= {"forgotten", "announced"}
-        assert reconcile_lines(world)[-1]["counted"]["CommandsExpired"] == counted.get("forgotten", 0)
-        expired += counted.get("forgotten", 0)
+        assert counted.keys() <= {"expired", "backfilled"}
+        assert reconcile_lines(world)[-1]["counted"]["CommandsExpired"] == counted.get("expired", 0)
+        expired += counted.get("expired", 0)
         world.clock.step(600)
     assert (expired, world.commands.sent, world.pending_work()) == (1, [], [])
     found: Any = world.background.publisher._current_state(Change(world.account.account, None, pending))[0]
@@ -332,7 +332,7 @@ def test_an_ended_conference_gets_only_its_end(world: World) -> None:
     service.participants.update(conference.account, conference.id, participant.call, UpdateParticipant(muted=True))
     service.conferences.end(conference.account, conference.id)
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
-    assert world.reconcile() == {"asked": 1}
+    assert world.reconcile() == {"resent": 1}
     assert [kind for kind, _, _ in sent_commands(world)] == ["conference.end"]
     assert [type(pending.resource) for pending in world.pending_work()] == [Conference]
 
@@ -346,7 +346,7 @@ def test_resends_the_latest_command(world: World) -> None:
         world.clock.step(COMMAND_RESEND_AFTER_SECONDS - 1)
     assert world.reconcile() == {}
     world.clock.step(1)
-    assert world.reconcile() == {"asked": 1}
+    assert world.reconcile() == {"resent": 1}
     assert [version for _, version, _ in sent_commands(world)] == [3]
 
 
@@ -358,10 +358,10 @@ def test_a_start_that_times_out_makes_a_recording_absent(world: World, dialect: 
     recording = start_recording(world, subscription(dialect))
     world.publish()
     world.clock.step(START_TIMEOUT_SECONDS - 1)
-    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"resent": 1, "unconfirmed": 1}
     world.commands.drain()
     world.clock.step(1)
-    assert world.reconcile() == {"given_up": 1}
+    assert world.reconcile() == {"timed_out": 1}
     assert reconcile_lines(world)[-1]["counted"] == {**QUIET, "RecordingsTimedOut": 1}
     assert read_recording(world, recording) == replace(
         recording, status=Status.ABSENT, version=3, ended=world.clock.seconds, updated=world.clock.seconds, duration=0,
@@ -396,7 +396,7 @@ def test_a_concurrent_start_prevents_the_timeout(world: World) -> None:
             world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
 
     world.faults.append(begin)
-    assert "given_up" not in world.reconcile()
+    assert "timed_out" not in world.reconcile()
     assert (read_recording(world, recording).status, read_recording(world, recording).confirmed_version) == (
         Status.IN_PROGRESS,
         1,
@@ -410,7 +410,7 @@ def test_a_confirmed_recording_does_not_time_out(world: World, status: str, *, c
     recording = world.stage.recording(world.stage.call(), status)
     world.stage.write(recording, confirmed=recording.version if confirmed else 0)
     world.clock.step(86_400)
-    assert world.reconcile() == ({} if confirmed else {"given_up": 1})
+    assert world.reconcile() == ({} if confirmed else {"timed_out": 1})
     assert read_recording(world, recording).is_active is confirmed
 
 
@@ -420,9 +420,9 @@ def test_missing_media_time_out(world: World, bucket: Objects) -> None:
     capture(world.services, recording, b"garbage")
     world.discard()
     world.clock.step(MEDIA_TIMEOUT_SECONDS - 1)
-    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"resent": 1, "unconfirmed": 1}
     world.clock.step(1)
-    assert world.reconcile() == {"given_up": 1}
+    assert world.reconcile() == {"timed_out": 1}
     found = read_recording(world, recording)
     assert (found.status, found.error, found.is_capturing_confirmed) == (Status.ABSENT, 16101, False)
     assert bucket.names(recording) == set()
@@ -474,7 +474,7 @@ def test_backfills_callbacks_of_a_recording(world: World, dialect: str) -> None:
     world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.reconcile() == {}
     world.clock.step(1)
-    assert world.reconcile() == {"announced": 2}
+    assert world.reconcile() == {"backfilled": 2}
     assert events(world, recording.id) == [("in-progress", 1), ("completed", 3)]
     assert (world.reconcile(), world.pending_work()) == ({}, [])
     world.deliver()
@@ -487,7 +487,7 @@ def test_backfills_the_start_of_a_running_recording(world: World) -> None:
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.reconcile() == {"announced": 1}
+    assert world.reconcile() == {"backfilled": 1}
     world.clock.step(60)
     assert world.reconcile() == {}
     assert [pending.resource.id for pending in world.pending_work()] == [recording.id]
@@ -503,7 +503,7 @@ def test_backfills_only_missing_callbacks(world: World) -> None:
     world.deliver()
     before = world.deliveries(published.id)
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.reconcile() == {"announced": 1}
+    assert world.reconcile() == {"backfilled": 1}
     assert world.deliveries(published.id) == before
     late = world.deliveries(missed.id)
     # A late stream record does not change the delivery.
@@ -527,7 +527,7 @@ def test_backfills_callbacks_of_a_deleted_recording(world: World, error: int | N
     world.services.media().delete(parent, recording.id)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.reconcile() == {"announced": 2}
+    assert world.reconcile() == {"backfilled": 2}
     event = "completed" if error is None else "absent"
     assert events(world, recording.id) == [("in-progress", 1), (event, 3)]
     deliveries = world.deliveries(recording.id)
@@ -555,7 +555,7 @@ def test_a_deletion_does_not_hide_a_missing_end(world: World) -> None:
     assert world.publish() == []
     assert events(world, recording.id) == []
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.reconcile() == {"announced": 1}
+    assert world.reconcile() == {"backfilled": 1}
     assert [event for event, _ in events(world, recording.id)] == ["absent"]
 
 
@@ -582,7 +582,7 @@ def test_backfills_callbacks_of_a_conference(world: World, dialect: str) -> None
         ("start", 3), ("leave", 8), ("leave", 9), ("leave", 10), ("leave", 11), ("end", 12),
     ]  # fmt: skip
     # Three for the recordings: the conference's recording started, the call's did not.
-    assert counted["announced"] == len(late) + 3
+    assert counted["backfilled"] == len(late) + 3
     world.publish(played.records)
     in_time = [delivery for delivery in world.deliveries(conference) if delivery.event in {"start", "leave", "end"}]
     assert in_time == late
@@ -616,7 +616,7 @@ def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> 
     world.publish()
     world.deliver()
     world.clock.step(STREAM_GRACE_SECONDS)
-    assert world.reconcile() == {"asked": 1, "unconfirmed": 1}
+    assert world.reconcile() == {"resent": 1, "unconfirmed": 1}
     # The end is published but not confirmed.
     assert service.conferences.get(account, conference.id).end_published
     with world.recorded_requests() as requests:
@@ -637,7 +637,7 @@ def test_backfilling_the_end_removes_a_conference_from_the_index(world: World) -
     world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.reconcile() == {}
     world.clock.step(1)
-    assert world.reconcile() == {"announced": 1}
+    assert world.reconcile() == {"backfilled": 1}
     assert world.pending_work() == []
 
 
@@ -669,7 +669,7 @@ def test_a_failed_resource_blocks_no_other(world: World, bucket: Objects) -> Non
             raise RuntimeError
 
     bucket.watchers.append(fail)
-    with pytest.raises(IncompleteRun, match="1 could not be looked after"):
+    with pytest.raises(IncompleteRun, match="1 items could not be reconciled"):
         world.reconcile()
     assert sorted(read_recording(world, each).status for each in (bad, good)) == [Status.ABSENT, Status.STOPPED]
     failed, done = reconcile_lines(world)
@@ -679,7 +679,7 @@ def test_a_failed_resource_blocks_no_other(world: World, bucket: Objects) -> Non
         "counted": {**QUIET, "RecordingsTimedOut": 1},
     }  # fmt: skip
     bucket.watchers.clear()
-    assert world.reconcile() == {"given_up": 1}
+    assert world.reconcile() == {"timed_out": 1}
 
 
 def test_a_failed_shard_blocks_no_other(world: World) -> None:

@@ -165,7 +165,7 @@ class BackgroundEndpoint:
                     except Exception as error:  # noqa: BLE001 - raised after the other shards
                         failures.append(error)
                 if counted["failed"]:
-                    failures.append(IncompleteRun(f"{counted['failed']} could not be looked after"))
+                    failures.append(IncompleteRun(f"{counted['failed']} items could not be reconciled"))
                 services.log.background(
                     operation=operation,
                     outcome="failed" if failures else "done",
@@ -217,8 +217,8 @@ _MINUTE: Final = 60_000
 
 _METRICS: Final = {
     "unconfirmed": "CommandsUnconfirmed",
-    "forgotten": "CommandsExpired",
-    "given_up": "RecordingsTimedOut",
+    "expired": "CommandsExpired",
+    "timed_out": "RecordingsTimedOut",
 }
 """Metric names by the names of the reconciler's counts."""
 

@@ -92,16 +92,19 @@ class Reconciler:
         A failing item is reported and counted; the next run retries it, and no other item waits for it.
 
         Returns:
-            the counts, in this order: callbacks queued again; callbacks that were missing in the outbox and are stored
-            now; commands sent again; those of them that are overdue; commands that expired without confirmation;
-            recordings that became `absent`; items that raised an error.
+            the counts of this run:
+            `requeued`: callbacks queued again;
+            `backfilled`: callbacks that were missing in the outbox and are stored now;
+            `resent`: commands sent again; `unconfirmed`: those of them that are overdue;
+            `expired`: commands that expired without confirmation;
+            `timed_out`: recordings that became `absent`;
+            `failed`: items that raised an error.
 
         Raises:
             StoreBusy, StoreUnavailable: the pending work could not be read, or callbacks not be queued; the next run
                 continues.
         """
-        # Every count is present, in a fixed order.
-        counted = Counter(requeued=0, announced=0, asked=0, unconfirmed=0, forgotten=0, given_up=0, failed=0)
+        counted = Counter(requeued=0, backfilled=0, resent=0, unconfirmed=0, expired=0, timed_out=0, failed=0)
         counted["requeued"] = self._deliveries.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
         for pending in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
             try:
@@ -128,13 +131,13 @@ class Reconciler:
                     self._work.expire(pending)
                     pending_seconds = 0
                 elif pending_seconds >= COMMAND_EXPIRY_SECONDS:
-                    counted["forgotten"] += self._expire(pending)
+                    counted["expired"] += self._expire(pending)
                     pending_seconds = 0
         if pending_seconds >= COMMAND_RESEND_AFTER_SECONDS:
             command = pending_command(pending.account, pending.resource, pending.instructions)
             if command is not None:
                 self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
-                counted["asked"] += 1
+                counted["resent"] += 1
                 counted["unconfirmed"] += pending_seconds >= COMMAND_ALARM_AFTER_SECONDS
         return counted
 
@@ -142,12 +145,12 @@ class Reconciler:
         counted: Counter[str] = Counter()
         is_grace_over = self._now - recording.updated >= STREAM_GRACE_SECONDS
         if is_grace_over:
-            counted["announced"] += self._publisher.backfill_recording(recording)
+            counted["backfilled"] += self._publisher.backfill_recording(recording)
         if recording.status not in UNFINISHED:
             if is_grace_over:
                 self._publisher.mark_published(recording)
         elif self._has_timed_out(recording):
-            counted["given_up"] += self._finish_timed_out(recording)
+            counted["timed_out"] += self._finish_timed_out(recording)
         return counted
 
     def _has_timed_out(self, recording: Recording) -> bool:
@@ -165,7 +168,7 @@ class Reconciler:
         if conference.callback is None or conference.is_live or self._now - conference.updated < STREAM_GRACE_SECONDS:
             return counted
         if conference.has_unpublished_events:
-            counted["announced"] += self._publisher.backfill_conference(conference)
+            counted["backfilled"] += self._publisher.backfill_conference(conference)
         if conference.has_unpublished_events or not is_pending(conference):
             self._publisher.mark_published(conference)
         return counted
