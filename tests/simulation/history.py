@@ -1,7 +1,7 @@
-"""What has happened to a table, as its stream tells it, and what must follow from that.
+"""The history of a table, read from its stream, and the callbacks, commands and domain events that it requires.
 
-It is derived here a second time, from the documents and not with the code under test: which moves are legal, which
-callbacks, commands and facts a change owes.
+An oracle: it derives the legal transitions and the required messages from the specification, not with the code under
+test.
 """
 
 from collections import defaultdict
@@ -16,30 +16,31 @@ Key = tuple[str, str]
 ACTIVE: Final = {"in-progress", "paused"}
 UNFINISHED: Final = {*ACTIVE, "stopped"}
 ENDED: Final = {"completed", "busy", "failed", "no-answer", "canceled"}
-"""Of calls and conferences."""
+"""Final statuses of calls and conferences."""
 
 EVENTS: Final = {"in-progress": "resumed", "paused": "paused", "stopped": "stopped", "completed": "completed",
                  "absent": "absent"}  # fmt: skip
-"""What is told where a recording's status has become this."""
+"""The callback event for each new status of a recording."""
 
 
 class History:
-    """Takes the records of a stream in their order; `wrong` is what must not have happened."""
+    """Reads stream records in order; `wrong` lists the illegal changes."""
 
     def __init__(self) -> None:
         self.last: dict[Key, Image] = {}
         self.wrong: list[str] = []
-        self.claims: defaultdict[str, set[str]] = defaultdict(set)
-        """By recording: the ids of all claims that are owed."""
+        self.callbacks: defaultdict[str, set[str]] = defaultdict(set)
+        """By recording: the names of all callbacks that must be delivered."""
         self.requests: set[tuple[str, int]] = set()
-        """The resource and the version of each change that asked something of the media engine."""
+        """Resource and version of each change that requires an engine command."""
         self.facts: set[str] = set()
+        """Ids of the domain events that must be published."""
         self.work: dict[Key, tuple[str, int]] = {}
-        """What is in the `work` index, and since when or for when."""
+        """Entries of the pending-work index: shard, and the time that it sorts by."""
         self._active: defaultdict[str, set[str]] = defaultdict(set)
 
     def note(self, before: Image | None, after: Image | None) -> None:
-        """One record more: an item before and after a write."""
+        """Read one record: an item before and after a write."""
         image = after or before or {}
         key = image["PK"]["S"], image["SK"]["S"]
         if after is None:
@@ -51,17 +52,17 @@ class History:
             self.work[key] = after["work"]["S"], int(after["work_at"]["N"])
         else:
             self.work.pop(key, None)
-        # Neither a claim nor a row of a list has one.
+        # Deliveries and list entries have no version.
         if "version" not in after:
             return
         if key[1].startswith("REC#"):
             self._note_recording(key, before, after)
         else:
-            self._note_asked(key, before, after)
+            self._note_request(key, before, after)
         self._note_version(key, before, after)
 
     def look(self) -> None:
-        """The writes of one step are done: nothing is active under what has ended."""
+        """Check after each step that no recording is active under an ended call or conference."""
         for partition, recordings in self._active.items():
             kind = partition.split("#")[1]
             parent = self.last.get((partition, kind))
@@ -69,13 +70,13 @@ class History:
                 self.wrong.append(f"{partition} has ended, and {sorted(recordings)} are active")
 
     def recordings(self) -> Iterator[tuple[Key, Image]]:
-        """All recordings as they stand."""
+        """All recordings in their current state."""
         for key, image in self.last.items():
             if key[1].startswith("REC#") and "version" in image:
                 yield key, image
 
     def live(self, sort_key: str) -> list[str]:
-        """The ids of calls (`CALL`) or conferences (`CONF`) that have not ended."""
+        """Ids of the calls (`CALL`) or conferences (`CONF`) that have not ended."""
         return [
             key[0].split("#")[2]
             for key, image in self.last.items()
@@ -95,7 +96,7 @@ class History:
                 about = f"{key[0].split('#')[2]}-{about.removeprefix('PART#')}"
             self.facts.add(f"{about}-{version}")
 
-    def _note_asked(self, key: Key, before: Image | None, after: Image) -> None:
+    def _note_request(self, key: Key, before: Image | None, after: Image) -> None:
         version = _number(after, "version")
         if version > _number(before, "version") and _number(after, "asked") == version:
             name = key[1].removeprefix("PART#") if key[1].startswith("PART#") else key[0].split("#")[2]
@@ -118,9 +119,9 @@ class History:
             words = {each["S"] for each in after["callback"]["M"]["events"]["L"]}
             words |= {"absent"} if "failed" in words else set()
             begun = {"started", "in-progress"} if confirmed > 0 and had == 0 else set()
-            self.claims[name] |= {f"{1:08d}.{word}" for word in begun & words}
+            self.callbacks[name] |= {f"{1:08d}.{word}" for word in begun & words}
             if is_move and EVENTS.get(new) in words:
-                self.claims[name].add(f"{now:08d}.{EVENTS[new]}")
+                self.callbacks[name].add(f"{now:08d}.{EVENTS[new]}")
 
 
 def _number(image: Image | None, name: str) -> int:

@@ -1,6 +1,6 @@
-"""What stands around the real code in a simulation: a clock, perils at every call of a port, uncertain queues, a log.
+"""Test doubles around the real code: a clock, fault injection at every port call, unreliable queues and a log.
 
-Nothing here waits, and nothing is left to any chance but a simulation's own.
+Nothing here waits, and every random choice comes from the seed.
 """
 
 import random
@@ -17,171 +17,173 @@ from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.telephony.engine import PROCESSING_SECONDS, CaptureMode, Engine
 
 BEGINNING: Final = 1_800_000_000_000
-"""Milliseconds: when every simulation begins."""
+"""Start time of every simulation, in milliseconds since the epoch."""
 
 
 class Crash(BaseException):
-    """The process has ended: nothing of it catches this."""
+    """The process has ended. A `BaseException`, so that the code under test does not catch it."""
 
 
 class SimulatedClock:
-    """Milliseconds since the epoch, which pass only where somebody says so."""
+    """Milliseconds since the epoch, advanced only by `sleep`."""
 
     def __init__(self) -> None:
         self._now = BEGINNING
 
     def __call__(self) -> int:
-        """The time now."""
+        """Return the current time."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Advance the clock."""
         self._now += round(seconds * 1000)
 
 
 class RandomSource(random.Random):
-    """All chance of a simulation, also where the code asks `secrets` or `random` for it."""
+    """The random source of a simulation; also replaces `secrets` and `random` in the code under test."""
 
     def randbits(self, bits: int) -> int:
-        """As `secrets.randbits`."""
+        """Return random bits, like `secrets.randbits`."""
         return self.getrandbits(bits)
 
     def token_hex(self, count: int) -> str:
-        """As `secrets.token_hex`."""
+        """Return random hexadecimal digits, like `secrets.token_hex`."""
         return self.randbytes(count).hex()
 
 
-class Perils:
-    """Counts the moments before and after each call of a port, and lets something happen at one of them."""
+class FaultInjector:
+    """Counts the injection points (before and after each port call) and injects a fault at one of them."""
 
     def __init__(self) -> None:
-        self.passed = 0
-        self.struck = 0
-        """How often something has happened."""
+        self.points = 0
+        self.injected = 0
+        """Number of injected faults."""
         self._fatal: int | None = None
         self._crashes = True
 
-    def arm(self, moments: int, *, crashes: bool) -> None:
-        """At the moment after so many others the process ends; or, if not `crashes`, the port does not answer."""
-        self._fatal, self._crashes = self.passed + moments, crashes
+    def arm(self, points: int, *, crashes: bool) -> None:
+        """Inject a fault `points` injection points from now: a crash, or else a failure of the port."""
+        self._fatal, self._crashes = self.points + points, crashes
 
     def disarm(self) -> None:
-        """Nothing is to happen any more."""
+        """Cancel a fault that was not injected yet."""
         self._fatal = None
 
-    def meet(self, *, of_database: bool = False) -> None:
-        """Another moment has come."""
-        self.passed += 1
-        if self.passed != self._fatal:
+    def pass_point(self, *, of_database: bool = False) -> None:
+        """Pass one injection point; raise if the fault is due."""
+        self.points += 1
+        if self.points != self._fatal:
             return
         self._fatal = None
-        self.struck += 1
+        self.injected += 1
         if self._crashes:
             raise Crash
         if of_database:
             raise ConnectionClosedError(endpoint_url="https://dynamodb.amazonaws.com")
         raise StoreUnavailable
 
-    def meet_database(self, _when: Literal["before", "after"], _operation: str, _request: object) -> None:
-        """The seam of the database in memory."""
-        self.meet(of_database=True)
+    def pass_database_point(self, _when: Literal["before", "after"], _operation: str, _request: object) -> None:
+        """Pass one injection point of the in-memory database (its fault hook)."""
+        self.pass_point(of_database=True)
 
-    def around(self, port: Any) -> Any:
-        """The same port, with perils before and after each call."""
-        return _Perilous(port, self)
+    def wrap(self, port: Any) -> Any:
+        """Wrap a port with an injection point before and after each call."""
+        return _FaultyPort(port, self)
 
 
-class _Perilous:
-    def __init__(self, port: Any, perils: Perils) -> None:
+class _FaultyPort:
+    def __init__(self, port: Any, fault_injector: FaultInjector) -> None:
         self._port = port
-        self._perils = perils
+        self._fault_injector = fault_injector
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._port, name)
 
         @wraps(method)
-        def call(*given: object, **named: object) -> Any:
-            self._perils.meet()
-            result = method(*given, **named)
-            self._perils.meet()
+        def call(*args: object, **kwargs: object) -> Any:
+            self._fault_injector.pass_point()
+            result = method(*args, **kwargs)
+            self._fault_injector.pass_point()
             return result
 
         setattr(self, name, call)
         return call
 
 
-class UncertainQueue:
-    """The way of media events: one in a hundred each is lost, comes twice, or is overtaken.
+class UnreliableQueue:
+    """The channel of engine events, which loses, duplicates and delays some of them.
 
     Args:
-        queue: whereto.
-        random_source: decides.
-        mishaps: how probable each of these is.
+        queue: the queue that receives the events.
+        random_source: chooses the faults.
+        event_fault_rate: probability of each of the three faults.
     """
 
-    def __init__(self, queue: MemoryQueue, random_source: RandomSource, mishaps: float) -> None:
+    def __init__(self, queue: MemoryQueue, random_source: RandomSource, event_fault_rate: float) -> None:
         self._queue = queue
-        self._chance = random_source
-        self._mishaps = mishaps
+        self._random_source = random_source
+        self._event_fault_rate = event_fault_rate
         self._late: list[QueueMessage] = []
         self.lost: list[QueueMessage] = []
 
     def send(self, messages: Sequence[QueueMessage]) -> None:
-        """Take these, or some of them."""
+        """Send the messages, apart from those that are lost or delayed."""
         for message in messages:
-            drawn = self._chance.random()
-            if drawn < self._mishaps:
+            drawn = self._random_source.random()
+            if drawn < self._event_fault_rate:
                 self.lost.append(message)
                 continue
-            if drawn < 2 * self._mishaps:
+            if drawn < 2 * self._event_fault_rate:
                 self._late.append(message)
                 continue
             again = (
-                [QueueMessage(message.body, message.group, f"{message.id}-again")] if drawn < 3 * self._mishaps else []
+                [QueueMessage(message.body, message.group, f"{message.id}-again")]
+                if drawn < 3 * self._event_fault_rate
+                else []
             )
             self._queue.send([message, *again])
-            if self._late and self._chance.random() < 0.5:
+            if self._late and self._random_source.random() < 0.5:
                 self.catch_up()
 
     def catch_up(self) -> bool:
-        """Let come what has been overtaken; whether there was anything."""
+        """Send the delayed messages; return whether there were any."""
         late, self._late = self._late, []
         self._queue.send(late)
         return bool(late)
 
 
-class JournalQueue(MemoryQueue):
-    """A queue of commands that remembers all that it was told: resources with versions of them, and kinds."""
+class CommandLogQueue(MemoryQueue):
+    """The command queue; records resource and version, and the kind, of every command."""
 
-    journal: set[tuple[str, int]]
+    sent: set[tuple[str, int]]
     kinds: set[str]
 
     def send(self, messages: Sequence[QueueMessage]) -> None:
-        """Take these."""
+        """Record and queue the commands."""
         for message in messages:
             body = message.body
             self.kinds.add(body["type"])
-            self.journal.add((body.get("recording") or body.get("call") or body["conference"], body["version"]))
+            self.sent.add((body.get("recording") or body.get("call") or body["conference"], body["version"]))
         super().send(messages)
 
 
-class OpenQueue(MemoryQueue):
-    """A queue into which anybody may put anything."""
+class RawQueue(MemoryQueue):
+    """A queue that accepts malformed messages."""
 
     def append_text(self, text: str, group: str) -> None:
-        """Take a message that may be no JSON."""
+        """Queue a text that may not be JSON."""
         self._store.append(text, group, f"{group}-{self._store.last}", self._clock())
 
 
-class WatchedEngine(Engine):
-    """A media engine that says what it captures."""
+class ObservableEngine(Engine):
+    """A media engine whose captures can be inspected."""
 
     def capturing(self) -> list[str]:
-        """The recordings that it has not ended."""
+        """Ids of the recordings that are being captured."""
         return [name for name, take in self._takes.items() if take.due_at is None]
 
     def act(self, recording: str, kind: str) -> bool:
-        """Whether it does by itself what an event of this kind tells; not where it is capturing nothing."""
+        """Change a capture on the engine's own initiative; return False if it is not capturing the recording."""
         take = self._takes.get(recording)
         if take is None or (take.due_at is not None and kind != "recording.absent"):
             return False
@@ -195,13 +197,13 @@ class WatchedEngine(Engine):
         return True
 
 
-class Outcomes(CanonicalLog):
-    """Keeps what each record came to, in place of a line."""
+class OutcomeLog(CanonicalLog):
+    """Keeps the outcome of each record instead of writing a log line."""
 
     def __init__(self) -> None:
         super().__init__("simulation")
         self.observed: list[tuple[str, str, str | None]] = []
-        """Operation, outcome and the error's name."""
+        """Operation, outcome and error name."""
 
     def background(
         self,
@@ -212,6 +214,6 @@ class Outcomes(CanonicalLog):
         error: str | None = None,
         counted: object = None,
     ) -> None:
-        """Keep it."""
+        """Keep the outcome of one record."""
         del account, counted
         self.observed.append((operation, outcome, error))

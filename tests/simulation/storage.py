@@ -1,4 +1,4 @@
-"""What lies somewhere in a simulation: media, which are but their lengths, batches that failed, and keys."""
+"""In-memory storage of a simulation: media (only their lengths), failed batches and unencrypted keys."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,48 +17,48 @@ class MemoryObjects:
         self.content: dict[str, bytes] = {}
 
     def stat(self, key: str) -> StoredObject | None:
-        """What is there."""
+        """Size and ETag of an object, or None."""
         content = self.content.get(key)
         return StoredObject(len(content), str(hash(content))) if content is not None else None
 
     def read(self, key: str, first: int, last: int) -> bytes | None:
-        """Bytes of it."""
+        """Bytes `first` to `last`, inclusive."""
         content = self.content.get(key)
         return content[first : last + 1] if content is not None else None
 
     def fetch(self, key: str, target: Path) -> bool:
-        """Put it into a file."""
+        """Copy an object to a file; return whether it exists."""
         if key not in self.content:
             return False
         target.write_bytes(self.content[key])
         return True
 
     def write(self, key: str, source: Path) -> None:
-        """Keep a file's content."""
+        """Store a file."""
         self.content[key] = source.read_bytes()
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Nothing is left of these."""
+        """Delete the objects."""
         for key in keys:
             self.content.pop(key, None)
 
     def presign(self, key: str, content_type: str) -> str:
-        """An address that leads nowhere."""
+        """Return a placeholder URL."""
         return f"https://media.example/{key}?{content_type}"
 
 
-def write_length(target: Path, parts: Sequence[Part], heard: Sequence[bool]) -> None:
-    """In place of `sound.write_wav`: how long it is, in how many channels, and whether anything is in it."""
+def write_length(target: Path, parts: Sequence[Part], channels: Sequence[bool]) -> None:
+    """Replace `write_wav`: write the length, the number of channels and whether the audio is silent."""
     milliseconds = sum(part.milliseconds for part in parts)
     is_silent = not any(part.is_sound and part.milliseconds for part in parts)
-    target.write_text(f"{milliseconds} {len(heard)} {int(is_silent)}", encoding="ascii")
+    target.write_text(f"{milliseconds} {len(channels)} {int(is_silent)}", encoding="ascii")
 
 
 class LengthCodec:
-    """`ports.stores.Codec` of what `write_length` has written."""
+    """`ports.stores.Codec` for files of `write_length`."""
 
     def probe(self, source: Path) -> AudioInfo:
-        """What is in it."""
+        """Read length, channels and silence."""
         try:
             milliseconds, channels, is_silent = map(int, source.read_text(encoding="ascii").split())
         except ValueError as error:
@@ -66,48 +66,48 @@ class LengthCodec:
         return AudioInfo(milliseconds, channels, bool(is_silent))
 
     def trim(self, source: Path, target: Path) -> Path:
-        """The same: there is no silence at its ends."""
+        """Copy the file: it has no silence at its ends."""
         target.write_bytes(source.read_bytes())
         return target
 
     def downmix(self, source: Path, target: Path) -> None:
-        """One channel."""
+        """Write the file with one channel."""
         sound = self.probe(source)
         target.write_text(f"{sound.milliseconds} 1 {int(sound.is_silent)}", encoding="ascii")
 
     def encode(self, source: Path, target: Path) -> None:
-        """Something else."""
+        """Write different bytes for another format."""
         target.write_bytes(b"MP3 " + source.read_bytes())
 
 
-class MemoryFailures:
-    """`ports.messaging.FailedBatchStore`: batches of the stream, as Lambda leaves them in a bucket."""
+class MemoryFailedBatches:
+    """`ports.messaging.FailedBatchStore`: failed stream batches in the format that Lambda writes to the bucket."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
 
     def keep(self, record: Mapping[str, Any]) -> None:
-        """One record that could not be told of."""
+        """Store a batch with one record that could not be published."""
         payload = json.dumps({"Records": [record]})
         self.kept[f"failure-{len(self.kept):06d}"] = json.dumps({"payload": payload}).encode()
 
     def list(self, most: int, after: str | None = None) -> Sequence[str]:
-        """The oldest, behind another."""
+        """List the oldest keys after `after`."""
         return sorted(key for key in self.kept if key > (after or ""))[:most]
 
     def read(self, key: str) -> bytes:
-        """One."""
+        """Read one batch."""
         return self.kept[key]
 
     def delete(self, key: str) -> None:
-        """One less."""
+        """Delete one batch."""
         del self.kept[key]
 
 
-class PlainOpener:
-    """`ports.messaging.Opener` of what was never sealed."""
+class PlainDecryptor:
+    """`ports.messaging.Decryptor` for keys that are not encrypted."""
 
     def decrypt(self, account: str, sealed: bytes) -> str:
-        """The secret."""
+        """Return the key."""
         del account
         return sealed.decode()

@@ -1,6 +1,6 @@
-"""One world out of one seed: the real operations and functions over a table, queues, a clock and HTTP in memory.
+"""A deterministic simulation: the real operations and functions over an in-memory table, queues, clock and network.
 
-There is one thread, and nothing happens but what is called: the same seed is the same story.
+Everything runs in one thread, so the same seed always gives the same run.
 """
 
 from collections import Counter
@@ -40,37 +40,37 @@ from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.telephony import engine as engine_module
 from tests.client import ROOT, TEMPLATE
 from tests.simulation.history import History
-from tests.simulation.internet import Internet
 from tests.simulation.ports import (
+    CommandLogQueue,
     Crash,
-    JournalQueue,
-    OpenQueue,
-    Outcomes,
-    Perils,
+    FaultInjector,
+    ObservableEngine,
+    OutcomeLog,
     RandomSource,
+    RawQueue,
     SimulatedClock,
-    UncertainQueue,
-    WatchedEngine,
+    UnreliableQueue,
 )
-from tests.simulation.storage import LengthCodec, MemoryFailures, MemoryObjects, PlainOpener, write_length
+from tests.simulation.receivers import ReceiverNetwork
+from tests.simulation.storage import LengthCodec, MemoryFailedBatches, MemoryObjects, PlainDecryptor, write_length
 
 ORIGIN: Final = "https://tapedeck.example"
-MISHAPS: Final = 0.01
+EVENT_FAULT_RATE: Final = 0.01
 
 _QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
 _LOGICAL_IDS: Final = {"events": "MediaEventsQueue", "callbacks": "CallbacksQueue", "commands": "MediaCommandsQueue"}
 
 VISIBLE_AFTER: Final = {name: int(_QUEUES[each]["VisibilityTimeout"]) for name, each in _LOGICAL_IDS.items()}
-"""Seconds, as the template has them."""
+"""Visibility timeout of each queue in seconds, from the template."""
 
-LONGEST: Final = max(VISIBLE_AFTER.values())
-"""After which whatever has failed comes again."""
+MAX_VISIBILITY_SECONDS: Final = max(VISIBLE_AFTER.values())
+"""Seconds after which every failed message is visible again."""
 
 MAX_ROUNDS: Final = 1_000
-"""After which it is certain that something never ends."""
+"""Iterations after which a loop counts as endless."""
 
-MAX_TRIES: Final = 5
-"""Of a record of the stream."""
+MAX_ATTEMPTS: Final = 5
+"""Attempts per stream record before it goes to the failure destination."""
 
 
 def _max_receives(name: str) -> int:
@@ -78,52 +78,52 @@ def _max_receives(name: str) -> int:
 
 
 class World:
-    """Use it as a context: ids and jitter come out of the seed only there.
+    """One simulated deployment. Use it as a context manager: only inside it do ids and jitter come from the seed.
 
     Args:
-        seed: of everything.
-        hours: for which callbacks are tried after the vendor's own attempts.
-        mishaps: how probable it is that a media event is lost, comes twice, or is overtaken, each of them, and that a
-            record of the stream comes twice.
+        seed: seeds every random choice.
+        hours: hours of durable callback retries after the vendor's own attempts.
+        event_fault_rate: probability of each fault: an engine event is lost, duplicated or delayed; a stream record is
+            duplicated.
     """
 
-    def __init__(self, seed: int, *, hours: int = 72, mishaps: float = MISHAPS) -> None:
+    def __init__(self, seed: int, *, hours: int = 72, event_fault_rate: float = EVENT_FAULT_RATE) -> None:
         self.random_source = RandomSource(seed)
         self.clock = SimulatedClock()
-        self.perils = Perils()
-        self.internet = Internet(self.clock, self.random_source)
-        self.dynamodb = MemoryDynamoDB(self.clock, self.perils.meet_database)
+        self.fault_injector = FaultInjector()
+        self.network = ReceiverNetwork(self.clock, self.random_source)
+        self.dynamodb = MemoryDynamoDB(self.clock, self.fault_injector.pass_database_point)
         self.objects = MemoryObjects()
-        self.log = Outcomes()
+        self.log = OutcomeLog()
         self.bus = MemoryBus()
-        self.dead = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks")}
-        self.commands = JournalQueue(
+        self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks")}
+        self.commands = CommandLogQueue(
             self.clock, visibility_seconds=VISIBLE_AFTER["commands"], max_receives=_max_receives("commands"),
             dead_letters=None, name="commands",
         )  # fmt: skip
-        self.commands.journal, self.commands.kinds = set(), set()
-        self.events = self._queue("events", self.dead["events"])
-        self.callbacks = self._queue("callbacks", self.dead["callbacks"])
-        self.way = UncertainQueue(self.events, self.random_source, mishaps)
+        self.commands.sent, self.commands.kinds = set(), set()
+        self.events = self._queue("events", self.dead_letters["events"])
+        self.callbacks = self._queue("callbacks", self.dead_letters["callbacks"])
+        self.event_channel = UnreliableQueue(self.events, self.random_source, event_fault_rate)
         self.history = History()
-        self.failures = MemoryFailures()
-        self.surprises: list[str] = []
+        self.failed_batches = MemoryFailedBatches()
+        self.unexpected_errors: list[str] = []
         self.deletions: set[str] = set()
         self.is_publishing = True
         self.absence: int | None = None
-        """What the media engine finds instead of sound."""
-        self._untold: list[Mapping[str, Any]] = []
+        """Error code that the engine reports instead of media; None for media."""
+        self._unread: list[Mapping[str, Any]] = []
         self.late: set[tuple[str, int]] = set()
-        """The resources and versions of changes that were told so late that it was looked first what is still asked."""
+        """Resource and version of changes that were read so late that the publisher checks whether they are stale."""
         self._written: dict[str, int] = {}
-        """When each record of the stream was, by its number, in milliseconds."""
-        self._again: list[Mapping[str, Any]] = []
-        """Records that are told once more, behind what has come since."""
+        """Time of each stream record in milliseconds, by sequence number."""
+        self._repeated: list[Mapping[str, Any]] = []
+        """Records that the stream delivers again, after newer ones."""
         self._hours = hours
-        self._mishaps = mishaps
+        self._event_fault_rate = event_fault_rate
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Patch ids, jitter and audio, and build the services."""
         with ExitStack() as stack:
             for module, name in ((identity, "secrets"), (dynamodb_client, "secrets"), (dynamodb_client, "random")):
                 stack.enter_context(patch.object(module, name, self.random_source))
@@ -135,24 +135,24 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """Undo the patches."""
         self._patches.close()
 
-    def _queue(self, name: str, dead_letters: MemoryQueue | None) -> OpenQueue:
+    def _queue(self, name: str, dead_letters: MemoryQueue | None) -> RawQueue:
         like = name.removesuffix("-dead")
-        return OpenQueue(
+        return RawQueue(
             self.clock, visibility_seconds=VISIBLE_AFTER[like], max_receives=_max_receives(like),
             dead_letters=dead_letters, name=name,
         )  # fmt: skip
 
     def _build(self) -> None:
         names = TEMPLATE.create_tables(self.dynamodb)
-        clock, around = self.clock, self.perils.around
+        clock, wrap = self.clock, self.fault_injector.wrap
         database = dynamodb_client.DynamoDBTable(self.dynamodb, names["RecordingsTable"], clock.sleep)
         store = table.RecordingsTable(database)
         self.calls, self.conferences = Calls(store, clock), Conferences(store, clock)
         self.recordings = Recordings(store, clock)
-        self.media = Media(store, self.recordings, around(self.objects), LengthCodec(), clock)
+        self.media = Media(store, self.recordings, wrap(self.objects), LengthCodec(), clock)
         self.participants = Participants(participants.ParticipantTable(database), self.calls, self.conferences, clock)
         keys = credentials.CredentialsTable(
             dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
@@ -160,15 +160,15 @@ class World:
         self.account = identity.new_id(clock())
         keys.put_account(Account(self.account, "", clock() // 1000), {"twilio": b"token", "signalwire": b"PSK_key"})
         dispatcher = CallbackDispatcher(
-            deliveries.DeliveryTable(database), keys, around(PlainOpener()), around(self.internet),
-            around(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
+            deliveries.DeliveryTable(database), keys, wrap(PlainDecryptor()), wrap(self.network),
+            wrap(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
         )  # fmt: skip
         publisher = ChangePublisher(
-            store, participants.ParticipantTable(database), lists.ListTable(database), around(self.objects),
-            around(self.commands), dispatcher, around(self.bus), ORIGIN, clock,
+            store, participants.ParticipantTable(database), lists.ListTable(database), wrap(self.objects),
+            wrap(self.commands), dispatcher, wrap(self.bus), ORIGIN, clock,
         )  # fmt: skip
-        heard = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
-        captures = RecordingEvents(store, self.recordings, self.media, heard, clock)
+        transcription_operations = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
+        captures = RecordingEvents(store, self.recordings, self.media, transcription_operations, clock)
         events = EngineEvents(store, self.calls, self.conferences, self.participants, captures, clock)
         reconcile = Reconciler(
             PendingWorkIndex(database),
@@ -190,34 +190,36 @@ class World:
             make_engine_events=lambda: events,
             make_callback_dispatcher=lambda: dispatcher,
             make_reconciler=lambda: reconcile,
-            make_redrive=lambda: FailedBatchRedrive(self.failures, self._read_change, sort_by_sequence, publisher),
+            make_redrive=lambda: FailedBatchRedrive(
+                self.failed_batches, self._read_change, sort_by_sequence, publisher
+            ),
         )
-        self.engine = WatchedEngine(
-            self.commands, self.way, clock, self.objects.write, lambda *_: None, lambda _: self.absence
+        self.engine = ObservableEngine(
+            self.commands, self.event_channel, clock, self.objects.write, lambda *_: None, lambda _: self.absence
         )
         self._recordings_table = names["RecordingsTable"]
         self.publish = StreamSource(
-            self._take, load_handler(ROOT, "publish_changes"), max_attempts=MAX_TRIES,
-            on_failure=self.failures.keep, report=self._note_surprise,
+            self._take, load_handler(ROOT, "publish_changes"), max_attempts=MAX_ATTEMPTS,
+            on_failure=self.failed_batches.keep, report=self._note_unexpected,
         )  # fmt: skip
         self.ingest = QueueSource(
-            self.events, load_handler(ROOT, "ingest_media_event"), gives_back=False, report=self._note_surprise
+            self.events, load_handler(ROOT, "ingest_media_event"), gives_back=False, report=self._note_unexpected
         )
         self.deliver = QueueSource(
-            self.callbacks, load_handler(ROOT, "deliver_callback"), gives_back=False, report=self._note_surprise
+            self.callbacks, load_handler(ROOT, "deliver_callback"), gives_back=False, report=self._note_unexpected
         )
 
-    def run(self, act: Any, *given: object, **named: object) -> Any:
-        """Do something, whatever comes of it that is one of our own errors; a process may end with it."""
+    def run(self, action: Any, *args: object, **kwargs: object) -> Any:
+        """Run one step; return None if it crashes or raises a `TapedeckError`."""
         try:
-            return act(*given, **named)
+            return action(*args, **kwargs)
         except (Crash, TapedeckError):
             return None
         finally:
             self.observe()
 
     def observe(self) -> None:
-        """Take note of what has been written."""
+        """Read the new stream records into the history and the publisher's queue."""
         records = self.dynamodb.take_images(self._recordings_table)
         for number, _, before, after in records:
             images = {**({"OldImage": before} if before else {}), **({"NewImage": after} if after else {})}
@@ -226,49 +228,49 @@ class World:
             self._written[str(number)] = self.clock()
             self.history.note(before, after)
             if self.is_publishing and after is not None and "version" in after:
-                self._untold.append(record)
+                self._unread.append(record)
         if records:
             self.history.look()
 
-    def tell(self, kind: str, group: str, **fields: Any) -> None:
-        """An event of the media engine, which it tells by itself."""
+    def report_event(self, kind: str, group: str, **fields: Any) -> None:
+        """Report an event that the media engine sends on its own."""
         now = self.clock()
         event = {"id": identity.new_id(now), "type": kind, "account": self.account, "at": now, **fields}
-        self.way.send([QueueMessage(event, group, event["id"])])
+        self.event_channel.send([QueueMessage(event, group, event["id"])])
 
     def end_all(self) -> None:
-        """Somebody ends whatever is live, and what is on its way to be."""
+        """End every live call and conference, including those whose events are still queued."""
         for _ in range(MAX_ROUNDS):
             self.drain()
-            calls, rooms = self.history.live("CALL"), self.history.live("CONF")
-            if not calls and not rooms:
+            calls, conferences = self.history.live("CALL"), self.history.live("CONF")
+            if not calls and not conferences:
                 if not self.events.held:
                     return
-                self.clock.sleep(LONGEST)
+                self.clock.sleep(MAX_VISIBILITY_SECONDS)
             for call in calls:
                 self.run(self.calls.end, self.account, call)
-            for room in rooms:
-                self.run(self.conferences.end, self.account, room)
-        self.surprises.append("something lives on")
+            for conference in conferences:
+                self.run(self.conferences.end, self.account, conference)
+        self.unexpected_errors.append("calls or conferences are still live")
 
     def reconcile(self) -> Counter[str]:
-        """One reconcile of the shards in which anything is."""
+        """Reconcile every shard of the pending-work index that has entries; return the summed counts."""
         counted: Counter[str] = Counter()
         for shard in sorted({work[-1] for work, _ in self.history.work.values()}):
             counted += self.run(self.background.reconciler.run, shard) or Counter()
         return counted
 
     def drain(self) -> None:
-        """Do all that can be done now."""
+        """Run every component until none has work left at the current time."""
         for _ in range(MAX_ROUNDS):
-            if not self._move_on() and not self.way.catch_up():
+            if not self._run_components() and not self.event_channel.catch_up():
                 return
-        self.surprises.append("something goes round in circles")
+        self.unexpected_errors.append("the components never run out of work")
 
-    def settle(self, most: int = 300) -> None:
-        """Let everything come to its end, by retries, the stream and at most so many reconciler runs alone."""
+    def settle(self, max_runs: int = 300) -> None:
+        """Advance the clock until no work is left, with at most `max_runs` reconciler runs."""
         pauses = iter(RETRY_DELAYS_SECONDS)
-        for _ in range(most):
+        for _ in range(max_runs):
             self.drain()
             if self.is_quiet():
                 return
@@ -276,27 +278,27 @@ class World:
             self.reconcile()
 
     def is_quiet(self) -> bool:
-        """Whether nothing is left to be done."""
+        """Whether the pending-work index and all queues are empty."""
         return not (self.history.work or any(queue.held for queue in (self.events, self.commands, self.callbacks)))
 
-    def _until_due(self, longest: int) -> float:
-        """Seconds until something is due, at most so many."""
+    def _until_due(self, max_seconds: int) -> float:
+        """Seconds until the next retry or message is due, at most `max_seconds`."""
         now = self.clock()
         due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE")]
         due += [at for queue in (self.events, self.callbacks) if (at := queue.next_due()) is not None]
-        return min([longest, *(max(1.0, (at - now) / 1000 + 1) for at in due)])
+        return min([max_seconds, *(max(1.0, (at - now) / 1000 + 1) for at in due)])
 
-    def _move_on(self) -> bool:
+    def _run_components(self) -> bool:
         moved = False
-        for act in (self.publish.run_once, self.engine.process_commands, self.ingest.run_once, self.deliver.run_once,
+        for action in (self.publish.run_once, self.engine.process_commands, self.ingest.run_once, self.deliver.run_once,
                     self.engine.finish_due_media):  # fmt: skip
-            moved = bool(self.run(act)) or moved
+            moved = bool(self.run(action)) or moved
         return moved
 
     def _take(self) -> list[Mapping[str, Any]]:
-        untold, self._untold = self._untold + self._again, []
-        self._again = [record for record in untold if self.random_source.random() < self._mishaps]
-        return untold
+        records, self._unread = self._unread + self._repeated, []
+        self._repeated = [record for record in records if self.random_source.random() < self._event_fault_rate]
+        return records
 
     def _read_change(self, record: Mapping[str, Any]) -> Change | None:
         change = read_change(record)
@@ -306,13 +308,13 @@ class World:
         return change
 
     def _note_failure(self, error: Exception) -> None:
-        """One thing that is reconciled may fail; the next reconcile goes on with it."""
+        """Note an unexpected error of the reconciler; the next run retries what failed."""
         if not isinstance(error, TapedeckError):
-            self._note_surprise(error)
+            self._note_unexpected(error)
 
-    def _note_surprise(self, error: Exception) -> None:
-        self.surprises.append(repr(error))
+    def _note_unexpected(self, error: Exception) -> None:
+        self.unexpected_errors.append(repr(error))
 
 
 RETRY_DELAYS_SECONDS: Final = (2, 31, 60, 600, 600, 3_600, 14_400)
-"""Seconds between reconciler runs while the world settles, unless something is due before; the last one repeats."""
+"""Seconds between reconciler runs in `settle`, unless something is due earlier; the last delay repeats."""

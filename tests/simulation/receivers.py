@@ -1,6 +1,6 @@
-"""A simulated internet: receivers of callbacks that answer, refuse, hang or are down, and remember what they were told.
+"""A simulated network of callback receivers, which accept, refuse, hang or are down, and record what they received.
 
-How long anything takes passes by the simulation's clock.
+Each attempt takes time on the simulated clock.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Reaction = Callable[[WebhookRequest], WebhookResult]
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """What reached a receiver, and whether it was taken; `at` in milliseconds."""
+    """A request that reached a receiver, and whether it was accepted; `at` is in milliseconds."""
 
     at: int
     method: str
@@ -27,58 +27,58 @@ class ReceivedRequest:
     body: bytes
     signature: str
     token: str | None
-    is_taken: bool
+    is_accepted: bool
 
     @property
     def content(self) -> tuple[str, str, bytes, str]:
-        """What must be the same at each repetition."""
+        """The parts that must be identical in every retry."""
         return self.method, self.url, self.body, self.signature
 
 
 @dataclass
 class Receiver:
-    """Somebody's server; `down` is from when until when nobody listens there, in milliseconds."""
+    """A customer's server: reactions with their weights, and an outage from when until when, in milliseconds."""
 
     reactions: Mapping[str, float] = field(default_factory=lambda: {"200": 1.0})
     down: tuple[int, int] | None = None
 
     @property
-    def is_well(self) -> bool:
-        """Whether it takes everything, sooner or later."""
+    def accepts_all(self) -> bool:
+        """Whether it accepts every request, apart from an outage."""
         return set(self.reactions) == {"200"}
 
 
-class Internet:
-    """`ports.messaging.Sender`.
+class ReceiverNetwork:
+    """A `ports.messaging.WebhookClient` that calls the simulated receivers.
 
     Args:
-        clock: the simulation's.
-        random_source: decides how somebody reacts who may do so in several ways.
+        clock: the simulated clock.
+        random_source: chooses among the reactions of a receiver.
     """
 
     def __init__(self, clock: SimulatedClock, random_source: RandomSource) -> None:
         self.receivers: dict[str, Receiver] = {}
         self.received: list[ReceivedRequest] = []
         self._clock = clock
-        self._chance = random_source
+        self._random_source = random_source
 
     def send(self, request: WebhookRequest) -> WebhookResult:
-        """One attempt."""
+        """Make one attempt: choose a reaction, record the request, advance the clock."""
         receiver = self.receivers[urlsplit(request.url).hostname or ""]
         down = receiver.down
         if down is not None and down[0] <= self._clock() < down[1]:
             return self._after(5, None, FailureReason.CONNECT)
         names = list(receiver.reactions)
-        (reaction,) = self._chance.choices(names, [receiver.reactions[name] for name in names])
+        (reaction,) = self._random_source.choices(names, [receiver.reactions[name] for name in names])
         if reaction == "refuses":
             return self._after(5, None, FailureReason.CONNECT)
         if reaction == "forbidden":
             return self._after(0, None, FailureReason.FORBIDDEN)
-        is_taken = reaction.startswith("2")
+        is_accepted = reaction.startswith("2")
         self.received.append(
             ReceivedRequest(
                 self._clock(), request.method, request.url, request.body, request.headers[SIGNATURE],
-                request.headers.get(TOKEN), is_taken,
+                request.headers.get(TOKEN), is_accepted,
             )
         )  # fmt: skip
         if reaction == "hangs":
