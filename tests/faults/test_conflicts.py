@@ -1,4 +1,4 @@
-"""G6 and rule R2: transaction conflicts are retried, and after the limit they are the dialect's own refusal."""
+"""Transaction conflicts are retried; past the retry limit the response is the dialect's own error (REL-2)."""
 
 import random
 
@@ -9,24 +9,24 @@ from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.errors import StoreBusy
 from tests.client import FunctionClient
 from tests.conftest import TestAccount
-from tests.faults.test_lost_answers import ACTS, _normal, _versions, make_scene
-from tests.faults.wire_faults import WRITES, wire_faults
+from tests.faults.fault_injection import WRITES, inject_faults
+from tests.faults.test_lost_responses import ACTIONS, _normal, _versions, make_resources
 from tests.thoroughness import scaled
 
 
 def test_conflicts_on_one_write_in_ten_are_invisible(client: FunctionClient, account: TestAccount) -> None:
-    """Every operation answers as without conflicts, in both forms that DynamoDB gives them."""
+    """Every operation responds as without conflicts, for both of DynamoDB's conflict errors."""
     random_source = random.Random(7)  # noqa: S311 - a seed, for the same faults at every run
-    expected = {act: _normal(ACTS[act](client, make_scene(account))) for act in ACTS}
+    expected = {action: _normal(ACTIONS[action](client, make_resources(account))) for action in ACTIONS}
     met = 0
     for _ in range(scaled(3, 1)):
-        for act in ACTS:
-            scene = make_scene(account)
-            with wire_faults(
+        for action in ACTIONS:
+            resources = make_resources(account)
+            with inject_faults(
                 lambda operation, _: "conflict" if operation in WRITES and random_source.random() < 0.1 else None
-            ) as wire:
-                assert _normal(ACTS[act](client, scene)) == expected[act], act
-            met += sum(fault == "conflict" for _, fault in wire.requests)
+            ) as connection:
+                assert _normal(ACTIONS[action](client, resources)) == expected[action], action
+            met += sum(fault == "conflict" for _, fault in connection.requests)
     assert met > 0
 
 
@@ -51,47 +51,47 @@ REFUSALS = {
     ("signalwire", "announce"): (503, 20504),
 }
 THROTTLED = (429, 20429)
-"""In both dialects, whatever was asked (behaviour.md, section 12)."""
+"""In both dialects, for every operation."""
 
 
 @pytest.mark.parametrize("fault", ["conflict", "throttle", "throttle a part"])
 @pytest.mark.parametrize(
-    "act",
+    "action",
     [
         "pause", "stop a conference's", "create", "end a recorded conference", "announce", "mute a participant",
         "remove a participant", "redirect a call", "delete a recording",
     ],
 )  # fmt: skip
-def test_a_fault_that_lasts_is_a_refusal_that_may_be_repeated(
-    client: FunctionClient, account: TestAccount, caplog: pytest.LogCaptureFixture, act: str, fault: str
+def test_persistent_fault_is_a_retryable_error(
+    client: FunctionClient, account: TestAccount, caplog: pytest.LogCaptureFixture, action: str, fault: str
 ) -> None:
-    """After the limit conflicts are 408 or 429, 503 in SignalWire's dialect, throttling is 429; nothing was written.
+    """Past the limit a conflict is 408 or 429 (SignalWire: 503 or 429) and throttling is 429; nothing is written.
 
-    Both are counted as such in both dialects, whatever their statuses.
+    Both increment the metric `Busy` and not `Faults`, in both dialects.
     """
-    scene = make_scene(account)
-    before = _versions(scene)
-    client.get("Calls", client.sid_of_call(scene.call.id))  # the credentials are remembered
-    with wire_faults(lambda operation, _: fault if operation in WRITES else None) as wire:
-        answer = ACTS[act](client, scene) if act != "create" else client.post(
-            "Calls", client.sid_of_call(scene.call.id), "Recordings"
+    resources = make_resources(account)
+    before = _versions(resources)
+    client.get("Calls", client.sid_of_call(resources.call.id))  # fills the credential cache
+    with inject_faults(lambda operation, _: fault if operation in WRITES else None) as connection:
+        answer = ACTIONS[action](client, resources) if action != "create" else client.post(
+            "Calls", client.sid_of_call(resources.call.id), "Recordings"
         )  # fmt: skip
-    expected = REFUSALS[client.dialect.name, act] if fault == "conflict" else THROTTLED
+    expected = REFUSALS[client.dialect.name, action] if fault == "conflict" else THROTTLED
     assert (answer.status, answer.body["code"]) == expected
-    assert _versions(scene) == before
-    assert sum(wire.pauses) < 1
+    assert _versions(resources) == before
+    assert sum(connection.pauses) < 1
     line = vars(caplog.records[-1])
     assert ("Busy" in line, "Faults" in line) == (True, False)
 
 
-def test_the_pauses_between_tries_are_short() -> None:
-    """Five tries take at most 300 ms: a caller is waiting."""
+def test_retry_delays_are_short() -> None:
+    """The delays of five attempts add up to at most 300 ms, because a client is waiting."""
     assert sum(FIRST_DELAY_SECONDS * 2**attempt for attempt in range(MAX_CONFLICT_ATTEMPTS - 1)) == pytest.approx(0.3)
 
 
-def test_a_lasting_conflict_is_tried_five_times(account: TestAccount) -> None:
-    """No more than five requests are spent on a write that keeps conflicting."""
-    scene = make_scene(account)
-    with wire_faults(lambda _operation, _: "conflict") as wire, pytest.raises(StoreBusy):
-        api_bootstrap.get_api_services().calls.end(account.id, scene.call.id)
-    assert [operation for operation, _ in wire.requests] == ["UpdateItem"] * MAX_CONFLICT_ATTEMPTS
+def test_persistent_conflict_is_attempted_five_times(account: TestAccount) -> None:
+    """A write that always conflicts is sent five times."""
+    resources = make_resources(account)
+    with inject_faults(lambda _operation, _: "conflict") as connection, pytest.raises(StoreBusy):
+        api_bootstrap.get_api_services().calls.end(account.id, resources.call.id)
+    assert [operation for operation, _ in connection.requests] == ["UpdateItem"] * MAX_CONFLICT_ATTEMPTS

@@ -1,8 +1,8 @@
-"""Is there one order of operations that explains what every client saw?
+"""A linearizability checker: searches for one order of operations that explains what every client saw.
 
 The search of Wing and Gong ("Testing and Verifying Concurrent Objects", 1993) with Lowe's memoisation ("Testing for
-linearizability", 2017): an operation may come next when no other had been answered before it was invoked; what has
-been ordered, together with the state that it left, is explored once only.
+linearizability", 2017). An operation may come next if no other pending one had returned before it was invoked. Each
+set of ordered operations is explored once per resulting state.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -26,32 +26,32 @@ class Model(Protocol[S]):
         ...
 
     def steps(self, state: S, operation: Operation) -> Iterator[S]:
-        """The states that an operation may leave, given the outcome that it had; none where that is impossible."""
+        """Yield the possible states after an operation, given its outcome; none if the outcome is impossible."""
         ...
 
 
 class SearchTooLongError(Exception):
-    """The history has more interleavings than are searched: it is neither accepted nor rejected."""
+    """The history has too many interleavings to search: it is neither accepted nor rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Whether a history is linearisable; `order` is a witness, or else the longest beginning of one."""
+    """Whether a history is linearizable; `order` is a witness, or else the longest prefix that was found."""
 
     is_linearizable: bool
     order: tuple[Operation, ...]
     history: tuple[Operation, ...]
 
     def __str__(self) -> str:
-        """The history in the order of its invocations, then what could be explained of it."""
-        told = "\n  ".join(map(str, sorted(self.history, key=lambda operation: operation.invoked)))
+        """Format the history by invocation time, then the order that explains it, or its longest prefix."""
+        lines = "\n  ".join(map(str, sorted(self.history, key=lambda operation: operation.invoked)))
         verdict = "explained by" if self.is_linearizable else "NOT LINEARIZABLE, explained only as far as"
         explained = "\n  ".join(map(str, self.order)) or "nothing"
-        return f"history\n  {told}\n{verdict}\n  {explained}"
+        return f"history\n  {lines}\n{verdict}\n  {explained}"
 
 
 def check(history: Sequence[Operation], initial: State | None = None) -> Explanation:
-    """Whether these operations on one call are linearisable."""
+    """Check whether these operations on one call are linearizable."""
     return explain(history, CallModel.of(history, initial))
 
 
@@ -65,11 +65,11 @@ def explain(history: Sequence[Operation], model: Model[S], most_states: int = MA
     required = sum(1 << position for position, operation in enumerate(operations) if operation.is_answered)
     pending: list[tuple[int, S, tuple[int, ...]]] = [(0, model.initial, ())]
     explored: set[tuple[int, S]] = set()
-    longest: tuple[int, ...] = ()
+    best: tuple[int, ...] = ()
     while pending:
         done, state, order = pending.pop()
-        if len(order) > len(longest):
-            longest = order
+        if len(order) > len(best):
+            best = order
         if done & required == required:
             return _explanation(operations, order, is_linearizable=True)
         for position in _next(operations, done):
@@ -80,11 +80,11 @@ def explain(history: Sequence[Operation], model: Model[S], most_states: int = MA
                     pending.append((*reached, (*order, position)))
         if len(explored) > most_states:
             raise SearchTooLongError(f"{len(operations)} operations, more than {most_states} states")
-    return _explanation(operations, longest, is_linearizable=False)
+    return _explanation(operations, best, is_linearizable=False)
 
 
 def _next(operations: Sequence[Operation], done: int) -> list[int]:
-    """Which operations may come next, the latest first, so that the search tries the earliest first."""
+    """Positions of the operations that may come next, latest first: the search pops the earliest first."""
     candidates: list[int] = []
     earliest_return: int | None = None
     for position, operation in enumerate(operations):
@@ -100,7 +100,7 @@ def _next(operations: Sequence[Operation], done: int) -> list[int]:
 
 def _steps(model: Model[S], state: S, operation: Operation) -> Iterator[S]:
     for after in model.steps(state, operation):
-        # What nobody saw and what changed nothing need not have happened.
+        # An operation without a response and without an effect can be skipped.
         if operation.is_answered or after != state:
             yield after
 

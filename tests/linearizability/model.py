@@ -1,6 +1,6 @@
-"""What one call and its recordings do when requests come one after another (behaviour.md, 5.2 to 5.4, 5.6, 10).
+"""The sequential model of one call and its recordings.
 
-A media engine finishes what was stopped, which makes it `completed`; only then can it be deleted.
+The media engine finishes a stopped recording, which makes it `completed`; only then can it be deleted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ IN_PROGRESS: Final = "in-progress"
 PAUSED: Final = "paused"
 STOPPED: Final = "stopped"
 COMPLETED: Final = "completed"
-"""Of a call that was hung up, and of a recording that was finished."""
+"""Status of a call that was hung up, and of a finished recording."""
 DELETED: Final = "deleted"
 
 
 class Kind(StrEnum):
-    """What a client may ask; the `current_` kinds name the recording as `Twilio.CURRENT`."""
+    """Kinds of requests; the `current_` kinds address the recording as `Twilio.CURRENT`."""
 
     START = "start"
     PAUSE = "pause"
@@ -41,14 +41,14 @@ TARGETS: Final = {
     Kind.CURRENT_RESUME: IN_PROGRESS,
     Kind.CURRENT_STOP: STOPPED,
 }
-"""The status that an update asks for."""
+"""The status that an update requests."""
 
 BY_ID: Final = frozenset({Kind.PAUSE, Kind.RESUME, Kind.STOP, Kind.FINISH, Kind.DELETE, Kind.READ})
-"""The kinds that name a recording by its id."""
+"""The kinds that address a recording by its id."""
 
 
 class Verdict(StrEnum):
-    """How an operation ended, as its client saw it."""
+    """Result of an operation, as its client saw it."""
 
     CREATED = "created"
     EXISTING = "existing"
@@ -61,7 +61,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict with the id and the status that the answer showed, where it shows any."""
+    """A verdict, with the id and the status in the response, if any."""
 
     verdict: Verdict
     recording: str | None = None
@@ -79,22 +79,22 @@ UNKNOWN: Final = Outcome(Verdict.UNKNOWN)
 
 
 def created(recording: str) -> Outcome:
-    """A new recording."""
+    """Outcome of a start that created a recording."""
     return Outcome(Verdict.CREATED, recording, IN_PROGRESS)
 
 
 def existing(recording: str, status: str = IN_PROGRESS) -> Outcome:
-    """A start that found the recording of an earlier start."""
+    """Outcome of a start that returned the recording of an earlier start."""
     return Outcome(Verdict.EXISTING, recording, status)
 
 
 def ok(recording: str, status: str) -> Outcome:
-    """An update or a read of a recording."""
+    """Outcome of an update or a read of a recording."""
     return Outcome(Verdict.OK, recording, status)
 
 
 def call_is(status: str) -> Outcome:
-    """A hang-up or a read of the call."""
+    """Outcome of a hang-up or a read of the call."""
     return Outcome(Verdict.OK, None, status)
 
 
@@ -102,9 +102,9 @@ def call_is(status: str) -> Outcome:
 class Operation:
     """One request of one client.
 
-    `argument` is the recording it names; for a start, the id that the new recording will have, where that is known.
-    `invoked` and `returned` are ticks of one clock that all clients share. Where the answer never came, `returned`
-    is None and the outcome UNKNOWN: the operation took effect once, at any time after `invoked`, or never.
+    `argument` is the recording that it addresses; for a start, the id of the new recording, if known. `invoked` and
+    `returned` are ticks of one clock that all clients share. Without a response, `returned` is None and the outcome
+    UNKNOWN: the operation took effect once, at any time after `invoked`, or never.
     """
 
     client: int
@@ -116,11 +116,11 @@ class Operation:
 
     def __post_init__(self) -> None:
         if (self.returned is None) != (self.outcome == UNKNOWN):
-            raise ValueError(f"an answer has a time and an outcome, or neither: {self}")
+            raise ValueError(f"a response has a time and an outcome, or neither: {self}")
 
     @property
     def is_answered(self) -> bool:
-        """Whether the client knows the outcome."""
+        """Whether the client got a response."""
         return self.returned is not None
 
     def __str__(self) -> str:
@@ -130,34 +130,34 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A call and its recordings, by status; `latest` is the recording that a start made last."""
+    """The status of a call and of its recordings; `latest` is the recording of the last start."""
 
     call: str = IN_PROGRESS
     latest: str | None = None
     recordings: frozenset[tuple[str, str]] = frozenset()
 
     def status(self, recording: str | None) -> str | None:
-        """How a recording stands; None where there is none of this id."""
+        """Status of a recording; None if there is none with this id."""
         return next((status for name, status in self.recordings if name == recording), None)
 
     @property
     def active(self) -> list[str]:
-        """The recordings in progress or paused."""
+        """Ids of the recordings in progress or paused."""
         return sorted(name for name, status in self.recordings if status in {IN_PROGRESS, PAUSED})
 
     def having(self, recording: str, status: str) -> "State":
-        """The same, with this recording in this status."""
+        """Return a state in which this recording has this status."""
         others = frozenset(entry for entry in self.recordings if entry[0] != recording)
         return replace(self, recordings=others | {(recording, status)})
 
 
 def apply(state: State, kind: Kind, argument: str | None) -> tuple[Outcome, State]:
-    """What an operation answers when nothing else runs, and what it leaves.
+    """Return the outcome of an operation that runs alone, and the state after it.
 
     Args:
-        state: how the call and its recordings stand.
-        kind: what is asked.
-        argument: the recording that is meant; for a start, the id that a new one is given.
+        state: the state before.
+        kind: the kind of request.
+        argument: the recording; for a start, the id of a new one.
     """
     match kind:
         case Kind.START:
@@ -175,7 +175,7 @@ def apply(state: State, kind: Kind, argument: str | None) -> tuple[Outcome, Stat
 
 
 _ENDS: Final = {Kind.FINISH: (STOPPED, COMPLETED), Kind.DELETE: (COMPLETED, DELETED)}
-"""The one status in which a recording must be, and the one in which it is left."""
+"""The required status before the operation, and the status after it."""
 
 
 def _start(state: State, new: str | None) -> tuple[Outcome, State]:
@@ -204,12 +204,12 @@ def _read(state: State, recording: str | None) -> Outcome:
 
 
 def _move(state: State, recording: str | None, before: str, after: str) -> tuple[Outcome, State]:
-    """The only way into a status that no update asks for."""
+    """Finish or delete: transitions that no update can request."""
     status = state.status(recording)
     if recording is None or status in {None, DELETED}:
         return NOT_FOUND, state
     if status == COMPLETED == after:
-        return ok(recording, after), state  # finished before
+        return ok(recording, after), state  # finishing is idempotent
     return (ok(recording, after), state.having(recording, after)) if status == before else (REFUSED, state)
 
 
@@ -228,17 +228,17 @@ def _update(state: State, recording: str | None, target: str) -> tuple[Outcome, 
     if recording is None or status in {None, DELETED}:
         return NOT_FOUND, state
     if status in {STOPPED, COMPLETED}:
-        # A stop may be repeated however late, and changes nothing.
+        # Stopping is idempotent, even after the recording was finished.
         return (ok(recording, status or ""), state) if target == STOPPED else (REFUSED, state)
     return ok(recording, target), state.having(recording, target)
 
 
 @dataclass(frozen=True, slots=True)
 class CallModel:
-    """The sequential model of one history, as the checker asks for it.
+    """The sequential model of one history, in the form that the checker needs.
 
-    A start whose answer was lost may have made a recording of any id that no start has acknowledged: these are the
-    `unclaimed`. It may also have made one that nobody ever names.
+    A start without a response may have created a recording with any id that no other start returned: the `unclaimed`
+    ids. It may also have created one whose id appears nowhere.
     """
 
     unclaimed: frozenset[str] = frozenset()
@@ -246,7 +246,7 @@ class CallModel:
 
     @classmethod
     def of(cls, history: Sequence[Operation], initial: State | None = None) -> "CallModel":
-        """The model for this history, from a call in progress without recordings unless `initial` says otherwise."""
+        """Build the model for a history; the default initial state is a call in progress without recordings."""
         before = initial or State()
         claimed = {operation.outcome.recording for operation in history if operation.outcome.verdict == Verdict.CREATED}
         claimed |= {operation.argument for operation in history if operation.kind is Kind.START}
@@ -255,11 +255,11 @@ class CallModel:
         return cls(frozenset(named - claimed), before)
 
     def steps(self, state: State, operation: Operation) -> Iterator[State]:
-        """The states that this operation may leave when it takes effect now with the outcome that it had."""
+        """Yield the possible states after this operation, given the outcome that its client saw."""
         for argument in self._arguments(state, operation):
             outcome, after = apply(state, operation.kind, argument)
             if outcome.verdict is Verdict.CREATED and state.status(outcome.recording) is not None:
-                continue  # an id is never given twice
+                continue  # ids are unique
             if operation.outcome in (UNKNOWN, outcome):
                 yield after
 

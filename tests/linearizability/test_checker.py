@@ -48,7 +48,7 @@ Row = tuple[int, Kind, str | None, int, int | None, Outcome]
 
 
 def history_of(rows: Sequence[Row]) -> list[Operation]:
-    """The operations that a table of them describes."""
+    """Convert rows to operations."""
     return [Operation(*row) for row in rows]
 
 
@@ -84,23 +84,23 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (2, PAUSE, A, 4, 5, ok(A, PAUSED)),
         (2, READ, A, 6, 7, ok(A, PAUSED)),
     ],
-    "A lost stop may take effect long after its client gave it up.": [
+    "A lost stop may take effect long after its client timed out.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, *UNANSWERED),
         (1, READ, A, 4, 5, ok(A, IN_PROGRESS)),
         (2, PAUSE, A, 6, 7, ok(A, PAUSED)),
         (2, READ, A, 8, 9, ok(A, STOPPED)),
     ],
-    "A lost start's recording is named by the start that finds it.": [
+    "A later start reveals the id of a lost start's recording.": [
         (1, START, None, 1, *UNANSWERED),
         (2, START, None, 2, 3, existing(A)),
         (2, STOP, A, 4, 5, ok(A, STOPPED)),
     ],
-    "A lost start's recording is named by Twilio.CURRENT.": [
+    "An update of Twilio.CURRENT reveals the id of a lost start's recording.": [
         (1, START, None, 1, *UNANSWERED),
         (2, CURRENT_PAUSE, None, 2, 3, ok(A, PAUSED)),
     ],
-    "A lost start whose id is known shows by that id.": [
+    "A lost start with a known id becomes visible under that id.": [
         (1, START, A, 1, *UNANSWERED),
         (2, READ, A, 2, 3, NOT_FOUND),
         (2, READ, A, 4, 5, ok(A, IN_PROGRESS)),
@@ -116,7 +116,7 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (3, CURRENT_STOP, None, 3, 4, ok(A, STOPPED)),
         (3, CURRENT_PAUSE, None, 5, 6, ok(B, PAUSED)),
     ],
-    "A lost start may have made a recording that nobody names and that ended with the call.": [
+    "A lost start may have created a recording whose id never appears and that ended with the call.": [
         (1, START, None, 1, *UNANSWERED),
         (1, READ_CALL, None, 2, 3, call_is(IN_PROGRESS)),
         (2, HANG_UP, None, 4, 5, call_is(COMPLETED)),
@@ -137,7 +137,7 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (2, CURRENT_PAUSE, None, 3, 10, NOT_FOUND),
         (1, START, None, 5, 6, created(B)),
     ],
-    "A stop by id and a stop of Twilio.CURRENT at once are both granted.": [
+    "A stop by id and a concurrent stop of Twilio.CURRENT both succeed.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 6, ok(A, STOPPED)),
         (2, CURRENT_STOP, None, 4, 5, ok(A, STOPPED)),
@@ -152,7 +152,7 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (2, HANG_UP, None, 2, 3, REFUSED),
         (2, READ_CALL, None, 4, 5, call_is(COMPLETED)),
     ],
-    "Reads during a pause see it come once.": [
+    "Reads during a pause see one change.": [
         (1, START, None, 1, 2, created(A)),
         (1, PAUSE, A, 3, 10, ok(A, PAUSED)),
         (2, READ, A, 4, 5, ok(A, IN_PROGRESS)),
@@ -165,17 +165,17 @@ FINISHED: Final[Sequence[Row]] = (
     (1, STOP, A, 3, 4, ok(A, STOPPED)),
     (0, FINISH, A, 5, 6, ok(A, COMPLETED)),
 )
-"""A recording that can be deleted."""
+"""The history of a recording that can be deleted."""
 
 RIGHT_ENDS: Final[Mapping[str, Sequence[Row]]] = {
-    "What is finished is deleted once, and is gone.": [
+    "A finished recording is deleted once, and is then not found.": [
         *FINISHED,
         (1, DELETE, A, 7, 10, ok(A, DELETED)),
         (2, DELETE, A, 8, 9, NOT_FOUND),
         (2, READ, A, 11, 12, NOT_FOUND),
         (2, STOP, A, 13, 14, NOT_FOUND),
     ],
-    "A lost deletion has happened.": [
+    "A lost deletion may have taken effect.": [
         *FINISHED,
         (1, DELETE, A, 7, *UNANSWERED),
         (2, READ, A, 8, 9, ok(A, COMPLETED)),
@@ -186,7 +186,7 @@ RIGHT_ENDS: Final[Mapping[str, Sequence[Row]]] = {
         (0, FINISH, A, 5, 8, ok(A, COMPLETED)),
         (1, DELETE, A, 6, 7, REFUSED),
     ],
-    "A stop is granted after the recording was finished.": [
+    "A stop succeeds after the recording was finished.": [
         *FINISHED,
         (1, STOP, A, 7, 8, ok(A, COMPLETED)),
     ],
@@ -198,12 +198,12 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
         (1, DELETE, A, 7, 10, ok(A, DELETED)),
         (2, DELETE, A, 8, 9, ok(A, DELETED)),
     ],
-    "What was deleted is read.": [
+    "A deleted recording is read.": [
         *FINISHED,
         (1, DELETE, A, 7, 8, ok(A, DELETED)),
         (2, READ, A, 9, 10, ok(A, COMPLETED)),
     ],
-    "What was deleted is stopped.": [
+    "A deleted recording is stopped.": [
         *FINISHED,
         (1, DELETE, A, 7, 8, ok(A, DELETED)),
         (2, STOP, A, 9, 10, ok(A, STOPPED)),
@@ -213,7 +213,7 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
         (1, DELETE, A, 5, 6, ok(A, DELETED)),
         (0, FINISH, A, 7, 8, ok(A, COMPLETED)),
     ],
-    "What was deleted is finished.": [
+    "A deleted recording is finished.": [
         *FINISHED,
         (1, DELETE, A, 7, 8, ok(A, DELETED)),
         (0, FINISH, A, 9, 10, REFUSED),
@@ -224,11 +224,11 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
         (2, READ, A, 8, 9, NOT_FOUND),
         (2, READ, A, 10, 11, ok(A, COMPLETED)),
     ],
-    "What was finished is resumed.": [
+    "A finished recording is resumed.": [
         *FINISHED,
         (1, RESUME, A, 7, 8, ok(A, IN_PROGRESS)),
     ],
-    "What is active is finished.": [
+    "An active recording is finished.": [
         *FINISHED[:1],
         (0, FINISH, A, 3, 4, ok(A, COMPLETED)),
         (1, PAUSE, A, 5, 6, ok(A, PAUSED)),
@@ -236,12 +236,12 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
 }
 
 WRONG: Final[Mapping[str, Sequence[Row]]] = {
-    "A pause is granted after a stop had been granted.": [
+    "A pause is accepted after a stop had been accepted.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
         (2, PAUSE, A, 5, 6, ok(A, PAUSED)),
     ],
-    "A read after a granted pause shows what was before.": [
+    "A read after a pause shows the status before it.": [
         (1, START, None, 1, 2, created(A)),
         (1, PAUSE, A, 3, 4, ok(A, PAUSED)),
         (2, READ, A, 5, 6, ok(A, IN_PROGRESS)),
@@ -404,10 +404,10 @@ def test_several_recordings_side_by_side_are_not_current() -> None:
         assert not check(history).is_linearizable
 
 
-def test_explanation_tells_how_far_a_wrong_history_makes_sense() -> None:
-    """A rejection shows the history and the longest beginning that could be explained."""
-    told = str(check(history_of(WRONG["A pause is granted after a stop had been granted."])))
-    assert told == (
+def test_explanation_shows_the_explained_prefix() -> None:
+    """The explanation of a rejected history shows the history and the longest prefix that has an order."""
+    text = str(check(history_of(WRONG["A pause is accepted after a stop had been accepted."])))
+    assert text == (
         "history\n"
         "  client 1 [1..2] start() -> created(RE-a, in-progress)\n"
         "  client 1 [3..4] stop(RE-a) -> ok(RE-a, stopped)\n"
@@ -419,22 +419,22 @@ def test_explanation_tells_how_far_a_wrong_history_makes_sense() -> None:
 
 
 def test_search_has_a_bound() -> None:
-    """A history with more interleavings than may be searched is neither accepted nor rejected."""
+    """A history with too many interleavings is neither accepted nor rejected."""
     history = history_of([(client, START, None, 0, *UNANSWERED) for client in range(9)])
     history += history_of([(9, READ, A, 1, 2, NOT_FOUND), (9, READ, A, 3, 4, ok(A, STOPPED))])
     with pytest.raises(SearchTooLongError):
         explain(history, CallModel.of(history), most_states=10)
 
 
-def test_operation_has_an_answer_or_none() -> None:
-    """An outcome without the time of its answer is no operation."""
+def test_operation_needs_time_and_outcome_of_a_response() -> None:
+    """An outcome without a return time is a ValueError."""
     with pytest.raises(ValueError, match="neither"):
         Operation(1, START, None, 1, None, created(A))
 
 
 @st.composite
 def right_histories(draw: st.DrawFn, *, widest: int, may_lose: bool) -> list[Operation]:
-    """Operations that ran one after another, each seen by its client over a longer time, some answers lost."""
+    """Sequential operations with widened client intervals, some without a response."""
     state = State()
     history: list[Operation] = []
     for position in range(draw(st.integers(1, 12))):
@@ -467,7 +467,7 @@ IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
     READ: REFUSED,
     READ_CALL: call_is(PAUSED),
 }
-"""An outcome that no state gives, by kind."""
+"""By kind, an outcome that is impossible in every state."""
 
 OUTCOMES: Final = (
     REFUSED, NOT_FOUND, SEVERAL, call_is(IN_PROGRESS), call_is(COMPLETED),
@@ -479,14 +479,14 @@ OUTCOMES: Final = (
 @settings(deadline=None, max_examples=scaled(300, 40))
 @given(right_histories(widest=45, may_lose=True))
 def test_widened_history_of_the_model_is_accepted(history: list[Operation]) -> None:
-    """Whatever the model did in some order is accepted, however long the operations seemed and whichever were lost."""
+    """A history of the model is accepted, however wide its intervals are and whichever responses are lost."""
     assert check(history).is_linearizable
 
 
 @settings(deadline=None, max_examples=scaled(300, 40))
 @given(right_histories(widest=0, may_lose=False), st.data())
 def test_any_other_outcome_of_a_sequence_is_rejected(history: list[Operation], data: st.DataObject) -> None:
-    """Where nothing overlaps and nothing is lost there is one right outcome, and every other is rejected."""
+    """Without overlap and loss each operation has one right outcome; every other outcome is rejected."""
     position = data.draw(st.integers(0, len(history) - 1))
     right = history[position]
     outcome = data.draw(st.sampled_from(OUTCOMES).filter(lambda other: other != right.outcome))
@@ -497,7 +497,7 @@ def test_any_other_outcome_of_a_sequence_is_rejected(history: list[Operation], d
 @settings(deadline=None, max_examples=scaled(300, 40))
 @given(right_histories(widest=45, may_lose=True), st.data())
 def test_impossible_outcome_is_rejected(history: list[Operation], data: st.DataObject) -> None:
-    """An outcome that no state gives is rejected in whatever company."""
+    """An outcome that is impossible in every state is rejected in any history."""
     position = data.draw(st.integers(0, len(history) - 1))
     operation = history[position]
     history[position] = replace(operation, returned=operation.invoked + 45, outcome=IMPOSSIBLE[operation.kind])
@@ -522,7 +522,7 @@ OUTCOMES_OF: Final[Mapping[Kind, Sequence[Outcome]]] = {
 
 @st.composite
 def small_histories(draw: st.DrawFn) -> list[Operation]:
-    """Up to six operations with outcomes that may fit together or not; the first starts a recording."""
+    """Up to six operations with arbitrary outcomes; the first starts a recording."""
     history = [Operation(0, START, None, 0, draw(st.integers(1, 12)), created(A))]
     for client in range(1, draw(st.integers(2, 6))):
         kind = draw(st.sampled_from(Kind))
@@ -535,7 +535,7 @@ def small_histories(draw: st.DrawFn) -> list[Operation]:
 
 
 def is_linearizable_by_trial(history: Sequence[Operation]) -> bool:
-    """The definition itself: some of the lost operations, and all others, in some order that keeps the clock's."""
+    """The definition: some real-time-respecting order of all answered and some lost operations is legal."""
     model = CallModel.of(history)
     answered = [operation for operation in history if operation.is_answered]
     lost = [operation for operation in history if not operation.is_answered]
@@ -544,7 +544,7 @@ def is_linearizable_by_trial(history: Sequence[Operation]) -> bool:
 
 
 def explains(model: CallModel, order: Sequence[Operation]) -> bool:
-    """Whether the model can go through these operations one after another without going back in time."""
+    """Whether the model allows this order, and the order respects real time."""
     for position, later in enumerate(order):
         if any(later.returned is not None and later.returned < earlier.invoked for earlier in order[:position]):
             return False
@@ -557,5 +557,5 @@ def explains(model: CallModel, order: Sequence[Operation]) -> bool:
 @settings(deadline=None, max_examples=scaled(500, 60))
 @given(small_histories())
 def test_checker_agrees_with_the_definition(history: list[Operation]) -> None:
-    """On small histories, right or wrong, the search finds what trying every order finds."""
+    """On small histories the search agrees with trying every order."""
     assert check(history).is_linearizable == is_linearizable_by_trial(history)

@@ -1,4 +1,4 @@
-"""Races on one call, with lost answers, on AWS's own DynamoDB Local: some order must explain each of them."""
+"""Concurrent clients of one call, with lost responses, on DynamoDB Local: every history is linearizable."""
 
 import os
 import random
@@ -50,18 +50,18 @@ TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
 CLIENTS: Final = 4
 HISTORIES: Final = 300
 RACES_AT_ONCE: Final = 3
-"""Each on calls of its own: while one waits for a repetition, the others use the machine."""
+"""Races in parallel, each on its own calls, so that retries in one do not leave the CPU idle."""
 REQUESTS_PER_CLIENT: Final = 5
 SECONDS_PER_HISTORY: Final = 20
 REQUESTS_LOST: Final = 0.02
-ANSWERS_LOST_TO_US: Final = 0.15
-ANSWERS_LOST_TO_CLIENT: Final = 0.05
+RESPONSES_LOST: Final = 0.15
+RESPONSES_LOST_TO_CLIENT: Final = 0.05
 
 MANY_HISTORIES: Final = scaled(2_000, 400)
 MANY_RACES_AT_ONCE: Final = 8
-"""Of four clients each: thirty-two at once (G5)."""
+"""Races of four clients each: 32 clients at once."""
 REQUESTS_PER_CLIENT_OF_MANY: Final = 4
-ANSWERS_LOST_TO_MANY: Final = 0.05
+RESPONSES_LOST_OF_MANY: Final = 0.05
 
 WEIGHTS: Final = {
     Kind.START: 5,
@@ -76,9 +76,9 @@ WEIGHTS: Final = {
 }
 LAST_WEIGHTS: Final = {**WEIGHTS, Kind.HANG_UP: 10}
 WEIGHTS_TO_THE_END: Final = {**WEIGHTS, Kind.STOP: 4, Kind.FINISH: 4, Kind.DELETE: 4}
-"""For clients that finish and delete what they have stopped."""
+"""Weights for clients that also finish and delete recordings."""
 HANG_UPS_AT_ONCE: Final = 0.1
-"""A client hangs up with its last request, so that most of a race happens before, or else with its first."""
+"""Probability that a client hangs up first; otherwise its last request may hang up."""
 
 pytestmark = [
     pytest.mark.dynamodb_local,
@@ -87,56 +87,56 @@ pytestmark = [
 
 
 class Fault(StrEnum):
-    """What may go wrong between botocore and DynamoDB."""
+    """A fault between botocore and DynamoDB."""
 
     REQUEST_LOST = "request lost"
-    ANSWER_LOST = "answer lost"
+    RESPONSE_LOST = "response lost"
 
 
 @dataclass(frozen=True)
-class Habits:
-    """How often a client does what, how much of it, and what it does last."""
+class RequestMix:
+    """The request mix of a client: weights, number of requests, and weights of the last request."""
 
     weights: Mapping[Kind, int] = field(default_factory=lambda: WEIGHTS)
     requests: int = REQUESTS_PER_CLIENT
     last: Mapping[Kind, int] = field(default_factory=lambda: LAST_WEIGHTS)
 
 
-class NoObjects:
-    """In place of a bucket, which has no part in these races: everything is there, and goes when it is told to."""
+class StubObjects:
+    """A bucket stub: every object exists, and deletions succeed."""
 
     def stat(self, key: str) -> StoredObject | None:
-        """Something."""
+        """Return a size of 1."""
         return StoredObject(1, key)
 
     def read(self, key: str, first: int, last: int) -> bytes | None:
-        """Nothing, of any length."""
+        """Return part of the key."""
         return key.encode()[first:last]
 
     def fetch(self, key: str, target: Path) -> bool:
-        """It is there."""
+        """Return True without writing a file."""
         return bool(key and target)
 
     def write(self, key: str, source: Path) -> None:
-        """It is kept."""
+        """Do nothing."""
 
     def delete(self, keys: Sequence[str]) -> None:
-        """It is gone."""
+        """Do nothing."""
 
     def presign(self, key: str, content_type: str) -> str:
-        """An address of nothing."""
+        """Return a placeholder URL."""
         return f"{key} {content_type}"
 
 
-class NoSound:
-    """In place of a codec: every capture lasts two seconds."""
+class StubCodec:
+    """A codec stub: all audio lasts two seconds."""
 
     def probe(self, source: Path) -> AudioInfo:
-        """Two seconds."""
+        """Return two seconds of one channel."""
         return AudioInfo(2_000, 1, is_silent=source == Path())
 
     def trim(self, source: Path, target: Path) -> Path:
-        """Nothing to do."""
+        """Return one of the paths without writing a file."""
         return min(source, target)
 
     def downmix(self, source: Path, target: Path) -> None:
@@ -146,24 +146,24 @@ class NoSound:
         """Nothing to do."""
 
 
-class Wire:
-    """Sends a client's requests, and now and then loses one of them or its answer.
+class FaultyConnection:
+    """Sends a client's DynamoDB requests, and randomly loses a request or its response.
 
     Args:
-        random_source: where the faults come from.
-        rates: how often each fault happens, of 1.
+        random_source: chooses the faults.
+        rates: probability of each fault.
     """
 
     def __init__(self, random_source: random.Random, rates: dict[Fault, float]) -> None:
         self.faults: list[Fault] = []
-        self._chance = random_source
+        self._random_source = random_source
         self._rates = rates
-        no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # as botocore's own clients have it
+        no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # like botocore's own clients
         self._session = URLLib3Session(timeout=READ_SECONDS, socket_options=no_delay)  # type: ignore[arg-type]
 
     def send(self, request: Any, **_: Any) -> Any:
-        """What botocore takes for the answer: a handler of its event `before-send`."""
-        drawn = self._chance.random()
+        """Handle botocore's event `before-send`: return the response or raise a network error."""
+        drawn = self._random_source.random()
         for fault, rate in self._rates.items():
             if drawn < rate:
                 return self._fail(fault, request)
@@ -175,14 +175,14 @@ class Wire:
         if fault is Fault.REQUEST_LOST:
             raise ConnectionClosedError(endpoint_url=request.url)
         self._session.send(request)
-        if self._chance.random() < 1 / 2:
+        if self._random_source.random() < 1 / 2:
             raise ConnectionClosedError(endpoint_url=request.url)
         raise ReadTimeoutError(endpoint_url=request.url)
 
 
 @dataclass
 class Journal:
-    """What the clients of one call did, in ticks of one clock, and the recordings that they know of."""
+    """The history of one call in ticks of one clock, and the recording ids that its clients know."""
 
     parent: Parent
     known: list[str] = field(default_factory=list)
@@ -191,12 +191,12 @@ class Journal:
     _ticks: "count[int]" = field(default_factory=count)
 
     def note(self, client: int, kind: Kind, argument: str | None, act: Callable[[], Outcome], *, loses: bool) -> None:
-        """Do it and write down what its client saw."""
+        """Run an operation and record the outcome that its client saw."""
         invoked = next(self._ticks)
         try:
             outcome = act()
         except StoreBusy:
-            self.refused_as_busy += 1  # by its promise nothing was written, so that nothing is to be explained
+            self.refused_as_busy += 1  # guarantees that nothing was written
             return
         except StoreUnavailable:
             outcome = UNKNOWN
@@ -218,49 +218,53 @@ REFUSALS: Final = {
 
 
 class Client:
-    """One client of the operations, over a table and a wire of its own.
+    """One client of the operations, with its own connection to the table.
 
     Args:
-        number: tells the clients apart.
-        table: the recordings table's name.
-        rates: what goes wrong on its wire, and how often.
-        seed: of everything that it does by chance.
-        habits: what it does in a race.
+        number: identifies the client in the history.
+        table: name of the recordings table.
+        rates: probability of each fault on its connection.
+        seed: seeds its random choices.
+        mix: its requests in a race.
     """
 
     def __init__(
-        self, number: int, table: str, rates: dict[Fault, float], seed: str, habits: "Habits | None" = None
+        self, number: int, table: str, rates: dict[Fault, float], seed: str, mix: "RequestMix | None" = None
     ) -> None:
         self.number = number
-        self.habits = habits or Habits()
-        self.random_source = random.Random(seed)  # noqa: S311 - a race is no secret
-        self.wire = Wire(self.random_source, rates)
+        self.mix = mix or RequestMix()
+        self.random_source = random.Random(seed)  # noqa: S311 - not for cryptography
+        self.connection = FaultyConnection(self.random_source, rates)
         dynamodb = make_client("dynamodb")
-        dynamodb.meta.events.register("before-send.dynamodb", self.wire.send)
+        dynamodb.meta.events.register("before-send.dynamodb", self.connection.send)
         self.database = DynamoDBTable(dynamodb, table, time.sleep)
         store = RecordingsTable(self.database)
+<<<<<<< HEAD
         self.recordings = Recordings(store, system_clock)
         self.calls = Calls(store, system_clock)
-        self.media = Media(store, self.recordings, NoObjects(), NoSound(), system_clock)
+        self.media = Media(store, self.recordings, StubObjects(), StubCodec(), system_clock)
+=======
+        self.recordings = Recordings(store, clock)
+        self.calls = Calls(store, clock)
+        self.media = Media(store, self.recordings, StubObjects(), StubCodec(), clock)
+>>>>>>> 3b16b8f (tests/faults, tests/linearizability: rewrite in plain English)
 
     def race(self, journal: Journal, start: Barrier) -> None:
-        """Do a few things by chance, together with the others."""
+        """Run random requests concurrently with the other clients."""
         start.wait(SECONDS_PER_HISTORY)
         for kind in self._choose():
-            loses = self.random_source.random() < ANSWERS_LOST_TO_CLIENT
+            loses = self.random_source.random() < RESPONSES_LOST_TO_CLIENT
             self.do(journal, kind, loses=loses)
 
     def _choose(self) -> Iterator[Kind]:
         if self.random_source.random() < HANG_UPS_AT_ONCE:
             yield Kind.HANG_UP
-        habits = self.habits
-        yield from self.random_source.choices(
-            list(habits.weights), list(habits.weights.values()), k=habits.requests - 1
-        )
-        yield from self.random_source.choices(list(habits.last), list(habits.last.values()))
+        mix = self.mix
+        yield from self.random_source.choices(list(mix.weights), list(mix.weights.values()), k=mix.requests - 1)
+        yield from self.random_source.choices(list(mix.last), list(mix.last.values()))
 
     def do(self, journal: Journal, kind: Kind, recording: str | None = None, *, loses: bool = False) -> None:
-        """One request, about a recording that somebody has heard of where the kind names one."""
+        """Run one request; a kind that needs an id uses a known recording, or becomes a start if none is known."""
         if kind in BY_ID and recording is None:
             if not journal.known:
                 kind = Kind.START
@@ -296,30 +300,30 @@ class Client:
         return ok(found.id, found.status)
 
     def recordings_of(self, parent: Parent) -> list[Recording]:
-        """All that there are, whether or not anybody has heard of them."""
+        """Return all recordings of a call, also those whose ids no client knows."""
         values = {"pk": partition(parent), "recording": RECORDING}
         return list(map(recording_from, self.database.query("PK = :pk AND begins_with(SK, :recording)", values)))
 
 
 class Race:
-    """Clients that race each other on fresh calls, and an auditor whose wire is sound."""
+    """Concurrent clients on fresh calls, and an auditor with a connection without faults."""
 
-    def __init__(self, table: str, rates: dict[Fault, float], seed: str, habits: "Habits") -> None:
-        self.clients = [Client(number, table, rates, f"{seed} {number}", habits) for number in range(1, CLIENTS + 1)]
+    def __init__(self, table: str, rates: dict[Fault, float], seed: str, mix: "RequestMix") -> None:
+        self.clients = [Client(number, table, rates, f"{seed} {number}", mix) for number in range(1, CLIENTS + 1)]
         self.auditor = Client(0, table, {}, seed)
 
     def run(self, histories: int) -> list[Journal]:
-        """One history after another, each on a call of its own."""
+        """Run one history after another, each on a new call."""
         with ThreadPoolExecutor(CLIENTS) as pool:
             return [self._run_one(pool) for _ in range(histories)]
 
     @property
     def faults(self) -> list[Fault]:
-        """What went wrong on the wires so far."""
-        return [fault for client in self.clients for fault in client.wire.faults]
+        """The faults injected so far."""
+        return [fault for client in self.clients for fault in client.connection.faults]
 
     def _run_one(self, pool: ThreadPoolExecutor) -> Journal:
-        """The race, then what it left, then the same after a last hang-up."""
+        """Run a race, audit the result, hang up and audit again."""
         call = self.auditor.calls.register("a" * 32, to="+15550100", from_="+15550101", direction="inbound")
         journal = Journal(Parent(call.account, ParentKind.CALL, call.id))
         start = Barrier(CLIENTS)
@@ -331,7 +335,7 @@ class Race:
         return journal
 
     def _audit(self, journal: Journal) -> None:
-        """Nobody else is there any more, so that what a query finds is what reads would show."""
+        """Record the current state as reads. No other client is running, so one query is equivalent."""
         self.auditor.do(journal, Kind.READ_CALL)
         for found in self.auditor.recordings_of(journal.parent):
             seen = model.NOT_FOUND if found.status is RecordingStatus.DELETED else ok(found.id, found.status)
@@ -344,7 +348,7 @@ def _given(outcome: Outcome) -> Outcome:
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[str]:
-    """The recordings table of the template, fresh."""
+    """Create the recordings table of the template; return its name."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", URL)
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -356,38 +360,38 @@ def table() -> Iterator[str]:
 
 
 def run_races(
-    table: str, rates: dict[Fault, float], histories: int, at_once: int = RACES_AT_ONCE, habits: Habits | None = None
+    table: str, rates: dict[Fault, float], histories: int, at_once: int = RACES_AT_ONCE, mix: RequestMix | None = None
 ) -> tuple[list[Journal], list[Fault]]:
-    """Run so many histories, several at a time; what the clients did, and what went wrong on their wires."""
-    races = [Race(table, rates, f"race {number}", habits or Habits()) for number in range(at_once)]
+    """Run so many histories, several at a time; return the journals and the injected faults."""
+    races = [Race(table, rates, f"race {number}", mix or RequestMix()) for number in range(at_once)]
     with ThreadPoolExecutor(at_once) as pool:
         journals = list(pool.map(lambda race: race.run(histories // at_once), races))
     return [journal for several in journals for journal in several], [fault for race in races for fault in race.faults]
 
 
 def assert_linearizable(journals: list[Journal]) -> None:
-    """Fail with the first history that no order explains."""
+    """Fail with the first history that is not linearizable."""
     explanations = [check(journal.history) for journal in journals]
     wrong = [explanation for explanation in explanations if not explanation.is_linearizable]
     assert not wrong, f"{len(wrong)} of {len(journals)} histories, the first: {wrong[0]}"
 
 
-def test_races_with_lost_answers_are_linearizable(table: str) -> None:
-    """Clients that race on one call see one order of events, though every seventh answer of DynamoDB is lost."""
-    rates = {Fault.ANSWER_LOST: ANSWERS_LOST_TO_US, Fault.REQUEST_LOST: REQUESTS_LOST}
+def test_histories_with_lost_responses_are_linearizable(table: str) -> None:
+    """Histories of concurrent clients are linearizable although 15 % of DynamoDB's responses are lost."""
+    rates = {Fault.RESPONSE_LOST: RESPONSES_LOST, Fault.REQUEST_LOST: REQUESTS_LOST}
     journals, faults = run_races(table, rates, HISTORIES)
     assert_linearizable(journals)
-    assert faults.count(Fault.ANSWER_LOST) > HISTORIES
+    assert faults.count(Fault.RESPONSE_LOST) > HISTORIES
     assert sum(journal.refused_as_busy for journal in journals) < HISTORIES * CLIENTS * REQUESTS_PER_CLIENT / 100
 
 
 @pytest.mark.timeout(1_200)
-def test_thirty_two_clients_are_linearizable_to_the_end(table: str) -> None:
-    """Started, moved, hung up, finished and deleted by all at once, recordings have one order of events (G5)."""
-    rates = {Fault.ANSWER_LOST: ANSWERS_LOST_TO_MANY}
+def test_histories_of_thirty_two_clients_are_linearizable(table: str) -> None:
+    """Histories of 32 clients that start, update, finish and delete recordings and hang up are linearizable."""
+    rates = {Fault.RESPONSE_LOST: RESPONSES_LOST_OF_MANY}
     last = {**WEIGHTS_TO_THE_END, Kind.HANG_UP: 10}
-    habits = Habits(WEIGHTS_TO_THE_END, REQUESTS_PER_CLIENT_OF_MANY, last)
-    journals, faults = run_races(table, rates, MANY_HISTORIES, MANY_RACES_AT_ONCE, habits)
+    mix = RequestMix(WEIGHTS_TO_THE_END, REQUESTS_PER_CLIENT_OF_MANY, last)
+    journals, faults = run_races(table, rates, MANY_HISTORIES, MANY_RACES_AT_ONCE, mix)
     assert_linearizable(journals)
     done = [(each.kind, each.outcome.verdict) for journal in journals for each in journal.history]
     assert (

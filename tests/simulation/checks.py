@@ -79,7 +79,7 @@ def _misplaced_media(world: World) -> Iterator[str]:
 
 
 def deliveries_of(world: World) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """All callbacks in the ledger: of what, its id there, and the item."""
+    """All deliveries in the outbox: resource id, delivery name and item."""
     for (partition, name), image in world.history.last.items():
         if "#CB#" in partition and name != "closed":
             yield partition.split("#")[2], name, from_attributes({**image})

@@ -22,13 +22,13 @@ TRANSITIONS: Final = (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, Recor
 MIN_STEPS: Final = 20
 MAX_STEPS: Final = 60
 
-RUNS: Final = 0.4
+RUN_PROBABILITY: Final = 0.4
 """Probability that each function, or the media engine, runs in a step."""
 
-CRASHES: Final = 0.05
+FAULT_PROBABILITY: Final = 0.05
 """Probability that a port fails or the process crashes in a step."""
 
-PICK_LIVE: Final = 0.9
+LIVE_PROBABILITY: Final = 0.9
 """Probability that a live resource is chosen."""
 
 MAX_POINTS: Final = 12
@@ -90,8 +90,8 @@ class Workload:
         """Run one random action, then some of the functions, each with a possible fault."""
         world, random_source = self.world, self.world.random_source
         (action,) = random_source.choices(self._actions, self._weights)
-        for each in (action, *(source for source in self._sources if random_source.random() < RUNS)):
-            if random_source.random() < CRASHES:
+        for each in (action, *(source for source in self._sources if random_source.random() < RUN_PROBABILITY)):
+            if random_source.random() < FAULT_PROBABILITY:
                 world.fault_injector.arm(random_source.randint(1, MAX_POINTS), crashes=random_source.random() < 0.5)
             world.run(each)
             world.fault_injector.disarm()
@@ -275,7 +275,7 @@ class Workload:
 
     def _call(self) -> str:
         live = self.world.history.live("CALL")[-4:]
-        if live and self.world.random_source.random() < PICK_LIVE:
+        if live and self.world.random_source.random() < LIVE_PROBABILITY:
             return self.world.random_source.choice(live)
         if not self._calls:
             self.begin_call()
@@ -286,7 +286,7 @@ class Workload:
 
     def _conference(self) -> str:
         live = self.world.history.live("CONF")[-3:]
-        if live and self.world.random_source.random() < PICK_LIVE:
+        if live and self.world.random_source.random() < LIVE_PROBABILITY:
             return self.world.random_source.choice(live)
         if not self._conferences:
             self.start_conference()

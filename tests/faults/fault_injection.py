@@ -1,4 +1,4 @@
-"""Faults at the wire between botocore and DynamoDB: conflicts, throttling, and writes whose answer is lost."""
+"""Fault injection between botocore and DynamoDB: conflicts, throttling, lost requests and lost responses."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,38 +16,39 @@ from tapedeck.bootstrap import http as api_bootstrap
 WRITES: Final = frozenset({"UpdateItem", "TransactWriteItems", "PutItem", "DeleteItem"})
 
 Decide = Callable[[str, int], str | None]
-"""From an operation and its number to a fault; None for none.
+"""Chooses the fault for a request, from the DynamoDB operation and the number of the request; None for no fault.
 
-`conflict`, `throttle`, `throttle a part` (of a transaction), `lose`, `delay` and `refuse` are known.
+Faults: `conflict`, `throttle`, `throttle a part` (of a transaction), `lose` (the response), `delay` (the request) and
+`refuse` (the connection).
 """
 
 
 class _Raw:
-    """The stream of an answer that is there already."""
+    """The body stream of a response that is complete."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     def stream(self, **_: object) -> Iterator[bytes]:
-        """All of it."""
+        """Return the whole body."""
         yield self._body
 
 
 @dataclass
-class Wire:
-    """Every request that went over the wire, with the fault that it met."""
+class FaultyConnection:
+    """A connection that injects faults and records every request with its fault."""
 
     decide: Decide
     meanwhile: Callable[[], None] | None = None
-    """Runs once, between a write that took effect and the loss of its answer."""
+    """Runs once, after a write took effect and before its response is lost."""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     delayed: list[Any] = field(default_factory=list)
-    """Requests that got no answer, and have not reached the database yet."""
+    """Requests without a response that have not reached the database yet."""
     pauses: list[float] = field(default_factory=list)
-    """Seconds that were waited between tries."""
+    """Seconds waited between attempts."""
 
     def handle(self, request: Any, **_: object) -> AWSResponse | None:
-        """Botocore's `before-send`: what is returned is the answer, what is raised is the network's fault."""
+        """Handle botocore's `before-send`: return a response, raise a network error, or return None to send."""
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
         fault = self.decide(operation, len(self.requests))
         self.requests.append((operation, fault))
@@ -72,26 +73,26 @@ class Wire:
         return None
 
     def deliver(self) -> list[int]:
-        """Let the delayed requests reach the database now; the statuses that nobody hears."""
+        """Send the delayed requests to the database now; return the HTTP statuses, which no client receives."""
         delayed, self.delayed = self.delayed, []
         answers: list[Any] = [botocore_stubber("before-send", request) for request in delayed]
         return [answer.status_code for answer in answers]
 
 
 @contextmanager
-def wire_faults(decide: Decide, meanwhile: Callable[[], None] | None = None) -> Iterator[Wire]:
-    """Puts faults between the service's client and moto."""
+def inject_faults(decide: Decide, meanwhile: Callable[[], None] | None = None) -> Iterator[FaultyConnection]:
+    """Inject faults between the service's DynamoDB client and moto."""
     database = api_bootstrap.get_api_services().calls._store._database  # type: ignore[attr-defined]
     events = database._client.meta.events
-    wire = Wire(decide, meanwhile)
-    events.register_first("before-send.dynamodb", wire.handle)
+    connection = FaultyConnection(decide, meanwhile)
+    events.register_first("before-send.dynamodb", connection.handle)
     try:
-        # Nobody waits between tries: how long the pauses are is asserted, not lived through.
-        with patch.object(database, "_sleep", wire.pauses.append), patch("botocore.endpoint.time") as clock:
-            clock.sleep = wire.pauses.append
-            yield wire
+        # No real waiting between attempts: the delays are recorded for assertions.
+        with patch.object(database, "_sleep", connection.pauses.append), patch("botocore.endpoint.time") as clock:
+            clock.sleep = connection.pauses.append
+            yield connection
     finally:
-        events.unregister("before-send.dynamodb", wire.handle)
+        events.unregister("before-send.dynamodb", connection.handle)
 
 
 def _refusal(request: Any, operation: str) -> AWSResponse:
@@ -112,7 +113,7 @@ def _canceled(request: Any, reason: str) -> AWSResponse:
 
 def _answer(request: Any, content: dict[str, Any]) -> AWSResponse:
     body = json.dumps({"message": "a fault of the test's making", **content}).encode()
-    # Every handler is asked: moto passes over what is not AWS's, and so nothing is written.
+    # Botocore calls every handler; with a host outside AWS, moto ignores the request and writes nothing.
     request.url = "http://nowhere.invalid/"
     headers: Any = {"Content-Type": "application/x-amz-json-1.0"}
     return AWSResponse(request.url, 400, headers, _Raw(body))
