@@ -1,4 +1,4 @@
-"""Where the stores of these tests keep things: in this run's database, and in the one that lives in memory."""
+"""Databases for the store contract tests: the one of this run, and the in-memory one."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +20,8 @@ NOW: Final = 1_795_250_675_123
 
 @pytest.fixture(scope="module", params=["dynamodb-local"] if DYNAMODB_URL else ["moto", "memory"])
 def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
-    """Each test runs once on each: the service and the office are over that database."""
-    del aws  # only has to be there
+    """Run each test once per database; the API and admin services use it."""
+    del aws  # the emulator must be running
     name = str(request.param)
     if name != "memory":
         yield name
@@ -38,13 +38,13 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
 
 @pytest.fixture
 def clock() -> VirtualClock:
-    """It stands still at NOW."""
+    """A clock at NOW that only tests advance."""
     return VirtualClock(lambda: NOW)
 
 
 @pytest.fixture
 def memory(clock: VirtualClock) -> MemoryDynamoDB:
-    """A database in memory of the test's own, with the template's tables."""
+    """A new in-memory database with the template's tables."""
     memory = MemoryDynamoDB(clock)
     TEMPLATE.create_tables(memory, PREFIX)
     return memory
@@ -52,6 +52,6 @@ def memory(clock: VirtualClock) -> MemoryDynamoDB:
 
 @pytest.fixture(scope="module")
 def dynamodb_local(aws: None) -> Rivals:
-    """DynamoDB Local."""
-    del aws  # only has to be there
+    """A client of DynamoDB Local and one of the in-memory database."""
+    del aws  # the emulator must be running
     return Rivals(DYNAMODB_URL)

@@ -1,4 +1,4 @@
-"""What every bus must do (`ports.messaging.Bus`): the adapter over moto's EventBridge, and its double."""
+"""The contract of `ports.messaging.Bus`: the adapter over moto's EventBridge, and the in-memory double."""
 
 import json
 from collections.abc import Callable
@@ -25,31 +25,31 @@ AT = 1_795_250_675
 
 
 class Rig(Protocol):
-    """A bus, and somebody who listens."""
+    """A bus with a listener."""
 
     @property
     def bus(self) -> Bus:
-        """What facts are told to."""
+        """The bus under test."""
         ...
 
     def published(self) -> list[DomainEvent]:
-        """What has come."""
+        """The events that the listener received."""
         ...
 
 
 class MemoryRig:
-    """The double."""
+    """The in-memory double."""
 
     def __init__(self) -> None:
         self.bus = MemoryBus()
 
     def published(self) -> list[DomainEvent]:
-        """Its own way."""
+        """Read the events from the double."""
         return list(self.bus.events)
 
 
 class MotoRig:
-    """The adapter over moto, and a queue that a rule sends everything of Tapedeck's to."""
+    """The adapter over moto, with a rule that sends all of Tapedeck's events to a queue."""
 
     def __init__(self) -> None:
         session: Any = botocore.session.get_session()
@@ -64,7 +64,7 @@ class MotoRig:
         self.bus = EventBus(make_client("events"), name, "tapedeck", never)
 
     def published(self) -> list[DomainEvent]:
-        """As any listener does."""
+        """Receive the events from the queue."""
         found = []
         while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -77,51 +77,51 @@ class MotoRig:
 
 
 def never(seconds: float) -> None:
-    """Nothing has failed, so that nothing is waited for."""
+    """Fail: without failures nothing waits."""
     raise AssertionError(seconds)
 
 
 @pytest.fixture(params=["memory", "eventbridge"])
 def rig(request: pytest.FixtureRequest) -> Rig:
-    """Each test runs against both."""
+    """Run each test against both."""
     if request.param == "memory":
         return MemoryRig()
     request.getfixturevalue("aws")
     return MotoRig()
 
 
-def facts(many: int, **detail: Any) -> list[DomainEvent]:
-    """So many, each with an id of its own."""
+def events(count: int, **detail: Any) -> list[DomainEvent]:
+    """Create `count` domain events with distinct ids."""
     return [
-        DomainEvent(f"fact-{number}", "recording.paused", AT + number, {"n": number, **detail})
-        for number in range(many)
+        DomainEvent(f"event-{number}", "recording.paused", AT + number, {"n": number, **detail})
+        for number in range(count)
     ]
 
 
 def by_id(found: list[DomainEvent]) -> list[DomainEvent]:
-    """The same in one order."""
-    return sorted(found, key=lambda fact: fact.id)
+    """Sort events by id."""
+    return sorted(found, key=lambda event: event.id)
 
 
-@pytest.mark.parametrize("many", [0, 1, MAX_ENTRIES, 2 * MAX_ENTRIES + 3])
-def test_tells_everything(rig: Rig, many: int) -> None:
-    """However many they are, each comes once, with its id, its kind, its second and what it says."""
-    told = facts(many, text="é\u0000", inner={"a": [None, 1]})
-    rig.bus.publish(told)
-    assert by_id(rig.published()) == by_id(told)
+@pytest.mark.parametrize("count", [0, 1, MAX_ENTRIES, 2 * MAX_ENTRIES + 3])
+def test_publishes_every_event(rig: Rig, count: int) -> None:
+    """Any number of events arrive once each, with id, kind, time and detail."""
+    published = events(count, text="é\u0000", inner={"a": [None, 1]})
+    rig.bus.publish(published)
+    assert by_id(rig.published()) == by_id(published)
 
 
-def test_tells_again_what_is_told_again(rig: Rig) -> None:
-    """A listener knows a repetition by the fact's id."""
-    (fact,) = facts(1)
-    rig.bus.publish([fact])
-    rig.bus.publish([fact])
-    assert rig.published() == [fact, fact]
+def test_publishes_repetitions(rig: Rig) -> None:
+    """A repeated event arrives again; listeners deduplicate by its id."""
+    (event,) = events(1)
+    rig.bus.publish([event])
+    rig.bus.publish([event])
+    assert rig.published() == [event, event]
 
 
-def test_the_double_keeps_each_fact_once() -> None:
-    """By its id, in the order of the first telling; what a repetition says instead is what is kept."""
-    first, second = facts(2)
+def test_double_deduplicates_by_id() -> None:
+    """`events_of` has each id once, in order of first publication, with the latest event."""
+    first, second = events(2)
     again = DomainEvent(first.id, first.kind, first.at, {"n": "another"})
     bus = MemoryBus()
     bus.publish([first, second])
@@ -132,34 +132,34 @@ def test_the_double_keeps_each_fact_once() -> None:
 
 @dataclass
 class EventBridge:
-    """A client whose answers a test decides: `refuse` gives the code for a fact's id and try, None to take it."""
+    """A stub client: `reject` returns the error code for an event id and attempt, None to accept it."""
 
-    refuse: Callable[[str, int], str | None] = lambda _id, _try: None
+    reject: Callable[[str, int], str | None] = lambda _id, _try: None
     requests: list[list[str]] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
     entries: list[dict[str, Any]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
 
     def put_events(self, **request: Any) -> dict[str, Any]:
-        """AWS's own words."""
+        """Respond like AWS."""
         names = [json.loads(entry["Detail"])["id"] for entry in request["Entries"]]
         self.requests.append(names)
         self.entries += request["Entries"]
         answers: list[dict[str, str]] = []
         for name in names:
-            code = self.refuse(name, sum(request.count(name) for request in self.requests))
+            code = self.reject(name, sum(request.count(name) for request in self.requests))
             answers.append({"EventId": "x"} if code is None else {"ErrorCode": code, "ErrorMessage": "x"})
-            self.taken += [name] if code is None else []
+            self.accepted += [name] if code is None else []
         return {"FailedEntryCount": sum("ErrorCode" in each for each in answers), "Entries": answers}
 
     @property
     def bus(self) -> EventBus:
-        """The adapter over it, which does not really wait."""
+        """The adapter over this client, which records its waits."""
         return EventBus(self, "arn:bus", "tapedeck", self.pauses.append)
 
 
-def test_an_entry_says_everything() -> None:
-    """Its detail is compact JSON in ASCII with sorted names, the fact's id among them, and its time is in UTC."""
+def test_entry_format() -> None:
+    """An entry's detail is compact ASCII JSON with sorted names and the event id; its time is in UTC."""
     client = EventBridge()
     client.bus.publish([DomainEvent("1", "call.ended", AT, {"z": "é", "a": 1, "id": "hidden"})])
     assert client.entries == [
@@ -173,15 +173,15 @@ def test_an_entry_says_everything() -> None:
     ]
 
 
-def test_only_what_was_refused_is_told_again() -> None:
-    """Of ten facts EventBridge refuses three: those go again, beside the next."""
+def test_retries_only_rejected_entries() -> None:
+    """If EventBridge rejects three of ten entries, these are sent again together with the next ones."""
     client = EventBridge(
-        lambda name, tries: "InternalFailure" if name in {"fact-1", "fact-5", "fact-9"} and tries == 1 else None
+        lambda name, tries: "InternalFailure" if name in {"event-1", "event-5", "event-9"} and tries == 1 else None
     )
-    client.bus.publish(facts(12))
+    client.bus.publish(events(12))
     assert client.requests == [
-        [f"fact-{number}" for number in range(10)],
-        [f"fact-{number}" for number in (1, 5, 9, 10, 11)],
+        [f"event-{number}" for number in range(10)],
+        [f"event-{number}" for number in (1, 5, 9, 10, 11)],
     ]
     assert len(client.pauses) == 1
 
@@ -190,33 +190,33 @@ def test_only_what_was_refused_is_told_again() -> None:
 @given(
     st.lists(st.integers(0, MAX_ATTEMPTS - 1), max_size=40), st.sampled_from(["InternalFailure", "ThrottlingException"])
 )
-def test_every_fact_is_taken_once_whatever_is_refused(refusals: list[int], code: str) -> None:
-    """In requests of at most ten, with short pauses."""
-    times = {f"fact-{number}": many for number, many in enumerate(refusals)}
+def test_every_event_is_accepted_once_after_rejections(rejections: list[int], code: str) -> None:
+    """Under any rejections every event is accepted once, in requests of at most ten, with short delays."""
+    times = {f"event-{number}": count for number, count in enumerate(rejections)}
     client = EventBridge(lambda name, tries: code if tries <= times[name] else None)
-    client.bus.publish(facts(len(refusals)))
-    assert sorted(client.taken) == sorted(times)
+    client.bus.publish(events(len(rejections)))
+    assert sorted(client.accepted) == sorted(times)
     assert all(1 <= len(request) <= MAX_ENTRIES for request in client.requests)
     assert all(0 <= pause <= FIRST_DELAY_SECONDS * 2 ** (MAX_ATTEMPTS - 2) for pause in client.pauses)
 
 
-def test_a_request_holds_256_kilobytes() -> None:
-    """As EventBridge counts them: 14 for the time, the source, the kind and the detail."""
-    besides = 14 + len("tapedeck") + len("recording.paused") + len('{"id":"fact-0","n":0,"text":""}')
+def test_request_size_limit() -> None:
+    """A request has at most 256 KB in EventBridge's count: 14 bytes for the time, source, kind and detail."""
+    besides = 14 + len("tapedeck") + len("recording.paused") + len('{"id":"event-0","n":0,"text":""}')
     client = EventBridge()
-    client.bus.publish(facts(2, text="x" * (MAX_BYTES // 2 - besides)))
-    client.bus.publish(facts(2, text="x" * (MAX_BYTES // 2 - besides + 1)))
-    assert client.requests == [["fact-0", "fact-1"], ["fact-0"], ["fact-1"]]
+    client.bus.publish(events(2, text="x" * (MAX_BYTES // 2 - besides)))
+    client.bus.publish(events(2, text="x" * (MAX_BYTES // 2 - besides + 1)))
+    assert client.requests == [["event-0", "event-1"], ["event-0"], ["event-1"]]
 
 
 @pytest.mark.parametrize(("code", "error"), [("InternalFailure", StoreUnavailable), ("ThrottlingException", StoreBusy)])
-def test_what_stays_refused_is_told(code: str, error: type[Exception]) -> None:
-    """After five tries, within 300 ms of pauses; the others have been taken."""
-    client = EventBridge(lambda name, _: code if name == "fact-1" else None)
+def test_persistent_rejection_raises(code: str, error: type[Exception]) -> None:
+    """An entry that stays rejected raises after five attempts and 300 ms of delays; the others are accepted."""
+    client = EventBridge(lambda name, _: code if name == "event-1" else None)
     with pytest.raises(error):
-        client.bus.publish(facts(3))
-    assert client.taken == ["fact-0", "fact-2"]
-    assert client.requests[1:] == [["fact-1"]] * (MAX_ATTEMPTS - 1)
+        client.bus.publish(events(3))
+    assert client.accepted == ["event-0", "event-2"]
+    assert client.requests[1:] == [["event-1"]] * (MAX_ATTEMPTS - 1)
     assert sum(client.pauses) <= 0.3
 
 
@@ -228,8 +228,8 @@ def test_what_stays_refused_is_told(code: str, error: type[Exception]) -> None:
         ("no connection", StoreUnavailable),
     ],
 )
-def test_a_request_that_fails_is_told_at_once(code: str, error: type[Exception]) -> None:
-    """Botocore has repeated it already, where that helps."""
+def test_failed_request_raises_at_once(code: str, error: type[Exception]) -> None:
+    """A failed request is not repeated, because botocore has retried it already."""
 
     def fail(_name: str, _tries: int) -> str:
         if code == "no connection":
@@ -238,6 +238,6 @@ def test_a_request_that_fails_is_told_at_once(code: str, error: type[Exception])
 
     client = EventBridge(fail)
     with pytest.raises(error):
-        client.bus.publish(facts(2))
-    assert client.requests == [["fact-0", "fact-1"]]
+        client.bus.publish(events(2))
+    assert client.requests == [["event-0", "event-1"]]
     assert client.pauses == []

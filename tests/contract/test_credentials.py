@@ -1,4 +1,4 @@
-"""What every store of credentials must do (`ports.stores.CredentialStore`): in each database."""
+"""The contract of `ports.stores.CredentialStore`, in each database."""
 
 import pytest
 
@@ -16,8 +16,8 @@ SIGNING = {"twilio": b"sealed token", "signalwire": b"sealed key"}
 
 @pytest.fixture
 def credentials(account: TestAccount) -> CredentialStore:
-    """The adapter over this run's database."""
-    del account  # the tables are there by now
+    """The credential store over the database under test."""
+    del account  # creates the tables
     found: CredentialStore = api_bootstrap.get_admin_services().accounts._credentials
     return found
 
@@ -30,8 +30,8 @@ def mine(credentials: CredentialStore) -> Account:
     return made
 
 
-def test_an_account_is_made_once(credentials: CredentialStore, mine: Account) -> None:
-    """A repetition of its making is the same making; another one with its id is not."""
+def test_account_is_created_once(credentials: CredentialStore, mine: Account) -> None:
+    """Creating an account is idempotent; another account with its id is rejected."""
     assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {})
     assert credentials.put_account(mine, SIGNING)
     assert not credentials.put_account(Account(mine.id, "b" * 64, NOW), SIGNING)
@@ -39,8 +39,8 @@ def test_an_account_is_made_once(credentials: CredentialStore, mine: Account) ->
     assert credentials.get_account(new_id(NOW)) is None
 
 
-def test_a_key_is_found_by_its_id_and_under_its_account(credentials: CredentialStore, mine: Account) -> None:
-    """It is taken out of use at both places, by its own account only."""
+def test_api_key_is_found_by_id_and_by_account(credentials: CredentialStore, mine: Account) -> None:
+    """An API key is found by id and in its account's record; only its account can delete it."""
     key = ApiKey(new_id(NOW * 1000), mine.id, "c" * 64, frozenset({"Voice", "Fax"}))
     assert credentials.put_api_key(key)
     assert credentials.get_api_key(key.id) == key
@@ -55,15 +55,15 @@ def test_a_key_is_found_by_its_id_and_under_its_account(credentials: CredentialS
     assert not credentials.delete_api_key(mine.id, key.id)
 
 
-def test_a_key_needs_an_account(credentials: CredentialStore) -> None:
-    """No key is left behind where there is none."""
+def test_api_key_needs_an_account(credentials: CredentialStore) -> None:
+    """A key of an unknown account is rejected and not stored."""
     key = ApiKey(new_id(NOW * 1000), new_id(NOW * 1000), "c" * 64, frozenset())
     assert not credentials.put_api_key(key)
     assert credentials.get_api_key(key.id) is None
 
 
-def test_an_account_has_one_auth_token_or_two(credentials: CredentialStore, mine: Account) -> None:
-    """A second is added once, and then the first can go; never the only one."""
+def test_auth_token_rotation(credentials: CredentialStore, mine: Account) -> None:
+    """One second auth token can be added, then the first removed; the only one cannot be removed."""
     assert not credentials.remove_old_auth_token(mine.id, NOW)
     assert credentials.add_auth_token(mine.id, "b" * 64, b"sealed")
     assert credentials.add_auth_token(mine.id, "b" * 64, b"sealed")

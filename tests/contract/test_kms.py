@@ -1,4 +1,4 @@
-"""Sealing and opening (`ports.stores.Sealer`, `ports.messaging.Opener`), held against moto's KMS."""
+"""Encryption and decryption of secrets (`KmsEncryptor`, `KmsDecryptor`) with moto's KMS."""
 
 import os
 from typing import Any
@@ -15,27 +15,27 @@ MINE, OTHER = "1" * 32, "2" * 32
 
 @pytest.fixture
 def client(aws: None) -> Any:
-    """The adapters' own."""
-    del aws  # only has to be there
+    """A KMS client with the adapters' settings."""
+    del aws  # the emulator must be running
     return make_client("kms")
 
 
 @pytest.fixture
 def key() -> str:
-    """The template's."""
+    """The id of the template's key."""
     return os.environ["SIGNING_KMS_KEY_ID"]
 
 
 @pytest.mark.parametrize("secret", ["0123456789abcdef", "é\x00", "x" * 4096])
-def test_opens_what_was_sealed(client: Any, key: str, secret: str) -> None:
-    """For the same account it is the same text, and nothing of it can be read in between."""
+def test_decrypts_what_was_encrypted(client: Any, key: str, secret: str) -> None:
+    """Decrypting for the same account returns the secret; the ciphertext does not contain it."""
     sealed = KmsEncryptor(client, key).encrypt(MINE, secret)
     assert secret.encode() not in sealed
     assert KmsDecryptor(client, key).decrypt(MINE, sealed) == secret
 
 
-def test_opens_nothing_for_another(client: Any, key: str) -> None:
-    """Neither for another account nor what has been tampered with."""
+def test_rejects_other_accounts_and_modified_ciphertexts(client: Any, key: str) -> None:
+    """A ciphertext of another account, or a modified one, raises StoreUnavailable."""
     sealed = KmsEncryptor(client, key).encrypt(MINE, "secret")
     with pytest.raises(StoreUnavailable):
         KmsDecryptor(client, key).decrypt(OTHER, sealed)
@@ -43,8 +43,8 @@ def test_opens_nothing_for_another(client: Any, key: str) -> None:
         KmsDecryptor(client, key).decrypt(MINE, sealed[:-1] + bytes([sealed[-1] ^ 1]))
 
 
-def test_tells_that_there_is_no_answer(client: Any, key: str) -> None:
-    """KMS that cannot be reached is a fault like any other."""
+def test_unreachable_kms_is_store_unavailable(client: Any, key: str) -> None:
+    """Encrypting and decrypting raise StoreUnavailable if KMS cannot be reached."""
 
     def fail(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://kms")

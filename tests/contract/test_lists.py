@@ -1,4 +1,4 @@
-"""What every store of lists must do (`ports.stores.ListStore`): in each database."""
+"""The contract of `ports.stores.ListStore`, in each database."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -30,8 +30,8 @@ COUNT = 5
 
 @pytest.fixture
 def table(account: TestAccount) -> RecordingsTable:
-    """What puts things there."""
-    del account  # the tables are there by now
+    """The store that writes the items."""
+    del account  # creates the tables
     found = api_bootstrap.get_api_services().calls._store
     assert isinstance(found, RecordingsTable)
     return found
@@ -39,17 +39,17 @@ def table(account: TestAccount) -> RecordingsTable:
 
 @pytest.fixture
 def lists(table: RecordingsTable) -> ListStore:
-    """The adapter over this run's database."""
+    """The list store over the database under test."""
     return ListTable(table._database)
 
 
 def later(second: int) -> str:
-    """An id made so many seconds after the first."""
+    """An id created so many seconds after NOW."""
     return new_id((NOW + second) * 1000)
 
 
 def put_calls(table: RecordingsTable, account: TestAccount, status: CallStatus = CallStatus.IN_PROGRESS) -> list[Call]:
-    """Some calls, a second apart, oldest first."""
+    """Store calls a second apart, oldest first."""
     calls = [Call(account.id, later(second), status, NOW, started=NOW) for second in range(COUNT)]
     for call in calls:
         table.put_call(call)
@@ -57,43 +57,43 @@ def put_calls(table: RecordingsTable, account: TestAccount, status: CallStatus =
 
 
 def put_conferences(table: RecordingsTable, account: TestAccount, name: str | None = None) -> list[Conference]:
-    """Some conferences, a second apart, oldest first; under one name each takes over from the one before."""
-    rooms: list[Conference] = []
+    """Store conferences a second apart, oldest first; with a name, each takes it over from the one before."""
+    conferences: list[Conference] = []
     for second in range(COUNT):
-        room = Conference(account.id, later(second), name or later(0), ConferenceStatus.INIT, NOW)
-        table.put_conference(room, rooms[-1].id if rooms and name else None)
-        rooms.append(room)
-    return rooms
+        conference = Conference(account.id, later(second), name or later(0), ConferenceStatus.INIT, NOW)
+        table.put_conference(conference, conferences[-1].id if conferences and name else None)
+        conferences.append(conference)
+    return conferences
 
 
 def put_recordings(table: RecordingsTable, call: Call, *, url: str = "https://example.com/") -> list[Recording]:
-    """Some recordings of a call, a second apart, oldest first."""
+    """Store recordings of a call a second apart, oldest first."""
     parent = Parent(call.account, ParentKind.CALL, call.id)
-    made = [
+    stored = [
         Recording(
             later(second), parent, RecordingStatus.IN_PROGRESS, Source.RECORD_VERB, NOW, call=call.id,
             callback=CallbackSubscription(url, "POST", ("completed",), "twilio"),
         )
         for second in range(COUNT)
     ]  # fmt: skip
-    for recording in made:
+    for recording in stored:
         table.start_recording(recording, None, frozenset())
-    return made
+    return stored
 
 
 def assert_reads(fetch: RangeReader[T], expected: list[T]) -> None:
-    """All of it, in both orders, in parts of any size and from any place on."""
+    """Assert a list in both orders, with limits, offsets, cursors and time ranges."""
     for ascending in (False, True):
-        wanted = expected if ascending else expected[::-1]
+        ordered = expected if ascending else expected[::-1]
         ids = replace(ALL, ascending=ascending)
-        assert list(fetch(ids, COUNT).items) == wanted
+        assert list(fetch(ids, COUNT).items) == ordered
         assert fetch(ids, COUNT).last is None
         for limit in (1, 2, COUNT - 1):
             chunk = fetch(ids, limit)
-            assert (list(chunk.items), chunk.last) == (wanted[:limit], wanted[limit - 1].id)
-            assert list(fetch(ids.after(chunk.last or ""), COUNT).items) == wanted[limit:]
+            assert (list(chunk.items), chunk.last) == (ordered[:limit], ordered[limit - 1].id)
+            assert list(fetch(ids.after(chunk.last or ""), COUNT).items) == ordered[limit:]
         skipped = fetch(ids, 2, 2)
-        assert (list(skipped.items), skipped.last) == (wanted[2:4], wanted[3].id)
+        assert (list(skipped.items), skipped.last) == (ordered[2:4], ordered[3].id)
         assert list(fetch(ids, 2, COUNT).items) == []
     first, last = expected[0].id, expected[-1].id
     assert list(fetch(ids_of(ALL_TIME, Cursor(last)), COUNT).items) == expected[-2::-1]
@@ -103,7 +103,7 @@ def assert_reads(fetch: RangeReader[T], expected: list[T]) -> None:
 
 
 def test_calls_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
-    """All of an account, and those of a status."""
+    """Calls are listed by account, and by account and status."""
     calls = put_calls(table, account)
     assert_reads(lists.calls(account.id), calls)
     assert_reads(lists.calls_in(account.id, "in-progress"), calls)
@@ -113,37 +113,35 @@ def test_calls_are_listed_by_id(table: RecordingsTable, lists: ListStore, accoun
 
 
 def test_conferences_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
-    """All of an account, those of a status, and those that ever had a name, but for the note of who has it now."""
-    rooms = put_conferences(table, account, "Lobby")
-    assert_reads(lists.conferences(account.id), rooms)
-    assert_reads(lists.conferences_in(account.id, "init"), rooms)
-    assert_reads(lists.conferences_named(account.id, "Lobby"), rooms)
+    """Conferences are listed by account, by status, and by name, including former holders of the name."""
+    conferences = put_conferences(table, account, "Lobby")
+    assert_reads(lists.conferences(account.id), conferences)
+    assert_reads(lists.conferences_in(account.id, "init"), conferences)
+    assert_reads(lists.conferences_named(account.id, "Lobby"), conferences)
     assert list(lists.conferences_named(account.id, "lobby")(ALL, COUNT).items) == []
 
 
 def test_recordings_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
-    """Those of a call and of the account."""
+    """Recordings are listed by call and by account."""
     (call, *_) = put_calls(table, account)
-    made = put_recordings(table, call)
-    assert_reads(lists.recordings_of(made[0].parent), made)
-    assert_reads(lists.recordings(account.id), made)
-    assert lists.has_parent(made[0].parent)
-    assert not lists.has_parent(replace(made[0].parent, kind=ParentKind.CONFERENCE))
+    stored = put_recordings(table, call)
+    assert_reads(lists.recordings_of(stored[0].parent), stored)
+    assert_reads(lists.recordings(account.id), stored)
+    assert lists.has_parent(stored[0].parent)
+    assert not lists.has_parent(replace(stored[0].parent, kind=ParentKind.CONFERENCE))
 
 
-def test_a_list_is_complete_over_several_megabytes(
+def test_list_of_several_megabytes_is_complete(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
+    """A list is complete over DynamoDB's page limit of 1 MB."""
+    (call, *_) = put_calls(table, account)
+    stored = put_recordings(table, call, url="https://example.com/" + "x" * 350_000)
+    assert_reads(lists.recordings_of(stored[0].parent), stored)
+
+
+def test_list_of_more_than_a_hundred_items_is_complete(
     table: RecordingsTable, lists: ListStore, account: TestAccount
 ) -> None:
-    """However DynamoDB cuts its answers."""
-    (call, *_) = put_calls(table, account)
-    made = put_recordings(table, call, url="https://example.com/" + "x" * 350_000)
-    assert_reads(lists.recordings_of(made[0].parent), made)
-
-
-def test_a_batch_of_more_than_a_hundred_is_complete(
-    table: RecordingsTable, lists: ListStore, account: TestAccount
-) -> None:
-    """In order, over as many batch reads as it takes."""
+    """A list is complete and in order over several batch reads."""
     calls = [Call(account.id, later(second), CallStatus.QUEUED, NOW) for second in range(205)]
     for call in calls:
         table.put_call(call)
@@ -153,29 +151,29 @@ def test_a_batch_of_more_than_a_hundred_is_complete(
 def test_recordings_of_conferences_are_found_by_the_call_they_show(
     table: RecordingsTable, lists: ListStore, account: TestAccount
 ) -> None:
-    """And by no other call."""
+    """Conference recordings are found by the call sid that they show, and by no other."""
     first, second, *_ = put_calls(table, account)
-    room = Conference(account.id, later(0), later(0), ConferenceStatus.IN_PROGRESS, NOW, first_call=first.id)
-    table.put_conference(room, None)
-    parent = Parent(account.id, ParentKind.CONFERENCE, room.id)
-    made = [
+    conference = Conference(account.id, later(0), later(0), ConferenceStatus.IN_PROGRESS, NOW, first_call=first.id)
+    table.put_conference(conference, None)
+    parent = Parent(account.id, ParentKind.CONFERENCE, conference.id)
+    stored = [
         Recording(later(each), parent, RecordingStatus.IN_PROGRESS, Source.CONFERENCE, NOW, call=first.id)
         for each in range(COUNT)
     ]
-    for recording in made:
+    for recording in stored:
         table.start_recording(recording, None, frozenset())
-    assert_reads(lists.recordings_shown_by(account.id, first.id), made)
+    assert_reads(lists.recordings_shown_by(account.id, first.id), stored)
     assert list(lists.recordings_shown_by(account.id, second.id)(ALL, COUNT).items) == []
 
 
-def test_a_deleted_recording_moves_to_the_other_list(
+def test_deleted_recording_moves_to_the_deleted_list(
     table: RecordingsTable, lists: ListStore, account: TestAccount
 ) -> None:
-    """Of its account; its parent keeps it, deleted."""
+    """A deleted recording moves to its account's list of deleted ones and stays in its parent's list."""
     (call, *_) = put_calls(table, account)
-    made = put_recordings(table, call)
+    stored = put_recordings(table, call)
     deleted = []
-    for recording in made:
+    for recording in stored:
         stopped = table.transition_recording(
             recording.parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, later(0)
         )
@@ -183,21 +181,21 @@ def test_a_deleted_recording_moves_to_the_other_list(
         finished = table.finish_recording(completed, later(0), by_engine=True)
         deleted.append(table.delete_recording(finished, NOW + 1, NOW + 99, later(0)))
     assert_reads(lists.deleted_recordings(account.id), deleted)
-    assert_reads(lists.recordings_of(made[0].parent), deleted)
+    assert_reads(lists.recordings_of(stored[0].parent), deleted)
     assert list(lists.recordings(account.id)(ALL, COUNT).items) == []
 
 
 def test_transcriptions_are_listed_by_id(table: RecordingsTable, account: TestAccount) -> None:
-    """All of an account, and those of a recording."""
+    """Transcriptions are listed by account and by recording."""
     store = TranscriptionTable(table._database)
     status = TranscriptionStatus.COMPLETED
-    made = [Transcription(account.id, later(second), "1" * 32, status, NOW, 4, "Hi.") for second in range(COUNT)]
-    for transcription in made:
+    stored = [Transcription(account.id, later(second), "1" * 32, status, NOW, 4, "Hi.") for second in range(COUNT)]
+    for transcription in stored:
         store.put_transcription(transcription)
-        store.put_transcription(transcription)  # a repetition
-    assert_reads(store.transcriptions(account.id), made)
-    assert_reads(store.transcriptions_of(account.id, "1" * 32), made)
-    assert store.get_transcription(account.id, made[0].id) == made[0]
-    assert (store.delete_transcription(made[0]), store.delete_transcription(made[0])) == (True, False)
-    assert store.get_transcription(account.id, made[0].id) is None
-    assert list(store.transcriptions_of(account.id, "1" * 32)(ALL, COUNT).items) == made[:0:-1]
+        store.put_transcription(transcription)  # idempotent
+    assert_reads(store.transcriptions(account.id), stored)
+    assert_reads(store.transcriptions_of(account.id, "1" * 32), stored)
+    assert store.get_transcription(account.id, stored[0].id) == stored[0]
+    assert (store.delete_transcription(stored[0]), store.delete_transcription(stored[0])) == (True, False)
+    assert store.get_transcription(account.id, stored[0].id) is None
+    assert list(store.transcriptions_of(account.id, "1" * 32)(ALL, COUNT).items) == stored[:0:-1]

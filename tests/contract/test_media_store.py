@@ -1,4 +1,4 @@
-"""The bucket of media, held against moto: what `ports.stores.MediaStore` promises (behaviour.md, section 11)."""
+"""The contract of `ports.stores.MediaStore`: the S3 adapter over moto."""
 
 import os
 from hashlib import md5
@@ -18,20 +18,20 @@ from tapedeck.ports.stores import StoredObject
 
 @pytest.fixture
 def client(aws: None) -> Any:
-    """The adapters' own."""
-    del aws  # only has to be there
+    """An S3 client with the adapters' settings."""
+    del aws  # the emulator must be running
     return make_client("s3")
 
 
 @pytest.fixture
 def store(client: Any) -> Bucket:
-    """The template's bucket."""
+    """The adapter over the template's bucket."""
     return Bucket(client, os.environ["MEDIA_BUCKET"])
 
 
 @pytest.fixture
 def key() -> str:
-    """A key that nobody else has."""
+    """A unique object key."""
     return f"{token_hex(16)}/{token_hex(16)}/original.wav"
 
 
@@ -44,12 +44,12 @@ def source(tmp_path: Path) -> Path:
 
 
 def etag(content: bytes) -> str:
-    """The tag of what was written in one piece."""
+    """ETag of an object that was uploaded in one part."""
     return f'"{md5(content, usedforsecurity=False).hexdigest()}"'
 
 
-def test_keeps_what_is_written(store: Bucket, key: str, source: Path, tmp_path: Path) -> None:
-    """It can be looked at, read in part and fetched whole, and another writing takes its place."""
+def test_stores_objects(store: Bucket, key: str, source: Path, tmp_path: Path) -> None:
+    """An object can be inspected, read in part, downloaded and overwritten."""
     for content in (b"0123456789", b"abc", bytes(3_000_000)):
         source.write_bytes(content)
         store.write(key, source)
@@ -61,8 +61,8 @@ def test_keeps_what_is_written(store: Bucket, key: str, source: Path, tmp_path: 
         assert target.read_bytes() == content
 
 
-def test_tells_what_is_not_there(store: Bucket, key: str, tmp_path: Path) -> None:
-    """A look finds nothing, a reading has nothing, a fetch leaves no file."""
+def test_missing_object(store: Bucket, key: str, tmp_path: Path) -> None:
+    """For a missing object `stat` and `read` return None, and `fetch` returns False without a file."""
     target = tmp_path / "target"
     assert store.stat(key) is None
     assert store.read(key, 0, 1) is None
@@ -70,8 +70,8 @@ def test_tells_what_is_not_there(store: Bucket, key: str, tmp_path: Path) -> Non
     assert not target.exists()
 
 
-def test_deletes_what_is_there_and_what_is_not(store: Bucket, key: str, source: Path) -> None:
-    """Several at once, and as often as one likes; what has another name stays."""
+def test_delete_is_idempotent(store: Bucket, key: str, source: Path) -> None:
+    """Several keys, existing or not, can be deleted repeatedly; other objects stay."""
     kept = f"{key}.kept"
     for each in (key, kept):
         store.write(each, source)
@@ -82,22 +82,22 @@ def test_deletes_what_is_there_and_what_is_not(store: Bucket, key: str, source: 
 
 
 @pytest.mark.parametrize("content_type", ["audio/x-wav", "audio/mpeg"])
-def test_links_for_a_minute(store: Bucket, key: str, source: Path, content_type: str) -> None:
-    """Anybody may fetch it from there, in part as well, as what it is and as nothing to be kept."""
+def test_presigned_link(store: Bucket, key: str, source: Path, content_type: str) -> None:
+    """A presigned link is valid for a minute without credentials, supports ranges and forbids caching."""
     store.write(key, source)
     link = store.presign(key, content_type)
     assert f"X-Amz-Expires={LINK_SECONDS}&" in link
     assert LINK_SECONDS == 60
     answer = requests.get(link, timeout=10)
-    told = (answer.headers["content-type"], answer.headers["cache-control"])
-    assert (answer.status_code, answer.content, told) == (200, b"0123456789", (content_type, "no-store"))
+    headers = (answer.headers["content-type"], answer.headers["cache-control"])
+    assert (answer.status_code, answer.content, headers) == (200, b"0123456789", (content_type, "no-store"))
     part = requests.get(link, headers={"Range": "bytes=2-4"}, timeout=10)
     assert (part.status_code, part.content) == (206, b"234")
 
 
-def test_a_link_to_a_younger_region_is_signed_as_that_wants(monkeypatch: pytest.MonkeyPatch, aws: None) -> None:
-    """With version 4 of AWS's signature, whose scope names the region, and at the region's own host."""
-    del aws  # only has to be there
+def test_link_is_signed_for_its_region(monkeypatch: pytest.MonkeyPatch, aws: None) -> None:
+    """A link uses Signature Version 4 with the region in its scope, and the regional host."""
+    del aws  # the emulator must be running
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     link = Bucket(make_client("s3"), "media").presign("a/b/original.wav", "audio/x-wav")
     assert link.startswith("https://media.s3.eu-central-1.amazonaws.com/a/b/original.wav?")
@@ -105,7 +105,7 @@ def test_a_link_to_a_younger_region_is_signed_as_that_wants(monkeypatch: pytest.
 
 
 class _Status:
-    """As much of an HTTP answer as botocore looks at."""
+    """The parts of an HTTP response that botocore reads."""
 
     def __init__(self, status: int) -> None:
         self.status_code = status
@@ -122,10 +122,10 @@ class _Status:
         (0, "", StoreUnavailable),
     ],
 )
-def test_tells_a_fault_from_nothing_there(
+def test_errors_are_not_missing_objects(
     client: Any, store: Bucket, key: str, source: Path, status: int, code: str, error: type[Exception]
 ) -> None:
-    """A bucket that is throttled says so; one that fails, refuses, is gone or does not answer is unavailable."""
+    """Throttling raises StoreThrottled; failing, denied, missing or unreachable buckets raise StoreUnavailable."""
 
     def fail(**_: object) -> tuple[_Status, dict[str, Any]]:
         if not status:
@@ -134,7 +134,7 @@ def test_tells_a_fault_from_nothing_there(
 
     client.meta.events.register("before-call.s3", fail)
     target = source.with_name("target")
-    for ask in (
+    for operation in (
         lambda: store.stat(key),
         lambda: store.read(key, 0, 1),
         lambda: store.fetch(key, target),
@@ -142,31 +142,29 @@ def test_tells_a_fault_from_nothing_there(
         lambda: store.delete([key]),
     ):
         with pytest.raises(error):
-            ask()
+            operation()
 
 
-def test_a_deletion_of_which_a_part_fails_has_failed(client: Any, store: Bucket, key: str) -> None:
-    """Whoever is told that all is gone must be able to believe it."""
+def test_partly_failed_deletion_raises(client: Any, store: Bucket, key: str) -> None:
+    """A deletion that S3 reports as failed for one key raises StoreUnavailable."""
     refusal = {"Errors": [{"Key": key, "Code": "AccessDenied", "Message": ""}]}
     client.meta.events.register("before-call.s3", lambda **_: (_Status(200), refusal))
     with pytest.raises(StoreUnavailable):
         store.delete([key])
 
 
-def test_an_answer_that_breaks_off_is_a_fault(
-    client: Any, store: Bucket, key: str, source: Path, tmp_path: Path
-) -> None:
-    """Half an object is none."""
+def test_truncated_body_raises(client: Any, store: Bucket, key: str, source: Path, tmp_path: Path) -> None:
+    """A response body that ends too early raises StoreUnavailable."""
 
     class Broken:
-        """A body that ends too early."""
+        """A body whose connection closes early."""
 
         def read(self) -> bytes:
-            """Nothing."""
+            """Raise a connection error."""
             raise ConnectionClosedError(endpoint_url="https://s3.amazonaws.com")
 
         def iter_chunks(self, _size: int) -> list[bytes]:
-            """Nothing."""
+            """Raise a connection error."""
             raise ConnectionClosedError(endpoint_url="https://s3.amazonaws.com")
 
     store.write(key, source)

@@ -1,4 +1,4 @@
-"""What every store must do (`ports.stores.Store`): in each database."""
+"""The contract of `ports.stores.Store`, in each database."""
 
 from dataclasses import replace
 
@@ -21,29 +21,29 @@ NOW = 1_795_250_675
 
 @pytest.fixture
 def store(account: TestAccount) -> Store:
-    """The adapter over this run's database."""
-    del account  # the tables are there by now
+    """The store over the database under test."""
+    del account  # creates the tables
     found: Store = api_bootstrap.get_api_services().calls._store
     return found
 
 
 def fresh() -> str:
-    """An id that nobody has."""
+    """A new id."""
     return new_id(NOW * 1000)
 
 
 def put_call(store: Store, account: TestAccount, status: CallStatus = CallStatus.IN_PROGRESS) -> Call:
-    """A call that has everything a call may have when it begins."""
+    """Store a call with all fields that a new call can have."""
     call = Call(account.id, fresh(), status, NOW, to="+13105678901", from_="sip:a@example.com", started=NOW)
     store.put_call(call)
     return call
 
 
 def put_conference(store: Store, account: TestAccount, name: str = "") -> Conference:
-    """A conference nobody is in."""
-    room = Conference(account.id, fresh(), name or fresh(), ConferenceStatus.INIT, NOW, callback=CALLBACK)
-    store.put_conference(room, None)
-    return room
+    """Store an empty conference."""
+    conference = Conference(account.id, fresh(), name or fresh(), ConferenceStatus.INIT, NOW, callback=CALLBACK)
+    store.put_conference(conference, None)
+    return conference
 
 
 CALLBACK = CallbackSubscription(
@@ -52,7 +52,7 @@ CALLBACK = CallbackSubscription(
 
 
 def recording_of(parent: Parent, call: str, callback: CallbackSubscription | None = CALLBACK) -> Recording:
-    """A recording that is in progress."""
+    """A recording in progress, not stored."""
     return Recording(
         fresh(), parent, RecordingStatus.IN_PROGRESS, Source.START_CALL_RECORDING, NOW, call=call, channels=2,
         track="inbound", trim="trim-silence", started=NOW, callback=callback,
@@ -60,75 +60,76 @@ def recording_of(parent: Parent, call: str, callback: CallbackSubscription | Non
 
 
 def start(store: Store, call: Call) -> Recording:
-    """A recording made by CR1, on a call that has none."""
+    """Start a recording of a call without one, as the API does."""
     recording = recording_of(Parent(call.account, ParentKind.CALL, call.id), call.id)
     store.start_call_recording(recording, None, frozenset())
     return recording
 
 
-def join(store: Store, room: Conference, call: Call) -> tuple[Conference, Call, Participant]:
-    """A call in a conference, which is in progress then."""
+def join(store: Store, conference: Conference, call: Call) -> tuple[Conference, Call, Participant]:
+    """Let a call join a conference, which is in progress afterwards."""
     after = replace(
-        room, participants=room.participants + 1, version=room.version + 1, sequence=room.sequence + 1,
-        status=ConferenceStatus.IN_PROGRESS, first_call=room.first_call or call.id,
+        conference, participants=conference.participants + 1, version=conference.version + 1,
+        sequence=conference.sequence + 1, status=ConferenceStatus.IN_PROGRESS,
+        first_call=conference.first_call or call.id,
     )  # fmt: skip
-    participant = Participant(call.id, room.id, NOW)
-    store.join_conference(room, after, call, participant)
-    return after, replace(call, conference=room.id, version=call.version + 1), participant
+    participant = Participant(call.id, conference.id, NOW)
+    store.join_conference(conference, after, call, participant)
+    return after, replace(call, conference=conference.id, version=call.version + 1), participant
 
 
-def test_what_was_put_is_what_is_read(store: Store, account: TestAccount) -> None:
-    """A call, a conference and a recording come back as they went in, field by field."""
-    call, room = put_call(store, account), put_conference(store, account)
+def test_reads_return_what_was_stored(store: Store, account: TestAccount) -> None:
+    """A call, a conference and a recording are read with all stored fields."""
+    call, conference = put_call(store, account), put_conference(store, account)
     recording = start(store, call)
-    assert store.get_conference(account.id, room.id) == room
+    assert store.get_conference(account.id, conference.id) == conference
     assert store.get_recording(recording.parent, recording.id) == recording
     found = store.get_call(account.id, call.id)
     assert found == replace(call, version=2, api_recording=recording.id, active_recordings=frozenset({recording.id}))
 
 
-def test_what_is_not_there_is_none(store: Store, account: TestAccount) -> None:
-    """An id that nobody has names nothing."""
+def test_unknown_ids_are_none(store: Store, account: TestAccount) -> None:
+    """Reads of unknown ids return None or an empty list."""
     parent = Parent(account.id, ParentKind.CALL, fresh())
     assert store.get_call(account.id, fresh()) is None
     assert store.get_conference(account.id, fresh()) is None
     assert store.get_recording(parent, fresh()) is None
-    assert store.get_live_conference_id(account.id, "nobody's") is None
+    assert store.get_live_conference_id(account.id, "unknown") is None
     assert store.get_membership(account.id, fresh(), fresh()) == (None, None)
     assert list(store.list_active_recordings(parent)) == []
 
 
 @pytest.mark.parametrize("status", [CallStatus.QUEUED, CallStatus.RINGING, CallStatus.COMPLETED])
 def test_only_a_call_in_progress_is_recorded(store: Store, account: TestAccount, status: CallStatus) -> None:
-    """A start on another call is refused, with the call, and leaves nothing."""
+    """A start on a call in another status raises ParentConflict with the call and stores nothing."""
     call = put_call(store, account, status)
     recording = recording_of(Parent(account.id, ParentKind.CALL, call.id), call.id)
-    with pytest.raises(ParentConflict) as refused:
+    with pytest.raises(ParentConflict) as raised:
         store.start_call_recording(recording, None, frozenset())
-    assert refused.value.found == call
+    assert raised.value.found == call
     assert store.get_recording(recording.parent, recording.id) is None
 
 
-def test_a_start_on_an_unknown_call_is_refused(store: Store, account: TestAccount) -> None:
-    """Nothing is found, and nothing is made."""
+def test_start_on_an_unknown_call_is_rejected(store: Store, account: TestAccount) -> None:
+    """A start on an unknown call raises ParentConflict without a call."""
     parent = Parent(account.id, ParentKind.CALL, fresh())
-    with pytest.raises(ParentConflict) as refused:
+    with pytest.raises(ParentConflict) as raised:
         store.start_call_recording(recording_of(parent, parent.id), None, frozenset())
-    assert refused.value.found is None
+    assert raised.value.found is None
 
 
-def test_a_second_start_is_refused_with_the_first(store: Store, account: TestAccount) -> None:
-    """The call tells which recording it has."""
+def test_second_start_is_rejected_with_the_first_recording(store: Store, account: TestAccount) -> None:
+    """A second start raises ParentConflict with the call and its recording id."""
     call = put_call(store, account)
     first = start(store, call)
-    with pytest.raises(ParentConflict) as refused:
+    with pytest.raises(ParentConflict) as raised:
         start(store, call)
-    assert isinstance(refused.value.found, Call)
-    assert refused.value.found.api_recording == first.id
+    assert isinstance(raised.value.found, Call)
+    assert raised.value.found.api_recording == first.id
 
 
-def test_a_start_on_a_call_as_it_was_read(store: Store, account: TestAccount) -> None:
-    """With what was read as condition, the set of active recordings is rewritten; otherwise nothing is."""
+def test_conditional_start_on_a_call(store: Store, account: TestAccount) -> None:
+    """A start with the read call as condition replaces the set of active recordings; a stale one is rejected."""
     call = put_call(store, account)
     first = start(store, call)
     read = store.get_call(account.id, call.id)
@@ -142,8 +143,8 @@ def test_a_start_on_a_call_as_it_was_read(store: Store, account: TestAccount) ->
         store.start_call_recording(recording_of(first.parent, call.id), read, frozenset())
 
 
-def test_a_repeated_start_is_one(store: Store, account: TestAccount) -> None:
-    """A start that finds its own recording has happened, and happens no second time."""
+def test_start_is_idempotent(store: Store, account: TestAccount) -> None:
+    """A repeated start of the same recording changes nothing."""
     call = put_call(store, account)
     recording = start(store, call)
     store.start_call_recording(recording, None, frozenset())
@@ -152,7 +153,7 @@ def test_a_repeated_start_is_one(store: Store, account: TestAccount) -> None:
     assert (found.version, found.active_recordings) == (2, frozenset({recording.id}))
 
 
-LEGAL = [
+LEGAL_TRANSITIONS = [
     (RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED),
     (RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED),
     (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS),
@@ -160,17 +161,17 @@ LEGAL = [
 ]
 
 
-def brought_to(store: Store, recording: Recording, status: RecordingStatus) -> Recording:
-    """The recording after the moves that lead to a status."""
+def transitioned(store: Store, recording: Recording, status: RecordingStatus) -> Recording:
+    """Bring a recording to a status."""
     if status is RecordingStatus.IN_PROGRESS:
         return recording
     return store.transition_recording(recording.parent, recording.id, status, "silence", NOW, fresh())
 
 
-@pytest.mark.parametrize(("before", "after"), LEGAL)
-def test_a_legal_move(store: Store, account: TestAccount, before: RecordingStatus, after: RecordingStatus) -> None:
-    """It is made once, numbered, dated, and returned as it left the recording."""
-    recording = brought_to(store, start(store, put_call(store, account)), before)
+@pytest.mark.parametrize(("before", "after"), LEGAL_TRANSITIONS)
+def test_legal_transition(store: Store, account: TestAccount, before: RecordingStatus, after: RecordingStatus) -> None:
+    """A legal transition increments the version, sets the times and returns the new recording."""
+    recording = transitioned(store, start(store, put_call(store, account)), before)
     moved = store.transition_recording(recording.parent, recording.id, after, "skip", NOW + 5, fresh())
     assert moved == replace(
         recording,
@@ -185,31 +186,31 @@ def test_a_legal_move(store: Store, account: TestAccount, before: RecordingStatu
 
 @pytest.mark.parametrize("before", [RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED, RecordingStatus.STOPPED])
 @pytest.mark.parametrize("after", [RecordingStatus.IN_PROGRESS, RecordingStatus.PAUSED, RecordingStatus.STOPPED])
-def test_any_other_move_is_refused(
+def test_illegal_transition_is_rejected(
     store: Store, account: TestAccount, before: RecordingStatus, after: RecordingStatus
 ) -> None:
-    """It changes nothing, and tells what stands there."""
-    if (before, after) in LEGAL:
+    """An illegal transition raises TransitionRejected with the current recording and changes nothing."""
+    if (before, after) in LEGAL_TRANSITIONS:
         return
-    recording = brought_to(store, start(store, put_call(store, account)), before)
-    with pytest.raises(TransitionRejected) as refused:
+    recording = transitioned(store, start(store, put_call(store, account)), before)
+    with pytest.raises(TransitionRejected) as raised:
         store.transition_recording(recording.parent, recording.id, after, "skip", NOW + 5, fresh())
-    assert refused.value.found == recording
+    assert raised.value.found == recording
     assert store.get_recording(recording.parent, recording.id) == recording
 
 
-def test_a_move_of_nothing_makes_nothing(store: Store, account: TestAccount) -> None:
-    """An update of an unknown recording does not bring it into being."""
+def test_transition_of_an_unknown_recording_creates_nothing(store: Store, account: TestAccount) -> None:
+    """An update of an unknown recording is rejected and does not create it."""
     parent = Parent(account.id, ParentKind.CALL, put_call(store, account).id)
     unknown = fresh()
-    with pytest.raises(TransitionRejected) as refused:
+    with pytest.raises(TransitionRejected) as raised:
         store.transition_recording(parent, unknown, RecordingStatus.PAUSED, "skip", NOW, fresh())
-    assert refused.value.found is None
+    assert raised.value.found is None
     assert store.get_recording(parent, unknown) is None
 
 
-def test_a_repeated_move_has_the_answer_of_the_first(store: Store, account: TestAccount) -> None:
-    """Among the last eight writes a repetition is recognised, whatever came after, and changes nothing."""
+def test_repeated_transition_returns_the_first_result(store: Store, account: TestAccount) -> None:
+    """A repetition is recognised within the last eight writes, returns the first result and changes nothing."""
     recording = start(store, put_call(store, account))
     parent, write = recording.parent, fresh()
     first = store.transition_recording(parent, recording.id, RecordingStatus.PAUSED, "skip", NOW + 1, write)
@@ -221,7 +222,7 @@ def test_a_repeated_move_has_the_answer_of_the_first(store: Store, account: Test
 
 
 def test_a_recording_belongs_to_its_parent(store: Store, account: TestAccount) -> None:
-    """Under another call, or another account, there is no such recording."""
+    """A recording is not found under another call or account."""
     recording = start(store, put_call(store, account))
     other_call = replace(recording.parent, id=put_call(store, account).id)
     other_account = replace(recording.parent, account=fresh())
@@ -231,34 +232,34 @@ def test_a_recording_belongs_to_its_parent(store: Store, account: TestAccount) -
             store.transition_recording(parent, recording.id, RecordingStatus.STOPPED, "silence", NOW, fresh())
 
 
-def test_active_recordings_are_all_of_them(store: Store, account: TestAccount) -> None:
-    """In progress and paused, of any source, oldest first, over as many pages as DynamoDB makes of them."""
+def test_lists_all_active_recordings(store: Store, account: TestAccount) -> None:
+    """All recordings in progress or paused are listed, oldest first, over several DynamoDB pages."""
     call = put_call(store, account)
     parent = Parent(account.id, ParentKind.CALL, call.id)
     long = CallbackSubscription("https://example.com/" + "x" * 60_000, "POST", ("completed",), "twilio")
     made = [recording_of(parent, call.id, long) for _ in range(20)]
     for recording in made:
         store.start_recording(recording, None, frozenset())
-    stopped = [brought_to(store, recording, RecordingStatus.STOPPED).id for recording in made[::2]]
-    paused = brought_to(store, made[1], RecordingStatus.PAUSED)
+    stopped = [transitioned(store, recording, RecordingStatus.STOPPED).id for recording in made[::2]]
+    paused = transitioned(store, made[1], RecordingStatus.PAUSED)
     active = list(store.list_active_recordings(parent))
     assert [recording.id for recording in active] == sorted(r.id for r in made if r.id not in stopped)
     assert paused in active
 
 
-def test_an_unrecorded_call_ends_in_one_write(store: Store, account: TestAccount) -> None:
-    """It is completed, dated, numbered, and keeps what ended it; a second end is refused with it."""
+def test_unrecorded_call_ends_in_one_write(store: Store, account: TestAccount) -> None:
+    """Ending sets status, times, version and write id; a second end raises ParentConflict with the call."""
     call, write = put_call(store, account), fresh()
     after = replace(call, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9)
     ended = store.end_call(call, after, write, needs_command=True)
     assert ended == replace(after, version=2, end_write_id=write, requested_version=2, requested_at=NOW + 9)
-    with pytest.raises(ParentConflict) as refused:
+    with pytest.raises(ParentConflict) as raised:
         store.end_call(call, after, fresh(), needs_command=True)
-    assert refused.value.found == ended
+    assert raised.value.found == ended
 
 
-def test_a_recorded_call_ends_with_its_recordings_or_not_at_all(store: Store, account: TestAccount) -> None:
-    """The short way is refused; the long way stops what is active, tells what had stopped, and repeats as one."""
+def test_recorded_call_ends_together_with_its_recordings(store: Store, account: TestAccount) -> None:
+    """`end_call` is rejected; `end` stops active recordings, names those already stopped, and is idempotent."""
     call = put_call(store, account)
     first = start(store, call)
     second = recording_of(first.parent, call.id)
@@ -268,16 +269,16 @@ def test_a_recorded_call_ends_with_its_recordings_or_not_at_all(store: Store, ac
     with pytest.raises(ParentConflict) as changed:
         store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh(), needs_command=True)
     assert changed.value.found == read
-    brought_to(store, second, RecordingStatus.STOPPED)
+    transitioned(store, second, RecordingStatus.STOPPED)
     write = fresh()
     after = replace(
         read, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, version=read.version + 1,
         active_recordings=frozenset(), end_write_id=write,
     )  # fmt: skip
     ending = EndTransaction(write, NOW + 9, call=read, call_after=after, call_recordings=read.active_recordings)
-    with pytest.raises(EndConflict) as refused:
+    with pytest.raises(EndConflict) as raised:
         store.end(ending)
-    assert (refused.value.call, refused.value.stopped) == (None, frozenset({second.id}))
+    assert (raised.value.call, raised.value.stopped) == (None, frozenset({second.id}))
     assert store.get_call(account.id, call.id) == read
     ending = replace(ending, call_recordings=frozenset({first.id}))
     store.end(ending)
@@ -287,73 +288,73 @@ def test_a_recorded_call_ends_with_its_recordings_or_not_at_all(store: Store, ac
     assert found == replace(first, status=RecordingStatus.STOPPED, version=2, updated=NOW + 9, ended=NOW + 9)
 
 
-def test_an_ending_of_what_has_changed_is_refused(store: Store, account: TestAccount) -> None:
-    """A start between the reading and the end is not missed."""
+def test_end_of_a_changed_call_is_rejected(store: Store, account: TestAccount) -> None:
+    """An end after a concurrent start of a recording is rejected."""
     call = put_call(store, account)
     first = start(store, call)
     write = fresh()
     stale = replace(call, version=1)
     after = replace(stale, status=CallStatus.COMPLETED, version=2, ended=NOW, end_write_id=write)
-    with pytest.raises(EndConflict) as refused:
+    with pytest.raises(EndConflict) as raised:
         store.end(EndTransaction(write, NOW, call=stale, call_after=after))
-    assert refused.value.call == store.get_call(account.id, call.id)
+    assert raised.value.call == store.get_call(account.id, call.id)
     assert store.get_recording(first.parent, first.id) == first
 
 
-def test_a_name_belongs_to_one_live_conference(store: Store, account: TestAccount) -> None:
-    """A second conference must take the name over from the very one that holds it."""
-    room = put_conference(store, account)
-    other = replace(room, id=fresh())
+def test_name_belongs_to_one_live_conference(store: Store, account: TestAccount) -> None:
+    """A second conference can take a name over only from its current holder."""
+    conference = put_conference(store, account)
+    other = replace(conference, id=fresh())
     with pytest.raises(NameTaken) as taken:
         store.put_conference(other, None)
-    assert taken.value.holder == room.id
+    assert taken.value.holder == conference.id
     with pytest.raises(NameTaken):
         store.put_conference(other, fresh())
     assert store.get_conference(account.id, other.id) is None
-    store.put_conference(other, room.id)
-    assert store.get_live_conference_id(account.id, room.name) == other.id
+    store.put_conference(other, conference.id)
+    assert store.get_live_conference_id(account.id, conference.name) == other.id
 
 
-def test_joining_is_one_write_of_three(store: Store, account: TestAccount) -> None:
-    """Conference, participant and call change together, on what was read; a repetition is one."""
-    room, call = put_conference(store, account), put_call(store, account)
-    after, inside, participant = join(store, room, call)
-    assert store.get_membership(account.id, room.id, call.id) == (after, participant)
+def test_join_is_one_transaction(store: Store, account: TestAccount) -> None:
+    """Conference, participant and call change in one conditional transaction; repeating it changes nothing."""
+    conference, call = put_conference(store, account), put_call(store, account)
+    after, inside, participant = join(store, conference, call)
+    assert store.get_membership(account.id, conference.id, call.id) == (after, participant)
     assert store.get_call(account.id, call.id) == inside
-    join(store, room, call)
-    assert store.get_conference(account.id, room.id) == after
+    join(store, conference, call)
+    assert store.get_conference(account.id, conference.id) == after
     with pytest.raises(ParentConflict) as changed:
-        join(store, room, put_call(store, account))
+        join(store, conference, put_call(store, account))
     assert changed.value.found == after
 
 
-def test_a_conference_ends_in_one_write(store: Store, account: TestAccount) -> None:
-    """Unrecorded in one update, which repeats as one; a recorded one is refused that way."""
-    room, write = put_conference(store, account), fresh()
+def test_conference_ends_in_one_write(store: Store, account: TestAccount) -> None:
+    """An unrecorded conference ends in one idempotent update; another end raises ParentConflict."""
+    conference, write = put_conference(store, account), fresh()
     after = replace(
-        room, status=ConferenceStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, reason=EndReason.VIA_API,
+        conference, status=ConferenceStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, reason=EndReason.VIA_API,
         version=2, sequence=1, end_write_id=write, requested_version=2, requested_at=NOW + 9,
     )  # fmt: skip
-    assert store.end_conference(room, after, write, needs_command=True) == after
-    assert store.end_conference(room, after, write, needs_command=True) == after
-    with pytest.raises(ParentConflict) as refused:
-        store.end_conference(room, after, fresh(), needs_command=True)
-    assert refused.value.found == after
+    assert store.end_conference(conference, after, write, needs_command=True) == after
+    assert store.end_conference(conference, after, write, needs_command=True) == after
+    with pytest.raises(ParentConflict) as raised:
+        store.end_conference(conference, after, fresh(), needs_command=True)
+    assert raised.value.found == after
 
 
-def test_the_last_one_to_leave_ends_the_conference_with_its_recordings(store: Store, account: TestAccount) -> None:
-    """Call, participant, conference and recording end in one write."""
-    room, call = put_conference(store, account), put_call(store, account)
-    inside, leg, participant = join(store, room, call)
-    recording = recording_of(Parent(account.id, ParentKind.CONFERENCE, room.id), call.id)
+def test_last_participant_ends_the_conference_and_its_recordings(store: Store, account: TestAccount) -> None:
+    """Call, participant, conference and recording end in one transaction."""
+    conference, call = put_conference(store, account), put_call(store, account)
+    inside, leg, participant = join(store, conference, call)
+    recording = recording_of(Parent(account.id, ParentKind.CONFERENCE, conference.id), call.id)
     store.start_recording(recording, None, frozenset())
-    read = store.get_conference(account.id, room.id)
+    read = store.get_conference(account.id, conference.id)
     assert read is not None
     assert (read.version, read.active_recordings) == (inside.version + 1, frozenset({recording.id}))
     write = fresh()
     left = replace(participant, left=NOW, updated=NOW, status=ParticipantStatus.COMPLETE, version=2)
     call_after = replace(leg, status=CallStatus.COMPLETED, ended=NOW, updated=NOW, version=3, end_write_id=write)
-    room_after = replace(
+    conference_after = replace(
         read,
         status=ConferenceStatus.COMPLETED,
         participants=0,
@@ -367,25 +368,25 @@ def test_the_last_one_to_leave_ends_the_conference_with_its_recordings(store: St
         end_write_id=write,
     )
     store.end(EndTransaction(
-        write, NOW, call=leg, call_after=call_after, conference=read, conference_after=room_after,
+        write, NOW, call=leg, call_after=call_after, conference=read, conference_after=conference_after,
         conference_recordings=read.active_recordings, participant=participant, participant_after=left,
     ))  # fmt: skip
     assert store.get_call(account.id, call.id) == call_after
-    assert store.get_membership(account.id, room.id, call.id) == (room_after, left)
+    assert store.get_membership(account.id, conference.id, call.id) == (conference_after, left)
     found = store.get_recording(recording.parent, recording.id)
     assert found is not None
     assert found.status is RecordingStatus.STOPPED
 
 
-def test_an_announcement_needs_a_running_conference(store: Store, account: TestAccount) -> None:
-    """It raises the version and nothing that is seen; in another state it is refused; a repetition is one."""
-    room = put_conference(store, account)
-    with pytest.raises(ParentConflict) as refused:
-        store.announce(account.id, room.id, "https://example.com", "POST", NOW, fresh())
-    assert refused.value.found == room
-    running, _, _ = join(store, room, put_call(store, account))
+def test_announcement_needs_a_running_conference(store: Store, account: TestAccount) -> None:
+    """An announcement increments only the version; it is idempotent, and rejected in another status."""
+    conference = put_conference(store, account)
+    with pytest.raises(ParentConflict) as raised:
+        store.announce(account.id, conference.id, "https://example.com", "POST", NOW, fresh())
+    assert raised.value.found == conference
+    running, _, _ = join(store, conference, put_call(store, account))
     write = fresh()
     announced = replace(running, version=running.version + 1, requested_version=running.version + 1, requested_at=NOW)
-    assert store.announce(account.id, room.id, "https://example.com", "POST", NOW, write) == announced
-    assert store.announce(account.id, room.id, "https://example.com", "POST", NOW, write) == announced
-    assert store.get_conference(account.id, room.id) == announced
+    assert store.announce(account.id, conference.id, "https://example.com", "POST", NOW, write) == announced
+    assert store.announce(account.id, conference.id, "https://example.com", "POST", NOW, write) == announced
+    assert store.get_conference(account.id, conference.id) == announced

@@ -1,4 +1,4 @@
-"""A stand-in in this process, on ports of its own, over the AWS that all tests share."""
+"""A stand-in in this process, on free ports, over the emulated AWS that all tests share."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,15 +11,15 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
-from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, receiving
 
 
 @pytest.fixture(scope="module")
-def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
-    """A stand-in that answers over HTTP and HTTPS, with an account that requests name none for.
+def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must be running
+    """Run a stand-in over HTTP and HTTPS, with a default account for requests that name none.
 
-    It hears of everything in this process: it must not outlive the tests that want it.
+    Module scope: it processes all changes of this process, so it must stop before tests that do not use it.
     """
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
@@ -41,14 +41,14 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
     services.enter_context(installed(replace(current_environment())))
     try:
         with certificates.issue() as identity:
-            # A millisecond passes whenever somebody asks: what comes later is later, and no machine is too slow.
+            # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.
             ticks = count(system_clock())
             setting = AppOptions(VirtualClock(lambda: next(ticks)))
             application = build_application(ROOT, TEMPLATE, own.account, lines.append, port=http.port, setting=setting)
             application.start()
             http.start(application.answer)
             https.start(application.answer, identity.tls)
-            yield Place(http.port, https.port, identity.ca_file, own.account, own.auth_token, lines)
+            yield StandIn(http.port, https.port, identity.ca_file, own.account, own.auth_token, lines)
     finally:
         http.stop()
         https.stop()
@@ -59,25 +59,25 @@ def place(aws: None) -> Iterator[Place]:  # noqa: ARG001 - only has to be there
 
 
 @pytest.fixture
-def control(place: Place, account: TestAccount) -> ControlClient:
-    """Makes telephony happen in the test's own account."""
-    return ControlClient(place, TWILIO.format_sid(ResourceType.ACCOUNT, account.id))
+def control(standin: StandIn, account: TestAccount) -> ControlClient:
+    """A control client for the test's own account."""
+    return ControlClient(standin, TWILIO.format_sid(ResourceType.ACCOUNT, account.id))
 
 
 @pytest.fixture
-def anonymous(place: Place) -> ControlClient:
-    """Names no account."""
-    return ControlClient(place)
+def anonymous(standin: StandIn) -> ControlClient:
+    """A control client that names no account."""
+    return ControlClient(standin)
 
 
 @pytest.fixture
-def api(place: Place, dialect: str, account: TestAccount) -> HttpFunctionClient:
-    """Speaks the test's dialect for its account, over HTTP."""
-    return HttpFunctionClient(DIALECTS[dialect], account.id, account.token, place=place)
+def api(standin: StandIn, dialect: str, account: TestAccount) -> HttpFunctionClient:
+    """An API client in the test's dialect for its account, over HTTP."""
+    return HttpFunctionClient(DIALECTS[dialect], account.id, account.token, standin=standin)
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A server of the application's own, which hears of this test alone."""
+    """An application's callback server, for this test only."""
     with receiving() as listening:
         yield listening

@@ -1,4 +1,4 @@
-"""Clients of a stand-in over real HTTP: its control API, its functions in a dialect, and bare sockets."""
+"""HTTP clients of a stand-in: for its control API, for the API in a dialect, and raw sockets."""
 
 import http.client
 import json
@@ -22,8 +22,8 @@ NEW: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{19}\Z")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a stand-in in this process stands, and whose it is."""
+class StandIn:
+    """Ports and default account of a running stand-in, and its request lines."""
 
     port: int
     https_port: int
@@ -33,34 +33,34 @@ class Place:
     lines: list[str]
 
     def connect(self, *, tls: bool = False) -> http.client.HTTPConnection:
-        """A connection that trusts nobody but the stand-in's authority."""
+        """Open a connection; TLS trusts only the stand-in's certificate authority."""
         if not tls:
             return http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         context = ssl.create_default_context(cafile=str(self.ca_file))
         return http.client.HTTPSConnection("localhost", self.https_port, timeout=TIMEOUT, context=context)
 
 
-def address_that_others_know() -> str:
-    """One of this machine that is no loopback address; skips the test where there is none."""
+def non_loopback_address() -> str:
+    """Return an IP address of this machine that is not a loopback address; skip the test if there is none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # nothing is sent
+            probe.connect(("192.0.2.1", 9))  # UDP: sends nothing
         except OSError:
-            pytest.skip("this machine has no other address")
+            pytest.skip("this machine has only loopback addresses")
         address: str = probe.getsockname()[0]
     if is_loopback(address):
-        pytest.skip("this machine has no other address")
+        pytest.skip("this machine has only loopback addresses")
     return address
 
 
-def ask(
+def send_request(
     connection: http.client.HTTPConnection,
     method: str,
     path: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One request on a connection that stays open."""
+    """Send one request on a connection that stays open."""
     connection.request(method, path, body=body, headers=dict(headers or {}))
     response = connection.getresponse()
     content = response.read()
@@ -69,9 +69,9 @@ def ask(
 
 @dataclass
 class ControlClient:
-    """Speaks to the control API; `account` goes into every body, if given."""
+    """A client of the control API; adds `account`, if given, to every body or query."""
 
-    place: Place
+    standin: StandIn
     account: str | None = None
 
     def post(self, path: str, content: Any = None, *, headers: Mapping[str, str] | None = None) -> Answer:
@@ -90,25 +90,25 @@ class ControlClient:
         return self.request("DELETE", f"/_standin{path}?{self._query({})}")
 
     def _query(self, query: Mapping[str, str]) -> str:
-        named = {} if self.account is None else {"account": self.account}
-        return urlencode({**named, **query})
+        default = {} if self.account is None else {"account": self.account}
+        return urlencode({**default, **query})
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Any request."""
-        connection = self.place.connect()
+        """Send any request on a new connection."""
+        connection = self.standin.connect()
         try:
-            return ask(connection, method, path, body, headers)
+            return send_request(connection, method, path, body, headers)
         finally:
             connection.close()
 
 
 @dataclass
 class HttpFunctionClient(FunctionClient):
-    """Speaks one dialect for one account through the gateway; every answer is checked against the contract."""
+    """An API client in one dialect through the gateway; checks every response against the API contract."""
 
-    place: Place | None = None
+    standin: StandIn | None = None
     tls: bool = False
 
     def request(
@@ -121,15 +121,15 @@ class HttpFunctionClient(FunctionClient):
         headers: Mapping[str, str] | None = None,
         authorization: str | None = "",
     ) -> Answer:
-        """Any request; `authorization` None sends none, empty the client's own."""
-        assert self.place is not None
+        """Send any request; `authorization`: None for no header, empty for the client's own credentials."""
+        assert self.standin is not None
         body = _encode(form)
         sent = {**({"Content-Type": content_type} if body else {}), **(headers or {})}
         if authorization is not None:
             sent["Authorization"] = authorization or self._basic()
-        connection = self.place.connect(tls=self.tls)
+        connection = self.standin.connect(tls=self.tls)
         try:
-            answer = ask(connection, method, path, body or None, sent)
+            answer = send_request(connection, method, path, body or None, sent)
         finally:
             connection.close()
         if _CONTRACT is not None:
@@ -138,7 +138,7 @@ class HttpFunctionClient(FunctionClient):
 
 
 class RawConnection:
-    """A socket that says exactly what it is told."""
+    """A socket that sends exactly the given bytes."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
@@ -149,7 +149,7 @@ class RawConnection:
         self.socket.sendall(data)
 
     def read_answer(self, *, to_head: bool = False) -> Answer:
-        """The next answer, without what HTTP's own frame needs; `to_head` if it has no body."""
+        """Read the next response; `to_head`: it has no body."""
         status_line = self._file.readline().decode("latin-1")
         assert status_line.startswith("HTTP/1.1 "), status_line
         headers: dict[str, str] = {}
@@ -161,18 +161,18 @@ class RawConnection:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the server has closed the connection, and said nothing more."""
+        """Whether the server has closed the connection without sending more."""
         return self._file.read(1) == b""
 
     def close(self) -> None:
-        """Close it."""
+        """Close the socket."""
         self._file.close()
         self.socket.close()
 
 
 @contextmanager
-def raw(port: int) -> Iterator[RawConnection]:
-    """A bare connection to a port of this machine."""
+def raw_connection(port: int) -> Iterator[RawConnection]:
+    """Open a raw connection to a local port."""
     connection = RawConnection(socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT))
     try:
         yield connection
@@ -181,7 +181,7 @@ def raw(port: int) -> Iterator[RawConnection]:
 
 
 def ids_in(body: Any) -> Iterator[str]:
-    """All ids in a control answer, checked for being told in both spellings."""
+    """Yield all ids in a control response; check that each sid has both dialects' forms."""
     if isinstance(body, list):
         for element in body:
             yield from ids_in(element)
@@ -198,7 +198,7 @@ def ids_in(body: Any) -> Iterator[str]:
 
 
 def without_ids(body: Any) -> Any:
-    """A control answer with the kind in place of each sid."""
+    """Return a control response with each sid replaced by its prefix."""
     if isinstance(body, list):
         return [without_ids(element) for element in body]
     if isinstance(body, dict):

@@ -1,4 +1,4 @@
-"""Somebody's server that callbacks are told to, on a port of its own: keeps what it hears, answers as it is told."""
+"""An application's HTTP server that receives callbacks, records them and responds with given statuses."""
 
 import threading
 from base64 import b64encode
@@ -12,13 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-PATIENCE: Final = 30
-"""Seconds that a test waits for what must come: far more than it takes."""
+WAIT_SECONDS: Final = 30
+"""Seconds that a test waits for a callback, far more than it takes."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """A request as it came; header names in lower case."""
+class ReceivedCallback:
+    """A received request; header names are in lower case."""
 
     method: str
     url: str
@@ -28,75 +28,75 @@ class Told:
 
 @dataclass
 class Receiver:
-    """What was told, oldest first; `answers` are the statuses of the next answers, 200 when they are used up.
+    """The received callbacks, oldest first, and the statuses of the next responses (then 200).
 
-    Nothing is answered while `opens` is cleared.
+    No response is sent while `responding` is cleared.
     """
 
     port: int = 0
-    received: list[Told] = field(default_factory=list)
+    received: list[ReceivedCallback] = field(default_factory=list)
     answers: deque[int] = field(default_factory=deque)
     changed: threading.Condition = field(default_factory=threading.Condition)
-    opens: threading.Event = field(default_factory=threading.Event)
+    responding: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.opens.set()
+        self.responding.set()
 
     def url(self, path: str = "/hook") -> str:
-        """An address that leads here."""
+        """Return a URL of this receiver."""
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def hear(self, told: Told) -> int:
-        """Keep it; the status to answer with."""
+    def accept(self, callback: ReceivedCallback) -> int:
+        """Record a callback; return the status of the response."""
         with self.changed:
-            self.received.append(told)
+            self.received.append(callback)
             self.changed.notify_all()
             status = self.answers.popleft() if self.answers else 200
-        self.opens.wait(PATIENCE)
+        self.responding.wait(WAIT_SECONDS)
         return status
 
-    def wait_for(self, count: int) -> list[Told]:
-        """All that was told, once it is so many, in that order."""
+    def wait_for(self, count: int) -> list[ReceivedCallback]:
+        """Wait for so many callbacks; return all of them in order of arrival."""
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.received) >= count, PATIENCE), self.received
+            assert self.changed.wait_for(lambda: len(self.received) >= count, WAIT_SECONDS), self.received
             return list(self.received)
 
-    def words(self, name: str, count: int) -> list[str]:
-        """The field of this name in each of the first callbacks, once they are so many."""
-        return [told.fields[name] for told in self.wait_for(count)]
+    def field_values(self, name: str, count: int) -> list[str]:
+        """Wait for so many callbacks; return one field of each."""
+        return [callback.fields[name] for callback in self.wait_for(count)]
 
 
-def is_signed_by_signalwire(told: Told, key: str) -> bool:
-    """Whether both headers have what the algorithm gives with this key (behaviour.md, section 7.4)."""
-    text = told.url + "".join(name + told.fields[name] for name in sorted(told.fields))
+def is_signed_by_signalwire(callback: ReceivedCallback, key: str) -> bool:
+    """Whether both signature headers have the HMAC of URL and sorted fields with this key."""
+    text = callback.url + "".join(name + callback.fields[name] for name in sorted(callback.fields))
     expected = b64encode(digest(key.encode(), text.encode(), sha1)).decode()
-    return told.headers["x-signalwire-signature"] == told.headers["x-twilio-signature"] == expected
+    return callback.headers["x-signalwire-signature"] == callback.headers["x-twilio-signature"] == expected
 
 
 @contextmanager
 def receiving(port: int = 0) -> Iterator[Receiver]:
-    """A receiver that listens while the block runs, at any port that is free unless one is named."""
+    """Run a receiver during the block, on a free port unless one is given."""
     receiver = Receiver()
 
     class Listener(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-            self._hear(body)
+            self._respond(body)
 
         def do_GET(self) -> None:
-            self._hear(self.path.partition("?")[2])
+            self._respond(self.path.partition("?")[2])
 
-        def _hear(self, form: str) -> None:
+        def _respond(self, form: str) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             fields = dict(parse_qsl(form, keep_blank_values=True))
-            status = receiver.hear(Told(self.command, receiver.url(self.path), headers, fields))
+            status = receiver.accept(ReceivedCallback(self.command, receiver.url(self.path), headers, fields))
             self.send_response(status)
             self.send_header("Content-Length", "4")
             self.end_headers()
             self.wfile.write(b"done")
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Do not log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Listener)
     receiver.port = server.server_address[1]
@@ -105,7 +105,7 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
-        receiver.opens.set()
+        receiver.responding.set()
         server.shutdown()
         server.server_close()
         thread.join()

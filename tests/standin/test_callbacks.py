@@ -1,4 +1,4 @@
-"""Callbacks as an application hears them: from the SDK's request to a signed POST at a server of its own."""
+"""Callbacks end to end: from an SDK's request to a signed POST at the application's server."""
 
 import time
 
@@ -11,51 +11,51 @@ from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.settings import STANDIN_SIGNING_KEY
 from tests.conftest import TestAccount
 from tests.media import samples_of
-from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, is_signed_by_signalwire
 
 RATE = 8_000
 HALF = 0.5
-"""Of a second: durations are told in whole ones."""
+"""Seconds: durations are rounded to whole seconds."""
 
 
 class Stopwatch:
-    """Real time runs besides the virtual clock: what takes so many seconds of that may be longer by it."""
+    """Measures real time, which adds to the virtual clock: durations may be longer by it."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
-    def takes(self, seconds: float, virtual: float) -> bool:
-        """Whether so many seconds are what was made by the virtual clock, and by real time since this began."""
+    def matches(self, seconds: float, virtual: float) -> bool:
+        """Whether a duration is the virtual time plus at most the elapsed real time."""
         return virtual <= seconds + 0.01 and seconds <= virtual + time.monotonic() - self._began
 
 
 def advance(control: ControlClient, seconds: float) -> None:
-    """Let virtual time pass."""
+    """Advance the virtual clock."""
     assert control.post("/clock", {"advance": seconds}).status == 200
 
 
 def settle(control: ControlClient) -> None:
-    """Wait until nothing is under way."""
+    """Wait until no work is pending."""
     answer = control.post("/settle", {"timeout": 30})
     assert (answer.status, answer.body) == (200, {"left": []})
 
 
-def fetched(place: Place, url: str, user: str, token: str) -> list[list[int]]:
-    """What the WAV behind a callback's `RecordingUrl` sounds like, channel by channel."""
-    assert url.startswith(f"http://127.0.0.1:{place.port}/")
+def fetched(standin: StandIn, url: str, user: str, token: str) -> list[list[int]]:
+    """Download the WAV at a callback's `RecordingUrl`; return its samples by channel."""
+    assert url.startswith(f"http://127.0.0.1:{standin.port}/")
     answer = requests.get(f"{url}.wav", auth=(user, token), timeout=30)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "audio/x-wav")
     return samples_of(answer.content)
 
 
-def test_twilio_is_told_of_a_recording(
-    place: Place, account: TestAccount, control: ControlClient, receiver: Receiver
+def test_twilio_sdk_recording_delivers_callbacks(
+    standin: StandIn, account: TestAccount, control: ControlClient, receiver: Receiver
 ) -> None:
-    """A recording that Twilio's SDK starts, pauses and resumes is told of when it begins, and when it is there."""
+    """A recording that Twilio's SDK starts, pauses and resumes delivers signed `in-progress` and `completed`."""
     sid = TWILIO.format_sid(ResourceType.ACCOUNT, account.id)
     client = Client(sid, account.token)
-    client.api.base_url = f"http://127.0.0.1:{place.port}"
+    client.api.base_url = f"http://127.0.0.1:{standin.port}"
     url = receiver.url("/hook?tenant=42")
     watch = Stopwatch()
     try:
@@ -77,15 +77,16 @@ def test_twilio_is_told_of_a_recording(
         client.http_client.session.close()
     begun, ended = receiver.wait_for(2)
     validator = RequestValidator(account.token)
-    for told in (begun, ended):
-        assert (told.method, told.url) == ("POST", url)
-        assert validator.validate(url, told.fields, told.headers["x-twilio-signature"])
-        assert not validator.validate(url, {**told.fields, "RecordingSid": "RE"}, told.headers["x-twilio-signature"])
+    for callback in (begun, ended):
+        signature = callback.headers["x-twilio-signature"]
+        assert (callback.method, callback.url) == ("POST", url)
+        assert validator.validate(url, callback.fields, signature)
+        assert not validator.validate(url, {**callback.fields, "RecordingSid": "RE"}, signature)
     both = {
         "AccountSid": sid,
         "CallSid": recording.call_sid,
         "RecordingSid": recording.sid,
-        "RecordingUrl": f"http://127.0.0.1:{place.port}{TWILIO.account_uri(account.id)}/Recordings/{recording.sid}",
+        "RecordingUrl": f"http://127.0.0.1:{standin.port}{TWILIO.account_uri(account.id)}/Recordings/{recording.sid}",
         "RecordingChannels": "1",
         "RecordingStartTime": begun.fields["RecordingStartTime"],
         "RecordingSource": "StartCallRecordingAPI",
@@ -95,16 +96,16 @@ def test_twilio_is_told_of_a_recording(
     assert begun.fields == {**both, "RecordingStatus": "in-progress"}
     assert ended.fields == {**both, "RecordingStatus": "completed", "RecordingDuration": shown.duration}
     assert shown.status == "completed"
-    (samples,) = fetched(place, ended.fields["RecordingUrl"], sid, account.token)
-    assert watch.takes(len(samples) / RATE, 9)
+    (samples,) = fetched(standin, ended.fields["RecordingUrl"], sid, account.token)
+    assert watch.matches(len(samples) / RATE, 9)
     assert abs(int(shown.duration) - len(samples) / RATE) <= HALF
 
 
-def test_signalwire_is_told_of_a_recording(place: Place, receiver: Receiver) -> None:
-    """In SignalWire's words the same is told, and signed with the project's key in both headers."""
-    sid = SIGNALWIRE.format_sid(ResourceType.ACCOUNT, place.account)
-    api = HttpFunctionClient(SIGNALWIRE, place.account, place.token, place=place)
-    control = ControlClient(place, sid)
+def test_signalwire_recording_delivers_callbacks(standin: StandIn, receiver: Receiver) -> None:
+    """SignalWire's callbacks have its own fields and both signature headers, signed with the project's key."""
+    sid = SIGNALWIRE.format_sid(ResourceType.ACCOUNT, standin.account)
+    api = HttpFunctionClient(SIGNALWIRE, standin.account, standin.token, standin=standin)
+    control = ControlClient(standin, sid)
     call = control.post("/calls").body["sid"]["signalwire"]
     form = {
         "RecordingStatusCallback": receiver.url(),
@@ -124,48 +125,48 @@ def test_signalwire_is_told_of_a_recording(place: Place, receiver: Receiver) -> 
     advance(control, 2)
     settle(control)
     begun, ended = receiver.wait_for(2)
-    assert all(is_signed_by_signalwire(told, STANDIN_SIGNING_KEY) for told in (begun, ended))
+    assert all(is_signed_by_signalwire(callback, STANDIN_SIGNING_KEY) for callback in (begun, ended))
     both = {
         "AccountSid": sid,
         "CallSid": call,
         "RecordingSid": recording,
-        "RecordingUrl": f"http://127.0.0.1:{place.port}{SIGNALWIRE.account_uri(place.account)}/Recordings/{recording}",
+        "RecordingUrl": f"http://127.0.0.1:{standin.port}{SIGNALWIRE.account_uri(standin.account)}/Recordings/{recording}",
         "RecordingChannels": "2",
         "RecordingSource": "StartCallRecordingApi",
     }
     assert begun.fields == {**both, "RecordingStatus": "in-progress", "RecordingDuration": "0"}
-    first, second = fetched(place, ended.fields["RecordingUrl"], sid, place.token)
-    assert watch.takes(len(first) / RATE, 15)
+    first, second = fetched(standin, ended.fields["RecordingUrl"], sid, standin.token)
+    assert watch.matches(len(first) / RATE, 15)
     assert len(first) == len(second)
     duration = ended.fields["RecordingDuration"]
     assert abs(int(duration) - len(first) / RATE) <= HALF
     assert ended.fields == {**both, "RecordingStatus": "completed", "RecordingDuration": duration}
 
 
-def test_a_dialed_conference_is_told_of(
-    place: Place, account: TestAccount, control: ControlClient, receiver: Receiver
+def test_dialed_conference_delivers_callbacks(
+    standin: StandIn, account: TestAccount, control: ControlClient, receiver: Receiver
 ) -> None:
-    """Who dials two people into a conference hears them enter, it begin and end, and them leave, all of it signed."""
+    """Dialing two participants into a conference delivers signed join, start, leave and end callbacks."""
     client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), account.token)
-    client.api.base_url = f"http://127.0.0.1:{place.port}"
-    asked = {
+    client.api.base_url = f"http://127.0.0.1:{standin.port}"
+    options = {
         "conference_status_callback": receiver.url(),
         "conference_status_callback_event": ["start", "end", "join", "leave"],
     }
     try:
         dial = client.conferences("Sales").participants
-        first = dial.create(from_="+12025550199", to="+12025550123", label="agent", **asked)
+        first = dial.create(from_="+12025550199", to="+12025550123", label="agent", **options)
         second = dial.create(from_="+12025550199", to="+12025550124", end_conference_on_exit=True)
         receiver.wait_for(3)
         client.conferences(first.conference_sid).participants(second.call_sid).delete()
         settle(control)
     finally:
         client.http_client.session.close()
-    told = receiver.wait_for(6)
+    received = receiver.wait_for(6)
     validator = RequestValidator(account.token)
-    assert all(validator.validate(receiver.url(), each.fields, each.headers["x-twilio-signature"]) for each in told)
-    # They may arrive in another order than they happened in (behaviour.md, section 7.2).
-    happened = sorted(told, key=lambda each: int(each.fields["SequenceNumber"]))
+    assert all(validator.validate(receiver.url(), each.fields, each.headers["x-twilio-signature"]) for each in received)
+    # Conference callbacks may arrive out of order.
+    happened = sorted(received, key=lambda each: int(each.fields["SequenceNumber"]))
     names = ("SequenceNumber", "StatusCallbackEvent", "CallSid", "ParticipantLabel", "CallSidEndingConference")
     assert [tuple(each.fields.get(name) for name in names) for each in happened] == [
         ("1", "participant-join", first.call_sid, "agent", None),
@@ -175,5 +176,5 @@ def test_a_dialed_conference_is_told_of(
         ("5", "participant-leave", first.call_sid, "agent", None),
         ("6", "conference-end", None, None, second.call_sid),
     ]
-    shared = {(each.fields["ConferenceSid"], each.fields["FriendlyName"]) for each in told}
+    shared = {(each.fields["ConferenceSid"], each.fields["FriendlyName"]) for each in received}
     assert shared == {(first.conference_sid, "Sales")}

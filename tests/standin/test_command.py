@@ -1,4 +1,4 @@
-"""The command `tapedeck`, as it runs from its wheel, outside any checkout."""
+"""The command `tapedeck`, run from its wheel outside a checkout."""
 
 import http.client
 import json
@@ -26,12 +26,12 @@ from tapedeck_standin import cli
 from tapedeck_standin.aws import backend
 from tapedeck_standin.http.server import Server
 from tests.client import ROOT, FunctionClient
-from tests.standin.http_client import ControlClient, HttpFunctionClient, Place, address_that_others_know
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, non_loopback_address
 
 SECONDS_TO_END = 10
-FOREIGN = {
+FOREIGN_AWS_SETTINGS = {
     "AWS_PROFILE": "none",
-    "AWS_SESSION_TOKEN": "somebody's",
+    "AWS_SESSION_TOKEN": "foreign",
     "AWS_CA_BUNDLE": "/nowhere.pem",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
     "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
@@ -40,19 +40,19 @@ FOREIGN = {
     "AWS_USE_DUALSTACK_ENDPOINT": "true",
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "required",
 }
-"""What a user's own AWS may look like; each would lead or keep the stand-in from its own."""
+"""A user's own AWS settings, each of which would break the stand-in's clients if they saw it."""
 
 
 @dataclass
 class Running:
-    """A stand-in in a process of its own."""
+    """A stand-in in its own process."""
 
     process: subprocess.Popen[str]
-    said: list[str]
+    output: list[str]
     ready: dict[str, str]
 
     def end(self, number: int) -> tuple[int, str]:
-        """Send a signal; the exit code, and all that was said on standard error."""
+        """Send a signal; return the exit code and the standard error."""
         self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=SECONDS_TO_END)
         return self.process.returncode, errors
@@ -60,7 +60,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the wheel holds, unpacked; the project's text for readers is of no account here."""
+    """Build and unpack the wheel, with an empty README; return its folder."""
     from hatchling.builders.wheel import WheelBuilder
 
     project = tmp_path_factory.mktemp("project")
@@ -78,7 +78,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts a stand-in from the wheel, in an empty folder, and sees to its end."""
+    """Return a function that starts a stand-in from the wheel in an empty folder; kill them at the end."""
     processes = []
 
     def start(*arguments: str, **environment: str) -> Running:
@@ -89,12 +89,12 @@ def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         processes.append(process)
-        said: list[str] = []
+        output: list[str] = []
         assert process.stdout is not None
         for line in process.stdout:
-            said.append(line.rstrip("\n"))
+            output.append(line.rstrip("\n"))
             if line.startswith("TAPEDECK_READY "):
-                return Running(process, said, json.loads(line.removeprefix("TAPEDECK_READY ")))
+                return Running(process, output, json.loads(line.removeprefix("TAPEDECK_READY ")))
         raise AssertionError(process.communicate()[1])
 
     yield start
@@ -104,43 +104,43 @@ def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
 
 def shell(*lines: str) -> list[str]:
-    """What one shell prints for lines that are pasted into it, line by line."""
+    """Run lines in one shell; return the output of each."""
     script = "\n".join(f"{line}\necho ---" for line in lines)
     done = subprocess.run(["bash", "-eu", "-c", script], check=True, capture_output=True, text=True, timeout=30)
     return [part.strip() for part in done.stdout.split("---\n")[:-1]]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the printed lines need curl")
-def test_serves(start: Callable[..., Running], tmp_path: Path) -> None:
-    """It says where it stands and whose it is; the lines that it prints work; SIGTERM ends it with 0, ports freed."""
+def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
+    """`serve` prints its URLs, account and working curl commands; SIGTERM ends it with 0 and frees the ports."""
     account, token = new_id(0), "it's a $token"
     running = start(
         "--account", TWILIO.format_sid(ResourceType.ACCOUNT, account), TAPEDECK_TOKEN=token, PORT="0", HTTPS_PORT="0",
-        HOME=str(tmp_path), HTTP_PROXY="http://127.0.0.1:1", **FOREIGN,
+        HOME=str(tmp_path), HTTP_PROXY="http://127.0.0.1:1", **FOREIGN_AWS_SETTINGS,
     )  # fmt: skip
     assert list(running.ready) == ["url", "https_url", "ca_file"]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.ready["url"])
     assert re.fullmatch(r"https://127\.0\.0\.1:\d+", running.ready["https_url"])
-    text = "\n".join(running.said)
-    spelled = FunctionClient(TWILIO, account, "").base.rpartition("/")[2]
+    text = "\n".join(running.output)
+    account_sid = FunctionClient(TWILIO, account, "").base.rpartition("/")[2]
     uuid = re.sub(r"(.{8})(.{4})(.{4})(.{4})(.{12})", r"\1-\2-\3-\4-\5", account)
-    for told in (*running.ready.values(), spelled, uuid, token):
-        assert told in text
+    for expected_text in (*running.ready.values(), account_sid, uuid, token):
+        assert expected_text in text
     assert "BEGIN CERTIFICATE" in Path(running.ready["ca_file"]).read_text()
     assert Path(running.ready["ca_file"]).parent.stat().st_mode & 0o777 == 0o700
 
-    lines = [line for line in running.said if line.startswith(("curl", "CALL="))]
+    lines = [line for line in running.output if line.startswith(("curl", "CALL="))]
     started, paused, read = shell(*lines)
     call, recording = started.split()
     for body, status in ((paused, "paused"), (read, "processing")):
-        told = json.loads(body)
-        assert (told["call_sid"], told["sid"], told["status"]) == (call, recording, status)
+        shown = json.loads(body)
+        assert (shown["call_sid"], shown["sid"], shown["status"]) == (call, recording, status)
     secure = ["curl", "-s", "--cacert", running.ready["ca_file"], f"{running.ready['https_url']}/_standin/health"]
     assert json.loads(subprocess.run(secure, check=True, capture_output=True).stdout) == {"status": "ok"}
 
     code, errors = running.end(signal.SIGTERM)
     assert code == 0
-    base = f"/2010-04-01/Accounts/{spelled}/Calls/{call}/Recordings"
+    base = f"/2010-04-01/Accounts/{account_sid}/Calls/{call}/Recordings"
     expected = [
         "POST /_standin/calls 201",
         f"POST {base}.json 201",
@@ -154,8 +154,8 @@ def test_serves(start: Callable[..., Running], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_path: Path) -> None:  # noqa: ARG001
-    """With AWS_ENDPOINT_URL_DYNAMODB the items are there; started again it finds them; Ctrl-C ends it with 0."""
+def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp_path: Path) -> None:  # noqa: ARG001
+    """With AWS_ENDPOINT_URL_DYNAMODB the items are in that database; Ctrl-C ends the command with 0."""
     from moto.server import ThreadedMotoServer
 
     from tapedeck.bootstrap import http as api_bootstrap
@@ -169,28 +169,28 @@ def test_uses_another_database(aws: None, start: Callable[..., Running], tmp_pat
         flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", str(ca_file), "--verbose")
         running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
         assert running.ready["ca_file"] == str(ca_file)
-        place = Place(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], "standin-token", [])
-        call = ControlClient(place).post("/calls").body["sid"]
-        # The stand-in's database is the one that this process has in its memory.
+        standin = StandIn(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], "standin-token", [])
+        call = ControlClient(standin).post("/calls").body["sid"]
+        # The stand-in's database is the emulated one of this process.
         assert api_bootstrap.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
-        api = HttpFunctionClient(TWILIO, sid[2:], "standin-token", place=place)
+        api = HttpFunctionClient(TWILIO, sid[2:], "standin-token", standin=standin)
         assert api.get("Calls", call["twilio"]).status == 200
         code, errors = running.end(signal.SIGINT)
         assert code == 0
         lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
         canonical = next(line for line in lines if line["message"] == "request")
-        told = (canonical["operation"], canonical["dialect"], canonical["account"], canonical["status"])
-        assert told == ("get_call", "twilio", sid[2:], 200)
+        logged = (canonical["operation"], canonical["dialect"], canonical["account"], canonical["status"])
+        assert logged == ("get_call", "twilio", sid[2:], 200)
         assert ca_file.is_file()
     finally:
         server.stop()
 
 
-def test_opens_its_control_api_to_all_who_reach_it(start: Callable[..., Running]) -> None:
-    """In a container, where every client is elsewhere, it can be driven if both settings say so."""
-    own = address_that_others_know()
+def test_control_api_can_be_opened_to_other_machines(start: Callable[..., Running]) -> None:
+    """With a public listen address and the flag, as in a container, clients on other machines are accepted."""
+    own = non_loopback_address()
     ports = {"PORT": "0", "HTTPS_PORT": "0"}
-    running = start(TAPEDECK_HOST="0.0.0.0", TAPEDECK_CONTROL_FROM_ANYWHERE="1", **ports)  # noqa: S104 - what is tested
+    running = start(TAPEDECK_HOST="0.0.0.0", TAPEDECK_CONTROL_FROM_ANYWHERE="1", **ports)  # noqa: S104 - under test
     port = int(running.ready["url"].rpartition(":")[2])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20, source_address=(own, 0))
     try:
@@ -203,7 +203,7 @@ def test_opens_its_control_api_to_all_who_reach_it(start: Callable[..., Running]
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
-    """Runs the command in this process, and leaves no trace in it."""
+    """Return a function that runs the command in this process; restore environment and signal handlers."""
     handlers: Mapping[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     before = dict(os.environ)
 
@@ -219,11 +219,11 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
     os.environ.update(before)
 
 
-def test_shuts_itself_in(command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a user's own AWS nothing is left but the address of a database."""
-    del command  # it restores the environment
+def test_isolates_the_aws_environment(command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a user's AWS settings only the DynamoDB endpoint is kept."""
+    del command  # restores the environment
     own = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"}
-    for name, value in {**FOREIGN, **own, "AWS_NOT_INVENTED_YET": "x"}.items():
+    for name, value in {**FOREIGN_AWS_SETTINGS, **own, "AWS_NOT_INVENTED_YET": "x"}.items():
         monkeypatch.setenv(name, value)
     backend.isolate_aws_environment()
     assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
@@ -238,10 +238,10 @@ def test_shuts_itself_in(command: Callable[..., Result], monkeypatch: pytest.Mon
     }
 
 
-def test_the_tests_shut_themselves_in() -> None:
-    """A test sees nothing of a user's own AWS, whatever that sets."""
+def test_tests_isolate_the_aws_environment() -> None:
+    """Tests run without a user's AWS settings."""
     script = "import json, os, tests.conftest; print(json.dumps(dict(os.environ)))"
-    environment = {**os.environ, **FOREIGN, "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
+    environment = {**os.environ, **FOREIGN_AWS_SETTINGS, "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
@@ -255,12 +255,12 @@ def test_the_tests_shut_themselves_in() -> None:
 
 
 @pytest.mark.parametrize("option", ["--port", "--https-port"])
-def test_tells_of_a_busy_port(command: Callable[..., Result], place: Place, option: str) -> None:
-    """One line, and exit code 1."""
-    ports = {"--port": "0", "--https-port": "0", option: str(place.port)}
+def test_busy_port_is_reported(command: Callable[..., Result], standin: StandIn, option: str) -> None:
+    """A port in use is reported in one line with exit code 1."""
+    ports = {"--port": "0", "--https-port": "0", option: str(standin.port)}
     result = command("serve", *(word for pair in ports.items() for word in pair))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"tapedeck: 127.0.0.1:{place.port} is in use\n"
+    assert result.stderr == f"tapedeck: 127.0.0.1:{standin.port} is in use\n"
 
 
 @pytest.mark.parametrize(
@@ -274,49 +274,49 @@ def test_tells_of_a_busy_port(command: Callable[..., Result], place: Place, opti
         (("--colour", "blue"), "No such option"),
     ],
 )
-def test_tells_of_wrong_options(command: Callable[..., Result], arguments: tuple[str, ...], message: str) -> None:
-    """What is wrong, and exit code 2."""
+def test_invalid_options_are_reported(command: Callable[..., Result], arguments: tuple[str, ...], message: str) -> None:
+    """An invalid option is reported with exit code 2."""
     result = command("serve", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
 
 
-def test_tells_of_a_setting_that_cannot_be_used(command: Callable[..., Result]) -> None:
-    """One line, and exit code 1."""
-    result = command("serve", "--port", "0", "--https-port", "0", TAPEDECK_MEDIA_ACCESS="nobody")
+def test_invalid_setting_is_reported(command: Callable[..., Result]) -> None:
+    """An invalid setting is reported in one line with exit code 1."""
+    result = command("serve", "--port", "0", "--https-port", "0", TAPEDECK_MEDIA_ACCESS="public")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "tapedeck: TAPEDECK_MEDIA_ACCESS is neither authenticated nor vendor\n"
 
 
-@pytest.mark.parametrize("spelled", ["AC720796a08ee9435083bd2d07a3121f1e", "720796A0-8ee9-4350-83bd-2d07a3121f1e"])
-def test_reads_its_account_in_either_spelling(spelled: str) -> None:
-    """`--account` takes what either vendor calls it."""
-    assert cli.AccountSid().convert(spelled, None, None) == "720796a08ee9435083bd2d07a3121f1e"
+@pytest.mark.parametrize("spelling", ["AC720796a08ee9435083bd2d07a3121f1e", "720796A0-8ee9-4350-83bd-2d07a3121f1e"])
+def test_account_sid_in_either_form(spelling: str) -> None:
+    """`--account` accepts the sid form of either vendor."""
+    assert cli.AccountSid().convert(spelling, None, None) == "720796a08ee9435083bd2d07a3121f1e"
 
 
-def test_waits(command: Callable[..., Result], place: Place) -> None:
-    """`tapedeck wait` returns when a stand-in answers, at PORT or at a URL."""
-    assert command("wait", "--timeout", "5", PORT=str(place.port)).exit_code == 0
-    assert command("wait", "--timeout", "5", "--url", f"http://localhost:{place.port}/").exit_code == 0
+def test_wait(command: Callable[..., Result], standin: StandIn) -> None:
+    """`tapedeck wait` returns once a stand-in responds at PORT or at a URL."""
+    assert command("wait", "--timeout", "5", PORT=str(standin.port)).exit_code == 0
+    assert command("wait", "--timeout", "5", "--url", f"http://localhost:{standin.port}/").exit_code == 0
 
 
-def test_waits_over_https(command: Callable[..., Result], place: Place, tmp_path: Path) -> None:
-    """With the certificate that the server names, and not without it."""
-    url, files = f"https://localhost:{place.https_port}", ("--ca-file", str(place.ca_file))
+def test_wait_over_https(command: Callable[..., Result], standin: StandIn, tmp_path: Path) -> None:
+    """Waiting over HTTPS needs the stand-in's CA file."""
+    url, files = f"https://localhost:{standin.https_port}", ("--ca-file", str(standin.ca_file))
     assert command("wait", "--timeout", "5", "--url", url, *files).exit_code == 0
     assert command("wait", "--timeout", "0.2", "--url", url).exit_code == 1
     assert command("wait", "--timeout", "0.2", "--url", url, "--ca-file", str(tmp_path / "later.pem")).exit_code == 1
 
 
 @pytest.mark.parametrize("url", ["localhost:3000", "127.0.0.1", "ftp://localhost", "http://", "http://localhost:x"])
-def test_waits_for_no_other_url(command: Callable[..., Result], url: str) -> None:
-    """What is no address of a stand-in is refused at once."""
+def test_wait_rejects_other_urls(command: Callable[..., Result], url: str) -> None:
+    """A URL that is not of the form http://host:port is rejected at once."""
     result = command("wait", "--timeout", "60", "--url", url)
     assert (result.exit_code, "not of the form http://host:port" in result.stderr) == (2, True)
 
 
-def test_waits_no_longer(command: Callable[..., Result]) -> None:
-    """Where nothing answers in time it says so, and ends with exit code 1."""
+def test_wait_times_out(command: Callable[..., Result]) -> None:
+    """Without a response in time the command reports it with exit code 1."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -326,15 +326,15 @@ def test_waits_no_longer(command: Callable[..., Result]) -> None:
     assert (result.exit_code, result.stderr) == (1, f"tapedeck: nothing answers at {url} after 0.3 s\n")
 
 
-def test_tells_its_version(command: Callable[..., Result]) -> None:
-    """`tapedeck --version` is one line."""
+def test_version(command: Callable[..., Result]) -> None:
+    """`tapedeck --version` prints one line."""
     result = command("--version")
     assert result.exit_code == 0
     assert re.fullmatch(r"tapedeck, version \S.*\n", result.stdout)
 
 
-def test_ends_once() -> None:
-    """A second signal does not disturb the end that the first has begun."""
+def test_second_signal_is_ignored() -> None:
+    """A second signal does not interrupt the shutdown."""
     handlers: Mapping[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with pytest.raises(SystemExit) as ended:

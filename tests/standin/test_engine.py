@@ -1,4 +1,4 @@
-"""The simulated media engine: what is captured can be downloaded and measured, whoever is dialed answers."""
+"""The simulated media engine: recorded audio can be downloaded and measured, and dialed calls are answered."""
 
 import base64
 import json
@@ -14,63 +14,63 @@ from tapedeck.domain.identity import new_id
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.telephony.engine import CaptureSession, Engine
 from tests.media import samples_of
-from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 
 RATE = 8_000
 NEAR = 0.9
-"""Seconds by which real time may lengthen what the virtual clock makes."""
+"""Tolerance in seconds: real time adds to the virtual clock."""
 
 
 @dataclass
 class EngineDriver:
-    """A call of the test's own, what is done with it, and what it then sounds like."""
+    """Creates calls, advances time and downloads audio."""
 
     api: HttpFunctionClient
     control: ControlClient
-    place: Place
+    standin: StandIn
 
     def advance(self, seconds: float) -> None:
-        """Let virtual time pass."""
+        """Advance the virtual clock."""
         assert self._any("POST", "/clock", {"advance": seconds}).status == 200
 
     def settle(self) -> None:
-        """Let the engine finish what is due after its processing."""
+        """Advance the clock past the processing time, and wait until no work is pending."""
         self.advance(2)
         assert self._any("POST", "/settle", {"timeout": 30}).body == {"left": []}
 
     def call(self) -> str:
-        """A call in progress: its sid in the test's dialect."""
+        """Create a call in progress; return its sid in the test's dialect."""
         sid: str = self.control.post("/calls").body["sid"][self.api.dialect.name]
         return sid
 
     def hang_up(self, call: str) -> None:
-        """The call ends."""
+        """End a call."""
         assert self.control.post(f"/calls/{call}/hangup").status == 200
 
     def media(self, recording: str, suffix: str = ".wav", **query: str) -> requests.Response:
-        """What a plain HTTP client gets, with the account's credentials."""
+        """Download audio with the account's credentials."""
         user = self.api.sid(ResourceType.ACCOUNT, self.api.account)
-        url = f"http://127.0.0.1:{self.place.port}{self.api.base}/Recordings/{recording}{suffix}"
+        url = f"http://127.0.0.1:{self.standin.port}{self.api.base}/Recordings/{recording}{suffix}"
         return requests.get(url, params=query, auth=(user, self.api.secret), timeout=30)
 
     def _any(self, method: str, path: str, content: dict[str, Any]) -> Any:
-        # Time passes for all accounts: these calls name none.
-        return ControlClient(self.place).request(method, f"/_standin{path}", json.dumps(content).encode())
+        # The clock is shared by all accounts, so no account is named.
+        return ControlClient(self.standin).request(method, f"/_standin{path}", json.dumps(content).encode())
 
 
 @pytest.fixture
-def studio(api: HttpFunctionClient, control: ControlClient, place: Place) -> EngineDriver:
-    """A place to record in, in either dialect."""
-    return EngineDriver(api, control, place)
+def driver(api: HttpFunctionClient, control: ControlClient, standin: StandIn) -> EngineDriver:
+    """A driver in the test's dialect."""
+    return EngineDriver(api, control, standin)
 
 
 def seconds_of(samples: list[int]) -> float:
-    """How long that takes to play."""
+    """Duration of samples."""
     return len(samples) / RATE
 
 
 def silence_at(samples: list[int]) -> list[tuple[float, float]]:
-    """From when to when nothing at all is heard, in seconds, where that is longer than a tenth of one."""
+    """Start and end of each silence longer than 0.1 s, in seconds."""
     found, start = [], None
     for at in range(0, len(samples), 80):
         silent = not any(samples[at : at + 80])
@@ -85,21 +85,21 @@ def silence_at(samples: list[int]) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize(("behavior", "length"), [("silence", 15), ("skip", 9)])
-def test_a_pause_is_what_it_was_asked_to_be(studio: EngineDriver, behavior: str, length: int) -> None:
-    """With `silence` it is silent and counts, with `skip` it is not there (behaviour.md, section 5.5)."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
+def test_pause_behavior(driver: EngineDriver, behavior: str, length: int) -> None:
+    """With `silence` a pause is recorded as silence; with `skip` it is omitted."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
     path = ("Calls", call, "Recordings", recording)
-    studio.advance(4)
-    studio.api.post(*path, form={"Status": "paused", "PauseBehavior": behavior})
-    studio.advance(6)
-    studio.api.post(*path, form={"Status": "in-progress"})
-    studio.advance(5)
-    studio.hang_up(call)
-    studio.settle()
-    body = studio.api.get(*path).body
+    driver.advance(4)
+    driver.api.post(*path, form={"Status": "paused", "PauseBehavior": behavior})
+    driver.advance(6)
+    driver.api.post(*path, form={"Status": "in-progress"})
+    driver.advance(5)
+    driver.hang_up(call)
+    driver.settle()
+    body = driver.api.get(*path).body
     assert (body["status"], int(body["duration"])) == ("completed", length)
-    answer = studio.media(recording)
+    answer = driver.media(recording)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "audio/x-wav")
     (samples,) = samples_of(answer.content)
     assert abs(seconds_of(samples) - length) < NEAR
@@ -113,62 +113,62 @@ def test_a_pause_is_what_it_was_asked_to_be(studio: EngineDriver, behavior: str,
 
 
 @pytest.mark.parametrize(
-    ("track", "heard"), [("both", [True, True]), ("inbound", [True, False]), ("outbound", [False, True])]
+    ("track", "has_audio"), [("both", [True, True]), ("inbound", [True, False]), ("outbound", [False, True])]
 )
-def test_two_channels_when_asked(studio: EngineDriver, track: str, heard: list[bool]) -> None:
-    """Both exist; with one track only, the other is silent (behaviour.md, section 5.2)."""
-    call = studio.call()
+def test_dual_channels(driver: EngineDriver, track: str, has_audio: list[bool]) -> None:
+    """A dual recording has two channels; with a single track the other channel is silent."""
+    call = driver.call()
     form = {"RecordingChannels": "dual", "RecordingTrack": track}
-    recording = studio.api.post("Calls", call, "Recordings", form=form).body["sid"]
-    studio.advance(3)
-    studio.api.post("Calls", call, "Recordings", recording, form={"Status": "stopped"})
-    studio.settle()
-    channels = samples_of(studio.media(recording, "").content)
-    assert [any(channel) for channel in channels] == heard
+    recording = driver.api.post("Calls", call, "Recordings", form=form).body["sid"]
+    driver.advance(3)
+    driver.api.post("Calls", call, "Recordings", recording, form={"Status": "stopped"})
+    driver.settle()
+    channels = samples_of(driver.media(recording, "").content)
+    assert [any(channel) for channel in channels] == has_audio
     assert abs(seconds_of(channels[0]) - 3) < NEAR
 
 
-def test_what_is_too_short_is_absent(studio: EngineDriver) -> None:
-    """Less than a second of audio is not worth keeping: 16101, and no media."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
+def test_recording_under_a_second_is_absent(driver: EngineDriver) -> None:
+    """A recording with less than a second of audio is absent with 16101 and has no media."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
     path = ("Calls", call, "Recordings", recording)
-    studio.api.post(*path, form={"Status": "paused", "PauseBehavior": "skip"})
-    studio.advance(60)
-    studio.hang_up(call)
-    studio.settle()
-    body = studio.api.get(*path).body
+    driver.api.post(*path, form={"Status": "paused", "PauseBehavior": "skip"})
+    driver.advance(60)
+    driver.hang_up(call)
+    driver.settle()
+    body = driver.api.get(*path).body
     assert (body["status"], int(body["error_code"]), int(body["duration"])) == ("absent", 16101, 0)
-    assert studio.media(recording).status_code == 404
+    assert driver.media(recording).status_code == 404
 
 
-def test_processing_takes_a_moment(studio: EngineDriver) -> None:
-    """Between its end and its media a recording can be seen as it is then, and cannot be deleted."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(5)
-    studio.api.post("Calls", call, "Recordings", recording, form={"Status": "stopped"})
-    seen = studio.api.get("Calls", call, "Recordings", recording).body["status"]
-    assert seen == ("processing" if studio.api.dialect.name == "twilio" else "stopped")
-    assert studio.api.delete("Recordings", recording).body["code"] == 20009
-    studio.settle()
-    assert studio.api.delete("Recordings", recording).status == 204
-    assert studio.media(recording).status_code == 404
+def test_recording_is_processed_before_it_is_completed(driver: EngineDriver) -> None:
+    """Between its end and its completion a recording is `processing` (SignalWire: `stopped`) and not deletable."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(5)
+    driver.api.post("Calls", call, "Recordings", recording, form={"Status": "stopped"})
+    seen = driver.api.get("Calls", call, "Recordings", recording).body["status"]
+    assert seen == ("processing" if driver.api.dialect.name == "twilio" else "stopped")
+    assert driver.api.delete("Recordings", recording).body["code"] == 20009
+    driver.settle()
+    assert driver.api.delete("Recordings", recording).status == 204
+    assert driver.media(recording).status_code == 404
 
 
-def test_mp3_and_ranges_for_plain_clients(studio: EngineDriver) -> None:
-    """MP3 at 32 kbit/s, HEAD with the length that GET has, a range of bytes: as any HTTP client asks for them."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(10)
-    studio.hang_up(call)
-    studio.settle()
-    mp3 = studio.media(recording, ".mp3")
+def test_mp3_head_and_ranges(driver: EngineDriver) -> None:
+    """Audio is available as MP3 at 32 kbit/s, by HEAD with its length, and by byte ranges."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(10)
+    driver.hang_up(call)
+    driver.settle()
+    mp3 = driver.media(recording, ".mp3")
     assert (mp3.status_code, mp3.headers["Content-Type"]) == (200, "audio/mpeg")
     assert abs(len(mp3.content) * 8 / 32_000 - 10) < 1
-    user = studio.api.sid(ResourceType.ACCOUNT, studio.api.account)
-    url = f"http://127.0.0.1:{studio.place.port}{studio.api.base}/Recordings/{recording}.wav"
-    auth = (user, studio.api.secret)
+    user = driver.api.sid(ResourceType.ACCOUNT, driver.api.account)
+    url = f"http://127.0.0.1:{driver.standin.port}{driver.api.base}/Recordings/{recording}.wav"
+    auth = (user, driver.api.secret)
     head = requests.head(url, auth=auth, timeout=30)
     whole = requests.get(url, auth=auth, timeout=30)
     assert (head.status_code, head.content) == (200, b"")
@@ -177,33 +177,33 @@ def test_mp3_and_ranges_for_plain_clients(studio: EngineDriver) -> None:
     assert (part.status_code, part.content) == (206, whole.content[100:200])
 
 
-def test_media_are_open_as_the_vendor_has_it(studio: EngineDriver) -> None:
-    """Here S's audio is anybody's who knows the address, and T's is not (behaviour.md, section 11)."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(2)
-    studio.hang_up(call)
-    studio.settle()
-    url = f"http://127.0.0.1:{studio.place.port}{studio.api.base}/Recordings/{recording}"
-    expected = 401 if studio.api.dialect.name == "twilio" else 200
+def test_media_access_by_vendor(driver: EngineDriver) -> None:
+    """Audio URLs need no credentials in SignalWire's dialect, and do in Twilio's."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(2)
+    driver.hang_up(call)
+    driver.settle()
+    url = f"http://127.0.0.1:{driver.standin.port}{driver.api.base}/Recordings/{recording}"
+    expected = 401 if driver.api.dialect.name == "twilio" else 200
     for suffix in ("", ".wav", ".mp3"):
         assert requests.get(url + suffix, timeout=30).status_code == expected
     assert requests.get(f"{url}.json", timeout=30).status_code == 401
 
 
-def test_a_conference_recording_ends_with_its_conference(studio: EngineDriver) -> None:
-    """It is finished like a call's, though the participants went on."""
-    made = studio.control.post("/conferences", {"record": True}).body
-    room, recording = (each["sid"][studio.api.dialect.name] for each in (made, made["recordings"][0]))
-    studio.advance(7)
-    studio.api.post("Conferences", room, form={"Status": "completed"})
-    studio.settle()
-    body = studio.api.get("Conferences", room, "Recordings", recording).body
+def test_conference_recording_ends_with_its_conference(driver: EngineDriver) -> None:
+    """Ending a conference completes its recording, although the calls continue."""
+    made = driver.control.post("/conferences", {"record": True}).body
+    conference, recording = (each["sid"][driver.api.dialect.name] for each in (made, made["recordings"][0]))
+    driver.advance(7)
+    driver.api.post("Conferences", conference, form={"Status": "completed"})
+    driver.settle()
+    body = driver.api.get("Conferences", conference, "Recordings", recording).body
     assert (body["status"], int(body["duration"])) == ("completed", 7)
 
 
-def test_whoever_is_dialed_answers(place: Place, control: ControlClient, api: HttpFunctionClient) -> None:
-    """P2's participant is queued in the answer and connected at the next look; what is to be recorded is."""
+def test_dialed_participant_answers(standin: StandIn, control: ControlClient, api: HttpFunctionClient) -> None:
+    """A dialed participant is queued in the response and connected afterwards; requested recordings start."""
     if api.dialect.name == "signalwire":
         assert api.post("Conferences", "Lobby", "Participants", form={"From": "+1", "To": "+2"}).status == 405
         return
@@ -213,57 +213,57 @@ def test_whoever_is_dialed_answers(place: Place, control: ControlClient, api: Ht
     }  # fmt: skip
     first = api.post("Conferences", "Lobby", "Participants", form=form)
     assert (first.status, first.body["status"]) == (201, "queued")
-    room = first.body["conference_sid"]
-    shown = api.get("Conferences", room, "Participants", "guest").body
+    conference = first.body["conference_sid"]
+    shown = api.get("Conferences", conference, "Participants", "guest").body
     assert (shown["status"], shown["call_sid"]) == ("connected", first.body["call_sid"])
-    assert api.get("Conferences", room).body["status"] == "init"
+    assert api.get("Conferences", conference).body["status"] == "init"
     second = api.post("Conferences", "Lobby", "Participants", form={"From": "+12025550100", "To": "client:joe"})
-    assert second.body["conference_sid"] == room
-    assert api.get("Conferences", room).body["status"] == "in-progress"
+    assert second.body["conference_sid"] == conference
+    assert api.get("Conferences", conference).body["status"] == "in-progress"
     (of_leg,) = api.get("Calls", first.body["call_sid"], "Recordings").body["recordings"]
-    (of_room,) = api.get("Conferences", room, "Recordings").body["recordings"]
-    assert (of_leg["source"], of_leg["channels"], of_room["source"]) == ("OutboundAPI", 2, "Conference")
+    (of_conference,) = api.get("Conferences", conference, "Recordings").body["recordings"]
+    assert (of_leg["source"], of_leg["channels"], of_conference["source"]) == ("OutboundAPI", 2, "Conference")
     assert control.post(f"/calls/{first.body['call_sid']}/hangup").status == 200
-    assert [each["call_sid"] for each in api.get("Conferences", room, "Participants").body["participants"]] == [
+    assert [each["call_sid"] for each in api.get("Conferences", conference, "Participants").body["participants"]] == [
         second.body["call_sid"]
     ]
-    assert place.lines
+    assert standin.lines
 
 
-def test_a_transcription_is_put_in_place(studio: EngineDriver) -> None:
-    """As an engine's event would; it is listed, read and deleted, and stays when its recording goes."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(3)
-    studio.hang_up(call)
-    studio.settle()
-    made = studio.control.post(f"/recordings/{recording}/transcriptions", {"text": "Four, eight, fifteen."})
+def test_creates_a_transcription(driver: EngineDriver) -> None:
+    """A transcription can be created, listed, read and deleted; it outlives its recording."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(3)
+    driver.hang_up(call)
+    driver.settle()
+    made = driver.control.post(f"/recordings/{recording}/transcriptions", {"text": "Four, eight, fifteen."})
     assert made.status == 201
-    sid = made.body["sid"][studio.api.dialect.name]
-    (listed,) = studio.api.get("Recordings", recording, "Transcriptions").body["transcriptions"]
+    sid = made.body["sid"][driver.api.dialect.name]
+    (listed,) = driver.api.get("Recordings", recording, "Transcriptions").body["transcriptions"]
     assert (listed["sid"], listed["transcription_text"], int(listed["duration"])) == (sid, "Four, eight, fifteen.", 3)
-    assert studio.api.delete("Recordings", recording).status == 204
-    assert studio.api.get("Transcriptions", sid).body == listed
-    assert studio.api.delete("Transcriptions", sid).status == 204
-    assert studio.api.get("Transcriptions").body["transcriptions"] == []
-    assert studio.control.post("/recordings/RE" + "0" * 32 + "/transcriptions").status == 404
+    assert driver.api.delete("Recordings", recording).status == 204
+    assert driver.api.get("Transcriptions", sid).body == listed
+    assert driver.api.delete("Transcriptions", sid).status == 204
+    assert driver.api.get("Transcriptions").body["transcriptions"] == []
+    assert driver.control.post("/recordings/RE" + "0" * 32 + "/transcriptions").status == 404
 
 
-def test_a_reset_takes_everything_away(studio: EngineDriver) -> None:
-    """Media, transcriptions, deleted recordings and what is being captured as well."""
-    call = studio.call()
-    kept = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(2)
-    studio.api.post("Calls", call, "Recordings", kept, form={"Status": "stopped"})
-    studio.settle()
-    studio.control.post(f"/recordings/{kept}/transcriptions")
-    running = studio.api.post("Calls", call, "Recordings").body["sid"]
+def test_reset_deletes_everything(driver: EngineDriver) -> None:
+    """A reset also deletes media, transcriptions, deleted recordings and running captures."""
+    call = driver.call()
+    kept = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(2)
+    driver.api.post("Calls", call, "Recordings", kept, form={"Status": "stopped"})
+    driver.settle()
+    driver.control.post(f"/recordings/{kept}/transcriptions")
+    running = driver.api.post("Calls", call, "Recordings").body["sid"]
     assert running != kept
-    assert studio.control.post("/reset").status == 204
-    studio.settle()
+    assert driver.control.post("/reset").status == 204
+    driver.settle()
     for path in ("Calls", "Recordings", "Transcriptions", "Conferences"):
-        assert studio.api.get(path).body[path.lower()] == []
-    assert studio.media(kept).status_code == 404
+        assert driver.api.get(path).body[path.lower()] == []
+    assert driver.media(kept).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -277,30 +277,32 @@ def test_a_reset_takes_everything_away(studio: EngineDriver) -> None:
         ("/recordings/RE" + "0" * 32 + "/transcriptions", {"status": "done"}, "status"),
     ],
 )
-def test_refuses_bad_orders(anonymous: ControlClient, path: str, content: dict[str, Any], field: str) -> None:
-    """400 with the field's name."""
+def test_rejects_invalid_requests(anonymous: ControlClient, path: str, content: dict[str, Any], field: str) -> None:
+    """Invalid input is 400 and names the field."""
     answer = anonymous.post(path, content)
     assert (answer.status, answer.body["error"]["field"]) == (400, field)
 
 
-def test_the_clock_tells_the_time(anonymous: ControlClient) -> None:
-    """Without anything to add it only tells; it never goes back."""
+def test_clock(anonymous: ControlClient) -> None:
+    """Without `advance` the clock only returns the time; it never goes back."""
     first = anonymous.post("/clock").body["now"]
     second = anonymous.post("/clock", {"advance": 3600}).body["now"]
     assert first[:19] < second[:19] <= anonymous.post("/clock").body["now"][:19]
 
 
-def test_time_passes_for_all_whoever_is_named(control: ControlClient, anonymous: ControlClient) -> None:
-    """A clock that is put forward for one account tells the same time to the others."""
-    told = control.post("/clock", {"advance": 86_400})
-    assert (told.status, list(told.body)) == (200, ["now"])
-    assert anonymous.post("/clock").body["now"] >= told.body["now"]
+def test_clock_is_shared_by_all_accounts(control: ControlClient, anonymous: ControlClient) -> None:
+    """Advancing the clock for one account advances it for all."""
+    answer = control.post("/clock", {"advance": 86_400})
+    assert (answer.status, list(answer.body)) == (200, ["now"])
+    assert anonymous.post("/clock").body["now"] >= answer.body["now"]
 
 
-def test_waits_for_the_account_that_is_named() -> None:
-    """What is due to others is waited for only where nobody is named."""
+def test_due_recordings_by_account() -> None:
+    """With an account only its own recordings count as due; without one, all do."""
     queue = MemoryQueue(lambda: 1000, visibility_seconds=1, max_receives=1, dead_letters=None, name="q")
-    engine = Engine(queue, queue, lambda: 1000, lambda _key, _path: None, lambda _account, _room: None, lambda _a: None)
+    engine = Engine(
+        queue, queue, lambda: 1000, lambda _key, _path: None, lambda _account, _conference: None, lambda _a: None
+    )
     account, name = new_id(0), new_id(0)
     engine._takes[name] = CaptureSession(account, {}, name, 1, "both", "", 0, due_at=1000)
     assert engine.due() == [name]
@@ -308,44 +310,46 @@ def test_waits_for_the_account_that_is_named() -> None:
     assert engine.due(new_id(0)) == []
 
 
-def test_settles_one_account(studio: EngineDriver) -> None:
-    """Its recordings are finished when the call returns, whatever there is of others."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(3)
-    studio.hang_up(call)
-    studio.advance(2)
-    assert studio.control.post("/settle", {"timeout": 30}).body == {"left": []}
-    assert studio.api.get("Calls", call, "Recordings", recording).body["status"] == "completed"
+def test_settle_finishes_the_recordings_of_an_account(driver: EngineDriver) -> None:
+    """After `settle` the recordings of the account are completed."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(3)
+    driver.hang_up(call)
+    driver.advance(2)
+    assert driver.control.post("/settle", {"timeout": 30}).body == {"left": []}
+    assert driver.api.get("Calls", call, "Recordings", recording).body["status"] == "completed"
 
 
-def test_accounts_do_not_share_media(studio: EngineDriver, place: Place) -> None:
-    """Another account's credentials open nothing, and its address has nothing."""
-    call = studio.call()
-    recording = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(2)
-    studio.hang_up(call)
-    studio.settle()
-    own = base64.b64encode(f"{TWILIO.format_sid(ResourceType.ACCOUNT, place.account)}:{place.token}".encode()).decode()
-    foreign = studio.api.base.replace(
-        studio.api.sid(ResourceType.ACCOUNT, studio.api.account), studio.api.sid(ResourceType.ACCOUNT, place.account)
+def test_accounts_do_not_share_media(driver: EngineDriver, standin: StandIn) -> None:
+    """Another account's credentials and path do not find the audio."""
+    call = driver.call()
+    recording = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(2)
+    driver.hang_up(call)
+    driver.settle()
+    own = base64.b64encode(
+        f"{TWILIO.format_sid(ResourceType.ACCOUNT, standin.account)}:{standin.token}".encode()
+    ).decode()
+    foreign = driver.api.base.replace(
+        driver.api.sid(ResourceType.ACCOUNT, driver.api.account), driver.api.sid(ResourceType.ACCOUNT, standin.account)
     )
-    url = f"http://127.0.0.1:{place.port}{foreign}/Recordings/{recording}.wav"
+    url = f"http://127.0.0.1:{standin.port}{foreign}/Recordings/{recording}.wav"
     assert requests.get(url, headers={"Authorization": f"Basic {own}"}, timeout=30).status_code == 404
 
 
-def test_a_clock_that_runs_far_ahead_does_no_harm(studio: EngineDriver) -> None:
-    """Nothing is captured beyond an hour; what is deleted is gone for good after forty days."""
-    call = studio.call()
-    short = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(2)
-    studio.api.post("Calls", call, "Recordings", short, form={"Status": "stopped"})
-    studio.settle()
-    assert studio.api.delete("Recordings", short).status == 204
-    long = studio.api.post("Calls", call, "Recordings").body["sid"]
-    studio.advance(40 * 86_400)
-    studio.hang_up(call)
-    studio.settle()
-    assert int(studio.api.get("Calls", call, "Recordings", long).body["duration"]) == 3600
-    listed = studio.api.get("Recordings", IncludeSoftDeleted="true").body["recordings"]
+def test_clock_can_be_advanced_by_weeks(driver: EngineDriver) -> None:
+    """A recording is limited to one hour; a deleted one disappears after 40 days."""
+    call = driver.call()
+    short = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(2)
+    driver.api.post("Calls", call, "Recordings", short, form={"Status": "stopped"})
+    driver.settle()
+    assert driver.api.delete("Recordings", short).status == 204
+    long = driver.api.post("Calls", call, "Recordings").body["sid"]
+    driver.advance(40 * 86_400)
+    driver.hang_up(call)
+    driver.settle()
+    assert int(driver.api.get("Calls", call, "Recordings", long).body["duration"]) == 3600
+    listed = driver.api.get("Recordings", IncludeSoftDeleted="true").body["recordings"]
     assert [each["sid"] for each in listed] == [long]

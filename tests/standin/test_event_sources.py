@@ -1,4 +1,4 @@
-"""What stands between a queue or a stream and a function does what Lambda's event source mappings do."""
+"""The event sources of queues and streams behave like Lambda's event source mappings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -20,26 +20,26 @@ from tests.thoroughness import scaled
 NOW = 1_795_250_675_000
 VISIBILITY_SECONDS = 30
 MAX_RECEIVES = 3
-MAX_TRIES = 3
+MAX_ATTEMPTS = 3
 GROUPS = "abcd"
 
 
 class Broken(Exception):
-    """What a function raises in these tests."""
+    """The error that functions raise in these tests."""
 
 
 class Crash(BaseException):
-    """The process ends."""
+    """The process ends: functions and sources do not catch it."""
 
 
 def failures(names: Iterable[str]) -> dict[str, Any]:
-    """A function's answer: these have failed."""
+    """A partial batch response: these messages have failed."""
     return {"batchItemFailures": [{"itemIdentifier": name} for name in names]}
 
 
 @dataclass
 class Consumer:
-    """A function that is told what to answer, and keeps what it was given; the clock stands still."""
+    """A function behind a queue that responds as configured and keeps its batches; only tests advance the clock."""
 
     answer: Callable[[list[Record]], Any] = lambda _: None
     batches: list[list[str]] = field(default_factory=list)
@@ -48,21 +48,21 @@ class Consumer:
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock(lambda: NOW)
-        self.dead = self._make("dead.fifo", None)
-        self.queue = self._make("test.fifo", self.dead)
+        self.dead_letters = self._make("dead.fifo", None)
+        self.queue = self._make("test.fifo", self.dead_letters)
         self.source = QueueSource(self.queue, self.handle, report=self.raised.append)
 
-    def _make(self, name: str, dead: MemoryQueue | None) -> MemoryQueue:
+    def _make(self, name: str, dead_letters: MemoryQueue | None) -> MemoryQueue:
         return MemoryQueue(
             self.clock,
             visibility_seconds=VISIBILITY_SECONDS,
             max_receives=MAX_RECEIVES,
-            dead_letters=dead,
+            dead_letters=dead_letters,
             name=name,
         )
 
     def handle(self, event: dict[str, Any], context: object) -> Any:
-        """As a function of Lambda."""
+        """Handle an event like a Lambda function."""
         assert context is None
         assert event.keys() == {"Records"}
         self.batches.append([name_of(record) for record in event["Records"]])
@@ -70,28 +70,28 @@ class Consumer:
         return self.answer(event["Records"])
 
     def send(self, names: str) -> None:
-        """Such as `a1 a2 b1`: by group."""
+        """Send messages such as `a1 a2 b1`; the letter is the group."""
         self.queue.send([QueueMessage({"name": name}, name[0], name) for name in names.split()])
 
     @property
     def left(self) -> tuple[int, int, int]:
-        """How many wait, how many are in flight, how many are dead."""
-        return self.queue.waiting, self.queue.in_flight, self.dead.waiting
+        """Numbers of waiting, in-flight and dead-lettered messages."""
+        return self.queue.waiting, self.queue.in_flight, self.dead_letters.waiting
 
 
 def name_of(record: Record) -> str:
-    """Such as `a1`."""
+    """Name of a message, such as `a1`."""
     name: str = record["attributes"]["MessageDeduplicationId"]
     return name
 
 
 def ids(records: Iterable[Record], *names: str) -> list[str]:
-    """The message ids of these names."""
+    """Message ids of the records with these names."""
     return [record["messageId"] for record in records if name_of(record) in names]
 
 
-def test_a_function_is_given_what_lambda_gives_it() -> None:
-    """The event of a FIFO queue, in every field; an empty answer deletes all of it."""
+def test_queue_event_has_the_fields_of_lambda() -> None:
+    """The event of a FIFO queue has every field of Lambda's; an empty response deletes the batch."""
     consumer = Consumer()
     consumer.send("a1")
     consumer.clock.advance(2)
@@ -121,8 +121,8 @@ def test_a_function_is_given_what_lambda_gives_it() -> None:
     assert not consumer.source.run_once()
 
 
-def test_a_batch_holds_messages_of_several_groups() -> None:
-    """Ten at most unless told otherwise, in order, until nothing is left."""
+def test_queue_batches_mix_groups() -> None:
+    """Batches have at most ten messages by default, in order, until the queue is empty."""
     names = [f"{group}{number}" for number in range(4) for group in "abc"]
     consumer = Consumer()
     consumer.send(" ".join(names))
@@ -135,8 +135,8 @@ def test_a_batch_holds_messages_of_several_groups() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}, {"other": 1}])
-def test_an_answer_without_failures_is_a_success(answer: Any) -> None:
-    """All of the batch is deleted."""
+def test_response_without_failures_deletes_the_batch(answer: Any) -> None:
+    """A response without failures deletes the whole batch."""
     consumer = Consumer(lambda _: answer)
     consumer.send("a1 b1")
     assert consumer.source.run_once()
@@ -157,16 +157,16 @@ def test_an_answer_without_failures_is_a_success(answer: Any) -> None:
         [],
     ],
 )
-def test_an_answer_that_lambda_cannot_use_fails_the_batch(answer: Any) -> None:
-    """Nothing of it is deleted, so that nothing is lost by a slip of the function's."""
+def test_invalid_response_fails_the_batch(answer: Any) -> None:
+    """An invalid partial batch response deletes nothing, so that no message is lost."""
     consumer = Consumer(lambda _: answer)
     consumer.send("a1 b1")
     assert consumer.source.run_once()
     assert consumer.left == (2, 0, 0)
 
 
-def test_what_has_failed_comes_again() -> None:
-    """The rest is deleted; who has failed is given back at once and is received before what follows it."""
+def test_failed_messages_are_retried() -> None:
+    """Failed messages return at once and are received before later ones of their group; the rest is deleted."""
     answers = iter([["a2", "a3"], []])
     consumer = Consumer(lambda records: failures(ids(records, *next(answers))))
     consumer.send("a1 a2 a3 b1")
@@ -178,8 +178,8 @@ def test_what_has_failed_comes_again() -> None:
     assert consumer.left == (0, 0, 0)
 
 
-def test_a_function_that_raises_fails_its_batch() -> None:
-    """All of it comes again, and what was raised is told."""
+def test_error_fails_the_batch() -> None:
+    """If the function raises, the whole batch is retried and the error is reported."""
 
     def fail(_: list[Record]) -> None:
         raise Broken
@@ -191,8 +191,8 @@ def test_a_function_that_raises_fails_its_batch() -> None:
     assert [type(error) for error in consumer.raised] == [Broken]
 
 
-def test_what_has_failed_may_wait_as_in_lambda() -> None:
-    """It stays in flight until the visibility timeout, and its group is closed; other groups are not."""
+def test_failed_messages_can_wait_for_the_visibility_timeout() -> None:
+    """With `gives_back=False`, failed messages block their group until the visibility timeout; other groups go on."""
     answers = iter([["a1"], [], []])
     consumer = Consumer(lambda records: failures(ids(records, *next(answers))))
     consumer.source = QueueSource(consumer.queue, consumer.handle, gives_back=False)
@@ -207,8 +207,8 @@ def test_what_has_failed_may_wait_as_in_lambda() -> None:
     assert consumer.left == (0, 0, 0)
 
 
-def test_a_process_that_ends_loses_nothing() -> None:
-    """What it held comes again after the visibility timeout."""
+def test_crash_loses_no_message() -> None:
+    """The batch of a crashed process is received again after the visibility timeout."""
 
     def crash(_: list[Record]) -> None:
         raise Crash
@@ -226,14 +226,14 @@ def test_a_process_that_ends_loses_nothing() -> None:
     assert consumer.raised == []
 
 
-def test_what_took_too_long_comes_again() -> None:
-    """A function that outlasts the visibility timeout deletes nothing."""
+def test_slow_batch_is_received_again() -> None:
+    """A function that runs longer than the visibility timeout deletes nothing."""
     consumer = Consumer()
 
-    def dawdle(_: list[Record]) -> None:
+    def outlast_timeout(_: list[Record]) -> None:
         consumer.clock.advance(VISIBILITY_SECONDS)
 
-    consumer.answer = dawdle
+    consumer.answer = outlast_timeout
     consumer.send("a1")
     assert consumer.source.run_once()
     assert consumer.left == (1, 0, 0)
@@ -241,17 +241,17 @@ def test_what_took_too_long_comes_again() -> None:
 
 @dataclass
 class Worker:
-    """A function with Powertools' processor of FIFO batches, as rule R8 wants it; some messages are poison to it.
+    """A function with Powertools' FIFO batch processor (REL-8) on which some messages always fail.
 
-    `faults` befall its invocations in turn.
+    `faults` happen to its invocations in turn.
     """
 
-    poison: set[str]
+    failing: set[str]
     faults: list[str]
     handled: list[str] = field(default_factory=list)
 
     def answer(self, records: list[Record]) -> Any:
-        """One invocation."""
+        """Handle one invocation."""
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "raises":
             raise Broken
@@ -261,7 +261,7 @@ class Worker:
 
         def handle_one(record: Mapping[str, Any]) -> None:
             name = name_of(record)
-            if name in self.poison or name[0] == closed:
+            if name in self.failing or name[0] == closed:
                 raise Broken
             self.handled.append(name)
 
@@ -273,41 +273,41 @@ class Worker:
 
 
 def drain(consumer: Consumer, batch: int, *, gives_back: bool) -> list[str]:
-    """Run until nothing waits any more; who has died."""
+    """Run until the queue is empty; return the dead-lettered messages."""
     source = QueueSource(consumer.queue, consumer.handle, batch, gives_back=gives_back, report=consumer.raised.append)
     while (due := consumer.queue.next_due()) is not None:
         consumer.clock.advance((due - consumer.clock()) / 1000)
         with suppress(Crash):
             source.run_once()
-    return [each.id for each in consumer.dead.receive(consumer.dead.waiting)]
+    return [each.id for each in consumer.dead_letters.receive(consumer.dead_letters.waiting)]
 
 
 def of_group(group: str, names: Iterable[str]) -> list[str]:
-    """Those of one group, each where it comes first."""
+    """Distinct messages of one group, in order of first occurrence."""
     return [name for name in dict.fromkeys(names) if name[0] == group]
 
 
 SENT = st.lists(st.sampled_from(GROUPS), max_size=40).map(lambda groups: [f"{g}{n}" for n, g in enumerate(groups)])
 FAULTS = st.lists(st.sampled_from(["", "raises", "crashes before", "crashes after", "fails a group"]), max_size=12)
-POISON = st.sets(st.integers(0, 39), max_size=4)
+FAILING = st.sets(st.integers(0, 39), max_size=4)
 
 
 @settings(max_examples=scaled(500, 60), deadline=None, database=None)
-@given(SENT, POISON, FAULTS, st.integers(1, 10), st.booleans())
-def test_nothing_is_lost_and_each_group_keeps_its_order(
+@given(SENT, FAILING, FAULTS, st.integers(1, 10), st.booleans())
+def test_no_message_is_lost_and_groups_keep_their_order(
     sent: list[str],
-    poison: set[int],
+    failing: set[int],
     faults: list[str],
     batch: int,
     gives_back: bool,  # noqa: FBT001 - Hypothesis draws it
 ) -> None:
-    """Whatever fails, and however: what was not handled is a dead letter, and both are in the order of their group."""
-    worker = Worker({sent[number] for number in poison if number < len(sent)}, list(faults))
+    """Under any faults every message is handled or dead-lettered, both in group order."""
+    worker = Worker({sent[number] for number in failing if number < len(sent)}, list(faults))
     consumer = Consumer(worker.answer)
     consumer.send(" ".join(sent))
     dead = drain(consumer, batch, gives_back=gives_back)
     assert set(worker.handled) | set(dead) == set(sent)
-    assert worker.poison <= set(dead)
+    assert worker.failing <= set(dead)
     assert len(dead) == len(set(dead))
     for group in GROUPS:
         for found in (worker.handled, dead):
@@ -317,31 +317,31 @@ def test_nothing_is_lost_and_each_group_keeps_its_order(
 
 
 @settings(max_examples=scaled(300, 40), deadline=None, database=None)
-@given(SENT, POISON, st.booleans())
-def test_poison_is_isolated(
+@given(SENT, FAILING, st.booleans())
+def test_failing_messages_are_isolated(
     sent: list[str],
-    poison: set[int],
+    failing: set[int],
     gives_back: bool,  # noqa: FBT001 - Hypothesis draws it
 ) -> None:
-    """Message by message it dies alone, and in batches no other group suffers (proof G13).
+    """With batches of one, only failing messages are dead-lettered; with larger ones, no other group is affected.
 
-    In batches, SQS counts the receives of what follows it in its group as well: that may die with it.
+    In a batch SQS also counts the receives of later messages of the group, which may be dead-lettered too.
     """
-    poisoned = {sent[number] for number in poison if number < len(sent)}
+    failing_names = {sent[number] for number in failing if number < len(sent)}
     for batch in (1, 10):
-        worker = Worker(poisoned, [])
+        worker = Worker(failing_names, [])
         consumer = Consumer(worker.answer)
         consumer.send(" ".join(sent))
         dead = drain(consumer, batch, gives_back=gives_back)
-        first = {group: min(sent.index(name) for name in of_group(group, poisoned)) for group in GROUPS
-                 if of_group(group, poisoned)}  # fmt: skip
+        first = {group: min(sent.index(name) for name in of_group(group, failing_names)) for group in GROUPS
+                 if of_group(group, failing_names)}  # fmt: skip
         may_die = {name for number, name in enumerate(sent) if number >= first.get(name[0], len(sent))}
-        assert poisoned <= set(dead) <= (poisoned if batch == 1 else may_die)
+        assert failing_names <= set(dead) <= (failing_names if batch == 1 else may_die)
         assert sorted(worker.handled + dead) == sorted(sent)
 
 
 def record(number: int) -> Record:
-    """A record of a table's stream, as Lambda tells it."""
+    """A stream record of a table in Lambda's format."""
     key = {"PK": {"S": f"item-{number % 3}"}, "SK": {"S": "REC"}}
     return {
         "eventID": f"event-{number}",
@@ -357,24 +357,24 @@ def record(number: int) -> Record:
     }
 
 
-def number_of(told: Record) -> int:
-    """The inverse of `record`."""
-    return int(told["dynamodb"]["SequenceNumber"])
+def number_of(stream_record: Record) -> int:
+    """Sequence number of a record: the inverse of `record`."""
+    return int(stream_record["dynamodb"]["SequenceNumber"])
 
 
 def failed(*numbers: int) -> dict[str, Any]:
-    """A function's answer: these records have failed."""
+    """A partial batch response: these records have failed."""
     return failures(map(str, numbers))
 
 
 @dataclass
 class Reader:
-    """A function behind a stream, told what to answer, which keeps the numbers that it was given."""
+    """A function behind a stream that responds as configured and keeps the record numbers of its batches."""
 
     answer: Callable[[list[int]], Any] = lambda _: None
     batch: int = 100
     batches: list[list[int]] = field(default_factory=list)
-    given_up: list[int] = field(default_factory=list)
+    exhausted: list[int] = field(default_factory=list)
     raised: list[Exception] = field(default_factory=list)
     stream: list[Record] = field(default_factory=list)
 
@@ -383,17 +383,17 @@ class Reader:
             self._take,
             self._handle,
             self.batch,
-            max_attempts=MAX_TRIES,
-            on_failure=lambda told: self.given_up.append(number_of(told)),
+            max_attempts=MAX_ATTEMPTS,
+            on_failure=lambda each: self.exhausted.append(number_of(each)),
             report=self.raised.append,
         )
 
     def write(self, *numbers: int) -> None:
-        """Items change."""
+        """Append records to the stream."""
         self.stream += map(record, numbers)
 
     def drain(self) -> None:
-        """Run until there is nothing to do, however often the process ends."""
+        """Run until the stream is read, across crashes."""
         is_busy = True
         while is_busy:
             with suppress(Crash):
@@ -405,28 +405,28 @@ class Reader:
 
     def _handle(self, event: dict[str, Any], context: object) -> Any:
         assert context is None
-        numbers = [number_of(told) for told in event["Records"]]
+        numbers = [number_of(each) for each in event["Records"]]
         assert event == {"Records": [record(number) for number in numbers]}
         self.batches.append(numbers)
-        event["Records"].clear()  # a function may do with its event what it likes
+        event["Records"].clear()  # functions may modify their event
         return self.answer(numbers)
 
 
-def test_a_stream_is_told_in_batches() -> None:
-    """In order, a hundred at most unless told otherwise; what is written meanwhile comes after them."""
+def test_stream_is_read_in_batches() -> None:
+    """Batches are in order and within the batch size; later records come after them."""
     reader = Reader(batch=2)
     reader.write(1, 2, 3)
     assert reader.source.run_once()
     reader.write(4)
     assert reader.source.run_once()
-    assert list(map(number_of, reader.stream)) == [4], "nothing is taken out of the stream before its turn"
+    assert list(map(number_of, reader.stream)) == [4], "the source must not read ahead"
     assert [reader.source.run_once() for _ in range(2)] == [True, False]
     assert reader.batches == [[1, 2], [3], [4]]
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}])
-def test_an_answer_without_failures_goes_on(answer: Any) -> None:
-    """No record is told twice."""
+def test_response_without_failures_advances_the_stream(answer: Any) -> None:
+    """After a response without failures no record is sent again."""
     reader = Reader(lambda _: answer)
     reader.write(1, 2)
     reader.drain()
@@ -436,27 +436,27 @@ def test_an_answer_without_failures_goes_on(answer: Any) -> None:
 @pytest.mark.parametrize(
     "answer", [failed(7), failures([""]), {"batchItemFailures": [{}]}, "1", {"batchItemFailures": 1}]
 )
-def test_an_answer_that_lambda_cannot_use_is_like_raising(answer: Any) -> None:
-    """The batch is halved, down to single records, and each of these is tried again before it is given up."""
+def test_invalid_response_is_an_error(answer: Any) -> None:
+    """An invalid response bisects the batch down to single records, each with all its attempts."""
     reader = Reader(lambda _: answer)
     reader.write(1, 2)
     reader.drain()
-    assert reader.batches == [[1, 2], *[[1]] * MAX_TRIES, *[[2]] * MAX_TRIES]
-    assert reader.given_up == [1, 2]
+    assert reader.batches == [[1, 2], *[[1]] * MAX_ATTEMPTS, *[[2]] * MAX_ATTEMPTS]
+    assert reader.exhausted == [1, 2]
 
 
-def test_a_stream_goes_on_from_the_first_that_failed() -> None:
-    """In whatever order failures are named: those before are not told again, those after are."""
+def test_stream_resumes_at_the_first_failure() -> None:
+    """The stream resumes at the first failed record, in any order of the response."""
     answers = iter([failed(5, 3, 4), failed(4), None])
     reader = Reader(lambda _: next(answers))
     reader.write(1, 2, 3, 4, 5)
     reader.drain()
     assert reader.batches == [[1, 2, 3, 4, 5], [3, 4, 5], [4, 5]]
-    assert reader.given_up == []
+    assert reader.exhausted == []
 
 
-def test_numbers_are_compared_as_the_stream_orders_them() -> None:
-    """Not as text: 9 comes before 10."""
+def test_sequence_numbers_are_compared_numerically() -> None:
+    """Sequence number 9 comes before 10."""
     answers = iter([failed(10, 9), None])
     reader = Reader(lambda _: next(answers))
     reader.write(8, 9, 10)
@@ -464,8 +464,8 @@ def test_numbers_are_compared_as_the_stream_orders_them() -> None:
     assert reader.batches == [[8, 9, 10], [9, 10]]
 
 
-def test_a_batch_that_raises_is_halved() -> None:
-    """Until what is at fault is alone; after its tries it is given up and the next proceed, in order."""
+def test_failing_batch_is_bisected() -> None:
+    """A batch is bisected down to the failing record; after its attempts the next ones proceed in order."""
 
     def answer(numbers: list[int]) -> None:
         if 3 in numbers:
@@ -474,13 +474,13 @@ def test_a_batch_that_raises_is_halved() -> None:
     reader = Reader(answer)
     reader.write(1, 2, 3, 4, 5)
     reader.drain()
-    assert reader.batches == [[1, 2, 3, 4, 5], [1, 2, 3], [1, 2], *[[3]] * MAX_TRIES, [4, 5]]
-    assert reader.given_up == [3]
-    assert [type(error) for error in reader.raised] == [Broken] * (2 + MAX_TRIES)
+    assert reader.batches == [[1, 2, 3, 4, 5], [1, 2, 3], [1, 2], *[[3]] * MAX_ATTEMPTS, [4, 5]]
+    assert reader.exhausted == [3]
+    assert [type(error) for error in reader.raised] == [Broken] * (2 + MAX_ATTEMPTS)
 
 
-def test_a_record_has_tries_of_its_own() -> None:
-    """They are counted from the first that it fails by itself, whatever failed before it."""
+def test_attempts_are_counted_per_record() -> None:
+    """Attempts count from a record's own first failure, independent of failures before it."""
     answers = iter([failed(2), failed(2), failed(3), failed(3), failed(3), failed(4), None, failed(5), failed(5), None])
     reader = Reader(lambda _: next(answers))
     reader.write(1, 2, 3, 4)
@@ -488,37 +488,37 @@ def test_a_record_has_tries_of_its_own() -> None:
     reader.write(5)
     reader.drain()
     assert reader.batches == [[1, 2, 3, 4], [2, 3, 4], [2, 3, 4], [3, 4], [3, 4], [4], [4], [5], [5], [5]]
-    assert reader.given_up == [3]
+    assert reader.exhausted == [3]
 
 
-def test_a_process_that_ends_is_told_again() -> None:
-    """The whole batch, which counts as no try."""
+def test_crash_repeats_the_batch() -> None:
+    """A crash repeats the whole batch and does not count as an attempt."""
 
     def crash(_: list[int]) -> None:
         raise Crash
 
     reader = Reader(crash)
     reader.write(1, 2)
-    for _ in range(2 * MAX_TRIES):
+    for _ in range(2 * MAX_ATTEMPTS):
         with pytest.raises(Crash):
             reader.source.run_once()
     reader.answer = lambda _: None
     reader.drain()
-    assert reader.batches == [[1, 2]] * (2 * MAX_TRIES + 1)
-    assert reader.given_up == []
+    assert reader.batches == [[1, 2]] * (2 * MAX_ATTEMPTS + 1)
+    assert reader.exhausted == []
 
 
-def test_a_record_that_nobody_takes_is_not_lost() -> None:
-    """Where giving it up fails, it is tried again, and then given up."""
+def test_failing_failure_destination_loses_no_record() -> None:
+    """If the failure destination raises, the record is attempted again and then saved."""
     reader = Reader(lambda _: failed(1))
     kept: list[int] = []
     outcomes = iter([Broken(), None])
 
-    def on_failure(told: Record) -> None:
+    def on_failure(failed_record: Record) -> None:
         outcome = next(outcomes)
         if outcome is not None:
             raise outcome
-        kept.append(number_of(told))
+        kept.append(number_of(failed_record))
 
     source = StreamSource(
         reader._take, reader._handle, max_attempts=1, on_failure=on_failure, report=reader.raised.append
@@ -533,18 +533,18 @@ def test_a_record_that_nobody_takes_is_not_lost() -> None:
 
 @settings(max_examples=scaled(500, 60), deadline=None, database=None)
 @given(
-    faults=st.lists(st.sampled_from([0, 0, 0, 1, MAX_TRIES - 1, MAX_TRIES]), max_size=40),
+    faults=st.lists(st.sampled_from([0, 0, 0, 1, MAX_ATTEMPTS - 1, MAX_ATTEMPTS]), max_size=40),
     batch=st.integers(1, 12),
     chunk=st.integers(1, 15),
     ways=st.lists(st.sampled_from(["report the first", "report all", "raise", "crash"]), max_size=12),
     last=st.sampled_from(["report the first", "raise"]),
 )
-def test_every_record_is_handled_or_given_up(
+def test_every_record_is_handled_or_exhausted(
     faults: list[int], batch: int, chunk: int, ways: list[str], last: str
 ) -> None:
-    """However failures are told, only those are given up that failed as often as is allowed, once each and in order.
+    """Under any failures exactly the records that use up their attempts are exhausted, once each and in order.
 
-    A function that goes no further than the first failure handles them in the order of the stream.
+    A function that stops at its first failure handles the records in stream order.
     """
     left = dict(enumerate(faults))
     handled: list[int] = []
@@ -554,9 +554,9 @@ def test_every_record_is_handled_or_given_up(
         how = next(way)
         bad: list[int] = []
         for number in numbers:
-            # What is beyond all tries fails for ever.
+            # A record with the maximum of failures fails forever.
             if left[number]:
-                left[number] -= left[number] < MAX_TRIES
+                left[number] -= left[number] < MAX_ATTEMPTS
                 bad.append(number)
                 if how != "report all":
                     break
@@ -572,9 +572,9 @@ def test_every_record_is_handled_or_given_up(
     for start in range(0, len(faults), chunk):
         reader.write(*range(start, min(start + chunk, len(faults))))
         reader.drain()
-    poison = [number for number, times in enumerate(faults) if times == MAX_TRIES]
-    assert reader.given_up == poison
-    assert set(handled) == set(left) - set(poison)
+    failing = [number for number, times in enumerate(faults) if times == MAX_ATTEMPTS]
+    assert reader.exhausted == failing
+    assert set(handled) == set(left) - set(failing)
     if "report all" not in ways:
         firsts = list(dict.fromkeys(handled))
         assert firsts == sorted(firsts)

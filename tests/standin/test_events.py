@@ -1,4 +1,4 @@
-"""Media events told by hand change what an engine of somebody's own would change; accounts do not meet."""
+"""Engine events posted to the control API have the effects of a real engine's; accounts are isolated."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -9,15 +9,15 @@ import pytest
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.identity import new_id
-from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, receiving
 
 ZERO = "0" * 32
 PARENT = {"type": "call", "id": ZERO}
 
 
-def tell(control: ControlClient, event: dict[str, Any]) -> None:
-    """Tell an event, and wait for what comes of it."""
+def report_event(control: ControlClient, event: dict[str, Any]) -> None:
+    """Post an engine event, and wait until it is processed."""
     answer = control.post("/events", event)
     assert (answer.status, list(answer.body)) == (202, ["id"])
     assert NEW.match(answer.body["id"])
@@ -25,13 +25,13 @@ def tell(control: ControlClient, event: dict[str, Any]) -> None:
 
 
 def fresh_id(control: ControlClient) -> str:
-    """An id made now, by the virtual clock: others are not believed."""
+    """Return an id of the virtual clock's current time; ids of other times are rejected."""
     now = datetime.fromisoformat(control.post("/clock").body["now"])
     return new_id(round(now.timestamp() * 1000))
 
 
-def test_a_call_appears_and_ends(control: ControlClient, api: HttpFunctionClient) -> None:
-    """A call that nobody has heard of appears, and ends with the status that was told; sids come in either spelling."""
+def test_call_is_created_and_ended(control: ControlClient, api: HttpFunctionClient) -> None:
+    """Events create a call and end it with their status; sids can have either dialect's form."""
     call = fresh_id(control)
     for spelled, event in zip(
         (call, TWILIO.format_sid(ResourceType.CALL, call), SIGNALWIRE.format_sid(ResourceType.CALL, call)),
@@ -42,27 +42,27 @@ def test_a_call_appears_and_ends(control: ControlClient, api: HttpFunctionClient
         ),
         strict=True,
     ):
-        tell(control, {**event, "call": spelled})
+        report_event(control, {**event, "call": spelled})
     shown = api.get("Calls", api.sid_of_call(call)).body
     assert (shown["status"], shown["to"], shown["from"]) == ("completed", "+12025550123", "+12025550199")
 
 
-def test_a_recording_is_absent(control: ControlClient, api: HttpFunctionClient, receiver: Receiver) -> None:
-    """What an engine could not record is absent, with its code, and that is told."""
+def test_recording_becomes_absent(control: ControlClient, api: HttpFunctionClient, receiver: Receiver) -> None:
+    """`recording.absent` makes a recording absent with its error code, and delivers a callback."""
     call = control.post("/calls").body["sid"][api.dialect.name]
     form = {"RecordingStatusCallback": receiver.url(), "RecordingStatusCallbackEvent": "absent"}
     recording = api.post("Calls", call, "Recordings", form=form).body["sid"]
     parent = {"type": "call", "id": call}
-    tell(control, {"type": "recording.stopped", "parent": parent, "recording": recording})
-    tell(control, {"type": "recording.absent", "parent": parent, "recording": recording, "error": 16102})
-    (told,) = receiver.wait_for(1)
-    assert (told.fields["RecordingStatus"], told.fields["RecordingSid"]) == ("absent", recording)
+    report_event(control, {"type": "recording.stopped", "parent": parent, "recording": recording})
+    report_event(control, {"type": "recording.absent", "parent": parent, "recording": recording, "error": 16102})
+    (callback,) = receiver.wait_for(1)
+    assert (callback.fields["RecordingStatus"], callback.fields["RecordingSid"]) == ("absent", recording)
     shown = api.get("Calls", call, "Recordings", recording).body
     assert (shown["status"], int(shown["error_code"])) == ("absent", 16102)
 
 
-def test_an_event_is_told_once(control: ControlClient, api: HttpFunctionClient) -> None:
-    """An event with an id of its own is kept as it is, and its repetition changes nothing."""
+def test_repeated_event_changes_nothing(control: ControlClient, api: HttpFunctionClient) -> None:
+    """A given event id is kept, and a second event with it has no effect."""
     call = fresh_id(control)
     identifier = fresh_id(control)
     event = {"id": identifier, "type": "call.ringing", "call": call, "to": "+12025550123", "from": "+12025550199"}
@@ -97,38 +97,38 @@ def test_an_event_is_told_once(control: ControlClient, api: HttpFunctionClient) 
         ),
     ],
 )
-def test_refuses_what_is_no_event(control: ControlClient, event: dict[str, Any], field: str) -> None:
-    """What is no event of the media contract is refused with 400, and the field is named."""
+def test_rejects_invalid_events(control: ControlClient, event: dict[str, Any], field: str) -> None:
+    """An event outside the engine protocol is 400 and names the field."""
     answer = control.post("/events", event)
     assert (answer.status, answer.body["error"]["field"]) == (400, field), answer.body
     assert answer.body["error"]["message"].startswith(f"{field}: ")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 10_000])
-def test_refuses_what_is_no_object(anonymous: ControlClient, body: bytes) -> None:
-    """A body that is no JSON object is refused as such."""
+def test_rejects_a_body_that_is_not_an_object(anonymous: ControlClient, body: bytes) -> None:
+    """A body that is not a JSON object is 400."""
     answer = anonymous.post("/events", body)
     assert answer.body == {"error": {"message": "the body is no JSON object", "field": None}}
     assert answer.status == 400
 
 
-def test_an_event_of_nobody(anonymous: ControlClient) -> None:
-    """An account that there is not is told of nothing."""
+def test_event_of_an_unknown_account_is_404(anonymous: ControlClient) -> None:
+    """An event of an unknown account is 404."""
     event = {"type": "call.ended", "call": ZERO, "account": TWILIO.format_sid(ResourceType.ACCOUNT, ZERO)}
     answer = anonymous.post("/events", event)
     assert (answer.status, answer.body["error"]["field"]) == (404, "account")
 
 
-def test_accounts_do_not_meet(place: Place) -> None:
-    """Four accounts, each driven at the same time as the others, see only what is their own."""
+def test_accounts_are_isolated(standin: StandIn) -> None:
+    """Four accounts used concurrently see only their own resources, callbacks, faults and requests."""
 
     def drive(number: int) -> dict[str, Any]:
-        made = ControlClient(place).post("/accounts").body
+        made = ControlClient(standin).post("/accounts").body
         dialect = (TWILIO, SIGNALWIRE)[number % 2]
         account = dialect.parse_sid(ResourceType.ACCOUNT, made["sid"][dialect.name])
         assert account is not None
-        control = ControlClient(place, made["sid"][dialect.name])
-        api = HttpFunctionClient(dialect, account, made["token"], place=place)
+        control = ControlClient(standin, made["sid"][dialect.name])
+        api = HttpFunctionClient(dialect, account, made["token"], standin=standin)
         with receiving() as receiver:
             for _ in range(number):
                 control.post("/faults", {"on": "list_calls", "then": {"status": 500}})
@@ -141,8 +141,8 @@ def test_accounts_do_not_meet(place: Place) -> None:
             control.post("/clock", {"advance": 2})
             assert control.get("/callbacks", event="completed", wait="30").body["callbacks"] != []
             return {
-                "told": [each.fields["RecordingSid"] == recording for each in receiver.wait_for(2)],
-                "journal": [each["event"] for each in control.get("/callbacks").body["callbacks"]],
+                "callbacks": [each.fields["RecordingSid"] == recording for each in receiver.wait_for(2)],
+                "logged": [each["event"] for each in control.get("/callbacks").body["callbacks"]],
                 "faults": len(control.get("/faults").body["faults"]),
                 "failures": [api.get("Calls").status for _ in range(5)],
                 "recordings": len(api.get("Recordings").body["recordings"]),
@@ -153,8 +153,8 @@ def test_accounts_do_not_meet(place: Place) -> None:
         seen = list(pool.map(drive, range(4)))
     assert seen == [
         {
-            "told": [True, True],
-            "journal": ["in-progress", "completed"],
+            "callbacks": [True, True],
+            "logged": ["in-progress", "completed"],
             "faults": number,
             "failures": [500] * number + [200] * (5 - number),
             "recordings": 2,
@@ -165,70 +165,70 @@ def test_accounts_do_not_meet(place: Place) -> None:
 
 
 def answered(call: str) -> dict[str, Any]:
-    """A call that may be unknown was answered when its id was made."""
+    """An event that a call, known or not, was answered at the time of its id."""
     at = int(call[:12], 16)
     return {"type": "call.answered", "call": call, "at": at, "to": "+12025550123", "from": "+12025550199"}
 
 
 def join_unknown(control: ControlClient, api: HttpFunctionClient) -> tuple[str, str]:
-    """A call that nobody has heard of enters a conference: that, in the dialect's spelling, and the call's id."""
-    room: str = control.post("/conferences", {"participants": 0}).body["sid"][api.dialect.name]
+    """Report that an unknown call joined a conference; return the conference's sid and the call's id."""
+    conference: str = control.post("/conferences", {"participants": 0}).body["sid"][api.dialect.name]
     call = fresh_id(control)
-    tell(control, {"type": "participant.joined", "conference": room, "call": call})
-    return room, call
+    report_event(control, {"type": "participant.joined", "conference": conference, "call": call})
+    return conference, call
 
 
-def present(api: HttpFunctionClient, room: str) -> int:
-    """How many are in a conference."""
-    return len(api.get("Conferences", room, "Participants").body["participants"])
+def participant_count(api: HttpFunctionClient, conference: str) -> int:
+    """Number of participants of a conference."""
+    return len(api.get("Conferences", conference, "Participants").body["participants"])
 
 
-def test_an_event_waits_for_what_it_is_about(control: ControlClient, api: HttpFunctionClient) -> None:
-    """What is told of something that is not known yet is taken note of as soon as that is known."""
-    room, call = join_unknown(control, api)
+def test_event_waits_for_its_call(control: ControlClient, api: HttpFunctionClient) -> None:
+    """An event of an unknown call takes effect once the call is known."""
+    conference, call = join_unknown(control, api)
     for _ in range(6):
-        tell(control, answered(fresh_id(control)))
-    assert present(api, room) == 0
-    tell(control, answered(call))
-    assert present(api, room) == 1
+        report_event(control, answered(fresh_id(control)))
+    assert participant_count(api, conference) == 0
+    report_event(control, answered(call))
+    assert participant_count(api, conference) == 1
 
 
 @pytest.mark.parametrize(("advances", "found"), [((4 * 360,), 1), ((6 * 360,), 0), ((3 * 360,) * 2, 0)])
-def test_an_event_is_tried_for_half_an_hour(
+def test_event_is_retried_for_half_an_hour(
     control: ControlClient, api: HttpFunctionClient, advances: tuple[int, ...], found: int
 ) -> None:
-    """Five times, six minutes apart by the virtual clock, in however few advances; then it is lost."""
-    room, call = join_unknown(control, api)
+    """An event is attempted five times, six minutes of virtual time apart; then it is lost."""
+    conference, call = join_unknown(control, api)
     for seconds in advances:
         assert control.post("/clock", {"advance": seconds}).status == 200
-    tell(control, answered(call))
-    assert present(api, room) == found
+    report_event(control, answered(call))
+    assert participant_count(api, conference) == found
 
 
-def test_tells_what_came_to_nothing(place: Place, control: ControlClient) -> None:
-    """What is dropped, and what has been tried for too long, is told of in one line, without what the event says."""
+def test_logs_dropped_and_exhausted_events(standin: StandIn, control: ControlClient) -> None:
+    """A dropped or exhausted event is logged in one line with its type and id, without its content."""
     call = control.post("/calls").body["sid"]["twilio"]
     assert control.post(f"/calls/{call}/hangup").status == 200
-    late, unknown, told = fresh_id(control), fresh_id(control), len(place.lines)
+    late, unknown, before = fresh_id(control), fresh_id(control), len(standin.lines)
     parent, recording = {"type": "call", "id": call}, fresh_id(control)
     started = {"type": "recording.started", "parent": parent, "recording": recording, "source": "OutboundAPI"}
-    tell(control, {**started, "id": late})
-    tell(control, {"type": "participant.left", "conference": ZERO, "call": call, "id": unknown})
+    report_event(control, {**started, "id": late})
+    report_event(control, {"type": "participant.left", "conference": ZERO, "call": call, "id": unknown})
     assert control.post("/clock", {"advance": 3_600}).status == 200
     assert control.post("/settle", {"timeout": 30}).status == 200
-    assert [line for line in place.lines[told:] if line.startswith("event ")] == [
+    assert [line for line in standin.lines[before:] if line.startswith("event ")] == [
         f"event recording.started {late} came to nothing: dropped (NotEligibleForRecording)",
         f"event participant.left {unknown} came to nothing: failed (NotFound)",
     ]
 
 
-def test_what_waits_behind_an_event_is_not_settled(control: ControlClient, api: HttpFunctionClient) -> None:
-    """One that does not fit holds up what comes behind it of its call; nothing is told to be done by then."""
+def test_settle_waits_for_events_behind_a_blocked_one(control: ControlClient, api: HttpFunctionClient) -> None:
+    """An event that cannot be applied blocks later ones of its call, and `settle` reports the work as pending."""
     call = control.post("/calls").body["sid"]
     started = api.post("Calls", call[api.dialect.name], "Recordings")
     control.post("/clock", {"advance": 20})
     unknown = {"parent": {"type": "call", "id": call["twilio"]}, "recording": fresh_id(control)}
-    tell(control, {"type": "recording.paused", **unknown})
+    report_event(control, {"type": "recording.paused", **unknown})
     control.post(f"/calls/{call['twilio']}/hangup")
     control.post("/clock", {"advance": 2})
     answer = control.post("/settle", {"timeout": 1})
@@ -239,11 +239,11 @@ def test_what_waits_behind_an_event_is_not_settled(control: ControlClient, api: 
     assert (shown["status"], shown["duration"] in {20, "20"}) == ("completed", True)
 
 
-def test_what_others_do_does_not_prolong_that(control: ControlClient, api: HttpFunctionClient) -> None:
-    """An event that fits nothing is lost after half an hour, though something changes every few minutes."""
-    room, call = join_unknown(control, api)
+def test_other_changes_do_not_prolong_retries(control: ControlClient, api: HttpFunctionClient) -> None:
+    """An event of an unknown call is lost after half an hour, also if other changes happen meanwhile."""
+    conference, call = join_unknown(control, api)
     for _ in range(7):
         control.post("/calls")
         control.post("/clock", {"advance": 300})
-    tell(control, answered(call))
-    assert present(api, room) == 0
+    report_event(control, answered(call))
+    assert participant_count(api, conference) == 0

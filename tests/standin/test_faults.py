@@ -1,4 +1,4 @@
-"""What was asked of the API can be read, and operations fail as somebody has asked, in the dialect's own words."""
+"""The request log, and injected faults of operations in the dialect's error format."""
 
 import http.client
 import re
@@ -15,7 +15,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck_standin.gateway.api import error_in_dialect
 from tests.client import TEMPLATE
 from tests.conftest import TestAccount
-from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import NEW, ControlClient, HttpFunctionClient, StandIn
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 MORE = "https://www.twilio.com/docs/errors"
@@ -23,7 +23,7 @@ UNAVAILABLE = "Service unavailable"
 
 
 def fail(control: ControlClient, on: str, then: dict[str, Any], **more: Any) -> str:
-    """The next time, this goes wrong; the fault's id."""
+    """Inject a fault; return its id."""
     answer = control.post("/faults", {"on": on, "then": then, **more})
     identifier: str = answer.body["id"]
     assert NEW.match(identifier)
@@ -33,15 +33,15 @@ def fail(control: ControlClient, on: str, then: dict[str, Any], **more: Any) -> 
 
 
 def logged_requests(control: ControlClient) -> list[dict[str, Any]]:
-    """The journal of requests, newest last."""
+    """Read the request log, oldest first."""
     answer = control.get("/requests")
     assert (answer.status, list(answer.body)) == (200, ["requests"])
     requests: list[dict[str, Any]] = answer.body["requests"]
     return requests
 
 
-def test_shows_what_was_asked(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
-    """A request is shown with the function that answered it, its parameters, and what it was answered."""
+def test_shows_requests(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
+    """An entry has the operation, the parameters, the status and the error code of a request."""
     call = control.post("/calls").body["sid"][dialect]
     created = api.post("Calls", call, "Recordings", form={"RecordingChannels": "dual", "Trim": "trim-silence"})
     wrong = api.post("Calls", call, "Recordings", created.body["sid"], form={"Status": "over"})
@@ -80,14 +80,14 @@ def test_shows_what_was_asked(control: ControlClient, api: HttpFunctionClient, d
          "GET {root}/Conferences/{{ConferenceSid}}/Participants"),
     ],
 )  # fmt: skip
-def test_names_the_nearest_route(
-    place: Place, control: ControlClient, account: TestAccount, method: str, path: str, nearest: str
+def test_suggests_the_nearest_route(
+    standin: StandIn, control: ControlClient, account: TestAccount, method: str, path: str, nearest: str
 ) -> None:
-    """A request that met no route is shown as a miss, with the route that it most likely meant."""
-    api = HttpFunctionClient(TWILIO, account.id, account.token, place=place)
+    """A request without a route has no operation, and the most similar route as a suggestion."""
+    api = HttpFunctionClient(TWILIO, account.id, account.token, standin=standin)
     call, conference = (TWILIO.format_sid(kind, new_id(0)) for kind in (ResourceType.CALL, ResourceType.CONFERENCE))
     path = path.format(account=api.base, call=call, conference=conference)
-    status = ControlClient(place).request(method, path).status
+    status = ControlClient(standin).request(method, path).status
     (shown,) = logged_requests(control)
     assert (shown["operation"], shown["status"], shown["path"]) == (None, status, path)
     expected = nearest.format(root="/2010-04-01/Accounts/{AccountSid}")
@@ -97,36 +97,36 @@ def test_names_the_nearest_route(
         assert shown["nearest"] == expected
 
 
-def test_whom_a_request_is_about(
-    place: Place, control: ControlClient, anonymous: ControlClient, account: TestAccount
+def test_request_without_account_is_logged_by_credentials(
+    standin: StandIn, control: ControlClient, anonymous: ControlClient, account: TestAccount
 ) -> None:
-    """A path that names no account is shown to whom the credentials name, and without these to the stand-in's own."""
-    api = HttpFunctionClient(TWILIO, account.id, account.token, place=place)
+    """A request without an account in its path is logged for its credentials' account, else the default account."""
+    api = HttpFunctionClient(TWILIO, account.id, account.token, standin=standin)
     api.request("GET", "/2010-04-01/Acounts")
     before = len(logged_requests(anonymous))
-    ControlClient(place).request("GET", "/nowhere")
+    ControlClient(standin).request("GET", "/nowhere")
     assert [each["path"] for each in logged_requests(control)] == ["/2010-04-01/Acounts"]
     assert [each["path"] for each in logged_requests(anonymous)[before:]] == ["/nowhere"]
     assert control.post("/reset").status == 204
     assert logged_requests(control) == []
 
 
-def test_a_request_about_nobody(
-    place: Place, control: ControlClient, anonymous: ControlClient, account: TestAccount
+def test_request_of_an_unknown_account_is_logged_by_credentials(
+    standin: StandIn, control: ControlClient, anonymous: ControlClient, account: TestAccount
 ) -> None:
-    """What names an account that there is not is shown to whom the credentials name, else to the stand-in's own."""
-    for whose, named in ((control, account.id), (anonymous, new_id(0))):
-        api = HttpFunctionClient(TWILIO, named, account.token, place=place)
+    """A request of an unknown account is logged for its credentials' account, else the default account."""
+    for log_client, user in ((control, account.id), (anonymous, new_id(0))):
+        api = HttpFunctionClient(TWILIO, user, account.token, standin=standin)
         path = f"/2010-04-01/Accounts/{TWILIO.format_sid(ResourceType.ACCOUNT, new_id(0))}/Calls.json"
-        before = len(logged_requests(whose))
+        before = len(logged_requests(log_client))
         status = api.request("GET", path).status
-        assert [(each["path"], each["status"]) for each in logged_requests(whose)[before:]] == [(path, status)]
+        assert [(each["path"], each["status"]) for each in logged_requests(log_client)[before:]] == [(path, status)]
 
 
-def test_repeated_and_other_parameters(place: Place, control: ControlClient, account: TestAccount) -> None:
-    """A name that comes more than once has a list; a JSON body is read like a form; the query comes first."""
+def test_repeated_and_other_parameters(standin: StandIn, control: ControlClient, account: TestAccount) -> None:
+    """A repeated parameter is a list, query before body; a JSON body is read like a form."""
     base = f"/2010-04-01/Accounts/{TWILIO.format_sid(ResourceType.ACCOUNT, account.id)}/Calls"
-    client = ControlClient(place)
+    client = ControlClient(standin)
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     client.request("POST", f"{base}?A=1", b"A=2&B=", form)
     for body in (b'{"A": ["x", 1], "B": true}', b"[1]", b"{", b"\xff"):
@@ -146,10 +146,10 @@ def test_repeated_and_other_parameters(place: Place, control: ControlClient, acc
         ("*", {"status": 401}, 20003),
     ],
 )
-def test_an_operation_fails(
+def test_operation_fault(
     control: ControlClient, api: HttpFunctionClient, on: str, then: dict[str, Any], code: int | None, dialect: str
 ) -> None:
-    """The next request is answered with this status and code in the dialect's own form, and nothing is done."""
+    """The next request fails with the given status and code in the dialect's format, and has no effect."""
     call = control.post("/calls").body["sid"][dialect]
     fail(control, on, then)
     answer = api.post("Calls", call, "Recordings")
@@ -173,8 +173,8 @@ def test_an_operation_fails(
         (SIGNALWIRE, 422, 21456, {"errors": ["A parameter is not a valid URL"]}),
     ],
 )  # fmt: skip
-def test_any_status_has_a_body(dialect: Dialect, status: int, code: int | None, body: dict[str, Any]) -> None:
-    """What no refusal of the dialect looks like still has its form; without a code one that suits the status."""
+def test_every_status_has_an_error_body(dialect: Dialect, status: int, code: int | None, body: dict[str, Any]) -> None:
+    """Any status has an error body in the dialect's format; without a code it has one for the status."""
     reply = error_in_dialect(dialect, status, code, "/path", "update_conference_recording")
     assert (reply.status, reply.body) == (status, body)
 
@@ -183,55 +183,55 @@ def test_any_status_has_a_body(dialect: Dialect, status: int, code: int | None, 
     ("dialect", "status", "code"),
     [(TWILIO, 400, 20001), (SIGNALWIRE, 400, 10000), (SIGNALWIRE, 422, 10000), (SIGNALWIRE, 413, 10000)],
 )
-def test_a_status_alone_has_the_general_code(dialect: Dialect, status: int, code: int) -> None:
-    """Who names no code meets the one that says no more than the status (behaviour.md, section 3)."""
+def test_status_without_code_has_the_general_code(dialect: Dialect, status: int, code: int) -> None:
+    """A fault without a code has the general code of its status."""
     assert error_in_dialect(dialect, status, None, "/path", "create_call_recording").code == code
 
 
-def test_the_sdk_meets_what_it_would_meet(place: Place, control: ControlClient, account: TestAccount) -> None:
-    """The next three creations answer 21220, and then all is well; updates time out with 408."""
+def test_faults_reach_the_sdk_as_vendor_errors(standin: StandIn, control: ControlClient, account: TestAccount) -> None:
+    """Twilio's SDK raises the injected errors: 21220 three times, then 408; later requests succeed."""
     client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), account.token)
-    client.api.base_url = f"http://127.0.0.1:{place.port}"
+    client.api.base_url = f"http://127.0.0.1:{standin.port}"
     fail(control, "create_call_recording", {"status": 400, "code": 21220}, times=3)
     fail(control, "update_call_recording", {"status": 408, "code": 16114})
-    met: list[Any] = []
+    results: list[Any] = []
     try:
         call = client.calls(control.post("/calls").body["sid"]["twilio"])
         for _ in range(4):
             try:
-                met.append(call.recordings.create().status)
+                results.append(call.recordings.create().status)
             except TwilioRestException as error:
-                met.append((error.status, error.code, error.msg))
+                results.append((error.status, error.code, error.msg))
         for _ in range(2):
             try:
-                met.append(call.recordings("Twilio.CURRENT").update(status="paused").status)
+                results.append(call.recordings("Twilio.CURRENT").update(status="paused").status)
             except TwilioRestException as error:
-                met.append((error.status, error.code, error.msg))
+                results.append((error.status, error.code, error.msg))
     finally:
         client.http_client.session.close()
     refused = (400, 21220, "Unable to create record: Requested resource is not eligible for recording")
     timed_out = "Unable to update record: Resource is not in a state to accept the recording action"
-    assert met == [refused, refused, refused, "in-progress", (408, 16114, timed_out), "paused"]
+    assert results == [refused, refused, refused, "in-progress", (408, 16114, timed_out), "paused"]
 
 
-def test_an_operation_of_another_name_is_spared(control: ControlClient, api: HttpFunctionClient) -> None:
-    """A fault waits for its own operation; the oldest that fits comes first."""
+def test_fault_matches_its_operation(control: ControlClient, api: HttpFunctionClient) -> None:
+    """A fault applies only to its operation; the oldest matching one comes first."""
     fail(control, "list_calls", {"status": 429})
     fail(control, "*", {"status": 500}, times=2)
     answers = [api.get("Recordings").status, api.get("Calls").status, api.get("Calls").status]
     assert (*answers, api.get("Calls").status) == (500, 429, 500, 200)
 
 
-def test_a_request_is_delayed(control: ControlClient, api: HttpFunctionClient) -> None:
-    """It takes so much longer, and is then answered as ever."""
+def test_delay_fault(control: ControlClient, api: HttpFunctionClient) -> None:
+    """A delayed request takes longer and then succeeds."""
     fail(control, "list_recordings", {"delay": 0.2})
     began = time.monotonic()
     assert api.get("Recordings").status == 200
     assert time.monotonic() - began >= 0.2
 
 
-def test_a_connection_is_closed(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
-    """The connection ends without an answer, and nothing is done; the journal shows a request without one."""
+def test_close_fault(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
+    """The connection closes without a response and without an effect; the log has no status."""
     call = control.post("/calls").body["sid"][dialect]
     fail(control, "create_call_recording", {"close": True})
     with pytest.raises(http.client.RemoteDisconnected):
@@ -242,8 +242,8 @@ def test_a_connection_is_closed(control: ControlClient, api: HttpFunctionClient,
     assert api.get("Calls", call, "Recordings").body["recordings"] == []
 
 
-def test_media_are_absent(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
-    """The next recording that ends has no media, for the reason that was asked for; the one after it has."""
+def test_media_fault(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
+    """The next recording that ends is absent with the given error code; the one after it is completed."""
     fail(control, "media", {"absent": 16102})
     shown = []
     for _ in range(2):
@@ -258,8 +258,8 @@ def test_media_are_absent(control: ControlClient, api: HttpFunctionClient, diale
     assert shown == [("absent", 16102), ("completed", 0)]
 
 
-def test_faults_are_an_accounts_own(control: ControlClient, anonymous: ControlClient, api: HttpFunctionClient) -> None:
-    """Nobody else's requests fail, nobody else sees the fault or takes it away."""
+def test_faults_are_per_account(control: ControlClient, anonymous: ControlClient, api: HttpFunctionClient) -> None:
+    """A fault affects, and is visible and deletable for, its own account only."""
     identifier = fail(control, "list_calls", {"status": 500})
     before = anonymous.get("/faults").body
     other = fail(anonymous, "list_calls", {"status": 429})
@@ -270,8 +270,8 @@ def test_faults_are_an_accounts_own(control: ControlClient, anonymous: ControlCl
     assert api.get("Calls").status == 500
 
 
-def test_faults_are_taken_away(control: ControlClient, api: HttpFunctionClient) -> None:
-    """One by its id, or all at once; what was taken away goes wrong no more."""
+def test_deletes_faults(control: ControlClient, api: HttpFunctionClient) -> None:
+    """Faults are deleted by id or all at once, and then have no effect."""
     first = fail(control, "list_calls", {"status": 500}, times=5)
     fail(control, "list_recordings", {"close": True})
     second = fail(control, "list_calls", {"status": 429})
@@ -318,8 +318,8 @@ def test_faults_are_taken_away(control: ControlClient, api: HttpFunctionClient) 
         ({"on": "*", "then": {"status": 500}, "colour": "blue"}, "colour"),
     ],
 )
-def test_refuses_a_bad_fault(control: ControlClient, content: dict[str, Any], field: str) -> None:
-    """Whatever cannot be used is refused with 400, and named; nothing goes wrong."""
+def test_rejects_an_invalid_fault(control: ControlClient, content: dict[str, Any], field: str) -> None:
+    """Invalid input is 400, names the field and creates no fault."""
     answer = control.post("/faults", content)
     assert (answer.status, answer.body["error"]["field"]) == (400, field), answer.body
     assert answer.body["error"]["message"].startswith(f"{field}: ")

@@ -1,4 +1,4 @@
-"""How a stand-in may be set up: what is there from the start, what is the same at every run, whom it calls and how."""
+"""Options of a stand-in: fixtures, seed, external URL, callback host map, retries and stores."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures
 from tapedeck_standin.scheduler.clock import MAX_ADVANCE_SECONDS
 from tests.client import ROOT
 from tests.sdk.program import SOURCE_FOLDERS
-from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver
 
 FIXTURES = """
@@ -40,36 +40,36 @@ recordings:
 
 
 @contextmanager
-def running_standin(*flags: str, **environment: str) -> Iterator[tuple[Place, list[str]]]:
-    """A stand-in in a process of its own, from this checkout; the second is what it has said of fixtures."""
+def running_standin(*flags: str, **environment: str) -> Iterator[tuple[StandIn, list[str]]]:
+    """Run a stand-in from this checkout in its own process; also yield the lines that it printed for fixtures."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
     paths = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_FOLDERS)
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0", *flags],
         env={**kept, "PYTHONPATH": paths, **environment}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    said = []
+    output = []
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            said.append(line.rstrip("\n"))
+            output.append(line.rstrip("\n"))
             if line.startswith("TAPEDECK_READY "):
                 ready = json.loads(line.removeprefix("TAPEDECK_READY "))
                 break
         else:
-            raise AssertionError("\n".join(said))
-        made = [line for line in said if line.startswith(("call ", "conference ", "recording "))]
+            raise AssertionError("\n".join(output))
+        made = [line for line in output if line.startswith(("call ", "conference ", "recording "))]
         port = int(ready["url"].rpartition(":")[2])
-        yield Place(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, []), made
+        yield StandIn(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, []), made
     finally:
         process.kill()
         process.communicate()
 
 
-def talk(place: Place, receiver: Receiver) -> list[Any]:
-    """One conversation: what is there, what is made, what is told, what is asked."""
-    api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
-    control = ControlClient(place)
+def run_scenario(standin: StandIn, receiver: Receiver) -> list[Any]:
+    """Run one scenario; return the initial lists, the responses, the callback log and the request log."""
+    api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+    control = ControlClient(standin)
     there = [api.get(name).body for name in ("Calls", "Conferences", "Recordings")]
     call = control.post("/calls").body["sid"]["twilio"]
     form = {"RecordingStatusCallback": receiver.url()}
@@ -78,29 +78,29 @@ def talk(place: Place, receiver: Receiver) -> list[Any]:
     control.post(f"/calls/{call}/hangup")
     control.post("/clock", {"advance": 1})
     assert control.post("/settle", {"timeout": 30}).status == 200
-    told = [{**each, "attempts": len(each["attempts"])} for each in control.get("/callbacks").body["callbacks"]]
-    asked = [{**each, "milliseconds": 0} for each in control.get("/requests").body["requests"]]
-    room = control.post("/conferences", {"record": True}).body
-    return [there, call, recording, api.get("Recordings", recording["sid"]).body, told, asked, room]
+    callbacks = [{**each, "attempts": len(each["attempts"])} for each in control.get("/callbacks").body["callbacks"]]
+    requests = [{**each, "milliseconds": 0} for each in control.get("/requests").body["requests"]]
+    conference = control.post("/conferences", {"record": True}).body
+    return [there, call, recording, api.get("Recordings", recording["sid"]).body, callbacks, requests, conference]
 
 
-def test_everything_is_the_same_at_every_run(tmp_path: Path, receiver: Receiver) -> None:
-    """With a seed, the same requests get the same ids and times, with either store, and what is printed is as told."""
+def test_seeded_runs_are_identical(tmp_path: Path, receiver: Receiver) -> None:
+    """With a seed, runs give the same ids, times and printed fixtures, in either store."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(FIXTURES)
     origin = "https://api.example.com"
-    talks, makings = [], []
+    runs, printed = [], []
     for store in ("memory", "moto"):
         flags = ("--seed", "7", "--fixtures", str(file), "--external-url", f"{origin}/", "--store", store)
-        with running_standin(*flags) as (place, made):
-            talks.append(talk(place, receiver))
-            makings.append(made)
-    assert talks[0] == talks[1]
-    assert makings[0] == makings[1]
-    there, call, recording, shown, told, asked, _room = talks[0]
+        with running_standin(*flags) as (standin, made):
+            runs.append(run_scenario(standin, receiver))
+            printed.append(made)
+    assert runs[0] == runs[1]
+    assert printed[0] == printed[1]
+    there, call, recording, shown, callbacks, requests, _conference = runs[0]
     calls, conferences, recordings = there[0]["calls"], there[1]["conferences"], there[2]["recordings"]
-    own = [line.split()[1] for line in makings[0]]
-    # Lists are newest first, although all calls were made at the same time.
+    own = [line.split()[1] for line in printed[0]]
+    # Lists are newest first, although all calls have the same creation time.
     assert [(each["to"], each["status"]) for each in calls][::-1][:2] == [
         ("+12025550111", "completed"),
         ("+12025550123", "in-progress"),
@@ -116,13 +116,13 @@ def test_everything_is_the_same_at_every_run(tmp_path: Path, receiver: Receiver)
     assert recording["date_created"] == "Sun, 01 Jun 2025 12:00:00 +0000"
     media = f"{origin}{TWILIO.account_uri(STANDIN_ACCOUNT)}/Recordings/{recording['sid']}"
     assert shown["media_url"] == media
-    (callback,) = told
+    (callback,) = callbacks
     assert (callback["fields"]["RecordingUrl"], callback["fields"]["CallSid"]) == (media, call)
-    assert asked[0]["at"] == "2025-06-01T12:00:00.000+00:00"
+    assert requests[0]["at"] == "2025-06-01T12:00:00.000+00:00"
 
 
-def test_calls_elsewhere_and_for_days(receiver: Receiver) -> None:
-    """A mapped host is called elsewhere under its own name; what failed is tried again later, where that is wanted."""
+def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
+    """A mapped host is called at another address with its own Host header; durable deliveries are retried."""
     url = f"http://hook.example:{receiver.port}/hook"
     receiver.answers.append(500)
     environment: Mapping[str, str] = {
@@ -130,10 +130,10 @@ def test_calls_elsewhere_and_for_days(receiver: Receiver) -> None:
         "TAPEDECK_DELIVERIES": "durable",
         "TAPEDECK_STORE": "memory",
     }
-    with running_standin(**environment) as (place, made):
+    with running_standin(**environment) as (standin, made):
         assert made == []
-        api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
-        control = ControlClient(place)
+        api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        control = ControlClient(standin)
         call = control.post("/calls").body["sid"]["twilio"]
         form = {"RecordingStatusCallback": url, "RecordingStatusCallbackEvent": "in-progress"}
         api.post("Calls", call, "Recordings", form=form)
@@ -145,15 +145,15 @@ def test_calls_elsewhere_and_for_days(receiver: Receiver) -> None:
         assert first.headers["host"] == f"hook.example:{receiver.port}"
         (shown,) = control.get("/callbacks").body["callbacks"]
         assert (shown["url"], [each["status"] for each in shown["attempts"]]) == (url, [500, 200])
-        assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.format_sid(ResourceType.ACCOUNT, place.account)}")
+        assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.format_sid(ResourceType.ACCOUNT, standin.account)}")
 
 
-def test_days_pass_at_once(receiver: Receiver) -> None:
-    """In one advance of days a callback is tried whenever it is due, with a deployment's pauses, until it is taken."""
+def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
+    """One advance by days runs every due callback retry, with the delays of a deployment, until one succeeds."""
     receiver.answers.extend([500] * 4)
-    with running_standin("--deliveries", "durable", "--store", "memory") as (place, _):
-        api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
-        control = ControlClient(place)
+    with running_standin("--deliveries", "durable", "--store", "memory") as (standin, _):
+        api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        control = ControlClient(standin)
         call = control.post("/calls").body["sid"]["twilio"]
         form = {"RecordingStatusCallback": receiver.url(), "RecordingStatusCallbackEvent": "in-progress"}
         api.post("Calls", call, "Recordings", form=form)
@@ -170,10 +170,10 @@ def test_days_pass_at_once(receiver: Receiver) -> None:
     ), pauses
 
 
-def test_time_ends_before_dates_do() -> None:
-    """Who puts the clock forward beyond the year 9999 is refused, and all is as it was."""
-    with running_standin("--store", "memory", "--seed", "1") as (place, _):
-        control = ControlClient(place)
+def test_clock_cannot_pass_the_year_9999() -> None:
+    """An advance past the year 9999 is 400, and the stand-in still works."""
+    with running_standin("--store", "memory", "--seed", "1") as (standin, _):
+        control = ControlClient(standin)
         answers = [control.post("/clock", {"advance": MAX_ADVANCE_SECONDS}) for _ in range(800)]
         first = next(answer for answer in answers if answer.status != 200)
         assert (first.status, first.body["error"]["field"]) == (400, "advance")
@@ -200,16 +200,16 @@ def test_time_ends_before_dates_do() -> None:
         ("recordings: [{conference: S, recording_channels: dual}]", "recordings.0: a conference has one channel"),
     ],
 )
-def test_tells_what_is_wrong_with_fixtures(tmp_path: Path, content: str, message: str) -> None:
-    """The file, the place in it, and what is wrong there."""
+def test_invalid_fixtures_are_reported(tmp_path: Path, content: str, message: str) -> None:
+    """The error names the file, the position in it and the problem."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(content)
-    with pytest.raises(InvalidFixtures) as refused:
+    with pytest.raises(InvalidFixtures) as raised:
         Fixtures.load(file)
-    assert str(refused.value).startswith(f"{file}: {message}")
+    assert str(raised.value).startswith(f"{file}: {message}")
 
 
-TWINS = """
+DUPLICATE_FIXTURES = """
 calls:
   - {}
 conferences:
@@ -224,22 +224,22 @@ recordings:
 """
 
 
-def test_tells_of_everything_that_is_there(tmp_path: Path) -> None:
-    """Each thing has a line of its own: what has no name or another's, and what a conference has recorded by itself."""
+def test_prints_every_fixture(tmp_path: Path) -> None:
+    """Every resource has its own line, also unnamed ones, duplicate names and a conference's own recording."""
     file = tmp_path / "fixtures.yaml"
-    file.write_text(TWINS)
-    with running_standin("--fixtures", str(file), "--store", "memory") as (place, made):
-        api = HttpFunctionClient(TWILIO, place.account, place.token, place=place)
-        # Those of one millisecond are listed in any order.
-        rooms = api.get("Conferences").body["conferences"]
+    file.write_text(DUPLICATE_FIXTURES)
+    with running_standin("--fixtures", str(file), "--store", "memory") as (standin, made):
+        api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        # The list order within one millisecond is undefined.
+        conferences = api.get("Conferences").body["conferences"]
         recordings = api.get("Recordings").body["recordings"]
     kinds = [line.split()[0] for line in made]
     assert kinds == ["call", *["conference"] * 4, *["recording"] * 4]
     own = [line.split()[1] for line in made]
-    assert sorted(own[1:5]) == sorted(room["sid"] for room in rooms)
+    assert sorted(own[1:5]) == sorted(conference["sid"] for conference in conferences)
     assert sorted(own[5:]) == sorted(recording["sid"] for recording in recordings)
-    of_rooms = [each["conference_sid"] for each in recordings if each["conference_sid"] is not None]
-    assert of_rooms == [own[4]] * 2
+    of_conferences = [each["conference_sid"] for each in recordings if each["conference_sid"] is not None]
+    assert of_conferences == [own[4]] * 2
     assert sorted(each["duration"] for each in recordings if each["conference_sid"] is None) == ["2", "3"]
 
 
@@ -260,8 +260,8 @@ def test_tells_of_everything_that_is_there(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_tells_what_does_not_fit_together(tmp_path: Path, content: str, message: str) -> None:
-    """The place in the file, and what is wrong there, in place of a start."""
+def test_inconsistent_fixtures_are_reported(tmp_path: Path, content: str, message: str) -> None:
+    """The stand-in does not start; the error names the position in the file and the problem."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(content)
     with pytest.raises(AssertionError) as ended, running_standin("--fixtures", str(file), "--store", "memory"):
@@ -269,8 +269,8 @@ def test_tells_what_does_not_fit_together(tmp_path: Path, content: str, message:
     assert str(ended.value).endswith(f"tapedeck: {message}")
 
 
-def test_there_may_be_no_fixtures_in_the_file(tmp_path: Path) -> None:
-    """An empty file is no mistake."""
+def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
+    """A file without fixtures is valid."""
     file = tmp_path / "fixtures.yaml"
     file.write_text("# later\n")
     assert Fixtures.load(file) == Fixtures()
@@ -290,8 +290,8 @@ def test_there_may_be_no_fixtures_in_the_file(tmp_path: Path) -> None:
         (("--fixtures", "/nowhere.yaml"), "does not exist"),
     ],
 )
-def test_tells_of_wrong_options(arguments: tuple[str, ...], message: str) -> None:
-    """What is wrong, and exit code 2."""
+def test_invalid_options_are_reported(arguments: tuple[str, ...], message: str) -> None:
+    """An invalid option is reported with exit code 2."""
     result = CliRunner(mix_stderr=False).invoke(cli.main, ("serve", *arguments))
     assert result.exit_code == 2
     assert message in result.stderr

@@ -1,4 +1,4 @@
-"""The queue in memory, where no emulator of SQS can be its measure: counts, times, receipts, dead letters, threads."""
+"""The in-memory FIFO queue beyond SQS emulators: counts, times, receipts, dead letters, threads."""
 
 import json
 import threading
@@ -21,29 +21,29 @@ MAX_RECEIVES = 3
 
 
 class Pair:
-    """A queue and its dead letters, at a time that stands still."""
+    """A queue and its dead-letter queue, with a clock that only tests advance."""
 
     def __init__(self, max_receives: int = MAX_RECEIVES) -> None:
         self.clock = VirtualClock(lambda: NOW)
-        self.dead = self.make("dead.fifo")
-        self.queue = self.make("test.fifo", self.dead, max_receives)
+        self.dead_letters = self.make("dead.fifo")
+        self.queue = self.make("test.fifo", self.dead_letters, max_receives)
 
-    def make(self, name: str, dead: MemoryQueue | None = None, max_receives: int = MAX_RECEIVES) -> MemoryQueue:
-        """Another queue of this clock."""
+    def make(self, name: str, dead_letters: MemoryQueue | None = None, max_receives: int = MAX_RECEIVES) -> MemoryQueue:
+        """Create another queue with the same clock."""
         return MemoryQueue(
             self.clock,
             visibility_seconds=VISIBILITY_SECONDS,
             max_receives=max_receives,
-            dead_letters=dead,
+            dead_letters=dead_letters,
             name=name,
         )
 
     def send(self, names: str) -> None:
-        """Such as `a1 a2 b1`: by group."""
+        """Send messages such as `a1 a2 b1`; the letter is the group."""
         self.queue.send([QueueMessage({"name": name}, name[0], name) for name in names.split()])
 
-    def kill(self, names: str) -> None:
-        """Send these and let them die."""
+    def dead_letter(self, names: str) -> None:
+        """Send messages and fail them until they are dead-lettered."""
         self.send(names)
         for _ in range(MAX_RECEIVES):
             self.queue.return_messages([each.receipt for each in self.queue.receive(100)])
@@ -52,17 +52,17 @@ class Pair:
 
 @pytest.fixture
 def pair() -> Pair:
-    """Empty."""
+    """An empty queue with a dead-letter queue."""
     return Pair()
 
 
 def names_of(received: list[Received]) -> str:
-    """The same of what was received."""
+    """Join the ids of received messages."""
     return " ".join(each.id for each in received)
 
 
-def test_a_message_is_handed_out_with_all_that_is_known_of_it(pair: Pair) -> None:
-    """Whence it is known when it came, when it was first received, how often, and the how manieth it is."""
+def test_received_message_has_all_attributes(pair: Pair) -> None:
+    """A message has its send time, first receive time, receive count and sequence number."""
     pair.send("a1")
     pair.clock.advance(1)
     (first,) = pair.queue.receive()
@@ -73,8 +73,8 @@ def test_a_message_is_handed_out_with_all_that_is_known_of_it(pair: Pair) -> Non
         assert received == Received(known[0], f"test.fifo-1:{count}", *known[1:], receive_count=count)
 
 
-def test_several_of_a_group_come_together_in_order(pair: Pair) -> None:
-    """As many as are wanted, the oldest of all groups first; when they all expire, they come again in that order."""
+def test_messages_of_a_group_are_received_in_order(pair: Pair) -> None:
+    """Up to the requested number, oldest first over all groups; expired messages come again in that order."""
     pair.send("a1 b1 a2 a3 b2 c1")
     assert names_of(pair.queue.receive(4)) == "a1 b1 a2 a3"
     assert names_of(pair.queue.receive(4)) == "c1"
@@ -82,9 +82,11 @@ def test_several_of_a_group_come_together_in_order(pair: Pair) -> None:
     assert names_of(pair.queue.receive(10)) == "a1 b1 a2 a3 b2 c1"
 
 
-def test_a_message_may_be_held_for_as_long_as_it_takes(pair: Pair) -> None:
-    """Without a visibility timeout it comes again when it is given back, however much later that is."""
-    queue = MemoryQueue(pair.clock, visibility_seconds=None, max_receives=2, dead_letters=pair.dead, name="held.fifo")
+def test_queue_without_visibility_timeout(pair: Pair) -> None:
+    """Without a visibility timeout a message is received again only after it was returned."""
+    queue = MemoryQueue(
+        pair.clock, visibility_seconds=None, max_receives=2, dead_letters=pair.dead_letters, name="held.fifo"
+    )
     queue.send([QueueMessage({}, "a", name) for name in ("a1", "a2")])
     (first,) = queue.receive(1)
     pair.clock.advance(1_000_000)
@@ -93,16 +95,16 @@ def test_a_message_may_be_held_for_as_long_as_it_takes(pair: Pair) -> None:
     assert names_of(queue.receive(1)) == "a1"
 
 
-def test_only_what_is_wanted_is_received(pair: Pair) -> None:
-    """Who wants some groups only leaves the others to others, and can see which have something to be received."""
+def test_receive_with_a_filter(pair: Pair) -> None:
+    """A filter receives only matching messages; `next_bodies` shows the next message of each open group."""
     pair.send("a1 a2 b1 b2 c1")
     assert names_of(pair.queue.receive(1, lambda body: "b" in body[8:])) == "b1"
     assert sorted(json.loads(body)["name"] for body in pair.queue.next_bodies) == ["a1", "c1"]
     assert pair.queue.receive(10, lambda body: "b" in body[8:]) == []
 
 
-def test_a_receipt_expires(pair: Pair) -> None:
-    """Nothing can be deleted by it from the moment in which the message may be received again; SQS refuses, too."""
+def test_receipt_expires_with_the_visibility_timeout(pair: Pair) -> None:
+    """Once the message is visible again its old receipt deletes nothing, as in SQS."""
     pair.send("a1")
     (first,) = pair.queue.receive()
     pair.clock.advance(VISIBILITY_SECONDS - 0.001)
@@ -119,8 +121,8 @@ def test_a_receipt_expires(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(299.999, []), (300, ["a1"])])
-def test_an_id_is_remembered_after_its_message_is_gone(pair: Pair, seconds: float, expected: list[str]) -> None:
-    """For five minutes from its first sending: those dropped meanwhile do not prolong it."""
+def test_deduplication_lasts_five_minutes(pair: Pair, seconds: float, expected: list[str]) -> None:
+    """A deduplication id is kept for five minutes from the first send; dropped duplicates do not prolong this."""
     pair.send("a1")
     (first,) = pair.queue.receive()
     assert pair.queue.delete(first.receipt)
@@ -131,8 +133,8 @@ def test_an_id_is_remembered_after_its_message_is_gone(pair: Pair, seconds: floa
     assert [each.id for each in pair.queue.receive()] == expected
 
 
-def test_tells_when_something_is_due(pair: Pair) -> None:
-    """At once where a group is open; else when the first of the closed ones opens again; never where nothing is."""
+def test_next_due(pair: Pair) -> None:
+    """Next due: now if a group is open, else when the first blocked group opens, None if the queue is empty."""
     assert pair.queue.next_due() is None
     pair.send("a1 a2")
     assert pair.queue.next_due() == NOW
@@ -148,8 +150,8 @@ def test_tells_when_something_is_due(pair: Pair) -> None:
     assert pair.queue.next_due() == pair.clock()
 
 
-def test_a_group_opens_when_the_last_of_it_has_landed(pair: Pair) -> None:
-    """One that was given back waits for those received with it."""
+def test_group_opens_after_its_last_message_in_flight(pair: Pair) -> None:
+    """A returned message stays blocked until the other messages of its group are returned."""
     pair.send("a1 a2 a3")
     first, second = pair.queue.receive(2)
     pair.clock.advance(5)
@@ -161,8 +163,8 @@ def test_a_group_opens_when_the_last_of_it_has_landed(pair: Pair) -> None:
     assert names_of(pair.queue.receive()) == "a1 a2 a3"
 
 
-def test_counts_what_waits_and_what_is_in_flight(pair: Pair) -> None:
-    """Every message is one or the other."""
+def test_counts_waiting_and_in_flight_messages(pair: Pair) -> None:
+    """Every message is either waiting or in flight."""
     counts = [(pair.queue.waiting, pair.queue.in_flight)]
     pair.send("a1 a2 b1 b2 c1")
     counts.append((pair.queue.waiting, pair.queue.in_flight))
@@ -175,13 +177,13 @@ def test_counts_what_waits_and_what_is_in_flight(pair: Pair) -> None:
     assert counts == [(0, 0), (5, 0), (2, 3), (2, 2), (4, 0)]
 
 
-def test_the_dead_come_back_as_new(pair: Pair) -> None:
-    """The oldest first, with other message ids and not yet received; what somebody holds stays where it is."""
-    pair.kill("a1 a2 b1 c1")
-    assert (pair.queue.waiting, pair.dead.waiting) == (0, 4)
-    pair.dead.receive(1)
+def test_redrive_returns_dead_letters_as_new_messages(pair: Pair) -> None:
+    """Oldest first, with new message ids and a receive count of 1; a dead letter in flight stays."""
+    pair.dead_letter("a1 a2 b1 c1")
+    assert (pair.queue.waiting, pair.dead_letters.waiting) == (0, 4)
+    pair.dead_letters.receive(1)
     assert pair.queue.redrive(2) == 2
-    assert (pair.queue.waiting, pair.dead.waiting, pair.dead.in_flight) == (2, 1, 1)
+    assert (pair.queue.waiting, pair.dead_letters.waiting, pair.dead_letters.in_flight) == (2, 1, 1)
     received = pair.queue.receive()
     assert [(each.id, each.receive_count, json.loads(each.body)) for each in received] == [
         (name, 1, {"name": name}) for name in ("a2", "b1")
@@ -193,42 +195,42 @@ def test_the_dead_come_back_as_new(pair: Pair) -> None:
     assert pair.queue.redrive() == 0
 
 
-def test_a_dead_letter_is_kept_though_its_id_came_before(pair: Pair) -> None:
-    """What dies, comes back and dies again within five minutes is not taken for a repetition."""
-    pair.kill("a1")
+def test_dead_letters_are_not_deduplicated(pair: Pair) -> None:
+    """A message that is dead-lettered twice within five minutes is not dropped as a duplicate."""
+    pair.dead_letter("a1")
     assert pair.queue.redrive() == 1
-    pair.kill("")
-    (dead,) = pair.dead.receive()
+    pair.dead_letter("")
+    (dead,) = pair.dead_letters.receive()
     assert (dead.id, dead.message_id, dead.receive_count) == ("a1", "test.fifo-2", MAX_RECEIVES + 1)
-    pair.dead.return_messages([dead.receipt])
+    pair.dead_letters.return_messages([dead.receipt])
     assert pair.queue.redrive() == 1
     assert names_of(pair.queue.receive()) == "a1"
 
 
-def test_queues_may_share_their_dead_letters(pair: Pair) -> None:
-    """Each takes back its own."""
-    other = pair.make("other.fifo", pair.dead, 1)
+def test_queues_can_share_a_dead_letter_queue(pair: Pair) -> None:
+    """A redrive returns only the messages of its own queue."""
+    other = pair.make("other.fifo", pair.dead_letters, 1)
     other.send([QueueMessage({}, "x", "x1")])
     other.return_messages([each.receipt for each in other.receive()])
     assert other.receive() == []
-    pair.kill("a1")
-    assert pair.dead.waiting == 2
+    pair.dead_letter("a1")
+    assert pair.dead_letters.waiting == 2
     assert pair.queue.redrive() == 1
-    assert names_of(pair.dead.receive()) == "x1"
+    assert names_of(pair.dead_letters.receive()) == "x1"
 
 
-def test_a_queue_without_dead_letters_gives_nothing_up(pair: Pair) -> None:
-    """A message is received as often as it fails."""
-    pair.dead.send([QueueMessage({}, "a", "a1")])
+def test_queue_without_dead_letters_retries_forever(pair: Pair) -> None:
+    """Without a dead-letter queue a message is received again after every failure."""
+    pair.dead_letters.send([QueueMessage({}, "a", "a1")])
     for count in range(1, 3 * MAX_RECEIVES):
-        (received,) = pair.dead.receive()
+        (received,) = pair.dead_letters.receive()
         assert received.receive_count == count
-        pair.dead.return_messages([received.receipt])
-    assert pair.dead.redrive() == 0
+        pair.dead_letters.return_messages([received.receipt])
+    assert pair.dead_letters.redrive() == 0
 
 
-class Interrupted(str):
-    """A group at which a thread gives way to the others, in the middle of whatever looks at it."""
+class YieldingGroup(str):
+    """A group id that yields to other threads whenever it is hashed."""
 
     __slots__ = ()
 
@@ -237,8 +239,8 @@ class Interrupted(str):
         return super().__hash__()
 
 
-def test_threads_do_not_tear_it() -> None:
-    """Many who send and many who receive, one of four messages failing: each message is dealt with once, in order."""
+def test_is_thread_safe() -> None:
+    """With concurrent senders and consumers, one in four failing, every message is handled once and in order."""
     pair = Pair(max_receives=1000)
     groups, each_sends = "abcdefgh", scaled(60, 30)
     handled: dict[str, list[int]] = {group: [] for group in groups}
@@ -247,7 +249,7 @@ def test_threads_do_not_tear_it() -> None:
 
     def send(group: str) -> None:
         for number in range(each_sends):
-            pair.queue.send([QueueMessage({"n": number}, Interrupted(group), f"{group}{number}")])
+            pair.queue.send([QueueMessage({"n": number}, YieldingGroup(group), f"{group}{number}")])
 
     def consume() -> None:
         while (not sent.is_set() or pair.queue.next_due() is not None) and time.monotonic() < deadline:
@@ -272,8 +274,8 @@ def test_threads_do_not_tear_it() -> None:
     assert pair.queue.next_due() is None
 
 
-def give_back_last(pair: Pair, held: list[Received]) -> None:
-    """If anything is held."""
+def return_last(pair: Pair, held: list[Received]) -> None:
+    """Return the last received message, if any."""
     pair.queue.return_messages([held.pop().receipt] if held else [])
 
 
@@ -282,7 +284,7 @@ STEPS: dict[str, Step] = {
     "send": lambda pair, _: pair.send(f"a{pair.clock()} b{pair.clock()}"),
     "receive": lambda pair, held: held.extend(pair.queue.receive(3)),
     "delete": lambda pair, held: held and pair.queue.delete(held.pop(0).receipt),
-    "give back": give_back_last,
+    "return": return_last,
     "redrive": lambda pair, _: pair.queue.redrive(1),
     "tick": lambda pair, _: pair.clock.advance(1),
     "expire": lambda pair, _: pair.clock.advance(VISIBILITY_SECONDS),
@@ -291,14 +293,20 @@ STEPS: dict[str, Step] = {
 
 @settings(max_examples=scaled(300, 40), deadline=None, database=None)
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=60))
-def test_the_same_calls_have_the_same_answers(steps: list[str]) -> None:
-    """Down to the receipts: a simulation that is run again with its seed is the same run."""
+def test_is_deterministic(steps: list[str]) -> None:
+    """The same calls give the same results, including receipts, so that simulations are reproducible."""
     runs = []
     for _ in range(2):
         pair, held = Pair(), list[Received]()
         answers: list[object] = []
         for step in steps:
             answers.append(STEPS[step](pair, held))
-            answers += [list(held), pair.queue.waiting, pair.queue.in_flight, pair.queue.next_due(), pair.dead.waiting]
+            answers += [
+                list(held),
+                pair.queue.waiting,
+                pair.queue.in_flight,
+                pair.queue.next_due(),
+                pair.dead_letters.waiting,
+            ]
         runs.append(answers)
     assert runs[0] == runs[1]

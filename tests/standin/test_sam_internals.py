@@ -1,4 +1,4 @@
-"""What is used of SAM CLI's insides, and of moto's, is as it was: another version fails here first, and says where."""
+"""The internals of SAM CLI that the stand-in uses are unchanged: a new version fails here first."""
 
 import inspect
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.client import ROOT, TEMPLATE
-from tests.standin.http_client import ControlClient, HttpFunctionClient, Place
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 
 PINNED = re.search(r'"aws-sam-cli==([\d.]+)"', (ROOT / "pyproject.toml").read_text())
 
@@ -19,13 +19,13 @@ def parameters(function: Any) -> list[str]:
 
 
 def test_is_pinned() -> None:
-    """The version here is the one that the distribution names."""
+    """The installed version is the one that pyproject.toml pins."""
     assert PINNED is not None
     assert metadata.version("aws-sam-cli") == PINNED[1]
 
 
 def test_gateway_class() -> None:
-    """The methods that the gateway overrides, calls, or is called by."""
+    """The methods and statements that the gateway depends on exist."""
     from samcli.local.apigw.local_apigw_service import LocalApigwService
 
     expected = {
@@ -52,7 +52,7 @@ def test_gateway_class() -> None:
 
 
 def test_providers() -> None:
-    """How the template becomes routes."""
+    """SAM's providers read the same routes from the template as the stand-in."""
     from samcli.lib.providers.api_provider import ApiProvider
     from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
@@ -67,29 +67,31 @@ def test_providers() -> None:
     assert {(path, function) for _, path, function in read if path == "$default"} == {("$default", "DefaultFunction")}
 
 
-def test_event(place: Place, control: ControlClient, api: HttpFunctionClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a function is handed: payload 2.0, the body in base64, the path and its variables."""
+def test_event(
+    standin: StandIn, control: ControlClient, api: HttpFunctionClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function's event has payload format 2.0, a base64 body, the path and its parameters."""
     import json
 
     from tapedeck_standin.gateway.sam import FunctionRunner
 
-    handed: list[dict[str, Any]] = []
+    captured: list[dict[str, Any]] = []
     invoke = FunctionRunner.invoke
 
-    def listen(self: FunctionRunner, function: str, event: str, **more: Any) -> None:
-        handed.append({"function": function, **json.loads(event)})
+    def capture(self: FunctionRunner, function: str, event: str, **more: Any) -> None:
+        captured.append({"function": function, **json.loads(event)})
         invoke(self, function, event, **more)
 
-    monkeypatch.setattr(FunctionRunner, "invoke", listen)
+    monkeypatch.setattr(FunctionRunner, "invoke", capture)
     call = control.post("/calls").body["sid"][api.dialect.name]
     path = api.path("Calls", call, "Recordings")
     assert api.request("POST", f"{path}?a=b", form={"Trim": "trim-silence"}).status == api.dialect.created_status
     api.request("HEAD", path)
-    (event, unrouted) = handed
+    (event, unrouted) = captured
     route = f"POST {api.dialect.root}/Accounts/{{AccountSid}}/Calls/{{CallSid}}/Recordings.json"
     account = api.base.rpartition("/")[2]
-    told = {name: event[name] for name in ("function", "version", "routeKey", "rawPath", "rawQueryString")}
-    assert told == {
+    fields = {name: event[name] for name in ("function", "version", "routeKey", "rawPath", "rawQueryString")}
+    assert fields == {
         "function": "CreateCallRecordingFunction",
         "version": "2.0",
         "routeKey": route,
@@ -98,16 +100,16 @@ def test_event(place: Place, control: ControlClient, api: HttpFunctionClient, mo
     }
     assert event["pathParameters"] == {"AccountSid": account, "CallSid": call}
     assert (event["body"], event["isBase64Encoded"]) == ("VHJpbT10cmltLXNpbGVuY2U=", True)
-    assert event["headers"]["Host"] == f"127.0.0.1:{place.port}"
-    told = {name: unrouted.get(name) for name in ("function", "routeKey", "rawPath", "pathParameters")}
-    assert told == {
+    assert event["headers"]["Host"] == f"127.0.0.1:{standin.port}"
+    fields = {name: unrouted.get(name) for name in ("function", "routeKey", "rawPath", "pathParameters")}
+    assert fields == {
         "function": "DefaultFunction", "routeKey": "$default", "rawPath": path, "pathParameters": None,
     }  # fmt: skip
 
 
-def test_tells_nobody(place: Place) -> None:
-    """SAM's telemetry hears of no request."""
+def test_sends_no_telemetry(standin: StandIn) -> None:
+    """SAM's telemetry gets no events."""
     from samcli.lib.telemetry.event import EventTracker
 
-    ControlClient(place).request("GET", "/2010-04-01/x")
+    ControlClient(standin).request("GET", "/2010-04-01/x")
     assert EventTracker.get_tracked_events() == []

@@ -1,4 +1,4 @@
-"""Lists as SDKs walk them: 2,500 recordings and 300 conferences, every filter, equal to what the test knows."""
+"""SDK pagination over 2,500 recordings and 300 conferences returns the expected items for every filter."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -19,17 +19,17 @@ from tapedeck.domain.recording import Recording, Source
 from tapedeck.settings import Settings
 from tests.conftest import DYNAMODB_URL, TestAccount
 from tests.functions.stage import Clock, MotoShelf, Stage
-from tests.standin.http_client import HttpFunctionClient, Place
+from tests.standin.http_client import HttpFunctionClient, StandIn
 from tests.thoroughness import scaled
 
 pytestmark = [
-    pytest.mark.skipif(bool(DYNAMODB_URL), reason="lays its items straight into moto"),
-    pytest.mark.timeout(1800),  # in CI every filter walks through everything, forwards and back
+    pytest.mark.skipif(bool(DYNAMODB_URL), reason="writes its items directly into moto"),
+    pytest.mark.timeout(1800),  # in CI every filter pages through all items, forwards and backwards
 ]
 
 RECORDINGS, CONFERENCES = scaled(2_500, 150), scaled(300, 40)
 FIRST = datetime(2024, 2, 1, tzinfo=UTC)
-"""So that a leap day and the end of a month lie within."""
+"""The range contains a leap day and the end of a month."""
 SPREAD = timedelta(days=40)
 
 WHEN = [date(2024, 2, 1), date(2024, 2, 29), date(2024, 3, 1), date(2024, 3, 31)]
@@ -37,8 +37,8 @@ INSTANTS = [datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, 11, 22, 33, 
 
 
 @dataclass(frozen=True)
-class Truth:
-    """All that there is, newest first."""
+class Expected:
+    """All items of the account, newest first."""
 
     account: TestAccount
     recordings: list[Recording]
@@ -48,25 +48,25 @@ class Truth:
 
 
 @pytest.fixture(scope="module")
-def truth(aws: None) -> Iterator[Truth]:
-    """Laid into the tables past the API, and taken away again."""
-    del aws  # only has to be there
+def expected(aws: None) -> Iterator[Expected]:
+    """Write the items directly into the tables, and delete them afterwards."""
+    del aws  # the emulator must be running
     from moto.dynamodb.models import dynamodb_backends
 
     (backends,) = dynamodb_backends.values()
     table: Any = backends["us-east-1"].tables[Settings.read().recordings_table]
     before = set(table.items)
-    made = api_bootstrap.get_admin_services().accounts.create()
-    stage = Stage(made.account, api_bootstrap.get_api_services(), Clock(), MotoShelf(table))
-    yield _lay(stage, TestAccount(made.account, made.auth_token))
+    created = api_bootstrap.get_admin_services().accounts.create()
+    stage = Stage(created.account, api_bootstrap.get_api_services(), Clock(), MotoShelf(table))
+    yield _create_items(stage, TestAccount(created.account, created.auth_token))
     for partition in set(table.items) - before:
         del table.items[partition]
 
 
-def _lay(stage: Stage, account: TestAccount) -> Truth:
-    random_source = random.Random(4)  # noqa: S311 - only has to be the same at each run
+def _create_items(stage: Stage, account: TestAccount) -> Expected:
+    random_source = random.Random(4)  # noqa: S311 - reproducible test data
     moments = sorted(random_source.randrange(int(SPREAD.total_seconds())) for _ in range(CONFERENCES))
-    # Some on the very edges of days.
+    # Some at day boundaries.
     moments[:4] = [0, 86_399, 28 * 86_400, 29 * 86_400]
     conferences = []
     for number, moment in enumerate(sorted(moments)):
@@ -89,10 +89,10 @@ def _lay(stage: Stage, account: TestAccount) -> Truth:
         status = random_source.choice(["in-progress", "paused", "stopped", "completed", "completed", "absent"])
         recording = stage.recording(parent, status, source)
         if status == "completed" and random_source.random() < 1 / 4:
-            # What was deleted is shown for forty days: from now on, not from then.
+            # Deleted recordings are listed for 40 days from the deletion, so they are deleted now.
             recording = _deleted(stage, recording)
         recordings.append(recording)
-    return Truth(
+    return Expected(
         account,
         sorted(recordings, key=lambda each: each.id, reverse=True),
         sorted(conferences, key=lambda each: each.id, reverse=True),
@@ -110,55 +110,55 @@ def _deleted(stage: Stage, recording: Recording) -> Recording:
 
 
 @pytest.fixture
-def sdk(place: Place, truth: Truth) -> Iterator[Client]:
-    """Twilio's own, pointed at the stand-in by one line."""
-    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, truth.account.id), truth.account.token)
-    client.api.base_url = f"http://127.0.0.1:{place.port}"
+def sdk(standin: StandIn, expected: Expected) -> Iterator[Client]:
+    """Twilio's SDK, pointed at the stand-in."""
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, expected.account.id), expected.account.token)
+    client.api.base_url = f"http://127.0.0.1:{standin.port}"
     yield client
     client.http_client.session.close()
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What is asked, in Twilio's SDK's words and on SignalWire's wire, and what must come."""
+    """A filter as Twilio SDK arguments and as SignalWire query, and the items that it keeps."""
 
-    given: dict[str, Any]
-    wire: dict[str, str]
+    arguments: dict[str, Any]
+    query: dict[str, str]
     keeps: Callable[[Any], bool]
 
     def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in self.given.items()) or "none"
+        return " ".join(f"{name}={value}" for name, value in self.arguments.items()) or "none"
 
 
 def _at(moment: date) -> int:
     return int(datetime(moment.year, moment.month, moment.day, tzinfo=UTC).timestamp())
 
 
-def _date_filters(sdk_name: str, wire_name: str, read: Callable[[Any], int], *, instants: bool) -> list[Filter]:
-    """A day, up to one, from one on, between two; the same with instants where the list takes them."""
+def _date_filters(sdk_name: str, parameter: str, read: Callable[[Any], int], *, instants: bool) -> list[Filter]:
+    """Filters for a day, until and from a day, between two days; also with instants if the list supports them."""
     found = []
     for day in WHEN:
         start, text = _at(day), day.isoformat()
-        # Where a list takes instants the SDK makes one of a day; a text it leaves alone.
-        told = text if instants else day
+        # For lists with instants the SDK converts a date to an instant, but leaves a string unchanged.
+        value = text if instants else day
         found += [
-            Filter({sdk_name: told}, {wire_name: text}, lambda it, s=start: s <= read(it) < s + 86_400),  # type: ignore[misc]
-            Filter({f"{sdk_name}_before": told}, {f"{wire_name}<": text}, lambda it, s=start: read(it) <= s),  # type: ignore[misc]
-            Filter({f"{sdk_name}_after": told}, {f"{wire_name}>": text}, lambda it, s=start: read(it) >= s),  # type: ignore[misc]
+            Filter({sdk_name: value}, {parameter: text}, lambda it, s=start: s <= read(it) < s + 86_400),  # type: ignore[misc]
+            Filter({f"{sdk_name}_before": value}, {f"{parameter}<": text}, lambda it, s=start: read(it) <= s),  # type: ignore[misc]
+            Filter({f"{sdk_name}_after": value}, {f"{parameter}>": text}, lambda it, s=start: read(it) >= s),  # type: ignore[misc]
         ]
     first, last = _at(WHEN[1]), _at(WHEN[2])
     found.append(
         Filter(
             {f"{sdk_name}_after": WHEN[1], f"{sdk_name}_before": WHEN[2]},
-            {f"{wire_name}>": WHEN[1].isoformat(), f"{wire_name}<": WHEN[2].isoformat()},
+            {f"{parameter}>": WHEN[1].isoformat(), f"{parameter}<": WHEN[2].isoformat()},
             lambda it: first <= read(it) <= last,
         )
     )
     for instant in INSTANTS if instants else ():
         second, text = int(instant.timestamp()), instant.strftime("%a, %d %b %Y %H:%M:%S +0000")
         found += [
-            Filter({f"{sdk_name}_before": instant}, {f"{wire_name}<": text}, lambda it, s=second: read(it) <= s),  # type: ignore[misc]
-            Filter({f"{sdk_name}_after": instant}, {f"{wire_name}>": text}, lambda it, s=second: read(it) >= s),  # type: ignore[misc]
+            Filter({f"{sdk_name}_before": instant}, {f"{parameter}<": text}, lambda it, s=second: read(it) <= s),  # type: ignore[misc]
+            Filter({f"{sdk_name}_after": instant}, {f"{parameter}>": text}, lambda it, s=second: read(it) >= s),  # type: ignore[misc]
         ]
     return found
 
@@ -170,9 +170,9 @@ def _sid(dialect: Dialect, thing: Call | Conference | Recording) -> str:
     return dialect.format_sid(kind, thing.id)
 
 
-def recording_filters(truth: Truth) -> list[Filter]:
-    """R1."""
-    call, conference = truth.busy_call, truth.busy_conference
+def recording_filters(expected: Expected) -> list[Filter]:
+    """Filters of the list of recordings."""
+    call, conference = expected.busy_call, expected.busy_conference
     is_of = {
         "call": lambda it: call.id in {it.parent.id, it.call},
         "conference": lambda it: it.parent.id == conference.id,
@@ -193,8 +193,8 @@ def _status_filter(status: str) -> Filter:
     return Filter({"status": status}, {"Status": status}, lambda it: it.status == status)
 
 
-def conference_filters(_truth: Truth) -> list[Filter]:
-    """F1."""
+def conference_filters(_truth: Expected) -> list[Filter]:
+    """Filters of the list of conferences."""
     return [
         Filter({}, {}, lambda _: True),
         *map(_status_filter, ("init", "in-progress", "completed")),
@@ -209,79 +209,79 @@ def conference_filters(_truth: Truth) -> list[Filter]:
     ]
 
 
-def assert_sdk_finds(listing: Any, given: dict[str, Any], wanted: list[str]) -> None:
-    """By `stream`, by `list` with and without a limit, by `page` and its next ones, and back."""
-    assert [found.sid for found in listing.stream(**given, page_size=1000)] == wanted
-    assert [found.sid for found in listing.list(**given, limit=60)] == wanted[:60]
-    assert [found.sid for found in listing.list(**given, limit=25, page_size=7)] == wanted[:25]
-    page = listing.page(**given, page_size=max(1, len(wanted) // 3))
+def assert_sdk_finds(listing: Any, arguments: dict[str, Any], sids: list[str]) -> None:
+    """Assert the results of `stream`, of `list` with limits, and of paging forwards and backwards."""
+    assert [found.sid for found in listing.stream(**arguments, page_size=1000)] == sids
+    assert [found.sid for found in listing.list(**arguments, limit=60)] == sids[:60]
+    assert [found.sid for found in listing.list(**arguments, limit=25, page_size=7)] == sids[:25]
+    page = listing.page(**arguments, page_size=max(1, len(sids) // 3))
     pages: list[list[str]] = []
     last = page
     while page is not None:
         last = page
         pages.append([found.sid for found in page])
         page = page.next_page()
-    assert [sid for sids in pages for sid in sids] == wanted
+    assert [sid for each in pages for sid in each] == sids
     back = pages[-1]
     while (last := last.previous_page()) is not None:
         back = [found.sid for found in last] + back
-    assert back == wanted
+    assert back == sids
 
 
-def test_twilios_sdk_finds_all_recordings(sdk: Client, truth: Truth) -> None:
-    """Every filter, alone and together, leaves what the test knows it must leave."""
-    for each in _sample(recording_filters(truth)):
+def test_twilios_sdk_finds_all_recordings(sdk: Client, expected: Expected) -> None:
+    """Every filter, alone and combined, returns exactly the expected recordings."""
+    for each in _sample(recording_filters(expected)):
         for deleted in (False, True):
-            wanted = [
-                _sid(TWILIO, it) for it in truth.recordings if each.keeps(it) and (deleted or it.status != "deleted")
+            sids = [
+                _sid(TWILIO, it) for it in expected.recordings if each.keeps(it) and (deleted or it.status != "deleted")
             ]
-            given = {**each.given, **({"include_soft_deleted": True} if deleted else {})}
-            assert_sdk_finds(sdk.recordings, given, wanted)
+            arguments = {**each.arguments, **({"include_soft_deleted": True} if deleted else {})}
+            assert_sdk_finds(sdk.recordings, arguments, sids)
 
 
-def test_twilios_sdk_finds_all_conferences(sdk: Client, truth: Truth) -> None:
-    """Every filter, alone and together, leaves what the test knows it must leave."""
-    for each in _sample(conference_filters(truth)):
-        wanted = [_sid(TWILIO, it) for it in truth.conferences if each.keeps(it)]
-        assert_sdk_finds(sdk.conferences, each.given, wanted)
+def test_twilios_sdk_finds_all_conferences(sdk: Client, expected: Expected) -> None:
+    """Every filter, alone and combined, returns exactly the expected conferences."""
+    for each in _sample(conference_filters(expected)):
+        sids = [_sid(TWILIO, it) for it in expected.conferences if each.keeps(it)]
+        assert_sdk_finds(sdk.conferences, each.arguments, sids)
 
 
-def test_twilios_sdk_finds_what_hangs_on_a_parent(sdk: Client, truth: Truth) -> None:
-    """The recordings of a call and of a conference, with their filters by day."""
+def test_twilios_sdk_finds_recordings_of_a_parent(sdk: Client, expected: Expected) -> None:
+    """The recordings of a call and of a conference are found with every date filter."""
     for parent, listing in (
-        (truth.busy_call, sdk.calls(_sid(TWILIO, truth.busy_call)).recordings),
-        (truth.busy_conference, sdk.conferences(_sid(TWILIO, truth.busy_conference)).recordings),
+        (expected.busy_call, sdk.calls(_sid(TWILIO, expected.busy_call)).recordings),
+        (expected.busy_conference, sdk.conferences(_sid(TWILIO, expected.busy_conference)).recordings),
     ):
-        mine = [it for it in truth.recordings if it.parent.id == parent.id and it.status != "deleted"]
+        mine = [it for it in expected.recordings if it.parent.id == parent.id and it.status != "deleted"]
         filters = [
             Filter({}, {}, lambda _: True),
             *_date_filters("date_created", "", lambda it: it.created, instants=False),
         ]
         for each in _sample(filters):
-            assert_sdk_finds(listing, each.given, [_sid(TWILIO, it) for it in mine if each.keeps(it)])
+            assert_sdk_finds(listing, each.arguments, [_sid(TWILIO, it) for it in mine if each.keeps(it)])
 
 
 @pytest.mark.parametrize("name", ["Recordings", "Conferences"])
-def test_walking_signalwires_pages_finds_the_same(place: Place, truth: Truth, name: str) -> None:
-    """Page by page along `next_page_uri` over HTTP, in sizes of any kind."""
-    client = HttpFunctionClient(SIGNALWIRE, truth.account.id, truth.account.token, suffix="", place=place)
-    everything: list[Any] = list(truth.recordings if name == "Recordings" else truth.conferences)
-    filters = recording_filters(truth) if name == "Recordings" else conference_filters(truth)
+def test_signalwire_pages_contain_all_items(standin: StandIn, expected: Expected, name: str) -> None:
+    """Following `next_page_uri` returns exactly the expected items, for several page sizes."""
+    client = HttpFunctionClient(SIGNALWIRE, expected.account.id, expected.account.token, suffix="", standin=standin)
+    everything: list[Any] = list(expected.recordings if name == "Recordings" else expected.conferences)
+    filters = recording_filters(expected) if name == "Recordings" else conference_filters(expected)
     for number, each in enumerate(_sample(filters)):
-        wanted = [it for it in everything if each.keeps(it) and it.status != "deleted"]
-        if "CallSid" in each.wire:
-            # S shows no call on a conference's recording, and finds none by it.
-            wanted = [it for it in wanted if it.parent.id == truth.busy_call.id]
+        items = [it for it in everything if each.keeps(it) and it.status != "deleted"]
+        if "CallSid" in each.query:
+            # SignalWire has no call sid on conference recordings, and does not find them by one.
+            items = [it for it in items if it.parent.id == expected.busy_call.id]
         size = (1000, 50, 333)[number % 3]
-        body = client.get(name, **each.wire, PageSize=str(size)).body
+        body = client.get(name, **each.query, PageSize=str(size)).body
         seen = [item["sid"] for item in body[name.lower()]]
         while body["next_page_uri"] is not None:
             assert len(body[name.lower()]) == size
             body = client.request("GET", body["next_page_uri"]).body
             seen += [item["sid"] for item in body[name.lower()]]
-        assert seen == [_sid(SIGNALWIRE, it) for it in wanted]
+        assert seen == [_sid(SIGNALWIRE, it) for it in items]
 
 
 def _sample(filters: list[Filter]) -> list[Filter]:
-    """All of them in CI; otherwise every few, the first among them."""
+    """All filters in CI, otherwise every fifth."""
     return filters[:: scaled(1, 5)]

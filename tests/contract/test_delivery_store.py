@@ -1,4 +1,4 @@
-"""The ledger of callbacks: what is owed is written once, sent by one at a time, and never forgotten for another."""
+"""The contract of the delivery store: deliveries are stored once, leased to one sender, and never lose attempts."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,59 +26,59 @@ NOW: Final = 1_537_916_400
 S = DeliveryState
 
 OK: Final = DeliveryAttempt(NOW * 1000, 20, status=200, answer="ok")
-REFUSED: Final = DeliveryAttempt(NOW * 1000 + 5, 3, failure="connect")
+FAILED: Final = DeliveryAttempt(NOW * 1000 + 5, 3, failure="connect")
 
 
 @pytest.fixture
-def held(database: str) -> DynamoDBTable:
+def recordings_table(database: str) -> DynamoDBTable:
     """The recordings table of this run."""
-    del database  # only has to be there
+    del database  # selects the database
     found: DynamoDBTable = api_bootstrap.get_api_services().calls._store._database  # type: ignore[attr-defined]
     return found
 
 
 @pytest.fixture
-def deliveries(held: DynamoDBTable) -> DeliveryTable:
-    """The ledger."""
-    return DeliveryTable(held)
+def deliveries(recordings_table: DynamoDBTable) -> DeliveryTable:
+    """The delivery store under test."""
+    return DeliveryTable(recordings_table)
 
 
-def owed(number: int = 3, event: str = "completed", **more: Any) -> CallbackDelivery:
-    """A claim of an account and a recording that nobody else has."""
-    made = CallbackDelivery(
+def new_delivery(number: int = 3, event: str = "completed", **more: Any) -> CallbackDelivery:
+    """A delivery of a new account and recording."""
+    delivery = CallbackDelivery(
         account=token_hex(16), resource_id=token_hex(16), sequence=number, event=event, dialect="twilio",
         url="https://app.example.com/hooks?a=1#rc=2", method="POST", body="RecordingStatus=completed&ErrorCode=0",
         idempotency_token=f"token-{token_hex(4)}", created=NOW, next_attempt_at=NOW + REQUEUE_AFTER_SECONDS,
     )  # fmt: skip
-    return replace(made, **more)
+    return replace(delivery, **more)
 
 
 def read(deliveries: DeliveryTable, delivery: CallbackDelivery) -> CallbackDelivery | None:
-    """The claim as it stands."""
+    """Read a delivery from the store."""
     return deliveries.get(delivery.account, delivery.resource_id, delivery.id)
 
 
-def test_is_written_once(deliveries: DeliveryTable) -> None:
-    """The first to write it decides what it is; whoever comes later finds it as it stands, and changes nothing."""
-    first = owed()
+def test_put_is_idempotent(deliveries: DeliveryTable) -> None:
+    """The first `put` stores the delivery; later ones return its current state and change nothing."""
+    first = new_delivery()
     assert deliveries.put(first) == first == read(deliveries, first)
     done = deliveries.record_attempt(first, OK, S.DELIVERED, None)
     for other in (first, replace(first, body="another", created=NOW + 9, next_attempt_at=NOW + 999)):
         assert deliveries.put(other) == done == read(deliveries, first)
 
 
-def test_is_found_by_whose_it_is(deliveries: DeliveryTable) -> None:
-    """By account, subject and id together; what belongs to another account is not there."""
-    delivery = deliveries.put(owed())
+def test_is_found_by_account_resource_and_id(deliveries: DeliveryTable) -> None:
+    """A delivery is found by account, resource and id together, not under another account."""
+    delivery = deliveries.put(new_delivery())
     assert deliveries.get(token_hex(16), delivery.resource_id, delivery.id) is None
     assert deliveries.get(delivery.account, token_hex(16), delivery.id) is None
     assert deliveries.get(delivery.account, delivery.resource_id, "00000003.absent") is None
     assert deliveries.of(token_hex(16), delivery.resource_id) == []
 
 
-def test_tells_what_happened_first_first(deliveries: DeliveryTable) -> None:
-    """By number, whatever they are called and whenever they were written, however many digits a number has."""
-    first = owed(1, "in-progress")
+def test_lists_in_order_of_sequence_numbers(deliveries: DeliveryTable) -> None:
+    """Deliveries are sorted by sequence number, then event, independent of write order and number of digits."""
+    first = new_delivery(1, "in-progress")
     others = [
         replace(first, sequence=number, event=event) for number, event in ((11, "leave"), (2, "mute"), (1, "join"))
     ]
@@ -89,12 +89,12 @@ def test_tells_what_happened_first_first(deliveries: DeliveryTable) -> None:
     ]  # fmt: skip
 
 
-def test_is_sent_by_one_at_a_time(deliveries: DeliveryTable) -> None:
-    """Who has the lease keeps it until it ends; the first one's second is that of the first attempt for good."""
-    delivery, now = deliveries.put(owed()), NOW * 1000
+def test_lease_is_exclusive(deliveries: DeliveryTable) -> None:
+    """A lease excludes others until it expires; the first lease sets `first_attempt_at` for good."""
+    delivery, now = deliveries.put(new_delivery()), NOW * 1000
     leased = deliveries.lease(delivery, now, now + 60_000)
     assert leased == replace(delivery, lease_expires_at=now + 60_000, first_attempt_at=NOW)
-    # Even to the same millisecond.
+    # Also in the same millisecond.
     for later in (now, now + 1, now + 59_999):
         assert deliveries.lease(delivery, later, later + 60_000) is None
     again = deliveries.lease(delivery, now + 60_000, now + 120_000)
@@ -102,12 +102,12 @@ def test_is_sent_by_one_at_a_time(deliveries: DeliveryTable) -> None:
 
 
 @pytest.mark.parametrize("state", [S.RETRY_SCHEDULED, S.DELIVERED, S.EXHAUSTED])
-def test_only_what_waits_in_the_queue_is_sent(deliveries: DeliveryTable, state: DeliveryState) -> None:
-    """What is parked, done or given up cannot be leased, and what is not there cannot either."""
-    delivery = deliveries.put(owed())
+def test_only_queued_deliveries_are_leased(deliveries: DeliveryTable, state: DeliveryState) -> None:
+    """A delivery that is scheduled, delivered, exhausted or unknown cannot be leased."""
+    delivery = deliveries.put(new_delivery())
     deliveries.record_attempt(delivery, OK, state, NOW + 30 if state is S.RETRY_SCHEDULED else None)
     assert deliveries.lease(delivery, NOW * 1000, NOW * 1000 + 1) is None
-    assert deliveries.lease(owed(), NOW * 1000, NOW * 1000 + 1) is None
+    assert deliveries.lease(new_delivery(), NOW * 1000, NOW * 1000 + 1) is None
 
 
 @pytest.mark.parametrize(
@@ -119,28 +119,28 @@ def test_only_what_waits_in_the_queue_is_sent(deliveries: DeliveryTable, state: 
         (S.EXHAUSTED, None, 0),
     ],
 )
-def test_keeps_every_attempt(deliveries: DeliveryTable, state: DeliveryState, due: int | None, lease: int) -> None:
-    """An attempt is noted with what has become of the claim; only one that is still being sent stays leased."""
-    leased = deliveries.lease(deliveries.put(owed()), NOW * 1000, NOW * 1000 + 7)
+def test_records_an_attempt(deliveries: DeliveryTable, state: DeliveryState, due: int | None, lease: int) -> None:
+    """An attempt is stored with the new state; only a queued delivery keeps its lease."""
+    leased = deliveries.lease(deliveries.put(new_delivery()), NOW * 1000, NOW * 1000 + 7)
     assert leased is not None
-    after = deliveries.record_attempt(leased, REFUSED, state, due)
+    after = deliveries.record_attempt(leased, FAILED, state, due)
     assert after == replace(
-        leased, state=state, next_attempt_at=due, lease_expires_at=lease, attempt_count=1, attempts=(REFUSED,)
+        leased, state=state, next_attempt_at=due, lease_expires_at=lease, attempt_count=1, attempts=(FAILED,)
     )
     assert after == read(deliveries, leased)
 
 
-def test_forgets_no_attempt_for_another(deliveries: DeliveryTable) -> None:
-    """Two who send it at the same time both note theirs; what one has delivered the other no longer puts off."""
-    delivery = deliveries.put(owed())
-    deliveries.record_attempt(delivery, REFUSED, S.RETRY_SCHEDULED, NOW + 30)
+def test_concurrent_attempts_are_both_recorded(deliveries: DeliveryTable) -> None:
+    """Two concurrent senders both record their attempts; `delivered` is final."""
+    delivery = deliveries.put(new_delivery())
+    deliveries.record_attempt(delivery, FAILED, S.RETRY_SCHEDULED, NOW + 30)
     both = deliveries.record_attempt(delivery, OK, S.DELIVERED, None)
     assert (
         both
-        == replace(delivery, state=S.DELIVERED, next_attempt_at=None, attempt_count=2, attempts=(REFUSED, OK))
+        == replace(delivery, state=S.DELIVERED, next_attempt_at=None, attempt_count=2, attempts=(FAILED, OK))
         == read(deliveries, delivery)
     )
-    late = replace(REFUSED, at=NOW * 1000 + 900)
+    late = replace(FAILED, at=NOW * 1000 + 900)
     for state, due in ((S.RETRY_SCHEDULED, NOW + 30), (S.EXHAUSTED, None), (S.QUEUED, NOW + 600)):
         found = deliveries.record_attempt(delivery, late, state, due)
         assert (found.state, found.next_attempt_at, found.lease_expires_at, found.attempts[-1]) == (
@@ -156,9 +156,9 @@ def test_forgets_no_attempt_for_another(deliveries: DeliveryTable) -> None:
     ]
 
 
-def test_closes_a_url(deliveries: DeliveryTable) -> None:
-    """For one recording or conference and each URL of its own; what is closed there is no claim."""
-    first = deliveries.put(owed())
+def test_marks_a_url_gone(deliveries: DeliveryTable) -> None:
+    """A URL is marked gone per recording or conference; the mark is not listed as a delivery."""
+    first = deliveries.put(new_delivery())
     second = deliveries.put(replace(first, sequence=4, url="https://other.example.com/"))
     assert not deliveries.is_url_gone(first)
     for _ in range(2):
@@ -171,10 +171,10 @@ def test_closes_a_url(deliveries: DeliveryTable) -> None:
     assert deliveries.of(first.account, first.resource_id) == [first, second]
 
 
-def test_keeps_the_newest_attempts(deliveries: DeliveryTable) -> None:
-    """A hundred of them; how many there were in all is counted."""
-    delivery = deliveries.put(owed())
-    attempts = [replace(REFUSED, at=NOW * 1000 + number) for number in range(MAX_STORED_ATTEMPTS + 3)]
+def test_stores_the_newest_attempts(deliveries: DeliveryTable) -> None:
+    """Only the newest 100 attempts are stored; the total is counted."""
+    delivery = deliveries.put(new_delivery())
+    attempts = [replace(FAILED, at=NOW * 1000 + number) for number in range(MAX_STORED_ATTEMPTS + 3)]
     for attempt in attempts:
         delivery = deliveries.record_attempt(delivery, attempt, S.RETRY_SCHEDULED, NOW + 30)
     assert delivery.attempt_count == len(attempts)
@@ -182,25 +182,25 @@ def test_keeps_the_newest_attempts(deliveries: DeliveryTable) -> None:
     assert read(deliveries, delivery) == delivery
 
 
-def test_keeps_equal_answers_once(deliveries: DeliveryTable, held: DynamoDBTable) -> None:
-    """Each write of a claim costs what all its attempts take: an error page that comes again takes nothing more."""
-    delivery, answers = deliveries.put(owed()), ["no" * 500, "no" * 500, "", "", "yes", "no" * 500]
+def test_stores_equal_answers_once(deliveries: DeliveryTable, recordings_table: DynamoDBTable) -> None:
+    """A response body equal to the previous one is not stored again, to save write units."""
+    delivery, answers = deliveries.put(new_delivery()), ["no" * 500, "no" * 500, "", "", "yes", "no" * 500]
     for number, answer in enumerate(answers):
         delivery = deliveries.record_attempt(
             delivery, DeliveryAttempt(number, 1, status=500, answer=answer), S.RETRY_SCHEDULED, NOW + 30
         )
     assert [attempt.answer for attempt in delivery.attempts] == answers
     assert read(deliveries, delivery) == delivery
-    item = held.get({"PK": f"{delivery.account}#CB#{delivery.resource_id}", "SK": delivery.id})
+    item = recordings_table.get({"PK": f"{delivery.account}#CB#{delivery.resource_id}", "SK": delivery.id})
     assert item is not None
     assert [attempt.get("answer") for attempt in item["attempts"]] == [answers[0], None, "", None, "yes", answers[0]]
     assert item["expires_at"] == NOW + DELIVERY_RETENTION_DAYS * 86_400
 
 
 @pytest.mark.parametrize("state", list(S))
-def test_is_queued_anew(deliveries: DeliveryTable, state: DeliveryState) -> None:
-    """Whatever has become of it, with all that is known of it; nobody has leased it then."""
-    leased = deliveries.lease(deliveries.put(owed()), NOW * 1000, NOW * 1000 + 60_000)
+def test_reset_to_queued(deliveries: DeliveryTable, state: DeliveryState) -> None:
+    """A delivery in any state can be queued again; it keeps its attempts and loses its lease."""
+    leased = deliveries.lease(deliveries.put(new_delivery()), NOW * 1000, NOW * 1000 + 60_000)
     assert leased is not None
     before = deliveries.record_attempt(leased, OK, state, NOW + 30 if state in {S.QUEUED, S.RETRY_SCHEDULED} else None)
     after = deliveries.reset_to_queued(before, NOW + 900)
@@ -209,23 +209,23 @@ def test_is_queued_anew(deliveries: DeliveryTable, state: DeliveryState) -> None
         == replace(before, state=S.QUEUED, next_attempt_at=NOW + 900, lease_expires_at=0)
         == read(deliveries, before)
     )
-    # What is as it is to be can be made so once more.
+    # Idempotent.
     assert after is not None
     assert deliveries.reset_to_queued(after, NOW + 900) == after
 
 
-def test_is_not_queued_anew_where_it_has_changed(deliveries: DeliveryTable) -> None:
-    """Whoever has read it before it was tried again leaves it alone."""
-    delivery = deliveries.put(owed())
+def test_reset_of_a_stale_delivery_changes_nothing(deliveries: DeliveryTable) -> None:
+    """A reset based on a read before another attempt returns None."""
+    delivery = deliveries.put(new_delivery())
     done = deliveries.record_attempt(delivery, OK, S.DELIVERED, None)
     assert deliveries.reset_to_queued(delivery, NOW + 900) is None
     assert read(deliveries, delivery) == done
 
 
-def test_finds_what_is_due(deliveries: DeliveryTable) -> None:
-    """Of a shard, up to a second, the longest overdue first, no more than wanted; what is final is never due."""
+def test_finds_due_deliveries(deliveries: DeliveryTable) -> None:
+    """Due deliveries of a shard are found, most overdue first; final ones are never due."""
     resource_id = token_hex(16)
-    first = owed(resource_id=resource_id, next_attempt_at=NOW + 10)
+    first = new_delivery(resource_id=resource_id, next_attempt_at=NOW + 10)
     second = replace(first, sequence=4, next_attempt_at=NOW + 20)
     other = replace(
         first, resource_id=f"{resource_id[:-1]}{'0' if resource_id[-1] != '0' else '1'}", next_attempt_at=NOW + 5
@@ -244,17 +244,17 @@ def test_finds_what_is_due(deliveries: DeliveryTable) -> None:
     assert due(NOW + 9) == []
     assert due(NOW + 10) == [first]
     assert due(NOW + 99) == [first, second]
-    parked = deliveries.record_attempt(first, REFUSED, S.RETRY_SCHEDULED, NOW + 50)
+    scheduled = deliveries.record_attempt(first, FAILED, S.RETRY_SCHEDULED, NOW + 50)
     assert due(NOW + 49) == [second]
-    assert due(NOW + 50) == [second, parked]
+    assert due(NOW + 50) == [second, scheduled]
     deliveries.record_attempt(second, OK, S.EXHAUSTED, None)
-    assert due(NOW + 99) == [parked]
-    deliveries.record_attempt(parked, OK, S.DELIVERED, None)
+    assert due(NOW + 99) == [scheduled]
+    deliveries.record_attempt(scheduled, OK, S.DELIVERED, None)
 
 
-def test_finds_no_more_than_wanted(deliveries: DeliveryTable) -> None:
-    """What is left is found when the others are no longer due."""
-    first = owed(next_attempt_at=NOW - 10_000)
+def test_limits_due_deliveries(deliveries: DeliveryTable) -> None:
+    """The limit returns the most overdue first; the rest is found later."""
+    first = new_delivery(next_attempt_at=NOW - 10_000)
     second = replace(first, sequence=4, next_attempt_at=NOW - 9_999)
     for delivery in (first, second):
         deliveries.put(delivery)
@@ -264,22 +264,22 @@ def test_finds_no_more_than_wanted(deliveries: DeliveryTable) -> None:
     deliveries.record_attempt(second, OK, S.DELIVERED, None)
 
 
-# Answers that are lost.
+# Lost responses.
 
 
-class Repeating:
-    """A client each of whose writes goes out twice, for the first answer is lost; `meanwhile` happens in between."""
+class RepeatingClient:
+    """A client that sends each write twice, as if the first response was lost, with `meanwhile` in between."""
 
     def __init__(self, client: Any, meanwhile: Callable[[], object] = lambda: None) -> None:
         self._client = client
         self._meanwhile = meanwhile
 
     def __getattr__(self, name: str) -> Any:
-        """What is read is read once."""
+        """Pass on reads unchanged."""
         return getattr(self._client, name)
 
     def update_item(self, **request: Any) -> Any:
-        """The second answer, which tells that it is the second."""
+        """Write twice; mark an error of the second attempt as repeated."""
         self._client.update_item(**request)
         self._meanwhile()
         try:
@@ -291,67 +291,69 @@ class Repeating:
 
 
 @pytest.fixture
-def repeating(held: DynamoDBTable) -> Callable[..., DeliveryTable]:
-    """Makes ledgers whose first answers are all lost."""
+def repeating_store(recordings_table: DynamoDBTable) -> Callable[..., DeliveryTable]:
+    """Return a function that creates stores whose first responses are lost."""
     return lambda *more: DeliveryTable(
-        DynamoDBTable(Repeating(held._client, *more), held._table, lambda _seconds: None)
+        DynamoDBTable(RepeatingClient(recordings_table._client, *more), recordings_table._table, lambda _seconds: None)
     )
 
 
-def test_a_lost_answer_changes_nothing(deliveries: DeliveryTable, repeating: Callable[..., DeliveryTable]) -> None:
-    """Each write is done once, and answered as if nothing had been lost."""
-    ledger, delivery, now = repeating(), owed(), NOW * 1000
-    assert ledger.put(delivery) == delivery
-    leased = ledger.lease(delivery, now, now + 60_000)
+def test_lost_response_changes_nothing(
+    deliveries: DeliveryTable, repeating_store: Callable[..., DeliveryTable]
+) -> None:
+    """With lost responses each write takes effect once and returns the same result."""
+    store, delivery, now = repeating_store(), new_delivery(), NOW * 1000
+    assert store.put(delivery) == delivery
+    leased = store.lease(delivery, now, now + 60_000)
     assert leased == replace(delivery, lease_expires_at=now + 60_000, first_attempt_at=NOW)
     assert leased is not None
-    parked = ledger.record_attempt(leased, REFUSED, S.RETRY_SCHEDULED, NOW + 30)
-    assert parked == replace(
+    scheduled = store.record_attempt(leased, FAILED, S.RETRY_SCHEDULED, NOW + 30)
+    assert scheduled == replace(
         leased,
         state=S.RETRY_SCHEDULED,
         next_attempt_at=NOW + 30,
         lease_expires_at=0,
         attempt_count=1,
-        attempts=(REFUSED,),
+        attempts=(FAILED,),
     )
-    queued = ledger.reset_to_queued(parked, NOW + 900)
-    assert queued == replace(parked, state=S.QUEUED, next_attempt_at=NOW + 900) == read(deliveries, delivery)
+    queued = store.reset_to_queued(scheduled, NOW + 900)
+    assert queued == replace(scheduled, state=S.QUEUED, next_attempt_at=NOW + 900) == read(deliveries, delivery)
 
 
-def test_a_lost_answer_is_not_taken_for_another_ones(
-    deliveries: DeliveryTable, repeating: Callable[..., DeliveryTable]
+def test_lost_response_is_not_confused_with_another_write(
+    deliveries: DeliveryTable, repeating_store: Callable[..., DeliveryTable]
 ) -> None:
-    """Where somebody else has come in between, the lease is theirs, and their attempt is kept."""
-    delivery, now = deliveries.put(owed()), NOW * 1000
-    other = repeating(lambda: deliveries.lease(delivery, now + 5, now + 65_000))
+    """If another sender comes in between, the lease is theirs, and their attempt is kept."""
+    delivery, now = deliveries.put(new_delivery()), NOW * 1000
+    other = repeating_store(lambda: deliveries.lease(delivery, now + 5, now + 65_000))
     assert other.lease(delivery, now, now + 4) is None
     found = read(deliveries, delivery)
     assert found is not None
-    late = repeating(
-        lambda: deliveries.record_attempt(replace(found, attempt_count=1, attempts=(REFUSED,)), OK, S.DELIVERED, None)
+    late = repeating_store(
+        lambda: deliveries.record_attempt(replace(found, attempt_count=1, attempts=(FAILED,)), OK, S.DELIVERED, None)
     )
-    assert late.record_attempt(found, REFUSED, S.QUEUED, found.next_attempt_at).attempts == (REFUSED, OK)
+    assert late.record_attempt(found, FAILED, S.QUEUED, found.next_attempt_at).attempts == (FAILED, OK)
     assert read(deliveries, delivery) == replace(
-        found, state=S.DELIVERED, next_attempt_at=None, lease_expires_at=0, attempt_count=2, attempts=(REFUSED, OK)
+        found, state=S.DELIVERED, next_attempt_at=None, lease_expires_at=0, attempt_count=2, attempts=(FAILED, OK)
     )
 
 
-def test_gives_up_against_endless_others(held: DynamoDBTable, deliveries: DeliveryTable) -> None:
-    """Whoever always comes second is told to come again, and nothing is written by halves."""
-    delivery = deliveries.put(owed())
+def test_endless_conflicts_raise_store_busy(recordings_table: DynamoDBTable, deliveries: DeliveryTable) -> None:
+    """A write that always loses against others raises StoreBusy and writes nothing."""
+    delivery = deliveries.put(new_delivery())
     number = iter(range(1, 99))
 
-    class Busy(Repeating):
+    class Busy(RepeatingClient):
         def update_item(self, **request: Any) -> Any:
-            """Somebody else is always first."""
+            """Let another write happen first."""
             found = read(deliveries, delivery)
             assert found is not None
-            deliveries.record_attempt(found, replace(REFUSED, at=next(number)), S.QUEUED, found.next_attempt_at)
-            return held._client.update_item(**request)
+            deliveries.record_attempt(found, replace(FAILED, at=next(number)), S.QUEUED, found.next_attempt_at)
+            return recordings_table._client.update_item(**request)
 
-    ledger = DeliveryTable(DynamoDBTable(Busy(held._client), held._table, lambda _seconds: None))
+    store = DeliveryTable(DynamoDBTable(Busy(recordings_table._client), recordings_table._table, lambda _seconds: None))
     with pytest.raises(StoreBusy):
-        ledger.record_attempt(delivery, OK, S.DELIVERED, None)
+        store.record_attempt(delivery, OK, S.DELIVERED, None)
     found = read(deliveries, delivery)
     assert found is not None
     assert (found.state, OK in found.attempts) == (S.QUEUED, False)
