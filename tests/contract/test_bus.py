@@ -24,7 +24,7 @@ from tests.thoroughness import scaled
 AT = 1_795_250_675
 
 
-class Rig(Protocol):
+class Harness(Protocol):
     """A bus with a listener."""
 
     @property
@@ -37,7 +37,7 @@ class Rig(Protocol):
         ...
 
 
-class MemoryRig:
+class MemoryHarness:
     """The in-memory double."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class MemoryRig:
         return list(self.bus.events)
 
 
-class MotoRig:
+class MotoHarness:
     """The adapter over moto, with a rule that sends all of Tapedeck's events to a queue."""
 
     def __init__(self) -> None:
@@ -82,12 +82,12 @@ def never(seconds: float) -> None:
 
 
 @pytest.fixture(params=["memory", "eventbridge"])
-def rig(request: pytest.FixtureRequest) -> Rig:
+def harness(request: pytest.FixtureRequest) -> Harness:
     """Run each test against both."""
     if request.param == "memory":
-        return MemoryRig()
+        return MemoryHarness()
     request.getfixturevalue("aws")
-    return MotoRig()
+    return MotoHarness()
 
 
 def events(count: int, **detail: Any) -> list[DomainEvent]:
@@ -104,19 +104,19 @@ def by_id(found: list[DomainEvent]) -> list[DomainEvent]:
 
 
 @pytest.mark.parametrize("count", [0, 1, MAX_ENTRIES, 2 * MAX_ENTRIES + 3])
-def test_publishes_every_event(rig: Rig, count: int) -> None:
+def test_publishes_every_event(harness: Harness, count: int) -> None:
     """Any number of events arrive once each, with id, kind, time and detail."""
     published = events(count, text="é\u0000", inner={"a": [None, 1]})
-    rig.bus.publish(published)
-    assert by_id(rig.published()) == by_id(published)
+    harness.bus.publish(published)
+    assert by_id(harness.published()) == by_id(published)
 
 
-def test_publishes_repetitions(rig: Rig) -> None:
+def test_publishes_repetitions(harness: Harness) -> None:
     """A repeated event arrives again; listeners deduplicate by its id."""
     (event,) = events(1)
-    rig.bus.publish([event])
-    rig.bus.publish([event])
-    assert rig.published() == [event, event]
+    harness.bus.publish([event])
+    harness.bus.publish([event])
+    assert harness.published() == [event, event]
 
 
 def test_double_deduplicates_by_id() -> None:

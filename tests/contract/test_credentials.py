@@ -25,9 +25,9 @@ def credentials(account: TestAccount) -> CredentialStore:
 @pytest.fixture
 def mine(credentials: CredentialStore) -> Account:
     """An account with one auth token."""
-    made = Account(new_id(NOW * 1000), "a" * 64, NOW)
-    assert credentials.put_account(made, SIGNING)
-    return made
+    created = Account(new_id(NOW * 1000), "a" * 64, NOW)
+    assert credentials.put_account(created, SIGNING)
+    return created
 
 
 def test_account_is_created_once(credentials: CredentialStore, mine: Account) -> None:

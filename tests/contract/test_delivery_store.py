@@ -23,7 +23,7 @@ from tapedeck.domain.delivery import (
 from tapedeck.domain.errors import StoreBusy
 
 NOW: Final = 1_537_916_400
-S = DeliveryState
+State = DeliveryState
 
 OK: Final = DeliveryAttempt(NOW * 1000, 20, status=200, answer="ok")
 FAILED: Final = DeliveryAttempt(NOW * 1000 + 5, 3, failure="connect")
@@ -62,7 +62,7 @@ def test_put_is_idempotent(deliveries: DeliveryTable) -> None:
     """The first `put` stores the delivery; later ones return its current state and change nothing."""
     first = new_delivery()
     assert deliveries.put(first) == first == read(deliveries, first)
-    done = deliveries.record_attempt(first, OK, S.DELIVERED, None)
+    done = deliveries.record_attempt(first, OK, State.DELIVERED, None)
     for other in (first, replace(first, body="another", created=NOW + 9, next_attempt_at=NOW + 999)):
         assert deliveries.put(other) == done == read(deliveries, first)
 
@@ -101,11 +101,11 @@ def test_lease_is_exclusive(deliveries: DeliveryTable) -> None:
     assert again == replace(leased, lease_expires_at=now + 120_000) == read(deliveries, delivery)
 
 
-@pytest.mark.parametrize("state", [S.RETRY_SCHEDULED, S.DELIVERED, S.EXHAUSTED])
+@pytest.mark.parametrize("state", [State.RETRY_SCHEDULED, State.DELIVERED, State.EXHAUSTED])
 def test_only_queued_deliveries_are_leased(deliveries: DeliveryTable, state: DeliveryState) -> None:
     """A delivery that is scheduled, delivered, exhausted or unknown cannot be leased."""
     delivery = deliveries.put(new_delivery())
-    deliveries.record_attempt(delivery, OK, state, NOW + 30 if state is S.RETRY_SCHEDULED else None)
+    deliveries.record_attempt(delivery, OK, state, NOW + 30 if state is State.RETRY_SCHEDULED else None)
     assert deliveries.lease(delivery, NOW * 1000, NOW * 1000 + 1) is None
     assert deliveries.lease(new_delivery(), NOW * 1000, NOW * 1000 + 1) is None
 
@@ -113,10 +113,10 @@ def test_only_queued_deliveries_are_leased(deliveries: DeliveryTable, state: Del
 @pytest.mark.parametrize(
     ("state", "due", "lease"),
     [
-        (S.QUEUED, NOW + 600, NOW * 1000 + 7),
-        (S.RETRY_SCHEDULED, NOW + 30, 0),
-        (S.DELIVERED, None, 0),
-        (S.EXHAUSTED, None, 0),
+        (State.QUEUED, NOW + 600, NOW * 1000 + 7),
+        (State.RETRY_SCHEDULED, NOW + 30, 0),
+        (State.DELIVERED, None, 0),
+        (State.EXHAUSTED, None, 0),
     ],
 )
 def test_records_an_attempt(deliveries: DeliveryTable, state: DeliveryState, due: int | None, lease: int) -> None:
@@ -133,18 +133,18 @@ def test_records_an_attempt(deliveries: DeliveryTable, state: DeliveryState, due
 def test_concurrent_attempts_are_both_recorded(deliveries: DeliveryTable) -> None:
     """Two concurrent senders both record their attempts; `delivered` is final."""
     delivery = deliveries.put(new_delivery())
-    deliveries.record_attempt(delivery, FAILED, S.RETRY_SCHEDULED, NOW + 30)
-    both = deliveries.record_attempt(delivery, OK, S.DELIVERED, None)
+    deliveries.record_attempt(delivery, FAILED, State.RETRY_SCHEDULED, NOW + 30)
+    both = deliveries.record_attempt(delivery, OK, State.DELIVERED, None)
     assert (
         both
-        == replace(delivery, state=S.DELIVERED, next_attempt_at=None, attempt_count=2, attempts=(FAILED, OK))
+        == replace(delivery, state=State.DELIVERED, next_attempt_at=None, attempt_count=2, attempts=(FAILED, OK))
         == read(deliveries, delivery)
     )
     late = replace(FAILED, at=NOW * 1000 + 900)
-    for state, due in ((S.RETRY_SCHEDULED, NOW + 30), (S.EXHAUSTED, None), (S.QUEUED, NOW + 600)):
+    for state, due in ((State.RETRY_SCHEDULED, NOW + 30), (State.EXHAUSTED, None), (State.QUEUED, NOW + 600)):
         found = deliveries.record_attempt(delivery, late, state, due)
         assert (found.state, found.next_attempt_at, found.lease_expires_at, found.attempts[-1]) == (
-            S.DELIVERED,
+            State.DELIVERED,
             None,
             0,
             late,
@@ -176,7 +176,7 @@ def test_stores_the_newest_attempts(deliveries: DeliveryTable) -> None:
     delivery = deliveries.put(new_delivery())
     attempts = [replace(FAILED, at=NOW * 1000 + number) for number in range(MAX_STORED_ATTEMPTS + 3)]
     for attempt in attempts:
-        delivery = deliveries.record_attempt(delivery, attempt, S.RETRY_SCHEDULED, NOW + 30)
+        delivery = deliveries.record_attempt(delivery, attempt, State.RETRY_SCHEDULED, NOW + 30)
     assert delivery.attempt_count == len(attempts)
     assert delivery.attempts == tuple(attempts[3:])
     assert read(deliveries, delivery) == delivery
@@ -187,7 +187,7 @@ def test_stores_equal_answers_once(deliveries: DeliveryTable, recordings_table: 
     delivery, answers = deliveries.put(new_delivery()), ["no" * 500, "no" * 500, "", "", "yes", "no" * 500]
     for number, answer in enumerate(answers):
         delivery = deliveries.record_attempt(
-            delivery, DeliveryAttempt(number, 1, status=500, answer=answer), S.RETRY_SCHEDULED, NOW + 30
+            delivery, DeliveryAttempt(number, 1, status=500, answer=answer), State.RETRY_SCHEDULED, NOW + 30
         )
     assert [attempt.answer for attempt in delivery.attempts] == answers
     assert read(deliveries, delivery) == delivery
@@ -197,16 +197,18 @@ def test_stores_equal_answers_once(deliveries: DeliveryTable, recordings_table: 
     assert item["expires_at"] == NOW + DELIVERY_RETENTION_DAYS * 86_400
 
 
-@pytest.mark.parametrize("state", list(S))
+@pytest.mark.parametrize("state", list(State))
 def test_reset_to_queued(deliveries: DeliveryTable, state: DeliveryState) -> None:
     """A delivery in any state can be queued again; it keeps its attempts and loses its lease."""
     leased = deliveries.lease(deliveries.put(new_delivery()), NOW * 1000, NOW * 1000 + 60_000)
     assert leased is not None
-    before = deliveries.record_attempt(leased, OK, state, NOW + 30 if state in {S.QUEUED, S.RETRY_SCHEDULED} else None)
+    before = deliveries.record_attempt(
+        leased, OK, state, NOW + 30 if state in {State.QUEUED, State.RETRY_SCHEDULED} else None
+    )
     after = deliveries.reset_to_queued(before, NOW + 900)
     assert (
         after
-        == replace(before, state=S.QUEUED, next_attempt_at=NOW + 900, lease_expires_at=0)
+        == replace(before, state=State.QUEUED, next_attempt_at=NOW + 900, lease_expires_at=0)
         == read(deliveries, before)
     )
     # Idempotent.
@@ -217,7 +219,7 @@ def test_reset_to_queued(deliveries: DeliveryTable, state: DeliveryState) -> Non
 def test_reset_of_a_stale_delivery_changes_nothing(deliveries: DeliveryTable) -> None:
     """A reset based on a read before another attempt returns None."""
     delivery = deliveries.put(new_delivery())
-    done = deliveries.record_attempt(delivery, OK, S.DELIVERED, None)
+    done = deliveries.record_attempt(delivery, OK, State.DELIVERED, None)
     assert deliveries.reset_to_queued(delivery, NOW + 900) is None
     assert read(deliveries, delivery) == done
 
@@ -233,7 +235,7 @@ def test_finds_due_deliveries(deliveries: DeliveryTable) -> None:
     done = replace(first, sequence=5, next_attempt_at=NOW + 1)
     for delivery in (second, other, done, first):
         deliveries.put(delivery)
-    deliveries.record_attempt(done, OK, S.DELIVERED, None)
+    deliveries.record_attempt(done, OK, State.DELIVERED, None)
 
     def due(now: int, limit: int = 1000) -> list[CallbackDelivery]:
         mine = {first.resource_id, other.resource_id}
@@ -244,12 +246,12 @@ def test_finds_due_deliveries(deliveries: DeliveryTable) -> None:
     assert due(NOW + 9) == []
     assert due(NOW + 10) == [first]
     assert due(NOW + 99) == [first, second]
-    scheduled = deliveries.record_attempt(first, FAILED, S.RETRY_SCHEDULED, NOW + 50)
+    scheduled = deliveries.record_attempt(first, FAILED, State.RETRY_SCHEDULED, NOW + 50)
     assert due(NOW + 49) == [second]
     assert due(NOW + 50) == [second, scheduled]
-    deliveries.record_attempt(second, OK, S.EXHAUSTED, None)
+    deliveries.record_attempt(second, OK, State.EXHAUSTED, None)
     assert due(NOW + 99) == [scheduled]
-    deliveries.record_attempt(scheduled, OK, S.DELIVERED, None)
+    deliveries.record_attempt(scheduled, OK, State.DELIVERED, None)
 
 
 def test_limits_due_deliveries(deliveries: DeliveryTable) -> None:
@@ -259,9 +261,9 @@ def test_limits_due_deliveries(deliveries: DeliveryTable) -> None:
     for delivery in (first, second):
         deliveries.put(delivery)
     assert list(deliveries.find_due(first.resource_id[-1], NOW - 9_000, 1)) == [first]
-    deliveries.record_attempt(first, OK, S.DELIVERED, None)
+    deliveries.record_attempt(first, OK, State.DELIVERED, None)
     assert list(deliveries.find_due(first.resource_id[-1], NOW - 9_000, 1)) == [second]
-    deliveries.record_attempt(second, OK, S.DELIVERED, None)
+    deliveries.record_attempt(second, OK, State.DELIVERED, None)
 
 
 # Lost responses.
@@ -307,17 +309,17 @@ def test_lost_response_changes_nothing(
     leased = store.lease(delivery, now, now + 60_000)
     assert leased == replace(delivery, lease_expires_at=now + 60_000, first_attempt_at=NOW)
     assert leased is not None
-    scheduled = store.record_attempt(leased, FAILED, S.RETRY_SCHEDULED, NOW + 30)
+    scheduled = store.record_attempt(leased, FAILED, State.RETRY_SCHEDULED, NOW + 30)
     assert scheduled == replace(
         leased,
-        state=S.RETRY_SCHEDULED,
+        state=State.RETRY_SCHEDULED,
         next_attempt_at=NOW + 30,
         lease_expires_at=0,
         attempt_count=1,
         attempts=(FAILED,),
     )
     queued = store.reset_to_queued(scheduled, NOW + 900)
-    assert queued == replace(scheduled, state=S.QUEUED, next_attempt_at=NOW + 900) == read(deliveries, delivery)
+    assert queued == replace(scheduled, state=State.QUEUED, next_attempt_at=NOW + 900) == read(deliveries, delivery)
 
 
 def test_lost_response_is_not_confused_with_another_write(
@@ -330,11 +332,13 @@ def test_lost_response_is_not_confused_with_another_write(
     found = read(deliveries, delivery)
     assert found is not None
     late = repeating_store(
-        lambda: deliveries.record_attempt(replace(found, attempt_count=1, attempts=(FAILED,)), OK, S.DELIVERED, None)
+        lambda: deliveries.record_attempt(
+            replace(found, attempt_count=1, attempts=(FAILED,)), OK, State.DELIVERED, None
+        )
     )
-    assert late.record_attempt(found, FAILED, S.QUEUED, found.next_attempt_at).attempts == (FAILED, OK)
+    assert late.record_attempt(found, FAILED, State.QUEUED, found.next_attempt_at).attempts == (FAILED, OK)
     assert read(deliveries, delivery) == replace(
-        found, state=S.DELIVERED, next_attempt_at=None, lease_expires_at=0, attempt_count=2, attempts=(FAILED, OK)
+        found, state=State.DELIVERED, next_attempt_at=None, lease_expires_at=0, attempt_count=2, attempts=(FAILED, OK)
     )
 
 
@@ -348,12 +352,12 @@ def test_endless_conflicts_raise_store_busy(recordings_table: DynamoDBTable, del
             """Let another write happen first."""
             found = read(deliveries, delivery)
             assert found is not None
-            deliveries.record_attempt(found, replace(FAILED, at=next(number)), S.QUEUED, found.next_attempt_at)
+            deliveries.record_attempt(found, replace(FAILED, at=next(number)), State.QUEUED, found.next_attempt_at)
             return recordings_table._client.update_item(**request)
 
     store = DeliveryTable(DynamoDBTable(Busy(recordings_table._client), recordings_table._table, lambda _seconds: None))
     with pytest.raises(StoreBusy):
-        store.record_attempt(delivery, OK, S.DELIVERED, None)
+        store.record_attempt(delivery, OK, State.DELIVERED, None)
     found = read(deliveries, delivery)
     assert found is not None
-    assert (found.state, OK in found.attempts) == (S.QUEUED, False)
+    assert (found.state, OK in found.attempts) == (State.QUEUED, False)

@@ -152,9 +152,9 @@ def test_label_belongs_to_one_participant(store: ParticipantStore, conference: C
     found = read(conference)
     second = dialing(replace(found, version=found.version + 1), label="customer", before=found)
     for holder in (None, fresh()):
-        with pytest.raises(LabelTaken) as taken:
+        with pytest.raises(LabelTaken) as raised:
             store.dial(replace(second, label_from=holder))
-        assert taken.value.holder == first.call
+        assert raised.value.holder == first.call
     store.dial(replace(second, label_from=first.call))
     assert store.get_labelled_call(conference.account, conference.id, "customer") == second.call.id
 
@@ -164,9 +164,9 @@ def test_dial_creates_a_conference(store: ParticipantStore, conference: Conferen
     created = Conference(conference.account, fresh(), conference.name, ConferenceStatus.INIT, NOW)
     request = dialing(created)
     for holder in (None, fresh()):
-        with pytest.raises(NameTaken) as taken:
+        with pytest.raises(NameTaken) as raised:
             store.dial(replace(request, name_from=holder))
-        assert taken.value.holder == conference.id
+        assert raised.value.holder == conference.id
     store.dial(replace(request, name_from=conference.id))
     store.dial(replace(request, name_from=conference.id))
     assert store.list_participants(created.account, created.id) == (created, [request.participant])

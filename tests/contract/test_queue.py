@@ -39,7 +39,7 @@ class ReceivedMessage(NamedTuple):
         return self.group, self.id, self.receives
 
 
-class Rig(Protocol):
+class Harness(Protocol):
     """A queue with its consumer, dead-letter queue and clock."""
 
     @property
@@ -68,7 +68,7 @@ class Rig(Protocol):
         ...
 
 
-class MemoryRig:
+class MemoryHarness:
     """The in-memory double."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class MemoryRig:
         ]
 
 
-class MotoRig:
+class MotoHarness:
     """The adapter over moto, with a fake clock that advances by a microsecond at each read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,12 +171,12 @@ def never(seconds: float) -> None:
 
 
 @pytest.fixture(params=["memory", "sqs"])
-def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def harness(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Harness:
     """Run each test against both."""
     if request.param == "memory":
-        return MemoryRig()
+        return MemoryHarness()
     request.getfixturevalue("aws")
-    return MotoRig(monkeypatch)
+    return MotoHarness(monkeypatch)
 
 
 def message(name: str, **body: Any) -> QueueMessage:
@@ -194,15 +194,15 @@ def names_of(received: Sequence[ReceivedMessage]) -> str:
     return " ".join(each.id for each in received)
 
 
-def test_delivers_every_message(rig: Rig) -> None:
+def test_delivers_every_message(harness: Harness) -> None:
     """More than one batch of messages arrives once each, in group order, with body, group and id."""
     sent = [message(f"{group}{number}", text="é\n", number=number) for number in range(9) for group in "abc"]
-    rig.queue.send(sent)
+    harness.queue.send(sent)
     received: list[ReceivedMessage] = []
-    while batch := rig.receive():
+    while batch := harness.receive():
         received += batch
         for each in batch:
-            rig.delete(each.receipt)
+            harness.delete(each.receipt)
     for group in "abc":
         mine = [each for each in received if each.group == group]
         assert [(each.id, json.loads(each.body), each.receives) for each in mine] == [
@@ -211,79 +211,79 @@ def test_delivers_every_message(rig: Rig) -> None:
     assert len(received) == len(sent)
 
 
-def test_sending_no_messages(rig: Rig) -> None:
+def test_sending_no_messages(harness: Harness) -> None:
     """Sending an empty list sends nothing."""
-    rig.queue.send([])
-    assert rig.receive() == []
+    harness.queue.send([])
+    assert harness.receive() == []
 
 
-def test_body_is_canonical_json(rig: Rig) -> None:
+def test_body_is_canonical_json(harness: Harness) -> None:
     """A body is compact ASCII JSON with sorted names, so that repetitions are byte-identical (REL-6)."""
-    rig.queue.send([QueueMessage({"b": [1, None], "a": {"d": "é\x00\ufffe", "c": True}}, "x", "1")])
-    rig.queue.send([QueueMessage({"a": {"c": True, "d": "é\x00\ufffe"}, "b": [1, None]}, "y", "2")])
+    harness.queue.send([QueueMessage({"b": [1, None], "a": {"d": "é\x00\ufffe", "c": True}}, "x", "1")])
+    harness.queue.send([QueueMessage({"a": {"c": True, "d": "é\x00\ufffe"}, "b": [1, None]}, "y", "2")])
     expected = r'{"a":{"c":true,"d":"\u00e9\u0000\ufffe"},"b":[1,null]}'
-    assert [each.body for each in rig.receive()] == [expected, expected]
+    assert [each.body for each in harness.receive()] == [expected, expected]
 
 
-def test_message_in_flight_blocks_its_group(rig: Rig) -> None:
+def test_message_in_flight_blocks_its_group(harness: Harness) -> None:
     """A message in flight blocks later ones of its group until it is deleted, but no other group."""
-    rig.queue.send(messages("a1 a2 b1 a3 b2"))
-    (first,) = rig.receive(1)
+    harness.queue.send(messages("a1 a2 b1 a3 b2"))
+    (first,) = harness.receive(1)
     assert names_of([first]) == "a1"
-    others = rig.receive()
+    others = harness.receive()
     assert names_of(others) == "b1 b2"
-    assert rig.receive() == []
-    rig.delete(first.receipt)
-    assert names_of(rig.receive()) == "a2 a3"
+    assert harness.receive() == []
+    harness.delete(first.receipt)
+    assert names_of(harness.receive()) == "a2 a3"
 
 
-def test_deduplicates_for_five_minutes(rig: Rig) -> None:
+def test_deduplicates_for_five_minutes(harness: Harness) -> None:
     """A message with a known id is dropped, even with other content, within five minutes of the first."""
-    rig.queue.send([*messages("a1 a2"), message("a1", again=True)])
-    rig.queue.send(messages("a2 a3"))
-    rig.wait(299)
-    rig.queue.send([QueueMessage({}, "b", "a1")])
-    assert names_of(rig.receive()) == "a1 a2 a3"
-    rig.wait(2)
-    rig.queue.send([QueueMessage({}, "b", "a1")])
-    assert [each.key for each in rig.receive()] == [("b", "a1", 1)]
+    harness.queue.send([*messages("a1 a2"), message("a1", again=True)])
+    harness.queue.send(messages("a2 a3"))
+    harness.wait(299)
+    harness.queue.send([QueueMessage({}, "b", "a1")])
+    assert names_of(harness.receive()) == "a1 a2 a3"
+    harness.wait(2)
+    harness.queue.send([QueueMessage({}, "b", "a1")])
+    assert [each.key for each in harness.receive()] == [("b", "a1", 1)]
 
 
-def test_undeleted_message_is_received_again(rig: Rig) -> None:
+def test_undeleted_message_is_received_again(harness: Harness) -> None:
     """An undeleted message comes again after the visibility timeout, first in its group, with a higher count."""
-    rig.queue.send(messages("a1 a2 b1"))
-    assert names_of(rig.receive(1)) == "a1"
-    (other,) = rig.receive(1)
-    rig.delete(other.receipt)
-    rig.wait(VISIBILITY_SECONDS - 1)
-    assert rig.receive() == []
-    rig.wait(1.1)
-    assert [each.key for each in rig.receive()] == [("a", "a1", 2), ("a", "a2", 1)]
+    harness.queue.send(messages("a1 a2 b1"))
+    assert names_of(harness.receive(1)) == "a1"
+    (other,) = harness.receive(1)
+    harness.delete(other.receipt)
+    harness.wait(VISIBILITY_SECONDS - 1)
+    assert harness.receive() == []
+    harness.wait(1.1)
+    assert [each.key for each in harness.receive()] == [("a", "a1", 2), ("a", "a2", 1)]
 
 
-def test_returned_message_is_received_again_at_once(rig: Rig) -> None:
+def test_returned_message_is_received_again_at_once(harness: Harness) -> None:
     """A returned message keeps its position and has a higher receive count."""
     for each in messages("a1 a2 b1 a3"):
-        rig.queue.send([each])
-    first = rig.receive(2)
+        harness.queue.send([each])
+    first = harness.receive(2)
     assert names_of(first) == "a1 a2"
-    assert names_of(rig.receive()) == "b1"
-    rig.return_messages([each.receipt for each in first])
-    assert [each.key for each in rig.receive()] == [("a", "a1", 2), ("a", "a2", 2), ("a", "a3", 1)]
+    assert names_of(harness.receive()) == "b1"
+    harness.return_messages([each.receipt for each in first])
+    assert [each.key for each in harness.receive()] == [("a", "a1", 2), ("a", "a2", 2), ("a", "a3", 1)]
 
 
-def test_message_is_dead_lettered_after_too_many_receives(rig: Rig) -> None:
+def test_message_is_dead_lettered_after_too_many_receives(harness: Harness) -> None:
     """The dead-letter queue gets the unchanged message, and the next one of its group is received."""
-    rig.queue.send(messages("a1 a2"))
+    harness.queue.send(messages("a1 a2"))
     body = ""
     for count in range(1, MAX_RECEIVES + 1):
-        (first,) = rig.receive(1)
+        (first,) = harness.receive(1)
         assert first.key == ("a", "a1", count)
         body = first.body
-        rig.return_messages([first.receipt])
-        assert rig.receive_dead() == []
-    assert [each.key for each in rig.receive()] == [("a", "a2", 1)]
-    (dead,) = rig.receive_dead()
+        harness.return_messages([first.receipt])
+        assert harness.receive_dead() == []
+    assert [each.key for each in harness.receive()] == [("a", "a2", 1)]
+    (dead,) = harness.receive_dead()
     assert (dead.key, dead.body) == (("a", "a1", MAX_RECEIVES + 1), body)
 
 
@@ -308,26 +308,26 @@ def test_double_behaves_like_moto(aws: None, steps: list[tuple[str, str]]) -> No
     """
     del aws  # only has to be there
     with pytest.MonkeyPatch.context() as monkeypatch:
-        rigs: tuple[Rig, Rig] = (MemoryRig(), MotoRig(monkeypatch))
-        held: dict[str, tuple[str, str]] = {}
+        harnesses: tuple[Harness, Harness] = (MemoryHarness(), MotoHarness(monkeypatch))
+        receipts_by_group: dict[str, tuple[str, str]] = {}
         for number, (step, argument) in enumerate(steps):
             match step:
                 case "send":
-                    for rig in rigs:
-                        rig.queue.send([QueueMessage({}, argument, f"{argument}{number}")])
+                    for harness in harnesses:
+                        harness.queue.send([QueueMessage({}, argument, f"{argument}{number}")])
                 case "receive":
-                    mine, theirs = (rig.receive(1) for rig in rigs)
+                    mine, theirs = (harness.receive(1) for harness in harnesses)
                     assert [each.key for each in mine] == [each.key for each in theirs]
                     for one, other in zip(mine, theirs, strict=True):
-                        held[one.group] = one.receipt, other.receipt
+                        receipts_by_group[one.group] = one.receipt, other.receipt
                 case "wait":
-                    for rig in rigs:
-                        rig.wait(float(argument))
-                    held.clear()  # moto still accepts expired receipts
+                    for harness in harnesses:
+                        harness.wait(float(argument))
+                    receipts_by_group.clear()  # moto still accepts expired receipts
                 case _:
-                    for rig, receipt in zip(rigs, held.pop(argument, ()), strict=False):
-                        rig.delete(receipt) if step == "delete" else rig.return_messages([receipt])
-        mine, theirs = (rig.receive_dead() for rig in rigs)
+                    for harness, receipt in zip(harnesses, receipts_by_group.pop(argument, ()), strict=False):
+                        harness.delete(receipt) if step == "delete" else harness.return_messages([receipt])
+        mine, theirs = (harness.receive_dead() for harness in harnesses)
         assert [each.key for each in mine] == [each.key for each in theirs]
 
 

@@ -237,13 +237,13 @@ def test_lists_all_active_recordings(store: Store, account: TestAccount) -> None
     call = put_call(store, account)
     parent = Parent(account.id, ParentKind.CALL, call.id)
     long = CallbackSubscription("https://example.com/" + "x" * 60_000, "POST", ("completed",), "twilio")
-    made = [recording_of(parent, call.id, long) for _ in range(20)]
-    for recording in made:
+    created = [recording_of(parent, call.id, long) for _ in range(20)]
+    for recording in created:
         store.start_recording(recording, None, frozenset())
-    stopped = [transitioned(store, recording, RecordingStatus.STOPPED).id for recording in made[::2]]
-    paused = transitioned(store, made[1], RecordingStatus.PAUSED)
+    stopped = [transitioned(store, recording, RecordingStatus.STOPPED).id for recording in created[::2]]
+    paused = transitioned(store, created[1], RecordingStatus.PAUSED)
     active = list(store.list_active_recordings(parent))
-    assert [recording.id for recording in active] == sorted(r.id for r in made if r.id not in stopped)
+    assert [recording.id for recording in active] == sorted(r.id for r in created if r.id not in stopped)
     assert paused in active
 
 
@@ -305,9 +305,9 @@ def test_name_belongs_to_one_live_conference(store: Store, account: TestAccount)
     """A second conference can take a name over only from its current holder."""
     conference = put_conference(store, account)
     other = replace(conference, id=fresh())
-    with pytest.raises(NameTaken) as taken:
+    with pytest.raises(NameTaken) as raised:
         store.put_conference(other, None)
-    assert taken.value.holder == conference.id
+    assert raised.value.holder == conference.id
     with pytest.raises(NameTaken):
         store.put_conference(other, fresh())
     assert store.get_conference(account.id, other.id) is None

@@ -372,17 +372,17 @@ def test_throttled_deletion_is_not_confused_with_another(account: TestAccount) -
     """A throttled attempt deleted nothing: if another client deletes meanwhile, the throttled client gets 404."""
     resources = make_resources(account)
     transcriptions = api_bootstrap.get_api_services().transcriptions
-    made = transcriptions.record(account.id, resources.finished, text="Hello.", duration=1)
+    created = transcriptions.record(account.id, resources.finished, text="Hello.", duration=1)
     plan = ["throttle"]
 
     def decide(operation: str, _number: int) -> str | None:
         fault = plan.pop() if plan and operation == "TransactWriteItems" else None
         if fault is not None:
-            transcriptions.delete(account.id, made.id)
+            transcriptions.delete(account.id, created.id)
         return fault
 
     with inject_faults(decide), pytest.raises(NotFound):
-        transcriptions.delete(account.id, made.id)
+        transcriptions.delete(account.id, created.id)
 
 
 def test_stop_of_current_is_not_confused_with_another_stop(account: TestAccount) -> None:

@@ -53,7 +53,7 @@ class Verdict(StrEnum):
     CREATED = "created"
     EXISTING = "existing"
     OK = "ok"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     SEVERAL = "several"
     NOT_FOUND = "not found"
     UNKNOWN = "unknown"
@@ -72,7 +72,7 @@ class Outcome:
         return f"{self.verdict}({shown})" if shown else str(self.verdict)
 
 
-REFUSED: Final = Outcome(Verdict.REFUSED)
+REJECTED: Final = Outcome(Verdict.REJECTED)
 SEVERAL: Final = Outcome(Verdict.SEVERAL)
 NOT_FOUND: Final = Outcome(Verdict.NOT_FOUND)
 UNKNOWN: Final = Outcome(Verdict.UNKNOWN)
@@ -180,7 +180,7 @@ _ENDS: Final = {Kind.FINISH: (STOPPED, COMPLETED), Kind.DELETE: (COMPLETED, DELE
 
 def _start(state: State, new: str | None) -> tuple[Outcome, State]:
     if state.call != IN_PROGRESS:
-        return REFUSED, state
+        return REJECTED, state
     if state.latest in state.active:
         return existing(state.latest or "", state.status(state.latest) or ""), state
     if new is None:
@@ -190,7 +190,7 @@ def _start(state: State, new: str | None) -> tuple[Outcome, State]:
 
 def _hang_up(state: State) -> tuple[Outcome, State]:
     if state.call != IN_PROGRESS:
-        return REFUSED, state
+        return REJECTED, state
     return call_is(COMPLETED), replace(
         state,
         call=COMPLETED,
@@ -210,7 +210,7 @@ def _move(state: State, recording: str | None, before: str, after: str) -> tuple
         return NOT_FOUND, state
     if status == COMPLETED == after:
         return ok(recording, after), state  # finishing is idempotent
-    return (ok(recording, after), state.having(recording, after)) if status == before else (REFUSED, state)
+    return (ok(recording, after), state.having(recording, after)) if status == before else (REJECTED, state)
 
 
 def _update_current(state: State, target: str) -> tuple[Outcome, State]:
@@ -229,7 +229,7 @@ def _update(state: State, recording: str | None, target: str) -> tuple[Outcome, 
         return NOT_FOUND, state
     if status in {STOPPED, COMPLETED}:
         # Stopping is idempotent, even after the recording was finished.
-        return (ok(recording, status or ""), state) if target == STOPPED else (REFUSED, state)
+        return (ok(recording, status or ""), state) if target == STOPPED else (REJECTED, state)
     return ok(recording, target), state.having(recording, target)
 
 

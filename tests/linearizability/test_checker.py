@@ -17,7 +17,7 @@ from tests.linearizability.model import (
     IN_PROGRESS,
     NOT_FOUND,
     PAUSED,
-    REFUSED,
+    REJECTED,
     SEVERAL,
     STOPPED,
     UNKNOWN,
@@ -70,7 +70,7 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
     ],
     "A pause that races a stop may come second.": [
         (1, START, None, 1, 2, created(A)),
-        (1, PAUSE, A, 3, 6, REFUSED),
+        (1, PAUSE, A, 3, 6, REJECTED),
         (2, STOP, A, 4, 5, ok(A, STOPPED)),
     ],
     "A lost stop may have taken effect.": [
@@ -105,7 +105,7 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (2, READ, A, 2, 3, NOT_FOUND),
         (2, READ, A, 4, 5, ok(A, IN_PROGRESS)),
     ],
-    "A lost start may never take effect, so that another creates.": [
+    "A lost start may never take effect, so that another one creates the recording.": [
         (1, START, None, 1, *UNANSWERED),
         (2, START, None, 2, 3, created(B)),
         (2, READ, B, 4, 5, ok(B, IN_PROGRESS)),
@@ -127,8 +127,8 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
         (1, READ, A, 5, 6, ok(A, STOPPED)),
     ],
-    "A start that races a hang-up comes second and is refused.": [
-        (1, START, None, 1, 4, REFUSED),
+    "A start that races a hang-up comes second and is rejected.": [
+        (1, START, None, 1, 4, REJECTED),
         (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
     ],
     "Twilio.CURRENT finds none between a stop and the next start.": [
@@ -147,9 +147,9 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (1, HANG_UP, None, 3, 4, call_is(COMPLETED)),
         (1, STOP, A, 5, 6, ok(A, STOPPED)),
     ],
-    "A lost hang-up has ended the call, so that another is refused.": [
+    "A lost hang-up has ended the call, so that another is rejected.": [
         (1, HANG_UP, None, 1, *UNANSWERED),
-        (2, HANG_UP, None, 2, 3, REFUSED),
+        (2, HANG_UP, None, 2, 3, REJECTED),
         (2, READ_CALL, None, 4, 5, call_is(COMPLETED)),
     ],
     "Reads during a pause see one change.": [
@@ -184,7 +184,7 @@ RIGHT_ENDS: Final[Mapping[str, Sequence[Row]]] = {
     "A deletion that races the end of a recording may come too early.": [
         *FINISHED[:2],
         (0, FINISH, A, 5, 8, ok(A, COMPLETED)),
-        (1, DELETE, A, 6, 7, REFUSED),
+        (1, DELETE, A, 6, 7, REJECTED),
     ],
     "A stop succeeds after the recording was finished.": [
         *FINISHED,
@@ -216,7 +216,7 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
     "A deleted recording is finished.": [
         *FINISHED,
         (1, DELETE, A, 7, 8, ok(A, DELETED)),
-        (0, FINISH, A, 9, 10, REFUSED),
+        (0, FINISH, A, 9, 10, REJECTED),
     ],
     "A lost deletion is undone.": [
         *FINISHED,
@@ -236,7 +236,7 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
 }
 
 WRONG: Final[Mapping[str, Sequence[Row]]] = {
-    "A pause is accepted after a stop had been accepted.": [
+    "A pause succeeds after a successful stop.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
         (2, PAUSE, A, 5, 6, ok(A, PAUSED)),
@@ -256,31 +256,31 @@ WRONG: Final[Mapping[str, Sequence[Row]]] = {
         (1, START, None, 3, 4, created(B)),
         (2, STOP, A, 5, *UNANSWERED),
     ],
-    "A resume is granted after a hang-up.": [
+    "A resume succeeds after a hang-up.": [
         (1, START, None, 1, 2, created(A)),
         (1, HANG_UP, None, 3, 4, call_is(COMPLETED)),
         (2, RESUME, A, 5, 6, ok(A, IN_PROGRESS)),
     ],
-    "A recording is in progress after a granted hang-up.": [
+    "A recording is in progress after a successful hang-up.": [
         (1, START, None, 1, 2, created(A)),
         (1, HANG_UP, None, 3, 4, call_is(COMPLETED)),
         (2, READ, A, 5, 6, ok(A, IN_PROGRESS)),
     ],
-    "A recording that was created while the call was hung up outlives it.": [
+    "A recording that was created during a hang-up is active after it.": [
         (1, START, None, 1, 4, created(A)),
         (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
         (1, READ, A, 5, 6, ok(A, IN_PROGRESS)),
     ],
-    "A call is in progress after a granted hang-up.": [
+    "A call is in progress after a successful hang-up.": [
         (1, HANG_UP, None, 1, 2, call_is(COMPLETED)),
         (2, READ_CALL, None, 3, 4, call_is(IN_PROGRESS)),
     ],
-    "Twilio.CURRENT means a recording that had been stopped.": [
+    "Twilio.CURRENT addresses a stopped recording.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
         (2, CURRENT_STOP, None, 5, 6, ok(A, STOPPED)),
     ],
-    "Twilio.CURRENT means the recording before the last one.": [
+    "Twilio.CURRENT addresses the recording before the last one.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
         (1, START, None, 5, 6, created(B)),
@@ -297,7 +297,7 @@ WRONG: Final[Mapping[str, Sequence[Row]]] = {
         (1, START, None, 5, 6, created(B)),
         (2, CURRENT_PAUSE, None, 3, 8, SEVERAL),
     ],
-    "A granted stop is undone: the recording is active later.": [
+    "A successful stop is undone: the recording is active later.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
         (2, READ, A, 5, 6, ok(A, PAUSED)),
@@ -319,60 +319,60 @@ WRONG: Final[Mapping[str, Sequence[Row]]] = {
         (2, CURRENT_STOP, None, 2, 3, ok(A, STOPPED)),
         (2, CURRENT_STOP, None, 4, 5, ok(B, STOPPED)),
     ],
-    "A lost start makes a recording of another id than it was given.": [
+    "A lost start creates a recording with another id than requested.": [
         (1, START, A, 1, *UNANSWERED),
         (2, CURRENT_STOP, None, 2, 3, ok(B, STOPPED)),
     ],
-    "A lost hang-up is undone: the call is seen ended, and then goes on.": [
+    "A lost hang-up is undone: the call is seen completed, then in progress.": [
         (1, HANG_UP, None, 1, *UNANSWERED),
         (2, READ_CALL, None, 2, 3, call_is(COMPLETED)),
         (2, START, None, 4, 5, created(A)),
     ],
-    "A start is granted after a granted hang-up.": [
+    "A start succeeds after a successful hang-up.": [
         (1, HANG_UP, None, 1, 2, call_is(COMPLETED)),
         (2, START, None, 3, 4, created(A)),
     ],
-    "A start is refused although nobody ended the call.": [
-        (1, START, None, 1, 2, REFUSED),
+    "A start is rejected although the call has not ended.": [
+        (1, START, None, 1, 2, REJECTED),
     ],
-    "Two hang-ups of one call are granted.": [
+    "Two hang-ups of one call succeed.": [
         (1, HANG_UP, None, 1, 4, call_is(COMPLETED)),
         (2, HANG_UP, None, 2, 3, call_is(COMPLETED)),
     ],
-    "One id is given to two recordings.": [
+    "Two recordings have one id.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
         (2, START, None, 5, 6, created(A)),
     ],
-    "A start finds a recording that had been stopped.": [
+    "A start returns a stopped recording.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
         (2, START, None, 5, 6, existing(A)),
     ],
-    "A start shows the recording that it found in a status of the past.": [
+    "A start returns an existing recording with an outdated status.": [
         (1, START, None, 1, 2, created(A)),
         (1, PAUSE, A, 3, 4, ok(A, PAUSED)),
         (2, START, None, 5, 6, existing(A, IN_PROGRESS)),
     ],
-    "A recording is found that no start has made.": [
+    "A recording is found that no start has created.": [
         (1, READ, A, 1, 2, ok(A, IN_PROGRESS)),
     ],
     "A created recording is not found.": [
         (1, START, None, 1, 2, created(A)),
         (2, READ, A, 3, 4, NOT_FOUND),
     ],
-    "A resume is refused although the recording was never stopped.": [
+    "A resume is rejected although the recording was never stopped.": [
         (1, START, None, 1, 2, created(A)),
         (1, PAUSE, A, 3, 4, ok(A, PAUSED)),
-        (2, RESUME, A, 5, 6, REFUSED),
+        (2, RESUME, A, 5, 6, REJECTED),
     ],
-    "Two reads during one pause see it come and go.": [
+    "Two reads during one pause see it applied and then undone.": [
         (1, START, None, 1, 2, created(A)),
         (1, PAUSE, A, 3, 10, ok(A, PAUSED)),
         (2, READ, A, 4, 5, ok(A, PAUSED)),
         (2, READ, A, 6, 7, ok(A, IN_PROGRESS)),
     ],
-    "Two clients disagree for good on the order of a pause and a resume.": [
+    "Two clients see a pause and a resume in different orders.": [
         (1, START, None, 1, 2, created(A)),
         (1, PAUSE, A, 3, 6, ok(A, PAUSED)),
         (2, RESUME, A, 4, 5, ok(A, IN_PROGRESS)),
@@ -394,8 +394,8 @@ def test_wrong_history_is_rejected(rows: Sequence[Row]) -> None:
     assert not check(history_of(rows)).is_linearizable
 
 
-def test_several_recordings_side_by_side_are_not_current() -> None:
-    """Twilio.CURRENT is refused where a recording of another source runs beside that of a start."""
+def test_current_is_ambiguous_with_several_active_recordings() -> None:
+    """Twilio.CURRENT is ambiguous if a recording of another source is active besides that of a start."""
     engine_records = State(recordings=frozenset({("RE-engine", IN_PROGRESS)}))
     several: Row = (1, CURRENT_PAUSE, None, 3, 4, SEVERAL)
     for start in [(1, START, None, 1, 2, created(A)), (1, START, None, 1, *UNANSWERED)]:
@@ -406,7 +406,7 @@ def test_several_recordings_side_by_side_are_not_current() -> None:
 
 def test_explanation_shows_the_explained_prefix() -> None:
     """The explanation of a rejected history shows the history and the longest prefix that has an order."""
-    text = str(check(history_of(WRONG["A pause is accepted after a stop had been accepted."])))
+    text = str(check(history_of(WRONG["A pause succeeds after a successful stop."])))
     assert text == (
         "history\n"
         "  client 1 [1..2] start() -> created(RE-a, in-progress)\n"
@@ -457,20 +457,20 @@ IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
     START: NOT_FOUND,
     PAUSE: ok(A, IN_PROGRESS),
     RESUME: ok(A, STOPPED),
-    STOP: REFUSED,
-    CURRENT_PAUSE: REFUSED,
+    STOP: REJECTED,
+    CURRENT_PAUSE: REJECTED,
     CURRENT_RESUME: ok(A, PAUSED),
-    CURRENT_STOP: REFUSED,
+    CURRENT_STOP: REJECTED,
     FINISH: ok(A, PAUSED),
     DELETE: ok(A, COMPLETED),
     HANG_UP: NOT_FOUND,
-    READ: REFUSED,
+    READ: REJECTED,
     READ_CALL: call_is(PAUSED),
 }
 """By kind, an outcome that is impossible in every state."""
 
 OUTCOMES: Final = (
-    REFUSED, NOT_FOUND, SEVERAL, call_is(IN_PROGRESS), call_is(COMPLETED),
+    REJECTED, NOT_FOUND, SEVERAL, call_is(IN_PROGRESS), call_is(COMPLETED),
     *(make(name, status) for make in (ok, existing) for name in (A, B) for status in (IN_PROGRESS, PAUSED, STOPPED)),
     ok(A, COMPLETED), ok(A, DELETED), created(A), created(B),
 )  # fmt: skip
@@ -505,14 +505,14 @@ def test_impossible_outcome_is_rejected(history: list[Operation], data: st.DataO
 
 
 OUTCOMES_OF: Final[Mapping[Kind, Sequence[Outcome]]] = {
-    START: (UNKNOWN, REFUSED, *(outcome for outcome in OUTCOMES if outcome.verdict in {"created", "existing"})),
-    HANG_UP: (UNKNOWN, REFUSED, call_is(COMPLETED)),
+    START: (UNKNOWN, REJECTED, *(outcome for outcome in OUTCOMES if outcome.verdict in {"created", "existing"})),
+    HANG_UP: (UNKNOWN, REJECTED, call_is(COMPLETED)),
     READ_CALL: (call_is(IN_PROGRESS), call_is(COMPLETED)),
     READ: (NOT_FOUND, *(ok(name, status) for name in (A, B) for status in (IN_PROGRESS, PAUSED, STOPPED, COMPLETED))),
-    FINISH: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, COMPLETED), ok(B, COMPLETED)),
-    DELETE: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, DELETED), ok(B, DELETED)),
-    PAUSE: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
-    RESUME: (UNKNOWN, REFUSED, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
+    FINISH: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, COMPLETED), ok(B, COMPLETED)),
+    DELETE: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, DELETED), ok(B, DELETED)),
+    PAUSE: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
+    RESUME: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
     STOP: (UNKNOWN, NOT_FOUND, ok(A, STOPPED), ok(B, STOPPED), ok(A, COMPLETED)),
     CURRENT_PAUSE: (UNKNOWN, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
     CURRENT_RESUME: (UNKNOWN, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),

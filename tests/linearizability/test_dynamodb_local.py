@@ -187,7 +187,7 @@ class Journal:
     parent: Parent
     known: list[str] = field(default_factory=list)
     history: list[Operation] = field(default_factory=list)
-    refused_as_busy: int = 0
+    rejected_as_busy: int = 0
     _ticks: "count[int]" = field(default_factory=count)
 
     def note(self, client: int, kind: Kind, argument: str | None, act: Callable[[], Outcome], *, loses: bool) -> None:
@@ -196,7 +196,7 @@ class Journal:
         try:
             outcome = act()
         except StoreBusy:
-            self.refused_as_busy += 1  # guarantees that nothing was written
+            self.rejected_as_busy += 1  # guarantees that nothing was written
             return
         except StoreUnavailable:
             outcome = UNKNOWN
@@ -208,11 +208,11 @@ class Journal:
             self.known.append(outcome.recording)
 
 
-REFUSALS: Final = {
+EXPECTED_ERRORS: Final = {
     NotFound: model.NOT_FOUND,
-    NotEligibleForRecording: model.REFUSED,
-    NotFinished: model.REFUSED,
-    CallHasEnded: model.REFUSED,
+    NotEligibleForRecording: model.REJECTED,
+    NotFinished: model.REJECTED,
+    CallHasEnded: model.REJECTED,
     AmbiguousCurrentRecording: model.SEVERAL,
 }
 
@@ -275,8 +275,8 @@ class Client:
     def _outcome(self, parent: Parent, kind: Kind, recording: str | None) -> Outcome:
         try:
             return self._answer(parent, kind, recording)
-        except tuple(REFUSALS) as refused:
-            return REFUSALS[type(refused)]
+        except tuple(EXPECTED_ERRORS) as error:
+            return EXPECTED_ERRORS[type(error)]
 
     def _answer(self, parent: Parent, kind: Kind, recording: str | None) -> Outcome:
         match kind:
@@ -382,7 +382,7 @@ def test_histories_with_lost_responses_are_linearizable(table: str) -> None:
     journals, faults = run_races(table, rates, HISTORIES)
     assert_linearizable(journals)
     assert faults.count(Fault.RESPONSE_LOST) > HISTORIES
-    assert sum(journal.refused_as_busy for journal in journals) < HISTORIES * CLIENTS * REQUESTS_PER_CLIENT / 100
+    assert sum(journal.rejected_as_busy for journal in journals) < HISTORIES * CLIENTS * REQUESTS_PER_CLIENT / 100
 
 
 @pytest.mark.timeout(1_200)

@@ -100,7 +100,7 @@ class Scenario:
         self._process()
 
     def _process(self) -> None:
-        """Process everything. Messages of a crashed process become visible again after the visibility timeout."""
+        """Process all pending work. Messages of a crashed process become visible again after the visibility timeout."""
         world = self.world
         world.drain()
         world.clock.sleep(2)

@@ -130,8 +130,8 @@ def test_filters_callbacks(client: CallbackLogClient) -> None:
     recordings = [client.record(first), client.record(second)]
     client.finish(first)
     client.settle()
-    everything = [(entry["sid"][client.api.dialect.name], entry["event"]) for entry in client.callbacks()]
-    assert sorted(everything) == sorted(
+    found = [(entry["sid"][client.api.dialect.name], entry["event"]) for entry in client.callbacks()]
+    assert sorted(found) == sorted(
         [(recordings[0], "in-progress"), (recordings[0], "completed"), (recordings[1], "in-progress")]
     )
     identifier = client.api.dialect.parse_sid(ResourceType.RECORDING, recordings[0])

@@ -317,9 +317,9 @@ def test_wait_rejects_other_urls(command: Callable[..., Result], url: str) -> No
 
 def test_wait_times_out(command: Callable[..., Result]) -> None:
     """Without a response in time the command reports it with exit code 1."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         began = time.monotonic()
         result = command("wait", "--timeout", "0.3", "--url", url)
         assert time.monotonic() - began < 5

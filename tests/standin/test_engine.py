@@ -193,8 +193,8 @@ def test_media_access_by_vendor(driver: EngineDriver) -> None:
 
 def test_conference_recording_ends_with_its_conference(driver: EngineDriver) -> None:
     """Ending a conference completes its recording, although the calls continue."""
-    made = driver.control.post("/conferences", {"record": True}).body
-    conference, recording = (each["sid"][driver.api.dialect.name] for each in (made, made["recordings"][0]))
+    created = driver.control.post("/conferences", {"record": True}).body
+    conference, recording = (each["sid"][driver.api.dialect.name] for each in (created, created["recordings"][0]))
     driver.advance(7)
     driver.api.post("Conferences", conference, form={"Status": "completed"})
     driver.settle()
@@ -237,9 +237,9 @@ def test_creates_a_transcription(driver: EngineDriver) -> None:
     driver.advance(3)
     driver.hang_up(call)
     driver.settle()
-    made = driver.control.post(f"/recordings/{recording}/transcriptions", {"text": "Four, eight, fifteen."})
-    assert made.status == 201
-    sid = made.body["sid"][driver.api.dialect.name]
+    created = driver.control.post(f"/recordings/{recording}/transcriptions", {"text": "Four, eight, fifteen."})
+    assert created.status == 201
+    sid = created.body["sid"][driver.api.dialect.name]
     (listed,) = driver.api.get("Recordings", recording, "Transcriptions").body["transcriptions"]
     assert (listed["sid"], listed["transcription_text"], int(listed["duration"])) == (sid, "Four, eight, fifteen.", 3)
     assert driver.api.delete("Recordings", recording).status == 204

@@ -400,8 +400,8 @@ class Reader:
                 is_busy = self.source.run_once()
 
     def _take(self) -> list[Record]:
-        taken, self.stream = self.stream, []
-        return taken
+        records, self.stream = self.stream, []
+        return records
 
     def _handle(self, event: dict[str, Any], context: object) -> Any:
         assert context is None

@@ -123,12 +123,12 @@ def test_accounts_are_isolated(standin: StandIn) -> None:
     """Four accounts used concurrently see only their own resources, callbacks, faults and requests."""
 
     def drive(number: int) -> dict[str, Any]:
-        made = ControlClient(standin).post("/accounts").body
+        created = ControlClient(standin).post("/accounts").body
         dialect = (TWILIO, SIGNALWIRE)[number % 2]
-        account = dialect.parse_sid(ResourceType.ACCOUNT, made["sid"][dialect.name])
+        account = dialect.parse_sid(ResourceType.ACCOUNT, created["sid"][dialect.name])
         assert account is not None
-        control = ControlClient(standin, made["sid"][dialect.name])
-        api = HttpFunctionClient(dialect, account, made["token"], standin=standin)
+        control = ControlClient(standin, created["sid"][dialect.name])
+        api = HttpFunctionClient(dialect, account, created["token"], standin=standin)
         with receiving() as receiver:
             for _ in range(number):
                 control.post("/faults", {"on": "list_calls", "then": {"status": 500}})

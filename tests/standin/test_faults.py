@@ -209,9 +209,9 @@ def test_faults_reach_the_sdk_as_vendor_errors(standin: StandIn, control: Contro
                 results.append((error.status, error.code, error.msg))
     finally:
         client.http_client.session.close()
-    refused = (400, 21220, "Unable to create record: Requested resource is not eligible for recording")
+    not_eligible = (400, 21220, "Unable to create record: Requested resource is not eligible for recording")
     timed_out = "Unable to update record: Resource is not in a state to accept the recording action"
-    assert results == [refused, refused, refused, "in-progress", (408, 16114, timed_out), "paused"]
+    assert results == [not_eligible, not_eligible, not_eligible, "in-progress", (408, 16114, timed_out), "paused"]
 
 
 def test_fault_matches_its_operation(control: ControlClient, api: HttpFunctionClient) -> None:

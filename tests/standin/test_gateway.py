@@ -45,8 +45,8 @@ def account(standin: StandIn) -> TestAccount:
     from tapedeck.bootstrap import http as api_bootstrap
 
     del standin  # the stand-in must be running
-    made = api_bootstrap.get_admin_services().accounts.create()
-    return TestAccount(made.account, made.auth_token)
+    created = api_bootstrap.get_admin_services().accounts.create()
+    return TestAccount(created.account, created.auth_token)
 
 
 @pytest.fixture

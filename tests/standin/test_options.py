@@ -58,9 +58,9 @@ def running_standin(*flags: str, **environment: str) -> Iterator[tuple[StandIn, 
                 break
         else:
             raise AssertionError("\n".join(output))
-        made = [line for line in output if line.startswith(("call ", "conference ", "recording "))]
+        created = [line for line in output if line.startswith(("call ", "conference ", "recording "))]
         port = int(ready["url"].rpartition(":")[2])
-        yield StandIn(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, []), made
+        yield StandIn(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, []), created
     finally:
         process.kill()
         process.communicate()
@@ -92,9 +92,9 @@ def test_seeded_runs_are_identical(tmp_path: Path, receiver: Receiver) -> None:
     runs, printed = [], []
     for store in ("memory", "moto"):
         flags = ("--seed", "7", "--fixtures", str(file), "--external-url", f"{origin}/", "--store", store)
-        with running_standin(*flags) as (standin, made):
+        with running_standin(*flags) as (standin, created):
             runs.append(run_scenario(standin, receiver))
-            printed.append(made)
+            printed.append(created)
     assert runs[0] == runs[1]
     assert printed[0] == printed[1]
     there, call, recording, shown, callbacks, requests, _conference = runs[0]
@@ -130,8 +130,8 @@ def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
         "TAPEDECK_DELIVERIES": "durable",
         "TAPEDECK_STORE": "memory",
     }
-    with running_standin(**environment) as (standin, made):
-        assert made == []
+    with running_standin(**environment) as (standin, created):
+        assert created == []
         api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         control = ControlClient(standin)
         call = control.post("/calls").body["sid"]["twilio"]
@@ -228,14 +228,14 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
     """Every resource has its own line, also unnamed ones, duplicate names and a conference's own recording."""
     file = tmp_path / "fixtures.yaml"
     file.write_text(DUPLICATE_FIXTURES)
-    with running_standin("--fixtures", str(file), "--store", "memory") as (standin, made):
+    with running_standin("--fixtures", str(file), "--store", "memory") as (standin, created):
         api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
         # The list order within one millisecond is undefined.
         conferences = api.get("Conferences").body["conferences"]
         recordings = api.get("Recordings").body["recordings"]
-    kinds = [line.split()[0] for line in made]
+    kinds = [line.split()[0] for line in created]
     assert kinds == ["call", *["conference"] * 4, *["recording"] * 4]
-    own = [line.split()[1] for line in made]
+    own = [line.split()[1] for line in created]
     assert sorted(own[1:5]) == sorted(conference["sid"] for conference in conferences)
     assert sorted(own[5:]) == sorted(recording["sid"] for recording in recordings)
     of_conferences = [each["conference_sid"] for each in recordings if each["conference_sid"] is not None]

@@ -274,16 +274,16 @@ def test_is_thread_safe() -> None:
     assert pair.queue.next_due() is None
 
 
-def return_last(pair: Pair, held: list[Received]) -> None:
+def return_last(pair: Pair, in_flight: list[Received]) -> None:
     """Return the last received message, if any."""
-    pair.queue.return_messages([held.pop().receipt] if held else [])
+    pair.queue.return_messages([in_flight.pop().receipt] if in_flight else [])
 
 
 Step = Callable[[Pair, list[Received]], object]
 STEPS: dict[str, Step] = {
     "send": lambda pair, _: pair.send(f"a{pair.clock()} b{pair.clock()}"),
-    "receive": lambda pair, held: held.extend(pair.queue.receive(3)),
-    "delete": lambda pair, held: held and pair.queue.delete(held.pop(0).receipt),
+    "receive": lambda pair, in_flight: in_flight.extend(pair.queue.receive(3)),
+    "delete": lambda pair, in_flight: in_flight and pair.queue.delete(in_flight.pop(0).receipt),
     "return": return_last,
     "redrive": lambda pair, _: pair.queue.redrive(1),
     "tick": lambda pair, _: pair.clock.advance(1),
@@ -297,12 +297,12 @@ def test_is_deterministic(steps: list[str]) -> None:
     """The same calls give the same results, including receipts, so that simulations are reproducible."""
     runs = []
     for _ in range(2):
-        pair, held = Pair(), list[Received]()
+        pair, in_flight = Pair(), list[Received]()
         answers: list[object] = []
         for step in steps:
-            answers.append(STEPS[step](pair, held))
+            answers.append(STEPS[step](pair, in_flight))
             answers += [
-                list(held),
+                list(in_flight),
                 pair.queue.waiting,
                 pair.queue.in_flight,
                 pair.queue.next_due(),

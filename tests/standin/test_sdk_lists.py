@@ -265,10 +265,10 @@ def test_twilios_sdk_finds_recordings_of_a_parent(sdk: Client, expected: Expecte
 def test_signalwire_pages_contain_all_items(standin: StandIn, expected: Expected, name: str) -> None:
     """Following `next_page_uri` returns exactly the expected items, for several page sizes."""
     client = HttpFunctionClient(SIGNALWIRE, expected.account.id, expected.account.token, suffix="", standin=standin)
-    everything: list[Any] = list(expected.recordings if name == "Recordings" else expected.conferences)
+    all_items: list[Any] = list(expected.recordings if name == "Recordings" else expected.conferences)
     filters = recording_filters(expected) if name == "Recordings" else conference_filters(expected)
     for number, each in enumerate(_sample(filters)):
-        items = [it for it in everything if each.keeps(it) and it.status != "deleted"]
+        items = [it for it in all_items if each.keeps(it) and it.status != "deleted"]
         if "CallSid" in each.query:
             # SignalWire has no call sid on conference recordings, and does not find them by one.
             items = [it for it in items if it.parent.id == expected.busy_call.id]
