@@ -387,7 +387,7 @@ def test_retries_only_rejected_entries() -> None:
     st.sampled_from(["InternalError", "ThrottlingException", ""]),
 )
 def test_groups_keep_their_order_after_rejections(drawn: list[tuple[str, int]], code: str) -> None:
-    """Under any rejections every message is accepted once, in group order, in requests of at max_messages ten.
+    """Under any rejections every message is accepted once, in group order, in requests of at most ten.
 
     An entry that the response does not mention counts as rejected.
     """
@@ -403,7 +403,7 @@ def test_groups_keep_their_order_after_rejections(drawn: list[tuple[str, int]], 
 
 
 def test_request_size_limit() -> None:
-    """A request has at max_messages 256 KB; a single larger message is sent alone, and SQS decides."""
+    """A request has at most 256 KB; a single larger message is sent alone, and SQS decides."""
     half = "x" * (MAX_BYTES // 2 - len('{"name":"a1","text":""}'))
     sqs = StubSqs()
     sqs.queue.send([

@@ -386,7 +386,7 @@ def test_throttled_deletion_is_not_confused_with_another(account: TestAccount) -
 
 
 def test_stop_of_current_is_not_confused_with_another_stop(account: TestAccount) -> None:
-    """If another client stopped the recording while the own attempts were lost, `Twilio.CURRENT` is not found."""
+    """If another client stopped the recording while its own attempts were lost, `Twilio.CURRENT` is not found."""
     resources = make_resources(account)
     recordings = api_bootstrap.get_api_services().recordings
 
