@@ -239,15 +239,9 @@ class Client:
         dynamodb.meta.events.register("before-send.dynamodb", self.connection.send)
         self.database = DynamoDBTable(dynamodb, table, time.sleep)
         store = RecordingsTable(self.database)
-<<<<<<< HEAD
         self.recordings = Recordings(store, system_clock)
         self.calls = Calls(store, system_clock)
         self.media = Media(store, self.recordings, StubObjects(), StubCodec(), system_clock)
-=======
-        self.recordings = Recordings(store, clock)
-        self.calls = Calls(store, clock)
-        self.media = Media(store, self.recordings, StubObjects(), StubCodec(), clock)
->>>>>>> 3b16b8f (tests/faults, tests/linearizability: rewrite in plain English)
 
     def race(self, journal: Journal, start: Barrier) -> None:
         """Run random requests concurrently with the other clients."""
