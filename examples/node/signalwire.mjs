@@ -1,7 +1,7 @@
-// Record a call with SignalWire's SDK, and leave out what must not be heard.
+// Record a call with SignalWire's SDK, and pause while the caller says a card number.
 //
 // Start Tapedeck (`make serve`), then here: `npm ci && node signalwire.mjs`.
-// Over HTTPS: TAPEDECK_URL=https://localhost:3443, and NODE_EXTRA_CA_CERTS names the CA file that `make serve` tells.
+// Over HTTPS: TAPEDECK_URL=https://localhost:3443, and NODE_EXTRA_CA_CERTS names the CA file that `make serve` prints.
 
 import { RestClient } from "@signalwire/compatibility-api";
 
@@ -12,7 +12,7 @@ const apiToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
 const client = RestClient(projectId, apiToken, { signalwireSpaceUrl: "localhost" });
 client.api.baseUrl = url;
 
-// Telephony's part, played by the stand-in: somebody calls.
+// The stand-in simulates telephony: an incoming call.
 const body = JSON.stringify({ account: projectId });
 const headers = { "Content-Type": "application/json" };
 const answer = await fetch(`${url}/_standin/calls`, { method: "POST", headers, body });
@@ -23,7 +23,7 @@ console.log(`call ${callSid} is in progress`);
 const started = await client.calls(callSid).recordings.create();
 console.log(`recording ${started.sid} of it: ${started.status}`);
 
-// The caller is about to say a card number: nothing is recorded until we go on.
+// The caller is about to say a card number: pause, and record nothing until resumed.
 const paused = await client.calls(callSid).recordings(started.sid).update({ status: "paused", pauseBehavior: "skip" });
 console.log(`recording ${paused.sid}: ${paused.status}`);
 

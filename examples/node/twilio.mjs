@@ -1,7 +1,7 @@
-// Record a call with Twilio's SDK, and leave out what must not be heard.
+// Record a call with Twilio's SDK, and pause while the caller says a card number.
 //
 // Start Tapedeck (`make serve`), then here: `npm ci && node twilio.mjs`.
-// Over HTTPS: TAPEDECK_URL=https://localhost:3443, and NODE_EXTRA_CA_CERTS names the CA file that `make serve` tells.
+// Over HTTPS: TAPEDECK_URL=https://localhost:3443, and NODE_EXTRA_CA_CERTS names the CA file that `make serve` prints.
 
 import twilio from "twilio";
 
@@ -12,7 +12,7 @@ const authToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
 const client = twilio(accountSid, authToken);
 client.api.baseUrl = url;
 
-// Telephony's part, played by the stand-in: somebody calls.
+// The stand-in simulates telephony: an incoming call.
 const body = JSON.stringify({ account: accountSid });
 const headers = { "Content-Type": "application/json" };
 const answer = await fetch(`${url}/_standin/calls`, { method: "POST", headers, body });
@@ -23,12 +23,12 @@ console.log(`call ${callSid} is in progress`);
 const started = await client.calls(callSid).recordings.create();
 console.log(`recording ${started.sid} of it: ${started.status}`);
 
-// The caller is about to say a card number: nothing is recorded until we go on.
-// (Through the call: `started.update()` fails in this SDK, which loses the recording's sid after `create()`.)
+// The caller is about to say a card number: pause, and record nothing until resumed.
+// (`started.update()` fails in this SDK, which loses the recording's sid after `create()`.)
 const paused = await client.calls(callSid).recordings(started.sid).update({ status: "paused", pauseBehavior: "skip" });
 console.log(`recording ${paused.sid}: ${paused.status}`);
 
-// Whoever does not know the sid says which one is meant: the one that is active.
+// `Twilio.CURRENT` is the active recording, for clients that do not know its sid.
 const resumed = await client.calls(callSid).recordings("Twilio.CURRENT").update({ status: "in-progress" });
 console.log(`recording ${resumed.sid}: ${resumed.status}`);
 

@@ -1,4 +1,4 @@
-"""What a user of Twilio's SDK would test, with the fixture of `pytest-tapedeck`."""
+"""Tests of an application that uses Twilio's SDK, with the fixture of `pytest-tapedeck`."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,44 +15,44 @@ from pytest_tapedeck import Tapedeck
 
 @pytest.fixture
 def client(tapedeck: Tapedeck) -> Client:
-    """Twilio's own client, pointed at the stand-in."""
+    """Twilio's client, configured for the stand-in."""
     client = Client(tapedeck.account_sid, tapedeck.auth_token)
     client.api.base_url = tapedeck.url
     return client
 
 
 class Receiver(ThreadingHTTPServer):
-    """An application that is called back: it keeps what it is told, and whether the signature is right."""
+    """The application's webhook server: stores the fields of each callback with a valid signature."""
 
     def __init__(self, auth_token: str) -> None:
-        """Listen at any port that is free."""
-        super().__init__(("127.0.0.1", 0), Receiving)
+        """Listen on a free port."""
+        super().__init__(("127.0.0.1", 0), CallbackHandler)
         self.validator = RequestValidator(auth_token)
-        self.told: list[dict[str, str]] = []
+        self.callbacks: list[dict[str, str]] = []
         self.url = f"http://127.0.0.1:{self.server_port}/recordings"
 
 
-class Receiving(BaseHTTPRequestHandler):
-    """One callback."""
+class CallbackHandler(BaseHTTPRequestHandler):
+    """Handles one callback."""
 
     server: Receiver
 
     def do_POST(self) -> None:
-        """Refuse what is not signed by the account."""
+        """Reject a callback that the account did not sign."""
         fields = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         valid = self.server.validator.validate(self.server.url, fields, self.headers["X-Twilio-Signature"])
         if valid:
-            self.server.told.append(fields)
+            self.server.callbacks.append(fields)
         self.send_response(204 if valid else 403)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's own word
-        """Say nothing."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
+        """Log nothing."""
 
 
 @pytest.fixture
 def receiver(tapedeck: Tapedeck) -> Iterator[Receiver]:
-    """Runs while the test does."""
+    """A webhook server that runs during the test."""
     server = Receiver(tapedeck.auth_token)
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -63,7 +63,7 @@ def receiver(tapedeck: Tapedeck) -> Iterator[Receiver]:
 
 
 def test_a_card_number_is_not_recorded(tapedeck: Tapedeck, client: Client) -> None:
-    """What is said while the recording is paused with `skip` is no part of it."""
+    """A recording that was paused with `skip` does not contain the time of the pause."""
     call = tapedeck.call()
     recording = client.calls(call.sid).recordings.create()
     tapedeck.advance(20)
@@ -78,18 +78,20 @@ def test_a_card_number_is_not_recorded(tapedeck: Tapedeck, client: Client) -> No
     assert 30 <= int(finished.duration) <= 35
 
 
-def test_the_application_is_told(tapedeck: Tapedeck, client: Client, receiver: Receiver) -> None:
-    """A signed callback tells that the recording is there."""
+def test_the_application_receives_a_callback(tapedeck: Tapedeck, client: Client, receiver: Receiver) -> None:
+    """A signed callback reports that the recording is completed."""
     call = tapedeck.call()
     recording = client.calls(call.sid).recordings.create(recording_status_callback=receiver.url)
     tapedeck.advance(5)
     tapedeck.hang_up(call.sid)
     tapedeck.settle()
-    assert [(each["RecordingSid"], each["RecordingStatus"]) for each in receiver.told] == [(recording.sid, "completed")]
+    assert [(each["RecordingSid"], each["RecordingStatus"]) for each in receiver.callbacks] == [
+        (recording.sid, "completed")
+    ]
 
 
-def test_the_application_can_bear_a_failure(tapedeck: Tapedeck, client: Client) -> None:
-    """A pause that is refused once is refused with Twilio's own exception, and granted the next time."""
+def test_the_application_handles_a_failure(tapedeck: Tapedeck, client: Client) -> None:
+    """A pause that fails once raises Twilio's exception, and succeeds when repeated."""
     call = tapedeck.call()
     client.calls(call.sid).recordings.create()
     tapedeck.fail_next("update_call_recording", status=408, code=16114)
@@ -101,7 +103,7 @@ def test_the_application_can_bear_a_failure(tapedeck: Tapedeck, client: Client) 
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_tests_do_not_meet(tapedeck: Tapedeck, client: Client, number: int) -> None:
-    """Each test has an account of its own, whichever worker runs it."""
+def test_tests_are_isolated(tapedeck: Tapedeck, client: Client, number: int) -> None:
+    """Each test has its own account, in every worker."""
     calls = [tapedeck.call(to=f"+1202555010{number}").sid for _ in range(3)]
     assert sorted(call.sid for call in client.calls.list()) == sorted(calls)

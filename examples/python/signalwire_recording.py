@@ -1,8 +1,8 @@
-"""Record a call with SignalWire's SDK, and leave out what must not be heard.
+"""Record a call with SignalWire's SDK, and pause while the caller says a card number.
 
 Start Tapedeck (`make serve`), then, with `pip install signalwire==2.1.1` (Python 3.11 or 3.12):
 `python signalwire_recording.py`. Over HTTPS: TAPEDECK_URL=https://localhost:3443, and TAPEDECK_CA_FILE names the CA
-file that `make serve` tells.
+file that `make serve` prints.
 """
 
 import os
@@ -18,10 +18,10 @@ ca_file = os.environ.get("TAPEDECK_CA_FILE")
 client = Client(project_id, api_token, signalwire_space_url="localhost")
 client.api.base_url = url
 if ca_file:
-    # Of this SDK's own making: it does not read REQUESTS_CA_BUNDLE.
+    # This SDK does not read REQUESTS_CA_BUNDLE.
     client.http_client.session.verify = ca_file
 
-# Telephony's part, played by the stand-in: somebody calls.
+# The stand-in simulates telephony: an incoming call.
 answer = requests.post(f"{url}/_standin/calls", json={"account": project_id}, timeout=30, verify=ca_file or True)
 answer.raise_for_status()
 call_sid = answer.json()["sid"]["signalwire"]
@@ -32,7 +32,7 @@ recordings = client.calls(call_sid).recordings
 started = recordings.create()
 print(f"recording {started.sid} of it: {started.status}")
 
-# The caller is about to say a card number: nothing is recorded until we go on.
+# The caller is about to say a card number: pause, and record nothing until resumed.
 paused = recordings(started.sid).update(status="paused", pause_behavior="skip")
 print(f"recording {paused.sid}: {paused.status}")
 

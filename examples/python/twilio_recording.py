@@ -1,7 +1,7 @@
-"""Record a call with Twilio's SDK, and leave out what must not be heard.
+"""Record a call with Twilio's SDK, and pause while the caller says a card number.
 
 Start Tapedeck (`make serve`), then, with `pip install twilio`: `python twilio_recording.py`.
-Over HTTPS: TAPEDECK_URL=https://localhost:3443, and REQUESTS_CA_BUNDLE names the CA file that `make serve` tells.
+Over HTTPS: TAPEDECK_URL=https://localhost:3443, and REQUESTS_CA_BUNDLE names the CA file that `make serve` prints.
 """
 
 import os
@@ -16,7 +16,7 @@ auth_token = os.environ.get("TAPEDECK_TOKEN", "standin-token")
 client = Client(account_sid, auth_token)
 client.api.base_url = url
 
-# Telephony's part, played by the stand-in: somebody calls.
+# The stand-in simulates telephony: an incoming call.
 answer = requests.post(f"{url}/_standin/calls", json={"account": account_sid}, timeout=30)
 answer.raise_for_status()
 call_sid = answer.json()["sid"]["twilio"]
@@ -27,11 +27,11 @@ recordings = client.calls(call_sid).recordings
 started = recordings.create()
 print(f"recording {started.sid} of it: {started.status}")
 
-# The caller is about to say a card number: nothing is recorded until we go on.
+# The caller is about to say a card number: pause, and record nothing until resumed.
 paused = recordings(str(started.sid)).update(status="paused", pause_behavior="skip")
 print(f"recording {paused.sid}: {paused.status}")
 
-# Whoever does not know the sid says which one is meant: the one that is active.
+# `Twilio.CURRENT` is the active recording, for clients that do not know its sid.
 resumed = recordings("Twilio.CURRENT").update(status="in-progress")
 print(f"recording {resumed.sid}: {resumed.status}")
 
