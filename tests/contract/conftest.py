@@ -9,7 +9,7 @@ import pytest
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
 from tapedeck.bootstrap.environment import current_environment, installed
-from tapedeck_standin.scheduler.clock import VirtualClock
+from tapedeck_standin.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
 from tests.contract.memory_item import PREFIX

@@ -11,6 +11,7 @@ from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.settings import STANDIN_ACCOUNT, Settings
 from tapedeck_standin.aws.account_data import AccountData
+from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.samples.data import (
     FIRST_CALL,
     LIVE_CONFERENCE,
@@ -20,7 +21,6 @@ from tapedeck_standin.samples.data import (
     SECOND_CALL,
     seed,
 )
-from tapedeck_standin.scheduler.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, held, put
 

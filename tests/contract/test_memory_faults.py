@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectionClosedError
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.dynamodb.client import DynamoDBTable, Write
 from tapedeck.domain.errors import StoreUnavailable
-from tapedeck_standin.scheduler.clock import VirtualClock
+from tapedeck_standin.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, held, put
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dynamodb_memory.client import MemoryChanges, MemoryDynamoDB
-from tapedeck_standin.scheduler.clock import VirtualClock
+from tapedeck_standin.clock import VirtualClock
 from tests.contract.conftest import NOW
 from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, put
 

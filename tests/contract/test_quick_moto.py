@@ -6,8 +6,8 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 
-from tapedeck_standin.app.determinism import patched
 from tapedeck_standin.aws.moto_patches import QUICK
+from tapedeck_standin.aws.patching import patched
 from tests.conftest import DYNAMODB_URL
 from tests.contract.memory_item import KEY, TABLE
 from tests.contract.random_requests import Request, steps

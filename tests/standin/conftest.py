@@ -27,9 +27,9 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin.app.container import AppOptions, build_application
     from tapedeck_standin.aws.backend import STANDIN_DEFAULTS
+    from tapedeck_standin.clock import VirtualClock
     from tapedeck_standin.http import certificates
     from tapedeck_standin.http.server import Server
-    from tapedeck_standin.scheduler.clock import VirtualClock
 
     own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     lines: list[str] = []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.event_sources import QueueSource, Record, StreamSource
 from tapedeck_standin.aws.queues import MemoryQueue
-from tapedeck_standin.scheduler.clock import VirtualClock
+from tapedeck_standin.clock import VirtualClock
 from tests.thoroughness import scaled
 
 NOW = 1_795_250_675_000

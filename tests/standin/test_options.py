@@ -19,8 +19,8 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
 from tapedeck_standin import cli
+from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
 from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures
-from tapedeck_standin.scheduler.clock import MAX_ADVANCE_SECONDS
 from tests.client import ROOT
 from tests.sdk.program import SOURCE_FOLDERS
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn

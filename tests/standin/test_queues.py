@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.queues import MemoryQueue, Received
-from tapedeck_standin.scheduler.clock import VirtualClock
+from tapedeck_standin.clock import VirtualClock
 from tests.thoroughness import scaled
 
 NOW = 1_795_250_675_000

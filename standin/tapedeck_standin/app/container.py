@@ -33,18 +33,18 @@ from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
+from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.events import EventRoutes
-from tapedeck_standin.control.faults import MEDIA, Faults
 from tapedeck_standin.control.fixtures import FixtureLoader, Fixtures
 from tapedeck_standin.control.inspection import InspectionRoutes
 from tapedeck_standin.control.requests import AccountRegistry
 from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.telephony import TelephonyRoutes
+from tapedeck_standin.faults import MEDIA, Faults
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
 from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
-from tapedeck_standin.scheduler.clock import VirtualClock
 from tapedeck_standin.scheduler.event_ingestion import OPERATION, EventIngestor
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.engine import Engine

@@ -5,11 +5,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
-from types import ModuleType
 from typing import Final
 
 from tapedeck.domain import identity
 from tapedeck.operations import accounts
+from tapedeck_standin.aws.patching import patched
 from tapedeck_standin.telephony import simulator
 
 START: Final = 1_748_779_200_000
@@ -72,14 +72,3 @@ class SeededRandom:
             for module in (identity, accounts, simulator):
                 stack.enter_context(patched(module, "secrets", self))
             yield
-
-
-@contextmanager
-def patched(holder: ModuleType | type, name: str, value: object) -> Iterator[None]:
-    """Replace an attribute of a module or a class while the context is open."""
-    was = getattr(holder, name)
-    setattr(holder, name, value)
-    try:
-        yield
-    finally:
-        setattr(holder, name, was)

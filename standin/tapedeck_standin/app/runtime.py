@@ -19,11 +19,11 @@ from tapedeck_standin.app.determinism import START, SeededRandom
 from tapedeck_standin.app.paths import find_root
 from tapedeck_standin.aws.backend import RETRY_HOURS, VENDOR, emulated_aws, using_memory_dynamodb
 from tapedeck_standin.aws.template import STACK, Template
+from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.fixtures import Fixtures
 from tapedeck_standin.http import certificates
 from tapedeck_standin.http.addresses import LOOPBACK, Addresses, client_host, host_names, is_loopback
 from tapedeck_standin.http.server import Server
-from tapedeck_standin.scheduler.clock import VirtualClock
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 
-from tapedeck_standin.app.determinism import patched
+from tapedeck_standin.aws.patching import patched
 
 _LARGEST_ITEM: Final = 405_000
 """Bytes: moto's limit."""

@@ -18,7 +18,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
 from tapedeck.ports.messaging import WebhookClient, WebhookRequest, WebhookResult
-from tapedeck_standin.control.requests import format_time
+from tapedeck_standin.clock import format_time
 
 MAX_KEPT: Final = 10_000
 """Callbacks of all accounts; the oldest are dropped first."""

@@ -12,8 +12,8 @@ from tapedeck.ports.messaging import FailureReason, QueueMessage, WebhookClient,
 from tapedeck_standin.aws.event_sources import Handler
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.callbacks.callback_log import CallbackLog, RecordedAttempt
-from tapedeck_standin.control.faults import CALLBACK, FaultAction, Faults
-from tapedeck_standin.scheduler.clock import VirtualClock
+from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.faults import CALLBACK, FaultAction, Faults
 
 HELD_SECONDS: Final = 1.0
 """Real seconds for which a reordered callback waits for the next one; then it is delivered anyway."""

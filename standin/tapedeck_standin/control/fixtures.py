@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -15,9 +15,9 @@ from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidState, NameInUse
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.recordings import Recordings, StartRecording
+from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.requests import AccountRegistry, ControlError
 from tapedeck_standin.control.schemas import ControlRequest, CreateCallRequest, CreateConferenceRequest
-from tapedeck_standin.scheduler.clock import VirtualClock
 from tapedeck_standin.telephony.audio import MAX_SECONDS
 from tapedeck_standin.telephony.engine import PROCESSING_SECONDS
 from tapedeck_standin.telephony.simulator import Telephony
@@ -132,16 +132,16 @@ class FixtureLoader:
         ended = {place for place, order in enumerate(fixtures.calls, 1) if order.status is CallStatus.COMPLETED}
         for place, order in enumerate(fixtures.calls, 1):
             # A completed call with recordings ends only after they were made.
-            begun = order
+            begun = order.call
             if place in recorded & ended:
-                begun = order.model_copy(update={"status": CallStatus.IN_PROGRESS})
+                begun = replace(begun, status=CallStatus.IN_PROGRESS)
             account = self._account(order, f"calls.{place - 1}")
             calls.append((account, self._telephony.call(account, begun).call.id))
             made.append(CreatedResource(ResourceType.CALL, calls[-1][1]))
         for place, conference in enumerate(fixtures.conferences):
             account = self._account(conference, f"conferences.{place}")
             try:
-                scene = self._telephony.conference(account, conference)
+                scene = self._telephony.conference(account, conference.conference)
             except NameInUse as error:
                 raise InvalidFixtures(f"conferences.{place}: another one of this name is live") from error
             made.append(CreatedResource(ResourceType.CONFERENCE, scene.conference.id))

@@ -9,7 +9,6 @@ from pydantic_core import PydanticCustomError
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck_standin.callbacks.callback_log import CallbackLog
-from tapedeck_standin.control.faults import ANY, CALLBACK, MAX_FAULTS, MEDIA, CreateFaultRequest, Faults
 from tapedeck_standin.control.requests import (
     PATH_PARAM,
     AccountRegistry,
@@ -20,7 +19,8 @@ from tapedeck_standin.control.requests import (
     read_body,
     read_query,
 )
-from tapedeck_standin.control.schemas import AccountSid, ControlRequest
+from tapedeck_standin.control.schemas import AccountSid, ControlRequest, CreateFaultRequest
+from tapedeck_standin.faults import ANY, CALLBACK, MAX_FAULTS, MEDIA, Faults
 from tapedeck_standin.gateway.request_log import ApiRequestLog
 from tapedeck_standin.http.messages import ServerRequest
 
@@ -129,7 +129,7 @@ class InspectionRoutes:
         order = read_body(CreateFaultRequest, request)
         if order.on not in self._known:
             raise ControlError(400, f"on: neither an operation nor {ANY}, {CALLBACK} or {MEDIA}", "on")
-        fault = self._faults.add(self._registry.account(order.account_id), order)
+        fault = self._faults.add(self._registry.account(order.account_id), order.on, order.then, order.times)
         if fault is None:
             raise ControlError(409, f"the account already has {MAX_FAULTS} faults; remove some first", "on")
         return 201, fault.body()

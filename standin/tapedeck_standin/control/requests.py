@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -124,11 +123,6 @@ def read_sid(kind: ResourceType, sid: str) -> str:
     if identifier is None:
         raise ControlError(400, f"sid: not the sid of a {kind.name.lower()}, in neither spelling", "sid")
     return identifier
-
-
-def format_time(milliseconds: int) -> str:
-    """Format milliseconds since the epoch as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def _bounded(request: ServerRequest) -> bytes:

@@ -10,9 +10,12 @@ from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, ConferenceStatus
 from tapedeck.domain.subscription import CallbackSubscription, is_valid_callback_url
-from tapedeck_standin.scheduler.clock import MAX_ADVANCE_SECONDS
+from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
+from tapedeck_standin.faults import CALLBACK, FaultAction, supported_effects
+from tapedeck_standin.telephony.simulator import DEFAULT_FROM, DEFAULT_TO, SimulatedCall, SimulatedConference
 
 MAX_PARTICIPANTS: Final = 250
+MAX_FAULT_TIMES: Final = 1_000_000
 MAX_NAME: Final = 128
 """Characters of a conference's name: Twilio's limit."""
 
@@ -65,8 +68,8 @@ class ControlRequest(BaseModel):
 class CreateCallRequest(ControlRequest):
     """Create a call. The default numbers are fictitious (555-01xx)."""
 
-    to: CallAddress = "+12025550123"
-    from_: CallAddress = Field("+12025550199", alias="from")
+    to: CallAddress = DEFAULT_TO
+    from_: CallAddress = Field(DEFAULT_FROM, alias="from")
     direction: Literal["inbound", "outbound-api", "outbound-dial"] = "inbound"
     status: CallStatus = CallStatus.IN_PROGRESS
 
@@ -77,6 +80,11 @@ class CreateCallRequest(ControlRequest):
         if isinstance(content, dict) and "from_" in content:
             raise PydanticCustomError("from_", "Extra inputs are not permitted")
         return content
+
+    @property
+    def call(self) -> SimulatedCall:
+        """The call to simulate."""
+        return SimulatedCall(self.to, self.from_, self.direction, self.status)
 
 
 class CreateConferenceRequest(ControlRequest):
@@ -123,12 +131,39 @@ class CreateConferenceRequest(ControlRequest):
         events = self.status_callback_event if self.status_callback_event is not None else _DEFAULT_EVENTS
         return CallbackSubscription(self.status_callback, self.status_callback_method, events, self.dialect)
 
+    @property
+    def conference(self) -> SimulatedConference:
+        """The conference to simulate."""
+        return SimulatedConference(
+            self.friendly_name, self.participants, self.wanted_status, self.callback, record=self.record
+        )
+
 
 class CreateTranscriptionRequest(ControlRequest):
     """Add a transcription, finished, failed or in progress, to a recording."""
 
     text: Annotated[str, Field(max_length=100_000)] = "Hello, this is a test."
     status: Literal["in-progress", "completed", "failed"] = "completed"
+
+
+class CreateFaultRequest(ControlRequest):
+    """Inject a fault the next `times` times that `on` happens: an operation, `*`, `callback` or `media`."""
+
+    on: str
+    times: Annotated[int, Field(ge=1, le=MAX_FAULT_TIMES)] = 1
+    then: FaultAction
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        possible = supported_effects(self.on)
+        if self.then.kind not in possible:
+            raise PydanticCustomError(
+                "then", "{kind} is not supported for {on}; use one of {possible}",
+                {"kind": self.then.kind, "on": self.on, "possible": ", ".join(sorted(possible))},
+            )  # fmt: skip
+        if self.on == CALLBACK and self.then.code is not None:
+            raise PydanticCustomError("then", "code is not supported for callback, which has a status only")
+        return self
 
 
 class AdvanceClockRequest(ControlRequest):

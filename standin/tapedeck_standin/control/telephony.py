@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 from tapedeck.admin.endpoint import both_spellings
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.recording import Recording
+from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.operations.accounts import Accounts
+from tapedeck_standin.clock import ClockOutOfRange, format_time
 from tapedeck_standin.control.requests import (
     PATH_PARAM,
     AccountRegistry,
@@ -14,7 +16,6 @@ from tapedeck_standin.control.requests import (
     ControlRoute,
     ControlRoutes,
     Result,
-    format_time,
     read_body,
     read_sid,
 )
@@ -28,7 +29,6 @@ from tapedeck_standin.control.schemas import (
     WaitUntilIdleRequest,
 )
 from tapedeck_standin.http.messages import ServerRequest
-from tapedeck_standin.scheduler.clock import ClockOutOfRange
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.simulator import CallSnapshot, ConferenceSnapshot, Telephony
 
@@ -77,7 +77,7 @@ class TelephonyRoutes:
 
     def _make_call(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(CreateCallRequest, request)
-        return 201, _call_body(self._telephony.call(self._registry.account(order.account_id), order))
+        return 201, _call_body(self._telephony.call(self._registry.account(order.account_id), order.call))
 
     def _hang_up(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
@@ -85,7 +85,8 @@ class TelephonyRoutes:
 
     def _make_conference(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(CreateConferenceRequest, request)
-        return 201, _conference_body(self._telephony.conference(self._registry.account(order.account_id), order))
+        made = self._telephony.conference(self._registry.account(order.account_id), order.conference)
+        return 201, _conference_body(made)
 
     def _record_conference(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
@@ -107,7 +108,10 @@ class TelephonyRoutes:
     def _transcribe(self, request: ServerRequest, sid: str) -> Result:
         order = read_body(CreateTranscriptionRequest, request)
         made = self._telephony.transcribe(
-            self._registry.account(order.account_id), read_sid(ResourceType.RECORDING, sid), order
+            self._registry.account(order.account_id),
+            read_sid(ResourceType.RECORDING, sid),
+            order.text,
+            TranscriptionStatus(order.status),
         )
         return 201, {"sid": both_spellings(ResourceType.TRANSCRIPTION, made.id), "status": str(made.status)}
 

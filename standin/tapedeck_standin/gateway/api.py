@@ -13,7 +13,8 @@ from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, Malform
 from tapedeck.domain.identity import new_id
 from tapedeck.http.request import to_lambda_response
 from tapedeck.http.routes import split
-from tapedeck_standin.control.faults import FaultAction, Faults
+from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.faults import FaultAction, Faults
 from tapedeck_standin.gateway.request_log import (
     ApiRequestLog,
     LoggedRequest,
@@ -24,7 +25,6 @@ from tapedeck_standin.gateway.request_log import (
 )
 from tapedeck_standin.gateway.sam import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
-from tapedeck_standin.scheduler.clock import VirtualClock
 
 REQUEST_ID: Final = "X-Request-Id"
 _ERROR: Final = 400

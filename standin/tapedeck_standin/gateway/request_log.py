@@ -15,7 +15,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.http.routes import split
 from tapedeck_standin.aws.template import Route
-from tapedeck_standin.control.requests import format_time
+from tapedeck_standin.clock import format_time
 from tapedeck_standin.http.messages import ServerRequest
 
 MAX_KEPT: Final = 10_000

@@ -1,1 +1,1 @@
-"""The virtual clock, and the scheduler that runs background work by it."""
+"""The scheduler, which runs background work by the virtual clock."""

@@ -17,8 +17,8 @@ from tapedeck_standin.aws.event_sources import QueueSource, StreamSource
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
+from tapedeck_standin.clock import ClockOutOfRange, VirtualClock
 from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
-from tapedeck_standin.scheduler.clock import ClockOutOfRange, VirtualClock
 from tapedeck_standin.telephony.engine import Engine
 
 IDLE_SECONDS: Final = 0.05

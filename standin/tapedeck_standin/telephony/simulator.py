@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Final
 
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
@@ -9,14 +10,44 @@ from tapedeck.domain.engine_command import EngineEvent
 from tapedeck.domain.errors import NotEligibleForRecording
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Recording, Source
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.conferences import ConferenceEndReport
 from tapedeck.operations.media import object_key
 from tapedeck.ports.stores import Clock
 from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.control.schemas import CreateCallRequest, CreateConferenceRequest, CreateTranscriptionRequest
 from tapedeck_standin.telephony.engine import Engine
+
+DEFAULT_TO: Final = "+12025550123"
+DEFAULT_FROM: Final = "+12025550199"
+"""Fictitious numbers (555-01xx)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCall:
+    """A call to simulate; one with a final status has already ended."""
+
+    to: str = DEFAULT_TO
+    from_: str = DEFAULT_FROM
+    direction: str = "inbound"
+    status: CallStatus = CallStatus.IN_PROGRESS
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedConference:
+    """A conference to simulate.
+
+    `name`: its friendly name; None for a random one.
+    `participants`: number of calls that join it.
+    `record`: start a recording if it is in progress.
+    """
+
+    name: str | None
+    participants: int
+    status: ConferenceStatus
+    callback: CallbackSubscription | None
+    record: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +79,7 @@ class Telephony:
         self._recordings = service.recordings
         self._account_data = account_data
 
-    def call(self, account: str, order: CreateCallRequest) -> CallSnapshot:
+    def call(self, account: str, order: SimulatedCall) -> CallSnapshot:
         """Register a call; one with a final status is also ended."""
         if order.status in LIVE:
             begun = order.status
@@ -70,24 +101,24 @@ class Telephony:
         """
         return self._call_snapshot(self._calls.end(account, call, engine_event=self._engine_event()))
 
-    def conference(self, account: str, order: CreateConferenceRequest) -> ConferenceSnapshot:
+    def conference(self, account: str, order: SimulatedConference) -> ConferenceSnapshot:
         """Register a conference, let its participants join, and start a recording if requested.
 
         Raises:
             NameInUse: another live conference has this name.
         """
-        name = order.friendly_name or f"conference-{secrets.token_hex(6)}"
+        name = order.name or f"conference-{secrets.token_hex(6)}"
         conference = self._conferences.register(account, name, record=order.record, callback=order.callback)
-        waits = order.wanted_status is ConferenceStatus.INIT
+        waits = order.status is ConferenceStatus.INIT
         calls = []
         for _ in range(order.participants):
-            call = self.call(account, CreateCallRequest())
+            call = self.call(account, SimulatedCall())
             conference = self._conferences.join(account, conference.id, call.call.id, start_on_enter=not waits)
             calls.append(call)
         recordings: tuple[Recording, ...] = ()
         if order.record and conference.status is ConferenceStatus.IN_PROGRESS:
             recordings = (self._record(conference),)
-        if order.wanted_status is ConferenceStatus.COMPLETED:
+        if order.status is ConferenceStatus.COMPLETED:
             return self.end_conference(account, conference.id)
         return ConferenceSnapshot(conference, tuple(calls), recordings)
 
@@ -119,16 +150,15 @@ class Telephony:
         self._engine.forget(account)
         self._account_data.clear(account)
 
-    def transcribe(self, account: str, recording: str, order: CreateTranscriptionRequest) -> Transcription:
-        """Create a transcription of a recording.
+    def transcribe(self, account: str, recording: str, text: str, status: TranscriptionStatus) -> Transcription:
+        """Create a transcription of a recording; only a completed one has the text.
 
         Raises:
             NotFound: the recording does not exist.
         """
         found = self._recordings.find(account, recording)
-        status = TranscriptionStatus(order.status)
-        text = order.text if status is TranscriptionStatus.COMPLETED else None
-        return self._transcriptions.record(account, recording, text=text, duration=found.duration, status=status)
+        written = text if status is TranscriptionStatus.COMPLETED else None
+        return self._transcriptions.record(account, recording, text=written, duration=found.duration, status=status)
 
     def _record(self, conference: Conference) -> Recording:
         if conference.first_call is None:

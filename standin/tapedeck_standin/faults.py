@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.stores import Clock
-from tapedeck_standin.control.schemas import ControlRequest
 
 ANY: Final = "*"
 """Every operation."""
@@ -18,7 +17,6 @@ CALLBACK: Final = "callback"
 MEDIA: Final = "media"
 
 MAX_DELAY: Final = 60
-MAX_TIMES: Final = 1_000_000
 MAX_FAULTS: Final = 1_000
 """Faults per account, exhausted ones included."""
 
@@ -54,7 +52,8 @@ class FaultAction(BaseModel):
     def _is_one_thing(self) -> Self:
         given = self.body().values()
         if len(self.model_fields_set - {"code"}) != 1 or any(value is None or value is False for value in given):
-            raise PydanticCustomError("then", "exactly one effect is required, of {known}", {"known": _listed(_KNOWN)})
+            known = ", ".join(sorted(_KNOWN))
+            raise PydanticCustomError("then", "exactly one effect is required, of {known}", {"known": known})
         if self.code is not None and self.status is None:
             raise PydanticCustomError("then", "code requires status")
         return self
@@ -73,24 +72,9 @@ class FaultAction(BaseModel):
 _KNOWN: Final = _OF_CALLBACKS | _OF_MEDIA
 
 
-class CreateFaultRequest(ControlRequest):
-    """Inject a fault the next `times` times that `on` happens: an operation, `*`, `callback` or `media`."""
-
-    on: str
-    times: Annotated[int, Field(ge=1, le=MAX_TIMES)] = 1
-    then: FaultAction
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        possible = {CALLBACK: _OF_CALLBACKS, MEDIA: _OF_MEDIA}.get(self.on, _OF_OPERATIONS)
-        if self.then.kind not in possible:
-            raise PydanticCustomError(
-                "then", "{kind} is not supported for {on}; use one of {possible}",
-                {"kind": self.then.kind, "on": self.on, "possible": _listed(possible)},
-            )  # fmt: skip
-        if self.on == CALLBACK and self.then.code is not None:
-            raise PydanticCustomError("then", "code is not supported for callback, which has a status only")
-        return self
+def supported_effects(on: str) -> frozenset[str]:
+    """Return the kinds of effect that a fault may have on an operation, on `callback` or on `media`."""
+    return {CALLBACK: _OF_CALLBACKS, MEDIA: _OF_MEDIA}.get(on, _OF_OPERATIONS)
 
 
 @dataclass(slots=True)
@@ -121,12 +105,19 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: dict[str, Fault] = {}
 
-    def add(self, account: str, order: CreateFaultRequest) -> Fault | None:
-        """Add a fault to an account; return None if it has reached `MAX_FAULTS`."""
+    def add(self, account: str, on: str, then: FaultAction, times: int) -> Fault | None:
+        """Add a fault to an account; return None if it has reached `MAX_FAULTS`.
+
+        Args:
+            account: the account's id.
+            on: an operation, ANY, CALLBACK or MEDIA.
+            then: the effect, one that `on` supports.
+            times: how often to apply it.
+        """
         with self._lock:
             if sum(fault.account == account for fault in self._faults.values()) >= MAX_FAULTS:
                 return None
-            fault = Fault(new_id(self._clock()), account, order.on, order.times, order.then)
+            fault = Fault(new_id(self._clock()), account, on, times, then)
             self._faults[fault.id] = fault
             return fault
 
@@ -166,7 +157,3 @@ class Faults:
                     fault.hits += 1
                     return fault.then
         return None
-
-
-def _listed(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names))

@@ -1,8 +1,9 @@
-"""The stand-in's clock: the machine's clock, which the control API can advance."""
+"""The stand-in's clock: the machine's clock, which the control API can advance; and the format of its times."""
 
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 MAX_ADVANCE_SECONDS: Final = 10 * 365 * 86_400
@@ -61,3 +62,8 @@ class VirtualClock:
             # The clock may be frozen: the real deadline ends the wait.
             while self() < until and (left := deadline - time.monotonic()) > 0:
                 self._moved.wait(left)
+
+
+def format_time(milliseconds: int) -> str:
+    """Format milliseconds since the epoch as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
