@@ -1,12 +1,15 @@
-"""Tests of the architecture: the imports that each package of the layer may have, and other dependency rules."""
+"""Tests of the architecture: the imports that each package may have, and other dependency rules."""
 
 import sys
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from graphlib import TopologicalSorter
 from typing import Final
 
 import pytest
 
 from tests.client import TEMPLATE
-from tests.conventions.sources import FUNCTIONS, PACKAGE, Module, modules
+from tests.conventions.sources import FUNCTIONS, PACKAGE, STANDIN, Module, modules
 
 MAY_IMPORT: Final = {
     "domain": set(),
@@ -33,6 +36,23 @@ MAY_IMPORT: Final = {
     },
 }
 """What each package of the layer may import besides itself; only `bootstrap` may import everything."""
+
+STANDIN_MAY_IMPORT: Final = {
+    "clock": set(),
+    "faults": set(),
+    "aws": set(),
+    "http": set(),
+    "telephony": {"aws"},
+    "callbacks": {"aws", "clock", "faults"},
+    "gateway": {"aws", "clock", "faults", "http"},
+    "scheduler": {"aws", "callbacks", "clock", "telephony"},
+    "control": {"aws", "callbacks", "clock", "faults", "gateway", "http", "scheduler", "telephony"},
+    "app": {"aws", "callbacks", "clock", "control", "faults", "gateway", "http", "scheduler", "telephony"},
+    "samples": {"app", "aws", "telephony"},
+    "cli": {"app", "aws", "control", "http"},
+    "__main__": {"cli"},
+}
+"""What each package of the stand-in may import of it besides itself."""
 
 PYDANTIC: Final = {"pydantic", "pydantic_core", "aws_lambda_powertools"}
 
@@ -66,6 +86,11 @@ SOURCES: Final = {
     "functions": [Module.read(path) for path in FUNCTIONS],
 }
 
+STANDIN_SOURCES: Final = {
+    part: modules(STANDIN / part) if (STANDIN / part).is_dir() else [Module.read(STANDIN / f"{part}.py")]
+    for part in STANDIN_MAY_IMPORT
+}
+
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
 def test_a_package_imports_only_its_dependencies(part: str) -> None:
@@ -95,6 +120,30 @@ def test_every_module_of_the_layer_is_in_the_tables() -> None:
     """Every module of the layer belongs to a package in these tables."""
     known = {str(module) for part in SOURCES.values() for module in part}
     assert {str(module) for module in modules(PACKAGE)} - known == {"layers/shared/tapedeck/__init__.py"}
+
+
+@pytest.mark.parametrize("part", STANDIN_MAY_IMPORT)
+def test_standin_packages_import_only_downwards(part: str) -> None:
+    """A package of the stand-in imports only the packages that its row allows."""
+    upwards = [
+        f"{module}: {name}"
+        for module in STANDIN_SOURCES[part]
+        for name in module.imports()
+        if name.startswith("tapedeck_standin.") and name.split(".")[1] not in STANDIN_MAY_IMPORT[part] | {part}
+    ]
+    assert upwards == []
+
+
+def test_every_module_of_the_standin_is_in_a_package() -> None:
+    """Each module of the stand-in belongs to a package with a row in the table."""
+    known = {str(module) for part in STANDIN_SOURCES.values() for module in part}
+    assert {str(module) for module in modules(STANDIN)} - known == {"standin/tapedeck_standin/__init__.py"}
+
+
+@pytest.mark.parametrize("allowed", [MAY_IMPORT, STANDIN_MAY_IMPORT], ids=["layer", "standin"])
+def test_packages_import_each_other_in_no_circle(allowed: Mapping[str, AbstractSet[str]]) -> None:
+    """The allowed imports between packages form an acyclic graph."""
+    TopologicalSorter(allowed).prepare()  # raises CycleError
 
 
 def _decorators() -> dict[str, set[str]]:
