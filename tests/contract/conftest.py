@@ -2,20 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
 from tapedeck.bootstrap.environment import current_environment, installed
-from tapedeck_standin.clock import VirtualClock
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
-from tests.contract.memory_item import PREFIX
-from tests.contract.rivals import Rivals
-
-NOW: Final = 1_795_250_675_123
 
 
 @pytest.fixture(scope="module", params=["dynamodb-local"] if DYNAMODB_URL else ["moto", "memory"])
@@ -34,24 +29,3 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
 
     with installed(replace(current_environment(), make_client=make)):
         yield name
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    """A clock at NOW that only tests advance."""
-    return VirtualClock(lambda: NOW)
-
-
-@pytest.fixture
-def memory(clock: VirtualClock) -> MemoryDynamoDB:
-    """A new in-memory database with the template's tables."""
-    memory = MemoryDynamoDB(clock)
-    TEMPLATE.create_tables(memory, PREFIX)
-    return memory
-
-
-@pytest.fixture(scope="module")
-def dynamodb_local(aws: None) -> Rivals:
-    """A client of DynamoDB Local and one of the in-memory database."""
-    del aws  # the emulator must be running
-    return Rivals(DYNAMODB_URL)

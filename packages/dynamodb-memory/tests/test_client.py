@@ -1,32 +1,26 @@
-"""The client of the database in memory: what it keeps to itself, what it knows, and what it is good for."""
+"""The in-memory database has the interface and the semantics of botocore's client."""
 
-from dataclasses import replace
 from typing import Any
 
-import botocore.session
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from dynamodb_memory.client import MemoryDynamoDB
-from tapedeck.domain.recording import Parent, ParentKind
-from tapedeck.settings import STANDIN_ACCOUNT, Settings
-from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.clock import VirtualClock
-from tapedeck_standin.samples.data import (
-    FIRST_CALL,
-    LIVE_CONFERENCE,
-    OTHER_ACCOUNT,
-    RECORDED_CALL,
-    RUNNING,
-    SECOND_CALL,
-    seed,
+from dynamodb_memory_tests.clock import ManualClock
+from dynamodb_memory_tests.tables import (
+    ADD,
+    ATTRIBUTES,
+    KEY,
+    KEY_SCHEMA,
+    TABLE,
+    TABLE_WITHOUT_STREAM,
+    put,
+    stored,
 )
-from tests.client import TEMPLATE
-from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, held, put
 
 
-def test_what_is_kept_is_nobodys_to_change(memory: MemoryDynamoDB) -> None:
-    """Neither what was given nor what was returned is the item itself."""
+def test_items_are_copied(memory: MemoryDynamoDB) -> None:
+    """Changing a request after it was sent, or a response, does not change the stored item."""
     given: dict[str, Any] = {"l": {"L": [{"S": "a"}]}, "m": {"M": {"k": {"SS": ["a"]}}}, "b": {"B": bytearray(b"a")}}
     kept = {"l": {"L": [{"S": "a"}]}, "m": {"M": {"k": {"SS": ["a"]}}}, "b": {"B": b"a"}}
 
@@ -41,7 +35,7 @@ def test_what_is_kept_is_nobodys_to_change(memory: MemoryDynamoDB) -> None:
     given["b"]["B"] += b"more"
     spoil(given)
     condition = {"ConditionExpression": "attribute_not_exists(PK)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         memory.delete_item(TableName=TABLE, Key=KEY, **condition)
     with pytest.raises(ClientError) as cancelled:
         memory.transact_write_items(TransactItems=[{"Delete": {"TableName": TABLE, "Key": KEY, **condition}}])
@@ -49,7 +43,7 @@ def test_what_is_kept_is_nobodys_to_change(memory: MemoryDynamoDB) -> None:
     update = {"UpdateExpression": "SET x = :v, y = l", "ExpressionAttributeValues": {":v": value}}
     query = {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": KEY["PK"]}}
     shown: list[Any] = [
-        refused.value.response["Item"],  # type: ignore[typeddict-item]  # of this operation
+        rejected.value.response["Item"],  # type: ignore[typeddict-item]  # of this operation
         cancelled.value.response["CancellationReasons"][0]["Item"],
         memory.get_item(TableName=TABLE, Key=KEY)["Item"],
         memory.get_item(TableName=TABLE, Key=KEY, ProjectionExpression="l, m, b")["Item"],
@@ -63,7 +57,7 @@ def test_what_is_kept_is_nobodys_to_change(memory: MemoryDynamoDB) -> None:
     for attributes in shown:
         spoil(attributes)
     value["L"].append({"S": "more"})
-    assert held(memory) == {**kept, "x": {"L": [{"S": "a"}]}, "y": {"L": [{"S": "a"}]}}
+    assert stored(memory) == {**kept, "x": {"L": [{"S": "a"}]}, "y": {"L": [{"S": "a"}]}}
 
 
 @pytest.mark.parametrize(
@@ -81,14 +75,14 @@ def test_what_is_kept_is_nobodys_to_change(memory: MemoryDynamoDB) -> None:
         ({"L": [{"N": "01"}, {"M": {"x": {"NS": ["2", "1"]}}}]}, {"L": [{"N": "1"}, {"M": {"x": {"NS": ["1", "2"]}}}]}),
     ],
 )
-def test_equal_values_are_spelled_alike(memory: MemoryDynamoDB, given: Any, kept: Any) -> None:
-    """However they came in."""
+def test_values_are_normalized(memory: MemoryDynamoDB, given: Any, kept: Any) -> None:
+    """Equal numbers and sets are returned in the same form."""
     put(memory, x=given)
-    assert held(memory) == {"x": kept}
+    assert stored(memory) == {"x": kept}
 
 
 def test_numbers_are_added_exactly(memory: MemoryDynamoDB) -> None:
-    """To 38 digits, with fractions, and below zero."""
+    """Sums and differences are exact to 38 digits, with fractions and below zero."""
     for first, second, total, difference in (
         ("0.1", "0.2", "0.3", "-0.1"),
         ("99999999999999999999999999999999999999", "1", "1" + "0" * 38, "9" * 37 + "8"),
@@ -102,11 +96,11 @@ def test_numbers_are_added_exactly(memory: MemoryDynamoDB) -> None:
             UpdateExpression="SET x = :x + :y, y = :x - :y",
             ExpressionAttributeValues={":x": {"N": first}, ":y": {"N": second}},
         )
-        assert held(memory) == {"x": {"N": total}, "y": {"N": difference}}
+        assert stored(memory) == {"x": {"N": total}, "y": {"N": difference}}
 
 
-def test_a_token_lasts_ten_minutes(memory: MemoryDynamoDB, clock: VirtualClock) -> None:
-    """Until then its transaction is done once, another one with it is refused, and one that failed may be tried."""
+def test_an_idempotency_token_is_valid_for_ten_minutes(memory: MemoryDynamoDB, clock: ManualClock) -> None:
+    """With one token a transaction takes effect once, another one is rejected, and a failed one may be retried."""
     request = {"TransactItems": [{"Update": ADD}], "ClientRequestToken": "token"}
     check = {"TableName": TABLE, "Key": KEY, "ConditionExpression": "attribute_exists(PK)"}
     with pytest.raises(ClientError, match="TransactionCanceled"):
@@ -115,16 +109,16 @@ def test_a_token_lasts_ten_minutes(memory: MemoryDynamoDB, clock: VirtualClock) 
         memory.transact_write_items(**request)
     clock.advance(10 * 60 - 1)
     memory.transact_write_items(**request)
-    assert held(memory) == {"n": {"N": "1"}}
+    assert stored(memory) == {"n": {"N": "1"}}
     with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
         memory.transact_write_items(**request | {"TransactItems": [{"ConditionCheck": check}]})
     clock.advance(1)
     memory.transact_write_items(**request)
-    assert held(memory) == {"n": {"N": "2"}}
+    assert stored(memory) == {"n": {"N": "2"}}
 
 
-def test_a_cancelled_transaction_tells_why(memory: MemoryDynamoDB) -> None:
-    """Of each write: that its condition failed, with the item if asked, that it did not suit, or nothing."""
+def test_a_cancelled_transaction_has_reasons(memory: MemoryDynamoDB) -> None:
+    """Each write has a reason: a failed condition, with the item on request, a validation error, or none."""
     put(memory, s={"S": "a"})
     other = {"TableName": TABLE, "Key": KEY | {"SK": {"S": "2"}}}
     failing = {"ConditionExpression": "attribute_exists(n)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
@@ -159,8 +153,8 @@ def test_a_cancelled_transaction_tells_why(memory: MemoryDynamoDB) -> None:
 
 @pytest.mark.parametrize("ascending", [True, False])
 @pytest.mark.parametrize("index", [None, "status"])
-def test_pages_make_up_the_whole(memory: MemoryDynamoDB, index: str | None, *, ascending: bool) -> None:
-    """Of any size, in both orders, of the table and of an index where several items have one place."""
+def test_pages_add_up_to_the_whole(memory: MemoryDynamoDB, index: str | None, *, ascending: bool) -> None:
+    """Pages of any size, in both orders, of the table and of an index with equal keys contain each item once."""
     for number in range(7):
         place = {"status_key": {"S": "a"}, "sid": {"S": str(number // 2)}}
         memory.put_item(TableName=TABLE, Item={**KEY, "SK": {"S": str(number)}, **place})
@@ -181,8 +175,8 @@ def test_pages_make_up_the_whole(memory: MemoryDynamoDB, index: str | None, *, a
     assert [item["SK"]["S"] for items in scanned for item in items] == list("0123456")
 
 
-def test_a_filter_hides_what_a_page_has_read(memory: MemoryDynamoDB) -> None:
-    """It counts for the page's limit all the same."""
+def test_filtered_items_count_for_the_limit(memory: MemoryDynamoDB) -> None:
+    """A filter removes items from a page after they were read."""
     for number in range(4):
         memory.put_item(TableName=TABLE, Item={**KEY, "SK": {"S": str(number)}, "n": {"N": str(number)}})
     page = memory.query(
@@ -202,21 +196,18 @@ def test_a_filter_hides_what_a_page_has_read(memory: MemoryDynamoDB) -> None:
     }
 
 
-def test_a_table_is_there_at_once(memory: MemoryDynamoDB) -> None:
-    """It is listed and described as it was made; nobody waits for another one, and none is made twice."""
-    assert memory.list_tables()["TableNames"] == [f"{PREFIX}CredentialsTable", TABLE]
+def test_a_table_is_active_at_once(memory: MemoryDynamoDB) -> None:
+    """It is listed and described as it was created; waiting for a missing one fails, and so does creating it again."""
+    assert memory.list_tables()["TableNames"] == [TABLE_WITHOUT_STREAM, TABLE]
     described = memory.describe_table(TableName=TABLE)["Table"]
-    declared = TEMPLATE.resources("AWS::DynamoDB::Table")["RecordingsTable"]
-    for name in ("KeySchema", "AttributeDefinitions"):
-        assert described[name] == declared[name]
+    assert (described["KeySchema"], described["AttributeDefinitions"]) == (KEY_SCHEMA, ATTRIBUTES)
     assert [index["IndexName"] for index in described["GlobalSecondaryIndexes"]] == ["work", "status"]
     assert (described["TableStatus"], described["ItemCount"]) == ("ACTIVE", 0)
     memory.get_waiter("table_exists").wait(TableName=TABLE)
     with pytest.raises(WaiterError):
         memory.get_waiter("table_exists").wait(TableName="other")
-    schema = {name: declared[name] for name in ("KeySchema", "AttributeDefinitions")}
     with pytest.raises(ClientError, match="ResourceInUse"):
-        memory.create_table(TableName=TABLE, **schema)
+        memory.create_table(TableName=TABLE, KeySchema=KEY_SCHEMA, AttributeDefinitions=ATTRIBUTES)
 
 
 @pytest.mark.parametrize(
@@ -227,8 +218,10 @@ def test_a_table_is_there_at_once(memory: MemoryDynamoDB) -> None:
         ({"ProjectionType": "KEYS_ONLY"}, {"a", "b", "c"}),
     ],
 )
-def test_an_index_holds_what_it_projects(memory: MemoryDynamoDB, projection: dict[str, Any], shown: set[str]) -> None:
-    """Its own key and the table's always; items without its key are not part of it."""
+def test_an_index_has_the_projected_attributes(
+    memory: MemoryDynamoDB, projection: dict[str, Any], shown: set[str]
+) -> None:
+    """An index always has its own key and the table's; items without its key are not part of it."""
     kinds = {"a": "S", "b": "B", "c": "N"}
     memory.create_table(
         TableName="other",
@@ -260,49 +253,14 @@ def test_an_index_holds_what_it_projects(memory: MemoryDynamoDB, projection: dic
         ("transact_write_items", {"TransactItems": [{"Get": {"TableName": TABLE, "Key": KEY}}]}),
     ],
 )
-def test_what_it_does_not_know_it_does_not_pass_over(
-    memory: MemoryDynamoDB, method: str, parameters: dict[str, Any]
-) -> None:
-    """A parameter that AWS has and that nobody uses here is an error of whoever begins to."""
+def test_an_unsupported_parameter_is_an_error(memory: MemoryDynamoDB, method: str, parameters: dict[str, Any]) -> None:
+    """A parameter of AWS that is not implemented raises NotImplementedError."""
     with pytest.raises(NotImplementedError):
         getattr(memory, method)(**parameters)
 
 
 @pytest.mark.parametrize("value", [{"S": 1}, {"N": 1}, {"X": "a"}])
-def test_what_botocore_would_not_send_is_no_request(memory: MemoryDynamoDB, value: Any) -> None:
-    """A value that is not of the type that it says is an error of its sender."""
+def test_a_value_of_the_wrong_type_is_an_error(memory: MemoryDynamoDB, value: Any) -> None:
+    """A value that botocore would not send raises TypeError."""
     with pytest.raises(TypeError):
         put(memory, x=value)
-
-
-class OpenSealer:
-    """Seals nothing."""
-
-    def encrypt(self, account: str, secret: str) -> bytes:
-        """Both, for everybody to read."""
-        return f"{account} {secret}".encode()
-
-
-def test_the_sample_resources_lie_there_as_anywhere(memory: MemoryDynamoDB, aws: None) -> None:
-    """They are put, found, put back after changes, and cleared, account by account."""
-    del aws  # only has to be there
-    s3 = botocore.session.get_session().create_client("s3")
-    settings = replace(Settings.read(), recordings_table=TABLE, credentials_table=f"{PREFIX}CredentialsTable")
-    ledger = AccountData(memory, s3, settings)
-    assert not ledger.knows(STANDIN_ACCOUNT)
-    seed(memory, s3, settings, OpenSealer())
-    seeded = memory.scan(TableName=TABLE)["Items"]
-    call = Parent(STANDIN_ACCOUNT, ParentKind.CALL, RECORDED_CALL)
-    assert ledger.knows(STANDIN_ACCOUNT)
-    assert [recording.id for recording in ledger.recordings(call)] == [RUNNING]
-    conference = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, LIVE_CONFERENCE)
-    assert ledger.participants(conference) == [FIRST_CALL, SECOND_CALL]
-    key = {name: seeded[0][name] for name in ("PK", "SK")}
-    memory.delete_item(TableName=TABLE, Key=key)
-    memory.put_item(TableName=TABLE, Item={"PK": key["PK"], "SK": {"S": "added"}})
-    seed(memory, s3, settings, OpenSealer())
-    assert memory.scan(TableName=TABLE)["Items"] == seeded
-    ledger.clear(STANDIN_ACCOUNT)
-    left = [item for item in seeded if item["PK"]["S"].startswith(OTHER_ACCOUNT)]
-    assert memory.scan(TableName=TABLE)["Items"] == left
-    assert left

@@ -1,4 +1,4 @@
-"""Random expressions about the items of a recordings table, with what their placeholders stand for."""
+"""Random expressions about the items of the table, with the names and values of their placeholders."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Attributes = dict[str, Any]
 KEYS: Final[tuple[Attributes, ...]] = tuple(
     {"PK": {"S": partition}, "SK": {"S": sort}} for partition in "ab" for sort in ("1", "2", "20", "é")
 )
-"""Of all items: few enough for requests to meet each other."""
+"""Keys of all items: few, so that many requests concern the same item."""
 
 _NUMBER: Final = st.sampled_from(["0", "1", "2", "10", "-3", "1.50", "0.5", "12345678901234567890"]).map(
     lambda number: {"N": number}
@@ -32,7 +32,7 @@ USUAL: Final[dict[str, SearchStrategy[Attributes]]] = {
     "m": _MAP,
     "o": _OTHER,
 }
-"""What attributes usually are."""
+"""The attributes of items, and their usual values."""
 
 _ANY: Final = st.one_of(*USUAL.values())
 _TYPE: Final = st.sampled_from(["S", "N", "L"]).map(lambda kind: {"S": kind})
@@ -41,12 +41,12 @@ _COMPARATORS: Final = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 
 
 def exactly(value: Attributes) -> SearchStrategy[Attributes]:
-    """This value."""
+    """Return a strategy that draws only this value."""
     return st.just(value)
 
 
 def index_keys(draw: DrawFn, key: Mapping[str, Any]) -> Attributes:
-    """Places in the indexes that no other item has, for nobody promises an order of equal ones; some may lack."""
+    """Draw some or all keys of the indexes, unique to this item: the order of items with equal keys is undefined."""
     place = KEYS.index(dict(key))
     places = {
         "status_key": {"S": draw(st.sampled_from("xy"))},
@@ -58,10 +58,10 @@ def index_keys(draw: DrawFn, key: Mapping[str, Any]) -> Attributes:
 
 
 @dataclass
-class Form:
-    """The expressions of one request about the item of a key.
+class ExpressionMaker:
+    """The expressions of one request about the item with a key, and their placeholders.
 
-    `simple` ones are such as the adapters make: of whole attributes, each of its usual type.
+    `simple` expressions are those that moto supports: of whole attributes, each of its usual type.
     """
 
     draw: DrawFn
@@ -72,23 +72,23 @@ class Form:
 
     @property
     def placeholders(self) -> dict[str, Any]:
-        """The request's parameters; empty ones are refused."""
+        """The request's parameters without empty ones, which are invalid."""
         named = {"ExpressionAttributeNames": self.names, "ExpressionAttributeValues": self.values}
-        return {parameter: held for parameter, held in named.items() if held}
+        return {parameter: content for parameter, content in named.items() if content}
 
     @property
     def attributes(self) -> list[str]:
-        """What may be asked of, and changed; moto takes what is missing for NULL."""
+        """Attributes for conditions and updates; simple ones omit `o`: moto takes a missing attribute for NULL."""
         return [name for name in USUAL if name != "o" or not self.simple]
 
     def value(self, kind: SearchStrategy[Attributes]) -> str:
-        """A placeholder of such a value."""
+        """Draw a value and return its placeholder."""
         placeholder = f":v{len(self.values)}"
         self.values[placeholder] = self.draw(kind)
         return placeholder
 
     def name(self, path: str) -> str:
-        """The path, with a placeholder for its first part at times."""
+        """Return the path, in some cases with a placeholder for its first part."""
         if self.draw(st.booleans()):
             return path
         first = path.partition("[")[0].partition(".")[0]
@@ -96,15 +96,15 @@ class Form:
         return f"#{path}"
 
     def path(self) -> str:
-        """Of an attribute, or of something in one."""
+        """Draw the path of an attribute, or of a part of one."""
         return self.name(self.draw(st.sampled_from(self.attributes if self.simple else [*self.attributes, *_WITHIN])))
 
     def comparator(self) -> str:
-        """Any of them."""
+        """Draw a comparator."""
         return self.draw(_COMPARATORS)
 
     def update(self) -> str:
-        """An update; unless it is simple, its parts may well refuse each other."""
+        """Draw an update expression; the parts of one that is not simple may conflict."""
         names = self.draw(st.lists(st.sampled_from(self.attributes), min_size=self.simple, max_size=3, unique=True))
         actions = [self.draw(st.sampled_from(_ON_ATTRIBUTES[name])) for name in names]
         if not self.simple:
@@ -121,19 +121,19 @@ class Form:
         )
 
     def condition(self, depth: int = 2) -> str:
-        """A condition."""
+        """Draw a condition expression."""
         if depth == 0 or self.draw(st.booleans()):
             return self.draw(st.sampled_from(_SIMPLE_TESTS if self.simple else _TESTS))(self)
         if self.draw(st.booleans()):
-            # Moto does not know a negation of a negation.
+            # Moto supports no double negation.
             return f"NOT {self.condition(0 if self.simple else depth - 1)}"
         first, second = self.condition(depth - 1), self.condition(depth - 1)
         word = self.draw(st.sampled_from(["AND", "OR"]))
         return f"({first}) {word} {second}" if self.draw(st.booleans()) else f"{first} {word} {second}"
 
 
-Action = Callable[[Form], tuple[str, str]]
-"""Makes a part of an update: its section, and what stands there."""
+Action = Callable[[ExpressionMaker], tuple[str, str]]
+"""Makes a part of an update: the name of its section, and the text."""
 
 
 def _set(name: str) -> Action:
@@ -168,18 +168,18 @@ _ANYWHERE: Final[list[Action]] = [
 ]
 
 
-def _equal(form: Form) -> str:
+def _equal(form: ExpressionMaker) -> str:
     name = form.draw(st.sampled_from(form.attributes))
     return f"{form.name(name)} {form.draw(st.sampled_from(['=', '<>']))} {form.value(USUAL[name])}"
 
 
-def _among(form: Form) -> str:
+def _among(form: ExpressionMaker) -> str:
     name = form.draw(st.sampled_from(form.attributes))
     options = ", ".join(form.value(USUAL[name]) for _ in range(form.draw(st.integers(1, 3))))
     return f"{form.name(name)} IN ({options})"
 
 
-_SIMPLE_TESTS: Final[list[Callable[[Form], str]]] = [
+_SIMPLE_TESTS: Final[list[Callable[[ExpressionMaker], str]]] = [
     _equal,
     _among,
     lambda form: f"attribute_exists({form.path()})",
@@ -187,7 +187,7 @@ _SIMPLE_TESTS: Final[list[Callable[[Form], str]]] = [
     lambda form: f"attribute_exists({form.name('PK')})",
     lambda form: f"attribute_not_exists({form.name('PK')})",
 ]
-_TESTS: Final[list[Callable[[Form], str]]] = [
+_TESTS: Final[list[Callable[[ExpressionMaker], str]]] = [
     *_SIMPLE_TESTS,
     lambda form: f"{form.path()} {form.comparator()} {form.value(_NUMBER | _WORD)}",
     lambda form: f"{form.path()} BETWEEN {form.value(exactly({'N': '0'}))} AND {form.value(exactly({'N': '2.0'}))}",

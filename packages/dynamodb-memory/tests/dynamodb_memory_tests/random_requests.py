@@ -1,4 +1,4 @@
-"""Random requests to a recordings table, as botocore's client takes them: mostly sound, and meeting each other."""
+"""Random requests to the table, in the form of botocore's client: mostly valid, and often for the same items."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from tests.contract.random_expressions import KEYS, USUAL, Attributes, Form, exactly, index_keys
+from dynamodb_memory_tests.random_expressions import KEYS, USUAL, Attributes, ExpressionMaker, exactly, index_keys
 
 Request = tuple[str, dict[str, Any]]
-"""The client's method, and its parameters."""
+"""The client's method and its parameters."""
 
 _INDEX_KEYS: Final = {None: ("PK", "SK"), "status": ("status_key", "sid"), "work": ("work", "work_at")}
 
 
 def steps(table: str, *, simple: bool) -> SearchStrategy[list[Request]]:
-    """Requests that follow each other; `simple` ones are such as the adapters make, without a token."""
+    """Return a strategy for sequences of requests; `simple` ones are those that moto supports, without a token."""
 
     @st.composite
     def draw_some(draw: DrawFn) -> list[Request]:
@@ -35,29 +35,29 @@ class _Maker:
     simple: bool
 
     def single(self) -> list[Request]:
-        """A write of one item."""
+        """Draw a write of one item."""
         action = self.draw(st.sampled_from(["Update", "Update", "Update", "Put", "Put", "Delete"]))
-        wanted = ["NONE", "ALL_OLD", "ALL_NEW"] if action == "Update" else ["NONE", "ALL_OLD"]
-        request = {**self._write(action, self._key()), "ReturnValues": self.draw(st.sampled_from(wanted))}
+        returned = ["NONE", "ALL_OLD", "ALL_NEW"] if action == "Update" else ["NONE", "ALL_OLD"]
+        request = {**self._write(action, self._key()), "ReturnValues": self.draw(st.sampled_from(returned))}
         return [(f"{action.lower()}_item", request)]
 
     def transaction(self) -> list[Request]:
-        """Writes of several items."""
+        """Draw a transaction."""
         keys = self.draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=4, unique_by=str))
         actions = [self.draw(st.sampled_from(["Put", "Update", "Delete", "ConditionCheck"])) for _ in keys]
         items = [{action: self._write(action, key)} for action, key in zip(actions, keys, strict=True)]
         return [("transact_write_items", {"TransactItems": items})]
 
     def repeated_transaction(self) -> list[Request]:
-        """A transaction, and itself or another one with the same token."""
+        """Draw a transaction, followed by the same one or by another one with the same token."""
         token = {"ClientRequestToken": self.draw(st.sampled_from("12"))}
         (first,) = self.transaction()
         (other,) = self.transaction()
         return [(method, request | token) for method, request in (first, self.draw(st.sampled_from([first, other])))]
 
     def get(self) -> list[Request]:
-        """A read of one item, or of some of it."""
-        form = Form(self.draw, self._key(), self.simple)
+        """Draw a read of one item, or of a part of it."""
+        form = ExpressionMaker(self.draw, self._key(), self.simple)
         request = {"TableName": self.table, "Key": form.key, "ConsistentRead": True}
         if self.draw(st.booleans()):
             within = [] if self.simple else ["l[1]", "l[0]", "m.x", "m.k"]
@@ -66,10 +66,10 @@ class _Maker:
         return [("get_item", {**request, **form.placeholders})]
 
     def query(self) -> list[Request]:
-        """A query of the table, or of an index; it may go on behind an item, which need not be there."""
+        """Draw a query of the table or of an index; its start key need not exist."""
         index = self.draw(st.sampled_from([None, None, "status", "work"]))
         partition, sort = _INDEX_KEYS[index]
-        form = Form(self.draw, self._key(), self.simple, names={"#partition": partition})
+        form = ExpressionMaker(self.draw, self._key(), self.simple, names={"#partition": partition})
         within = {"S": self.draw(st.sampled_from("ab" if index is None else "xy"))}
         request: dict[str, Any] = {"TableName": self.table, "ScanIndexForward": self.draw(st.booleans())}
         condition = f"#partition = {form.value(exactly(within))}"
@@ -77,7 +77,7 @@ class _Maker:
             form.names["#sort"] = sort
             condition += f" AND {_on_sort_key(form, is_number=sort == 'work_at')}"
         elif self.draw(st.booleans()):
-            # Not with the condition: DynamoDB Local, unlike AWS, refuses to go on behind the last place it allows.
+            # Not with a sort key condition: DynamoDB Local, unlike AWS, rejects a start key at the end of its range.
             start = {**form.key, "sid": {"S": "15"}, "work_at": {"N": "5"}, partition: within}
             request["ExclusiveStartKey"] = {name: start[name] for name in ("PK", "SK", partition, sort)}
         request["KeyConditionExpression"] = condition
@@ -91,12 +91,12 @@ class _Maker:
         return [("query", {**request, **form.placeholders})]
 
     def batch_get(self) -> list[Request]:
-        """A read of several items."""
+        """Draw a batch read."""
         keys = self.draw(st.lists(st.sampled_from(KEYS), min_size=1, unique_by=str))
         return [("batch_get_item", {"RequestItems": {self.table: {"Keys": keys, "ConsistentRead": True}}})]
 
     def batch_write(self) -> list[Request]:
-        """Puts and deletions of several items."""
+        """Draw a batch write."""
         keys = self.draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=4, unique_by=str))
         requests = [
             {"PutRequest": {"Item": self._item(key)}}
@@ -110,11 +110,11 @@ class _Maker:
         return self.draw(st.sampled_from(KEYS))
 
     def _item(self, key: Attributes) -> Attributes:
-        held = self.draw(st.fixed_dictionaries({}, optional=USUAL))
-        return {**key, **held, **index_keys(self.draw, key)}
+        attributes = self.draw(st.fixed_dictionaries({}, optional=USUAL))
+        return {**key, **attributes, **index_keys(self.draw, key)}
 
     def _write(self, action: str, key: Attributes) -> dict[str, Any]:
-        form = Form(self.draw, key, self.simple)
+        form = ExpressionMaker(self.draw, key, self.simple)
         request: dict[str, Any] = {"TableName": self.table}
         if action == "Put":
             request["Item"] = self._item(key)
@@ -129,7 +129,7 @@ class _Maker:
         return {**request, **form.placeholders}
 
 
-def _on_sort_key(form: Form, *, is_number: bool) -> str:
+def _on_sort_key(form: ExpressionMaker, *, is_number: bool) -> str:
     places, kind = (["-5", "3", "12"], "N") if is_number else (["1", "2", "20", "3", "é"], "S")
     low, high = sorted(form.draw(st.tuples(*[st.sampled_from(places)] * 2)), key=float if is_number else str)
     operator = form.draw(

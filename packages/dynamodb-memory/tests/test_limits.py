@@ -1,4 +1,4 @@
-"""Limits of the database in memory, which are those of DynamoDB Local: of items, pages, batches and transactions."""
+"""The in-memory database has DynamoDB's limits of items, pages, batches and transactions."""
 
 from typing import Any, Final
 
@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dynamodb_memory.client import MemoryDynamoDB
-from tests.contract.memory_item import TABLE
-from tests.contract.random_expressions import KEYS, Attributes
-from tests.contract.random_requests import Request
-from tests.contract.rivals import Rivals, on_dynamodb_local, refusal
+from dynamodb_memory_tests.comparison import DatabaseComparison, error_of, on_dynamodb_local
+from dynamodb_memory_tests.random_expressions import KEYS, Attributes
+from dynamodb_memory_tests.random_requests import Request
+from dynamodb_memory_tests.tables import TABLE
 
 
 def _together(*items: dict[str, Any]) -> Request:
@@ -36,7 +36,7 @@ def _written(*requests: dict[str, Any]) -> Request:
     return "batch_write_item", {"RequestItems": {TABLE: list(requests)}}
 
 
-REFUSED_TOGETHER: Final[dict[str, Request]] = {
+INVALID: Final[dict[str, Request]] = {
     "a transaction of nothing": _together(),
     "a transaction of 101": _together(*map(_put, _keys(101))),
     "a transaction with an item twice": _together(_put(KEYS[0]), _delete(KEYS[0])),
@@ -56,36 +56,36 @@ REFUSED_TOGETHER: Final[dict[str, Request]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", REFUSED_TOGETHER)
-def test_it_refuses_what_does_not_go_together(memory: MemoryDynamoDB, wrong: str) -> None:
-    """Each of these is refused as invalid, and writes nothing."""
-    method, request = REFUSED_TOGETHER[wrong]
-    with pytest.raises(ClientError) as refused:
+@pytest.mark.parametrize("wrong", INVALID)
+def test_an_invalid_batch_or_transaction_is_rejected(memory: MemoryDynamoDB, wrong: str) -> None:
+    """A ValidationException is raised, and nothing is written."""
+    method, request = INVALID[wrong]
+    with pytest.raises(ClientError) as raised:
         getattr(memory, method)(**request)
-    assert refusal(refused.value) == {"Code": "ValidationException", "Item": None, "Reasons": []}
+    assert error_of(raised.value) == {"Code": "ValidationException", "Item": None, "Reasons": []}
     assert memory.scan(TableName=TABLE)["Items"] == []
 
 
-def test_a_check_and_a_write_of_one_item_do_not_go_together(memory: MemoryDynamoDB) -> None:
-    """AWS refuses it, though DynamoDB Local does not."""
+def test_a_transaction_may_not_check_and_write_one_item(memory: MemoryDynamoDB) -> None:
+    """AWS rejects a check and a write of the same item; DynamoDB Local does not."""
     check = {"ConditionCheck": {"TableName": TABLE, "Key": KEYS[0], "ConditionExpression": "attribute_not_exists(PK)"}}
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as raised:
         memory.transact_write_items(TransactItems=[check, _put(KEYS[0])])
-    assert refusal(refused.value) == {"Code": "ValidationException", "Item": None, "Reasons": []}
+    assert error_of(raised.value) == {"Code": "ValidationException", "Item": None, "Reasons": []}
 
 
-@pytest.mark.parametrize("name", ["nobody's", ""])
+@pytest.mark.parametrize("name", ["another's", ""])
 def test_an_unknown_table_is_not_found(memory: MemoryDynamoDB, name: str) -> None:
-    """Whatever is asked of it."""
+    """Each operation on a table that does not exist raises ResourceNotFoundException."""
     for method, request in (
         ("get_item", {"Key": KEYS[0]}),
         ("put_item", {"Item": KEYS[0]}),
         ("query", {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "a"}}}),
         ("describe_table", {}),
     ):
-        with pytest.raises(ClientError) as refused:
+        with pytest.raises(ClientError) as raised:
             getattr(memory, method)(TableName=name, **request)
-        assert refusal(refused.value)["Code"] == "ResourceNotFoundException"
+        assert error_of(raised.value)["Code"] == "ResourceNotFoundException"
 
 
 WEIGHED: Final[list[tuple[Attributes, int]]] = [
@@ -107,27 +107,27 @@ WEIGHED: Final[list[tuple[Attributes, int]]] = [
     ({"L": [{"S": "a"}, {"L": []}]}, 9),
     ({"M": {"ab": {"S": "c"}}}, 7),
 ]
-"""Values, and their bytes."""
+"""Values and their sizes in bytes."""
 
 
 def _filled(value: Attributes, size: int) -> Request:
-    """An item that is as large as an item may be, if that value has this size."""
+    """Make a request that puts an item of the maximum size, provided that the value has this size."""
     rest = len("PKaSK1vf") + size
     item = KEYS[0] | {"v": value, "f": {"S": "f" * (400 * 1024 - rest)}}
     return "put_item", {"TableName": TABLE, "Item": item}
 
 
 @pytest.mark.parametrize(("value", "size"), WEIGHED)
-def test_an_item_has_400_kilobytes(memory: MemoryDynamoDB, value: Attributes, size: int) -> None:
-    """By the sizes of AWS's guide, and not a byte more."""
+def test_an_item_has_at_most_400_kilobytes(memory: MemoryDynamoDB, value: Attributes, size: int) -> None:
+    """An item of exactly 400 KB is accepted and a larger one is rejected, by the sizes in AWS's guide."""
     memory.put_item(**_filled(value, size)[1])
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as raised:
         memory.put_item(**_filled(value, size - 1)[1])
-    assert refusal(refused.value)["Code"] == "ValidationException"
+    assert error_of(raised.value)["Code"] == "ValidationException"
 
 
 def _pages(size: int) -> list[Request]:
-    """Six items of so many bytes, and a query of them."""
+    """Make requests that put six items of this size, query them and delete them."""
     items = [{"PK": {"S": "p"}, "SK": {"S": str(number)}} for number in range(6)]
     filler = {"x": {"S": "x" * (size - len("PKpSK0x"))}}
     condition = {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "p"}}}
@@ -146,7 +146,7 @@ QUARTER: Final = 1024 * 1024 // 4
 
 @pytest.mark.parametrize(("size", "count"), [(QUARTER - 1, 5), (QUARTER, 4), (QUARTER + 1, 4)])
 def test_a_page_ends_with_the_item_that_fills_a_megabyte(memory: MemoryDynamoDB, size: int, count: int) -> None:
-    """Whatever is shown of it; no key is told where nothing is left."""
+    """The size before the projection counts, and the last page has no LastEvaluatedKey."""
     puts, (first, last, rest) = _pages(size)[:6], _pages(size)[6:9]
     for _, request in puts:
         memory.put_item(**request)
@@ -158,7 +158,7 @@ def test_a_page_ends_with_the_item_that_fills_a_megabyte(memory: MemoryDynamoDB,
 
 
 def _read_too_much(client: Any) -> tuple[list[Attributes], Any]:
-    """What a batch read of 45 items of almost 400 KB each finds, and what it leaves over."""
+    """Put 45 items of almost 400 KB each and read them in one batch; return the keys found and UnprocessedKeys."""
     keys = _keys(45)
     for key in keys:
         client.put_item(TableName=TABLE, Item=key | {"x": {"S": "x" * 400_000}})
@@ -166,8 +166,8 @@ def _read_too_much(client: Any) -> tuple[list[Attributes], Any]:
     return [{"PK": item["PK"], "SK": item["SK"]} for item in answer["Responses"][TABLE]], answer["UnprocessedKeys"]
 
 
-def test_a_batch_leaves_over_what_exceeds_16_megabytes(memory: MemoryDynamoDB) -> None:
-    """It is to be asked for again, in the same way."""
+def test_a_batch_read_leaves_what_exceeds_16_megabytes_unprocessed(memory: MemoryDynamoDB) -> None:
+    """UnprocessedKeys has the form of a request for the rest."""
     found, left = _read_too_much(memory)
     assert found == _keys(45)[:41]
     assert left == {TABLE: {"Keys": _keys(45)[41:], "ConsistentRead": True}}
@@ -175,13 +175,13 @@ def test_a_batch_leaves_over_what_exceeds_16_megabytes(memory: MemoryDynamoDB) -
 
 @pytest.mark.dynamodb_local
 @on_dynamodb_local
-def test_dynamodb_local_has_the_same_limits(dynamodb_local: Rivals) -> None:
-    """Of items, pages, batches and transactions; which items a batch leaves over is nobody's promise."""
+def test_dynamodb_local_has_the_same_limits(dynamodb_local: DatabaseComparison) -> None:
+    """All limits are equal; which items a batch read leaves unprocessed is undefined."""
     weighed = [_filled(value, size - less) for value, size in WEIGHED for less in (0, 1)]
     pages = [request for size in (QUARTER - 1, QUARTER, QUARTER + 1) for request in _pages(size)]
-    dynamodb_local.agree([*REFUSED_TOGETHER.values(), *weighed, *pages])
+    dynamodb_local.compare([*INVALID.values(), *weighed, *pages])
     found, left = _read_too_much(dynamodb_local.other)
     assert len(found) == 41
     assert len(left[TABLE].pop("Keys")) == 4
     assert left == {TABLE: {"ConsistentRead": True}}
-    dynamodb_local.agree([])
+    dynamodb_local.compare([])

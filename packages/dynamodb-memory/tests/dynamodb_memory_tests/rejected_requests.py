@@ -1,8 +1,8 @@
-"""Requests that DynamoDB refuses, whatever is in the table, each with what is wrong with it."""
+"""Requests that DynamoDB rejects for any content of the table, by what is wrong with them."""
 
 from typing import Any, Final
 
-from tests.contract.random_requests import Request
+from dynamodb_memory_tests.random_requests import Request
 
 KEY: Final = {"PK": {"S": "a"}, "SK": {"S": "1"}}
 ONE: Final = {":one": {"N": "1"}}
@@ -37,7 +37,7 @@ def _nested(levels: int) -> dict[str, Any]:
 
 PK: Final = {":p": {"S": "a"}}
 
-REFUSED: Final[dict[str, Request]] = {
+REJECTED: Final[dict[str, Request]] = {
     "a value that is not used": _update("SET x = :one", ONE | WORD),
     "a name that is not used": _update("SET x = :one", ONE, ExpressionAttributeNames={"#y": "y"}),
     "a value that is not defined": _update("SET x = :other", ONE),
@@ -63,7 +63,7 @@ REFUSED: Final[dict[str, Request]] = {
     "a number in an expression": _condition("x = 1"),
     "a name that begins with a digit": _update("SET 1x = :one", ONE),
     "a name with a hyphen": _update("SET x-y = :one", ONE),
-    "a place that is no number": _condition("x[y] = :one", ONE),
+    "an index that is no number": _condition("x[y] = :one", ONE),
     "a reserved word": _update("SET status = :one", ONE),
     "a reserved word in a path": _condition("x.Status = :one", ONE),
     "one path twice": _update("SET x = :one, x = :one", ONE),
@@ -134,7 +134,7 @@ REFUSED: Final[dict[str, Request]] = {
     "lists in too many lists": _put(x=_nested(32)),
     "an item that is too large": _put(x={"S": "a" * 400 * 1024}),
     "an item that becomes too large": _update("SET x = :large", {":large": {"S": "a" * 400 * 1024}}),
-    "a projection that meets itself": ("get_item", {"Key": KEY, "ProjectionExpression": "x, x.y"}),
+    "a projection with overlapping paths": ("get_item", {"Key": KEY, "ProjectionExpression": "x, x.y"}),
     "an empty projection": ("get_item", {"Key": KEY, "ProjectionExpression": ""}),
     "no condition on the key": ("query", {}),
     "no condition on the partition": _query("SK = :p", PK),

@@ -1,4 +1,4 @@
-"""Expressions with what comes of them, where much happens in one, or little is met by chance."""
+"""Examples of expressions with their results, for cases that random expressions rarely contain."""
 
 from typing import Any, Final
 
@@ -6,17 +6,17 @@ Attributes = dict[str, Any]
 
 
 def number(value: int | str) -> Attributes:
-    """A number."""
+    """Return a number in DynamoDB's JSON."""
     return {"N": str(value)}
 
 
 def numbers(*values: int) -> Attributes:
-    """A list of numbers."""
+    """Return a list of numbers in DynamoDB's JSON."""
     return {"L": [number(value) for value in values]}
 
 
 def text(value: str) -> Attributes:
-    """A string."""
+    """Return a string in DynamoDB's JSON."""
     return {"S": value}
 
 
@@ -39,11 +39,11 @@ VALUES: Final[Attributes] = {
 }
 
 UPDATES: Final[list[tuple[Attributes | None, str, Attributes | None]]] = [
-    # An item that is not there has its key all the same, and comes about whatever is done to it.
+    # An update of a missing item creates it with its key, even if it sets nothing.
     (None, "REMOVE x", {}),
     (None, "DELETE x :set", {}),
     (None, "SET x = PK, y = if_not_exists(SK, :a)", {"x": text("a"), "y": text("1")}),
-    # Everything is made of the item as it was.
+    # All operands refer to the item before the update.
     ({"x": number(1)}, "SET x = :two, y = x", {"x": number(2), "y": number(1)}),
     ({"x": number(1), "y": number(2)}, "SET x = y, y = x", {"x": number(2), "y": number(1)}),
     ({"x": number(5)}, "SET x = x - :nine", {"x": number(-4)}),
@@ -57,7 +57,7 @@ UPDATES: Final[list[tuple[Attributes | None, str, Attributes | None]]] = [
     ({}, "SET x = list_append(if_not_exists(x, :list), :list)", {"x": numbers(7, 7)}),
     ({"x": numbers(1)}, "SET x = list_append(:list, x)", {"x": numbers(7, 1)}),
     ({"x": numbers(1)}, "SET y = list_append(x, x)", {"x": numbers(1), "y": numbers(1, 1)}),
-    # Places in lists are those that they had; what lies beyond the end is appended in order.
+    # Indexes refer to the list before the update; elements beyond its end are appended in order.
     ({"l": numbers(0)}, "SET l[9] = :nine, l[5] = :one REMOVE l[0]", {"l": numbers(1, 9)}),
     ({"l": numbers(0)}, "SET l[9] = :nine ADD l[3] :one", {"l": numbers(0, 1, 9)}),
     ({"l": numbers(0, 1, 2, 3)}, "REMOVE l[0], l[2]", {"l": numbers(1, 3)}),
@@ -68,7 +68,7 @@ UPDATES: Final[list[tuple[Attributes | None, str, Attributes | None]]] = [
     ({"l": {"L": [number(0), numbers(1, 2)]}}, "REMOVE l[0], l[1][0]", {"l": {"L": [numbers(2)]}}),
     ({"l": {"L": [number(0), numbers(1)]}}, "SET l[1][0] = :nine REMOVE l[0]", {"l": {"L": [numbers(9)]}}),
     ({"l": {"L": [number(0), numbers(1)]}}, "SET l[1] = l[0]", {"l": numbers(0, 0)}),
-    # In maps.
+    # Paths into maps.
     ({"m": {"M": {}}}, "SET m.x = :one, m.y = :two REMOVE m.z", {"m": {"M": {"x": number(1), "y": number(2)}}}),
     ({"m": {"M": {"x": numbers(1, 2)}}}, "REMOVE m.x[0] ADD n :one", {"m": {"M": {"x": numbers(2)}}, "n": number(1)}),
     ({"m": {"M": {"s": {"SS": ["a"]}}}}, "DELETE m.s :set", {"m": {"M": {}}}),
@@ -79,7 +79,7 @@ UPDATES: Final[list[tuple[Attributes | None, str, Attributes | None]]] = [
     ({"s": {"SS": ["b", "a"]}}, "DELETE s :set", {"s": {"SS": ["b"]}}),
     ({"s": {"SS": ["a"]}}, "DELETE s :set", {}),
     ({"l": {"L": [{"SS": ["a"]}, number(1)]}}, "DELETE l[0] :set", {"l": numbers(1)}),
-    # What an item does not suit.
+    # Rejected for this item.
     ({}, "SET x = y", None),
     ({}, "SET x = list_append(y, :list)", None),
     ({}, "SET x = if_not_exists(x, y)", None),
@@ -96,7 +96,7 @@ UPDATES: Final[list[tuple[Attributes | None, str, Attributes | None]]] = [
     ({"m": {"M": {}}}, "SET m.x.y = :one", None),
     ({"l": numbers(1)}, "SET l.x = :one", None),
 ]  # fmt: skip
-"""What an item has besides its key, an update of it, and what it has then; None for no item, or for a refusal."""
+"""Attributes besides the key, an update, and the attributes after it. None: no item, or the update is rejected."""
 
 ITEM: Final[Attributes] = {
     "n": number(1),
@@ -111,7 +111,7 @@ ITEM: Final[Attributes] = {
     "z": {"NULL": True},
 }
 CONDITIONS: Final[dict[str, bool]] = {
-    # What is not there is different from everything, and in no order.
+    # A missing attribute is unequal to everything, and has no order.
     **dict.fromkeys([f"x {comparator} :one" for comparator in ("=", "<", "<=", ">", ">=")], False),
     **dict.fromkeys([f"x {comparator} y" for comparator in ("=", "<", "<=", ">", ">=")], False),
     "x <> :one": True,
@@ -169,7 +169,7 @@ CONDITIONS: Final[dict[str, bool]] = {
     "attribute_exists(l[2])": False,
     "attribute_exists(m.k)": True,
     "attribute_not_exists(m.k.k)": True,
-    # What binds how strongly.
+    # Precedence.
     "n = :one OR n = :two AND n = :two": True,
     "(n = :one OR n = :two) AND n = :two": False,
     "NOT n = :one AND n = :two": False,
@@ -179,7 +179,7 @@ CONDITIONS: Final[dict[str, bool]] = {
     "n=:one AND(n=:one)": True,
     "l [ 0 ] = :one": True,
 }
-"""Conditions, and whether that item meets them."""
+"""Conditions, and whether ITEM meets them."""
 
 PROJECTIONS: Final[dict[str, Attributes]] = {
     "n, x": {"n": number(1)},
@@ -193,7 +193,7 @@ PROJECTIONS: Final[dict[str, Attributes]] = {
     "n[0]": {},
     "ss, b": {"ss": {"SS": ["a", "b"]}, "b": {"B": b"abc"}},
 }
-"""What is read of that item."""
+"""Projections, and the part of ITEM that they return."""
 
 KEY_CONDITIONS: Final[dict[str, str]] = {
     "PK = :p": "123456",
@@ -211,4 +211,4 @@ KEY_CONDITIONS: Final[dict[str, str]] = {
     "PK = :p AND begins_with(SK, :three)": "3",
     "PK = :p AND begins_with(SK, :seven)": "",
 }
-"""Conditions on the key, and the sort keys of what is found of six items."""
+"""Key conditions, and the sort keys of the matching items among six."""

@@ -1,22 +1,17 @@
-"""The stream of the database in memory: what each write has changed, told once."""
+"""The stream of an in-memory table has one record for each change of an item."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
 
 from dynamodb_memory.client import MemoryChanges, MemoryDynamoDB
-from tapedeck_standin.clock import VirtualClock
-from tests.contract.conftest import NOW
-from tests.contract.memory_item import ADD, KEY, PREFIX, TABLE, put
-
-if TYPE_CHECKING:
-    from tapedeck_standin.aws.table_stream import Changes
+from dynamodb_memory_tests.clock import NOW, ManualClock
+from dynamodb_memory_tests.tables import ADD, KEY, TABLE, TABLE_WITHOUT_STREAM, put
 
 
-def test_a_record_is_as_lambda_has_it(memory: MemoryDynamoDB, clock: VirtualClock) -> None:
-    """Each change has its place, its date, and the item before and after it; bytes are in base64."""
+def test_records_have_the_form_of_lambda_events(memory: MemoryDynamoDB, clock: ManualClock) -> None:
+    """Each record has a sequence number, a date, and the item before and after the change; bytes are in base64."""
     put(memory, b={"B": b"abc"}, l={"L": [{"B": b"d"}, {"M": {"x": {"BS": [b"e"]}}}]})
     clock.advance(1)
     memory.update_item(**ADD, ReturnValues="ALL_NEW")
@@ -49,8 +44,8 @@ def test_a_record_is_as_lambda_has_it(memory: MemoryDynamoDB, clock: VirtualCloc
     assert memory.take_records(TABLE) == []
 
 
-def test_a_write_that_changes_nothing_is_not_told(memory: MemoryDynamoDB) -> None:
-    """Neither the same item again, nor a deletion of nothing, nor a check, nor what is refused."""
+def test_a_write_that_changes_nothing_has_no_record(memory: MemoryDynamoDB) -> None:
+    """An equal item, a deletion of a missing item, a check and a rejected write have no record."""
     put(memory, n={"N": "1"}, ss={"SS": ["a", "b"]})
     memory.take_records(TABLE)
     put(memory, n={"N": "1.0"}, ss={"SS": ["b", "a"]})
@@ -63,27 +58,27 @@ def test_a_write_that_changes_nothing_is_not_told(memory: MemoryDynamoDB) -> Non
     assert memory.take_records(TABLE) == []
 
 
-def test_a_table_without_a_stream_tells_nothing(memory: MemoryDynamoDB) -> None:
-    """The template gives credentials none."""
-    memory.put_item(TableName=f"{PREFIX}CredentialsTable", Item={"PK": {"S": "a"}})
-    assert memory.take_records(f"{PREFIX}CredentialsTable") == []
+def test_a_table_without_a_stream_has_no_records(memory: MemoryDynamoDB) -> None:
+    """A write to such a table is not recorded."""
+    memory.put_item(TableName=TABLE_WITHOUT_STREAM, Item={"PK": {"S": "a"}})
+    assert memory.take_records(TABLE_WITHOUT_STREAM) == []
 
 
-def test_changes_are_taken_once_from_now_on(memory: MemoryDynamoDB) -> None:
-    """In order, as the stream tells them; an update that brings an item about is one change."""
+def test_changes_are_drained_once(memory: MemoryDynamoDB) -> None:
+    """`MemoryChanges` returns later changes once and in order; an update that creates an item is one change."""
     put(memory, s={"S": "before"})
-    changes: Changes = MemoryChanges(memory, TABLE)
+    changes = MemoryChanges(memory, TABLE)
     assert changes.drain() == []
     memory.delete_item(TableName=TABLE, Key=KEY)
     memory.update_item(**ADD)
-    told = [record["dynamodb"] for record in changes.drain()]
-    images = [(each.get("OldImage"), each.get("NewImage")) for each in told]
+    drained = [record["dynamodb"] for record in changes.drain()]
+    images = [(each.get("OldImage"), each.get("NewImage")) for each in drained]
     assert images == [(KEY | {"s": {"S": "before"}}, None), (None, KEY | {"n": {"N": "1"}})]
     assert changes.drain() == []
 
 
-def test_threads_lose_nothing(memory: MemoryDynamoDB) -> None:
-    """Eight at a time count two items up together: both end at the same number, and all of it is told in order."""
+def test_concurrent_writes_are_atomic(memory: MemoryDynamoDB) -> None:
+    """Transactions of eight threads increment two items together; every increment has a record, in order."""
     both = [{"Update": {**ADD, "Key": KEY | {"SK": {"S": sort}}}} for sort in "12"]
 
     def count(_: int) -> None:
@@ -92,6 +87,6 @@ def test_threads_lose_nothing(memory: MemoryDynamoDB) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count, range(400)))
     assert [item["n"] for item in memory.scan(TableName=TABLE)["Items"]] == [{"N": "400"}] * 2
-    told = [record["dynamodb"] for record in memory.take_records(TABLE)]
-    assert [int(each["SequenceNumber"]) for each in told] == list(range(1, 801))
-    assert [each["NewImage"]["n"]["N"] for each in told] == [str(number // 2 + 1) for number in range(800)]
+    changes = [record["dynamodb"] for record in memory.take_records(TABLE)]
+    assert [int(each["SequenceNumber"]) for each in changes] == list(range(1, 801))
+    assert [each["NewImage"]["n"]["N"] for each in changes] == [str(number // 2 + 1) for number in range(800)]

@@ -1,0 +1,1 @@
+"""Tables, requests and comparisons that the tests of dynamodb-memory share."""
