@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.client import TEMPLATE
-from tests.conventions.sources import FUNCTIONS, PACKAGE, STANDIN, Module, modules
+from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, STANDIN, Module, modules
 
 MAY_IMPORT: Final = {
     "domain": set(),
@@ -144,6 +144,24 @@ def test_every_module_of_the_standin_is_in_a_package() -> None:
 def test_packages_import_each_other_in_no_circle(allowed: Mapping[str, AbstractSet[str]]) -> None:
     """The allowed imports between packages form an acyclic graph."""
     TopologicalSorter(allowed).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize(
+    ("folder", "libraries"),
+    [
+        ("src", {"botocore", "dynamodb_memory"}),
+        ("tests", {"botocore", "dynamodb_memory", "dynamodb_memory_tests", "hypothesis", "moto", "pytest"}),
+    ],
+)
+def test_dynamodb_memory_is_independent(folder: str, libraries: set[str]) -> None:
+    """The in-memory DynamoDB and its tests import nothing of this project's other distributions."""
+    foreign = [
+        f"{module}: {name}"
+        for module in modules(DYNAMODB_MEMORY / folder)
+        for name in module.imports()
+        if name.partition(".")[0] not in sys.stdlib_module_names | libraries
+    ]
+    assert foreign == []
 
 
 def _decorators() -> dict[str, set[str]]:

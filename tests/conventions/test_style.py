@@ -14,7 +14,7 @@ from tapedeck.dialects import errors
 from tapedeck.http.routes import PREFIXES, SUFFIX
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, ROOT, TEMPLATE
-from tests.conventions.sources import FUNCTIONS, OPERATIONS, PACKAGE, Module, files, modules
+from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, OPERATIONS, PACKAGE, Module, files, modules
 
 ROUTED: Final = {route.operation for route in TEMPLATE.routes}
 
@@ -91,7 +91,7 @@ def test_a_function_has_sample_events(operation: str) -> None:
 
 
 def _tests() -> Iterator[tuple[Module, ast.FunctionDef]]:
-    for module in modules(ROOT / "tests"):
+    for module in (*modules(ROOT / "tests"), *modules(DYNAMODB_MEMORY / "tests")):
         for node in ast.walk(module.tree):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 yield module, node
@@ -110,7 +110,9 @@ def test_a_test_has_a_docstring() -> None:
 def test_names_are_specific() -> None:
     """No module, folder or class has a generic name such as `utils` or `...Manager`."""
     paths = [
-        path for folder in ("functions", "layers", "standin", "tests", "scripts", "examples") for path in _below(folder)
+        path
+        for folder in ("functions", "layers", "packages", "standin", "tests", "scripts", "examples")
+        for path in _below(folder)
     ]
     vague = [str(path.relative_to(ROOT)) for path in paths if VAGUE_NAME.match(path.stem)]
     for path in paths:
