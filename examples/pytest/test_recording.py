@@ -26,13 +26,13 @@ class Receiver(ThreadingHTTPServer):
 
     def __init__(self, auth_token: str) -> None:
         """Listen on a free port."""
-        super().__init__(("127.0.0.1", 0), CallbackHandler)
+        super().__init__(("127.0.0.1", 0), CallbackRequest)
         self.validator = RequestValidator(auth_token)
         self.callbacks: list[dict[str, str]] = []
         self.url = f"http://127.0.0.1:{self.server_port}/recordings"
 
 
-class CallbackHandler(BaseHTTPRequestHandler):
+class CallbackRequest(BaseHTTPRequestHandler):
     """Handles one callback."""
 
     server: Receiver
