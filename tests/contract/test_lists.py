@@ -6,7 +6,7 @@ from typing import TypeVar
 import pytest
 
 from tapedeck.adapters.dynamodb.lists import ListTable
-from tapedeck.adapters.dynamodb.table import RecordingsTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.call import Call, CallStatus
@@ -29,16 +29,16 @@ COUNT = 5
 
 
 @pytest.fixture
-def table(account: TestAccount) -> RecordingsTable:
+def table(account: TestAccount) -> ResourceTable:
     """The store that writes the items."""
     del account  # creates the tables
     found = api_bootstrap.get_api_services().calls._store
-    assert isinstance(found, RecordingsTable)
+    assert isinstance(found, ResourceTable)
     return found
 
 
 @pytest.fixture
-def lists(table: RecordingsTable) -> ListStore:
+def lists(table: ResourceTable) -> ListStore:
     """The list store over the database under test."""
     return ListTable(table._database)
 
@@ -48,7 +48,7 @@ def later(second: int) -> str:
     return new_id((NOW + second) * 1000)
 
 
-def put_calls(table: RecordingsTable, account: TestAccount, status: CallStatus = CallStatus.IN_PROGRESS) -> list[Call]:
+def put_calls(table: ResourceTable, account: TestAccount, status: CallStatus = CallStatus.IN_PROGRESS) -> list[Call]:
     """Store calls a second apart, oldest first."""
     calls = [Call(account.id, later(second), status, NOW, started=NOW) for second in range(COUNT)]
     for call in calls:
@@ -56,7 +56,7 @@ def put_calls(table: RecordingsTable, account: TestAccount, status: CallStatus =
     return calls
 
 
-def put_conferences(table: RecordingsTable, account: TestAccount, name: str | None = None) -> list[Conference]:
+def put_conferences(table: ResourceTable, account: TestAccount, name: str | None = None) -> list[Conference]:
     """Store conferences a second apart, oldest first; with a name, each takes it over from the one before."""
     conferences: list[Conference] = []
     for second in range(COUNT):
@@ -66,7 +66,7 @@ def put_conferences(table: RecordingsTable, account: TestAccount, name: str | No
     return conferences
 
 
-def put_recordings(table: RecordingsTable, call: Call, *, url: str = "https://example.com/") -> list[Recording]:
+def put_recordings(table: ResourceTable, call: Call, *, url: str = "https://example.com/") -> list[Recording]:
     """Store recordings of a call a second apart, oldest first."""
     parent = Parent(call.account, ParentKind.CALL, call.id)
     stored = [
@@ -102,7 +102,7 @@ def assert_reads(fetch: RangeReader[T], expected: list[T]) -> None:
     assert list(fetch(IdRange(HIGHEST, "0" * 32), COUNT).items) == []
 
 
-def test_calls_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
+def test_calls_are_listed_by_id(table: ResourceTable, lists: ListStore, account: TestAccount) -> None:
     """Calls are listed by account, and by account and status."""
     calls = put_calls(table, account)
     assert_reads(lists.calls(account.id), calls)
@@ -112,7 +112,7 @@ def test_calls_are_listed_by_id(table: RecordingsTable, lists: ListStore, accoun
     assert [call.id for call in lists.calls_in(account.id, "completed")(ALL, COUNT).items] == [calls[0].id]
 
 
-def test_conferences_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
+def test_conferences_are_listed_by_id(table: ResourceTable, lists: ListStore, account: TestAccount) -> None:
     """Conferences are listed by account, by status, and by name, including former holders of the name."""
     conferences = put_conferences(table, account, "Lobby")
     assert_reads(lists.conferences(account.id), conferences)
@@ -121,7 +121,7 @@ def test_conferences_are_listed_by_id(table: RecordingsTable, lists: ListStore, 
     assert list(lists.conferences_named(account.id, "lobby")(ALL, COUNT).items) == []
 
 
-def test_recordings_are_listed_by_id(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
+def test_recordings_are_listed_by_id(table: ResourceTable, lists: ListStore, account: TestAccount) -> None:
     """Recordings are listed by call and by account."""
     (call, *_) = put_calls(table, account)
     stored = put_recordings(table, call)
@@ -131,7 +131,7 @@ def test_recordings_are_listed_by_id(table: RecordingsTable, lists: ListStore, a
     assert not lists.has_parent(replace(stored[0].parent, kind=ParentKind.CONFERENCE))
 
 
-def test_list_of_several_megabytes_is_complete(table: RecordingsTable, lists: ListStore, account: TestAccount) -> None:
+def test_list_of_several_megabytes_is_complete(table: ResourceTable, lists: ListStore, account: TestAccount) -> None:
     """A list is complete over DynamoDB's page limit of 1 MB."""
     (call, *_) = put_calls(table, account)
     stored = put_recordings(table, call, url="https://example.com/" + "x" * 350_000)
@@ -139,7 +139,7 @@ def test_list_of_several_megabytes_is_complete(table: RecordingsTable, lists: Li
 
 
 def test_list_of_more_than_a_hundred_items_is_complete(
-    table: RecordingsTable, lists: ListStore, account: TestAccount
+    table: ResourceTable, lists: ListStore, account: TestAccount
 ) -> None:
     """A list is complete and in order over several batch reads."""
     calls = [Call(account.id, later(second), CallStatus.QUEUED, NOW) for second in range(205)]
@@ -149,7 +149,7 @@ def test_list_of_more_than_a_hundred_items_is_complete(
 
 
 def test_recordings_of_conferences_are_found_by_the_call_they_show(
-    table: RecordingsTable, lists: ListStore, account: TestAccount
+    table: ResourceTable, lists: ListStore, account: TestAccount
 ) -> None:
     """Conference recordings are found by the call sid that they show, and by no other."""
     first, second, *_ = put_calls(table, account)
@@ -167,7 +167,7 @@ def test_recordings_of_conferences_are_found_by_the_call_they_show(
 
 
 def test_deleted_recording_moves_to_the_deleted_list(
-    table: RecordingsTable, lists: ListStore, account: TestAccount
+    table: ResourceTable, lists: ListStore, account: TestAccount
 ) -> None:
     """A deleted recording moves to its account's list of deleted ones and stays in its parent's list."""
     (call, *_) = put_calls(table, account)
@@ -185,7 +185,7 @@ def test_deleted_recording_moves_to_the_deleted_list(
     assert list(lists.recordings(account.id)(ALL, COUNT).items) == []
 
 
-def test_transcriptions_are_listed_by_id(table: RecordingsTable, account: TestAccount) -> None:
+def test_transcriptions_are_listed_by_id(table: ResourceTable, account: TestAccount) -> None:
     """Transcriptions are listed by account and by recording."""
     store = TranscriptionTable(table._database)
     status = TranscriptionStatus.COMPLETED

@@ -23,7 +23,7 @@ from tapedeck.adapters.clients import READ_SECONDS, make_client
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.items import RECORDING, partition, recording_from
-from tapedeck.adapters.dynamodb.table import RecordingsTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     CallHasEnded,
@@ -238,7 +238,7 @@ class Client:
         dynamodb = make_client("dynamodb")
         dynamodb.meta.events.register("before-send.dynamodb", self.connection.send)
         self.database = DynamoDBTable(dynamodb, table, time.sleep)
-        store = RecordingsTable(self.database)
+        store = ResourceTable(self.database)
         self.recordings = Recordings(store, system_clock)
         self.calls = Calls(store, system_clock)
         self.media = Media(store, self.recordings, StubObjects(), StubCodec(), system_clock)

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.dynamodb import client as dynamodb_client
-from tapedeck.adapters.dynamodb import credentials, deliveries, lists, participants, table, transcriptions
+from tapedeck.adapters.dynamodb import credentials, deliveries, lists, participants, resources, transcriptions
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_sequence
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.handlers import BackgroundServices
@@ -149,7 +149,7 @@ class World:
         names = TEMPLATE.create_tables(self.dynamodb)
         clock, wrap = self.clock, self.fault_injector.wrap
         database = dynamodb_client.DynamoDBTable(self.dynamodb, names["RecordingsTable"], clock.sleep)
-        store = table.RecordingsTable(database)
+        store = resources.ResourceTable(database)
         self.calls, self.conferences = Calls(store, clock), Conferences(store, clock)
         self.recordings = Recordings(store, clock)
         self.media = Media(store, self.recordings, wrap(self.objects), LengthCodec(), clock)

@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from tapedeck.adapters.dynamodb import table
+from tapedeck.adapters.dynamodb import recordings as recording_table
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import Dialect, ResourceType
@@ -102,7 +102,7 @@ def recorder(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CREDENTIAL_CACHE_SECONDS", "0")  # each function looks credentials up itself
     monkeypatch.setenv("MEDIA_INLINE_BYTES", "40000")  # less than two seconds of audio
-    for module in (recordings, table):
+    for module in (recordings, recording_table):
         monkeypatch.setattr(module, "PRUNE_ACTIVE_AT", PRUNE_AT)
     monkeypatch.setattr(tests_client, "load_handler", listening.load_handler)
     log = CanonicalLog.background

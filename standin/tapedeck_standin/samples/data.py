@@ -22,7 +22,7 @@ from tapedeck.adapters.dynamodb.items import (
     recording_from,
     recording_key,
 )
-from tapedeck.adapters.dynamodb.table import RecordingsTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
 from tapedeck.domain.account import VOICE
 from tapedeck.domain.call import Call, CallStatus
@@ -103,8 +103,8 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Encryptor) -> None:
         sealer: encrypts the signing keys.
     """
     notes = _CapturingTable()
-    _note_calls(RecordingsTable(notes), notes)
-    _note_conferences(RecordingsTable(notes), notes)
+    _note_calls(ResourceTable(notes), notes)
+    _note_conferences(ResourceTable(notes), notes)
     status = TranscriptionStatus.COMPLETED
     text = "Hello, this is a test."
     transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, status, NOON + 70, _SECONDS, text)
@@ -167,7 +167,7 @@ def _call(identifier: str, second: int, **more: Any) -> Call:  # noqa: ANN401 - 
     return replace(call, **more)
 
 
-def _note_calls(table: RecordingsTable, notes: _CapturingTable) -> None:
+def _note_calls(table: ResourceTable, notes: _CapturingTable) -> None:
     ended = CallStatus.COMPLETED
     table.put_call(_call(IDLE_CALL, 1))
     table.put_call(_call(RECORDED_CALL, 2, api_recording=RUNNING, active_recordings=frozenset({RUNNING}), version=2))
@@ -202,7 +202,7 @@ def _note_calls(table: RecordingsTable, notes: _CapturingTable) -> None:
     notes.change(recording_key(Parent(STANDIN_ACCOUNT, ParentKind.CALL, ENDED_CALL), FINISHED), finished)
 
 
-def _note_conferences(table: RecordingsTable, notes: _CapturingTable) -> None:
+def _note_conferences(table: ResourceTable, notes: _CapturingTable) -> None:
     live = Conference(
         STANDIN_ACCOUNT, LIVE_CONFERENCE, LIVE_NAME, ConferenceStatus.IN_PROGRESS, NOON + 8, version=4, sequence=3,
         participants=2, has_starter=True, first_call=FIRST_CALL, active_recordings=frozenset({PAUSED}),

@@ -13,8 +13,8 @@ from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_sequence
-from tapedeck.adapters.dynamodb.table import RecordingsTable
 from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.adapters.failed_batches import FailedBatchBucket
 from tapedeck.adapters.kms import KmsDecryptor
@@ -75,7 +75,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     api = environment.cached(build_api_services)
     dynamodb = environment.make_client("dynamodb")
     database = DynamoDBTable(dynamodb, settings.recordings_table, clients.sleep)
-    store = RecordingsTable(database)
+    store = ResourceTable(database)
     credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, clients.sleep))
     s3 = _LazyClient(environment.make_client, "s3")
 

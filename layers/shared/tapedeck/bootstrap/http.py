@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tapedeck.adapters.clock import monotonic_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
-from tapedeck.adapters.dynamodb.table import RecordingsTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.kms import KmsEncryptor
 from tapedeck.admin.endpoint import AdminEndpoint, AdminServices
 from tapedeck.bootstrap.environment import Environment, current_environment
@@ -33,7 +33,7 @@ def build_api_services(environment: Environment) -> ApiServices:
     settings, now, make_client = environment.read_settings(), environment.clock, environment.make_client
     dynamodb = make_client("dynamodb")
     database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
-    store = RecordingsTable(database)
+    store = ResourceTable(database)
     calls, conferences, recordings = Calls(store, now), Conferences(store, now), Recordings(store, now)
     credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
     refused = frozenset() if settings.is_standin else frozenset({STANDIN_TOKEN})

@@ -8,7 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Item, Write
+from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
+from tapedeck.adapters.dynamodb.writes import split_absent
 from tapedeck.domain.delivery import (
     DELIVERY_RETENTION_DAYS,
     MAX_STORED_ATTEMPTS,
@@ -27,26 +30,13 @@ _GONE_URLS: Final = "closed"
 """Sort key of the item that lists the URLs that answered 410; delivery ids begin with a digit and sort before it."""
 
 
-class DeliveryTable:
+class DeliveryTable(ConditionalTable):
     """`DeliveryStore` on DynamoDB; the `work` index holds pending deliveries by `next_attempt_at`."""
-
-    def __init__(self, database: DynamoDBTable) -> None:
-        self._database = database
 
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """1 request."""
-        item = {name: value for name, value in _item(delivery).items() if value is not None}
-        write = Write(
-            _key(delivery),
-            update="SET " + ", ".join(f"#{name} = :{name}" for name in item),
-            condition="attribute_not_exists(PK)",
-            values=item,
-            names={name: name for name in item},
-        )
-        try:
-            return _delivery_from(self._database.update(write))
-        except ConditionFailed as failed:
-            return _delivery_from(failed.items[0] or {})
+        assigned, _ = split_absent(_item(delivery))
+        return _delivery_from(self._update_or_find(update(_key(delivery), assigned, when=ITEM_ABSENT)) or {})
 
     def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
         """1 request."""
@@ -61,12 +51,10 @@ class DeliveryTable:
 
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
         """1 request."""
-        write = Write(
+        write = update(
             _key(delivery),
-            update="SET lease = :until, first_at = if_not_exists(first_at, :second)",
-            condition="#state = :queued AND lease <= :now",
-            values={"until": until, "now": now, "second": now // 1000, "queued": DeliveryState.QUEUED},
-            names={"state": "state"},
+            {"lease": until, "first_at": Attr("first_at").or_default(now // 1000)},
+            when=Attr("state").eq(DeliveryState.QUEUED) & Attr("lease").lte(now),
         )
         try:
             return _delivery_from(self._database.update(write))
@@ -111,10 +99,10 @@ class DeliveryTable:
 
     def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
         """1 request."""
-        write = Write(
+        write = update(
             {**_key(delivery), "SK": _GONE_URLS},
-            update="ADD urls :urls SET expires_at = :until",
-            values={"urls": frozenset({delivery.url}), "until": now + DELIVERY_RETENTION_DAYS * _DAY},
+            {"expires_at": now + DELIVERY_RETENTION_DAYS * _DAY},
+            add={"urls": frozenset({delivery.url})},
         )
         self._database.update(write)
 
@@ -147,18 +135,10 @@ def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
     """Write the difference on condition that no other attempt was stored since the read."""
     old, new = _item(before), _item(after)
     # `state` is always assigned, because an update needs at least one assignment.
-    assigned = {name: value for name, value in new.items() if value is not None and value != old[name]}
-    assigned["state"] = after.state
-    removed = [name for name, value in new.items() if value is None and old[name] is not None]
-    return Write(
-        _key(before),
-        update="SET "
-        + ", ".join(f"#{name} = :{name}" for name in assigned)
-        + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
-        condition="tried = :before_tried AND #state = :before_state",
-        values={**assigned, "before_tried": before.attempt_count, "before_state": before.state},
-        names={name: name for name in (*assigned, *removed)},
-    )
+    changed = {name: value for name, value in new.items() if value != old[name] or name == "state"}
+    assigned, removed = split_absent(changed)
+    is_unchanged = Attr("tried").eq(before.attempt_count) & Attr("state").eq(before.state)
+    return update(_key(before), assigned, remove=removed, when=is_unchanged)
 
 
 def deliveries_partition(account: str, resource_id: str) -> str:

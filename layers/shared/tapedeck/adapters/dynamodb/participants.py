@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Item, Write
+from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable, failed_parts, has_write_token
+from tapedeck.adapters.dynamodb.expressions import put
 from tapedeck.adapters.dynamodb.items import (
     PARTICIPANT,
     conference_from,
@@ -15,14 +17,13 @@ from tapedeck.adapters.dynamodb.items import (
     participant_key,
 )
 from tapedeck.adapters.dynamodb.writes import (
-    ITEM_ABSENT,
     call_diff,
     conference_diff,
     end_writes,
-    has_write_token,
     new_call,
     new_conference,
     participant_diff,
+    take_over_write,
 )
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -30,16 +31,13 @@ from tapedeck.domain.participant import Participant
 from tapedeck.ports.stores import DialTransaction, EndTransaction, LabelTaken, MembershipConflict, NameTaken
 
 
-class ParticipantTable:
+class ParticipantTable(ConditionalTable):
     """`ports.stores.ParticipantStore` on DynamoDB.
 
     A failed condition costs one more read: the participant's write tokens show whether this write had succeeded and
     only its response was lost (REL-3). The items in the error are not enough, because a conflicting transaction can
     hide them.
     """
-
-    def __init__(self, database: DynamoDBTable) -> None:
-        self._database = database
 
     def list_participants(self, account: str, conference: str) -> tuple[Conference | None, Sequence[Participant]]:
         """1 request per megabyte; the label items between the conference and its participants are skipped."""
@@ -96,8 +94,7 @@ class ParticipantTable:
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
-            failures = {name for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
-            stopped = ending.conference_recordings & failures
+            stopped = ending.conference_recordings & failed_parts(parts, failed).keys()
             if ending.conference is not None and ending.participant is not None:
                 self._raise_unless_written(
                     ending.conference.account, ending.participant, ending.write_id, failed, stopped
@@ -109,7 +106,7 @@ class ParticipantTable:
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
-            failures = {name: item for (name, _), item in zip(parts, failed.items, strict=True) if item is not None}
+            failures = failed_parts(parts, failed)
             # Each request has a new call id: if the call exists, this transaction has succeeded.
             if "call" in failures or self._has_write_token(dialing.call.account, dialing.participant, dialing.write_id):
                 return
@@ -162,7 +159,7 @@ def _dial_writes(dialing: DialTransaction) -> Iterator[tuple[str, Write]]:
     yield "row", row
     account, participant = dialing.call.account, dialing.participant
     item: Item = {**participant_item(participant), **initial_write_tokens(dialing.write_id)}
-    yield "participant", Write(participant_key(account, participant.conference, participant.call), item=item)
+    yield "participant", put(participant_key(account, participant.conference, participant.call), item)
     if dialing.conference_before is not None:
         yield "conference", conference_diff(dialing.conference_before, dialing.conference)
     else:
@@ -170,14 +167,5 @@ def _dial_writes(dialing: DialTransaction) -> Iterator[tuple[str, Write]]:
         yield from (("new", write) for write in writes)
         yield "name", name
     if participant.label is not None:
-        holder = dialing.label_from
-        yield (
-            "label",
-            Write(
-                label_key(account, participant.conference, participant.label),
-                item={"call": participant.call},
-                condition=ITEM_ABSENT if holder is None else "#call = :holder",
-                values={"holder": holder} if holder is not None else None,
-                names={"call": "call"} if holder is not None else None,
-            ),
-        )
+        label = label_key(account, participant.conference, participant.label)
+        yield "label", take_over_write(label, "call", participant.call, dialing.label_from)

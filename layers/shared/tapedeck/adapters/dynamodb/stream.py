@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Item, Write, from_attributes
+from tapedeck.adapters.dynamodb.client import Item, from_attributes
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable
+from tapedeck.adapters.dynamodb.expressions import Attr, update
 from tapedeck.adapters.dynamodb.items import (
     PARTICIPANT,
     RECORDING,
@@ -15,6 +17,7 @@ from tapedeck.adapters.dynamodb.items import (
     participant_key,
     recording_from,
 )
+from tapedeck.adapters.dynamodb.writes import PENDING_WORK
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
@@ -70,11 +73,8 @@ def _sequence_number(record: Mapping[str, Any]) -> int | None:
         return None
 
 
-class PendingWorkIndex:
+class PendingWorkIndex(ConditionalTable):
     """`ports.stores.PendingWorkStore` on the `work` index of the recordings table."""
-
-    def __init__(self, database: DynamoDBTable) -> None:
-        self._database = database
 
     def find_pending(self, shard: str, until: int) -> Iterator[PendingWork]:
         """1 request per megabyte of index rows, and 1 per 100 items."""
@@ -102,18 +102,8 @@ class PendingWorkIndex:
                 version = participant.requested_version
             case Recording():
                 return False
-        write = Write(
-            key,
-            update="REMOVE #work, work_at",
-            condition="asked = :version AND (attribute_not_exists(confirmed) OR confirmed < :version)",
-            values={"version": version},
-            names={"work": "work"},
-        )
-        try:
-            self._database.update(write)
-        except ConditionFailed:
-            return False
-        return True
+        is_unconfirmed = Attr("confirmed").not_exists() | Attr("confirmed").lt(version)
+        return self._try(update(key, remove=PENDING_WORK, when=Attr("asked").eq(version) & is_unconfirmed))
 
 
 def _resource(item: Item) -> Resource | None:

@@ -1,6 +1,7 @@
 """Transcriptions in the recordings table: stored by account, with a list row for each recording."""
 
-from tapedeck.adapters.dynamodb.client import ConditionFailed, Write
+from tapedeck.adapters.dynamodb.client import ConditionFailed
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, ITEM_EXISTS, delete, put
 from tapedeck.adapters.dynamodb.items import (
     Key,
     transcription_from,
@@ -25,8 +26,8 @@ class TranscriptionTable(ListTable):
         """1 request: the transcription, its row."""
         key = transcription_key(transcription.account, transcription.id)
         writes = [
-            Write(key, item=transcription_item(transcription), condition="attribute_not_exists(PK)"),
-            Write(_row_key(transcription), item={"account": transcription.account}),
+            put(key, transcription_item(transcription), when=ITEM_ABSENT),
+            put(_row_key(transcription), {"account": transcription.account}),
         ]
         try:
             self._database.transact(writes)
@@ -38,8 +39,8 @@ class TranscriptionTable(ListTable):
         """1 request: the transcription, its row."""
         key = transcription_key(transcription.account, transcription.id)
         writes = [
-            Write(key, delete=True, condition="attribute_exists(PK)"),
-            Write(_row_key(transcription), delete=True),
+            delete(key, when=ITEM_EXISTS),
+            delete(_row_key(transcription)),
         ]
         try:
             self._database.transact(writes)

@@ -4,11 +4,21 @@ Each write stores the token of its request, or is conditional on the version tha
 lost response is recognised (REL-3).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from tapedeck.adapters.dynamodb.client import Item, Write
+from tapedeck.adapters.dynamodb.expressions import (
+    ITEM_ABSENT,
+    ITEM_EXISTS,
+    NEXT_VERSION,
+    Attr,
+    Condition,
+    literal,
+    put,
+    update,
+)
 from tapedeck.adapters.dynamodb.items import (
     WRITE_TOKEN_ATTRIBUTES,
     Key,
@@ -21,6 +31,7 @@ from tapedeck.adapters.dynamodb.items import (
     name_partition,
     participant_item,
     participant_key,
+    pending_shard,
     recording_key,
     write_token,
 )
@@ -31,60 +42,72 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, RecordingStatus
 from tapedeck.ports.stores import EndTransaction
 
-ITEM_ABSENT: Final = "attribute_not_exists(PK)"
+PENDING_WORK: Final = ("work", "work_at")
+"""The attributes that put an item into the pending-work index."""
 
-PUSH_WRITE_TOKEN: Final = ", ".join(
-    [f"{older} = {newer}" for newer, older in reversed(list(pairwise(WRITE_TOKEN_ATTRIBUTES)))]
-    + [f"{WRITE_TOKEN_ATTRIBUTES[0]} = :mark"]
-)
-"""Part of an update, after SET: store `:mark` as the newest write token and drop the oldest one."""
-
-WRITE_TOKEN_ABSENT: Final = f"NOT :mark IN ({', '.join(WRITE_TOKEN_ATTRIBUTES)})"
-"""Part of a condition: `:mark` is not among the item's write tokens."""
+_NEWEST_TOKEN: Final = WRITE_TOKEN_ATTRIBUTES[0]
+_TOKENS: Final = tuple(map(Attr, WRITE_TOKEN_ATTRIBUTES))
+_SHIFTED_TOKENS: Final = {older: Attr(newer) for newer, older in pairwise(WRITE_TOKEN_ATTRIBUTES)}
 
 
-def has_write_token(item: Item, write_id: str) -> bool:
-    """Whether the token of this write is among an item's last eight (REL-3)."""
-    return write_token(write_id) in {item[attribute] for attribute in WRITE_TOKEN_ATTRIBUTES}
+def push_write_token(write_id: str) -> dict[str, Any]:
+    """Assign the token of this write to the newest of the eight token attributes and drop the oldest token."""
+    return {**_SHIFTED_TOKENS, _NEWEST_TOKEN: write_token(write_id)}
 
 
-def status_values(statuses: Iterable[str]) -> dict[str, str]:
-    """Map the placeholders of `status_names` to these statuses."""
-    return {f"s{position}": status for position, status in enumerate(sorted(statuses))}
+def write_token_absent(write_id: str) -> Condition:
+    """Require that the token of this write is not among the item's last eight."""
+    return ~literal(_NEWEST_TOKEN, write_token(write_id)).is_in(_TOKENS)
 
 
-def status_names(statuses: Iterable[str]) -> str:
-    """List the placeholders of these statuses, for a condition `IN (…)`."""
-    return ", ".join(f":{name}" for name in status_values(statuses))
+def request_engine_action(identifier: str, now: int) -> dict[str, Any]:
+    """Assign what requests an engine action at `now` (seconds) and puts the item into the pending-work index.
+
+    An item that is already in the index keeps its position, which saves an index write.
+    """
+    return {
+        "asked": NEXT_VERSION,
+        "asked_at": now,
+        "work": pending_shard(identifier),
+        "work_at": Attr("work_at").or_default(now),
+    }
 
 
-def row_write(account: str, kind: str, identifier: str, key: Key, condition: str | None = None) -> Write:
+def event_time_write(key: Key, at: int) -> Write:
+    """Store the time of an engine event on an existing item, unless a newer event is stored."""
+    is_newer = Attr("heard").not_exists() | Attr("heard").lt(at)
+    return update(key, {"heard": at}, when=ITEM_EXISTS & is_newer)
+
+
+def row_write(account: str, kind: str, identifier: str, key: Key, when: Condition | None = None) -> Write:
     """Build the write of a resource's row in its account's list."""
-    return Write(list_entry_key(account, kind, identifier), item={"parent": key["PK"]}, condition=condition)
+    return put(list_entry_key(account, kind, identifier), {"parent": key["PK"]}, when=when)
 
 
 def new_call(call: Call) -> list[Write]:
     """Build the writes of a new call: the call, which must not exist, and its row."""
     key = call_key(call.account, call.id)
     item = {**call_item(call), **initial_write_tokens()}
-    return [Write(key, item=item, condition=ITEM_ABSENT), row_write(call.account, "CALLS", call.id, key)]
+    return [put(key, item, when=ITEM_ABSENT), row_write(call.account, "CALLS", call.id, key)]
 
 
 def new_conference(conference: Conference, takes_over_from: str | None) -> list[Write]:
     """Build the writes of a new conference: itself, its row, its name's row and, last, the holder of the name."""
     key = conference_key(conference.account, conference.id)
     name = name_partition(conference.account, conference.name)
+    item = {**conference_item(conference), **initial_write_tokens()}
     return [
-        Write(key, item={**conference_item(conference), **initial_write_tokens()}, condition=ITEM_ABSENT),
+        put(key, item, when=ITEM_ABSENT),
         row_write(conference.account, "CONFS", conference.id, key),
-        Write({"PK": name, "SK": conference.id}, item={"parent": key["PK"]}),
-        Write(
-            {"PK": name, "SK": "LIVE"},
-            item={"conference": conference.id},
-            condition=ITEM_ABSENT if takes_over_from is None else "conference = :holder",
-            values={"holder": takes_over_from} if takes_over_from is not None else None,
-        ),
+        put({"PK": name, "SK": conference.id}, {"parent": key["PK"]}),
+        take_over_write({"PK": name, "SK": "LIVE"}, "conference", conference.id, takes_over_from),
     ]
+
+
+def take_over_write(key: Key, attribute: str, holder: str, takes_over_from: str | None) -> Write:
+    """Build the write that takes a name or label over from its last holder; None: it was never used."""
+    when = Attr(attribute).eq(takes_over_from) if takes_over_from is not None else ITEM_ABSENT
+    return put(key, {attribute: holder}, when=when)
 
 
 def conference_diff(before: Conference, after: Conference) -> Write:
@@ -111,43 +134,36 @@ def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_
     changed = {name: value for name, value in new.items() if value != old[name]} | (also or {})
     if changed.keys() & {"asked", "confirmed"}:
         # A confirmation since the read changes no version, so write the index attributes even if they look equal.
-        changed |= {name: new[name] for name in ("work", "work_at")}
-    assigned = {name: value for name, value in changed.items() if value is not None}
-    removed = [name for name, value in changed.items() if value is None]
-    update = "SET " + ", ".join(_ASSIGNMENTS.get(name, _ASSIGNED).format(name) for name in assigned)
-    condition = "#version = :before"
-    values = {**assigned, "before": old["version"]}
+        changed |= {name: new[name] for name in PENDING_WORK}
+    if changed.get("work_at") is not None:
+        # An item that is already in the index keeps its position, which saves an index write.
+        changed["work_at"] = Attr("work_at").or_default(changed["work_at"])
+    assigned, removed = split_absent(changed)
+    when = Attr("version").eq(old["version"])
     if write_id is not None:
-        update += f", {PUSH_WRITE_TOKEN}"
-        condition += f" AND {WRITE_TOKEN_ABSENT}"
-        values["mark"] = write_token(write_id)
-    if removed:
-        update += " REMOVE " + ", ".join(f"#{name}" for name in removed)
-    return Write(key, update=update, condition=condition, values=values, names={name: name for name in changed})
+        assigned |= push_write_token(write_id)
+        when &= write_token_absent(write_id)
+    return update(key, assigned, remove=removed, when=when)
 
 
-_ASSIGNED: Final = "#{0} = :{0}"
+def split_absent(attributes: Item) -> tuple[Item, list[str]]:
+    """Split attributes into those to assign and those to remove, which are None."""
+    assigned = {name: value for name, value in attributes.items() if value is not None}
+    return assigned, [name for name in attributes if name not in assigned]
 
-_ASSIGNMENTS: Final = {"work_at": "#{0} = if_not_exists(#{0}, :{0})"}
-"""An item that is already in the index keeps its position, which saves an index write."""
+
+_MEMBERSHIP_COMMANDS: Final = ("announcement", "hold_music", "wait_music")
+"""Attributes with engine commands that an earlier membership may have left."""
 
 
 def join_write(account: str, participant: Participant) -> Write:
     """Let a call join that is not present; if it was present before, it keeps its write tokens."""
-    item = participant_item(participant)
-    assigned = {name: value for name, value in item.items() if value is not None}
-    # Attributes that an earlier stay may have left.
-    removed = [name for name, value in item.items() if value is None] + ["announcement", "hold_music", "wait_music"]
-    tokens = ", ".join(f"{attribute} = if_not_exists({attribute}, :none)" for attribute in WRITE_TOKEN_ATTRIBUTES)
-    return Write(
+    assigned, removed = split_absent(participant_item(participant))
+    return update(
         participant_key(account, participant.conference, participant.call),
-        update="SET "
-        + ", ".join(f"#{name} = :{name}" for name in assigned)
-        + f", {tokens} REMOVE "
-        + ", ".join(f"#{name}" for name in removed),
-        condition=f"{ITEM_ABSENT} OR attribute_exists(#left)",
-        values={**assigned, "none": ""},
-        names={name: name for name in (*assigned, *removed)},
+        {**assigned, **{token.label: token.or_default("") for token in _TOKENS}},
+        remove=(*removed, *_MEMBERSHIP_COMMANDS),
+        when=ITEM_ABSENT | Attr("left").exists(),
     )
 
 
@@ -173,19 +189,15 @@ def end_writes(ending: EndTransaction) -> Iterator[tuple[str, Write]]:
 
 def _stopped(parent: Parent, recording: str, ending: EndTransaction) -> Write:
     """Stop one recording because its parent ends, on condition that it is active."""
-    return Write(
+    return update(
         recording_key(parent, recording),
-        update=f"SET #status = :stopped, version = version + :one, updated = :now, ended = :ended, "
-        f"ended_by = :id, {PUSH_WRITE_TOKEN}",
-        condition=f"#status IN ({status_names(ACTIVE)})",
-        values={
-            "stopped": RecordingStatus.STOPPED,
-            "one": 1,
-            "now": ending.now,
+        {
+            "status": RecordingStatus.STOPPED,
+            "version": NEXT_VERSION,
+            "updated": ending.now,
             "ended": ending.now if ending.ended is None else max(ending.ended, created_at(recording)),
-            "id": ending.write_id,
-            "mark": write_token(ending.write_id),
-            **status_values(ACTIVE),
+            "ended_by": ending.write_id,
+            **push_write_token(ending.write_id),
         },
-        names={"status": "status"},
+        when=Attr("status").is_in(sorted(ACTIVE)),
     )

@@ -1,0 +1,95 @@
+"""Calls in the recordings table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable, written_by
+from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
+from tapedeck.adapters.dynamodb.items import call_from, call_key, status_key
+from tapedeck.adapters.dynamodb.writes import (
+    call_diff,
+    new_call,
+    push_write_token,
+    request_engine_action,
+    write_token_absent,
+)
+from tapedeck.domain.call import LIVE, Call, CallStatus
+from tapedeck.domain.recording import ParentKind
+from tapedeck.ports.stores import ParentConflict
+
+
+class CallTable(ConditionalTable):
+    """`ports.stores.CallStore` on DynamoDB; docstrings count requests, the port states the contract."""
+
+    def get_call(self, account: str, call: str) -> Call | None:
+        """1 request."""
+        item = self._database.get(call_key(account, call))
+        return call_from(item) if item is not None else None
+
+    def get_calls(self, account: str, calls: Sequence[str]) -> Mapping[str, Call]:
+        """1 request per 100 calls."""
+        found = self._database.get_many([call_key(account, call) for call in calls])
+        return {call: call_from(item) for call, item in zip(calls, found, strict=True) if item is not None}
+
+    def put_call(self, call: Call) -> None:
+        """1 request: the call and its row."""
+        try:
+            self._database.transact(new_call(call))
+        except ConditionFailed:
+            # Ids are unique: this is our own write, whose response was lost.
+            return
+
+    def end_call(
+        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, needs_command: bool
+    ) -> Call:
+        """1 request."""
+        write = update(
+            call_key(call.account, call.id),
+            {
+                "status": after.status,
+                "status_key": status_key(call.account, ParentKind.CALL, after.status),
+                "version": NEXT_VERSION,
+                "updated": after.updated,
+                "ended": after.ended,
+                "ended_by": write_id,
+                **(request_engine_action(call.id, after.updated) if needs_command else {}),
+            },
+            when=Attr("status").is_in(sorted(sources)) & Attr("active").not_exists() & Attr("conference").not_exists(),
+        )
+        return self._update(write, call_from, ParentConflict)
+
+    def change_call(self, call: Call, after: Call, write_id: str) -> None:
+        """1 request."""
+        self._update(call_diff(call, after, write_id), call_from, ParentConflict, is_own=written_by(write_id))
+
+    def queue_call_commands(
+        self,
+        account: str,
+        call: str,
+        commands: Mapping[str, Any],
+        sources: frozenset[CallStatus],
+        now: int,
+        write_id: str,
+    ) -> Call:
+        """1 request."""
+        assign: Item = {
+            "version": NEXT_VERSION,
+            **commands,
+            **push_write_token(write_id),
+            **request_engine_action(call, now),
+        }
+        write = update(
+            call_key(account, call),
+            assign,
+            # A redirect of an earlier command must not be sent again with this one.
+            remove={"redirect"} - assign.keys(),
+            when=Attr("status").is_in(sorted(sources)) & write_token_absent(write_id),
+        )
+        return self._update(write, call_from, ParentConflict, is_own=written_by(write_id), as_written=_as_live)
+
+
+def _as_live(found: Call) -> Call:
+    """Reconstruct the call as a write of commands left it: the write required a live call."""
+    return found if found.is_live else replace(found, status=CallStatus.IN_PROGRESS, ended=None)

@@ -1,0 +1,136 @@
+"""Conferences in the recordings table: by id and by name, with the membership of calls."""
+
+from dataclasses import replace
+
+from tapedeck.adapters.dynamodb.client import ConditionFailed
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, written_by
+from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
+from tapedeck.adapters.dynamodb.items import (
+    call_from,
+    conference_from,
+    conference_key,
+    name_partition,
+    participant_from,
+    participant_key,
+    status_key,
+)
+from tapedeck.adapters.dynamodb.writes import (
+    PENDING_WORK,
+    call_diff,
+    conference_diff,
+    join_write,
+    new_conference,
+    push_write_token,
+    request_engine_action,
+    write_token_absent,
+)
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference, ConferenceStatus
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import ParentKind
+from tapedeck.ports.stores import NameTaken, ParentConflict
+
+
+class ConferenceTable(ConditionalTable):
+    """`ports.stores.ConferenceStore` on DynamoDB; docstrings count requests, the port states the contract."""
+
+    def get_conference(self, account: str, conference: str) -> Conference | None:
+        """1 request."""
+        item = self._database.get(conference_key(account, conference))
+        return conference_from(item) if item is not None else None
+
+    def get_live_conference_id(self, account: str, name: str) -> str | None:
+        """1 request."""
+        item = self._database.get({"PK": name_partition(account, name), "SK": "LIVE"})
+        return item["conference"] if item is not None else None
+
+    def get_membership(self, account: str, conference: str, call: str) -> tuple[Conference | None, Participant | None]:
+        """1 request."""
+        conference_data, participant_data = self._database.get_several(
+            [conference_key(account, conference), participant_key(account, conference, call)]
+        )
+        return (
+            conference_from(conference_data) if conference_data is not None else None,
+            participant_from(participant_data) if participant_data is not None else None,
+        )
+
+    def put_conference(self, conference: Conference, takes_over_from: str | None) -> None:
+        """1 request: the conference, its row, its name's row, and the holder of the name."""
+        try:
+            self._database.transact(new_conference(conference, takes_over_from))
+        except ConditionFailed as failed:
+            if failed.items[0] is not None:
+                return  # our own write, whose response was lost
+            raise NameTaken((failed.items[3] or {}).get("conference", "")) from failed
+
+    def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
+        """1 request: the conference, the participant, the call."""
+        writes = [
+            conference_diff(conference, after),
+            join_write(conference.account, participant),
+            call_diff(call, replace(call, conference=conference.id, version=call.version + 1)),
+        ]
+        try:
+            self._database.transact(writes)
+        except ConditionFailed as failed:
+            conference_data, participant_data, call_data = failed.items
+            if participant_data is not None:
+                return  # the call is present: our own write, whose response was lost, or another join of the call
+            if conference_data is not None:
+                raise ParentConflict(conference_from(conference_data) if conference_data else None) from failed
+            raise ParentConflict(call_from(call_data) if call_data else None) from failed
+
+    def change_conference(self, conference: Conference, after: Conference) -> None:
+        """1 request."""
+        self._update(conference_diff(conference, after), conference_from, ParentConflict)
+
+    def end_conference(
+        self, conference: Conference, after: Conference, write_id: str, *, needs_command: bool
+    ) -> Conference:
+        """1 request."""
+        write = update(
+            conference_key(conference.account, conference.id),
+            {
+                "status": after.status,
+                "status_key": status_key(conference.account, ParentKind.CONFERENCE, after.status),
+                "version": NEXT_VERSION,
+                "sequence": Attr("sequence") + 1,
+                "updated": after.updated,
+                "ended": after.ended,
+                "reason": after.reason,
+                "ended_by": write_id,
+                **(request_engine_action(conference.id, after.updated) if needs_command else {}),
+            },
+            when=Attr("status").is_in((ConferenceStatus.INIT, ConferenceStatus.IN_PROGRESS))
+            & Attr("active").not_exists(),
+        )
+        return self._update(write, conference_from, ParentConflict, is_own=ended_by(write_id))
+
+    def mark_conference_published(self, conference: Conference) -> None:
+        """1 request; 2 while an engine command is unconfirmed and keeps the conference in the pending-work index."""
+        key = conference_key(conference.account, conference.id)
+        has_ended = Attr("status").eq(ConferenceStatus.COMPLETED)
+        is_settled = Attr("asked").not_exists() | Attr("confirmed").eq(Attr("asked"))
+        if not self._try(update(key, {"told": True}, remove=PENDING_WORK, when=has_ended & is_settled)):
+            self._try(update(key, {"told": True}, when=has_ended))
+
+    def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
+        """1 request."""
+        write = update(
+            conference_key(account, conference),
+            {
+                "version": NEXT_VERSION,
+                "announcement": {"url": url, "method": method},
+                **push_write_token(write_id),
+                **request_engine_action(conference, now),
+            },
+            when=Attr("status").eq(ConferenceStatus.IN_PROGRESS) & write_token_absent(write_id),
+        )
+        return self._update(
+            write, conference_from, ParentConflict, is_own=written_by(write_id), as_written=_as_in_progress
+        )
+
+
+def _as_in_progress(found: Conference) -> Conference:
+    """Reconstruct the conference as an announcement left it: the write required a conference in progress."""
+    return replace(found, status=ConferenceStatus.IN_PROGRESS)

@@ -1,0 +1,348 @@
+"""Recordings in the recordings table: start, transition, confirm, finish and delete."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable, has_write_token, written_by
+from tapedeck.adapters.dynamodb.expressions import (
+    ITEM_ABSENT,
+    NEXT_VERSION,
+    Attr,
+    Condition,
+    Placeholders,
+    delete,
+    put,
+    update,
+)
+from tapedeck.adapters.dynamodb.items import (
+    RECORDING,
+    call_from,
+    conference_from,
+    list_entry_key,
+    parent_key,
+    partition,
+    recording_from,
+    recording_item,
+    recording_key,
+    shown_recording_key,
+)
+from tapedeck.adapters.dynamodb.writes import (
+    PENDING_WORK,
+    event_time_write,
+    push_write_token,
+    row_write,
+    write_token_absent,
+)
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.errors import EventRejected, StoreBusy
+from tapedeck.domain.recording import (
+    ACTIVE,
+    FINISHED,
+    PRUNE_ACTIVE_AT,
+    UNFINISHED,
+    Parent,
+    ParentKind,
+    Recording,
+    RecordingStatus,
+    allowed_sources,
+    is_noop_transition,
+)
+from tapedeck.ports.stores import ParentConflict, TransitionRejected
+
+_MAX_TOKEN_ATTEMPTS: Final = 5
+
+
+class RecordingTable(ConditionalTable):
+    """`ports.stores.RecordingStore` on DynamoDB; docstrings count requests, the port states the contract."""
+
+    def get_recording(self, parent: Parent, recording: str) -> Recording | None:
+        """1 request."""
+        item = self._database.get(recording_key(parent, recording))
+        return _visible(item)
+
+    def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
+        """2 requests: its list row (with `deleted`, either row), then the recording."""
+        keys = [
+            list_entry_key(account, kind, recording) for kind in (("RECS", "RECS-DELETED") if deleted else ("RECS",))
+        ]
+        rows = self._database.get_several(keys) if deleted else [self._database.get(keys[0])]
+        row = next((row for row in rows if row is not None), None)
+        if row is None:
+            return None
+        item = self._database.get({"PK": row["parent"], "SK": f"{RECORDING}{recording}"})
+        return _visible(item) if not deleted else recording_from(item) if item else None
+
+    def list_active_recordings(self, parent: Parent) -> Sequence[Recording]:
+        """1 request per megabyte of the parent's recordings."""
+        used = Placeholders()
+        is_active = Attr("status").is_in(sorted(ACTIVE)).render(used)
+        items = self._database.query(
+            "PK = :pk AND begins_with(SK, :recording)",
+            {"pk": partition(parent), "recording": RECORDING, **used.values},
+            only=is_active,
+            status="status",
+        )
+        return [recording_from(item) for item in items]
+
+    def start_call_recording(self, recording: Recording, expected: Call | None, active: frozenset[str]) -> None:
+        """1 request: the call, the recording, its row."""
+        self._start(_start_in_call(recording, expected, active), recording)
+
+    def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> None:
+        """1 request: the parent, the recording, its row and, for a conference, the link from its first call."""
+        self._start(_start_in_parent(recording, expected, active), recording)
+
+    def _start(self, parent_write: Write, recording: Recording) -> None:
+        parent = recording.parent
+        key = recording_key(parent, recording.id)
+        writes = [
+            parent_write,
+            put(key, recording_item(recording), when=ITEM_ABSENT),
+            row_write(parent.account, "RECS", recording.id, key, when=ITEM_ABSENT),
+        ]
+        if parent.kind is ParentKind.CONFERENCE and recording.call is not None:
+            writes.append(
+                put(shown_recording_key(parent.account, recording.call, recording.id), {"conference": parent.id})
+            )
+        try:
+            self._database.transact(writes)
+        except ConditionFailed as failed:
+            item, existing, row = failed.items[:3]
+            if existing is not None:
+                return  # our own write, whose response was lost
+            if row is not None:
+                raise EventRejected from failed  # the recording belongs to another parent
+            read = call_from if parent.kind is ParentKind.CALL else conference_from
+            raise ParentConflict(read(item) if item else None) from failed
+
+    def transition_recording(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        now: int,
+        write_id: str,
+        *,
+        unless_begun: bool = False,
+    ) -> Recording:
+        """1 request; 2 if a response was lost and the recording already has the target status."""
+        assign: Item = {"status": target, "version": NEXT_VERSION, "updated": now, **push_write_token(write_id)}
+        when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(write_id)
+        if unless_begun:
+            when &= Attr("confirmed").eq(0)
+        write = _transition(parent, recording, assign, when, pause_behavior, now)
+        for _ in range(_MAX_TOKEN_ATTEMPTS):
+            try:
+                return recording_from(self._database.update(write))
+            except ConditionFailed as failed:
+                item = failed.items[0]
+                found = _visible(item)
+                if item and found is not None and has_write_token(item, write_id):
+                    return _as_transitioned(found, target, pause_behavior, now)
+                # A late copy of this write can undo later changes only while the recording is active.
+                may_arrive_late = failed.was_repeated and found is not None and found.is_active
+                if found is None or not (may_arrive_late and is_noop_transition(found.status, target)):
+                    raise TransitionRejected(found) from failed
+            if self._store_write_token(parent, found, write_id):
+                raise TransitionRejected(found)
+        raise StoreBusy
+
+    def _store_write_token(self, parent: Parent, found: Recording, write_id: str) -> bool:
+        """Store the token of a request that changed nothing; False if the status has changed meanwhile.
+
+        This disarms an earlier copy of the request that may still arrive and would apply its change late.
+        """
+        is_unchanged = Attr("status").eq(found.status) & write_token_absent(write_id)
+        return self._try(update(recording_key(parent, found.id), push_write_token(write_id), when=is_unchanged))
+
+    def transition_recording_from_engine(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        engine_event: EngineEvent,
+        now: int,
+    ) -> Recording:
+        """1 request."""
+        assign: Item = {
+            "status": target,
+            "version": NEXT_VERSION,
+            "updated": now,
+            "confirmed": NEXT_VERSION,
+            "heard": engine_event.at,
+            **push_write_token(engine_event.event),
+        }
+        when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(engine_event.event)
+        if target is not RecordingStatus.STOPPED:
+            # A newer pending request overrides what the engine reports, unless the capture has ended.
+            is_newest = Attr("heard").not_exists() | Attr("heard").lte(engine_event.at)
+            when = when & Attr("confirmed").eq(Attr("version")) & is_newest
+        ended = engine_event.occurred_at(recording, now)
+        write = _transition(parent, recording, assign, when, pause_behavior, ended)
+        return self._update(write, recording_from, TransitionRejected)
+
+    def confirm_recording(
+        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, reported: RecordingStatus | None
+    ) -> Recording | None:
+        """1 request."""
+        version = engine_event.version
+        assign: Item = {"confirmed": version, "heard": engine_event.at, **push_write_token(engine_event.event)}
+        is_unfinished = Attr("status").is_in(sorted(UNFINISHED))
+        when = Attr("confirmed").lt(version) & Attr("version").gte(version) & is_unfinished
+        if reported is None:
+            assign["started"] = engine_event.occurred_at(recording, now)
+            when &= Attr("confirmed").eq(0)
+        elif reported is RecordingStatus.STOPPED:
+            when &= Attr("status").eq(reported)
+        else:
+            # The status that an older version requested is not stored, so only the last version is compared.
+            when &= Attr("version").gt(version) | Attr("status").eq(reported)
+        item = self._update_or_find(update(recording_key(parent, recording), assign, when=when))
+        return recording_from(item) if item is not None else None
+
+    def mark_recording_published(self, parent: Parent, recording: str) -> None:
+        """1 request."""
+        is_finished = ~Attr("status").is_in(sorted(UNFINISHED))
+        key = recording_key(parent, recording)
+        self._try(update(key, remove=PENDING_WORK, when=Attr("work").exists() & is_finished))
+
+    def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
+        """1 request."""
+        self._try(event_time_write(recording_key(parent, recording), at))
+
+    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
+        """1 request."""
+        results = {"duration": recording.duration, "error": recording.error, "channels": recording.channels}
+        assign: Item = {
+            "status": recording.status,
+            "version": NEXT_VERSION,
+            "updated": recording.updated,
+            **({"confirmed": NEXT_VERSION} if by_engine else {}),
+            **{name: value for name, value in results.items() if value is not None},
+            **push_write_token(write_id),
+        }
+        write = update(
+            recording_key(recording.parent, recording.id),
+            assign,
+            remove=PENDING_WORK if recording.callback is None else (),
+            when=Attr("status").eq(RecordingStatus.STOPPED) & write_token_absent(write_id),
+        )
+        return self._update(
+            write,
+            recording_from,
+            _rejected,
+            is_own=written_by(write_id),
+            as_written=lambda found: _as_finished(found, recording),
+        )
+
+    def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
+        """1 request: the recording, its row from one list to the other."""
+        parent = recording.parent
+        writes = [
+            update(
+                recording_key(parent, recording.id),
+                {
+                    "status": RecordingStatus.DELETED,
+                    "version": NEXT_VERSION,
+                    "updated": now,
+                    "expires_at": until,
+                    "deleted_by": write_id,
+                },
+                when=Attr("status").is_in(sorted(FINISHED)),
+            ),
+            delete(list_entry_key(parent.account, "RECS", recording.id)),
+            put(
+                list_entry_key(parent.account, "RECS-DELETED", recording.id),
+                {"parent": partition(parent), "expires_at": until},
+            ),
+        ]
+        after = replace(
+            recording, status=RecordingStatus.DELETED, updated=now, version=recording.version + 1, deleted_until=until
+        )
+        try:
+            self._database.transact(writes)
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            if item and item.get("deleted_by") == write_id:
+                return after  # our own write, whose response was lost
+            raise TransitionRejected(_visible(item)) from failed
+        return after
+
+
+def _start_in_call(recording: Recording, expected: Call | None, active: frozenset[str]) -> Write:
+    """Build the write of a call on which a recording is started through the API."""
+    never_recorded = Attr("api").not_exists() if expected is None else None
+    return _start_in_parent(recording, expected, active, {"api": recording.id}, never_recorded)
+
+
+def _start_in_parent(
+    recording: Recording,
+    expected: Call | Conference | None,
+    active: frozenset[str],
+    assign: dict[str, Any] | None = None,
+    extra: Condition | None = None,
+) -> Write:
+    """Build the write of a call or conference, which must be in progress, on which a recording is started."""
+    when = Attr("status").eq(CallStatus.IN_PROGRESS)
+    if extra is not None:
+        when &= extra
+    values: Item = {**(assign or {}), "version": NEXT_VERSION}
+    key = parent_key(recording.parent)
+    if expected is not None:
+        values["active"] = active | {recording.id}
+        return update(key, values, when=when & Attr("version").eq(expected.version))
+    has_capacity = Attr("active").not_exists() | Attr("active").size().lt(PRUNE_ACTIVE_AT)
+    return update(key, values, add={"active": frozenset({recording.id})}, when=when & has_capacity)
+
+
+def _transition(
+    parent: Parent, recording: str, assign: Item, when: Condition, pause_behavior: str, ended: int
+) -> Write:
+    """Build the write of a transition to the status in `assign`, with the attributes that depend on it."""
+    key = recording_key(parent, recording)
+    match assign["status"]:
+        case RecordingStatus.PAUSED:
+            return update(key, {**assign, "pause_behavior": pause_behavior}, when=when)
+        case RecordingStatus.STOPPED:
+            return update(key, {**assign, "ended": ended}, when=when)
+        case _:
+            return update(key, assign, remove=("pause_behavior",), when=when)
+
+
+def _visible(item: Item | None) -> Recording | None:
+    if not item or item["status"] == RecordingStatus.DELETED:
+        return None
+    return recording_from(item)
+
+
+def _rejected(found: Recording | None) -> TransitionRejected:
+    """Make the error for a recording; a deleted one counts as missing."""
+    return TransitionRejected(found if found is None or found.status is not RecordingStatus.DELETED else None)
+
+
+def _as_transitioned(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
+    """Reconstruct the recording as our write left it, before any later writes."""
+    return replace(
+        found,
+        status=target,
+        updated=now,
+        pause_behavior=pause_behavior if target is RecordingStatus.PAUSED else None,
+        ended=now if target is RecordingStatus.STOPPED else None,
+        duration=None,
+        error=None,
+    )
+
+
+def _as_finished(found: Recording, finished: Recording) -> Recording:
+    """Reconstruct the recording as our write left it; only a deletion can have changed it since."""
+    if found.status is not RecordingStatus.DELETED:
+        return found
+    return replace(
+        found, status=finished.status, updated=finished.updated, version=found.version - 1, deleted_until=None
+    )
