@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tapedeck.domain.identity import new_id
-from tapedeck.ports.stores import Clock
+from tapedeck.ports.clock import Clock
 
 ANY: Final = "*"
 """Every operation."""

@@ -1,11 +1,11 @@
-"""The contract of `ports.stores.CredentialStore`, in each database."""
+"""The contract of `ports.credentials.CredentialStore`, in each database."""
 
 import pytest
 
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.domain.account import Account, ApiKey, CredentialsRecord
 from tapedeck.domain.identity import new_id
-from tapedeck.ports.stores import CredentialStore
+from tapedeck.ports.credentials import CredentialStore
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]

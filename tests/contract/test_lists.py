@@ -1,4 +1,4 @@
-"""The contract of `ports.stores.ListStore`, in each database."""
+"""The contract of `ports.lists.ListStore`, in each database."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -16,7 +16,7 @@ from tapedeck.domain.page import ALL_TIME, HIGHEST, Cursor, IdRange, TimeRange, 
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
-from tapedeck.ports.stores import ListStore, RangeReader
+from tapedeck.ports.lists import ListStore, RangeReader
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]

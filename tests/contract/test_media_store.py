@@ -1,4 +1,4 @@
-"""The contract of `ports.stores.MediaStore`: the S3 adapter over moto."""
+"""The contract of `ports.media.MediaStore`: the S3 adapter over moto."""
 
 import os
 from hashlib import md5
@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectionClosedError
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.s3 import LINK_SECONDS, Bucket
 from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
-from tapedeck.ports.stores import StoredObject
+from tapedeck.ports.media import StoredObject
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participants import AddParticipant, ParticipantFilter, Participants, UpdateParticipant
-from tapedeck.ports.stores import DialTransaction, LabelTaken, MembershipConflict, NameTaken, ParticipantStore
+from tapedeck.ports.conferences import NameTaken
+from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict, ParticipantStore
 from tests.conftest import TestAccount
 from tests.thoroughness import scaled
 

@@ -11,7 +11,10 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.ports.stores import EndConflict, EndTransaction, NameTaken, ParentConflict, Store, TransitionRejected
+from tapedeck.ports.conferences import NameTaken
+from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
+from tapedeck.ports.recordings import TransitionRejected
+from tapedeck.ports.stores import Store
 from tests.conftest import TestAccount
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]

@@ -37,7 +37,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import Media
 from tapedeck.operations.recordings import CURRENT, Recordings, StartRecording
-from tapedeck.ports.stores import AudioInfo, StoredObject
+from tapedeck.ports.media import AudioInfo, StoredObject
 from tapedeck_standin.aws.template import Template
 from tests.linearizability import model
 from tests.linearizability.checker import check

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.ports.stores import AudioInfo, StoredObject
+from tapedeck.ports.media import AudioInfo, StoredObject
 from tapedeck_standin.telephony.audio import Part
 
 
 class MemoryObjects:
-    """`ports.stores.MediaStore` in memory."""
+    """`ports.media.MediaStore` in memory."""
 
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
@@ -55,7 +55,7 @@ def write_length(target: Path, parts: Sequence[Part], channels: Sequence[bool]) 
 
 
 class LengthCodec:
-    """`ports.stores.Codec` for files of `write_length`."""
+    """`ports.media.Codec` for files of `write_length`."""
 
     def probe(self, source: Path) -> AudioInfo:
         """Read length, channels and silence."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tapedeck.adapters import audio
 from tapedeck.adapters.audio import KILOBITS_PER_CHANNEL, RATES, SILENCE, WavCodec
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.ports.stores import AudioInfo
+from tapedeck.ports.media import AudioInfo
 from tests.media import mp3_frames, samples_of
 
 QUIET = st.integers(-SILENCE, SILENCE)

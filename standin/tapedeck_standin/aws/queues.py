@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tapedeck.adapters.batching import write_json
+from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import DomainEvent, QueueMessage
-from tapedeck.ports.stores import Clock
 
 DEDUPLICATION_SECONDS: Final = 300
 """SQS's deduplication interval, counted from the send; deleting the message does not end it."""

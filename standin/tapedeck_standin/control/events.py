@@ -9,8 +9,8 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.identity import new_id
 from tapedeck.engine_protocol.schema import EVENTS
+from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import Queue, QueueMessage
-from tapedeck.ports.stores import Clock
 from tapedeck_standin.control.requests import (
     AccountRegistry,
     ControlError,

@@ -32,7 +32,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.operations.media import FORMATS, ONLY_SILENCE, object_key
-from tapedeck.ports.stores import Encryptor
+from tapedeck.ports.credentials import Encryptor
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
 from tapedeck_standin.samples.callbacks import (
     FAILED_BATCH,

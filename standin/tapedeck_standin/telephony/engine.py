@@ -16,8 +16,8 @@ from typing import Any, Final
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
+from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import Queue, QueueMessage
-from tapedeck.ports.stores import Clock
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.telephony.audio import Part, write_wav
 

@@ -15,7 +15,7 @@ from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.conferences import ConferenceEndReport
 from tapedeck.operations.media import object_key
-from tapedeck.ports.stores import Clock
+from tapedeck.ports.clock import Clock
 from tapedeck_standin.aws.account_data import AccountData
 from tapedeck_standin.telephony.engine import Engine
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.ports.stores import AudioInfo
+from tapedeck.ports.media import AudioInfo
 
 KILOBITS_PER_CHANNEL: Final = 32
 """Bit rate of an MP3, per channel."""
@@ -28,7 +28,7 @@ _LAME_QUALITY: Final = 7
 
 
 class WavCodec:
-    """`ports.stores.Codec` for 16-bit WAV with one or two channels, at a sample rate that MP3 supports."""
+    """`ports.media.Codec` for 16-bit WAV with one or two channels, at a sample rate that MP3 supports."""
 
     def probe(self, source: Path) -> AudioInfo:
         """Count the samples in the file; the header of a truncated capture claims more.

@@ -15,7 +15,7 @@ class KmsClient(Protocol):
 
 
 class KmsEncryptor:
-    """`ports.stores.Encryptor` with this deployment's KMS key; the encryption context is the account."""
+    """`ports.credentials.Encryptor` with this deployment's KMS key; the encryption context is the account."""
 
     def __init__(self, client: KmsClient, key: str) -> None:
         self._client = client

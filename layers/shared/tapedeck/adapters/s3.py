@@ -7,7 +7,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
-from tapedeck.ports.stores import StoredObject
+from tapedeck.ports.media import StoredObject
 
 LINK_SECONDS: Final = 60
 """How long a presigned URL is valid."""
@@ -18,7 +18,7 @@ _BUSY: Final = frozenset({"SlowDown", "503", "RequestLimitExceeded", "Throttling
 
 
 class Bucket:
-    """`ports.stores.MediaStore` on S3.
+    """`ports.media.MediaStore` on S3.
 
     Args:
         client: botocore's S3 client.

@@ -26,7 +26,8 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import ConferenceEndReport, Conferences, is_stale_event
 from tapedeck.operations.participants import Participants, UpdateParticipant
-from tapedeck.ports.stores import Clock, Store
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.stores import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.errors import EventRejected, InvalidParameter, InvalidState, MalformedBody
 from tapedeck.observability import CanonicalLog
 from tapedeck.ports.changes import Change
-from tapedeck.ports.stores import Clock
+from tapedeck.ports.clock import Clock
 
 Event = Mapping[str, Any]
 BatchResponse = dict[str, Any]

@@ -50,8 +50,12 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.engine_protocol.serializer import write_command
 from tapedeck.operations.media import object_key
 from tapedeck.ports.changes import Change, Resource
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.lists import ListStore
+from tapedeck.ports.media import MediaStore
 from tapedeck.ports.messaging import Bus, Queue, QueueMessage
-from tapedeck.ports.stores import Clock, ListStore, MediaStore, ParticipantStore, Store
+from tapedeck.ports.participants import ParticipantStore
+from tapedeck.ports.stores import Store
 
 COMMAND_STALENESS_CHECK_SECONDS: Final = 300
 """Age of a change from which its command is sent only if the current state still requires it."""

@@ -24,7 +24,8 @@ from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
 from tapedeck.operations.media import TOO_SHORT, Media
 from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.changes import PendingWork, PendingWorkStore
-from tapedeck.ports.stores import Clock, Store
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.stores import Store
 
 SHARDS: Final = "0123456789abcdef"
 

@@ -17,7 +17,8 @@ from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.operations.media import TOO_SHORT, Media, object_key
 from tapedeck.operations.recordings import Recordings
 from tapedeck.operations.transcriptions import Transcriptions
-from tapedeck.ports.stores import Clock, Store
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.stores import Store
 
 
 @dataclass(frozen=True, slots=True)

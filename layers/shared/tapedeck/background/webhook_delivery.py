@@ -39,6 +39,7 @@ from tapedeck.domain.delivery import (
 from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.retry_policy import RetryPolicy, is_delivered
+from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import (
     Decryptor,
     FailureReason,
@@ -49,7 +50,6 @@ from tapedeck.ports.messaging import (
     WebhookRequest,
     WebhookResult,
 )
-from tapedeck.ports.stores import Clock
 
 RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400)
 """The delay before each scheduled retry, plus up to 20 percent jitter; the last one repeats until exhaustion."""

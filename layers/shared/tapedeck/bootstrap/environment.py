@@ -17,7 +17,7 @@ from tapedeck.settings import Settings
 
 if TYPE_CHECKING:
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
-    from tapedeck.ports.stores import Clock
+    from tapedeck.ports.clock import Clock
 
 T = TypeVar("T")
 

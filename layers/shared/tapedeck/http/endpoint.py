@@ -35,7 +35,7 @@ from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import ConferenceName, Conferences
 from tapedeck.operations.recordings import CURRENT, Current, Recordings
-from tapedeck.ports.stores import Clock
+from tapedeck.ports.clock import Clock
 
 if TYPE_CHECKING:
     from tapedeck.operations.lists import Lists

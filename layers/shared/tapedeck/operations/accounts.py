@@ -7,7 +7,8 @@ from tapedeck.domain.account import VOICE, Account, ApiKey, MediaAccess
 from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.identity import new_id
 from tapedeck.operations.authentication import hash_secret
-from tapedeck.ports.stores import Clock, CredentialStore, Encryptor
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.credentials import CredentialStore, Encryptor
 
 
 @dataclass(frozen=True, slots=True)

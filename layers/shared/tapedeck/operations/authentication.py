@@ -7,7 +7,8 @@ from typing import Final
 
 from tapedeck.domain.account import VOICE, CredentialsRecord, MediaAccess, Principal
 from tapedeck.domain.errors import NotAuthenticated
-from tapedeck.ports.stores import Clock, CredentialStore
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.credentials import CredentialStore
 
 _MAX_REMEMBERED: Final = 4096
 _UNKNOWN_ACCOUNT: Final = "0" * 64

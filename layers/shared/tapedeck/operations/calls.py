@@ -10,7 +10,9 @@ from tapedeck.domain.engine_command import EngineEvent, with_new_request
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
-from tapedeck.ports.stores import Clock, EndConflict, EndTransaction, ParentConflict, Store
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
+from tapedeck.ports.stores import Store
 
 MAX_END_ATTEMPTS: Final = 10
 """Attempts to end a call or conference while other writes race it; each conflict returns the newer state."""

@@ -19,7 +19,10 @@ from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import MAX_END_ATTEMPTS
 from tapedeck.operations.recordings import MAX_ATTEMPTS
-from tapedeck.ports.stores import Clock, EndConflict, EndTransaction, NameTaken, ParentConflict, Store
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.conferences import NameTaken
+from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
+from tapedeck.ports.stores import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from tapedeck.domain.page import (
     successor,
 )
 from tapedeck.domain.recording import Parent, ParentKind, Recording
-from tapedeck.ports.stores import Chunk, Clock, ListStore, RangeReader
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.lists import Chunk, ListStore, RangeReader
 
 LEAST_EXAMINED: Final = 100
 """Rows that a filtered scan reads per query: the size of one batch read."""

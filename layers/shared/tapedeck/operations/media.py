@@ -23,7 +23,10 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import FINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.recordings import Recordings
-from tapedeck.ports.stores import Clock, Codec, MediaStore, Store, StoredObject, TransitionRejected
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.media import Codec, MediaStore, StoredObject
+from tapedeck.ports.recordings import TransitionRejected
+from tapedeck.ports.stores import Store
 
 TOO_SHORT: Final = 16101
 ONLY_SILENCE: Final = 16102

@@ -24,15 +24,10 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls, conference_after_leave, participant_after_leave
 from tapedeck.operations.conferences import ConferenceName, Conferences, conference_after_join, is_stale_event
 from tapedeck.operations.lists import page_of
-from tapedeck.ports.stores import (
-    Clock,
-    DialTransaction,
-    EndTransaction,
-    LabelTaken,
-    MembershipConflict,
-    NameTaken,
-    ParticipantStore,
-)
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.conferences import NameTaken
+from tapedeck.ports.parents import EndTransaction
+from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict, ParticipantStore
 
 MAX_CONTENDED_ATTEMPTS: Final = 16
 """Attempts of a conditional write on a busy conference: about 0.6 s with the store's pauses in between."""

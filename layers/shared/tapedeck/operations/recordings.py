@@ -25,7 +25,10 @@ from tapedeck.domain.recording import (
     is_noop_transition,
 )
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.ports.stores import Clock, ParentConflict, Store, TransitionRejected
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.parents import ParentConflict
+from tapedeck.ports.recordings import TransitionRejected
+from tapedeck.ports.stores import Store
 
 MAX_ATTEMPTS: Final = 5
 """Attempts of a conditional write that concurrent changes make fail."""

@@ -9,7 +9,9 @@ from tapedeck.domain.page import ALL_TIME, IdRange, Page, PageRequest, TimeRange
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.lists import read_page
 from tapedeck.operations.recordings import Recordings
-from tapedeck.ports.stores import Chunk, Clock, RangeReader, TranscriptionStore
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.lists import Chunk, RangeReader
+from tapedeck.ports.transcriptions import TranscriptionStore
 
 MAX_TEXT: Final = 4 << 20
 """Maximum bytes of text on a page, doubly JSON-encoded; keeps the response below Lambda's limit of 6 MB."""

@@ -120,7 +120,7 @@ class WebhookClient(Protocol):
 
 
 class Decryptor(Protocol):
-    """Decrypts what `ports.stores.Encryptor` has encrypted; only the delivery of callbacks uses it."""
+    """Decrypts what `ports.credentials.Encryptor` has encrypted; only the delivery of callbacks uses it."""
 
     def decrypt(self, account: str, sealed: bytes) -> str:
         """Return the secret that was encrypted for this account.

@@ -17,11 +17,11 @@ from tapedeck.adapters.dynamodb.writes import (
 )
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.recording import ParentKind
-from tapedeck.ports.stores import ParentConflict
+from tapedeck.ports.parents import ParentConflict
 
 
 class CallTable(ConditionalTable):
-    """`ports.stores.CallStore` on DynamoDB; docstrings count requests, the port states the contract."""
+    """`ports.calls.CallStore` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def get_call(self, account: str, call: str) -> Call | None:
         """1 request."""

@@ -28,11 +28,12 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind
-from tapedeck.ports.stores import NameTaken, ParentConflict
+from tapedeck.ports.conferences import NameTaken
+from tapedeck.ports.parents import ParentConflict
 
 
 class ConferenceTable(ConditionalTable):
-    """`ports.stores.ConferenceStore` on DynamoDB; docstrings count requests, the port states the contract."""
+    """`ports.conferences.ConferenceStore` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def get_conference(self, account: str, conference: str) -> Conference | None:
         """1 request."""

@@ -21,7 +21,7 @@ _EXISTS: Final = "attribute_exists(PK)"
 
 
 class CredentialsTable:
-    """`ports.stores.CredentialStore` on DynamoDB; docstrings count requests, the port states the contract."""
+    """`ports.credentials.CredentialStore` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def __init__(self, database: DynamoDBTable) -> None:
         self._database = database

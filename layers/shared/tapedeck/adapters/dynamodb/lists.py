@@ -22,7 +22,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.page import IdRange
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.ports.stores import Chunk, RangeReader
+from tapedeck.ports.lists import Chunk, RangeReader
 
 T = TypeVar("T")
 Key = Mapping[str, str]
@@ -32,7 +32,7 @@ _BELOW_LIVE: Final = "9" + "f" * 31
 
 
 class ListTable:
-    """`ports.stores.ListStore` on DynamoDB.
+    """`ports.lists.ListStore` on DynamoDB.
 
     A page costs 1 query of rows and 1 batch read per 100 rows. The query reads one extra row to detect a next page.
     Recordings of a parent and transcriptions of an account are stored in the partition itself: no batch read.

@@ -6,11 +6,11 @@ from tapedeck.adapters.dynamodb.expressions import Attr, update
 from tapedeck.adapters.dynamodb.items import call_from, conference_from, parent_key, participant_key
 from tapedeck.adapters.dynamodb.writes import PENDING_WORK, end_writes, event_time_write
 from tapedeck.domain.recording import Parent
-from tapedeck.ports.stores import EndConflict, EndTransaction
+from tapedeck.ports.parents import EndConflict, EndTransaction
 
 
 class ParentTable(ConditionalTable):
-    """`ports.stores.ParentStore` on DynamoDB; docstrings count requests, the port states the contract."""
+    """`ports.parents.ParentStore` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def end(self, ending: EndTransaction) -> None:
         """1 request: the call, the conference, the participant, and the recordings of both."""

@@ -28,11 +28,13 @@ from tapedeck.adapters.dynamodb.writes import (
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
-from tapedeck.ports.stores import DialTransaction, EndTransaction, LabelTaken, MembershipConflict, NameTaken
+from tapedeck.ports.conferences import NameTaken
+from tapedeck.ports.parents import EndTransaction
+from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict
 
 
 class ParticipantTable(ConditionalTable):
-    """`ports.stores.ParticipantStore` on DynamoDB.
+    """`ports.participants.ParticipantStore` on DynamoDB.
 
     A failed condition costs one more read: the participant's write tokens show whether this write had succeeded and
     only its response was lost (REL-3). The items in the error are not enough, because a conflicting transaction can

@@ -51,13 +51,14 @@ from tapedeck.domain.recording import (
     allowed_sources,
     is_noop_transition,
 )
-from tapedeck.ports.stores import ParentConflict, TransitionRejected
+from tapedeck.ports.parents import ParentConflict
+from tapedeck.ports.recordings import TransitionRejected
 
 _MAX_TOKEN_ATTEMPTS: Final = 5
 
 
 class RecordingTable(ConditionalTable):
-    """`ports.stores.RecordingStore` on DynamoDB; docstrings count requests, the port states the contract."""
+    """`ports.recordings.RecordingStore` on DynamoDB; docstrings count requests, the port states the contract."""
 
     def get_recording(self, parent: Parent, recording: str) -> Recording | None:
         """1 request."""

@@ -74,7 +74,7 @@ def _sequence_number(record: Mapping[str, Any]) -> int | None:
 
 
 class PendingWorkIndex(ConditionalTable):
-    """`ports.stores.PendingWorkStore` on the `work` index of the recordings table."""
+    """`ports.changes.PendingWorkStore` on the `work` index of the recordings table."""
 
     def find_pending(self, shard: str, until: int) -> Iterator[PendingWork]:
         """1 request per megabyte of index rows, and 1 per 100 items."""

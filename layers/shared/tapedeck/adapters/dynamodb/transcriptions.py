@@ -11,11 +11,11 @@ from tapedeck.adapters.dynamodb.items import (
 )
 from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.domain.transcription import Transcription
-from tapedeck.ports.stores import RangeReader
+from tapedeck.ports.lists import RangeReader
 
 
 class TranscriptionTable(ListTable):
-    """`ports.stores.TranscriptionStore` on DynamoDB."""
+    """`ports.transcriptions.TranscriptionStore` on DynamoDB."""
 
     def get_transcription(self, account: str, transcription: str) -> Transcription | None:
         """1 request."""

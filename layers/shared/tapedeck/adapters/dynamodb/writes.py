@@ -40,7 +40,7 @@ from tapedeck.domain.conference import Conference
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, RecordingStatus
-from tapedeck.ports.stores import EndTransaction
+from tapedeck.ports.parents import EndTransaction
 
 PENDING_WORK: Final = ("work", "work_at")
 """The attributes that put an item into the pending-work index."""

@@ -40,7 +40,7 @@ from tapedeck.domain.subscription import is_valid_callback_url
 from tapedeck.ports.messaging import FailureReason, Timeouts, WebhookRequest, WebhookResult
 
 if TYPE_CHECKING:
-    from tapedeck.ports.stores import Clock
+    from tapedeck.ports.clock import Clock
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Resolve a host and port to all addresses of the host; OSError if it does not exist."""

@@ -1,0 +1,62 @@
+"""Port for stored calls."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from tapedeck.domain.call import LIVE, Call, CallStatus
+
+
+class CallStore(Protocol):
+    """Calls in the recordings table: every read is strongly consistent, every write conditional.
+
+    Raises:
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
+    """
+
+    def get_call(self, account: str, call: str) -> Call | None:
+        """Return one call of this account."""
+        ...
+
+    def get_calls(self, account: str, calls: Sequence[str]) -> Mapping[str, Call]:
+        """Return the calls of this account with these ids, by id; missing ones are left out."""
+        ...
+
+    def put_call(self, call: Call) -> None:
+        """Create a call."""
+        ...
+
+    def change_call(self, call: Call, after: Call, write_id: str) -> None:
+        """Replace a call by `after` if it is unchanged since it was read.
+
+        Raises:
+            ParentConflict: the condition failed; `found` is the current call.
+        """
+        ...
+
+    def end_call(
+        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, needs_command: bool
+    ) -> Call:
+        """End a call without recordings and conference, in one write, if its status is in `sources`.
+
+        `call` needs only its account and id. `needs_command`: the media engine still has to be sent a command.
+
+        Raises:
+            ParentConflict: the condition failed; `found` is the current call.
+        """
+        ...
+
+    def queue_call_commands(
+        self,
+        account: str,
+        call: str,
+        commands: Mapping[str, Any],
+        sources: frozenset[CallStatus],
+        now: int,
+        write_id: str,
+    ) -> Call:
+        """Store commands for the media engine, by name, with a call whose status is in `sources`.
+
+        Raises:
+            ParentConflict: the condition failed; `found` is the current call.
+        """
+        ...

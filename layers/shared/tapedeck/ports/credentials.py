@@ -1,0 +1,53 @@
+"""Ports for stored credentials and the encryption of secrets."""
+
+from typing import Protocol
+
+from tapedeck.domain.account import Account, ApiKey, CredentialsRecord, MediaAccess
+
+
+class CredentialStore(Protocol):
+    """The credentials table: hashes, never secrets.
+
+    Raises:
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
+    """
+
+    def get_account(self, account: str) -> CredentialsRecord | None:
+        """Return the hashes that an account's id as user name is verified against."""
+        ...
+
+    def get_api_key(self, key: str) -> ApiKey | None:
+        """Return the API key with this id, including its account."""
+        ...
+
+    def put_account(self, account: Account, signing: dict[str, bytes]) -> bool:
+        """Create an account with its encrypted signing keys by dialect; False if the id is in use."""
+        ...
+
+    def put_api_key(self, key: ApiKey) -> bool:
+        """Add a key to an existing account; False if the account does not exist."""
+        ...
+
+    def delete_api_key(self, account: str, key: str) -> bool:
+        """Revoke a key; False if this account has no such key."""
+        ...
+
+    def set_media_access(self, account: str, access: MediaAccess | None) -> bool:
+        """Set or remove an account's own media access; False if the account does not exist."""
+        ...
+
+    def add_auth_token(self, account: str, token_hash: str, signing: bytes) -> bool:
+        """Add a second auth token; False if the account does not exist or already has two."""
+        ...
+
+    def remove_old_auth_token(self, account: str, at: int) -> bool:
+        """Revoke the older of two auth tokens, at `at` (seconds); False if there is only one."""
+        ...
+
+
+class Encryptor(Protocol):
+    """Encrypts secrets that only the delivery of callbacks can decrypt."""
+
+    def encrypt(self, account: str, secret: str) -> bytes:
+        """Return the secret, encrypted for this account alone."""
+        ...

@@ -1,0 +1,79 @@
+"""Ports for media objects and their conversion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """The metadata of a media object: size in bytes and entity tag."""
+
+    size: int
+    etag: str
+
+
+class MediaStore(Protocol):
+    """The media objects (audio), by key.
+
+    Raises:
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
+    """
+
+    def stat(self, key: str) -> StoredObject | None:
+        """Return the metadata of an object; None if it does not exist."""
+        ...
+
+    def read(self, key: str, first: int, last: int) -> bytes | None:
+        """Return a range of bytes, both ends inclusive; None if the object does not exist."""
+        ...
+
+    def fetch(self, key: str, target: Path) -> bool:
+        """Download an object into a file; False if it does not exist."""
+        ...
+
+    def write(self, key: str, source: Path) -> None:
+        """Upload a file, replacing any existing object."""
+        ...
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete these objects; missing ones are ignored."""
+        ...
+
+    def presign(self, key: str, content_type: str) -> str:
+        """Return a URL that serves the object publicly for one minute, with this content type."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """The properties of a WAV file; `is_silent`: no sample exceeds the silence threshold."""
+
+    milliseconds: int
+    channels: int
+    is_silent: bool
+
+
+class Codec(Protocol):
+    """Reads and converts audio files.
+
+    Raises:
+        MediaMissing: the source is not a 16-bit WAV in one or two channels, or its sample rate does not exist in MP3.
+    """
+
+    def probe(self, source: Path) -> AudioInfo:
+        """Return the duration, the channels and whether the file is silent."""
+        ...
+
+    def trim(self, source: Path, target: Path) -> Path:
+        """Write the audio without the silence at both ends; return `target`."""
+        ...
+
+    def downmix(self, source: Path, target: Path) -> None:
+        """Mix two channels down to one."""
+        ...
+
+    def encode(self, source: Path, target: Path) -> None:
+        """Encode as MP3."""
+        ...

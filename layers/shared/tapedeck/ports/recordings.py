@@ -1,0 +1,131 @@
+"""Port for stored recordings."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tapedeck.domain.call import Call
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.recording import Parent, Recording, RecordingStatus
+
+
+class TransitionRejected(Exception):
+    """A recording's status does not allow the transition; `found` is its current state, if it exists."""
+
+    def __init__(self, found: Recording | None) -> None:
+        super().__init__()
+        self.found = found
+
+
+class RecordingStore(Protocol):
+    """Recordings in the recordings table: every read is strongly consistent, every write conditional.
+
+    Raises:
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
+    """
+
+    def get_recording(self, parent: Parent, recording: str) -> Recording | None:
+        """Return one recording of this parent; None if it is deleted."""
+        ...
+
+    def find_recording(self, account: str, recording: str, *, deleted: bool) -> Recording | None:
+        """Return one recording of this account, under any parent; a deleted one only with `deleted`."""
+        ...
+
+    def list_active_recordings(self, parent: Parent) -> Sequence[Recording]:
+        """Return all in-progress and paused recordings of this parent, oldest first."""
+        ...
+
+    def start_call_recording(self, recording: Recording, expected: Call | None, active: frozenset[str]) -> None:
+        """Store a recording started through the API on its call, which must be in progress.
+
+        Without `expected` the call must never have had a recording. With it, the call must be unchanged since it was
+        read, and `active` replaces its set of active recordings.
+
+        Raises:
+            ParentConflict: the condition failed; `found` is the current call.
+        """
+        ...
+
+    def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> None:
+        """Store a recording started by the media engine on its call or conference, which must be in progress.
+
+        Raises:
+            ParentConflict: the condition failed; `found` is the current parent.
+        """
+        ...
+
+    def transition_recording(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        now: int,
+        write_id: str,
+        *,
+        unless_begun: bool = False,
+    ) -> Recording:
+        """Move a recording to `target` in one conditional write; return it as that write left it.
+
+        With `unless_begun`, only if the media engine has not confirmed that the capture started.
+
+        Raises:
+            TransitionRejected: the status does not allow it; `found` is the current recording.
+        """
+        ...
+
+    def transition_recording_from_engine(
+        self,
+        parent: Parent,
+        recording: str,
+        target: RecordingStatus,
+        pause_behavior: str,
+        engine_event: EngineEvent,
+        now: int,
+    ) -> Recording:
+        """Apply and confirm a transition that the media engine made by itself and reports at `now`.
+
+        Raises:
+            TransitionRejected: the status does not allow the transition, the event is repeated or stale, or a command
+                is pending. `found` is the current recording, even if deleted.
+        """
+        ...
+
+    def confirm_recording(
+        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, reported: RecordingStatus | None
+    ) -> Recording | None:
+        """Confirm that the media engine has applied a version of a recording, if it is the highest so far.
+
+        `reported` is the status that the engine reports; one that contradicts the requested status is ignored. None
+        confirms the start of the capture, at the engine's time clamped to `now`; it is applied only once. A finished
+        recording does not change. Returns the current recording, even if deleted; None if it does not exist.
+        """
+        ...
+
+    def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
+        """Note that an event at `at` (milliseconds) reported the current state; older events are stale."""
+        ...
+
+    def mark_recording_published(self, parent: Parent, recording: str) -> None:
+        """Remove a finished recording, whose callbacks are all in the outbox, from the pending-work index."""
+        ...
+
+    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
+        """Move a stopped recording to this one's `completed` or `absent`, with its duration, error and channels.
+
+        `by_engine` also confirms that the capture started. A recording without a subscription leaves the pending-work
+        index.
+
+        Raises:
+            TransitionRejected: it was not stopped; `found` is the current recording.
+        """
+        ...
+
+    def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
+        """Move a finished recording to `deleted`; its row is kept separately until `until` (seconds).
+
+        Raises:
+            TransitionRejected: it was not finished; `found` is the current recording.
+        """
+        ...
