@@ -8,7 +8,7 @@ from tapedeck.dialects.dialect import Response
 from tapedeck.dialects.forms.lists import ListParticipants
 from tapedeck.http.endpoint import Request
 from tapedeck.http.pagination import answer_list, of_parent
-from tapedeck.operations.participants import ParticipantFilter
+from tapedeck.operations.participant_list import ParticipantFilter
 
 
 @endpoint("list_participants", ListParticipants)

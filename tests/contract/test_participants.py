@@ -31,7 +31,8 @@ from tapedeck.domain.page import PageRequest
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.conferences import ConferenceName
-from tapedeck.operations.participants import AddParticipant, ParticipantFilter, Participants, UpdateParticipant
+from tapedeck.operations.participant_list import ParticipantFilter
+from tapedeck.operations.participants import AddParticipant, Participants, UpdateParticipant
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict, ParticipantStore
 from tests.conftest import TestAccount

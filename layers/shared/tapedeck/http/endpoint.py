@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from tapedeck.dialects.dialect import Dialect, ResourceType, Response
 from tapedeck.dialects.errors import find_answers
@@ -25,16 +25,15 @@ from tapedeck.domain.errors import (
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
-from tapedeck.domain.participant import Label, is_label
-from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.http.basic_auth import authenticate
 from tapedeck.http.request import HttpRequest, to_lambda_response
-from tapedeck.http.routes import MEDIA_SUFFIXES, SUFFIX, split
+from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
+from tapedeck.http.routes import SUFFIX, split
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
-from tapedeck.operations.conferences import ConferenceName, Conferences
-from tapedeck.operations.recordings import CURRENT, Current, Recordings
+from tapedeck.operations.conferences import Conferences
+from tapedeck.operations.recordings import Current, Recordings
 from tapedeck.ports.clock import Clock
 
 if TYPE_CHECKING:
@@ -43,15 +42,7 @@ if TYPE_CHECKING:
     from tapedeck.operations.participants import Participants
     from tapedeck.operations.transcriptions import Transcriptions
 
-PathAlias = Literal["current", "name", "room", "label", "deleted"]
-"""What the last path segment accepts besides an id.
-
-`current`: `Twilio.CURRENT`. `name`: a live conference's friendly name. `room`: the name of a live conference or of one
-to create. `label`: a participant's label. `deleted`: the id of a deleted recording, whose transcriptions remain.
-"""
-
 _NOT_FOUND: Final = 404
-_CURRENT_SID: Final = "Twilio.CURRENT"
 
 FormT = TypeVar("FormT", bound=Form)
 Event = Mapping[str, Any]
@@ -90,87 +81,6 @@ class ApiServices:
     def transcriptions(self) -> "Transcriptions":
         """The transcriptions of recordings."""
         return self.make_transcriptions()
-
-
-@dataclass(frozen=True, slots=True)
-class ResourcePath:
-    """The ids in a path: an account, and optionally a call or conference and a resource below it.
-
-    A call below a conference is a `participant`.
-    """
-
-    account: str
-    call: str | None = None
-    conference: str | ConferenceName | None = None
-    participant: str | Label | None = None
-    recording: str | Current | None = None
-    transcription: str | None = None
-
-    @property
-    def parent(self) -> Parent:
-        """The call or conference, as the parent of recordings."""
-        if self.call is not None:
-            return Parent(self.account, ParentKind.CALL, self.call)
-        if not isinstance(self.conference, str):
-            raise NotFound
-        return Parent(self.account, ParentKind.CONFERENCE, self.conference)
-
-    @property
-    def call_id(self) -> str:
-        """The id of the call; raises NotFound if the path has none."""
-        if self.call is None:
-            raise NotFound
-        return self.call
-
-    @property
-    def conference_or_name(self) -> str | ConferenceName:
-        """The id or name of the conference; raises NotFound if the path has none."""
-        if self.conference is None:
-            raise NotFound
-        return self.conference
-
-    @property
-    def conference_id(self) -> str:
-        """The id of the conference; raises NotFound if the path has none."""
-        if not isinstance(self.conference, str):
-            raise NotFound
-        return self.conference
-
-    @property
-    def participant_or_label(self) -> str | Label:
-        """The call's id or the label of the participant; raises NotFound if the path has none."""
-        if self.participant is None:
-            raise NotFound
-        return self.participant
-
-    @property
-    def recording_or_current(self) -> str | Current:
-        """The id of the recording, or CURRENT; raises NotFound if the path has none."""
-        if self.recording is None:
-            raise NotFound
-        return self.recording
-
-    @property
-    def recording_id(self) -> str:
-        """The id of the recording; raises NotFound if the path has none."""
-        if not isinstance(self.recording, str):
-            raise NotFound
-        return self.recording
-
-    @property
-    def transcription_id(self) -> str:
-        """The id of the transcription; raises NotFound if the path has none."""
-        if self.transcription is None:
-            raise NotFound
-        return self.transcription
-
-    @property
-    def sid(self) -> str | None:
-        """The id of the last resource in the path; None if it is named by an alias."""
-        if self.participant is not None:
-            return self.participant if isinstance(self.participant, str) else None
-        named = (self.transcription, self.recording, self.conference, self.call)
-        return next((part for part in named if isinstance(part, str)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +136,13 @@ class Endpoint:
             def answer(service: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext) -> Response:
                 if operation in dialect.unsupported_operations:
                     raise MethodNotAllowed
-                suffix = _suffix_of(http.path, media=media is not None)
+                suffix = suffix_of(http.path, media=media is not None)
                 is_media = media is not None and suffix != SUFFIX
                 if http.method == "HEAD" and not is_media:
                     raise MethodNotAllowed
                 account = _account_of(http, dialect, service.authenticator, is_media=is_media)
                 context.account = account
-                address = _parse_resource_path(http, dialect, path_alias, suffix)
+                address = parse_resource_path(http, dialect, path_alias, suffix)
                 if address.account != account:
                     raise NotFound
                 context.sid = address.sid
@@ -312,11 +222,6 @@ class _RequestContext:
     is_busy: bool = False
 
 
-def _suffix_of(path: str, *, media: bool) -> str:
-    known = (SUFFIX, *MEDIA_SUFFIXES) if media else (SUFFIX,)
-    return next((suffix for suffix in known if path.endswith(suffix)), "")
-
-
 def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, is_media: bool) -> str:
     """Return the account that the request may access; raises CredentialsMissing or NotAuthenticated if none."""
     if is_media and dialect.media_urls_are_public:
@@ -324,52 +229,6 @@ def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticato
         if account is not None and authenticator.allows_public_media(account):
             return account
     return authenticate(http.headers.get("authorization"), authenticator).account
-
-
-def _parse_resource_path(
-    http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str
-) -> ResourcePath:
-    """Parse the ids of a path; raises NotFound if one does not have the dialect's form."""
-
-    def text(name: str) -> str | None:
-        value = http.variables.get(name)
-        # Only the last segment may have a suffix.
-        is_last = value is not None and http.path.endswith(f"/{value}")
-        return value.removesuffix(suffix) if value is not None and is_last else value
-
-    def read(kind: ResourceType, name: str) -> str | None:
-        sid = text(name)
-        if sid is None:
-            return None
-        identifier = dialect.parse_sid(kind, sid)
-        if identifier is None:
-            raise NotFound
-        return identifier
-
-    account = read(ResourceType.ACCOUNT, "AccountSid")
-    if account is None:
-        raise NotFound
-    conference: str | ConferenceName | None
-    if path_alias in {"name", "room"} and dialect.supports_friendly_name_lookup:
-        name = text("ConferenceSid") or ""
-        conference = dialect.parse_sid(ResourceType.CONFERENCE, name) or ConferenceName(name)
-    else:
-        conference = read(ResourceType.CONFERENCE, "ConferenceSid")
-    participant: str | Label | None = None
-    if conference is not None:
-        label = text("CallSid") or ""
-        sid = dialect.parse_sid(ResourceType.CALL, label)
-        takes_label = path_alias == "label" and dialect.supports_participant_labels and sid is None and is_label(label)
-        participant = Label(label) if takes_label else read(ResourceType.CALL, "CallSid")
-    is_current = path_alias == "current" and dialect.supports_current_alias and text("RecordingSid") == _CURRENT_SID
-    return ResourcePath(
-        account,
-        read(ResourceType.CALL, "CallSid") if conference is None else None,
-        conference,
-        participant,
-        CURRENT if is_current else read(ResourceType.RECORDING, "RecordingSid"),
-        read(ResourceType.TRANSCRIPTION, "TranscriptionSid"),
-    )
 
 
 def _check_exists(

@@ -1,45 +1,32 @@
 """Participants of conferences: list, update, remove and dial them, and apply what the media engine reports."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
-from tapedeck.domain.call import UNANSWERED, Call, CallStatus
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
 from tapedeck.domain.engine_command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.errors import (
-    CallAnswered,
-    CallHasEnded,
     ConferenceOverForParticipant,
     InvalidParameter,
     LabelInUse,
     NotFound,
     StoreBusy,
 )
-from tapedeck.domain.identity import created_at, new_id
+from tapedeck.domain.identity import new_id
 from tapedeck.domain.notification import participant_changes
-from tapedeck.domain.page import Page, PageRequest, predecessor, successor
+from tapedeck.domain.page import Page, PageRequest
 from tapedeck.domain.participant import Label, Participant, ParticipantStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls, conference_after_leave, participant_after_leave
-from tapedeck.operations.conferences import ConferenceName, Conferences, conference_after_join, is_stale_event
-from tapedeck.operations.lists import page_of
+from tapedeck.operations.conferences import ConferenceName, Conferences, is_stale_event
+from tapedeck.operations.dial_progress import MAX_CONTENDED_ATTEMPTS, DialProgress, require_inside
+from tapedeck.operations.participant_list import ParticipantFilter, select_page
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.parents import EndTransaction
 from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict, ParticipantStore
-
-MAX_CONTENDED_ATTEMPTS: Final = 16
-"""Attempts of a conditional write on a busy conference: about 0.6 s with the store's pauses in between."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantFilter:
-    """Filter of participants; None matches all."""
-
-    muted: bool | None = None
-    hold: bool | None = None
-    coaching: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,7 @@ class AddParticipant:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Participants:
+class Participants(DialProgress):
     """The participants of conferences; every method raises StoreBusy or StoreUnavailable when the store fails.
 
     Membership is derived from the participant and its conference: the end of a conference removes all participants
@@ -87,10 +74,8 @@ class Participants:
     """
 
     def __init__(self, store: ParticipantStore, calls: Calls, conferences: Conferences, clock: Clock) -> None:
-        self._store = store
-        self._calls = calls
+        super().__init__(store, calls, clock)
         self._conferences = conferences
-        self._clock = clock
 
     def of_conference(
         self, account: str, conference: str, wanted: ParticipantFilter, page: PageRequest
@@ -106,18 +91,8 @@ class Participants:
         parent, everyone = self._store.list_participants(account, conference)
         if parent is None:
             raise NotFound
-        inside = [each for each in everyone if parent.is_live and each.is_inside and _fits(each, wanted)]
-        inside.sort(key=_position, reverse=True)
-        cursor = page.cursor
-        if cursor is not None and cursor.backwards:
-            position = _position_of(cursor.id, everyone)
-            inside = [each for each in reversed(inside) if _position(each) > position]
-        elif cursor is not None:
-            position = _position_of(cursor.id, everyone)
-            inside = [each for each in inside if _position(each) < position]
-        remaining = inside[page.offset :]
-        found = remaining[: page.size]
-        return page_of(page, found, found[-1].call if len(remaining) > page.size else None)
+        inside = [each for each in everyone if parent.is_live and each.is_inside]
+        return select_page(inside, everyone, wanted, page)
 
     def get(self, account: str, conference: str, who: str | Label) -> Participant:
         """Return one participant by its call's id or its label.
@@ -139,7 +114,7 @@ class Participants:
         """
         call = self._call_of(account, conference, who)
         parent, (participant,) = self._store.get_participants(account, conference, [call])
-        return _require_inside(parent, participant, who)[1]
+        return require_inside(parent, participant, who)[1]
 
     def update(
         self,
@@ -170,7 +145,7 @@ class Participants:
         calls = [call] if change.call_to_coach is None else [call, change.call_to_coach]
         for _ in range(MAX_CONTENDED_ATTEMPTS):
             found, (row, *coached) = self._store.get_participants(account, conference, calls)
-            parent, participant = _require_inside(found, row, who)
+            parent, participant = require_inside(found, row, who)
             if change.call_to_coach is not None:
                 _check_coached(call, coached[0])
             now = self._clock() // 1000
@@ -224,7 +199,7 @@ class Participants:
         for _ in range(MAX_CONTENDED_ATTEMPTS):
             found, (row,) = self._store.get_participants(account, conference, [call])
             try:
-                parent, participant = _require_inside(found, row, who)
+                parent, participant = require_inside(found, row, who)
             except ConferenceOverForParticipant as left:
                 raise NotFound from left
             if is_stale_event(participant, engine_event):
@@ -315,126 +290,6 @@ class Participants:
                 return dialing.participant
         raise StoreBusy
 
-    def ring(self, account: str, conference: str, call: str, engine_event: EngineEvent | None = None) -> Participant:
-        """Record that a queued participant's call is ringing. Idempotent.
-
-        Args:
-            account: the account's id.
-            conference: the conference's id.
-            call: the participant's call.
-            engine_event: the engine's event that reported it, if any.
-
-        Raises:
-            NotFound: no such participant.
-            CallAnswered: the call is already answered.
-            CallHasEnded: the call has already ended.
-            ConferenceOverForParticipant: the conference has ended.
-        """
-
-        def ringing(_parent: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
-            return (
-                replace(leg, status=CallStatus.RINGING, updated=now, version=leg.version + 1),
-                replace(
-                    participant, status=ParticipantStatus.RINGING, updated=now, version=participant.version + 1,
-                    confirmed_version=_confirmed(participant, engine_event),
-                ),
-                None,
-            )  # fmt: skip
-
-        return self._advance(account, conference, call, CallStatus.RINGING, ringing, engine_event)
-
-    def answer(self, account: str, conference: str, call: str, engine_event: EngineEvent | None = None) -> Participant:
-        """Record that a dialed participant answered and joined the conference. Idempotent.
-
-        Args:
-            account: the account's id.
-            conference: the conference's id.
-            call: the participant's call.
-            engine_event: the engine's event that reported it, if any.
-
-        Raises:
-            NotFound: no such participant.
-            CallHasEnded: the call has already ended.
-            ConferenceOverForParticipant: the conference has ended.
-        """
-
-        def connected(parent: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
-            began = engine_event.occurred_at(leg.id, now) if engine_event is not None else now
-            return (
-                replace(leg, status=CallStatus.IN_PROGRESS, started=began, updated=now, version=leg.version + 1),
-                replace(
-                    participant, status=ParticipantStatus.CONNECTED, updated=now, version=participant.version + 1,
-                    sequence=parent.sequence + 1, confirmed_version=_confirmed(participant, engine_event),
-                    last_event_at=engine_event.at if engine_event is not None else participant.last_event_at,
-                ),
-                conference_after_join(parent, participant, now),
-            )  # fmt: skip
-
-        return self._advance(account, conference, call, CallStatus.IN_PROGRESS, connected, engine_event)
-
-    def fail(
-        self, account: str, conference: str, call: str, status: CallStatus, engine_event: EngineEvent | None = None
-    ) -> Call:
-        """Record that a dialed participant was not reached. Idempotent.
-
-        Args:
-            account: the account's id.
-            conference: the conference's id.
-            call: the participant's call.
-            status: busy, failed, no-answer or canceled.
-            engine_event: the engine's event that reported it, if any.
-
-        Raises:
-            NotFound: no such participant.
-            CallAnswered: the call is already answered.
-            CallHasEnded: the call has already ended with another status.
-        """
-        _, (participant,) = self._store.get_participants(account, conference, [call])
-        if participant is None:
-            raise NotFound
-        try:
-            return self._calls.end(
-                account,
-                call,
-                status,
-                UNANSWERED,
-                engine_event=engine_event or EngineEvent(new_id(self._clock()), self._clock()),
-            )
-        except CallHasEnded:
-            found = self._calls.get(account, call)
-            if found.status is status:
-                return found
-            raise
-
-    def _advance(
-        self,
-        account: str,
-        conference: str,
-        call: str,
-        target: CallStatus,
-        advanced: Callable[[Conference, Call, Participant, int], "_Advance"],
-        engine_event: EngineEvent | None,
-    ) -> Participant:
-        write_id = engine_event.event if engine_event is not None else new_id(self._clock())
-        for _ in range(MAX_CONTENDED_ATTEMPTS):
-            found, (row,) = self._store.get_participants(account, conference, [call])
-            parent, participant = _require_inside(found, row, call)
-            leg = self._calls.get(account, call)
-            if leg.status is target and (target is CallStatus.RINGING or participant.is_connected):
-                return participant
-            if not leg.is_live:
-                raise CallHasEnded
-            if leg.status not in UNANSWERED:
-                raise CallAnswered
-            leg_after, after, parent_after = advanced(parent, leg, participant, self._clock() // 1000)
-            conferences = (parent, parent_after) if parent_after is not None else None
-            try:
-                self._store.apply_progress((leg, leg_after), (participant, after), conferences, write_id)
-            except MembershipConflict:
-                continue
-            return after
-        raise StoreBusy
-
     def _call_of(self, account: str, conference: str, who: str | Label) -> str:
         if isinstance(who, str):
             return who
@@ -446,55 +301,6 @@ class Participants:
     def _holds_label(self, account: str, conference: str, call: str, label: str | None) -> bool:
         _, (participant,) = self._store.get_participants(account, conference, [call])
         return participant is not None and participant.is_inside and participant.label == label
-
-
-def _confirmed(participant: Participant, engine_event: EngineEvent | None) -> int:
-    """Return the confirmed version after this event: the requested one, if the event acknowledges it."""
-    return (
-        participant.requested_version
-        if engine_event is not None and engine_event.version == participant.requested_version
-        else participant.confirmed_version
-    )
-
-
-_Advance = tuple[Call, Participant, Conference | None]
-"""The new state of a call, its participant and, if it changes, the conference."""
-
-
-def _require_inside(
-    conference: Conference | None, participant: Participant | None, who: str | Label
-) -> tuple[Conference, Participant]:
-    if conference is None or participant is None or (isinstance(who, Label) and participant.label != who.text):
-        raise NotFound
-    if not conference.is_live:
-        raise ConferenceOverForParticipant
-    if not participant.is_inside:
-        raise NotFound
-    return conference, participant
-
-
-def _fits(participant: Participant, wanted: ParticipantFilter) -> bool:
-    return all(
-        expected is None or expected == actual
-        for expected, actual in (
-            (wanted.muted, participant.muted),
-            (wanted.hold, participant.hold),
-            (wanted.coaching, participant.coaching),
-        )
-    )
-
-
-def _position(participant: Participant) -> tuple[int, str]:
-    return participant.joined, participant.call
-
-
-def _position_of(call: str, everyone: Sequence[Participant]) -> tuple[int, str]:
-    """Return the sort position of a call, or of its neighbour's id; an unknown call counts as joined when created."""
-    joined_at = {each.call: each.joined for each in everyone}
-    for near in (call, successor(call), predecessor(call)):
-        if near in joined_at:
-            return joined_at[near], call
-    return created_at(call), call
 
 
 def _check_coached(call: str, coached: Participant | None) -> None:

@@ -1,0 +1,175 @@
+"""The ids in the path of a request."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.domain.errors import NotFound
+from tapedeck.domain.participant import Label, is_label
+from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.http.request import HttpRequest
+from tapedeck.http.routes import MEDIA_SUFFIXES, SUFFIX
+from tapedeck.operations.conferences import ConferenceName
+from tapedeck.operations.recordings import CURRENT, Current
+
+PathAlias = Literal["current", "name", "room", "label", "deleted"]
+"""What the last path segment accepts besides an id.
+
+`current`: `Twilio.CURRENT`. `name`: a live conference's friendly name. `room`: the name of a live conference or of one
+to create. `label`: a participant's label. `deleted`: the id of a deleted recording, whose transcriptions remain.
+"""
+
+_CURRENT_SID: Final = "Twilio.CURRENT"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePath:
+    """The ids in a path: an account, and optionally a call or conference and a resource below it.
+
+    A call below a conference is a `participant`.
+    """
+
+    account: str
+    call: str | None = None
+    conference: str | ConferenceName | None = None
+    participant: str | Label | None = None
+    recording: str | Current | None = None
+    transcription: str | None = None
+
+    @property
+    def parent(self) -> Parent:
+        """The call or conference, as the parent of recordings."""
+        if self.call is not None:
+            return Parent(self.account, ParentKind.CALL, self.call)
+        if not isinstance(self.conference, str):
+            raise NotFound
+        return Parent(self.account, ParentKind.CONFERENCE, self.conference)
+
+    @property
+    def call_id(self) -> str:
+        """The id of the call; raises NotFound if the path has none."""
+        if self.call is None:
+            raise NotFound
+        return self.call
+
+    @property
+    def conference_or_name(self) -> str | ConferenceName:
+        """The id or name of the conference; raises NotFound if the path has none."""
+        if self.conference is None:
+            raise NotFound
+        return self.conference
+
+    @property
+    def conference_id(self) -> str:
+        """The id of the conference; raises NotFound if the path has none."""
+        if not isinstance(self.conference, str):
+            raise NotFound
+        return self.conference
+
+    @property
+    def participant_or_label(self) -> str | Label:
+        """The call's id or the label of the participant; raises NotFound if the path has none."""
+        if self.participant is None:
+            raise NotFound
+        return self.participant
+
+    @property
+    def recording_or_current(self) -> str | Current:
+        """The id of the recording, or CURRENT; raises NotFound if the path has none."""
+        if self.recording is None:
+            raise NotFound
+        return self.recording
+
+    @property
+    def recording_id(self) -> str:
+        """The id of the recording; raises NotFound if the path has none."""
+        if not isinstance(self.recording, str):
+            raise NotFound
+        return self.recording
+
+    @property
+    def transcription_id(self) -> str:
+        """The id of the transcription; raises NotFound if the path has none."""
+        if self.transcription is None:
+            raise NotFound
+        return self.transcription
+
+    @property
+    def sid(self) -> str | None:
+        """The id of the last resource in the path; None if it is named by an alias."""
+        if self.participant is not None:
+            return self.participant if isinstance(self.participant, str) else None
+        named = (self.transcription, self.recording, self.conference, self.call)
+        return next((part for part in named if isinstance(part, str)), None)
+
+
+def suffix_of(path: str, *, media: bool) -> str:
+    """Return the suffix of a path: `.json`, with `media` also `.wav` or `.mp3`, else an empty string."""
+    known = (SUFFIX, *MEDIA_SUFFIXES) if media else (SUFFIX,)
+    return next((suffix for suffix in known if path.endswith(suffix)), "")
+
+
+def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str) -> ResourcePath:
+    """Parse the ids of a path; raises NotFound if one does not have the dialect's form."""
+    segments = _Segments(http, dialect, suffix)
+    account = segments.identifier(ResourceType.ACCOUNT, "AccountSid")
+    if account is None:
+        raise NotFound
+    conference = segments.conference(path_alias)
+    return ResourcePath(
+        account,
+        segments.identifier(ResourceType.CALL, "CallSid") if conference is None else None,
+        conference,
+        segments.participant(path_alias) if conference is not None else None,
+        segments.recording(path_alias),
+        segments.identifier(ResourceType.TRANSCRIPTION, "TranscriptionSid"),
+    )
+
+
+class _Segments:
+    """The variable segments of a path, by the name of their variable."""
+
+    def __init__(self, http: HttpRequest, dialect: Dialect, suffix: str) -> None:
+        self._http = http
+        self._dialect = dialect
+        self._suffix = suffix
+
+    def text(self, name: str) -> str | None:
+        """Return a segment without the path's suffix; None if the route does not have it."""
+        value = self._http.variables.get(name)
+        # Only the last segment may have a suffix.
+        is_last = value is not None and self._http.path.endswith(f"/{value}")
+        return value.removesuffix(self._suffix) if value is not None and is_last else value
+
+    def identifier(self, kind: ResourceType, name: str) -> str | None:
+        """Parse a segment as a sid; raises NotFound if it is none."""
+        sid = self.text(name)
+        if sid is None:
+            return None
+        identifier = self._dialect.parse_sid(kind, sid)
+        if identifier is None:
+            raise NotFound
+        return identifier
+
+    def conference(self, path_alias: PathAlias | None) -> str | ConferenceName | None:
+        """Parse the conference: a sid or, where the route and the dialect accept it, a name."""
+        if path_alias in {"name", "room"} and self._dialect.supports_friendly_name_lookup:
+            name = self.text("ConferenceSid") or ""
+            return self._dialect.parse_sid(ResourceType.CONFERENCE, name) or ConferenceName(name)
+        return self.identifier(ResourceType.CONFERENCE, "ConferenceSid")
+
+    def participant(self, path_alias: PathAlias | None) -> str | Label | None:
+        """Parse the participant: a call's sid or, where the route and the dialect accept it, a label."""
+        label = self.text("CallSid") or ""
+        is_sid = self._dialect.parse_sid(ResourceType.CALL, label) is not None
+        takes_label = path_alias == "label" and self._dialect.supports_participant_labels
+        if takes_label and not is_sid and is_label(label):
+            return Label(label)
+        return self.identifier(ResourceType.CALL, "CallSid")
+
+    def recording(self, path_alias: PathAlias | None) -> str | Current | None:
+        """Parse the recording: a sid or, where the route and the dialect accept it, `Twilio.CURRENT`."""
+        takes_current = path_alias == "current" and self._dialect.supports_current_alias
+        if takes_current and self.text("RecordingSid") == _CURRENT_SID:
+            return CURRENT
+        return self.identifier(ResourceType.RECORDING, "RecordingSid")
