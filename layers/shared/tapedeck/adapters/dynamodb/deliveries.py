@@ -4,13 +4,14 @@ A delivery is stored once, when its change is published, and then updated by the
 keeps two functions from sending it at the same time; a duplicate delivery is possible and allowed (REL-6).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
 from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
+from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.writes import split_absent
 from tapedeck.domain.delivery import (
     DELIVERY_RETENTION_DAYS,
@@ -150,66 +151,62 @@ def _key(delivery: CallbackDelivery) -> dict[str, str]:
     return {"PK": deliveries_partition(delivery.account, delivery.resource_id), "SK": delivery.id}
 
 
+def _encode_attempts(attempts: Sequence[DeliveryAttempt]) -> list[Item]:
+    """Omit a response that equals the previous one: each write costs the size of the whole item."""
+    before = None
+    encoded: list[Item] = []
+    for attempt in attempts:
+        encoded.append(
+            {
+                "at": attempt.at,
+                "milliseconds": attempt.milliseconds,
+                "status": attempt.status,
+                "failure": attempt.failure,
+                "answer": attempt.answer if attempt.answer != before else None,
+            }
+        )
+        before = attempt.answer
+    return encoded
+
+
+def _decode_attempts(stored: Sequence[Item]) -> tuple[DeliveryAttempt, ...]:
+    answer = ""
+    attempts: list[DeliveryAttempt] = []
+    for each in stored:
+        answer = each.get("answer", answer)
+        attempts.append(
+            DeliveryAttempt(each["at"], each["milliseconds"], each.get("status"), each.get("failure"), answer)
+        )
+    return tuple(attempts)
+
+
+_DELIVERY: Final = FieldTable(
+    Field("number", "sequence"),
+    Field("event", "event"),
+    Field("dialect", "dialect"),
+    Field("url", "url"),
+    Field("method", "method"),
+    Field("body", "body"),
+    Field("token", "idempotency_token"),
+    Field("created", "created"),
+    Field("state", "state", decode=DeliveryState),
+    Field("first_at", "first_attempt_at", None),
+    Field("due", "next_attempt_at", None),
+    Field("lease", "lease_expires_at"),
+    Field("tried", "attempt_count"),
+    Field("attempts", "attempts", encode=_encode_attempts, decode=_decode_attempts),
+)
+
+
 def _item(delivery: CallbackDelivery) -> Item:
-    return {
-        "number": delivery.sequence,
-        "event": delivery.event,
-        "dialect": delivery.dialect,
-        "url": delivery.url,
-        "method": delivery.method,
-        "body": delivery.body,
-        "token": delivery.idempotency_token,
-        "created": delivery.created,
-        "state": delivery.state,
-        "first_at": delivery.first_attempt_at,
-        "due": delivery.next_attempt_at,
-        "lease": delivery.lease_expires_at,
-        "tried": delivery.attempt_count,
-        "attempts": list(_attempt_items(delivery.attempts)),
-        "expires_at": delivery.created + DELIVERY_RETENTION_DAYS * _DAY,
-        "work": f"DUE#{delivery.resource_id[-1]}" if delivery.next_attempt_at is not None else None,
-        "work_at": delivery.next_attempt_at,
-    }
+    item = _DELIVERY.render(delivery)
+    item["expires_at"] = delivery.created + DELIVERY_RETENTION_DAYS * _DAY
+    item["work"] = f"DUE#{delivery.resource_id[-1]}" if delivery.next_attempt_at is not None else None
+    item["work_at"] = delivery.next_attempt_at
+    return item
 
 
 def _delivery_from(item: Item) -> CallbackDelivery:
-    account, _, resource_id = item["PK"].split("#")
-    return CallbackDelivery(
-        account=account,
-        resource_id=resource_id,
-        sequence=item["number"],
-        event=item["event"],
-        dialect=item["dialect"],
-        url=item["url"],
-        method=item["method"],
-        body=item["body"],
-        idempotency_token=item["token"],
-        created=item["created"],
-        state=DeliveryState(item["state"]),
-        first_attempt_at=item.get("first_at"),
-        next_attempt_at=item.get("due"),
-        lease_expires_at=item["lease"],
-        attempt_count=item["tried"],
-        attempts=tuple(_attempts_from(item)),
-    )
-
-
-def _attempt_items(attempts: Sequence[DeliveryAttempt]) -> Iterator[Item]:
-    """Omit a response that equals the previous one: each write costs the size of the whole item."""
-    before = None
-    for attempt in attempts:
-        yield {
-            "at": attempt.at,
-            "milliseconds": attempt.milliseconds,
-            "status": attempt.status,
-            "failure": attempt.failure,
-            "answer": attempt.answer if attempt.answer != before else None,
-        }
-        before = attempt.answer
-
-
-def _attempts_from(item: Item) -> Iterator[DeliveryAttempt]:
-    answer = ""
-    for stored in item["attempts"]:
-        answer = stored.get("answer", answer)
-        yield DeliveryAttempt(stored["at"], stored["milliseconds"], stored.get("status"), stored.get("failure"), answer)
+    values = _DELIVERY.parse(item)
+    values["account"], _, values["resource_id"] = item["PK"].split("#")
+    return CallbackDelivery(**values)

@@ -6,9 +6,10 @@ The list rows of an account share a partition per kind of resource, sorted by id
 """
 
 import hashlib
-from typing import Any
+from typing import Final
 
 from tapedeck.adapters.dynamodb.client import Item
+from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import EngineControlled, is_pending
@@ -28,7 +29,7 @@ PARTICIPANT = "PART#"
 SHOWN = "CONFREC#"
 """Prefix of the sort key of a link from a call to a conference recording that lists it."""
 
-WRITE_TOKEN_ATTRIBUTES = tuple(f"r{place}" for place in range(1, 9))
+WRITE_TOKEN_ATTRIBUTES: Final = tuple(f"r{place}" for place in range(1, 9))
 """Attributes that hold the tokens of an item's last eight writes, newest first (REL-3)."""
 
 
@@ -64,7 +65,7 @@ def label_key(account: str, conference: str, label: str) -> Key:
 
 def partition(parent: Parent) -> str:
     """Name the partition of a call or conference."""
-    return f"{parent.account}#{parent.kind}#{parent.id}"
+    return "#".join((parent.account, parent.kind, parent.id))  # noqa: FLY002 - an f-string formats enum members slowly
 
 
 def parent_key(parent: Parent) -> Key:
@@ -105,7 +106,7 @@ def transcription_key(account: str, transcription: str) -> Key:
 
 def status_key(account: str, kind: ParentKind, status: str) -> str:
     """Name a partition of the `status` index, which holds calls and conferences only."""
-    return f"{account}#{kind}#{status}"
+    return "#".join((account, kind, status))  # noqa: FLY002
 
 
 def pending_shard(identifier: str) -> str:
@@ -113,258 +114,7 @@ def pending_shard(identifier: str) -> str:
     return f"OPEN#{identifier[-1]}"
 
 
-def call_item(call: Call) -> Item:
-    """Render a call as an item without its key."""
-    return {
-        "status": call.status,
-        "status_key": status_key(call.account, ParentKind.CALL, call.status),
-        "sid": call.id,
-        "version": call.version,
-        "updated": call.updated,
-        "to": call.to,
-        "from": call.from_,
-        "direction": call.direction,
-        "started": call.started,
-        "ended": call.ended,
-        "parent": call.parent_call,
-        "conference": call.conference,
-        "api": call.api_recording,
-        "active": call.active_recordings or None,
-        "ended_by": call.end_write_id,
-        **_engine_item(call),
-    }
-
-
-def call_from(item: Item) -> Call:
-    """Parse a call from its item."""
-    account, _, identifier = item["PK"].split("#")
-    return Call(
-        account=account,
-        id=identifier,
-        status=CallStatus(item["status"]),
-        updated=item["updated"],
-        to=item["to"],
-        from_=item["from"],
-        direction=item["direction"],
-        version=item["version"],
-        started=item.get("started"),
-        ended=item.get("ended"),
-        parent_call=item.get("parent"),
-        conference=item.get("conference"),
-        api_recording=item.get("api"),
-        active_recordings=item.get("active", frozenset()),
-        end_write_id=item.get("ended_by"),
-        **_engine_fields_from(item),
-    )
-
-
-def conference_item(conference: Conference) -> Item:
-    """Render a conference as an item without its key."""
-    return {
-        "status": conference.status,
-        "status_key": status_key(conference.account, ParentKind.CONFERENCE, conference.status),
-        "sid": conference.id,
-        "version": conference.version,
-        "sequence": conference.sequence,
-        "updated": conference.updated,
-        "name": conference.name,
-        "participants": conference.participants,
-        "may_begin": conference.has_starter,
-        "first_call": conference.first_call,
-        "ended": conference.ended,
-        "reason": conference.reason,
-        "ending_call": conference.ending_call,
-        "active": conference.active_recordings or None,
-        "ended_by": conference.end_write_id,
-        "record": conference.record,
-        "callback": _callback_map(conference.callback),
-        "began": conference.start_sequence or None,
-        "began_at": conference.started_at,
-        "announced_at": conference.announced_at,
-        "told": conference.end_published or None,
-        **_engine_item(conference),
-        # With a callback subscription it is pending work until its end is published.
-        **(_pending_work_item(conference.id, conference.created) if conference.has_unpublished_events else {}),
-    }
-
-
-def conference_from(item: Item) -> Conference:
-    """Parse a conference from its item."""
-    account, _, identifier = item["PK"].split("#")
-    reason = item.get("reason")
-    return Conference(
-        account=account,
-        id=identifier,
-        name=item["name"],
-        status=ConferenceStatus(item["status"]),
-        updated=item["updated"],
-        version=item["version"],
-        sequence=item["sequence"],
-        participants=item["participants"],
-        has_starter=item["may_begin"],
-        first_call=item.get("first_call"),
-        ended=item.get("ended"),
-        reason=EndReason(reason) if reason is not None else None,
-        ending_call=item.get("ending_call"),
-        active_recordings=item.get("active", frozenset()),
-        end_write_id=item.get("ended_by"),
-        record=item["record"],
-        callback=_callback_from(item.get("callback")),
-        start_sequence=item.get("began", 0),
-        started_at=item.get("began_at"),
-        announced_at=item.get("announced_at"),
-        end_published=item.get("told", False),
-        **_engine_fields_from(item),
-    )
-
-
-def participant_item(participant: Participant) -> Item:
-    """Render a participant as an item without its key."""
-    return {
-        "status": participant.status,
-        "version": participant.version,
-        "sequence": participant.sequence,
-        "joined": participant.joined,
-        "left": participant.left,
-        "updated": participant.updated,
-        "label": participant.label,
-        "muted": participant.muted,
-        "hold": participant.hold,
-        "coaching": participant.coaching,
-        "coached": participant.call_to_coach,
-        "start_on_enter": participant.start_conference_on_enter,
-        "end_on_exit": participant.end_conference_on_exit,
-        "beep_on_exit": participant.beep_on_exit,
-        "options": dict(participant.options) or None,
-        "heard": participant.last_event_at or None,
-        **_engine_item(participant),
-    }
-
-
-def participant_from(item: Item) -> Participant:
-    """Parse a participant from its item."""
-    return Participant(
-        call=item["SK"].removeprefix(PARTICIPANT),
-        conference=item["PK"].split("#")[2],
-        joined=item["joined"],
-        left=item.get("left"),
-        version=item["version"],
-        start_conference_on_enter=item["start_on_enter"],
-        end_conference_on_exit=item["end_on_exit"],
-        status=ParticipantStatus(item["status"]),
-        updated=item.get("updated"),
-        label=item.get("label"),
-        muted=item["muted"],
-        hold=item["hold"],
-        coaching=item["coaching"],
-        call_to_coach=item.get("coached"),
-        beep_on_exit=item.get("beep_on_exit"),
-        sequence=item["sequence"],
-        options=item.get("options", {}),
-        last_event_at=item.get("heard", 0),
-        **_engine_fields_from(item),
-    )
-
-
-def recording_item(recording: Recording) -> Item:
-    """Render a new recording as an item without its key; its first write token is that of its creation."""
-    return {
-        "status": recording.status,
-        "version": recording.version,
-        "confirmed": recording.confirmed_version,
-        "heard": recording.last_event_at or None,
-        **initial_write_tokens(recording.id),
-        "source": recording.source,
-        "call": recording.call,
-        "channels": recording.channels,
-        "track": recording.track,
-        "trim": recording.trim,
-        "updated": recording.updated,
-        "started": recording.started,
-        "callback": _callback_map(recording.callback),
-        **_pending_work_item(recording.id, recording.created),
-    }
-
-
-def recording_from(item: Item) -> Recording:
-    """Parse a recording from its item."""
-    account, kind, parent = item["PK"].split("#")
-    return Recording(
-        id=item["SK"].removeprefix(RECORDING),
-        parent=Parent(account, ParentKind(kind), parent),
-        status=RecordingStatus(item["status"]),
-        source=Source(item["source"]),
-        updated=item["updated"],
-        version=item["version"],
-        confirmed_version=item["confirmed"],
-        last_event_at=item.get("heard", 0),
-        call=item.get("call"),
-        channels=item["channels"],
-        track=item["track"],
-        trim=item["trim"],
-        pause_behavior=item.get("pause_behavior"),
-        started=item.get("started"),
-        ended=item.get("ended"),
-        duration=item.get("duration"),
-        error=item.get("error"),
-        deleted_until=item.get("expires_at"),
-        callback=_callback_from(item.get("callback")),
-    )
-
-
-def transcription_item(transcription: Transcription) -> Item:
-    """Render a transcription as an item without its key."""
-    return {
-        "recording": transcription.recording,
-        "status": transcription.status,
-        "updated": transcription.updated,
-        "duration": transcription.duration,
-        "text": transcription.text,
-    }
-
-
-def transcription_from(item: Item) -> Transcription:
-    """Parse a transcription from its item."""
-    return Transcription(
-        account=item["PK"].split("#")[0],
-        id=item["SK"],
-        recording=item["recording"],
-        status=TranscriptionStatus(item["status"]),
-        updated=item["updated"],
-        duration=item.get("duration"),
-        text=item.get("text"),
-    )
-
-
-def _engine_item(resource: EngineControlled) -> Item:
-    """Render the engine command versions; an unconfirmed command is in the pending-work index."""
-    pending = is_pending(resource)
-    return {
-        "asked": resource.requested_version or None,
-        "asked_at": resource.requested_at,
-        "confirmed": resource.confirmed_version or None,
-        **_pending_work_item(resource.id if pending else None, resource.requested_at),
-    }
-
-
-def _pending_work_item(identifier: str | None, since: int | None) -> Item:
-    """Put a resource into the pending-work index as of this second; without an id, remove it."""
-    if identifier is None:
-        return {"work": None, "work_at": None}
-    return {"work": pending_shard(identifier), "work_at": since}
-
-
-def _engine_fields_from(item: Item) -> dict[str, Any]:
-    return {
-        "requested_version": item.get("asked", 0),
-        "requested_at": item.get("asked_at"),
-        "confirmed_version": item.get("confirmed", 0),
-    }
-
-
-def _callback_map(callback: CallbackSubscription | None) -> dict[str, Any] | None:
-    if callback is None:
-        return None
+def _encode_callback(callback: CallbackSubscription) -> Item:
     return {
         "url": callback.url,
         "method": callback.method,
@@ -373,7 +123,191 @@ def _callback_map(callback: CallbackSubscription | None) -> dict[str, Any] | Non
     }
 
 
-def _callback_from(stored: dict[str, Any] | None) -> CallbackSubscription | None:
-    if stored is None:
-        return None
+def _decode_callback(stored: Item) -> CallbackSubscription:
     return CallbackSubscription(stored["url"], stored["method"], tuple(stored["events"]), stored["dialect"])
+
+
+_ENGINE_FIELDS: Final = (
+    Field("asked", "requested_version", 0),
+    Field("asked_at", "requested_at", None),
+    Field("confirmed", "confirmed_version", 0),
+)
+"""The engine command versions of a call, conference or participant."""
+
+_CALL: Final = FieldTable(
+    Field("status", "status", decode=CallStatus),
+    Field("version", "version"),
+    Field("updated", "updated"),
+    Field("to", "to"),
+    Field("from", "from_"),
+    Field("direction", "direction"),
+    Field("started", "started", None),
+    Field("ended", "ended", None),
+    Field("parent", "parent_call", None),
+    Field("conference", "conference", None),
+    Field("api", "api_recording", None),
+    Field("active", "active_recordings", frozenset()),
+    Field("ended_by", "end_write_id", None),
+    *_ENGINE_FIELDS,
+)
+
+_CONFERENCE: Final = FieldTable(
+    Field("status", "status", decode=ConferenceStatus),
+    Field("version", "version"),
+    Field("sequence", "sequence"),
+    Field("updated", "updated"),
+    Field("name", "name"),
+    Field("participants", "participants"),
+    Field("may_begin", "has_starter"),
+    Field("first_call", "first_call", None),
+    Field("ended", "ended", None),
+    Field("reason", "reason", None, decode=EndReason),
+    Field("ending_call", "ending_call", None),
+    Field("active", "active_recordings", frozenset()),
+    Field("ended_by", "end_write_id", None),
+    Field("record", "record"),
+    Field("callback", "callback", None, _encode_callback, _decode_callback),
+    Field("began", "start_sequence", 0),
+    Field("began_at", "started_at", None),
+    Field("announced_at", "announced_at", None),
+    Field("told", "end_published", False),
+    *_ENGINE_FIELDS,
+)
+
+_PARTICIPANT: Final = FieldTable(
+    Field("status", "status", decode=ParticipantStatus),
+    Field("version", "version"),
+    Field("sequence", "sequence"),
+    Field("joined", "joined"),
+    Field("left", "left", None),
+    Field("updated", "updated", None),
+    Field("label", "label", None),
+    Field("muted", "muted"),
+    Field("hold", "hold"),
+    Field("coaching", "coaching"),
+    Field("coached", "call_to_coach", None),
+    Field("start_on_enter", "start_conference_on_enter"),
+    Field("end_on_exit", "end_conference_on_exit"),
+    Field("beep_on_exit", "beep_on_exit", None),
+    Field("options", "options", {}, dict),
+    Field("heard", "last_event_at", 0),
+    *_ENGINE_FIELDS,
+)
+
+_RECORDING: Final = FieldTable(
+    Field("status", "status", decode=RecordingStatus),
+    Field("version", "version"),
+    Field("confirmed", "confirmed_version"),
+    Field("heard", "last_event_at", 0),
+    Field("source", "source", decode=Source),
+    Field("call", "call", None),
+    Field("channels", "channels"),
+    Field("track", "track"),
+    Field("trim", "trim"),
+    Field("pause_behavior", "pause_behavior", None),
+    Field("updated", "updated"),
+    Field("started", "started", None),
+    Field("ended", "ended", None),
+    Field("duration", "duration", None),
+    Field("error", "error", None),
+    Field("expires_at", "deleted_until", None),
+    Field("callback", "callback", None, _encode_callback, _decode_callback),
+)
+
+_TRANSCRIPTION: Final = FieldTable(
+    Field("recording", "recording"),
+    Field("status", "status", decode=TranscriptionStatus),
+    Field("updated", "updated"),
+    Field("duration", "duration", None),
+    Field("text", "text", None),
+)
+
+
+def call_item(call: Call) -> Item:
+    """Render a call as an item without its key."""
+    item = _CALL.render(call)
+    item["status_key"] = status_key(call.account, ParentKind.CALL, call.status)
+    item["sid"] = call.id
+    item |= _pending_command_item(call)
+    return item
+
+
+def call_from(item: Item) -> Call:
+    """Parse a call from its item."""
+    values = _CALL.parse(item)
+    values["account"], _, values["id"] = item["PK"].split("#")
+    return Call(**values)
+
+
+def conference_item(conference: Conference) -> Item:
+    """Render a conference as an item without its key."""
+    item = _CONFERENCE.render(conference)
+    item["status_key"] = status_key(conference.account, ParentKind.CONFERENCE, conference.status)
+    item["sid"] = conference.id
+    # With a callback subscription it is pending work until its end is published.
+    if conference.has_unpublished_events:
+        item |= _pending_work_item(conference.id, conference.created)
+    else:
+        item |= _pending_command_item(conference)
+    return item
+
+
+def conference_from(item: Item) -> Conference:
+    """Parse a conference from its item."""
+    values = _CONFERENCE.parse(item)
+    values["account"], _, values["id"] = item["PK"].split("#")
+    return Conference(**values)
+
+
+def participant_item(participant: Participant) -> Item:
+    """Render a participant as an item without its key."""
+    item = _PARTICIPANT.render(participant)
+    item |= _pending_command_item(participant)
+    return item
+
+
+def participant_from(item: Item) -> Participant:
+    """Parse a participant from its item."""
+    values = _PARTICIPANT.parse(item)
+    values["call"] = item["SK"].removeprefix(PARTICIPANT)
+    values["conference"] = item["PK"].split("#")[2]
+    return Participant(**values)
+
+
+def recording_item(recording: Recording) -> Item:
+    """Render a new recording as an item without its key; its first write token is that of its creation."""
+    item = _RECORDING.render(recording)
+    item |= initial_write_tokens(recording.id)
+    item |= _pending_work_item(recording.id, recording.created)
+    return item
+
+
+def recording_from(item: Item) -> Recording:
+    """Parse a recording from its item."""
+    account, kind, parent = item["PK"].split("#")
+    values = _RECORDING.parse(item)
+    values["id"] = item["SK"].removeprefix(RECORDING)
+    values["parent"] = Parent(account, ParentKind(kind), parent)
+    return Recording(**values)
+
+
+def transcription_item(transcription: Transcription) -> Item:
+    """Render a transcription as an item without its key."""
+    return _TRANSCRIPTION.render(transcription)
+
+
+def transcription_from(item: Item) -> Transcription:
+    """Parse a transcription from its item."""
+    return Transcription(account=item["PK"].split("#")[0], id=item["SK"], **_TRANSCRIPTION.parse(item))
+
+
+def _pending_command_item(resource: EngineControlled) -> Item:
+    """Keep a resource with an unconfirmed engine command in the pending-work index."""
+    return _pending_work_item(resource.id if is_pending(resource) else None, resource.requested_at)
+
+
+def _pending_work_item(identifier: str | None, since: int | None) -> Item:
+    """Put a resource into the pending-work index as of this second; without an id, remove it."""
+    if identifier is None:
+        return {"work": None, "work_at": None}
+    return {"work": pending_shard(identifier), "work_at": since}
