@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from tapedeck.domain.call import UNANSWERED
+from tapedeck.domain.call import UNANSWERED, Call
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import EngineEvent, has_unexpired_request, with_new_request
 from tapedeck.domain.errors import (
@@ -242,10 +242,7 @@ class Conferences:
                         Parent(account, ParentKind.CONFERENCE, conference), call, engine_event.at
                     )
                 return room
-            if leg.status in UNANSWERED:
-                raise CallNotInProgress
-            if not leg.is_live:
-                raise CallHasEnded
+            _require_answered(leg)
             # The version must rise even if the call leaves and enters again (REL-4).
             version = max(room.version, participant.version if participant is not None else 0) + 1
             participant = Participant(
@@ -298,6 +295,13 @@ def _is_overridden(participant: Participant, engine_event: EngineEvent, now: int
     return engine_event.at <= participant.last_event_at or (
         not participant.is_inside and has_unexpired_request(participant, now)
     )
+
+
+def _require_answered(call: Call) -> None:
+    if call.status in UNANSWERED:
+        raise CallNotInProgress
+    if not call.is_live:
+        raise CallHasEnded
 
 
 def conference_after_join(conference: Conference, participant: Participant, now: int) -> Conference:

@@ -3,7 +3,7 @@
 The tables use plain tuples and the getters of `operator`, so that building them adds little to a cold start.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -44,9 +44,11 @@ class FieldTable:
         self._required = tuple(field.name for field in required)
         self._required_values = itemgetter(*(field.attribute for field in required))
         self._optional = [(field.attribute, field.name) for field in optional]
-        self._empty_is_absent = [field.attribute for field in optional if field.default is not None]
-        self._encoders = [(field.attribute, field.encode) for field in fields if field.encode is not None]
-        self._decoders = [(field.name, field.decode) for field in fields if field.decode is not None]
+        self._empty_is_absent = [
+            attribute for attribute, _ in _given((each.attribute, each.default) for each in optional)
+        ]
+        self._encoders = _given((field.attribute, field.encode) for field in fields)
+        self._decoders = _given((field.name, field.decode) for field in fields)
 
     def render(self, source: object) -> Item:
         """Return the attributes of a domain object; those that are not to be stored are None."""
@@ -69,3 +71,7 @@ class FieldTable:
             if name in values:
                 values[name] = decode(values[name])
         return values
+
+
+def _given(named: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in named if value is not None]
