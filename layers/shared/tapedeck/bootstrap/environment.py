@@ -16,8 +16,8 @@ from tapedeck.observability import CanonicalLog
 from tapedeck.settings import Settings
 
 if TYPE_CHECKING:
-    from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
     from tapedeck.ports.clock import Clock
+    from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
 
 T = TypeVar("T")
 
