@@ -45,14 +45,14 @@ def test_workers_have_separate_stand_ins(tmp_path: Path) -> None:
 
 def test_a_failed_start_shows_the_server_output(tmp_path: Path) -> None:
     """A server that fails to start has its output in the test report."""
-    ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_COMMAND=f"{sys.executable} -m no_such_module")
+    ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_COMMAND=f"{sys.executable} -m no_such_module")
     assert ran.returncode == 1
     assert "No module named no_such_module" in ran.stdout
 
 
 def test_a_missing_command_names_the_alternatives(tmp_path: Path) -> None:
     """Without `uvx`, the error names the variables to set instead."""
-    ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_COMMAND="/nowhere/uvx --from tapedeck-api tapedeck")
+    ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_COMMAND="/nowhere/uvx --from tapedeck-api tapedeck")
     assert ran.returncode == 1
     message = "NotStarted: /nowhere/uvx cannot be run: install uv, which has uvx, or set TAPEDECK_COMMAND to "
     assert message in ran.stdout
@@ -61,7 +61,7 @@ def test_a_missing_command_names_the_alternatives(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "localhost:9", "127.0.0.1"])
 def test_an_unreachable_url_names_the_variable(tmp_path: Path, url: str) -> None:
     """If no stand-in answers at `TAPEDECK_URL`, the error names the variable."""
-    ran = run_tests(tmp_path, "-k", "bear", TAPEDECK_URL=url)
+    ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_URL=url)
     assert ran.returncode == 1
     assert f"NotReached: No stand-in answers at {url}: start one there, set TAPEDECK_URL to " in ran.stdout
 
