@@ -21,6 +21,9 @@ ROUTED: Final = {route.operation for route in TEMPLATE.routes}
 MAX_LINES: Final = 40
 """The maximum length of a function's file."""
 
+MAX_MODULE_LINES: Final = 400
+"""The maximum length of a file of the layer, the stand-in and the in-memory DynamoDB."""
+
 SET_BY_THE_STANDIN: Final = {"TAPEDECK_STANDIN", "CALLBACK_HOST_MAP"}
 """Not set by the template: one permits fixed credentials, the other bypasses the check of callback addresses."""
 
@@ -60,6 +63,13 @@ def test_a_function_is_short(path: Path) -> None:
     """A function is one file of at most 40 lines."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
     assert [each.name for each in path.parent.iterdir() if each.name != "__pycache__"] == ["app.py"]
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, ROOT / "standin", DYNAMODB_MEMORY / "src"], ids=lambda path: path.name)
+def test_modules_are_short(folder: Path) -> None:
+    """No file has more than 400 lines."""
+    lines = {str(module): len(module.path.read_text(encoding="utf-8").splitlines()) for module in modules(folder)}
+    assert {name: count for name, count in lines.items() if count > MAX_MODULE_LINES} == {}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -1,6 +1,7 @@
 """Read or delete everything that the tables and the media bucket hold for one account."""
 
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from tapedeck.adapters.dynamodb.client import DynamoDBTable, Item
@@ -68,26 +69,28 @@ class AccountData:
         Includes participants, callback deliveries, transcriptions and media; credentials are kept. Starts from the
         account's lists, because a scan would read all accounts.
         """
-        rows = [row for kind in _ROWS for row in self._partition(f"{account}#{kind}")]
-        doomed = {(row["PK"], row["SK"]) for row in rows}
-        for parent in {row["parent"] for row in rows}:
-            for item in self._partition(parent):
-                doomed.add((item["PK"], item["SK"]))
-                if "name" in item:
-                    named = self._partition(name_partition(account, item["name"]))
-                    doomed |= {(row["PK"], row["SK"]) for row in named}
-        for resource_id in {row["SK"] for row in rows}:
-            deliveries = self._partition(deliveries_partition(account, resource_id))
-            doomed |= {(delivery["PK"], delivery["SK"]) for delivery in deliveries}
-        for transcription in self._partition(transcriptions_partition(account)):
-            row = (transcriptions_partition(account, transcription["recording"]), transcription["SK"])
-            doomed |= {(transcription["PK"], transcription["SK"]), row}
+        to_delete = sorted(set(self._keys(account)))
         self._clear_media(account)
-        keys = [{"PK": {"S": partition_key}, "SK": {"S": sort_key}} for partition_key, sort_key in sorted(doomed)]
+        keys = [{"PK": {"S": partition_key}, "SK": {"S": sort_key}} for partition_key, sort_key in to_delete]
         for start in range(0, len(keys), _MAX_AT_ONCE):
             pending = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_AT_ONCE]]}
             while pending:
                 pending = self._dynamodb.batch_write_item(RequestItems=pending).get("UnprocessedKeys", {})
+
+    def _keys(self, account: str) -> Iterator[tuple[str, str]]:
+        """Yield the keys of all items that `clear` deletes, some of them repeatedly."""
+        rows = [row for kind in _ROWS for row in self._partition(f"{account}#{kind}")]
+        yield from map(_key, rows)
+        for parent in {row["parent"] for row in rows}:
+            items = self._partition(parent)
+            yield from map(_key, items)
+            for name in {item["name"] for item in items if "name" in item}:
+                yield from map(_key, self._partition(name_partition(account, name)))
+        for resource_id in {row["SK"] for row in rows}:
+            yield from map(_key, self._partition(deliveries_partition(account, resource_id)))
+        for transcription in self._partition(transcriptions_partition(account)):
+            yield _key(transcription)
+            yield transcriptions_partition(account, transcription["recording"]), transcription["SK"]
 
     def _clear_media(self, account: str) -> None:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{account}/"):
@@ -97,3 +100,7 @@ class AccountData:
 
     def _partition(self, key: str) -> list[Item]:
         return self._database.query("PK = :pk", {"pk": key})
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return item["PK"], item["SK"]

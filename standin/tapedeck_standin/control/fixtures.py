@@ -1,7 +1,7 @@
 """Fixtures: calls, conferences and recordings that a YAML file defines, in the control API's format."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -138,17 +138,7 @@ class FixtureLoader:
             account = self._account(order, f"calls.{place - 1}")
             calls.append((account, self._telephony.call(account, begun).call.id))
             made.append(CreatedResource(ResourceType.CALL, calls[-1][1]))
-        for place, conference in enumerate(fixtures.conferences):
-            account = self._account(conference, f"conferences.{place}")
-            try:
-                scene = self._telephony.conference(account, conference.conference)
-            except NameInUse as error:
-                raise InvalidFixtures(f"conferences.{place}: another one of this name is live") from error
-            made.append(CreatedResource(ResourceType.CONFERENCE, scene.conference.id))
-            made += [CreatedResource(ResourceType.RECORDING, recording.id) for recording in scene.recordings]
-            # A live conference takes precedence over ended ones of its name.
-            if scene.conference.is_live or (account, conference.friendly_name) not in conferences_by_name:
-                conferences_by_name[account, conference.friendly_name] = scene.conference.id
+        made += self._make_conferences(fixtures.conferences, conferences_by_name)
         self._run()
         for place, fixture in enumerate(fixtures.recordings):
             where = f"recordings.{place}"
@@ -164,6 +154,22 @@ class FixtureLoader:
             self._telephony.hang_up(*calls[place - 1])
         self._run()
         return made
+
+    def _make_conferences(
+        self, fixtures: Sequence[CreateConferenceRequest], ids: dict[tuple[str, str | None], str]
+    ) -> Iterator[CreatedResource]:
+        """Create the conferences with their recordings, and store the id of each in `ids` by account and name."""
+        for place, fixture in enumerate(fixtures):
+            account = self._account(fixture, f"conferences.{place}")
+            try:
+                made = self._telephony.conference(account, fixture.conference)
+            except NameInUse as error:
+                raise InvalidFixtures(f"conferences.{place}: another one of this name is live") from error
+            yield CreatedResource(ResourceType.CONFERENCE, made.conference.id)
+            yield from (CreatedResource(ResourceType.RECORDING, recording.id) for recording in made.recordings)
+            # A live conference takes precedence over ended ones of its name.
+            if made.conference.is_live or (account, fixture.friendly_name) not in ids:
+                ids[account, fixture.friendly_name] = made.conference.id
 
     def _account(self, order: ControlRequest, where: str) -> str:
         try:

@@ -117,17 +117,7 @@ class Api:
 
 def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str, operation: str) -> Response:
     """Build an error response for a status and a code, with the dialect's own message if it has one."""
-    refusals = [answers for kind, answers in REFUSALS.items() if kind is not CredentialsMissing]
-    faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the most general one first
-    known = [dialect.answer_for(answers) for answers in (*refusals, *faults)]
-    known += [NOT_CONFIRMED, SERVICE_UNAVAILABLE]
-    found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
-    if code is None:
-        # Without a code, prefer the dialect's general error.
-        general = dialect.answer_for(REFUSALS[MalformedBody]).code
-        found = [answer for answer in found if answer.code == general] or found
-    plain = [answer for answer in found if "{name}" not in answer.message] or found
-    answer = plain[0] if plain else ErrorAnswer(status, code or 20_000 + status, _phrase(status))
+    answer = _known_error(dialect, status, code) or ErrorAnswer(status, code or 20_000 + status, _phrase(status))
     message = answer.message.replace("{uri}", path).replace("{name}", "A parameter")
     # SignalWire reports invalid parameters in another format than other errors.
     is_parameter = dialect is SIGNALWIRE and status == HTTPStatus.UNPROCESSABLE_ENTITY
@@ -135,6 +125,19 @@ def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str,
     headers = {"WWW-Authenticate": f'Basic realm="{dialect.realm}"'} if status == HTTPStatus.UNAUTHORIZED else {}
     body = dialect.error_body(answer._replace(message=message), error, operation)
     return Response(status, body, headers, code=answer.code)
+
+
+def _known_error(dialect: Dialect, status: int, code: int | None) -> ErrorAnswer | None:
+    """Find the dialect's error with this status and code; without a code, prefer its general error."""
+    refusals = [answers for kind, answers in REFUSALS.items() if kind is not CredentialsMissing]
+    faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the most general one first
+    known = [dialect.answer_for(answers) for answers in (*refusals, *faults)]
+    known += [NOT_CONFIRMED, SERVICE_UNAVAILABLE]
+    found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
+    if code is None:
+        general = dialect.answer_for(REFUSALS[MalformedBody]).code
+        found = [answer for answer in found if answer.code == general] or found
+    return next((answer for answer in found if "{name}" not in answer.message), found[0] if found else None)
 
 
 def _phrase(status: int) -> str:

@@ -80,10 +80,15 @@ def is_command_current(command: Command, found: Resource | None, conference: Con
     if now - (found.requested_at or 0) >= COMMAND_EXPIRY_SECONDS:
         return False
     if isinstance(found, Participant):
-        is_dialed = command.kind is CommandKind.ADD_PARTICIPANT and found.status is not ParticipantStatus.QUEUED
-        has_left = command.kind is not CommandKind.REMOVE_PARTICIPANT and not found.is_inside
-        return conference is not None and conference.is_live and not is_dialed and not has_left
+        return conference is not None and conference.is_live and _can_apply(command.kind, found)
     return found.is_live or command.kind not in _LIVE_ONLY
+
+
+def _can_apply(kind: CommandKind, participant: Participant) -> bool:
+    """Whether a participant of a live conference is still in the state that a command applies to."""
+    if kind is CommandKind.ADD_PARTICIPANT and participant.status is not ParticipantStatus.QUEUED:
+        return False
+    return kind is CommandKind.REMOVE_PARTICIPANT or participant.is_inside
 
 
 _NEVER_SUPERSEDED: Final = frozenset({CommandKind.DELETE_MEDIA, CommandKind.STOP_RECORDING})
