@@ -1,7 +1,7 @@
 """Deliver one callback to the customer's URL, signed and retried by the vendor's rules.
 
-No route: `{"Records": [...]}` from the callbacks queue, each body `{"account", "subject", "claim"}`. `"again": true`
-marks a replay that an operator requested.
+No route: `{"Records": [...]}` from the callbacks queue, each body `{"account", "resource", "delivery"}`.
+`"replay": true` marks a replay that an operator requested.
 """
 
 import json
@@ -15,7 +15,7 @@ from tapedeck.domain.delivery import CallbackDelivery
 def handler(content: str, services: BackgroundServices) -> CallbackDelivery | None:
     """Send it unless it was already delivered; on failure schedule a retry or mark it exhausted."""
     message = json.loads(content)
-    is_replay = message.get("again", False)
+    is_replay = message.get("replay", False)
     return services.callbacks.deliver(
-        message["account"], message["subject"], message["claim"], services.callback_renderers, is_replay=is_replay
+        message["account"], message["resource"], message["delivery"], services.callback_renderers, is_replay=is_replay
     )

@@ -97,7 +97,7 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
         ("ingest_media_event", "dropped", "ConferenceNotInProgress", {"EventsDropped": 1}),
         ("ingest_media_event", "failed", "NotFound", {}),
         ("ingest_media_event", "done", None, {}),
-        ("deliver_callback", "given-up", None, {"CallbacksExhausted": 1}),
+        ("deliver_callback", "exhausted", None, {"CallbacksExhausted": 1}),
         # Its message was queued twice.
         ("deliver_callback", "done", None, {}),
         ("reconcile", "done", None, {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}),

@@ -59,14 +59,15 @@ def test_lists_callbacks_of_a_recording(world: World, dialect: str, spelling: st
     assert answer == {
         "callbacks": [
             {
-                "id": "00000001.in-progress", "event": "in-progress", "state": "done", "method": "POST", "url": URL,
-                "fields": began.body, "token": began.idempotency_token, "created": START, "due": None, "tried": 1,
+                "id": "00000001.in-progress", "event": "in-progress", "state": "delivered",
+                "method": "POST", "url": URL, "fields": began.body, "token": began.idempotency_token,
+                "created": START, "due": None, "tried": 1,
                 "attempts": [
                     {"at": START * 1000 + 250, "milliseconds": 20, "status": 200, "failure": None, "answer": "ok"}
                 ],
             },
             {
-                "id": "00000003.absent", "event": "absent", "state": "parked", "method": "POST", "url": URL,
+                "id": "00000003.absent", "event": "absent", "state": "retry-scheduled", "method": "POST", "url": URL,
                 "fields": ended.body, "token": ended.idempotency_token, "created": START, "due": START + 30, "tried": 1,
                 "attempts": [
                     {"at": START * 1000 + 270, "milliseconds": 7, "status": 500, "failure": None, "answer": "oops"}
@@ -88,7 +89,7 @@ def test_lists_callbacks_of_a_conference(world: World) -> None:
     world.deliver()
     answer = world.call("list_callbacks", admin_event(world, "signalwire", conference))
     (shown,) = answer["callbacks"]
-    assert (shown["id"], shown["method"], shown["state"]) == ("00000003.end", "GET", "parked")
+    assert (shown["id"], shown["method"], shown["state"]) == ("00000003.end", "GET", "retry-scheduled")
     assert [(attempt["status"], attempt["failure"]) for attempt in shown["attempts"]] == [(None, "connect")] * 2
 
 
@@ -215,7 +216,7 @@ def test_redrives_a_conference_in_order(world: World, failures: FailedBatches) -
     played = play_conference(world, "twilio")
     failures.save(1, played.records)
     assert world.call("redrive_failed_changes", {})["more"] is False
-    queued = [message.body["claim"] for message in world.callbacks.drain() if message.group == played.conference.id]
+    queued = [message.body["delivery"] for message in world.callbacks.drain() if message.group == played.conference.id]
     assert queued == sorted(queued)
     assert len(queued) == len(world.deliveries(played.conference.id))
 

@@ -84,7 +84,7 @@ def test_delivers_a_callback(world: World) -> None:
                     "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCg",
                     "body": (
                         '{"account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", '
-                        '"subject": "016612f5dee270008000000000000002", "claim": "00000003.completed"}'
+                        '"resource": "016612f5dee270008000000000000002", "delivery": "00000003.completed"}'
                     ),
                     "attributes": {
                         "ApproximateReceiveCount": "1",
@@ -143,7 +143,7 @@ def test_delivers_a_callback(world: World) -> None:
             },
             "token": {"S": "4483a1d0-15ab-424f-4056-d5be18688e2a"},
             "created": {"N": "1537916400"},
-            "state": {"S": "done"},
+            "state": {"S": "delivered"},
             "lease": {"N": "0"},
             "tried": {"N": "1"},
             "attempts": {
@@ -162,7 +162,7 @@ def test_delivers_a_callback(world: World) -> None:
             "first_at": {"N": "1537916400"},
         }
     ]
-    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "done"}]
+    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "delivered"}]
 
 
 def test_schedules_a_retry_after_a_server_error(world: World) -> None:
@@ -210,7 +210,7 @@ def test_schedules_a_retry_after_a_server_error(world: World) -> None:
                     "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCg",
                     "body": (
                         '{"account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", '
-                        '"subject": "016612f5dee270008000000000000002", "claim": "00000003.completed"}'
+                        '"resource": "016612f5dee270008000000000000002", "delivery": "00000003.completed"}'
                     ),
                     "attributes": {
                         "ApproximateReceiveCount": "1",
@@ -269,7 +269,7 @@ def test_schedules_a_retry_after_a_server_error(world: World) -> None:
             },
             "token": {"S": "4483a1d0-15ab-424f-4056-d5be18688e2a"},
             "created": {"N": "1537916400"},
-            "state": {"S": "parked"},
+            "state": {"S": "retry-scheduled"},
             "due": {"N": "1537916430"},
             "lease": {"N": "0"},
             "tried": {"N": "1"},
@@ -291,7 +291,7 @@ def test_schedules_a_retry_after_a_server_error(world: World) -> None:
             "first_at": {"N": "1537916400"},
         }
     ]
-    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "parked"}]
+    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "retry-scheduled"}]
 
 
 def enqueue_delivery(world: World, dialect: str, number: int = 3, **more: Any) -> CallbackDelivery:
@@ -345,7 +345,7 @@ def test_delivers_a_signed_request(world: World, dialect: str, method: str) -> N
     delivery = enqueue_delivery(world, dialect, method=method)
     (message,) = world.callbacks.drain()
     assert message == QueueMessage(
-        {"account": delivery.account, "subject": delivery.resource_id, "claim": delivery.id}, delivery.resource_id,
+        {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}, delivery.resource_id,
         f"{delivery.idempotency_token}-0-{delivery.next_attempt_at}",
     )  # fmt: skip
     assert world.deliver([message]) == []
@@ -378,7 +378,7 @@ def test_delivers_a_signed_request(world: World, dialect: str, method: str) -> N
         attempts=(DeliveryAttempt(START * 1000 + 250, 20, status=200, answer="ok"),),
     )
     assert read_delivery(world, delivery) == done
-    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "done"}]
+    assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "delivered"}]
     # A duplicate message finds it delivered.
     assert world.deliver([message]) == []
     assert (len(world.receiver.requests), read_delivery(world, delivery)) == (1, done)
@@ -479,7 +479,7 @@ def test_counts_an_exhausted_delivery(world: World) -> None:
     world.receiver.answers.append(WebhookResult(410, None, 5))
     world.deliver()
     assert world.log.drain() == [
-        {"operation": "deliver_callback", "outcome": "given-up", "counted": {"CallbacksExhausted": 1}}
+        {"operation": "deliver_callback", "outcome": "exhausted", "counted": {"CallbacksExhausted": 1}}
     ]
 
 
@@ -543,7 +543,7 @@ def test_a_gone_url_gets_no_further_callback(world: World, dialect: str) -> None
         State.EXHAUSTED,
     ]
     assert [attempt.failure for attempt in read_delivery(world, later).attempts] == ["closed"]
-    given_up = [line for line in world.log.drain() if line["outcome"] == "given-up"]
+    given_up = [line for line in world.log.drain() if line["outcome"] == "exhausted"]
     assert [line["counted"] for line in given_up] == [{"CallbacksExhausted": 1}]
     assert world.reconcile() == {}
     # An operator can still replay it.
@@ -661,9 +661,9 @@ def test_counts_unsigned_attempts(world: World) -> None:
     world.kms.is_unavailable = True
     retry_until_final(world, delivery)
     lines = [line for line in world.log.drain() if line["operation"] == "deliver_callback"]
-    assert {line["outcome"] for line in lines[:-1]} == {"parked"}
+    assert {line["outcome"] for line in lines[:-1]} == {"retry-scheduled"}
     assert all(line["counted"] == {"CallbacksUnsigned": 1} for line in lines[:-1])
-    assert lines[-1]["outcome"] == "given-up"
+    assert lines[-1]["outcome"] == "exhausted"
     assert lines[-1]["counted"] == {"CallbacksUnsigned": 1, "CallbacksExhausted": 1}
 
 
@@ -816,7 +816,7 @@ def test_a_failed_replay_keeps_the_delivered_state(world: World, failure: Webhoo
     )
     assert len(after_replays.attempts) == len(world.receiver.requests) == len(pauses) + 2
     outcomes = [line["outcome"] for line in world.log.drain() if line["operation"] == "deliver_callback"]
-    assert outcomes == ["parked"] * len(pauses) + ["done"]
+    assert outcomes == ["retry-scheduled"] * len(pauses) + ["delivered"]
 
 
 def test_a_replay_during_an_attempt_is_sent(world: World) -> None:
@@ -886,7 +886,7 @@ def test_a_message_without_a_delivery_sends_nothing(world: World) -> None:
     """A message of an unknown delivery, or of another account's, is done without a request."""
     delivery = enqueue_delivery(world, "twilio")
     (message,) = world.callbacks.drain()
-    for change in ({"claim": "00000009.absent"}, {"subject": "6" * 32}, {"account": "9" * 32}):
+    for change in ({"delivery": "00000009.absent"}, {"resource": "6" * 32}, {"account": "9" * 32}):
         assert world.deliver([replace(message, body={**message.body, **change})]) == []
     assert (world.receiver.requests, read_delivery(world, delivery)) == ([], delivery)
 

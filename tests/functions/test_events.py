@@ -109,7 +109,7 @@ def test_seeding_removes_added_rows(seeding: Callable[[], None]) -> None:
 def test_replay_reports_sent_messages(seeding: Callable[[], None]) -> None:
     """A replay reports each command, domain event and callback that it caused, one line each."""
     reported = []
-    for name in ("publish_changes.paused", "publish_changes.absent", "deliver_callback.told"):
+    for name in ("publish_changes.paused", "publish_changes.absent", "deliver_callback.delivered"):
         seeding()
         with capturing_output() as listener:
             replay(ROOT, ROOT / "events" / f"{name}.json")

@@ -1326,7 +1326,7 @@ def test_events_in_any_order_lead_to_one_end(world: World, order: Sequence[int])
     assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(recording.id)] == [
         ("in-progress", 1), ("completed", 5),
     ]  # fmt: skip
-    assert list(dict.fromkeys(message.body["claim"] for message in world.callbacks.drain())) == [
+    assert list(dict.fromkeys(message.body["delivery"] for message in world.callbacks.drain())) == [
         "00000001.in-progress", "00000005.completed",
     ]  # fmt: skip
     assert world.pending_work() == []

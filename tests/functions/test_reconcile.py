@@ -740,7 +740,7 @@ def test_a_failing_queue_is_retried_by_the_next_run(world: World, channel: str) 
     # A delivery whose message was not accepted is requeued once it is due.
     world.clock.step(600)
     world.reconcile()
-    assert {message.body["claim"] for message in world.callbacks.drain()} == {"00000001.in-progress"}
+    assert {message.body["delivery"] for message in world.callbacks.drain()} == {"00000001.in-progress"}
 
 
 def test_requeues_due_callbacks_in_batches(world: World) -> None:

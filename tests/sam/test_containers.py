@@ -25,7 +25,7 @@ NEED_BUCKETS: Final = frozenset(
     {
         "get_recording.signalwire.size_of_wav",
         "get_recording.twilio.part_of_wav",
-        "redrive_failed_changes.told",
+        "redrive_failed_changes.published",
         *(
             f"{operation}.{dialect}.deleted"
             for operation in ("delete_recording", "delete_call_recording", "delete_conference_recording")

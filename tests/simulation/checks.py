@@ -118,11 +118,11 @@ def _misdelivered(world: World) -> Iterator[str]:
         found = by_token[delivery["token"]] if is_twilio else by_body[delivery["body"]]
         tokens |= {delivery["token"]} if is_twilio else set()
         receiver = world.network.receivers[urlsplit(delivery["url"]).hostname or ""]
-        if delivery["state"] == "done" and not any(request.is_accepted for request in found):
+        if delivery["state"] == "delivered" and not any(request.is_accepted for request in found):
             yield f"{resource_id} {name} is done, but no receiver accepted it"
-        elif delivery["state"] == "given-up" and receiver.accepts_all:
+        elif delivery["state"] == "exhausted" and receiver.accepts_all:
             yield f"{resource_id} {name} is exhausted: {delivery['attempts']}"
-        elif delivery["state"] not in {"done", "given-up"}:
+        elif delivery["state"] not in {"delivered", "exhausted"}:
             yield f"{resource_id} {name} is {delivery['state']}"
         if len({request.content for request in found}) > 1:
             yield f"{resource_id} {name} was sent with different contents: {found}"

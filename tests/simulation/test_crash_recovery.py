@@ -120,7 +120,7 @@ def injection_points() -> int:
         Scenario(world).play()
         assert violations_of(world) == []
         assert world.commands.kinds == set(CommandKind)
-        assert {entry[1] for entry in world.log.observed} == {"done"}
+        assert {entry[1] for entry in world.log.observed} == {"done", "delivered"}
         return world.fault_injector.points - begins
 
 

@@ -88,7 +88,7 @@ def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
         assert len(orders) == AT_ONCE - AT_ONCE // HOSTS
         tokens = {delivery["token"] for _, _, delivery in deliveries_of(world)}
         assert len(tokens) == AT_ONCE * len(EVENTS)
-        assert {delivery["state"] for _, _, delivery in deliveries_of(world)} == {"done"}
+        assert {delivery["state"] for _, _, delivery in deliveries_of(world)} == {"delivered"}
         assert tokens == set(contents)
         assert {len(each) for each in contents.values()} == {1}
 
@@ -107,8 +107,8 @@ def test_permanent_rejection_exhausts_a_callback(reaction: str, tried: int) -> N
         found = [
             (delivery["state"], delivery["tried"], len(delivery["attempts"])) for _, _, delivery in deliveries_of(world)
         ]
-        assert found == [("given-up", tried, tried)] * len(EVENTS)
-        assert world.log.observed.count(("deliver_callback", "given-up", None)) == len(EVENTS)
+        assert found == [("exhausted", tried, tried)] * len(EVENTS)
+        assert world.log.observed.count(("deliver_callback", "exhausted", None)) == len(EVENTS)
 
 
 def attempts_of(world: World) -> list[int]:
@@ -132,7 +132,7 @@ def test_failing_receiver_is_retried_for_three_days() -> None:
         assert [(pause, least) for pause, least in zip(pauses, expected, strict=True)
                 if not least <= pause <= least * 1.2 + 90] == []  # fmt: skip
         assert 72 * 3_600 - 14_400 * 1.2 <= at[-1] <= 72 * 3_600
-        assert {delivery["state"] for _, _, delivery in deliveries_of(world)} == {"given-up"}
+        assert {delivery["state"] for _, _, delivery in deliveries_of(world)} == {"exhausted"}
 
 
 @pytest.mark.parametrize(("dialect", "attempts"), [("twilio", 2), ("signalwire", 3)])
@@ -146,7 +146,7 @@ def test_without_durable_retries_only_the_vendor_attempts_remain(dialect: str, a
         at = attempts_of(world)
         assert len(at) == attempts
         assert at[-1] <= 15
-        assert {delivery["state"] for _, _, delivery in deliveries_of(world)} == {"given-up"}
+        assert {delivery["state"] for _, _, delivery in deliveries_of(world)} == {"exhausted"}
 
 
 @pytest.mark.parametrize(("retry_after", "delay"), [(900, 900), (100_000, 14_400)])

@@ -54,7 +54,7 @@ def test_failing_stream_record_goes_to_the_failure_destination(position: int, mo
         assert violations_of(world, expected={"RuntimeError"}) == []
         assert world.failed_batches.kept == {}
         states = {(resource_id, delivery["state"]) for resource_id, _, delivery in deliveries_of(world)}
-        assert states == {(recording, "done") for recording in recordings}
+        assert states == {(recording, "delivered") for recording in recordings}
 
 
 def _url_of(image: Image) -> str:
@@ -77,9 +77,9 @@ def test_malformed_engine_event_becomes_a_dead_letter(body: str) -> None:
         world.settle()
         assert violations_of(world, expected={"MalformedBody"}) == []
         assert [text for _, text in world.dead_letters["events"].held] == [body]
-        assert len([delivery for _, _, delivery in deliveries_of(world) if delivery["state"] == "done"]) == CALLS * len(
-            EVENTS
-        )
+        assert len(
+            [delivery for _, _, delivery in deliveries_of(world) if delivery["state"] == "delivered"]
+        ) == CALLS * len(EVENTS)
 
 
 @pytest.mark.parametrize("body", ["no JSON", '{"account": "a"}'])
@@ -93,6 +93,6 @@ def test_malformed_callback_message_becomes_a_dead_letter(body: str) -> None:
         world.settle()
         assert violations_of(world, expected={"JSONDecodeError", "KeyError"}) == []
         assert [text for _, text in world.dead_letters["callbacks"].held] == [body]
-        assert len([delivery for _, _, delivery in deliveries_of(world) if delivery["state"] == "done"]) == CALLS * len(
-            EVENTS
-        )
+        assert len(
+            [delivery for _, _, delivery in deliveries_of(world) if delivery["state"] == "delivered"]
+        ) == CALLS * len(EVENTS)

@@ -61,7 +61,7 @@ def test_reconciler_recovers_from_a_stream_outage() -> None:
         ]
         recordings = [key[1].removeprefix("REC#") for key, _ in world.history.recordings()]
         assert sorted(delivered) == sorted(
-            (recording, event, "done") for recording in recordings for event in ("completed", "in-progress")
+            (recording, event, "delivered") for recording in recordings for event in ("completed", "in-progress")
         )
         assert {image["status"]["S"] for _, image in world.history.recordings()} == {"completed"}
         latest_requests = {

@@ -411,14 +411,14 @@ def _use_callbacks(scenario: Scenario) -> None:
     for callback in (shown[0]["id"], "00000009.completed"):
         scenario.recorder.run("replay_callback", account_sid=account, sid=sid, callback=callback)
     scenario.deliver()
-    message = {"account": scenario.mine.account, "subject": running.id, "claim": shown[0]["id"]}
-    for body in (json.dumps(message), json.dumps({**message, "claim": "none"}), "x"):
+    message = {"account": scenario.mine.account, "resource": running.id, "delivery": shown[0]["id"]}
+    for body in (json.dumps(message), json.dumps({**message, "delivery": "none"}), "x"):
         scenario.invoke_with_messages("deliver_callback", [body])
 
     # A leased delivery fails until the lease expires.
     scenario.recorder.run("replay_callback", account_sid=account, sid=sid, callback=shown[0]["id"])
     deliveries = background_bootstrap.get_background_services().callbacks._store
-    delivery = deliveries.get(message["account"], message["subject"], message["claim"])
+    delivery = deliveries.get(message["account"], message["resource"], message["delivery"])
     assert delivery is not None
     assert deliveries.lease(delivery, scenario.clock(), scenario.clock() + 60_000) is not None
     assert scenario.deliver() == ["0"]

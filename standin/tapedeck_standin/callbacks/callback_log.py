@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl
 
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.admin.endpoint import both_spellings
-from tapedeck.background.webhook_delivery import DeliveryStore
 from tapedeck.dialects.callbacks import signature_base_url
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
+from tapedeck.ports.deliveries import DeliveryStore
 from tapedeck.ports.messaging import WebhookClient, WebhookRequest, WebhookResult
 from tapedeck_standin.clock import format_time
 
@@ -243,7 +243,7 @@ class _ObservedClient:
 
 
 class _ObservedDeliveryStore:
-    """A `background.webhook_delivery.DeliveryStore` that the log observes."""
+    """A `ports.deliveries.DeliveryStore` that the log observes."""
 
     def __init__(self, store: DeliveryStore, log: CallbackLog) -> None:
         self._store = store

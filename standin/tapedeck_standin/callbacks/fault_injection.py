@@ -92,7 +92,7 @@ class ReorderingDeliverer:
         """Deliver a callback, or hold it until the next one of its recording or conference is delivered."""
         (record,) = event["Records"]
         body = json.loads(record["body"])
-        resource_id = body["subject"]
+        resource_id = body["resource"]
         if self._is_overtaken(body):
             identifier = f"{record['attributes']['MessageDeduplicationId']}-overtaken"
             with self._lock:
@@ -118,9 +118,9 @@ class ReorderingDeliverer:
 
     def _is_overtaken(self, body: Mapping[str, str]) -> bool:
         with self._lock:
-            if body["subject"] in self._held:
+            if body["resource"] in self._held:
                 return False
-        entry = self._callback_log.get(body["account"], f"{body['subject']}.{body['claim']}")
+        entry = self._callback_log.get(body["account"], f"{body['resource']}.{body['delivery']}")
         if entry is None or entry.delivery.state is not DeliveryState.QUEUED:
             return False
         return self._faults.take(body["account"], CALLBACK, if_it=lambda then: then.kind == "reorder") is not None

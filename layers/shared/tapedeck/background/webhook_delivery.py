@@ -26,7 +26,6 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, Protocol
 
-from tapedeck.domain.account import SigningKeys
 from tapedeck.domain.delivery import (
     FINAL,
     MAX_RESPONSE_EXCERPT,
@@ -40,6 +39,7 @@ from tapedeck.domain.errors import NotFound, StoreBusy, StoreFailure
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.retry_policy import RetryPolicy, is_delivered
 from tapedeck.ports.clock import Clock
+from tapedeck.ports.deliveries import DeliveryStore, SigningKeyStore
 from tapedeck.ports.messaging import (
     Decryptor,
     FailureReason,
@@ -65,63 +65,6 @@ MAX_UNSIGNED_SECONDS: Final = 86_400
 
 _HTTP_GONE: Final = 410
 _URL_GONE: Final = "closed"
-
-
-class DeliveryStore(Protocol):
-    """The outbox of callbacks.
-
-    Raises:
-        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
-    """
-
-    def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
-        """Store a delivery unless it exists; return the stored one."""
-        ...
-
-    def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
-        """Return one delivery of a recording or conference."""
-        ...
-
-    def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
-        """Return all deliveries of a recording or conference, in the order of what they report."""
-        ...
-
-    def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
-        """Lease a delivery from `now` until `until` (milliseconds); None if it is not queued or already leased."""
-        ...
-
-    def record_attempt(
-        self, delivery: CallbackDelivery, attempt: DeliveryAttempt, state: DeliveryState, due: int | None
-    ) -> CallbackDelivery:
-        """Store an attempt with the resulting state and `next_attempt_at` (`due`, seconds); return the delivery.
-
-        A delivery that is no longer queued loses its lease. One that is already delivered stays delivered.
-        """
-        ...
-
-    def reset_to_queued(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
-        """Make a delivery QUEUED, in any state, without a lease; None if it changed since it was read."""
-        ...
-
-    def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
-        """Store at `now` (seconds) that the delivery's URL is gone, for its recording or conference only."""
-        ...
-
-    def is_url_gone(self, delivery: CallbackDelivery) -> bool:
-        """Whether `mark_url_gone` was called for this URL and this recording or conference."""
-        ...
-
-    def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
-        """Return up to `limit` deliveries of a shard (a hex digit) due at `now` (seconds), oldest first."""
-        ...
-
-
-class SigningKeyStore(Protocol):
-    """Stores the encrypted signing keys."""
-
-    def get_signing_keys(self, account: str, dialect: str) -> SigningKeys | None:
-        """Return the keys that sign an account's callbacks in one dialect, encrypted."""
-        ...
 
 
 class CallbackRenderer(Protocol):
@@ -339,7 +282,7 @@ class CallbackDispatcher:
         message = to_message(queued)
         # A new deduplication id for each replay: the queue must not drop it.
         replayed = replace(
-            message, body={**message.body, "again": True}, id=f"{queued.idempotency_token}-{new_id(self._clock())}"
+            message, body={**message.body, "replay": True}, id=f"{queued.idempotency_token}-{new_id(self._clock())}"
         )
         self._queue.send([replayed])
         return queued
@@ -357,7 +300,7 @@ class CallbackDispatcher:
 
 def to_message(delivery: CallbackDelivery) -> QueueMessage:
     """Return the queue message of a delivery, in the FIFO group of its recording or conference."""
-    body = {"account": delivery.account, "subject": delivery.resource_id, "claim": delivery.id}
+    body = {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}
     # Each round of attempts has its own deduplication id.
     return QueueMessage(
         body, delivery.resource_id, f"{delivery.idempotency_token}-{delivery.attempt_count}-{delivery.next_attempt_at}"

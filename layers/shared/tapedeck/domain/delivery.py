@@ -29,11 +29,11 @@ class DeliveryState(StrEnum):
 
     QUEUED = "queued"
     """In the queue, or being sent."""
-    RETRY_SCHEDULED = "parked"
+    RETRY_SCHEDULED = "retry-scheduled"
     """The vendor's own attempts failed; retried at `next_attempt_at` (REL-7)."""
-    DELIVERED = "done"
+    DELIVERED = "delivered"
     """Acknowledged by the subscriber with a 2xx."""
-    EXHAUSTED = "given-up"
+    EXHAUSTED = "exhausted"
     """Not acknowledged, and not retried any more."""
 
 

@@ -32,7 +32,7 @@ _GONE_URLS: Final = "closed"
 
 
 class DeliveryTable(ConditionalTable):
-    """`DeliveryStore` on DynamoDB; the `work` index holds pending deliveries by `next_attempt_at`."""
+    """`ports.deliveries.DeliveryStore` on DynamoDB; the `work` index holds pending deliveries by `next_attempt_at`."""
 
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """1 request."""
