@@ -1,14 +1,16 @@
 """Tests of the architecture: the imports that each package may have, and other dependency rules."""
 
+import ast
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.client import TEMPLATE
+from tests.client import ROOT, TEMPLATE
 from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, STANDIN, Module, modules
 
 MAY_IMPORT: Final = {
@@ -144,6 +146,31 @@ def test_every_module_of_the_standin_is_in_a_package() -> None:
 def test_packages_import_each_other_in_no_circle(allowed: Mapping[str, AbstractSet[str]]) -> None:
     """The allowed imports between packages form an acyclic graph."""
     TopologicalSorter(allowed).prepare()  # raises CycleError
+
+
+def _import_graph(sources: Iterable[Module], root: Path) -> dict[str, set[str]]:
+    """Return which modules each module imports, function-level imports included."""
+    names = {module: ".".join(module.path.relative_to(root).with_suffix("").parts) for module in sources}
+    known = {name.removesuffix(".__init__") for name in names.values()}
+    return {
+        name: {part for found in module.imports() for part in (found, found.rpartition(".")[0]) if part in known}
+        for module, name in names.items()
+    }
+
+
+@pytest.mark.parametrize("package", [PACKAGE, STANDIN, DYNAMODB_MEMORY / "src"], ids=lambda path: path.name)
+def test_modules_import_each_other_in_no_circle(package: Path) -> None:
+    """The imports between modules form an acyclic graph."""
+    root = package if package.name == "src" else package.parent
+    TopologicalSorter(_import_graph(modules(package), root)).prepare()  # raises CycleError
+
+
+def test_a_circle_of_modules_is_noticed() -> None:
+    """Two modules that import each other, one of them within a function, fail the check."""
+    first = Module(ROOT / "a.py", ast.parse("from b import f"))
+    second = Module(ROOT / "b.py", ast.parse("def f():\n    import a"))
+    with pytest.raises(CycleError):
+        TopologicalSorter(_import_graph([first, second], ROOT)).prepare()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_a_subject_with_area_and_imperative_is_accepted(subject: str) -> None:
 @pytest.mark.parametrize(
     ("subject", "problem"),
     [
-        ("Let what is asked no more override nothing", "is not `area: imperative summary`"),
+        ("Let an expired request override nothing", "is not `area: imperative summary`"),
         ("engine: Ignore expired requests", "is not `area: imperative summary`"),
         ("engine: ignored expired requests", "begins with 'ignored', which is not an imperative"),
         ("engine: fixes a race", "begins with 'fixes', which is not an imperative"),
