@@ -188,7 +188,7 @@ class World:
             callback_renderers=CALLBACK_RENDERERS,
             make_publisher=lambda: publisher,
             make_engine_events=lambda: events,
-            make_callback_dispatcher=lambda: dispatcher,
+            make_callbacks=lambda: dispatcher,
             make_reconciler=lambda: reconcile,
             make_redrive=lambda: FailedBatchRedrive(
                 self.failed_batches, self._read_change, sort_by_sequence, publisher

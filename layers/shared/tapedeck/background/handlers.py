@@ -43,7 +43,7 @@ class BackgroundServices:
     callback_renderers: Mapping[str, CallbackRenderer]
     make_publisher: Callable[[], ChangePublisher]
     make_engine_events: Callable[[], EngineEvents]
-    make_callback_dispatcher: Callable[[], CallbackDispatcher]
+    make_callbacks: Callable[[], CallbackDispatcher]
     make_reconciler: Callable[[], Reconciler]
     make_redrive: Callable[[], FailedBatchRedrive]
 
@@ -60,7 +60,7 @@ class BackgroundServices:
     @property
     def callbacks(self) -> CallbackDispatcher:
         """Queues and delivers callbacks."""
-        return self.make_callback_dispatcher()
+        return self.make_callbacks()
 
     @property
     def reconciler(self) -> Reconciler:

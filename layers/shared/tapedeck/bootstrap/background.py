@@ -132,7 +132,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         callback_renderers=CALLBACK_RENDERERS,
         make_publisher=publisher,
         make_engine_events=engine_events,
-        make_callback_dispatcher=dispatcher,
+        make_callbacks=dispatcher,
         make_reconciler=reconciler,
         make_redrive=redrive,
     )
