@@ -195,7 +195,7 @@ def schedule_invokes_the_reconciler(stack: Stack) -> Iterator[str]:
         if statements != [{"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": schedule_target["Arn"]}]:
             yield f"{name} may {statements}"
     concurrency = stack.properties("ReconcileFunction").get("ReservedConcurrentExecutions")
-    if concurrency != {"Fn::If": ["IsSingleShardReconciler", 1, {"Ref": "AWS::NoValue"}]}:
+    if concurrency != {"Fn::If": ["IsReconcilerConcurrencyReserved", 1, {"Ref": "AWS::NoValue"}]}:
         yield f"reconciler concurrency: {concurrency}"
     if stack.properties("ReconcileFunctionEventInvokeConfig")["MaximumRetryAttempts"] != 0:
         yield "a failed reconciler run is retried in parallel to the next one"
@@ -222,7 +222,7 @@ def environments_match_roles(stack: Stack) -> Iterator[str]:
 
 def publishers_know_the_public_url(stack: Stack) -> Iterator[str]:
     """A function that sends engine commands also queues callbacks, which contain the API's URL."""
-    known = {"Fn::If": ["KnowsItsUrl", {"Ref": "PublicUrl"}, {"Fn::GetAtt": ["Api", "ApiEndpoint"]}]}
+    known = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Fn::GetAtt": ["Api", "ApiEndpoint"]}]}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"]
         publishes = "COMMANDS_QUEUE" in variables
