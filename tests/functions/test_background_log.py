@@ -99,7 +99,7 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
         ("ingest_media_event", "done", None, {}),
         ("deliver_callback", "exhausted", None, {"CallbacksExhausted": 1}),
         # Its message was queued twice.
-        ("deliver_callback", "done", None, {}),
+        ("deliver_callback", "skipped", None, {}),
         ("reconcile", "done", None, {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}),
         ("list_callbacks", "done", None, {}),
     ]

@@ -73,7 +73,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     },
     "publish_changes": {"done", "failed"},
     "ingest_media_event": {"done", "failed", "dropped", "refused", "unreadable"},
-    "deliver_callback": {"delivered", "done", "failed", "retry-scheduled", "exhausted"},
+    "deliver_callback": {"delivered", "skipped", "failed", "retry-scheduled", "exhausted"},
     "reconcile": {"done"},
 }
 """The outcomes that each function must have had before its rights are compared, so that every branch has run."""

@@ -96,7 +96,8 @@ class CanonicalLog:
 
         Args:
             operation: the function's name.
-            outcome: such as done, failed (it is retried), dropped or refused, or the state of a callback delivery.
+            outcome: such as done, skipped, failed (it is retried), dropped or refused, or the state of a callback
+                delivery.
             account: 32 hex digits, if known.
             error: the error's class name, never its message, which may quote the record.
             counted: metric values by metric name.

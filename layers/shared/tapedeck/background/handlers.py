@@ -7,6 +7,7 @@ of its own group only: a partition of the stream, a FIFO group of a queue (REL-5
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ BatchResponse = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BackgroundServices:
-    """The dependencies of background functions; the properties build on first use what not all functions need."""
+    """The dependencies of background functions; each property calls its `make_` function, which caches."""
 
     log: CanonicalLog
     clock: Clock
@@ -88,10 +89,11 @@ class BackgroundEndpoint:
     ) -> Callable[[Callable[[Change, BackgroundServices], None]], Callable[[Event, object], BatchResponse]]:
         """Decorate a function that processes one change of the table.
 
-        Changes are processed in the stream's order; those of a conference by its sequence number. Lambda retries the
-        first failed record and all records after it. Later changes of the failed record's partition are skipped, so
-        that the messages about one call or conference keep their order. Other records are processed now and once more
-        at the retry, so the function must be idempotent.
+        Changes are processed in the stream's order; those of a conference by its sequence number. After a failure,
+        later records of its partition are reported as failed without being processed, so that the messages about one
+        call or conference keep their order; the others are processed. Lambda delivers everything from the first failed
+        record again. A change may thus be processed twice, so the function must be idempotent. Some errors are not
+        retried, as in `queue`.
         """
 
         def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
@@ -124,10 +126,11 @@ class BackgroundEndpoint:
     ) -> Callable[[Callable[[str, BackgroundServices], object]], Callable[[Event, object], BatchResponse]]:
         """Decorate a function that processes the body of one message of a FIFO queue.
 
-        A message that raises is retried by the queue, and the later messages of its group wait for it. Two kinds of
-        error are not retried but logged and counted: what the resource's state forbids (`dropped`), and what the sender
-        is not allowed to report (`refused`, REL-11). A malformed message is retried until the queue moves it to the
-        dead-letter queue.
+        A message that raises is retried by the queue, and the later messages of its group wait for it. InvalidState and
+        InvalidParameter are logged as `dropped` and EventRejected as `refused` (REL-11); both are counted, none is
+        retried. A malformed message is retried until the queue moves it to the dead-letter queue.
+
+        The function may return a delivery, to log its state, or an `Outcome`; otherwise `done` is logged.
         """
 
         def decorate(handler: Callable[[str, BackgroundServices], object]) -> Callable[[Event, object], BatchResponse]:
@@ -179,6 +182,14 @@ class BackgroundEndpoint:
             return handle
 
         return decorate
+
+
+class Outcome(StrEnum):
+    """What a message led to, for the log line; a function that returns nothing is `done`."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    """Nothing was to do: such as a callback that another message has delivered."""
 
 
 class IncompleteRun(Exception):
@@ -237,7 +248,7 @@ def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], N
 
 
 def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
-    """Run `act` and log its outcome; raise the errors after which a retry may succeed."""
+    """Run `act` and log its outcome; swallow the errors that are final, raise all others."""
     try:
         result = act()
     except EventRejected:
@@ -252,9 +263,16 @@ def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Ca
         log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
         raise
     else:
-        state = str(result.state) if isinstance(result, CallbackDelivery) else "done"
+        outcome = _outcome_of(result)
         counted = _callback_metrics(result) if isinstance(result, CallbackDelivery) else {}
-        log.background(operation=operation, account=account, outcome=state, counted=counted)
+        log.background(operation=operation, account=account, outcome=outcome, counted=counted)
+
+
+def _outcome_of(result: object) -> str:
+    """Return the outcome to log for what a function returned."""
+    if isinstance(result, CallbackDelivery):
+        return str(result.state)
+    return str(result) if isinstance(result, Outcome) else str(Outcome.DONE)
 
 
 def _callback_metrics(delivery: CallbackDelivery) -> dict[str, float]:
