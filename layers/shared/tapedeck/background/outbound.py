@@ -29,25 +29,26 @@ def commands_for_change(change: Change) -> Iterator[Command]:
     if isinstance(after, Recording):
         was_deleted = isinstance(before, Recording) and before.status is RecordingStatus.DELETED
         if after.is_pending or (after.status is RecordingStatus.DELETED and not was_deleted):
-            yield _recording_command(before, after)
+            yield _recording_command(after, is_new_to_engine=before is None)
     elif after.requested_version == after.version:
-        yield _command(change.account, before, after, change.instructions)
+        yield _command(change.account, after, change.instructions, is_new_to_engine=before is None)
 
 
 def pending_command(account: str, resource: Resource, instructions: Mapping[str, Any]) -> Command | None:
     """Return the command that the engine has not confirmed, None if there is none.
 
-    It contains the complete desired state, so it also replaces earlier unconfirmed commands.
+    It contains the complete desired state, so it also replaces earlier unconfirmed commands. A resource that the engine
+    may not know yet is sent as new, with `recording.start` or `participant.add`: an active recording whose start is
+    unconfirmed, or a queued participant.
     """
     if isinstance(resource, Recording):
         if not resource.is_pending:
             return None
-        # Without a confirmed start, the engine may not know the recording: start it.
-        before = resource if resource.is_capturing_confirmed else None
-        return _recording_command(before, resource)
+        return _recording_command(resource, is_new_to_engine=not resource.is_capturing_confirmed)
     if not is_pending(resource):
         return None
-    return replace(_command(account, None, resource, instructions), version=resource.requested_version)
+    command = _command(account, resource, instructions, is_new_to_engine=True)
+    return replace(command, version=resource.requested_version)
 
 
 def last_changed_at(after: Resource) -> int:
@@ -92,15 +93,15 @@ def _can_apply(kind: CommandKind, participant: Participant) -> bool:
 
 
 _NEVER_SUPERSEDED: Final = frozenset({CommandKind.DELETE_MEDIA, CommandKind.STOP_RECORDING})
-"""These are sent however late: no later command has the same effect.
+"""These are sent however late: after them there is no other command for the recording.
 
-A recording that timed out may still be captured.
+A timeout marks a recording `absent` while the engine may still capture it, so the stop is still needed.
 """
 
 _LIVE_ONLY: Final = frozenset({CommandKind.REDIRECT_CALL, CommandKind.ANNOUNCE})
 
 
-def _recording_command(before: Resource | None, after: Recording) -> Command:
+def _recording_command(after: Recording, *, is_new_to_engine: bool) -> Command:
     desired_state = {
         "status": after.status,
         "pause_behavior": after.pause_behavior,
@@ -109,7 +110,7 @@ def _recording_command(before: Resource | None, after: Recording) -> Command:
         "key": object_key(after.parent.account, after.id),
     }
     kind = _RECORDING_COMMANDS[after.status]
-    if before is None and after.status in ACTIVE:
+    if is_new_to_engine and after.status in ACTIVE:
         kind = CommandKind.START_RECORDING
     return Command(kind, after.parent, after.id, after.version, desired_state)
 
@@ -124,9 +125,10 @@ _RECORDING_COMMANDS: Final = {
 
 def _command(
     account: str,
-    before: Resource | None,
     after: Call | Conference | Participant,
     instructions: Mapping[str, Any],
+    *,
+    is_new_to_engine: bool,
 ) -> Command:
     match after:
         case Call():
@@ -142,7 +144,7 @@ def _command(
             parent = Parent(account, ParentKind.CONFERENCE, after.conference)
             if not after.is_inside:
                 return Command(CommandKind.REMOVE_PARTICIPANT, parent, after.call, after.version)
-            added = before is None and after.status is ParticipantStatus.QUEUED
+            added = is_new_to_engine and after.status is ParticipantStatus.QUEUED
             kind = CommandKind.ADD_PARTICIPANT if added else CommandKind.UPDATE_PARTICIPANT
             return Command(kind, parent, after.call, after.version, _desired_state_of(after, instructions, added=added))
 

@@ -4,9 +4,13 @@ The reconciler reads only the table: the pending-work index and the outbox of ca
 stream, which keeps records for 24 hours only (REL-5). The stream is the fast path, this is the guarantee:
 
 - callbacks: queue deliveries again whose retry is due, or that the queue lost;
-- notifications: store callbacks that the stream failed to publish;
-- commands: send a command again until the engine confirms it or it expires;
+- notifications: store missing callbacks of starts, ends and leaves;
+- commands: send a command again until the engine confirms it or it expires (except `media.delete`);
 - recordings: end those whose start was never confirmed, or whose media never arrived.
+
+Not recovered here: domain events, `media.delete`, and all other callbacks. These others are everything but a
+recording's `in-progress`, `completed` and `absent` and a conference's `start`, `leave` and `end`; the latter are
+restored only after the conference has ended. Only `redrive_failed_changes` publishes what is not recovered here.
 """
 
 from collections import Counter
@@ -23,14 +27,17 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
 from tapedeck.operations.media import TOO_SHORT, Media
 from tapedeck.operations.recordings import Recordings
-from tapedeck.ports.changes import PendingWork, PendingWorkStore
+from tapedeck.ports.changes import PendingWork, PendingWorkStore, Resource
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.stores import Store
 
 SHARDS: Final = "0123456789abcdef"
 
 COMMAND_RESEND_AFTER_SECONDS: Final = 30
-"""Age at which an unconfirmed command is first sent again; each run then repeats it."""
+"""Age at which an unconfirmed command is first sent again; each run then repeats it.
+
+The age of a recording's command counts from the recording's last change, that of any other from its `requested_at`.
+"""
 
 COMMAND_ALARM_AFTER_SECONDS: Final = 300
 """Age from which each run counts an unconfirmed command as overdue (metric `CommandsUnconfirmed`, with an alarm)."""
@@ -38,7 +45,8 @@ COMMAND_ALARM_AFTER_SECONDS: Final = 300
 START_TIMEOUT_SECONDS: Final = 2_400
 """Age at which a recording whose start the engine has not confirmed becomes `absent`.
 
-At least as long as the media-events queue retries an event: the confirmation may still be in the queue.
+At least as long as the media-events queue retries an event (5 receives, 6 minutes apart): the confirmation may still
+be in the queue.
 """
 
 MEDIA_TIMEOUT_SECONDS: Final = 3_600
@@ -62,7 +70,7 @@ class Reconciler:
         recordings: stops recordings whose start timed out.
         media: finishes recordings that timed out.
         publisher: stores missing callbacks and sends commands again.
-        deliveries: queues due callbacks again.
+        callbacks: queues due callbacks again.
         clock: milliseconds.
         report: is called with each error that one item of work caused.
     """
@@ -74,7 +82,7 @@ class Reconciler:
         recordings: Recordings,
         media: Media,
         publisher: ChangePublisher,
-        deliveries: CallbackDispatcher,
+        callbacks: CallbackDispatcher,
         clock: Clock,
         report: Callable[[Exception], object],
     ) -> None:
@@ -83,7 +91,7 @@ class Reconciler:
         self._recordings = recordings
         self._media = media
         self._publisher = publisher
-        self._deliveries = deliveries
+        self._callbacks = callbacks
         self._clock = clock
         self._report = report
 
@@ -102,11 +110,11 @@ class Reconciler:
             `failed`: items that raised an error.
 
         Raises:
-            StoreBusy, StoreUnavailable: the pending work could not be read, or callbacks not be queued; the next run
-                continues.
+            StoreBusy, StoreUnavailable: the pending work could not be read, or callbacks could not be queued; then the
+                shard's other work waits for the next run.
         """
         counted = Counter(requeued=0, backfilled=0, resent=0, unconfirmed=0, expired=0, timed_out=0, failed=0)
-        counted["requeued"] = self._deliveries.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
+        counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
         for pending in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
             try:
                 counted.update(self._reconcile(pending))
@@ -120,27 +128,40 @@ class Reconciler:
         return self._clock() // 1000
 
     def _reconcile(self, pending: PendingWork) -> Counter[str]:
+        counted: Counter[str] = Counter()
         match pending.resource:
             case Recording() as recording:
-                counted = self._reconcile_recording(recording)
-                is_resent = recording.is_pending and not self._has_timed_out(recording)
-                pending_seconds = self._now - recording.updated if is_resent else 0
-            case resource:
-                counted = self._reconcile_conference(resource) if isinstance(resource, Conference) else Counter()
-                pending_seconds = self._now - (resource.requested_at or 0) if is_pending(resource) else 0
-                if pending_seconds >= COMMAND_RESEND_AFTER_SECONDS and self._is_conference_over(pending):
-                    self._work.expire(pending)
-                    pending_seconds = 0
-                elif pending_seconds >= COMMAND_EXPIRY_SECONDS:
-                    counted["expired"] += self._expire(pending)
-                    pending_seconds = 0
-        if pending_seconds >= COMMAND_RESEND_AFTER_SECONDS:
-            command = pending_command(pending.account, pending.resource, pending.instructions)
-            if command is not None:
-                self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
-                counted["resent"] += 1
-                counted["unconfirmed"] += pending_seconds >= COMMAND_ALARM_AFTER_SECONDS
+                counted.update(self._reconcile_recording(recording))
+            case Conference() as conference:
+                counted.update(self._reconcile_conference(conference))
+        counted.update(self._reconcile_command(pending))
         return counted
+
+    def _reconcile_command(self, pending: PendingWork) -> Counter[str]:
+        """Send the unconfirmed command of a resource again, or remove it from the index if it is expired or void."""
+        counted: Counter[str] = Counter()
+        pending_since = self._pending_since(pending.resource)
+        if pending_since is None or self._now - pending_since < COMMAND_RESEND_AFTER_SECONDS:
+            return counted
+        age = self._now - pending_since
+        if self._is_conference_over(pending):
+            self._work.expire(pending)
+        elif age >= COMMAND_EXPIRY_SECONDS and not isinstance(pending.resource, Recording):
+            counted["expired"] += self._expire(pending)
+        elif (command := pending_command(pending.account, pending.resource, pending.instructions)) is not None:
+            self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
+            counted["resent"] += 1
+            counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
+        return counted
+
+    def _pending_since(self, resource: Resource) -> int | None:
+        """Return since when the resource's command is unconfirmed, in seconds; None if there is none to send again.
+
+        The commands of a recording that timed out are not sent again.
+        """
+        if isinstance(resource, Recording):
+            return resource.updated if resource.is_pending and not self._has_timed_out(resource) else None
+        return (resource.requested_at or 0) if is_pending(resource) else None
 
     def _reconcile_recording(self, recording: Recording) -> Counter[str]:
         counted: Counter[str] = Counter()
@@ -170,6 +191,7 @@ class Reconciler:
             return counted
         if conference.has_unpublished_events:
             counted["backfilled"] += self._publisher.backfill_conference(conference)
+        # If all is published and nothing pending, the last command was confirmed since: remove it from the index.
         if conference.has_unpublished_events or not is_pending(conference):
             self._publisher.mark_published(conference)
         return counted
@@ -202,9 +224,9 @@ class Reconciler:
         return conference is not None and not conference.is_live
 
     def _expire(self, pending: PendingWork) -> bool:
-        """Remove an expired command from the index; True if nothing about the resource is pending any more.
+        """Remove a resource with an expired command from the index; return whether it was removed.
 
-        An ended conference with unpublished events stays in the index.
+        An ended conference with unpublished events stays. A run after they are published removes it.
         """
         resource = pending.resource
         if isinstance(resource, Conference) and resource.has_unpublished_events:
