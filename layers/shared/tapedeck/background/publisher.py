@@ -5,13 +5,15 @@ How a pause travels to the engine and back:
 1. The API stores the recording as `paused` with the next `version`. The table's stream passes this change to
    publish_changes, which calls `ChangePublisher.publish`.
 2. `publish` sends the command `recording.pause` with this version to the commands queue, in the FIFO group of the call
-   or conference. It stores the callbacks that the subscription includes in the outbox, and publishes `recording.paused`
-   to the bus.
-3. The engine pauses the capture and reports `recording.paused` with the version of the command to the media-events
-   queue. `RecordingEvents.transitioned` stores it as `confirmed_version`.
-4. The stream passes this change on too: `publish` now publishes `recording.confirmed`.
+   or conference. It stores the callbacks that the subscription includes in the outbox, and publishes the domain event
+   `recording.paused` to the bus. Both report that the pause was requested.
+3. The engine pauses the capture and reports the engine event `recording.paused`, with the version of the command, to
+   the media-events queue. `RecordingEvents.transitioned` stores it as `confirmed_version`.
+4. The stream passes this change on too: `publish` now publishes the domain event `recording.confirmed`, which reports
+   that the engine has paused.
 
-Until step 3, `Reconciler.run` sends the command again once a minute.
+From 30 seconds after the change until step 3, `Reconciler.run` sends the command again once a minute. Commands of
+recordings do not expire while the recording is unfinished.
 
 Everything here is idempotent: replaying a change sends the same messages with the same deduplication ids, and an outbox
 entry that exists already stays unchanged (REL-4 to REL-6).
@@ -70,11 +72,11 @@ class ChangePublisher:
         store: the recordings table.
         participants: the participants in it.
         lists: the recordings of a conference in it.
-        objects: the media bucket.
+        media: the media bucket.
         commands: the queue of commands to the media engine.
-        deliveries: the outbox of callbacks.
+        callbacks: stores callbacks in the outbox and queues them.
         bus: the event bus.
-        origin: the service's scheme and host, as clients know it.
+        public_url: the service's scheme and host, as clients know it.
         clock: milliseconds.
     """
 
@@ -83,21 +85,21 @@ class ChangePublisher:
         store: Store,
         participants: ParticipantStore,
         lists: ListStore,
-        objects: MediaStore,
+        media: MediaStore,
         commands: Queue,
-        deliveries: CallbackDispatcher,
+        callbacks: CallbackDispatcher,
         bus: Bus,
-        origin: str,
+        public_url: str,
         clock: Clock,
     ) -> None:
         self._store = store
         self._participants = participants
         self._lists = lists
-        self._objects = objects
+        self._media = media
         self._commands = commands
-        self._deliveries = deliveries
+        self._callbacks = callbacks
         self._bus = bus
-        self._origin = origin
+        self._public_url = public_url
         self._clock = clock
 
     def publish(self, change: Change) -> None:
@@ -154,7 +156,7 @@ class ChangePublisher:
         recording = before_deletion(recording)
         required = self._recording_deliveries(recording, required_events(recording))
         if required:
-            known = {delivery.id for delivery in self._deliveries.of(recording.parent.account, recording.id)}
+            known = {delivery.id for delivery in self._callbacks.of(recording.parent.account, recording.id)}
             required = [delivery for delivery in required if delivery.id not in known]
         return self._enqueue(required)
 
@@ -172,7 +174,7 @@ class ChangePublisher:
         ]
         required = [each for each in required if each.event in self._subscribed_events(conference)]
         if required:
-            known = {delivery.id for delivery in self._deliveries.of(conference.account, conference.id)}
+            known = {delivery.id for delivery in self._callbacks.of(conference.account, conference.id)}
             required = [each for each in required if delivery_id(each.sequence, each.event) not in known]
         return self._enqueue(self._conference_deliveries(conference.account, required))
 
@@ -210,7 +212,7 @@ class ChangePublisher:
     def _enqueue(self, deliveries: Sequence[CallbackDelivery]) -> int:
         """Enqueue deliveries; return their number."""
         for delivery in deliveries:
-            self._deliveries.enqueue(delivery)
+            self._callbacks.enqueue(delivery)
         return len(deliveries)
 
     def _recording_deliveries(
@@ -224,9 +226,9 @@ class ChangePublisher:
         account = recording.parent.account
         return [
             self._delivery(
-                account, recording.id, number, event, callback, dialect.recording(recording, event, self._origin)
+                account, recording.id, version, event, callback, dialect.recording(recording, event, self._public_url)
             )
-            for event, number in events
+            for event, version in events
             if event in subscribed
         ]
 
@@ -254,7 +256,7 @@ class ChangePublisher:
                 each.sequence,
                 each.event,
                 callback,
-                callbacks_in(callback.dialect).conference(each, self._origin),
+                callbacks_in(callback.dialect).conference(each, self._public_url),
             )
             for each in self._with_related_items(account, subscribed)
             if (callback := each.conference.callback) is not None
@@ -288,22 +290,22 @@ class ChangePublisher:
         recording = next((each for each in newest if each.status is RecordingStatus.COMPLETED), None)
         if recording is None:
             return notification
-        stored = self._objects.stat(object_key(conference.account, recording.id))
+        stored = self._media.stat(object_key(conference.account, recording.id))
         return replace(notification, recording=recording, file_size=stored.size if stored is not None else None)
 
     def _delivery(
-        self, account: str, resource_id: str, number: int, event: str, callback: CallbackSubscription, fields: Fields
+        self, account: str, resource_id: str, sequence: int, event: str, callback: CallbackSubscription, fields: Fields
     ) -> CallbackDelivery:
         return CallbackDelivery(
             account=account,
             resource_id=resource_id,
-            sequence=number,
+            sequence=sequence,
             event=str(event),
             dialect=callback.dialect,
             url=callback.url,
             method=callback.method,
             body=encode(fields).decode(),
-            idempotency_token=_idempotency_token(account, resource_id, delivery_id(number, event)),
+            idempotency_token=_idempotency_token(account, resource_id, delivery_id(sequence, event)),
             created=self._clock() // 1000,
             next_attempt_at=self._clock() // 1000 + REQUEUE_AFTER_SECONDS,
         )
