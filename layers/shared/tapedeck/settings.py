@@ -32,9 +32,9 @@ class Settings:
 
     For outgoing messages: `commands_queue` and `callbacks_queue` are queue URLs, `event_bus` is a name. `public_url` is
     the scheme and host of this service in callbacks. `callback_retry_hours` is how long a callback is retried after the
-    vendor's own attempts; 0 disables these retries. `callback_allowed_hosts` are non-public hosts that may be called.
-    `callback_host_map` lists pairs of a host and the host to connect to instead. `failed_batches_bucket` stores the
-    stream batches that could not be published.
+    vendor's own attempts; 0 disables these retries, except for callbacks that could not be signed.
+    `callback_allowed_hosts` are non-public hosts that may be called. `callback_host_map` lists pairs of a host and the
+    host to connect to instead. `failed_batches_bucket` stores the stream batches that could not be published.
     """
 
     service: str

@@ -54,8 +54,10 @@ class EngineEvents:
     """Applies engine events to the table.
 
     Every method raises StoreBusy or StoreUnavailable if the store fails. It raises NotFound if the resource does not
-    exist yet, or an event before this one has not arrived: the event may apply later. It raises InvalidState if the
-    resource's state rules the event out, now and later.
+    exist yet, or an event before this one has not arrived: the event may apply later. It also raises NotFound if the
+    time in a new id does not fit the event (`EngineEvent.is_plausible_start`): the event is retried until the
+    dead-letter queue, as clocks may be corrected. It raises InvalidState if the resource's state rules the event out,
+    now and later.
 
     Args:
         store: the recordings table.
@@ -181,6 +183,7 @@ class EngineEvents:
             _, participant = self._store.get_membership(account, conference, call)
             if participant is None:
                 raise
+            # It has left: stale.
         else:
             if not has_unexpired_request(found, self._clock() // 1000):
                 self._touch_event_time(account, conference, found, engine_event)
@@ -211,8 +214,10 @@ class EngineEvents:
         except CallAnswered:
             pass  # stale
         except CallHasEnded:
+            # Raise (dropped, counted) only if the engine reports this after its own end of the call; otherwise the
+            # event was overtaken.
             if not is_pending(found) and found.ended is not None and engine_event.at // 1000 > found.ended:
-                raise  # the engine itself reported the end earlier
+                raise
         if engine_event.version is None or found.conference is None:
             return
         if participant is None or participant.confirmed_version < engine_event.version:
@@ -262,7 +267,11 @@ class EngineEvents:
 
 
 def _final_status(found: Call, status: CallStatus) -> CallStatus:
-    """Return the status to store: `completed` only if the call was in progress."""
+    """Return the final status to store.
+
+    COMPLETED for a call in progress, whichever status the engine reports; otherwise the reported status, with NO_ANSWER
+    in place of COMPLETED.
+    """
     if found.status is CallStatus.IN_PROGRESS:
         return CallStatus.COMPLETED
     return status if status is not CallStatus.COMPLETED else CallStatus.NO_ANSWER

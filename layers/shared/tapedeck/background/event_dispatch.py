@@ -1,6 +1,9 @@
-"""Dispatch engine events to `EngineEvents` and `RecordingEvents` (the messages of `engine_protocol.schema`)."""
+"""Dispatch engine events to `EngineEvents` and `RecordingEvents` (the messages of `engine_protocol.schema`).
 
-from typing import Any
+`RecordingEvents` is reached through `EngineEvents.recording_events`.
+"""
+
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -17,6 +20,7 @@ from tapedeck.engine_protocol.events import (
     ConferenceAnnounced,
     ConferenceEnded,
     ConferenceStarted,
+    MediaEvent,
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
@@ -29,22 +33,23 @@ from tapedeck.engine_protocol.events import (
 from tapedeck.operations.conferences import ConferenceEndReport
 from tapedeck.operations.participants import UpdateParticipant
 
-_TARGETS = {
+_TARGETS: Final = {
     "recording.paused": RecordingStatus.PAUSED,
     "recording.resumed": RecordingStatus.IN_PROGRESS,
     "recording.stopped": RecordingStatus.STOPPED,
 }
 
 
-def read_event(content: str) -> Any:  # noqa: ANN401 - a union of event types
+def read_event(content: str) -> MediaEvent:
     """Parse an engine event; raises MalformedBody if it is not an event of the engine protocol."""
     try:
-        return EVENTS.validate_json(content)
+        event: MediaEvent = EVENTS.validate_json(content)
     except ValidationError as invalid:
         raise MalformedBody from invalid
+    return event
 
 
-def ingest(event: Any, engine_events: EngineEvents) -> None:  # noqa: ANN401 - likewise
+def ingest(event: MediaEvent, engine_events: EngineEvents) -> None:
     """Apply one event; raises as `EngineEvents` and `RecordingEvents` do."""
     match event:
         case CallProgress():
@@ -65,7 +70,9 @@ def ingest(event: Any, engine_events: EngineEvents) -> None:  # noqa: ANN401 - l
             _ingest_recording(event, engine_events.recording_events)
 
 
-def _ingest_conference(event: Any, engine_events: EngineEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_conference(
+    event: ConferenceStarted | ConferenceEnded | ConferenceAnnounced, engine_events: EngineEvents
+) -> None:
     account, conference = event.account, event.conference
     match event:
         case ConferenceStarted():
@@ -81,7 +88,9 @@ def _ingest_conference(event: Any, engine_events: EngineEvents) -> None:  # noqa
             engine_events.conference_announced(account, conference, event.version)
 
 
-def _ingest_participant(event: Any, engine_events: EngineEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_participant(
+    event: ParticipantJoined | ParticipantChanged | ParticipantLeft, engine_events: EngineEvents
+) -> None:
     account, conference, call = event.account, event.conference, event.call
     match event:
         case ParticipantJoined():
@@ -98,7 +107,10 @@ def _ingest_participant(event: Any, engine_events: EngineEvents) -> None:  # noq
             engine_events.participant_left(account, conference, call, event.engine_event)
 
 
-def _ingest_recording(event: Any, recording_events: RecordingEvents) -> None:  # noqa: ANN401 - likewise
+def _ingest_recording(
+    event: RecordingStarted | RecordingTransitioned | RecordingCompleted | RecordingAbsent,
+    recording_events: RecordingEvents,
+) -> None:
     parent, recording = event.parent.of(event.account), event.recording
     match event:
         case RecordingStarted():

@@ -132,6 +132,7 @@ def leave_events_before_end(
 def leave_event(conference: Conference, participant: Participant) -> ConferenceNotification:
     """Return the `leave` of a participant that left before the conference ended."""
     at = participant.left if participant.left is not None else participant.joined
+    # Its last change was a command: it was removed over the API.
     removed = participant.requested_version == participant.version
     reason = LeaveReason.REMOVED if removed else LeaveReason.HUNG_UP
     return ConferenceNotification(

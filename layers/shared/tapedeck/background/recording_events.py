@@ -45,8 +45,9 @@ class TranscriptionResult:
 class RecordingEvents:
     """Applies engine events to recordings and transcriptions.
 
-    Every method raises StoreBusy or StoreUnavailable if a store fails, and NotFound if the recording does not exist
-    yet: the event may apply later.
+    Every method raises StoreBusy or StoreUnavailable if a store fails. It raises NotFound if the recording does not
+    exist yet: the event may apply later. It also raises NotFound if the time in a new id does not fit the event
+    (`EngineEvent.is_plausible_start`): the event is retried until the dead-letter queue, as clocks may be corrected.
     """
 
     def __init__(
@@ -66,21 +67,12 @@ class RecordingEvents:
             NotEligibleForRecording: the call or conference has ended, or has the maximum number of recordings.
         """
         try:
+            # An event without a version confirms version 1.
             self._recordings.confirm(parent, recording, replace(engine_event, version=engine_event.version or 1))
         except NotFound:
             if new is None or not engine_event.is_plausible_start(recording, self._clock()):
                 raise
-        else:
-            return
-        try:
-            self._recordings.register_started(
-                parent, source=new.source, channels=new.channels, call=self._shown_call(parent, new), track=new.track,
-                trim=new.trim, callback=new.callback, recording=recording, at=engine_event.at,
-            )  # fmt: skip
-        except NotEligibleForRecording as refused:
-            if self._has_not_started(parent):
-                raise NotFound from refused
-            raise
+            self._register_started(parent, recording, engine_event, new)
 
     def transitioned(
         self,
@@ -113,6 +105,8 @@ class RecordingEvents:
                 parent, recording, target, engine_event=engine_event, pause_behavior=pause_behavior
             )
         except NotEligibleForRecording:
+            # The capture has ended. Raise (dropped, counted) only if the engine reports this after its own end;
+            # otherwise the event was overtaken by a request, a deletion or a later event.
             found = self._find(parent, recording)
             if (
                 found.status is not RecordingStatus.DELETED
@@ -120,7 +114,7 @@ class RecordingEvents:
                 and engine_event.at > found.last_event_at
             ):
                 raise
-            return  # stale: the capture has ended since
+            return
         if found.is_active and found.status is target and found.last_event_at < engine_event.at:
             # Nothing changed, but older events are stale from now on.
             self._store.touch_recording_event_time(parent, recording, engine_event.at)
@@ -153,7 +147,7 @@ class RecordingEvents:
     def absent(self, parent: Parent, recording: str, engine_event: EngineEvent, error: int = TOO_SHORT) -> None:
         """Apply `recording.absent` or `recording.failed`: there is no media; `error` is the vendor's error code.
 
-        A capture whose start was never confirmed counts as not started.
+        A capture whose start was never confirmed is stopped as after a timeout: no callback reports a start.
         """
         found = self._find(parent, recording)
         if found.is_active and found.is_capturing_confirmed:
@@ -175,6 +169,17 @@ class RecordingEvents:
         except NotFound:
             if self._store.find_recording(account, recording, deleted=True) is None:
                 raise
+
+    def _register_started(self, parent: Parent, recording: str, engine_event: EngineEvent, new: NewRecording) -> None:
+        try:
+            self._recordings.register_started(
+                parent, source=new.source, channels=new.channels, call=self._shown_call(parent, new), track=new.track,
+                trim=new.trim, callback=new.callback, recording=recording, at=engine_event.at,
+            )  # fmt: skip
+        except NotEligibleForRecording as refused:
+            if self._has_not_started(parent):
+                raise NotFound from refused
+            raise
 
     def _find(self, parent: Parent, recording: str) -> Recording:
         """Return the recording, deleted ones included."""

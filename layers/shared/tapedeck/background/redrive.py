@@ -65,7 +65,10 @@ class FailedBatchRedrive:
         return published, done == most
 
     def _republish(self, key: str) -> int:
-        """Publish all changes of one batch, and delete it if none failed; return their number."""
+        """Publish all changes of one batch, and delete it if none failed; return their number.
+
+        The order within a partition is not kept after a failure: later changes are published nevertheless.
+        """
         published = 0
         failures: list[Exception] = []
         for record in self._sort_by_sequence(_records(self._failures.read(key))):

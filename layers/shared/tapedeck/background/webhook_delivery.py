@@ -3,22 +3,27 @@
 The life of a delivery, by its `DeliveryState`:
 
 1. QUEUED: `enqueue` stores it in the outbox and puts a message into the FIFO queue, in the group of its recording or
-   conference, so that callbacks of one resource are sent in order. `next_attempt_at` is ten minutes ahead: if the
-   delivery is still queued then, the queue lost it, and `requeue_due` queues it again.
+   conference, so that callbacks of one resource are sent in order. `next_attempt_at` is ten minutes ahead: a delivery
+   that is still queued then counts as lost by the queue, and `requeue_due` queues it again. If it was only delayed, the
+   second message finds it processed and is skipped.
 2. Still QUEUED: `deliver` takes a lease of `LEASE_MS` (60 s), so that no second worker sends it at the same time. It
    then makes the vendor's own attempts, all within seconds: the dialect's `RetryPolicy` has their number, their
    timeouts and the failures that are retried. The result of the last attempt releases the lease.
 3. DELIVERED: an attempt got a 2xx. This is final.
 4. RETRY_SCHEDULED: the vendor's attempts failed, or no signing key was available: a callback is never sent unsigned.
-   The delivery leaves the queue, so that it does not block the later callbacks of its resource (REL-7). It waits in the
-   table until `next_attempt_at`: by `RETRY_DELAYS_SECONDS`, or later if the response has a Retry-After. Then
-   `Reconciler.run`, which calls `requeue_due` once a minute, makes it QUEUED again.
+   The delivery leaves the queue, so that it does not block the later callbacks of its resource, which may overtake it
+   (REL-7). It waits in the table until `next_attempt_at`: by `RETRY_DELAYS_SECONDS`, or later if the response has a
+   Retry-After. Then `Reconciler.run`, which calls `requeue_due` once a minute, makes it QUEUED again.
 5. EXHAUSTED: the next retry would be later than `retry_hours` after the first attempt, or the URL is forbidden, or it
-   answered 410 Gone. This is final. With `retry_hours` of 0 there is no scheduled retry: 5 follows on 2.
+   answered 410 Gone. This is final. With `retry_hours` of 0, state 5 follows directly on 2, except for a delivery that
+   could not be signed: that one is retried for at least `MAX_UNSIGNED_SECONDS`.
 
-`replay` makes any delivery QUEUED again, final ones included. Every attempt has the same idempotency token, body and
-signature (REL-6). Delivery is at least once: if a worker stops after sending and before storing the result, the
-callback is sent again.
+`replay` makes any delivery QUEUED again, final ones included. A failed replay is retried only within the original
+window, which began with the first attempt. It then becomes DELIVERED again if one of the stored attempts succeeded,
+else EXHAUSTED.
+
+Every attempt has the same idempotency token, body and signature (REL-6). Delivery is at least once: if a worker stops
+after sending and before storing the result, the callback is sent again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -55,10 +60,14 @@ RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_40
 """The delay before each scheduled retry, plus up to 20 percent jitter; the last one repeats until exhaustion."""
 
 MAX_RETRY_DELAY_SECONDS: Final = 14_400
-"""The maximum of a response's Retry-After that is respected."""
+"""A longer Retry-After is shortened to this."""
 
 LEASE_MS: Final = 60_000
-"""How long a worker may send one delivery; more than the vendors' own attempts, which end after 15 seconds."""
+"""How long no other worker sends a leased delivery.
+
+Longer than the vendor's own attempts (15 s) and the function's timeout (30 s), shorter than the queue's visibility
+timeout (180 s).
+"""
 
 MAX_UNSIGNED_SECONDS: Final = 86_400
 """How long, at least, a delivery that cannot be signed is retried, even with a shorter retry window."""
@@ -146,7 +155,7 @@ class CallbackDispatcher:
             is_replay: send it in any state, because an operator requested it.
 
         Returns:
-            the delivery after the attempts; None if it does not exist or is not queued any more.
+            the delivery after the attempts; None if nothing was sent: it does not exist or is not queued any more.
 
         Raises:
             StoreBusy: another worker holds the lease; the queue delivers the message again.
@@ -161,7 +170,8 @@ class CallbackDispatcher:
         leased = self._store.lease(found, now, now + LEASE_MS)
         if leased is None:
             raise StoreBusy
-        # Deliveries with earlier attempts were given up when the URL was gone, so one that is here is a replay.
+        # A delivery without attempts is not sent to a URL that has answered 410 to this resource. One with attempts is
+        # sent: the 410 exhausted all pending deliveries of its URL, so an operator replays this one.
         if self._retry_hours and not leased.attempt_count and self._store.is_url_gone(leased):
             return self._store.record_attempt(
                 leased, DeliveryAttempt(now, 0, failure=_URL_GONE), DeliveryState.EXHAUSTED, None
