@@ -8,9 +8,9 @@ stream, which keeps records for 24 hours only (REL-5). The stream is the fast pa
 - commands: send a command again until the engine confirms it or it expires (except `media.delete`);
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
-Not recovered here: domain events, `media.delete`, and all other callbacks. These others are everything but a
-recording's `in-progress`, `completed` and `absent` and a conference's `start`, `leave` and `end`; the latter are
-restored only after the conference has ended. Only `redrive_failed_changes` publishes what is not recovered here.
+Only `redrive_failed_changes` publishes the rest: domain events, `media.delete`, and all other callbacks. The callbacks
+restored here are a recording's `in-progress`, `completed` and `absent` and, after its end, a conference's `start`,
+`leave` and `end`.
 """
 
 from collections import Counter
