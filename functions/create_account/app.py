@@ -7,7 +7,7 @@ No route: `{"account_sid", "media_access"}`, both optional. `account_sid` keeps 
 from typing import Annotated, Any
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
-from tapedeck.bootstrap.http import admin_function
+from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
 
@@ -19,7 +19,7 @@ class CreateAccount(AdminRequest):
     media_access: MediaAccess | None = None
 
 
-@admin_function("create_account", CreateAccount)
+@account_admin_function("create_account", CreateAccount)
 def handler(services: AdminServices, event: CreateAccount) -> dict[str, Any]:
     """Return the account's sid in both formats, and its secrets."""
     made = services.accounts.create(account=event.account_sid, media_access=event.media_access)

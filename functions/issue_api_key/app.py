@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, sid_of, spell_api_key
-from tapedeck.bootstrap.http import admin_function
+from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import VOICE, Scope
 
@@ -20,7 +20,7 @@ class IssueApiKey(AdminRequest):
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1, max_length=20)] = (VOICE,)
 
 
-@admin_function("issue_api_key", IssueApiKey)
+@account_admin_function("issue_api_key", IssueApiKey)
 def handler(services: AdminServices, event: IssueApiKey) -> dict[str, Any]:
     """Return the key: user and password in Twilio's dialect; its secret is SignalWire's API token."""
     made = services.accounts.issue_api_key(event.account_sid, frozenset(event.scopes))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from tapedeck.admin.callbacks import SubjectSid, describe_delivery
 from tapedeck.admin.endpoint import AdminRequest, sid_of
 from tapedeck.background.handlers import BackgroundServices
-from tapedeck.bootstrap.background import admin_function
+from tapedeck.bootstrap.background import background_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
 
@@ -19,7 +19,7 @@ class ListCallbacks(AdminRequest):
     sid: SubjectSid
 
 
-@admin_function("list_callbacks", ListCallbacks)
+@background_admin_function("list_callbacks", ListCallbacks)
 def handler(services: BackgroundServices, event: ListCallbacks) -> dict[str, Any]:
     """Return all callbacks, in the order of the changes that they report."""
     return {"callbacks": [describe_delivery(each) for each in services.callbacks.of(event.account_sid, event.sid)]}

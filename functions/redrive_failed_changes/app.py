@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tapedeck.admin.endpoint import AdminRequest
 from tapedeck.background.handlers import BackgroundServices
-from tapedeck.bootstrap.background import admin_function
+from tapedeck.bootstrap.background import background_admin_function
 
 
 class RedriveFailedChanges(AdminRequest):
@@ -18,7 +18,7 @@ class RedriveFailedChanges(AdminRequest):
     most: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
-@admin_function("redrive_failed_changes", RedriveFailedChanges)
+@background_admin_function("redrive_failed_changes", RedriveFailedChanges)
 def handler(services: BackgroundServices, event: RedriveFailedChanges) -> dict[str, Any]:
     """Return how many changes were published, and whether more batches are left."""
     published, more = services.redrive.run(event.most)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from tapedeck.admin.callbacks import SubjectSid, describe_delivery
 from tapedeck.admin.endpoint import AdminRequest, sid_of
 from tapedeck.background.handlers import BackgroundServices
-from tapedeck.bootstrap.background import admin_function
+from tapedeck.bootstrap.background import background_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
 
@@ -21,7 +21,7 @@ class ReplayCallback(AdminRequest):
     callback: str
 
 
-@admin_function("replay_callback", ReplayCallback)
+@background_admin_function("replay_callback", ReplayCallback)
 def handler(services: BackgroundServices, event: ReplayCallback) -> dict[str, Any]:
     """Return the callback, which is queued again."""
     return {"callback": describe_delivery(services.callbacks.replay(event.account_sid, event.sid, event.callback))}

@@ -6,7 +6,7 @@ No route: `{"account_sid", "api_key_sid"}`.
 from typing import Annotated, Any
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, sid_of, spell_api_key
-from tapedeck.bootstrap.http import admin_function
+from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
 
@@ -17,7 +17,7 @@ class RevokeApiKey(AdminRequest):
     api_key_sid: Annotated[str, sid_of(ResourceType.API_KEY)]
 
 
-@admin_function("revoke_api_key", RevokeApiKey)
+@account_admin_function("revoke_api_key", RevokeApiKey)
 def handler(services: AdminServices, event: RevokeApiKey) -> dict[str, Any]:
     """Return the revoked key's sid."""
     services.accounts.revoke_api_key(event.account_sid, event.api_key_sid)

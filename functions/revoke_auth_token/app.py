@@ -6,7 +6,7 @@ No route: `{"account_sid"}`.
 from typing import Annotated, Any
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
-from tapedeck.bootstrap.http import admin_function
+from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
 
@@ -16,7 +16,7 @@ class RevokeAuthToken(AdminRequest):
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
 
 
-@admin_function("revoke_auth_token", RevokeAuthToken)
+@account_admin_function("revoke_auth_token", RevokeAuthToken)
 def handler(services: AdminServices, event: RevokeAuthToken) -> dict[str, Any]:
     """Return the account's sid."""
     services.accounts.revoke_old_auth_token(event.account_sid)

@@ -6,7 +6,7 @@ No route: `{"account_sid"}`.
 from typing import Annotated, Any
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
-from tapedeck.bootstrap.http import admin_function
+from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
 
@@ -16,7 +16,7 @@ class RotateAuthToken(AdminRequest):
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
 
 
-@admin_function("rotate_auth_token", RotateAuthToken)
+@account_admin_function("rotate_auth_token", RotateAuthToken)
 def handler(services: AdminServices, event: RotateAuthToken) -> dict[str, Any]:
     """Return the new token, which is shown only here."""
     token = services.accounts.rotate_auth_token(event.account_sid)

@@ -6,7 +6,7 @@ No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or or `d
 from typing import Annotated, Any, Literal
 
 from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
-from tapedeck.bootstrap.http import admin_function
+from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
 
@@ -18,7 +18,7 @@ class SetMediaAccess(AdminRequest):
     media_access: Literal["authenticated", "vendor", "default"]
 
 
-@admin_function("set_media_access", SetMediaAccess)
+@account_admin_function("set_media_access", SetMediaAccess)
 def handler(services: AdminServices, event: SetMediaAccess) -> dict[str, Any]:
     """Return the account and its setting."""
     access = None if event.media_access == "default" else MediaAccess(event.media_access)

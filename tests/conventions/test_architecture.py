@@ -194,7 +194,10 @@ def test_dynamodb_memory_is_independent(folder: str, libraries: set[str]) -> Non
 def _decorators() -> dict[str, set[str]]:
     """Return the decorators that each function may use: by its event source in the template, else admin."""
     found = {
-        each: {"tapedeck.bootstrap.http.admin_function", "tapedeck.bootstrap.background.admin_function"}
+        each: {
+            "tapedeck.bootstrap.http.account_admin_function",
+            "tapedeck.bootstrap.background.background_admin_function",
+        }
         for each in TEMPLATE.operations.values()
     }
     for name, function in TEMPLATE.resources("AWS::Serverless::Function").items():
@@ -209,7 +212,7 @@ def _decorators() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(("operation", "decorators"), _decorators().items())
 def test_a_function_imports_only_its_decorator_from_bootstrap(operation: str, decorators: set[str]) -> None:
-    """A function imports one decorator from `bootstrap`: `endpoint`, `background` or `admin_function`."""
+    """A function imports one decorator from `bootstrap`: `endpoint`, `background` or an admin decorator."""
     (module,) = (module for module in SOURCES["functions"] if module.path.parent.name == operation)
     imported = [
         name

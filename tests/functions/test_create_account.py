@@ -74,7 +74,7 @@ def test_refuses_an_unknown_field(operator: World) -> None:
 def operator(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """An environment without accounts, in which every new secret is `0123456789abcdef0123456789abcdef`."""
     services = AdminServices(world.accounts, cast("CanonicalLog", world.log))
-    monkeypatch.setattr(api_bootstrap.admin_function, "_get_services", lambda: services)
+    monkeypatch.setattr(api_bootstrap.account_admin_function, "_get_services", lambda: services)
     monkeypatch.setattr(accounts, "_make_secret", lambda: "0123456789abcdef" * 2)
     table = world.settings.credentials_table
     for item in world.memory.scan(TableName=table)["Items"]:

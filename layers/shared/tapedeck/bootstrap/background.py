@@ -144,4 +144,4 @@ def get_background_services() -> BackgroundServices:
 
 
 background = BackgroundEndpoint(get_background_services)
-admin_function = AdminEndpoint(get_background_services, {NotFound: "There is no such callback"})
+background_admin_function = AdminEndpoint(get_background_services, {NotFound: "There is no such callback"})

@@ -99,7 +99,7 @@ def get_admin_services() -> AdminServices:
 
 
 endpoint = Endpoint(get_api_services)
-admin_function = AdminEndpoint(get_admin_services)
+account_admin_function = AdminEndpoint(get_admin_services)
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
     # Before the first request Lambda grants full CPU; frozen objects are never scanned by the garbage collector.
