@@ -6,7 +6,7 @@ No route: `{"account_sid", "media_access"}`, both optional. `account_sid` keeps 
 
 from typing import Annotated, Any
 
-from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, format_sid_in_both_dialects, sid_of
 from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
@@ -23,5 +23,5 @@ class CreateAccount(AdminRequest):
 def handler(services: AdminServices, event: CreateAccount) -> dict[str, Any]:
     """Return the account's sid in both formats, and its secrets."""
     made = services.accounts.create(account=event.account_sid, media_access=event.media_access)
-    sid = both_spellings(ResourceType.ACCOUNT, made.account)
+    sid = format_sid_in_both_dialects(ResourceType.ACCOUNT, made.account)
     return {"account_sid": sid, "auth_token": made.auth_token, "signing_key": made.signing_key}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tapedeck.admin.endpoint import AdminRequest, AdminServices, sid_of, spell_api_key
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, format_api_key_sid, sid_of
 from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import VOICE, Scope
@@ -24,4 +24,4 @@ class IssueApiKey(AdminRequest):
 def handler(services: AdminServices, event: IssueApiKey) -> dict[str, Any]:
     """Return the key: user and password in Twilio's dialect; its secret is SignalWire's API token."""
     made = services.accounts.issue_api_key(event.account_sid, frozenset(event.scopes))
-    return {"api_key_sid": spell_api_key(made.key), "secret": made.secret, "scopes": list(made.scopes)}
+    return {"api_key_sid": format_api_key_sid(made.key), "secret": made.secret, "scopes": list(made.scopes)}

@@ -5,7 +5,7 @@ No route: `{"account_sid", "api_key_sid"}`.
 
 from typing import Annotated, Any
 
-from tapedeck.admin.endpoint import AdminRequest, AdminServices, sid_of, spell_api_key
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, format_api_key_sid, sid_of
 from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
@@ -21,4 +21,4 @@ class RevokeApiKey(AdminRequest):
 def handler(services: AdminServices, event: RevokeApiKey) -> dict[str, Any]:
     """Return the revoked key's sid."""
     services.accounts.revoke_api_key(event.account_sid, event.api_key_sid)
-    return {"api_key_sid": spell_api_key(event.api_key_sid), "revoked": True}
+    return {"api_key_sid": format_api_key_sid(event.api_key_sid), "revoked": True}

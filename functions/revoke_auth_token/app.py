@@ -5,7 +5,7 @@ No route: `{"account_sid"}`.
 
 from typing import Annotated, Any
 
-from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, format_sid_in_both_dialects, sid_of
 from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 
@@ -20,4 +20,4 @@ class RevokeAuthToken(AdminRequest):
 def handler(services: AdminServices, event: RevokeAuthToken) -> dict[str, Any]:
     """Return the account's sid."""
     services.accounts.revoke_old_auth_token(event.account_sid)
-    return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "revoked": True}
+    return {"account_sid": format_sid_in_both_dialects(ResourceType.ACCOUNT, event.account_sid), "revoked": True}

@@ -5,7 +5,7 @@ No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or or `d
 
 from typing import Annotated, Any, Literal
 
-from tapedeck.admin.endpoint import AdminRequest, AdminServices, both_spellings, sid_of
+from tapedeck.admin.endpoint import AdminRequest, AdminServices, format_sid_in_both_dialects, sid_of
 from tapedeck.bootstrap.http import account_admin_function
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.account import MediaAccess
@@ -23,4 +23,7 @@ def handler(services: AdminServices, event: SetMediaAccess) -> dict[str, Any]:
     """Return the account and its setting."""
     access = None if event.media_access == "default" else MediaAccess(event.media_access)
     services.accounts.set_media_access(event.account_sid, access)
-    return {"account_sid": both_spellings(ResourceType.ACCOUNT, event.account_sid), "media_access": event.media_access}
+    return {
+        "account_sid": format_sid_in_both_dialects(ResourceType.ACCOUNT, event.account_sid),
+        "media_access": event.media_access,
+    }

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
-from tapedeck.admin.endpoint import both_spellings
+from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.callbacks import signature_base_url
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
@@ -72,7 +72,7 @@ class CallbackLogEntry:
         delivery = self.delivery
         return {
             "id": self.id,
-            "sid": both_spellings(self.kind, delivery.resource_id),
+            "sid": format_sid_in_both_dialects(self.kind, delivery.resource_id),
             "event": delivery.event,
             "method": delivery.method,
             "url": delivery.url,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tapedeck.admin.endpoint import both_spellings
+from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.transcription import TranscriptionStatus
@@ -102,7 +102,7 @@ class TelephonyRoutes:
         if order.account_id is not None and self._registry.account_data.knows(order.account_id):
             raise ControlError(409, "there is such an account already", "sid")
         made = self._accounts.create(account=order.account_id, auth_token=order.token)
-        sid = both_spellings(ResourceType.ACCOUNT, made.account)
+        sid = format_sid_in_both_dialects(ResourceType.ACCOUNT, made.account)
         return 201, {"sid": sid, "token": made.auth_token, "signing_key": made.signing_key}
 
     def _transcribe(self, request: ServerRequest, sid: str) -> Result:
@@ -113,7 +113,10 @@ class TelephonyRoutes:
             order.text,
             TranscriptionStatus(order.status),
         )
-        return 201, {"sid": both_spellings(ResourceType.TRANSCRIPTION, made.id), "status": str(made.status)}
+        return 201, {
+            "sid": format_sid_in_both_dialects(ResourceType.TRANSCRIPTION, made.id),
+            "status": str(made.status),
+        }
 
     def _advance(self, request: ServerRequest, _sid: str) -> Result:
         order = read_body(AdvanceClockRequest, request)
@@ -129,7 +132,9 @@ class TelephonyRoutes:
         order = read_body(WaitUntilIdleRequest, request)
         account = self._registry.account(order.account_id) if order.account is not None else None
         left = self._pump.settle(order.timeout, account)
-        return (408 if left else 200), {"left": [both_spellings(kind, name) for name, kind in left.items()]}
+        return (408 if left else 200), {
+            "left": [format_sid_in_both_dialects(kind, name) for name, kind in left.items()]
+        }
 
     def _reset(self, request: ServerRequest, _sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
@@ -141,19 +146,19 @@ class TelephonyRoutes:
 
 def _call_body(scene: CallSnapshot) -> dict[str, Any]:
     return {
-        "sid": both_spellings(ResourceType.CALL, scene.call.id),
+        "sid": format_sid_in_both_dialects(ResourceType.CALL, scene.call.id),
         "status": str(scene.call.status),
         "recordings": _each(_recording_body, scene.recordings),
     }
 
 
 def _recording_body(recording: Recording) -> dict[str, Any]:
-    return {"sid": both_spellings(ResourceType.RECORDING, recording.id), "status": str(recording.status)}
+    return {"sid": format_sid_in_both_dialects(ResourceType.RECORDING, recording.id), "status": str(recording.status)}
 
 
 def _conference_body(scene: ConferenceSnapshot) -> dict[str, Any]:
     return {
-        "sid": both_spellings(ResourceType.CONFERENCE, scene.conference.id),
+        "sid": format_sid_in_both_dialects(ResourceType.CONFERENCE, scene.conference.id),
         "friendly_name": scene.conference.name,
         "status": str(scene.conference.status),
         "calls": _each(_call_body, scene.calls),

@@ -52,12 +52,12 @@ def sid_of(kind: ResourceType) -> AfterValidator:
     return AfterValidator(read)
 
 
-def both_spellings(kind: ResourceType, identifier: str) -> dict[str, str]:
+def format_sid_in_both_dialects(kind: ResourceType, identifier: str) -> dict[str, str]:
     """Format an id as a SID, by dialect."""
     return {dialect.name: dialect.format_sid(kind, identifier) for dialect in (TWILIO, SIGNALWIRE)}
 
 
-def spell_api_key(identifier: str) -> str:
+def format_api_key_sid(identifier: str) -> str:
     """Format an API key's id as Twilio's `SK…`; SignalWire has no id for a key, only its secret."""
     return TWILIO.format_sid(ResourceType.API_KEY, identifier)
 
