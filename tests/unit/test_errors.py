@@ -3,7 +3,7 @@
 import pytest
 
 from tapedeck.dialects.dialect import Dialect
-from tapedeck.dialects.errors import PARAMETER_FAULTS, REFUSALS
+from tapedeck.dialects.errors import ERROR_TABLE, PARAMETER_FAULTS
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain import errors
 from tests.functions.expected import refusal
@@ -129,5 +129,5 @@ def test_every_error_has_a_response() -> None:
             continue
         # Missing media are an internal error for clients; a rejected engine event never reaches a client.
         if error not in {errors.InvalidParameter, errors.StoreFailure, errors.MediaMissing, errors.EventRejected}:
-            assert any(base in REFUSALS for base in error.__mro__[:-1] if base is not errors.TapedeckError)
+            assert any(base in ERROR_TABLE for base in error.__mro__[:-1] if base is not errors.TapedeckError)
         assert error.__name__ in str(errors.__doc__)

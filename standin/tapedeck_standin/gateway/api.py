@@ -7,7 +7,13 @@ from http import HTTPStatus
 from typing import Final
 
 from tapedeck.dialects.dialect import Dialect, Response
-from tapedeck.dialects.errors import NOT_CONFIRMED, PARAMETER_FAULTS, REFUSALS, SERVICE_UNAVAILABLE, ErrorAnswer
+from tapedeck.dialects.errors import (
+    ERROR_TABLE,
+    PARAMETER_FAULTS,
+    RECORDING_UPDATE_CONTENDED,
+    SERVICE_UNAVAILABLE,
+    ErrorAnswer,
+)
 from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
 from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, MalformedBody, TapedeckError
 from tapedeck.domain.identity import new_id
@@ -129,13 +135,13 @@ def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str,
 
 def _known_error(dialect: Dialect, status: int, code: int | None) -> ErrorAnswer | None:
     """Find the dialect's error with this status and code; without a code, prefer its general error."""
-    refusals = [answers for kind, answers in REFUSALS.items() if kind is not CredentialsMissing]
+    refusals = [answers for kind, answers in ERROR_TABLE.items() if kind is not CredentialsMissing]
     faults = [PARAMETER_FAULTS["choice"], *PARAMETER_FAULTS.values()]  # the most general one first
     known = [dialect.answer_for(answers) for answers in (*refusals, *faults)]
-    known += [NOT_CONFIRMED, SERVICE_UNAVAILABLE]
+    known += [RECORDING_UPDATE_CONTENDED, SERVICE_UNAVAILABLE]
     found = [answer for answer in known if answer.status == status and code in {None, answer.code}]
     if code is None:
-        general = dialect.answer_for(REFUSALS[MalformedBody]).code
+        general = dialect.answer_for(ERROR_TABLE[MalformedBody]).code
         found = [answer for answer in found if answer.code == general] or found
     return next((answer for answer in found if "{name}" not in answer.message), found[0] if found else None)
 

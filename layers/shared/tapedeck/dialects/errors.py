@@ -55,7 +55,7 @@ _BAD_REQUEST: Final = ErrorAnswer(400, 20001, "Bad request")
 _NOT_FOUND: Final = ErrorAnswer(404, 20404, "The requested resource {uri} was not found")
 _INVALID: Final = ErrorAnswer(422, 10000, "{name} is invalid")
 
-REFUSALS: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
+ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
     CredentialsMissing: ErrorAnswers(
         ErrorAnswer(401, 20003, "Authentication Error - No credentials provided"),
         ErrorAnswer(401, 20003, "Authentication failed"),
@@ -128,10 +128,10 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
 
 RECORDING_UPDATES: Final = frozenset({"update_call_recording", "update_conference_recording"})
 
-NOT_CONFIRMED: Final = ErrorAnswer(408, 16114, "Resource is not in a state to accept the recording action")
+RECORDING_UPDATE_CONTENDED: Final = ErrorAnswer(408, 16114, "Resource is not in a state to accept the recording action")
 """Twilio's response if a recording update lost every race with concurrent writes (REL-2); clients may retry."""
 
-LISTS_503: Final = RECORDING_UPDATES | {"create_call_recording", "update_conference", "update_call"}
+OPERATIONS_WITH_503: Final = RECORDING_UPDATES | {"create_call_recording", "update_conference", "update_call"}
 """The operations for which SignalWire's OpenAPI description lists 503."""
 
 SERVICE_UNAVAILABLE: Final = ErrorAnswer(503, 20504, "Service unavailable")
@@ -142,4 +142,4 @@ ERRORS_AS_STRINGS: Final = frozenset({"update_conference_recording"})
 
 def find_answers(error: TapedeckError) -> ErrorAnswers:
     """Return the row for the error's class, or for the nearest base class that has one."""
-    return next(REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS)
+    return next(ERROR_TABLE[kind] for kind in type(error).__mro__ if kind in ERROR_TABLE)

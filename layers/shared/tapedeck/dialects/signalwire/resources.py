@@ -4,7 +4,13 @@ import re
 from typing import Any, ClassVar, Final
 
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
-from tapedeck.dialects.errors import ERRORS_AS_STRINGS, LISTS_503, SERVICE_UNAVAILABLE, ErrorAnswer, ErrorAnswers
+from tapedeck.dialects.errors import (
+    ERRORS_AS_STRINGS,
+    OPERATIONS_WITH_503,
+    SERVICE_UNAVAILABLE,
+    ErrorAnswer,
+    ErrorAnswers,
+)
 from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -235,7 +241,7 @@ class SignalWire(Dialect):
     def error_answer(self, error: TapedeckError, operation: str) -> ErrorAnswer | None:
         """Return 503 for a store failure (not throttling) if SignalWire's OpenAPI lists 503 for the operation."""
         is_failure = isinstance(error, StoreFailure) and not isinstance(error, StoreThrottled)
-        if is_failure and operation in LISTS_503:
+        if is_failure and operation in OPERATIONS_WITH_503:
             return SERVICE_UNAVAILABLE
         return None
 

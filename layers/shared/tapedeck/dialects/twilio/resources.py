@@ -4,7 +4,7 @@ import re
 from typing import Any, ClassVar, Final
 
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
-from tapedeck.dialects.errors import NOT_CONFIRMED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
+from tapedeck.dialects.errors import RECORDING_UPDATE_CONTENDED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
 from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -220,7 +220,7 @@ class Twilio(Dialect):
         """Return 408 for contention on a recording update; None for all other errors."""
         is_contention = isinstance(error, StoreBusy) and not isinstance(error, StoreThrottled)
         if is_contention and operation in RECORDING_UPDATES:
-            return NOT_CONFIRMED
+            return RECORDING_UPDATE_CONTENDED
         return None
 
     def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
