@@ -10,7 +10,7 @@ from tapedeck.http.endpoint import Request
 from tapedeck.operations.participants import AddParticipant
 
 
-@endpoint("create_participant", CreateParticipant, path_alias="room")
+@endpoint("create_participant", CreateParticipant, path_alias="name_or_new")
 def handler(request: Request[CreateParticipant]) -> Response:
     """Return the participant with status `queued`; the media engine dials it."""
     account, form, dialect = request.path.account, request.form, request.dialect

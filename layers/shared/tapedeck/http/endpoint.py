@@ -242,7 +242,7 @@ def _check_exists(
         service.transcriptions.of_recording(
             address.account, address.recording_id, PageRequest(1), deleted=dialect.supports_include_soft_deleted
         )
-    elif path_alias == "room":
+    elif path_alias == "name_or_new":
         service.participants.find_dial_target(address.account, address.conference_or_name)
     elif address.participant is not None:
         _find_participant(service, address, dialect)

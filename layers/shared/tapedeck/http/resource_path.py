@@ -12,7 +12,7 @@ from tapedeck.http.routes import MEDIA_SUFFIXES, SUFFIX
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.recordings import CURRENT, Current
 
-PathAlias = Literal["current", "name", "room", "label", "deleted"]
+PathAlias = Literal["current", "name", "name_or_new", "label", "deleted"]
 """What the last path segment accepts besides an id.
 
 `current`: `Twilio.CURRENT`. `name`: a live conference's friendly name. `room`: the name of a live conference or of one
@@ -153,7 +153,7 @@ class _Segments:
 
     def conference(self, path_alias: PathAlias | None) -> str | ConferenceName | None:
         """Parse the conference: a sid or, where the route and the dialect accept it, a name."""
-        if path_alias in {"name", "room"} and self._dialect.supports_friendly_name_lookup:
+        if path_alias in {"name", "name_or_new"} and self._dialect.supports_friendly_name_lookup:
             name = self.text("ConferenceSid") or ""
             return self._dialect.parse_sid(ResourceType.CONFERENCE, name) or ConferenceName(name)
         return self.identifier(ResourceType.CONFERENCE, "ConferenceSid")
