@@ -18,14 +18,14 @@ def capture(service: ApiServices, recording: Recording, content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.wav"
         path.write_bytes(content)
-        service.media().store_capture(recording, path)
+        service.media.store_capture(recording, path)
 
 
 def finish(service: ApiServices, recording: Recording, *, channels: int = 1, seconds: float = 2) -> Recording:
     """Stop a recording and complete it with a capture of this many seconds."""
     service.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
     capture(service, recording, sound(seconds, channels))
-    return service.media().complete(recording.parent, recording.id)
+    return service.media.complete(recording.parent, recording.id)
 
 
 @cache

@@ -12,5 +12,5 @@ from tapedeck.http.endpoint import Request
 @endpoint("delete_recording", Empty)
 def handler(request: Request[Empty]) -> Response:
     """Delete the recording and its media; return 204."""
-    request.services.media().delete_of_account(request.path.account, request.path.recording_id)
+    request.services.media.delete_of_account(request.path.account, request.path.recording_id)
     return Response(204, None)

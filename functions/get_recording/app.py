@@ -11,7 +11,7 @@ from tapedeck.http.audio_response import answer_media
 from tapedeck.http.endpoint import Request
 
 
-@endpoint("get_recording", GetRecording, media=GetMedia)
+@endpoint("get_recording", GetRecording, media_form=GetMedia)
 def handler(request: Request[GetRecording]) -> Response:
     """Return the recording's metadata, or its audio."""
     if request.suffix != ".json":

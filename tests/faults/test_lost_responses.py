@@ -55,7 +55,7 @@ def make_resources(account: TestAccount) -> Resources:
     aside = Parent(account.id, ParentKind.CALL, other.id)
     finished = service.recordings.register_started(aside, source=Source.RECORD_VERB, call=other.id)
     service.recordings.update(aside, finished.id, RecordingStatus.STOPPED)
-    service.media().finish_without_media(aside, finished.id, TOO_SHORT)
+    service.media.finish_without_media(aside, finished.id, TOO_SHORT)
     return Resources(
         parent,
         recording.id,
@@ -282,10 +282,10 @@ def test_lost_completion_succeeds_although_the_recording_was_deleted_since(accou
     service.recordings.update(resources.call, resources.call_recording, RecordingStatus.STOPPED)
 
     def delete() -> None:
-        service.media().delete(resources.call, resources.call_recording)
+        service.media.delete(resources.call, resources.call_recording)
 
     with inject_faults(lose_first_write(), delete):
-        finished = service.media().finish_without_media(resources.call, resources.call_recording, TOO_SHORT)
+        finished = service.media.finish_without_media(resources.call, resources.call_recording, TOO_SHORT)
     assert (finished.status, finished.version, finished.deleted_until) == (RecordingStatus.ABSENT, 3, None)
     with pytest.raises(NotFound):
         service.recordings.get(resources.call, resources.call_recording)

@@ -73,7 +73,7 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
     parent = Parent(call.account, ParentKind.CALL, call.id)
     recording, _ = world.services.recordings.create(parent, StartRecording(callback=callback))
     world.services.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
-    world.services.media().finish_without_media(parent, recording.id, 16101)
+    world.services.media.finish_without_media(parent, recording.id, 16101)
     records = world.changes()
     assert world.publish(records[-1:]) == []
     world.bus.failures = 1

@@ -50,7 +50,7 @@ def test_lists_callbacks_of_a_recording(world: World, dialect: str, spelling: st
     """Every callback and attempt is listed, oldest first, for the sids of either dialect."""
     recording = recording_with_callback(world, dialect)
     world.services.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
-    world.services.media().finish_without_media(recording.parent, recording.id, 16101)
+    world.services.media.finish_without_media(recording.parent, recording.id, 16101)
     world.publish()
     world.receiver.answers.append(WebhookResult(500, None, 7, b"oops"))
     world.deliver()

@@ -314,7 +314,7 @@ def memory(settings: Settings, install_environment: Callable[[Environment], obje
     install_environment(
         Environment(lambda: named, make_client=lambda name: memory if name == "dynamodb" else make_client(name))
     )
-    api_bootstrap.get_api_services().media()  # creates its slow S3 client before the measurement
+    api_bootstrap.get_api_services().make_media()  # creates its slow S3 client before the measurement
     gc.collect()
     gc.freeze()
     yield memory

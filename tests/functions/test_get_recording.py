@@ -440,7 +440,7 @@ def test_no_rendition_of_a_recording_deleted_meanwhile_remains(
 ) -> None:
     """A recording deleted during the request answers 404, and its rendition is removed."""
     client, recording = make_twilio(), make_recording(channels=2)
-    delete = lambda: stage.services.media().delete(recording.parent, recording.id)  # noqa: E731 - runs meanwhile
+    delete = lambda: stage.services.media.delete(recording.parent, recording.id)  # noqa: E731 - runs meanwhile
     objects.meanwhile[operation] = delete
     path = path_of(client, recording, suffix)
     answer = client.request("GET", f"{path}?RequestedChannels=1")

@@ -1220,7 +1220,7 @@ def test_late_media_are_deleted(world: World, bucket: Objects, state: str) -> No
     """Media of an absent or deleted recording are deleted, and the recording does not change."""
     recording = world.stage.recording(world.stage.call(), "completed" if state == "deleted" else "absent")
     if state == "deleted":
-        world.services.media().delete(recording.parent, recording.id)
+        world.services.media.delete(recording.parent, recording.id)
     capture(world.services, recording, sound(2))
     before = all_items(world)
     assert world.ingest(_completed(world, recording)) == []
@@ -1282,7 +1282,7 @@ def test_an_event_of_an_unknown_recording_is_retried(world: World, retried: Inge
 def test_events_of_a_deleted_recording_are_ignored(world: World, ignored: Ingest) -> None:
     """Events of a deleted recording change nothing and are not retried."""
     recording = world.stage.recording(world.stage.call(), "completed")
-    world.services.media().delete(recording.parent, recording.id)
+    world.services.media.delete(recording.parent, recording.id)
     for kind, more in (
         ("recording.started", {"source": "DialVerb"}), ("recording.started", {"version": 1}),
         ("recording.paused", {}), ("recording.stopped", {"version": 2}), ("recording.stopped", {}),

@@ -37,7 +37,7 @@ def wav(*milliseconds: int, channels: int = 1) -> bytes:
 @pytest.fixture
 def media(service: ApiServices) -> Media:
     """The service that completes recordings."""
-    return service.media()
+    return service.media
 
 
 @pytest.fixture

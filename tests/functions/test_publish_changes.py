@@ -491,9 +491,7 @@ def test_sends_commands_for_a_recording(world: World, client: FunctionClient, se
     assert sent_commands() == [command("recording.resume", 3)]
     client.post(*path, form={"Status": "stopped"})
     assert sent_commands() == [command("recording.stop", 4, status="stopped")]
-    world.services.media().finish_without_media(
-        Parent(world.account.account, ParentKind.CALL, call.id), recording, 16101
-    )
+    world.services.media.finish_without_media(Parent(world.account.account, ParentKind.CALL, call.id), recording, 16101)
     assert sent_commands() == []
     assert client.delete(*path).status == 204
     assert sent_commands() == [command("media.delete", 6, status="deleted")]
@@ -786,7 +784,7 @@ def test_a_late_change_sends_the_latest_command(world: World) -> None:
 def test_a_late_change_deletes_media(world: World) -> None:
     """A late replay still sends the command to delete media: nothing else repeats it."""
     recording = world.stage.recording(world.stage.call(), "absent")
-    world.services.media().delete(recording.parent, recording.id)
+    world.services.media.delete(recording.parent, recording.id)
     records = world.changes()
     world.clock.step(COMMAND_EXPIRY_SECONDS)
     assert world.publish(records) == []
@@ -828,7 +826,7 @@ def test_enqueues_callbacks_of_a_recording(world: World, client: FunctionClient)
     world.services.recordings.confirm(parent, identifier, world.stage.engine_event(1))
     world.services.recordings.update(parent, identifier, RecordingStatus.STOPPED)
     now = world.clock.step(3)
-    world.services.media().finish_without_media(parent, identifier, 16102)
+    world.services.media.finish_without_media(parent, identifier, 16102)
     assert world.publish() == []
     first, last = world.deliveries(identifier)
     recording = world.services.recordings.get(parent, identifier)
@@ -907,9 +905,9 @@ def play_conference(
     )
     world.clock.step(1)
     service.calls.end(account, calls[2], engine_event=world.stage.engine_event())
-    service.media().finish_without_media(parent, recording.id, 16101)
+    service.media.finish_without_media(parent, recording.id, 16101)
     service.calls.end(account, calls[0], CallStatus.COMPLETED)
-    service.media().finish_without_media(call_recording.parent, call_recording.id, 16102, by_engine=False)
+    service.media.finish_without_media(call_recording.parent, call_recording.id, 16102, by_engine=False)
     return PlayedConference(conference, (added.call, *calls), (recording.id, call_recording.id), world.changes())
 
 
@@ -1012,7 +1010,7 @@ def test_the_end_includes_the_latest_recording(world: World, dialect: str) -> No
     conference, (older, newer, deleted, running) = recorded_conference(world, dialect)
     for seconds, recording in ((2, older), (3, newer), (4, deleted)):
         finish(world.services, recording, seconds=seconds)
-    world.services.media().delete(deleted.parent, deleted.id)
+    world.services.media.delete(deleted.parent, deleted.id)
     assert running.is_active
     world.services.conferences.end(conference.account, conference.id)
     assert world.publish() == []
@@ -1034,7 +1032,7 @@ def test_a_later_recording_does_not_change_the_end_callback(world: World, dialec
     assert fields(delivery).keys().isdisjoint(RECORDED)
     for recording in recordings:
         capture(world.services, recording, sound(2))
-        world.services.media().complete(recording.parent, recording.id)
+        world.services.media.complete(recording.parent, recording.id)
     assert world.publish(records) == []
     assert world.deliveries(conference.id) == [delivery]
 
@@ -1270,7 +1268,7 @@ def test_number_of_table_requests(world: World, client: FunctionClient) -> None:
     assert identifier is not None
     parent = Parent(call.account, ParentKind.CALL, call.id)
     world.services.recordings.update(parent, identifier, RecordingStatus.STOPPED)
-    world.services.media().finish_without_media(parent, identifier, 16101)
+    world.services.media.finish_without_media(parent, identifier, 16101)
     world.services.conferences.register(call.account, "Room")
     with world.recorded_requests() as requests:
         assert world.publish() == []
@@ -1278,7 +1276,7 @@ def test_number_of_table_requests(world: World, client: FunctionClient) -> None:
     callback = CallbackSubscription(URL, "POST", ("absent",), client.dialect.name)
     recording = world.stage.recording(call, "stopped", callback=callback)
     world.discard()
-    world.services.media().finish_without_media(parent, recording.id, 16101)
+    world.services.media.finish_without_media(parent, recording.id, 16101)
     with world.recorded_requests() as requests:
         assert world.publish() == []
     # The delivery, then its removal from the pending-work index.

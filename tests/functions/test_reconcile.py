@@ -452,7 +452,7 @@ def test_a_concurrent_completion_prevents_the_timeout(world: World, bucket: Obje
 
     def finish() -> None:
         capture(world.services, recording, sound(2))
-        world.services.media().complete(recording.parent, recording.id)
+        world.services.media.complete(recording.parent, recording.id)
 
     bucket.meanwhile["GetObject"] = finish
     assert world.reconcile() == {}
@@ -469,7 +469,7 @@ def test_backfills_callbacks_of_a_recording(world: World, dialect: str) -> None:
     world.services.recordings.confirm(parent, recording.id, world.stage.engine_event(1))
     world.services.recordings.update(parent, recording.id, Status.STOPPED)
     capture(world.services, recording, sound(2))
-    world.services.media().complete(parent, recording.id)
+    world.services.media.complete(parent, recording.id)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.reconcile() == {}
@@ -520,11 +520,11 @@ def test_backfills_callbacks_of_a_deleted_recording(world: World, error: int | N
     world.services.recordings.update(parent, recording.id, Status.STOPPED)
     if error is None:
         capture(world.services, recording, sound(2))
-        world.services.media().complete(parent, recording.id)
+        world.services.media.complete(parent, recording.id)
     else:
-        world.services.media().finish_without_media(parent, recording.id, error)
+        world.services.media.finish_without_media(parent, recording.id, error)
     finished = world.changes()
-    world.services.media().delete(parent, recording.id)
+    world.services.media.delete(parent, recording.id)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"backfilled": 2}
@@ -549,9 +549,9 @@ def _without_times(delivery: CallbackDelivery) -> CallbackDelivery:
 def test_a_deletion_does_not_hide_a_missing_end(world: World) -> None:
     """If the stream delivers only the deletion, the missing end is still published."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription("twilio", "absent"))
-    world.services.media().finish_without_media(recording.parent, recording.id, 16101)
+    world.services.media.finish_without_media(recording.parent, recording.id, 16101)
     world.discard()
-    world.services.media().delete(recording.parent, recording.id)
+    world.services.media.delete(recording.parent, recording.id)
     assert world.publish() == []
     assert events(world, recording.id) == []
     world.clock.step(STREAM_GRACE_SECONDS)
@@ -565,7 +565,7 @@ def test_the_record_of_the_end_publishes_the_start(world: World) -> None:
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.discard()
     world.services.recordings.update(recording.parent, recording.id, Status.STOPPED)
-    world.services.media().finish_without_media(recording.parent, recording.id, 16101)
+    world.services.media.finish_without_media(recording.parent, recording.id, 16101)
     assert world.publish() == []
     assert events(world, recording.id) == [("in-progress", 1), ("absent", 3)]
     assert world.pending_work() == []

@@ -735,7 +735,7 @@ def test_completing_costs_two_requests(
     objects.put(recording, "original.wav", sound(seconds))
 
     def complete() -> Answer:
-        stage.services.media().complete(recording.parent, recording.id)
+        stage.services.media.complete(recording.parent, recording.id)
         return Answer(200, {}, b"")
 
     assert meter.of(complete, 200) == ([GET, UPDATE], [units])

@@ -439,10 +439,10 @@ def _fetch_while_deleted(mine: FunctionClient, recorder: Recorder, parent: Paren
     def delete(**_: object) -> None:
         if deletions:
             fetching, recorder.running = recorder.running, None
-            service.media().delete(parent, deletions.pop())
+            service.media.delete(parent, deletions.pop())
             recorder.running = fetching
 
-    events = service.media()._objects._client.meta.events  # type: ignore[attr-defined]
+    events = service.media._objects._client.meta.events  # type: ignore[attr-defined]
     events.register("after-call.s3.PutObject", delete)
     sid = mine.sid(ResourceType.RECORDING, running.id)
     mine.request("GET", f"{mine.base}/Recordings/{sid}.wav?RequestedChannels=1")

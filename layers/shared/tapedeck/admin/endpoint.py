@@ -66,14 +66,14 @@ class AdminEndpoint(Generic[ServicesT]):
     """Makes Lambda handlers of admin functions.
 
     Args:
-        services: returns the dependencies; called at each invocation.
+        get_services: returns the dependencies; called at each invocation.
         messages: replaces the default message of an error.
     """
 
     def __init__(
-        self, services: Callable[[], ServicesT], messages: Mapping[type[TapedeckError], str] | None = None
+        self, get_services: Callable[[], ServicesT], messages: Mapping[type[TapedeckError], str] | None = None
     ) -> None:
-        self._get_services = services
+        self._get_services = get_services
         self._messages = {**_MESSAGES, **(messages or {})}
 
     def __call__(

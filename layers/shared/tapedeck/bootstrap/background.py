@@ -104,14 +104,14 @@ def build_background_services(environment: Environment) -> BackgroundServices:
 
     @cache
     def engine_events() -> EngineEvents:
-        recording_events = RecordingEvents(store, api.recordings, api.media(), api.transcriptions, clock)
+        recording_events = RecordingEvents(store, api.recordings, api.media, api.transcriptions, clock)
         return EngineEvents(store, api.calls, api.conferences, api.participants, recording_events, clock)
 
     @cache
     def reconciler() -> Reconciler:
         work = PendingWorkIndex(database)
         return Reconciler(
-            work, store, api.recordings, api.media(), publisher(), dispatcher(), clock,
+            work, store, api.recordings, api.media, publisher(), dispatcher(), clock,
             lambda error: api.log.background(operation="reconcile", outcome="failed", error=type(error).__name__),
         )  # fmt: skip
 

@@ -73,7 +73,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         log=environment.make_log(settings),
         clock=now,
         media_inline_bytes=settings.media_inline_bytes,
-        media=cache(make_media),
+        make_media=cache(make_media),
         make_lists=cache(make_lists),
         make_participants=cache(make_participants),
         make_transcriptions=cache(make_transcriptions),

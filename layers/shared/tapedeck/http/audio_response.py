@@ -19,7 +19,7 @@ def answer_media(request: Request[GetRecording]) -> Response:
     Audio over the inline limit is answered with a redirect to a presigned URL, valid for one minute. The client must
     not send its `Authorization` header there.
     """
-    media, address, headers = request.services.media(), request.path, request.headers
+    media, address, headers = request.services.media, request.path, request.headers
     content_type = CONTENT_TYPES[request.suffix]
     rendition = media.find(
         address.account,

@@ -62,10 +62,15 @@ class ApiServices:
     """Maximum bytes of audio in a response; larger audio is answered with a redirect."""
 
     # Created at first use: most functions need none of them, and importing them slows the cold start.
-    media: Callable[[], "Media"]
+    make_media: "Callable[[], Media]"
     make_lists: "Callable[[], Lists]"
     make_participants: "Callable[[], Participants]"
     make_transcriptions: "Callable[[], Transcriptions]"
+
+    @property
+    def media(self) -> "Media":
+        """The audio of recordings."""
+        return self.make_media()
 
     @property
     def lists(self) -> "Lists":
@@ -106,11 +111,11 @@ class Endpoint:
     """Turns functions into Lambda handlers.
 
     Args:
-        service: returns the services; called once per request.
+        get_services: returns the services; called once per request.
     """
 
-    def __init__(self, service: Callable[[], ApiServices]) -> None:
-        self._get_services = service
+    def __init__(self, get_services: Callable[[], ApiServices]) -> None:
+        self._get_services = get_services
 
     def __call__(
         self,
@@ -118,7 +123,7 @@ class Endpoint:
         form: type[FormT],
         *,
         path_alias: PathAlias | None = None,
-        media: type[FormT] | None = None,
+        media_form: type[FormT] | None = None,
     ) -> Callable[[Handler[FormT]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of an operation.
 
@@ -126,21 +131,23 @@ class Endpoint:
             operation: the name of the operation and of its folder.
             form: the model of its parameters.
             path_alias: what the last path segment accepts besides an id.
-            media: the model of its parameters for audio, that is for paths without `.json`; audio may be public.
+            media_form: the model of its parameters for audio, that is for paths without `.json`; audio may be public.
 
         The checks run in this order: credentials (401), account and ids (404), parameters (400). The handler then
         checks the state of the resource.
         """
 
         def decorate(handler: Handler[FormT]) -> Callable[[Event, object], dict[str, Any]]:
-            def answer(service: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext) -> Response:
+            def answer(
+                services: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext
+            ) -> Response:
                 if operation in dialect.unsupported_operations:
                     raise MethodNotAllowed
-                suffix = suffix_of(http.path, media=media is not None)
-                is_media = media is not None and suffix != SUFFIX
+                suffix = suffix_of(http.path, media=media_form is not None)
+                is_media = media_form is not None and suffix != SUFFIX
                 if http.method == "HEAD" and not is_media:
                     raise MethodNotAllowed
-                account = _account_of(http, dialect, service.authenticator, is_media=is_media)
+                account = _account_of(http, dialect, services.authenticator, is_media=is_media)
                 context.account = account
                 address = parse_resource_path(http, dialect, path_alias, suffix)
                 if address.account != account:
@@ -149,13 +156,13 @@ class Endpoint:
                 try:
                     reads_body = http.method == "POST"
                     given = http.fields(accepts_json=dialect.accepts_json_bodies) if reads_body else http.query_fields()
-                    fields = ((media or form) if is_media else form).read(given, dialect)
+                    fields = ((media_form or form) if is_media else form).read(given, dialect)
                 except InvalidParameter as error:
                     # A missing resource takes precedence over an invalid parameter.
-                    _check_exists(service, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
+                    _check_exists(services, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
                     raise
                 return handler(
-                    Request(service, dialect, address, fields, http.origin, http.method, http.headers, suffix)
+                    Request(services, dialect, address, fields, http.origin, http.method, http.headers, suffix)
                 )
 
             return self._run(operation, answer)
@@ -169,7 +176,7 @@ class Endpoint:
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
             def answer(
-                _service: ApiServices, http: HttpRequest, _dialect: Dialect, _context: _RequestContext
+                _services: ApiServices, http: HttpRequest, _dialect: Dialect, _context: _RequestContext
             ) -> Response:
                 return handler(http)
 
@@ -182,22 +189,22 @@ class Endpoint:
     ) -> Callable[[Event, object], dict[str, Any]]:
         def handle(event: Event, _lambda_context: object) -> dict[str, Any]:
             started = time.perf_counter()
-            service = self._get_services()
-            request_id = new_id(service.clock())
+            services = self._get_services()
+            request_id = new_id(services.clock())
             http = HttpRequest.from_event(event)
             parts = split(http.path)
             account_sid = http.variables.get("AccountSid") or (parts[0] if parts else "")
             dialect = select_dialect(account_sid, http.path)
             context = _RequestContext()
             try:
-                reply = answer(service, http, dialect, context)
+                reply = answer(services, http, dialect, context)
             except TapedeckError as error:
                 context.is_busy = isinstance(error, StoreBusy)
                 reply = dialect.error(error, http.path, operation)
             except Exception as error:  # noqa: BLE001 - map any error to the dialect's format
-                service.log.unhandled_error(operation, request_id, error)
+                services.log.unhandled_error(operation, request_id, error)
                 reply = dialect.error(TapedeckError(), http.path, operation)
-            service.log.request(
+            services.log.request(
                 operation=operation,
                 dialect=dialect.name,
                 account=context.account,
@@ -232,38 +239,38 @@ def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticato
 
 
 def _check_exists(
-    service: ApiServices, address: ResourcePath, dialect: Dialect, path_alias: PathAlias | None, *, deleted: bool
+    services: ApiServices, address: ResourcePath, dialect: Dialect, path_alias: PathAlias | None, *, deleted: bool
 ) -> None:
     """Read the resource of a path once; raises NotFound if it does not exist.
 
     With `deleted`, a deleted recording counts as existing.
     """
     if path_alias == "deleted":
-        service.transcriptions.of_recording(
+        services.transcriptions.of_recording(
             address.account, address.recording_id, PageRequest(1), deleted=dialect.supports_include_soft_deleted
         )
     elif path_alias == "name_or_new":
-        service.participants.find_dial_target(address.account, address.conference_or_name)
+        services.participants.find_dial_target(address.account, address.conference_or_name)
     elif address.participant is not None:
-        _find_participant(service, address, dialect)
+        _find_participant(services, address, dialect)
     elif address.transcription is not None:
-        service.transcriptions.get(address.account, address.transcription)
+        services.transcriptions.get(address.account, address.transcription)
     elif isinstance(address.recording, Current):
         with suppress(AmbiguousCurrentRecording):
-            service.recordings.current(address.parent)
+            services.recordings.current(address.parent)
     elif address.recording is not None and (address.call or address.conference) is not None:
-        service.recordings.get(address.parent, address.recording)
+        services.recordings.get(address.parent, address.recording)
     elif address.recording is not None:
-        service.recordings.find(address.account, address.recording, deleted=deleted)
+        services.recordings.find(address.account, address.recording, deleted=deleted)
     elif address.conference is not None:
-        service.conferences.get(address.account, address.conference)
+        services.conferences.get(address.account, address.conference)
     elif address.call is not None:
-        service.calls.get(address.account, address.call)
+        services.calls.get(address.account, address.call)
 
 
-def _find_participant(service: ApiServices, address: ResourcePath, dialect: Dialect) -> None:
+def _find_participant(services: ApiServices, address: ResourcePath, dialect: Dialect) -> None:
     try:
-        service.participants.find(address.account, address.conference_id, address.participant_or_label)
+        services.participants.find(address.account, address.conference_id, address.participant_or_label)
     except ConferenceOverForParticipant as error:
         # The dialect decides whether a participant of an ended conference still exists.
         if dialect.answer_for(find_answers(error)).status == _NOT_FOUND:
