@@ -57,17 +57,19 @@ class Accounts:
             InvalidState: the id is in use.
         """
         now = self._clock()
-        made = NewAccount(account or new_id(now), auth_token or _make_secret(), signing_key or f"PSK_{_make_secret()}")
+        new_account = NewAccount(
+            account or new_id(now), auth_token or _make_secret(), signing_key or f"PSK_{_make_secret()}"
+        )
         signing = {
-            "twilio": self._encryptor.encrypt(made.account, made.auth_token),
-            "signalwire": self._encryptor.encrypt(made.account, made.signing_key),
+            "twilio": self._encryptor.encrypt(new_account.account, new_account.auth_token),
+            "signalwire": self._encryptor.encrypt(new_account.account, new_account.signing_key),
         }
         is_new = self._credentials.put_account(
-            Account(made.account, hash_secret(made.auth_token), now // 1000, media_access), signing
+            Account(new_account.account, hash_secret(new_account.auth_token), now // 1000, media_access), signing
         )
         if not is_new:
             raise InvalidState
-        return made
+        return new_account
 
     def issue_api_key(self, account: str, scopes: frozenset[str] = frozenset({VOICE})) -> NewApiKey:
         """Issue another API key of an account: Twilio's `SK…` and secret, or SignalWire's API token.

@@ -80,12 +80,12 @@ class Calls:
         now = self._clock()
         identifier = call or new_id(now)
         began = engine_event.occurred_at(identifier, now // 1000) if engine_event is not None else now // 1000
-        made = Call(
+        new_call = Call(
             account=account, id=identifier, status=status, updated=now // 1000, to=to, from_=from_,
             direction=direction, started=began if status is CallStatus.IN_PROGRESS else None, parent_call=parent,
         )  # fmt: skip
-        self._store.put_call(made)
-        return made
+        self._store.put_call(new_call)
+        return new_call
 
     def apply_progress(self, account: str, call: str, target: CallStatus, engine_event: EngineEvent) -> Call:
         """Record that a call is ringing or was answered. Idempotent.

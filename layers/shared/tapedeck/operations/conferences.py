@@ -177,21 +177,21 @@ class Conferences:
             NameInUse: another conference of this name is live.
         """
         now = self._clock()
-        made = Conference(
+        new_conference = Conference(
             account, conference or new_id(now), name, ConferenceStatus.INIT, now // 1000, record=record,
             callback=callback,
         )  # fmt: skip
         takes_over_from: str | None = None
         for _ in range(MAX_ATTEMPTS):
             try:
-                self._store.put_conference(made, takes_over_from)
+                self._store.put_conference(new_conference, takes_over_from)
             except NameTaken as taken:
                 holder = self._store.get_conference(account, taken.holder)
                 if holder is not None and holder.is_live:
                     raise NameInUse from taken
                 takes_over_from = taken.holder
             else:
-                return made
+                return new_conference
         raise StoreBusy
 
     def join(
@@ -228,31 +228,31 @@ class Conferences:
         """
         now = self._clock() // 1000
         for _ in range(MAX_ATTEMPTS):
-            room, participant = self._store.get_membership(account, conference, call)
-            leg = self._store.get_call(account, call)
-            if room is None or leg is None:
+            conference_now, participant = self._store.get_membership(account, conference, call)
+            call_now = self._store.get_call(account, call)
+            if conference_now is None or call_now is None:
                 raise NotFound
             if participant is not None and engine_event is not None and _is_overridden(participant, engine_event, now):
-                return room
-            if not room.is_live:
+                return conference_now
+            if not conference_now.is_live:
                 raise ConferenceNotInProgress
             if participant is not None and participant.is_inside:
                 if engine_event is not None:
                     self._store.touch_participant_event_time(
                         Parent(account, ParentKind.CONFERENCE, conference), call, engine_event.at
                     )
-                return room
-            _require_answered(leg)
+                return conference_now
+            _require_answered(call_now)
             # The version must rise even if the call leaves and enters again (REL-4).
-            version = max(room.version, participant.version if participant is not None else 0) + 1
+            version = max(conference_now.version, participant.version if participant is not None else 0) + 1
             participant = Participant(
                 call, conference, now, start_conference_on_enter=start_on_enter,
-                end_conference_on_exit=end_on_exit, version=version, sequence=room.sequence + 1, muted=muted,
+                end_conference_on_exit=end_on_exit, version=version, sequence=conference_now.sequence + 1, muted=muted,
                 hold=hold, last_event_at=engine_event.at if engine_event is not None else 0,
             )  # fmt: skip
-            after = conference_after_join(room, participant, participant.joined)
+            after = conference_after_join(conference_now, participant, participant.joined)
             try:
-                self._store.join_conference(room, after, leg, participant)
+                self._store.join_conference(conference_now, after, call_now, participant)
             except ParentConflict:
                 continue
             return after

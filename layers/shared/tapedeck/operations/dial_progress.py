@@ -46,9 +46,9 @@ class DialProgress:
             ConferenceOverForParticipant: the conference has ended.
         """
 
-        def ringing(_parent: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
+        def ringing(_conference_now: Conference, call_now: Call, participant: Participant, now: int) -> _Advance:
             return (
-                replace(leg, status=CallStatus.RINGING, updated=now, version=leg.version + 1),
+                replace(call_now, status=CallStatus.RINGING, updated=now, version=call_now.version + 1),
                 replace(
                     participant, status=ParticipantStatus.RINGING, updated=now, version=participant.version + 1,
                     confirmed_version=_confirmed(participant, engine_event),
@@ -73,16 +73,18 @@ class DialProgress:
             ConferenceOverForParticipant: the conference has ended.
         """
 
-        def connected(parent: Conference, leg: Call, participant: Participant, now: int) -> _Advance:
-            began = engine_event.occurred_at(leg.id, now) if engine_event is not None else now
+        def connected(conference_now: Conference, call_now: Call, participant: Participant, now: int) -> _Advance:
+            began = engine_event.occurred_at(call_now.id, now) if engine_event is not None else now
             return (
-                replace(leg, status=CallStatus.IN_PROGRESS, started=began, updated=now, version=leg.version + 1),
+                replace(
+                    call_now, status=CallStatus.IN_PROGRESS, started=began, updated=now, version=call_now.version + 1
+                ),
                 replace(
                     participant, status=ParticipantStatus.CONNECTED, updated=now, version=participant.version + 1,
-                    sequence=parent.sequence + 1, confirmed_version=_confirmed(participant, engine_event),
+                    sequence=conference_now.sequence + 1, confirmed_version=_confirmed(participant, engine_event),
                     last_event_at=engine_event.at if engine_event is not None else participant.last_event_at,
                 ),
-                conference_after_join(parent, participant, now),
+                conference_after_join(conference_now, participant, now),
             )  # fmt: skip
 
         return self._advance(account, conference, call, CallStatus.IN_PROGRESS, connected, engine_event)
@@ -132,19 +134,19 @@ class DialProgress:
     ) -> Participant:
         write_id = engine_event.event if engine_event is not None else new_id(self._clock())
         for _ in range(MAX_CONTENDED_ATTEMPTS):
-            found, (row,) = self._store.get_participants(account, conference, [call])
-            parent, participant = require_inside(found, row, call)
-            leg = self._calls.get(account, call)
-            if leg.status is target and (target is CallStatus.RINGING or participant.is_connected):
+            conference_row, (participant_row,) = self._store.get_participants(account, conference, [call])
+            conference_now, participant = require_inside(conference_row, participant_row, call)
+            call_now = self._calls.get(account, call)
+            if call_now.status is target and (target is CallStatus.RINGING or participant.is_connected):
                 return participant
-            if not leg.is_live:
+            if not call_now.is_live:
                 raise CallHasEnded
-            if leg.status not in UNANSWERED:
+            if call_now.status not in UNANSWERED:
                 raise CallAnswered
-            leg_after, after, parent_after = advanced(parent, leg, participant, self._clock() // 1000)
-            conferences = (parent, parent_after) if parent_after is not None else None
+            call_after, after, conference_after = advanced(conference_now, call_now, participant, self._clock() // 1000)
+            conference_change = (conference_now, conference_after) if conference_after is not None else None
             try:
-                self._store.apply_progress((leg, leg_after), (participant, after), conferences, write_id)
+                self._store.apply_progress((call_now, call_after), (participant, after), conference_change, write_id)
             except MembershipConflict:
                 continue
             return after

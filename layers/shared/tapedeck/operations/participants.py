@@ -88,10 +88,10 @@ class Participants(DialProgress):
         Raises:
             NotFound: no such conference.
         """
-        parent, everyone = self._store.list_participants(account, conference)
-        if parent is None:
+        conference_now, everyone = self._store.list_participants(account, conference)
+        if conference_now is None:
             raise NotFound
-        inside = [each for each in everyone if parent.is_live and each.is_inside]
+        inside = [each for each in everyone if conference_now.is_live and each.is_inside]
         return select_page(inside, everyone, wanted, page)
 
     def get(self, account: str, conference: str, who: str | Label) -> Participant:
@@ -113,8 +113,8 @@ class Participants(DialProgress):
             ConferenceOverForParticipant: it was in this conference, which has ended.
         """
         call = self._call_of(account, conference, who)
-        parent, (participant,) = self._store.get_participants(account, conference, [call])
-        return require_inside(parent, participant, who)[1]
+        conference_now, (participant,) = self._store.get_participants(account, conference, [call])
+        return require_inside(conference_now, participant, who)[1]
 
     def update(
         self,
@@ -144,8 +144,8 @@ class Participants(DialProgress):
         call = self._call_of(account, conference, who)
         calls = [call] if change.call_to_coach is None else [call, change.call_to_coach]
         for _ in range(MAX_CONTENDED_ATTEMPTS):
-            found, (row, *coached) = self._store.get_participants(account, conference, calls)
-            parent, participant = require_inside(found, row, who)
+            conference_row, (participant_row, *coached) = self._store.get_participants(account, conference, calls)
+            conference_now, participant = require_inside(conference_row, participant_row, who)
             if change.call_to_coach is not None:
                 _check_coached(call, coached[0])
             now = self._clock() // 1000
@@ -163,16 +163,20 @@ class Participants(DialProgress):
                 after,
                 version=participant.version + 1,
                 updated=now if changes else participant.updated,
-                sequence=parent.sequence + events if events else participant.sequence,
+                sequence=conference_now.sequence + events if events else participant.sequence,
             )
             after = (
                 replace(after, last_event_at=engine_event.at)
                 if engine_event is not None
                 else with_new_request(after, now)
             )
-            parent_after = replace(parent, version=parent.version + 1, sequence=parent.sequence + events)
+            conference_after = replace(
+                conference_now, version=conference_now.version + 1, sequence=conference_now.sequence + events
+            )
             try:
-                self._store.change_participant((parent, parent_after), (participant, after), change.commands, write_id)
+                self._store.change_participant(
+                    (conference_now, conference_after), (participant, after), change.commands, write_id
+                )
             except MembershipConflict:
                 continue
             return after
@@ -197,24 +201,26 @@ class Participants(DialProgress):
         call = self._call_of(account, conference, who)
         stopped: frozenset[str] = frozenset()
         for _ in range(MAX_CONTENDED_ATTEMPTS):
-            found, (row,) = self._store.get_participants(account, conference, [call])
+            conference_row, (participant_row,) = self._store.get_participants(account, conference, [call])
             try:
-                parent, participant = require_inside(found, row, who)
+                conference_now, participant = require_inside(conference_row, participant_row, who)
             except ConferenceOverForParticipant as left:
                 raise NotFound from left
             if is_stale_event(participant, engine_event):
                 return
-            after, ends = conference_after_leave(parent, participant, seconds, write_id, kicked=engine_event is None)
-            gone = participant_after_leave(parent, participant, seconds, engine_event)
+            after, ends = conference_after_leave(
+                conference_now, participant, seconds, write_id, kicked=engine_event is None
+            )
+            gone = participant_after_leave(conference_now, participant, seconds, engine_event)
             ending = EndTransaction(
                 write_id,
                 seconds,
-                conference=parent,
+                conference=conference_now,
                 conference_after=after,
-                conference_recordings=parent.active_recordings - stopped if ends else frozenset(),
+                conference_recordings=conference_now.active_recordings - stopped if ends else frozenset(),
                 participant=participant,
                 participant_after=gone if engine_event is not None else with_new_request(gone, seconds),
-                ended=engine_event.occurred_at(parent.id, seconds) if engine_event is not None else None,
+                ended=engine_event.occurred_at(conference_now.id, seconds) if engine_event is not None else None,
             )
             try:
                 self._store.remove_participant(ending)
@@ -257,14 +263,14 @@ class Participants(DialProgress):
         )  # fmt: skip
         # Created outside the loop, so that every attempt writes the same id.
         name = conference.text if isinstance(conference, ConferenceName) else ""
-        made = Conference(
+        new_conference = Conference(
             account, new_id(now), name, ConferenceStatus.INIT, seconds, record=wanted.record, callback=wanted.callback
         )
         label_from: str | None = None
         for _ in range(MAX_CONTENDED_ATTEMPTS):
             found = self.find_dial_target(account, conference)
             before = found if found is not None and found.is_live else None
-            target = replace(before, version=before.version + 1) if before is not None else made
+            target = replace(before, version=before.version + 1) if before is not None else new_conference
             if wanted.call_to_coach is not None:
                 _, (coached,) = self._store.get_participants(account, target.id, [wanted.call_to_coach])
                 _check_coached(call.id, coached)

@@ -56,9 +56,11 @@ class Transcriptions:
         """
         self._recordings.find(account, recording)
         now = self._clock()
-        made = Transcription(account, transcription or new_id(now), recording, status, now // 1000, duration, text)
-        self._store.put_transcription(made)
-        return made
+        new_transcription = Transcription(
+            account, transcription or new_id(now), recording, status, now // 1000, duration, text
+        )
+        self._store.put_transcription(new_transcription)
+        return new_transcription
 
     def get(self, account: str, transcription: str, recording: str | None = None) -> Transcription:
         """Return one transcription of an account; with `recording`, only if it belongs to that recording.
