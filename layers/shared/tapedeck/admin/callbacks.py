@@ -3,8 +3,8 @@
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
 
+from tapedeck.admin.endpoint import sid_error
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt
@@ -13,7 +13,7 @@ from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt
 def _parse_resource_sid(sid: str) -> str:
     identifier = parse_any_sid(ResourceType.RECORDING, sid) or parse_any_sid(ResourceType.CONFERENCE, sid)
     if identifier is None:
-        raise PydanticCustomError("sid", "Not the sid of a recording or a conference, in either spelling")
+        raise sid_error(ResourceType.RECORDING, ResourceType.CONFERENCE)
     return identifier
 
 

@@ -46,10 +46,25 @@ def sid_of(kind: ResourceType) -> AfterValidator:
     def read(sid: str) -> str:
         identifier = parse_any_sid(kind, sid)
         if identifier is None:
-            raise PydanticCustomError("sid", "Not the sid of such a thing, in either spelling")
+            raise sid_error(kind)
         return identifier
 
     return AfterValidator(read)
+
+
+def sid_error(*kinds: ResourceType) -> PydanticCustomError:
+    """Build the validation error for a text that is a SID of none of these types."""
+    names = " or ".join(_TYPE_NAMES[kind] for kind in kinds)
+    article = "an" if names[0] in "aA" else "a"
+    return PydanticCustomError("sid", f"Not {article} {names} SID in Twilio's or SignalWire's format")
+
+
+_TYPE_NAMES: Final = {
+    ResourceType.ACCOUNT: "account",
+    ResourceType.API_KEY: "API key",
+    ResourceType.CONFERENCE: "conference",
+    ResourceType.RECORDING: "recording",
+}
 
 
 def format_sid_in_both_dialects(kind: ResourceType, identifier: str) -> dict[str, str]:
