@@ -33,7 +33,7 @@ class RecordingState(EngineMessage):
 
 
 class RecordingCommand(_Command):
-    """Bring a recording to the wanted state; `media.delete`: delete its audio outside the bucket."""
+    """Bring a recording to the wanted state; `media.delete`: delete the copies of its audio still on the engine."""
 
     type: Literal["recording.start", "recording.pause", "recording.resume", "recording.stop", "media.delete"]
     parent: ParentRef
@@ -42,7 +42,7 @@ class RecordingCommand(_Command):
 
 
 class HangUpReason(EngineMessage):
-    """Reason for ending a call."""
+    """Status that a call ends with."""
 
     status: Literal["completed", "canceled"]
 

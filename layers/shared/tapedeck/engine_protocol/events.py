@@ -39,7 +39,7 @@ def _check_encodable(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
-Writable = Annotated[str, AfterValidator(_check_encodable)]
+EncodableText = Annotated[str, AfterValidator(_check_encodable)]
 
 
 class Subscription(EngineMessage):
@@ -56,7 +56,7 @@ class Subscription(EngineMessage):
         return CallbackSubscription(self.url, self.method, self.events, self.dialect)
 
 
-Answered = Annotated[Version, Field(description="Version of the acknowledged command")]
+AcknowledgedVersion = Annotated[Version, Field(description="Version of the acknowledged command")]
 
 
 class CallProgress(_Event):
@@ -83,7 +83,7 @@ class CallRedirected(_Event):
 
     type: Literal["call.redirected"]
     call: Id
-    version: Answered
+    version: AcknowledgedVersion
 
 
 class ConferenceStarted(_Event):
@@ -91,7 +91,7 @@ class ConferenceStarted(_Event):
 
     type: Literal["conference.started"]
     conference: Id
-    name: Annotated[Writable, Field(min_length=1, max_length=128)]
+    name: Annotated[EncodableText, Field(min_length=1, max_length=128)]
     record: bool = False
     callback: Subscription | None = None
 
@@ -110,7 +110,7 @@ class ConferenceAnnounced(_Event):
 
     type: Literal["conference.announced"]
     conference: Id
-    version: Answered
+    version: AcknowledgedVersion
 
 
 class ParticipantJoined(_Event):
@@ -172,7 +172,10 @@ class RecordingTransitioned(_Event):
 
 
 class RecordingCompleted(_Event):
-    """A capture was stored in the bucket under its command's `key`; `size` in bytes, `duration` in milliseconds."""
+    """A capture was stored in the bucket under its command's `key`.
+
+    `size` is in bytes. `duration`, in milliseconds, and `channels` are informational: Tapedeck measures the audio.
+    """
 
     type: Literal["recording.completed"]
     parent: ParentRef
@@ -193,12 +196,12 @@ class RecordingAbsent(_Event):
 
 
 class TranscriptionCompleted(_Event):
-    """A transcription finished; without `text`, it failed."""
+    """A transcription finished; without `text`, it failed. `duration`: seconds of audio."""
 
     type: Literal["transcription.completed"]
     recording: Id
     transcription: Id
-    text: Annotated[Writable, Field(max_length=100_000)] | None = None
+    text: Annotated[EncodableText, Field(max_length=100_000)] | None = None
     duration: Annotated[int, Field(ge=0)] | None = None
 
 

@@ -1,25 +1,28 @@
 """The engine protocol: how Tapedeck and a media engine exchange commands and events. All messages are JSON.
 
-A connector to your own engine (Asterisk, FreeSWITCH, an SBC) needs only two SQS FIFO queues of the stack. It receives
-**commands** from `media-commands.fifo` and sends **events** to `media-events.fifo`.
+A connector to your own engine (Asterisk, FreeSWITCH, an SBC) needs two SQS FIFO queues and the media bucket of the
+stack. It receives **commands** from `media-commands.fifo`, sends **events** to `media-events.fifo`, and stores captured
+audio in the bucket.
 
 Commands
     Commands for one call or conference arrive in order, at least once. Each states the *wanted* state, not a toggle.
 
     - `version` rises with each change of a resource. If you have already carried out this version of the resource or a
-      higher one, do nothing except acknowledge it again.
+      higher one, do nothing except send the acknowledging event again, with the command's `version`.
     - A command for a recording contains its complete wanted state. A `recording.pause` for a recording that was never
       started therefore means: start it, paused.
     - A `participant.add` for a call that is already being dialed, or is already in the conference, must not dial again.
       Bring that participant to the wanted state instead.
 Confirmation
-    An event acknowledges a command by repeating its `version`; the table below shows which event. The change is
-    `confirmed` only then.
+    The engine *acknowledges* a command with an event that repeats its `version`; the table below shows which event.
+    Only then does Tapedeck store the version as *confirmed*. For a recording it also publishes the domain event
+    `recording.confirmed`.
 
     - After 30 seconds without acknowledgement the command is sent again, with the complete state that is wanted by
-      then. After five minutes an alarm is raised.
+      then. The repetition may be a `recording.start` or `participant.add` even if the first message was another
+      command. After five minutes an alarm is raised. `media.delete` is never sent again.
     - After 24 hours Tapedeck stops sending an unacknowledged command, except for recordings.
-    - A pause takes effect when it is acknowledged, not before. Only `recording.paused` acknowledges it, or
+    - Tapedeck counts a pause as effective only when it is acknowledged. Only `recording.paused` acknowledges it, or
       `recording.started` if the capture began paused.
     - `recording.stopped` ends the capture, whichever command it acknowledges.
 Events
@@ -31,8 +34,9 @@ Events
       A time in the future counts as now.
     - `MessageGroupId` is the call or conference; events of participants use the group of their conference.
       `MessageDeduplicationId` is `id`.
-    - An event for an unknown resource is retried, then goes to the dead-letter queue. An event that the state forbids
-      is logged, counted and dropped. An event older (by `at`) than the known state changes nothing.
+    - An event for an unknown resource is processed five times, six minutes apart, then goes to the dead-letter queue.
+      An event that the state forbids is logged, counted and dropped. An event older (by `at`) than the known state
+      changes nothing.
 Ids
     All ids are 32 lower-case hex digits. The connector creates the ids of calls and conferences, and of recordings
     that the engine starts without a command. They are UUIDs of version 7, created when the resource begins. Their time
@@ -55,7 +59,7 @@ URLs
 | `recording.start` | `recording.started` |
 | `recording.pause`, `recording.resume` | `recording.paused`, `recording.resumed` |
 | `recording.stop` | `recording.stopped`, then `recording.completed` or `recording.absent` |
-| `media.delete` | no event: delete the audio that is still outside the bucket |
+| `media.delete` | no event; delete the copies of the audio that are still on the engine |
 | `call.hang_up` | `call.ended` |
 | `call.redirect` | `call.redirected` |
 | `conference.end`, `conference.announce` | `conference.ended`, `conference.announced` |

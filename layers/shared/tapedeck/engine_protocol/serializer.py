@@ -20,7 +20,7 @@ _OF_CONFERENCES: Final = frozenset({CommandKind.END_CONFERENCE, CommandKind.ANNO
 
 
 def write_command(command: Command) -> dict[str, Any]:
-    """Serialize a command to the JSON object that a connector reads."""
+    """Serialize a command to the JSON object that the connector (the operator's adapter to a media engine) reads."""
     parent = command.parent
     body: dict[str, Any] = {
         "id": command.id,
@@ -37,6 +37,7 @@ def write_command(command: Command) -> dict[str, Any]:
         body["conference"] = command.resource
     else:
         body |= {"conference": parent.id, "call": command.resource}
+    # On the wire, `desired_state` is called `wanted`.
     return {**body, "wanted": _with_plain_strings(command.desired_state)}
 
 
