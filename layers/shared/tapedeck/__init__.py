@@ -8,5 +8,6 @@ import gc
 import os
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-    # Nothing that start-up allocates is garbage; `bootstrap.http` turns the collector on again when all is built.
+    # Nothing that start-up allocates is garbage. `bootstrap.http`, which every function imports, turns the collector on
+    # again after it has built the API services.
     gc.disable()

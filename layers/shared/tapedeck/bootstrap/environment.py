@@ -1,4 +1,4 @@
-"""What the composition roots need from outside: settings, time, AWS clients, outbound clients and wrappers.
+"""What the composition roots need from outside: settings, time and clients, and wrappers for the stand-in's observers.
 
 A deployment uses the defaults. The stand-in and the tests install an `Environment` of their own.
 """
@@ -59,7 +59,7 @@ class Environment:
     make_outbound_clients: creates the outbound clients of background functions; None for those of a deployment.
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
     wrap_background_log: wraps the log of background functions.
-    prebuilt: results to use in place of calling a builder, by builder.
+    prebuilt: results of `cached` by builder; such a builder is not called.
     """
 
     read_settings: Callable[[], Settings] = Settings.read

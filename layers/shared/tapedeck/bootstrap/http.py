@@ -1,4 +1,4 @@
-"""The composition root of the HTTP and admin functions: builds their services, and provides their decorators."""
+"""The composition root of HTTP functions and account administration: builds their services, provides decorators."""
 
 import gc
 import os
@@ -102,7 +102,8 @@ endpoint = Endpoint(get_api_services)
 account_admin_function = AdminEndpoint(get_admin_services)
 
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-    # Before the first request Lambda grants full CPU; frozen objects are never scanned by the garbage collector.
+    # Every function imports this module, background and admin functions too. Lambda grants full CPU until the first
+    # request, so build the API services now. The garbage collector never scans these frozen objects, only later ones.
     get_api_services()
     gc.freeze()
     gc.enable()

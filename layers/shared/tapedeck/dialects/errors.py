@@ -92,7 +92,7 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
         ErrorAnswer(500, 20500, "Internal Server Error"), ErrorAnswer(500, 20504, "Internal error")
     ),
 }
-"""The response by error class; `find_answers` also searches the base classes."""
+"""The responses by error class; `find_answers` also searches the base classes."""
 
 PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
     "missing": ErrorAnswers(

@@ -130,11 +130,12 @@ class Endpoint:
         Args:
             operation: the name of the operation and of its folder.
             form: the model of its parameters.
-            path_alias: what the last path segment accepts besides an id.
+            path_alias: what one segment of the path accepts besides the SID of an existing resource.
             media_form: the model of its parameters for audio, that is for paths without `.json`; audio may be public.
 
-        The checks run in this order: credentials (401), account and ids (404), parameters (400). The handler then
-        checks the state of the resource.
+        The checks run in this order: operation and method (405), credentials (401), account and ids (404), then body
+        and parameters (400, 413 or 422). An invalid parameter for a missing resource is answered with 404. The handler
+        then checks the state of the resource.
         """
 
         def decorate(handler: Handler[FormT]) -> Callable[[Event, object], dict[str, Any]]:

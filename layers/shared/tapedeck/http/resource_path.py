@@ -13,10 +13,10 @@ from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.recordings import CURRENT, Current
 
 PathAlias = Literal["current", "name", "name_or_new", "label", "deleted"]
-"""What the last path segment accepts besides an id.
+"""What one segment of the path accepts besides the SID of an existing resource.
 
-`current`: `Twilio.CURRENT`. `name`: a live conference's friendly name. `room`: the name of a live conference or of one
-to create. `label`: a participant's label. `deleted`: the id of a deleted recording, whose transcriptions remain.
+`current`: `Twilio.CURRENT`. `name`: a live conference's friendly name. `name_or_new`: the name of a live conference, or
+of one to create. `label`: a participant's label. `deleted`: the SID of a deleted recording (its transcriptions remain).
 """
 
 _CURRENT_SID: Final = "Twilio.CURRENT"

@@ -158,7 +158,7 @@ class Calls:
             account: the account's id.
             call: the call's id.
             status: the final status.
-            sources: the statuses from which it may end; with `UNANSWERED`, a call answered meanwhile goes on.
+            sources: the statuses from which it may end; `UNANSWERED` raises CallAnswered if it was answered meanwhile.
             engine_event: the engine's event that reported the end; None sends the command to hang up.
 
         Raises:
@@ -196,7 +196,7 @@ class Calls:
                 found = refused.call or found
                 stopped |= refused.stopped
                 continue
-            # The write was conditional on the version, so that `call_after` is the stored state.
+            # The write was conditional on the version, so `call_after` is the stored state.
             return ending.call_after or found
         raise StoreBusy
 

@@ -211,7 +211,8 @@ class Recordings:
 
         Raises:
             NotFound: this parent never had such a recording, or it has no such version.
-            EventRejected: the reported status is not the one that this version requested.
+            EventRejected: the version is unconfirmed, and the recording is unfinished with another status than the
+                reported one. A version before the last is compared only if `stopped` is reported.
         """
         found = self._store.confirm_recording(parent, recording, engine_event, self._clock() // 1000, reported)
         if found is None or engine_event.version is None or found.version < engine_event.version:
