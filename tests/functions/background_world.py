@@ -17,6 +17,7 @@ from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
+from tapedeck.admin.endpoint import AdminServices
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
@@ -115,12 +116,14 @@ class Receiver:
 
 @dataclass
 class FakeKms:
-    """Encrypt and decrypt secrets; `is_unavailable` makes decryption fail."""
+    """Encrypt and decrypt secrets; `is_unavailable` makes both fail."""
 
     is_unavailable: bool = False
 
     def encrypt(self, account: str, secret: str) -> bytes:
         """Encrypt a secret; the ciphertext is bound to the account."""
+        if self.is_unavailable:
+            raise StoreUnavailable
         return f"{account}:{secret}".encode()
 
     def decrypt(self, account: str, sealed: bytes) -> str:
@@ -320,6 +323,7 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
         make_client={"dynamodb": memory, "s3": s3}.__getitem__,
         make_log=lambda _settings: cast("CanonicalLog", log),
         make_outbound_clients=lambda _environment, _settings: outbound_clients,
+        prebuilt={api_bootstrap.build_admin_services: AdminServices(accounts, cast("CanonicalLog", log))},
     )
     install(environment)
     service = environment.cached(api_bootstrap.build_api_services)

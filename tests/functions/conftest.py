@@ -27,13 +27,16 @@ from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient
 from tests.conftest import DYNAMODB_URL, TestAccount
+from tests.functions.admin import operator, uncached_credentials  # noqa: F401 - fixtures
 from tests.functions.background_world import ORIGIN, World, build_world
 from tests.functions.literal import api, example, example_account, fix_new_ids  # noqa: F401 - fixtures
 from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation
 from tests.functions.stage import Clock, MotoShelf, RemoteShelf, Shelf, Stage, Wire
 
-ON_DYNAMODB_LOCAL = re.compile("test_(?:(?:create|delete|list|remove|update)_.*|get_participant|paging|requests)")
+ON_DYNAMODB_LOCAL = re.compile(
+    "test_(?:(?:create|delete|issue|list|remove|revoke|rotate|set|update)_(?!callbacks).*|get_participant|paging|requests)"
+)
 """Modules that also run on DynamoDB Local, because they depend on its conditions, transactions, orders and limits."""
 
 
@@ -209,7 +212,10 @@ def make_world(
 
 @pytest.fixture
 def world(make_world: Callable[[int], World]) -> World:
-    """The services of the background functions: in memory, except for the media bucket."""
+    """The services of the background functions: in memory, except for the media bucket.
+
+    The clock is at 23:00:00.250 UTC on 25 September 2018: second 1537916400.
+    """
     return make_world(72)
 
 
