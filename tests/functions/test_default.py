@@ -7,11 +7,54 @@ import pytest
 
 from tapedeck.dialects.dialect import ResourceType
 from tests.client import DIALECTS, FunctionClient
+from tests.functions.literal import Api
 from tests.functions.stage import Wire, assert_refused
 
 TWILIO, SIGNALWIRE = "/2010-04-01", "/api/laml/2010-04-01"
 AC, UUID = "AC720796a08ee9435083bd2d07a3121f1e", "720796a0-8ee9-4350-83bd-2d07a3121f1e"
 CA, CALL = "CA43bb71ee553f4074bb208e2747647cce", "43bb71ee-553f-4074-bb20-8e2747647cce"
+
+
+def test_an_unknown_path_is_not_found(api: Api) -> None:
+    """A path that matches no route answers 404 with this path."""
+    answer = api.request(
+        "GET",
+        "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Queues.json",
+        auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20404,
+        "message": (
+            "The requested resource /2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Queues.json was not found"
+        ),
+        "more_info": "https://www.twilio.com/docs/errors/20404",
+        "status": 404,
+    }
+
+
+def test_deleting_a_call_is_not_allowed(api: Api) -> None:
+    """A known path with a method that it does not have answers 405, here in SignalWire's dialect."""
+    answer = api.request(
+        "DELETE",
+        (
+            "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c"
+            "/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360"
+        ),
+        auth=("5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
+    )
+
+    assert answer.status == 405
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.body == {
+        "code": 20004,
+        "message": "Method not allowed",
+        "more_info": "https://signalwire.com/docs/compatibility-api/reference/errors",
+        "status": 405,
+    }
+
 
 UNKNOWN = [
     # path, dialect
