@@ -74,10 +74,9 @@ def test_modules_are_short(folder: Path) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_function_has_tests(operation: str) -> None:
-    """A function with a route has `tests/functions/test_<operation>.py`; others may share a test module."""
-    folder = ROOT / "tests" / "functions"
-    shared = [] if operation in ROUTED else [module for module in modules(folder) if operation in module.words()]
-    assert (folder / f"test_{operation}.py").is_file() or shared, f"tests/functions/test_{operation}.py"
+    """A function, with or without a route, has `tests/functions/test_<operation>.py`."""
+    path = Path("tests", "functions", f"test_{operation}.py")
+    assert (ROOT / path).is_file(), str(path)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
