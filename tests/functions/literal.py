@@ -1,4 +1,8 @@
-"""Fixtures of the literal tests, which write out a whole request and a whole response: one account with a fixed id."""
+"""Fixtures of the literal tests, which write out a whole request and a whole response.
+
+Their account is 5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c, with auth token 3c1f9a7be2d04856b1a7c93e5d20f864.
+Their clock starts at 23:00:00.250 UTC on 25 September 2018 (second 1537916400); only `clock.step` advances it.
+"""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -45,7 +49,7 @@ class Api:
 
 @pytest.fixture(scope="session")
 def example_account(aws: None) -> str:
-    """The id of the account of the literal tests, with a fixed auth token."""
+    """The account of the literal tests: 5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c, with a fixed auth token."""
     del aws  # only its tables are needed
     api_bootstrap.get_admin_services().accounts.create(account=_ACCOUNT, auth_token=_AUTH_TOKEN)
     return _ACCOUNT
@@ -53,13 +57,13 @@ def example_account(aws: None) -> str:
 
 @pytest.fixture
 def example(example_account: str, make_stage: Callable[[str], Stage]) -> Stage:
-    """Create resources of the account of the literal tests; the clock starts at 23:00:00 on 25 September 2018."""
+    """Create resources of account 5ef8c0ff…; the clock starts at 23:00:00 on 25 September 2018."""
     return make_stage(example_account)
 
 
 @pytest.fixture
 def api(example_account: str, service: ApiServices) -> Api:
-    """A client of the functions, on the test's own clock."""
+    """A client of the functions, on the test's own clock; account 5ef8c0ff… exists."""
     del example_account, service  # the credentials and the functions' services must exist
     return Api()
 

@@ -64,7 +64,7 @@ def test_recording_a_call_answers_the_new_recording(
 
 
 def test_recording_a_call_that_has_ended_is_not_eligible(api: Api, example: Stage, clock: Clock) -> None:
-    """Starting a recording of a call that has ended answers 400 with error 21220."""
+    """Starting a recording of a call that has ended answers 400 with error 21220, in SignalWire's dialect."""
     example.call("completed", id="016612f5f27a7ca18a5f2c9e41d7b360", ended=clock.seconds)
 
     answer = api.request(

@@ -24,7 +24,7 @@ def test_deleting_a_completed_recording_of_a_call_answers_without_a_body(api: Ap
 
 
 def test_deleting_a_recording_of_a_call_in_progress_is_refused(api: Api, example: Stage) -> None:
-    """A recording in progress cannot be deleted: 400 with error 20009."""
+    """A recording in progress cannot be deleted: 400 with error 20009, in SignalWire's dialect."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.recording(call, id="016612f5f27a74eca7e3b05d9c1f8264")
 

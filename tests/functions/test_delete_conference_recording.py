@@ -6,7 +6,7 @@ from tests.functions.stage import Stage
 
 
 def test_deleting_a_completed_recording_of_a_conference_answers_without_a_body(api: Api, example: Stage) -> None:
-    """Deleting a completed recording of a conference answers 204 without a body."""
+    """Deleting a completed recording of a conference answers 204 without a body, in SignalWire's dialect."""
     conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
     example.recording(conference, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
 

@@ -29,7 +29,7 @@ def test_deleting_a_completed_recording_answers_without_a_body(api: Api, example
 
 
 def test_deleting_a_paused_recording_is_refused(api: Api, example: Stage) -> None:
-    """A paused recording cannot be deleted, because it is not complete: 400 with error 20009."""
+    """A paused recording is not complete and cannot be deleted: 400 with error 20009, in SignalWire's dialect."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.recording(call, "paused", id="016612f5f27a74eca7e3b05d9c1f8264")
 

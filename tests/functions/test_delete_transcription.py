@@ -10,7 +10,7 @@ from tests.functions.stage import Stage, assert_refused
 
 
 def test_deleting_a_transcription_answers_without_a_body(api: Api, example: Stage) -> None:
-    """Deleting a transcription answers 204 without a body."""
+    """Deleting a transcription answers 204 without a body, in SignalWire's dialect."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     recording = example.recording(call, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
     example.transcription(recording, id="016612f5f27a77a58d2b4f6a1c3e5079", text="Hello, this is a test transcription.")

@@ -93,7 +93,7 @@ def test_reading_a_completed_call_answers_the_call(api: Api, example: Stage, clo
 
 
 def test_reading_an_unknown_call_is_not_found(api: Api) -> None:
-    """A call that does not exist answers 404 with its path."""
+    """A call that does not exist answers 404 with its path, in SignalWire's dialect."""
     answer = api.request(
         "GET",
         "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Calls/016612f5-f27a-7ca1-8a5f-2c9e41d7b360",

@@ -53,7 +53,7 @@ def test_reading_a_completed_recording_of_a_call_answers_the_recording(api: Api,
 
 
 def test_reading_a_recording_of_a_call_with_a_wrong_token_is_unauthorized(api: Api, example: Stage) -> None:
-    """Wrong credentials answer 401 with a challenge for Basic authentication."""
+    """Wrong credentials answer 401 with a challenge for Basic authentication, in SignalWire's dialect."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.recording(call, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
 

@@ -10,7 +10,7 @@ from tests.functions.stage import Stage, assert_answer, assert_refused, conferen
 
 
 def test_reading_a_conference_in_progress_answers_the_conference(api: Api, example: Stage) -> None:
-    """A conference in progress answers 200 with the conference and the links of its subresources."""
+    """A conference in progress answers 200 with the links of its subresources, in SignalWire's dialect."""
     example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
 
     answer = api.request(

@@ -12,7 +12,7 @@ from tests.functions.stage import Clock, Stage, assert_answer, conference_path, 
 def test_reading_a_completed_recording_of_a_conference_answers_the_recording(
     api: Api, example: Stage, clock: Clock
 ) -> None:
-    """A completed recording of a conference answers 200 with the recording and its duration."""
+    """A completed recording of a conference answers 200 with its duration, in SignalWire's dialect."""
     conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
     recording = example.recording(conference, id="016612f5f27a74eca7e3b05d9c1f8264")
     clock.step(7)

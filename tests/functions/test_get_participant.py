@@ -61,7 +61,7 @@ def test_reading_a_connected_participant_answers_the_participant(api: Api, examp
 
 
 def test_reading_a_participant_who_has_left_is_not_found(api: Api, example: Stage) -> None:
-    """A participant who has left the conference answers 404 with the requested path."""
+    """A participant who has left the conference answers 404 with the requested path, in SignalWire's dialect."""
     conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.participant(conference, call, "complete")

@@ -88,7 +88,7 @@ def test_reading_a_completed_recording_answers_the_recording_with_its_media_url(
 
 
 def test_reading_an_unknown_recording_is_not_found(api: Api) -> None:
-    """A recording that does not exist answers 404 with its path."""
+    """A recording that does not exist answers 404 with its path, in SignalWire's dialect."""
     answer = api.request(
         "GET",
         (

@@ -49,7 +49,7 @@ def test_reading_a_transcription_answers_its_text(api: Api, example: Stage) -> N
 
 
 def test_reading_an_unknown_transcription_is_not_found(api: Api) -> None:
-    """A transcription that does not exist answers 404 with its path."""
+    """A transcription that does not exist answers 404 with its path, in SignalWire's dialect."""
     answer = api.request(
         "GET",
         (

@@ -34,7 +34,7 @@ CALLBACK: Final = CallbackSubscription(
 
 
 def test_confirms_a_pause(world: World) -> None:
-    """The engine reports that it has paused a recording: version 2 is confirmed, and the message is done."""
+    """The engine has paused a recording of account 3d1f6c5e…: version 2 is confirmed, and the message is done."""
     world.memory.put_item(
         TableName=world.table,
         Item={
@@ -129,7 +129,7 @@ def test_confirms_a_pause(world: World) -> None:
 
 
 def test_retries_an_event_of_an_unknown_recording(world: World) -> None:
-    """The recording is not in the table yet: the message is reported as failed, and SQS sends it again."""
+    """If a recording of account 3d1f6c5e… is not in the table yet, the message is reported as failed; SQS retries."""
     assert world.call(
         "ingest_media_event",
         {

@@ -71,7 +71,7 @@ def test_listing_the_recordings_of_a_call_answers_a_page(api: Api, example: Stag
 
 
 def test_listing_the_recordings_of_an_unknown_call_is_not_found(api: Api) -> None:
-    """The recordings of a call that does not exist answer 404 with the requested path."""
+    """The recordings of a call that does not exist answer 404 with the requested path, in SignalWire's dialect."""
     answer = api.request(
         "GET",
         (

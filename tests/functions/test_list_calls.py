@@ -16,7 +16,7 @@ MIDNIGHT = 1_537_920_000
 
 
 def test_listing_calls_by_status_answers_a_page(api: Api, example: Stage) -> None:
-    """Calls of a requested status answer 200 with a page whose links keep the filter."""
+    """Calls of a requested status answer 200 with a page whose links keep the filter, in SignalWire's dialect."""
     example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.call("busy")
 

@@ -10,7 +10,7 @@ from tests.functions.stage import Clock, Stage, conference_path
 
 
 def test_listing_the_recordings_of_a_conference_answers_a_page(api: Api, example: Stage, clock: Clock) -> None:
-    """The recordings of a conference answer 200 with a page, here the only one."""
+    """The recordings of a conference answer 200 with a page, here the only one, in SignalWire's dialect."""
     conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
     recording = example.recording(conference, id="016612f5f27a74eca7e3b05d9c1f8264")
     clock.step(7)

@@ -74,7 +74,7 @@ def test_listing_conferences_by_name_answers_a_page(api: Api, example: Stage) ->
 
 
 def test_listing_conferences_by_an_unknown_status_is_unprocessable(api: Api) -> None:
-    """A status that does not exist answers 422, and the message names the parameter."""
+    """A status that does not exist answers 422 with the parameter's name, in SignalWire's dialect."""
     answer = api.request(
         "GET",
         "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Conferences?Status=finished",

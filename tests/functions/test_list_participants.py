@@ -17,7 +17,7 @@ MakePage = Callable[..., Any]
 
 
 def test_listing_participants_answers_a_page(api: Api, example: Stage) -> None:
-    """The participants of a conference answer 200 with a page, here the only one."""
+    """The participants of a conference answer 200 with a page, here the only one, in SignalWire's dialect."""
     conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.participant(conference, call, muted=True)

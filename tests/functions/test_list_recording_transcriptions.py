@@ -65,7 +65,7 @@ def test_listing_the_transcriptions_of_a_recording_answers_a_page(api: Api, exam
 
 
 def test_listing_transcriptions_at_an_invalid_page_token_is_unprocessable(api: Api, example: Stage) -> None:
-    """A page token that was not issued by a list answers 422 with error 21481."""
+    """A page token that was not issued by a list answers 422 with error 21481, in SignalWire's dialect."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.recording(call, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
 

@@ -93,7 +93,7 @@ def test_listing_recordings_by_call_answers_a_page(api: Api, example: Stage, clo
 
 
 def test_listing_recordings_by_an_invalid_date_is_unprocessable(api: Api) -> None:
-    """A date that cannot be parsed answers 422, and the message names the parameter."""
+    """A date that cannot be parsed answers 422 with the parameter's name, in SignalWire's dialect."""
     answer = api.request(
         "GET",
         "/api/laml/2010-04-01/Accounts/5ef8c0ff-ee1d-4a3f-9c6b-7d8e9f0a1b2c/Recordings?DateCreated=yesterday",

@@ -19,7 +19,7 @@ MIDNIGHT = 1_537_920_000
 
 
 def test_listing_transcriptions_answers_a_page(api: Api, example: Stage) -> None:
-    """The transcriptions of an account answer 200 with a page, here the only one."""
+    """The transcriptions of an account answer 200 with a page, here the only one, in SignalWire's dialect."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     recording = example.recording(call, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
     example.transcription(recording, id="016612f5f27a77a58d2b4f6a1c3e5079", text="Hello, this is a test transcription.")

@@ -37,7 +37,7 @@ NUMBERS: Final = {"From": "+13103384645", "To": "+13105678901"}
 
 
 def test_sends_a_pause_to_the_engine(world: World) -> None:
-    """A recording is paused: the command is sent to the engine and a domain event is published; no callback is due."""
+    """A pause of account 3d1f6c5e… is sent to the engine, with a domain event; no callback is due."""
     assert world.call(
         "publish_changes",
         {
@@ -159,7 +159,7 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
 
 
 def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
-    """The command queue is unavailable: nothing is published, and the record is reported so that Lambda retries it."""
+    """If the queue rejects a pause of account 3d1f6c5e…, nothing is published, and Lambda retries the record."""
     world.commands.failures = 1
     assert world.call(
         "publish_changes",

@@ -43,7 +43,7 @@ Status = RecordingStatus
 
 
 def test_resends_an_unconfirmed_pause(world: World) -> None:
-    """The engine has not confirmed a pause within 30 seconds: the command is sent again with a new deduplication id."""
+    """A pause of account 3d1f6c5e…, unconfirmed at 23:00:30, is sent again with a new deduplication id."""
     world.memory.put_item(
         TableName=world.table,
         Item={
@@ -109,7 +109,7 @@ def test_resends_an_unconfirmed_pause(world: World) -> None:
 
 
 def test_fails_if_the_command_queue_is_unavailable(world: World) -> None:
-    """The pause cannot be sent again: the run fails, which raises an alarm, and the next run tries again."""
+    """If a pause of account 3d1f6c5e… cannot be sent again, the run fails, which raises an alarm; the next retries."""
     world.memory.put_item(
         TableName=world.table,
         Item={

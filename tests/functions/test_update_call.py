@@ -31,7 +31,7 @@ FINAL = ["completed", "busy", "failed", "no-answer", "canceled"]
 
 
 def test_ending_a_call_answers_the_completed_call(api: Api, example: Stage, clock: Clock) -> None:
-    """Ending a call in progress answers 200 with the completed call and its duration."""
+    """Ending a call in progress answers 200 with the completed call and its duration, in SignalWire's dialect."""
     example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     clock.step(61)
 

@@ -49,7 +49,7 @@ def test_pausing_a_recording_of_a_call_answers_the_paused_recording(api: Api, ex
 
 
 def test_resuming_a_completed_recording_of_a_call_is_not_eligible(api: Api, example: Stage) -> None:
-    """A completed recording cannot be resumed: 400 with error 21220."""
+    """A completed recording cannot be resumed: 400 with error 21220, in SignalWire's dialect."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.recording(call, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
 

@@ -61,7 +61,7 @@ def test_ending_a_conference_answers_the_completed_conference(api: Api, example:
 
 
 def test_announcing_in_a_completed_conference_is_refused(api: Api, example: Stage) -> None:
-    """A conference that has ended takes no announcement: 400 with error 10000."""
+    """A conference that has ended takes no announcement: 400 with error 10000, in SignalWire's dialect."""
     example.conference("completed", id="016612f5f27a7c0f9b1d6e83f2a5c470")
 
     answer = api.request(

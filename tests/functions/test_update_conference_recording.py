@@ -52,7 +52,7 @@ def test_stopping_a_recording_of_a_conference_answers_the_stopped_recording(
 
 
 def test_an_unknown_status_of_a_conference_recording_is_unprocessable(api: Api, example: Stage) -> None:
-    """SignalWire lists the parameter errors of this operation as strings, with 422."""
+    """An unknown status answers 422 with an array of strings, in SignalWire's dialect."""
     conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
     example.recording(conference, id="016612f5f27a74eca7e3b05d9c1f8264")
 

@@ -31,7 +31,7 @@ URL = "https://user:pass@app.example.com/play.xml?a=1#frag"
 
 
 def test_muting_a_participant_answers_the_muted_participant(api: Api, example: Stage, clock: Clock) -> None:
-    """Muting a connected participant answers 200 with the participant, muted at that second."""
+    """Muting a connected participant answers 200, muted at that second, in SignalWire's dialect."""
     conference = example.conference(id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support")
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.participant(conference, call)
