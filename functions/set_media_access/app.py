@@ -1,6 +1,6 @@
 """Set who may fetch the audio of an account's recordings. Takes effect within 60 seconds.
 
-No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or or `default` for the deployment's setting.
+No route: `{"account_sid", "media_access"}`: `authenticated`, `vendor`, or `default` for the deployment's setting.
 """
 
 from typing import Annotated, Any, Literal

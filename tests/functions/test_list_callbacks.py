@@ -192,7 +192,7 @@ def test_refuses_the_sid_of_a_call(world: World) -> None:
     assert world.call(
         "list_callbacks",
         {"account_sid": "AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", "sid": "CA016612f5cb6a70008000000000000001"},
-    ) == {"error": {"message": "Not the sid of a recording or a conference, in either spelling", "field": "sid"}}
+    ) == {"error": {"message": "Not a recording or conference SID in Twilio's or SignalWire's format", "field": "sid"}}
     assert world.memory.scan(TableName=world.table)["Items"] == [
         {
             "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CB#016612f5dee270008000000000000002"},
@@ -246,7 +246,7 @@ def test_lists_callbacks_of_a_recording(world: World, dialect: str, spelling: st
     """Every callback and attempt is listed, oldest first, for the sids of either dialect."""
     recording = recording_with_callback(world, dialect)
     world.services.recordings.update(recording.parent, recording.id, RecordingStatus.STOPPED)
-    world.services.media().finish_without_media(recording.parent, recording.id, 16101)
+    world.services.media.finish_without_media(recording.parent, recording.id, 16101)
     world.publish()
     world.receiver.answers.append(WebhookResult(500, None, 7, b"oops"))
     world.deliver()
