@@ -54,16 +54,17 @@ def test_a_missing_command_names_the_alternatives(tmp_path: Path) -> None:
     """Without `uvx`, the error names the variables to set instead."""
     ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_COMMAND="/nowhere/uvx --from tapedeck-api tapedeck")
     assert ran.returncode == 1
-    message = "NotStarted: /nowhere/uvx cannot be run: install uv, which has uvx, or set TAPEDECK_COMMAND to "
+    message = "NotStarted: /nowhere/uvx cannot be run: install uv, which provides uvx, or set TAPEDECK_COMMAND to "
     assert message in ran.stdout
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "localhost:9", "127.0.0.1"])
 def test_an_unreachable_url_names_the_variable(tmp_path: Path, url: str) -> None:
-    """If no stand-in answers at `TAPEDECK_URL`, the error names the variable."""
+    """If no stand-in responds at `TAPEDECK_URL`, the error names the variable."""
     ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_URL=url)
     assert ran.returncode == 1
-    assert f"NotReached: No stand-in answers at {url}: start one there, set TAPEDECK_URL to " in ran.stdout
+    message = f"NotReached: No stand-in responds at {url}: start one there, set TAPEDECK_URL to the URL of a running "
+    assert message in ran.stdout
 
 
 def test_the_plugin_imports_no_server_modules() -> None:

@@ -1,4 +1,4 @@
-"""Call recordings and conferences in tests: the fixture `tapedeck`."""
+"""A pytest plugin: the fixture `tapedeck` provides a local API for call recordings and conferences."""
 
 from pytest_tapedeck.client import Call, Conference, NotSettled, Refused, Tapedeck
 

@@ -1,4 +1,4 @@
-"""A client of a stand-in's control API, for one account; nothing but the standard library."""
+"""A client for the control API of a stand-in. It acts for one account and uses only the standard library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
-_NOT_SETTLED = 408
+_HTTP_REQUEST_TIMEOUT = 408
 
 
 class Refused(Exception):
@@ -21,16 +21,22 @@ class Refused(Exception):
 
 
 class NotSettled(Exception):
-    """Something is still under way: `left` says what."""
+    """Work was still pending when the timeout expired; `left` lists the sids of the resources, in both formats."""
 
     def __init__(self, left: list[Any]) -> None:
-        super().__init__(f"still under way: {left}")
+        super().__init__(f"still pending: {left}")
         self.left = left
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call: its sid in both formats, and its status when it was read."""
+    """A call as it was when the control API returned it.
+
+    Args:
+        sid: the sid in Twilio's format.
+        id: the same sid in SignalWire's format.
+        status: the status in Twilio's spelling, such as `in-progress`.
+    """
 
     sid: str
     id: str
@@ -39,7 +45,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Conference:
-    """A conference, with its calls, likewise."""
+    """A conference as it was when the control API returned it.
+
+    Args:
+        sid: the sid in Twilio's format.
+        id: the same sid in SignalWire's format.
+        friendly_name: the name of the conference.
+        status: the status in Twilio's spelling, such as `in-progress`.
+        calls: the calls of its participants.
+    """
 
     sid: str
     id: str
@@ -50,16 +64,16 @@ class Conference:
 
 @dataclass(frozen=True)
 class Tapedeck:
-    """A stand-in, and an account in it.
+    """A stand-in and one of its accounts. All methods act on this account, except `advance`.
 
     Args:
-        url: where it answers, to be given to the SDK.
-        https_url: the same over TLS, if it was started here.
-        ca_file: whom to trust for that.
-        account_sid: the account as Twilio spells it.
-        project_id: as SignalWire spells it.
-        auth_token: its secret.
-        signing_kms_key_id: what signs callbacks in SignalWire's dialect; Twilio's are signed with the token.
+        url: the base URL for the SDK.
+        https_url: the same over HTTPS; None if the plugin did not start the stand-in.
+        ca_file: path of the CA certificate for `https_url`, or None.
+        account_sid: the account sid in Twilio's format.
+        project_id: the same account in SignalWire's format.
+        auth_token: the account's secret for Basic authentication. It also signs callbacks in Twilio's dialect.
+        signing_key: the key that signs callbacks in SignalWire's dialect.
     """
 
     url: str
@@ -72,61 +86,69 @@ class Tapedeck:
 
     @classmethod
     def with_fresh_account(cls, url: str, https_url: str | None = None, ca_file: str | None = None) -> Tapedeck:
-        """The stand-in at this URL, with an account that only this client uses."""
-        made = ask(url, "POST", "/accounts", {})
-        sid = made["sid"]
-        return cls(url, https_url, ca_file, sid["twilio"], sid["signalwire"], made["token"], made["signing_key"])
+        """Create an account in the stand-in at this URL, and return a client for it."""
+        account = send_control_request(url, "POST", "/accounts", {})
+        sid = account["sid"]
+        return cls(url, https_url, ca_file, sid["twilio"], sid["signalwire"], account["token"], account["signing_key"])
 
-    def call(self, **fields: Any) -> Call:  # noqa: ANN401 - the control API's own fields
-        """A call appears: `to`, `from_`, `direction`, `status`, all optional; in progress unless said otherwise."""
+    def call(self, **fields: Any) -> Call:  # noqa: ANN401 - the control API defines the fields
+        """Create a call. All fields are optional: `to`, `from_`, `direction`, `status` (default `in-progress`)."""
         if "from_" in fields:
             fields["from"] = fields.pop("from_")
         return _call(self._post("/calls", **fields))
 
     def hang_up(self, sid: str) -> Call:
-        """A call ends, and its recordings with it."""
+        """End a call and its recordings."""
         return _call(self._post(f"/calls/{sid}/hangup"))
 
-    def conference(self, **fields: Any) -> Conference:  # noqa: ANN401 - the control API's own fields
-        """A conference appears with its calls: `friendly_name`, `participants`, `status`, `record` and so on."""
+    def conference(self, **fields: Any) -> Conference:  # noqa: ANN401 - the control API defines the fields
+        """Create a conference with calls: `friendly_name`, `participants`, `status`, `record` and others."""
         return _conference(self._post("/conferences", **fields))
 
     def record_conference(self, sid: str) -> str:
-        """A recording of a conference starts, as a media engine would; the sid of that."""
+        """Start a recording of a conference, as a media engine does. Return the recording's sid in Twilio's format."""
         recording: str = self._post(f"/conferences/{sid}/recordings")["sid"]["twilio"]
         return recording
 
     def end_conference(self, sid: str) -> Conference:
-        """A conference ends, and its recordings with it."""
+        """End a conference and its recordings."""
         return _conference(self._post(f"/conferences/{sid}/end"))
 
     def advance(self, seconds: float) -> None:
-        """So many seconds pass, for all accounts of this stand-in."""
+        """Advance the clock of the stand-in, for all its accounts."""
         self._post("/clock", advance=seconds)
 
     def settle(self, timeout: float = 10) -> None:
-        """Wait until this account is idle: media finished, callbacks delivered.
+        """Advance the clock by one second, then wait until this account is idle, as `wait_until_idle` does.
 
         Raises:
-            NotSettled: that takes longer than `timeout` seconds.
+            NotSettled: the account is not idle after `timeout` seconds.
         """
-        # What was stopped is finished a moment later, by the clock.
+        # A recording that has just been stopped completes a moment later on the stand-in's clock.
         self.advance(1)
+        self.wait_until_idle(timeout)
+
+    def wait_until_idle(self, timeout: float = 10) -> None:
+        """Wait until this account has no unfinished recordings and no undelivered callbacks.
+
+        Raises:
+            NotSettled: the account is not idle after `timeout` seconds.
+        """
         try:
-            self._post("/settle", timeout=timeout)
-        except Refused as refused:
-            if refused.status == _NOT_SETTLED:
-                raise NotSettled(json.loads(str(refused))["left"]) from refused
+            self._post("/wait-until-idle", timeout=timeout)
+        except Refused as error:
+            if error.status == _HTTP_REQUEST_TIMEOUT:
+                raise NotSettled(json.loads(str(error))["left"]) from error
             raise
 
-    def fail_next(self, on: str = "*", times: int = 1, **then: Any) -> str:  # noqa: ANN401 - the control API's own
-        """Let the next requests fail; the id of the fault.
+    def fail_next(self, on: str = "*", times: int = 1, **then: Any) -> str:  # noqa: ANN401 - the API defines them
+        """Inject a fault into the next matching requests. Return the id of the fault.
 
         Args:
-            on: an operation (the name of its function), `*` for any, `callback` or `media`.
-            times: how often.
-            then: `status` and `code`; `delay` in seconds; `close=True`; of callbacks also `drop`, `double` and
-                `reorder`; of media `absent`, a code.
+            on: the operation to fail (the name of its function), `*` for any operation, `callback` or `media`.
+            times: the number of requests to fail.
+            then: the effect: `status` and `code`; `delay` in seconds; `close=True`. For callbacks also `drop`,
+                `double` and `reorder`; for media `absent`, an error code.
         """
         fault: str = self._post("/faults", on=on, times=times, then=then)["id"]
         return fault
@@ -143,32 +165,42 @@ class Tapedeck:
         """Return the API requests of the application with their responses, newest last."""
         return list(self._get("/requests")["requests"])
 
-    def _post(self, path: str, **content: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API's own fields
-        return ask(self.url, "POST", path, {"account": self.account_sid, **content})
+    def _post(self, path: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API defines the fields
+        return send_control_request(self.url, "POST", path, {"account": self.account_sid, **fields})
 
-    def _get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API's own fields
+    def _get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - the control API defines the parameters
         parameters = {
             "account": self.account_sid,
             **{name: value for name, value in query.items() if value is not None},
         }
-        return ask(self.url, "GET", f"{path}?{urlencode(parameters)}")
+        return send_control_request(self.url, "GET", f"{path}?{urlencode(parameters)}")
 
 
-def ask(url: str, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One call of the control API of the stand-in at this URL: what it answers, or Refused."""
+def send_control_request(url: str, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Send one request to the control API of the stand-in at this URL, and return the JSON body of the response.
+
+    Args:
+        url: the stand-in's base URL.
+        method: the HTTP method.
+        path: the path below `/_standin`, with its query.
+        content: the body, sent as JSON.
+
+    Raises:
+        Refused: the response is an HTTP error.
+    """
     body = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(  # noqa: S310 - the stand-in's own address
+    request = urllib.request.Request(  # noqa: S310 - the URL of the stand-in
         f"{url}/_standin{path}", body, {"Content-Type": "application/json"}, method=method
     )
-    # No proxy stands between a test and this machine.
+    # Ignore the proxy settings of the environment: a proxy cannot reach this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=120) as answer:
-            text = answer.read()
-    except HTTPError as refused:
-        raise Refused(refused.code, refused.read().decode("utf-8", "replace")) from refused
-    answered: dict[str, Any] = json.loads(text) if text else {}
-    return answered
+        with opener.open(request, timeout=120) as response:
+            text = response.read()
+    except HTTPError as error:
+        raise Refused(error.code, error.read().decode("utf-8", "replace")) from error
+    parsed: dict[str, Any] = json.loads(text) if text else {}
+    return parsed
 
 
 def _call(body: dict[str, Any]) -> Call:

@@ -1,4 +1,4 @@
-"""A stand-in of one's own: started, waited for, ended."""
+"""Start a stand-in process, wait until it is ready, and stop it."""
 
 from __future__ import annotations
 
@@ -13,31 +13,38 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
-from pytest_tapedeck.client import Refused, ask
+from pytest_tapedeck.client import Refused, send_control_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMAND = "TAPEDECK_COMMAND"
-"""In the environment: what starts it, in place of `uvx --from tapedeck-api tapedeck`."""
+"""Environment variable: the command that starts a stand-in. Default: `uvx --from tapedeck-api tapedeck`."""
 
 URL = "TAPEDECK_URL"
-"""In the environment: where one runs already."""
+"""Environment variable: the URL of a running stand-in. If it is set, the plugin starts none."""
 
 _READY = "TAPEDECK_READY "
+"""Prefix of the line that a stand-in prints when it is ready; a JSON object with its URLs follows."""
 
 
 class NotStarted(Exception):
-    """It ended before it answered, and the message is what it said; or it could not be started at all."""
+    """The stand-in could not be started, or exited before it was ready; the message is its output."""
 
 
 class NotReached(Exception):
-    """Nothing that is a stand-in answers where one is said to run."""
+    """No stand-in responds at the URL in TAPEDECK_URL."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where a stand-in answers."""
+    """The addresses of a running stand-in.
+
+    Args:
+        url: its base URL over HTTP.
+        https_url: its base URL over HTTPS; None if the plugin did not start it.
+        ca_file: path of the CA certificate for `https_url`, or None.
+    """
 
     url: str
     https_url: str | None = None
@@ -45,69 +52,69 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """The stand-in that the environment names, or one of our own, until the block is left.
+def running_server() -> Iterator[Server]:
+    """Provide the stand-in at TAPEDECK_URL, or start one and stop it when the block ends.
 
     Raises:
-        NotStarted: it did not start.
-        NotReached: it does not answer.
+        NotStarted: the stand-in could not be started.
+        NotReached: no stand-in responds at TAPEDECK_URL.
     """
-    there = os.environ.get(URL)
-    if there:
-        yield _reached(there.rstrip("/"))
+    url = os.environ.get(URL)
+    if url:
+        yield _connect(url.rstrip("/"))
         return
     process = _start(shlex.split(os.environ.get(COMMAND) or "uvx --from tapedeck-api tapedeck"))
-    said: deque[str] = deque(maxlen=50)
-    listener = threading.Thread(target=_listen, args=(process, said), daemon=True)
-    listener.start()
+    stderr_tail: deque[str] = deque(maxlen=50)
+    reader = threading.Thread(target=_read_stderr, args=(process, stderr_tail), daemon=True)
+    reader.start()
     try:
-        yield _wait(process, said)
+        yield _wait_until_ready(process, stderr_tail)
     finally:
         process.terminate()
         process.wait(30)
-        listener.join(5)
+        reader.join(5)
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
 
 
-def _reached(url: str) -> Server:
+def _connect(url: str) -> Server:
     try:
-        ask(url, "GET", "/health")
-    except (OSError, HTTPException, ValueError, Refused) as failed:
+        send_control_request(url, "GET", "/health")
+    except (OSError, HTTPException, ValueError, Refused) as error:
         raise NotReached(
-            f"No stand-in answers at {url}: start one there, set {URL} to where one runs, "
-            "or unset it to have one started."
-        ) from failed
+            f"No stand-in responds at {url}: start one there, set {URL} to the URL of a running stand-in, "
+            "or unset it to let the plugin start one."
+        ) from error
     return Server(url)
 
 
 def _start(command: list[str]) -> subprocess.Popen[str]:
     try:
-        return subprocess.Popen(  # noqa: S603 - the user's own command
+        return subprocess.Popen(  # noqa: S603 - the command that the user configured
             [*command, "serve", "--port", "0", "--https-port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-    except OSError as failed:
+    except OSError as error:
         raise NotStarted(
-            f"{command[0]} cannot be run: install uv, which has uvx, or set {COMMAND} to what starts a stand-in, "
-            f"or {URL} to where one runs."
-        ) from failed
+            f"{command[0]} cannot be run: install uv, which provides uvx, or set {COMMAND} to a command that starts "
+            f"a stand-in, or {URL} to the URL of a running stand-in."
+        ) from error
 
 
-def _wait(process: subprocess.Popen[str], said: deque[str]) -> Server:
-    """Where it answers, once it says so."""
+def _wait_until_ready(process: subprocess.Popen[str], stderr_tail: deque[str]) -> Server:
+    """Read the output until the stand-in prints its addresses, and return them."""
     for line in process.stdout or ():
         if line.startswith(_READY):
             ready = json.loads(line[len(_READY) :])
             return Server(ready["url"], ready["https_url"], ready["ca_file"])
     process.wait()
-    raise NotStarted("".join(said) or f"exit code {process.returncode}")
+    raise NotStarted("".join(stderr_tail) or f"exit code {process.returncode}")
 
 
-def _listen(process: subprocess.Popen[str], said: deque[str]) -> None:
-    """Read what it reports, or it would have to wait for a reader."""
+def _read_stderr(process: subprocess.Popen[str], stderr_tail: deque[str]) -> None:
+    """Keep the last lines of standard error; an unread pipe would block the process when full."""
     for line in process.stderr or ():
-        said.append(line)
+        stderr_tail.append(line)
