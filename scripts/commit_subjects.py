@@ -10,20 +10,20 @@ from typing import Final
 
 MAX_LENGTH: Final = 72
 
-_FORM: Final = re.compile(r"(?P<areas>[\w./*-]+(, [\w./*-]+)*): (?P<verb>[a-z]\S*)( .+)?")
+_SUBJECT: Final = re.compile(r"(?P<areas>[\w./*-]+(, [\w./*-]+)*): (?P<verb>[a-z]\S*)( .+)?")
 _NOT_IMPERATIVE: Final = re.compile(r"\w+(?:ed|ing)|adds|fixes|makes|moves|removes|renames|rewrites|updates|uses")
-_ENDINGS_OF_VERBS: Final = {"bring", "feed", "embed", "need", "seed", "shed", "speed", "string", "proceed", "exceed"}
+_IMPERATIVES: Final = {"bring", "feed", "embed", "need", "seed", "shed", "speed", "string", "proceed", "exceed"}
 
 
 def problems_of(subject: str) -> list[str]:
-    """Say what is wrong with a commit subject; empty if it follows the rule."""
+    """Return the violations of a commit subject; empty if it follows the rule."""
     problems = []
     if len(subject) > MAX_LENGTH:
         problems.append(f"has {len(subject)} characters, more than {MAX_LENGTH}")
-    match = _FORM.fullmatch(subject)
+    match = _SUBJECT.fullmatch(subject)
     if match is None:
         problems.append("is not `area: imperative summary`")
-    elif _NOT_IMPERATIVE.fullmatch(match["verb"]) and match["verb"] not in _ENDINGS_OF_VERBS:
+    elif _NOT_IMPERATIVE.fullmatch(match["verb"]) and match["verb"] not in _IMPERATIVES:
         problems.append(f"begins with {match['verb']!r}, which is not an imperative")
     return problems
 
@@ -35,8 +35,8 @@ def new_subjects(repository: Path, since: str) -> list[str]:
 
 
 def _git(repository: Path, *arguments: str) -> list[str]:
-    ran = subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=True)
-    return ran.stdout.splitlines()
+    result = subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=True)
+    return result.stdout.splitlines()
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Write the JSON Schemas of the media contract, from the models that messages are held to.
+"""Generate the JSON Schemas of the engine protocol from the models that validate its messages.
 
 Usage: scripts/make_schemas.py [--check]
 
-`--check` compares instead of writing: the models decide.
+`--check` writes nothing; it fails if a file in `schemas/` differs from the models.
 """
 
 import json
@@ -16,7 +16,7 @@ TARGET: Final = Path(__file__).resolve().parents[1] / "schemas"
 
 
 def make_files() -> dict[str, str]:
-    """The text of each file by its name."""
+    """Return the content of each schema file by its name."""
     schemas = {
         "media-commands.json": schema_of(COMMANDS, "Commands that Tapedeck sends to a media engine"),
         "media-events.json": schema_of(EVENTS, "Events that a media engine reports to Tapedeck"),
@@ -25,7 +25,7 @@ def make_files() -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with `--check` say which differ."""
+    """Write the files, or with `--check` print which differ. Return the exit code."""
     files = make_files()
     if arguments == ["--check"]:
         stale = [name for name, text in files.items() if not _is_same(TARGET / name, text)]

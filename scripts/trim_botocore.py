@@ -1,10 +1,10 @@
-"""Cut botocore's service descriptions to the operations that the layer uses, for a quicker cold start.
+"""Trim botocore's service models to the operations that the layer uses, for a faster cold start.
 
 Usage: scripts/trim_botocore.py [--check]
 
-botocore reads the descriptions of all of AWS to make one client: its folder listing and JSON are most of the time
-that a client takes. What is written here is botocore's own data (Apache-2.0) for these operations alone, in the
-folder form that its loader reads. `--check` compares instead of writing: the pinned botocore decides.
+To create one client, botocore lists the folders of all AWS services and parses large JSON files, which takes most of
+the time. The output is botocore's data (Apache-2.0) for these operations only, in the folder structure that its loader
+reads. `--check` writes nothing; it fails if a file differs from the data of the pinned botocore version.
 """
 
 import json
@@ -25,16 +25,16 @@ OPERATIONS: Final = {
     "sqs": ("SendMessageBatch",),
 }
 
-_WORDS: Final = ("documentation", "documentationUrl", "examples", "smithy")
+_DOCUMENTATION_KEYS: Final = ("documentation", "documentationUrl", "examples", "smithy")
 
 
 def make_files() -> dict[str, str]:
-    """The text of each file by its path below the target."""
+    """Return the content of each file by its path below `TARGET`."""
     loader = Loader(include_default_search_paths=False, extra_search_paths=[Loader.BUILTIN_DATA_PATH])
     files = {
         "endpoints": _trim_endpoints(loader.load_data("endpoints")),
         "partitions": loader.load_data("partitions"),
-        "sdk-default-configuration": _without_words(loader.load_data("sdk-default-configuration")),
+        "sdk-default-configuration": _without_documentation(loader.load_data("sdk-default-configuration")),
         "_retry": _trim_retry(loader.load_data("_retry")),
     }
     for service, operations in OPERATIONS.items():
@@ -54,11 +54,11 @@ def _trim_model(model: dict[str, Any], operations: tuple[str, ...]) -> dict[str,
         for part in (operation.get("input"), operation.get("output"), *operation.get("errors", ())):
             if part is not None:
                 _collect(part["shape"], model["shapes"], shapes)
-    trimmed: dict[str, Any] = _without_words(
+    trimmed: dict[str, Any] = _without_documentation(
         {**model, "operations": kept, "shapes": {name: shapes[name] for name in sorted(shapes)}}
     )
     for parameter in trimmed.get("clientContextParams", {}).values():
-        parameter["documentation"] = ""  # botocore loads it
+        parameter["documentation"] = ""  # botocore reads this key
     return trimmed
 
 
@@ -66,8 +66,8 @@ def _collect(name: str, shapes: dict[str, Any], found: dict[str, Any]) -> None:
     if name in found:
         return
     found[name] = shapes[name]
-    for referred in _references(shapes[name]):
-        _collect(referred, shapes, found)
+    for reference in _references(shapes[name]):
+        _collect(reference, shapes, found)
 
 
 def _references(shape: dict[str, Any]) -> Iterator[str]:
@@ -96,20 +96,20 @@ def _trim_retry(retry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without_words(data: Any) -> Any:  # noqa: ANN401 - any JSON
+def _without_documentation(data: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(data, dict):
-        return {name: _without_words(value) for name, value in data.items() if name not in _WORDS}
+        return {name: _without_documentation(value) for name, value in data.items() if name not in _DOCUMENTATION_KEYS}
     if isinstance(data, list):
-        return [_without_words(element) for element in data]
+        return [_without_documentation(element) for element in data]
     return data
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with `--check` say which differ."""
+    """Write the files, or with `--check` print which differ. Return the exit code."""
     files = make_files()
     if arguments == ["--check"]:
         stale = [name for name, text in files.items() if not _is_same(TARGET / name, text)]
-        print("\n".join(f"{name} is not what the pinned botocore gives: make aws-models" for name in stale), end="")
+        print("\n".join(f"{name} differs from the pinned botocore: run make aws-models" for name in stale), end="")
         return 1 if stale else 0
     for name, text in files.items():
         path = TARGET / name
