@@ -1,6 +1,6 @@
-"""Lists out of 100,000 recordings, on DynamoDB Local: requests, read units and time of a page.
+"""Measure one page of a list of 100,000 recordings on DynamoDB Local: requests, read units and time.
 
-Run by `make bench` with TAPEDECK_DYNAMODB_URL set. Moto cannot hold so many. Times are ratios within this run.
+`make bench` runs this with TAPEDECK_DYNAMODB_URL set; moto is too slow for so many rows. Times are compared as ratios.
 """
 
 import base64
@@ -31,15 +31,15 @@ FEW, MANY = 1_000, 100_000
 PAGES: Final = (50, 1000)
 ROUNDS: Final = 7
 BATCH: Final = 25
-MAX_SLOWER: Final = 1.5
-"""How much longer a page of a long list may take than one of a short list: pages are read by key, not by walking."""
+MAX_SLOWDOWN: Final = 1.5
+"""Maximum ratio of the times of a page: long list to short list. Pages are read by key, without scanning the list."""
 
 FEW_ACCOUNT, MANY_ACCOUNT = "a" * 32, "b" * 32
 START: Final = 1_700_000_000
 
 
 def main() -> int:
-    """Print the figures; the exit code is 0 whether or not the budgets hold, for a machine may be busy."""
+    """Print the figures with their budgets. The exit code is 0 even if a budget is exceeded."""
     url = os.environ["TAPEDECK_DYNAMODB_URL"]
     root = find_root()
     isolate_aws_environment()
@@ -47,29 +47,28 @@ def main() -> int:
     with emulated_aws(Template.load(root / "template.yaml")), redirect_stdout(sys.stderr):
         for account, count in ((FEW_ACCOUNT, FEW), (MANY_ACCOUNT, MANY)):
             api_bootstrap.get_admin_services().accounts.create(account=account, auth_token=STANDIN_TOKEN)
-            lay(account, count)
+            insert_recordings(account, count)
         figures = {(account, page): measure(root, account, page) for account in _COUNTS for page in PAGES}
-    print(f"a page of recordings, DynamoDB Local, {ROUNDS} interleaved rounds, medians")
+    print(f"one page of recordings, DynamoDB Local, medians of {ROUNDS} rounds")
     for page in PAGES:
         few, many = (figures[account, page] for account in _COUNTS)
         budget = 1 + -(-page // 100)
         holds = many.requests == budget
-        _tell(f"requests: a page of {page} out of {MANY:,}", f"{many.requests}", f"= {budget}", holds=holds)
-        units, most = many.units, page + page / 25 + 1
-        _tell(
-            f"read units: the same, items of {many.bytes} bytes", f"{units:.0f}", f"<= {most:.0f}", holds=units <= most
-        )
+        _print_row(f"requests: page of {page} out of {MANY:,}", f"{many.requests}", f"= {budget}", holds=holds)
+        units, max_units = many.units, page + page / 25 + 1
+        label = f"read units: page of {page}, items of {many.bytes} bytes"
+        _print_row(label, f"{units:.0f}", f"<= {max_units:.0f}", holds=units <= max_units)
         ratio = statistics.median(many.milliseconds) / statistics.median(few.milliseconds)
-        what = f"time: the same ({statistics.median(many.milliseconds):.0f} ms) / out of {FEW:,}"
-        _tell(what, f"{ratio:.2f}", f"<= {MAX_SLOWER}", holds=ratio <= MAX_SLOWER)
+        label = f"time: page of {page} out of {MANY:,} ({statistics.median(many.milliseconds):.0f} ms) / out of {FEW:,}"
+        _print_row(label, f"{ratio:.2f}", f"<= {MAX_SLOWDOWN}", holds=ratio <= MAX_SLOWDOWN)
     return 0
 
 
 _COUNTS: Final = (FEW_ACCOUNT, MANY_ACCOUNT)
 
 
-def lay(account: str, count: int) -> None:
-    """So many completed recordings of 200 calls, a second apart, with their rows."""
+def insert_recordings(account: str, count: int) -> None:
+    """Write completed recordings of 200 calls with their list entries; one recording starts each second."""
     table, client = Settings.read().recordings_table, make_full_client("dynamodb")
     calls = [new_id(START * 1000) for _ in range(200)]
     callback = CallbackSubscription(
@@ -77,16 +76,16 @@ def lay(account: str, count: int) -> None:
     )
     requests = []
     for number in range(count):
-        at = START + number
+        started = START + number
         call = calls[number % len(calls)]
         parent = Parent(account, ParentKind.CALL, call)
         recording = Recording(
-            new_id(at * 1000), parent, RecordingStatus.COMPLETED, Source.START_CALL_RECORDING, at, version=4, call=call,
-            started=at, ended=at + 60, duration=60, callback=callback,
+            new_id(started * 1000), parent, RecordingStatus.COMPLETED, Source.START_CALL_RECORDING, started, version=4,
+            call=call, started=started, ended=started + 60, duration=60, callback=callback,
         )  # fmt: skip
-        item = {**recording_item(recording), "ended": at + 60, "duration": 60, "work": None, "work_at": None}
-        row = {**list_entry_key(account, "RECS", recording.id), "parent": partition(parent)}
-        requests += [{**recording_key(parent, recording.id), **item}, row]
+        item = {**recording_item(recording), "ended": started + 60, "duration": 60, "work": None, "work_at": None}
+        list_entry = {**list_entry_key(account, "RECS", recording.id), "parent": partition(parent)}
+        requests += [{**recording_key(parent, recording.id), **item}, list_entry]
 
     def write(start: int) -> None:
         batch = requests[start : start + BATCH]
@@ -99,8 +98,15 @@ def lay(account: str, count: int) -> None:
 
 
 @dataclass
-class Figures:
-    """What pages cost: the same requests and units each time, the milliseconds of each round."""
+class PageFigures:
+    """The cost of one page of a list.
+
+    Args:
+        requests: number of DynamoDB requests.
+        units: read request units.
+        bytes: mean size of an item.
+        milliseconds: duration in each round.
+    """
 
     requests: int = 0
     units: float = 0
@@ -108,61 +114,63 @@ class Figures:
     milliseconds: list[float] = field(default_factory=list)
 
 
-def measure(root: Any, account: str, page: int) -> Figures:  # noqa: ANN401 - a path
-    """Request a page from the middle of the list, repeatedly."""
+def measure(root: Any, account: str, page: int) -> PageFigures:  # noqa: ANN401 - a path
+    """Request a page from the middle of the list repeatedly; the first request is not measured."""
     handler = load_handler(root, "list_recordings")
-    figures = Figures()
+    figures = PageFigures()
     middle = new_id((START + _COUNT_OF[account] // 2 + page) * 1000)
     for number in range(ROUNDS + 1):
         started = time.perf_counter()
-        answer = handler(_event(account, f"PageSize={page}&PageToken=PARE{middle}"), None)
+        response = handler(_event(account, f"PageSize={page}&PageToken=PARE{middle}"), None)
         elapsed = (time.perf_counter() - started) * 1000
-        if answer["statusCode"] != 200 or len(json.loads(answer["body"])["recordings"]) != page:
-            sys.exit(f"{answer['statusCode']}: {answer['body'][:200]}")
+        if response["statusCode"] != 200 or len(json.loads(response["body"])["recordings"]) != page:
+            sys.exit(f"{response['statusCode']}: {response['body'][:200]}")
         if number:
             figures.milliseconds.append(elapsed)
-    _count(handler, account, f"PageSize={page}&PageToken=PARE{middle}", figures)
+    _count_requests(handler, account, f"PageSize={page}&PageToken=PARE{middle}", figures)
     return figures
 
 
 _COUNT_OF: Final = {FEW_ACCOUNT: FEW, MANY_ACCOUNT: MANY}
 
 
-def _count(handler: Any, account: str, query: str, figures: Figures) -> None:  # noqa: ANN401
-    """One more page, with what DynamoDB answers weighed."""
-    client = api_bootstrap.get_api_services().lists._store._database._client  # noqa: SLF001 - what it sends is what is measured
+def _count_requests(handler: Any, account: str, query: str, figures: PageFigures) -> None:  # noqa: ANN401 - a handler
+    """Request one more page; add up the DynamoDB requests and the read units of the items that they return."""
+    client = api_bootstrap.get_api_services().lists._store._database._client  # noqa: SLF001 - its requests are counted
     sizes: list[int] = []
 
-    def see(parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own words
-        items = parsed.get("Items") or [item for found in parsed.get("Responses", {}).values() for item in found]
-        weighed = [sum(len(name) + size(next(iter(value.values()))) for name, value in item.items()) for item in items]
+    def record_response(parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's signature
+        items = parsed.get("Items") or [item for batch in parsed.get("Responses", {}).values() for item in batch]
+        item_sizes = [
+            sum(len(name) + size(next(iter(value.values()))) for name, value in item.items()) for item in items
+        ]
         figures.requests += 1
-        figures.units += read_units(model.name, weighed)
+        figures.units += read_units(model.name, item_sizes)
         if model.name == "BatchGetItem":
-            sizes.extend(weighed)
+            sizes.extend(item_sizes)
 
-    client.meta.events.register("after-call.dynamodb", see)
+    client.meta.events.register("after-call.dynamodb", record_response)
     try:
         handler(_event(account, query), None)
     finally:
-        client.meta.events.unregister("after-call.dynamodb", see)
+        client.meta.events.unregister("after-call.dynamodb", record_response)
     figures.bytes = round(statistics.mean(sizes))
 
 
 def _event(account: str, query: str) -> dict[str, Any]:
     path = f"/2010-04-01/Accounts/AC{account}/Recordings.json"
-    basic = base64.b64encode(f"AC{account}:{STANDIN_TOKEN}".encode()).decode()
+    credentials = base64.b64encode(f"AC{account}:{STANDIN_TOKEN}".encode()).decode()
     return {
         "rawPath": path,
         "rawQueryString": query,
-        "headers": {"authorization": f"Basic {basic}", "host": "localhost"},
+        "headers": {"authorization": f"Basic {credentials}", "host": "localhost"},
         "requestContext": {"http": {"method": "GET", "path": path}},
         "pathParameters": {"AccountSid": f"AC{account}"},
     }
 
 
-def _tell(what: str, figure: str, budget: str, *, holds: bool) -> None:
-    print(f"{what:<58} {figure:>9}   budget {budget:<9} {'' if holds else 'OVER'}")
+def _print_row(label: str, figure: str, budget: str, *, holds: bool) -> None:
+    print(f"{label:<58} {figure:>9}   budget {budget:<9} {'' if holds else 'OVER'}")
 
 
 if __name__ == "__main__":

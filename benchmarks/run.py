@@ -1,9 +1,7 @@
-"""Measure what Tapedeck costs beside what it is compared with, each figure beside its budget.
+"""Compare the CPU time of Tapedeck with botocore and FastAPI, and print each figure with its budget.
 
-Usage: benchmarks/run.py [--rounds N]
-
-Sides run in turn, each in a process of its own, all with bytecode; processor time (user + system), medians.
-Only ratios within one run mean anything: machines are shared and noisy.
+In each round, every program runs once in a new process, from bytecode. The figures are medians of CPU time
+(user + system). Compare only ratios within one run: absolute times depend on the machine and its load.
 """
 
 import argparse
@@ -24,24 +22,24 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE_FOLDERS: Final = ("layers/shared", "standin", "packages/dynamodb-memory/src")
 CACHE: Final = ROOT / ".cache" / "bench"
-SIDES: Final = ROOT / "benchmarks" / "sides"
+PROGRAMS: Final = ROOT / "benchmarks" / "programs"
 UV: Final = str(Path(sys.executable).parent / "uv")
 
-LEAST_ROUNDS: Final = 13
+DEFAULT_ROUNDS: Final = 13
 
 
 def find_python() -> str:
-    """Lambda's Python, for which the layer is built; pyenv keeps its own where a search of the path fails."""
+    """Return the path of Python 3.13, the version of the Lambda runtime, from PYTHON3_13, PATH or pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [os.environ.get("PYTHON3_13", ""), "python3.13", *map(str, pyenv.glob("3.13.*/bin/python3.13"))]
     for candidate in filter(shutil.which, filter(None, candidates)):
         if subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:
             return str(shutil.which(candidate))
-    sys.exit("The benchmark needs Python 3.13, Lambda's; PYTHON3_13 may name it")
+    sys.exit("The benchmark needs Python 3.13: install it, or set PYTHON3_13 to its path")
 
 
 def prepare(python: str) -> dict[str, tuple[list[str], str]]:
-    """The command and the module path of each side, with all that they import installed and compiled."""
+    """Install and compile the programs. Return the command and the PYTHONPATH of each, by name."""
     runtime, others, layer = CACHE / "runtime", CACHE / "others", CACHE / "layer"
     marker = CACHE / "python"
     if not marker.is_file() or marker.read_text(encoding="utf-8") != python:
@@ -55,28 +53,28 @@ def prepare(python: str) -> dict[str, tuple[list[str], str]]:
         for folder in (runtime, others):
             subprocess.run([str(runtime / "bin/python"), "-m", "compileall", "-q", str(folder)], check=False)
         marker.write_text(python, encoding="utf-8")
-    # The very layer that is deployed.
+    # Measure the layer exactly as it is deployed.
     build = ["make", "--silent", "-f", str(ROOT / "layers/shared/Makefile"), "build-SharedLayer"]
     subprocess.run([*build, f"ARTIFACTS_DIR={layer}", f"UV={UV}", f"PYTHON3_13={python}"], check=True)
     function = CACHE / "function"
     shutil.rmtree(function, ignore_errors=True)
     shutil.copytree(ROOT / "functions/update_call_recording", function, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in (function, SIDES):
+    for folder in (function, PROGRAMS):
         subprocess.run([str(runtime / "bin/python"), "-m", "compileall", "-q", str(folder)], check=True)
-    here = [str(runtime / "bin/python")]
+    lambda_python = [str(runtime / "bin/python")]
     return {
-        "bare botocore": ([*here, str(SIDES / "bare.py")], ""),
-        "tapedeck": ([*here, str(SIDES / "tapedeck_update.py")], f"{layer / 'python'}:{function}"),
-        "fastapi": ([str(others / "bin/python"), str(SIDES / "fastapi_update.py")], ""),
+        "bare botocore": ([*lambda_python, str(PROGRAMS / "botocore_update.py")], ""),
+        "tapedeck": ([*lambda_python, str(PROGRAMS / "tapedeck_update.py")], f"{layer / 'python'}:{function}"),
+        "fastapi": ([str(others / "bin/python"), str(PROGRAMS / "fastapi_update.py")], ""),
     }
 
 
 @contextlib.contextmanager
-def stub() -> Iterator[str]:
-    """The URL of a DynamoDB that answers at once."""
+def running_stub() -> Iterator[str]:
+    """Run the DynamoDB stub, and provide its URL."""
     with tempfile.TemporaryDirectory() as folder:
         port = Path(folder) / "port"
-        process = subprocess.Popen([sys.executable, str(ROOT / "benchmarks/stub.py"), str(port)])
+        process = subprocess.Popen([sys.executable, str(ROOT / "benchmarks/dynamodb_stub.py"), str(port)])
         try:
             while not port.is_file() or not port.read_text(encoding="utf-8"):
                 time.sleep(0.05)
@@ -86,12 +84,12 @@ def stub() -> Iterator[str]:
             process.wait()
 
 
-def race(sides: dict[str, tuple[list[str], str]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Median milliseconds of each side, cold and warm; the first round only warms the disk."""
-    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-    with stub() as url:
+def measure_programs(programs: dict[str, tuple[list[str], str]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the median cold and warm milliseconds of each program. An additional first round fills the disk cache."""
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    with running_stub() as url:
         for number in range(rounds + 1):
-            for name, (command, path) in sides.items():
+            for name, (command, path) in programs.items():
                 environment = {
                     "PATH": os.environ["PATH"],
                     "PYTHONPATH": path,
@@ -115,7 +113,7 @@ def race(sides: dict[str, tuple[list[str], str]], rounds: int) -> dict[str, tupl
 
 
 def measure_layer() -> float:
-    """Megabytes of the zipped layer, without the SDK that the runtime brings, with bytecode."""
+    """Return the size of the zipped layer in megabytes, with bytecode; the SDK is not part of it."""
     archive = CACHE / "layer.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
         for path in sorted((CACHE / "layer").rglob("*")):
@@ -124,39 +122,40 @@ def measure_layer() -> float:
     return archive.stat().st_size / 1_000_000
 
 
-def tell(what: str, figure: str, budget: str, *, holds: bool) -> None:
-    """One line of the table."""
-    print(f"{what:<58} {figure:>9}   budget {budget:<9} {'' if holds else 'OVER'}")
+def print_row(label: str, figure: str, budget: str, *, holds: bool) -> None:
+    """Print one figure with its budget."""
+    print(f"{label:<58} {figure:>9}   budget {budget:<9} {'' if holds else 'OVER'}")
 
 
 def main() -> int:
-    """Print all figures; the exit code is 0 whether or not the budgets hold, for a machine may be busy."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS)
+    """Print all figures. Return the exit code of standin.py or lists.py; the ratios of CPU time do not change it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--rounds", type=int, default=DEFAULT_ROUNDS, help=f"measured rounds per program (default {DEFAULT_ROUNDS})"
+    )
     rounds = parser.parse_args().rounds
     python = find_python()
-    sides = prepare(python)
-    figures = race(sides, rounds)
+    figures = measure_programs(prepare(python), rounds)
     version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    print(f"{version}, {rounds} interleaved rounds, medians of processor time, all with bytecode")
+    print(f"{version}, {rounds} interleaved rounds, medians of CPU time, all programs run from bytecode")
     for name, (cold, warm) in figures.items():
         print(f"  {name:<20} cold {cold:7.1f} ms   warm {warm:6.3f} ms")
-    bare, ours, fastapi = figures["bare botocore"], figures["tapedeck"], figures["fastapi"]
-    for what, ratio, budget in (
-        ("cold: init + first update / bare botocore's one update", ours[0] / bare[0], 1.25),
-        ("cold: the same / FastAPI + Mangum + boto3", ours[0] / fastapi[0], 0.55),
-        ("warm: update / bare botocore's one update", ours[1] / bare[1], 1.25),
+    botocore, tapedeck, fastapi = figures["bare botocore"], figures["tapedeck"], figures["fastapi"]
+    for label, ratio, budget in (
+        ("cold: init + first update / bare botocore", tapedeck[0] / botocore[0], 1.25),
+        ("cold: init + first update / FastAPI + Mangum + boto3", tapedeck[0] / fastapi[0], 0.55),
+        ("warm: update / bare botocore", tapedeck[1] / botocore[1], 1.25),
     ):
-        tell(what, f"{ratio:.2f}", f"<= {budget}", holds=ratio <= budget)
+        print_row(label, f"{ratio:.2f}", f"<= {budget}", holds=ratio <= budget)
     megabytes = measure_layer()
-    tell("layer, zipped, without the SDK", f"{megabytes:.2f} MB", "<= 5 MB", holds=megabytes <= 5)
+    print_row("layer, zipped, without the SDK", f"{megabytes:.2f} MB", "<= 5 MB", holds=megabytes <= 5)
     environment = {**os.environ, "PYTHONPATH": ":".join(str(ROOT / folder) for folder in SOURCE_FOLDERS)}
     command = [sys.executable, str(ROOT / "benchmarks/standin.py")]
     failed = subprocess.run(command, env=environment, check=False).returncode
     environment["PYTHONPATH"] += f":{ROOT}"
     database = [sys.executable, str(ROOT / "scripts/dynamodb-local"), "--port", "0", "--"]
     command = [*database, sys.executable, str(ROOT / "benchmarks/lists.py")]
-    # The functions' own lines go beside the figures.
+    # Discard the functions' logs, which lists.py redirects to standard error.
     return failed or subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode
 
 

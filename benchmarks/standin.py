@@ -1,4 +1,4 @@
-"""The stand-in beside SAM's bare gateway, and the DynamoDB requests of each operation, counted at the wire."""
+"""Compare the stand-in's throughput with SAM's gateway alone, and count the DynamoDB requests of each operation."""
 
 import base64
 import contextlib
@@ -27,7 +27,9 @@ from tapedeck_standin.http.server import Server
 
 REQUESTS: Final = 300
 ROUNDS: Final = 5
-LEAST_SHARES: Final = {"moto": 0.15, "memory": 0.8}
+MIN_THROUGHPUT_RATIOS: Final = {"moto": 0.15, "memory": 0.8}
+"""Minimum ratio of updates per second, stand-in to gateway alone, by store."""
+
 MAX_LOG_BYTES: Final = 700
 
 _BASE: Final = f"/2010-04-01/Accounts/AC{STANDIN_ACCOUNT}"
@@ -42,38 +44,38 @@ BUDGETS: Final = {
     "create, after a stop": 3,
     "get call recording": 1,
     "update by sid": 1,
-    "update by sid, refused": 1,
+    "update by sid, rejected": 1,
     "update, Twilio.CURRENT": 2,
-    "update, wrong parameter": 1,
+    "update, invalid parameter": 1,
     "get conference": 1,
     "end conference, not recorded": 1,
     "end conference, recorded": 2,
     "get call": 1,
 }
-"""Requests per operation, credentials remembered, nothing contended (README, "The table")."""
+"""DynamoDB requests per operation, with cached credentials and without conflicting writes."""
 
 
 class EmptyRunner(FunctionRunner):
-    """Answers every function with nothing: what is left is the gateway."""
+    """Returns a fixed response without running a function, so that only the gateway is measured."""
 
     def __init__(self) -> None:
-        """Nothing is loaded."""
+        """Load no functions."""
 
-    def invoke(self, function: str, event: str, stdout: Any, **_: object) -> None:  # noqa: ANN401 - SAM's own words
-        """The least that is an answer."""
+    def invoke(self, function: str, event: str, stdout: Any, **_: object) -> None:  # noqa: ANN401 - SAM's signature
+        """Write a minimal valid response."""
         del function, event
         stdout.write_str('{"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}"}')
 
 
 def send(method: str, path: str, form: str = "") -> dict[str, Any]:
-    """Call a function in this process; its route is found by the shape of the path."""
+    """Invoke the function for this method and path in this process, and return its JSON body."""
     parts = path.removeprefix(f"{_BASE}/").removesuffix(".json").split("/")
-    noun = "call" if parts[0] == "Calls" else "conference"
+    resource = "call" if parts[0] == "Calls" else "conference"
     depth = len(parts)
-    operation = {2: f"{'get' if method == 'GET' else 'update'}_{noun}", 3: f"create_{noun}_recording"}.get(
-        depth, f"{'get' if method == 'GET' else 'update'}_{noun}_recording"
+    operation = {2: f"{'get' if method == 'GET' else 'update'}_{resource}", 3: f"create_{resource}_recording"}.get(
+        depth, f"{'get' if method == 'GET' else 'update'}_{resource}_recording"
     )
-    names = ("CallSid" if noun == "call" else "ConferenceSid", "RecordingSid")
+    names = ("CallSid" if resource == "call" else "ConferenceSid", "RecordingSid")
     event = {
         "rawPath": path,
         "pathParameters": {"AccountSid": f"AC{STANDIN_ACCOUNT}", **dict(zip(names, parts[1::2], strict=False))},
@@ -81,93 +83,95 @@ def send(method: str, path: str, form: str = "") -> dict[str, Any]:
         "requestContext": {"http": {"method": method}},
         "body": form,
     }
-    reply = load_handler(find_root(), operation)(event, None)
-    body: dict[str, Any] = json.loads(reply["body"])
+    response = load_handler(find_root(), operation)(event, None)
+    body: dict[str, Any] = json.loads(response["body"])
     return body
 
 
 def count_requests(service: ApiServices) -> dict[str, int]:
-    """The requests of each operation."""
+    """Return the number of DynamoDB requests of each operation in `BUDGETS`."""
     store: Any = service.calls
-    client = store._store._database._client  # noqa: SLF001 - counting at the wire
-    seen: list[str] = []
-    client.meta.events.register_first("before-send.dynamodb", lambda request, **_: seen.append(request.url))
-    counted: dict[str, int] = {}
+    client = store._store._database._client  # noqa: SLF001 - its requests are counted
+    urls: list[str] = []
+    client.meta.events.register_first("before-send.dynamodb", lambda request, **_: urls.append(request.url))
+    counts: dict[str, int] = {}
 
-    def ask(what: str, method: str, path: str, form: str = "") -> dict[str, Any]:
-        seen.clear()
+    def request(name: str, method: str, path: str, form: str = "") -> dict[str, Any]:
+        urls.clear()
         body = send(method, f"{_BASE}/{path}", form)
-        counted[what] = len(seen)
+        counts[name] = len(urls)
         return body
 
     call = service.calls.register(STANDIN_ACCOUNT, to="+13105678901", from_="+13103384645", direction="inbound")
     path = f"Calls/CA{call.id}"
-    send("GET", f"{_BASE}/{path}")  # the credentials are remembered from here on
-    sid = ask("create, first", "POST", f"{path}/Recordings")["sid"]
-    ask("create, already recording", "POST", f"{path}/Recordings")
-    ask("get call recording", "GET", f"{path}/Recordings/{sid}")
-    ask("update by sid", "POST", f"{path}/Recordings/{sid}", "Status=paused")
-    ask("update, Twilio.CURRENT", "POST", f"{path}/Recordings/Twilio.CURRENT", "Status=stopped")
-    ask("update by sid, refused", "POST", f"{path}/Recordings/{sid}", "Status=paused")
-    ask("update, wrong parameter", "POST", f"{path}/Recordings/{sid}", "Status=wrong")
-    ask("create, after a stop", "POST", f"{path}/Recordings")
-    ask("get call", "GET", path)
-    for what, recorded in (("end conference, not recorded", False), ("end conference, recorded", True)):
-        room = service.conferences.register(STANDIN_ACCOUNT, what)
-        legs = [service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound") for _ in range(2)]
-        for leg in legs:
-            service.conferences.join(STANDIN_ACCOUNT, room.id, leg.id)
+    send("GET", f"{_BASE}/{path}")  # caches the credentials
+    sid = request("create, first", "POST", f"{path}/Recordings")["sid"]
+    request("create, already recording", "POST", f"{path}/Recordings")
+    request("get call recording", "GET", f"{path}/Recordings/{sid}")
+    request("update by sid", "POST", f"{path}/Recordings/{sid}", "Status=paused")
+    request("update, Twilio.CURRENT", "POST", f"{path}/Recordings/Twilio.CURRENT", "Status=stopped")
+    request("update by sid, rejected", "POST", f"{path}/Recordings/{sid}", "Status=paused")
+    request("update, invalid parameter", "POST", f"{path}/Recordings/{sid}", "Status=wrong")
+    request("create, after a stop", "POST", f"{path}/Recordings")
+    request("get call", "GET", path)
+    for name, recorded in (("end conference, not recorded", False), ("end conference, recorded", True)):
+        conference = service.conferences.register(STANDIN_ACCOUNT, name)
+        calls = [service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound") for _ in range(2)]
+        for participant_call in calls:
+            service.conferences.join(STANDIN_ACCOUNT, conference.id, participant_call.id)
         if recorded:
-            parent = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, room.id)
-            service.recordings.register_started(parent, source=Source.CONFERENCE, call=legs[0].id)
-        ask("get conference", "GET", f"Conferences/CF{room.id}")
-        ask(what, "POST", f"Conferences/CF{room.id}", "Status=completed")
-    return counted
+            parent = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, conference.id)
+            service.recordings.register_started(parent, source=Source.CONFERENCE, call=calls[0].id)
+        request("get conference", "GET", f"Conferences/CF{conference.id}")
+        request(name, "POST", f"Conferences/CF{conference.id}", "Status=completed")
+    return counts
 
 
 @contextlib.contextmanager
-def serving(answer: Callable[..., ServerResponse]) -> Iterator[int]:
-    """The port of a server on loopback."""
+def running_server(handle: Callable[..., ServerResponse]) -> Iterator[int]:
+    """Run a server on a free loopback port, and provide the port."""
     server = Server("127.0.0.1", 0)
-    server.start(answer)
+    server.start(handle)
     try:
         yield server.port
     finally:
         server.stop()
 
 
-def rate(port: int, path: str) -> float:
-    """Updates per second of one client that keeps its connection."""
+def updates_per_second(port: int, path: str) -> float:
+    """Measure the updates per second of one client with a persistent connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    began = time.perf_counter()
+    started = time.perf_counter()
     for number in range(REQUESTS):
         status = "paused" if number % 2 else "in-progress"
         connection.request("POST", path, f"Status={status}", _HEADERS)
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 200
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200
     connection.close()
-    return REQUESTS / (time.perf_counter() - began)
+    return REQUESTS / (time.perf_counter() - started)
 
 
-def race(root: Path, template: Template, service: ApiServices) -> tuple[float, float, float]:
-    """The stand-in beside the bare gateway: the ratio, and the updates per second of each; medians of some rounds."""
+def compare_throughput(root: Path, template: Template, service: ApiServices) -> tuple[float, float, float]:
+    """Return the ratio of throughput, stand-in to gateway alone, and the updates per second of both, as medians."""
     call = service.calls.register(STANDIN_ACCOUNT, to="", from_="", direction="inbound")
     parent = Parent(STANDIN_ACCOUNT, ParentKind.CALL, call.id)
     recording = service.recordings.register_started(parent, source=Source.OUTBOUND_API, call=call.id)
     service.recordings.update(parent, recording.id, RecordingStatus.PAUSED, "skip")
     path = f"{_BASE}/Calls/CA{call.id}/Recordings/RE{recording.id}.json"
-    ours = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), 0)
-    bare = Gateway(root / "template.yaml", EmptyRunner(), 0)
-    with serving(bare.answer) as bare_port, serving(ours.answer) as port:
-        rounds = [(rate(port, path), rate(bare_port, path)) for _ in range(ROUNDS)]
-    mine, theirs = (statistics.median(side) for side in zip(*rounds, strict=True))
-    return statistics.median(one / other for one, other in rounds), mine, theirs
+    standin = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), 0)
+    gateway = Gateway(root / "template.yaml", EmptyRunner(), 0)
+    with running_server(gateway.answer) as gateway_port, running_server(standin.answer) as standin_port:
+        rounds = [
+            (updates_per_second(standin_port, path), updates_per_second(gateway_port, path)) for _ in range(ROUNDS)
+        ]
+    standin_rate, gateway_rate = (statistics.median(rates) for rates in zip(*rounds, strict=True))
+    return statistics.median(one / other for one, other in rounds), standin_rate, gateway_rate
 
 
 @contextlib.contextmanager
-def started(template: Template, store: str) -> Iterator[ApiServices]:
-    """The functions' service over this store, with the stand-in's account."""
+def running_services(template: Template, store: str) -> Iterator[ApiServices]:
+    """Provide the services of the functions, with an emulated AWS, this store and the stand-in's account."""
     memory = using_memory_dynamodb(MemoryDynamoDB()) if store == "memory" else contextlib.nullcontext()
     with memory, emulated_aws(template):
         api_bootstrap.get_admin_services().accounts.create(account=STANDIN_ACCOUNT, auth_token=STANDIN_TOKEN)
@@ -175,29 +179,31 @@ def started(template: Template, store: str) -> Iterator[ApiServices]:
 
 
 def main() -> int:
-    """Print the figures, each beside its budget; 1 where a count is not exact."""
+    """Print the figures with their budgets. Return 1 if a request count differs or a log line is too long, else 0."""
     isolate_aws_environment()
     root = find_root()
     template = Template.load(root / "template.yaml")
     log = io.StringIO()
     with contextlib.redirect_stdout(log):
-        with started(template, "moto") as service:
-            counted = count_requests(service)
+        with running_services(template, "moto") as service:
+            counts = count_requests(service)
             lines = [line for line in log.getvalue().splitlines() if '"request"' in line]
-            shares = {"moto": race(root, template, service)}
-        with started(template, "memory") as service:
-            shares["memory"] = race(root, template, service)
-    inexact = [what for what, budget in BUDGETS.items() if counted[what] != budget]
-    for what, budget in BUDGETS.items():
-        print(f"{'DynamoDB requests: ' + what:<58} {counted[what]:>9}   budget {budget:<9} "
-              f"{'OVER' if counted[what] != budget else ''}")  # fmt: skip
+            throughput = {"moto": compare_throughput(root, template, service)}
+        with running_services(template, "memory") as service:
+            throughput["memory"] = compare_throughput(root, template, service)
+    has_wrong_count = any(counts[name] != budget for name, budget in BUDGETS.items())
+    for name, budget in BUDGETS.items():
+        print(f"{'DynamoDB requests: ' + name:<58} {counts[name]:>9}   budget {budget:<9} "
+              f"{'OVER' if counts[name] != budget else ''}")  # fmt: skip
     max_bytes = max(len(line.encode()) for line in lines)
-    print(f"{'log: bytes of the longest line, one per request':<58} {max_bytes:>9}   budget <= {MAX_LOG_BYTES}")
-    for store, (share, mine, theirs) in shares.items():
-        what = f"stand-in on {store}: updates per second / bare gateway"
-        print(f"{what:<58} {share:>9.2f}   budget >= {LEAST_SHARES[store]:<6} "
-              f"{'' if share >= LEAST_SHARES[store] else 'UNDER'} ({mine:.0f} and {theirs:.0f} a second)")  # fmt: skip
-    return 1 if inexact or max_bytes > MAX_LOG_BYTES else 0
+    print(f"{'log: bytes of the longest line (one per request)':<58} {max_bytes:>9}   budget <= {MAX_LOG_BYTES}")
+    for store, (ratio, standin_rate, gateway_rate) in throughput.items():
+        label = f"updates per second: stand-in on {store} / gateway alone"
+        minimum = MIN_THROUGHPUT_RATIOS[store]
+        verdict = "" if ratio >= minimum else "UNDER"
+        rates = f"({standin_rate:.0f} and {gateway_rate:.0f} per second)"
+        print(f"{label:<58} {ratio:>9.2f}   budget >= {minimum:<6} {verdict} {rates}")
+    return 1 if has_wrong_count or max_bytes > MAX_LOG_BYTES else 0
 
 
 if __name__ == "__main__":

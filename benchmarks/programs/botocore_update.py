@@ -1,7 +1,7 @@
-"""The floor: botocore alone, doing the update's one request."""
+"""The lower bound: botocore alone sends the one request of an update."""
 
 import botocore.session
-from measured import measure
+from cpu_time import measure
 
 _CLIENT = botocore.session.get_session().create_client("dynamodb")
 
@@ -30,7 +30,7 @@ _REQUEST = {
 
 
 def update() -> None:
-    """One update."""
+    """Send one update."""
     assert _CLIENT.update_item(**_REQUEST)["Attributes"]
 
 

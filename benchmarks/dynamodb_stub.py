@@ -1,6 +1,6 @@
-"""A DynamoDB that always gives the same answers, at once: what is left is the client's own time.
+"""A DynamoDB stub that sends fixed responses immediately, so that only the time of the client is measured.
 
-Usage: stub.py PORT_FILE; ends with its parent's SIGTERM.
+Usage: dynamodb_stub.py PORT_FILE. Writes its port to the file and runs until SIGTERM.
 """
 
 import hashlib
@@ -38,12 +38,12 @@ _CREDENTIALS = {
 
 
 class Connection(socketserver.StreamRequestHandler):
-    """HTTP/1.1 with as little as botocore needs."""
+    """Handles the part of HTTP/1.1 that botocore needs."""
 
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Answer one request after the other."""
+        """Respond to the requests of a connection one after the other."""
         while self.rfile.readline():
             length, operation = 0, ""
             while (header := self.rfile.readline()) not in {b"\r\n", b""}:
@@ -53,21 +53,21 @@ class Connection(socketserver.StreamRequestHandler):
                 elif name.lower() == "x-amz-target":
                     operation = value.strip().rpartition(".")[2]
             self.rfile.read(length)
-            answer = {"Item": _CREDENTIALS} if operation == "GetItem" else {"Attributes": _ITEM}
-            body = json.dumps(answer).encode()
+            response = {"Item": _CREDENTIALS} if operation == "GetItem" else {"Attributes": _ITEM}
+            body = json.dumps(response).encode()
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
             self.wfile.write(head.encode() + body)
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """One thread per connection, which end with the process."""
+    """Runs one daemon thread per connection."""
 
     daemon_threads = True
     allow_reuse_address = True
 
 
 def main() -> None:
-    """Serve on a free port of loopback, and write it to the file named."""
+    """Serve on a free loopback port, and write the port to the file in the first argument."""
     with Server(("127.0.0.1", 0), Connection) as server:
         Path(sys.argv[1]).write_text(str(server.server_address[1]), encoding="utf-8")
         server.serve_forever()

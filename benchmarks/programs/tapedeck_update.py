@@ -1,18 +1,18 @@
-"""The function `update_call_recording`, as Lambda would start and call it."""
+"""The function `update_call_recording`, loaded and invoked as Lambda does it."""
 
 import base64
 import io
 import sys
 from typing import Any
 
-# Its log goes to standard output, which is chosen when the function is loaded.
+# The function's logger keeps the standard output of import time, so redirect it before the import.
 _OUT, sys.stdout = sys.stdout, io.StringIO()
 
-from app import handler  # noqa: E402 - after the log has been led away
+from app import handler  # noqa: E402 - after the log was redirected
 
 sys.stdout = _OUT
 
-from measured import measure  # noqa: E402 - likewise
+from cpu_time import measure  # noqa: E402 - after the log was redirected
 
 _ACCOUNT = "AC720796a08ee9435083bd2d07a3121f1e"
 _EVENT: dict[str, Any] = {
@@ -35,7 +35,7 @@ _EVENT: dict[str, Any] = {
 
 
 def update() -> None:
-    """One update."""
+    """Send one update."""
     assert handler(_EVENT, None)["statusCode"] == 200
 
 

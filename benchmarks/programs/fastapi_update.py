@@ -1,13 +1,13 @@
-"""The same job as most would write it: FastAPI, Mangum, boto3; no authentication, one table request."""
+"""The same operation with a common stack: FastAPI, Mangum and boto3. No authentication, one DynamoDB request."""
 
 import base64
 from typing import Annotated, Any
 
 import boto3
 from boto3.dynamodb.conditions import Attr
+from cpu_time import measure
 from fastapi import FastAPI, Form, HTTPException
 from mangum import Mangum
-from measured import measure
 from pydantic import BaseModel
 
 _PATH = "/2010-04-01/Accounts/{account}/Calls/{call}/Recordings/{recording}"
@@ -16,7 +16,7 @@ _APP = FastAPI()
 
 
 class Recording(BaseModel):
-    """The part of a recording's body that this comparison needs."""
+    """The fields of a recording that this benchmark returns."""
 
     sid: str
     account_sid: str
@@ -31,9 +31,9 @@ class Recording(BaseModel):
 def update_recording(
     account: str, call: str, recording: str, status: Annotated[str, Form(alias="Status")]
 ) -> Recording:
-    """Pause, resume or stop."""
+    """Pause, resume or stop a recording."""
     try:
-        answer = _TABLE.update_item(
+        response = _TABLE.update_item(
             Key={"PK": f"{account}#CALL#{call}", "SK": f"REC#{recording}"},
             UpdateExpression="SET #status = :status, version = version + :one",
             ConditionExpression=Attr("status").is_in(["in-progress", "paused"]),
@@ -43,7 +43,7 @@ def update_recording(
         )
     except _TABLE.meta.client.exceptions.ConditionalCheckFailedException as error:
         raise HTTPException(400) from error
-    item = answer["Attributes"]
+    item = response["Attributes"]
     return Recording(
         sid=recording,
         account_sid=account,
@@ -73,8 +73,8 @@ _EVENT: dict[str, Any] = {
 
 
 def update() -> None:
-    """One update."""
-    assert _HANDLER(_EVENT, None)["statusCode"] == 200  # type: ignore[arg-type] # no context is needed
+    """Send one update."""
+    assert _HANDLER(_EVENT, None)["statusCode"] == 200  # type: ignore[arg-type] # the handler ignores the context
 
 
 measure(update)

@@ -1,4 +1,4 @@
-"""Processor time of a side: until its first update is answered, and per update from then on, in milliseconds."""
+"""Measure the CPU time of a program: until its first update is done, and of each further update."""
 
 import contextlib
 import io
@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 
 WARM_UPDATES = 200
+"""Number of updates after the first; their mean is the warm time."""
 
 
 def measure(update: Callable[[], None]) -> None:
-    """Print `cold warm`; what the side itself prints goes nowhere."""
+    """Print the cold and the warm CPU time in milliseconds. The output of `update` is discarded."""
     out = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):
         update()
