@@ -1,4 +1,4 @@
-# `make serve` runs Tapedeck on this machine, `make test` tests it; both install what they need. See `make help`.
+# `make serve` runs Tapedeck on this machine, and `make test` runs the tests. Both install their dependencies first.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/standin:$(CURDIR)/packages/dynamodb-memory/src
 export SAM_CLI_TELEMETRY := 0
-# Timeout of one test in seconds, instead of pyproject.toml's: at full size some tests take long.
+# Timeout of one test in seconds. It replaces the value in pyproject.toml, because CI runs the tests at full size.
 ifdef CI
 export PYTEST_TIMEOUT ?= 1800
 endif
@@ -25,7 +25,7 @@ $(VENV)/uv:
 	$(BIN)/pip install --quiet --require-hashes -r requirements/bootstrap.txt
 	touch $@
 
-# Each environment is installed once, and again when its pins change.
+# Each target installs its packages, and again when the pins change.
 $(VENV)/standin: requirements/standin.txt | $(VENV)/uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $<
 	touch $@

@@ -3,5 +3,5 @@ aws-models: $(VENV)/standin  ## trim botocore's service models to the operations
 	$(BIN)/python scripts/trim_botocore.py
 
 .PHONY: aws-models-check
-aws-models-check: $(VENV)/standin  ## check these against the pinned botocore
+aws-models-check: $(VENV)/standin  ## check the trimmed service models against the pinned botocore
 	$(BIN)/python scripts/trim_botocore.py --check

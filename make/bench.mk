@@ -1,6 +1,6 @@
-# Ratios within one run, each with its budget.
+# The figures are ratios within one run, each with its budget.
 ROUNDS ?= 13
 
 .PHONY: bench
-bench: $(VENV)/development  ## compare an update with bare botocore and FastAPI, and count the requests of list pages (ROUNDS)
+bench: $(VENV)/development  ## compare CPU time with botocore and FastAPI, and count DynamoDB requests (ROUNDS)
 	@$(BIN)/python benchmarks/run.py --rounds $(ROUNDS)

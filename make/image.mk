@@ -1,4 +1,4 @@
-# The stand-in's container image; needs a Docker engine and a registry that has the base image.
+# The stand-in's container image. Needs a Docker engine, and the base image locally or from a registry.
 BASE ?= python:3.13-slim
 
 .PHONY: image

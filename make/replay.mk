@@ -1,4 +1,4 @@
-# Sample events: events/README.md.
+# events/README.md describes the sample events.
 
 .PHONY: replay
 replay: $(VENV)/standin  ## run one sample event through its function in this process (EVENT=events/x.json)

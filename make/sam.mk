@@ -1,4 +1,4 @@
-# The functions in Lambda containers; scripts/prepare-sam-local installs what is missing.
+# Build the functions and run them in Lambda containers. scripts/prepare-sam-local installs missing tools.
 
 # The function folders are uploaded unchanged, and bytecode files would change their hashes.
 .PHONY: sam-build
