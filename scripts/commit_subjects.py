@@ -41,10 +41,10 @@ def _git(repository: Path, *arguments: str) -> list[str]:
 
 def main() -> None:
     """Check the repository that contains this script."""
-    here = Path(__file__).resolve()
-    root = here.parents[1]
+    script = Path(__file__).resolve()
+    root = script.parents[1]
     try:
-        subjects = new_subjects(root, str(here.relative_to(root)))
+        subjects = new_subjects(root, str(script.relative_to(root)))
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"warning: commit subjects are not checked: {error}")
         return

@@ -1,7 +1,7 @@
 // Record a call with Twilio's SDK, and pause while the caller says a card number.
 //
-// Start Tapedeck (`make serve`), then here: `npm ci && node twilio.mjs`.
-// Over HTTPS: TAPEDECK_URL=https://localhost:3443, and NODE_EXTRA_CA_CERTS names the CA file that `make serve` prints.
+// Start Tapedeck (`make serve`), then run `npm ci && node twilio.mjs` in this folder.
+// For HTTPS, set TAPEDECK_URL=https://localhost:3443 and NODE_EXTRA_CA_CERTS to the CA file that `make serve` prints.
 
 import twilio from "twilio";
 
@@ -12,7 +12,7 @@ const authToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
 const client = twilio(accountSid, authToken);
 client.api.baseUrl = url;
 
-// The stand-in simulates telephony: an incoming call.
+// The stand-in simulates telephony. Create an incoming call.
 const body = JSON.stringify({ account: accountSid });
 const headers = { "Content-Type": "application/json" };
 const answer = await fetch(`${url}/_standin/calls`, { method: "POST", headers, body });

@@ -1,8 +1,8 @@
 """Record a call with SignalWire's SDK, and pause while the caller says a card number.
 
-Start Tapedeck (`make serve`), then, with `pip install signalwire==2.1.1` (Python 3.11 or 3.12):
-`python signalwire_recording.py`. Over HTTPS: TAPEDECK_URL=https://localhost:3443, and TAPEDECK_CA_FILE names the CA
-file that `make serve` prints.
+Start Tapedeck (`make serve`), then run `pip install signalwire==2.1.1` (Python 3.11 or 3.12) and
+`python signalwire_recording.py`.
+For HTTPS, set TAPEDECK_URL=https://localhost:3443 and TAPEDECK_CA_FILE to the CA file that `make serve` prints.
 """
 
 import os
@@ -21,7 +21,7 @@ if ca_file:
     # This SDK does not read REQUESTS_CA_BUNDLE.
     client.http_client.session.verify = ca_file
 
-# The stand-in simulates telephony: an incoming call.
+# The stand-in simulates telephony. Create an incoming call.
 answer = requests.post(f"{url}/_standin/calls", json={"account": project_id}, timeout=30, verify=ca_file or True)
 answer.raise_for_status()
 call_sid = answer.json()["sid"]["signalwire"]

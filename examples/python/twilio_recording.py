@@ -1,7 +1,7 @@
 """Record a call with Twilio's SDK, and pause while the caller says a card number.
 
-Start Tapedeck (`make serve`), then, with `pip install twilio`: `python twilio_recording.py`.
-Over HTTPS: TAPEDECK_URL=https://localhost:3443, and REQUESTS_CA_BUNDLE names the CA file that `make serve` prints.
+Start Tapedeck (`make serve`), then run `pip install twilio` and `python twilio_recording.py`.
+For HTTPS, set TAPEDECK_URL=https://localhost:3443 and REQUESTS_CA_BUNDLE to the CA file that `make serve` prints.
 """
 
 import os
@@ -16,7 +16,7 @@ auth_token = os.environ.get("TAPEDECK_TOKEN", "standin-token")
 client = Client(account_sid, auth_token)
 client.api.base_url = url
 
-# The stand-in simulates telephony: an incoming call.
+# The stand-in simulates telephony. Create an incoming call.
 answer = requests.post(f"{url}/_standin/calls", json={"account": account_sid}, timeout=30)
 answer.raise_for_status()
 call_sid = answer.json()["sid"]["twilio"]
