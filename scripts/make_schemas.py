@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     files = make_files()
     if arguments == ["--check"]:
         stale = [name for name, text in files.items() if not _is_same(TARGET / name, text)]
-        print("".join(f"schemas/{name} is not what the models say: make schemas\n" for name in stale), end="")
+        print("".join(f"schemas/{name} differs from the models: run make schemas\n" for name in stale), end="")
         return 1 if stale else 0
     TARGET.mkdir(exist_ok=True)
     for name, text in files.items():

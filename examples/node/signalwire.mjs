@@ -21,7 +21,7 @@ const callSid = (await answer.json()).sid.signalwire;
 console.log(`call ${callSid} is in progress`);
 
 const started = await client.calls(callSid).recordings.create();
-console.log(`recording ${started.sid} of it: ${started.status}`);
+console.log(`recording ${started.sid}: ${started.status}`);
 
 // The caller is about to say a card number: pause, and record nothing until resumed.
 const paused = await client.calls(callSid).recordings(started.sid).update({ status: "paused", pauseBehavior: "skip" });

@@ -21,7 +21,7 @@ const callSid = (await answer.json()).sid.twilio;
 console.log(`call ${callSid} is in progress`);
 
 const started = await client.calls(callSid).recordings.create();
-console.log(`recording ${started.sid} of it: ${started.status}`);
+console.log(`recording ${started.sid}: ${started.status}`);
 
 // The caller is about to say a card number: pause, and record nothing until resumed.
 // (`started.update()` fails in this SDK, which loses the recording's sid after `create()`.)

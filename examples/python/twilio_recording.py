@@ -25,7 +25,7 @@ print(f"call {call_sid} is in progress")
 recordings = client.calls(call_sid).recordings
 
 started = recordings.create()
-print(f"recording {started.sid} of it: {started.status}")
+print(f"recording {started.sid}: {started.status}")
 
 # The caller is about to say a card number: pause, and record nothing until resumed.
 paused = recordings(str(started.sid)).update(status="paused", pause_behavior="skip")

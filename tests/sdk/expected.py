@@ -161,7 +161,7 @@ def expected_output(vendor: str) -> str:
     """Return the output of every recipe in `examples/`."""
     output = """\
 call CA1 is in progress
-recording RE1 of it: in-progress
+recording RE1: in-progress
 recording RE1: paused
 recording RE1: in-progress
 recording RE1: stopped

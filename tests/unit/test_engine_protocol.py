@@ -58,7 +58,7 @@ def test_published_schemas_match_the_models(
     assert script.main(["--check"]) == 0
     monkeypatch.setattr(script, "TARGET", tmp_path / "schemas")
     assert script.main(["--check"]) == 1
-    stale = [f"schemas/media-{name}.json is not what the models say: make schemas" for name in ("commands", "events")]
+    stale = [f"schemas/media-{name}.json differs from the models: run make schemas" for name in ("commands", "events")]
     assert capsys.readouterr().out.splitlines() == stale
     assert (script.main([]), script.main(["--check"])) == (0, 0)
     for name in ("media-commands", "media-events"):
