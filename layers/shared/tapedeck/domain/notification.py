@@ -52,7 +52,6 @@ class LeaveReason(StrEnum):
     REMOVED = "participant_updated_via_api"
     CONFERENCE_ENDED_VIA_API = "conference_ended_via_api"
     MODERATOR_ENDED_CONFERENCE = "moderator_ended_conference"
-    NOT_REACHED = "participant_add_failed"
 
 
 @dataclass(frozen=True, slots=True)

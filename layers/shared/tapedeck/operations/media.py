@@ -6,11 +6,10 @@ are made at the first request.
 """
 
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tapedeck.domain.errors import (
     MediaMissing,
@@ -73,11 +72,6 @@ class Media:
         self._objects = objects
         self._codec = codec
         self._clock = clock
-
-    def through(self, wrap: Callable[[Any], Any]) -> "Media":
-        """Return a copy whose stores are wrapped by `wrap`, for example in a lock."""
-        store = wrap(self._store)
-        return Media(store, Recordings(store, self._clock), wrap(self._objects), self._codec, self._clock)
 
     def complete(self, parent: Parent, recording: str) -> Recording:
         """Finish a stopped recording whose capture is stored: `completed`, or `absent` if too short or silent.
