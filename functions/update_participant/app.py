@@ -21,7 +21,7 @@ def handler(request: Request[UpdateParticipantForm]) -> Response:
         form.coached,
         form.end_conference_on_exit,
         form.beep_on_exit,
-        form.commands,
+        form.command_payload,
     )
     who = address.participant_or_label
     found = request.services.participants.update(address.account, address.conference_id, who, change)

@@ -25,7 +25,7 @@ from tapedeck.domain.errors import StoreBusy
 NOW: Final = 1_537_916_400
 State = DeliveryState
 
-OK: Final = DeliveryAttempt(NOW * 1000, 20, status=200, answer="ok")
+OK: Final = DeliveryAttempt(NOW * 1000, 20, status=200, response_excerpt="ok")
 FAILED: Final = DeliveryAttempt(NOW * 1000 + 5, 3, failure="connect")
 
 
@@ -184,16 +184,16 @@ def test_stores_the_newest_attempts(deliveries: DeliveryTable) -> None:
 
 def test_stores_equal_answers_once(deliveries: DeliveryTable, recordings_table: DynamoDBTable) -> None:
     """A response body equal to the previous one is not stored again, to save write units."""
-    delivery, answers = deliveries.put(new_delivery()), ["no" * 500, "no" * 500, "", "", "yes", "no" * 500]
-    for number, answer in enumerate(answers):
+    delivery, excerpts = deliveries.put(new_delivery()), ["no" * 500, "no" * 500, "", "", "yes", "no" * 500]
+    for number, excerpt in enumerate(excerpts):
         delivery = deliveries.record_attempt(
-            delivery, DeliveryAttempt(number, 1, status=500, answer=answer), State.RETRY_SCHEDULED, NOW + 30
+            delivery, DeliveryAttempt(number, 1, status=500, response_excerpt=excerpt), State.RETRY_SCHEDULED, NOW + 30
         )
-    assert [attempt.answer for attempt in delivery.attempts] == answers
+    assert [attempt.response_excerpt for attempt in delivery.attempts] == excerpts
     assert read(deliveries, delivery) == delivery
     item = recordings_table.get({"PK": f"{delivery.account}#CB#{delivery.resource_id}", "SK": delivery.id})
     assert item is not None
-    assert [attempt.get("answer") for attempt in item["attempts"]] == [answers[0], None, "", None, "yes", answers[0]]
+    assert [attempt.get("answer") for attempt in item["attempts"]] == [excerpts[0], None, "", None, "yes", excerpts[0]]
     assert item["expires_at"] == NOW + DELIVERY_RETENTION_DAYS * 86_400
 
 

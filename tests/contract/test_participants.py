@@ -189,7 +189,7 @@ class LostTransactions(DynamoDBTable):
     def transact(self, writes: Sequence[Write]) -> None:
         """Write, then raise a rejection."""
         super().transact(writes)
-        raise ConditionFailed([{"version": 0}, *[None] * (len(writes) - 1)], was_repeated=True)
+        raise ConditionFailed([{"version": 0}, *[None] * (len(writes) - 1)], may_have_unacknowledged_copy=True)
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_own_writes_are_recognised_without_their_items(
     account = conference.account
     first, second = enter(conference, 2)
     lossy_participants.update(
-        account, conference.id, first, UpdateParticipant(muted=True, commands={"announcement": {"url": "x"}})
+        account, conference.id, first, UpdateParticipant(muted=True, command_payload={"announcement": {"url": "x"}})
     )
     added = lossy_participants.add(account, conference.id, AddParticipant("+1", "+2", label="customer"))
     lossy_participants.ring(account, conference.id, added.call)

@@ -97,7 +97,7 @@ def test_unknown_ids_are_none(store: Store, account: TestAccount) -> None:
     assert store.get_call(account.id, fresh()) is None
     assert store.get_conference(account.id, fresh()) is None
     assert store.get_recording(parent, fresh()) is None
-    assert store.get_live_conference_id(account.id, "unknown") is None
+    assert store.get_last_name_holder(account.id, "unknown") is None
     assert store.get_membership(account.id, fresh(), fresh()) == (None, None)
     assert list(store.list_active_recordings(parent)) == []
 
@@ -315,7 +315,7 @@ def test_name_belongs_to_one_live_conference(store: Store, account: TestAccount)
         store.put_conference(other, fresh())
     assert store.get_conference(account.id, other.id) is None
     store.put_conference(other, conference.id)
-    assert store.get_live_conference_id(account.id, conference.name) == other.id
+    assert store.get_last_name_holder(account.id, conference.name) == other.id
 
 
 def test_join_is_one_transaction(store: Store, account: TestAccount) -> None:

@@ -126,9 +126,9 @@ class FakeKms:
             raise StoreUnavailable
         return f"{account}:{secret}".encode()
 
-    def decrypt(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, encrypted: bytes) -> str:
         """Decrypt a secret that was encrypted for this account."""
-        encrypted_for, _, secret = sealed.decode().partition(":")
+        encrypted_for, _, secret = encrypted.decode().partition(":")
         if self.is_unavailable or encrypted_for != account:
             raise StoreUnavailable
         return secret

@@ -74,7 +74,7 @@ def test_delivers_a_callback(world: World) -> None:
             "work_at": {"N": "1537917000"},
         },
     )
-    world.receiver.answers.append(WebhookResult(status=200, failure=None, milliseconds=20, answer=b"thanks"))
+    world.receiver.answers.append(WebhookResult(status=200, failure=None, milliseconds=20, response_excerpt=b"thanks"))
     assert world.call(
         "deliver_callback",
         {
@@ -200,7 +200,9 @@ def test_schedules_a_retry_after_a_server_error(world: World) -> None:
             "work_at": {"N": "1537917000"},
         },
     )
-    world.receiver.answers.append(WebhookResult(status=503, failure=None, milliseconds=20, answer=b"overloaded"))
+    world.receiver.answers.append(
+        WebhookResult(status=503, failure=None, milliseconds=20, response_excerpt=b"overloaded")
+    )
     assert world.call(
         "deliver_callback",
         {
@@ -375,7 +377,7 @@ def test_delivers_a_signed_request(world: World, dialect: str, method: str) -> N
         next_attempt_at=None,
         first_attempt_at=START,
         attempt_count=1,
-        attempts=(DeliveryAttempt(START * 1000 + 250, 20, status=200, answer="ok"),),
+        attempts=(DeliveryAttempt(START * 1000 + 250, 20, status=200, response_excerpt="ok"),),
     )
     assert read_delivery(world, delivery) == done
     assert world.log.drain() == [{"operation": "deliver_callback", "outcome": "delivered"}]
@@ -455,7 +457,7 @@ def test_retries_for_three_days(world: World, dialect: str) -> None:
     assert 72 * 3600 - RETRY_DELAYS_SECONDS[-1] < sum(pauses) <= 72 * 3600
     after = read_delivery(world, delivery)
     assert (after.state, after.next_attempt_at, after.attempt_count) == (State.EXHAUSTED, None, len(pauses) + 1)
-    assert {attempt.answer for attempt in after.attempts} == {"oops"}
+    assert {attempt.response_excerpt for attempt in after.attempts} == {"oops"}
     assert world.reconcile() == {}
     assert world.callbacks.sent == []
 
@@ -530,7 +532,7 @@ def test_a_gone_url_gets_no_further_callback(world: World, dialect: str) -> None
     for each in (retrying, waiting):
         after = read_delivery(world, each)
         assert (after.state, after.next_attempt_at, after.lease_expires_at) == (State.EXHAUSTED, None, 0)
-        assert after.attempts[-1] == DeliveryAttempt(at, 0, failure="closed")
+        assert after.attempts[-1] == DeliveryAttempt(at, 0, failure="url-gone")
     assert [attempt.status for attempt in read_delivery(world, gone).attempts] == [410]
     later = enqueue_delivery(world, dialect, number=5)
     another = enqueue_delivery(world, dialect, number=5, resource_id="6" * 32)
@@ -542,7 +544,7 @@ def test_a_gone_url_gets_no_further_callback(world: World, dialect: str) -> None
         State.DELIVERED,
         State.EXHAUSTED,
     ]
-    assert [attempt.failure for attempt in read_delivery(world, later).attempts] == ["closed"]
+    assert [attempt.failure for attempt in read_delivery(world, later).attempts] == ["url-gone"]
     given_up = [line for line in world.log.drain() if line["outcome"] == "exhausted"]
     assert [line["counted"] for line in given_up] == [{"CallbacksExhausted": 1}]
     assert world.reconcile() == {}
@@ -911,7 +913,7 @@ def test_stores_the_first_kilobyte_of_an_answer(world: World, answer: bytes, kep
     delivery = enqueue_delivery(world, "twilio")
     world.receiver.answers.append(WebhookResult(200, None, 5, answer))
     world.deliver()
-    assert read_delivery(world, delivery).attempts[0].answer == kept
+    assert read_delivery(world, delivery).attempts[0].response_excerpt == kept
 
 
 def test_a_lost_message_is_requeued(world: World) -> None:

@@ -1252,7 +1252,7 @@ def test_a_recording_that_never_started_is_not_published_as_started(world: World
     world.discard()
     applied("recording.failed", **_about(recording))
     found = recording_of(world, recording)
-    assert (found.status, found.is_capturing_confirmed) == (RecordingStatus.ABSENT, False)
+    assert (found.status, found.is_start_confirmed) == (RecordingStatus.ABSENT, False)
     assert world.publish() == []
     assert [delivery.event for delivery in world.deliveries(recording.id)] == ["absent"]
 

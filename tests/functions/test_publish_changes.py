@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 from botocore.exceptions import ClientError
 
-from tapedeck.adapters.dynamodb.stream import sort_by_sequence
+from tapedeck.adapters.dynamodb.stream import sort_by_conference_sequence
 from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS
 from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.dialects.dialect import ResourceType
@@ -966,7 +966,7 @@ def test_a_record_without_a_sequence_keeps_its_place(image: Any) -> None:
     """A malformed record does not prevent the other records of its batch from being sorted."""
     numbered = [{"dynamodb": {"Keys": {"PK": {"S": "a"}}, "NewImage": {"sequence": {"N": n}}}} for n in ("2", "1")]
     odd = {"dynamodb": {"Keys": {"PK": {"S": "a"}}, "NewImage": image}}
-    assert sort_by_sequence([numbered[0], odd, numbered[1]]) == [numbered[1], odd, numbered[0]]
+    assert sort_by_conference_sequence([numbered[0], odd, numbered[1]]) == [numbered[1], odd, numbered[0]]
 
 
 def test_retried_callbacks_are_queued_in_order(world: World) -> None:

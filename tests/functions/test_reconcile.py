@@ -424,7 +424,7 @@ def test_missing_media_time_out(world: World, bucket: Objects) -> None:
     world.clock.step(1)
     assert world.reconcile() == {"timed_out": 1}
     found = read_recording(world, recording)
-    assert (found.status, found.error, found.is_capturing_confirmed) == (Status.ABSENT, 16101, False)
+    assert (found.status, found.error, found.is_start_confirmed) == (Status.ABSENT, 16101, False)
     assert bucket.names(recording) == set()
     world.publish()
     assert events(world, recording.id) == [("absent", recording.version + 1)]

@@ -107,7 +107,7 @@ class MemoryFailedBatches:
 class PlainDecryptor:
     """`ports.messaging.Decryptor` for keys that are not encrypted."""
 
-    def decrypt(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, encrypted: bytes) -> str:
         """Return the key."""
         del account
-        return sealed.decode()
+        return encrypted.decode()

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.dynamodb import client as dynamodb_client
 from tapedeck.adapters.dynamodb import credentials, deliveries, lists, participants, resources, transcriptions
-from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_sequence
+from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
@@ -184,14 +184,14 @@ class World:
             log=self.log,
             clock=clock,
             read_change=self._read_change,
-            sort_by_sequence=sort_by_sequence,
+            sort_by_conference_sequence=sort_by_conference_sequence,
             callback_renderers=CALLBACK_RENDERERS,
             make_publisher=lambda: publisher,
             make_engine_events=lambda: events,
             make_callbacks=lambda: dispatcher,
             make_reconciler=lambda: reconcile,
             make_redrive=lambda: FailedBatchRedrive(
-                self.failed_batches, self._read_change, sort_by_sequence, publisher
+                self.failed_batches, self._read_change, sort_by_conference_sequence, publisher
             ),
         )
         self.engine = ObservableEngine(

@@ -149,10 +149,10 @@ PARTICIPANTS: Final = st.tuples(
 )
 def test_every_command_matches_its_schema(change: tuple[Any, Mapping[str, Any]], resent: bool) -> None:  # noqa: FBT001 - Hypothesis passes it
     """Every command, sent first or resent, matches the published schema and has no other fields."""
-    resource, instructions = change
+    resource, command_payload = change
     if not isinstance(resource, Recording):
         resource = with_new_request(resource, NOW)
-    for command in _commands(resource, instructions, resent=resent):
+    for command in _commands(resource, command_payload, resent=resent):
         written = json.loads(json.dumps(write_command(command)))
         Draft202012Validator(published("media-commands")).validate(written)
         read = COMMANDS.validate_python(written)
@@ -160,13 +160,13 @@ def test_every_command_matches_its_schema(change: tuple[Any, Mapping[str, Any]],
         assert (written["id"], written["version"]) == (command.id, command.version)
 
 
-def _commands(resource: Resource, instructions: Mapping[str, Any], *, resent: bool) -> list[Any]:
+def _commands(resource: Resource, command_payload: Mapping[str, Any], *, resent: bool) -> list[Any]:
     if resent:
-        command = pending_command(ACCOUNT, resource, instructions)
+        command = pending_command(ACCOUNT, resource, command_payload)
         return [command] if command is not None else []
     queued = isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED
     before = None if queued else replace(resource, version=resource.version - 1)
-    return list(commands_for_change(Change(ACCOUNT, before, resource, instructions)))
+    return list(commands_for_change(Change(ACCOUNT, before, resource, command_payload)))
 
 
 # Events that a connector reports.

@@ -65,9 +65,9 @@ def requested(resource: Any, **more: Any) -> Any:
     return with_new_request(replace(resource, **more), NOW)
 
 
-def commands(before: Resource | None, after: Resource, **instructions: Any) -> list[Command]:
+def commands(before: Resource | None, after: Resource, **command_payload: Any) -> list[Command]:
     """Return the commands of a change."""
-    return list(commands_for_change(Change(ACCOUNT, before, after, instructions)))
+    return list(commands_for_change(Change(ACCOUNT, before, after, command_payload)))
 
 
 RECORDINGS: Final = [
@@ -128,18 +128,18 @@ OTHERS: Final = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("before", "after", "instructions", "command"), OTHERS)
+@pytest.mark.parametrize(("before", "after", "command_payload", "command"), OTHERS)
 def test_commands_for_other_resources(
-    before: Resource, after: Any, instructions: Mapping[str, Any], command: Command
+    before: Resource, after: Any, command_payload: Mapping[str, Any], command: Command
 ) -> None:
-    """A requested change sends one command with its instructions; the same state without a request sends none."""
-    assert commands(before, after, **instructions) == [command]
-    assert commands(before, replace(after, requested_version=0), **instructions) == []
+    """A requested change sends one command with its command_payload; the same state without a request sends none."""
+    assert commands(before, after, **command_payload) == [command]
+    assert commands(before, replace(after, requested_version=0), **command_payload) == []
     confirmed = replace(after, confirmed_version=after.version)
-    assert commands(after, confirmed, **instructions) == []
+    assert commands(after, confirmed, **command_payload) == []
     # The next change sends no command again.
     later = replace(after, version=after.version + 1)
-    assert commands(after, later, **instructions) == []
+    assert commands(after, later, **command_payload) == []
 
 
 def test_commands_to_dial() -> None:
@@ -187,15 +187,15 @@ def test_pending_commands_of_recordings(pending: Recording, kind: CommandKind | 
     assert command == (Command(kind, OF_CALL, RECORDING, pending.version, desired) if kind is not None else None)
 
 
-@pytest.mark.parametrize(("before", "after", "instructions", "command"), OTHERS)
+@pytest.mark.parametrize(("before", "after", "command_payload", "command"), OTHERS)
 def test_pending_commands_of_other_resources(
-    before: Resource, after: Any, instructions: Mapping[str, Any], command: Command
+    before: Resource, after: Any, command_payload: Mapping[str, Any], command: Command
 ) -> None:
     """The pending command equals the one sent first, id and version included, after any later changes."""
     del before
     later = replace(after, version=after.version + 5)
-    assert pending_command(ACCOUNT, later, instructions) == command
-    assert pending_command(ACCOUNT, replace(later, confirmed_version=after.version), instructions) is None
+    assert pending_command(ACCOUNT, later, command_payload) == command
+    assert pending_command(ACCOUNT, replace(later, confirmed_version=after.version), command_payload) is None
 
 
 def test_command_ids_are_distinct() -> None:

@@ -410,7 +410,7 @@ def test_any_response_is_a_result(answer: bytes) -> None:
         FailureReason.REDIRECT,
         FailureReason.FORBIDDEN,
     }
-    assert len(outcome.answer) <= 1024
+    assert len(outcome.response_excerpt) <= 1024
     assert 1 <= len(others) <= 5
     for other in others:
         other.close()

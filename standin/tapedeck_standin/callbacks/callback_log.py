@@ -292,8 +292,8 @@ class _ObservedDeliveryStore:
 
 def _attempt_of(sent: RecordedAttempt) -> DeliveryAttempt:
     outcome = sent.outcome
-    answer = outcome.answer.decode("utf-8", "replace")
-    return DeliveryAttempt(sent.at, outcome.milliseconds, outcome.status, sent.error or outcome.failure, answer)
+    excerpt = outcome.response_excerpt.decode("utf-8", "replace")
+    return DeliveryAttempt(sent.at, outcome.milliseconds, outcome.status, sent.error or outcome.failure, excerpt)
 
 
 def _attempt_body(attempt: DeliveryAttempt) -> Mapping[str, Any]:
@@ -302,5 +302,5 @@ def _attempt_body(attempt: DeliveryAttempt) -> Mapping[str, Any]:
         "status": attempt.status,
         "error": attempt.failure,
         "milliseconds": attempt.milliseconds,
-        "answer": attempt.answer,
+        "answer": attempt.response_excerpt,
     }

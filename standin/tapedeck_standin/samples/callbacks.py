@@ -28,7 +28,7 @@ FAILED_BATCH: Final = (
 def deliveries_of_completed(recording: Recording) -> tuple[CallbackDelivery, CallbackDelivery]:
     """Return a delivered `in-progress` callback, and a `completed` one with a scheduled retry."""
     began, ended = recording.created, recording.updated
-    delivered = DeliveryAttempt(began * 1000 + 120, 85, status=200, answer="ok")
+    delivered = DeliveryAttempt(began * 1000 + 120, 85, status=200, response_excerpt="ok")
     missed = (
         DeliveryAttempt(ended * 1000 + 300, 40, failure="connect"),
         DeliveryAttempt(ended * 1000 + 1340, 35, failure="connect"),

@@ -44,7 +44,7 @@ class KmsDecryptor:
         self._client = client
         self._key = key
 
-    def decrypt(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, encrypted: bytes) -> str:
         """Decrypt a signing key of this account: 1 request to KMS.
 
         Raises:
@@ -52,7 +52,7 @@ class KmsDecryptor:
         """
         try:
             response = self._client.decrypt(
-                KeyId=self._key, CiphertextBlob=sealed, EncryptionContext={"account": account}
+                KeyId=self._key, CiphertextBlob=encrypted, EncryptionContext={"account": account}
             )
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable from error

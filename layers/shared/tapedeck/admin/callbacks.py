@@ -44,5 +44,5 @@ def _describe_attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
         "milliseconds": attempt.milliseconds,
         "status": attempt.status,
         "failure": attempt.failure,
-        "answer": attempt.answer,
+        "answer": attempt.response_excerpt,
     }

@@ -40,7 +40,7 @@ class BackgroundServices:
     log: CanonicalLog
     clock: Clock
     read_change: Callable[[Event], Change | None]
-    sort_by_sequence: Callable[[Sequence[Event]], Sequence[Event]]
+    sort_by_conference_sequence: Callable[[Sequence[Event]], Sequence[Event]]
     callback_renderers: Mapping[str, CallbackRenderer]
     make_publisher: Callable[[], ChangePublisher]
     make_engine_events: Callable[[], EngineEvents]
@@ -113,7 +113,7 @@ class BackgroundEndpoint:
 
                 return _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),
-                    {**event, "Records": list(services.sort_by_sequence(event["Records"]))},
+                    {**event, "Records": list(services.sort_by_conference_sequence(event["Records"]))},
                     process,
                 )
 

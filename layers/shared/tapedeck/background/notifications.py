@@ -27,8 +27,8 @@ def recording_events(before: Recording | None, after: Recording) -> Iterator[tup
     `started` and `in-progress` follow the engine's first confirmation of any version, and are always reported as
     version 1.
     """
-    had_begun = before is not None and before.is_capturing_confirmed
-    if after.is_capturing_confirmed and not had_begun:
+    start_was_confirmed = before is not None and before.is_start_confirmed
+    if after.is_start_confirmed and not start_was_confirmed:
         yield RecordingEvent.STARTED, 1
         yield RecordingEvent.IN_PROGRESS, 1
     if before is not None and before.status is not after.status and after.status in _REPORTED:
@@ -57,7 +57,7 @@ def required_events(recording: Recording) -> Iterator[tuple[RecordingEvent, int]
 
     Its start and its end only: earlier pauses and resumes cannot be derived from the state.
     """
-    if recording.is_capturing_confirmed:
+    if recording.is_start_confirmed:
         yield RecordingEvent.IN_PROGRESS, 1
     if recording.status in FINISHED:
         yield _REPORTED[recording.status], recording.version

@@ -31,10 +31,10 @@ def commands_for_change(change: Change) -> Iterator[Command]:
         if after.is_pending or (after.status is RecordingStatus.DELETED and not was_deleted):
             yield _recording_command(after, is_new_to_engine=before is None)
     elif after.requested_version == after.version:
-        yield _command(change.account, after, change.instructions, is_new_to_engine=before is None)
+        yield _command(change.account, after, change.command_payload, is_new_to_engine=before is None)
 
 
-def pending_command(account: str, resource: Resource, instructions: Mapping[str, Any]) -> Command | None:
+def pending_command(account: str, resource: Resource, command_payload: Mapping[str, Any]) -> Command | None:
     """Return the command that the engine has not confirmed, None if there is none.
 
     It contains the complete desired state, so it also replaces earlier unconfirmed commands. A resource that the engine
@@ -44,10 +44,10 @@ def pending_command(account: str, resource: Resource, instructions: Mapping[str,
     if isinstance(resource, Recording):
         if not resource.is_pending:
             return None
-        return _recording_command(resource, is_new_to_engine=not resource.is_capturing_confirmed)
+        return _recording_command(resource, is_new_to_engine=not resource.is_start_confirmed)
     if not is_pending(resource):
         return None
-    command = _command(account, resource, instructions, is_new_to_engine=True)
+    command = _command(account, resource, command_payload, is_new_to_engine=True)
     return replace(command, version=resource.requested_version)
 
 
@@ -126,7 +126,7 @@ _RECORDING_COMMANDS: Final = {
 def _command(
     account: str,
     after: Call | Conference | Participant,
-    instructions: Mapping[str, Any],
+    command_payload: Mapping[str, Any],
     *,
     is_new_to_engine: bool,
 ) -> Command:
@@ -134,22 +134,26 @@ def _command(
         case Call():
             parent = Parent(account, ParentKind.CALL, after.id)
             if after.is_live:
-                return Command(CommandKind.REDIRECT_CALL, parent, after.id, after.version, instructions)
+                return Command(CommandKind.REDIRECT_CALL, parent, after.id, after.version, command_payload)
             return Command(CommandKind.HANG_UP_CALL, parent, after.id, after.version, {"status": after.status})
         case Conference():
             parent = Parent(account, ParentKind.CONFERENCE, after.id)
             kind = CommandKind.ANNOUNCE if after.is_live else CommandKind.END_CONFERENCE
-            return Command(kind, parent, after.id, after.version, instructions if after.is_live else {})
+            return Command(kind, parent, after.id, after.version, command_payload if after.is_live else {})
         case Participant():
             parent = Parent(account, ParentKind.CONFERENCE, after.conference)
             if not after.is_inside:
                 return Command(CommandKind.REMOVE_PARTICIPANT, parent, after.call, after.version)
             added = is_new_to_engine and after.status is ParticipantStatus.QUEUED
             kind = CommandKind.ADD_PARTICIPANT if added else CommandKind.UPDATE_PARTICIPANT
-            return Command(kind, parent, after.call, after.version, _desired_state_of(after, instructions, added=added))
+            return Command(
+                kind, parent, after.call, after.version, _desired_state_of(after, command_payload, added=added)
+            )
 
 
-def _desired_state_of(participant: Participant, instructions: Mapping[str, Any], *, added: bool) -> Mapping[str, Any]:
+def _desired_state_of(
+    participant: Participant, command_payload: Mapping[str, Any], *, added: bool
+) -> Mapping[str, Any]:
     desired_state: dict[str, Any] = {
         "muted": participant.muted,
         "hold": participant.hold,
@@ -157,7 +161,7 @@ def _desired_state_of(participant: Participant, instructions: Mapping[str, Any],
         "call_to_coach": participant.call_to_coach,
         "end_conference_on_exit": participant.end_conference_on_exit,
         "beep_on_exit": participant.beep_on_exit,
-        **instructions,
+        **command_payload,
     }
     if added:
         desired_state |= {

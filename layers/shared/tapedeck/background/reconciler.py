@@ -148,7 +148,7 @@ class Reconciler:
             self._work.expire(pending)
         elif age >= COMMAND_EXPIRY_SECONDS and not isinstance(pending.resource, Recording):
             counted["expired"] += self._expire(pending)
-        elif (command := pending_command(pending.account, pending.resource, pending.instructions)) is not None:
+        elif (command := pending_command(pending.account, pending.resource, pending.command_payload)) is not None:
             self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
             counted["resent"] += 1
             counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
@@ -181,7 +181,7 @@ class Reconciler:
             return self._now - recording.updated >= MEDIA_TIMEOUT_SECONDS
         return (
             recording.is_active
-            and not recording.is_capturing_confirmed
+            and not recording.is_start_confirmed
             and self._now - recording.created >= START_TIMEOUT_SECONDS
         )
 
@@ -205,7 +205,7 @@ class Reconciler:
         parent = recording.parent
         try:
             if recording.is_active:
-                self._recordings.stop_if_unconfirmed(parent, recording.id)
+                self._recordings.stop_if_start_unconfirmed(parent, recording.id)
             try:
                 self._media.complete(parent, recording.id)
             except MediaMissing:

@@ -150,12 +150,12 @@ class RecordingEvents:
         A capture whose start was never confirmed is stopped as after a timeout: no callback reports a start.
         """
         found = self._find(parent, recording)
-        if found.is_active and found.is_capturing_confirmed:
+        if found.is_active and found.is_start_confirmed:
             found = self._stop(parent, recording, engine_event)
         elif found.is_active:
-            found = self._recordings.stop_if_unconfirmed(parent, recording)
+            found = self._recordings.stop_if_start_unconfirmed(parent, recording)
         if found.status is RecordingStatus.STOPPED:
-            self._media.finish_without_media(parent, recording, error, by_engine=found.is_capturing_confirmed)
+            self._media.finish_without_media(parent, recording, error, by_engine=found.is_start_confirmed)
 
     def transcribed(self, account: str, recording: str, engine_event: EngineEvent, result: TranscriptionResult) -> None:
         """Apply `transcription.completed`: store the text, or that the transcription failed."""

@@ -20,7 +20,7 @@ class FailedBatchRedrive:
     Args:
         failures: the failed-batches bucket.
         read_change: parses a stream record.
-        sort_by_sequence: sorts stream records into publishing order.
+        sort_by_conference_sequence: sorts stream records into publishing order.
         publisher: publishes their changes.
     """
 
@@ -28,12 +28,12 @@ class FailedBatchRedrive:
         self,
         failures: FailedBatchStore,
         read_change: Callable[[Mapping[str, Any]], Change | None],
-        sort_by_sequence: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]],
+        sort_by_conference_sequence: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]],
         publisher: ChangePublisher,
     ) -> None:
         self._failures = failures
         self._read_change = read_change
-        self._sort_by_sequence = sort_by_sequence
+        self._sort_by_conference_sequence = sort_by_conference_sequence
         self._publisher = publisher
 
     def run(self, most: int) -> tuple[int, bool]:
@@ -71,7 +71,7 @@ class FailedBatchRedrive:
         """
         published = 0
         failures: list[Exception] = []
-        for record in self._sort_by_sequence(_records(self._failures.read(key))):
+        for record in self._sort_by_conference_sequence(_records(self._failures.read(key))):
             try:
                 change = self._read_change(record)
                 if change is not None:

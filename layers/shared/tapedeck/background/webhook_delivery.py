@@ -73,7 +73,7 @@ MAX_UNSIGNED_SECONDS: Final = 86_400
 """How long, at least, a delivery that cannot be signed is retried, even with a shorter retry window."""
 
 _HTTP_GONE: Final = 410
-_URL_GONE: Final = "closed"
+_URL_GONE: Final = "url-gone"
 
 
 class CallbackRenderer(Protocol):
@@ -189,40 +189,38 @@ class CallbackDispatcher:
             at = self._clock()
             remaining = max(1, policy.total - (self._monotonic_clock() - started))
             timeouts = Timeouts(min(policy.connect, remaining), min(policy.read, remaining), remaining)
-            outcome = self._webhook_client.send(renderer.request(delivery, key, timeouts, policy.max_redirects))
+            result = self._webhook_client.send(renderer.request(delivery, key, timeouts, policy.max_redirects))
             attempt = DeliveryAttempt(
-                at, outcome.milliseconds, outcome.status, outcome.failure, _excerpt(outcome.answer)
+                at, result.milliseconds, result.status, result.failure, _excerpt(result.response_excerpt)
             )
-            if is_delivered(outcome):
+            if is_delivered(result):
                 return self._store.record_attempt(delivery, attempt, DeliveryState.DELIVERED, None)
             delay_ms = policy.delay_before(number + 1)
-            if not policy.should_retry(outcome, number) or self._monotonic_clock() + delay_ms >= started + policy.total:
+            if not policy.should_retry(result, number) or self._monotonic_clock() + delay_ms >= started + policy.total:
                 break
             delivery = self._store.record_attempt(delivery, attempt, DeliveryState.QUEUED, delivery.next_attempt_at)
             if delivery.state is not DeliveryState.QUEUED:
                 return delivery  # delivered by another worker after the lease had expired
             self._sleep(delay_ms / 1000)
-        return self._fail(delivery, attempt, outcome)
+        return self._fail(delivery, attempt, result)
 
     def _fail(
-        self, delivery: CallbackDelivery, attempt: DeliveryAttempt, outcome: WebhookResult | None
+        self, delivery: CallbackDelivery, attempt: DeliveryAttempt, result: WebhookResult | None
     ) -> CallbackDelivery:
         """Schedule a retry, or give up: after a permanent failure, or if the retry window ends before the retry.
 
-        `outcome` is None if the callback could not be signed.
+        `result` is None if the callback could not be signed.
         """
         now = self._clock() // 1000
         first = delivery.first_attempt_at if delivery.first_attempt_at is not None else now
-        is_permanent = outcome is not None and (
-            outcome.failure is FailureReason.FORBIDDEN or outcome.status == _HTTP_GONE
-        )
-        due = now + self._retry_delay(delivery, outcome)
+        is_permanent = result is not None and (result.failure is FailureReason.FORBIDDEN or result.status == _HTTP_GONE)
+        due = now + self._retry_delay(delivery, result)
         retry_window = self._retry_hours * 3600
-        if outcome is None:
+        if result is None:
             retry_window = max(retry_window, MAX_UNSIGNED_SECONDS)
         if is_permanent or due > first + retry_window:
             # Before the final state is stored: if this fails, the queue retries the message and repeats it.
-            if self._retry_hours and outcome is not None and outcome.status == _HTTP_GONE:
+            if self._retry_hours and result is not None and result.status == _HTTP_GONE:
                 self._mark_url_gone(delivery)
             return self._store.record_attempt(delivery, attempt, _final_state(delivery), None)
         return self._store.record_attempt(delivery, attempt, DeliveryState.RETRY_SCHEDULED, due)
@@ -238,7 +236,7 @@ class CallbackDispatcher:
             if other.id != delivery.id and other.url == delivery.url and other.state not in FINAL:
                 self._store.record_attempt(other, DeliveryAttempt(now, 0, failure=_URL_GONE), _final_state(other), None)
 
-    def _retry_delay(self, delivery: CallbackDelivery, outcome: WebhookResult | None) -> int:
+    def _retry_delay(self, delivery: CallbackDelivery, result: WebhookResult | None) -> int:
         """Return the seconds until the next retry, with jitter.
 
         The position in `RETRY_DELAYS_SECONDS` follows from the time since the first attempt; no retry count is stored.
@@ -250,7 +248,7 @@ class CallbackDispatcher:
             waited += delay
             if waited > elapsed:
                 break
-        retry_after = (outcome.retry_after or 0) if outcome is not None else 0
+        retry_after = (result.retry_after or 0) if result is not None else 0
         delay = max(delay, min(retry_after, MAX_RETRY_DELAY_SECONDS))
         return delay + round(delay * self._random_float() / 5)
 

@@ -14,7 +14,7 @@ from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
-from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_sequence
+from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.adapters.failed_batches import FailedBatchBucket
 from tapedeck.adapters.kms import KmsDecryptor
@@ -120,7 +120,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         return FailedBatchRedrive(
             FailedBatchBucket(s3, settings.failed_batches_bucket),
             read_change,
-            sort_by_sequence,
+            sort_by_conference_sequence,
             publisher(),
         )
 
@@ -128,7 +128,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         log=environment.wrap_background_log(api.log),
         clock=clock,
         read_change=read_change,
-        sort_by_sequence=sort_by_sequence,
+        sort_by_conference_sequence=sort_by_conference_sequence,
         callback_renderers=CALLBACK_RENDERERS,
         make_publisher=publisher,
         make_engine_events=engine_events,

@@ -85,15 +85,15 @@ class Principal:
 class SigningKeys:
     """The encrypted keys that sign an account's callbacks, oldest first.
 
-    `since` holds the second from which each key signs, in the order of `sealed`.
+    `since` holds the second from which each key signs, in the order of `encrypted`.
     """
 
-    sealed: tuple[bytes, ...]
+    encrypted: tuple[bytes, ...]
     since: tuple[int, ...]
 
     def at(self, second: int) -> bytes | None:
         """Return the key that signs a callback first sent at this second; None if there are no keys."""
-        if not self.sealed:
+        if not self.encrypted:
             return None
         in_use = sum(begins <= second for begins in self.since)
-        return self.sealed[max(0, min(in_use, len(self.sealed)) - 1)]
+        return self.encrypted[max(0, min(in_use, len(self.encrypted)) - 1)]

@@ -44,15 +44,15 @@ FINAL: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.EXHAUSTED})
 class DeliveryAttempt:
     """One attempt: start and duration in milliseconds, HTTP status or failure, the response's first kilobyte.
 
-    `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, or `closed`. `closed`: nothing was sent, because
-    the URL had answered an earlier callback of this recording or conference with 410 Gone.
+    `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, or `url-gone`: nothing was sent, because the URL
+    had answered an earlier callback of this recording or conference with 410 Gone.
     """
 
     at: int
     milliseconds: int
     status: int | None = None
     failure: str | None = None
-    answer: str = ""
+    response_excerpt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

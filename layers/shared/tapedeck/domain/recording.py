@@ -131,7 +131,7 @@ class Recording:
         return deleted and self.deleted_until is not None and now < self.deleted_until
 
     @property
-    def is_capturing_confirmed(self) -> bool:
+    def is_start_confirmed(self) -> bool:
         """Whether the media engine has confirmed that the capture started."""
         return self.confirmed_version > 0
 

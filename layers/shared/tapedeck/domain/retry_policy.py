@@ -43,9 +43,9 @@ _RETRY_DELAYS_MS: Final = (1000, 2000)
 """Delays before the second and the third attempt; later ones wait as long as the third."""
 
 
-def is_delivered(outcome: AttemptResult) -> bool:
+def is_delivered(result: AttemptResult) -> bool:
     """Whether the subscriber acknowledged the callback: any 2xx."""
-    return outcome.status is not None and outcome.status // 100 == 2  # noqa: PLR2004 - 2xx
+    return result.status is not None and result.status // 100 == 2  # noqa: PLR2004 - 2xx
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class RetryPolicy:
     retried: frozenset[FailureKind]
     max_redirects: int
 
-    def should_retry(self, outcome: AttemptResult, attempt: int) -> bool:
+    def should_retry(self, result: AttemptResult, attempt: int) -> bool:
         """Whether to retry after this result of attempt number `attempt`, counted from 1."""
-        kind = _FAILURE_KINDS.get(outcome.failure or (outcome.status or 0) // 100)
+        kind = _FAILURE_KINDS.get(result.failure or (result.status or 0) // 100)
         return attempt < self.attempts and kind in self.retried
 
     def delay_before(self, attempt: int) -> int:

@@ -78,7 +78,7 @@ class Conferences:
 
     def latest_with_name(self, account: str, name: ConferenceName) -> Conference | None:
         """Return the latest conference with this name, live or ended; None if there never was one."""
-        identifier = self._store.get_live_conference_id(account, name.text)
+        identifier = self._store.get_last_name_holder(account, name.text)
         return self._store.get_conference(account, identifier) if identifier is not None else None
 
     def update(self, account: str, conference: str | ConferenceName, change: UpdateConference) -> Conference:

@@ -33,8 +33,8 @@ from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipC
 class UpdateParticipant:
     """A requested change of a participant; None leaves a field unchanged.
 
-    `commands` are sent to the media engine, by name. `coaching` False clears `call_to_coach`. `call_to_coach` is a
-    call's id; without `coaching` it applies only to a participant who is already coaching.
+    `command_payload` is sent to the media engine, by name: audio to fetch. `coaching` False clears `call_to_coach`.
+    `call_to_coach` is a call's id; without `coaching` it applies only to a participant who is already coaching.
     """
 
     muted: bool | None = None
@@ -43,7 +43,7 @@ class UpdateParticipant:
     call_to_coach: str | None = None
     end_conference_on_exit: bool | None = None
     beep_on_exit: bool | None = None
-    commands: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    command_payload: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Participants(DialProgress):
             ):
                 return participant
             after = _changed(participant, change)
-            if after == participant and not change.commands:
+            if after == participant and not change.command_payload:
                 return participant
             changes = len(participant_changes(participant, after))
             # No event is published about a participant before it is connected.
@@ -175,7 +175,7 @@ class Participants(DialProgress):
             )
             try:
                 self._store.change_participant(
-                    (conference_now, conference_after), (participant, after), change.commands, write_id
+                    (conference_now, conference_after), (participant, after), change.command_payload, write_id
                 )
             except MembershipConflict:
                 continue

@@ -221,7 +221,7 @@ class Recordings:
             raise EventRejected
         return found
 
-    def stop_if_unconfirmed(self, parent: Parent, recording: str) -> Recording:
+    def stop_if_start_unconfirmed(self, parent: Parent, recording: str) -> Recording:
         """Stop a recording whose start the media engine has not confirmed.
 
         Raises:
@@ -229,7 +229,7 @@ class Recordings:
             NotEligibleForRecording: its start is confirmed, or its capture has ended.
         """
         return self._move(
-            parent, recording, RecordingStatus.STOPPED, "silence", new_id(self._clock()), unless_begun=True
+            parent, recording, RecordingStatus.STOPPED, "silence", new_id(self._clock()), only_if_start_unconfirmed=True
         )
 
     def get(self, parent: Parent, recording: str) -> Recording:
@@ -304,12 +304,18 @@ class Recordings:
         write_id: str,
         *,
         only_active: bool = False,
-        unless_begun: bool = False,
+        only_if_start_unconfirmed: bool = False,
     ) -> Recording:
         now = self._clock() // 1000
         try:
             return self._store.transition_recording(
-                parent, recording, target, pause_behavior, now, write_id, unless_begun=unless_begun
+                parent,
+                recording,
+                target,
+                pause_behavior,
+                now,
+                write_id,
+                only_if_start_unconfirmed=only_if_start_unconfirmed,
             )
         except TransitionRejected as refused:
             found = refused.found

@@ -49,7 +49,7 @@ class CallStore(Protocol):
         self,
         account: str,
         call: str,
-        commands: Mapping[str, Any],
+        command_payload: Mapping[str, Any],
         sources: frozenset[CallStatus],
         now: int,
         write_id: str,

@@ -16,14 +16,14 @@ Resource = Call | Conference | Participant | Recording
 class Change:
     """One item before and after a write; None if it did not exist.
 
-    `instructions` are engine commands that a request stored with the item, by name: a redirect, an announcement. They
-    are sent with the change that requested them.
+    `command_payload` is the data of the engine command that a request stored with the item, by name: a redirect, an
+    announcement. It is sent with the change that requested it.
     """
 
     account: str
     before: Resource | None
     after: Resource | None
-    instructions: Mapping[str, Any] = field(default_factory=dict)
+    command_payload: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class PendingWork:
 
     account: str
     resource: Resource
-    instructions: Mapping[str, Any] = field(default_factory=dict)
+    command_payload: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PendingWorkStore(Protocol):
@@ -46,6 +46,6 @@ class PendingWorkStore(Protocol):
         """Return the work of a shard (a hex digit) pending since `until` (seconds) or earlier, oldest first."""
         ...
 
-    def expire(self, opened: PendingWork) -> bool:
+    def expire(self, pending: PendingWork) -> bool:
         """Expire a request that the engine never confirmed; False for a recording or if it changed meanwhile."""
         ...

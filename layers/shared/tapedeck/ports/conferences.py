@@ -26,7 +26,7 @@ class ConferenceStore(Protocol):
         """Return one conference of this account."""
         ...
 
-    def get_live_conference_id(self, account: str, name: str) -> str | None:
+    def get_last_name_holder(self, account: str, name: str) -> str | None:
         """Return the id of the conference that took this name last; it may have ended since."""
         ...
 

@@ -101,13 +101,14 @@ class FailureReason(StrEnum):
 class WebhookResult:
     """The result of a request: an HTTP status or a failure, and its duration in milliseconds.
 
-    `answer` is the first kilobyte of the response body. `retry_after` is the response's Retry-After in seconds, if any.
+    `response_excerpt` is the first kilobyte of the response body. `retry_after` is the response's Retry-After in
+    seconds, if any.
     """
 
     status: int | None
     failure: FailureReason | None
     milliseconds: int
-    answer: bytes = b""
+    response_excerpt: bytes = b""
     retry_after: int | None = None
 
 
@@ -122,7 +123,7 @@ class WebhookClient(Protocol):
 class Decryptor(Protocol):
     """Decrypts what `ports.credentials.Encryptor` has encrypted; only the delivery of callbacks uses it."""
 
-    def decrypt(self, account: str, sealed: bytes) -> str:
+    def decrypt(self, account: str, encrypted: bytes) -> str:
         """Return the secret that was encrypted for this account.
 
         Raises:

@@ -72,7 +72,7 @@ class ParticipantStore(Protocol):
         self,
         conferences: tuple[Conference, Conference],
         participants: tuple[Participant, Participant],
-        commands: Mapping[str, Any],
+        command_payload: Mapping[str, Any],
         write_id: str,
     ) -> None:
         """Replace a conference and a participant, given as (before, after), and store commands for the engine.

@@ -64,11 +64,11 @@ class RecordingStore(Protocol):
         now: int,
         write_id: str,
         *,
-        unless_begun: bool = False,
+        only_if_start_unconfirmed: bool = False,
     ) -> Recording:
         """Move a recording to `target` in one conditional write; return it as that write left it.
 
-        With `unless_begun`, only if the media engine has not confirmed that the capture started.
+        With `only_if_start_unconfirmed`, only if the media engine has not confirmed that the capture started.
 
         Raises:
             TransitionRejected: the status does not allow it; `found` is the current recording.

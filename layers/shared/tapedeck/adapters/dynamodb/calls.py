@@ -68,7 +68,7 @@ class CallTable(ConditionalTable):
         self,
         account: str,
         call: str,
-        commands: Mapping[str, Any],
+        command_payload: Mapping[str, Any],
         sources: frozenset[CallStatus],
         now: int,
         write_id: str,
@@ -76,7 +76,7 @@ class CallTable(ConditionalTable):
         """1 request."""
         assign: Item = {
             "version": NEXT_VERSION,
-            **commands,
+            **command_payload,
             **push_write_token(write_id),
             **request_engine_action(call, now),
         }

@@ -41,13 +41,13 @@ class ConditionFailed(Exception):
     """The condition of a write failed; `items` are the current items, by position in the transaction.
 
     None: the condition of this item held. An empty dictionary: the item does not exist.
-    `was_repeated`: an earlier copy of the request got no response and may still take effect.
+    `may_have_unacknowledged_copy`: an earlier copy of the request got no response and may still take effect.
     """
 
-    def __init__(self, items: Sequence[Item | None], *, was_repeated: bool) -> None:
+    def __init__(self, items: Sequence[Item | None], *, may_have_unacknowledged_copy: bool) -> None:
         super().__init__()
         self.items = tuple(items)
-        self.was_repeated = was_repeated
+        self.may_have_unacknowledged_copy = may_have_unacknowledged_copy
 
 
 class DynamoDBClient(Protocol):
@@ -175,20 +175,22 @@ class DynamoDBTable:
     def _call(
         self, operation: Callable[..., dict[str, Any]], request: dict[str, Any], *, writes: bool = False
     ) -> dict[str, Any]:
-        was_repeated = False
+        may_have_unacknowledged_copy = False
         busy: type[StoreBusy] = StoreBusy
         for attempt in range(MAX_CONFLICT_ATTEMPTS):
             try:
                 return operation(**request)
             except ClientError as error:
                 # After one attempt without a response, a retry may meet the effects of that attempt.
-                was_repeated |= writes and HAD_UNACKNOWLEDGED_ATTEMPT in error.response.get("ResponseMetadata", {})
-                busy = _raise_unless_retryable(error, was_repeated=was_repeated)
+                may_have_unacknowledged_copy |= writes and HAD_UNACKNOWLEDGED_ATTEMPT in error.response.get(
+                    "ResponseMetadata", {}
+                )
+                busy = _raise_unless_retryable(error, may_have_unacknowledged_copy=may_have_unacknowledged_copy)
             except BotoCoreError as error:
                 raise StoreUnavailable from error
             if attempt + 1 < MAX_CONFLICT_ATTEMPTS:
                 self._pause(attempt)
-        raise _exhausted_error(busy, was_repeated=was_repeated)
+        raise _exhausted_error(busy, may_have_unacknowledged_copy=may_have_unacknowledged_copy)
 
     def backoff(self) -> None:
         """Wait up to 80 ms, so that competing writers of one item do not collide again."""
@@ -242,11 +244,13 @@ class Write:
         return {"TableName": table, **self._request}
 
 
-def _raise_unless_retryable(error: ClientError, *, was_repeated: bool) -> type[StoreBusy]:
+def _raise_unless_retryable(error: ClientError, *, may_have_unacknowledged_copy: bool) -> type[StoreBusy]:
     """Return the error to raise after the last retry, if the request may be retried (REL-2); else raise."""
     code = error.response["Error"]["Code"]
     if code == "ConditionalCheckFailedException":
-        raise ConditionFailed([_current_item(error.response)], was_repeated=was_repeated) from error
+        raise ConditionFailed(
+            [_current_item(error.response)], may_have_unacknowledged_copy=may_have_unacknowledged_copy
+        ) from error
     if code == "TransactionCanceledException":
         reasons = error.response.get("CancellationReasons", [])
         if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
@@ -255,7 +259,7 @@ def _raise_unless_retryable(error: ClientError, *, was_repeated: bool) -> type[S
                     _current_item(reason) if reason.get("Code") == "ConditionalCheckFailed" else None
                     for reason in reasons
                 ],
-                was_repeated=was_repeated,
+                may_have_unacknowledged_copy=may_have_unacknowledged_copy,
             ) from error
         if all(reason.get("Code") in _RETRYABLE_REASONS for reason in reasons):
             is_throttled = any(reason.get("Code") in _THROTTLED for reason in reasons)
@@ -264,13 +268,13 @@ def _raise_unless_retryable(error: ClientError, *, was_repeated: bool) -> type[S
     if code == "TransactionConflictException":
         return StoreBusy
     if code in _BUSY:
-        raise _exhausted_error(StoreThrottled, was_repeated=was_repeated) from error
+        raise _exhausted_error(StoreThrottled, may_have_unacknowledged_copy=may_have_unacknowledged_copy) from error
     raise StoreUnavailable from error
 
 
-def _exhausted_error(busy: type[StoreBusy], *, was_repeated: bool) -> StoreFailure:
+def _exhausted_error(busy: type[StoreBusy], *, may_have_unacknowledged_copy: bool) -> StoreFailure:
     """Choose the error after the last attempt: an unacknowledged copy may have been written."""
-    return StoreUnavailable() if was_repeated else busy()
+    return StoreUnavailable() if may_have_unacknowledged_copy else busy()
 
 
 def _current_item(failure: Mapping[str, Any]) -> Item:

@@ -40,7 +40,7 @@ class ConferenceTable(ConditionalTable):
         item = self._database.get(conference_key(account, conference))
         return conference_from(item) if item is not None else None
 
-    def get_live_conference_id(self, account: str, name: str) -> str | None:
+    def get_last_name_holder(self, account: str, name: str) -> str | None:
         """1 request."""
         item = self._database.get({"PK": name_partition(account, name), "SK": "LIVE"})
         return item["conference"] if item is not None else None

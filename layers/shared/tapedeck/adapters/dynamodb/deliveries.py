@@ -47,7 +47,7 @@ class DeliveryTable(ConditionalTable):
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
         """1 request per megabyte."""
         partition = deliveries_partition(account, resource_id)
-        found = self._database.query("PK = :pk AND SK < :closed", {"pk": partition, "closed": _GONE_URLS})
+        found = self._database.query("PK = :pk AND SK < :gone_urls", {"pk": partition, "gone_urls": _GONE_URLS})
         return [_delivery_from(item) for item in found]
 
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
@@ -62,7 +62,7 @@ class DeliveryTable(ConditionalTable):
         except ConditionFailed as failed:
             found = _delivery_from(failed.items[0]) if failed.items[0] else None
             # Our own write, whose response was lost, left exactly this lease.
-            is_own = found is not None and failed.was_repeated and found.lease_expires_at == until
+            is_own = found is not None and failed.may_have_unacknowledged_copy and found.lease_expires_at == until
             return found if is_own else None
 
     def record_attempt(
@@ -162,20 +162,20 @@ def _encode_attempts(attempts: Sequence[DeliveryAttempt]) -> list[Item]:
                 "milliseconds": attempt.milliseconds,
                 "status": attempt.status,
                 "failure": attempt.failure,
-                "answer": attempt.answer if attempt.answer != before else None,
+                "answer": attempt.response_excerpt if attempt.response_excerpt != before else None,
             }
         )
-        before = attempt.answer
+        before = attempt.response_excerpt
     return encoded
 
 
 def _decode_attempts(stored: Sequence[Item]) -> tuple[DeliveryAttempt, ...]:
-    answer = ""
+    excerpt = ""
     attempts: list[DeliveryAttempt] = []
     for each in stored:
-        answer = each.get("answer", answer)
+        excerpt = each.get("answer", excerpt)
         attempts.append(
-            DeliveryAttempt(each["at"], each["milliseconds"], each.get("status"), each.get("failure"), answer)
+            DeliveryAttempt(each["at"], each["milliseconds"], each.get("status"), each.get("failure"), excerpt)
         )
     return tuple(attempts)
 

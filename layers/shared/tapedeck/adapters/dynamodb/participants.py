@@ -75,7 +75,7 @@ class ParticipantTable(ConditionalTable):
         self,
         conferences: tuple[Conference, Conference],
         participants: tuple[Participant, Participant],
-        commands: Mapping[str, Any],
+        command_payload: Mapping[str, Any],
         write_id: str,
     ) -> None:
         """1 request: the conference, the participant."""
@@ -83,7 +83,7 @@ class ParticipantTable(ConditionalTable):
         # An announcement plays once: an earlier one must not be sent again with this command.
         writes = [
             conference_diff(*conferences),
-            participant_diff(account, *participants, write_id, {"announcement": None, **commands}),
+            participant_diff(account, *participants, write_id, {"announcement": None, **command_payload}),
         ]
         try:
             self._database.transact(writes)

@@ -129,12 +129,12 @@ class RecordingTable(ConditionalTable):
         now: int,
         write_id: str,
         *,
-        unless_begun: bool = False,
+        only_if_start_unconfirmed: bool = False,
     ) -> Recording:
         """1 request; 2 if a response was lost and the recording already has the target status."""
         assign: Item = {"status": target, "version": NEXT_VERSION, "updated": now, **push_write_token(write_id)}
         when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(write_id)
-        if unless_begun:
+        if only_if_start_unconfirmed:
             when &= Attr("confirmed").eq(0)
         write = _transition(parent, recording, assign, when, pause_behavior, now)
         for _ in range(_MAX_TOKEN_ATTEMPTS):
@@ -146,7 +146,7 @@ class RecordingTable(ConditionalTable):
                 if item and found is not None and has_write_token(item, write_id):
                     return _as_transitioned(found, target, pause_behavior, now)
                 # A late copy of this write can undo later changes only while the recording is active.
-                may_arrive_late = failed.was_repeated and found is not None and found.is_active
+                may_arrive_late = failed.may_have_unacknowledged_copy and found is not None and found.is_active
                 if found is None or not (may_arrive_late and is_noop_transition(found.status, target)):
                     raise TransitionRejected(found) from failed
             if self._store_write_token(parent, found, write_id):

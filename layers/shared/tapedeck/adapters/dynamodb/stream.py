@@ -24,7 +24,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
 from tapedeck.ports.changes import Change, PendingWork, Resource
 
-_COMMAND_ATTRIBUTES: Final = {
+_COMMAND_PAYLOAD: Final = {
     "CALL": ("redirect", "fallback", "status_callback", "time_limit"),
     "CONF": ("announcement",),
     PARTICIPANT: ("announcement", "hold_music", "wait_music"),
@@ -46,7 +46,7 @@ def read_change(record: Mapping[str, Any]) -> Change | None:
     return Change(after["PK"].partition("#")[0], _resource(before), resource, _command_payload(after))
 
 
-def sort_by_sequence(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def sort_by_conference_sequence(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Sort the records of each conference and its participants by the conference's sequence number.
 
     A stream keeps the order of each item, but not the order across the items of a transaction. Sorting delivers the
@@ -55,17 +55,17 @@ def sort_by_sequence(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
     ordered = list(records)
     positions: dict[str, list[int]] = {}
     for position, record in enumerate(records):
-        if _sequence_number(record) is not None:
+        if _conference_sequence(record) is not None:
             positions.setdefault(record["dynamodb"]["Keys"]["PK"]["S"], []).append(position)
     for indices in positions.values():
         # The sequence number of an item never decreases, so the order of each item is kept.
-        numbered = sorted((records[index] for index in indices), key=lambda record: _sequence_number(record) or 0)
+        numbered = sorted((records[index] for index in indices), key=lambda record: _conference_sequence(record) or 0)
         for index, record in zip(indices, numbered, strict=True):
             ordered[index] = record
     return ordered
 
 
-def _sequence_number(record: Mapping[str, Any]) -> int | None:
+def _conference_sequence(record: Mapping[str, Any]) -> int | None:
     """Read the conference's sequence number from the new image; None if it is missing or malformed."""
     try:
         return int(record["dynamodb"]["NewImage"]["sequence"]["N"])
@@ -90,15 +90,15 @@ class PendingWorkIndex(ConditionalTable):
             if item is not None and resource is not None and "work" in item:
                 yield PendingWork(item["PK"].partition("#")[0], resource, _command_payload(item))
 
-    def expire(self, opened: PendingWork) -> bool:
+    def expire(self, pending: PendingWork) -> bool:
         """1 request."""
-        match opened.resource:
+        match pending.resource:
             case Call() as call:
-                key, version = call_key(opened.account, call.id), call.requested_version
+                key, version = call_key(pending.account, call.id), call.requested_version
             case Conference() as conference:
-                key, version = conference_key(opened.account, conference.id), conference.requested_version
+                key, version = conference_key(pending.account, conference.id), conference.requested_version
             case Participant() as participant:
-                key = participant_key(opened.account, participant.conference, participant.call)
+                key = participant_key(pending.account, participant.conference, participant.call)
                 version = participant.requested_version
             case Recording():
                 return False
@@ -122,5 +122,5 @@ def _resource(item: Item) -> Resource | None:
 
 def _command_payload(item: Item) -> Mapping[str, Any]:
     sort_key = item["SK"]
-    names = _COMMAND_ATTRIBUTES.get(PARTICIPANT if sort_key.startswith(PARTICIPANT) else sort_key, ())
+    names = _COMMAND_PAYLOAD.get(PARTICIPANT if sort_key.startswith(PARTICIPANT) else sort_key, ())
     return {name: item[name] for name in names if name in item}

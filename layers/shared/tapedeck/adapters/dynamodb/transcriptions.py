@@ -46,7 +46,7 @@ class TranscriptionTable(ListTable):
             self._database.transact(writes)
         except ConditionFailed as failed:
             # The deleted item carries no write token: assume that an unacknowledged earlier attempt deleted it.
-            return failed.was_repeated
+            return failed.may_have_unacknowledged_copy
         return True
 
     def transcriptions(self, account: str) -> RangeReader[Transcription]:

@@ -122,11 +122,11 @@ def call_diff(before: Call, after: Call, write_id: str | None = None) -> Write:
 
 
 def participant_diff(
-    account: str, before: Participant, after: Participant, write_id: str, commands: Item | None = None
+    account: str, before: Participant, after: Participant, write_id: str, command_payload: Item | None = None
 ) -> Write:
     """Write the difference between two versions of a participant, the write's token and engine commands."""
     key = participant_key(account, before.conference, before.call)
-    return _difference(key, participant_item(before), participant_item(after), commands or {}, write_id)
+    return _difference(key, participant_item(before), participant_item(after), command_payload or {}, write_id)
 
 
 def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_id: str | None = None) -> Write:
@@ -152,7 +152,7 @@ def split_absent(attributes: Item) -> tuple[Item, list[str]]:
     return assigned, [name for name in attributes if name not in assigned]
 
 
-_MEMBERSHIP_COMMANDS: Final = ("announcement", "hold_music", "wait_music")
+_PARTICIPANT_PAYLOAD: Final = ("announcement", "hold_music", "wait_music")
 """Attributes with engine commands that an earlier membership may have left."""
 
 
@@ -162,7 +162,7 @@ def join_write(account: str, participant: Participant) -> Write:
     return update(
         participant_key(account, participant.conference, participant.call),
         {**assigned, **{token.label: token.or_default("") for token in _TOKENS}},
-        remove=(*removed, *_MEMBERSHIP_COMMANDS),
+        remove=(*removed, *_PARTICIPANT_PAYLOAD),
         when=ITEM_ABSENT | Attr("left").exists(),
     )
 

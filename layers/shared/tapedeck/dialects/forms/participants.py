@@ -72,7 +72,7 @@ class UpdateParticipantForm(Coaching):
         return super().read(known, dialect)
 
     @property
-    def commands(self) -> Mapping[str, Mapping[str, str]]:
+    def command_payload(self) -> Mapping[str, Mapping[str, str]]:
         """The audio for the engine to fetch, by purpose, each `{url, method}`.
 
         `HoldUrl` is ignored without `Hold=true`.
