@@ -32,6 +32,7 @@ from tapedeck.ports.clock import Clock
 from tapedeck.ports.stores import Store
 
 SHARDS: Final = "0123456789abcdef"
+"""Shards of the `work` index: the last hex digit of an id."""
 
 COMMAND_RESEND_AFTER_SECONDS: Final = 30
 """Age at which an unconfirmed command is first sent again; each run then repeats it.

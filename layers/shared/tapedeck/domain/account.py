@@ -85,7 +85,8 @@ class Principal:
 class SigningKeys:
     """The encrypted keys that sign an account's callbacks, oldest first.
 
-    `since` holds the second from which each key signs, in the order of `encrypted`.
+    `since[i]` is the second from which key `i` signs. A new auth token of Twilio's dialect has no entry until the old
+    one is revoked. SignalWire's dialect has one key and ignores later entries.
     """
 
     encrypted: tuple[bytes, ...]

@@ -32,7 +32,8 @@ class Call:
 
     `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`. `conference` is the id of the
     conference that the call joined last. `api_recording` is the latest recording started through the API.
-    `active_recordings` is a superset of the ids of its active recordings.
+    `active_recordings` is a superset of the ids of its active recordings: ids of stopped ones stay until
+    `domain.recording.PRUNE_ACTIVE_AT`. `end_write_id` is the id of the write that ended the call.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 

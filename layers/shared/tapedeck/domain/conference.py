@@ -40,9 +40,10 @@ class Conference:
     number of the first event of the end: the remaining participants leave with one number each, and `end_sequence`
     follows. `participants` is how many are connected, or were when it ended. `has_starter`: one of them had
     `start_conference_on_enter`. `first_call` is the call that joined first. `active_recordings` is a superset of the
-    ids of its active recordings. `start_sequence` is the SequenceNumber of the start event, 0 if it never started;
-    `started_at` is when it started. `announced_at` is when an announcement was last played. `end_published`: every
-    callback for the end of the conference is in the outbox.
+    ids of its active recordings: ids of stopped ones stay until `domain.recording.PRUNE_ACTIVE_AT`. `end_write_id` is
+    the id of the write that ended the conference. `start_sequence` is the SequenceNumber of the start event, 0 if it
+    never started; `started_at` is when it started. `announced_at` is when an announcement was last played.
+    `end_published`: every callback for the end of the conference is in the outbox.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 

@@ -28,7 +28,7 @@ class DeliveryState(StrEnum):
     """The state of a delivery; the last two are final."""
 
     QUEUED = "queued"
-    """In the queue, or being sent."""
+    """In the queue, being sent, or lost by the queue."""
     RETRY_SCHEDULED = "retry-scheduled"
     """The vendor's own attempts failed; retried at `next_attempt_at` (REL-7)."""
     DELIVERED = "delivered"
@@ -60,11 +60,12 @@ class CallbackDelivery:
     """One callback in the outbox, for one change of a recording or a conference.
 
     `resource_id` is the recording or conference, and `sequence` a recording's version or a conference's SequenceNumber.
-    `url`, `method`, `body` (form-encoded) and `idempotency_token` are identical at each attempt (REL-6). `created`,
-    `first_attempt_at` and `next_attempt_at` are seconds, `lease_expires_at` is milliseconds. The key that signs at
-    `first_attempt_at` signs every attempt. `next_attempt_at` is when to retry, or, while queued, when to assume that
-    the queue lost it. `lease_expires_at` is until when a worker is sending it. `attempts` are the newest attempts,
-    oldest first, out of `attempt_count`.
+    `url`, `method`, `body` (form-encoded) and `idempotency_token` are identical at each attempt (REL-6). The token is
+    sent in a header of Twilio's dialect; SignalWire's has none. `created`, `first_attempt_at` and `next_attempt_at` are
+    seconds, `lease_expires_at` is milliseconds. The first lease sets `first_attempt_at`; every attempt is signed with
+    the key in use then. `next_attempt_at` is when to retry, or, while queued, when to assume that the queue lost it.
+    `lease_expires_at` is until when a worker is sending it. `attempts` are the newest attempts, oldest first, out of
+    `attempt_count`.
     """
 
     account: str

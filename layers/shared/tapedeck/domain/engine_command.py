@@ -16,7 +16,7 @@ EngineControlled = Call | Conference | Participant
 
 `requested_version` is the version of the last change that sent a command, 0 if none did, and `requested_at` its time
 in seconds. `confirmed_version` is the last such version that the engine confirmed. A recording needs no
-`requested_version`: each of its versions is a command.
+`requested_version`: while it is unfinished, every unconfirmed version is a command.
 """
 
 EngineControlledT = TypeVar("EngineControlledT", Call, Conference, Participant)
@@ -49,12 +49,15 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command to the media engine, sent at least once; every repetition is identical.
+    """One command to the media engine, sent at least once.
+
+    Publishing the same change again yields the same command. The reconciler may resend it as `recording.start` or
+    `participant.add`, with the latest complete state.
 
     `parent` is the call or conference whose commands are sent in order. `resource` is the target's id: a recording, a
     call, a conference, or a participant's call. `version` is the resource's version after this change: an engine that
     has applied a higher version of the resource ignores the command (REL-4). `desired_state` uses the field names of
-    the engine protocol.
+    the engine protocol, which calls it `wanted`.
     """
 
     kind: CommandKind
@@ -65,7 +68,7 @@ class Command:
 
     @property
     def id(self) -> str:
-        """The deduplication id: parent and resource, version and kind. Equal at every repetition."""
+        """The command's id: parent and resource, version and kind. Its first message has it as the deduplication id."""
         where = "-".join(dict.fromkeys((self.parent.id, self.resource)))
         return f"{where}-{self.version}-{self.kind}"
 

@@ -20,12 +20,15 @@ TapedeckError
 │   ├── ConferenceOverForParticipant  the participant's conference has ended
 │   ├── NotFinished             only a finished recording can be deleted
 │   └── NotDualChannel          two channels are requested of a mono recording
-├── EventRejected               an engine event that no engine of this account can have sent
+├── EventRejected               an engine event that contradicts the request or names foreign resources
 ├── MediaMissing                a recording's source media is missing or unreadable
 └── StoreFailure
     ├── StoreBusy               contention; nothing was written; safe to retry
     │   └── StoreThrottled      throttling; nothing was written; safe to retry
-    └── StoreUnavailable        no response; the write may have happened
+    └── StoreUnavailable        no response, or an error that is not retried; the write may have happened
+
+Background functions log InvalidState, InvalidParameter and EventRejected and drop the message; the queue or the stream
+retries it after every other error.
 """
 
 
@@ -76,7 +79,7 @@ class InvalidState(TapedeckError):
 
 
 class NotEligibleForRecording(InvalidState):
-    """The call is not in progress, or the recording's capture has ended."""
+    """The parent is not in progress or has the maximum of recordings, or the capture is in the wrong state."""
 
 
 class AmbiguousCurrentRecording(InvalidState):
@@ -92,7 +95,7 @@ class CallHasEnded(InvalidState):
 
 
 class CallNotInProgress(InvalidState):
-    """The call cannot be redirected: it has not been answered, or has ended."""
+    """The call is not in progress: it cannot be redirected, or cannot join a conference before it is answered."""
 
 
 class CallAnswered(InvalidState):
@@ -120,7 +123,10 @@ class NotDualChannel(InvalidState):
 
 
 class EventRejected(TapedeckError):
-    """An engine event names a resource that this engine was never given, such as a foreign media key (REL-11)."""
+    """An engine event that contradicts what was requested, or names a foreign resource (REL-11).
+
+    It reports another status than the version requested, a recording of another parent, or a foreign media key.
+    """
 
 
 class MediaMissing(TapedeckError):
@@ -128,7 +134,7 @@ class MediaMissing(TapedeckError):
 
 
 class StoreFailure(TapedeckError):
-    """The database did not complete the request."""
+    """The database, queue, bus, bucket or KMS did not complete the request."""
 
 
 class StoreBusy(StoreFailure):
@@ -136,8 +142,8 @@ class StoreBusy(StoreFailure):
 
 
 class StoreThrottled(StoreBusy):
-    """The database throttles requests; nothing was written."""
+    """The database or bucket throttles requests; nothing was written."""
 
 
 class StoreUnavailable(StoreFailure):
-    """The database did not respond; a write may or may not have happened."""
+    """No response, or an error that is not retried; a write may or may not have happened."""

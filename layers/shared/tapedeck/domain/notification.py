@@ -28,7 +28,10 @@ class RecordingEvent(StrEnum):
 
 
 class ConferenceEvent(StrEnum):
-    """The events of a conference and of its participants."""
+    """The events of a conference and of its participants.
+
+    `speech-start`, `speech-stop` and `announcement-fail` are accepted in a subscription and never published.
+    """
 
     START = "start"
     END = "end"

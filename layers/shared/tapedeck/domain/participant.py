@@ -31,7 +31,9 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """One call in one conference; it has also left once the conference has ended (REL-9).
+    """One call in one conference.
+
+    The end of a conference writes no participants: they have left although `left` is None (REL-9).
 
     Times are whole seconds since the epoch: `joined` is when it entered or was dialed, `updated` its last visible
     change since, if any. Only connected participants count in the conference. `sequence` is the SequenceNumber of the
@@ -70,7 +72,7 @@ class Participant:
 
     @property
     def is_inside(self) -> bool:
-        """Whether it has not left by itself; the conference may still have ended."""
+        """Whether it has not left; the conference may nevertheless have ended."""
         return self.left is None
 
     @property

@@ -53,15 +53,18 @@ def is_noop_transition(status: RecordingStatus, target: RecordingStatus) -> bool
     return status is target or (target is _S.STOPPED and status in {_S.COMPLETED, _S.ABSENT})
 
 
+PRUNE_ACTIVE_AT: Final = 40
+"""Number of ids in a parent's set of active recordings from which a start removes those of stopped recordings.
+
+It removes them before it adds its own.
+"""
+
+
 class ParentKind(StrEnum):
     """The kind of resource that is recorded."""
 
     CALL = "CALL"
     CONFERENCE = "CONF"
-
-
-PRUNE_ACTIVE_AT: Final = 40
-"""Size of a parent's set of active recordings at which a start first removes the stopped ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,11 @@ class Recording:
     """One audio capture of a call or a conference; times are whole seconds since the epoch.
 
     `version` rises by one with every change. `confirmed_version` is the last version that the media engine has applied;
-    changes reported by the engine are confirmed at once. If the two differ, a command is pending. `last_event_at` is
-    the engine's time, in milliseconds, of the newest event applied; older events are stale. `call` is the call shown
-    with the recording: its parent, or the call of the conference's first participant. `duration` is seconds of finished
-    audio. `error` is a vendor's error code such as 16101. `deleted_until` is when a deleted recording's row expires.
+    changes reported by the engine are confirmed at once. While the recording is unfinished, a difference means that a
+    command is pending (`is_pending`). `last_event_at` is the engine's time, in milliseconds, of the newest event
+    applied; older events are stale. `call` is the call shown with the recording: its parent, or the call of the
+    conference's first participant. `duration` is seconds of finished audio. `error` is a vendor's error code such as
+    16101. `deleted_until` is when a deleted recording's row expires.
     """
 
     id: str
@@ -137,7 +141,7 @@ class Recording:
 
     @property
     def is_pending(self) -> bool:
-        """Whether the media engine has not confirmed the last command."""
+        """Whether the recording is unfinished and the media engine has not confirmed its last command."""
         return self.confirmed_version < self.version and self.status in UNFINISHED
 
     @property

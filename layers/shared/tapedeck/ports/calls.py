@@ -54,7 +54,7 @@ class CallStore(Protocol):
         now: int,
         write_id: str,
     ) -> Call:
-        """Store commands for the media engine, by name, with a call whose status is in `sources`.
+        """Store the payload of engine commands, by name, with a call whose status is in `sources`.
 
         Raises:
             ParentConflict: the condition failed; `found` is the current call.

@@ -28,7 +28,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PendingWork:
-    """One row of the pending-work index: not ended, not fully published, or not confirmed by the engine."""
+    """A resource in the pending-work index: unfinished, not fully published, or with an unconfirmed command."""
 
     account: str
     resource: Resource
@@ -47,5 +47,5 @@ class PendingWorkStore(Protocol):
         ...
 
     def expire(self, pending: PendingWork) -> bool:
-        """Expire a request that the engine never confirmed; False for a recording or if it changed meanwhile."""
+        """Remove a resource with an expired command from the index; False if it is a recording or changed meanwhile."""
         ...

@@ -8,7 +8,7 @@ from tapedeck.domain.participant import Participant
 
 
 class NameTaken(Exception):
-    """A name belongs to another conference: `holder` is its id; it may have ended since."""
+    """Another conference took the name last: `holder` is its id; it may have ended since."""
 
     def __init__(self, holder: str) -> None:
         super().__init__()

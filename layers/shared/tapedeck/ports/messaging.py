@@ -1,6 +1,6 @@
 """Ports for outgoing messages: queues, an event bus, a webhook client, decryption, failed stream batches.
 
-Every message is sent at least once; a repetition is byte-identical (REL-6).
+Every message is sent at least once; publishing the same change again sends equal messages (REL-6).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,9 @@ from typing import Any, Protocol
 class QueueMessage:
     """A JSON object for a FIFO queue.
 
-    `group` is the message group: order is kept within it. `id` is the deduplication id, equal at every repetition; the
-    queue drops duplicates within five minutes. It has at most 128 letters, digits and punctuation marks.
+    `group` is the message group: order is kept within it. `id` is the deduplication id, equal whenever the same change
+    is published; the queue drops duplicates within five minutes. It has at most 128 letters, digits and punctuation
+    marks.
     """
 
     body: Mapping[str, Any]

@@ -75,7 +75,7 @@ class ParticipantStore(Protocol):
         command_payload: Mapping[str, Any],
         write_id: str,
     ) -> None:
-        """Replace a conference and a participant, given as (before, after), and store commands for the engine.
+        """Replace a conference and a participant, given as (before, after), and store the payload of engine commands.
 
         Raises:
             MembershipConflict: one of them has changed.

@@ -97,9 +97,10 @@ class RecordingStore(Protocol):
     ) -> Recording | None:
         """Confirm that the media engine has applied a version of a recording, if it is the highest so far.
 
-        `reported` is the status that the engine reports; one that contradicts the requested status is ignored. None
-        confirms the start of the capture, at the engine's time clamped to `now`; it is applied only once. A finished
-        recording does not change. Returns the current recording, even if deleted; None if it does not exist.
+        With `reported` None, the event reports the start: stored once, with the engine's time, at most `now`. Otherwise
+        `reported` is the status that the engine reports. Nothing is written if it contradicts the request: a stop of a
+        recording that is not stopped, or for the last version another status than the stored one. A finished recording
+        does not change. Returns the current recording, even if deleted; None if it does not exist.
         """
         ...
 

@@ -17,5 +17,5 @@ class Store(CallStore, ConferenceStore, RecordingStore, ParentStore, Protocol):
 
     Raises:
         StoreBusy: contention or throttling outlasted the retries; nothing was written.
-        StoreUnavailable: no response.
+        StoreUnavailable: no response, or an error that is not retried; the write may have happened.
     """

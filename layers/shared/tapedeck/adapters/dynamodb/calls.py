@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
@@ -53,10 +54,12 @@ class CallTable(ConditionalTable):
                 "version": NEXT_VERSION,
                 "updated": after.updated,
                 "ended": after.ended,
-                "ended_by": write_id,
+                END_WRITE_ID: write_id,
                 **(request_engine_action(call.id, after.updated) if needs_command else {}),
             },
-            when=Attr("status").is_in(sorted(sources)) & Attr("active").not_exists() & Attr("conference").not_exists(),
+            when=Attr("status").is_in(sorted(sources))
+            & Attr(ACTIVE_RECORDINGS).not_exists()
+            & Attr("conference").not_exists(),
         )
         return self._update(write, call_from, ParentConflict)
 

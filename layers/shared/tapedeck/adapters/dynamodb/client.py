@@ -41,7 +41,7 @@ class ConditionFailed(Exception):
     """The condition of a write failed; `items` are the current items, by position in the transaction.
 
     None: the condition of this item held. An empty dictionary: the item does not exist.
-    `may_have_unacknowledged_copy`: an earlier copy of the request got no response and may still take effect.
+    `may_have_unacknowledged_copy`: an earlier attempt of the request got no response and may still take effect.
     """
 
     def __init__(self, items: Sequence[Item | None], *, may_have_unacknowledged_copy: bool) -> None:
@@ -175,6 +175,13 @@ class DynamoDBTable:
     def _call(
         self, operation: Callable[..., dict[str, Any]], request: dict[str, Any], *, writes: bool = False
     ) -> dict[str, Any]:
+        """Send a request; after a conflict, send it again, up to five times in total (REL-2).
+
+        Raises:
+            ConditionFailed: a condition failed.
+            StoreBusy, StoreThrottled: nothing was written.
+            StoreUnavailable: an error that is not retried; or an earlier attempt got no response and may be applied.
+        """
         may_have_unacknowledged_copy = False
         busy: type[StoreBusy] = StoreBusy
         for attempt in range(MAX_CONFLICT_ATTEMPTS):

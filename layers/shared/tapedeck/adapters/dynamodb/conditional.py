@@ -7,6 +7,7 @@ lost, or the item is not in the expected state.
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from tapedeck.adapters.dynamodb.attributes import END_WRITE_ID
 from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Item, Write
 from tapedeck.adapters.dynamodb.items import WRITE_TOKEN_ATTRIBUTES, write_token
 
@@ -28,7 +29,7 @@ class ConditionalTable:
         return True
 
     def _update_or_find(self, write: Write) -> Item | None:
-        """Apply an update; return the new item or, if the condition failed, the current one."""
+        """Apply an update; return the new item, or the current one, if any, if the condition failed."""
         try:
             return self._database.update(write)
         except ConditionFailed as failed:
@@ -69,7 +70,7 @@ def written_by(write_id: str) -> Callable[[Item], bool]:
 
 def ended_by(write_id: str) -> Callable[[Item], bool]:
     """Recognise calls and conferences that this write ended."""
-    return lambda item: item.get("ended_by") == write_id
+    return lambda item: item.get(END_WRITE_ID) == write_id
 
 
 def has_write_token(item: Item, write_id: str) -> bool:

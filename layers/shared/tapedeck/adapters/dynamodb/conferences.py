@@ -2,10 +2,18 @@
 
 from dataclasses import replace
 
+from tapedeck.adapters.dynamodb.attributes import (
+    ACTIVE_RECORDINGS,
+    CONFIRMED_VERSION,
+    END_PUBLISHED,
+    END_WRITE_ID,
+    REQUESTED_VERSION,
+)
 from tapedeck.adapters.dynamodb.client import ConditionFailed
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
 from tapedeck.adapters.dynamodb.items import (
+    NAME_HOLDER,
     call_from,
     conference_from,
     conference_key,
@@ -42,7 +50,7 @@ class ConferenceTable(ConditionalTable):
 
     def get_last_name_holder(self, account: str, name: str) -> str | None:
         """1 request."""
-        item = self._database.get({"PK": name_partition(account, name), "SK": "LIVE"})
+        item = self._database.get({"PK": name_partition(account, name), "SK": NAME_HOLDER})
         return item["conference"] if item is not None else None
 
     def get_membership(self, account: str, conference: str, call: str) -> tuple[Conference | None, Participant | None]:
@@ -99,11 +107,11 @@ class ConferenceTable(ConditionalTable):
                 "updated": after.updated,
                 "ended": after.ended,
                 "reason": after.reason,
-                "ended_by": write_id,
+                END_WRITE_ID: write_id,
                 **(request_engine_action(conference.id, after.updated) if needs_command else {}),
             },
             when=Attr("status").is_in((ConferenceStatus.INIT, ConferenceStatus.IN_PROGRESS))
-            & Attr("active").not_exists(),
+            & Attr(ACTIVE_RECORDINGS).not_exists(),
         )
         return self._update(write, conference_from, ParentConflict, is_own=ended_by(write_id))
 
@@ -111,9 +119,9 @@ class ConferenceTable(ConditionalTable):
         """1 request; 2 while an engine command is unconfirmed and keeps the conference in the pending-work index."""
         key = conference_key(conference.account, conference.id)
         has_ended = Attr("status").eq(ConferenceStatus.COMPLETED)
-        is_settled = Attr("asked").not_exists() | Attr("confirmed").eq(Attr("asked"))
-        if not self._try(update(key, {"told": True}, remove=PENDING_WORK, when=has_ended & is_settled)):
-            self._try(update(key, {"told": True}, when=has_ended))
+        is_settled = Attr(REQUESTED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).eq(Attr(REQUESTED_VERSION))
+        if not self._try(update(key, {END_PUBLISHED: True}, remove=PENDING_WORK, when=has_ended & is_settled)):
+            self._try(update(key, {END_PUBLISHED: True}, when=has_ended))
 
     def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
         """1 request."""

@@ -1,13 +1,23 @@
-"""The outbox of callbacks in the recordings table: pending deliveries and their attempts.
+"""The outbox of callbacks in the recordings table: the deliveries of the last 30 days with their attempts.
 
 A delivery is stored once, when its change is published, and then updated by the function that sends it. Only a lease
-keeps two functions from sending it at the same time; a duplicate delivery is possible and allowed (REL-6).
+keeps two functions from sending it at the same time; sending it twice is possible and allowed (REL-6).
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from tapedeck.adapters.dynamodb.attributes import (
+    ATTEMPT_COUNT,
+    DELIVERY_SEQUENCE,
+    EXPIRES_AT,
+    FIRST_ATTEMPT_AT,
+    IDEMPOTENCY_TOKEN,
+    LEASE_EXPIRES_AT,
+    NEXT_ATTEMPT_AT,
+    RESPONSE_EXCERPT,
+)
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
 from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
@@ -22,9 +32,6 @@ from tapedeck.domain.delivery import (
 )
 from tapedeck.domain.errors import StoreBusy
 
-SHARDS: Final = "0123456789abcdef"
-"""Shards of the `work` index: the last hex digit of an id."""
-
 _DAY: Final = 86_400
 
 _GONE_URLS: Final = "closed"
@@ -32,7 +39,7 @@ _GONE_URLS: Final = "closed"
 
 
 class DeliveryTable(ConditionalTable):
-    """`ports.deliveries.DeliveryStore` on DynamoDB; the `work` index holds pending deliveries by `next_attempt_at`."""
+    """`ports.deliveries.DeliveryStore` on DynamoDB; for its rows in the `work` index see `items.pending_shard`."""
 
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """1 request."""
@@ -54,8 +61,8 @@ class DeliveryTable(ConditionalTable):
         """1 request."""
         write = update(
             _key(delivery),
-            {"lease": until, "first_at": Attr("first_at").or_default(now // 1000)},
-            when=Attr("state").eq(DeliveryState.QUEUED) & Attr("lease").lte(now),
+            {LEASE_EXPIRES_AT: until, FIRST_ATTEMPT_AT: Attr(FIRST_ATTEMPT_AT).or_default(now // 1000)},
+            when=Attr("state").eq(DeliveryState.QUEUED) & Attr(LEASE_EXPIRES_AT).lte(now),
         )
         try:
             return _delivery_from(self._database.update(write))
@@ -102,7 +109,7 @@ class DeliveryTable(ConditionalTable):
         """1 request."""
         write = update(
             {**_key(delivery), "SK": _GONE_URLS},
-            {"expires_at": now + DELIVERY_RETENTION_DAYS * _DAY},
+            {EXPIRES_AT: now + DELIVERY_RETENTION_DAYS * _DAY},
             add={"urls": frozenset({delivery.url})},
         )
         self._database.update(write)
@@ -133,12 +140,12 @@ _MAX_WRITE_ATTEMPTS: Final = 5
 
 
 def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
-    """Write the difference on condition that no other attempt was stored since the read."""
+    """Write the difference on condition that attempts and state are unchanged since the read; a lease may be new."""
     old, new = _item(before), _item(after)
     # `state` is always assigned, because an update needs at least one assignment.
     changed = {name: value for name, value in new.items() if value != old[name] or name == "state"}
     assigned, removed = split_absent(changed)
-    is_unchanged = Attr("tried").eq(before.attempt_count) & Attr("state").eq(before.state)
+    is_unchanged = Attr(ATTEMPT_COUNT).eq(before.attempt_count) & Attr("state").eq(before.state)
     return update(_key(before), assigned, remove=removed, when=is_unchanged)
 
 
@@ -162,7 +169,7 @@ def _encode_attempts(attempts: Sequence[DeliveryAttempt]) -> list[Item]:
                 "milliseconds": attempt.milliseconds,
                 "status": attempt.status,
                 "failure": attempt.failure,
-                "answer": attempt.response_excerpt if attempt.response_excerpt != before else None,
+                RESPONSE_EXCERPT: attempt.response_excerpt if attempt.response_excerpt != before else None,
             }
         )
         before = attempt.response_excerpt
@@ -173,7 +180,7 @@ def _decode_attempts(stored: Sequence[Item]) -> tuple[DeliveryAttempt, ...]:
     excerpt = ""
     attempts: list[DeliveryAttempt] = []
     for each in stored:
-        excerpt = each.get("answer", excerpt)
+        excerpt = each.get(RESPONSE_EXCERPT, excerpt)
         attempts.append(
             DeliveryAttempt(each["at"], each["milliseconds"], each.get("status"), each.get("failure"), excerpt)
         )
@@ -181,26 +188,26 @@ def _decode_attempts(stored: Sequence[Item]) -> tuple[DeliveryAttempt, ...]:
 
 
 _DELIVERY: Final = FieldTable(
-    Field("number", "sequence"),
+    Field(DELIVERY_SEQUENCE, "sequence"),
     Field("event", "event"),
     Field("dialect", "dialect"),
     Field("url", "url"),
     Field("method", "method"),
     Field("body", "body"),
-    Field("token", "idempotency_token"),
+    Field(IDEMPOTENCY_TOKEN, "idempotency_token"),
     Field("created", "created"),
     Field("state", "state", decode=DeliveryState),
-    Field("first_at", "first_attempt_at", None),
-    Field("due", "next_attempt_at", None),
-    Field("lease", "lease_expires_at"),
-    Field("tried", "attempt_count"),
+    Field(FIRST_ATTEMPT_AT, "first_attempt_at", None),
+    Field(NEXT_ATTEMPT_AT, "next_attempt_at", None),
+    Field(LEASE_EXPIRES_AT, "lease_expires_at"),
+    Field(ATTEMPT_COUNT, "attempt_count"),
     Field("attempts", "attempts", encode=_encode_attempts, decode=_decode_attempts),
 )
 
 
 def _item(delivery: CallbackDelivery) -> Item:
     item = _DELIVERY.render(delivery)
-    item["expires_at"] = delivery.created + DELIVERY_RETENTION_DAYS * _DAY
+    item[EXPIRES_AT] = delivery.created + DELIVERY_RETENTION_DAYS * _DAY
     item["work"] = f"DUE#{delivery.resource_id[-1]}" if delivery.next_attempt_at is not None else None
     item["work_at"] = delivery.next_attempt_at
     return item

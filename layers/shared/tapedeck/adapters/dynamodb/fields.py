@@ -16,8 +16,9 @@ REQUIRED: Final = object()
 class Field(NamedTuple):
     """One field of a domain object and the attribute that stores it.
 
-    A field that equals its `default`, None or an empty value, is not stored. The default must be that of the domain
-    class, which applies when the attribute is absent. `encode` and `decode` convert a value that is stored.
+    A field is not stored if its value equals `default`, which must be None or an empty value (0, False, "", or an empty
+    set or mapping). The default must be that of the domain class, which applies when the attribute is absent. `encode`
+    and `decode` convert a value that is stored.
     """
 
     attribute: str
@@ -44,6 +45,7 @@ class FieldTable:
         self._required = tuple(field.name for field in required)
         self._required_values = itemgetter(*(field.attribute for field in required))
         self._optional = [(field.attribute, field.name) for field in optional]
+        # Attributes whose default is an empty value: any false value is absent.
         self._empty_is_absent = [
             attribute for attribute, _ in _given((each.attribute, each.default) for each in optional)
         ]

@@ -8,6 +8,24 @@ The list rows of an account share a partition per kind of resource, sorted by id
 import hashlib
 from typing import Final
 
+from tapedeck.adapters.dynamodb.attributes import (
+    ACTIVE_RECORDINGS,
+    API_RECORDING,
+    CALL_TO_COACH,
+    CONFIRMED_VERSION,
+    END_CONFERENCE_ON_EXIT,
+    END_PUBLISHED,
+    END_WRITE_ID,
+    EXPIRES_AT,
+    HAS_STARTER,
+    LAST_EVENT_AT,
+    PARENT_CALL,
+    REQUESTED_AT,
+    REQUESTED_VERSION,
+    START_CONFERENCE_ON_ENTER,
+    START_SEQUENCE,
+    STARTED_AT,
+)
 from tapedeck.adapters.dynamodb.client import Item
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.domain.call import Call, CallStatus
@@ -25,6 +43,9 @@ RECORDING = "REC#"
 
 PARTICIPANT = "PART#"
 """Prefix of the sort key of a participant."""
+
+NAME_HOLDER: Final = "LIVE"
+"""Sort key, in a name's partition, of the item that names the last holder of the name; it may have ended since."""
 
 SHOWN = "CONFREC#"
 """Prefix of the sort key of a link from a call to a conference recording that lists it."""
@@ -110,7 +131,15 @@ def status_key(account: str, kind: ParentKind, status: str) -> str:
 
 
 def pending_shard(identifier: str) -> str:
-    """Name the shard of the `work` index that holds this resource while it has pending work."""
+    """Name the shard of the `work` index that holds this resource while it has pending work.
+
+    The index holds only items that have its key attributes; x is the last hex digit of an id:
+
+    | `work` | `work_at`, seconds | items | read by |
+    | --- | --- | --- | --- |
+    | `OPEN#x` | when the work became pending | resources with pending work | `PendingWorkIndex.find_pending` |
+    | `DUE#x` | `next_attempt_at` | deliveries with a next attempt | `DeliveryTable.find_due` |
+    """
     return f"OPEN#{identifier[-1]}"
 
 
@@ -128,9 +157,9 @@ def _decode_callback(stored: Item) -> CallbackSubscription:
 
 
 _ENGINE_FIELDS: Final = (
-    Field("asked", "requested_version", 0),
-    Field("asked_at", "requested_at", None),
-    Field("confirmed", "confirmed_version", 0),
+    Field(REQUESTED_VERSION, "requested_version", 0),
+    Field(REQUESTED_AT, "requested_at", None),
+    Field(CONFIRMED_VERSION, "confirmed_version", 0),
 )
 """The engine command versions of a call, conference or participant."""
 
@@ -143,11 +172,11 @@ _CALL: Final = FieldTable(
     Field("direction", "direction"),
     Field("started", "started", None),
     Field("ended", "ended", None),
-    Field("parent", "parent_call", None),
+    Field(PARENT_CALL, "parent_call", None),
     Field("conference", "conference", None),
-    Field("api", "api_recording", None),
-    Field("active", "active_recordings", frozenset()),
-    Field("ended_by", "end_write_id", None),
+    Field(API_RECORDING, "api_recording", None),
+    Field(ACTIVE_RECORDINGS, "active_recordings", frozenset()),
+    Field(END_WRITE_ID, "end_write_id", None),
     *_ENGINE_FIELDS,
 )
 
@@ -158,19 +187,19 @@ _CONFERENCE: Final = FieldTable(
     Field("updated", "updated"),
     Field("name", "name"),
     Field("participants", "participants"),
-    Field("may_begin", "has_starter"),
+    Field(HAS_STARTER, "has_starter"),
     Field("first_call", "first_call", None),
     Field("ended", "ended", None),
     Field("reason", "reason", None, decode=EndReason),
     Field("ending_call", "ending_call", None),
-    Field("active", "active_recordings", frozenset()),
-    Field("ended_by", "end_write_id", None),
+    Field(ACTIVE_RECORDINGS, "active_recordings", frozenset()),
+    Field(END_WRITE_ID, "end_write_id", None),
     Field("record", "record"),
     Field("callback", "callback", None, _encode_callback, _decode_callback),
-    Field("began", "start_sequence", 0),
-    Field("began_at", "started_at", None),
+    Field(START_SEQUENCE, "start_sequence", 0),
+    Field(STARTED_AT, "started_at", None),
     Field("announced_at", "announced_at", None),
-    Field("told", "end_published", False),
+    Field(END_PUBLISHED, "end_published", False),
     *_ENGINE_FIELDS,
 )
 
@@ -185,20 +214,20 @@ _PARTICIPANT: Final = FieldTable(
     Field("muted", "muted"),
     Field("hold", "hold"),
     Field("coaching", "coaching"),
-    Field("coached", "call_to_coach", None),
-    Field("start_on_enter", "start_conference_on_enter"),
-    Field("end_on_exit", "end_conference_on_exit"),
+    Field(CALL_TO_COACH, "call_to_coach", None),
+    Field(START_CONFERENCE_ON_ENTER, "start_conference_on_enter"),
+    Field(END_CONFERENCE_ON_EXIT, "end_conference_on_exit"),
     Field("beep_on_exit", "beep_on_exit", None),
     Field("options", "options", {}, dict),
-    Field("heard", "last_event_at", 0),
+    Field(LAST_EVENT_AT, "last_event_at", 0),
     *_ENGINE_FIELDS,
 )
 
 _RECORDING: Final = FieldTable(
     Field("status", "status", decode=RecordingStatus),
     Field("version", "version"),
-    Field("confirmed", "confirmed_version"),
-    Field("heard", "last_event_at", 0),
+    Field(CONFIRMED_VERSION, "confirmed_version"),
+    Field(LAST_EVENT_AT, "last_event_at", 0),
     Field("source", "source", decode=Source),
     Field("call", "call", None),
     Field("channels", "channels"),
@@ -210,7 +239,7 @@ _RECORDING: Final = FieldTable(
     Field("ended", "ended", None),
     Field("duration", "duration", None),
     Field("error", "error", None),
-    Field("expires_at", "deleted_until", None),
+    Field(EXPIRES_AT, "deleted_until", None),
     Field("callback", "callback", None, _encode_callback, _decode_callback),
 )
 

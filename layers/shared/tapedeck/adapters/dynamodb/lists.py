@@ -28,7 +28,7 @@ T = TypeVar("T")
 Key = Mapping[str, str]
 
 _BELOW_LIVE: Final = "9" + "f" * 31
-"""Highest id that sorts below `LIVE` in a name's partition; ids are time-based and pass it only in the year 7544."""
+"""Highest id that sorts below `items.NAME_HOLDER` in a name's partition; time-based ids pass it in the year 7544."""
 
 
 class ListTable:

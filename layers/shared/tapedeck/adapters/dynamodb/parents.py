@@ -1,5 +1,6 @@
 """What calls and conferences in the recordings table have in common: their end, and confirmations by the engine."""
 
+from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, LAST_EVENT_AT, REQUESTED_VERSION
 from tapedeck.adapters.dynamodb.client import ConditionFailed
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, failed_parts
 from tapedeck.adapters.dynamodb.expressions import Attr, update
@@ -18,7 +19,7 @@ class ParentTable(ConditionalTable):
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
-            # A participant that left meanwhile also changed the conference's version.
+            # A failed participant needs no check: its changes also raise the conference's or the call's version.
             failures = failed_parts(parts, failed)
             if any(map(ended_by(ending.write_id), failures.values())):
                 return  # our own write, whose response was lost
@@ -34,9 +35,9 @@ class ParentTable(ConditionalTable):
         key = parent_key(parent) if participant is None else participant_key(parent.account, parent.id, participant)
         write = update(
             key,
-            {"confirmed": version},
+            {CONFIRMED_VERSION: version},
             remove=PENDING_WORK if settles else (),
-            when=Attr("asked").eq(version),
+            when=Attr(REQUESTED_VERSION).eq(version),
         )
         return self._update_or_find(write) is not None
 
@@ -44,10 +45,11 @@ class ParentTable(ConditionalTable):
         """1 request."""
         write = update(
             participant_key(parent.account, parent.id, participant),
-            {"confirmed": version, "heard": at},
+            {CONFIRMED_VERSION: version, LAST_EVENT_AT: at},
             remove=PENDING_WORK,
             # A repeated confirmation would overwrite the time of a newer engine event.
-            when=Attr("asked").eq(version) & (Attr("confirmed").not_exists() | Attr("confirmed").lt(version)),
+            when=Attr(REQUESTED_VERSION).eq(version)
+            & (Attr(CONFIRMED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).lt(version)),
         )
         return self._update_or_find(write) is not None
 

@@ -4,6 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from tapedeck.adapters.dynamodb.attributes import (
+    ACTIVE_RECORDINGS,
+    API_RECORDING,
+    CONFIRMED_VERSION,
+    DELETE_WRITE_ID,
+    EXPIRES_AT,
+    LAST_EVENT_AT,
+)
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, has_write_token, written_by
 from tapedeck.adapters.dynamodb.expressions import (
@@ -131,11 +139,11 @@ class RecordingTable(ConditionalTable):
         *,
         only_if_start_unconfirmed: bool = False,
     ) -> Recording:
-        """1 request; 2 if a response was lost and the recording already has the target status."""
+        """1 request; 2 if a response was lost and the recording has the target status, repeated while it changes."""
         assign: Item = {"status": target, "version": NEXT_VERSION, "updated": now, **push_write_token(write_id)}
         when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(write_id)
         if only_if_start_unconfirmed:
-            when &= Attr("confirmed").eq(0)
+            when &= Attr(CONFIRMED_VERSION).eq(0)
         write = _transition(parent, recording, assign, when, pause_behavior, now)
         for _ in range(_MAX_TOKEN_ATTEMPTS):
             try:
@@ -145,7 +153,8 @@ class RecordingTable(ConditionalTable):
                 found = _visible(item)
                 if item and found is not None and has_write_token(item, write_id):
                     return _as_transitioned(found, target, pause_behavior, now)
-                # A late copy of this write can undo later changes only while the recording is active.
+                # An earlier copy of this write got no response and may still be applied. Store our token first, so that
+                # its condition fails. A recording that is not active needs no token: no such write applies to it.
                 may_arrive_late = failed.may_have_unacknowledged_copy and found is not None and found.is_active
                 if found is None or not (may_arrive_late and is_noop_transition(found.status, target)):
                     raise TransitionRejected(found) from failed
@@ -156,7 +165,7 @@ class RecordingTable(ConditionalTable):
     def _store_write_token(self, parent: Parent, found: Recording, write_id: str) -> bool:
         """Store the token of a request that changed nothing; False if the status has changed meanwhile.
 
-        This disarms an earlier copy of the request that may still arrive and would apply its change late.
+        After that, the condition of an earlier copy of the request that arrives late fails.
         """
         is_unchanged = Attr("status").eq(found.status) & write_token_absent(write_id)
         return self._try(update(recording_key(parent, found.id), push_write_token(write_id), when=is_unchanged))
@@ -175,15 +184,15 @@ class RecordingTable(ConditionalTable):
             "status": target,
             "version": NEXT_VERSION,
             "updated": now,
-            "confirmed": NEXT_VERSION,
-            "heard": engine_event.at,
+            CONFIRMED_VERSION: NEXT_VERSION,
+            LAST_EVENT_AT: engine_event.at,
             **push_write_token(engine_event.event),
         }
         when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(engine_event.event)
         if target is not RecordingStatus.STOPPED:
             # A newer pending request overrides what the engine reports, unless the capture has ended.
-            is_newest = Attr("heard").not_exists() | Attr("heard").lte(engine_event.at)
-            when = when & Attr("confirmed").eq(Attr("version")) & is_newest
+            is_newest = Attr(LAST_EVENT_AT).not_exists() | Attr(LAST_EVENT_AT).lte(engine_event.at)
+            when = when & Attr(CONFIRMED_VERSION).eq(Attr("version")) & is_newest
         ended = engine_event.occurred_at(recording, now)
         write = _transition(parent, recording, assign, when, pause_behavior, ended)
         return self._update(write, recording_from, TransitionRejected)
@@ -193,12 +202,16 @@ class RecordingTable(ConditionalTable):
     ) -> Recording | None:
         """1 request."""
         version = engine_event.version
-        assign: Item = {"confirmed": version, "heard": engine_event.at, **push_write_token(engine_event.event)}
+        assign: Item = {
+            CONFIRMED_VERSION: version,
+            LAST_EVENT_AT: engine_event.at,
+            **push_write_token(engine_event.event),
+        }
         is_unfinished = Attr("status").is_in(sorted(UNFINISHED))
-        when = Attr("confirmed").lt(version) & Attr("version").gte(version) & is_unfinished
+        when = Attr(CONFIRMED_VERSION).lt(version) & Attr("version").gte(version) & is_unfinished
         if reported is None:
             assign["started"] = engine_event.occurred_at(recording, now)
-            when &= Attr("confirmed").eq(0)
+            when &= Attr(CONFIRMED_VERSION).eq(0)
         elif reported is RecordingStatus.STOPPED:
             when &= Attr("status").eq(reported)
         else:
@@ -224,7 +237,7 @@ class RecordingTable(ConditionalTable):
             "status": recording.status,
             "version": NEXT_VERSION,
             "updated": recording.updated,
-            **({"confirmed": NEXT_VERSION} if by_engine else {}),
+            **({CONFIRMED_VERSION: NEXT_VERSION} if by_engine else {}),
             **{name: value for name, value in results.items() if value is not None},
             **push_write_token(write_id),
         }
@@ -252,15 +265,15 @@ class RecordingTable(ConditionalTable):
                     "status": RecordingStatus.DELETED,
                     "version": NEXT_VERSION,
                     "updated": now,
-                    "expires_at": until,
-                    "deleted_by": write_id,
+                    EXPIRES_AT: until,
+                    DELETE_WRITE_ID: write_id,
                 },
                 when=Attr("status").is_in(sorted(FINISHED)),
             ),
             delete(list_entry_key(parent.account, "RECS", recording.id)),
             put(
                 list_entry_key(parent.account, "RECS-DELETED", recording.id),
-                {"parent": partition(parent), "expires_at": until},
+                {"parent": partition(parent), EXPIRES_AT: until},
             ),
         ]
         after = replace(
@@ -270,7 +283,7 @@ class RecordingTable(ConditionalTable):
             self._database.transact(writes)
         except ConditionFailed as failed:
             item = failed.items[0]
-            if item and item.get("deleted_by") == write_id:
+            if item and item.get(DELETE_WRITE_ID) == write_id:
                 return after  # our own write, whose response was lost
             raise TransitionRejected(_visible(item)) from failed
         return after
@@ -278,8 +291,8 @@ class RecordingTable(ConditionalTable):
 
 def _start_in_call(recording: Recording, expected: Call | None, active: frozenset[str]) -> Write:
     """Build the write of a call on which a recording is started through the API."""
-    never_recorded = Attr("api").not_exists() if expected is None else None
-    return _start_in_parent(recording, expected, active, {"api": recording.id}, never_recorded)
+    never_recorded = Attr(API_RECORDING).not_exists() if expected is None else None
+    return _start_in_parent(recording, expected, active, {API_RECORDING: recording.id}, never_recorded)
 
 
 def _start_in_parent(
@@ -296,10 +309,10 @@ def _start_in_parent(
     values: Item = {**(assign or {}), "version": NEXT_VERSION}
     key = parent_key(recording.parent)
     if expected is not None:
-        values["active"] = active | {recording.id}
+        values[ACTIVE_RECORDINGS] = active | {recording.id}
         return update(key, values, when=when & Attr("version").eq(expected.version))
-    has_capacity = Attr("active").not_exists() | Attr("active").size().lt(PRUNE_ACTIVE_AT)
-    return update(key, values, add={"active": frozenset({recording.id})}, when=when & has_capacity)
+    has_capacity = Attr(ACTIVE_RECORDINGS).not_exists() | Attr(ACTIVE_RECORDINGS).size().lt(PRUNE_ACTIVE_AT)
+    return update(key, values, add={ACTIVE_RECORDINGS: frozenset({recording.id})}, when=when & has_capacity)
 
 
 def _transition(
@@ -328,7 +341,7 @@ def _rejected(found: Recording | None) -> TransitionRejected:
 
 
 def _as_transitioned(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
-    """Reconstruct the recording as our write left it, before any later writes."""
+    """Reconstruct the recording as our write left it; versions and engine reports stay those of later writes."""
     return replace(
         found,
         status=target,

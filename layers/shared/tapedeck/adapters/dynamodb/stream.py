@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, REQUESTED_VERSION
 from tapedeck.adapters.dynamodb.client import Item, from_attributes
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
 from tapedeck.adapters.dynamodb.expressions import Attr, update
@@ -35,8 +36,8 @@ _COMMAND_PAYLOAD: Final = {
 def read_change(record: Mapping[str, Any]) -> Change | None:
     """Parse the change in a stream record, in the form in which Lambda passes it to a function.
 
-    None if the item is not a call, conference, participant or recording, or if the whole item was removed, which no
-    request does.
+    None if the item is not a call, conference, participant or recording, or if it was removed: of these items, only
+    DynamoDB's TTL removes one, a deleted recording.
     """
     images = record["dynamodb"]
     before, after = from_attributes(images.get("OldImage") or {}), from_attributes(images.get("NewImage") or {})
@@ -66,7 +67,7 @@ def sort_by_conference_sequence(records: Sequence[Mapping[str, Any]]) -> list[Ma
 
 
 def _conference_sequence(record: Mapping[str, Any]) -> int | None:
-    """Read the conference's sequence number from the new image; None if it is missing or malformed."""
+    """Read the conference's sequence number, not the stream's, from the new image; None if missing or malformed."""
     try:
         return int(record["dynamodb"]["NewImage"]["sequence"]["N"])
     except (KeyError, TypeError, ValueError):
@@ -102,13 +103,13 @@ class PendingWorkIndex(ConditionalTable):
                 version = participant.requested_version
             case Recording():
                 return False
-        is_unconfirmed = Attr("confirmed").not_exists() | Attr("confirmed").lt(version)
-        return self._try(update(key, remove=PENDING_WORK, when=Attr("asked").eq(version) & is_unconfirmed))
+        is_unconfirmed = Attr(CONFIRMED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).lt(version)
+        return self._try(update(key, remove=PENDING_WORK, when=Attr(REQUESTED_VERSION).eq(version) & is_unconfirmed))
 
 
 def _resource(item: Item) -> Resource | None:
     sort_key = item.get("SK", "")
-    # A record may contain only the key.
+    # An image may have only the key: moto records an update that creates an item in two steps.
     if "version" not in item:
         return None
     if sort_key == "CALL":

@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
+from tapedeck.adapters.dynamodb.attributes import (
+    CONFIRMED_VERSION,
+    END_WRITE_ID,
+    LAST_EVENT_AT,
+    REQUESTED_AT,
+    REQUESTED_VERSION,
+)
 from tapedeck.adapters.dynamodb.client import Item, Write
 from tapedeck.adapters.dynamodb.expressions import (
     ITEM_ABSENT,
@@ -20,6 +27,7 @@ from tapedeck.adapters.dynamodb.expressions import (
     update,
 )
 from tapedeck.adapters.dynamodb.items import (
+    NAME_HOLDER,
     WRITE_TOKEN_ATTRIBUTES,
     Key,
     call_item,
@@ -66,8 +74,8 @@ def request_engine_action(identifier: str, now: int) -> dict[str, Any]:
     An item that is already in the index keeps its position, which saves an index write.
     """
     return {
-        "asked": NEXT_VERSION,
-        "asked_at": now,
+        REQUESTED_VERSION: NEXT_VERSION,
+        REQUESTED_AT: now,
         "work": pending_shard(identifier),
         "work_at": Attr("work_at").or_default(now),
     }
@@ -75,8 +83,8 @@ def request_engine_action(identifier: str, now: int) -> dict[str, Any]:
 
 def event_time_write(key: Key, at: int) -> Write:
     """Store the time of an engine event on an existing item, unless a newer event is stored."""
-    is_newer = Attr("heard").not_exists() | Attr("heard").lt(at)
-    return update(key, {"heard": at}, when=ITEM_EXISTS & is_newer)
+    is_newer = Attr(LAST_EVENT_AT).not_exists() | Attr(LAST_EVENT_AT).lt(at)
+    return update(key, {LAST_EVENT_AT: at}, when=ITEM_EXISTS & is_newer)
 
 
 def row_write(account: str, kind: str, identifier: str, key: Key, when: Condition | None = None) -> Write:
@@ -100,7 +108,7 @@ def new_conference(conference: Conference, takes_over_from: str | None) -> list[
         put(key, item, when=ITEM_ABSENT),
         row_write(conference.account, "CONFS", conference.id, key),
         put({"PK": name, "SK": conference.id}, {"parent": key["PK"]}),
-        take_over_write({"PK": name, "SK": "LIVE"}, "conference", conference.id, takes_over_from),
+        take_over_write({"PK": name, "SK": NAME_HOLDER}, "conference", conference.id, takes_over_from),
     ]
 
 
@@ -124,7 +132,7 @@ def call_diff(before: Call, after: Call, write_id: str | None = None) -> Write:
 def participant_diff(
     account: str, before: Participant, after: Participant, write_id: str, command_payload: Item | None = None
 ) -> Write:
-    """Write the difference between two versions of a participant, the write's token and engine commands."""
+    """Write the difference between two versions of a participant, the write's token and a command's payload."""
     key = participant_key(account, before.conference, before.call)
     return _difference(key, participant_item(before), participant_item(after), command_payload or {}, write_id)
 
@@ -132,8 +140,9 @@ def participant_diff(
 def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_id: str | None = None) -> Write:
     """Write what differs if the old version is still current; the version itself must differ."""
     changed = {name: value for name, value in new.items() if value != old[name]} | (also or {})
-    if changed.keys() & {"asked", "confirmed"}:
-        # A confirmation since the read changes no version, so write the index attributes even if they look equal.
+    if changed.keys() & {REQUESTED_VERSION, CONFIRMED_VERSION}:
+        # A confirmation may have removed the index attributes since the read, without a new version: write them even if
+        # `old` has equal ones.
         changed |= {name: new[name] for name in PENDING_WORK}
     if changed.get("work_at") is not None:
         # An item that is already in the index keeps its position, which saves an index write.
@@ -153,7 +162,7 @@ def split_absent(attributes: Item) -> tuple[Item, list[str]]:
 
 
 _PARTICIPANT_PAYLOAD: Final = ("announcement", "hold_music", "wait_music")
-"""Attributes with engine commands that an earlier membership may have left."""
+"""Attributes with the payload of engine commands that an earlier membership may have left."""
 
 
 def join_write(account: str, participant: Participant) -> Write:
@@ -196,7 +205,7 @@ def _stopped(parent: Parent, recording: str, ending: EndTransaction) -> Write:
             "version": NEXT_VERSION,
             "updated": ending.now,
             "ended": ending.now if ending.ended is None else max(ending.ended, created_at(recording)),
-            "ended_by": ending.write_id,
+            END_WRITE_ID: ending.write_id,
             **push_write_token(ending.write_id),
         },
         when=Attr("status").is_in(sorted(ACTIVE)),

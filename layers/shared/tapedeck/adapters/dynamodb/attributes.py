@@ -1,0 +1,38 @@
+"""Stored attribute names that differ from the names of the fields that they hold.
+
+The stored names are short, because bytes cost write units, and fixed, because existing items have them. Other fields
+are stored under their own names, `from_` as `from`. `items` and `deliveries` have the complete tables.
+"""
+
+from typing import Final
+
+REQUESTED_VERSION: Final = "asked"
+REQUESTED_AT: Final = "asked_at"
+CONFIRMED_VERSION: Final = "confirmed"
+LAST_EVENT_AT: Final = "heard"
+
+PARENT_CALL: Final = "parent"
+API_RECORDING: Final = "api"
+ACTIVE_RECORDINGS: Final = "active"
+END_WRITE_ID: Final = "ended_by"
+DELETE_WRITE_ID: Final = "deleted_by"
+
+HAS_STARTER: Final = "may_begin"
+START_SEQUENCE: Final = "began"
+STARTED_AT: Final = "began_at"
+END_PUBLISHED: Final = "told"
+
+CALL_TO_COACH: Final = "coached"
+START_CONFERENCE_ON_ENTER: Final = "start_on_enter"
+END_CONFERENCE_ON_EXIT: Final = "end_on_exit"
+
+EXPIRES_AT: Final = "expires_at"
+"""The table's TTL attribute: seconds since the epoch; of a recording, its `deleted_until`."""
+
+DELIVERY_SEQUENCE: Final = "number"
+IDEMPOTENCY_TOKEN: Final = "token"  # noqa: S105 - an attribute name
+FIRST_ATTEMPT_AT: Final = "first_at"
+NEXT_ATTEMPT_AT: Final = "due"
+LEASE_EXPIRES_AT: Final = "lease"
+ATTEMPT_COUNT: Final = "tried"
+RESPONSE_EXCERPT: Final = "answer"
