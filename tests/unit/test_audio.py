@@ -60,6 +60,7 @@ def is_quiet(frame: list[int]) -> bool:
     return all(abs(sample) <= SILENCE for sample in frame)
 
 
+@settings(deadline=None)
 @given(audio=FRAMES, rate=st.sampled_from(sorted(RATES)))
 @example(audio=(1, [[SILENCE]]), rate=8_000)
 @example(audio=(1, [[-SILENCE]]), rate=8_000)
@@ -74,6 +75,7 @@ def test_probe_reports_duration_channels_and_silence(audio: Frames, rate: int) -
         assert CODEC.probe(source) == expected
 
 
+@settings(deadline=None)
 @given(audio=FRAMES, missing=st.integers(0, 300))
 def test_probe_ignores_the_length_in_the_header(audio: Frames, missing: int) -> None:
     """A truncated file is measured by its actual length; an incomplete last frame is ignored."""
@@ -87,6 +89,7 @@ def test_probe_ignores_the_length_in_the_header(audio: Frames, missing: int) -> 
         )
 
 
+@settings(deadline=None)
 @given(audio=FRAMES)
 def test_trims_silence_at_both_ends_only(audio: Frames) -> None:
     """Trimming removes silence at both ends, keeps the frames between, and is idempotent; silence becomes empty."""
@@ -100,6 +103,7 @@ def test_trims_silence_at_both_ends_only(audio: Frames) -> None:
     assert trimmed == (frames[loud[0] : loud[-1] + 1] if loud else [])
 
 
+@settings(deadline=None)
 @given(frames=st.lists(st.tuples(ANY, ANY).map(list), max_size=60))
 @example(frames=[[32_767, 32_767], [-32_768, -32_768], [32_767, -32_768], [1, 0], [-1, 0]])
 def test_downmix_averages_two_channels(frames: list[list[int]]) -> None:
@@ -109,7 +113,7 @@ def test_downmix_averages_two_channels(frames: list[list[int]]) -> None:
         assert frames_of(target.read_bytes()) == [[(left + right) // 2] for left, right in frames]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     channels=st.integers(1, 2),
     milliseconds=st.integers(1_000, 4_000),
@@ -151,7 +155,7 @@ _VALID_WAV = make(1, [[1_000]] * 20)
     )
     | st.integers(0, len(_VALID_WAV)).map(lambda size: _VALID_WAV[:size])
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_malformed_files_raise_media_missing(content: bytes) -> None:
     """Any bytes are either valid audio or raise `MediaMissing`; no other error occurs."""
     with files(content) as (source, target):
