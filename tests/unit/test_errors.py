@@ -85,7 +85,7 @@ def test_renders_parameter_faults(dialect: Dialect, fault: str) -> None:
         assert reply.code == refusal(dialect.name, FAULTS[fault])[1]["code"]
 
 
-# Operations whose API description lists a response for an unconfirmed write (REL-02).
+# Operations whose API description lists a response for an unconfirmed write (REL-2).
 BUSY = {
     "twilio": dict.fromkeys(("update_call_recording", "update_conference_recording"), "not confirmed"),
     "signalwire": dict.fromkeys(

@@ -2,6 +2,8 @@
 
 `domain` holds the statuses and transitions, `operations` what a client can request, `background` what follows from a
 change, `dialects` each vendor's formats, `http` the endpoints, `adapters` the AWS clients. `bootstrap` composes them.
+
+`REL-1` to `REL-32` in comments are the rules of `docs/explanation/reliability.md`.
 """
 
 import gc

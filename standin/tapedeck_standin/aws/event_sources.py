@@ -108,7 +108,7 @@ class QueueSource:
 
 
 class StreamSource:
-    """The event source mapping of a stream, with batch item failures and `BisectBatchOnFunctionError` (REL-05).
+    """The event source mapping of a stream, with batch item failures and `BisectBatchOnFunctionError` (REL-5).
 
     Args:
         take: returns the new records of the stream in order, in the form of Lambda's events.

@@ -1,4 +1,4 @@
-"""Serialise requests to moto (REL-01): with eight threads it lost acknowledged transactional writes."""
+"""Serialise requests to moto (REL-1): with eight threads it lost acknowledged transactional writes."""
 
 import threading
 from collections.abc import Iterator
