@@ -8,22 +8,22 @@ from dynamodb_memory.table import Table
 from dynamodb_memory.values import DynamoDBError, copy_item, normalize_item
 from dynamodb_memory.writes import WriteAction
 
-MAX_READ: Final = 100
-MAX_WRITTEN: Final = 25
-MAX_IN_TRANSACTION: Final = 100
+MAX_BATCH_READS: Final = 100
+MAX_BATCH_WRITES: Final = 25
+MAX_TRANSACTION_WRITES: Final = 100
 
-MAX_BYTES_READ: Final = 16 * 1024 * 1024
-MAX_BYTES_IN_TRANSACTION: Final = 4 * 1024 * 1024
+MAX_BATCH_READ_BYTES: Final = 16 * 1024 * 1024
+MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
 
 Tables = Mapping[str, Table]
 
-_EXPRESSIONS: Final = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
-_OF_EACH: Final = {"TableName", "ReturnValuesOnConditionCheckFailure"} | _EXPRESSIONS
-_ACTIONS: Final = {
-    "Put": _OF_EACH | {"Item"},
-    "Update": _OF_EACH | {"Key", "UpdateExpression"},
-    "Delete": _OF_EACH | {"Key"},
-    "ConditionCheck": _OF_EACH | {"Key"},
+_EXPRESSION_PARAMETERS: Final = {"ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
+_COMMON_PARAMETERS: Final = {"TableName", "ReturnValuesOnConditionCheckFailure"} | _EXPRESSION_PARAMETERS
+_ACTION_PARAMETERS: Final = {
+    "Put": _COMMON_PARAMETERS | {"Item"},
+    "Update": _COMMON_PARAMETERS | {"Key", "UpdateExpression"},
+    "Delete": _COMMON_PARAMETERS | {"Key"},
+    "ConditionCheck": _COMMON_PARAMETERS | {"Key"},
 }
 _READ_PARAMETERS: Final = frozenset({"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
 _NONE: Final = "None"
@@ -49,12 +49,12 @@ def batch_get(tables: Tables, request: Mapping[str, Any]) -> dict[str, Any]:
         DynamoDBError: the request is invalid.
     """
     reads: Mapping[str, Any] = request["RequestItems"]
-    if sum(len(read["Keys"]) for read in reads.values()) > MAX_READ:
+    if sum(len(read["Keys"]) for read in reads.values()) > MAX_BATCH_READS:
         raise DynamoDBError("Too many items requested for the BatchGetItem call")
     answer: dict[str, Any] = {"Responses": {name: [] for name in reads}, "UnprocessedKeys": {}}
     total = 0
     for name, read in reads.items():
-        _refuse_unknown(f"BatchGetItem of {name}", read.keys() - _READ_PARAMETERS)
+        _reject_unknown(f"BatchGetItem of {name}", read.keys() - _READ_PARAMETERS)
         table = find_table(tables, name)
         plan, _ = plan_read(read)
         keys = [table.key_of(normalize_item(key)) for key in read["Keys"]]
@@ -65,7 +65,7 @@ def batch_get(tables: Tables, request: Mapping[str, Any]) -> dict[str, Any]:
         for key, spelled in zip(keys, read["Keys"], strict=True):
             item = table.get(key)
             total += table.size(key) if item is not None else 0
-            if total > MAX_BYTES_READ:
+            if total > MAX_BATCH_READ_BYTES:
                 unprocessed = answer["UnprocessedKeys"].setdefault(name, {**copy_request(read), "Keys": []})
                 unprocessed["Keys"].append(copy_item(spelled))
             elif item is not None:
@@ -80,9 +80,9 @@ def batch_write(tables: Tables, request: Mapping[str, Any], now: int) -> dict[st
         DynamoDBError: the request is invalid; nothing was written.
     """
     writes = list(_parse_batch(tables, request["RequestItems"]))
-    if len(writes) > MAX_WRITTEN:
+    if len(writes) > MAX_BATCH_WRITES:
         raise DynamoDBError("Too many items requested for the BatchWriteItem call")
-    _refuse_duplicates(writes, "Provided list of item keys contains duplicates")
+    _reject_duplicates(writes, "Provided list of item keys contains duplicates")
     for write in writes:
         write.prepare()
         write.apply(now)
@@ -101,7 +101,7 @@ def _parse_batch(tables: Tables, batches: Mapping[str, Sequence[Mapping[str, Any
                     "supported datatypes"
                 )
             ((kind, parameters),) = request.items()
-            _refuse_unknown(kind, parameters.keys() - {"Item", "Key"})
+            _reject_unknown(kind, parameters.keys() - {"Item", "Key"})
             yield WriteAction(table, kind.removesuffix("Request"), parameters)
 
 
@@ -111,13 +111,13 @@ def read_transaction(tables: Tables, items: Sequence[Mapping[str, Any]]) -> list
     Raises:
         DynamoDBError: the request is invalid, independently of the stored items.
     """
-    if not 1 <= len(items) <= MAX_IN_TRANSACTION:
+    if not 1 <= len(items) <= MAX_TRANSACTION_WRITES:
         raise DynamoDBError(
             "Value at 'transactItems' failed to satisfy constraint: "
-            f"Member must have length from 1 to {MAX_IN_TRANSACTION}"
+            f"Member must have length from 1 to {MAX_TRANSACTION_WRITES}"
         )
     writes = [_part(tables, item) for item in items]
-    _refuse_duplicates(writes, "Transaction request cannot include multiple operations on one item")
+    _reject_duplicates(writes, "Transaction request cannot include multiple operations on one item")
     return writes
 
 
@@ -132,7 +132,7 @@ def transact(writes: Sequence[WriteAction], now: int) -> None:
         codes = ", ".join(reason["Code"] for reason in reasons)
         message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
         raise DynamoDBError(message, "TransactionCanceledException", Message=message, CancellationReasons=reasons)
-    if sum(write.size for write in writes) > MAX_BYTES_IN_TRANSACTION:
+    if sum(write.size for write in writes) > MAX_TRANSACTION_BYTES:
         raise DynamoDBError("Transaction payload size cannot exceed 4MB")
     for write in writes:
         write.apply(now)
@@ -142,8 +142,8 @@ def _part(tables: Tables, item: Mapping[str, Any]) -> WriteAction:
     if len(item) != 1:
         raise DynamoDBError("TransactItems can only contain one of Check, Put, Update or Delete")
     ((action, request),) = item.items()
-    _refuse_unknown("TransactWriteItems", {action} - _ACTIONS.keys())
-    _refuse_unknown(action, request.keys() - _ACTIONS[action])
+    _reject_unknown("TransactWriteItems", {action} - _ACTION_PARAMETERS.keys())
+    _reject_unknown(action, request.keys() - _ACTION_PARAMETERS[action])
     if action == "ConditionCheck" and "ConditionExpression" not in request:
         raise DynamoDBError("Value null at 'conditionCheck.conditionExpression' failed to satisfy constraint")
     return WriteAction(find_table(tables, request["TableName"]), action, request)
@@ -151,23 +151,27 @@ def _part(tables: Tables, item: Mapping[str, Any]) -> WriteAction:
 
 def _reason(write: WriteAction) -> dict[str, Any]:
     """Prepare a write; return its entry in `CancellationReasons`."""
-    if not write.meets():
-        return {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", **write.found()}
+    if not write.meets_condition():
+        return {
+            "Code": "ConditionalCheckFailed",
+            "Message": "The conditional request failed",
+            **write.failure_details(),
+        }
     try:
         write.prepare()
-    except DynamoDBError as refused:
-        return {"Code": "ValidationError", "Message": refused.message}
+    except DynamoDBError as error:
+        return {"Code": "ValidationError", "Message": error.message}
     return {"Code": _NONE}
 
 
-def _refuse_duplicates(writes: Sequence[WriteAction], message: str) -> None:
+def _reject_duplicates(writes: Sequence[WriteAction], message: str) -> None:
     if len({(write.table.name, write.key) for write in writes}) < len(writes):
         raise DynamoDBError(message)
 
 
-def _refuse_unknown(what: str, unknown: set[str]) -> None:
+def _reject_unknown(what: str, unknown: set[str]) -> None:
     if unknown:
-        raise NotImplementedError(f"{what} with {', '.join(sorted(unknown))}")
+        raise NotImplementedError(f"{what}: unsupported {', '.join(sorted(unknown))}")
 
 
 def copy_request(value: Any) -> Any:  # noqa: ANN401 - any part of a request

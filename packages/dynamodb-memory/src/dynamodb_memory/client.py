@@ -38,9 +38,9 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-_MILLISECONDS_A_TOKEN_LASTS: Final = 10 * 60 * 1000
+_TOKEN_LIFETIME_MS: Final = 10 * 60 * 1000
 
-_EXPRESSIONS: Final = {"TableName", "ExpressionAttributeNames", "ExpressionAttributeValues"}
+_EXPRESSION_PARAMETERS: Final = {"TableName", "ExpressionAttributeNames", "ExpressionAttributeValues"}
 _TABLE: Final = {
     "TableName",
     "KeySchema",
@@ -49,14 +49,14 @@ _TABLE: Final = {
     "BillingMode",
     "StreamSpecification",
 }
-_WRITE: Final = {"ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"} | _EXPRESSIONS
+_WRITE: Final = {"ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"} | _EXPRESSION_PARAMETERS
 _PAGE: Final = {
     "FilterExpression",
     "ProjectionExpression",
     "ConsistentRead",
     "Limit",
     "ExclusiveStartKey",
-} | _EXPRESSIONS
+} | _EXPRESSION_PARAMETERS
 _PARAMETERS: Final = {
     "CreateTable": _TABLE,
     "DescribeTable": {"TableName"},
@@ -73,7 +73,7 @@ _PARAMETERS: Final = {
 }
 """The supported parameters of each operation; others raise NotImplementedError."""
 
-_RETURNED: Final = {
+_SUPPORTED_RETURN_VALUES: Final = {
     "Put": {"NONE", "ALL_OLD"},
     "Update": {"NONE", "ALL_OLD", "ALL_NEW"},
     "Delete": {"NONE", "ALL_OLD"},
@@ -96,7 +96,7 @@ class MemoryDynamoDB:
         self._fault = fault
         self._lock = threading.RLock()
         self._tables: dict[str, Table] = {}
-        self._done: dict[str, tuple[int, Any]] = {}
+        self._completed_transactions: dict[str, tuple[int, Any]] = {}
         """Completed transactions by token: time (milliseconds) and items."""
 
     def create_table(self, **request: object) -> Answer:
@@ -180,12 +180,12 @@ class MemoryDynamoDB:
         try:
             with self._lock:
                 answer = act(request)
-        except DynamoDBError as refused:
+        except DynamoDBError as error:
             self._inject_fault("after", operation, request)
             response: Any = {
-                "Error": {"Message": refused.message, "Code": refused.code},
+                "Error": {"Message": error.message, "Code": error.code},
                 "ResponseMetadata": {"HTTPStatusCode": 400, "RetryAttempts": 0},
-                **refused.more,
+                **error.more,
             }
             raise ClientError(response, operation) from None
         self._inject_fault("after", operation, request)
@@ -214,11 +214,13 @@ class MemoryDynamoDB:
 
     def _write(self, action: str, request: Request) -> Answer:
         returned = request.get("ReturnValues", "NONE")
-        if returned not in _RETURNED[action]:
-            raise NotImplementedError(f"{action} that returns {returned}")
+        if returned not in _SUPPORTED_RETURN_VALUES[action]:
+            raise NotImplementedError(f"{action}: unsupported ReturnValues {returned}")
         write = WriteAction(self._table(request), action, request)
-        if not write.meets():
-            raise DynamoDBError("The conditional request failed", "ConditionalCheckFailedException", **write.found())
+        if not write.meets_condition():
+            raise DynamoDBError(
+                "The conditional request failed", "ConditionalCheckFailedException", **write.failure_details()
+            )
         write.prepare()
         write.apply(self._clock())
         image = {"ALL_OLD": write.before, "ALL_NEW": write.after}.get(returned)
@@ -227,22 +229,22 @@ class MemoryDynamoDB:
     def _transact(self, request: Request) -> Answer:
         items, token, now = request["TransactItems"], request.get("ClientRequestToken"), self._clock()
         writes = read_transaction(self._tables, items)
-        self._expire_tokens(now - _MILLISECONDS_A_TOKEN_LASTS)
-        if token in self._done:
-            if self._done[token][1] != items:
+        self._expire_tokens(now - _TOKEN_LIFETIME_MS)
+        if token in self._completed_transactions:
+            if self._completed_transactions[token][1] != items:
                 raise DynamoDBError("", "IdempotentParameterMismatchException", Message="")
             return {}
         transact(writes, now)
         if token is not None:
-            self._done[token] = (now, copy_request(items))
+            self._completed_transactions[token] = (now, copy_request(items))
         return {}
 
     def _expire_tokens(self, until: int) -> None:
-        while self._done:
-            token, (at, _) = next(iter(self._done.items()))
+        while self._completed_transactions:
+            token, (at, _) = next(iter(self._completed_transactions.items()))
             if at > until:
                 return
-            del self._done[token]
+            del self._completed_transactions[token]
 
 
 class MemoryPaginator:
@@ -286,7 +288,7 @@ class MemoryWaiter:
         try:
             self._describe(TableName=request["TableName"])
         except ClientError as error:
-            raise WaiterError(self._name, "no such table", error.response) from error
+            raise WaiterError(self._name, "the table does not exist", error.response) from error
 
 
 class MemoryChanges:

@@ -127,12 +127,12 @@ def _equal(left: Reader, right: Reader) -> Tester:
     return test
 
 
-def _different(left: Reader, right: Reader) -> Tester:
+def _not_equal(left: Reader, right: Reader) -> Tester:
     equal = _equal(left, right)
     return lambda item, values: not equal(item, values)
 
 
-def _among(left: Reader, *options: Reader) -> Tester:
+def _in(left: Reader, *options: Reader) -> Tester:
     def test(item: Item, values: Values) -> bool:
         found = left(item, values)
         if found is not None:
@@ -197,13 +197,13 @@ def _has_type(operand: Reader, name: Reader) -> Tester:
 
 _TESTS: Final[dict[str, Callable[..., Tester]]] = {
     "=": _equal,
-    "<>": _different,
+    "<>": _not_equal,
     "<": _ordered(operator.lt),
     "<=": _ordered(operator.le),
     ">": _ordered(operator.gt),
     ">=": _ordered(operator.ge),
     "BETWEEN": _between,
-    "IN": _among,
+    "IN": _in,
     "attribute_exists": lambda read: lambda item, values: read(item, values) is not None,
     "attribute_not_exists": lambda read: lambda item, values: read(item, values) is None,
     "attribute_type": _has_type,

@@ -24,17 +24,17 @@ MAX_OPTIONS: Final = 100
 
 _COMPARATORS: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _SECTIONS: Final = ("SET", "REMOVE", "ADD", "DELETE")
-_TESTS: Final = {
+_CONDITION_FUNCTIONS: Final = {
     "attribute_exists": 1,
     "attribute_not_exists": 1,
     "attribute_type": 2,
     "begins_with": 2,
     "contains": 2,
 }
-_READERS: Final = {"size": 1}
-_MAKERS: Final = {"if_not_exists": 2, "list_append": 2}
-_ARITY: Final = {**_TESTS, **_READERS, **_MAKERS}
-_NEED_PATHS: Final = frozenset({"attribute_exists", "attribute_not_exists", "if_not_exists"})
+_VALUE_FUNCTIONS: Final = {"size": 1}
+_UPDATE_FUNCTIONS: Final = {"if_not_exists": 2, "list_append": 2}
+_ARITY: Final = {**_CONDITION_FUNCTIONS, **_VALUE_FUNCTIONS, **_UPDATE_FUNCTIONS}
+_REQUIRE_PATH: Final = frozenset({"attribute_exists", "attribute_not_exists", "if_not_exists"})
 
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_]*)|(?P<placeholder>[#:][A-Za-z0-9_]+)|(?P<index>[0-9]+)"
@@ -67,14 +67,14 @@ class Parser:
         self._names = names
         self._values = values
         if not text:
-            raise self._refusal("The expression can not be empty;")
+            raise self._error("The expression can not be empty;")
         self._tokens = [
             _Token(found.lastgroup or "", found[found.lastgroup or 0], found.start(found.lastgroup or 0), found.end())
             for found in _TOKEN.finditer(text)
         ]
         self._tokens.append(_Token("end", "<EOF>", len(text), len(text)))
-        self._at = 0
-        self._wrapped: Operand | Condition | None = None
+        self._position = 0
+        self._last_parenthesized: Operand | Condition | None = None
 
     def condition(self) -> Condition:
         """Parse a condition, filter or key condition."""
@@ -86,7 +86,7 @@ class Parser:
         """Parse an update."""
         update = Update([], [], [], [])
         readers: dict[str, Callable[[], None]] = {
-            "SET": lambda: update.sets.append((self._path(), self._assigned())),
+            "SET": lambda: update.sets.append((self._path(), self._assignment())),
             "REMOVE": lambda: update.removes.append(self._path()),
             "ADD": lambda: update.adds.append((self._path(), self._value())),
             "DELETE": lambda: update.deletes.append((self._path(), self._value())),
@@ -96,16 +96,16 @@ class Parser:
             if word not in _SECTIONS:
                 raise self._syntax_error()
             if word not in readers:
-                raise self._refusal(f'The "{word}" section can only be used once in an update expression;')
-            self._at += 1
-            self._several(readers.pop(word))
+                raise self._error(f'The "{word}" section can only be used once in an update expression;')
+            self._position += 1
+            self._parse_list(readers.pop(word))
         self._check_paths(update.paths)
         return update
 
     def projection(self) -> list[Path]:
         """Parse a projection, a list of paths."""
         paths: list[Path] = []
-        self._several(lambda: paths.append(self._path()))
+        self._parse_list(lambda: paths.append(self._path()))
         self._end()
         self._check_paths(paths)
         return paths
@@ -117,12 +117,12 @@ class Parser:
 
     def _chain(self, word: str, part: Callable[[], Condition | Operand]) -> Condition | Operand:
         parts = [part()]
-        while self._took(word):
+        while self._accept(word):
             parts.append(part())
         return parts[0] if len(parts) == 1 else BooleanExpression(word, tuple(map(self._as_condition, parts)))
 
     def _negation(self) -> Condition | Operand:
-        if self._took("NOT"):
+        if self._accept("NOT"):
             return Not(self._as_condition(self._negation()))
         left = self._within_parentheses(self._disjunction) if self._token.text == "(" else self._operand()
         return left if isinstance(left, Condition) else self._comparison(left)
@@ -130,19 +130,19 @@ class Parser:
     def _comparison(self, left: Operand) -> Condition | Operand:
         operator = self._token.text.upper()
         if operator in _COMPARATORS:
-            self._at += 1
+            self._position += 1
             return self._test(operator, left, self._operand())
-        if self._took("BETWEEN"):
+        if self._accept("BETWEEN"):
             low = self._operand()
             self._expect("AND")
             return self._test(operator, left, low, self._operand())
-        if self._took("IN"):
+        if self._accept("IN"):
             self._expect("(")
             options: list[Operand] = []
-            self._several(lambda: options.append(self._as_operand(self._operand())))
+            self._parse_list(lambda: options.append(self._as_operand(self._operand())))
             self._expect(")")
             if len(options) > MAX_OPTIONS:
-                raise self._refusal(
+                raise self._error(
                     "The IN operator is provided with too many operands; number of operands: " + str(len(options))
                 )
             return self._test(operator, left, *options)
@@ -153,7 +153,7 @@ class Parser:
     def _test(self, operator: str, *operands: "Operand | Condition") -> Comparison:
         checked = tuple(map(self._as_operand, operands))
         if isinstance(checked[0], Path) and checked[0] in checked[1:]:
-            raise self._refusal(
+            raise self._error(
                 "The first operand must be distinct from the remaining operands for this operator or function; "
                 f"operator: {operator}, first operand: {checked[0]}"
             )
@@ -161,7 +161,7 @@ class Parser:
 
     # Operands.
 
-    def _assigned(self) -> Operand:
+    def _assignment(self) -> Operand:
         self._expect("=")
         return self._sum()
 
@@ -170,11 +170,11 @@ class Parser:
         if self._token.text not in {"+", "-"}:
             return left
         sign = self._token.text
-        self._at += 1
+        self._position += 1
         operands = (left, self._as_operand(self._operand()))
         for operand in operands:
             if isinstance(operand, FunctionCall) and operand.name != "if_not_exists":
-                raise self._refusal(
+                raise self._error(
                     "The function is not allowed to be used this way in an expression; function: " + operand.name
                 )
         return FunctionCall(sign, operands)
@@ -185,7 +185,7 @@ class Parser:
             return self._within_parentheses(self._sum if self._is_update else self._operand)
         if token.text.startswith(":") and token.kind == "placeholder":
             return self._value()
-        if token.kind == "name" and self._tokens[self._at + 1].text == "(":
+        if token.kind == "name" and self._tokens[self._position + 1].text == "(":
             return self._function()
         return self._path()
 
@@ -193,58 +193,58 @@ class Parser:
         self._expect("(")
         inner = read()
         self._expect(")")
-        if inner is self._wrapped:
-            raise self._refusal("The expression has redundant parentheses;")
-        self._wrapped = inner
+        if inner is self._last_parenthesized:
+            raise self._error("The expression has redundant parentheses;")
+        self._last_parenthesized = inner
         return inner
 
     def _function(self) -> FunctionCall | Comparison:
         name = self._token.text
         if name not in _ARITY:
-            raise self._refusal(f"Invalid function name; function: {name}")
-        if (name in _MAKERS) is not self._is_update:
+            raise self._error(f"Invalid function name; function: {name}")
+        if (name in _UPDATE_FUNCTIONS) is not self._is_update:
             what = "an update" if self._is_update else "a condition"
-            raise self._refusal(f"The function is not allowed in {what} expression; function: {name}")
-        self._at += 1
+            raise self._error(f"The function is not allowed in {what} expression; function: {name}")
+        self._position += 1
         self._expect("(")
         operands: list[Operand] = []
-        self._several(lambda: operands.append(self._as_operand(self._operand())))
+        self._parse_list(lambda: operands.append(self._as_operand(self._operand())))
         self._expect(")")
         if len(operands) != _ARITY[name]:
-            raise self._refusal(
+            raise self._error(
                 "Incorrect number of operands for operator or function; "
                 f"operator or function: {name}, number of operands: {len(operands)}"
             )
-        if name in _NEED_PATHS and not isinstance(operands[0], Path):
-            raise self._refusal(f"Operator or function requires a document path; operator or function: {name}")
+        if name in _REQUIRE_PATH and not isinstance(operands[0], Path):
+            raise self._error(f"Operator or function requires a document path; operator or function: {name}")
         # Functions in conditions do not nest, and the type must be a placeholder.
         wrong = [isinstance(operand, FunctionCall) for operand in operands] if not self._is_update else []
         if any(wrong) or (name == "attribute_type" and not isinstance(operands[1], Value)):
-            raise self._refusal(f"Incorrect operand type for operator or function; operator or function: {name}")
-        return self._test(name, *operands) if name in _TESTS else FunctionCall(name, tuple(operands))
+            raise self._error(f"Incorrect operand type for operator or function; operator or function: {name}")
+        return self._test(name, *operands) if name in _CONDITION_FUNCTIONS else FunctionCall(name, tuple(operands))
 
     def _value(self) -> Value:
         token = self._token
         if token.kind != "placeholder" or not token.text.startswith(":"):
             raise self._syntax_error()
         if token.text not in self._values:
-            raise self._refusal(
+            raise self._error(
                 f"An expression attribute value used in expression is not defined; attribute value: {token.text}"
             )
-        self._at += 1
+        self._position += 1
         self.used.add(token.text)
         return Value(token.text)
 
     def _path(self) -> Path:
         parts: list[str | int] = [self._part()]
         while True:
-            if self._took("."):
+            if self._accept("."):
                 parts.append(self._part())
-            elif self._took("["):
+            elif self._accept("["):
                 if self._token.kind != "index":
                     raise self._syntax_error()
                 parts.append(int(self._token.text))
-                self._at += 1
+                self._position += 1
                 self._expect("]")
             else:
                 return Path(tuple(parts))
@@ -253,7 +253,7 @@ class Parser:
         token = self._token
         if token.kind == "placeholder" and token.text.startswith("#"):
             if token.text not in self._names:
-                raise self._refusal(
+                raise self._error(
                     "An expression attribute name used in the document path is not defined; "
                     f"attribute name: {token.text}"
                 )
@@ -261,8 +261,8 @@ class Parser:
         elif token.kind != "name":
             raise self._syntax_error()
         elif token.text.upper() in RESERVED:
-            raise self._refusal(f"Attribute name is a reserved keyword; reserved keyword: {token.text}")
-        self._at += 1
+            raise self._error(f"Attribute name is a reserved keyword; reserved keyword: {token.text}")
+        self._position += 1
         return self._names.get(token.text, token.text)
 
     # Tokens.
@@ -273,21 +273,21 @@ class Parser:
 
     @property
     def _token(self) -> _Token:
-        return self._tokens[self._at]
+        return self._tokens[self._position]
 
-    def _several(self, read: Callable[[], None]) -> None:
+    def _parse_list(self, read: Callable[[], None]) -> None:
         read()
-        while self._took(","):
+        while self._accept(","):
             read()
 
-    def _took(self, text: str) -> bool:
+    def _accept(self, text: str) -> bool:
         if self._token.text.upper() != text:
             return False
-        self._at += 1
+        self._position += 1
         return True
 
     def _expect(self, text: str) -> None:
-        if not self._took(text):
+        if not self._accept(text):
             raise self._syntax_error()
 
     def _end(self) -> None:
@@ -302,7 +302,7 @@ class Parser:
     def _as_operand(self, found: "Condition | Operand") -> Operand:
         if isinstance(found, Condition):
             name = found.operator if isinstance(found, Comparison) else type(found).__name__
-            raise self._refusal(f"The function is not allowed to be used this way in an expression; function: {name}")
+            raise self._error(f"The function is not allowed to be used this way in an expression; function: {name}")
         return found
 
     def _check_paths(self, paths: Iterable[Path]) -> None:
@@ -311,16 +311,16 @@ class Parser:
             differing = next((pair for pair in zip(one.parts, two.parts, strict=False) if pair[0] != pair[1]), None)
             how = "overlap" if differing is None else "conflict"
             if differing is None or type(differing[0]) is not type(differing[1]):
-                raise self._refusal(
+                raise self._error(
                     f"Two document paths {how} with each other; must remove or rewrite one of these paths; "
                     f"path one: {one}, path two: {two}"
                 )
 
     def _syntax_error(self) -> DynamoDBError:
-        first = self._tokens[max(self._at - 1, 0)]
-        last = self._tokens[min(self._at + 1, len(self._tokens) - 1)]
+        first = self._tokens[max(self._position - 1, 0)]
+        last = self._tokens[min(self._position + 1, len(self._tokens) - 1)]
         near = self._text[first.start : last.end]
-        return self._refusal(f'Syntax error; token: "{self._token.text}", near: "{near}"')
+        return self._error(f'Syntax error; token: "{self._token.text}", near: "{near}"')
 
-    def _refusal(self, message: str) -> DynamoDBError:
+    def _error(self, message: str) -> DynamoDBError:
         return DynamoDBError(f"Invalid {self._kind}: {message}")

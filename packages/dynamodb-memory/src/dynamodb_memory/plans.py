@@ -11,7 +11,7 @@ from dynamodb_memory.syntax_tree import BooleanExpression, Comparison, Condition
 from dynamodb_memory.updates import Change, checks_of_update, compile_projection, compile_update
 from dynamodb_memory.values import DynamoDBError, Item, normalize
 
-_FORMS_REMEMBERED: Final = 4096
+_MAX_CACHED_PLANS: Final = 4096
 
 Names = tuple[tuple[str, str], ...]
 """Attribute names by placeholder."""
@@ -61,7 +61,7 @@ def plan_write(request: Mapping[str, Any]) -> tuple[WritePlan, Values]:
     plan = _plan_write(
         request.get("UpdateExpression"), request.get("ConditionExpression"), _names(request), _placeholders(values)
     )
-    return plan, _kept(values, plan.checks)
+    return plan, _normalize_and_check(values, plan.checks)
 
 
 def plan_read(request: Mapping[str, Any]) -> tuple[ReadPlan, Values]:
@@ -78,7 +78,7 @@ def plan_read(request: Mapping[str, Any]) -> tuple[ReadPlan, Values]:
         _names(request),
         _placeholders(values),
     )
-    return plan, _kept(values, plan.checks)
+    return plan, _normalize_and_check(values, plan.checks)
 
 
 def _names(request: Mapping[str, Any]) -> Names | None:
@@ -90,7 +90,7 @@ def _placeholders(values: Mapping[str, Any] | None) -> tuple[str, ...] | None:
     return tuple(values) if values is not None else None
 
 
-def _kept(values: Mapping[str, Any] | None, checks: tuple[Check, ...]) -> Values:
+def _normalize_and_check(values: Mapping[str, Any] | None, checks: tuple[Check, ...]) -> Values:
     if values is None:
         return {}
     kept = {name: normalize(value) for name, value in values.items()}
@@ -99,7 +99,7 @@ def _kept(values: Mapping[str, Any] | None, checks: tuple[Check, ...]) -> Values
     return kept
 
 
-@lru_cache(_FORMS_REMEMBERED)
+@lru_cache(_MAX_CACHED_PLANS)
 def _plan_write(
     update: str | None, condition: str | None, names: Names | None, values: tuple[str, ...] | None
 ) -> WritePlan:
@@ -118,7 +118,7 @@ def _plan_write(
     )
 
 
-@lru_cache(_FORMS_REMEMBERED)
+@lru_cache(_MAX_CACHED_PLANS)
 def _plan_read(
     keys: str | None, only: str | None, projection: str | None, names: Names | None, values: tuple[str, ...] | None
 ) -> ReadPlan:
@@ -127,18 +127,18 @@ def _plan_read(
         values,
         {"KeyConditionExpression": keys, "FilterExpression": only, "ProjectionExpression": projection},
     )
-    on_keys = placeholders.parser("KeyConditionExpression").condition() if keys is not None else None
+    key_condition = placeholders.parser("KeyConditionExpression").condition() if keys is not None else None
     test = placeholders.parser("FilterExpression").condition() if only is not None else None
     paths = placeholders.parser("ProjectionExpression").projection() if projection is not None else []
     placeholders.finish()
     return ReadPlan(
-        _key_tests(on_keys) if on_keys is not None else {},
+        _key_tests(key_condition) if key_condition is not None else {},
         compile_condition(test) if test is not None else None,
         frozenset(_first_parts(_paths_in(test))) if test is not None else frozenset(),
         compile_projection(paths) if paths else None,
         frozenset(_first_parts(paths)),
         (
-            *(checks_of("KeyConditionExpression", on_keys) if on_keys is not None else ()),
+            *(checks_of("KeyConditionExpression", key_condition) if key_condition is not None else ()),
             *(checks_of("FilterExpression", test) if test is not None else ()),
         ),
     )

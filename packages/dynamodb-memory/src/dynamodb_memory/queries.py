@@ -12,7 +12,7 @@ from dynamodb_memory.values import AttributeValue, DynamoDBError, Item, copy_ite
 MAX_BYTES: Final = 1024 * 1024
 """Size of a page before filtering; the page ends with the item that reaches it."""
 
-_START_IS_INVALID: Final = "The provided starting key is invalid"
+_INVALID_START: Final = "The provided starting key is invalid"
 
 
 def query(table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,11 +122,11 @@ def _entry(table: Table, index: Index | None, partition: object, start: Item) ->
     schemas = [table.schema] if index is None else [table.schema, index.schema]
     names = {name for schema in schemas for name in schema.names}
     if start.keys() != names or any(table.schema.kinds[name] not in start[name] for name in names):
-        raise DynamoDBError(_START_IS_INVALID)
+        raise DynamoDBError(_INVALID_START)
     key = table.schema.of(start)
     begun, sort = schemas[-1].of(start)
     if begun != partition:
-        raise DynamoDBError(_START_IS_INVALID)
+        raise DynamoDBError(_INVALID_START)
     return (sort,) if index is None else (sort, *key)
 
 

@@ -7,7 +7,7 @@ from dynamodb_memory.values import Item, copy_item, size_of_item
 
 REGION: Final = "us-east-1"
 
-_DIGITS: Final = 21
+_SEQUENCE_NUMBER_DIGITS: Final = 21
 """Digits of a sequence number, zero-padded so that strings sort as numbers do."""
 
 
@@ -66,7 +66,7 @@ class Stream:
             "dynamodb": {
                 "ApproximateCreationDateTime": at // 1000,
                 **{name: _as_json(item) for name, item in images.items()},
-                "SequenceNumber": f"{number:0{_DIGITS}}",
+                "SequenceNumber": f"{number:0{_SEQUENCE_NUMBER_DIGITS}}",
                 "SizeBytes": sum(map(size_of_item, images.values())),
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
             },

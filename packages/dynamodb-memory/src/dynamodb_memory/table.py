@@ -86,26 +86,26 @@ def span(entries: list[Entry], operator: str | None, operands: Sequence[Any]) ->
 _FIRST: Final[Callable[[Entry], Any]] = itemgetter(0)
 
 
-def _below(entries: list[Entry], value: Any) -> int:  # noqa: ANN401 - what a key compares by
+def _lower_bound(entries: list[Entry], value: Any) -> int:  # noqa: ANN401 - what a key compares by
     return bisect_left(entries, value, key=_FIRST)
 
 
-def _through(entries: list[Entry], value: Any) -> int:  # noqa: ANN401 - what a key compares by
+def _upper_bound(entries: list[Entry], value: Any) -> int:  # noqa: ANN401 - what a key compares by
     return bisect_right(entries, value, key=_FIRST)
 
 
-def _beginning(entries: list[Entry], start: Any) -> tuple[int, int]:  # noqa: ANN401 - text or bytes
-    return _below(entries, start), bisect_right(entries, start, key=lambda entry: entry[0][: len(start)])
+def _prefix_span(entries: list[Entry], start: Any) -> tuple[int, int]:  # noqa: ANN401 - text or bytes
+    return _lower_bound(entries, start), bisect_right(entries, start, key=lambda entry: entry[0][: len(start)])
 
 
 _SPANS: Final[dict[str, Callable[..., tuple[int, int]]]] = {
-    "=": lambda entries, value: (_below(entries, value), _through(entries, value)),
-    "<": lambda entries, value: (0, _below(entries, value)),
-    "<=": lambda entries, value: (0, _through(entries, value)),
-    ">": lambda entries, value: (_through(entries, value), len(entries)),
-    ">=": lambda entries, value: (_below(entries, value), len(entries)),
-    "BETWEEN": lambda entries, low, high: (_below(entries, low), _through(entries, high)),
-    "begins_with": _beginning,
+    "=": lambda entries, value: (_lower_bound(entries, value), _upper_bound(entries, value)),
+    "<": lambda entries, value: (0, _lower_bound(entries, value)),
+    "<=": lambda entries, value: (0, _upper_bound(entries, value)),
+    ">": lambda entries, value: (_upper_bound(entries, value), len(entries)),
+    ">=": lambda entries, value: (_lower_bound(entries, value), len(entries)),
+    "BETWEEN": lambda entries, low, high: (_lower_bound(entries, low), _upper_bound(entries, high)),
+    "begins_with": _prefix_span,
 }
 
 

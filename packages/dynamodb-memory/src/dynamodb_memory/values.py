@@ -16,8 +16,8 @@ Item = dict[str, AttributeValue]
 MAX_LEVELS: Final = 32
 """The maximum nesting depth of lists and maps, including the item."""
 
-_DIGITS: Final = 38
-_LARGEST, _SMALLEST = 125, -130
+_MAX_DIGITS: Final = 38
+_MAX_EXPONENT, _MIN_EXPONENT = 125, -130
 """The range of the decimal exponent of a number."""
 
 _SCALARS: Final = frozenset({"S", "N", "B", "BOOL", "NULL"})
@@ -25,7 +25,7 @@ _MEMBER_OF: Final = {"SS": "S", "NS": "N", "BS": "B"}
 
 _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,37}").fullmatch
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?").fullmatch
-_ARITHMETIC: Final = Context(prec=_DIGITS, traps=[Inexact])
+_ARITHMETIC: Final = Context(prec=_MAX_DIGITS, traps=[Inexact])
 
 
 class DynamoDBError(Exception):
@@ -70,17 +70,17 @@ def normalize(value: AttributeValue, level: int = 1) -> AttributeValue:
     ((kind, content),) = value.items()
     if kind == "S":
         if not isinstance(content, str):
-            raise TypeError(f"S holds {type(content).__name__}")
+            raise TypeError(f"S must be str, not {type(content).__name__}")
         return {"S": content}
     normalizer = _NORMALIZERS.get(kind)
     if normalizer is None:
-        raise TypeError(f"{kind} is no type of DynamoDB's")
+        raise TypeError(f"{kind} is not a DynamoDB type")
     return {kind: normalizer(content, level)}
 
 
 def _number(text: object, _level: int = 0) -> str:
     if not isinstance(text, str):
-        raise TypeError(f"N holds {type(text).__name__}")
+        raise TypeError(f"N must be str, not {type(text).__name__}")
     return text if _INTEGER(text) else _normalize_number(text)
 
 
@@ -91,11 +91,11 @@ def _normalize_number(text: str) -> str:
     number = Decimal(text)
     if not number:
         return "0"
-    if len("".join(map(str, number.as_tuple().digits)).rstrip("0")) > _DIGITS:
+    if len("".join(map(str, number.as_tuple().digits)).rstrip("0")) > _MAX_DIGITS:
         raise DynamoDBError("Attempting to store more than 38 significant digits in a Number")
-    if number.adjusted() > _LARGEST:
+    if number.adjusted() > _MAX_EXPONENT:
         raise DynamoDBError("Number overflow. Attempting to store a number with magnitude larger than supported range")
-    if number.adjusted() < _SMALLEST:
+    if number.adjusted() < _MIN_EXPONENT:
         raise DynamoDBError(
             "Number underflow. Attempting to store a number with magnitude smaller than supported range"
         )
@@ -240,7 +240,7 @@ def add(left: AttributeValue, right: AttributeValue, sign: int = 1) -> Attribute
     """Return the sum of two numbers, or their difference if `sign` is -1.
 
     Raises:
-        DynamoDBError: an operand is no number, or the result has too many digits.
+        DynamoDBError: an operand is not a number, or the result has too many digits.
     """
     if "N" not in left or "N" not in right:
         raise DynamoDBError(WRONG_OPERAND)

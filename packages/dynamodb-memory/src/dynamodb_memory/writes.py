@@ -41,13 +41,13 @@ class WriteAction:
         self.before = table.get(self.key)
         self.after: Item | None = None
 
-    def meets(self) -> bool:
+    def meets_condition(self) -> bool:
         """Return whether the stored item meets the condition."""
         test = self._plan.test
         return test is None or test(self.before or {}, self._values)
 
-    def found(self) -> dict[str, Item]:
-        """Return the fields of a failed condition: `Item`, if it exists and the request wants it."""
+    def failure_details(self) -> dict[str, Item]:
+        """Return the further fields of the error if the condition failed: `Item`, if it exists and was requested."""
         if self.before is None or not self._returns_old:
             return {}
         return {"Item": copy_item(self.before)}
