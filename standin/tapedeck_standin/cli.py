@@ -28,11 +28,11 @@ _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[
 
 
 def version() -> str:
-    """Return the version of the installed distribution, or a placeholder in a source checkout."""
+    """Return the version of the installed distribution; a source checkout has none."""
     try:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        return "of a checkout"
+        return "unknown (source checkout)"
 
 
 class Secret(click.ParamType):
@@ -46,7 +46,7 @@ class Secret(click.ParamType):
 
 
 class AccountSid(click.ParamType):
-    """An account's sid as Twilio or SignalWire spells it, converted to 32 hex digits."""
+    """An account's sid in Twilio's or SignalWire's format, converted to 32 hex digits."""
 
     name = "sid"
 
@@ -54,7 +54,11 @@ class AccountSid(click.ParamType):
         """Return the account's id; fail with a usage error if the sid is malformed."""
         identifier = parse_any_sid(ResourceType.ACCOUNT, value)
         # Click also converts the default, which is already an id.
-        return value if value == STANDIN_ACCOUNT else identifier or self.fail("neither AC… nor a UUID", param, ctx)
+        return (
+            value
+            if value == STANDIN_ACCOUNT
+            else identifier or self.fail("must be AC and 32 hex digits, or a UUID", param, ctx)
+        )
 
 
 class Origin(click.ParamType):
@@ -66,7 +70,7 @@ class Origin(click.ParamType):
         """Return the origin without a trailing slash; fail with a usage error if it is malformed."""
         origin = value.removesuffix("/")
         if origin and not _ORIGIN.fullmatch(origin):
-            self.fail("not of the form https://host or https://host:port", param, ctx)
+            self.fail("must have the form https://host or https://host:port", param, ctx)
         return origin
 
 
@@ -81,7 +85,7 @@ class HttpUrl(click.ParamType):
             parts = urlsplit(value)
             if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
                 return value
-        return self.fail("not of the form http://host:port or https://host:port", param, ctx)
+        return self.fail("must have the form http://host:port or https://host:port", param, ctx)
 
 
 class HostMap(click.ParamType):
@@ -95,7 +99,9 @@ class HostMap(click.ParamType):
             host, _, other = pair.partition("=")
             # Only hosts are mapped; the port is always taken from the URL.
             if not is_unambiguous_host(host.strip()) or not is_unambiguous_host(other.strip()):
-                self.fail("not of the form host=other,host=other, each a name or an address without a port", param, ctx)
+                self.fail(
+                    "must have the form host=other,host=other, each a name or an address without a port", param, ctx
+                )
         return value
 
 
@@ -106,14 +112,17 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=3000, envvar="PORT", show_default=True, show_envvar=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=3000, envvar="PORT", show_default=True, show_envvar=True,
+    help="Port for HTTP. 0, here and for --https-port, selects any free port.",
+)  # fmt: skip
 @click.option(
     "--https-port", type=click.IntRange(0, 65535), default=3443, envvar="HTTPS_PORT", show_default=True,
-    show_envvar=True, help="Port for HTTPS. 0, here and for --port, selects any free port.",
+    show_envvar=True, help="Port for HTTPS.",
 )  # fmt: skip
 @click.option(
     "--host", default=LOOPBACK, envvar="TAPEDECK_HOST", show_default=True, show_envvar=True,
-    help="Address to listen on. The control API accepts requests from this machine only.",
+    help="Address to listen on. The control API accepts only local requests unless --control-from-anywhere is set.",
 )  # fmt: skip
 @click.option(
     "--control-from-anywhere", is_flag=True, envvar="TAPEDECK_CONTROL_FROM_ANYWHERE", show_envvar=True,
@@ -121,14 +130,15 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--account", type=AccountSid(), default=STANDIN_ACCOUNT, envvar="TAPEDECK_ACCOUNT", show_envvar=True,
-    help="Sid of the account, as Twilio or SignalWire spells it.",
+    help="Sid of the account, in Twilio's or SignalWire's format.",
 )  # fmt: skip
 @click.option(
-    "--token", type=Secret(), default=STANDIN_TOKEN, envvar="TAPEDECK_TOKEN", show_default=True, show_envvar=True
-)
+    "--token", type=Secret(), default=STANDIN_TOKEN, envvar="TAPEDECK_TOKEN", show_default=True, show_envvar=True,
+    help="Auth token of the account.",
+)  # fmt: skip
 @click.option(
     "--signing-key", type=Secret(), default=STANDIN_SIGNING_KEY, envvar="TAPEDECK_SIGNING_KEY", show_default=True,
-    show_envvar=True,
+    show_envvar=True, help="Key that signs callbacks in SignalWire's dialect.",
 )  # fmt: skip
 @click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
@@ -148,17 +158,17 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--callback-host-map", type=HostMap(), default="", envvar="TAPEDECK_CALLBACK_HOST_MAP", show_envvar=True,
-    help="Hosts to connect to instead for callbacks, such as localhost=host.docker.internal. Comma-separated.",
+    help="Deliver callbacks for a host to another host, such as localhost=host.docker.internal. Comma-separated.",
 )  # fmt: skip
 @click.option(
     "--deliveries", type=click.Choice(["vendor", "durable"]), default="vendor", envvar="TAPEDECK_DELIVERIES",
-    show_default=True, show_envvar=True, help="Callback retries: the vendors' policy, or for three days (durable).",
+    show_default=True, show_envvar=True, help="Callback retries: as by the vendors, or for three days (durable).",
 )  # fmt: skip
 @click.option(
     "--store", type=click.Choice(["moto", "memory"]), default="moto", envvar="TAPEDECK_STORE", show_default=True,
     show_envvar=True, help="Implementation of the DynamoDB tables; memory is faster.",
 )  # fmt: skip
-@click.option("--verbose", is_flag=True, help="Also show the log lines of the functions.")
+@click.option("--verbose", is_flag=True, help="Also show the log lines of the Lambda functions.")
 def serve(
     port: int,
     https_port: int,
@@ -179,7 +189,7 @@ def serve(
 ) -> None:
     """Serve the vendors' APIs until Ctrl-C or SIGTERM."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
+        signal.signal(number, _exit_on_signal)
     # Set the environment before any module reads it; heavy modules are imported only here.
     from tapedeck_standin.aws.backend import InvalidSetting, isolate_aws_environment  # noqa: PLC0415
 
@@ -208,13 +218,13 @@ def serve(
     except (InvalidSetting, InvalidFixtures) as error:
         _fail(str(error))
     except TokenDiffers:
-        _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} holds this account with another token")
+        _fail(f"the database at {os.environ.get('AWS_ENDPOINT_URL_DYNAMODB')} has this account with another token")
     except BotoCoreError as error:
         _fail(f"the database does not respond: {error}")
 
 
 @main.command()
-@click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds to wait.")
 @click.option("--url", type=HttpUrl(), help="URL of the stand-in. Default: this machine, port PORT or 3000.")
 @click.option(
     "--ca-file", type=click.Path(dir_okay=False, path_type=Path), envvar="TAPEDECK_CA_FILE", show_envvar=True,
@@ -224,10 +234,10 @@ def wait(timeout: float, url: str | None, ca_file: Path | None) -> None:
     """Wait until a stand-in is ready; exit with code 1 on timeout."""
     url = url or f"http://{LOOPBACK}:{os.environ.get('PORT', '3000')}"
     if not wait_until_ready(url, timeout, ca_file):
-        _fail(f"nothing answers at {url} after {timeout:g} s")
+        _fail(f"no response from {url} after {timeout:g} s")
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+def _exit_on_signal(_number: int, _frame: FrameType | None) -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     raise SystemExit(0)

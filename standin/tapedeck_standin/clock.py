@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 MAX_ADVANCE_SECONDS: Final = 10 * 365 * 86_400
-"""The maximum of one advance: ten years."""
+"""The longest single advance: ten years."""
 
-LAST: Final = 253_370_764_800_000
+MAX_TIME_MS: Final = 253_370_764_800_000
 """The start of the year 9999 in milliseconds since the epoch: later dates may not be representable."""
 
 
 class ClockOutOfRange(Exception):
-    """The clock would be advanced beyond LAST."""
+    """The clock would be advanced beyond MAX_TIME_MS."""
 
 
 class VirtualClock:
@@ -22,21 +22,21 @@ class VirtualClock:
 
     Args:
         real: the underlying clock in milliseconds; it may be frozen.
-        behind: seconds by which this clock is behind it at first.
+        initial_lag_seconds: seconds by which this clock is initially behind it.
     """
 
-    def __init__(self, real: Callable[[], int], behind: float = 0) -> None:
+    def __init__(self, real: Callable[[], int], initial_lag_seconds: float = 0) -> None:
         self._real = real
-        self._offset = -round(behind * 1000)
+        self._offset = -round(initial_lag_seconds * 1000)
         self._moved = threading.Condition()
 
     def __call__(self) -> int:
         """Return the current time."""
         return self._real() + self._offset
 
-    def reaches(self, seconds: float) -> bool:
+    def can_advance(self, seconds: float) -> bool:
         """Return whether the clock can be advanced by this many seconds."""
-        return self() + seconds * 1000 <= LAST
+        return self() + seconds * 1000 <= MAX_TIME_MS
 
     def monotonic(self) -> int:
         """Return the underlying clock's milliseconds, which are never advanced."""
@@ -46,10 +46,10 @@ class VirtualClock:
         """Advance the clock; return the new time.
 
         Raises:
-            ClockOutOfRange: the new time is beyond LAST; the clock is unchanged.
+            ClockOutOfRange: the new time is beyond MAX_TIME_MS; the clock is unchanged.
         """
         with self._moved:
-            if not self.reaches(seconds):
+            if not self.can_advance(seconds):
                 raise ClockOutOfRange
             self._offset += round(seconds * 1000)
             self._moved.notify_all()

@@ -16,13 +16,13 @@ ANY: Final = "*"
 CALLBACK: Final = "callback"
 MEDIA: Final = "media"
 
-MAX_DELAY: Final = 60
+MAX_DELAY_SECONDS: Final = 60
 MAX_FAULTS: Final = 1_000
 """Faults per account, exhausted ones included."""
 
-_OF_OPERATIONS: Final = frozenset({"status", "delay", "close"})
-_OF_CALLBACKS: Final = _OF_OPERATIONS | {"drop", "double", "reorder"}
-_OF_MEDIA: Final = frozenset({"absent"})
+_OPERATION_EFFECTS: Final = frozenset({"status", "delay", "close"})
+_CALLBACK_EFFECTS: Final = _OPERATION_EFFECTS | {"drop", "double", "reorder"}
+_MEDIA_EFFECTS: Final = frozenset({"absent"})
 
 
 class FaultAction(BaseModel):
@@ -41,7 +41,7 @@ class FaultAction(BaseModel):
 
     status: Annotated[int, Field(ge=400, le=599)] | None = None
     code: Annotated[int, Field(ge=10_000, le=99_999)] | None = None
-    delay: Annotated[float, Field(ge=0, le=MAX_DELAY, allow_inf_nan=False)] | None = None
+    delay: Annotated[float, Field(ge=0, le=MAX_DELAY_SECONDS, allow_inf_nan=False)] | None = None
     close: bool | None = None
     drop: bool | None = None
     double: bool | None = None
@@ -49,10 +49,10 @@ class FaultAction(BaseModel):
     absent: Annotated[int, Field(ge=10_000, le=99_999)] | None = None
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> Self:
+    def _has_one_effect(self) -> Self:
         given = self.body().values()
         if len(self.model_fields_set - {"code"}) != 1 or any(value is None or value is False for value in given):
-            known = ", ".join(sorted(_KNOWN))
+            known = ", ".join(sorted(_ALL_EFFECTS))
             raise PydanticCustomError("then", "exactly one effect is required, of {known}", {"known": known})
         if self.code is not None and self.status is None:
             raise PydanticCustomError("then", "code requires status")
@@ -69,12 +69,12 @@ class FaultAction(BaseModel):
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
-_KNOWN: Final = _OF_CALLBACKS | _OF_MEDIA
+_ALL_EFFECTS: Final = _CALLBACK_EFFECTS | _MEDIA_EFFECTS
 
 
 def supported_effects(on: str) -> frozenset[str]:
     """Return the kinds of effect that a fault may have on an operation, on `callback` or on `media`."""
-    return {CALLBACK: _OF_CALLBACKS, MEDIA: _OF_MEDIA}.get(on, _OF_OPERATIONS)
+    return {CALLBACK: _CALLBACK_EFFECTS, MEDIA: _MEDIA_EFFECTS}.get(on, _OPERATION_EFFECTS)
 
 
 @dataclass(slots=True)
@@ -129,30 +129,30 @@ class Faults:
     def remove(self, account: str, identifier: str | None = None) -> bool:
         """Remove one fault of an account, or all; return False if there was none."""
         with self._lock:
-            doomed = [
+            removed = [
                 fault.id
                 for fault in self._faults.values()
                 if fault.account == account and identifier in {None, fault.id}
             ]
-            for each in doomed:
-                del self._faults[each]
-            return bool(doomed)
+            for fault_id in removed:
+                del self._faults[fault_id]
+            return bool(removed)
 
-    def take(
-        self, account: str, on: str, *, if_it: Callable[[FaultAction], bool] = lambda _: True
+    def apply_next(
+        self, account: str, on: str, *, is_applicable: Callable[[FaultAction], bool] = lambda _: True
     ) -> FaultAction | None:
         """Apply the oldest fault that is not exhausted: count a hit and return its effect; None without one.
 
         Args:
             account: the account's id.
             on: an operation, CALLBACK or MEDIA.
-            if_it: whether the effect is applicable now; if not, the fault stays and the result is None.
+            is_applicable: whether the effect is applicable now; if not, the fault stays and the result is None.
         """
         names = {on} if on in {CALLBACK, MEDIA} else {on, ANY}
         with self._lock:
             for fault in self._faults.values():
                 if fault.account == account and fault.on in names and fault.hits < fault.times:
-                    if not if_it(fault.then):
+                    if not is_applicable(fault.then):
                         return None
                     fault.hits += 1
                     return fault.then

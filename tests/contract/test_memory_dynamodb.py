@@ -86,11 +86,11 @@ def test_the_sample_resources_are_seeded_and_cleared(aws: None) -> None:
     s3 = botocore.session.get_session().create_client("s3")
     settings = replace(Settings.read(), recordings_table=TABLE, credentials_table="CredentialsTable")
     account_data = AccountData(memory, s3, settings)
-    assert not account_data.knows(STANDIN_ACCOUNT)
+    assert not account_data.exists(STANDIN_ACCOUNT)
     seed(memory, s3, settings, PlainEncryptor())
     seeded = memory.scan(TableName=TABLE)["Items"]
     call = Parent(STANDIN_ACCOUNT, ParentKind.CALL, RECORDED_CALL)
-    assert account_data.knows(STANDIN_ACCOUNT)
+    assert account_data.exists(STANDIN_ACCOUNT)
     assert [recording.id for recording in account_data.recordings(call)] == [RUNNING]
     conference = Parent(STANDIN_ACCOUNT, ParentKind.CONFERENCE, LIVE_CONFERENCE)
     assert account_data.participants(conference) == [FIRST_CALL, SECOND_CALL]

@@ -124,10 +124,10 @@ def test_replay_reports_sent_messages(seeding: Callable[[], None]) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "x.json holds no JSON: Expecting value: line 1 column 1 (char 0)"),
-        (b"GET /x", "x.json holds no JSON: Expecting value: line 1 column 1 (char 0)"),
-        (b"\xff", "x.json holds no JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
-        (b"[]", "x.json holds no JSON object"),
+        (b"", "x.json is not valid JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b"GET /x", "x.json is not valid JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b"\xff", "x.json is not valid JSON: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (b"[]", "x.json is not a JSON object"),
     ],
 )
 def test_rejects_a_file_without_an_event(tmp_path: Path, content: bytes, message: str) -> None:

@@ -51,7 +51,7 @@ def _unsettled(world: World) -> Iterator[str]:
     for key, work in world.history.work.items():
         yield f"{key} is in the index as {work}"
     for queue in (world.events, world.commands, world.callbacks):
-        yield from (f"in the queue {queue.name}: {body}" for _, body in queue.held)
+        yield from (f"in the queue {queue.name}: {body}" for _, body in queue.messages)
 
 
 def _misplaced_media(world: World) -> Iterator[str]:

@@ -180,20 +180,20 @@ class ObservableEngine(Engine):
 
     def capturing(self) -> list[str]:
         """Ids of the recordings that are being captured."""
-        return [name for name, take in self._takes.items() if take.due_at is None]
+        return [name for name, session in self._sessions.items() if session.due_at is None]
 
     def act(self, recording: str, kind: str) -> bool:
         """Change a capture on the engine's own initiative; return False if it is not capturing the recording."""
-        take = self._takes.get(recording)
-        if take is None or (take.due_at is not None and kind != "recording.absent"):
+        session = self._sessions.get(recording)
+        if session is None or (session.due_at is not None and kind != "recording.absent"):
             return False
         if kind == "recording.absent":
-            self._end(take)
+            self._mark_finished(session)
             return True
         capture = {"recording.resumed": CaptureMode.SOUND, "recording.paused": CaptureMode.SILENCE}
-        take.switch_mode(capture.get(kind, CaptureMode.NOTHING), self._clock())
+        session.switch_mode(capture.get(kind, CaptureMode.NOTHING), self._clock())
         if kind == "recording.stopped":
-            take.due_at = self._clock() + PROCESSING_SECONDS * 1000
+            session.due_at = self._clock() + PROCESSING_SECONDS * 1000
         return True
 
 

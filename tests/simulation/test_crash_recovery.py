@@ -106,7 +106,7 @@ class Scenario:
         world.clock.sleep(2)
         world.drain()
         for _ in range(3):
-            if world.events.held or world.callbacks.held:
+            if world.events.messages or world.callbacks.messages:
                 world.clock.sleep(MAX_VISIBILITY_SECONDS)
                 world.drain()
         world.reconcile()

@@ -69,14 +69,14 @@ def test_malformed_engine_event_becomes_a_dead_letter(body: str) -> None:
         world.network.receivers = {"host.example": Receiver()}
         if body == "unknown":
             world.report_event("call.ended", new_id(world.clock()), call=new_id(world.clock()))
-            ((_, body),) = world.events.held
+            ((_, body),) = world.events.messages
         else:
             world.events.append_text(body, "malformed")
         for number in range(CALLS):
             record(world, f"https://host.example/{number}")
         world.settle()
         assert violations_of(world, expected={"MalformedBody"}) == []
-        assert [text for _, text in world.dead_letters["events"].held] == [body]
+        assert [text for _, text in world.dead_letters["events"].messages] == [body]
         assert len(
             [delivery for _, _, delivery in deliveries_of(world) if delivery["state"] == "delivered"]
         ) == CALLS * len(EVENTS)
@@ -92,7 +92,7 @@ def test_malformed_callback_message_becomes_a_dead_letter(body: str) -> None:
             record(world, f"https://host.example/{number}")
         world.settle()
         assert violations_of(world, expected={"JSONDecodeError", "KeyError"}) == []
-        assert [text for _, text in world.dead_letters["callbacks"].held] == [body]
+        assert [text for _, text in world.dead_letters["callbacks"].messages] == [body]
         assert len(
             [delivery for _, _, delivery in deliveries_of(world) if delivery["state"] == "delivered"]
         ) == CALLS * len(EVENTS)

@@ -203,10 +203,16 @@ class World:
             on_failure=self.failed_batches.keep, report=self._note_unexpected,
         )  # fmt: skip
         self.ingest = QueueSource(
-            self.events, load_handler(ROOT, "ingest_media_event"), gives_back=False, report=self._note_unexpected
+            self.events,
+            load_handler(ROOT, "ingest_media_event"),
+            return_failed=False,
+            report=self._note_unexpected,
         )
         self.deliver = QueueSource(
-            self.callbacks, load_handler(ROOT, "deliver_callback"), gives_back=False, report=self._note_unexpected
+            self.callbacks,
+            load_handler(ROOT, "deliver_callback"),
+            return_failed=False,
+            report=self._note_unexpected,
         )
 
     def run(self, action: Any, *args: object, **kwargs: object) -> Any:
@@ -244,7 +250,7 @@ class World:
             self.drain()
             calls, conferences = self.history.live("CALL"), self.history.live("CONF")
             if not calls and not conferences:
-                if not self.events.held:
+                if not self.events.messages:
                     return
                 self.clock.sleep(MAX_VISIBILITY_SECONDS)
             for call in calls:
@@ -279,7 +285,7 @@ class World:
 
     def is_quiet(self) -> bool:
         """Whether the pending-work index and all queues are empty."""
-        return not (self.history.work or any(queue.held for queue in (self.events, self.commands, self.callbacks)))
+        return not (self.history.work or any(queue.messages for queue in (self.events, self.commands, self.callbacks)))
 
     def _until_due(self, max_seconds: int) -> float:
         """Seconds until the next retry or message is due, at most `max_seconds`."""

@@ -15,7 +15,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.settings import STANDIN_SIGNING_KEY
 from tapedeck_standin.scheduler import scheduler
-from tapedeck_standin.scheduler.callback_workers import MAX_AT_ONCE
+from tapedeck_standin.scheduler.callback_workers import MAX_CONCURRENT
 from tests.client import Answer
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
@@ -214,8 +214,8 @@ def test_accounts_do_not_wait_for_one_another(
             )
             for _ in range(count):
                 client.record(client.call())
-            listening.wait_for(min(count, MAX_AT_ONCE))
-        assert len(slow.received) == MAX_AT_ONCE
+            listening.wait_for(min(count, MAX_CONCURRENT))
+        assert len(slow.received) == MAX_CONCURRENT
         slow.responding.set()
         assert len(slow.wait_for(6)) == 6
 
@@ -255,7 +255,7 @@ def test_advancing_the_clock_starts_a_due_retry(client: CallbackLogClient) -> No
 def test_settle_waits_for_a_due_retry(twilio: CallbackLogClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """With durable retries, `settle` does not return while a retry is due."""
     monkeypatch.setattr(background_bootstrap.get_background_services().callbacks, "_retry_hours", 72)
-    monkeypatch.setattr(scheduler, "PATIENCE", 0)
+    monkeypatch.setattr(scheduler, "MAX_ADVANCE_WAIT_SECONDS", 0)
     twilio.receiver.answers.append(500)
     recording = twilio.record(twilio.call())
     twilio.settle()

@@ -266,7 +266,7 @@ def test_busy_port_is_reported(command: Callable[..., Result], standin: StandIn,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--account", "AC1"), "neither AC… nor a UUID"),
+        (("--account", "AC1"), "must be AC and 32 hex digits, or a UUID"),
         (("--port", "65536"), "65536 is not in the range"),
         (("--https-port", "x"), "'x' is not a valid integer"),
         (("--token", ""), "'--token': must not be empty"),
@@ -285,7 +285,7 @@ def test_invalid_setting_is_reported(command: Callable[..., Result]) -> None:
     """An invalid setting is reported in one line with exit code 1."""
     result = command("serve", "--port", "0", "--https-port", "0", TAPEDECK_MEDIA_ACCESS="public")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "tapedeck: TAPEDECK_MEDIA_ACCESS is neither authenticated nor vendor\n"
+    assert result.stderr == "tapedeck: TAPEDECK_MEDIA_ACCESS must be authenticated or vendor\n"
 
 
 @pytest.mark.parametrize("spelling", ["AC720796a08ee9435083bd2d07a3121f1e", "720796A0-8ee9-4350-83bd-2d07a3121f1e"])
@@ -312,7 +312,7 @@ def test_wait_over_https(command: Callable[..., Result], standin: StandIn, tmp_p
 def test_wait_rejects_other_urls(command: Callable[..., Result], url: str) -> None:
     """A URL that is not of the form http://host:port is rejected at once."""
     result = command("wait", "--timeout", "60", "--url", url)
-    assert (result.exit_code, "not of the form http://host:port" in result.stderr) == (2, True)
+    assert (result.exit_code, "must have the form http://host:port" in result.stderr) == (2, True)
 
 
 def test_wait_times_out(command: Callable[..., Result]) -> None:
@@ -323,7 +323,7 @@ def test_wait_times_out(command: Callable[..., Result]) -> None:
         began = time.monotonic()
         result = command("wait", "--timeout", "0.3", "--url", url)
         assert time.monotonic() - began < 5
-    assert (result.exit_code, result.stderr) == (1, f"tapedeck: nothing answers at {url} after 0.3 s\n")
+    assert (result.exit_code, result.stderr) == (1, f"tapedeck: no response from {url} after 0.3 s\n")
 
 
 def test_version(command: Callable[..., Result]) -> None:
@@ -338,7 +338,7 @@ def test_second_signal_is_ignored() -> None:
     handlers: Mapping[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with pytest.raises(SystemExit) as ended:
-            cli._leave(signal.SIGTERM, None)
+            cli._exit_on_signal(signal.SIGTERM, None)
         assert ended.value.code == 0
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:

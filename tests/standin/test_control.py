@@ -29,7 +29,7 @@ def assert_error(answer: Answer, status: int, field: str | None, message: str | 
         assert answer.body["error"]["message"] == message
     elif status == 400:
         text = answer.body["error"]["message"]
-        assert text.startswith(f"{field}: ") if field is not None else text == "the body is no JSON object"
+        assert text.startswith(f"{field}: ") if field is not None else text == "the body is not a JSON object"
 
 
 def assert_response(answer: Answer, status: int, body: Any) -> list[str]:
@@ -107,7 +107,7 @@ def test_hangs_up(control: ControlClient, api: HttpFunctionClient) -> None:
         control.post(f"/calls/{spelled}/hangup"), 200, {**CALL, "status": "completed", "recordings": [stopped]}
     )
     assert api.get("Calls", spelled).body["status"] == "completed"
-    assert_error(control.post(f"/calls/{spelled}/hangup"), 409, "sid", "its state does not allow this")
+    assert_error(control.post(f"/calls/{spelled}/hangup"), 409, "sid", "the state of the resource does not allow this")
 
 
 def test_shows_all_recordings_of_a_call(control: ControlClient, api: HttpFunctionClient) -> None:
@@ -129,11 +129,11 @@ def test_rejects_invalid_and_unknown_sids(control: ControlClient, standin: Stand
     """A malformed sid or one of another type is 400; an unknown one or one of another account is 404."""
     kind, word = (ResourceType.CALL, "call") if "calls" in path else (ResourceType.CONFERENCE, "conference")
     for sid in ("", "RE" + UNKNOWN, UNKNOWN, "x"):
-        assert_error(control.post(path.format(sid)), 400, "sid", f"sid: not the sid of a {word}, in neither spelling")
+        assert_error(control.post(path.format(sid)), 400, "sid", f"sid: not the sid of a {word} in either format")
     kind_of_path = "/calls" if kind is ResourceType.CALL else "/conferences"
     foreign = ControlClient(standin).post(kind_of_path).body["sid"]
     for sid in (TWILIO.format_sid(kind, UNKNOWN), SIGNALWIRE.format_sid(kind, UNKNOWN), *foreign.values()):
-        assert_error(control.post(path.format(sid)), 404, "sid", "there is none of this sid in this account")
+        assert_error(control.post(path.format(sid)), 404, "sid", "the account has no resource with this sid")
     assert_error(control.post(path.format(foreign["twilio"]), {"force": True}), 400, "force")
 
 
@@ -256,7 +256,7 @@ def test_validates_events_per_dialect(standin: StandIn, account: TestAccount) ->
     signalwire = ControlClient(standin, SIGNALWIRE.format_sid(ResourceType.ACCOUNT, account.id))
     assert_error(
         signalwire.post("/conferences", order), 400, "status_callback_event",
-        "status_callback_event: may hold start end join leave mute hold speaker",
+        "status_callback_event: only these events are supported: start end join leave mute hold speaker",
     )  # fmt: skip
 
 
@@ -268,15 +268,15 @@ def test_validates_events_per_dialect(standin: StandIn, account: TestAccount) ->
         (
             "/conferences",
             {"status": "in-progress", "participants": 1},
-            "status: a conference begins with its second participant",
+            "status: a conference in progress has at least two participants",
         ),
-        ("/calls", {"account": "CA" + UNKNOWN}, "account: not the sid of an account, in neither spelling"),
-        ("/calls", b"{", "the body is no JSON object"),
-        ("/calls", b'["to"]', "the body is no JSON object"),
+        ("/calls", {"account": "CA" + UNKNOWN}, "account: not the sid of an account in either format"),
+        ("/calls", b"{", "the body is not a JSON object"),
+        ("/calls", b'["to"]', "the body is not a JSON object"),
         (
             f"/recordings/CA{UNKNOWN}/transcriptions",
             {},
-            "sid: not the sid of a recording, in neither spelling",
+            "sid: not the sid of a recording in either format",
         ),
     ],
 )
@@ -292,7 +292,7 @@ def test_rejects_the_name_of_a_live_conference(control: ControlClient) -> None:
     first = control.post("/conferences", {"friendly_name": "Sales"}).body["sid"]["twilio"]
     assert_error(
         control.post("/conferences", {"friendly_name": "Sales"}), 409, "friendly_name",
-        "another conference of this name is live",
+        "a live conference already has this name",
     )  # fmt: skip
     control.post(f"/conferences/{first}/end")
     assert control.post("/conferences", {"friendly_name": "Sales"}).status == 201
@@ -309,7 +309,12 @@ def test_records_a_conference(control: ControlClient, api: HttpFunctionClient) -
     assert shown.body["source"] == ("Conference" if api.dialect is TWILIO else shown.body["source"])
     for participants in (0, 1):
         waiting = control.post("/conferences", {"participants": participants}).body["sid"][api.dialect.name]
-        assert_error(control.post(f"/conferences/{waiting}/recordings"), 409, "sid", "its state does not allow this")
+        assert_error(
+            control.post(f"/conferences/{waiting}/recordings"),
+            409,
+            "sid",
+            "the state of the resource does not allow this",
+        )
 
 
 def test_ends_a_conference(control: ControlClient, api: HttpFunctionClient) -> None:
@@ -361,7 +366,7 @@ def test_creates_account_with_given_sid_and_token(anonymous: ControlClient) -> N
     assert answer.body == {"sid": sid, "token": "s3cret:with colon", "signing_key": answer.body["signing_key"]}
     for spelled in sid.values():
         again = anonymous.post("/accounts", {"sid": spelled, "token": "s3cret:with colon"})
-        assert_error(again, 409, "sid", "there is such an account already")
+        assert_error(again, 409, "sid", "the account already exists")
 
 
 @pytest.mark.parametrize(
@@ -396,7 +401,7 @@ def test_rejects_an_invalid_account(anonymous: ControlClient, content: dict[str,
 def test_rejects_unknown_accounts(anonymous: ControlClient, path: str) -> None:
     """An unknown account is 404 on every route."""
     for account in (f"AC{UNKNOWN}", SIGNALWIRE.format_sid(ResourceType.ACCOUNT, UNKNOWN)):
-        assert_error(anonymous.post(path, {"account": account}), 404, "account", "there is no such account")
+        assert_error(anonymous.post(path, {"account": account}), 404, "account", "the account does not exist")
 
 
 def test_resets(control: ControlClient, standin: StandIn, api: HttpFunctionClient) -> None:
@@ -434,10 +439,10 @@ def test_resets_the_default_account(anonymous: ControlClient) -> None:
 def test_unknown_path_is_404_and_wrong_method_405(anonymous: ControlClient) -> None:
     """An unknown path is 404; a known path with another method is 405."""
     for path in ("", "/", "/nothing", "/calls/", "/calls/x", "/calls/x/y", "/calls/x/hangup/z", "/health/", "//calls"):
-        assert_error(anonymous.post(path), 404, None, "there is no such path")
+        assert_error(anonymous.post(path), 404, None, "the path does not exist")
     for path in ("/calls", "/calls/x/hangup", "/conferences", "/conferences/x/end", "/accounts", "/reset"):
-        assert_error(anonymous.request("GET", f"/_standin{path}"), 405, None, "this path knows only POST")
-    assert_error(anonymous.post("/health"), 405, None, "this path knows only GET")
+        assert_error(anonymous.request("GET", f"/_standin{path}"), 405, None, "this path supports only POST")
+    assert_error(anonymous.post("/health"), 405, None, "this path supports only GET")
     assert anonymous.request("GET", "/_standin/health?x=1").status == 200
     assert anonymous.request("HEAD", "/_standin/calls").text == ""
 

@@ -48,7 +48,7 @@ def test_accepts_the_names_of_this_machine(standin: StandIn, name: str) -> None:
 def test_rejects_other_hosts(standin: StandIn, host: str, method: str, path: str) -> None:
     """A Host that is not local is 403 on every route (DNS rebinding)."""
     answer = send(standin, f"Host: {host.format(port=standin.port)}", method=method, path=path)
-    message = "the header Host names another machine"
+    message = "the Host header is not an accepted name of this machine"
     assert (answer.status, answer.body) == (403, {"error": {"message": message, "field": "Host"}})
 
 
@@ -66,7 +66,7 @@ def test_rejects_other_origins(standin: StandIn, origin: str) -> None:
     """A request from a web page of another origin is 403."""
     formatted = origin.format(port=standin.port)
     answer = send(standin, f"Host: localhost:{standin.port}", f"Origin: {formatted}")
-    message = "the header Origin names another site"
+    message = "the Origin header is not that of the stand-in"
     assert (answer.status, answer.body) == (403, {"error": {"message": message, "field": "Origin"}})
 
 
@@ -113,7 +113,7 @@ def response_to(
 @pytest.mark.parametrize("peer", ELSEWHERE)
 def test_rejects_other_machines(peer: str) -> None:
     """A client on another machine is 403, with any Host."""
-    message = b"only this machine may ask, unless it was started with --control-from-anywhere"
+    message = b"requests from other machines need --control-from-anywhere"
     assert response_to(peer) == (403, b'{"error":{"message":"' + message + b'","field":null}}')
 
 

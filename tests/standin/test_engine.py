@@ -304,7 +304,7 @@ def test_due_recordings_by_account() -> None:
         queue, queue, lambda: 1000, lambda _key, _path: None, lambda _account, _conference: None, lambda _a: None
     )
     account, name = new_id(0), new_id(0)
-    engine._takes[name] = CaptureSession(account, {}, name, 1, "both", "", 0, due_at=1000)
+    engine._sessions[name] = CaptureSession(account, {}, name, 1, "both", "", 0, due_at=1000)
     assert engine.due() == [name]
     assert engine.due(account) == [name]
     assert engine.due(new_id(0)) == []

@@ -192,10 +192,10 @@ def test_error_fails_the_batch() -> None:
 
 
 def test_failed_messages_can_wait_for_the_visibility_timeout() -> None:
-    """With `gives_back=False`, failed messages block their group until the visibility timeout; other groups go on."""
+    """With `return_failed=False`, failed messages block only their group, until the visibility timeout."""
     answers = iter([["a1"], [], []])
     consumer = Consumer(lambda records: failures(ids(records, *next(answers))))
-    consumer.source = QueueSource(consumer.queue, consumer.handle, gives_back=False)
+    consumer.source = QueueSource(consumer.queue, consumer.handle, return_failed=False)
     consumer.send("a1 b1")
     assert consumer.source.run_once()
     assert consumer.left == (0, 1, 0)
@@ -272,9 +272,15 @@ class Worker:
         return answer
 
 
-def drain(consumer: Consumer, batch: int, *, gives_back: bool) -> list[str]:
+def drain(consumer: Consumer, batch: int, *, return_failed: bool) -> list[str]:
     """Run until the queue is empty; return the dead-lettered messages."""
-    source = QueueSource(consumer.queue, consumer.handle, batch, gives_back=gives_back, report=consumer.raised.append)
+    source = QueueSource(
+        consumer.queue,
+        consumer.handle,
+        batch,
+        return_failed=return_failed,
+        report=consumer.raised.append,
+    )
     while (due := consumer.queue.next_due()) is not None:
         consumer.clock.advance((due - consumer.clock()) / 1000)
         with suppress(Crash):
@@ -299,13 +305,13 @@ def test_no_message_is_lost_and_groups_keep_their_order(
     failing: set[int],
     faults: list[str],
     batch: int,
-    gives_back: bool,  # noqa: FBT001 - Hypothesis draws it
+    return_failed: bool,  # noqa: FBT001 - Hypothesis draws it
 ) -> None:
     """Under any faults every message is handled or dead-lettered, both in group order."""
     worker = Worker({sent[number] for number in failing if number < len(sent)}, list(faults))
     consumer = Consumer(worker.answer)
     consumer.send(" ".join(sent))
-    dead = drain(consumer, batch, gives_back=gives_back)
+    dead = drain(consumer, batch, return_failed=return_failed)
     assert set(worker.handled) | set(dead) == set(sent)
     assert worker.failing <= set(dead)
     assert len(dead) == len(set(dead))
@@ -321,7 +327,7 @@ def test_no_message_is_lost_and_groups_keep_their_order(
 def test_failing_messages_are_isolated(
     sent: list[str],
     failing: set[int],
-    gives_back: bool,  # noqa: FBT001 - Hypothesis draws it
+    return_failed: bool,  # noqa: FBT001 - Hypothesis draws it
 ) -> None:
     """With batches of one, only failing messages are dead-lettered; with larger ones, no other group is affected.
 
@@ -332,7 +338,7 @@ def test_failing_messages_are_isolated(
         worker = Worker(failing_names, [])
         consumer = Consumer(worker.answer)
         consumer.send(" ".join(sent))
-        dead = drain(consumer, batch, gives_back=gives_back)
+        dead = drain(consumer, batch, return_failed=return_failed)
         first = {group: min(sent.index(name) for name in of_group(group, failing_names)) for group in GROUPS
                  if of_group(group, failing_names)}  # fmt: skip
         may_die = {name for number, name in enumerate(sent) if number >= first.get(name[0], len(sent))}

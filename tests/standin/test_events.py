@@ -108,7 +108,7 @@ def test_rejects_invalid_events(control: ControlClient, event: dict[str, Any], f
 def test_rejects_a_body_that_is_not_an_object(anonymous: ControlClient, body: bytes) -> None:
     """A body that is not a JSON object is 400."""
     answer = anonymous.post("/events", body)
-    assert answer.body == {"error": {"message": "the body is no JSON object", "field": None}}
+    assert answer.body == {"error": {"message": "the body is not a JSON object", "field": None}}
     assert answer.status == 400
 
 
@@ -217,8 +217,8 @@ def test_logs_dropped_and_exhausted_events(standin: StandIn, control: ControlCli
     assert control.post("/clock", {"advance": 3_600}).status == 200
     assert control.post("/settle", {"timeout": 30}).status == 200
     assert [line for line in standin.lines[before:] if line.startswith("event ")] == [
-        f"event recording.started {late} came to nothing: dropped (NotEligibleForRecording)",
-        f"event participant.left {unknown} came to nothing: failed (NotFound)",
+        f"event recording.started {late} had no effect: dropped (NotEligibleForRecording)",
+        f"event participant.left {unknown} had no effect: failed (NotFound)",
     ]
 
 

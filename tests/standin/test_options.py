@@ -186,18 +186,21 @@ def test_clock_cannot_pass_the_year_9999() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("calls: {", "no YAML: "),
+        ("calls: {", "not valid YAML: "),
         ("- calls", "the file: "),
         ("rooms: []", "rooms: Extra inputs are not permitted"),
         ("calls: [{status: over}]", "calls.0.status: "),
         ("calls: [{}, {colour: blue}]", "calls.1.colour: Extra inputs are not permitted"),
         ("calls: [{to: 2025-06-01}, 1]", "calls.1: "),
         ("conferences: [{participants: 251}]", "conferences.0.participants: "),
-        ("recordings: [{}]", "recordings.0: either a call or a conference is recorded"),
-        ("recordings: [{call: 1, conference: Sales}]", "recordings.0: either a call or a conference is recorded"),
+        ("recordings: [{}]", "recordings.0: exactly one of call and conference is required"),
+        ("recordings: [{call: 1, conference: Sales}]", "recordings.0: exactly one of call and conference is required"),
         ("recordings: [{call: 0}]", "recordings.0.call: "),
         ("recordings: [{call: 1, seconds: 3601}]", "recordings.0.seconds: "),
-        ("recordings: [{conference: S, recording_channels: dual}]", "recordings.0: a conference has one channel"),
+        (
+            "recordings: [{conference: S, recording_channels: dual}]",
+            "recordings.0: a recording of a conference is mono",
+        ),
     ],
 )
 def test_invalid_fixtures_are_reported(tmp_path: Path, content: str, message: str) -> None:
@@ -248,15 +251,15 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
     [
         (
             "{calls: [{status: completed}], recordings: [{call: 1}, {call: 1, status: in-progress}]}",
-            "recordings.1.status: its call is completed, and its recording with it",
+            "recordings.1.status: must be completed, because its call is",
         ),
         (
             "{calls: [{}], recordings: [{call: 1, status: paused}, {call: 1}]}",
-            "recordings.1.call: this one is being recorded already, until that is completed",
+            "recordings.1.call: the call already has a recording that is not completed",
         ),
         (
             "{conferences: [{friendly_name: Sales}, {friendly_name: Sales}]}",
-            "conferences.1: another one of this name is live",
+            "conferences.1: another live conference has this name",
         ),
     ],
 )
@@ -280,9 +283,9 @@ def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("--seed", "x"), "'x' is not a valid integer"),
-        (("--external-url", "api.example.com"), "not of the form https://host"),
-        (("--external-url", "https://api.example.com/path"), "not of the form https://host"),
-        (("--callback-host-map", "localhost"), "not of the form host=other"),
+        (("--external-url", "api.example.com"), "must have the form https://host"),
+        (("--external-url", "https://api.example.com/path"), "must have the form https://host"),
+        (("--callback-host-map", "localhost"), "must have the form host=other"),
         (("--callback-host-map", "localhost=127.0.0.1:9"), "each a name or an address without a port"),
         (("--callback-host-map", "a=::1,localhost:80=b"), "each a name or an address without a port"),
         (("--deliveries", "never"), "'never' is not one of"),

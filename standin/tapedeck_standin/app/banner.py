@@ -33,12 +33,12 @@ Tapedeck stands in for the recordings and conferences APIs of Twilio and SignalW
   HTTP      {addresses.url}
   HTTPS     {addresses.https_url}
   CA file   {addresses.ca_file}
-  account   {TWILIO.format_sid(ResourceType.ACCOUNT, options.account)}   (as Twilio spells it)
-            {SIGNALWIRE.format_sid(ResourceType.ACCOUNT, options.account)}   (as SignalWire spells it)
+  account   {TWILIO.format_sid(ResourceType.ACCOUNT, options.account)}   (Twilio's format)
+            {SIGNALWIRE.format_sid(ResourceType.ACCOUNT, options.account)}   (SignalWire's format)
   token     {options.token}
 
-A call appears and its recording starts; the recording is paused; it is read (`processing` until there are media, as
-Twilio has it):
+Record a new call, pause the recording, and fetch it (as with Twilio, its status is `processing` until its media
+exists):
 
 {start}
 
@@ -46,5 +46,5 @@ Twilio has it):
 
 {read}
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 """

@@ -50,7 +50,7 @@ from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.engine import Engine
 from tapedeck_standin.telephony.simulator import Telephony
 
-MAX_TRIES: Final = 5
+MAX_ATTEMPTS: Final = 5
 """Attempts, after which a message goes to the dead-letter queue and a stream change is reported."""
 
 
@@ -100,7 +100,7 @@ def build_application(
     """
     clock = setting.clock or VirtualClock(system_clock)
     event_ingestor = EventIngestor(load_handler(root, OPERATION), report)
-    queues = Queues.made(clock, template, event_ingestor.on_dead_letter)
+    queues = Queues.create(clock, template, event_ingestor.on_dead_letter)
     faults, request_log = Faults(clock), ApiRequestLog()
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock))
     install(
@@ -128,10 +128,10 @@ def build_application(
     scheduler = Scheduler(
         StreamSource(
             stream_of(settings.recordings_table).drain, load_handler(root, "publish_changes"),
-            max_attempts=MAX_TRIES, on_failure=_report_failure,
+            max_attempts=MAX_ATTEMPTS, on_failure=_report_failure,
         ),
         # Batches of one: after a failure, later events of its group must not have been received.
-        QueueSource(queues.events, _notifying_engine(engine, event_ingestor), batch=1, gives_back=False),
+        QueueSource(queues.events, _notifying_engine(engine, event_ingestor), batch=1, return_failed=False),
         engine,
         queues.callbacks,
         ReorderingDeliverer(load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults),
@@ -162,14 +162,14 @@ def build_application(
         request_log,
         clock,
         account,
-        account_data.knows,
+        account_data.exists,
         setting.origin,
     )
     if setting.fixtures is not None:
         loader = FixtureLoader(registry, telephony, api_bootstrap.get_api_services().recordings, scheduler.run, clock)
-        for made in loader.make(setting.fixtures):
-            sids = (dialect.format_sid(made.kind, made.id) for dialect in (TWILIO, SIGNALWIRE))
-            report(" ".join([made.kind.name.lower(), *sids]))
+        for created in loader.create(setting.fixtures):
+            sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
+            report(" ".join([created.kind.name.lower(), *sids]))
     return Application(api, control, scheduler, report)
 
 
@@ -182,7 +182,7 @@ class Queues:
     callbacks: MemoryQueue
 
     @classmethod
-    def made(cls, clock: VirtualClock, template: Template, on_dead_letter: Callable[[str], object]) -> "Queues":
+    def create(cls, clock: VirtualClock, template: Template, on_dead_letter: Callable[[str], object]) -> "Queues":
         """Create the queues, each with a dead-letter queue.
 
         Args:
@@ -191,13 +191,15 @@ class Queues:
             on_dead_letter: receives the body of each engine event that is moved to the dead-letter queue.
         """
 
-        def make(name: str, visibility: int | None, on_death: Callable[[str], object] = lambda _: None) -> MemoryQueue:
+        def make(
+            name: str, visibility: int | None, on_dead_letter: Callable[[str], object] = lambda _: None
+        ) -> MemoryQueue:
             dead_letter_queue = MemoryQueue(
-                clock, visibility_seconds=visibility, max_receives=MAX_TRIES, dead_letters=None, name=f"{name}-dead"
+                clock, visibility_seconds=visibility, max_receives=MAX_ATTEMPTS, dead_letters=None, name=f"{name}-dead"
             )
             return MemoryQueue(
-                clock, visibility_seconds=visibility, max_receives=MAX_TRIES, dead_letters=dead_letter_queue,
-                name=name, on_death=on_death,
+                clock, visibility_seconds=visibility, max_receives=MAX_ATTEMPTS, dead_letters=dead_letter_queue,
+                name=name, on_dead_letter=on_dead_letter,
             )  # fmt: skip
 
         # No visibility timeout for callbacks: advancing the clock during a delivery must not cause a second one.
@@ -223,7 +225,7 @@ def _outbound_clients(
         commands=queues.commands,
         callbacks=queues.callbacks,
         bus=MemoryBus(),
-        webhook_client=callback_log.sender(webhook),
+        webhook_client=callback_log.observe_client(webhook),
         decryptor=KmsDecryptor(environment.make_client("kms"), settings.signing_kms_key_id),
         sleep=clock.sleep,
         random_float=(seeded_random or random).random,
@@ -236,8 +238,8 @@ def _replay(account: str, resource_id: str, delivery: str) -> None:
 
 
 def _missing_media_fault(faults: Faults, account: str) -> int | None:
-    then = faults.take(account, MEDIA)
-    return then.absent if then is not None else None
+    effect = faults.apply_next(account, MEDIA)
+    return effect.absent if effect is not None else None
 
 
 def _recording_preference(account: str, conference: str) -> Mapping[str, Any] | None:
@@ -275,4 +277,4 @@ def _notifying_engine(engine: Engine, handler: Handler) -> Handler:
 
 def _report_failure(record: Mapping[str, Any]) -> None:
     keys = record["dynamodb"]["Keys"]
-    click.echo(f"tapedeck: publishing a change of {keys} failed after {MAX_TRIES} attempts", err=True)
+    click.echo(f"tapedeck: publishing a change of {keys} failed after {MAX_ATTEMPTS} attempts", err=True)

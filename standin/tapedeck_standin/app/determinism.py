@@ -15,8 +15,8 @@ from tapedeck_standin.telephony import simulator
 START: Final = 1_748_779_200_000
 """Start time of every seeded run: 1 June 2025, 12:00:00 UTC, in milliseconds since the epoch."""
 
-_RISING: Final = 12
-"""Number of bits that follow the timestamp in an id."""
+_COUNTER_BITS: Final = 12
+"""Number of bits after the timestamp in an id, which sort ids of one millisecond."""
 
 
 class SeededRandom:
@@ -30,31 +30,31 @@ class SeededRandom:
 
     def __init__(self, seed: int) -> None:
         self._lock = threading.Lock()
-        self._front = random.Random(f"{seed}/front")  # noqa: S311 - nothing here is secret
-        self._back = random.Random(f"{seed}/back")  # noqa: S311 - likewise
-        self._made = {is_behind: count() for is_behind in (False, True)}
-        self._where = threading.local()
+        self._foreground = random.Random(f"{seed}/front")  # noqa: S311 - nothing here is secret
+        self._background = random.Random(f"{seed}/back")  # noqa: S311 - likewise
+        self._counters = {is_background: count() for is_background in (False, True)}
+        self._thread_local = threading.local()
 
     @contextmanager
     def in_background(self) -> Iterator[None]:
         """Draw from the background sequence in this thread while the context is open."""
-        was = getattr(self._where, "is_behind", False)
-        self._where.is_behind = True
+        was = getattr(self._thread_local, "is_background", False)
+        self._thread_local.is_background = True
         try:
             yield
         finally:
-            self._where.is_behind = was
+            self._thread_local.is_background = was
 
     def randbits(self, bits: int) -> int:
         """Return random bits as `secrets.randbits` does; for the bits after an id's timestamp, a counter.
 
         The counter keeps up to 4,096 ids of one millisecond in order of creation, since the clock may not move.
         """
-        is_behind = getattr(self._where, "is_behind", False)
+        is_background = getattr(self._thread_local, "is_background", False)
         with self._lock:
-            if bits == _RISING:
-                return next(self._made[is_behind]) % (1 << _RISING)
-            return (self._back if is_behind else self._front).getrandbits(bits)
+            if bits == _COUNTER_BITS:
+                return next(self._counters[is_background]) % (1 << _COUNTER_BITS)
+            return (self._background if is_background else self._foreground).getrandbits(bits)
 
     def token_hex(self, size: int) -> str:
         """Return a random hex string, as `secrets.token_hex` does."""
@@ -63,7 +63,7 @@ class SeededRandom:
     def random(self) -> float:
         """Return a float in [0, 1) from the background sequence."""
         with self._lock:
-            return self._back.random()
+            return self._background.random()
 
     @contextmanager
     def installed(self) -> Iterator[None]:

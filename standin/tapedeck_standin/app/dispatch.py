@@ -12,7 +12,7 @@ from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routin
 from tapedeck_standin.scheduler.scheduler import Scheduler
 
 _MAX_PATH: Final = 300
-_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Application:
@@ -21,7 +21,7 @@ class Application:
     Args:
         api: answers requests as the deployed API would.
         control: the control API.
-        pump: runs the background work that requests cause.
+        scheduler: runs the background work that requests cause.
         report: receives log lines such as `POST /_standin/calls 201 4 ms`.
     """
 
@@ -29,21 +29,21 @@ class Application:
         self,
         api: Api,
         control: ControlRouter,
-        pump: Scheduler,
+        scheduler: Scheduler,
         report: Callable[[str], object],
     ) -> None:
         self._api = api
         self._control = control
-        self._pump = pump
+        self._scheduler = scheduler
         self._report = report
 
     def start(self) -> None:
         """Start the background work."""
-        self._pump.start()
+        self._scheduler.start()
 
     def stop(self) -> None:
         """Stop the background work."""
-        self._pump.stop()
+        self._scheduler.stop()
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request. Never raises: a failure becomes a status 500."""
@@ -51,15 +51,21 @@ class Application:
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
         try:
             answer = self._control.answer(request) if is_control else self._api.answer(request)
-            if request.method not in _READS:
+            if request.method not in _READ_METHODS:
                 # Apply the effects of a write before the response, so that the client can read them.
-                self._pump.run_without_media()
-                self._pump.wake()
+                self._scheduler.run_without_media()
+                self._scheduler.wake()
         except Exception:  # noqa: BLE001 - every request gets a response
             traceback.print_exc()
             if is_control:
                 answer = ServerResponse.of_json(
-                    500, {"error": {"message": "internal error of the stand-in", "field": None}}
+                    500,
+                    {
+                        "error": {
+                            "message": "internal error; see the standard error output of the stand-in",
+                            "field": None,
+                        }
+                    },
                 )
             else:
                 answer = routing_error(TapedeckError(), request.path)

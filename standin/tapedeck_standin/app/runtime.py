@@ -79,7 +79,7 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
 
     Raises:
         OSError: a port is in use (`filename` is `host:port`), or the certificate cannot be written.
-        TokenDiffers: the external database holds the account with another token.
+        TokenDiffers: the external database has the account with another token.
         botocore.exceptions.BotoCoreError: the external database does not respond.
     """
     root = find_root()

@@ -17,7 +17,7 @@ from tapedeck.adapters.dynamodb.items import (
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 from tapedeck.settings import Settings
 
-_MAX_AT_ONCE: Final = 25
+_MAX_DELETED_AT_ONCE: Final = 25
 """DynamoDB's limit for deletions in one request."""
 
 _PARTICIPANT: Final = "PART#"
@@ -44,7 +44,7 @@ class AccountData:
         self._database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
         self._credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
 
-    def knows(self, account: str) -> bool:
+    def exists(self, account: str) -> bool:
         """Return whether the account exists."""
         return self._credentials.get_account(account) is not None
 
@@ -72,8 +72,10 @@ class AccountData:
         to_delete = sorted(set(self._keys(account)))
         self._clear_media(account)
         keys = [{"PK": {"S": partition_key}, "SK": {"S": sort_key}} for partition_key, sort_key in to_delete]
-        for start in range(0, len(keys), _MAX_AT_ONCE):
-            pending = {self._table: [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_AT_ONCE]]}
+        for start in range(0, len(keys), _MAX_DELETED_AT_ONCE):
+            pending = {
+                self._table: [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_DELETED_AT_ONCE]]
+            }
             while pending:
                 pending = self._dynamodb.batch_write_item(RequestItems=pending).get("UnprocessedKeys", {})
 

@@ -23,10 +23,10 @@ from tapedeck_standin.aws.table_stream import Changes, MotoChanges, StreamChange
 from tapedeck_standin.aws.template import Template
 
 DATABASE: Final = "AWS_ENDPOINT_URL_DYNAMODB"
-"""Names the endpoint of another DynamoDB, such as DynamoDB Local."""
+"""Environment variable: the endpoint of another DynamoDB, such as DynamoDB Local."""
 
 MEDIA: Final = "TAPEDECK_MEDIA_ACCESS"
-"""Who may fetch media: `vendor` as the vendor does, or `authenticated` as in a deployment."""
+"""Environment variable: who may fetch media, `vendor` as with the vendors or `authenticated` as in a deployment."""
 
 VENDOR: Final = "vendor"
 DURABLE: Final = "durable"
@@ -39,7 +39,7 @@ STANDIN_DEFAULTS: Final = {
     "CALLBACK_RETRY_HOURS": RETRY_HOURS[VENDOR],
     "CALLBACK_ALLOWED_HOSTS": "localhost,127.0.0.1,::1",
 }
-"""The vendor's behaviour; media are always inline, because a presigned URL would lead into this process."""
+"""The vendor's behaviour; media are always inline: no server answers presigned URLs of the emulated S3."""
 
 _ENVIRONMENT: Final = {
     # Invalid credentials: a request that leaves this machine by mistake fails.
@@ -70,7 +70,7 @@ def isolate_aws_environment() -> None:
 
 
 def make_full_client(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
-    """Make a client with every operation of a service; the functions' clients know only those that they use."""
+    """Make a client with every operation of a service; the functions' clients support only those that they use."""
     if service == "dynamodb" and _memory.database is not None:
         return _memory.database
     config = Config(connect_timeout=1, read_timeout=10, retries={"mode": "legacy", "total_max_attempts": 4})
@@ -101,7 +101,7 @@ def using_memory_dynamodb(database: MemoryDynamoDB) -> Iterator[None]:
         InvalidSetting: `AWS_ENDPOINT_URL_DYNAMODB` is set as well.
     """
     if os.environ.get(DATABASE):
-        raise InvalidSetting(f"{DATABASE} is set, but the in-memory store was selected: unset one of them")
+        raise InvalidSetting(f"{DATABASE} is set, but the in-memory store was selected: use only one of them")
 
     def make(service: str) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
         return database if service == "dynamodb" else make_client(service)
@@ -127,15 +127,15 @@ def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyT
 
     Raises:
         InvalidSetting: `TAPEDECK_MEDIA_ACCESS` has an unknown value.
-        botocore.exceptions.BotoCoreError: the other database does not answer.
+        botocore.exceptions.BotoCoreError: the other database does not respond.
     """
-    here = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
+    variables = {**STANDIN_DEFAULTS, "MEDIA_ACCESS": _media_access(), **settings}
     with mock_aws(config=_config(os.environ.get(DATABASE))), quick_moto(), one_request_at_a_time():
         tables = template.create_tables(make_full_client("dynamodb"))
         key = make_full_client("kms").create_key()["KeyMetadata"]["KeyId"]
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
-        os.environ.update(here)
+        os.environ.update(variables)
         with installed(replace(current_environment())):
             yield
 
@@ -143,7 +143,7 @@ def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyT
 def _media_access() -> str:
     access = os.environ.get(MEDIA) or STANDIN_DEFAULTS["MEDIA_ACCESS"]
     if access not in set(MediaAccess):
-        raise InvalidSetting(f"{MEDIA} is neither {' nor '.join(MediaAccess)}")
+        raise InvalidSetting(f"{MEDIA} must be {' or '.join(MediaAccess)}")
     return access
 
 

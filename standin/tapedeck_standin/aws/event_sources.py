@@ -28,9 +28,9 @@ class QueueSource:
         queue: the queue to read.
         handler: the function that gets the batches.
         batch: the maximum number of messages in a batch; Lambda allows ten for a FIFO queue.
-        gives_back: whether failed messages become visible at once, which soon uses up their receives. Otherwise they
-            become visible after the queue's visibility timeout, as with Lambda.
-        wants: selects messages, as in `MemoryQueue.receive`.
+        return_failed: whether failed messages become visible at once, which soon uses up their receives. Otherwise
+            they become visible after the queue's visibility timeout, as with Lambda.
+        accepts: selects messages, as in `MemoryQueue.receive`.
         report: is called with each exception of the handler.
     """
 
@@ -40,15 +40,15 @@ class QueueSource:
         handler: Handler,
         batch: int = 10,
         *,
-        gives_back: bool = True,
-        wants: Callable[[str], bool] = lambda _: True,
+        return_failed: bool = True,
+        accepts: Callable[[str], bool] = lambda _: True,
         report: Callable[[Exception], object] = traceback.print_exception,
     ) -> None:
         self._queue = queue
         self._handler = handler
         self._batch = batch
-        self._gives_back = gives_back
-        self._wants = wants
+        self._return_failed = return_failed
+        self._accepts = accepts
         self._report = report
         self._failed: list[str] = []
         """Receipts of failed messages that wait for their visibility timeout."""
@@ -70,7 +70,7 @@ class QueueSource:
 
     def run_once(self) -> bool:
         """Deliver one batch; return whether there was one."""
-        received = self._queue.receive(self._batch, self._wants)
+        received = self._queue.receive(self._batch, self._accepts)
         if not received:
             return False
         event = {"Records": [self._record(message) for message in received]}
@@ -79,7 +79,7 @@ class QueueSource:
         for message in received:
             if message.receipt not in kept:
                 self._queue.delete(message.receipt)
-        if self._gives_back:
+        if self._return_failed:
             self._queue.return_messages(kept)
         else:
             self._failed += kept
@@ -137,7 +137,7 @@ class StreamSource:
         self._on_failure = on_failure
         self._report = report
         self._batches: deque[list[Record]] = deque()
-        self._tries = 0
+        self._attempts = 0
         """Attempts for the next record."""
 
     def run_once(self) -> bool:
@@ -156,10 +156,10 @@ class StreamSource:
             return True
         first = 0 if failed is None else next((at for at, number in enumerate(numbers) if number in failed), len(batch))
         rest = batch[first:]
-        self._tries = (self._tries if first == 0 else 0) + 1 if rest else 0
-        if rest and self._tries >= self._max_attempts:
+        self._attempts = (self._attempts if first == 0 else 0) + 1 if rest else 0
+        if rest and self._attempts >= self._max_attempts:
             self._on_failure(rest.pop(0))
-            self._tries = 0
+            self._attempts = 0
         self._put_back(rest)
         return True
 

@@ -14,8 +14,8 @@ from moto.dynamodb.models.table import Table
 
 from tapedeck_standin.aws.patching import patched
 
-_LARGEST_ITEM: Final = 405_000
-"""Bytes: moto's limit."""
+_MAX_ITEM_BYTES: Final = 405_000
+"""moto's limit."""
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def _quick_transaction(original: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(original)
     def transact_write_items(backend: Any, transact_items: list[dict[str, Any]]) -> None:  # noqa: ANN401 - moto's
-        undo = _remember(backend, transact_items)
+        undo = _take_snapshot(backend, transact_items)
         # moto then "copies" the table as itself, and its rollback changes nothing.
         table_class.__deepcopy__ = lambda self, _memo: self
         try:
@@ -46,9 +46,9 @@ def _quick_transaction(original: Callable[..., None]) -> Callable[..., None]:
     return transact_write_items
 
 
-def _remember(backend: Any, transact_items: list[dict[str, Any]]) -> Callable[[], None]:  # noqa: ANN401 - moto's
+def _take_snapshot(backend: Any, transact_items: list[dict[str, Any]]) -> Callable[[], None]:  # noqa: ANN401 - moto's
     """Return a function that restores the items and streams that these writes may change."""
-    kept: list[tuple[Any, DynamoType, DynamoType | None, Any]] = []
+    snapshots: list[tuple[Any, DynamoType, DynamoType | None, Any]] = []
     lengths: list[tuple[Any, int]] = []
     for (write,) in (item.values() for item in transact_items):
         table = backend.tables.get(write.get("TableName"))
@@ -57,13 +57,13 @@ def _remember(backend: Any, transact_items: list[dict[str, Any]]) -> Callable[[]
         attributes = write.get("Item") or write["Key"]
         hash_key = DynamoType(attributes[table.hash_key_attr])
         range_key = DynamoType(attributes[table.range_key_attr]) if table.range_key_attr else None
-        kept.append((table, hash_key, range_key, copy.deepcopy(_find(table, hash_key, range_key))))
+        snapshots.append((table, hash_key, range_key, copy.deepcopy(_find(table, hash_key, range_key))))
         if table.stream_shard is not None:
             lengths.append((table.stream_shard, len(table.stream_shard.items)))
 
     def undo() -> None:
-        for table, hash_key, range_key, item in kept:
-            _put_back(table, hash_key, range_key, item)
+        for table, hash_key, range_key, item in snapshots:
+            _restore(table, hash_key, range_key, item)
         for shard, length in lengths:
             del shard.items[length:]
 
@@ -76,7 +76,7 @@ def _find(table: Any, hash_key: DynamoType, range_key: DynamoType | None) -> Any
     return table.items[hash_key].get(range_key) if hash_key in table.items else None
 
 
-def _put_back(table: Any, hash_key: DynamoType, range_key: DynamoType | None, item: Any) -> None:  # noqa: ANN401
+def _restore(table: Any, hash_key: DynamoType, range_key: DynamoType | None, item: Any) -> None:  # noqa: ANN401
     if range_key is None:
         if item is None:
             table.items.pop(hash_key, None)
@@ -96,7 +96,7 @@ def _quick_query(original: Callable[..., Any]) -> Callable[..., Any]:
     def query(self: Any, hash_key: DynamoType | None, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - moto's
         conditions = dict(named.get("hash_key_conditions") or ())
         # Shadows the method of the class: moto calls it once, then filters and sorts the result.
-        self.all_items = lambda: _narrow(self, hash_key, conditions)
+        self.all_items = lambda: _matching_items(self, hash_key, conditions)
         try:
             return original(self, hash_key, *rest, **named)
         finally:
@@ -105,16 +105,20 @@ def _quick_query(original: Callable[..., Any]) -> Callable[..., Any]:
     return query
 
 
-def _narrow(table: Any, hash_key: DynamoType | None, wanted: Mapping[str, DynamoType]) -> list[Any]:  # noqa: ANN401
+def _matching_items(table: Any, hash_key: DynamoType | None, key_values: Mapping[str, DynamoType]) -> list[Any]:  # noqa: ANN401
     """Return the items with these values of the table's or an index's hash key."""
-    if set(wanted) <= {table.hash_key_attr}:
+    if set(key_values) <= {table.hash_key_attr}:
         partition = table.items.get(hash_key)
         if partition is None:
             return []
         return list(partition.values()) if table.range_key_attr else [partition]
     partitions = table.items.values()
     items = (item for each in partitions for item in each.values()) if table.range_key_attr else partitions
-    return [item for item in items if all(name in item.attrs and item.attrs[name] == wanted[name] for name in wanted)]
+    return [
+        item
+        for item in items
+        if all(name in item.attrs and item.attrs[name] == key_values[name] for name in key_values)
+    ]
 
 
 def _quick_item(original: Callable[..., None]) -> Callable[..., None]:
@@ -127,7 +131,7 @@ def _quick_item(original: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         self.hash_key, self.range_key = hash_key, range_key
         self.attrs = LimitedSizeDict({name: DynamoType(value) for name, value in attrs.items()})
-        if self.size() > _LARGEST_ITEM:
+        if self.size() > _MAX_ITEM_BYTES:
             raise ItemSizeTooLarge
 
     return __init__

@@ -39,8 +39,8 @@ class Received:
 class _QueuedMessage:
     """A message in a queue, in flight until `visible` (milliseconds); None: until it is deleted or returned.
 
-    `until` keeps the old deadline of a message that was returned without counting; its next receive ends then.
-    `died_in` is the name of the queue that a dead letter came from.
+    `kept_deadline` keeps the old deadline of a message that was returned without counting; its next receive ends then.
+    `source_queue` is the name of the queue that a dead letter came from.
     """
 
     message_id: str
@@ -52,8 +52,8 @@ class _QueuedMessage:
     first_received: int = 0
     receive_count: int = 0
     visible: int | None = 0
-    until: int | None = None
-    died_in: str | None = None
+    kept_deadline: int | None = None
+    source_queue: str | None = None
 
 
 @dataclass
@@ -62,21 +62,23 @@ class _Store:
 
     name: str
     lock: threading.RLock
-    held: dict[int, _QueuedMessage] = field(default_factory=dict)
+    messages: dict[int, _QueuedMessage] = field(default_factory=dict)
     in_flight: dict[str, _QueuedMessage] = field(default_factory=dict)
     last: int = 0
 
     def append(self, body: str, group: str, identifier: str, now: int) -> _QueuedMessage:
         """Append a new message."""
         self.last += 1
-        held = _QueuedMessage(f"{self.name}-{self.last}", body, group, identifier, self.last, now)
-        self.held[held.sequence] = held
-        return held
+        message = _QueuedMessage(f"{self.name}-{self.last}", body, group, identifier, self.last, now)
+        self.messages[message.sequence] = message
+        return message
 
     def expire_visibility(self, now: int) -> None:
         """Make messages visible whose visibility timeout has passed."""
-        landed = [name for name, held in self.in_flight.items() if held.visible is not None and held.visible <= now]
-        for receipt in landed:
+        expired = [
+            name for name, message in self.in_flight.items() if message.visible is not None and message.visible <= now
+        ]
+        for receipt in expired:
             del self.in_flight[receipt]
 
 
@@ -92,7 +94,7 @@ class MemoryQueue:
         max_receives: SQS's `maxReceiveCount`; the next receive moves the message to the dead-letter queue.
         dead_letters: the dead-letter queue, which must use the same clock; None: receives are unlimited.
         name: the name in the ARN; must be unique.
-        on_death: is called with the body of each message that is moved to the dead-letter queue.
+        on_dead_letter: is called with the body of each message that is moved to the dead-letter queue.
     """
 
     def __init__(
@@ -103,13 +105,13 @@ class MemoryQueue:
         max_receives: int,
         dead_letters: "MemoryQueue | None",
         name: str,
-        on_death: Callable[[str], object] = lambda _: None,
+        on_dead_letter: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.name = name
         self._clock = clock
         self._visibility = visibility_seconds * 1000 if visibility_seconds is not None else None
         self._max_receives = max_receives
-        self._on_death = on_death
+        self._on_dead_letter = on_dead_letter
         self._dead_letters = dead_letters._store if dead_letters is not None else None  # noqa: SLF001 - the same class
         # One lock for both queues, so that a message that moves is never seen in neither.
         self._lock = self._dead_letters.lock if self._dead_letters is not None else threading.RLock()
@@ -129,36 +131,36 @@ class MemoryQueue:
                     self._sent[message.id] = now
                     self._store.append(write_json(message.body), message.group, message.id, now)
 
-    def receive(self, most: int = 10, wants: Callable[[str], bool] = lambda _: True) -> list[Received]:
+    def receive(self, limit: int = 10, accepts: Callable[[str], bool] = lambda _: True) -> list[Received]:
         """Receive the oldest messages of unblocked groups; one group may contribute several.
 
         Args:
-            most: the maximum number of messages.
-            wants: selects messages by body, which SQS cannot do. It must give one answer for all of a group.
+            limit: the maximum number of messages.
+            accepts: selects messages by body, which SQS cannot do. It must give one answer for all of a group.
         """
         with self._lock:
             now = self._clock()
             self._store.expire_visibility(now)
-            closed = {held.group for held in self._store.in_flight.values()}
+            blocked_groups = {message.group for message in self._store.in_flight.values()}
             found: list[_QueuedMessage] = []
-            dead: list[_QueuedMessage] = []
-            for held in self._store.held.values():
-                if len(found) == most:
+            exhausted: list[_QueuedMessage] = []
+            for message in self._store.messages.values():
+                if len(found) == limit:
                     break
-                if held.group not in closed and wants(held.body):
-                    (dead if self._is_dead(held) else found).append(held)
-            for held in dead:
-                self._bury(held, now)
-            return [self._hand_out(held, now) for held in found]
+                if message.group not in blocked_groups and accepts(message.body):
+                    (exhausted if self._is_exhausted(message) else found).append(message)
+            for message in exhausted:
+                self._move_to_dead_letter_queue(message, now)
+            return [self._mark_received(message, now) for message in found]
 
     def delete(self, receipt: str) -> bool:
         """Delete a received message; return False if the receipt has expired, so that it is received again."""
         with self._lock:
             self._store.expire_visibility(self._clock())
-            held = self._store.in_flight.pop(receipt, None)
-            if held is not None:
-                del self._store.held[held.sequence]
-            return held is not None
+            message = self._store.in_flight.pop(receipt, None)
+            if message is not None:
+                del self._store.messages[message.sequence]
+            return message is not None
 
     def return_messages(self, receipts: Iterable[str], *, counts: bool = True) -> None:
         """Make received messages visible at once; expired receipts are ignored.
@@ -170,29 +172,29 @@ class MemoryQueue:
         with self._lock:
             self._store.expire_visibility(self._clock())
             for receipt in receipts:
-                held = self._store.in_flight.pop(receipt, None)
-                if held is not None and not counts:
-                    held.receive_count -= 1
-                    held.until = held.visible
+                message = self._store.in_flight.pop(receipt, None)
+                if message is not None and not counts:
+                    message.receive_count -= 1
+                    message.kept_deadline = message.visible
 
-    def redrive(self, most: int | None = None) -> int:
+    def redrive(self, limit: int | None = None) -> int:
         """Move dead letters of this queue that are not in flight back, oldest first; return their number.
 
         Args:
-            most: the maximum number to move; None: all.
+            limit: the maximum number to move; None: all.
         """
         if self._dead_letters is None:
             return 0
         with self._lock:
             now = self._clock()
             self._dead_letters.expire_visibility(now)
-            in_flight = {held.sequence for held in self._dead_letters.in_flight.values()}
-            mine = [held for held in self._dead_letters.held.values() if held.died_in == self.name]
-            risen = [held for held in mine if held.sequence not in in_flight][:most]
-            for held in risen:
-                del self._dead_letters.held[held.sequence]
-                self._store.append(held.body, held.group, held.id, now)
-            return len(risen)
+            in_flight = {message.sequence for message in self._dead_letters.in_flight.values()}
+            own = [message for message in self._dead_letters.messages.values() if message.source_queue == self.name]
+            moved = [message for message in own if message.sequence not in in_flight][:limit]
+            for message in moved:
+                del self._dead_letters.messages[message.sequence]
+                self._store.append(message.body, message.group, message.id, now)
+            return len(moved)
 
     def next_due(self) -> int | None:
         """Return when a message can be received (milliseconds): now if one already can, None if unknown."""
@@ -200,25 +202,25 @@ class MemoryQueue:
             now = self._clock()
             self._store.expire_visibility(now)
             # Messages of one group in flight were received together and have one deadline.
-            opens = {held.group: held.visible for held in self._store.in_flight.values()}
-            if any(held.group not in opens for held in self._store.held.values()):
+            visible_by_group = {message.group: message.visible for message in self._store.in_flight.values()}
+            if any(message.group not in visible_by_group for message in self._store.messages.values()):
                 return now
-            return min((visible for visible in opens.values() if visible is not None), default=None)
+            return min((visible for visible in visible_by_group.values() if visible is not None), default=None)
 
     @property
     def next_bodies(self) -> list[str]:
         """Bodies of the oldest message of each unblocked group."""
         with self._lock:
             self._store.expire_visibility(self._clock())
-            closed = {held.group for held in self._store.in_flight.values()}
-            oldest = {held.group: held.body for held in reversed(self._store.held.values())}
-            return [body for group, body in oldest.items() if group not in closed]
+            blocked_groups = {message.group for message in self._store.in_flight.values()}
+            oldest = {message.group: message.body for message in reversed(self._store.messages.values())}
+            return [body for group, body in oldest.items() if group not in blocked_groups]
 
     @property
     def waiting(self) -> int:
         """Number of messages that are not in flight."""
         with self._lock:
-            return len(self._store.held) - self.in_flight
+            return len(self._store.messages) - self.in_flight
 
     @property
     def in_flight(self) -> int:
@@ -228,50 +230,51 @@ class MemoryQueue:
             return len(self._store.in_flight)
 
     @property
-    def held(self) -> list[tuple[str, str]]:
+    def messages(self) -> list[tuple[str, str]]:
         """Group and body of every message, in flight or not, oldest first."""
         with self._lock:
-            return [(held.group, held.body) for held in self._store.held.values()]
+            return [(message.group, message.body) for message in self._store.messages.values()]
 
     @property
     def blocked(self) -> list[str]:
         """Bodies of the messages that wait behind one of their group in flight, oldest first."""
         with self._lock:
             self._store.expire_visibility(self._clock())
-            in_flight = {held.sequence for held in self._store.in_flight.values()}
-            closed = {held.group for held in self._store.in_flight.values()}
-            waiting = (held for held in self._store.held.values() if held.sequence not in in_flight)
-            return [held.body for held in waiting if held.group in closed]
+            in_flight = {message.sequence for message in self._store.in_flight.values()}
+            blocked_groups = {message.group for message in self._store.in_flight.values()}
+            waiting = (message for message in self._store.messages.values() if message.sequence not in in_flight)
+            return [message.body for message in waiting if message.group in blocked_groups]
 
-    def _is_dead(self, held: _QueuedMessage) -> bool:
-        return self._dead_letters is not None and held.receive_count >= self._max_receives
+    def _is_exhausted(self, message: _QueuedMessage) -> bool:
+        return self._dead_letters is not None and message.receive_count >= self._max_receives
 
-    def _bury(self, held: _QueuedMessage, now: int) -> None:
+    def _move_to_dead_letter_queue(self, message: _QueuedMessage, now: int) -> None:
         """Move a message to the dead-letter queue as SQS does: same id and count, sent now, no deduplication."""
         if self._dead_letters is not None:
-            del self._store.held[held.sequence]
-            letter = self._dead_letters.append(held.body, held.group, held.id, now)
-            letter.message_id, letter.receive_count, letter.died_in = held.message_id, held.receive_count, self.name
-            self._on_death(held.body)
+            del self._store.messages[message.sequence]
+            letter = self._dead_letters.append(message.body, message.group, message.id, now)
+            letter.message_id, letter.receive_count = message.message_id, message.receive_count
+            letter.source_queue = self.name
+            self._on_dead_letter(message.body)
 
-    def _hand_out(self, held: _QueuedMessage, now: int) -> Received:
-        held.receive_count += 1
-        held.first_received = held.first_received or now
-        held.visible = now + self._visibility if self._visibility is not None else None
-        if held.until is not None:
-            held.visible, held.until = held.until, None
-        receipt = f"{held.message_id}:{held.receive_count}"
-        self._store.in_flight[receipt] = held
+    def _mark_received(self, message: _QueuedMessage, now: int) -> Received:
+        message.receive_count += 1
+        message.first_received = message.first_received or now
+        message.visible = now + self._visibility if self._visibility is not None else None
+        if message.kept_deadline is not None:
+            message.visible, message.kept_deadline = message.kept_deadline, None
+        receipt = f"{message.message_id}:{message.receive_count}"
+        self._store.in_flight[receipt] = message
         return Received(
-            message_id=held.message_id,
+            message_id=message.message_id,
             receipt=receipt,
-            body=held.body,
-            group=held.group,
-            id=held.id,
-            sequence=f"{held.sequence:020}",
-            sent=held.sent,
-            first_received=held.first_received,
-            receive_count=held.receive_count,
+            body=message.body,
+            group=message.group,
+            id=message.id,
+            sequence=f"{message.sequence:020}",
+            sent=message.sent,
+            first_received=message.first_received,
+            receive_count=message.receive_count,
         )
 
 
@@ -282,10 +285,10 @@ class MemoryBus:
         self._lock = threading.Lock()
         self._published: list[DomainEvent] = []
 
-    def publish(self, facts: Sequence[DomainEvent]) -> None:
+    def publish(self, events: Sequence[DomainEvent]) -> None:
         """Record events."""
         with self._lock:
-            self._published += facts
+            self._published += events
 
     @property
     def events(self) -> tuple[DomainEvent, ...]:
@@ -296,4 +299,4 @@ class MemoryBus:
     @property
     def events_of(self) -> dict[str, DomainEvent]:
         """Published events by id, in order of first publication; of duplicates the latest."""
-        return {fact.id: fact for fact in self.events}
+        return {event.id: event for event in self.events}

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 Record = Mapping[str, Any]
 
-_KEY: Final = {"PK", "SK"}
+_KEY_NAMES: Final = {"PK", "SK"}
 
 
 class Changes(Protocol):
@@ -39,7 +39,7 @@ class MotoChanges:
         records: list[Record] = [record.record for record in self._shard.items]
         self._shard.items.clear()
         # moto records an update that creates an item twice; the first record has only the key.
-        return [record for record in records if record["dynamodb"].get("NewImage", {}).keys() != _KEY]
+        return [record for record in records if record["dynamodb"].get("NewImage", {}).keys() != _KEY_NAMES]
 
 
 class StreamChanges:
@@ -55,14 +55,14 @@ class StreamChanges:
         self._stream = stream
         self._iterators: dict[str, str | None] = {}
         # The database may be shared: records from before the start are skipped.
-        self._look_for_shards("LATEST")
+        self._discover_shards("LATEST")
         self._lock = threading.Lock()
 
     def drain(self) -> list[Record]:
         """Return the records since the last call."""
         found: list[Record] = []
         with self._lock:
-            self._look_for_shards("TRIM_HORIZON")
+            self._discover_shards("TRIM_HORIZON")
             for shard, iterator in list(self._iterators.items()):
                 if iterator is None:
                     continue
@@ -70,20 +70,20 @@ class StreamChanges:
                     answer = self._streams.get_records(ShardIterator=iterator)
                 except ClientError:
                     # The iterator has expired: go on from the newest record.
-                    self._iterators[shard] = self._begin(shard, "LATEST")
+                    self._iterators[shard] = self._open_iterator(shard, "LATEST")
                     continue
                 self._iterators[shard] = answer.get("NextShardIterator")
                 found += answer["Records"]
         return found
 
-    def _look_for_shards(self, kind: str) -> None:
+    def _discover_shards(self, kind: str) -> None:
         described = self._streams.describe_stream(StreamArn=self._stream)["StreamDescription"]
         for shard in described["Shards"]:
             identifier = shard["ShardId"]
             if identifier not in self._iterators:
-                self._iterators[identifier] = self._begin(identifier, kind)
+                self._iterators[identifier] = self._open_iterator(identifier, kind)
 
-    def _begin(self, shard: str, kind: str) -> str:
+    def _open_iterator(self, shard: str, kind: str) -> str:
         answer = self._streams.get_shard_iterator(StreamArn=self._stream, ShardId=shard, ShardIteratorType=kind)
         iterator: str = answer["ShardIterator"]
         return iterator

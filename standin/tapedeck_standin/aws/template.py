@@ -12,8 +12,8 @@ _TABLE: Final = "AWS::DynamoDB::Table"
 _BUCKET: Final = "AWS::S3::Bucket"
 _QUEUE: Final = "AWS::SQS::Queue"
 _BUS: Final = "AWS::Events::EventBus"
-_VISIBILITY: Final = 30
-"""Seconds: SQS's default visibility timeout."""
+_DEFAULT_VISIBILITY_SECONDS: Final = 30
+"""SQS's default visibility timeout."""
 _TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 """The properties of a table that an emulator needs; the others protect a deployed table."""
 
@@ -73,7 +73,7 @@ class Template:
 
     def visibility(self, queue: str) -> int:
         """Return the visibility timeout of a queue in seconds."""
-        return int(self.resources(_QUEUE)[queue].get("VisibilityTimeout", _VISIBILITY))
+        return int(self.resources(_QUEUE)[queue].get("VisibilityTimeout", _DEFAULT_VISIBILITY_SECONDS))
 
     def environment(self, values: Mapping[str, str], function: str | None = None) -> dict[str, str]:
         """Return the environment variables of one function, or of all functions merged.

@@ -20,16 +20,16 @@ from tapedeck.ports.deliveries import DeliveryStore
 from tapedeck.ports.messaging import WebhookClient, WebhookRequest, WebhookResult
 from tapedeck_standin.clock import format_time
 
-MAX_KEPT: Final = 10_000
+MAX_ENTRIES: Final = 10_000
 """Callbacks of all accounts; the oldest are dropped first."""
 
 _SIGNATURES: Final = ("X-Twilio-Signature", "X-SignalWire-Signature")
-_NAMES: Final = {
+_SID_FIELDS: Final = {
     "RecordingSid": ResourceType.RECORDING,
     "ConferenceSid": ResourceType.CONFERENCE,
     "CallSid": ResourceType.CALL,
 }
-_EVENTS: Final = ("StatusCallbackEvent", "RecordingStatus")
+_EVENT_FIELDS: Final = ("StatusCallbackEvent", "RecordingStatus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class CallbackLogEntry:
         """The type of resource that the callback is about."""
         return ResourceType.RECORDING if "RecordingSid" in self.fields else ResourceType.CONFERENCE
 
-    def event(self, identifier: str | None, event: str | None) -> bool:
+    def matches(self, identifier: str | None, event: str | None) -> bool:
         """Return whether the callback is about this resource and this event.
 
         Args:
@@ -63,8 +63,8 @@ class CallbackLogEntry:
             event: the event's name in a subscription or in the callback itself; None matches all.
         """
         fields = self.fields
-        ids = {parse_any_sid(kind, fields[name]) for name, kind in _NAMES.items() if name in fields}
-        events = {self.delivery.event, *(fields[name] for name in _EVENTS if name in fields)}
+        ids = {parse_any_sid(kind, fields[name]) for name, kind in _SID_FIELDS.items() if name in fields}
+        events = {self.delivery.event, *(fields[name] for name in _EVENT_FIELDS if name in fields)}
         return (identifier is None or identifier in ids) and (event is None or event in events)
 
     def body(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class AttemptInterceptor(Protocol):
     """Makes delivery attempts; may replace them by faults or add to them."""
 
     def send(
-        self, delivery: CallbackDelivery, request: WebhookRequest, sender: WebhookClient
+        self, delivery: CallbackDelivery, request: WebhookRequest, client: WebhookClient
     ) -> Sequence["RecordedAttempt"]:
         """Return at least one attempt; the last one is the result."""
         ...
@@ -106,24 +106,24 @@ class CallbackLog:
     """Records callbacks. Thread-safe; each thread delivers one callback at a time.
 
     Args:
-        tamper: makes the attempts.
+        interceptor: makes the attempts.
     """
 
-    def __init__(self, tamper: AttemptInterceptor) -> None:
-        self._tamper = tamper
+    def __init__(self, interceptor: AttemptInterceptor) -> None:
+        self._interceptor = interceptor
         self._entries: dict[tuple[str, str], CallbackLogEntry] = {}
         self._scheduled: dict[tuple[str, str], CallbackDelivery] = {}
         """Callbacks with a scheduled retry, by account and id."""
         self._changed = threading.Condition()
-        self._sending = threading.local()
+        self._current = threading.local()
 
     def observe_store(self, store: Any) -> Any:  # noqa: ANN401 - any store that deliveries use
         """Wrap a delivery table so that it is observed; return any other store unchanged."""
         return _ObservedDeliveryStore(store, self) if isinstance(store, DeliveryTable) else store
 
-    def sender(self, sender: WebhookClient) -> WebhookClient:
+    def observe_client(self, client: WebhookClient) -> WebhookClient:
         """Wrap a webhook client so that it is observed."""
-        return _ObservedClient(sender, self)
+        return _ObservedClient(client, self)
 
     def find(self, account: str, identifier: str | None = None, event: str | None = None) -> list[CallbackLogEntry]:
         """Return the attempted callbacks about a resource and an event (None: any), oldest first."""
@@ -132,7 +132,7 @@ class CallbackLog:
         return [
             entry
             for entry in entries
-            if entry.delivery.account == account and entry.delivery.attempts and entry.event(identifier, event)
+            if entry.delivery.account == account and entry.delivery.attempts and entry.matches(identifier, event)
         ]
 
     def wait(self, account: str, identifier: str | None, event: str | None, seconds: float) -> list[CallbackLogEntry]:
@@ -154,10 +154,10 @@ class CallbackLog:
         with self._changed:
             return list(self._scheduled.values())
 
-    def wait_until_tried(self, deliveries: Sequence[CallbackDelivery], seconds: float) -> None:
+    def wait_until_attempted(self, deliveries: Sequence[CallbackDelivery], seconds: float) -> None:
         """Wait until each of these retries has been attempted, at most for this many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: all(map(self._is_tried, deliveries)), seconds)
+            self._changed.wait_for(lambda: all(map(self._is_attempted, deliveries)), seconds)
 
     def kind_of(self, resource_id: str) -> ResourceType:
         """Return the type of a resource that callbacks are about; a recording if unknown."""
@@ -171,7 +171,7 @@ class CallbackLog:
             self._entries = {key: entry for key, entry in self._entries.items() if key[0] != account}
             self._scheduled = {key: delivery for key, delivery in self._scheduled.items() if key[0] != account}
 
-    def keep(self, delivery: CallbackDelivery) -> CallbackDelivery:
+    def record(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """Record the state of a delivery; return it unchanged."""
         with self._changed:
             key = (delivery.account, f"{delivery.resource_id}.{delivery.id}")
@@ -180,12 +180,12 @@ class CallbackLog:
             self._scheduled.pop(key, None)
             if delivery.state is DeliveryState.RETRY_SCHEDULED:
                 self._scheduled[key] = delivery
-            while len(self._entries) > MAX_KEPT:
+            while len(self._entries) > MAX_ENTRIES:
                 del self._entries[next(iter(self._entries))]
             self._changed.notify_all()
         return delivery
 
-    def _is_tried(self, delivery: CallbackDelivery) -> bool:
+    def _is_attempted(self, delivery: CallbackDelivery) -> bool:
         known = self._entries.get((delivery.account, f"{delivery.resource_id}.{delivery.id}"))
         return known is None or (
             known.delivery.attempt_count > delivery.attempt_count and known.delivery.state is not DeliveryState.QUEUED
@@ -193,12 +193,12 @@ class CallbackLog:
 
     def begin_delivery(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """Set the delivery that this thread sends from now on, and record it."""
-        self._sending.delivery, self._sending.sent = delivery, ()
-        return self.keep(delivery)
+        self._current.delivery, self._current.sent = delivery, ()
+        return self.record(delivery)
 
-    def send(self, request: WebhookRequest, sender: WebhookClient) -> WebhookResult:
+    def send(self, request: WebhookRequest, client: WebhookClient) -> WebhookResult:
         """Make an attempt, and record its signature and the signed text."""
-        delivery: CallbackDelivery = self._sending.delivery
+        delivery: CallbackDelivery = self._current.delivery
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
         text = signature_base_url(request.url) + "".join(name + form[name] for name in sorted(form))
         signature = next((request.headers[name] for name in _SIGNATURES if name in request.headers), None)
@@ -206,8 +206,8 @@ class CallbackLog:
             key = (delivery.account, f"{delivery.resource_id}.{delivery.id}")
             known = self._entries.get(key, CallbackLogEntry(delivery))
             self._entries[key] = replace(known, signature=signature, signed=text)
-        sent = self._tamper.send(delivery, request, sender)
-        self._sending.sent = sent
+        sent = self._interceptor.send(delivery, request, client)
+        self._current.sent = sent
         return sent[-1].outcome
 
     def record_attempt(
@@ -219,27 +219,27 @@ class CallbackLog:
         due: int | None,
     ) -> CallbackDelivery:
         """Store an attempt with its injected error, after any additional attempts that were made."""
-        sent: Sequence[RecordedAttempt] = getattr(self._sending, "sent", ())
-        self._sending.sent = ()
+        sent: Sequence[RecordedAttempt] = getattr(self._current, "sent", ())
+        self._current.sent = ()
         for other in sent[:-1]:
             delivery = store.record_attempt(
                 delivery, _attempt_of(other), DeliveryState.QUEUED, delivery.next_attempt_at
             )
         if sent and sent[-1].error is not None:
             attempt = replace(attempt, failure=sent[-1].error)
-        return self.keep(store.record_attempt(delivery, attempt, state, due))
+        return self.record(store.record_attempt(delivery, attempt, state, due))
 
 
 class _ObservedClient:
     """A `ports.messaging.WebhookClient` that the log observes."""
 
-    def __init__(self, sender: WebhookClient, log: CallbackLog) -> None:
-        self._sender = sender
+    def __init__(self, client: WebhookClient, log: CallbackLog) -> None:
+        self._client = client
         self._log = log
 
     def send(self, request: WebhookRequest) -> WebhookResult:
         """Make one attempt."""
-        return self._log.send(request, self._sender)
+        return self._log.send(request, self._client)
 
 
 class _ObservedDeliveryStore:
@@ -251,7 +251,7 @@ class _ObservedDeliveryStore:
 
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """Store and record a delivery."""
-        return self._log.keep(self._store.put(delivery))
+        return self._log.record(self._store.put(delivery))
 
     def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
         """Read one delivery from the store."""
@@ -274,8 +274,8 @@ class _ObservedDeliveryStore:
 
     def reset_to_queued(self, delivery: CallbackDelivery, due: int) -> CallbackDelivery | None:
         """Queue a delivery again, and record it."""
-        reopened = self._store.reset_to_queued(delivery, due)
-        return self._log.keep(reopened) if reopened is not None else None
+        queued = self._store.reset_to_queued(delivery, due)
+        return self._log.record(queued) if queued is not None else None
 
     def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
         """Mark the URL as gone in the store."""

@@ -31,7 +31,7 @@ _SID_FIELDS: Final = {
     "recording": ResourceType.RECORDING,
     "transcription": ResourceType.TRANSCRIPTION,
 }
-"""Resource type of each event field that holds a sid. Either dialect's spelling is accepted."""
+"""Resource type of each event field that holds a sid. Either dialect's format is accepted."""
 
 _PARENTS: Final = {"call": ResourceType.CALL, "conference": ResourceType.CONFERENCE}
 
@@ -55,25 +55,25 @@ class EventRoutes:
         """The routes, by path and method."""
         return {("events",): {"POST": ControlRoute(self._report_event)}}
 
-    def _report_event(self, request: ServerRequest, _named: str) -> Result:
+    def _report_event(self, request: ServerRequest, _param: str) -> Result:
         now = self._clock()
-        given = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
+        fields = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
         # A malformed account must not become the default account: only a missing one does.
-        account = given.get("account")
-        event = {**given, "account": account if account is not None else self._registry.own}
+        account = fields.get("account")
+        event = {**fields, "account": account if account is not None else self._registry.default}
         try:
             # Functions ignore unknown fields of newer engines; in a manual event they are typing errors.
             EVENTS.validate_python(event, extra="forbid")
         except ValidationError as invalid:
-            raise _refusal_of(invalid) from invalid
+            raise _control_error_of(invalid) from invalid
         self._registry.account(event["account"])
         self._events.send([QueueMessage(event, _group_of(event), event["id"])])
         return 202, {"id": event["id"]}
 
 
-def _with_ids(given: Mapping[str, Any]) -> dict[str, Any]:
+def _with_ids(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Convert the sids of an event to ids; leave malformed ones for the validation."""
-    event = {name: _id_of(_SID_FIELDS[name], value) if name in _SID_FIELDS else value for name, value in given.items()}
+    event = {name: _id_of(_SID_FIELDS[name], value) if name in _SID_FIELDS else value for name, value in fields.items()}
     parent = event.get("parent")
     if isinstance(parent, dict) and isinstance(parent.get("type"), str) and parent["type"] in _PARENTS:
         event["parent"] = {**parent, "id": _id_of(_PARENTS[parent["type"]], parent.get("id"))}
@@ -91,7 +91,7 @@ def _group_of(event: Mapping[str, Any]) -> str:
     return group
 
 
-def _refusal_of(invalid: ValidationError) -> ControlError:
+def _control_error_of(invalid: ValidationError) -> ControlError:
     """Map to status 400 for the first invalid field, or for `type` if the event's type is unknown."""
     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
     # The first element of `loc` is the event type, the second one the field.

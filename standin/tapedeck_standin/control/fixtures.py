@@ -46,9 +46,9 @@ class RecordingFixture(ControlRequest):
     @model_validator(mode="after")
     def _has_one_parent(self) -> Self:
         if (self.call is None) == (self.conference is None):
-            raise PydanticCustomError("call", "either a call or a conference is recorded")
+            raise PydanticCustomError("call", "exactly one of call and conference is required")
         if self.conference is not None and self.recording_channels == "dual":
-            raise PydanticCustomError("recording_channels", "a conference has one channel")
+            raise PydanticCustomError("recording_channels", "a recording of a conference is mono")
         return self
 
 
@@ -74,7 +74,7 @@ class Fixtures(BaseModel):
             # Validate as JSON, as the control API does: a YAML date becomes a string.
             return cls.model_validate_json(json.dumps({} if content is None else content, default=str))
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as broken:
-            raise InvalidFixtures(f"{path}: no YAML: {broken}") from broken
+            raise InvalidFixtures(f"{path}: not valid YAML: {broken}") from broken
         except ValidationError as invalid:
             first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
             where = ".".join(str(word) for word in first["loc"]) or "the file"
@@ -119,7 +119,7 @@ class FixtureLoader:
         self._run = run
         self._clock = clock
 
-    def make(self, fixtures: Fixtures) -> list[CreatedResource]:
+    def create(self, fixtures: Fixtures) -> list[CreatedResource]:
         """Create all resources: calls, conferences, then recordings, each in the file's order.
 
         Raises:
@@ -129,27 +129,27 @@ class FixtureLoader:
         conferences_by_name: dict[tuple[str, str | None], str] = {}
         made: list[CreatedResource] = []
         recorded = {recording.call for recording in fixtures.recordings if recording.call is not None}
-        ended = {place for place, order in enumerate(fixtures.calls, 1) if order.status is CallStatus.COMPLETED}
-        for place, order in enumerate(fixtures.calls, 1):
+        ended = {place for place, fixture in enumerate(fixtures.calls, 1) if fixture.status is CallStatus.COMPLETED}
+        for place, fixture in enumerate(fixtures.calls, 1):
             # A completed call with recordings ends only after they were made.
-            begun = order.call
+            call = fixture.call
             if place in recorded & ended:
-                begun = replace(begun, status=CallStatus.IN_PROGRESS)
-            account = self._account(order, f"calls.{place - 1}")
-            calls.append((account, self._telephony.call(account, begun).call.id))
+                call = replace(call, status=CallStatus.IN_PROGRESS)
+            account = self._account(fixture, f"calls.{place - 1}")
+            calls.append((account, self._telephony.call(account, call).call.id))
             made.append(CreatedResource(ResourceType.CALL, calls[-1][1]))
         made += self._make_conferences(fixtures.conferences, conferences_by_name)
         self._run()
-        for place, fixture in enumerate(fixtures.recordings):
+        for place, recording in enumerate(fixtures.recordings):
             where = f"recordings.{place}"
             try:
-                if fixture.status != "completed" and fixture.call in ended:
-                    raise InvalidFixtures(f"{where}.status: its call is completed, and its recording with it")
+                if recording.status != "completed" and recording.call in ended:
+                    raise InvalidFixtures(f"{where}.status: must be completed, because its call is")
                 made.append(
-                    CreatedResource(ResourceType.RECORDING, self._record(fixture, calls, conferences_by_name, where))
+                    CreatedResource(ResourceType.RECORDING, self._record(recording, calls, conferences_by_name, where))
                 )
             except InvalidState as error:
-                raise InvalidFixtures(f"{where}: its call or conference is not in progress") from error
+                raise InvalidFixtures(f"{where}: the call or conference is not in progress") from error
         for place in sorted(recorded & ended):
             self._telephony.hang_up(*calls[place - 1])
         self._run()
@@ -164,18 +164,18 @@ class FixtureLoader:
             try:
                 made = self._telephony.conference(account, fixture.conference)
             except NameInUse as error:
-                raise InvalidFixtures(f"conferences.{place}: another one of this name is live") from error
+                raise InvalidFixtures(f"conferences.{place}: another live conference has this name") from error
             yield CreatedResource(ResourceType.CONFERENCE, made.conference.id)
             yield from (CreatedResource(ResourceType.RECORDING, recording.id) for recording in made.recordings)
             # A live conference takes precedence over ended ones of its name.
             if made.conference.is_live or (account, fixture.friendly_name) not in ids:
                 ids[account, fixture.friendly_name] = made.conference.id
 
-    def _account(self, order: ControlRequest, where: str) -> str:
+    def _account(self, fixture: ControlRequest, where: str) -> str:
         try:
-            return self._registry.account(order.account_id)
-        except ControlError as refusal:
-            raise InvalidFixtures(f"{where}.account: {refusal.message}") from refusal
+            return self._registry.account(fixture.account_id)
+        except ControlError as error:
+            raise InvalidFixtures(f"{where}.account: {error.message}") from error
 
     def _record(
         self,
@@ -187,29 +187,29 @@ class FixtureLoader:
         account = self._account(fixture, where)
         if fixture.call is not None:
             if fixture.call > len(calls):
-                raise InvalidFixtures(f"{where}.call: there are {len(calls)} calls")
+                raise InvalidFixtures(f"{where}.call: must be at most {len(calls)}, the number of calls")
             parent = Parent(calls[fixture.call - 1][0], ParentKind.CALL, calls[fixture.call - 1][1])
             start = StartRecording(channels=2 if fixture.recording_channels == "dual" else 1)
             recording, is_new = self._recordings.create(parent, start)
             if not is_new:
-                raise InvalidFixtures(f"{where}.call: this one is being recorded already, until that is completed")
+                raise InvalidFixtures(f"{where}.call: the call already has a recording that is not completed")
         else:
             conference = conferences_by_name.get((account, fixture.conference))
             if conference is None:
-                raise InvalidFixtures(f"{where}.conference: there is none of this name")
+                raise InvalidFixtures(f"{where}.conference: no conference has this name")
             parent = Parent(account, ParentKind.CONFERENCE, conference)
             recording = self._telephony.record_conference(account, conference)
-        self._pass(fixture.seconds)
-        self._move(parent, recording, fixture.status)
-        self._pass(PROCESSING_SECONDS)
+        self._run_for(fixture.seconds)
+        self._set_status(parent, recording, fixture.status)
+        self._run_for(PROCESSING_SECONDS)
         return recording.id
 
-    def _move(self, parent: Parent, recording: Recording, status: str) -> None:
+    def _set_status(self, parent: Parent, recording: Recording, status: str) -> None:
         target: dict[str, Any] = {"completed": RecordingStatus.STOPPED, "paused": RecordingStatus.PAUSED}
         if status in target:
             self._recordings.update(parent, recording.id, target[status])
 
-    def _pass(self, seconds: float) -> None:
+    def _run_for(self, seconds: float) -> None:
         self._run()
         self._clock.advance(seconds)
         self._run()

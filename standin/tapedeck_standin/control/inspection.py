@@ -24,13 +24,13 @@ from tapedeck_standin.faults import ANY, CALLBACK, MAX_FAULTS, MEDIA, Faults
 from tapedeck_standin.gateway.request_log import ApiRequestLog
 from tapedeck_standin.http.messages import ServerRequest
 
-MAX_WAIT: Final = 60
-_REPORTED_BY: Final = (ResourceType.RECORDING, ResourceType.CONFERENCE, ResourceType.CALL)
+MAX_WAIT_SECONDS: Final = 60
+_CALLBACK_RESOURCE_TYPES: Final = (ResourceType.RECORDING, ResourceType.CONFERENCE, ResourceType.CALL)
 
 
-def _is_reported_by(sid: str) -> str:
-    if not any(parse_any_sid(kind, sid) for kind in _REPORTED_BY):
-        raise PydanticCustomError("sid", "not the sid of a recording, a conference or a call, in neither spelling")
+def _is_callback_sid(sid: str) -> str:
+    if not any(parse_any_sid(kind, sid) for kind in _CALLBACK_RESOURCE_TYPES):
+        raise PydanticCustomError("sid", "not the sid of a recording, conference or call in either format")
     return sid
 
 
@@ -50,16 +50,16 @@ class ControlQuery(BaseModel):
 class CallbacksQuery(ControlQuery):
     """Filter for callbacks; `wait` is how many seconds to wait for the first match."""
 
-    sid: Annotated[str, AfterValidator(_is_reported_by)] | None = None
+    sid: Annotated[str, AfterValidator(_is_callback_sid)] | None = None
     event: Annotated[str, Field(min_length=1)] | None = None
-    wait: Annotated[float, Field(ge=0, le=MAX_WAIT, allow_inf_nan=False)] = 0
+    wait: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS, allow_inf_nan=False)] = 0
 
     @property
     def identifier(self) -> str | None:
         """The id of the recording, conference or call that callbacks report; None without a filter."""
         if self.sid is None:
             return None
-        return next(found for kind in _REPORTED_BY if (found := parse_any_sid(kind, self.sid)))
+        return next(found for kind in _CALLBACK_RESOURCE_TYPES if (found := parse_any_sid(kind, self.sid)))
 
 
 class InspectionRoutes:
@@ -88,7 +88,7 @@ class InspectionRoutes:
         self._callbacks = callbacks
         self._replay = replay
         self._faults = faults
-        self._known = {*operations, ANY, CALLBACK, MEDIA}
+        self._fault_targets = {*operations, ANY, CALLBACK, MEDIA}
 
     @property
     def routes(self) -> ControlRoutes:
@@ -105,47 +105,47 @@ class InspectionRoutes:
             ("faults", PATH_PARAM): {"DELETE": ControlRoute(self._remove_fault)},
         }
 
-    def _list_requests(self, request: ServerRequest, _named: str) -> Result:
+    def _list_requests(self, request: ServerRequest, _param: str) -> Result:
         return 200, {"requests": self._requests.of(self._account(request))}
 
-    def _list_callbacks(self, request: ServerRequest, _named: str) -> Result:
+    def _list_callbacks(self, request: ServerRequest, _param: str) -> Result:
         query = read_query(CallbacksQuery, request)
         account = self._registry.account(query.account_id)
         found = self._callbacks.wait(account, query.identifier, query.event, query.wait)
         return 200, {"callbacks": [entry.body() for entry in found]}
 
-    def _replay_callback(self, request: ServerRequest, named: str) -> Result:
+    def _replay_callback(self, request: ServerRequest, param: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
-        found = self._callbacks.get(account, named)
+        found = self._callbacks.get(account, param)
         if found is None:
-            raise ControlError(404, "there is no such callback in this account", "id")
+            raise ControlError(404, "the account has no callback with this id", "id")
         self._replay(account, found.delivery.resource_id, found.delivery.id)
         return 202, {"id": found.id}
 
-    def _list_faults(self, request: ServerRequest, _named: str) -> Result:
+    def _list_faults(self, request: ServerRequest, _param: str) -> Result:
         return 200, {"faults": self._faults.of(self._account(request))}
 
-    def _add_fault(self, request: ServerRequest, _named: str) -> Result:
-        order = read_body(CreateFaultRequest, request)
-        if order.on not in self._known:
-            raise ControlError(400, f"on: neither an operation nor {ANY}, {CALLBACK} or {MEDIA}", "on")
-        fault = self._faults.add(self._registry.account(order.account_id), order.on, order.then, order.times)
+    def _add_fault(self, request: ServerRequest, _param: str) -> Result:
+        body = read_body(CreateFaultRequest, request)
+        if body.on not in self._fault_targets:
+            raise ControlError(400, f"on: must be an operation, {ANY}, {CALLBACK} or {MEDIA}", "on")
+        fault = self._faults.add(self._registry.account(body.account_id), body.on, body.then, body.times)
         if fault is None:
             raise ControlError(409, f"the account already has {MAX_FAULTS} faults; remove some first", "on")
         return 201, fault.body()
 
-    def _remove_faults(self, request: ServerRequest, _named: str) -> Result:
+    def _remove_faults(self, request: ServerRequest, _param: str) -> Result:
         self._faults.remove(self._account(request))
         return 204, None
 
-    def _remove_fault(self, request: ServerRequest, named: str) -> Result:
-        if not self._faults.remove(self._account(request), named):
-            raise ControlError(404, "there is no such fault in this account", "id")
+    def _remove_fault(self, request: ServerRequest, param: str) -> Result:
+        if not self._faults.remove(self._account(request), param):
+            raise ControlError(404, "the account has no fault with this id", "id")
         return 204, None
 
     def _account(self, request: ServerRequest) -> str:
         """Return the account of the query or the body; some clients cannot send a query with DELETE."""
-        named: Any = read_query(ControlQuery, request)
-        if request.body and named.account is None:
-            named = read_body(ControlRequest, request)
-        return self._registry.account(named.account_id)
+        query: Any = read_query(ControlQuery, request)
+        if request.body and query.account is None:
+            query = read_body(ControlRequest, request)
+        return self._registry.account(query.account_id)

@@ -49,20 +49,20 @@ class ControlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccountRegistry:
-    """The known accounts; `own` is the default account of requests, 32 hex digits."""
+    """The known accounts; `default` is the default account of requests, 32 hex digits."""
 
     account_data: AccountData
-    own: str
+    default: str
 
-    def account(self, named: str | None) -> str:
+    def account(self, account_id: str | None) -> str:
         """Return the account that a request names, or the default account.
 
         Raises:
             ControlError: the account does not exist.
         """
-        account = named or self.own
-        if not self.account_data.knows(account):
-            raise ControlError(404, "there is no such account", "account")
+        account = account_id or self.default
+        if not self.account_data.exists(account):
+            raise ControlError(404, "the account does not exist", "account")
         return account
 
 
@@ -73,17 +73,17 @@ def read_body(model: type[ModelT], request: ServerRequest) -> ModelT:
         ControlError: the body is too large, not a JSON object, or has an invalid field.
     """
     try:
-        return model.model_validate_json(_bounded(request) or b"{}")
+        return model.model_validate_json(_body_within_limit(request) or b"{}")
     except ValidationError as invalid:
-        raise refusal_of(invalid, model) from invalid
+        raise control_error_of(invalid, model) from invalid
 
 
 def read_object(request: ServerRequest) -> dict[str, Any]:
-    """Parse the body as any JSON object; raises as `read_body`."""
+    """Parse the body as any JSON object; raises like `read_body`."""
     try:
-        return _OBJECT.validate_json(_bounded(request) or b"{}")
+        return _OBJECT.validate_json(_body_within_limit(request) or b"{}")
     except ValidationError as invalid:
-        raise ControlError(400, "the body is no JSON object") from invalid
+        raise ControlError(400, "the body is not a JSON object") from invalid
 
 
 def read_query(model: type[ModelT], request: ServerRequest) -> ModelT:
@@ -100,32 +100,32 @@ def read_query(model: type[ModelT], request: ServerRequest) -> ModelT:
     try:
         return model.model_validate(fields)
     except ValidationError as invalid:
-        raise refusal_of(invalid, model) from invalid
+        raise control_error_of(invalid, model) from invalid
 
 
-def refusal_of(invalid: ValidationError, model: type[BaseModel]) -> ControlError:
+def control_error_of(invalid: ValidationError, model: type[BaseModel]) -> ControlError:
     """Map a validation error to status 400 for the first invalid field."""
     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
     field = str(first["loc"][0]) if first["loc"] else None
     # A model validator reports no location: it raises errors whose type is the field's name.
     field = field or (first["type"] if first["type"] in model.model_fields else None)
-    message = "the body is no JSON object" if field is None else f"{field}: {first['msg']}"
+    message = "the body is not a JSON object" if field is None else f"{field}: {first['msg']}"
     return ControlError(400, message, field)
 
 
 def read_sid(kind: ResourceType, sid: str) -> str:
-    """Convert the sid of a path to an id; either dialect's spelling is accepted.
+    """Convert the sid of a path to an id; either dialect's format is accepted.
 
     Raises:
         ControlError: the sid is malformed.
     """
     identifier = parse_any_sid(kind, sid)
     if identifier is None:
-        raise ControlError(400, f"sid: not the sid of a {kind.name.lower()}, in neither spelling", "sid")
+        raise ControlError(400, f"sid: not the sid of a {kind.name.lower()} in either format", "sid")
     return identifier
 
 
-def _bounded(request: ServerRequest) -> bytes:
+def _body_within_limit(request: ServerRequest) -> bytes:
     if len(request.body) > MAX_BYTES:
         raise ControlError(413, "the body is too large")
     return request.body

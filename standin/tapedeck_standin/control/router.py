@@ -20,7 +20,7 @@ KNOWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "api.twilio.c
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
-_NAMED_AT: Final = 1
+_PARAM_INDEX: Final = 1
 """Index of the path segment that may be a parameter."""
 
 
@@ -41,16 +41,16 @@ class ControlRouter:
         self._from_anywhere = from_anywhere
         self._routes: ControlRoutes = {
             ("health",): {"GET": ControlRoute(_report_health, waits=True)},
-            **{words: methods for part in parts for words, methods in part.items()},
+            **{segments: methods for part in parts for segments, methods in part.items()},
         }
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request; the body of an error is `{"error": {"message", "field"}}`."""
         try:
             self._admit(request)
-            status, body = self._do(request)
-        except ControlError as refusal:
-            status, body = refusal.status, {"error": {"message": refusal.message, "field": refusal.field}}
+            status, body = self._dispatch(request)
+        except ControlError as error:
+            status, body = error.status, {"error": {"message": error.message, "field": error.field}}
         return ServerResponse.of_json(status, body)
 
     def _admit(self, request: ServerRequest) -> None:
@@ -60,42 +60,44 @@ class ControlRouter:
             ControlError: status 403.
         """
         # A request of this machine to its own non-loopback address has the same peer and host.
-        is_here = is_loopback(request.peer) or request.peer == request.host
-        if not (is_here or self._from_anywhere):
-            raise ControlError(403, "only this machine may ask, unless it was started with --control-from-anywhere")
+        is_local = is_loopback(request.peer) or request.peer == request.host
+        if not (is_local or self._from_anywhere):
+            raise ControlError(403, "requests from other machines need --control-from-anywhere")
         host = request.header("Host") or ""
-        here = {f"{name}:{request.port}" for name in self._names}
+        accepted_hosts = {f"{name}:{request.port}" for name in self._names}
         if request.port == _DEFAULT_PORTS[request.scheme]:
-            here |= self._names
+            accepted_hosts |= self._names
         # With from_anywhere the names by which clients reach the stand-in are unknown.
-        if host.lower() not in here and not self._from_anywhere:
-            raise ControlError(403, "the header Host names another machine", "Host")
+        if host.lower() not in accepted_hosts and not self._from_anywhere:
+            raise ControlError(403, "the Host header is not an accepted name of this machine", "Host")
         origin = request.header("Origin")
         if origin is not None and origin.lower() != f"{request.scheme}://{host.lower()}":
-            raise ControlError(403, "the header Origin names another site", "Origin")
+            raise ControlError(403, "the Origin header is not that of the stand-in", "Origin")
 
-    def _do(self, request: ServerRequest) -> Result:
-        words = tuple(request.path.removeprefix(ROOT).removeprefix("/").split("/"))
-        named = words[_NAMED_AT] if len(words) > _NAMED_AT else ""
-        methods = self._routes.get(words if len(words) == 1 else (words[0], PATH_PARAM, *words[_NAMED_AT + 1 :]))
+    def _dispatch(self, request: ServerRequest) -> Result:
+        segments = tuple(request.path.removeprefix(ROOT).removeprefix("/").split("/"))
+        param = segments[_PARAM_INDEX] if len(segments) > _PARAM_INDEX else ""
+        methods = self._routes.get(
+            segments if len(segments) == 1 else (segments[0], PATH_PARAM, *segments[_PARAM_INDEX + 1 :])
+        )
         if methods is None:
-            raise ControlError(404, "there is no such path")
+            raise ControlError(404, "the path does not exist")
         if request.method not in methods:
-            raise ControlError(405, f"this path knows only {' and '.join(methods)}")
-        call = methods[request.method]
+            raise ControlError(405, f"this path supports only {' and '.join(methods)}")
+        route = methods[request.method]
         try:
             # Handlers that block run without the lock.
-            with nullcontext() if call.waits else self._lock:
-                return call.act(request, named)
+            with nullcontext() if route.waits else self._lock:
+                return route.act(request, param)
         except NameInUse as error:
-            raise ControlError(409, "another conference of this name is live", "friendly_name") from error
+            raise ControlError(409, "a live conference already has this name", "friendly_name") from error
         except NotFound as error:
-            raise ControlError(404, "there is none of this sid in this account", "sid") from error
+            raise ControlError(404, "the account has no resource with this sid", "sid") from error
         except InvalidState as error:
-            raise ControlError(409, "its state does not allow this", "sid") from error
+            raise ControlError(409, "the state of the resource does not allow this", "sid") from error
         except StoreFailure as error:
             raise ControlError(503, "the database does not respond") from error
 
 
-def _report_health(_request: ServerRequest, _named: str) -> Result:
+def _report_health(_request: ServerRequest, _param: str) -> Result:
     return 200, {"status": "ok"}

@@ -1,4 +1,4 @@
-"""Request bodies of the control API: unknown fields are rejected, sids may have either spelling."""
+"""Request bodies of the control API: unknown fields are rejected, sids may have either dialect's format."""
 
 from typing import Annotated, Final, Literal, Self
 
@@ -16,8 +16,8 @@ from tapedeck_standin.telephony.simulator import DEFAULT_FROM, DEFAULT_TO, Simul
 
 MAX_PARTICIPANTS: Final = 250
 MAX_FAULT_TIMES: Final = 1_000_000
-MAX_NAME: Final = 128
-"""Characters of a conference's name: Twilio's limit."""
+MAX_NAME_LENGTH: Final = 128
+"""Characters of a conference's friendly name: Twilio's limit."""
 
 _EVENTS: Final = {
     TWILIO.name: ("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement"),
@@ -28,7 +28,7 @@ _DEFAULT_EVENTS: Final = ("start", "end")
 
 def _is_account(sid: str) -> str:
     if parse_any_sid(ResourceType.ACCOUNT, sid) is None:
-        raise PydanticCustomError("sid", "not the sid of an account, in neither spelling")
+        raise PydanticCustomError("sid", "not the sid of an account in either format")
     return sid
 
 
@@ -40,7 +40,7 @@ def _is_url(url: str) -> str:
 
 def _is_name(name: str) -> str:
     if TWILIO.parse_sid(ResourceType.CONFERENCE, name) is not None:
-        raise PydanticCustomError("name", "looks like the sid of a conference, and would be taken for one")
+        raise PydanticCustomError("name", "must not have the format of a conference sid")
     return name
 
 
@@ -90,7 +90,9 @@ class CreateCallRequest(ControlRequest):
 class CreateConferenceRequest(ControlRequest):
     """Create a conference with its calls."""
 
-    friendly_name: Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_is_name)] | None = None
+    friendly_name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(_is_name)] | None = (
+        None
+    )
     participants: Annotated[int, Field(ge=0, le=MAX_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
     status: ConferenceStatus | None = None
     record: bool = False
@@ -101,22 +103,24 @@ class CreateConferenceRequest(ControlRequest):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.status is ConferenceStatus.IN_PROGRESS and self.participants < PARTICIPANTS_TO_BEGIN:
-            raise PydanticCustomError("status", "a conference begins with its second participant")
+            raise PydanticCustomError("status", "a conference in progress has at least two participants")
         if not set(self.status_callback_event or ()) <= set(_EVENTS[self.dialect]):
             allowed = " ".join(_EVENTS[self.dialect])
-            raise PydanticCustomError("status_callback_event", "may hold {allowed}", {"allowed": allowed})
+            raise PydanticCustomError(
+                "status_callback_event", "only these events are supported: {allowed}", {"allowed": allowed}
+            )
         return self
 
     @property
     def dialect(self) -> str:
-        """Dialect of the conference's callbacks: that of the account's spelling."""
+        """Dialect of the conference's callbacks: that of the account sid's format."""
         is_signalwire = (
             self.account is not None and SIGNALWIRE.parse_sid(ResourceType.ACCOUNT, self.account) is not None
         )
         return SIGNALWIRE.name if is_signalwire else TWILIO.name
 
     @property
-    def wanted_status(self) -> ConferenceStatus:
+    def requested_status(self) -> ConferenceStatus:
         """The requested status; by default it follows from the number of participants."""
         if self.status is not None:
             return self.status
@@ -135,7 +139,7 @@ class CreateConferenceRequest(ControlRequest):
     def conference(self) -> SimulatedConference:
         """The conference to simulate."""
         return SimulatedConference(
-            self.friendly_name, self.participants, self.wanted_status, self.callback, record=self.record
+            self.friendly_name, self.participants, self.requested_status, self.callback, record=self.record
         )
 
 
@@ -162,7 +166,7 @@ class CreateFaultRequest(ControlRequest):
                 {"kind": self.then.kind, "on": self.on, "possible": ", ".join(sorted(possible))},
             )  # fmt: skip
         if self.on == CALLBACK and self.then.code is not None:
-            raise PydanticCustomError("then", "code is not supported for callback, which has a status only")
+            raise PydanticCustomError("then", "code is not supported for callback, only a status")
         return self
 
 

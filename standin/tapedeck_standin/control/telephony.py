@@ -40,7 +40,7 @@ class TelephonyRoutes:
         telephony: the simulated telephony.
         accounts: creates further accounts.
         registry: the known accounts.
-        pump: runs background work and advances the clock.
+        scheduler: runs background work and advances the clock.
         forget: deletes an account's logs and faults.
     """
 
@@ -49,13 +49,13 @@ class TelephonyRoutes:
         telephony: Telephony,
         accounts: Accounts,
         registry: AccountRegistry,
-        pump: Scheduler,
+        scheduler: Scheduler,
         forget: Callable[[str], object],
     ) -> None:
         self._telephony = telephony
         self._accounts = accounts
         self._registry = registry
-        self._pump = pump
+        self._scheduler = scheduler
         self._forget = forget
 
     @property
@@ -76,16 +76,16 @@ class TelephonyRoutes:
         }
 
     def _make_call(self, request: ServerRequest, _sid: str) -> Result:
-        order = read_body(CreateCallRequest, request)
-        return 201, _call_body(self._telephony.call(self._registry.account(order.account_id), order.call))
+        body = read_body(CreateCallRequest, request)
+        return 201, _call_body(self._telephony.call(self._registry.account(body.account_id), body.call))
 
     def _hang_up(self, request: ServerRequest, sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
         return 200, _call_body(self._telephony.hang_up(account, read_sid(ResourceType.CALL, sid)))
 
     def _make_conference(self, request: ServerRequest, _sid: str) -> Result:
-        order = read_body(CreateConferenceRequest, request)
-        made = self._telephony.conference(self._registry.account(order.account_id), order.conference)
+        body = read_body(CreateConferenceRequest, request)
+        made = self._telephony.conference(self._registry.account(body.account_id), body.conference)
         return 201, _conference_body(made)
 
     def _record_conference(self, request: ServerRequest, sid: str) -> Result:
@@ -97,21 +97,21 @@ class TelephonyRoutes:
         return 200, _conference_body(self._telephony.end_conference(account, read_sid(ResourceType.CONFERENCE, sid)))
 
     def _make_account(self, request: ServerRequest, _sid: str) -> Result:
-        order = read_body(CreateAccountRequest, request)
+        body = read_body(CreateAccountRequest, request)
         # Checked first: creation is idempotent, so an existing account with this token would raise no error.
-        if order.account_id is not None and self._registry.account_data.knows(order.account_id):
-            raise ControlError(409, "there is such an account already", "sid")
-        made = self._accounts.create(account=order.account_id, auth_token=order.token)
+        if body.account_id is not None and self._registry.account_data.exists(body.account_id):
+            raise ControlError(409, "the account already exists", "sid")
+        made = self._accounts.create(account=body.account_id, auth_token=body.token)
         sid = format_sid_in_both_dialects(ResourceType.ACCOUNT, made.account)
         return 201, {"sid": sid, "token": made.auth_token, "signing_key": made.signing_key}
 
     def _transcribe(self, request: ServerRequest, sid: str) -> Result:
-        order = read_body(CreateTranscriptionRequest, request)
+        body = read_body(CreateTranscriptionRequest, request)
         made = self._telephony.transcribe(
-            self._registry.account(order.account_id),
+            self._registry.account(body.account_id),
             read_sid(ResourceType.RECORDING, sid),
-            order.text,
-            TranscriptionStatus(order.status),
+            body.text,
+            TranscriptionStatus(body.status),
         )
         return 201, {
             "sid": format_sid_in_both_dialects(ResourceType.TRANSCRIPTION, made.id),
@@ -119,36 +119,34 @@ class TelephonyRoutes:
         }
 
     def _advance(self, request: ServerRequest, _sid: str) -> Result:
-        order = read_body(AdvanceClockRequest, request)
-        account = self._registry.account(order.account_id)
+        body = read_body(AdvanceClockRequest, request)
+        account = self._registry.account(body.account_id)
         try:
-            return 200, {"now": format_time(self._pump.advance(order.advance, account))}
+            return 200, {"now": format_time(self._scheduler.advance(body.advance, account))}
         except ClockOutOfRange as error:
             raise ControlError(
                 400, "advance: the clock would exceed the latest date that can be represented", "advance"
             ) from error
 
     def _wait_until_idle(self, request: ServerRequest, _sid: str) -> Result:
-        order = read_body(WaitUntilIdleRequest, request)
-        account = self._registry.account(order.account_id) if order.account is not None else None
-        left = self._pump.settle(order.timeout, account)
-        return (408 if left else 200), {
-            "left": [format_sid_in_both_dialects(kind, name) for name, kind in left.items()]
-        }
+        body = read_body(WaitUntilIdleRequest, request)
+        account = self._registry.account(body.account_id) if body.account is not None else None
+        left = self._scheduler.wait_until_idle(body.timeout, account)
+        return (408 if left else 200), {"left": [format_sid_in_both_dialects(kind, name) for name, kind in left.items()]}
 
     def _reset(self, request: ServerRequest, _sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
-        self._pump.run()
+        self._scheduler.run()
         self._telephony.reset(account)
         self._forget(account)
         return 204, None
 
 
-def _call_body(scene: CallSnapshot) -> dict[str, Any]:
+def _call_body(snapshot: CallSnapshot) -> dict[str, Any]:
     return {
-        "sid": format_sid_in_both_dialects(ResourceType.CALL, scene.call.id),
-        "status": str(scene.call.status),
-        "recordings": _each(_recording_body, scene.recordings),
+        "sid": format_sid_in_both_dialects(ResourceType.CALL, snapshot.call.id),
+        "status": str(snapshot.call.status),
+        "recordings": _each(_recording_body, snapshot.recordings),
     }
 
 
@@ -156,18 +154,18 @@ def _recording_body(recording: Recording) -> dict[str, Any]:
     return {"sid": format_sid_in_both_dialects(ResourceType.RECORDING, recording.id), "status": str(recording.status)}
 
 
-def _conference_body(scene: ConferenceSnapshot) -> dict[str, Any]:
+def _conference_body(snapshot: ConferenceSnapshot) -> dict[str, Any]:
     return {
-        "sid": format_sid_in_both_dialects(ResourceType.CONFERENCE, scene.conference.id),
-        "friendly_name": scene.conference.name,
-        "status": str(scene.conference.status),
-        "calls": _each(_call_body, scene.calls),
-        "recordings": _each(_recording_body, scene.recordings),
+        "sid": format_sid_in_both_dialects(ResourceType.CONFERENCE, snapshot.conference.id),
+        "friendly_name": snapshot.conference.name,
+        "status": str(snapshot.conference.status),
+        "calls": _each(_call_body, snapshot.calls),
+        "recordings": _each(_recording_body, snapshot.recordings),
     }
 
 
-SceneT = TypeVar("SceneT")
+SnapshotT = TypeVar("SnapshotT")
 
 
-def _each(body: Callable[[SceneT], dict[str, Any]], scenes: tuple[SceneT, ...]) -> list[dict[str, Any]]:
-    return [body(scene) for scene in scenes]
+def _each(render: Callable[[SnapshotT], dict[str, Any]], snapshots: tuple[SnapshotT, ...]) -> list[dict[str, Any]]:
+    return [render(snapshot) for snapshot in snapshots]

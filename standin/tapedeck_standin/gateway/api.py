@@ -33,7 +33,7 @@ from tapedeck_standin.gateway.sam import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 REQUEST_ID: Final = "X-Request-Id"
-_ERROR: Final = 400
+_MIN_ERROR_STATUS: Final = 400
 
 
 class Api:
@@ -43,10 +43,10 @@ class Api:
         gateway: answers requests as the deployed API would.
         routes: suggests a route for requests without one.
         faults: the injected faults.
-        journal: the request log.
+        request_log: the request log.
         clock: the virtual clock.
         account: logs a request that names no known account under this one.
-        knows: whether an account exists.
+        account_exists: whether an account exists.
         origin: scheme and host that responses contain; empty for those of the request.
     """
 
@@ -55,32 +55,36 @@ class Api:
         gateway: Gateway,
         routes: RouteSuggester,
         faults: Faults,
-        journal: ApiRequestLog,
+        request_log: ApiRequestLog,
         clock: VirtualClock,
         account: str,
-        knows: Callable[[str], bool],
+        account_exists: Callable[[str], bool],
         origin: str = "",
     ) -> None:
         self._gateway = gateway
         self._routes = routes
         self._faults = faults
-        self._journal = journal
+        self._request_log = request_log
         self._clock = clock
         self._account = account
-        self._knows = knows
-        self._known = {account}
+        self._account_exists = account_exists
+        self._known_accounts = {account}
         self._scheme, _, self._host = origin.partition("://")
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request, or apply an injected fault, and log the request."""
-        at, began = self._clock(), time.perf_counter()
-        named = accounts_of(request)
+        at, started = self._clock(), time.perf_counter()
+        named_accounts = accounts_of(request)
         operation = self._gateway.operation_of(request)
-        then = self._faults.take(next(iter(named), self._account), operation) if operation is not None else None
-        answer = self._forward(request) if then is None else self._fail(request, operation or "", then)
+        fault = (
+            self._faults.apply_next(next(iter(named_accounts), self._account), operation)
+            if operation is not None
+            else None
+        )
+        answer = self._forward(request) if fault is None else self._apply_fault(request, operation or "", fault)
         headers = {name.lower(): value for name, value in answer.headers}
-        self._journal.keep(
-            next(filter(self._is_known, named), self._account),
+        self._request_log.append(
+            next(filter(self._is_known, named_accounts), self._account),
             LoggedRequest(
                 id=headers.get(REQUEST_ID.lower()) or new_id(at),
                 at=at,
@@ -89,8 +93,8 @@ class Api:
                 operation=operation,
                 fields=fields_of(request),
                 status=None if answer.is_dropped else answer.status,
-                code=code_of(answer.body) if answer.status >= _ERROR else None,
-                milliseconds=round((time.perf_counter() - began) * 1000),
+                code=code_of(answer.body) if answer.status >= _MIN_ERROR_STATUS else None,
+                milliseconds=round((time.perf_counter() - started) * 1000),
                 nearest=self._routes.nearest(request.method, request.path) if operation is None else None,
             ),
         )
@@ -98,9 +102,9 @@ class Api:
 
     def _is_known(self, account: str) -> bool:
         """Whether an account exists. Cached: accounts are never deleted."""
-        if account not in self._known and self._knows(account):
-            self._known.add(account)
-        return account in self._known
+        if account not in self._known_accounts and self._account_exists(account):
+            self._known_accounts.add(account)
+        return account in self._known_accounts
 
     def _forward(self, request: ServerRequest) -> ServerResponse:
         if self._host:
@@ -108,15 +112,15 @@ class Api:
             request = replace(request, headers=(("Host", self._host), *headers), scheme=self._scheme)
         return self._gateway.answer(request)
 
-    def _fail(self, request: ServerRequest, operation: str, then: FaultAction) -> ServerResponse:
-        if then.close:
+    def _apply_fault(self, request: ServerRequest, operation: str, fault: FaultAction) -> ServerResponse:
+        if fault.close:
             return ServerResponse.dropped()
-        if then.status is None:
-            self._clock.sleep(then.delay or 0)
+        if fault.status is None:
+            self._clock.sleep(fault.delay or 0)
             return self._forward(request)
         parts = split(request.path)
         dialect = select_dialect(parts[0] if parts else "", request.path)
-        reply = error_in_dialect(dialect, then.status, then.code, request.path, operation)
+        reply = error_in_dialect(dialect, fault.status, fault.code, request.path, operation)
         written = to_lambda_response(reply, new_id(self._clock()))
         return ServerResponse(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())
 
@@ -126,8 +130,8 @@ def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str,
     answer = _known_error(dialect, status, code) or ErrorAnswer(status, code or 20_000 + status, _phrase(status))
     message = answer.message.replace("{uri}", path).replace("{name}", "A parameter")
     # SignalWire reports invalid parameters in another format than other errors.
-    is_parameter = dialect is SIGNALWIRE and status == HTTPStatus.UNPROCESSABLE_ENTITY
-    error = InvalidParameter("", "choice") if is_parameter else TapedeckError()
+    is_parameter_error = dialect is SIGNALWIRE and status == HTTPStatus.UNPROCESSABLE_ENTITY
+    error = InvalidParameter("", "choice") if is_parameter_error else TapedeckError()
     headers = {"WWW-Authenticate": f'Basic realm="{dialect.realm}"'} if status == HTTPStatus.UNAUTHORIZED else {}
     body = dialect.error_body(answer._replace(message=message), error, operation)
     return Response(status, body, headers, code=answer.code)

@@ -18,15 +18,15 @@ from tapedeck_standin.aws.template import Route
 from tapedeck_standin.clock import format_time
 from tapedeck_standin.http.messages import ServerRequest
 
-MAX_KEPT: Final = 10_000
+MAX_ENTRIES: Final = 10_000
 """Requests of all accounts together; the oldest are dropped first."""
 
-MAX_COMPARED: Final = 300
+MAX_COMPARED_CHARACTERS: Final = 300
 """Characters of a path that are compared with the routes, which are shorter."""
 
 _SID: Final = re.compile(r"\A(?:[A-Z]{2}[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\b")
 _VARIABLE: Final = re.compile(r"\A\{\w+\}")
-_NAMED: Final = "{}"
+_PLACEHOLDER: Final = "{}"
 
 Fields = dict[str, str | list[str]]
 """Parameters by name; a list for a repeated name."""
@@ -64,9 +64,9 @@ class ApiRequestLog:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests: deque[tuple[str, LoggedRequest]] = deque(maxlen=MAX_KEPT)
+        self._requests: deque[tuple[str, LoggedRequest]] = deque(maxlen=MAX_ENTRIES)
 
-    def keep(self, account: str, entry: LoggedRequest) -> None:
+    def append(self, account: str, entry: LoggedRequest) -> None:
         """Append a request of this account."""
         with self._lock:
             self._requests.append((account, entry))
@@ -79,7 +79,7 @@ class ApiRequestLog:
     def forget(self, account: str) -> None:
         """Delete the requests of this account."""
         with self._lock:
-            self._requests = deque((kept for kept in self._requests if kept[0] != account), MAX_KEPT)
+            self._requests = deque((logged for logged in self._requests if logged[0] != account), MAX_ENTRIES)
 
 
 class RouteSuggester:
@@ -96,14 +96,14 @@ class RouteSuggester:
         """Return the most similar route in API Gateway's notation, such as `GET /path/{Variable}`."""
         matcher = SequenceMatcher(autojunk=False)
         # SequenceMatcher caches its analysis of the second sequence.
-        matcher.set_seq2(_outline(path[:MAX_COMPARED]))
+        matcher.set_seq2(_outline(path[:MAX_COMPARED_CHARACTERS]))
 
-        def likeness(known: tuple[Route, str]) -> tuple[float, bool]:
+        def similarity(known: tuple[Route, str]) -> tuple[float, bool]:
             route, outline = known
             matcher.set_seq1(outline)
             return matcher.ratio(), route.method == method
 
-        return max(self._routes, key=likeness)[0].key
+        return max(self._routes, key=similarity)[0].key
 
 
 def accounts_of(request: ServerRequest) -> list[str]:
@@ -165,4 +165,4 @@ def _pairs_of(body: str) -> list[tuple[str, str]]:
 
 def _outline(path: str) -> str:
     """Replace the sids and variables of a path by a placeholder."""
-    return "/".join(_SID.sub(_NAMED, _VARIABLE.sub(_NAMED, word)) for word in path.split("/"))
+    return "/".join(_SID.sub(_PLACEHOLDER, _VARIABLE.sub(_PLACEHOLDER, word)) for word in path.split("/"))

@@ -72,7 +72,7 @@ class _NoTelemetry:
         """Do nothing."""
 
 
-class _PathKeeper(Request):
+class _RawPathRequest(Request):
     """A request with all slashes of its path: Werkzeug strips leading ones, a deployed API does not."""
 
     def __init__(self, environ: dict[str, Any], *more: Any, **named: Any) -> None:  # noqa: ANN401 - Flask's signature
@@ -80,7 +80,7 @@ class _PathKeeper(Request):
         self.path = environ[_PATH]
 
 
-class _Untyped(Response):
+class _UntypedResponse(Response):
     """A response without a default content type."""
 
     default_mimetype = None
@@ -107,7 +107,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
     def create(self) -> None:
         """Create the Flask application, then disable slash normalization and redirects."""
         super().create()
-        self._app.request_class = _PathKeeper
+        self._app.request_class = _RawPathRequest
         rules = self._app.url_map
         rules.merge_slashes = False
         for rule in rules.iter_rules():
@@ -118,7 +118,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
 
     def answer(self, incoming: ServerRequest) -> ServerResponse:
         """Answer a request as the deployed API would."""
-        response = _Untyped.from_app(self._app.wsgi_app, _environ(incoming), buffered=True)
+        response = _UntypedResponse.from_app(self._app.wsgi_app, _environ(incoming), buffered=True)
         # For HEAD, Content-Length comes from the function.
         added = _ADDED_BY_FLASK - ({"content-length"} if incoming.method == "HEAD" else set())
         sent = [header for header in response.headers if header != _ADDED_BY_SAM]

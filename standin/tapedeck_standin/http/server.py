@@ -20,20 +20,20 @@ from tapedeck.domain.errors import MalformedBody
 from tapedeck.http.request import MAX_BYTES
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 
-Answerer = Callable[[ServerRequest], ServerResponse]
+Responder = Callable[[ServerRequest], ServerResponse]
 
 IDLE_SECONDS: Final = 75
 HANDSHAKE_SECONDS: Final = 10
 LINGER_SECONDS: Final = 1
-MAX_LINE: Final = 64 * 1024
+MAX_LINE_BYTES: Final = 64 * 1024
 MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
 """Size up to which an oversized body is read and discarded; beyond it the connection is closed."""
-_PIECE: Final = 64 * 1024
+_READ_BYTES: Final = 64 * 1024
 _MAX_TRAILERS: Final = 100
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}\Z")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n\Z")
-_NO_HEADERS: Final = (errors.MissingHeaderBodySeparatorDefect, errors.FirstHeaderLineIsContinuationDefect)
+_FATAL_HEADER_DEFECTS: Final = (errors.MissingHeaderBodySeparatorDefect, errors.FirstHeaderLineIsContinuationDefect)
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -57,23 +57,23 @@ class Connection(BaseHTTPRequestHandler):
         """Read and answer one request; called until `close_connection` is set."""
         self.requestline, self.request_version, self.command = "", "", ""
         self._is_too_large = False
-        self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        self.raw_requestline = self.rfile.readline(MAX_LINE_BYTES + 1)
         if self.raw_requestline in {b"\r\n", b"\n"}:
             # Ignore one empty line before the request line (RFC 9112, section 2.2).
-            self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+            self.raw_requestline = self.rfile.readline(MAX_LINE_BYTES + 1)
         if not self.raw_requestline:
             self.close_connection = True
             return
-        if len(self.raw_requestline) > MAX_LINE:
+        if len(self.raw_requestline) > MAX_LINE_BYTES:
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
             return
         if not self.parse_request():
             return
-        if any(isinstance(defect, _NO_HEADERS) for defect in self.headers.defects):
+        if any(isinstance(defect, _FATAL_HEADER_DEFECTS) for defect in self.headers.defects):
             # The parser drops all headers after a malformed one; other defects concern multipart bodies.
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
-        self._settle_connection()
+        self._set_close_connection()
         try:
             body = self._read_body()
         except InvalidFraming:
@@ -98,7 +98,7 @@ class Connection(BaseHTTPRequestHandler):
         self._write(routing_error(MalformedBody(), path))
         self._linger()
 
-    def _settle_connection(self) -> None:
+    def _set_close_connection(self) -> None:
         """Set `close_connection`; the parent class does not parse lists in the `Connection` header."""
         given = ",".join(self.headers.get_all("Connection", ())).lower()
         words = {word.strip() for word in given.split(",")}
@@ -156,7 +156,7 @@ class Connection(BaseHTTPRequestHandler):
 
     def _read_trailers(self) -> None:
         for _ in range(_MAX_TRAILERS):
-            if self.rfile.readline(MAX_LINE) in {b"\r\n", b"\n", b""}:
+            if self.rfile.readline(MAX_LINE_BYTES) in {b"\r\n", b"\n", b""}:
                 return
         raise InvalidFraming
 
@@ -166,7 +166,7 @@ class Connection(BaseHTTPRequestHandler):
             self._is_too_large = self.close_connection = True
             return False
         while size > 0:
-            size -= len(self._read_exactly(min(size, _PIECE)))
+            size -= len(self._read_exactly(min(size, _READ_BYTES)))
         return True
 
     def _linger(self) -> None:
@@ -175,7 +175,7 @@ class Connection(BaseHTTPRequestHandler):
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + LINGER_SECONDS
-            while time.monotonic() < deadline and self.connection.recv(_PIECE):
+            while time.monotonic() < deadline and self.connection.recv(_READ_BYTES):
                 pass
 
     def _read_exactly(self, size: int) -> bytes:
@@ -231,7 +231,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.address_family = family
         super().__init__(address, Connection)  # type: ignore[arg-type] # IPv6 has four parts
         self.port: int = self.server_address[1]
-        self._answer: Answerer | None = None
+        self._answer: Responder | None = None
         self._tls: ssl.SSLContext | None = None
         self._thread: threading.Thread | None = None
         self._open: set[socket.socket] = set()
@@ -242,7 +242,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """`http` or `https`."""
         return "http" if self._tls is None else "https"
 
-    def start(self, answer: Answerer, tls: ssl.SSLContext | None = None) -> None:
+    def start(self, answer: Responder, tls: ssl.SSLContext | None = None) -> None:
         """Start to answer requests, in background threads."""
         self._answer, self._tls = answer, tls
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)

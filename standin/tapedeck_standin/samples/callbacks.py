@@ -29,7 +29,7 @@ def deliveries_of_completed(recording: Recording) -> tuple[CallbackDelivery, Cal
     """Return a delivered `in-progress` callback, and a `completed` one with a scheduled retry."""
     began, ended = recording.created, recording.updated
     delivered = DeliveryAttempt(began * 1000 + 120, 85, status=200, response_excerpt="ok")
-    missed = (
+    failed_attempts = (
         DeliveryAttempt(ended * 1000 + 300, 40, failure="connect"),
         DeliveryAttempt(ended * 1000 + 1340, 35, failure="connect"),
     )
@@ -55,7 +55,7 @@ def deliveries_of_completed(recording: Recording) -> tuple[CallbackDelivery, Cal
             first_attempt_at=ended,
             next_attempt_at=ended + 31,
             attempt_count=2,
-            attempts=missed,
+            attempts=failed_attempts,
         ),
     )
 
@@ -77,11 +77,11 @@ def _delivery(recording: Recording, number: int, event: RecordingEvent, token: s
     )  # fmt: skip
 
 
-def failed_batch(made: Mapping[str, Any]) -> bytes:
+def failed_batch(new_item: Mapping[str, Any]) -> bytes:
     """Return the object that Lambda stores after exhausted retries of an INSERT record.
 
     Args:
-        made: the new item in DynamoDB's typed form.
+        new_item: the item in DynamoDB's typed form.
     """
     record = {
         "eventID": "4f2c9a0e7b1d4c6f8a3e5d7b9c1f0e2a",
@@ -91,8 +91,8 @@ def failed_batch(made: Mapping[str, Any]) -> bytes:
         "awsRegion": "us-east-1",
         "dynamodb": {
             "ApproximateCreationDateTime": 1_748_779_203,
-            "Keys": {name: made[name] for name in ("PK", "SK")},
-            "NewImage": made,
+            "Keys": {name: new_item[name] for name in ("PK", "SK")},
+            "NewImage": new_item,
             "SequenceNumber": "000000000000000000011",
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },

@@ -81,45 +81,48 @@ FOREIGN_CALL: Final = "01972b5d18f8700080000000000000c6"
 WAITING: Final = "01972b5d24b0700080000000000000e5"
 """The recording of that call, paused but not yet confirmed by the engine."""
 
-_SECONDS: Final = 59
+_DURATION_SECONDS: Final = 59
 """Length of the completed recording."""
 
-_MAX_AT_ONCE: Final = 25
+_MAX_BATCH_WRITES: Final = 25
 """DynamoDB's limit of writes in one batch."""
 
-_NOWHERE: Final = Parent("", ParentKind.CALL, "")
+_ANY_PARENT: Final = Parent("", ParentKind.CALL, "")
 """A placeholder: the sort key of a recording does not depend on its parent."""
 
 Attributes = dict[str, AttributeValue]
 
 
-def seed(dynamodb: Any, s3: Any, settings: Settings, sealer: Encryptor) -> None:  # noqa: ANN401 - botocore makes its classes at run time
+def seed(dynamodb: Any, s3: Any, settings: Settings, encryptor: Encryptor) -> None:  # noqa: ANN401 - botocore makes its classes at run time
     """Write the sample data, and delete items that were added to its partitions. Idempotent.
 
     Args:
         dynamodb: a client with `query` and `batch_write_item`, of any database.
         s3: a client with `put_object`.
         settings: the names of the tables and buckets.
-        sealer: encrypts the signing keys.
+        encryptor: encrypts the signing keys.
     """
-    notes = _CapturingTable()
-    _note_calls(ResourceTable(notes), notes)
-    _note_conferences(ResourceTable(notes), notes)
+    captured = _CapturingTable()
+    _capture_calls(ResourceTable(captured), captured)
+    _capture_conferences(ResourceTable(captured), captured)
     status = TranscriptionStatus.COMPLETED
     text = "Hello, this is a test."
-    transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, status, NOON + 70, _SECONDS, text)
-    TranscriptionTable(notes).put_transcription(transcription)
-    for delivery in (*deliveries_of_completed(notes.recording(FINISHED)), delivery_of_absent(notes.recording(SILENT))):
-        DeliveryTable(notes).put(delivery)
-    added = _keys_beside(dynamodb, settings.recordings_table, notes.items.values())
+    transcription = Transcription(STANDIN_ACCOUNT, TRANSCRIPTION, FINISHED, status, NOON + 70, _DURATION_SECONDS, text)
+    TranscriptionTable(captured).put_transcription(transcription)
+    for delivery in (
+        *deliveries_of_completed(captured.recording(FINISHED)),
+        delivery_of_absent(captured.recording(SILENT)),
+    ):
+        DeliveryTable(captured).put(delivery)
+    added = _other_keys(dynamodb, settings.recordings_table, captured.items.values())
     _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])
-    _write(dynamodb, settings.recordings_table, [{"PutRequest": {"Item": item}} for item in notes.items.values()])
-    credentials = [to_attributes(item) for item in _credentials(sealer)]
+    _write(dynamodb, settings.recordings_table, [{"PutRequest": {"Item": item}} for item in captured.items.values()])
+    credentials = [to_attributes(item) for item in _credentials(encryptor)]
     _write(dynamodb, settings.credentials_table, [{"PutRequest": {"Item": item}} for item in credentials])
     for suffix, content in zip(FORMATS, _make_media(), strict=True):
         key = object_key(STANDIN_ACCOUNT, FINISHED, suffix=suffix)
         s3.put_object(Bucket=settings.media_bucket, Key=key, Body=content)
-    batch = failed_batch(to_attributes({**notes.item(RUNNING), "confirmed": 0}))
+    batch = failed_batch(to_attributes({**captured.item(RUNNING), "confirmed": 0}))
     s3.put_object(Bucket=settings.failed_batches_bucket, Key=FAILED_BATCH, Body=batch)
 
 
@@ -146,7 +149,7 @@ class _CapturingTable(DynamoDBTable):
 
     def item(self, recording: str) -> Item:
         """Return the captured item of a recording."""
-        (key,) = (key for key in self.items if key[1] == recording_key(_NOWHERE, recording)["SK"])
+        (key,) = (key for key in self.items if key[1] == recording_key(_ANY_PARENT, recording)["SK"])
         return from_attributes(self.items[key])
 
     def recording(self, identifier: str) -> Recording:
@@ -167,7 +170,7 @@ def _call(identifier: str, second: int, **more: Any) -> Call:  # noqa: ANN401 - 
     return replace(call, **more)
 
 
-def _note_calls(table: ResourceTable, notes: _CapturingTable) -> None:
+def _capture_calls(table: ResourceTable, captured: _CapturingTable) -> None:
     ended = CallStatus.COMPLETED
     table.put_call(_call(IDLE_CALL, 1))
     table.put_call(_call(RECORDED_CALL, 2, api_recording=RUNNING, active_recordings=frozenset({RUNNING}), version=2))
@@ -188,21 +191,21 @@ def _note_calls(table: ResourceTable, notes: _CapturingTable) -> None:
         )  # fmt: skip
         table.start_recording(recording, None, frozenset())
     paused = {"status": RecordingStatus.PAUSED, "version": 2, "updated": NOON + 25, "pause_behavior": "silence"}
-    notes.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), WAITING), paused)
+    captured.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), WAITING), paused)
     finished = {
         "status": RecordingStatus.COMPLETED,
         "version": 3,
         "confirmed": 3,
         "updated": NOON + 65,
         "ended": NOON + 64,
-        "duration": _SECONDS,
+        "duration": _DURATION_SECONDS,
         "work": None,
         "work_at": None,
     }
-    notes.change(recording_key(Parent(STANDIN_ACCOUNT, ParentKind.CALL, ENDED_CALL), FINISHED), finished)
+    captured.change(recording_key(Parent(STANDIN_ACCOUNT, ParentKind.CALL, ENDED_CALL), FINISHED), finished)
 
 
-def _note_conferences(table: ResourceTable, notes: _CapturingTable) -> None:
+def _capture_conferences(table: ResourceTable, captured: _CapturingTable) -> None:
     live = Conference(
         STANDIN_ACCOUNT, LIVE_CONFERENCE, LIVE_NAME, ConferenceStatus.IN_PROGRESS, NOON + 8, version=4, sequence=3,
         participants=2, has_starter=True, first_call=FIRST_CALL, active_recordings=frozenset({PAUSED}),
@@ -216,8 +219,8 @@ def _note_conferences(table: ResourceTable, notes: _CapturingTable) -> None:
     for call, label in ((FIRST_CALL, None), (SECOND_CALL, LABEL)):
         participant = Participant(call, LIVE_CONFERENCE, NOON + 8, label=label)
         key = participant_key(STANDIN_ACCOUNT, LIVE_CONFERENCE, call)
-        notes.transact([Write(key, item={**participant_item(participant), **initial_write_tokens()})])
-    notes.transact([Write(label_key(STANDIN_ACCOUNT, LIVE_CONFERENCE, LABEL), item={"call": SECOND_CALL})])
+        captured.transact([Write(key, item={**participant_item(participant), **initial_write_tokens()})])
+    captured.transact([Write(label_key(STANDIN_ACCOUNT, LIVE_CONFERENCE, LABEL), item={"call": SECOND_CALL})])
     absent = {
         "status": RecordingStatus.ABSENT,
         "version": 3,
@@ -246,7 +249,7 @@ def _note_conferences(table: ResourceTable, notes: _CapturingTable) -> None:
             call=FIRST_CALL, callback=callback,
         )  # fmt: skip
         table.start_recording(recording, None, frozenset())
-        notes.change(recording_key(parent, identifier), changes)
+        captured.change(recording_key(parent, identifier), changes)
 
 
 @cache
@@ -254,12 +257,12 @@ def _make_media() -> tuple[bytes, bytes]:
     """Return the completed recording's audio, one tone, as WAV and MP3."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source.wav", Path(folder) / "target.mp3"
-        source.write_bytes(make_wav([Part(_SECONDS * 1000, is_sound=True)], [True]))
+        source.write_bytes(make_wav([Part(_DURATION_SECONDS * 1000, is_sound=True)], [True]))
         WavCodec().encode(source, target)
         return source.read_bytes(), target.read_bytes()
 
 
-def _credentials(sealer: Encryptor) -> Iterable[Item]:
+def _credentials(encryptor: Encryptor) -> Iterable[Item]:
     """Return the items of the credentials table, laid out as in `adapters.dynamodb.credentials`."""
     api_key = {"hash": hash_secret(API_KEY_SECRET), "scopes": frozenset({VOICE})}
     accounts = {
@@ -268,13 +271,15 @@ def _credentials(sealer: Encryptor) -> Iterable[Item]:
     }
     for account, (tokens, keys) in accounts.items():
         yield {"PK": f"ACCOUNT#{account}", "tokens": list(map(hash_secret, tokens)), "keys": keys, "created": NOON}
-        sealed = {"twilio": tokens, "signalwire": [STANDIN_SIGNING_KEY]}
-        signing = {name: [sealer.encrypt(account, secret) for secret in secrets] for name, secrets in sealed.items()}
+        encrypted = {"twilio": tokens, "signalwire": [STANDIN_SIGNING_KEY]}
+        signing = {
+            name: [encryptor.encrypt(account, secret) for secret in secrets] for name, secrets in encrypted.items()
+        }
         yield {"PK": f"SIGNING#{account}", **signing, "since": [NOON]}
     yield {"PK": f"KEY#{API_KEY}", "account": STANDIN_ACCOUNT, **api_key}
 
 
-def _keys_beside(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401
+def _other_keys(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401
     """Return the keys of other items in the partitions of these items."""
     seeded = {(item["PK"]["S"], item["SK"]["S"]) for item in items}
     found: list[Attributes] = []
@@ -293,7 +298,7 @@ def _keys_beside(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list
 
 
 def _write(dynamodb: Any, table: str, requests: Sequence[Any]) -> None:  # noqa: ANN401
-    for start in range(0, len(requests), _MAX_AT_ONCE):
-        pending = {table: list(requests[start : start + _MAX_AT_ONCE])}
+    for start in range(0, len(requests), _MAX_BATCH_WRITES):
+        pending = {table: list(requests[start : start + _MAX_BATCH_WRITES])}
         while pending:
             pending = dynamodb.batch_write_item(RequestItems=pending).get("UnprocessedKeys", {})

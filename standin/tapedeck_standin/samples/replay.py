@@ -36,8 +36,8 @@ def _queue(name: str) -> MemoryQueue:
 def make_seeding() -> Callable[[], None]:
     """Return a function that seeds the tables and buckets named by the environment with the sample data."""
     settings = Settings.read()
-    sealer = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
-    return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, sealer)
+    encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
+    return partial(seed, make_full_client("dynamodb"), make_full_client("s3"), settings, encryptor)
 
 
 _OK: Final = 200
@@ -70,36 +70,36 @@ class CapturedOutput:
     @property
     def sent(self) -> list[str]:
         """Captured messages, one line each."""
-        queued = [f"{queue.name} {body}" for queue in (self.commands, self.callbacks) for _, body in queue.held]
-        facts = [f"bus {fact.kind} {json.dumps(fact.detail)}" for fact in self.bus.events]
+        queued = [f"{queue.name} {body}" for queue in (self.commands, self.callbacks) for _, body in queue.messages]
+        events = [f"bus {event.kind} {json.dumps(event.detail)}" for event in self.bus.events]
         sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
-        return queued + facts + sent
+        return queued + events + sent
 
 
 @contextmanager
 def capturing_output() -> Iterator[CapturedOutput]:
     """Capture what background functions send until the block is left."""
-    listener = CapturedOutput()
-    with installed(replace(current_environment(), make_outbound_clients=listener.outbound_clients)):
-        yield listener
+    captured = CapturedOutput()
+    with installed(replace(current_environment(), make_outbound_clients=captured.outbound_clients)):
+        yield captured
 
 
 class InvalidEventFile(Exception):
-    """The event file contains no JSON object; the message names the file."""
+    """The event file is not a JSON object; the message names the file."""
 
 
 def read_event(event: Path) -> dict[str, Any]:
     """Read an event file.
 
     Raises:
-        InvalidEventFile: the file contains no JSON object.
+        InvalidEventFile: the file is not a JSON object.
     """
     try:
         content = json.loads(event.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InvalidEventFile(f"{event.name} holds no JSON: {error}") from error
+        raise InvalidEventFile(f"{event.name} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
-        raise InvalidEventFile(f"{event.name} holds no JSON object")
+        raise InvalidEventFile(f"{event.name} is not a JSON object")
     return content
 
 
@@ -112,7 +112,7 @@ def replay(root: Path, event: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: the file or its function does not exist.
-        InvalidEventFile: the file contains no JSON object.
+        InvalidEventFile: the file is not a JSON object.
     """
     content = read_event(event)
     return readable(load_handler(root, operation_of(event))(content, None))
@@ -137,15 +137,15 @@ def main(event: Path) -> None:
             emulated_aws(Template.load(root / "template.yaml")),
             # Standard output is for the answer only; logs and captured messages go to standard error.
             redirect_stdout(sys.stderr),
-            capturing_output() as listener,
+            capturing_output() as captured,
         ):
             make_seeding()()
             answer = replay(root, event)
     except FileNotFoundError as missing:
-        raise click.ClickException(f"no function answers {event.name}: {missing}") from missing
+        raise click.ClickException(f"no function for {event.name}: {missing}") from missing
     except (InvalidEventFile, InvalidSetting) as unusable:
         raise click.ClickException(str(unusable)) from unusable
-    for line in listener.sent:
+    for line in captured.sent:
         click.echo(line, err=True)
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 

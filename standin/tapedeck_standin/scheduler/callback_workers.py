@@ -11,7 +11,7 @@ from tapedeck_standin.aws.event_sources import QueueSource
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
 
-MAX_AT_ONCE: Final = 4
+MAX_CONCURRENT: Final = 4
 """Concurrent deliveries per account, each for another recording or conference."""
 
 _STOP_TIMEOUT_SECONDS: Final = 2.0
@@ -42,8 +42,10 @@ class CallbackWorkers:
                 return
             busy = Counter(self._threads.values())
             for account, count in Counter(map(_account_of, self._callbacks.next_bodies)).items():
-                for _ in range(min(count, MAX_AT_ONCE - busy[account])):
-                    thread = threading.Thread(target=self._send, args=(account,), name="sender", daemon=True)
+                for _ in range(min(count, MAX_CONCURRENT - busy[account])):
+                    thread = threading.Thread(
+                        target=self._run_worker, args=(account,), name="callback-worker", daemon=True
+                    )
                     thread.start()  # its end waits for the lock
                     self._threads[thread] = account
 
@@ -51,13 +53,15 @@ class CallbackWorkers:
         """Start no more deliveries, and wait briefly for the running ones."""
         self._stopping.set()
         with self._lock:
-            sending = list(self._threads)
+            threads = list(self._threads)
         deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS
-        for thread in sending:
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _send(self, account: str) -> None:
-        source = QueueSource(self._callbacks, self._deliverer, batch=1, wants=lambda body: _account_of(body) == account)
+    def _run_worker(self, account: str) -> None:
+        source = QueueSource(
+            self._callbacks, self._deliverer, batch=1, accepts=lambda body: _account_of(body) == account
+        )
         try:
             while not self._stopping.is_set() and source.run_once():
                 pass

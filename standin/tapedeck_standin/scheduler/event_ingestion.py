@@ -8,7 +8,7 @@ from tapedeck.observability import CanonicalLog
 from tapedeck_standin.aws.event_sources import Handler
 
 OPERATION: Final = "ingest_media_event"
-_LOST: Final = frozenset({"dropped", "refused"})
+_WITHOUT_EFFECT: Final = frozenset({"dropped", "refused"})
 
 
 class EventIngestor:
@@ -37,14 +37,14 @@ class EventIngestor:
             self._reasons[media_event["id"]] = self._outcome
             return answer
         self._reasons.pop(media_event["id"], None)
-        if self._outcome.partition(" ")[0] in _LOST:
-            self._report(_line(media_event, self._outcome))
+        if self._outcome.partition(" ")[0] in _WITHOUT_EFFECT:
+            self._report(_format_line(media_event, self._outcome))
         return answer
 
     def on_dead_letter(self, body: str) -> None:
         """Report an event whose receives are exhausted."""
         media_event = json.loads(body)
-        self._report(_line(media_event, self._reasons.pop(media_event["id"], "failed")))
+        self._report(_format_line(media_event, self._reasons.pop(media_event["id"], "failed")))
 
     def observe_log(self, log: CanonicalLog) -> "ObservedLog":
         """Wrap a log so that its outcomes are observed."""
@@ -59,9 +59,9 @@ class EventIngestor:
 class ObservedLog:
     """The canonical log of background functions, which also informs an event ingestor."""
 
-    def __init__(self, log: CanonicalLog, intake: EventIngestor) -> None:
+    def __init__(self, log: CanonicalLog, ingestor: EventIngestor) -> None:
         self._log = log
-        self._ingestor = intake
+        self._ingestor = ingestor
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a log
         return getattr(self._log, name)
@@ -79,5 +79,5 @@ class ObservedLog:
         self._log.background(operation=operation, outcome=outcome, error=error, **more)
 
 
-def _line(media_event: Mapping[str, Any], why: str) -> str:
-    return f"event {media_event['type']} {media_event['id']} came to nothing: {why}"
+def _format_line(media_event: Mapping[str, Any], reason: str) -> str:
+    return f"event {media_event['type']} {media_event['id']} had no effect: {reason}"

@@ -26,8 +26,8 @@ IDLE_SECONDS: Final = 0.05
 
 RECONCILE_INTERVAL_SECONDS: Final = 60
 
-PATIENCE: Final = 60
-"""Maximum real seconds of one clock advance that waits for callback retries."""
+MAX_ADVANCE_WAIT_SECONDS: Final = 60
+"""Limit of the real time that one clock advance waits for callback retries."""
 
 
 class Scheduler:
@@ -42,7 +42,7 @@ class Scheduler:
         callback_log: knows the scheduled retries.
         reconcile: the handler that runs every minute of `clock`.
         clock: the stand-in's clock.
-        behind: makes the context in which background work runs.
+        background_context: makes the context in which background work runs.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Scheduler:
         callback_log: CallbackLog,
         reconcile: Callable[[], object],
         clock: VirtualClock,
-        behind: Callable[[], AbstractContextManager[None]] = nullcontext,
+        background_context: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._stream = stream
         self._events = events
@@ -66,16 +66,16 @@ class Scheduler:
         self._callback_workers = CallbackWorkers(callbacks, deliverer)
         self._run_reconcile = reconcile
         self._clock = clock
-        self._behind = behind
+        self._background_context = background_context
         self._lock = threading.Lock()
-        self._finishing = threading.Lock()
+        self._media_lock = threading.Lock()
         self._stopping = threading.Event()
-        self._wakes = threading.Event()
+        self._wake_event = threading.Event()
         self._reconciled_at = clock()
-        self._advancing = threading.Lock()
-        self._has_changed = False
-        """Whether the stream has moved, so that failed events may succeed now."""
-        self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
+        self._advance_lock = threading.Lock()
+        self._has_new_records = False
+        """Whether the stream has had new records, so that failed events may succeed now."""
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
         """Start the background thread."""
@@ -84,27 +84,27 @@ class Scheduler:
     def stop(self) -> None:
         """Stop the background thread and the callback workers."""
         self._stopping.set()
-        self._wakes.set()
+        self._wake_event.set()
         if self._thread.is_alive():
             self._thread.join(IDLE_SECONDS * 40)
         self._callback_workers.stop()
 
     def wake(self) -> None:
         """Make the background thread look for work at once."""
-        self._wakes.set()
+        self._wake_event.set()
 
     def run(self) -> None:
         """Run all background work that is due, except callback deliveries."""
-        with self._finishing:
+        with self._media_lock:
             self.run_without_media()
-            while self._finish():
+            while self._finish_media():
                 self.run_without_media()
 
     def run_without_media(self) -> None:
         """Run the work that is due, except callbacks and the slow encoding of media."""
-        with self._lock, self._behind():
-            if self._has_changed:
-                self._has_changed = False
+        with self._lock, self._background_context():
+            if self._has_new_records:
+                self._has_new_records = False
                 self._events.retry()
             while self._step():
                 pass
@@ -118,23 +118,23 @@ class Scheduler:
         Raises:
             ClockOutOfRange: the new time is too late; the clock is unchanged.
         """
-        if not self._clock.reaches(seconds):
+        if not self._clock.can_advance(seconds):
             raise ClockOutOfRange
-        left, deadline = round(seconds * 1000), time.monotonic() + PATIENCE
-        with self._advancing:
+        left, deadline = round(seconds * 1000), time.monotonic() + MAX_ADVANCE_WAIT_SECONDS
+        with self._advance_lock:
             self.run()  # earlier events belong to the time before the advance
-            while (step := self._until_due()) is not None and step <= left and time.monotonic() < deadline:
+            while (step := self._milliseconds_until_due()) is not None and step <= left and time.monotonic() < deadline:
                 self._advance_clock(step)
                 left -= step
                 due = [delivery for delivery in self._due_retries() if delivery.account == account]
                 self.run()
                 self.wake()
-                self._callback_log.wait_until_tried(due, deadline - time.monotonic())
+                self._callback_log.wait_until_attempted(due, deadline - time.monotonic())
             now = self._advance_clock(left)
         self.wake()
         return now
 
-    def settle(self, seconds: float, account: str | None = None) -> dict[str, ResourceType]:
+    def wait_until_idle(self, seconds: float, account: str | None = None) -> dict[str, ResourceType]:
         """Wait until no work is pending or due, at most for this many real seconds.
 
         Returns:
@@ -149,9 +149,9 @@ class Scheduler:
                 | self._pending_callbacks(account)
                 | self._blocked_events(account)
             )
-            if not (left or self._has_changed) or time.monotonic() >= deadline:
+            if not (left or self._has_new_records) or time.monotonic() >= deadline:
                 return left
-            self._wakes.set()
+            self._wake_event.set()
             time.sleep(IDLE_SECONDS)
 
     def _blocked_events(self, account: str | None) -> dict[str, ResourceType]:
@@ -159,7 +159,9 @@ class Scheduler:
         return {event[name]: kind for event in events for name, kind in _RESOURCE_FIELDS.items() if name in event}
 
     def _pending_callbacks(self, account: str | None) -> dict[str, ResourceType]:
-        pending = self._deliverer.held + [(group, json.loads(body)["account"]) for group, body in self._callbacks.held]
+        pending = self._deliverer.delayed + [
+            (group, json.loads(body)["account"]) for group, body in self._callbacks.messages
+        ]
         pending += [(delivery.resource_id, delivery.account) for delivery in self._due_retries()]
         return {group: self._callback_log.kind_of(group) for group, owner in pending if account in {None, owner}}
 
@@ -171,11 +173,11 @@ class Scheduler:
             if delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
         ]
 
-    def _finish(self) -> bool:
-        with self._behind():
+    def _finish_media(self) -> bool:
+        with self._background_context():
             return self._engine.finish_due_media()
 
-    def _until_due(self) -> int | None:
+    def _milliseconds_until_due(self) -> int | None:
         """Return the milliseconds until the next retry; None if there is none."""
         due = [
             delivery.next_attempt_at * 1000
@@ -192,15 +194,15 @@ class Scheduler:
             return self._clock.advance(milliseconds / 1000)
 
     def _step(self) -> bool:
-        moved = self._stream.run_once()
-        self._has_changed = self._has_changed or moved
-        moved = self._engine.process_commands() or moved
-        moved = self._events.run_once() or moved
+        was_busy = self._stream.run_once()
+        self._has_new_records = self._has_new_records or was_busy
+        was_busy = self._engine.process_commands() or was_busy
+        was_busy = self._events.run_once() or was_busy
         if self._is_reconcile_due():
             self._reconciled_at = self._clock()
             self._run_reconcile()
-            moved = True
-        return moved
+            was_busy = True
+        return was_busy
 
     def _is_reconcile_due(self) -> bool:
         """Return whether a minute has passed, or a retry became due after the last reconciliation."""
@@ -210,8 +212,8 @@ class Scheduler:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wakes.wait(IDLE_SECONDS)
-            self._wakes.clear()
+            self._wake_event.wait(IDLE_SECONDS)
+            self._wake_event.clear()
             try:
                 self.run()
                 self._callback_workers.start_due()

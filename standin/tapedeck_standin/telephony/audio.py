@@ -17,9 +17,10 @@ TONES: Final = (400, 500)
 MAX_SECONDS: Final = 3600
 """The maximum length of a capture; the clock may be advanced by years."""
 
-_LOUDNESS: Final = 8_000
-_BYTES: Final = 2
-_PER_MILLISECOND: Final = RATE // 1000
+_AMPLITUDE: Final = 8_000
+"""Of 32,767, the maximum of 16 bits."""
+_BYTES_PER_SAMPLE: Final = 2
+_SAMPLES_PER_MILLISECOND: Final = RATE // 1000
 
 
 class Part(NamedTuple):
@@ -44,17 +45,19 @@ def write_wav(target: Path | BytesIO, parts: Sequence[Part], audible_channels: S
         parts: the stretches in order.
         audible_channels: for each channel, whether it has sound; otherwise it is silent.
     """
-    seconds = {True: _second(audible_channels), False: bytes(RATE * _BYTES * len(audible_channels))}
+    seconds = {True: _second(audible_channels), False: bytes(RATE * _BYTES_PER_SAMPLE * len(audible_channels))}
     left = MAX_SECONDS * 1000
     with wave.open(str(target) if isinstance(target, Path) else target, "wb") as file:
         file.setnchannels(len(audible_channels))
-        file.setsampwidth(_BYTES)
+        file.setsampwidth(_BYTES_PER_SAMPLE)
         file.setframerate(RATE)
         for part in parts:
             second = seconds[part.is_sound]
             milliseconds = min(part.milliseconds, left)
             left -= milliseconds
-            whole, rest = divmod(milliseconds * _PER_MILLISECOND * _BYTES * len(audible_channels), len(second))
+            whole, rest = divmod(
+                milliseconds * _SAMPLES_PER_MILLISECOND * _BYTES_PER_SAMPLE * len(audible_channels), len(second)
+            )
             for _ in range(whole):
                 file.writeframesraw(second)
             file.writeframesraw(second[:rest])
@@ -66,5 +69,5 @@ def _second(audible_channels: Sequence[bool]) -> bytes:
     for frame in range(RATE):
         for tone, is_audible in zip(TONES, audible_channels, strict=False):
             level = math.sin(2 * math.pi * tone * frame / RATE) if is_audible else 0
-            samples.append(round(_LOUDNESS * level))
+            samples.append(round(_AMPLITUDE * level))
     return samples.tobytes()

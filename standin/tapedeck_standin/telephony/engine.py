@@ -44,7 +44,7 @@ class CaptureMode(Enum):
 
 @dataclass
 class CaptureSession:
-    """The capture of one recording: its finished parts, and the current mode since `since` (milliseconds).
+    """The capture of one recording: its finished parts, and the current `mode` since `since` (milliseconds).
 
     `version` is the highest command version applied. `due_at` is when the media must be finished (milliseconds), None
     while the capture runs.
@@ -57,17 +57,17 @@ class CaptureSession:
     track: str
     key: str
     since: int
-    capture: CaptureMode = CaptureMode.SOUND
+    mode: CaptureMode = CaptureMode.SOUND
     version: int = 0
     parts: list[Part] = field(default_factory=list)
     due_at: int | None = None
 
-    def switch_mode(self, capture: CaptureMode, now: int) -> None:
+    def switch_mode(self, mode: CaptureMode, now: int) -> None:
         """Change the capture mode from `now` (milliseconds) on."""
-        passed = max(0, now - self.since)
-        if self.capture is not CaptureMode.NOTHING and passed:
-            self.parts.append(Part(passed, self.capture is CaptureMode.SOUND))
-        self.capture, self.since = capture, now
+        elapsed = max(0, now - self.since)
+        if self.mode is not CaptureMode.NOTHING and elapsed:
+            self.parts.append(Part(elapsed, self.mode is CaptureMode.SOUND))
+        self.mode, self.since = mode, now
 
     @property
     def audible_channels(self) -> list[bool]:
@@ -89,9 +89,9 @@ class Engine:
         commands: the queue of engine commands.
         events: the queue of engine events.
         clock: milliseconds since the epoch; may be advanced.
-        keep: stores a finished capture.
+        store_media: stores a finished capture.
         recording_preference: returns how a conference must be recorded, once a dialed participant has joined.
-        absence: returns the error code of a recording that must have no media.
+        missing_media_fault: returns the error code if the next recording must have no media.
     """
 
     def __init__(
@@ -99,35 +99,38 @@ class Engine:
         commands: MemoryQueue,
         events: Queue,
         clock: Clock,
-        keep: StoreMedia,
+        store_media: StoreMedia,
         recording_preference: RecordingPreference,
-        absence: MissingMediaFault,
+        missing_media_fault: MissingMediaFault,
     ) -> None:
         self._commands = commands
         self._events = events
         self._clock = clock
-        self._keep = keep
+        self._store_media = store_media
         self._recording_preference = recording_preference
-        self._missing_media_fault = absence
+        self._missing_media_fault = missing_media_fault
         self._dialed: dict[str, str] = {}
-        self._entered: list[tuple[str, str]] = []
-        self._takes: dict[str, CaptureSession] = {}
-        self._ended: set[str] = set()
-        """Finished recordings; later commands for them have no effect."""
+        """Conferences by dialed call that has not answered yet."""
+        self._joined_conferences: list[tuple[str, str]] = []
+        """Account and id of each conference that a dialed call has joined since the last `process_commands`."""
+        self._sessions: dict[str, CaptureSession] = {}
+        """Sessions by recording."""
+        self._finished: set[str] = set()
+        """Recordings whose media is finished; later commands for them have no effect."""
         self._lock = threading.RLock()
-        self._acts: Mapping[str, Callable[[dict[str, Any]], None]] = {
-            "recording.start": self._record,
-            "recording.pause": self._record,
-            "recording.resume": self._record,
-            "recording.stop": self._record,
+        self._handlers: Mapping[str, Callable[[dict[str, Any]], None]] = {
+            "recording.start": self._apply_recording_command,
+            "recording.pause": self._apply_recording_command,
+            "recording.resume": self._apply_recording_command,
+            "recording.stop": self._apply_recording_command,
             "media.delete": self._forget_recording,
-            "call.hang_up": self._confirming("call.ended", "call"),
-            "call.redirect": self._confirming("call.redirected", "call"),
+            "call.hang_up": self._acknowledging("call.ended", "call"),
+            "call.redirect": self._acknowledging("call.redirected", "call"),
             "conference.end": self._end_conference,
-            "conference.announce": self._confirming("conference.announced", "conference"),
+            "conference.announce": self._acknowledging("conference.announced", "conference"),
             "participant.add": self._dial,
-            "participant.update": self._confirming("participant.changed", "conference", "call"),
-            "participant.remove": self._confirming("participant.left", "conference", "call"),
+            "participant.update": self._acknowledging("participant.changed", "conference", "call"),
+            "participant.remove": self._acknowledging("participant.left", "conference", "call"),
         }
 
     def process_commands(self) -> bool:
@@ -135,22 +138,22 @@ class Engine:
         with self._lock:
             received = self._commands.receive()
             for message in received:
-                command = _read(message.body)
-                self._acts[command["type"]](command)
+                command = _parse_command(message.body)
+                self._handlers[command["type"]](command)
                 self._commands.delete(message.receipt)
-            entered, self._entered = self._entered, []
-            for account, conference in entered:
+            joined, self._joined_conferences = self._joined_conferences, []
+            for account, conference in joined:
                 recording_preference = self._recording_preference(account, conference)
                 if recording_preference is not None:
                     self._record_conference(account, conference, recording_preference)
-            return bool(received or entered)
+            return bool(received or joined)
 
     def finish_due_media(self) -> bool:
-        """Finish the media that are due, which may be slow; return whether there were any."""
+        """Write and store the media that are due, which may be slow; return whether any were."""
         with self._lock:
-            due = [take for take in self._takes.values() if self._is_due(take)]
-        for take in due:
-            self._finish(take)
+            due = [session for session in self._sessions.values() if self._is_due(session)]
+        for session in due:
+            self._finish(session)
         return bool(due)
 
     def on_call_answered(self, account: str, call: str) -> None:
@@ -158,13 +161,13 @@ class Engine:
         with self._lock:
             conference = self._dialed.pop(call, None)
             if conference is not None:
-                self._entered.append((account, conference))
+                self._joined_conferences.append((account, conference))
 
     def start_capture(self, recording: Recording, key: str) -> None:
         """Start the capture of a recording that already exists in the table."""
         with self._lock:
             parent = {"type": "call" if recording.parent.kind == "CALL" else "conference", "id": recording.parent.id}
-            self._takes[recording.id] = CaptureSession(
+            self._sessions[recording.id] = CaptureSession(
                 recording.parent.account, parent, recording.id, recording.channels, recording.track, key, self._clock(),
                 version=recording.version,
             )  # fmt: skip
@@ -172,98 +175,108 @@ class Engine:
     def forget(self, account: str) -> None:
         """Drop the captures of an account."""
         with self._lock:
-            self._takes = {name: take for name, take in self._takes.items() if take.account != account}
+            self._sessions = {name: session for name, session in self._sessions.items() if session.account != account}
 
     def due(self, account: str | None = None) -> list[str]:
         """Return the recordings whose media are due but not finished (None: of all accounts)."""
         with self._lock:
             return [
-                take.recording
-                for take in self._takes.values()
-                if self._is_due(take) and account in {None, take.account}
+                session.recording
+                for session in self._sessions.values()
+                if self._is_due(session) and account in {None, session.account}
             ]
 
-    def _is_due(self, take: CaptureSession) -> bool:
-        return take.due_at is not None and take.due_at <= self._clock()
+    def _is_due(self, session: CaptureSession) -> bool:
+        return session.due_at is not None and session.due_at <= self._clock()
 
-    def _record(self, command: dict[str, Any]) -> None:
-        """Apply a recording command; every type carries the complete desired state."""
-        now, desired, name = self._clock(), command["wanted"], command["recording"]
-        take = self._takes.get(name)
-        if take is None:
-            if desired["status"] == "stopped" or name in self._ended:
-                # Never begun, or finished long ago.
-                self._report("recording.stopped", command, parent=command["parent"], recording=name)
+    def _apply_recording_command(self, command: dict[str, Any]) -> None:
+        """Apply a recording command; every type carries the complete desired state.
+
+        Deviation from the engine protocol: `recording.started` always acknowledges version 1, even if the start command
+        has a higher version, and a repeated `recording.start` is not acknowledged again.
+        """
+        now, desired, recording_id = self._clock(), command["wanted"], command["recording"]
+        session = self._sessions.get(recording_id)
+        if session is None:
+            if desired["status"] == "stopped" or recording_id in self._finished:
+                # The capture never began, or its media is already finished.
+                self._report("recording.stopped", command, parent=command["parent"], recording=recording_id)
                 return
-            take = CaptureSession(
-                command["account"], command["parent"], name, desired["channels"], desired["track"], desired["key"], now
+            session = CaptureSession(
+                command["account"],
+                command["parent"],
+                recording_id,
+                desired["channels"],
+                desired["track"],
+                desired["key"],
+                now,
             )
-            self._takes[name] = take
-            self._report("recording.started", {**command, "version": 1}, parent=take.parent, recording=name)
-        if command["version"] > take.version and take.due_at is None:
-            take.version = command["version"]
-            take.switch_mode(_CAPTURES[desired["status"], desired.get("pause_behavior")], now)
+            self._sessions[recording_id] = session
+            self._report("recording.started", {**command, "version": 1}, parent=session.parent, recording=recording_id)
+        if command["version"] > session.version and session.due_at is None:
+            session.version = command["version"]
+            session.switch_mode(_CAPTURE_MODES[desired["status"], desired.get("pause_behavior")], now)
             if desired["status"] == "stopped":
-                take.due_at = now + PROCESSING_SECONDS * 1000
+                session.due_at = now + PROCESSING_SECONDS * 1000
         if command["type"] != "recording.start":
-            self._report(_MOVED[desired["status"]], command, parent=take.parent, recording=name)
+            self._report(_TRANSITION_EVENTS[desired["status"]], command, parent=session.parent, recording=recording_id)
 
-    def _finish(self, take: CaptureSession) -> None:
+    def _finish(self, session: CaptureSession) -> None:
         """Write and store the media and report its key, or report that there is none."""
-        about = {"account": take.account}
-        error = self._missing_media_fault(take.account)
+        cause = {"account": session.account}
+        error = self._missing_media_fault(session.account)
         if error is not None:
-            self._report("recording.absent", about, parent=take.parent, recording=take.recording, error=error)
-            self._end(take)
+            self._report("recording.absent", cause, parent=session.parent, recording=session.recording, error=error)
+            self._mark_finished(session)
             return
         with tempfile.TemporaryDirectory() as folder:
-            capture = Path(folder) / "capture.wav"
-            write_wav(capture, take.parts, take.audible_channels)
-            size = capture.stat().st_size
-            if take.recording not in self._takes:
+            wav_file = Path(folder) / "capture.wav"
+            write_wav(wav_file, session.parts, session.audible_channels)
+            size = wav_file.stat().st_size
+            if session.recording not in self._sessions:
                 return  # its account was reset meanwhile
-            self._keep(take.key, capture)
+            self._store_media(session.key, wav_file)
         self._report(
             "recording.completed",
-            about,
-            parent=take.parent,
-            recording=take.recording,
-            key=take.key,
+            cause,
+            parent=session.parent,
+            recording=session.recording,
+            key=session.key,
             size=size,
-            duration=take.milliseconds,
-            channels=take.channels,
+            duration=session.milliseconds,
+            channels=session.channels,
         )
-        self._end(take)
+        self._mark_finished(session)
 
-    def _end(self, take: CaptureSession) -> None:
+    def _mark_finished(self, session: CaptureSession) -> None:
         with self._lock:
-            self._ended.add(take.recording)
-            self._takes.pop(take.recording, None)
+            self._finished.add(session.recording)
+            self._sessions.pop(session.recording, None)
 
     def _forget_recording(self, command: dict[str, Any]) -> None:
-        self._takes.pop(command["recording"], None)
+        self._sessions.pop(command["recording"], None)
 
     def _dial(self, command: dict[str, Any]) -> None:
-        """Report that the call rings and is answered, and start its recording if requested."""
-        about = {"conference": command["conference"], "call": command["call"]}
-        self._dialed[about["call"]] = about["conference"]
-        self._report("call.ringing", command, group=about["conference"], call=about["call"])
-        self._report("call.answered", command, group=about["conference"], call=about["call"])
+        """Report that the dialed call rings and is answered; start its recording if requested."""
+        conference, call = command["conference"], command["call"]
+        self._dialed[call] = conference
+        self._report("call.ringing", command, group=conference, call=call)
+        self._report("call.answered", command, group=conference, call=call)
         options = command["wanted"]["options"]
         if options.get("record"):
-            self._record_by_itself(
+            self._start_own_recording(
                 command["account"],
-                {"type": "call", "id": about["call"]},
+                {"type": "call", "id": call},
                 source="OutboundAPI",
                 channels=2 if options.get("recording_channels") == "dual" else 1,
                 track=options.get("recording_track", "both"),
                 trim=options.get("trim", "trim-silence"),
                 callback=_callback(options, "recording_status_callback"),
-                group=about["conference"],
+                group=conference,
             )
 
     def _record_conference(self, account: str, conference: str, options: Mapping[str, Any]) -> None:
-        self._record_by_itself(
+        self._start_own_recording(
             account,
             {"type": "conference", "id": conference},
             source="Conference",
@@ -272,7 +285,7 @@ class Engine:
             group=conference,
         )
 
-    def _record_by_itself(
+    def _start_own_recording(
         self,
         account: str,
         parent: Mapping[str, str],
@@ -282,16 +295,19 @@ class Engine:
         track: str = "both",
         **more: Any,  # noqa: ANN401 - fields of an event
     ) -> None:
-        name = new_id(self._clock())
-        key = f"{account}/{name}/original.wav"
+        """Start a recording without a command, and report it."""
+        recording_id = new_id(self._clock())
+        key = f"{account}/{recording_id}/original.wav"
         with self._lock:
-            self._takes[name] = CaptureSession(account, parent, name, channels, track, key, self._clock(), version=1)
+            self._sessions[recording_id] = CaptureSession(
+                account, parent, recording_id, channels, track, key, self._clock(), version=1
+            )
         self._report(
             "recording.started",
             {"account": account},
             group=group,
             parent=parent,
-            recording=name,
+            recording=recording_id,
             channels=channels,
             track=track,
             **{name: value for name, value in more.items() if value is not None},
@@ -300,39 +316,47 @@ class Engine:
     def _end_conference(self, command: dict[str, Any]) -> None:
         self._report("conference.ended", command, conference=command["conference"], reason="conference-ended-via-api")
 
-    def _confirming(self, kind: str, *names: str) -> Callable[[dict[str, Any]], None]:
-        """Return a command handler that only reports the event."""
+    def _acknowledging(self, event_type: str, *names: str) -> Callable[[dict[str, Any]], None]:
+        """Return a command handler that only reports the acknowledging event, with these fields of the command."""
 
-        def confirm(command: dict[str, Any]) -> None:
-            self._report(kind, command, **{name: command[name] for name in names})
+        def acknowledge(command: dict[str, Any]) -> None:
+            self._report(event_type, command, **{name: command[name] for name in names})
 
-        return confirm
+        return acknowledge
 
     def _report(
         self,
-        kind: str,
-        about: Mapping[str, Any],
+        event_type: str,
+        cause: Mapping[str, Any],
         *,
         group: str | None = None,
         **fields: Any,  # noqa: ANN401 - fields of an event
     ) -> None:
+        """Send an event.
+
+        Args:
+            event_type: its `type`.
+            cause: the command that the event acknowledges; only its account if the engine acted by itself.
+            group: the message group; by default the parent, conference or call of the event.
+            fields: the other fields of the event.
+        """
         now = self._clock()
-        event = {"id": new_id(now), "type": kind, "account": about["account"], "at": now, **fields}
-        if "version" in about:
-            event["version"] = about["version"]
+        event = {"id": new_id(now), "type": event_type, "account": cause["account"], "at": now, **fields}
+        if "version" in cause:
+            event["version"] = cause["version"]
         parent = fields.get("parent", {})
         # Events of one call or conference are reported in order.
-        named = group or parent.get("id") or fields.get("conference") or fields["call"]
-        self._events.send([QueueMessage(event, named, event["id"])])
+        message_group = group or parent.get("id") or fields.get("conference") or fields["call"]
+        self._events.send([QueueMessage(event, message_group, event["id"])])
 
 
-_MOVED: Final = {
+_TRANSITION_EVENTS: Final = {
     "in-progress": "recording.resumed",
     "paused": "recording.paused",
     "stopped": "recording.stopped",
 }
 
-_CAPTURES: Final = {
+_CAPTURE_MODES: Final = {
     ("in-progress", None): CaptureMode.SOUND,
     ("in-progress", "silence"): CaptureMode.SOUND,
     ("in-progress", "skip"): CaptureMode.SOUND,
@@ -345,7 +369,7 @@ _CAPTURES: Final = {
 """Capture mode by the desired status and the pause behaviour."""
 
 
-def _read(body: str) -> dict[str, Any]:
+def _parse_command(body: str) -> dict[str, Any]:
     command: dict[str, Any] = json.loads(body)
     return command
 

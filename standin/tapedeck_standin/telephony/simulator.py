@@ -70,26 +70,28 @@ class ConferenceSnapshot:
 class Telephony:
     """Simulates engine reports for one account at a time; raises the errors of the operations."""
 
-    def __init__(self, service: ApiServices, account_data: AccountData, engine: Engine, clock: Clock) -> None:
+    def __init__(self, services: ApiServices, account_data: AccountData, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._transcriptions = service.transcriptions
-        self._calls = service.calls
-        self._conferences = service.conferences
-        self._recordings = service.recordings
+        self._transcriptions = services.transcriptions
+        self._calls = services.calls
+        self._conferences = services.conferences
+        self._recordings = services.recordings
         self._account_data = account_data
 
-    def call(self, account: str, order: SimulatedCall) -> CallSnapshot:
+    def call(self, account: str, spec: SimulatedCall) -> CallSnapshot:
         """Register a call; one with a final status is also ended."""
-        if order.status in LIVE:
-            begun = order.status
+        if spec.status in LIVE:
+            initial_status = spec.status
         else:
             # Only an answered call can be completed.
-            answered = order.status is CallStatus.COMPLETED
-            begun = CallStatus.IN_PROGRESS if answered else CallStatus.RINGING
-        call = self._calls.register(account, to=order.to, from_=order.from_, direction=order.direction, status=begun)
-        if order.status not in LIVE:
-            call = self._calls.end(account, call.id, order.status, engine_event=self._engine_event())
+            answered = spec.status is CallStatus.COMPLETED
+            initial_status = CallStatus.IN_PROGRESS if answered else CallStatus.RINGING
+        call = self._calls.register(
+            account, to=spec.to, from_=spec.from_, direction=spec.direction, status=initial_status
+        )
+        if spec.status not in LIVE:
+            call = self._calls.end(account, call.id, spec.status, engine_event=self._engine_event())
         return CallSnapshot(call)
 
     def hang_up(self, account: str, call: str) -> CallSnapshot:
@@ -101,24 +103,24 @@ class Telephony:
         """
         return self._call_snapshot(self._calls.end(account, call, engine_event=self._engine_event()))
 
-    def conference(self, account: str, order: SimulatedConference) -> ConferenceSnapshot:
+    def conference(self, account: str, spec: SimulatedConference) -> ConferenceSnapshot:
         """Register a conference, let its participants join, and start a recording if requested.
 
         Raises:
             NameInUse: another live conference has this name.
         """
-        name = order.name or f"conference-{secrets.token_hex(6)}"
-        conference = self._conferences.register(account, name, record=order.record, callback=order.callback)
-        waits = order.status is ConferenceStatus.INIT
+        name = spec.name or f"conference-{secrets.token_hex(6)}"
+        conference = self._conferences.register(account, name, record=spec.record, callback=spec.callback)
+        stays_init = spec.status is ConferenceStatus.INIT
         calls = []
-        for _ in range(order.participants):
+        for _ in range(spec.participants):
             call = self.call(account, SimulatedCall())
-            conference = self._conferences.join(account, conference.id, call.call.id, start_on_enter=not waits)
+            conference = self._conferences.join(account, conference.id, call.call.id, start_on_enter=not stays_init)
             calls.append(call)
         recordings: tuple[Recording, ...] = ()
-        if order.record and conference.status is ConferenceStatus.IN_PROGRESS:
+        if spec.record and conference.status is ConferenceStatus.IN_PROGRESS:
             recordings = (self._record(conference),)
-        if order.status is ConferenceStatus.COMPLETED:
+        if spec.status is ConferenceStatus.COMPLETED:
             return self.end_conference(account, conference.id)
         return ConferenceSnapshot(conference, tuple(calls), recordings)
 
