@@ -53,7 +53,7 @@ class FaultAction(BaseModel):
         given = self.body().values()
         if len(self.model_fields_set - {"code"}) != 1 or any(value is None or value is False for value in given):
             known = ", ".join(sorted(_ALL_EFFECTS))
-            raise PydanticCustomError("then", "exactly one effect is required, of {known}", {"known": known})
+            raise PydanticCustomError("then", "exactly one of {known} is required", {"known": known})
         if self.code is not None and self.status is None:
             raise PydanticCustomError("then", "code requires status")
         return self

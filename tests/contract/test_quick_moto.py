@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from dynamodb_memory_tests.comparison import READ_ALL, DatabaseComparison, clear
 from dynamodb_memory_tests.random_requests import Request, steps
 from dynamodb_memory_tests.tables import KEY, TABLE
-from tapedeck_standin.aws.moto_patches import QUICK
+from tapedeck_standin.aws.moto_patches import PATCHES
 from tapedeck_standin.aws.patching import patched
 from tests.conftest import DYNAMODB_URL
 from tests.thoroughness import scaled
@@ -36,7 +36,7 @@ def outcome_of(moto: DatabaseComparison, requests: list[Request]) -> list[Any]:
 def outcome_without_patches(moto: DatabaseComparison, requests: list[Request]) -> list[Any]:
     """Return the same without the patches."""
     with ExitStack() as stack:
-        for holder, name, quick in QUICK:
+        for holder, name, quick in PATCHES:
             assert getattr(holder, name) is quick
             stack.enter_context(patched(holder, name, quick.__wrapped__))
         return outcome_of(moto, requests)

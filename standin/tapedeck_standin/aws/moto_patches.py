@@ -22,7 +22,7 @@ _MAX_ITEM_BYTES: Final = 405_000
 def quick_moto() -> Iterator[None]:
     """Patch moto's DynamoDB until the block is left; requests must be serialised (`moto_lock`)."""
     with ExitStack() as stack:
-        for holder, name, quick in QUICK:
+        for holder, name, quick in PATCHES:
             stack.enter_context(patched(holder, name, quick))
         yield
 
@@ -152,7 +152,7 @@ def _quick_answer(original: Callable[..., None]) -> Callable[..., None]:
 
 _SIMPLE: Final = {"S": str, "N": str, "BOOL": bool, "NULL": bool}
 
-QUICK: Final[tuple[tuple[type, str, Any], ...]] = (
+PATCHES: Final[tuple[tuple[type, str, Any], ...]] = (
     (DynamoDBBackend, "transact_write_items", _quick_transaction(DynamoDBBackend.transact_write_items)),
     (Table, "query", _quick_query(Table.query)),
     (Item, "__init__", _quick_item(Item.__init__)),

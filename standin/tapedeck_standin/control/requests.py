@@ -27,7 +27,7 @@ _OBJECT: Final = TypeAdapter(dict[str, Any])
 class ControlRoute:
     """Handler of one method of a path; `waits`: it may block, so it runs without the control API's lock."""
 
-    act: Action
+    handle: Action
     waits: bool = False
 
 

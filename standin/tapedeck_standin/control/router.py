@@ -88,7 +88,7 @@ class ControlRouter:
         try:
             # Handlers that block run without the lock.
             with nullcontext() if route.waits else self._lock:
-                return route.act(request, param)
+                return route.handle(request, param)
         except NameInUse as error:
             raise ControlError(409, "a live conference already has this name", "friendly_name") from error
         except NotFound as error:

@@ -25,7 +25,7 @@ from werkzeug.wrappers import Response
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
-_DEFAULT_ROUTE: Final = "/<path:any_path>"
+_DEFAULT_RULE: Final = "/<path:any_path>"
 """The Flask rule that SAM creates for `$default`."""
 _PATH: Final = "tapedeck.path"
 """Key in the WSGI environment: the percent-decoded path, with all its slashes."""
@@ -132,7 +132,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
         except HTTPException:
             return None
         route = self._dict_of_routes.get(self._route_key(incoming.method, endpoint))
-        if route is None or route is self._default or endpoint == _DEFAULT_ROUTE:
+        if route is None or route is self._default_route or endpoint == _DEFAULT_RULE:
             return None
         operation: str = self.lambda_runner.operations[route.function_name]
         return operation
@@ -144,8 +144,8 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
         """
         method, endpoint = flask_request.method, flask_request.endpoint
         if endpoint is None or self._route_key(method, endpoint) not in self._dict_of_routes:
-            endpoint = _DEFAULT_ROUTE
-        if endpoint in {_DEFAULT_ROUTE, "/"}:
+            endpoint = _DEFAULT_RULE
+        if endpoint in {_DEFAULT_RULE, "/"}:
             # A deployed API passes no path parameters to `$default`.
             flask_request.view_args = None
         return method, endpoint
@@ -153,17 +153,17 @@ class Gateway(LocalApigwService):  # type: ignore[misc] # published without type
     def _get_current_route(self, flask_request: Request) -> Route:
         method, endpoint = self.get_request_methods_endpoints(flask_request)
         # SAM's rules have seven methods; `$default` must accept all others, too.
-        return self._dict_of_routes.get(self._route_key(method, endpoint)) or self._default
+        return self._dict_of_routes.get(self._route_key(method, endpoint)) or self._default_route
 
     def _construct_error_handling(self) -> None:
         """Replace SAM's error pages: 403 without a rule, 502 for exceptions."""
-        self._app.register_error_handler(HTTPException, self._answer_by_default)
+        self._app.register_error_handler(HTTPException, self._invoke_default)
 
     @property
-    def _default(self) -> Route:
-        return self._dict_of_routes[self._route_key("GET", _DEFAULT_ROUTE)]
+    def _default_route(self) -> Route:
+        return self._dict_of_routes[self._route_key("GET", _DEFAULT_RULE)]
 
-    def _answer_by_default(self, _error: HTTPException) -> Any:  # noqa: ANN401 - Flask's signature
+    def _invoke_default(self, _error: HTTPException) -> Any:  # noqa: ANN401 - Flask's signature
         """Invoke `$default` if Flask has no rule for the path or the method."""
         request.url_rule = None
         return self._request_handler()
