@@ -132,7 +132,9 @@ class TelephonyRoutes:
         body = read_body(WaitUntilIdleRequest, request)
         account = self._registry.account(body.account_id) if body.account is not None else None
         left = self._scheduler.wait_until_idle(body.timeout, account)
-        return (408 if left else 200), {"left": [format_sid_in_both_dialects(kind, name) for name, kind in left.items()]}
+        return (408 if left else 200), {
+            "left": [format_sid_in_both_dialects(kind, name) for name, kind in left.items()]
+        }
 
     def _reset(self, request: ServerRequest, _sid: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)
