@@ -1,6 +1,6 @@
 """Publish the changes again that failed and were saved to the failed-batches bucket.
 
-No route: `{"most"}`, optional: how many failed batches to process in one run; default 100.
+No route: `{"max_batches"}`, optional: how many failed batches to process in one run; default 100.
 """
 
 from typing import Annotated, Any
@@ -15,11 +15,11 @@ from tapedeck.bootstrap.background import background_admin_function
 class RedriveFailedChanges(AdminRequest):
     """The number of batches in one run."""
 
-    most: Annotated[int, Field(ge=1, le=1000)] = 100
+    max_batches: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 @background_admin_function("redrive_failed_changes", RedriveFailedChanges)
 def handler(services: BackgroundServices, event: RedriveFailedChanges) -> dict[str, Any]:
     """Return how many changes were published, and whether more batches are left."""
-    published, more = services.redrive.run(event.most)
+    published, more = services.redrive.run(event.max_batches)
     return {"published": published, "more": more}

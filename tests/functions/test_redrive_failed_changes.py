@@ -120,7 +120,7 @@ def test_redrives_a_pause(world: World, failures: "FailedBatches") -> None:
         },
     )
     world.clock.step(30)
-    assert world.call("redrive_failed_changes", {"most": 10}) == {"published": 1, "more": False}
+    assert world.call("redrive_failed_changes", {"max_batches": 10}) == {"published": 1, "more": False}
     assert failures.keys == []
     assert world.commands.sent == [
         QueueMessage(
@@ -265,8 +265,8 @@ def test_refuses_to_redrive_no_batches(world: World, failures: "FailedBatches") 
         },
     )
     world.clock.step(30)
-    assert world.call("redrive_failed_changes", {"most": 0}) == {
-        "error": {"message": "Input should be greater than or equal to 1", "field": "most"}
+    assert world.call("redrive_failed_changes", {"max_batches": 0}) == {
+        "error": {"message": "Input should be greater than or equal to 1", "field": "max_batches"}
     }
     assert failures.keys == [
         (
@@ -358,14 +358,14 @@ def test_redrives_a_conference_in_order(world: World, failures: FailedBatches) -
 
 
 def test_redrives_the_oldest_batches_first(world: World, failures: FailedBatches) -> None:
-    """At most `most` batches are redriven, oldest first, and the answer says whether there are more."""
+    """At most `max_batches` batches are redriven, oldest first, and the answer says whether there are more."""
     made = [unpublished_recording(world) for _ in range(3)]
     for number, (_, records) in reversed(list(enumerate(made))):
         failures.save(number, records)
-    assert world.call("redrive_failed_changes", {"most": 2}) == {"published": 4, "more": True}
+    assert world.call("redrive_failed_changes", {"max_batches": 2}) == {"published": 4, "more": True}
     assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in made[:2]]
     assert len(failures.keys) == 1
-    assert world.call("redrive_failed_changes", {"most": 2}) == {"published": 2, "more": False}
+    assert world.call("redrive_failed_changes", {"max_batches": 2}) == {"published": 2, "more": False}
 
 
 def test_a_malformed_batch_stays_and_blocks_no_other(world: World, failures: FailedBatches) -> None:
@@ -400,7 +400,7 @@ def test_a_malformed_record_blocks_no_other(world: World, failures: FailedBatche
 
 
 def test_failed_batches_do_not_count(world: World, failures: FailedBatches) -> None:
-    """Batches that fail do not count towards `most`."""
+    """Batches that fail do not count towards `max_batches`."""
     bad = [failures.save(number, []) for number in range(3)]
     for key in bad:
         failures.corrupt(key)
@@ -409,7 +409,7 @@ def test_failed_batches_do_not_count(world: World, failures: FailedBatches) -> N
         failures.save(number, records)
     for published in (made[:2], made[2:]):
         with pytest.raises(ValueError, match="Expecting property name"):
-            world.call("redrive_failed_changes", {"most": 2})
+            world.call("redrive_failed_changes", {"max_batches": 2})
         assert [message.body["recording"] for message in world.commands.drain()] == [each.id for each, _ in published]
     assert failures.keys == bad
 
@@ -426,9 +426,11 @@ def test_a_failing_queue_leaves_the_batch(world: World, failures: FailedBatches)
     assert [message.body["recording"] for message in world.commands.drain()] == [recording.id]
 
 
-@pytest.mark.parametrize(("most", "message"), [
+@pytest.mark.parametrize(("number", "message"), [
     (0, "Input should be greater than or equal to 1"), (1001, "Input should be less than or equal to 1000"),
 ])  # fmt: skip
-def test_refuses_an_invalid_number(world: World, most: int, message: str) -> None:
-    """`most` is from 1 to 1000."""
-    assert world.call("redrive_failed_changes", {"most": most}) == {"error": {"message": message, "field": "most"}}
+def test_refuses_an_invalid_number(world: World, number: int, message: str) -> None:
+    """`max_batches` is from 1 to 1000."""
+    assert world.call("redrive_failed_changes", {"max_batches": number}) == {
+        "error": {"message": message, "field": "max_batches"}
+    }

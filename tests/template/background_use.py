@@ -436,7 +436,7 @@ def _use_callbacks(scenario: Scenario) -> None:
     _end_with_completed_recording(scenario)
     scenario.store_failed_batch()
     scenario.recorder.run("redrive_failed_changes")
-    scenario.recorder.run("redrive_failed_changes", most=0)
+    scenario.recorder.run("redrive_failed_changes", max_batches=0)
 
 
 def _use_reconciler(scenario: Scenario) -> None:

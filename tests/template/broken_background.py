@@ -178,7 +178,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.schedule_invokes_the_reconciler, "a non-empty event",
-        lambda stack: _schedule_target(stack, Input='{"most": 1}'),
+        lambda stack: _schedule_target(stack, Input='{"max_batches": 1}'),
     ),
     (rules.schedule_invokes_the_reconciler, "retries", lambda stack: _schedule_target(stack, RetryPolicy={})),
     (

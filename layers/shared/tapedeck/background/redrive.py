@@ -36,11 +36,11 @@ class FailedBatchRedrive:
         self._sort_by_conference_sequence = sort_by_conference_sequence
         self._publisher = publisher
 
-    def run(self, most: int) -> tuple[int, bool]:
+    def run(self, max_batches: int) -> tuple[int, bool]:
         """Publish the oldest batches again; delete each one that succeeds completely.
 
         Args:
-            most: the maximum number of batches. Failing ones do not count: they must not hide those behind them.
+            max_batches: the maximum number of batches. Failing ones do not count: they must not hide those behind them.
 
         Returns:
             the number of published changes, and whether more batches may be left.
@@ -52,7 +52,7 @@ class FailedBatchRedrive:
         published, done = 0, 0
         failures: list[Exception] = []
         last: str | None = None
-        while done < most and (keys := self._failures.list(most - done, last)):
+        while done < max_batches and (keys := self._failures.list(max_batches - done, last)):
             last = keys[-1]
             for key in keys:
                 try:
@@ -62,7 +62,7 @@ class FailedBatchRedrive:
                     failures.append(error)
         if failures:
             raise failures[0]
-        return published, done == most
+        return published, done == max_batches
 
     def _republish(self, key: str) -> int:
         """Publish all changes of one batch, and delete it if none failed; return their number.

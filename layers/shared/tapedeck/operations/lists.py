@@ -24,7 +24,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.lists import Chunk, ListStore, RangeReader
 
-LEAST_EXAMINED: Final = 100
+FILTERED_QUERY_ROWS: Final = 100
 """Rows that a filtered scan reads per query: the size of one batch read."""
 
 
@@ -183,7 +183,7 @@ def read_page(
     if keep is None:
         chunk = fetch(ids, request.size, request.offset)
         return page_of(request, chunk.items, chunk.last)
-    return _read_names(fetch, request, ids, keep, LEAST_EXAMINED, MAX_ROWS_SCANNED)
+    return _scan_filtered(fetch, request, ids, keep, FILTERED_QUERY_ROWS, MAX_ROWS_SCANNED)
 
 
 def read_filtered_page(fetch: RangeReader[T], request: PageRequest, created: TimeRange, keep: RowFilter[T]) -> Page[T]:
@@ -194,15 +194,15 @@ def read_filtered_page(fetch: RangeReader[T], request: PageRequest, created: Tim
     ids = ids_of(created, request.cursor)
     if ids.is_empty:
         return page_of(request, [], None)
-    return _read_names(fetch, request, ids, keep, 1, MAX_ROWS_SCANNED + request.offset)
+    return _scan_filtered(fetch, request, ids, keep, 1, MAX_ROWS_SCANNED + request.offset)
 
 
-def _read_names(
-    fetch: RangeReader[T], request: PageRequest, ids: IdRange, keep: RowFilter[T], least: int, most: int
+def _scan_filtered(
+    fetch: RangeReader[T], request: PageRequest, ids: IdRange, keep: RowFilter[T], min_rows: int, max_rows: int
 ) -> Page[T]:
-    """Scan at least `least` rows per query, and at most `most` in total.
+    """Scan at least `min_rows` rows per query, and at most `max_rows` in total.
 
-    Each further query doubles the minimum, up to LEAST_EXAMINED. So a filter that drops much needs few queries, and
+    Each further query doubles the minimum, up to FILTERED_QUERY_ROWS. A filter that drops much needs few queries, and
     one that drops little reads few rows too many.
 
     Raises:
@@ -212,15 +212,15 @@ def _read_names(
     enough = request.offset + request.size + 1
     examined = 0
     while True:
-        step = min(max(enough - len(found), least), most - examined)
+        step = min(max(enough - len(found), min_rows), max_rows - examined)
         chunk = fetch(ids, step)
         examined += step
-        least = min(2 * step, LEAST_EXAMINED)
+        min_rows = min(2 * step, FILTERED_QUERY_ROWS)
         found += filter(keep, chunk.items)
         if len(found) >= enough:
             wanted = found[request.offset : enough - 1]
             return page_of(request, wanted, wanted[-1].id)
-        is_cut = chunk.last is not None and examined >= most
+        is_cut = chunk.last is not None and examined >= max_rows
         if is_cut and len(found) < request.offset:
             raise InvalidParameter("Page", "choice")
         if is_cut or chunk.last is None:

@@ -31,7 +31,7 @@ TOO_SHORT: Final = 16101
 ONLY_SILENCE: Final = 16102
 """Twilio's error codes of an `absent` recording."""
 
-SHORTEST: Final = 1_000
+MIN_DURATION_MS: Final = 1_000
 """Minimum length of audio in milliseconds; a shorter recording becomes `absent`."""
 
 MEDIA_RETENTION_DAYS: Final = 40
@@ -191,8 +191,8 @@ class Media:
         if is_trimmed:
             capture = self._codec.trim(capture, folder / "trimmed.wav")
             sound = self._codec.probe(capture)
-        if sound.milliseconds < SHORTEST or sound.is_silent:
-            return _absent(found, TOO_SHORT if sound.milliseconds < SHORTEST else ONLY_SILENCE)
+        if sound.milliseconds < MIN_DURATION_MS or sound.is_silent:
+            return _absent(found, TOO_SHORT if sound.milliseconds < MIN_DURATION_MS else ONLY_SILENCE)
         if is_trimmed:
             self._objects.write(object_key(account, found.id), capture)
         self._codec.encode(capture, encoded)
