@@ -5,7 +5,7 @@ No route: `{"account_sid", "sid"}`, each in either format; `sid` is that of a re
 
 from typing import Annotated, Any
 
-from tapedeck.admin.callbacks import SubjectSid, describe_delivery
+from tapedeck.admin.callbacks import CallbackResourceSid, describe_delivery
 from tapedeck.admin.endpoint import AdminRequest, sid_of
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.bootstrap.background import background_admin_function
@@ -16,7 +16,7 @@ class ListCallbacks(AdminRequest):
     """The account, and the recording or conference."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
-    sid: SubjectSid
+    sid: CallbackResourceSid
 
 
 @background_admin_function("list_callbacks", ListCallbacks)

@@ -20,6 +20,6 @@ class RedriveFailedChanges(AdminRequest):
 
 @background_admin_function("redrive_failed_changes", RedriveFailedChanges)
 def handler(services: BackgroundServices, event: RedriveFailedChanges) -> dict[str, Any]:
-    """Return how many changes were published, and whether more batches are left."""
+    """Return how many changes were published, and whether more batches may be left."""
     published, more = services.redrive.run(event.max_batches)
     return {"published": published, "more": more}

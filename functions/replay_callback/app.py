@@ -6,7 +6,7 @@ No route: `{"account_sid", "sid", "callback"}`; `sid` is that of a recording or 
 
 from typing import Annotated, Any
 
-from tapedeck.admin.callbacks import SubjectSid, describe_delivery
+from tapedeck.admin.callbacks import CallbackResourceSid, describe_delivery
 from tapedeck.admin.endpoint import AdminRequest, sid_of
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.bootstrap.background import background_admin_function
@@ -17,7 +17,7 @@ class ReplayCallback(AdminRequest):
     """The account, the recording or conference, and the callback's id."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
-    sid: SubjectSid
+    sid: CallbackResourceSid
     callback: str
 
 

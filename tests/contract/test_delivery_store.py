@@ -325,7 +325,7 @@ def test_lost_response_changes_nothing(
 def test_lost_response_is_not_confused_with_another_write(
     deliveries: DeliveryTable, repeating_store: Callable[..., DeliveryTable]
 ) -> None:
-    """If another sender comes in between, the lease is theirs, and their attempt is kept."""
+    """If another sender takes the lease in between, that sender keeps it, and its attempt is stored."""
     delivery, now = deliveries.put(new_delivery()), NOW * 1000
     other = repeating_store(lambda: deliveries.lease(delivery, now + 5, now + 65_000))
     assert other.lease(delivery, now, now + 4) is None

@@ -1,4 +1,4 @@
-"""The contract of `ports.stores.ParticipantStore`, and the operations over it, in each database."""
+"""The contract of `ports.participants.ParticipantStore`, and the operations over it, in each database."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -51,7 +51,7 @@ Answer = dict[str, Any]
 
 
 class Crash(BaseException):
-    """Kill the process: no handler catches this."""
+    """A simulated crash; a BaseException, so that no handler catches it."""
 
 
 @dataclass

@@ -158,8 +158,8 @@ def test_a_page_ends_early_if_its_texts_are_long(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """A page holds what fits, at least one; following the links lists each transcription exactly once."""
-    monkeypatch.setattr("tapedeck.operations.transcriptions.MAX_TEXT", 100)
-    monkeypatch.setattr("tapedeck.operations.transcriptions.AT_ONCE", 3)
+    monkeypatch.setattr("tapedeck.operations.transcriptions.MAX_TEXT_BYTES", 100)
+    monkeypatch.setattr("tapedeck.operations.transcriptions.QUERY_LIMIT", 3)
     # Each text counts 6 bytes more than its characters; None counts as 4 characters.
     letters = (0, 60, 28, 94, 95, 200, 1, 1, 1, 44, 45, 40)
     recording, created = create_transcriptions(stage, ["x" * count if count else None for count in letters])

@@ -190,7 +190,7 @@ class ObservableEngine(Engine):
         if kind == "recording.absent":
             self._mark_finished(session)
             return True
-        capture = {"recording.resumed": CaptureMode.SOUND, "recording.paused": CaptureMode.SILENCE}
+        capture = {"recording.resumed": CaptureMode.AUDIO, "recording.paused": CaptureMode.SILENCE}
         session.switch_mode(capture.get(kind, CaptureMode.NOTHING), self._clock())
         if kind == "recording.stopped":
             session.due_at = self._clock() + PROCESSING_SECONDS * 1000

@@ -91,9 +91,9 @@ class MemoryFailedBatches:
         payload = json.dumps({"Records": [record]})
         self.kept[f"failure-{len(self.kept):06d}"] = json.dumps({"payload": payload}).encode()
 
-    def list(self, most: int, after: str | None = None) -> Sequence[str]:
+    def list(self, limit: int, after: str | None = None) -> Sequence[str]:
         """List the oldest keys after `after`."""
-        return sorted(key for key in self.kept if key > (after or ""))[:most]
+        return sorted(key for key in self.kept if key > (after or ""))[:limit]
 
     def read(self, key: str) -> bytes:
         """Read one batch."""

@@ -107,7 +107,12 @@ def test_hangs_up(control: ControlClient, api: HttpFunctionClient) -> None:
         control.post(f"/calls/{spelled}/hangup"), 200, {**CALL, "status": "completed", "recordings": [stopped]}
     )
     assert api.get("Calls", spelled).body["status"] == "completed"
-    assert_error(control.post(f"/calls/{spelled}/hangup"), 409, "sid", "the state of the resource does not allow this")
+    assert_error(
+        control.post(f"/calls/{spelled}/hangup"),
+        409,
+        "sid",
+        "the resource has already ended, or is in another state that does not allow this",
+    )
 
 
 def test_shows_all_recordings_of_a_call(control: ControlClient, api: HttpFunctionClient) -> None:
@@ -313,7 +318,7 @@ def test_records_a_conference(control: ControlClient, api: HttpFunctionClient) -
             control.post(f"/conferences/{waiting}/recordings"),
             409,
             "sid",
-            "the state of the resource does not allow this",
+            "the resource has already ended, or is in another state that does not allow this",
         )
 
 
@@ -439,7 +444,7 @@ def test_resets_the_default_account(anonymous: ControlClient) -> None:
 def test_unknown_path_is_404_and_wrong_method_405(anonymous: ControlClient) -> None:
     """An unknown path is 404; a known path with another method is 405."""
     for path in ("", "/", "/nothing", "/calls/", "/calls/x", "/calls/x/y", "/calls/x/hangup/z", "/health/", "//calls"):
-        assert_error(anonymous.post(path), 404, None, "the path does not exist")
+        assert_error(anonymous.post(path), 404, None, "no such path; see the control API in README.md")
     for path in ("/calls", "/calls/x/hangup", "/conferences", "/conferences/x/end", "/accounts", "/reset"):
         assert_error(anonymous.request("GET", f"/_standin{path}"), 405, None, "this path supports only POST")
     assert_error(anonymous.post("/health"), 405, None, "this path supports only GET")

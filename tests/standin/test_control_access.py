@@ -66,7 +66,7 @@ def test_rejects_other_origins(standin: StandIn, origin: str) -> None:
     """A request from a web page of another origin is 403."""
     formatted = origin.format(port=standin.port)
     answer = send(standin, f"Host: localhost:{standin.port}", f"Origin: {formatted}")
-    message = "the Origin header is not that of the stand-in"
+    message = "requests from web pages of other origins are rejected"
     assert (answer.status, answer.body) == (403, {"error": {"message": message, "field": "Origin"}})
 
 

@@ -31,7 +31,7 @@ class SeededRandom:
     def __init__(self, seed: int) -> None:
         self._lock = threading.Lock()
         self._foreground = random.Random(f"{seed}/front")  # noqa: S311 - nothing here is secret
-        self._background = random.Random(f"{seed}/back")  # noqa: S311 - likewise
+        self._background = random.Random(f"{seed}/back")  # noqa: S311 - nothing here is secret
         self._counters = {is_background: count() for is_background in (False, True)}
         self._thread_local = threading.local()
 

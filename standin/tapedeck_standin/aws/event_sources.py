@@ -1,8 +1,7 @@
 """Lambda's event source mappings for queues and streams, run step by step in this process.
 
-A source has no thread and no clock: the scheduler calls `run_once`, one source from one thread. A BaseException that is
-no Exception, such as a simulated crash, passes through. It leaves what a crash leaves: messages stay in flight, and
-records are delivered again.
+A source has no thread and no clock: the scheduler calls `run_once`, one source from one thread. A simulated crash,
+a BaseException, is not caught. As after a real crash, messages stay in flight, and records are delivered again.
 """
 
 import traceback

@@ -89,8 +89,8 @@ class MemoryQueue:
 
     Args:
         clock: milliseconds since the epoch.
-        visibility_seconds: the visibility timeout. None: no timeout, for consumers that live as long as the queue
-            while the clock is advanced.
+        visibility_seconds: the visibility timeout. None: no timeout, for consumers in the same process:
+            advancing the clock does not redeliver their messages.
         max_receives: SQS's `maxReceiveCount`; the next receive moves the message to the dead-letter queue.
         dead_letters: the dead-letter queue, which must use the same clock; None: receives are unlimited.
         name: the name in the ARN; must be unique.
@@ -113,7 +113,7 @@ class MemoryQueue:
         self._max_receives = max_receives
         self._on_dead_letter = on_dead_letter
         self._dead_letters = dead_letters._store if dead_letters is not None else None  # noqa: SLF001 - the same class
-        # One lock for both queues, so that a message that moves is never seen in neither.
+        # One lock for both queues, so that a moving message is always in exactly one of them.
         self._lock = self._dead_letters.lock if self._dead_letters is not None else threading.RLock()
         self._store: _Store = _Store(name, self._lock)
         self._sent: dict[str, int] = {}

@@ -72,7 +72,7 @@ class ControlRouter:
             raise ControlError(403, "the Host header is not an accepted name of this machine", "Host")
         origin = request.header("Origin")
         if origin is not None and origin.lower() != f"{request.scheme}://{host.lower()}":
-            raise ControlError(403, "the Origin header is not that of the stand-in", "Origin")
+            raise ControlError(403, "requests from web pages of other origins are rejected", "Origin")
 
     def _dispatch(self, request: ServerRequest) -> Result:
         segments = tuple(request.path.removeprefix(ROOT).removeprefix("/").split("/"))
@@ -81,7 +81,7 @@ class ControlRouter:
             segments if len(segments) == 1 else (segments[0], PATH_PARAM, *segments[_PARAM_INDEX + 1 :])
         )
         if methods is None:
-            raise ControlError(404, "the path does not exist")
+            raise ControlError(404, "no such path; see the control API in README.md")
         if request.method not in methods:
             raise ControlError(405, f"this path supports only {' and '.join(methods)}")
         route = methods[request.method]
@@ -94,7 +94,9 @@ class ControlRouter:
         except NotFound as error:
             raise ControlError(404, "the account has no resource with this sid", "sid") from error
         except InvalidState as error:
-            raise ControlError(409, "the state of the resource does not allow this", "sid") from error
+            raise ControlError(
+                409, "the resource has already ended, or is in another state that does not allow this", "sid"
+            ) from error
         except StoreFailure as error:
             raise ControlError(503, "the database does not respond") from error
 

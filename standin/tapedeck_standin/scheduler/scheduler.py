@@ -112,7 +112,7 @@ class Scheduler:
     def advance(self, seconds: float, account: str) -> int:
         """Advance the clock from one due time to the next; return the new time.
 
-        Before each step, waits for the callback retries of this account that are due, within a limit of real time.
+        After each step, waits for the callback retries of this account that became due, within a limit of real time.
         Retries of other accounts are not waited for.
 
         Raises:
@@ -178,7 +178,7 @@ class Scheduler:
             return self._engine.finish_due_media()
 
     def _milliseconds_until_due(self) -> int | None:
-        """Return the milliseconds until the next retry; None if there is none."""
+        """Return the milliseconds until the next callback retry or engine event; None if neither is scheduled."""
         due = [
             delivery.next_attempt_at * 1000
             for delivery in self._callback_log.scheduled_retries

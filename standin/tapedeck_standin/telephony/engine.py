@@ -35,9 +35,9 @@ MissingMediaFault = Callable[[str], int | None]
 
 
 class CaptureMode(Enum):
-    """How incoming sound is captured."""
+    """How incoming audio is captured."""
 
-    SOUND = "kept"
+    AUDIO = "captured"
     SILENCE = "replaced by silence"
     NOTHING = "left out"
 
@@ -57,7 +57,7 @@ class CaptureSession:
     track: str
     key: str
     since: int
-    mode: CaptureMode = CaptureMode.SOUND
+    mode: CaptureMode = CaptureMode.AUDIO
     version: int = 0
     parts: list[Part] = field(default_factory=list)
     due_at: int | None = None
@@ -66,7 +66,7 @@ class CaptureSession:
         """Change the capture mode from `now` (milliseconds) on."""
         elapsed = max(0, now - self.since)
         if self.mode is not CaptureMode.NOTHING and elapsed:
-            self.parts.append(Part(elapsed, self.mode is CaptureMode.SOUND))
+            self.parts.append(Part(elapsed, self.mode is CaptureMode.AUDIO))
         self.mode, self.since = mode, now
 
     @property
@@ -357,9 +357,9 @@ _TRANSITION_EVENTS: Final = {
 }
 
 _CAPTURE_MODES: Final = {
-    ("in-progress", None): CaptureMode.SOUND,
-    ("in-progress", "silence"): CaptureMode.SOUND,
-    ("in-progress", "skip"): CaptureMode.SOUND,
+    ("in-progress", None): CaptureMode.AUDIO,
+    ("in-progress", "silence"): CaptureMode.AUDIO,
+    ("in-progress", "skip"): CaptureMode.AUDIO,
     ("paused", "silence"): CaptureMode.SILENCE,
     ("paused", "skip"): CaptureMode.NOTHING,
     ("stopped", None): CaptureMode.NOTHING,

@@ -22,10 +22,10 @@ class FailedBatchBucket:
         self._client = client
         self._bucket = bucket
 
-    def list(self, most: int, after: str | None = None) -> list[str]:
+    def list(self, limit: int, after: str | None = None) -> list[str]:
         """1 request."""
         start = {"StartAfter": after} if after is not None else {}
-        response = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=most, **start)
+        response = self._call("list_objects_v2", Prefix=PREFIX, MaxKeys=limit, **start)
         return [listed["Key"] for listed in response.get("Contents", ())]
 
     def read(self, key: str) -> bytes:

@@ -17,7 +17,7 @@ def _parse_resource_sid(sid: str) -> str:
     return identifier
 
 
-SubjectSid = Annotated[str, AfterValidator(_parse_resource_sid)]
+CallbackResourceSid = Annotated[str, AfterValidator(_parse_resource_sid)]
 """The SID of a recording or a conference in either dialect, parsed into an id."""
 
 

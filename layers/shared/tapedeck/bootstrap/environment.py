@@ -1,4 +1,4 @@
-"""What the composition roots need from outside: settings, time and clients, and wrappers for the stand-in's observers.
+"""What the composition roots need from outside: settings, time, clients, and wrappers that observe calls.
 
 A deployment uses the defaults. The stand-in and the tests install an `Environment` of their own.
 """

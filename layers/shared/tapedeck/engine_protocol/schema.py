@@ -31,7 +31,8 @@ Events
 
     - `id` is a UUID in 32 hex digits. Use the same id when you send an event again.
     - `at` is in milliseconds since the epoch. It decides when a call was answered, and when a call or a capture ended.
-      A time in the future counts as now.
+      Stored start and end times are at most now. Events are ordered by `at` as sent: a time in the future makes your
+      later events stale, so keep the clock synchronised.
     - `MessageGroupId` is the call or conference; events of participants use the group of their conference.
       `MessageDeduplicationId` is `id`.
     - An event for an unknown resource is processed five times, six minutes apart, then goes to the dead-letter queue.

@@ -26,7 +26,7 @@ class Authenticator:
     Args:
         credentials: the store of the hashes.
         clock: the time in milliseconds.
-        remember_seconds: how long this process caches a success; failures are never cached.
+        cache_seconds: how long this process caches a success; failures are never cached.
         refused_secrets: secrets that are always rejected, such as the stand-in's on a deployed stack.
         monotonic_clock: milliseconds of a clock that is never set back, but may stop while the process is frozen.
         media_access: who may fetch audio of accounts without an explicit setting.
@@ -36,7 +36,7 @@ class Authenticator:
         self,
         credentials: CredentialStore,
         clock: Clock,
-        remember_seconds: int,
+        cache_seconds: int,
         refused_secrets: frozenset[str] = frozenset(),
         monotonic_clock: Clock | None = None,
         media_access: MediaAccess = MediaAccess.AUTHENTICATED,
@@ -44,7 +44,7 @@ class Authenticator:
         self._credentials = credentials
         self._clock = clock
         self._monotonic_clock = monotonic_clock or clock
-        self._remember = remember_seconds * 1000
+        self._remember = cache_seconds * 1000
         self._refused = frozenset(hash_secret(secret) for secret in refused_secrets)
         self._remembered: dict[str, tuple[Principal, int, int]] = {}
         self._media_access = media_access
@@ -78,9 +78,9 @@ class Authenticator:
         record = self._credentials.get_account(account)
         if record is None:
             return self._media_access is MediaAccess.VENDOR
-        return self._keep_access(record, now, monotonic_clock) is MediaAccess.VENDOR
+        return self._cache_access(record, now, monotonic_clock) is MediaAccess.VENDOR
 
-    def _keep_access(self, record: CredentialsRecord, now: int, monotonic_clock: int) -> MediaAccess:
+    def _cache_access(self, record: CredentialsRecord, now: int, monotonic_clock: int) -> MediaAccess:
         """Return, and cache, who may fetch the audio of the account of this record."""
         access = record.media_access or self._media_access
         if self._remember:
@@ -89,9 +89,9 @@ class Authenticator:
             self._remembered_access[record.account] = access, now, monotonic_clock
         return access
 
-    def _is_fresh(self, at: int, steady_at: int, now: int, monotonic_clock: int) -> bool:
+    def _is_fresh(self, at: int, monotonic_at: int, now: int, monotonic_clock: int) -> bool:
         # Neither a clock that was set back nor a frozen process may extend a cache entry.
-        return 0 <= now - at < self._remember and monotonic_clock - steady_at < self._remember
+        return 0 <= now - at < self._remember and monotonic_clock - monotonic_at < self._remember
 
     def _verify(
         self, user: str, secret: str, read: Callable[[str], tuple[str | None, tuple[str, ...]]], identifier: str
@@ -101,8 +101,8 @@ class Authenticator:
         now, monotonic_clock = self._clock(), self._monotonic_clock()
         remembered = self._remembered.get(memory)
         if remembered is not None:
-            principal, at, steady_at = remembered
-            if self._is_fresh(at, steady_at, now, monotonic_clock):
+            principal, at, monotonic_at = remembered
+            if self._is_fresh(at, monotonic_at, now, monotonic_clock):
                 return principal
         account, accepted = read(identifier)
         # Compare all candidates, and always at least one: timing must not reveal which matched, or whether any exist.
@@ -123,7 +123,7 @@ class Authenticator:
         if record is None:
             return None, ()
         # The record also holds the media access: cache it, and save a later read.
-        self._keep_access(record, now, monotonic_clock)
+        self._cache_access(record, now, monotonic_clock)
         scoped = tuple(key for key, scopes in record.key_hashes.items() if VOICE in scopes)
         return record.account, record.token_hashes + scoped
 

@@ -24,8 +24,8 @@ class UpdateCall:
 
     Args:
         status: canceled or completed, to end the call; the other fields are then ignored.
-        redirect: new instructions: `url` and `method`, or `twiml`, and their options.
-        settings: further commands for the media engine, by name.
+        redirect: new instructions: `{url, method}` or `{markup}`.
+        settings: `fallback`, `status_callback` and `time_limit`, sent with the redirect command.
         cancel_ignores_answered_calls: whether canceling an answered call succeeds without changing it.
     """
 

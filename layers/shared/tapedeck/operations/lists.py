@@ -42,7 +42,7 @@ class RecordingFilter:
     """Filter of recordings.
 
     With `shown`, `call` also matches recordings of conferences whose CallSid is that call. `deleted` includes deleted
-    recordings. Malformed ids never get here: the caller handles them.
+    recordings. The ids are valid: the caller rejects malformed ones.
     """
 
     created: TimeRange = ALL_TIME
@@ -187,7 +187,7 @@ def read_page(
 
 
 def read_filtered_page(fetch: RangeReader[T], request: PageRequest, created: TimeRange, keep: RowFilter[T]) -> Page[T]:
-    """Return one page of a list of which the filter keeps nearly all: the first query reads only one page.
+    """Return one page of a list whose filter rejects few rows: the first query reads only one page.
 
     Rows skipped by a page number do not count against MAX_ROWS_SCANNED.
     """
@@ -251,7 +251,7 @@ def merge_readers(first: RangeReader[T], second: RangeReader[T]) -> RangeReader[
 
     def fetch(ids: IdRange, limit: int, skip: int = 0) -> Chunk[T]:
         if skip:
-            raise ValueError("a merged list is walked, not skipped")
+            raise ValueError("a merged list does not support skip")
         chunks = first(ids, limit), second(ids, limit)
         ends = [chunk.last for chunk in chunks if chunk.last is not None]
         end = (min(ends) if ids.ascending else max(ends)) if ends else None

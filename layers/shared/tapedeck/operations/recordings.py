@@ -76,7 +76,7 @@ class Recordings:
 
         Raises:
             NotFound: no such call.
-            NotEligibleForRecording: the call is not in progress.
+            NotEligibleForRecording: the call is not in progress, or has the maximum number of active recordings.
         """
         now = self._clock()
         recording = Recording(
@@ -137,7 +137,7 @@ class Recordings:
 
         Raises:
             NotFound: no such parent.
-            NotEligibleForRecording: the parent is not in progress.
+            NotEligibleForRecording: the parent is not in progress, or has the maximum number of active recordings.
         """
         now = self._clock()
         identifier = recording or new_id(now)

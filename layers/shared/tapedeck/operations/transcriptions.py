@@ -13,10 +13,10 @@ from tapedeck.ports.clock import Clock
 from tapedeck.ports.lists import Chunk, RangeReader
 from tapedeck.ports.transcriptions import TranscriptionStore
 
-MAX_TEXT: Final = 4 << 20
+MAX_TEXT_BYTES: Final = 4 << 20
 """Maximum bytes of text on a page, doubly JSON-encoded; keeps the response below Lambda's limit of 6 MB."""
 
-AT_ONCE: Final = 250
+QUERY_LIMIT: Final = 250
 """Transcriptions per query; their length is known only after reading."""
 
 
@@ -106,13 +106,13 @@ class Transcriptions:
 
 
 def _limit_text(fetch: RangeReader[Transcription]) -> RangeReader[Transcription]:
-    """Limit each read of a list to MAX_TEXT bytes of text, but to at least one transcription."""
+    """Limit each read of a list to MAX_TEXT_BYTES bytes of text, but to at least one transcription."""
 
     def fetch_some(ids: IdRange, limit: int, skip: int = 0) -> Chunk[Transcription]:
         found: list[Transcription] = []
-        remaining = MAX_TEXT
+        remaining = MAX_TEXT_BYTES
         while True:
-            step = min(limit, AT_ONCE)
+            step = min(limit, QUERY_LIMIT)
             chunk = fetch(ids, step, skip)
             for transcription in chunk.items:
                 remaining -= _encoded_bytes(transcription.text)

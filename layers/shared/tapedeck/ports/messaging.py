@@ -140,8 +140,8 @@ class FailedBatchStore(Protocol):
         StoreUnavailable: the store did not respond.
     """
 
-    def list(self, most: int, after: str | None = None) -> Sequence[str]:
-        """Return up to `most` keys, oldest first, starting after the key `after` if given."""
+    def list(self, limit: int, after: str | None = None) -> Sequence[str]:
+        """Return up to `limit` keys, oldest first, starting after the key `after` if given."""
         ...
 
     def read(self, key: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The common part of all tables with conditional writes: what follows when a condition fails (REL-3).
+"""The common part of all tables with conditional writes: handling of failed conditions (REL-3).
 
 A condition fails for one of two reasons. Either an earlier copy of the same write succeeded and only its response was
 lost, or the item is not in the expected state.
@@ -29,7 +29,7 @@ class ConditionalTable:
         return True
 
     def _update_or_find(self, write: Write) -> Item | None:
-        """Apply an update; return the new item, or the current one, if any, if the condition failed."""
+        """Apply an update; return the new item or, if the condition failed, the current one (None if there is none)."""
         try:
             return self._database.update(write)
         except ConditionFailed as failed:

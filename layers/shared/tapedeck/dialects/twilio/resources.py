@@ -146,7 +146,7 @@ class Twilio(Dialect):
         }
 
     def recording(self, recording: Recording, *, changed: bool) -> Body:
-        """Render a recording below its parent; the order of fields differs, and only calls have `track`."""
+        """Render a recording below its parent; field orders differ, and only call recordings have `track`."""
         uri = f"{self.parent_uri(recording)}/Recordings/{self.format_sid(ResourceType.RECORDING, recording.id)}.json"
         head = self._head_of_recording(recording)
         fields = _recording_fields(recording, str(recording.status) if changed else public_status(recording))
