@@ -304,7 +304,11 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
             each(when, operation, request)
 
     memory = MemoryDynamoDB(clock, fault)
-    TEMPLATE.create_tables(memory)
+    tables = TEMPLATE.create_tables(memory)
+    # On DynamoDB Local, the other tests' tables have a prefix.
+    settings = replace(
+        settings, recordings_table=tables["RecordingsTable"], credentials_table=tables["CredentialsTable"]
+    )
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
