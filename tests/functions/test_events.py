@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from tapedeck.adapters.failed_batches import PREFIX
-from tapedeck.bootstrap.environment import current_environment, installed
+from tapedeck.bootstrap.environment import rebuilt_services
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
 from tapedeck.domain.account import VOICE
@@ -76,7 +75,7 @@ def own_tables() -> Iterator[Mapping[str, str]]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
             environment.setenv(name, value)
-        with installed(replace(current_environment())):
+        with rebuilt_services():
             yield variables
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -23,7 +22,7 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     """
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
-    from tapedeck.bootstrap.environment import current_environment, installed
+    from tapedeck.bootstrap.environment import rebuilt_services
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin.app.container import AppOptions, build_application
     from tapedeck_standin.aws.backend import STANDIN_DEFAULTS
@@ -38,7 +37,7 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     environment, services = pytest.MonkeyPatch(), ExitStack()
     for name, value in STANDIN_DEFAULTS.items():
         environment.setenv(name, value)
-    services.enter_context(installed(replace(current_environment())))
+    services.enter_context(rebuilt_services())
     try:
         with certificates.issue() as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.

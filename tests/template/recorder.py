@@ -4,14 +4,14 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
-from tapedeck.bootstrap.environment import current_environment, installed
+from tapedeck.bootstrap.environment import rebuilt_services
 from tapedeck_standin.aws.function_loader import Handler, load_handler
 from tests.client import ROOT
 
@@ -104,7 +104,7 @@ class Recorder:
                 environment.delenv(name)
             for name, value in variables.items():
                 environment.setenv(name, value)
-            with installed(replace(current_environment())):
+            with rebuilt_services():
                 yield
 
     def _record_request(self, params: Mapping[str, Any], model: Any, **_: object) -> None:

@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from dynamodb_memory.client import MemoryChanges, MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
-from tapedeck.bootstrap.environment import current_environment, installed
+from tapedeck.bootstrap.environment import current_environment, installed, rebuilt_services
 from tapedeck.domain.account import MediaAccess
 from tapedeck_standin.aws.moto_lock import one_request_at_a_time
 from tapedeck_standin.aws.moto_patches import quick_moto
@@ -136,7 +136,7 @@ def emulated_aws(template: Template, settings: Mapping[str, str] = MappingProxyT
         buckets = template.create_buckets(make_full_client("s3"))
         os.environ.update(template.environment({**tables, **buckets, "SigningKey": key}))
         os.environ.update(variables)
-        with installed(replace(current_environment())):
+        with rebuilt_services():
             yield
 
 

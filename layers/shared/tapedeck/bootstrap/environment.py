@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapedeck.adapters.clients import make_client
@@ -72,11 +72,12 @@ class Environment:
     prebuilt: Mapping[Any, Any] = field(default_factory=dict)
     _built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Use the prebuilt services."""
+        self._built.update(self.prebuilt)
+
     def cached(self, build: "Callable[[Environment], T]") -> T:
         """Return the result of `build` for this environment; only the first call builds it."""
-        if build in self.prebuilt:
-            prebuilt: T = self.prebuilt[build]
-            return prebuilt
         if build not in self._built:
             self._built[build] = build(self)
         built: T = self._built[build]
@@ -106,3 +107,10 @@ def installed(environment: Environment) -> Iterator[Environment]:
         yield environment
     finally:
         install(previous)
+
+
+@contextmanager
+def rebuilt_services() -> Iterator[Environment]:
+    """Build all services again, from settings that have changed, while the context is open."""
+    with installed(replace(current_environment())) as environment:
+        yield environment
