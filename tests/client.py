@@ -13,7 +13,7 @@ from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.template import Route, Template
-from tests.wire import VendorContract
+from tests.wire.vendor_files import VendorContract
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TEMPLATE: Final = Template.load(ROOT / "template.yaml")

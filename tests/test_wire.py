@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests import wire
-from tests.wire import DIALECTS, SHAPES, Vendor, VendorContract
+from tests.wire import vendor_files as wire
+from tests.wire.vendor_files import DIALECTS, SHAPES, Vendor, VendorContract
 
 EXAMPLES = wire.contract_folder().with_name("examples")
 

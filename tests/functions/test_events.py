@@ -25,7 +25,7 @@ from tapedeck_standin.samples import callbacks as sample_callbacks
 from tapedeck_standin.samples import data as sample_data
 from tapedeck_standin.samples.replay import capturing_output, main, make_seeding, replay
 from tests.client import ROOT, TEMPLATE, find_route
-from tests.wire import VendorContract
+from tests.wire.vendor_files import VendorContract
 
 EVENTS: Final = sorted((ROOT / "events").glob("*.json"))
 EXPECTED: Final = ROOT / "events" / "expected"

@@ -25,7 +25,7 @@ from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import DYNAMODB_URL
 from tests.functions.stage import START, Stage, Wire, WireRequest, assert_answer
 from tests.media import finish
-from tests.wire import contract_folder
+from tests.wire.vendor_files import contract_folder
 
 EXAMPLES: Final = contract_folder().with_name("examples")
 NAMES: Final = sorted(path.stem for path in EXAMPLES.glob("*.json"))

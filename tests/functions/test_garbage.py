@@ -35,7 +35,7 @@ from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, Answer, FunctionClient, find_route, make_event
 from tests.functions import expected
 from tests.thoroughness import scaled
-from tests.wire import VendorContract
+from tests.wire.vendor_files import VendorContract
 
 REQUESTS = scaled(5_000, 1_000)
 SEED = 16

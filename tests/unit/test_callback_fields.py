@@ -27,7 +27,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tests.conventions.sources import PACKAGE, modules
 from tests.thoroughness import scaled
-from tests.wire import contract_folder
+from tests.wire.vendor_files import contract_folder
 
 Fields = dict[str, str]
 

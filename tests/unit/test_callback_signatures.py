@@ -13,7 +13,7 @@ from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import encode, sign, signature_base_url, with_query
 from tapedeck.domain.subscription import is_valid_callback_url
 from tests.thoroughness import scaled
-from tests.wire import contract_folder
+from tests.wire.vendor_files import contract_folder
 
 HOOK = "https://app.example.com/hooks/recording?tenant=42"
 TOKEN = "0123456789abcdef0123456789abcdef"

@@ -737,7 +737,7 @@ Operations = Mapping[tuple[str, _Route], _Operation]
 
 def contract_folder() -> Path:
     """Return the folder of the vendors' files, which may not exist."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "contract" / "openapi"
+    beside = Path(__file__).resolve().parents[3] / "shared" / "contract" / "openapi"
     return Path(os.environ.get("TAPEDECK_CONTRACT") or beside)
 
 

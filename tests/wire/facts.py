@@ -1,0 +1,247 @@
+"""Reads the files in `data/` into typed objects; README.md describes them."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+DATA: Final = Path(__file__).resolve().parent / "data"
+
+DialectName = Literal["twilio", "signalwire"]
+DIALECTS: Final[tuple[DialectName, ...]] = ("twilio", "signalwire")
+
+_RESOURCES: Final = ("call", "recording", "conference", "participant", "transcription")
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldFacts(_Facts):
+    """What a field of a body holds."""
+
+    type: Literal["string", "integer", "number", "boolean", "object", "array", "null"]
+    nullable: bool = False
+    format: str | None = None
+    enum: tuple[str | int, ...] | None = None
+    enum_after_post: tuple[str, ...] | None = None
+    const: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    value: str | None = None
+    null_unless: str | None = None
+    fields: Mapping[str, "FieldFacts"] | None = None
+    items: "FieldFacts | None" = None
+    min_items: int = 0
+    note: str | None = None
+
+
+class Match(_Facts):
+    """A condition on one field, or a demand on it."""
+
+    type: Literal["string", "null"] | None = None
+    const: str | int | None = None
+    enum: tuple[str, ...] | None = None
+
+
+class Rule(_Facts):
+    """A relation of several fields of a body."""
+
+    condition: Mapping[str, Match] | None = Field(None, alias="if")
+    then: Mapping[str, Match] = {}
+    otherwise: Mapping[str, Match] = Field({}, alias="else")
+    equal: tuple[str, ...] = ()
+    exactly_one: tuple[str, ...] = ()
+    null_together: tuple[str, ...] = ()
+
+
+class BodyFacts(_Facts):
+    """A body in one dialect: its fields in order, and how they relate."""
+
+    fields: Mapping[str, FieldFacts]
+    rules: tuple[Rule, ...] = ()
+    vendor_schema: str | None = None
+    link: str | None = None
+
+
+class Body(_Facts):
+    """A body in both dialects; None in a dialect that does not have it."""
+
+    description: str
+    twilio: BodyFacts | None = None
+    signalwire: BodyFacts | None = None
+
+    def of(self, dialect: DialectName) -> BodyFacts | None:
+        """Return the body in a dialect."""
+        return self.twilio if dialect == "twilio" else self.signalwire
+
+
+class Resource(_Facts):
+    """A resource: its bodies, and the field of a page that holds its items."""
+
+    resource: str
+    list: str
+    bodies: Mapping[str, Body]
+
+
+class Page(_Facts):
+    """The fields of a page around its items, and the form of page tokens."""
+
+    resource: Literal["list"]
+    default_page_size: int
+    max_page_size: int
+    bodies: Mapping[str, Body]
+    token: str
+
+
+class ErrorAnswer(_Facts):
+    """The answer to a condition in one dialect."""
+
+    status: int
+    code: int | None = None
+    message: str | None = None
+    body: str = "object"
+
+
+class ErrorRow(_Facts):
+    """A condition and its answer in each dialect."""
+
+    condition: str
+    error: str | None = None
+    fault: str | None = None
+    operations: tuple[str, ...] | None = None
+    twilio: ErrorAnswer | None = None
+    signalwire: ErrorAnswer | None = None
+    not_followed: str | None = None
+
+    def of(self, dialect: DialectName) -> ErrorAnswer | None:
+        """Return the answer in a dialect; None if the condition does not occur there."""
+        return self.twilio if dialect == "twilio" else self.signalwire
+
+
+class Errors(_Facts):
+    """The error table."""
+
+    resource: Literal["error"]
+    bodies: Mapping[str, Body]
+    rows: tuple[ErrorRow, ...]
+
+
+class OperationAnswers(_Facts):
+    """The answers of an operation in one dialect."""
+
+    success: Mapping[int, str]
+    errors: tuple[int, ...] = ()
+    vendor: str | None = None
+    free_segment: str | None = None
+    free_segment_accepts: str | None = None
+
+
+class Operation(_Facts):
+    """An operation: its method, its paths below the account, and its answers."""
+
+    method: str
+    paths: tuple[str, ...]
+    twilio: OperationAnswers | Literal["not offered"]
+    signalwire: OperationAnswers | Literal["not offered"]
+
+    def of(self, dialect: DialectName) -> OperationAnswers | None:
+        """Return the answers in a dialect; None if it is not offered there."""
+        answers = self.twilio if dialect == "twilio" else self.signalwire
+        return None if answers == "not offered" else answers
+
+
+class Operations(_Facts):
+    """All operations, and the statuses of requests without one."""
+
+    statuses_of_every_operation: Mapping[DialectName, tuple[int, ...]]
+    statuses_without_an_operation: Mapping[Literal["known_path", "unknown_path"], tuple[int, ...]]
+    operations: Mapping[str, Operation]
+
+
+class Format(_Facts):
+    """A format: its meaning, and a pattern of the whole value unless code checks it."""
+
+    description: str
+    pattern: str | None = None
+
+
+class DialectFormats(_Facts):
+    """The path of an account, the forms of sids, and the realm of a dialect."""
+
+    account: str
+    sid: str
+    requested_sid: str
+    realm: str
+
+
+class Media(_Facts):
+    """The statuses of audio, and its content type by the suffix of the path."""
+
+    statuses: tuple[int, ...]
+    types: Mapping[str, str]
+
+
+class Formats(_Facts):
+    """The formats of values, sids, headers and media."""
+
+    dialects: Mapping[DialectName, DialectFormats]
+    sids: Mapping[str, str]
+    formats: Mapping[str, Format]
+    headers: Mapping[str, Any]
+    media: Media
+
+    def sid_pattern(self, dialect: DialectName, kind: str, *, requested: bool = False) -> str:
+        """Return the pattern of a sid in a body, or as a request may spell it."""
+        forms = self.dialects[dialect]
+        return (forms.requested_sid if requested else forms.sid).replace("{prefix}", self.sids[kind])
+
+
+class Facts(_Facts):
+    """All files."""
+
+    resources: Mapping[str, Resource]
+    page: Page
+    errors: Errors
+    operations: Operations
+    formats: Formats
+
+    def body(self, name: str, dialect: DialectName) -> BodyFacts:
+        """Return a body of a resource in a dialect."""
+        return next(facts for found, _, of, facts in self.bodies() if (found, of) == (name, dialect))
+
+    def list_field(self, name: str) -> str:
+        """Return the field of a page that holds items of this body."""
+        return next(resource.list for resource in self.resources.values() if name in resource.bodies)
+
+    def bodies(self) -> Iterator[tuple[str, Resource, DialectName, BodyFacts]]:
+        """Yield each body of a resource in each dialect, with its name and its resource."""
+        for resource in self.resources.values():
+            for name, body in resource.bodies.items():
+                for dialect in DIALECTS:
+                    facts = body.of(dialect)
+                    if facts is not None:
+                        yield name, resource, dialect, facts
+
+
+def read(name: str) -> Any:
+    """Parse a file of `data/`."""
+    return yaml.load((DATA / f"{name}.yaml").read_text(encoding="utf-8"), Loader=_LOADER)
+
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def load() -> Facts:
+    """Read all files, once per process."""
+    return Facts(
+        resources={name: Resource.model_validate(read(name)) for name in _RESOURCES},
+        page=Page.model_validate(read("list")),
+        errors=Errors.model_validate(read("errors")),
+        operations=Operations.model_validate(read("operations")),
+        formats=Formats.model_validate(read("formats")),
+    )
