@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlencode
 import pytest
 
 from tapedeck_standin.http.addresses import is_loopback
-from tests.client import _CONTRACT, Answer, Form, FunctionClient, _encode
+from tests.client import Answer, Form, FunctionClient, _encode
+from tests.wire.validator import check_response
 
 TIMEOUT: Final = 20
 NEW: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{19}\Z")
@@ -106,7 +107,7 @@ class ControlClient:
 
 @dataclass
 class HttpFunctionClient(FunctionClient):
-    """An API client in one dialect through the gateway; checks every response against the API contract."""
+    """An API client in one dialect through the gateway; checks every response against the wire format."""
 
     standin: StandIn | None = None
     tls: bool = False
@@ -132,8 +133,7 @@ class HttpFunctionClient(FunctionClient):
             answer = send_request(connection, method, path, body or None, sent)
         finally:
             connection.close()
-        if _CONTRACT is not None:
-            _CONTRACT.check(method, unquote(path), answer.status, answer.headers, answer.content)
+        check_response(method, unquote(path), answer.status, answer.headers, answer.content)
         return answer
 
 

@@ -80,10 +80,11 @@ class Body(_Facts):
 
 
 class Resource(_Facts):
-    """A resource: its bodies, and the field of a page that holds its items."""
+    """A resource: its bodies, the field of a page that holds its items, and the kind of the sid of an item."""
 
     resource: str
     list: str
+    identified_by: str
     bodies: Mapping[str, Body]
 
 
@@ -213,9 +214,9 @@ class Facts(_Facts):
         """Return a body of a resource in a dialect."""
         return next(facts for found, _, of, facts in self.bodies() if (found, of) == (name, dialect))
 
-    def list_field(self, name: str) -> str:
-        """Return the field of a page that holds items of this body."""
-        return next(resource.list for resource in self.resources.values() if name in resource.bodies)
+    def resource_of(self, name: str) -> Resource:
+        """Return the resource that has this body."""
+        return next(resource for resource in self.resources.values() if name in resource.bodies)
 
     def bodies(self) -> Iterator[tuple[str, Resource, DialectName, BodyFacts]]:
         """Yield each body of a resource in each dialect, with its name and its resource."""
