@@ -1,7 +1,7 @@
 """Checks of bodies: types, formats, values, and how the fields of a body relate."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
@@ -129,7 +129,7 @@ def body_check(dialect: DialectName, name: str) -> BodyCheck:
     return BodyCheck(dialect, load().body(name, dialect))
 
 
-_TYPES: Final = {
+_TYPES: Final[Mapping[str, Callable[[object], bool]]] = {
     "string": lambda value: isinstance(value, str),
     # JSON has one type of number, but typed clients reject 4.0 as an integer.
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 DATA: Final = Path(__file__).resolve().parent / "data"
 
-DialectName = Literal["twilio", "signalwire"]
-DIALECTS: Final[tuple[DialectName, ...]] = ("twilio", "signalwire")
+DialectName = str
+DIALECTS: Final = ("twilio", "signalwire")
 
 _RESOURCES: Final = ("call", "recording", "conference", "participant", "transcription")
 
@@ -230,10 +230,7 @@ class Facts(_Facts):
 
 def read(name: str) -> Any:
     """Parse a file of `data/`."""
-    return yaml.load((DATA / f"{name}.yaml").read_text(encoding="utf-8"), Loader=_LOADER)
-
-
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.safe_load((DATA / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 @cache

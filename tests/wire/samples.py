@@ -13,7 +13,6 @@ from tests.wire.requests import find_request
 from tests.wire.validator import check_response
 
 EXAMPLES: Final = Path(__file__).resolve().parent / "examples"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Sample:
 @cache
 def _read(dialect: DialectName) -> dict[str, dict[str, Any]]:
     text = (EXAMPLES / f"{dialect}.yaml").read_text(encoding="utf-8")
-    read: dict[str, dict[str, Any]] = yaml.load(text, Loader=_LOADER)
+    read: dict[str, dict[str, Any]] = yaml.safe_load(text)
     return read
 
 

@@ -1,0 +1,147 @@
+"""Tests of the error table: each row is accepted, each deviation is refused, and the code has the same rows."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tapedeck.dialects.errors import ERROR_TABLE, PARAMETER_FAULTS, ErrorAnswers
+from tests.wire.facts import DIALECTS, ErrorAnswer, ErrorRow, load
+from tests.wire.samples import Sample, make
+
+ROOTS = {
+    "twilio": "/2010-04-01/Accounts/AC5f0c3b1e8d274a69b7c2d41e9a60f835",
+    "signalwire": "/api/laml/2010-04-01/Accounts/5f0c3b1e-8d27-4a69-b7c2-d41e9a60f835",
+}
+SIDS = {
+    "twilio": {
+        "call": f"CA{'1' * 32}",
+        "conference": f"CF{'2' * 32}",
+        "recording": f"RE{'3' * 32}",
+        "transcription": f"TR{'4' * 32}",
+    },
+    "signalwire": dict.fromkeys(
+        ("call", "conference", "recording", "transcription"), "11111111-1111-4111-8111-111111111111"
+    ),
+}
+MORE_INFO = {
+    "twilio": "https://www.twilio.com/docs/errors/{code}",
+    "signalwire": "https://signalwire.com/docs/compatibility-api/reference/errors",
+}
+DEFAULT_OPERATION = "update_call"
+
+
+def _rows() -> Iterator[tuple[str, str, ErrorRow]]:
+    for row in load().errors.rows:
+        for dialect in DIALECTS:
+            if row.of(dialect) is not None:
+                operations = row.operations or (DEFAULT_OPERATION,)
+                yield dialect, next(name for name in operations if load().operations.operations[name].of(dialect)), row
+
+
+ROWS = {f"{dialect}: {row.condition}": (dialect, operation, row) for dialect, operation, row in _rows()}
+EACH_ROW = pytest.mark.parametrize(("dialect", "operation", "row"), ROWS.values(), ids=ROWS.keys())
+
+
+def answer_of(row: ErrorRow, dialect: str) -> ErrorAnswer:
+    """Return the answer of a row in a dialect that has one."""
+    answer = row.of(dialect)
+    assert answer is not None
+    return answer
+
+
+def response(dialect: str, operation: str, row: ErrorRow) -> Sample:
+    """Return the response of a row, to a request of an operation that gives it."""
+    answer = answer_of(row, dialect)
+    facts = load().operations.operations[operation]
+    method = "PUT" if answer.status == 405 else facts.method
+    path = ROOTS[dialect] + facts.paths[0].format_map(SIDS[dialect]) + ".json"
+    if answer.body == "strings":
+        return make(dialect, method, path, answer.status, {"errors": ["Status is invalid"]})
+    message = str(answer.message).replace("{uri}", path).replace("{name}", "Status")
+    body = {
+        "code": answer.code,
+        **({"detail": "Your AccountSid or AuthToken was incorrect."} if answer.body == "object_with_detail" else {}),
+        "message": message,
+        "more_info": MORE_INFO[dialect].format(code=answer.code),
+        "status": answer.status,
+    }
+    return make(dialect, method, path, answer.status, body)
+
+
+@EACH_ROW
+def test_each_row_is_accepted(dialect: str, operation: str, row: ErrorRow) -> None:
+    """The status, code and message of each row are accepted from an operation that gives them."""
+    response(dialect, operation, row).check()
+
+
+@EACH_ROW
+def test_each_deviation_from_a_row_is_refused(dialect: str, operation: str, row: ErrorRow) -> None:
+    """Another code, message, link or status in the body is refused, and so are the types and names of RFC 9457."""
+    body = response(dialect, operation, row).body
+    if answer_of(row, dialect).body == "strings":
+        changes: list[dict[str, object]] = [{"errors": []}, {"errors": [{}]}, {"errors": "no"}, {"code": 10000}]
+    else:
+        changes = [
+            {"code": 29999, "more_info": MORE_INFO[dialect].format(code=29999)},
+            {"code": str(body["code"])},
+            {"message": "Something else happened"},
+            {"message": ""},
+            {"message": None},
+            {"more_info": "https://example.com/errors"},
+            {"status": 418},
+            {"status": str(body["status"])},
+            {"title": "Not Found"},
+            {"type": "about:blank"},
+        ]
+    for change in changes:
+        sample = response(dialect, operation, row)
+        sample.body.update(change)
+        with pytest.raises(AssertionError):
+            sample.check()
+
+
+@pytest.mark.parametrize("status", [402, 403, 409, 418, 502])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_other_statuses_are_refused(dialect: str, status: int) -> None:
+    """A status that no row has is refused from every operation."""
+    (row,) = [row for row in load().errors.rows if row.error == "TapedeckError"]
+    for operation, facts in load().operations.operations.items():
+        if facts.of(dialect) is None:
+            continue
+        sample = response(dialect, operation, row)
+        sample.status = sample.body["status"] = status
+        with pytest.raises(AssertionError, match="status one of"):
+            sample.check()
+
+
+# --- The code's table ------------------------------------------------------------------------------------------------
+
+
+NOT_IN_THE_DATA = {
+    # Twilio ignores the cancellation of an answered call. An unavailable store is answered as an internal error.
+    "twilio": {"CallAnswered", "StoreUnavailable"},
+    # SignalWire has no labels, no `Twilio.CURRENT` and no choice of channels.
+    "signalwire": {"AmbiguousCurrentRecording", "LabelInUse", "NotDualChannel", "StoreUnavailable", "label"},
+}
+"""The rows of the code that never become a response of the dialect, or equal another row."""
+
+
+def _as_data(answers: ErrorAnswers, dialect: str) -> tuple[int, int, str]:
+    answer = answers.twilio if dialect == "twilio" else answers.signalwire
+    return answer.status, answer.code, answer.message
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_code_has_the_same_table(dialect: str) -> None:
+    """Each row with a class or a fault equals the row of the code's error table; no row of the code is missing."""
+    code = {
+        **{kind.__name__: _as_data(answers, dialect) for kind, answers in ERROR_TABLE.items()},
+        **{fault: _as_data(answers, dialect) for fault, answers in PARAMETER_FAULTS.items()},
+    }
+    data = {
+        str(row.error or row.fault): (answer.status, answer.code, answer.message)
+        for row in load().errors.rows
+        if (answer := row.of(dialect)) is not None and (row.error or row.fault)
+    }
+    assert {name: code[name] for name in data} == data
+    assert code.keys() - data.keys() == NOT_IN_THE_DATA[dialect]
