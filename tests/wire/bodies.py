@@ -26,7 +26,7 @@ class FieldCheck:
     def __init__(self, dialect: DialectName, facts: FieldFacts) -> None:
         self._facts = facts
         self._is_type = _TYPES[facts.type]
-        self._pattern = _pattern(dialect, facts.format)
+        self._pattern = pattern_of(dialect, facts.format)
         self._is_date = facts.format == "rfc2822 date"
         self._fields = _checks(dialect, facts.fields or {})
         self._item = FieldCheck(dialect, facts.items) if facts.items is not None else None
@@ -153,7 +153,9 @@ def _each_fault(
             yield from check.faults(body[name], f"{place}/{name}", context)
 
 
-def _pattern(dialect: DialectName, name: str | None) -> re.Pattern[str] | None:
+@cache
+def pattern_of(dialect: DialectName, name: str | None) -> re.Pattern[str] | None:
+    """Return the pattern of a format; None if there is no format, or if code checks it."""
     if name is None:
         return None
     formats = load().formats

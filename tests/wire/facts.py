@@ -131,6 +131,42 @@ class Errors(_Facts):
     rows: tuple[ErrorRow, ...]
 
 
+class CallbackField(_Facts):
+    """What a form field of a callback holds, and when it is sent."""
+
+    format: str | None = None
+    enum: tuple[str, ...] | None = None
+    events: tuple[str, ...] | None = None
+    when: str | None = None
+    note: str | None = None
+
+
+class CallbackFields(_Facts):
+    """The fields of a callback in one dialect, in order."""
+
+    fields: Mapping[str, CallbackField]
+    vendor_schema: str | None = None
+
+
+class Callback(_Facts):
+    """A callback in both dialects."""
+
+    description: str
+    twilio: CallbackFields
+    signalwire: CallbackFields
+
+    def of(self, dialect: DialectName) -> CallbackFields:
+        """Return the callback in a dialect."""
+        return self.twilio if dialect == "twilio" else self.signalwire
+
+
+class Callbacks(_Facts):
+    """All callbacks."""
+
+    resource: Literal["callback"]
+    bodies: Mapping[str, Callback]
+
+
 class OperationAnswers(_Facts):
     """The answers of an operation in one dialect."""
 
@@ -208,6 +244,7 @@ class Facts(_Facts):
     page: Page
     errors: Errors
     operations: Operations
+    callbacks: Callbacks
     formats: Formats
 
     def body(self, name: str, dialect: DialectName) -> BodyFacts:
@@ -241,5 +278,6 @@ def load() -> Facts:
         page=Page.model_validate(read("list")),
         errors=Errors.model_validate(read("errors")),
         operations=Operations.model_validate(read("operations")),
+        callbacks=Callbacks.model_validate(read("callbacks")),
         formats=Formats.model_validate(read("formats")),
     )

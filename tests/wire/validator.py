@@ -72,18 +72,18 @@ def _body_faults(request: Request, status: int, content_type: str, body: bytes) 
 
 def _json_faults(request: Request, status: int, text: bytes) -> Iterator[Fault]:
     try:
-        body = json.loads(text, parse_constant=_refuse_constant)
+        body = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except ValueError as error:
         yield Fault("body", f"JSON ({error})", text.decode(errors="replace"))
         return
     context = Context(request.method, request.operation_name)
-    if _HAS_VENDOR_FILES:
-        yield from vendor_faults(request, status, body)
     if status >= _FIRST_ERROR:
         yield from error_faults(request.dialect, context, status, body, request.path)
     else:
         assert request.operation is not None
         yield from _success_faults(request, request.operation.answers.success[status], body, context)
+    if _HAS_VENDOR_FILES:
+        yield from vendor_faults(request, status, body)
 
 
 def _success_faults(request: Request, name: str, body: Any, context: Context) -> Iterator[Fault]:
@@ -98,3 +98,10 @@ def _success_faults(request: Request, name: str, body: Any, context: Context) ->
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError(f"a name occurs twice in {list(made)}")
+    return made
