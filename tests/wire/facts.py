@@ -237,6 +237,26 @@ class Formats(_Facts):
         return (forms.requested_sid if requested else forms.sid).replace("{prefix}", self.sids[kind])
 
 
+class Case(_Facts):
+    """A request, and the status and some fields of the right answer."""
+
+    request: str
+    form: Mapping[str, str] | None = None
+    is_anonymous: bool = False
+    status: int | None = None
+    body: Mapping[str, Any] = {}
+
+
+class UnfollowedRule(_Facts):
+    """A rule that the code does not follow yet, with requests that show it."""
+
+    rule: str
+    description: str
+    today: str
+    dialects: tuple[DialectName, ...]
+    cases: tuple[Case, ...]
+
+
 class Facts(_Facts):
     """All files."""
 
@@ -246,6 +266,7 @@ class Facts(_Facts):
     operations: Operations
     callbacks: Callbacks
     formats: Formats
+    not_followed: tuple[UnfollowedRule, ...]
 
     def body(self, name: str, dialect: DialectName) -> BodyFacts:
         """Return a body of a resource in a dialect."""
@@ -280,4 +301,5 @@ def load() -> Facts:
         operations=Operations.model_validate(read("operations")),
         callbacks=Callbacks.model_validate(read("callbacks")),
         formats=Formats.model_validate(read("formats")),
+        not_followed=tuple(UnfollowedRule.model_validate(rule) for rule in read("not_followed")["rules"]),
     )
