@@ -18,9 +18,10 @@ import pytest
 import requests
 
 from tests.sdk.scenario import Place
+from tests.wire.gateway import VARIABLE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-SOURCE_FOLDERS: Final = ("layers/shared", "standin", "packages/dynamodb-memory/src")
+SOURCE_FOLDERS: Final = ("layers/shared", "standin", "packages/dynamodb-memory/src", ".")
 EXAMPLES: Final = ROOT / "examples"
 CACHE: Final = ROOT / ".cache"
 READY: Final = "TAPEDECK_READY "
@@ -67,6 +68,8 @@ class Standin:
     url: str
     https_url: str
     ca_file: str
+    faults: Path
+    """Lists the responses that do not have the wire format."""
 
     def make_places(self, vendor: str) -> dict[str, Place]:
         """Create two accounts each for `http` and `https`."""
@@ -101,7 +104,7 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
     with (folder / "users").open("w") as users:
         with exclusive_lock(lock):
             if not addresses.exists():
-                process = _start(folder / "log")
+                process = _start(folder)
                 try:
                     addresses.write_text(_wait_until_ready(process, folder / "log"), encoding="utf-8")
                 except BaseException:
@@ -111,7 +114,7 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
             else:
                 fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            yield Standin(**json.loads(addresses.read_text(encoding="utf-8")))
+            yield Standin(**json.loads(addresses.read_text(encoding="utf-8")), faults=folder / "faults")
         finally:
             while process is not None and process.returncode is None:
                 with exclusive_lock(lock), suppress(BlockingIOError):
@@ -125,12 +128,14 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
                 time.sleep(0.05)
 
 
-def _start(log: Path) -> subprocess.Popen[bytes]:
+def _start(folder: Path) -> subprocess.Popen[bytes]:
     # The environment of the tests is not inherited: no database, no account, no port.
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_FOLDERS)
-    command = [sys.executable, "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0"]
-    with log.open("w") as output:
+    environment[VARIABLE] = str(folder / "faults")
+    (folder / "faults").touch()
+    command = [sys.executable, "-m", "tests.wire.gateway", "serve", "--port", "0", "--https-port", "0"]
+    with (folder / "log").open("w") as output:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
+from typing import Final
 
 import pytest
 
@@ -12,6 +13,18 @@ from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, receiving
+from tests.wire.gateway import checked_gateways
+
+FAULTS: Final[list[str]] = []
+"""The responses of the stand-in that do not have the wire format."""
+
+
+@pytest.fixture(autouse=True)
+def every_response_has_the_wire_format() -> Iterator[None]:
+    """Fails the test if the stand-in has sent a response without the wire format."""
+    FAULTS.clear()
+    yield
+    assert FAULTS == []
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +51,7 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     for name, value in STANDIN_DEFAULTS.items():
         environment.setenv(name, value)
     services.enter_context(rebuilt_services())
+    services.enter_context(checked_gateways(FAULTS.append))
     try:
         with certificates.issue() as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.
