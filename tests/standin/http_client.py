@@ -133,7 +133,7 @@ class HttpFunctionClient(FunctionClient):
             answer = send_request(connection, method, path, body or None, sent)
         finally:
             connection.close()
-        check_response(method, unquote(path), answer.status, answer.headers, answer.content)
+        check_response(method, unquote(path), answer.status, answer.headers, answer.content, injected=True)
         return answer
 
 

@@ -14,9 +14,11 @@ _PARAMETER: Final = "[A-Z][A-Za-z]*[<>]?"
 """The name of a parameter, such as `PageSize` or `DateCreated<`."""
 
 
-def error_faults(dialect: DialectName, context: Context, status: int, body: object, path: str) -> Iterator[Fault]:
-    """Yield the faults of the response to an error."""
-    rows = _rows(dialect, context.operation, status)
+def error_faults(
+    dialect: DialectName, context: Context, status: int, body: object, path: str, *, injected: bool = False
+) -> Iterator[Fault]:
+    """Yield the faults of the response to an error; an injected one may be an error of another operation."""
+    rows = _rows(dialect, context.operation, status, of_any_operation=injected)
     if not rows:
         yield Fault("", f"a row of the error table for {context.operation}", status)
         return
@@ -44,7 +46,7 @@ def _is_message(row: ErrorAnswer, message: str, path: str) -> bool:
 
 
 @cache
-def _rows(dialect: DialectName, operation: str, status: int) -> Sequence[ErrorAnswer]:
+def _rows(dialect: DialectName, operation: str, status: int, *, of_any_operation: bool) -> Sequence[ErrorAnswer]:
     """Return the rows with this status; a row with a body of strings replaces all others."""
     name = "get_recording" if operation == "media" else operation
     found = [
@@ -52,7 +54,7 @@ def _rows(dialect: DialectName, operation: str, status: int) -> Sequence[ErrorAn
         for row in load().errors.rows
         if (answer := row.of(dialect)) is not None
         and answer.status == status
-        and (row.operations is None or name in row.operations)
+        and (row.operations is None or name in row.operations or (of_any_operation and answer.body != "strings"))
     ]
     return [row for row in found if row.body == "strings"] or found
 

@@ -18,8 +18,24 @@ _WITH_OTHER_BODIES = frozenset({307, 416})
 _HAS_VENDOR_FILES = are_available()
 
 
-def check_response(method: str, path: str, status: int, headers: Mapping[str, str], body: str | bytes) -> None:
+def check_response(
+    method: str,
+    path: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: str | bytes,
+    *,
+    injected: bool = False,
+) -> None:
     """Check the response to `method path`.
+
+    Args:
+        method: the method of the request.
+        path: the path of the request, percent-decoded.
+        status: the status of the response.
+        headers: its headers.
+        body: its body.
+        injected: whether a fault may be injected; an injected error may be one of another operation.
 
     Raises:
         AssertionError: the response has faults; the message lists them.
@@ -29,7 +45,7 @@ def check_response(method: str, path: str, status: int, headers: Mapping[str, st
     faults = list(_header_faults(request.dialect, status, lowered))
     statuses = request.statuses()
     if status in statuses:
-        faults += _body_faults(request, status, lowered.get("content-type", ""), _bytes(body))
+        faults += _body_faults(request, status, lowered.get("content-type", ""), _bytes(body), injected=injected)
     else:
         faults.append(Fault("", f"status {one_of(statuses)}", status))
     report(f"{request.dialect} {request.operation_name}: {method} {path} answered {status}", faults)
@@ -51,7 +67,7 @@ def _header_faults(dialect: DialectName, status: int, headers: Mapping[str, str]
                 yield Fault(f"header {name}", expected, headers.get(name.lower(), ...))
 
 
-def _body_faults(request: Request, status: int, content_type: str, body: bytes) -> Iterator[Fault]:
+def _body_faults(request: Request, status: int, content_type: str, body: bytes, *, injected: bool) -> Iterator[Fault]:
     formats = load().formats
     if status in _WITHOUT_BODY:
         if body:
@@ -67,10 +83,10 @@ def _body_faults(request: Request, status: int, content_type: str, body: bytes) 
         expected = formats.headers["json"]["Content-Type"]
         if content_type != expected:
             yield Fault("header Content-Type", expected, content_type)
-        yield from _json_faults(request, status, body)
+        yield from _json_faults(request, status, body, injected=injected)
 
 
-def _json_faults(request: Request, status: int, text: bytes) -> Iterator[Fault]:
+def _json_faults(request: Request, status: int, text: bytes, *, injected: bool) -> Iterator[Fault]:
     try:
         body = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except ValueError as error:
@@ -78,7 +94,7 @@ def _json_faults(request: Request, status: int, text: bytes) -> Iterator[Fault]:
         return
     context = Context(request.method, request.operation_name)
     if status >= _FIRST_ERROR:
-        yield from error_faults(request.dialect, context, status, body, request.path)
+        yield from error_faults(request.dialect, context, status, body, request.path, injected=injected)
     else:
         assert request.operation is not None
         yield from _success_faults(request, request.operation.answers.success[status], body, context)
