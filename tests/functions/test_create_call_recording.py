@@ -299,6 +299,18 @@ def test_recordings_of_other_sources_run_in_parallel(client: FunctionClient, sta
     assert stage.item(items.call_key(call.account, call.id))["active"] == {others.id, recording.id}
 
 
+def test_a_call_has_at_most_45_active_recordings(client: FunctionClient, stage: Stage) -> None:
+    """With 44 active recordings of other sources a call can be recorded; with 45 it is not eligible (C-31)."""
+    allowed, refused = stage.call(), stage.call()
+    for call, active in ((allowed, 44), (refused, 45)):
+        for _ in range(active):
+            stage.recording(call, source=Source.DIAL_VERB)
+    assert create(client, allowed).status == CREATED[client.dialect.name]
+    before = stage.partition(refused)
+    assert_refused(client, create(client, refused), "not eligible")
+    assert stage.partition(refused) == before
+
+
 def test_a_start_answers_the_active_recording_of_the_other_dialect(
     client: FunctionClient, other: FunctionClient, stage: Stage
 ) -> None:

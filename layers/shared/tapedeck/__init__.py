@@ -3,7 +3,8 @@
 `domain` holds the statuses and transitions, `operations` what a client can request, `background` what follows from a
 change, `dialects` each vendor's formats, `http` the endpoints, `adapters` the AWS clients. `bootstrap` composes them.
 
-`REL-1` to `REL-32` in comments are the rules of `docs/explanation/reliability.md`.
+In comments, `REL-1` to `REL-32` are the rules of `docs/explanation/reliability.md`, and `C-1` and so on the choices of
+`docs/reference/compatibility.md`.
 """
 
 import gc

@@ -27,7 +27,7 @@ class Settings:
 
     `credential_cache_seconds` is at most 60. `signing_kms_key_id` is the KMS key that encrypts signing keys and
     `media_bucket` the bucket of media; both are set only for functions that use them. `media_access` applies to
-    accounts without their own setting. Media up to `media_inline_bytes` is returned in the response itself.
+    accounts without their own setting (C-50). Media up to `media_inline_bytes` is returned in the response itself.
     `is_standin` permits the stand-in's fixed credentials.
 
     For outgoing messages: `commands_queue` and `callbacks_queue` are queue URLs, `event_bus` is a name. `public_url` is

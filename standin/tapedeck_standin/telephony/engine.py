@@ -71,7 +71,7 @@ class CaptureSession:
 
     @property
     def audible_channels(self) -> list[bool]:
-        """For each channel, whether it has sound: of a single track, the other channel is silent."""
+        """For each channel, whether it has sound: of a single track, the other channel is silent (C-39)."""
         if self.channels == 1:
             return [True]
         return [self.track != "outbound", self.track != "inbound"]

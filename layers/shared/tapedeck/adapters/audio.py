@@ -11,10 +11,10 @@ from tapedeck.domain.errors import MediaMissing
 from tapedeck.ports.media import AudioInfo
 
 KILOBITS_PER_CHANNEL: Final = 32
-"""Bit rate of an MP3, per channel."""
+"""Bit rate of an MP3, per channel (C-52)."""
 
 SILENCE: Final = 64
-"""The loudest sample, of 32,767, that counts as silence: about -54 dB, the idle noise of a telephone line."""
+"""The loudest sample, of 32,767, that counts as silence: about -54 dB, the idle noise of a telephone line (C-41)."""
 
 RATES: Final = frozenset({8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
 """Sample rates, in hertz, that MP3 supports; telephony uses 8,000."""

@@ -45,7 +45,10 @@ _REPORTED: Final = {
 
 
 def before_deletion(recording: Recording) -> Recording:
-    """Return a deleted recording in the state before its deletion, to render its callbacks; others unchanged."""
+    """Return a deleted recording in the state before its deletion, to render its callbacks; others unchanged.
+
+    The deletion itself has no callback (C-49).
+    """
     if recording.status is not RecordingStatus.DELETED:
         return recording
     status = RecordingStatus.COMPLETED if recording.error is None else RecordingStatus.ABSENT

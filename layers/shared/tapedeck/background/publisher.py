@@ -312,7 +312,7 @@ class ChangePublisher:
 
 
 _MAX_RECORDINGS_SEARCHED: Final = 100
-"""Upper limit of a conference's recordings that are searched for the newest completed one when it ends."""
+"""Upper limit of a conference's recordings that are searched for the newest completed one when it ends (C-75)."""
 
 
 def _newly_finished(change: Change) -> Recording | None:

@@ -51,7 +51,7 @@ be in the queue.
 """
 
 MEDIA_TIMEOUT_SECONDS: Final = 3_600
-"""Time after the stop at which a recording without media becomes `absent`."""
+"""Time after the stop at which a recording without media becomes `absent` (C-45)."""
 
 STREAM_GRACE_SECONDS: Final = 600
 """Time that the stream has to publish a change before the outbox is checked for its callbacks."""

@@ -57,7 +57,7 @@ from tapedeck.ports.messaging import (
 )
 
 RETRY_DELAYS_SECONDS: Final = (30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400)
-"""The delay before each scheduled retry, plus up to 20 percent jitter; the last one repeats until exhaustion."""
+"""The delay before each scheduled retry, plus up to 20 percent jitter; the last one repeats until exhaustion (C-82)."""
 
 MAX_RETRY_DELAY_SECONDS: Final = 14_400
 """A longer Retry-After is shortened to this."""
@@ -253,7 +253,7 @@ class CallbackDispatcher:
         return delay + round(delay * self._random_float() / 5)
 
     def _signing_key(self, delivery: CallbackDelivery) -> str | None:
-        """Decrypt the key that signed the first attempt; None if it is unavailable now."""
+        """Decrypt the key that signed the first attempt (C-83); None if it is unavailable now."""
         try:
             keys = self._keys.get_signing_keys(delivery.account, delivery.dialect)
             encrypted = keys.at(delivery.first_attempt_at or delivery.created) if keys is not None else None
@@ -307,7 +307,7 @@ class CallbackDispatcher:
 
 
 def to_message(delivery: CallbackDelivery) -> QueueMessage:
-    """Return the queue message of a delivery, in the FIFO group of its recording or conference."""
+    """Return the queue message of a delivery, in the FIFO group of its recording or conference (C-85)."""
     body = {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}
     # Each round of attempts has its own deduplication id.
     return QueueMessage(

@@ -1,4 +1,4 @@
-"""Select the dialect of a callback: that of the request that set its URL."""
+"""Select the dialect of a callback: that of the request that set its URL (C-68)."""
 
 from collections.abc import Mapping
 from typing import Final

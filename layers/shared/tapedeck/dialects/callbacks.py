@@ -25,14 +25,14 @@ Fields = dict[str, str]
 def fields_of(values: Mapping[str, Any]) -> Fields:
     """Convert values to form fields: booleans become `true` or `false`, None and empty values are dropped.
 
-    Empty fields must not be sent: some verifiers ignore them and then compute a different signature.
+    Empty fields must not be sent: some verifiers ignore them and then compute a different signature (C-73).
     """
     texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}
     return {name: text for name, text in texts.items() if values[name] is not None and text}
 
 
 def encode(fields: Mapping[str, str]) -> bytes:
-    """Encode the body of a POST as `application/x-www-form-urlencoded` in UTF-8."""
+    """Encode the body of a POST as `application/x-www-form-urlencoded` in UTF-8 (C-72)."""
     return _urlencoded(fields).encode()
 
 
@@ -87,7 +87,7 @@ CONFERENCE_EVENTS: Final[Mapping[str, tuple[ConferenceEvent, ...]]] = {
 """The conference events of both dialects, by the value of `StatusCallbackEvent` that subscribes to them."""
 
 _RECORDING_EVENTS: Final = {**{str(event): event for event in RecordingEvent}, "failed": RecordingEvent.ABSENT}
-"""The recording events by the value that subscribes to them; `failed` subscribes to `absent`."""
+"""The recording events by the value that subscribes to them; `failed` subscribes to `absent` (C-69)."""
 
 _NUMBER: Final = re.compile(r"\d{1,9}", re.ASCII)
 

@@ -193,7 +193,7 @@ class Dialect(ABC):
         return f"{self.root}/Accounts/{self.format_sid(ResourceType.ACCOUNT, account)}"
 
     def link(self, uri: str, form: ListQuery, paging: Mapping[str, int], cursor: Cursor | None = None) -> str:
-        """Build a link to a page: filters first, then page number and size, then the page token."""
+        """Build a link to a page: filters first, then page number and size, then the page token (C-92)."""
         query = {**form.filters, **paging}
         if cursor is not None:
             query["PageToken"] = f"P{'B' if cursor.backwards else 'A'}{self.format_sid(form.KIND, cursor.id)}"

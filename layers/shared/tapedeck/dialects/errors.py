@@ -1,8 +1,8 @@
 """The error table: the HTTP status, error code and message of every error in each dialect.
 
-SignalWire uses 422 for an invalid parameter, and 400 for a malformed request or a forbidden state. Twilio uses 400
-for all of them. In messages, `{uri}` is the request's path as sent and `{name}` is the parameter. Where a vendor
-documents no message, the text is Tapedeck's.
+SignalWire uses 422 for an invalid parameter, and 400 for a malformed request or a forbidden state (C-17). Twilio
+uses 400 for all of them. In messages, `{uri}` is the request's path as sent and `{name}` is the parameter. Where a
+vendor documents no message, the text is Tapedeck's (C-18).
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
         ErrorAnswer(401, 20003, "Authenticate"), ErrorAnswer(401, 20003, "Authentication failed")
     ),
     NotFound: ErrorAnswers(_NOT_FOUND, _NOT_FOUND),
-    MethodNotAllowed: _both(405, 20004, "Method not allowed"),
+    MethodNotAllowed: _both(405, 20004, "Method not allowed"),  # C-21
     BodyTooLarge: ErrorAnswers(
         ErrorAnswer(413, 20001, "Bad request"), ErrorAnswer(413, 10000, "Request body too large")
     ),
@@ -73,6 +73,7 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
     AmbiguousCurrentRecording: ErrorAnswers(
         ErrorAnswer(400, 16108, "Several recordings are in progress: name one by its sid"), _NOT_FOUND
     ),
+    # Also for an announcement before the conference begins (C-55).
     ConferenceNotInProgress: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Conference is not in progress")),
     CallHasEnded: ErrorAnswers(
         ErrorAnswer(400, 21220, "Call is not in-progress. Cannot redirect."), ErrorAnswer(400, 10000, "Call has ended")
@@ -132,7 +133,7 @@ RECORDING_UPDATE_CONTENDED: Final = ErrorAnswer(408, 16114, "Resource is not in 
 """Twilio's response if a recording update lost every race with concurrent writes (REL-2); clients may retry."""
 
 OPERATIONS_WITH_503: Final = RECORDING_UPDATES | {"create_call_recording", "update_conference", "update_call"}
-"""The operations for which SignalWire's OpenAPI description lists 503."""
+"""The operations for which SignalWire's OpenAPI description lists 503 (C-19)."""
 
 SERVICE_UNAVAILABLE: Final = ErrorAnswer(503, 20504, "Service unavailable")
 

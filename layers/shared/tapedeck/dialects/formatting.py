@@ -7,10 +7,10 @@ Body = dict[str, Any]
 """A JSON object, with its fields in the order of the vendor's schema."""
 
 API_VERSION: Final = "2010-04-01"
-REGION: Final = "us1"
+REGION: Final = "us1"  # C-24
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # C-106
 _NORTH_AMERICAN: Final = "+1"
 _NORTH_AMERICAN_LENGTH: Final = 12
 

@@ -13,7 +13,7 @@ _SIGNALWIRE_PREFIX: Final = "/api/laml"
 
 
 def select_dialect(account_sid: str, path: str) -> Dialect:
-    """Return SignalWire for a UUID, Twilio for `AC` and 32 hex digits; otherwise decide by the path's prefix."""
+    """Return SignalWire for a UUID, Twilio for `AC` and 32 hex digits; otherwise decide by the path's prefix (C-1)."""
     for dialect in (TWILIO, SIGNALWIRE):
         if dialect.parse_sid(ResourceType.ACCOUNT, account_sid) is not None:
             return dialect

@@ -29,7 +29,7 @@ class EndReason(StrEnum):
 PARTICIPANTS_TO_BEGIN: Final = 2
 
 MAX_NAME: Final = 128
-"""Characters in the friendly name of a conference that is created by name."""
+"""Characters in the friendly name of a conference that is created by name (C-59)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Resource ids: UUIDs of version 7 as 32 lower-case hex digits; a dialect adds only its prefix or dashes.
+"""Resource ids: UUIDs of version 7 as 32 lower-case hex digits; a dialect adds only its prefix or dashes (C-3).
 
-They sort by creation time; 74 random bits make them unguessable (REL-10; RFC 9562, section 5.7).
+They sort by creation time; 74 random bits make them unguessable (C-4, REL-10; RFC 9562, section 5.7).
 """
 
 import secrets
@@ -18,5 +18,5 @@ def new_id(milliseconds: int) -> str:
 
 
 def created_at(identifier: str) -> int:
-    """Return the creation time of an id in whole seconds since the epoch."""
+    """Return the creation time of an id in whole seconds since the epoch (C-16)."""
     return int(identifier[:12], 16) // 1000

@@ -30,7 +30,7 @@ class RecordingEvent(StrEnum):
 class ConferenceEvent(StrEnum):
     """The events of a conference and of its participants.
 
-    `speech-start`, `speech-stop` and `announcement-fail` are accepted in a subscription and never published.
+    `speech-start`, `speech-stop` and `announcement-fail` are accepted in a subscription and never published (C-77).
     """
 
     START = "start"

@@ -6,10 +6,10 @@ from typing import Final, Generic, TypeVar
 
 MAX_PAGE_SIZE: Final = 1000
 MAX_PAGE_OFFSET: Final = 10_000
-"""Items that a page may skip by page number alone, without a page token."""
+"""Items that a page may skip by page number alone, without a page token (C-91)."""
 
 MAX_ROWS_SCANNED: Final = 2_000
-"""Rows read per request for a filter without an index; then the page ends short."""
+"""Rows read per request for a filter without an index; then the page ends short (C-93)."""
 
 _LARGEST: Final = (1 << 128) - 1
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position in a list: after the item of this id or, if `backwards`, before it."""
+    """A position in a list: after the item of this id or, if `backwards`, before it; it need not exist (C-90)."""
 
     id: str
     backwards: bool = False

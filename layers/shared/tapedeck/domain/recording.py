@@ -10,7 +10,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 
 
 class RecordingStatus(StrEnum):
-    """The internal statuses of a recording; a dialect maps them to the vendor's words."""
+    """The internal statuses of a recording; a dialect maps them to the vendor's words and adds none (C-44)."""
 
     IN_PROGRESS = "in-progress"
     PAUSED = "paused"
@@ -25,7 +25,7 @@ _S = RecordingStatus
 ACTIVE: Final = frozenset({_S.IN_PROGRESS, _S.PAUSED})
 
 FINISHED: Final = frozenset({_S.COMPLETED, _S.ABSENT})
-"""The statuses in which a recording can be deleted."""
+"""The statuses in which a recording can be deleted (C-46)."""
 
 UNFINISHED: Final = ACTIVE | {_S.STOPPED}
 """The statuses in which the media engine still has work to do."""
@@ -33,7 +33,7 @@ UNFINISHED: Final = ACTIVE | {_S.STOPPED}
 TRANSITIONS: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
     _S.IN_PROGRESS: frozenset({_S.PAUSED, _S.STOPPED}),
     _S.PAUSED: frozenset({_S.IN_PROGRESS, _S.STOPPED}),
-    _S.STOPPED: frozenset({_S.COMPLETED, _S.ABSENT}),
+    _S.STOPPED: frozenset({_S.COMPLETED, _S.ABSENT}),  # no request applies any more (C-32)
     _S.COMPLETED: frozenset({_S.DELETED}),
     _S.ABSENT: frozenset({_S.DELETED}),
     _S.DELETED: frozenset(),
@@ -46,9 +46,9 @@ def allowed_sources(target: RecordingStatus) -> tuple[RecordingStatus, ...]:
 
 
 def is_noop_transition(status: RecordingStatus, target: RecordingStatus) -> bool:
-    """Whether a request for `target` succeeds without changing anything.
+    """Whether a request for `target` succeeds without changing anything (C-33).
 
-    A stop may be repeated at any time.
+    A stop may be repeated at any time (C-34).
     """
     return status is target or (target is _S.STOPPED and status in {_S.COMPLETED, _S.ABSENT})
 

@@ -40,11 +40,11 @@ _FAILURE_KINDS: Final[Mapping[str | int, FailureKind]] = {
 """By failure word or by the first digit of a status; other failures are never retried."""
 
 _RETRY_DELAYS_MS: Final = (1000, 2000)
-"""Delays before the second and the third attempt; later ones wait as long as the third."""
+"""Delays before the second and the third attempt; later ones wait as long as the third (C-79)."""
 
 
 def is_delivered(result: AttemptResult) -> bool:
-    """Whether the subscriber acknowledged the callback: any 2xx."""
+    """Whether the subscriber acknowledged the callback: any 2xx (C-78)."""
     return result.status is not None and result.status // 100 == 2  # noqa: PLR2004 - 2xx
 
 

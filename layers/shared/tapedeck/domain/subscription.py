@@ -22,7 +22,7 @@ class CallbackSubscription:
 
 
 def is_valid_callback_url(url: str) -> bool:
-    """Whether `url` is an absolute http or https URL that every parser reads alike (REL-15).
+    """Whether `url` is an absolute http or https URL that every parser reads alike (C-88, REL-15).
 
     Rejected are bytes up to 0x20, 0x7f, backslashes, non-ASCII hosts, port 0, and anything that parsing and unparsing
     would change: the signed URL must be the one connected to. User info and fragments are allowed.

@@ -8,7 +8,7 @@ from tapedeck.http.byte_ranges import not_modified, parse_range
 from tapedeck.http.endpoint import Request
 
 CONTENT_TYPES: Final = {"": "audio/x-wav", ".wav": "audio/x-wav", ".mp3": "audio/mpeg"}
-"""Content types by the suffix of the path."""
+"""Content types by the suffix of the path, in both dialects (C-51)."""
 
 _OK, _PARTIAL, _NOT_MODIFIED, _REDIRECT, _OUT_OF_RANGE = 200, 206, 304, 307, 416
 
@@ -16,8 +16,8 @@ _OK, _PARTIAL, _NOT_MODIFIED, _REDIRECT, _OUT_OF_RANGE = 200, 206, 304, 307, 416
 def answer_media(request: Request[GetRecording]) -> Response:
     """Return the audio of a recording in the format of the path's suffix, honoring range and cache headers.
 
-    Audio over the inline limit is answered with a redirect to a presigned URL, valid for one minute. The client must
-    not send its `Authorization` header there.
+    Audio over the inline limit is answered with a redirect to a presigned URL, valid for one minute (C-54). The client
+    must not send its `Authorization` header there.
     """
     media, address, headers = request.services.media, request.path, request.headers
     content_type = CONTENT_TYPES[request.suffix]

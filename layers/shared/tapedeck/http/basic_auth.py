@@ -13,7 +13,7 @@ from tapedeck.operations.authentication import Authenticator
 def authenticate(authorization: str | None, authenticator: Authenticator) -> Principal:
     """Authenticate an `Authorization` header with an account id or an API key sid, and a secret.
 
-    The account id may have either vendor's form. A malformed user name is rejected without a read of the table.
+    The account id may have either vendor's form (C-5). A malformed user name is rejected without a read of the table.
 
     Raises:
         CredentialsMissing: the header is missing.

@@ -1,4 +1,4 @@
-"""Byte ranges and conditional requests (RFC 9110, sections 13 and 14)."""
+"""Byte ranges and conditional requests (C-53; RFC 9110, sections 13 and 14)."""
 
 import re
 from collections.abc import Mapping

@@ -133,9 +133,9 @@ class Endpoint:
             path_alias: what one segment of the path accepts besides the SID of an existing resource.
             media_form: the model of its parameters for audio, that is for paths without `.json`; audio may be public.
 
-        The checks run in this order: operation and method (405), credentials (401), account and ids (404), then body
-        and parameters (400, 413 or 422). An invalid parameter for a missing resource is answered with 404. The handler
-        then checks the state of the resource.
+        The checks run in this order (C-8): operation and method (405), credentials (401), account and ids (404), then
+        body and parameters (400, 413 or 422). An invalid parameter for a missing resource is answered with 404. The
+        handler then checks the state of the resource.
         """
 
         def decorate(handler: Handler[FormT]) -> Callable[[Event, object], dict[str, Any]]:
@@ -152,7 +152,7 @@ class Endpoint:
                 context.account = account
                 address = parse_resource_path(http, dialect, path_alias, suffix)
                 if address.account != account:
-                    raise NotFound
+                    raise NotFound  # also if the account is unknown (C-7)
                 context.sid = address.sid
                 try:
                     reads_body = http.method == "POST"
@@ -173,7 +173,7 @@ class Endpoint:
     def unrouted(
         self, operation: str
     ) -> Callable[[Callable[[HttpRequest], Response]], Callable[[Event, object], dict[str, Any]]]:
-        """Decorate the handler of requests without a route, which are not authenticated."""
+        """Decorate the handler of requests without a route, which are not authenticated (C-9)."""
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
             def answer(

@@ -43,5 +43,5 @@ def of_parent(request: Request[FormT], what: str) -> str:
 
 
 def requested_id(dialect: Dialect, kind: ResourceType, sid: str | None) -> str | None:
-    """Return the id in a filter: None if not given, an unassigned id if malformed, so that nothing matches."""
+    """Return the id in a filter: None if not given, an unassigned id if malformed, so that nothing matches (C-98)."""
     return None if sid is None else dialect.parse_sid(kind, sid) or UNASSIGNED_ID

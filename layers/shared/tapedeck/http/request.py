@@ -17,7 +17,7 @@ from tapedeck.domain.errors import BodyTooLarge, MalformedBody
 
 MAX_BYTES: Final = 64 * 1024
 MAX_FIELDS: Final = 200
-"""Limits of a request body, checked before it is parsed (REL-17)."""
+"""Limits of a request body, checked before it is parsed (C-13, REL-17)."""
 
 _MAX_BASE64: Final = 4 * (MAX_BYTES // 3 + 1)
 """Base64 characters to decode: just enough to detect a body over MAX_BYTES."""
@@ -72,11 +72,11 @@ class HttpRequest:
         """Return the decoded body fields, each with its values in order.
 
         Args:
-            accepts_json: whether to accept a JSON object as well; if False, any body but a form is ignored.
+            accepts_json: whether to accept a JSON object as well; if False, any body but a form is ignored (C-12).
 
         Raises:
             BodyTooLarge: the body exceeds 64 KB or 200 fields.
-            MalformedBody: the body does not match its content type.
+            MalformedBody: the body does not match its content type (C-14).
         """
         if self.body is None:
             raise MalformedBody
@@ -93,7 +93,7 @@ class HttpRequest:
 
 
 def to_lambda_response(reply: Response, request_id: str) -> dict[str, Any]:
-    """Convert a response to API Gateway's format."""
+    """Convert a response to API Gateway's format, with no headers but these (C-15)."""
     headers = {"X-Request-Id": request_id, **reply.headers}
     if reply.content is not None:
         content = base64.b64encode(reply.content).decode()

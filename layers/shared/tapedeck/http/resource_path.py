@@ -19,7 +19,7 @@ PathAlias = Literal["current", "name", "name_or_new", "label", "deleted"]
 of one to create. `label`: a participant's label. `deleted`: the SID of a deleted recording (its transcriptions remain).
 """
 
-_CURRENT_SID: Final = "Twilio.CURRENT"
+_CURRENT_SID: Final = "Twilio.CURRENT"  # C-37
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAli
 
 
 class _Segments:
-    """The variable segments of a path, by the name of their variable."""
+    """The variable segments of a path, by the name of their variable; the gateway has decoded them (C-60)."""
 
     def __init__(self, http: HttpRequest, dialect: Dialect, suffix: str) -> None:
         self._http = http

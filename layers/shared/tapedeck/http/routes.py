@@ -9,7 +9,7 @@ from typing import Final
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 
 PREFIXES: Final = (TWILIO.root, SIGNALWIRE.root)
-"""Every route exists under both prefixes: clients of either vendor may use either."""
+"""Every route exists under both prefixes: clients of either vendor may use either (C-2)."""
 
 SUFFIX: Final = ".json"
 MEDIA_SUFFIXES: Final = (".wav", ".mp3")
@@ -18,7 +18,7 @@ MEDIA_SUFFIXES: Final = (".wav", ".mp3")
 _RECORDING: Final = "Recordings/{RecordingSid}"
 
 SHAPES: Final[Mapping[str, frozenset[str]]] = {
-    "Calls": frozenset({"GET"}),
+    "Calls": frozenset({"GET"}),  # C-29
     "Calls/{CallSid}": frozenset({"GET", "POST"}),
     "Calls/{CallSid}/Recordings": frozenset({"GET", "POST"}),
     f"Calls/{{CallSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "POST"}),

@@ -23,7 +23,7 @@ class UpdateCall:
     """A requested change of a call.
 
     Args:
-        status: canceled or completed, to end the call; the other fields are then ignored.
+        status: canceled or completed, to end the call; the other fields are then ignored (C-25).
         redirect: new instructions: `{url, method}` or `{markup}`.
         settings: `fallback`, `status_callback` and `time_limit`, sent with the redirect command.
         cancel_ignores_answered_calls: whether canceling an answered call succeeds without changing it.
@@ -243,7 +243,10 @@ def _call_ending(
 def participant_after_leave(
     conference: Conference, participant: Participant, now: int, engine_event: EngineEvent | None = None
 ) -> Participant:
-    """Return the participant after it left or was not reached; `engine_event` reported that, if given."""
+    """Return the participant after it left or was not reached; `engine_event` reported that, if given.
+
+    Its coach is not changed (C-66).
+    """
     gone = replace(
         participant,
         status=participant.exit_status,
@@ -260,7 +263,7 @@ def conference_after_leave(
 ) -> tuple[Conference, bool]:
     """Return the conference after this participant left, and whether that ended the conference.
 
-    With `kicked` it was removed over the API; otherwise it hung up. Participants count only once connected.
+    With `kicked` it was removed over the API; otherwise it hung up. Participants count only once connected (C-65).
     """
     left = replace(conference, version=conference.version + 1)
     if not participant.is_connected:

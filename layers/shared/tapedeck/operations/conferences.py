@@ -34,9 +34,9 @@ class ConferenceName:
 
 @dataclass(frozen=True, slots=True)
 class UpdateConference:
-    """A requested change of a conference: end it, or play an announcement from a URL.
+    """A requested change of a conference: end it, or play an announcement from a URL; an end wins (C-57).
 
-    `has_parameters`: whether the request had any parameters; a conference that has ended rejects them.
+    `has_parameters`: whether the request had any parameters; a conference that has ended rejects them (C-56).
     """
 
     end: bool = False

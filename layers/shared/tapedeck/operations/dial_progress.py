@@ -16,7 +16,7 @@ from tapedeck.ports.clock import Clock
 from tapedeck.ports.participants import MembershipConflict, ParticipantStore
 
 MAX_CONTENDED_ATTEMPTS: Final = 16
-"""Attempts of a conditional write on a busy conference: about 0.6 s with the store's pauses in between."""
+"""Attempts of a conditional write on a busy conference: about 0.6 s with the store's pauses in between (C-67)."""
 
 
 class DialProgress:

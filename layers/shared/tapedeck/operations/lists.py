@@ -171,7 +171,7 @@ def _is_of(call: str | None) -> RowFilter[Recording]:
 def read_page(
     fetch: RangeReader[T], request: PageRequest, created: TimeRange, keep: RowFilter[T] | None = None
 ) -> Page[T]:
-    """Return one page of a list.
+    """Return one page of a list, newest first, then by id (C-89).
 
     Without `keep`, run one query. With it, query until a page and one more item match, but read at most
     MAX_ROWS_SCANNED rows: then the page is short, and its cursor is the last row read.

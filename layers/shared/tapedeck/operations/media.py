@@ -32,10 +32,10 @@ ONLY_SILENCE: Final = 16102
 """Twilio's error codes of an `absent` recording."""
 
 MIN_DURATION_MS: Final = 1_000
-"""Minimum length of audio in milliseconds; a shorter recording becomes `absent`."""
+"""Minimum length of audio in milliseconds; a shorter recording becomes `absent` (C-40)."""
 
 MEDIA_RETENTION_DAYS: Final = 40
-"""Days for which the metadata of a deleted recording are kept."""
+"""Days for which the metadata of a deleted recording are kept; only Twilio's dialect shows them (C-47)."""
 
 _DAY: Final = 86_400
 _NAMES: Final = ("original", "mono")
@@ -200,7 +200,7 @@ class Media:
         return replace(
             found,
             status=RecordingStatus.COMPLETED,
-            duration=(sound.milliseconds + 500) // 1000,
+            duration=(sound.milliseconds + 500) // 1000,  # C-42
             channels=sound.channels,
         )
 

@@ -1,4 +1,4 @@
-"""Pages of the participants of a conference, latest first."""
+"""Pages of the participants of a conference, latest first; a page token has a call's id (C-95)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -34,10 +34,10 @@ MAX_ATTEMPTS: Final = 5
 """Attempts of a conditional write that concurrent changes make fail."""
 
 MAX_CURRENT_ATTEMPTS: Final = 3
-"""Attempts to resolve and change `Twilio.CURRENT`."""
+"""Attempts to resolve and change `Twilio.CURRENT` (C-38)."""
 
 MAX_ACTIVE_RECORDINGS: Final = 45
-"""Active recordings per parent: a call and its conference must end in one transaction of at most 100 items."""
+"""Active recordings per parent: a call and its conference must end in one transaction of at most 100 items (C-31)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Recordings:
         self._clock = clock
 
     def create(self, parent: Parent, start: StartRecording) -> tuple[Recording, bool]:
-        """Start recording a call, or return the active recording that an earlier such request started.
+        """Start recording a call, or return the active recording that an earlier such request started (C-30).
 
         Returns:
             the recording, and whether it is new.

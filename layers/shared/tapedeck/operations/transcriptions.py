@@ -14,7 +14,7 @@ from tapedeck.ports.lists import Chunk, RangeReader
 from tapedeck.ports.transcriptions import TranscriptionStore
 
 MAX_TEXT_BYTES: Final = 4 << 20
-"""Maximum bytes of text on a page, doubly JSON-encoded; keeps the response below Lambda's limit of 6 MB."""
+"""Maximum bytes of text on a page, doubly JSON-encoded; keeps the response below Lambda's limit of 6 MB (C-94)."""
 
 QUERY_LIMIT: Final = 250
 """Transcriptions per query; their length is known only after reading."""
@@ -23,7 +23,7 @@ QUERY_LIMIT: Final = 250
 class Transcriptions:
     """The transcriptions of an account; every method raises StoreBusy or StoreUnavailable when the store fails.
 
-    Transcriptions outlive their recording.
+    Transcriptions outlive their recording (C-48).
     """
 
     def __init__(self, store: TranscriptionStore, recordings: Recordings, clock: Clock) -> None:

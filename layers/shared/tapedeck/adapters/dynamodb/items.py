@@ -269,7 +269,7 @@ def call_from(item: Item) -> Call:
 
 
 def conference_item(conference: Conference) -> Item:
-    """Render a conference as an item without its key."""
+    """Render a conference as an item without its key; it never expires (C-58)."""
     item = _CONFERENCE.render(conference)
     item["status_key"] = status_key(conference.account, ParentKind.CONFERENCE, conference.status)
     item["sid"] = conference.id

@@ -11,7 +11,7 @@ this module, or follow the same rules (REL-16):
 - At most three redirects are followed, never from https to http; each target is checked like the first URL. After a
   redirect to another origin (scheme, host, port), the signature, the token, user info and `Authorization` are dropped
   for the rest of the attempt.
-- User info is sent as Basic credentials only after a 401 with a Basic challenge from the origin of the URL.
+- User info is sent as Basic credentials only after a 401 with a Basic challenge from the origin of the URL (C-86).
 - One deadline covers the attempt: resolving, connecting, TLS, writing, reading, all redirects. It is checked before
   every read. The head and the body of a response are read up to a limit.
 """

@@ -1,4 +1,4 @@
-"""Decide which addresses are on the public internet, with an explicit table (REL-14).
+"""Decide which addresses are on the public internet, with an explicit table (C-87, REL-14).
 
 `ipaddress.is_global` is not used: it accepts 6to4 and NAT64 addresses that can lead to 169.254.169.254.
 """

@@ -84,7 +84,7 @@ def _parse_boolean(text: object) -> object:
         return text
     word = text.lower()
     if word not in {"true", "false"}:
-        raise PydanticCustomError("choice", "not a boolean")
+        raise PydanticCustomError("choice", "not a boolean")  # C-11
     return word == "true"
 
 
@@ -109,7 +109,7 @@ class Form(BaseModel):
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Self:
         """Parse and validate decoded fields.
 
-        An empty value counts as absent. Of a repeated single-valued field the last value counts.
+        An empty value counts as absent. Of a repeated single-valued field the last value counts (C-10).
 
         Args:
             fields: all values of each field, by name.
@@ -146,7 +146,7 @@ class Empty(Form):
 
 
 class CreateCallRecording(Form):
-    """Parameters of `create_call_recording`."""
+    """Parameters of `create_call_recording`; by default silence is not trimmed (C-103)."""
 
     LISTS = frozenset({"RecordingStatusCallbackEvent"})
 
@@ -172,7 +172,11 @@ class CreateCallRecording(Form):
 
 
 class UpdateRecording(Form):
-    """Parameters of `update_call_recording` and `update_conference_recording`."""
+    """Parameters of `update_call_recording` and `update_conference_recording`.
+
+    A client may stop either kind (C-104). Other statuses cannot be set (C-35). `pause_behavior` is validated with every
+    status (C-36).
+    """
 
     status: Annotated[str, choice_validator("choice", "paused", "in-progress", "stopped")] = Field(alias="Status")
     pause_behavior: Annotated[str, choice_validator("choice", "skip", "silence")] = Field(

@@ -23,7 +23,10 @@ _TWILIO_ONLY: Final = frozenset({"Twiml", "TimeLimit"})
 
 
 class UpdateCallForm(Form):
-    """Parameters of `update_call`; `markup` and `time_limit` (seconds) exist only in Twilio's dialect."""
+    """Parameters of `update_call`; `markup` and `time_limit` (seconds) exist only in Twilio's dialect.
+
+    The default of each method is POST in both dialects (C-28).
+    """
 
     status: Annotated[str, choice_validator("choice", "canceled", "completed")] | None = Field(None, alias="Status")
     url: Url | None = Field(None, alias="Url")
@@ -40,7 +43,7 @@ class UpdateCallForm(Form):
         """Parse and validate decoded fields; ignore those that the dialect does not have.
 
         Raises:
-            InvalidParameter: for the first invalid field, or if both `Twiml` and `Url` are given.
+            InvalidParameter: for the first invalid field, or if both `Twiml` and `Url` are given (C-26).
         """
         known = {
             name: values
@@ -65,7 +68,10 @@ class UpdateCallForm(Form):
         return {"markup": self.markup} if self.markup is not None else None
 
     def settings(self, dialect: str) -> Mapping[str, Any]:
-        """Return the settings: `fallback` {url, method}, `status_callback` {url, method, dialect}, `time_limit`."""
+        """Return the settings for the engine (C-27).
+
+        `fallback` {url, method}, `status_callback` {url, method, dialect}, `time_limit`.
+        """
         given: dict[str, Any] = {}
         if self.fallback_url is not None:
             given["fallback"] = {"url": self.fallback_url, "method": self.fallback_method}

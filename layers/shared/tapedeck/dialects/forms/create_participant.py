@@ -55,6 +55,7 @@ class CreateParticipant(Coaching):
     """Parameters of `create_participant`.
 
     Times are in seconds; the thresholds and the silence timeout of machine detection are in milliseconds.
+    `max_participants` is left to the engine (C-62). The default of both recording events is `completed` (C-64).
     """
 
     LISTS: ClassVar = frozenset(
@@ -173,7 +174,7 @@ class CreateParticipant(Coaching):
     def options(self) -> Mapping[str, Any]:
         """The fields that only the engine needs, without those that have their default value.
 
-        `SipAuthPassword` and `CallToken` are not in the form: they are secrets, and the table stores no secrets.
+        `SipAuthPassword` and `CallToken` are not in the form: they are secrets, and the table stores no secrets (C-63).
         """
         return self.model_dump(exclude_defaults=True, exclude=_NOT_ENGINE_OPTIONS)
 

@@ -17,7 +17,7 @@ _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class DateFilter:
-    """A timestamp (seconds since the epoch), or the UTC day that begins at it."""
+    """A timestamp (seconds since the epoch), or the UTC day that begins at it (C-97)."""
 
     second: int
     is_day: bool
@@ -51,8 +51,8 @@ def read_day_or_instant(text: str) -> DateFilter | None:
 def parse_any_date(text: str) -> DateFilter | None:
     """Parse a day, an ISO 8601 timestamp with any offset, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`.
 
-    Only `YYYY-MM-DD` is accepted as a day. ISO 8601's other forms of a day are rejected, as they would be parsed as
-    midnight.
+    SignalWire's dialect reads every date filter so (C-96). Only `YYYY-MM-DD` is accepted as a day. ISO 8601's other
+    forms of a day are rejected, as they would be parsed as midnight.
     """
     found = read_day_or_instant(text)
     if found is not None or _is_day(text) or _INSTANT.fullmatch(text):

@@ -26,7 +26,7 @@ class SignalWireCallbacks(CallbackDialect):
     dialect: ClassVar[Dialect] = SIGNALWIRE
     published_events: ClassVar = CONFERENCE_EVENTS
     end_includes_recording: ClassVar = True
-    # SignalWire's SDKs read one or the other: send both.
+    # SignalWire's SDKs read one or the other: send both (C-84).
     signature_headers: ClassVar = ("X-SignalWire-Signature", "X-Twilio-Signature")
     idempotency_header: ClassVar = None
     default_retry_policy: ClassVar = RetryPolicy(
@@ -34,7 +34,7 @@ class SignalWireCallbacks(CallbackDialect):
         read=5000,
         total=15_000,
         attempts=3,
-        # SignalWire does not document retries after a 4xx or 5xx: none are made.
+        # SignalWire does not document retries after a 4xx or 5xx: none are made (C-80).
         retried=frozenset({FailureKind.CONNECT, FailureKind.READ}),
         max_redirects=3,
     )
@@ -48,8 +48,8 @@ class SignalWireCallbacks(CallbackDialect):
     def recording(self, recording: Recording, event: RecordingEvent, origin: str) -> Fields:
         """Render the fields of a recording callback, always with a duration, and a call if one is known.
 
-        A conference recording has the SIDs of the conference and of its first participant's call. The duration is 0
-        unless the event is `completed`.
+        A conference recording has the SIDs of the conference and of its first participant's call (C-70). The duration
+        is 0 unless the event is `completed` (C-71).
         """
         body = SIGNALWIRE.recording(recording, changed=True)
         call = recording.call
@@ -68,7 +68,7 @@ class SignalWireCallbacks(CallbackDialect):
         )
 
     def head(self, notification: ConferenceNotification) -> Mapping[str, Any]:
-        """Render the common fields; `EventName` is the event without prefix (SignalWire documents only `end`)."""
+        """Render the common fields; `EventName` is the event without prefix (C-74)."""
         body = SIGNALWIRE.conference(notification.conference)
         return {
             "AccountSid": body["account_sid"],

@@ -31,7 +31,7 @@ _SOURCES: Final = {
 
 _ENDED: Final = frozenset({ParticipantStatus.COMPLETE, ParticipantStatus.FAILED})
 
-_MORE_INFO: Final = "https://signalwire.com/docs/compatibility-api/reference/errors"
+_MORE_INFO: Final = "https://signalwire.com/docs/compatibility-api/reference/errors"  # C-20
 
 _UNMEASURED_FIELDS: Final = (
     "audio_rtt_avg",
@@ -42,17 +42,20 @@ _UNMEASURED_FIELDS: Final = (
     "audio_out_jitter_avg",
     "audio_out_lost",
 )
-"""Audio quality fields of a call that Tapedeck does not measure; always null."""
+"""Audio quality fields of a call that Tapedeck does not measure; always null (C-23)."""
 
 
 class SignalWire(Dialect):
-    """SignalWire's dialect: SIDs are lower-case UUIDs, URIs begin with `/api/laml`."""
+    """SignalWire's dialect: SIDs are lower-case UUIDs, URIs begin with `/api/laml`.
+
+    A duration is an integer (C-100), and 0 until it is known (C-43).
+    """
 
     name: ClassVar = "signalwire"
     root: ClassVar = "/api/laml/2010-04-01"
-    realm: ClassVar = "SignalWire"
+    realm: ClassVar = "SignalWire"  # C-6
     accepts_json_bodies: ClassVar = True
-    created_status: ClassVar = 200
+    created_status: ClassVar = 200  # C-101
     supports_current_alias: ClassVar = False
     supports_friendly_name_lookup: ClassVar = False
     supports_participant_labels: ClassVar = False
@@ -137,7 +140,7 @@ class SignalWire(Dialect):
         }
 
     def participant(self, account: str, participant: Participant, *, added: bool = False) -> Body:
-        """Render a participant; its status is `in-progress` also while it is being dialed."""
+        """Render a participant; its status is `in-progress` also while it is being dialed (C-61)."""
         del added  # this dialect has no create_participant
         conference_sid = self.format_sid(ResourceType.CONFERENCE, participant.conference)
         call = self.format_sid(ResourceType.CALL, participant.call)
@@ -160,13 +163,13 @@ class SignalWire(Dialect):
         }
 
     def recording(self, recording: Recording, *, changed: bool) -> Body:
-        """Render a recording; only a conference recording has a URI below its parent."""
+        """Render a recording; one of a conference has a URI below its parent (C-102), and no call (C-107)."""
         del changed  # all responses show the same statuses
         sid = self.format_sid(ResourceType.RECORDING, recording.id)
         account = recording.parent.account
         of_call = recording.parent.kind is ParentKind.CALL
         address = f"{self.account_uri(account)}/Recordings/{sid}"
-        channels = str(recording.channels)
+        channels = str(recording.channels)  # C-99
         return {
             "sid": sid,
             "account_sid": self.format_sid(ResourceType.ACCOUNT, account),

@@ -30,7 +30,7 @@ _END_REASON_TEXTS: Final = {
     EndReason.LAST_KICKED: f"{_PARTICIPANT} was removed from the conference",
     EndReason.LAST_LEFT: f"{_PARTICIPANT} left the conference",
 }
-"""The text of `Reason`. Twilio documents only the last one; the others are modeled on it."""
+"""The text of `Reason`. Twilio documents only the last one; the others are modeled on it (C-76)."""
 
 
 class TwilioCallbacks(CallbackDialect):
@@ -51,7 +51,7 @@ class TwilioCallbacks(CallbackDialect):
         total=15_000,
         attempts=2,
         retried=frozenset({FailureKind.CONNECT}),
-        # Twilio documents no limit of redirects: use SignalWire's.
+        # Twilio documents no limit of redirects: use SignalWire's (C-81).
         max_redirects=3,
     )
     overrides: ClassVar[Mapping[str, Override]] = {

@@ -37,7 +37,7 @@ _CALL_SUBRESOURCES: Final = {
 
 
 class Twilio(Dialect):
-    """Twilio's dialect: SIDs of two letters and 32 hex digits, URIs that end in `.json`."""
+    """Twilio's dialect: SIDs of two letters and 32 hex digits, URIs that end in `.json`; no prices (C-22)."""
 
     name: ClassVar = "twilio"
     root: ClassVar = "/2010-04-01"
@@ -260,7 +260,7 @@ class Twilio(Dialect):
 
 
 def public_status(recording: Recording) -> str:
-    """Return the status that reads of a recording show: `processing` until its media exists."""
+    """Return the status that reads of a recording show: `processing` until its media exists (C-105)."""
     return _PUBLIC_STATUSES.get(recording.status, "processing")
 
 
