@@ -54,6 +54,7 @@ def signature_base_url(url: str) -> str:
     return _USER_INFO.sub(r"\1", url.partition("#")[0])
 
 
+# --8<-- [start:sign]
 def sign(key: str, url: str, fields: Mapping[str, str]) -> str:
     """Sign a callback with HMAC-SHA1, in base64.
 
@@ -64,6 +65,9 @@ def sign(key: str, url: str, fields: Mapping[str, str]) -> str:
     """
     text = signature_base_url(url) + "".join(f"{name}{fields[name]}" for name in sorted(fields))
     return b64encode(hmac.digest(key.encode(), text.encode(), "sha1")).decode()
+
+
+# --8<-- [end:sign]
 
 
 STATUS_CALLBACK_EVENTS: Final[Mapping[ConferenceEvent, str]] = {
