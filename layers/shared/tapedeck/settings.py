@@ -8,7 +8,7 @@ from typing import Final
 from tapedeck.domain.account import MediaAccess
 
 MAX_CREDENTIAL_CACHE_SECONDS: Final = 60
-"""A revoked credential must stop working within this time (REL-12)."""
+"""A revoked credential must stop working within this time (C-115, REL-12)."""
 
 MAX_INLINE_BYTES: Final = 4 << 20
 """The largest media in a function's response; base64 of it stays below Lambda's limit of 6 MB."""

@@ -15,7 +15,7 @@ TONES: Final = (400, 500)
 """Hertz per channel; whole numbers, so that one second can be repeated without a click."""
 
 MAX_SECONDS: Final = 3600
-"""The maximum length of a capture; the clock may be advanced by years."""
+"""The maximum length of a capture (C-117); the clock may be advanced by years."""
 
 _AMPLITUDE: Final = 8_000
 """Of 32,767, the maximum of 16 bits."""

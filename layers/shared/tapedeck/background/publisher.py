@@ -60,7 +60,7 @@ from tapedeck.ports.participants import ParticipantStore
 from tapedeck.ports.stores import Store
 
 COMMAND_STALENESS_CHECK_SECONDS: Final = 300
-"""Age of a change from which its command is sent only if the current state still requires it."""
+"""Age of a change from which its command is sent only if the current state still requires it (C-110)."""
 
 
 class ChangePublisher:

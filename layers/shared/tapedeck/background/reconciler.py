@@ -35,7 +35,7 @@ SHARDS: Final = "0123456789abcdef"
 """Shards of the `work` index: the last hex digit of an id."""
 
 COMMAND_RESEND_AFTER_SECONDS: Final = 30
-"""Age at which an unconfirmed command is first sent again; each run then repeats it.
+"""Age at which an unconfirmed command is first sent again (C-108); each run then repeats it.
 
 The age of a recording's command counts from the recording's last change, that of any other from its `requested_at`.
 """

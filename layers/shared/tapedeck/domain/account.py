@@ -26,7 +26,7 @@ VOICE: Final = Scope.VOICE
 
 MAX_AUTH_TOKENS: Final = 2
 MAX_API_KEYS: Final = 100
-"""All keys are stored in the account's item, so that verifying credentials takes one read."""
+"""All keys are stored in the account's item, so that verifying credentials takes one read (C-114)."""
 
 
 class MediaAccess(StrEnum):

@@ -8,7 +8,7 @@ DELIVERY_RETENTION_DAYS: Final = 30
 """How long deliveries can be listed and replayed."""
 
 MAX_STORED_ATTEMPTS: Final = 100
-"""The newest attempts that one delivery keeps; the item is rewritten with every attempt and limited in size.
+"""The newest attempts that one delivery keeps (C-116); the item is rewritten with every attempt and limited in size.
 
 A URL that requests many retries (`#rc=5&rp=all`) can exceed this within the retry window.
 `CallbackDelivery.attempt_count` counts all attempts.

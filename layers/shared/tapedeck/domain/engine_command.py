@@ -23,11 +23,11 @@ EngineControlledT = TypeVar("EngineControlledT", Call, Conference, Participant)
 
 
 MAX_CLOCK_SKEW_SECONDS: Final = 300
-"""How far the clocks behind an id, an engine event and this service may differ."""
+"""How far the clocks behind an id, an engine event and this service may differ (C-113)."""
 
 
 COMMAND_EXPIRY_SECONDS: Final = 86_400
-"""Age at which a command is no longer resent; commands of recordings do not expire."""
+"""Age at which a command is no longer resent; commands of recordings do not expire (C-109)."""
 
 
 class CommandKind(StrEnum):

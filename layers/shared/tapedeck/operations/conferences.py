@@ -286,12 +286,15 @@ class Conferences:
 
 
 def is_stale_event(participant: Participant, engine_event: EngineEvent | None) -> bool:
-    """Return whether the engine has already reported something later; requests over the API are never stale."""
+    """Return whether the engine has already reported something later; requests over the API are never stale.
+
+    Stale events change nothing (C-111).
+    """
     return engine_event is not None and engine_event.at < participant.last_event_at
 
 
 def _is_overridden(participant: Participant, engine_event: EngineEvent, now: int) -> bool:
-    """Return whether a reported entry is stale, or overridden by a pending request to leave."""
+    """Return whether a reported entry is stale, or overridden by a pending request to leave (C-112)."""
     return engine_event.at <= participant.last_event_at or (
         not participant.is_inside and has_unexpired_request(participant, now)
     )
