@@ -194,7 +194,7 @@ class UpdateRules(_Rules):
 
     @pytest.mark.parametrize(("before", "target"), TRANSITIONS)
     def test_follows_the_transition_table(self, client: FunctionClient, stage: Stage, before: str, target: str) -> None:
-        """Each transition is applied, accepted without a change, or rejected, as the table above lists."""
+        """Each transition is applied, accepted without a change, or rejected, as the table above lists (C-34)."""
         outcome = TRANSITIONS[before, target]
         parent = self.parent(stage)
         recording = stage.recording(parent)
@@ -255,7 +255,7 @@ class UpdateRules(_Rules):
         assert stage.item(items.recording_key(recording.parent, recording.id))["pause_behavior"] == kept
 
     def test_keeps_the_first_pause_behavior(self, client: FunctionClient, stage: Stage) -> None:
-        """Pausing a paused recording keeps its PauseBehavior; only a new pause after a resume sets another."""
+        """Pausing a paused recording keeps its PauseBehavior; only a new pause after a resume sets another (C-33)."""
         parent = self.parent(stage)
         recording = stage.recording(parent)
         key = items.recording_key(recording.parent, recording.id)
@@ -438,7 +438,7 @@ class UpdateRules(_Rules):
         "text", ["twilio.current", "Twilio.Current", "TWILIO.CURRENT", "CURRENT", "Twilio.CURRENT.", "Twilio.CURRENT "]
     )
     def test_current_is_case_sensitive(self, client: FunctionClient, stage: Stage, text: str) -> None:
-        """`Twilio.CURRENT` is matched exactly and case-sensitively."""
+        """`Twilio.CURRENT` is matched exactly and case-sensitively (C-37)."""
         parent = self.parent(stage)
         stage.recording(parent)
         path = self.path(client, parent, text)
@@ -612,7 +612,7 @@ class DeleteRules(ABC):
     def test_rejects_an_unfinished_recording(
         self, client: FunctionClient, stage: Stage, objects: Objects, status: str
     ) -> None:
-        """A recording that is neither completed nor absent gets 400 with 20009; row and media are unchanged."""
+        """A recording that is neither completed nor absent gets 400 with 20009; row and media are unchanged (C-46)."""
         parent = self.parent(stage)
         recording = self.finished(stage, objects, parent, status)
         before = stage.partition(parent)
@@ -649,7 +649,7 @@ class DeleteRules(ABC):
     def test_is_shown_with_include_soft_deleted(
         self, client: FunctionClient, stage: Stage, make_twilio: Callable[[], FunctionClient], objects: Objects
     ) -> None:
-        """Twilio shows it with `IncludeSoftDeleted`, whichever dialect deleted it; SignalWire does not."""
+        """Twilio shows it with `IncludeSoftDeleted`, whichever dialect deleted it; SignalWire does not (C-47)."""
         parent, twilio = self.parent(stage), make_twilio()
         recording = self.finished(stage, objects, parent)
         now = stage.clock.step(9)

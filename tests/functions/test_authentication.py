@@ -64,7 +64,7 @@ def test_every_operation_requires_credentials(client: FunctionClient, wire: Wire
 def test_accepts_the_account_in_either_format(
     client: FunctionClient, read_call: ReadCall, account: TestAccount, call: Call, format_sid: Any, case: Any
 ) -> None:
-    """The account's id is a user name in both dialects' formats and any case, for paths of either dialect."""
+    """The account's id is a user name in both dialects' formats and any case, for paths of either dialect (C-5)."""
     user = format_sid(ResourceType.ACCOUNT, account.id)
     user = user[:2] + case(user[2:])
     assert_answer(read_call(basic(user, account.token)), 200, shown(client, call))
@@ -276,7 +276,7 @@ def test_expires_by_the_monotonic_clock_too(account: TestAccount) -> None:
 def test_revokes_a_key_within_a_minute(
     client: FunctionClient, read_call: ReadCall, account: TestAccount, clock: Clock, *, as_key: bool
 ) -> None:
-    """A revoked key that is cached is rejected after 60 s."""
+    """A revoked key that is cached is rejected after 60 s (C-115)."""
     made = api_bootstrap.get_admin_services().accounts.issue_api_key(account.id)
     user = TWILIO.format_sid(ResourceType.API_KEY, made.key) if as_key else client.sid(ResourceType.ACCOUNT, account.id)
     assert read_call(basic(user, made.secret)).status == 200

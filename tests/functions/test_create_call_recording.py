@@ -115,7 +115,7 @@ def test_starting_a_recording_answers_it_in_progress(client: FunctionClient, sta
 
 
 def test_all_parameters_are_stored(client: FunctionClient, stage: Stage, gateway: Gateway) -> None:
-    """Channels, track and trim are shown; the callback is stored with the dialect of the request."""
+    """Channels, track and trim are shown; the callback is stored with the dialect of the request (C-68)."""
     client.gateway = gateway
     call = stage.call()
     url = "https://user:pass@app.example.com:8443/hooks?tenant=42#rc=2"
@@ -256,7 +256,7 @@ def test_an_unknown_call_is_not_found(client: FunctionClient, stage: Stage) -> N
 
 @pytest.mark.parametrize("status", ["in-progress", "paused"])
 def test_a_second_start_answers_the_active_recording(client: FunctionClient, stage: Stage, status: str) -> None:
-    """A second start answers 200 with the active recording, ignores its parameters and changes nothing."""
+    """A second start answers 200 with the active recording, ignores its parameters and changes nothing (C-30)."""
     call = stage.call()
     recording = stage.recording(call, status)
     before = stage.partition(call)
@@ -314,7 +314,7 @@ def test_a_call_has_at_most_45_active_recordings(client: FunctionClient, stage: 
 def test_a_start_answers_the_active_recording_of_the_other_dialect(
     client: FunctionClient, other: FunctionClient, stage: Stage
 ) -> None:
-    """A start in one dialect answers the recording started in the other, in its own format."""
+    """A start in one dialect answers the recording started in the other, in its own format (C-3)."""
     call = stage.call()
     recording = created_recording(client, stage, call, create(client, call))
     assert_answer(create(other, call), 200, shown(other, recording))
@@ -357,7 +357,7 @@ def test_signalwire_reads_a_json_body(
 def test_signalwire_reads_other_content_types_as_a_form(
     client: FunctionClient, stage: Stage, content_type: str
 ) -> None:
-    """SignalWire reads every content type except JSON as a form; Twilio reads only forms."""
+    """SignalWire reads every content type except JSON as a form; Twilio reads only forms (C-12)."""
     call = stage.call()
     path = client.path(*call_path(client, call, ""))
     answer = client.request("POST", path, form={"RecordingChannels": "dual"}, content_type=content_type)
@@ -395,7 +395,7 @@ MALFORMED: dict[str, tuple[str | bytes, str, str]] = {
 def test_a_malformed_body_is_rejected(
     client: FunctionClient, stage: Stage, body: str | bytes, content_type: str, dialects: str
 ) -> None:
-    """A body that does not match its content type answers 400; Twilio does not parse JSON at all."""
+    """A body that does not match its content type answers 400; Twilio does not parse JSON at all (C-14)."""
     client.gateway = "sam"  # it forwards every body unchanged
     call = stage.call()
     path = client.path(*call_path(client, call, ""))
@@ -420,7 +420,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("body", TOO_LARGE.values(), ids=TOO_LARGE.keys())
 def test_a_body_over_the_limits_is_rejected(client: FunctionClient, stage: Stage, gateway: Gateway, body: str) -> None:
-    """A body over 64 KB or with more than 200 fields answers 413 (REL-17)."""
+    """A body over 64 KB or with more than 200 fields answers 413 (REL-17) (C-13)."""
     client.gateway = gateway
     call = stage.call()
     assert_refused(client, create(client, call, body), "body too large")

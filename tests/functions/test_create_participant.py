@@ -195,7 +195,7 @@ def test_a_sid_needs_a_live_conference(twilio: FunctionClient, stage: Stage) -> 
 
 
 def test_a_name_that_is_too_long_is_rejected(twilio: FunctionClient, stage: Stage, wire: Wire) -> None:
-    """A friendly name has at most 128 characters."""
+    """A friendly name has at most 128 characters (C-59)."""
     del stage  # only its tables are needed
     assert_refused(twilio, add(twilio, "x" * 129, PARTIES), "value outside the enum", name="ConferenceSid")
     assert wire.recordings == []

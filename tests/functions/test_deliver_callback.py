@@ -448,7 +448,7 @@ def retry_until_final(world: World, delivery: CallbackDelivery) -> list[int]:
 
 
 def test_retries_for_three_days(world: World, dialect: str) -> None:
-    """The pauses grow up to four hours; after three days the delivery is exhausted."""
+    """The pauses grow up to four hours; after three days the delivery is exhausted (C-82)."""
     delivery = enqueue_delivery(world, dialect)
     world.receiver.answers += [SERVER_ERROR] * 99
     pauses = retry_until_final(world, delivery)
@@ -463,7 +463,7 @@ def test_retries_for_three_days(world: World, dialect: str) -> None:
 
 
 def test_stores_the_newest_attempts(world: World) -> None:
-    """Only the newest attempts are stored, with the total number of attempts."""
+    """Only the newest attempts are stored, with the total number of attempts (C-116)."""
     delivery = enqueue_delivery(world, "twilio", url="https://app.example.com/hooks#rc=5&rp=all")
     world.receiver.answers += [SERVER_ERROR] * 999
     retry_until_final(world, delivery)
@@ -595,7 +595,7 @@ def test_without_durable_retries_only_the_vendors_attempts_are_made(
 
 
 def test_every_attempt_is_signed_by_the_first_key(world: World, dialect: str) -> None:
-    """Rotating a token does not change later attempts; new deliveries use the new token."""
+    """Rotating a token does not change later attempts; new deliveries use the new token (C-83)."""
     old = enqueue_delivery(world, dialect)
     world.receiver.answers += [SERVER_ERROR]
     world.deliver()

@@ -115,7 +115,7 @@ def test_reading_an_unknown_call_is_not_found(api: Api) -> None:
 
 @pytest.mark.parametrize("status", LIVE + FINAL)
 def test_every_status_is_shown(client: FunctionClient, stage: Stage, status: str) -> None:
-    """Every status is shown; only a completed call has a duration, a string in Twilio's dialect."""
+    """Every status is shown; only a completed call has a duration, a string in Twilio's dialect (C-22, C-100)."""
     call = stage.call(status, ended=START + 11 if status in FINAL else None)
     assert_answer(client.get(*call_path(client, call)), 200, shown(client, call))
 
@@ -123,7 +123,7 @@ def test_every_status_is_shown(client: FunctionClient, stage: Stage, status: str
 def test_both_dialects_show_the_same_call(
     client: FunctionClient, other: FunctionClient, stage: Stage, gateway: Gateway
 ) -> None:
-    """One call is shown in both dialects, each in its own format."""
+    """One call is shown in both dialects, each in its own format (C-23)."""
     client.gateway = other.gateway = gateway
     call = stage.call()
     for each in (client, other):

@@ -53,7 +53,7 @@ def test_reading_a_completed_recording_of_a_call_answers_the_recording(api: Api,
 
 
 def test_reading_a_recording_of_a_call_with_a_wrong_token_is_unauthorized(api: Api, example: Stage) -> None:
-    """Wrong credentials answer 401 with a challenge for Basic authentication, in SignalWire's dialect."""
+    """Wrong credentials answer 401 with a challenge for Basic authentication, in SignalWire's dialect (C-6)."""
     call = example.call(id="016612f5f27a7ca18a5f2c9e41d7b360")
     example.recording(call, "completed", id="016612f5f27a74eca7e3b05d9c1f8264", duration=7)
 
@@ -92,7 +92,7 @@ def test_every_source_is_shown(client: FunctionClient, stage: Stage, source: Sou
 
 
 def test_channels_track_and_trim_are_shown(client: FunctionClient, stage: Stage) -> None:
-    """Channels, track and trim are shown in each dialect's types."""
+    """Channels, track and trim are shown in each dialect's types (C-99)."""
     call = stage.call()
     recording = stage.recording(call, "completed", channels=2, track="inbound", trim="trim-silence")
     assert_answer(client.get(*call_path(client, call, recording)), 200, shown(client, recording, read=True))

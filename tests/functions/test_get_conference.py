@@ -75,7 +75,7 @@ def test_reading_an_unknown_conference_is_not_found(api: Api) -> None:
 def test_both_dialects_show_a_live_conference(
     client: FunctionClient, other: FunctionClient, stage: Stage, gateway: Gateway, status: str
 ) -> None:
-    """Both dialects show the same live conference, which has no reason for its end."""
+    """Both dialects show the same live conference, which has no reason for its end (C-24)."""
     client.gateway = other.gateway = gateway
     conference = stage.conference(status)
     for each in (client, other):

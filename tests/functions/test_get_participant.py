@@ -99,7 +99,7 @@ def assert_not_found(client: FunctionClient, path: tuple[str, ...]) -> None:
 def test_every_status_is_shown(
     client: FunctionClient, stage: Stage, gateway: Gateway, status: str, conference_status: str
 ) -> None:
-    """Twilio shows each status; SignalWire shows every present participant as in progress."""
+    """Twilio shows each status; SignalWire shows every present participant as in progress (C-61)."""
     client.gateway = gateway
     conference = stage.conference(conference_status)
     participant = stage.participant(conference, status=status, muted=status == "ringing", hold=status == "connected")

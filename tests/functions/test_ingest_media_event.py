@@ -380,7 +380,7 @@ def test_an_event_of_an_unknown_call_is_retried(world: World, retried: Ingest, k
 
 @pytest.mark.parametrize("seconds", [-301, 301])
 def test_an_id_of_another_time_creates_nothing(world: World, retried: Ingest, seconds: int) -> None:
-    """An id whose time is not the event's is retried: for calls, conferences, recordings and transcriptions."""
+    """An id whose time is not the event's is retried: for calls, conferences, recordings and transcriptions (C-113)."""
     far = new_id(world.clock() + seconds * 1000)
     conference, completed = world.stage.conference(), world.stage.recording(world.stage.call(), "completed")
     retried("call.answered", call=far, to="+1", **{"from": "+2"})
@@ -733,7 +733,7 @@ def test_a_duplicate_does_not_undo_a_later_command(world: World) -> None:
 
 
 def test_an_event_older_than_a_confirmation_is_stale(world: World, ignored: Ingest, applied: Ingest) -> None:
-    """An event of the engine whose time is before a confirmed command is ignored."""
+    """An event of the engine whose time is before a confirmed command is ignored (C-111)."""
     conference = world.stage.conference()
     participant = world.stage.participant(conference)
     muted_at = world.clock()
@@ -759,7 +759,7 @@ def test_an_event_older_than_a_confirmation_is_stale(world: World, ignored: Inge
 
 
 def test_a_pending_command_overrides_the_engine(world: World, ignored: Ingest, applied: Ingest) -> None:
-    """Until the engine confirms a command, the changes that it makes itself are ignored."""
+    """Until the engine confirms a command, the changes that it makes itself are ignored (C-112)."""
     conference = world.stage.conference()
     participant = world.stage.participant(conference)
     muted = world.services.participants.update(

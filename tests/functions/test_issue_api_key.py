@@ -125,7 +125,7 @@ def test_refuses_invalid_scopes(account: TestAccount, scopes: Any) -> None:
 
 
 def test_an_account_has_at_most_a_hundred_keys(make_account: Callable[[], TestAccount]) -> None:
-    """The 101st key is refused until another one is revoked."""
+    """The 101st key is refused until another one is revoked (C-114)."""
     account = make_account()
     accounts, credentials = (
         api_bootstrap.get_admin_services().accounts,

@@ -96,7 +96,7 @@ def test_completes_a_recording(
     ("milliseconds", "duration"), [(1_000, 1), (1_001, 1), (1_499, 1), (1_500, 2), (2_499, 2), (2_500, 3)]
 )
 def test_rounds_the_duration(media: Media, make: Make, milliseconds: int, duration: int) -> None:
-    """The duration is rounded half up to seconds, and is at least 1."""
+    """The duration is rounded half up to seconds, and is at least 1 (C-42)."""
     recording = make(wav(0, milliseconds))
     assert media.complete(recording.parent, recording.id).duration == duration
 
@@ -105,7 +105,7 @@ def test_rounds_the_duration(media: Media, make: Make, milliseconds: int, durati
 def test_a_too_short_capture_is_absent(
     media: Media, make: Make, stage: Stage, objects: Objects, content: bytes
 ) -> None:
-    """A capture of less than a second is absent with error 16101, silent or not."""
+    """A capture of less than a second is absent with error 16101, silent or not (C-40)."""
     recording = make(content)
     assert_absent(stage, objects, recording, media.complete(recording.parent, recording.id), 16101)
 
@@ -115,7 +115,7 @@ def test_a_too_short_capture_is_absent(
 def test_a_silent_capture_is_absent(
     media: Media, make: Make, stage: Stage, objects: Objects, trim: str, channels: int
 ) -> None:
-    """A silent capture is absent with error 16102, with and without trimming."""
+    """A silent capture is absent with error 16102, with and without trimming (C-41)."""
     recording = make(wav(5_000, channels=channels), trim=trim, channels=channels)
     assert_absent(stage, objects, recording, media.complete(recording.parent, recording.id), 16102)
 

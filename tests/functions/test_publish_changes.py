@@ -1006,7 +1006,7 @@ RECORDED: Final = ("Duration", "RecordingUrl", "RecordingFileSize")
 
 
 def test_the_end_includes_the_latest_recording(world: World, dialect: str) -> None:
-    """SignalWire's end callback has the newest recording that is completed by then."""
+    """SignalWire's end callback has the newest recording that is completed by then (C-75)."""
     conference, (older, newer, deleted, running) = recorded_conference(world, dialect)
     for seconds, recording in ((2, older), (3, newer), (4, deleted)):
         finish(world.services, recording, seconds=seconds)

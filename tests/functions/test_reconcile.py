@@ -278,7 +278,7 @@ REQUESTS: Final = ("hang_up", "redirect", "end", "end_with_callback", "dial", "m
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_resends_each_kind_of_command(world: World, name: str) -> None:
-    """Each kind of command is resent with its whole target state until it expires after a day."""
+    """Each kind of command is resent with its whole target state until it expires after a day (C-109)."""
     kind, resource, version = _requests(world)[name]()
     assert world.publish() == []
     (first,) = world.commands.drain()
@@ -415,7 +415,7 @@ def test_a_confirmed_recording_does_not_time_out(world: World, status: str, *, c
 
 
 def test_missing_media_time_out(world: World, bucket: Objects) -> None:
-    """An hour after its stop, a recording without valid media becomes absent, and its objects are deleted."""
+    """An hour after its stop, a recording without valid media becomes absent, and its objects are deleted (C-45)."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
     capture(world.services, recording, b"garbage")
     world.discard()

@@ -147,7 +147,7 @@ def test_stopped_recordings_do_not_change(client: FunctionClient, stage: Stage) 
 
 @pytest.mark.parametrize("status", ["queued", "connecting", "ringing"])
 def test_removing_a_dialed_participant_causes_no_event(client: FunctionClient, stage: Stage, status: str) -> None:
-    """A participant who is still being dialed is removed without an event, and the conference continues."""
+    """A participant who is still being dialed is removed without an event, and the conference continues (C-65)."""
     conference = stage.conference("init", participants=0)
     participant = stage.participant(conference, status=status, end_conference_on_exit=True)
     assert_answer(remove(client, conference, participant), 204, None)

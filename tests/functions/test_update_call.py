@@ -144,7 +144,7 @@ def test_an_unanswered_call_is_ended(
 
 @pytest.mark.parametrize("form", [COMPLETE, {**COMPLETE, **REDIRECT}])
 def test_a_call_in_progress_is_completed(client: FunctionClient, stage: Stage, form: dict[str, str]) -> None:
-    """`Status=completed` ends the call and sets its duration; `Status` takes precedence over `Url`."""
+    """`Status=completed` ends the call and sets its duration; `Status` takes precedence over `Url` (C-25)."""
     call = stage.call()
     now = stage.clock.step(7)
     ended = replace(call, status=CallStatus.COMPLETED, updated=now, ended=now)
@@ -203,7 +203,7 @@ def test_only_a_call_in_progress_is_redirected(client: FunctionClient, stage: St
 def test_a_redirect_is_stored_for_the_media_engine(
     client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, Any]
 ) -> None:
-    """A redirect answers 200 with the unchanged call, and is stored with a new version."""
+    """A redirect answers 200 with the unchanged call, and is stored with a new version (C-28)."""
     call = stage.call()
     stage.clock.step(4)
     for turn in (1, 2):
@@ -236,7 +236,7 @@ def test_twilio_accepts_markup_and_a_time_limit(client: FunctionClient, stage: S
 def test_a_status_callback_is_stored(
     client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, str], status: str
 ) -> None:
-    """A live call accepts a status callback, stored with the dialect of the request."""
+    """A live call accepts a status callback, stored with the dialect of the request (C-27)."""
     call = stage.call(status)
     answer = update(client, call, form)
     if status == "completed":
@@ -296,7 +296,7 @@ def test_an_invalid_parameter_is_rejected(
 def test_signalwire_ignores_markup_and_time_limit(
     client: FunctionClient, stage: Stage, form: dict[str, str], name: str
 ) -> None:
-    """Twilio rejects `Twiml` with `Url` and an invalid `TimeLimit`; SignalWire ignores both parameters."""
+    """Twilio rejects `Twiml` with `Url` and an invalid `TimeLimit`; SignalWire ignores both parameters (C-26)."""
     call = stage.call()
     answer = update(client, call, form)
     if client.dialect.name == "twilio":

@@ -94,7 +94,7 @@ def update(client: FunctionClient, conference: Conference | str, form: Form = No
 def test_a_live_conference_is_ended(
     client: FunctionClient, stage: Stage, gateway: Gateway, status: str, form: dict[str, str]
 ) -> None:
-    """`Status=completed` ends a live conference; an announcement in the same request is not made."""
+    """`Status=completed` ends a live conference; an announcement in the same request is not made (C-57)."""
     client.gateway = gateway
     conference = stage.conference(status)
     now = stage.clock.step(9)
@@ -148,7 +148,7 @@ def test_an_announcement_is_stored_for_the_media_engine(
 
 
 def test_a_conference_that_has_not_begun_takes_no_announcement(client: FunctionClient, stage: Stage) -> None:
-    """An announcement in a conference that has not begun answers 400."""
+    """An announcement in a conference that has not begun answers 400 (C-55)."""
     conference = stage.conference("init")
     assert_refused(client, update(client, conference, ANNOUNCE), "conference state")
 
@@ -158,7 +158,7 @@ def test_a_conference_that_has_not_begun_takes_no_announcement(client: FunctionC
 def test_a_request_without_parameters_changes_nothing(
     client: FunctionClient, stage: Stage, status: str, form: Form
 ) -> None:
-    """Without effective parameters the conference is answered unchanged, even completed."""
+    """Without effective parameters the conference is answered unchanged, even completed (C-56)."""
     conference = stage.conference(status, reason=EndReason.LAST_LEFT if status == "completed" else None)
     before = stage.partition(conference)
     stage.clock.step(9)

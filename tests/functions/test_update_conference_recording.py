@@ -8,7 +8,7 @@ from tests.functions.stage import Clock, Stage
 def test_stopping_a_recording_of_a_conference_answers_the_stopped_recording(
     api: Api, example: Stage, clock: Clock
 ) -> None:
-    """Stopping a recording in progress answers 200 with the recording, stopped at that second."""
+    """Stopping a recording in progress answers 200 with the recording, stopped at that second (C-104)."""
     conference = example.conference(
         id="016612f5f27a7c0f9b1d6e83f2a5c470", name="Support", first_call="016612f5f27a7ca18a5f2c9e41d7b360"
     )

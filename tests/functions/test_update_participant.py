@@ -232,7 +232,7 @@ def test_twilio_stores_a_beep_on_exit(client: FunctionClient, stage: Stage) -> N
 
 @pytest.mark.parametrize("status", ["queued", "connected"])
 def test_a_participant_may_coach_another(client: FunctionClient, stage: Stage, status: str) -> None:
-    """`Coaching=true` names the coached call; `Coaching=false` removes it."""
+    """`Coaching=true` names the coached call; `Coaching=false` removes it (C-66)."""
     conference = stage.conference()
     coached, participant = stage.participant(conference, status=status), stage.participant(conference)
     sid = client.sid(ResourceType.CALL, coached.call)
@@ -411,7 +411,7 @@ def test_twilio_accepts_a_label(client: FunctionClient, stage: Stage, label: str
 
 @pytest.mark.parametrize("change", ["joined", "muted", "left", "ended", "coached left"])
 def test_concurrent_changes_are_respected(client: FunctionClient, stage: Stage, wire: Wire, change: str) -> None:
-    """A change between reading and writing is read again: it is not overwritten or ignored."""
+    """A change between reading and writing is read again: it is not overwritten or ignored (C-67)."""
     service, account = stage.services, stage.account
     conference = service.conferences.register(account, "Races")
     calls = [service.calls.register(account, to="+1", from_="+1", direction="inbound").id for _ in range(4)]

@@ -173,7 +173,7 @@ def render(dialect: str, notification: tuple[Recording, RecordingEvent] | Confer
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_renders_each_example(name: str) -> None:
-    """The callback of each example event has exactly its fields, in the same order."""
+    """The callback of each example event has exactly its fields, in the same order (C-74)."""
     dialect, _, noun = name.partition(".callback.")
     assert list(render(dialect, NOTIFIED[noun]).items()) == list(EXAMPLES[name].items())
 
@@ -212,7 +212,7 @@ def test_shows_channels_and_track() -> None:
 
 
 def test_signalwire_shows_call_and_conference() -> None:
-    """SignalWire's callback of a conference recording has the first participant's call and the conference."""
+    """SignalWire's callback of a conference recording has the first participant's call and the conference (C-70)."""
     assert list(render("signalwire", NOTIFIED["conference_recording.completed"]).items()) == [
         ("AccountSid", UUID),
         ("CallSid", CALL_UUID),
@@ -243,7 +243,7 @@ def test_shows_the_error_code_of_absent_only() -> None:
 
 @BOTH
 def test_recording_words_select_events(dialect: str) -> None:
-    """Each word subscribes to the event of its name; `failed`, which is never sent, subscribes to `absent`."""
+    """Each word subscribes to the event of its name; `failed`, which is never sent, subscribes to `absent` (C-69)."""
     callbacks = callbacks_in(dialect)
     for word in (*LEG_RECORDING_EVENTS, *CONFERENCE_RECORDING_EVENTS):
         assert callbacks.recording_events([word]) == {"absent" if word == "failed" else word}
@@ -371,7 +371,7 @@ def test_conference_events_show_no_participant() -> None:
     ],
 )
 def test_end_shows_the_ending_participant(reason: str, sentence: str) -> None:
-    """The end shows the ending participant's call and label, and the reason as a code and a sentence."""
+    """The end shows the ending participant's call and label, and the reason as a code and a sentence (C-76)."""
     conference = replace(ENDED, reason=EndReason(reason))
     assert list(render("twilio", replace(END, conference=conference, participant=PARTICIPANT)).items()) == [
         *list(EXAMPLES["twilio.callback.conference.end"].items())[:7],
@@ -409,7 +409,7 @@ def test_signalwire_end_shows_the_recording() -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_conference_words_select_events(word: str) -> None:
-    """Each word subscribes to its events; SignalWire has neither modifications nor announcements."""
+    """Each word subscribes to its events; SignalWire has neither modifications nor announcements (C-77)."""
     selected = {name: callbacks_in(name).conference_events([word]) for name in ORIGINS}
     assert {NAMES[event] for event in selected["twilio"]} == WORDS[word]
     assert selected["signalwire"] == (frozenset() if word in {"modify", "announcement"} else selected["twilio"])
@@ -502,7 +502,7 @@ def _assert_well_formed(noun: str, dialect: str, fields: Fields) -> None:
 @often
 @given(recording=RECORDINGS_OF_ANY_KIND, event=st.sampled_from(RecordingEvent))
 def test_sends_no_empty_field_of_a_recording(dialect: str, recording: Recording, event: RecordingEvent) -> None:
-    """Any recording yields only documented fields, in order, none of them empty."""
+    """Any recording yields only documented fields, in order, none of them empty (C-73)."""
     fields = render(dialect, (recording, event))
     _assert_well_formed("recording", dialect, fields)
     optional = {"CallSid", "ConferenceSid", "RecordingDuration", "RecordingStartTime"}

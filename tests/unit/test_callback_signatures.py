@@ -113,7 +113,7 @@ def test_appends_fields_to_the_query_of_a_get(fields: dict[str, str], query: str
 
 
 def test_signature_headers() -> None:
-    """Twilio's signature comes with an idempotency token; SignalWire's is sent in two headers."""
+    """Twilio's signature comes with an idempotency token; SignalWire's is sent in two headers (C-84)."""
     assert callbacks_in("twilio").headers("c2ln", "token") == {
         "X-Twilio-Signature": "c2ln",
         "I-Twilio-Idempotency-Token": "token",
@@ -168,7 +168,7 @@ def test_keeps_the_query_and_fragment_of_a_get(url: str, got: str) -> None:
 
 
 def test_encodes_a_form() -> None:
-    """A body is percent-encoded UTF-8 with its fields in order."""
+    """A body is percent-encoded UTF-8 with its fields in order (C-72)."""
     fields = {"FriendlyName": "Café & Söhne=+%", "AccountSid": "AC0", "CallSid": "a b~c"}
     assert encode(fields) == b"FriendlyName=Caf%C3%A9%20%26%20S%C3%B6hne%3D%2B%25&AccountSid=AC0&CallSid=a%20b~c"
 

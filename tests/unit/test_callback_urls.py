@@ -102,7 +102,7 @@ def test_accepts_absolute_urls(url: str) -> None:
 
 @pytest.mark.parametrize("url", INVALID)
 def test_rejects_other_urls(url: str) -> None:
-    """A URL that is not absolute, or that parsers may read differently, is rejected."""
+    """A URL that is not absolute, or that parsers may read differently, is rejected (C-88)."""
     assert not is_valid_callback_url(url)
 
 

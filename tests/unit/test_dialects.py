@@ -87,7 +87,7 @@ def test_rejects_near_misses(text: str) -> None:
     ],
 )
 def test_selects_the_dialect(account: str, path: str, dialect: Dialect) -> None:
-    """The format of the account SID selects the dialect, otherwise the prefix of the path."""
+    """The format of the account SID selects the dialect, otherwise the prefix of the path (C-1)."""
     assert select_dialect(account, path) is dialect
 
 
@@ -111,7 +111,7 @@ def test_formats_times(seconds: int) -> None:
     ],
 )
 def test_formats_boundary_times(seconds: int, text: str) -> None:
-    """Leap days, ends of years, two-digit days, and `Sep` rather than `Sept`."""
+    """Leap days, ends of years, two-digit days, and `Sep` rather than `Sept` (C-106)."""
     assert rfc2822(seconds) == rfc2822_or_none(seconds) == text
     assert rfc2822_or_none(None) is None
 

@@ -64,7 +64,7 @@ BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "
 @BOTH
 @pytest.mark.parametrize("error", CONDITIONS)
 def test_renders_errors(dialect: Dialect, error: type[errors.TapedeckError]) -> None:
-    """Each error has one response for all operations; the path is quoted literally, braces included."""
+    """Each error has one response for all operations; the path is quoted literally, braces included (C-18, C-20)."""
     challenge = {"twilio": 'Basic realm="Twilio API"', "signalwire": 'Basic realm="SignalWire"'}[dialect.name]
     for operation in OPERATIONS:
         reply = dialect.error(error(), URI, operation)
@@ -98,7 +98,7 @@ BUSY = {
 @BOTH
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_renders_failures_of_the_store(dialect: Dialect, operation: str) -> None:
-    """A busy or unavailable store answers 408, 429, 500 or 503, by dialect and operation."""
+    """A busy or unavailable store answers 408, 429, 500 or 503, by dialect and operation (C-19)."""
     busy = dialect.error(errors.StoreBusy(), URI, operation)
     expected = refusal(dialect.name, BUSY[dialect.name].get(operation, "too many requests"))
     assert (busy.status, busy.body) == expected

@@ -182,7 +182,7 @@ def test_truncates_bodies_that_are_too_large(length: int, *, is_base64: bool) ->
 
 
 def test_writes_a_response() -> None:
-    """A result has JSON in UTF-8, its content type, the request id and the headers of the response."""
+    """A result has JSON in UTF-8, its content type, the request id and the headers of the response (C-15)."""
     written = to_lambda_response(Response(404, {"b": "é☎", "a": None}, {"WWW-Authenticate": "x"}), "id")
     assert written == {
         "statusCode": 404,

@@ -18,7 +18,7 @@ TIMES = st.integers(min_value=0, max_value=2**48 - 1)
 @settings(max_examples=100, deadline=None, database=None)
 @given(TIMES)
 def test_is_a_uuid_of_version_7(milliseconds: int) -> None:
-    """An id is an RFC 9562 UUID of version 7 in 32 lower-case hex digits, and contains its creation time."""
+    """An id is an RFC 9562 UUID of version 7 in 32 lower-case hex digits, and contains its creation time (C-4)."""
     identifier = new_id(milliseconds)
     uuid = UUID(identifier)
     assert identifier == uuid.hex
@@ -76,5 +76,5 @@ def test_uses_the_random_source_of_the_system(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(("milliseconds", "seconds"), [(0, 0), (999, 0), (1000, 1), (1_537_916_400_999, 1_537_916_400)])
 def test_creation_time_is_in_whole_seconds(milliseconds: int, seconds: int) -> None:
-    """The creation time is truncated to whole seconds, not rounded."""
+    """The creation time is truncated to whole seconds, not rounded (C-16)."""
     assert created_at(new_id(milliseconds)) == seconds

@@ -70,7 +70,7 @@ RECORDINGS: Final = [
 def test_recording_events(
     before: Recording | None, after: Recording, events: Sequence[tuple[RecordingEvent, int]]
 ) -> None:
-    """Each change yields its events once, with the version that they report."""
+    """Each change yields its events once, with the version that they report (C-49)."""
     assert tuple(recording_events(before, after)) == events
 
 

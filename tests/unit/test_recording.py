@@ -31,14 +31,14 @@ NO_OPS = {(status, status) for status in STATUSES} | {("completed", "stopped"), 
 
 
 def test_statuses() -> None:
-    """A recording has six statuses, two of them active."""
+    """A recording has six statuses, two of them active (C-44)."""
     assert tuple(RecordingStatus) == STATUSES
     assert {"in-progress", "paused"} == ACTIVE
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(STATUSES, STATUSES)))
 def test_transitions_match_the_table(before: str, after: str) -> None:
-    """Each of the 36 pairs is a legal transition, a no-op, or illegal."""
+    """Each of the 36 pairs is a legal transition, a no-op, or illegal (C-32)."""
     source, target = RecordingStatus(before), RecordingStatus(after)
     assert (target in TRANSITIONS[source]) == ((before, after) in LEGAL)
     assert (source in allowed_sources(target)) == ((before, after) in LEGAL)

@@ -40,7 +40,7 @@ NEVER_RETRIED = [
 
 @BOTH
 def test_default_policy_is_the_vendors(dialect: str) -> None:
-    """A URL without a fragment gets the vendor's timeouts, attempts and redirect limit."""
+    """A URL without a fragment gets the vendor's timeouts, attempts and redirect limit (C-81)."""
     assert policy_of(dialect, HOOK) == DEFAULTS[dialect]
     policy = policy_of(dialect, HOOK)
     assert Timeouts(policy.connect, policy.read, policy.total).total == 15_000
@@ -50,7 +50,7 @@ def test_default_policy_is_the_vendors(dialect: str) -> None:
     ("dialect", "again"), [("twilio", {CONNECT}), ("signalwire", {CONNECT, READ})], ids=["twilio", "signalwire"]
 )
 def test_retries_the_failures_that_the_vendor_retries(dialect: str, again: set[WebhookResult]) -> None:
-    """Twilio retries after a failed connection, SignalWire also after a read timeout; no status is retried."""
+    """Twilio retries after a failed connection, SignalWire also after a read timeout; no status is retried (C-80)."""
     policy = policy_of(dialect, HOOK)
     statuses = [answered(status) for status in range(100, 600)]
     outcomes = [failed(each) for each in FailureReason] + statuses
@@ -68,13 +68,13 @@ def test_stops_after_the_last_attempt(dialect: str) -> None:
 
 
 def test_counts_any_2xx_as_success() -> None:
-    """A 2xx response is a delivery; every other status and every failure is not."""
+    """A 2xx response is a delivery; every other status and every failure is not (C-78)."""
     assert [status for status in range(100, 600) if is_delivered(answered(status))] == list(range(200, 300))
     assert not any(is_delivered(failed(each)) for each in FailureReason)
 
 
 def test_delays_grow_between_attempts() -> None:
-    """The delay is one second before the second attempt and two seconds before each later one."""
+    """The delay is one second before the second attempt and two seconds before each later one (C-79)."""
     policy = policy_of("twilio", f"{HOOK}#rc=5")
     assert [policy.delay_before(attempt) for attempt in range(2, policy.attempts + 1)] == [1000, 2000, 2000, 2000, 2000]
 

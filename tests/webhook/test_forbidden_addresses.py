@@ -54,7 +54,7 @@ def test_there_are_enough_addresses() -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("address", FORBIDDEN)
 def test_rejects_an_address_in_a_url(address: str, scheme: str) -> None:
-    """A non-public address in the URL is rejected, with and without a port."""
+    """A non-public address in the URL is rejected, with and without a port (C-87)."""
     internet = Internet()
     sent = [timeless(webhook(internet).send(post(f"{scheme}://{literal(address)}{port}/x"))) for port in ("", ":8080")]
     assert (sent, internet) == ([REJECTED] * 2, Internet())

@@ -225,7 +225,7 @@ def test_user_info_answers_a_challenge(info: str, credentials: str) -> None:
     ],
 )
 def test_only_a_basic_challenge_is_answered(challenges: list[str], requests: int) -> None:
-    """Only Basic challenges are answered; another 401 is the final result."""
+    """Only Basic challenges are answered; another 401 is the final result (C-86)."""
     lines = "".join(f"WWW-Authenticate: {challenge}\r\n" for challenge in challenges)
     answer = f"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n{lines}\r\nno".encode()
     with answering(lambda _: answer) as server:
