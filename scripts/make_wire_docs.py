@@ -11,6 +11,7 @@ import inspect
 import json
 import re
 import sys
+import textwrap
 import tomllib
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -111,8 +112,8 @@ def fields(resource: str) -> Iterator[str]:
     for name in names:
         cells = [_type(each[name]) if name in each else "absent" for each in columns.values()]
         yield f"| `{name}` | {' | '.join(cells)} | {text_of('fields', resource, name)} |"
-    yield ""
-    yield from (f"Order in *{title}*: {', '.join(f'`{name}`' for name in each)}.\n" for title, each in columns.items())
+    for title, each in columns.items():
+        yield from ("", f"The order in a body, {title}:", "", "```text", *textwrap.wrap(" ".join(each), 100), "```")
 
 
 def _columns(resource: str) -> tuple[dict[str, dict[str, Any]], int]:
