@@ -35,7 +35,7 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "Transcriptions": frozenset({"GET"}),
     "Transcriptions/{TranscriptionSid}": frozenset({"DELETE", "GET"}),
 }
-"""The methods of each path below `Accounts/{AccountSid}`."""
+"""The methods of each path below `Accounts/{AccountSid}`, in both dialects (C-118)."""
 
 _SPLIT: Final = tuple(tuple(shape.split("/")) for shape in SHAPES)
 

@@ -257,7 +257,7 @@ class Recordings:
     def update(
         self, parent: Parent, recording: str | Current, target: RecordingStatus, pause_behavior: str = "silence"
     ) -> Recording:
-        """Pause, resume or stop a recording. Idempotent.
+        """Pause, resume or stop a recording. Idempotent. The engine carries it out later (C-119).
 
         Args:
             parent: the call or conference that the request names.

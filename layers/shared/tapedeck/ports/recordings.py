@@ -66,7 +66,7 @@ class RecordingStore(Protocol):
         *,
         only_if_start_unconfirmed: bool = False,
     ) -> Recording:
-        """Move a recording to `target` in one conditional write; return it as that write left it.
+        """Move a recording to `target` in one conditional write (C-120); return it as that write left it.
 
         With `only_if_start_unconfirmed`, only if the media engine has not confirmed that the capture started.
 
