@@ -30,6 +30,7 @@ class VirtualClock:
         self._offset = -round(initial_lag_seconds * 1000)
         self._moved = threading.Condition()
 
+    # --8<-- [start:clock]
     def __call__(self) -> int:
         """Return the current time."""
         return self._real() + self._offset
@@ -62,6 +63,8 @@ class VirtualClock:
             # The clock may be frozen: the real deadline ends the wait.
             while self() < until and (left := deadline - time.monotonic()) > 0:
                 self._moved.wait(left)
+
+    # --8<-- [end:clock]
 
 
 def format_time(milliseconds: int) -> str:

@@ -1095,6 +1095,7 @@ def outcome(world: World, records: list[Event]) -> tuple[Any, ...]:
     return commands, events, deliveries
 
 
+# --8<-- [start:replay]
 def test_a_replay_sends_the_same(world: World, dialect: str) -> None:
     """A replay sends the same ids, tokens and bodies, and leaves the stored deliveries unchanged."""
     played = play_conference(world, dialect)
@@ -1108,6 +1109,9 @@ def test_a_replay_sends_the_same(world: World, dialect: str) -> None:
         world.deliver([message])
     assert world.publish(played.records) == []
     assert world.callbacks.drain() == []
+
+
+# --8<-- [end:replay]
 
 
 @pytest.mark.parametrize("seed", range(scaled(60, 6)))
@@ -1219,6 +1223,7 @@ def _malformed(record: Event) -> Event:
     return {**record, "dynamodb": {**change, "NewImage": {**change["NewImage"], "status": {"S": "?"}}}}
 
 
+# --8<-- [start:blocks]
 def test_a_failed_record_blocks_only_its_parent(world: World) -> None:
     """Later records of the same call or conference are retried with the failed one; other records are published."""
     service, account = world.services, world.account.account
@@ -1242,6 +1247,9 @@ def test_a_failed_record_blocks_only_its_parent(world: World) -> None:
     # Once the record is valid, the rest is published in order.
     assert world.publish([record for record in records if call.id in record["dynamodb"]["Keys"]["PK"]["S"]]) == []
     assert [message.body["type"] for message in world.commands.drain()] == ["recording.start", "recording.stop"]
+
+
+# --8<-- [end:blocks]
 
 
 def test_other_records_publish_nothing(world: World) -> None:

@@ -222,6 +222,7 @@ def test_updating_the_current_recording_costs_two_requests(
     assert cost == (([], []) if is_signalwire else (requests, units))
 
 
+# --8<-- [start:invalid]
 @pytest.mark.parametrize("exists", [True, False])
 def test_invalid_parameters_cost_one_read(client: FunctionClient, stage: Stage, meter: Meter, *, exists: bool) -> None:
     """An invalid parameter costs 1 read, which decides between 404 and the parameter's error."""
@@ -238,6 +239,9 @@ def test_invalid_parameters_cost_one_read(client: FunctionClient, stage: Stage, 
     ):
         cost = meter.of(lambda path=path, form=form: client.post(*path, form=form), bad if exists else 404)  # type: ignore[misc]
         assert cost == ([GET], [])
+
+
+# --8<-- [end:invalid]
 
 
 @pytest.mark.parametrize("form", [b"Status=%zz", "x=" + "y" * 65_535])

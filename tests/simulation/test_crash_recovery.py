@@ -124,6 +124,7 @@ def injection_points() -> int:
         return world.fault_injector.points - begins
 
 
+# --8<-- [start:test]
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("crashes", [True, False], ids=["crash", "failure"])
 def test_fault_at_any_port_call_loses_nothing(part: int, *, crashes: bool) -> None:
@@ -137,3 +138,6 @@ def test_fault_at_any_port_call_loses_nothing(part: int, *, crashes: bool) -> No
             if found := violations_of(world):
                 wrong[point] = found
     assert wrong == {}
+
+
+# --8<-- [end:test]

@@ -38,6 +38,7 @@ def test_regression(seed: int) -> None:
     assert violations_of_seed(seed) == []
 
 
+# --8<-- [start:same]
 def test_same_seed_gives_the_same_run() -> None:
     """Two runs of one seed end with identical tables, deliveries, events and clocks."""
     ends = []
@@ -48,6 +49,10 @@ def test_same_seed_gives_the_same_run() -> None:
     assert ends[0] == ends[1]
 
 
+# --8<-- [end:same]
+
+
+# --8<-- [start:missing]
 @pytest.mark.parametrize("missing", ["reconcile", "publish", "deliver"])
 def test_missing_component_is_detected(missing: str) -> None:
     """Without the reconciler, the publisher or the callback sender the checks find violations."""
@@ -60,3 +65,6 @@ def test_missing_component_is_detected(missing: str) -> None:
                 Workload(world).run()
             found += violations_of(world)
     assert found
+
+
+# --8<-- [end:missing]

@@ -122,6 +122,7 @@ def _all_subclasses(error: type[BaseException]) -> set[type[BaseException]]:
     return subclasses.union(*map(_all_subclasses, subclasses))
 
 
+# --8<-- [start:every]
 def test_every_error_has_a_response() -> None:
     """Each error class, or a base class below the root, is in the table; the module docstring lists the class."""
     for error in _all_subclasses(errors.TapedeckError):
@@ -131,3 +132,6 @@ def test_every_error_has_a_response() -> None:
         if error not in {errors.InvalidParameter, errors.StoreFailure, errors.MediaMissing, errors.EventRejected}:
             assert any(base in ERROR_TABLE for base in error.__mro__[:-1] if base is not errors.TapedeckError)
         assert error.__name__ in str(errors.__doc__)
+
+
+# --8<-- [end:every]

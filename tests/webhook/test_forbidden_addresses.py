@@ -79,6 +79,7 @@ def test_rejects_a_name_with_mixed_addresses(address: str) -> None:
         assert internet.connections == []
 
 
+# --8<-- [start:checked]
 @pytest.mark.parametrize("address", FORBIDDEN)
 def test_connects_to_the_address_that_was_checked(address: str) -> None:
     """The client connects to the address that it checked; a later lookup with another address is rejected."""
@@ -89,6 +90,9 @@ def test_connects_to_the_address_that_was_checked(address: str) -> None:
     assert sent == [WebhookResult(200, None, 0), REJECTED, REJECTED]
     assert internet.connections == [(PUBLIC, 80)]
     assert internet.lookups == [("app.example.com", 80)] * 3, "each attempt resolves the name once"
+
+
+# --8<-- [end:checked]
 
 
 def test_rejects_redirects_to_forbidden_addresses() -> None:

@@ -99,10 +99,12 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
                 stack.enter_context(seeded_random.installed())
             if options.store == "memory":
                 stack.enter_context(using_memory_dynamodb(MemoryDynamoDB(clock)))
+            # --8<-- [start:install]
             stack.enter_context(emulated_aws(template, settings))
             identity = stack.enter_context(certificates.issue(*names, ca_file=options.ca_file))
             stack.enter_context(installed(replace(current_environment(), clock=clock)))
             _build_services(verbose=options.verbose)
+            # --8<-- [end:install]
             _create_account(options)
             application = build_application(root, template, options.account, report, port=http.port, setting=setting)
             application.start()

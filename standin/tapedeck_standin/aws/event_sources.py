@@ -67,6 +67,7 @@ class QueueSource:
         """Bodies of the messages behind one in flight, as in `MemoryQueue.blocked`."""
         return self._queue.blocked
 
+    # --8<-- [start:queue]
     def run_once(self) -> bool:
         """Deliver one batch; return whether there was one."""
         received = self._queue.receive(self._batch, self._accepts)
@@ -83,6 +84,8 @@ class QueueSource:
         else:
             self._failed += kept
         return True
+
+    # --8<-- [end:queue]
 
     def _record(self, message: Received) -> Record:
         return {

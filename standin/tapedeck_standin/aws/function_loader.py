@@ -21,6 +21,7 @@ def load_handler(root: Path, operation: str) -> Handler:
     Raises:
         FileNotFoundError: the operation does not exist.
     """
+    # --8<-- [start:load]
     path = root / "functions" / operation / "app.py"
     if not path.is_file():
         raise FileNotFoundError(path)
@@ -33,3 +34,4 @@ def load_handler(root: Path, operation: str) -> Handler:
     spec.loader.exec_module(module)
     handler: Handler = module.handler
     return handler
+    # --8<-- [end:load]

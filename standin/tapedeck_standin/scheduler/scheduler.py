@@ -120,6 +120,7 @@ class Scheduler:
         """
         if not self._clock.can_advance(seconds):
             raise ClockOutOfRange
+        # --8<-- [start:advance]
         left, deadline = round(seconds * 1000), time.monotonic() + MAX_ADVANCE_WAIT_SECONDS
         with self._advance_lock:
             self.run()  # earlier events belong to the time before the advance
@@ -131,6 +132,7 @@ class Scheduler:
                 self.wake()
                 self._callback_log.wait_until_attempted(due, deadline - time.monotonic())
             now = self._advance_clock(left)
+        # --8<-- [end:advance]
         self.wake()
         return now
 

@@ -99,6 +99,7 @@ class BackgroundEndpoint:
         def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
             def handle(event: Event, _context: object) -> BatchResponse:
                 services = self._get_services()
+                # --8<-- [start:process]
                 blocked_partitions: set[str] = set()
 
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
@@ -110,6 +111,8 @@ class BackgroundEndpoint:
                     except Exception:
                         blocked_partitions.add(partition)
                         raise
+
+                # --8<-- [end:process]
 
                 return _respond(
                     BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False),

@@ -102,6 +102,7 @@ class ChangePublisher:
         self._public_url = public_url
         self._clock = clock
 
+    # --8<-- [start:publish]
     def publish(self, change: Change) -> None:
         """Publish one change: the command first, then the callbacks, then the domain events.
 
@@ -134,6 +135,8 @@ class ChangePublisher:
         # Without a callback the recording left the pending-work index when it was finished.
         if finished is not None and finished.callback is not None:
             self.mark_published(finished)
+
+    # --8<-- [end:publish]
 
     def send_commands(self, commands: Iterable[Command], deduplication_suffix: str = "") -> None:
         """Send commands to the media engine.
@@ -331,7 +334,11 @@ def _message(command: Command, deduplication_suffix: str) -> QueueMessage:
     return QueueMessage(write_command(command), command.parent.id, f"{command.id}{deduplication_suffix}")
 
 
+# --8<-- [start:token]
 def _idempotency_token(*names: str) -> str:
     """Derive a UUID-shaped token that is identical whenever the same event is published."""
     digest = hashlib.sha256("/".join(names).encode()).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+
+
+# --8<-- [end:token]

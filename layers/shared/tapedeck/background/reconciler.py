@@ -114,6 +114,7 @@ class Reconciler:
             StoreBusy, StoreUnavailable: the pending work could not be read, or callbacks could not be queued; then the
                 shard's other work waits for the next run.
         """
+        # --8<-- [start:run]
         counted = Counter(requeued=0, backfilled=0, resent=0, unconfirmed=0, expired=0, timed_out=0, failed=0)
         counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
         for pending in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
@@ -123,6 +124,7 @@ class Reconciler:
                 self._report(error)
                 counted["failed"] += 1
         return counted
+        # --8<-- [end:run]
 
     @property
     def _now(self) -> int:
@@ -138,6 +140,7 @@ class Reconciler:
         counted.update(self._reconcile_command(pending))
         return counted
 
+    # --8<-- [start:command]
     def _reconcile_command(self, pending: PendingWork) -> Counter[str]:
         """Send the unconfirmed command of a resource again, or remove it from the index if it is expired or void."""
         counted: Counter[str] = Counter()
@@ -154,6 +157,8 @@ class Reconciler:
             counted["resent"] += 1
             counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
         return counted
+
+    # --8<-- [end:command]
 
     def _pending_since(self, resource: Resource) -> int | None:
         """Return since when the resource's command is unconfirmed, in seconds; None if there is none to send again.

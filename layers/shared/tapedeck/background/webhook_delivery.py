@@ -130,11 +130,14 @@ class CallbackDispatcher:
         self._retry_hours = retry_hours
         self._monotonic_clock = monotonic_clock or clock
 
+    # --8<-- [start:enqueue]
     def enqueue(self, delivery: CallbackDelivery) -> None:
         """Store a delivery and queue it. Storing is idempotent; a duplicate may be queued again."""
         found = self._store.put(delivery)
         if found.state is DeliveryState.QUEUED:
             self._queue.send([to_message(found)])
+
+    # --8<-- [end:enqueue]
 
     def deliver(
         self,
@@ -306,6 +309,7 @@ class CallbackDispatcher:
         return self._store.of(account, resource_id)
 
 
+# --8<-- [start:message]
 def to_message(delivery: CallbackDelivery) -> QueueMessage:
     """Return the queue message of a delivery, in the FIFO group of its recording or conference (C-85)."""
     body = {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}
@@ -322,3 +326,6 @@ def _final_state(delivery: CallbackDelivery) -> DeliveryState:
 
 def _excerpt(answer: bytes) -> str:
     return answer[:MAX_RESPONSE_EXCERPT].decode("utf-8", "replace")
+
+
+# --8<-- [end:message]

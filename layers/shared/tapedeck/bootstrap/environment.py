@@ -62,6 +62,7 @@ class Environment:
     prebuilt: results of `cached` by builder; such a builder is not called.
     """
 
+    # --8<-- [start:environment]
     read_settings: Callable[[], Settings] = Settings.read
     clock: "Clock" = system_clock
     make_client: Callable[[str], Any] = make_client
@@ -82,6 +83,8 @@ class Environment:
             self._built[build] = build(self)
         built: T = self._built[build]
         return built
+
+    # --8<-- [end:environment]
 
 
 class _Installed:

@@ -175,6 +175,7 @@ class Dialect(ABC):
             uri: the request's path as sent, without the query.
             operation: the name of the operation's function, such as `get_call`.
         """
+        # --8<-- [start:error]
         name = ""
         if isinstance(error, InvalidParameter):
             name = error.name
@@ -187,6 +188,7 @@ class Dialect(ABC):
         body = self.error_body(answer._replace(message=message), error, operation)
         headers = {"WWW-Authenticate": f'Basic realm="{self.realm}"'} if answer.status == 401 else {}  # noqa: PLR2004
         return Response(answer.status, body, headers, code=answer.code)
+        # --8<-- [end:error]
 
     def account_uri(self, account: str) -> str:
         """Return the path of an account."""

@@ -69,12 +69,14 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
         ErrorAnswer(413, 20001, "Bad request"), ErrorAnswer(413, 10000, "Request body too large")
     ),
     MalformedBody: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Malformed request body")),
+    # --8<-- [start:rows]
     NotEligibleForRecording: _both(400, 21220, "Requested resource is not eligible for recording"),
     AmbiguousCurrentRecording: ErrorAnswers(
         ErrorAnswer(400, 16108, "Several recordings are in progress: name one by its sid"), _NOT_FOUND
     ),
     # Also for an announcement before the conference begins (C-55).
     ConferenceNotInProgress: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Conference is not in progress")),
+    # --8<-- [end:rows]
     CallHasEnded: ErrorAnswers(
         ErrorAnswer(400, 21220, "Call is not in-progress. Cannot redirect."), ErrorAnswer(400, 10000, "Call has ended")
     ),
@@ -141,6 +143,10 @@ ERRORS_AS_STRINGS: Final = frozenset({"update_conference_recording"})
 """The operations whose 422 body in SignalWire's dialect is an array of strings."""
 
 
+# --8<-- [start:find]
 def find_answers(error: TapedeckError) -> ErrorAnswers:
     """Return the row for the error's class, or for the nearest base class that has one."""
     return next(ERROR_TABLE[kind] for kind in type(error).__mro__ if kind in ERROR_TABLE)
+
+
+# --8<-- [end:find]

@@ -139,6 +139,7 @@ class Endpoint:
         """
 
         def decorate(handler: Handler[FormT]) -> Callable[[Event, object], dict[str, Any]]:
+            # --8<-- [start:checks]
             def answer(
                 services: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext
             ) -> Response:
@@ -165,6 +166,8 @@ class Endpoint:
                 return handler(
                     Request(services, dialect, address, fields, http.origin, http.method, http.headers, suffix)
                 )
+
+            # --8<-- [end:checks]
 
             return self._run(operation, answer)
 
@@ -197,6 +200,7 @@ class Endpoint:
             account_sid = http.variables.get("AccountSid") or (parts[0] if parts else "")
             dialect = select_dialect(account_sid, http.path)
             context = _RequestContext()
+            # --8<-- [start:errors]
             try:
                 reply = answer(services, http, dialect, context)
             except TapedeckError as error:
@@ -205,6 +209,7 @@ class Endpoint:
             except Exception as error:  # noqa: BLE001 - map any error to the dialect's format
                 services.log.unhandled_error(operation, request_id, error)
                 reply = dialect.error(TapedeckError(), http.path, operation)
+            # --8<-- [end:errors]
             services.log.request(
                 operation=operation,
                 dialect=dialect.name,

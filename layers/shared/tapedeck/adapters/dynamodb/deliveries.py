@@ -41,10 +41,13 @@ _GONE_URLS: Final = "closed"
 class DeliveryTable(ConditionalTable):
     """`ports.deliveries.DeliveryStore` on DynamoDB; for its rows in the `work` index see `items.pending_shard`."""
 
+    # --8<-- [start:put]
     def put(self, delivery: CallbackDelivery) -> CallbackDelivery:
         """1 request."""
         assigned, _ = split_absent(_item(delivery))
         return _delivery_from(self._update_or_find(update(_key(delivery), assigned, when=ITEM_ABSENT)) or {})
+
+    # --8<-- [end:put]
 
     def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
         """1 request."""
@@ -57,6 +60,7 @@ class DeliveryTable(ConditionalTable):
         found = self._database.query("PK = :pk AND SK < :gone_urls", {"pk": partition, "gone_urls": _GONE_URLS})
         return [_delivery_from(item) for item in found]
 
+    # --8<-- [start:lease]
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
         """1 request."""
         write = update(
@@ -71,6 +75,8 @@ class DeliveryTable(ConditionalTable):
             # Our own write, whose response was lost, left exactly this lease.
             is_own = found is not None and failed.may_have_unacknowledged_copy and found.lease_expires_at == until
             return found if is_own else None
+
+    # --8<-- [end:lease]
 
     def record_attempt(
         self, delivery: CallbackDelivery, attempt: DeliveryAttempt, state: DeliveryState, due: int | None

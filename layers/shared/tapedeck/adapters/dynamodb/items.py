@@ -130,6 +130,7 @@ def status_key(account: str, kind: ParentKind, status: str) -> str:
     return "#".join((account, kind, status))  # noqa: FLY002
 
 
+# --8<-- [start:shard]
 def pending_shard(identifier: str) -> str:
     """Name the shard of the `work` index that holds this resource while it has pending work.
 
@@ -141,6 +142,9 @@ def pending_shard(identifier: str) -> str:
     | `DUE#x` | `next_attempt_at` | deliveries with a next attempt | `DeliveryTable.find_due` |
     """
     return f"OPEN#{identifier[-1]}"
+
+
+# --8<-- [end:shard]
 
 
 def _encode_callback(callback: CallbackSubscription) -> Item:

@@ -140,6 +140,7 @@ class RecordingTable(ConditionalTable):
         only_if_start_unconfirmed: bool = False,
     ) -> Recording:
         """1 request; 2 if a response was lost and the recording has the target status, repeated while it changes."""
+        # --8<-- [start:transition]
         assign: Item = {"status": target, "version": NEXT_VERSION, "updated": now, **push_write_token(write_id)}
         when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(write_id)
         if only_if_start_unconfirmed:
@@ -161,6 +162,7 @@ class RecordingTable(ConditionalTable):
             if self._store_write_token(parent, found, write_id):
                 raise TransitionRejected(found)
         raise StoreBusy
+        # --8<-- [end:transition]
 
     def _store_write_token(self, parent: Parent, found: Recording, write_id: str) -> bool:
         """Store the token of a request that changed nothing; False if the status has changed meanwhile.

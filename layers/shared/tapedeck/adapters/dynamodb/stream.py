@@ -47,6 +47,7 @@ def read_change(record: Mapping[str, Any]) -> Change | None:
     return Change(after["PK"].partition("#")[0], _resource(before), resource, _command_payload(after))
 
 
+# --8<-- [start:sort]
 def sort_by_conference_sequence(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Sort the records of each conference and its participants by the conference's sequence number.
 
@@ -64,6 +65,9 @@ def sort_by_conference_sequence(records: Sequence[Mapping[str, Any]]) -> list[Ma
         for index, record in zip(indices, numbered, strict=True):
             ordered[index] = record
     return ordered
+
+
+# --8<-- [end:sort]
 
 
 def _conference_sequence(record: Mapping[str, Any]) -> int | None:

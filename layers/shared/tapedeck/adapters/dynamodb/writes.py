@@ -58,6 +58,7 @@ _TOKENS: Final = tuple(map(Attr, WRITE_TOKEN_ATTRIBUTES))
 _SHIFTED_TOKENS: Final = {older: Attr(newer) for newer, older in pairwise(WRITE_TOKEN_ATTRIBUTES)}
 
 
+# --8<-- [start:tokens]
 def push_write_token(write_id: str) -> dict[str, Any]:
     """Assign the token of this write to the newest of the eight token attributes and drop the oldest token."""
     return {**_SHIFTED_TOKENS, _NEWEST_TOKEN: write_token(write_id)}
@@ -66,6 +67,9 @@ def push_write_token(write_id: str) -> dict[str, Any]:
 def write_token_absent(write_id: str) -> Condition:
     """Require that the token of this write is not among the item's last eight."""
     return ~literal(_NEWEST_TOKEN, write_token(write_id)).is_in(_TOKENS)
+
+
+# --8<-- [end:tokens]
 
 
 def request_engine_action(identifier: str, now: int) -> dict[str, Any]:

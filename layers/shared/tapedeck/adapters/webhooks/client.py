@@ -129,6 +129,7 @@ class SafeWebhookClient:
                 headers = {**_without(hop.headers, {"authorization"}), "Authorization": credentials}
                 hop, credentials = replace(hop, headers=headers), ""
                 response = self._send_once(hop, request.timeouts, deadline)
+            # --8<-- [start:redirect]
             if response.status not in REDIRECTS:
                 return response
             previous_origin, hop = hop.origin, _redirected(hop, response)
@@ -136,6 +137,7 @@ class SafeWebhookClient:
                 # Dropped for all later hops: the other origin may redirect back to the first one.
                 secrets = {"authorization", *map(str.lower, request.origin_bound_headers)}
                 hop, credentials = replace(hop, headers=_without(hop.headers, secrets)), ""
+            # --8<-- [end:redirect]
         raise _AttemptFailed(FailureReason.REDIRECT)
 
     def _send_once(self, hop: HttpHop, timeouts: Timeouts, deadline: Deadline) -> HttpResponse:
@@ -151,6 +153,7 @@ class SafeWebhookClient:
             except (HTTPException, ValueError) as error:
                 raise _AttemptFailed(FailureReason.PROTOCOL) from error
 
+    # --8<-- [start:open]
     def _open(self, hop: HttpHop, deadline: Deadline) -> socket.socket:
         if not is_unambiguous_host(hop.host):
             raise _AttemptFailed(FailureReason.FORBIDDEN)
@@ -165,6 +168,8 @@ class SafeWebhookClient:
             with suppress(OSError, ValueError):
                 return self._open_at(addresses[-left], hop, share)
         raise ConnectionError("the host has no address that accepts a connection")
+
+    # --8<-- [end:open]
 
     def _open_at(self, address: str, hop: HttpHop, deadline: Deadline) -> socket.socket:
         connection = self._connect(address, hop.port, deadline.remaining())

@@ -67,6 +67,7 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     return address if address.scope_id is None else None
 
 
+# --8<-- [start:public]
 def is_public(address: str) -> bool:
     """Whether this is a public internet address; False for malformed text and addresses with a scope id.
 
@@ -79,6 +80,9 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _NOT_PUBLIC)
     return parsed is not None and parsed in _UNICAST and not any(parsed in network for network in _NOT_PUBLIC_UNICAST)
+
+
+# --8<-- [end:public]
 
 
 def is_unambiguous_host(host: str) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RECORDING_EVENTS: Final = ("in-progress", "completed", "absent")
 
 
+# --8<-- [start:choice]
 def choice_validator(fault: str, *allowed: str) -> AfterValidator:
     """Build a validator that rejects values not in `allowed`, with a fault of `dialects.errors`."""
 
@@ -30,6 +31,9 @@ def choice_validator(fault: str, *allowed: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+# --8<-- [end:choice]
 
 
 def _url_validator(fault: str) -> AfterValidator:
@@ -105,6 +109,7 @@ class Form(BaseModel):
     LISTS: ClassVar[frozenset[str]] = frozenset()
     """Fields with several values: repeated keys or separated by spaces."""
 
+    # --8<-- [start:read]
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Self:
         """Parse and validate decoded fields.
@@ -125,6 +130,8 @@ class Form(BaseModel):
         except ValidationError as invalid:
             first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
             raise InvalidParameter(str(first["loc"][0]), first["type"]) from None
+
+    # --8<-- [end:read]
 
     @classmethod
     def _value(cls, name: str, values: Sequence[str]) -> str | tuple[str, ...]:
@@ -171,6 +178,7 @@ class CreateCallRecording(Form):
         return CallbackSubscription(self.callback_url, self.callback_method, self.callback_events, dialect)
 
 
+# --8<-- [start:update]
 class UpdateRecording(Form):
     """Parameters of `update_call_recording` and `update_conference_recording`.
 
@@ -187,6 +195,9 @@ class UpdateRecording(Form):
     def target(self) -> RecordingStatus:
         """The requested status."""
         return RecordingStatus(self.status)
+
+
+# --8<-- [end:update]
 
 
 class UpdateConferenceForm(Form):
