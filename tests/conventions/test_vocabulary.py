@@ -58,6 +58,9 @@ TEXTS: Final = [
 ]
 """Files other than Python's; the README is rewritten with the documentation."""
 
+TABLE_DESIGN: Final = ROOT / "docs" / "reference" / "table-design.md"
+"""Lists the names of stored attributes, some of which are banned words; existing items have these names."""
+
 
 @cache
 def _prose(module: Module) -> tuple[tuple[int, str], ...]:
@@ -137,7 +140,10 @@ def test_messages_are_plain(module: Module) -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_other_files_are_plain(path: Path) -> None:
     """No banned word occurs in documentation, templates, Makefiles, scripts and event files, or in a file's name."""
-    assert banned_words(path.read_text(encoding="utf-8")) == []
+    text = path.read_text(encoding="utf-8")
+    if path == TABLE_DESIGN:
+        text = re.sub(r"`\w+`", "", text)
+    assert banned_words(text) == []
     assert _parts(path.stem) & BANNED_IDENTIFIERS == set()
 
 
