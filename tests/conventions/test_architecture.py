@@ -13,6 +13,7 @@ import pytest
 from tests.client import ROOT, TEMPLATE
 from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, STANDIN, Module, modules
 
+# --8<-- [start:layers]
 MAY_IMPORT: Final = {
     "domain": set(),
     "ports": {"domain"},
@@ -38,6 +39,7 @@ MAY_IMPORT: Final = {
     },
 }
 """What each package of the layer may import besides itself; only `bootstrap` may import everything."""
+# --8<-- [end:layers]
 
 STANDIN_MAY_IMPORT: Final = {
     "clock": set(),

@@ -45,11 +45,14 @@ def build_api_services(environment: Environment) -> ApiServices:
 
         return Media(store, recordings, Bucket(make_client("s3"), settings.media_bucket), WavCodec(), now)
 
+    # --8<-- [start:lazy]
     def make_lists() -> "Lists":
         from tapedeck.adapters.dynamodb.lists import ListTable  # noqa: PLC0415
         from tapedeck.operations.lists import Lists  # noqa: PLC0415
 
         return Lists(ListTable(database), now)
+
+    # --8<-- [end:lazy]
 
     def make_participants() -> "Participants":
         from tapedeck.adapters.dynamodb.participants import ParticipantTable  # noqa: PLC0415
@@ -101,9 +104,11 @@ def get_admin_services() -> AdminServices:
 endpoint = Endpoint(get_api_services)
 account_admin_function = AdminEndpoint(get_admin_services)
 
+# --8<-- [start:init]
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
     # Every function imports this module, background and admin functions too. Lambda grants full CPU until the first
     # request, so build the API services now. The garbage collector never scans these frozen objects, only later ones.
     get_api_services()
     gc.freeze()
     gc.enable()
+# --8<-- [end:init]
