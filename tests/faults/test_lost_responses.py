@@ -274,9 +274,7 @@ def test_retry_returns_the_result_of_the_original_write(
     assert answer.body.get("end_time") is None
     found = api_bootstrap.get_api_services().recordings.get(resources.call, resources.call_recording)
     assert (found.status, found.version) == (then, 3)
-
-
-# --8<-- [end:retry]
+    # --8<-- [end:retry]
 
 
 def test_lost_completion_succeeds_although_the_recording_was_deleted_since(account: TestAccount) -> None:

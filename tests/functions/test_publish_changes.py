@@ -1109,9 +1109,7 @@ def test_a_replay_sends_the_same(world: World, dialect: str) -> None:
         world.deliver([message])
     assert world.publish(played.records) == []
     assert world.callbacks.drain() == []
-
-
-# --8<-- [end:replay]
+    # --8<-- [end:replay]
 
 
 @pytest.mark.parametrize("seed", range(scaled(60, 6)))
@@ -1247,9 +1245,7 @@ def test_a_failed_record_blocks_only_its_parent(world: World) -> None:
     # Once the record is valid, the rest is published in order.
     assert world.publish([record for record in records if call.id in record["dynamodb"]["Keys"]["PK"]["S"]]) == []
     assert [message.body["type"] for message in world.commands.drain()] == ["recording.start", "recording.stop"]
-
-
-# --8<-- [end:blocks]
+    # --8<-- [end:blocks]
 
 
 def test_other_records_publish_nothing(world: World) -> None:

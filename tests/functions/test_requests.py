@@ -239,9 +239,7 @@ def test_invalid_parameters_cost_one_read(client: FunctionClient, stage: Stage, 
     ):
         cost = meter.of(lambda path=path, form=form: client.post(*path, form=form), bad if exists else 404)  # type: ignore[misc]
         assert cost == ([GET], [])
-
-
-# --8<-- [end:invalid]
+    # --8<-- [end:invalid]
 
 
 @pytest.mark.parametrize("form", [b"Status=%zz", "x=" + "y" * 65_535])

@@ -124,9 +124,9 @@ def injection_points() -> int:
         return world.fault_injector.points - begins
 
 
-# --8<-- [start:test]
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("crashes", [True, False], ids=["crash", "failure"])
+# --8<-- [start:test]
 def test_fault_at_any_port_call_loses_nothing(part: int, *, crashes: bool) -> None:
     """With a fault before or after any port call, every change still gets its callbacks, commands and events."""
     wrong = {}
@@ -138,6 +138,4 @@ def test_fault_at_any_port_call_loses_nothing(part: int, *, crashes: bool) -> No
             if found := violations_of(world):
                 wrong[point] = found
     assert wrong == {}
-
-
-# --8<-- [end:test]
+    # --8<-- [end:test]

@@ -47,9 +47,7 @@ def test_same_seed_gives_the_same_run() -> None:
             Workload(world).run()
             ends.append((world.history.last, world.network.received, world.bus.events, world.clock()))
     assert ends[0] == ends[1]
-
-
-# --8<-- [end:same]
+    # --8<-- [end:same]
 
 
 # --8<-- [start:missing]
@@ -65,6 +63,4 @@ def test_missing_component_is_detected(missing: str) -> None:
                 Workload(world).run()
             found += violations_of(world)
     assert found
-
-
-# --8<-- [end:missing]
+    # --8<-- [end:missing]

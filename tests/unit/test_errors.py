@@ -132,6 +132,4 @@ def test_every_error_has_a_response() -> None:
         if error not in {errors.InvalidParameter, errors.StoreFailure, errors.MediaMissing, errors.EventRejected}:
             assert any(base in ERROR_TABLE for base in error.__mro__[:-1] if base is not errors.TapedeckError)
         assert error.__name__ in str(errors.__doc__)
-
-
-# --8<-- [end:every]
+    # --8<-- [end:every]

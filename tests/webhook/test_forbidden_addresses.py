@@ -90,9 +90,7 @@ def test_connects_to_the_address_that_was_checked(address: str) -> None:
     assert sent == [WebhookResult(200, None, 0), REJECTED, REJECTED]
     assert internet.connections == [(PUBLIC, 80)]
     assert internet.lookups == [("app.example.com", 80)] * 3, "each attempt resolves the name once"
-
-
-# --8<-- [end:checked]
+    # --8<-- [end:checked]
 
 
 def test_rejects_redirects_to_forbidden_addresses() -> None:

@@ -339,6 +339,4 @@ def _idempotency_token(*names: str) -> str:
     """Derive a UUID-shaped token that is identical whenever the same event is published."""
     digest = hashlib.sha256("/".join(names).encode()).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
-
-
-# --8<-- [end:token]
+    # --8<-- [end:token]

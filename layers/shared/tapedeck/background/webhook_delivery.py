@@ -326,6 +326,4 @@ def _final_state(delivery: CallbackDelivery) -> DeliveryState:
 
 def _excerpt(answer: bytes) -> str:
     return answer[:MAX_RESPONSE_EXCERPT].decode("utf-8", "replace")
-
-
-# --8<-- [end:message]
+    # --8<-- [end:message]

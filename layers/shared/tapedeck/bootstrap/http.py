@@ -111,4 +111,4 @@ if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
     get_api_services()
     gc.freeze()
     gc.enable()
-# --8<-- [end:init]
+    # --8<-- [end:init]

@@ -147,6 +147,4 @@ ERRORS_AS_STRINGS: Final = frozenset({"update_conference_recording"})
 def find_answers(error: TapedeckError) -> ErrorAnswers:
     """Return the row for the error's class, or for the nearest base class that has one."""
     return next(ERROR_TABLE[kind] for kind in type(error).__mro__ if kind in ERROR_TABLE)
-
-
-# --8<-- [end:find]
+    # --8<-- [end:find]

@@ -142,9 +142,7 @@ def pending_shard(identifier: str) -> str:
     | `DUE#x` | `next_attempt_at` | deliveries with a next attempt | `DeliveryTable.find_due` |
     """
     return f"OPEN#{identifier[-1]}"
-
-
-# --8<-- [end:shard]
+    # --8<-- [end:shard]
 
 
 def _encode_callback(callback: CallbackSubscription) -> Item:

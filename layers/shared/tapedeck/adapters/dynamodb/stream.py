@@ -65,9 +65,7 @@ def sort_by_conference_sequence(records: Sequence[Mapping[str, Any]]) -> list[Ma
         for index, record in zip(indices, numbered, strict=True):
             ordered[index] = record
     return ordered
-
-
-# --8<-- [end:sort]
+    # --8<-- [end:sort]
 
 
 def _conference_sequence(record: Mapping[str, Any]) -> int | None:

@@ -67,9 +67,7 @@ def push_write_token(write_id: str) -> dict[str, Any]:
 def write_token_absent(write_id: str) -> Condition:
     """Require that the token of this write is not among the item's last eight."""
     return ~literal(_NEWEST_TOKEN, write_token(write_id)).is_in(_TOKENS)
-
-
-# --8<-- [end:tokens]
+    # --8<-- [end:tokens]
 
 
 def request_engine_action(identifier: str, now: int) -> dict[str, Any]:

@@ -80,9 +80,7 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _NOT_PUBLIC)
     return parsed is not None and parsed in _UNICAST and not any(parsed in network for network in _NOT_PUBLIC_UNICAST)
-
-
-# --8<-- [end:public]
+    # --8<-- [end:public]
 
 
 def is_unambiguous_host(host: str) -> bool:

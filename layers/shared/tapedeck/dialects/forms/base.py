@@ -31,9 +31,7 @@ def choice_validator(fault: str, *allowed: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
-
-
-# --8<-- [end:choice]
+    # --8<-- [end:choice]
 
 
 def _url_validator(fault: str) -> AfterValidator:
@@ -196,8 +194,7 @@ class UpdateRecording(Form):
         """The requested status."""
         return RecordingStatus(self.status)
 
-
-# --8<-- [end:update]
+    # --8<-- [end:update]
 
 
 class UpdateConferenceForm(Form):
