@@ -267,6 +267,7 @@ class UpdateRules(_Rules):
             kept.append(stage.item(key).get("pause_behavior"))
         assert kept == ["skip", "skip", None, "silence"]
 
+    # --8<-- [start:invalid]
     @pytest.mark.parametrize(
         ("form", "name", "condition"),
         [
@@ -298,6 +299,7 @@ class UpdateRules(_Rules):
         before = stage.partition(parent)
         self.refused_parameter(client, self.update(client, parent, recording, form), condition, name)
         assert stage.partition(parent) == before
+        # --8<-- [end:invalid]
 
     @pytest.mark.parametrize("status", ["stopped", "completed", "absent"])
     def test_checks_parameters_before_the_state(self, client: FunctionClient, stage: Stage, status: str) -> None:

@@ -88,6 +88,7 @@ def seeding(aws: None) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
+# --8<-- [start:answer]
 def test_an_event_gets_its_expected_answer(seeding: Callable[[], None], event: Path) -> None:
     """After seeding, the answer equals the expected one; an HTTP response also has the same order of fields."""
     seeding()
@@ -96,6 +97,7 @@ def test_an_event_gets_its_expected_answer(seeding: Callable[[], None], event: P
     # The reconciler starts with another shard each minute, so the order of its counters varies.
     is_sorted = "statusCode" not in expected
     assert json.dumps(answer, indent=1, sort_keys=is_sorted) == json.dumps(expected, indent=1, sort_keys=is_sorted)
+    # --8<-- [end:answer]
 
 
 def test_seeding_removes_added_rows(seeding: Callable[[], None]) -> None:
