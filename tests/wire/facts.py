@@ -238,12 +238,14 @@ class Formats(_Facts):
 
 
 class Case(_Facts):
-    """A request, and the status and some fields of the right answer."""
+    """A request, and the status, some headers and some fields of the right answer."""
 
     request: str
     form: Mapping[str, str] | None = None
     is_anonymous: bool = False
+    is_store_busy: bool = False
     status: int | None = None
+    headers: Mapping[str, str] = {}
     body: Mapping[str, Any] = {}
 
 
