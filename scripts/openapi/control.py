@@ -1,0 +1,408 @@
+"""Build the OpenAPI document of the control API from its routes and its models."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from pydantic import BaseModel
+
+from scripts.openapi.forms import HEX, UUID, Schema
+from scripts.openapi.vendor import JSON, information
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.recording import RecordingStatus
+from tapedeck.domain.transcription import TranscriptionStatus
+from tapedeck.engine_protocol.schema import EVENTS
+from tapedeck_standin.control import events, schemas
+from tapedeck_standin.control.events import EventRoutes
+from tapedeck_standin.control.inspection import CallbacksQuery, ControlQuery, InspectionRoutes
+from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
+from tapedeck_standin.control.router import HEALTH, ROOT
+from tapedeck_standin.control.telephony import TelephonyRoutes
+
+REFERENCE: Final = "#/components/schemas/{model}"
+EVENT: Final = "EngineEvent"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the routes do not say: texts, the models of the request, and the responses.
+
+    `success` maps a status to a component; None for an empty body. `conflict` says when the status is 409.
+    `param` describes the parameter of the path.
+    """
+
+    name: str
+    tag: str
+    summary: str
+    success: Mapping[int, str | None]
+    body: type[BaseModel] | str | None = None
+    query: type[BaseModel] | None = None
+    param: Schema | None = None
+    conflict: str | None = None
+    deprecated: bool = False
+
+
+def _sid(kind: ResourceType) -> Schema:
+    return {
+        "name": "sid",
+        "description": f"The sid of the {kind.name.lower()}, in either dialect.",
+        "schema": {"type": "string", "pattern": _either(kind)},
+    }
+
+
+def _either(kind: ResourceType) -> str:
+    return f"^({kind}{HEX}{{32}}|{UUID})$"
+
+
+def _id(what: str) -> Schema:
+    return {"name": "id", "description": f"The id of the {what}.", "schema": {"type": "string", "minLength": 1}}
+
+
+_STATE: Final = "The resource has already ended, or is in another state that does not allow this."
+
+OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
+    ("POST", "/calls"): Operation(
+        "create_call", "Telephony", "Create a call", {201: "Call"}, schemas.CreateCallRequest
+    ),
+    ("POST", "/calls/{sid}/hangup"): Operation(
+        "hang_up_call", "Telephony", "End a call; its recordings stop", {200: "Call"}, schemas.ControlRequest,
+        param=_sid(ResourceType.CALL), conflict=_STATE,
+    ),
+    ("POST", "/conferences"): Operation(
+        "create_conference", "Telephony", "Create a conference with its calls", {201: "Conference"},
+        schemas.CreateConferenceRequest, conflict="A live conference already has this name.",
+    ),
+    ("POST", "/conferences/{sid}/recordings"): Operation(
+        "record_conference", "Telephony", "Start a conference recording, as a media engine does",
+        {201: "Recording"}, schemas.ControlRequest, param=_sid(ResourceType.CONFERENCE), conflict=_STATE,
+    ),
+    ("POST", "/conferences/{sid}/end"): Operation(
+        "end_conference", "Telephony", "End a conference", {200: "Conference"}, schemas.ControlRequest,
+        param=_sid(ResourceType.CONFERENCE), conflict=_STATE,
+    ),
+    ("POST", "/recordings/{sid}/transcriptions"): Operation(
+        "create_transcription", "Telephony", "Add a transcription to a recording", {201: "Transcription"},
+        schemas.CreateTranscriptionRequest, param=_sid(ResourceType.RECORDING), conflict=_STATE,
+    ),
+    ("POST", "/events"): Operation(
+        "report_event", "Telephony", "Report an engine event, as a connector does", {202: "Id"}, EVENT
+    ),
+    ("POST", "/accounts"): Operation(
+        "create_account", "State", "Create a further account", {201: "Account"}, schemas.CreateAccountRequest,
+        conflict="The account already exists.",
+    ),
+    ("POST", "/clock"): Operation(
+        "advance_clock", "State", "Advance the clock of all accounts", {200: "Clock"}, schemas.AdvanceClockRequest
+    ),
+    ("POST", "/wait-until-idle"): Operation(
+        "wait_until_idle", "State", "Wait until no work is due", {200: "Left", 408: "Left"},
+        schemas.WaitUntilIdleRequest,
+    ),
+    ("POST", "/settle"): Operation(
+        "settle", "State", "The former name of wait-until-idle", {200: "Left", 408: "Left"},
+        schemas.WaitUntilIdleRequest, deprecated=True,
+    ),
+    ("POST", "/reset"): Operation(
+        "reset_account", "State", "Delete everything of an account but the account itself", {204: None},
+        schemas.ControlRequest,
+    ),
+    ("GET", "/health"): Operation("get_health", "State", "Check that the stand-in responds", {200: "Health"}),
+    ("GET", "/requests"): Operation(
+        "list_requests", "Inspection", "List the requests to the API, oldest first", {200: "Requests"},
+        query=ControlQuery,
+    ),
+    ("GET", "/callbacks"): Operation(
+        "list_callbacks", "Inspection", "List the callbacks that were sent, oldest first", {200: "Callbacks"},
+        query=CallbacksQuery,
+    ),
+    ("POST", "/callbacks/{id}/replay"): Operation(
+        "replay_callback", "Inspection", "Deliver a callback again", {202: "Id"}, schemas.ControlRequest,
+        param=_id("callback"),
+    ),
+    ("GET", "/faults"): Operation(
+        "list_faults", "Faults", "List the faults, exhausted ones included", {200: "Faults"}, query=ControlQuery
+    ),
+    ("POST", "/faults"): Operation(
+        "create_fault", "Faults", "Inject a fault", {201: "Fault"}, schemas.CreateFaultRequest,
+        conflict="The account has too many faults.",
+    ),
+    ("DELETE", "/faults"): Operation(
+        "delete_faults", "Faults", "Remove all faults of an account", {204: None}, query=ControlQuery
+    ),
+    ("DELETE", "/faults/{id}"): Operation(
+        "delete_fault", "Faults", "Remove a fault", {204: None}, query=ControlQuery, param=_id("fault")
+    ),
+}  # fmt: skip
+"""The operations by method and path below `/_standin`."""
+
+_TAGS: Final = {
+    "Telephony": "Simulate what the telephony and the media engine do.",
+    "State": "Accounts, the clock and pending work.",
+    "Inspection": "See requests and callbacks.",
+    "Faults": "Inject failures.",
+}
+
+
+def served_routes() -> set[tuple[str, str]]:
+    """Return method and path of every route that the control API serves."""
+    absent = cast("Any", None)  # the routes need no services, only their handlers do
+    parts: list[ControlRoutes] = [
+        TelephonyRoutes(absent, absent, absent, absent, absent).routes,
+        InspectionRoutes(absent, absent, absent, absent, absent, ()).routes,
+        EventRoutes(absent, absent, absent).routes,
+    ]
+    found = {("GET", HEALTH.removeprefix(ROOT))}
+    for part in parts:
+        for segments, methods in part.items():
+            names = {"callbacks": "{id}", "faults": "{id}"}
+            path = "".join(f"/{names.get(segments[0], '{sid}') if word == PATH_PARAM else word}" for word in segments)
+            found |= {(method, path) for method in methods}
+    return found
+
+
+def document() -> Schema:
+    """Return the document.
+
+    Raises:
+        ValueError: a route is missing in `OPERATIONS`, or no longer served.
+    """
+    if different := served_routes() ^ OPERATIONS.keys():
+        raise ValueError(f"OPERATIONS in scripts/openapi/control.py differs from the routes: {sorted(different)}")
+    models = _Components()
+    paths: dict[str, Schema] = {}
+    for (method, path), operation in sorted(OPERATIONS.items(), key=lambda each: (each[0][1], each[0][0])):
+        paths.setdefault(f"{ROOT}{path}", {})[method.lower()] = _operation(operation, models)
+    return {
+        **information("Tapedeck, the control API of the stand-in", _DESCRIPTION),
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "security": [],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted({**models.schemas, **_responses()}.items())),
+            "responses": _errors(),
+        },
+    }
+
+
+_DESCRIPTION: Final = """\
+Simulates telephony, and inspects and steers the stand-in. A deployed stack does not have it.
+
+It has no authentication: it accepts requests from this machine only.
+
+An empty body counts as `{}`. Unknown fields are errors. Without `account`, the stand-in's account is used."""
+
+
+class _Components:
+    """Collects the schemas of the models that requests use."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[str, Schema] = {}
+
+    def add(self, model: type[BaseModel] | str) -> str:
+        """Add a model with everything that it refers to; return its name."""
+        if isinstance(model, str):
+            schema = EVENTS.json_schema(by_alias=True, mode="validation", ref_template=REFERENCE)
+            name = model
+        else:
+            schema, name = model.model_json_schema(by_alias=True, ref_template=REFERENCE), model.__name__
+        for inner, definition in schema.pop("$defs", {}).items():
+            self.schemas[inner] = _refined(inner, definition)
+        self.schemas[name] = _refined(name, schema)
+        return name
+
+
+def _refined(name: str, schema: Schema) -> Schema:
+    """Add the rules that validators check without a schema, and remove titles that repeat the names."""
+    schema.pop("title", None)
+    properties: dict[str, Schema] = schema.get("properties", {})
+    for field, definition in properties.items():
+        definition.pop("title", None)
+        _add_rules(name, field, definition)
+    if name == "FaultAction":
+        _require_one_effect(schema)
+    if "type" in properties and "at" in properties:
+        # An engine event: the control API has defaults for these, and refuses unknown fields.
+        schema["required"] = [each for each in schema["required"] if each not in {"id", "at", "account"}]
+        schema["additionalProperties"] = False
+    return schema
+
+
+def _add_rules(name: str, field: str, definition: Schema) -> None:
+    text = _text_of(definition)
+    if field == "account" or (name, field) == ("CreateAccountRequest", "sid"):
+        text["pattern"] = _either(ResourceType.ACCOUNT)
+    elif field in events._SID_FIELDS:  # noqa: SLF001 - the fields that accept either dialect's sids
+        text["pattern"] = f"^([0-9a-f]{{32}}|{_either(events._SID_FIELDS[field])[1:-1]})$"  # noqa: SLF001
+    elif field == "status_callback":
+        text["format"] = "uri"
+
+
+def _text_of(definition: Schema) -> Schema:
+    """Return the part of a field's schema that describes text; of a nullable field, the alternative to null."""
+    return next((each for each in definition.get("anyOf", ()) if each.get("type") == "string"), definition)
+
+
+def _require_one_effect(schema: Schema) -> None:
+    """State that exactly one effect is given: null and false are no effects, and `code` needs `status`."""
+    for field, definition in schema["properties"].items():
+        (plain,) = (each for each in definition["anyOf"] if each["type"] != "null")
+        schema["properties"][field] = {"type": "boolean", "const": True} if plain["type"] == "boolean" else plain
+    effects = [field for field in schema["properties"] if field != "code"]
+    schema["oneOf"] = [{"required": [effect]} for effect in effects]
+    schema["dependentRequired"] = {"code": ["status"]}
+
+
+def _operation(operation: Operation, models: _Components) -> Schema:
+    found: Schema = {"operationId": operation.name, "tags": [operation.tag], "summary": operation.summary}
+    if operation.deprecated:
+        found["deprecated"] = True
+    parameters = [{**operation.param, "in": "path", "required": True}] if operation.param is not None else []
+    if operation.query is not None:
+        parameters += list(_query(operation.query))
+    if parameters:
+        found["parameters"] = parameters
+    if operation.body is not None:
+        schema = {"$ref": REFERENCE.format(model=models.add(operation.body))}
+        found["requestBody"] = {"required": operation.body == EVENT, "content": {JSON: {"schema": schema}}}
+    found["responses"] = dict(sorted({**_successes(operation), **_failures(operation)}.items()))
+    return found
+
+
+def _query(model: type[BaseModel]) -> Iterator[Schema]:
+    """Yield the parameters of a query; a missing one is omitted, not null."""
+    for name, definition in model.model_json_schema()["properties"].items():
+        schema = {key: value for key, value in _text_of(definition).items() if key not in {"title", "default"}}
+        if definition.get("default") is not None:
+            schema["default"] = definition["default"]
+        if name == "account":
+            schema["pattern"] = _either(ResourceType.ACCOUNT)
+        if name == "sid":
+            kinds = (ResourceType.CALL, ResourceType.CONFERENCE, ResourceType.RECORDING)
+            schema["pattern"] = f"^(({'|'.join(kinds)}){HEX}{{32}}|{UUID})$"
+        yield {"name": name, "in": "query", "description": _QUERY_TEXTS[name], "schema": schema}
+
+
+_QUERY_TEXTS: Final = {
+    "account": "The sid of the account, in either dialect.",
+    "sid": "The sid of a recording, a conference or a call that the callbacks report.",
+    "event": "The event that the callbacks report.",
+    "wait": "Seconds to wait for the first callback that matches.",
+}
+
+
+def _successes(operation: Operation) -> dict[str, Schema]:
+    found: dict[str, Schema] = {}
+    for status, component in operation.success.items():
+        found[str(status)] = {"description": _STATUS_TEXTS[status]}
+        if component is not None:
+            found[str(status)]["content"] = {JSON: {"schema": {"$ref": REFERENCE.format(model=component)}}}
+    return found
+
+
+_STATUS_TEXTS: Final = {
+    200: "Done.",
+    201: "Created.",
+    202: "Accepted; the work follows.",
+    204: "Done; nothing to return.",
+    408: "Work is left after the timeout.",
+}
+
+
+def _failures(operation: Operation) -> dict[str, Schema]:
+    names = {"403": "Forbidden"}
+    if operation.name != "get_health":
+        names |= {"400": "BadRequest", "404": "NotFound", "503": "Unavailable"}
+    if operation.body is not None or operation.query is ControlQuery:
+        names["413"] = "TooLarge"
+    found: dict[str, Schema] = {status: {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}
+    if operation.conflict is not None:
+        found["409"] = _error(operation.conflict)
+    return found
+
+
+def _errors() -> dict[str, Schema]:
+    return {
+        "BadRequest": _error("The body, the query or the sid in the path is invalid."),
+        "Forbidden": _error("The request came from another machine, from a web page, or for an unknown host name."),
+        "NotFound": _error("The account, or the resource in the account, does not exist."),
+        "TooLarge": _error("The body has more than 64 KB."),
+        "Unavailable": _error("The database does not respond."),
+    }
+
+
+def _error(description: str) -> Schema:
+    schema = {"$ref": REFERENCE.format(model="Error")}
+    return {"description": description, "content": {JSON: {"schema": schema}}}
+
+
+def _object(description: str, **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list(component: str) -> Schema:
+    return {"type": "array", "items": {"$ref": REFERENCE.format(model=component)}}
+
+
+def _choice(values: type[CallStatus | ConferenceStatus | RecordingStatus | TranscriptionStatus]) -> Schema:
+    return {"type": "string", "enum": [str(value) for value in values]}
+
+
+def _responses() -> dict[str, Schema]:
+    """Return the schemas of the responses."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    text_or_null, number_or_null = {"type": ["string", "null"]}, {"type": ["integer", "null"]}
+    sids = {"$ref": REFERENCE.format(model="Sids")}
+    time = {"type": "string", "format": "date-time"}
+    fields = {"type": "object", "additionalProperties": {"type": "string"}}
+    parameters = {
+        "type": "object",
+        "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+    }
+    error = _object("What is wrong.", message=text, field=text_or_null)
+    return {
+        "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
+        "Attempt": _object(
+            "One attempt to deliver a callback.", at=time, status=number_or_null, error=text_or_null,
+            milliseconds=number, answer=text,
+        ),
+        "Call": _object("A call.", sid=sids, status=_choice(CallStatus), recordings=_list("Recording")),
+        "Callback": _object(
+            "A callback.", id=text, sid=sids, event=text, method={"type": "string", "enum": ["GET", "POST"]},
+            url={"type": "string", "format": "uri"}, fields=fields, signature=text_or_null, signed=text_or_null,
+            attempts=_list("Attempt"),
+        ),
+        "Callbacks": _object("Callbacks, oldest first.", callbacks=_list("Callback")),
+        "Clock": _object("The time after the advance.", now=time),
+        "Conference": _object(
+            "A conference.", sid=sids, friendly_name=text, status=_choice(ConferenceStatus), calls=_list("Call"),
+            recordings=_list("Recording"),
+        ),
+        "Error": _object("An error.", error=error),
+        "Fault": _object(
+            "A fault. `hits` counts how often it was applied.", id=text, on=text, times=number,
+            then={"$ref": REFERENCE.format(model="FaultAction")}, hits=number,
+        ),
+        "Faults": _object("Faults, oldest first.", faults=_list("Fault")),
+        "Health": _object("The stand-in responds.", status={"type": "string", "const": "ok"}),
+        "Id": _object("What was accepted.", id=text),
+        "Left": _object("The resources that still have work to do.", left=_list("Sids")),
+        "Recording": _object("A recording.", sid=sids, status=_choice(RecordingStatus)),
+        "Request": _object(
+            "A request to the API and its outcome.", id=text, at=time, method=text, path=text, operation=text_or_null,
+            fields=parameters, status=number_or_null, code=number_or_null, milliseconds=number, nearest=text_or_null,
+        ),
+        "Requests": _object("Requests, oldest first.", requests=_list("Request")),
+        "Sids": _object(
+            "A sid in both dialects.", twilio={"type": "string", "pattern": "^[A-Z]{2}[0-9a-f]{32}$"},
+            signalwire={"type": "string", "pattern": f"^{UUID}$"},
+        ),
+        "Transcription": _object("A transcription.", sid=sids, status=_choice(TranscriptionStatus)),
+    }  # fmt: skip

@@ -1,0 +1,167 @@
+"""The error responses of an operation, with examples that the dialect itself renders."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from scripts.openapi.forms import Parameter, Schema
+from tapedeck.dialects.dialect import Dialect
+from tapedeck.domain.errors import (
+    AmbiguousCurrentRecording,
+    BodyTooLarge,
+    CallAnswered,
+    CallHasEnded,
+    CallNotInProgress,
+    ConferenceNotInProgress,
+    ConferenceOverForParticipant,
+    CredentialsMissing,
+    InvalidParameter,
+    LabelInUse,
+    MalformedBody,
+    NotAuthenticated,
+    NotDualChannel,
+    NotEligibleForRecording,
+    NotFinished,
+    NotFound,
+    StoreBusy,
+    StoreThrottled,
+    StoreUnavailable,
+    TapedeckError,
+)
+
+_UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording)
+_LEFT: Final = (ConferenceOverForParticipant,)
+
+STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
+    "create_call_recording": (NotEligibleForRecording,),
+    "create_participant": (LabelInUse,),
+    "delete_call_recording": (NotFinished,),
+    "delete_conference_recording": (NotFinished,),
+    "delete_recording": (NotFinished,),
+    "remove_participant": _LEFT,
+    "update_call": (CallHasEnded, CallNotInProgress, CallAnswered),
+    "update_call_recording": _UPDATE,
+    "update_conference": (ConferenceNotInProgress,),
+    "update_conference_recording": _UPDATE,
+    "update_participant": _LEFT,
+}
+"""The states that an operation rejects. A status that is missing here fails the conformance run."""
+
+_REASONS: Final = {
+    400: "The request is invalid, or the state of the resource forbids it.",
+    401: "The credentials are missing or wrong.",
+    404: "The account, or a resource of the path, does not exist in this account.",
+    408: "Concurrent updates of the recording won every race. Nothing was written; repeat the request.",
+    413: "The body has more than 64 KB or more than 200 fields.",
+    422: "A parameter is missing or invalid.",
+    429: "The service is busy. Nothing was written; repeat the request.",
+    500: "The database does not respond, or an unexpected error occurred.",
+    503: "The database does not respond.",
+}
+
+ERROR: Final = "Error"
+ERROR_LIST: Final = "ErrorList"
+
+
+def error_responses(
+    operation: str, dialect: Dialect, uri: str, parameters: Sequence[Parameter], *, has_body: bool, is_media: bool
+) -> dict[str, Schema]:
+    """Return the error responses by status.
+
+    Args:
+        operation: the name of the operation's function.
+        dialect: the dialect that renders the examples.
+        uri: the path to show in examples.
+        parameters: the parameters of the operation.
+        has_body: whether the operation reads a body.
+        is_media: whether the response is audio.
+    """
+    examples: dict[int, dict[str, Any]] = defaultdict(dict)
+    headers: dict[int, Schema] = {}
+    for name, error in _errors(operation, dialect, parameters, has_body=has_body, is_media=is_media):
+        reply = dialect.error(error, uri, operation)
+        if reply.body not in [example["value"] for example in examples[reply.status].values()]:
+            examples[reply.status][name] = {"value": reply.body}
+        if "WWW-Authenticate" in reply.headers:
+            challenge = reply.headers["WWW-Authenticate"]
+            headers[reply.status] = {
+                "WWW-Authenticate": {"schema": {"type": "string", "const": challenge}, "required": True}
+            }
+    return {
+        str(status): {
+            "description": _REASONS[status],
+            "headers": {**_request_id(), **headers.get(status, {})},
+            "content": {"application/json": {"schema": _schema(named), "examples": named}},
+        }
+        for status, named in sorted(examples.items())
+    }
+
+
+def _request_id() -> Schema:
+    return {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+
+
+def _errors(
+    operation: str, dialect: Dialect, parameters: Sequence[Parameter], *, has_body: bool, is_media: bool
+) -> Iterator[tuple[str, TapedeckError]]:
+    yield "noCredentials", CredentialsMissing()
+    yield "wrongCredentials", NotAuthenticated()
+    yield "notFound", NotFound()
+    if has_body:
+        yield "malformedBody", MalformedBody()
+        yield "bodyTooLarge", BodyTooLarge()
+    for parameter in parameters:
+        for fault in sorted(parameter.faults | ({"missing"} if parameter.is_required else frozenset())):
+            yield f"{_camel(parameter.name)}_{fault}", InvalidParameter(parameter.name, fault)
+    for kind in STATE_ERRORS.get(operation, ()):
+        if kind is CallAnswered and dialect.cancel_ignores_answered_calls:
+            continue
+        yield _camel(kind.__name__), kind()
+    if is_media:
+        yield "notDualChannel", NotDualChannel()
+    yield "busy", StoreBusy()
+    yield "throttled", StoreThrottled()
+    yield "unavailable", StoreUnavailable()
+    yield "unexpected", TapedeckError()
+
+
+def _camel(name: str) -> str:
+    return name[0].lower() + name[1:].replace("<", "Before").replace(">", "After")
+
+
+def _schema(examples: Mapping[str, Mapping[str, Any]]) -> Schema:
+    forms = {ERROR_LIST if "errors" in example["value"] else ERROR for example in examples.values()}
+    references = [{"$ref": f"#/components/schemas/{form}"} for form in sorted(forms)]
+    return references[0] if len(references) == 1 else {"oneOf": references}
+
+
+def error_components(dialect: Dialect) -> dict[str, Schema]:
+    """Return the schemas of the error bodies that the dialect uses."""
+    sample = dialect.error(NotFound(), "/", "get_call").body or {}
+    detailed = dialect.error(CredentialsMissing(), "/", "get_call").body or {}
+    properties: dict[str, Schema] = {
+        "code": {"type": "integer", "description": "The vendor's error code."},
+        "detail": {"type": "string", "description": "More about the reason, where there is more."},
+        "message": {"type": "string", "description": "What is wrong."},
+        "more_info": {"type": "string", "format": "uri", "description": "The vendor's page about errors."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+    }
+    found: dict[str, Schema] = {
+        ERROR: {
+            "type": "object",
+            "description": "An error.",
+            "properties": {name: properties[name] for name in detailed},
+            "required": list(sample),
+            "additionalProperties": False,
+        }
+    }
+    listed = dialect.error(InvalidParameter("Status", "missing"), "/", "update_conference_recording").body or {}
+    if "errors" in listed:
+        found[ERROR_LIST] = {
+            "type": "object",
+            "description": "Invalid parameters, as one text each.",
+            "properties": {"errors": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+            "required": ["errors"],
+            "additionalProperties": False,
+        }
+    return found

@@ -1,0 +1,185 @@
+"""Convert the typed forms to JSON Schemas: types, limits, defaults, and the faults that each parameter can have."""
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+from unittest.mock import patch
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.forms import base, lists
+from tapedeck.dialects.forms.base import Form
+from tapedeck.dialects.forms.dates import read_day
+from tapedeck.dialects.forms.lists import ListForm
+from tapedeck.domain.page import MAX_PAGE_SIZE
+from tapedeck.domain.participant import MAX_LABEL
+
+Schema = dict[str, Any]
+
+HEX: Final = "[0-9a-fA-F]"
+UUID: Final = f"{HEX}{{8}}(-{HEX}{{4}}){{3}}-{HEX}{{12}}"
+
+_NUMBER: Final = r"\+?[*#(). -]*[0-9][0-9*#(). -]*"
+_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TYPES: Final[Mapping[object, str]] = {bool: "boolean", int: "integer", str: "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: its name on the wire, its schema, and the keys of `PARAMETER_FAULTS` that apply to it."""
+
+    name: str
+    schema: Schema
+    is_required: bool = False
+    faults: frozenset[str] = field(default_factory=frozenset)
+
+
+def sid_pattern(dialect: Dialect, kind: ResourceType) -> str:
+    """Return the regular expression of a sid, without anchors; the example decides between the two forms."""
+    is_uuid = "-" in dialect.format_sid(kind, "0" * 32)
+    return UUID if is_uuid else f"{kind}{HEX}{{32}}"
+
+
+def sid_schema(dialect: Dialect, kind: ResourceType) -> Schema:
+    """Return the schema of a sid."""
+    return {"type": "string", "pattern": f"^{sid_pattern(dialect, kind)}$"}
+
+
+def parameters_of(form: type[Form], dialect: Dialect) -> list[Parameter]:
+    """Return the parameters that a form reads in a dialect, in the form's order; date filters follow at the end."""
+    known = _known_names(form, dialect)
+    found = [_parameter(form, info, dialect) for info in form.model_fields.values() if info.alias in known]
+    if issubclass(form, ListForm):
+        found += [_date(form, name, sign, dialect) for name in form.DATES for sign in ("", "<", ">")]
+    return found
+
+
+class _Captured(Exception):
+    """Carries the names of the fields that reached the validation."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__()
+        self.names = names
+
+
+def _known_names(form: type[Form], dialect: Dialect) -> frozenset[str]:
+    """Return the fields that `form.read` validates in this dialect: it drops those that the vendor does not have."""
+
+    def capture(*, event: Mapping[str, object], model: type[Form]) -> None:
+        del model
+        raise _Captured(frozenset(event))
+
+    fields = {str(info.alias): ["true"] for info in form.model_fields.values()}
+    with patch.object(base, "parse", capture):
+        try:
+            form.read(fields, dialect)
+        except _Captured as captured:
+            return captured.names
+    raise AssertionError(f"{form.__name__}.read does not validate")
+
+
+def _parameter(form: type[Form], info: FieldInfo, dialect: Dialect) -> Parameter:
+    name = str(info.alias)
+    kind, metadata = _unwrap(info.annotation, list(info.metadata))
+    schema: Schema = {}
+    faults: set[str] = set()
+    for validator in metadata:
+        if isinstance(validator, AfterValidator | BeforeValidator):
+            rules, fault = _rules(validator)
+            schema |= rules
+            faults.add(fault)
+    if name in form.LISTS:
+        schema = {"type": "array", "items": {"type": "string", **schema}}
+    else:
+        schema = {"type": _TYPES[kind], **schema}
+    schema |= _unannotated(name, form, dialect)
+    if info.default not in {None, PydanticUndefined}:
+        schema["default"] = list(info.default) if isinstance(info.default, tuple) else info.default
+    return Parameter(name, schema, info.is_required(), frozenset(faults | _OTHER_FAULTS.get(name, frozenset())))
+
+
+def _unwrap(annotation: Any, metadata: list[Any]) -> tuple[object, list[Any]]:  # noqa: ANN401 - any annotation
+    """Return the plain type of an annotation, and the metadata at every level of it."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        inner, *more = typing.get_args(annotation)
+        return _unwrap(inner, [*more, *metadata])
+    if origin in {types.UnionType, typing.Union}:
+        (inner,) = (each for each in typing.get_args(annotation) if each is not type(None))
+        return _unwrap(inner, metadata)
+    return annotation, metadata
+
+
+def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  # noqa: PLR0911 - one case each
+    """Return the schema and the fault of a validator of the forms.
+
+    Raises:
+        TypeError: the validator is not known here: add it.
+    """
+    function = validator.func
+    known = inspect.getclosurevars(function).nonlocals
+    match function.__qualname__.partition(".")[0]:
+        case "choice_validator" | "choices_validator":
+            return {"enum": list(known["allowed"])}, known["fault"]
+        case "range_validator":
+            limits = {"minimum": known["least"], "maximum": known["most"]}
+            return {name: limit for name, limit in limits.items() if limit is not None}, known["fault"]
+        case "_url_validator":
+            return {"format": "uri"}, known["fault"]
+        case "_endpoint":
+            schemes = "|".join(known["schemes"])
+            return {"pattern": rf"^({_NUMBER}|({schemes}):[^\s]{{1,1000}})$"}, "choice"
+        case lists._page_size.__name__:  # noqa: SLF001 - the validator of PageSize
+            return {"minimum": 1, "maximum": MAX_PAGE_SIZE}, "page_size"
+        case lists._page_number.__name__:  # noqa: SLF001 - the validator of Page
+            return {"minimum": 0}, "choice"
+        case "_parse_whole_number" | "_parse_boolean":
+            return {}, "choice"
+        case unknown:
+            raise TypeError(f"{unknown}: this validator has no schema in scripts/openapi/forms.py")
+
+
+_OTHER_FAULTS: Final[Mapping[str, frozenset[str]]] = {
+    "PageToken": frozenset({"page_token"}),
+    "Label": frozenset({"label"}),
+    "Coaching": frozenset({"coaching"}),
+    "CallSidToCoach": frozenset({"coaching"}),
+    "Twiml": frozenset({"choice"}),
+}
+"""The faults that a form's `read` finds without a validator, by parameter."""
+
+
+def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
+    """Return the rules that a form's `read` checks without a validator."""
+    match name:
+        case "PageToken" if issubclass(form, ListForm):
+            return {"pattern": f"^P[AB]{sid_pattern(dialect, form.KIND)}$"}
+        case "Label":
+            return {"minLength": 1, "maxLength": MAX_LABEL, "pattern": "^[^/]*$"}
+        case "CallSidToCoach":
+            return sid_schema(dialect, ResourceType.CALL)
+        case _:
+            return {}
+
+
+def _date(form: type[ListForm], name: str, sign: str, dialect: Dialect) -> Parameter:
+    schema: Schema = {"type": "string"}
+    if dialect.accepts_any_date_format:
+        schema |= {"examples": ["2018-09-25", "2018-09-25T23:00:00Z", "Tue, 25 Sep 2018 23:00:00 +0000"]}
+    elif form.DATES[name] is read_day:
+        schema |= {"format": "date"}
+    else:
+        schema |= {"anyOf": [{"format": "date"}, {"pattern": f"^{_DAY}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z$"}]}
+    return Parameter(f"{name}{sign}", schema, faults=frozenset({"choice"}))
+
+
+def all_faults(parameters: Iterator[Parameter] | list[Parameter]) -> frozenset[str]:
+    """Return every fault that one of the parameters can have."""
+    faults = {fault for parameter in parameters for fault in parameter.faults}
+    return frozenset(faults | ({"missing"} if any(parameter.is_required for parameter in parameters) else set()))
