@@ -28,7 +28,11 @@ def make_files() -> dict[str, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` print which differ. Return the exit code."""
-    files = make_files()
+    try:
+        files = make_files()
+    except ValueError as incomplete:
+        print(incomplete)
+        return 1
     if arguments == ["--check"]:
         stale = [name for name, text in files.items() if not _is_same(name, text)]
         print(

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from pydantic import BaseModel
 
 from scripts.openapi.forms import HEX, UUID, Schema
+from scripts.openapi.functions import template
 from scripts.openapi.vendor import JSON, information
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
@@ -20,6 +21,7 @@ from tapedeck_standin.control.inspection import CallbacksQuery, ControlQuery, In
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
 from tapedeck_standin.control.router import HEALTH, ROOT
 from tapedeck_standin.control.telephony import TelephonyRoutes
+from tapedeck_standin.faults import ANY, CALLBACK, MEDIA
 
 REFERENCE: Final = "#/components/schemas/{model}"
 EVENT: Final = "EngineEvent"
@@ -209,6 +211,9 @@ class _Components:
             schema, name = model.model_json_schema(by_alias=True, ref_template=REFERENCE), model.__name__
         for inner, definition in schema.pop("$defs", {}).items():
             self.schemas[inner] = _refined(inner, definition)
+            if model == EVENT and definition.get("type") == "object":
+                # Functions ignore unknown fields of an event; the control API rejects them.
+                definition["additionalProperties"] = False
         self.schemas[name] = _refined(name, schema)
         return name
 
@@ -222,10 +227,15 @@ def _refined(name: str, schema: Schema) -> Schema:
         _add_rules(name, field, definition)
     if name == "FaultAction":
         _require_one_effect(schema)
+    if name == "ParentRef":
+        properties["id"].pop("pattern")
+        schema["oneOf"] = [
+            {"properties": {"type": {"const": kind}, "id": {"pattern": f"^([0-9a-f]{{32}}|{_either(sid)[1:-1]})$"}}}
+            for kind, sid in events._PARENTS.items()  # noqa: SLF001 - the parents that accept either dialect's sids
+        ]
     if "type" in properties and "at" in properties:
-        # An engine event: the control API has defaults for these, and refuses unknown fields.
+        # An engine event: the control API has defaults for these.
         schema["required"] = [each for each in schema["required"] if each not in {"id", "at", "account"}]
-        schema["additionalProperties"] = False
     return schema
 
 
@@ -235,8 +245,14 @@ def _add_rules(name: str, field: str, definition: Schema) -> None:
         text["pattern"] = _either(ResourceType.ACCOUNT)
     elif field in events._SID_FIELDS:  # noqa: SLF001 - the fields that accept either dialect's sids
         text["pattern"] = f"^([0-9a-f]{{32}}|{_either(events._SID_FIELDS[field])[1:-1]})$"  # noqa: SLF001
-    elif field == "status_callback":
+    elif field == "status_callback" or (name, field) == ("Subscription", "url"):
         text["format"] = "uri"
+    elif field == "status_callback_event":
+        events_schema = {"type": "string", "enum": list(schemas._EVENTS["twilio"])}  # noqa: SLF001 - SignalWire's are a subset
+        definition["anyOf"] = [{"type": "array", "items": events_schema}, {"type": "string"}, {"type": "null"}]
+    elif (name, field) == ("CreateFaultRequest", "on"):
+        operations = {route.operation for route in template().routes}
+        definition["enum"] = [*sorted(operations), ANY, CALLBACK, MEDIA]
 
 
 def _text_of(definition: Schema) -> Schema:
@@ -264,8 +280,10 @@ def _operation(operation: Operation, models: _Components) -> Schema:
     if parameters:
         found["parameters"] = parameters
     if operation.body is not None:
-        schema = {"$ref": REFERENCE.format(model=models.add(operation.body))}
-        found["requestBody"] = {"required": operation.body == EVENT, "content": {JSON: {"schema": schema}}}
+        name = models.add(operation.body)
+        is_required = operation.body == EVENT or bool(models.schemas[name].get("required"))
+        schema = {"$ref": REFERENCE.format(model=name)}
+        found["requestBody"] = {"required": is_required, "content": {JSON: {"schema": schema}}}
     found["responses"] = dict(sorted({**_successes(operation), **_failures(operation)}.items()))
     return found
 

@@ -26,7 +26,11 @@ HEX: Final = "[0-9a-fA-F]"
 UUID: Final = f"{HEX}{{8}}(-{HEX}{{4}}){{3}}-{HEX}{{12}}"
 
 _NUMBER: Final = r"\+?[*#(). -]*[0-9][0-9*#(). -]*"
-_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME: Final = "([01][0-9]|2[0-3])(:[0-5][0-9]){2}"
+_MAIL_DATE: Final = (
+    "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (0[1-9]|1[0-9]|2[0-8]) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
+    f"[12][0-9]{{3}} {_TIME} [+-]0[0-9]00"
+)
 _TYPES: Final[Mapping[object, str]] = {bool: "boolean", int: "integer", str: "string"}
 
 
@@ -171,11 +175,11 @@ def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
 def _date(form: type[ListForm], name: str, sign: str, dialect: Dialect) -> Parameter:
     schema: Schema = {"type": "string"}
     if dialect.accepts_any_date_format:
-        schema |= {"examples": ["2018-09-25", "2018-09-25T23:00:00Z", "Tue, 25 Sep 2018 23:00:00 +0000"]}
+        schema |= {"anyOf": [{"format": "date"}, {"format": "date-time"}, {"pattern": f"^{_MAIL_DATE}$"}]}
     elif form.DATES[name] is read_day:
         schema |= {"format": "date"}
     else:
-        schema |= {"anyOf": [{"format": "date"}, {"pattern": f"^{_DAY}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z$"}]}
+        schema |= {"anyOf": [{"format": "date"}, {"format": "date-time", "pattern": "^.{19}Z$"}]}
     return Parameter(f"{name}{sign}", schema, faults=frozenset({"choice"}))
 
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +41,14 @@ class Route:
     function: Function
 
 
-def routes_of(dialect: Dialect, root: Path = ROOT) -> list[Route]:
+@cache
+def template() -> Template:
+    """Return the project's template."""
+    return Template.load(ROOT / "template.yaml")
+
+
+@cache
+def routes_of(dialect: Dialect) -> list[Route]:
     """Return the routes below a dialect's prefix, without those that the vendor does not offer.
 
     The template has routes for collections with and without `.json`; they are one route here.
@@ -48,19 +56,19 @@ def routes_of(dialect: Dialect, root: Path = ROOT) -> list[Route]:
     prefix = f"{dialect.root}/Accounts/"
     found = {
         (route.path.removesuffix(SUFFIX), route.method, route.operation)
-        for route in Template.load(root / "template.yaml").routes
+        for route in template().routes
         if route.path is not None and route.path.startswith(prefix)
     }
     return [
-        Route(method, path, read_function(operation, root))
+        Route(method, path, read_function(operation))
         for path, method, operation in sorted(found)
         if operation not in dialect.unsupported_operations
     ]
 
 
-def read_function(operation: str, root: Path = ROOT) -> Function:
+def read_function(operation: str) -> Function:
     """Read one function's file without importing it: importing reads the environment."""
-    tree = ast.parse((root / "functions" / operation / "app.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "functions" / operation / "app.py").read_text(encoding="utf-8"))
     (handler,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "handler")
     (decorator,) = handler.decorator_list
     if not isinstance(decorator, ast.Call):

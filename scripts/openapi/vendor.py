@@ -64,7 +64,11 @@ def information(title: str, description: str) -> Schema:
 
 
 def document(dialect: Dialect) -> Schema:
-    """Return the document of a dialect."""
+    """Return the document of a dialect.
+
+    Raises:
+        ValueError: a parameter has no text.
+    """
     paths: dict[str, Schema] = {}
     for path, method, operation in _operations(dialect):
         paths.setdefault(path, {})[method] = operation
@@ -225,8 +229,16 @@ def _query_parameter(function: Function, parameter: Parameter) -> Schema:
 
 
 def _describe(function: Function, name: str) -> str:
+    """Return the text of a parameter.
+
+    Raises:
+        ValueError: it has none.
+    """
     plain = name.rstrip("<>")
-    text: str = texts()["operations"].get(function.operation, {}).get(plain) or texts()["parameters"][plain]
+    described: Mapping[str, str] = {**texts()["parameters"], **texts()["operations"].get(function.operation, {})}
+    if plain not in described:
+        raise ValueError(f"{function.operation}: scripts/openapi/texts.yaml has no text for the parameter {plain}")
+    text = described[plain]
     if name.endswith("<"):
         includes = getattr(function.form, "BEFORE_INCLUDES", True)
         return f"{text} {texts()['before' if includes else 'before_exclusive']}"

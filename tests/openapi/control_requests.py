@@ -1,0 +1,124 @@
+"""Requests to every operation of the control API."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import schemathesis
+from schemathesis.generation import GenerationMode
+
+from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id
+from tests.openapi.standin import ROOT, StandIn
+
+_TOO_LARGE: Final = 413
+
+VALID_REQUESTS: Final = 8
+INVALID_REQUESTS: Final = 8
+
+_LAST: Final = ("report_event", "reset_account")
+"""Events for unknown resources stay pending, and a reset deletes the resources of the other operations."""
+
+
+def test_control_api(standin: StandIn) -> Report:
+    """Send requests to every operation of the control API."""
+    document = json.loads((ROOT / "docs" / "reference" / "openapi" / "control-api.json").read_text("utf-8"))
+    schema = schemathesis.openapi.from_dict(document)
+    operations = [result.ok() for result in schema.get_all_operations()]
+    run = _Run(standin, Report("control-api"))
+    for operation in sorted(operations, key=lambda each: operation_id(each) in _LAST):
+        run.test(operation)
+    run.report.require_success(map(operation_id, operations))
+    return run.report
+
+
+class _Run:
+    """Sends the requests.
+
+    Args:
+        standin: the running stand-in.
+        report: collects the results.
+    """
+
+    def __init__(self, standin: StandIn, report: Report) -> None:
+        self.report = report
+        self._standin = standin
+        self._other_account = standin.control("accounts")["sid"]["twilio"]
+        """The account of the injected faults, so that they do not affect this run."""
+
+    def test(self, operation: Any) -> None:
+        """Send valid and invalid requests to one operation."""
+        for_each_case(operation.as_strategy(GenerationMode.POSITIVE), VALID_REQUESTS, self._send_valid)
+        if operation.body or operation.query or operation.path_parameters:
+            for_each_case(operation.as_strategy(GenerationMode.NEGATIVE), INVALID_REQUESTS, self._send_invalid)
+
+    def _send_valid(self, case: Any) -> None:
+        operation = operation_id(case.operation)
+        if case.path_parameters:
+            (name,) = case.path_parameters
+            case.path_parameters[name] = self._existing(operation)
+        for given in (case.body, case.query):
+            if isinstance(given, dict) and given:
+                self._make_acceptable(operation, given)
+        case.body = _with_integers(case.body)
+        response = self._call_api(case)
+        self.report.check(case, response, CHECKS)
+        if response.status_code in {400, 404}:
+            self.report.fail(case, f"a valid request got {response.status_code}: {response.text}")
+
+    def _send_invalid(self, case: Any) -> None:
+        response = self._call_api(case)
+        # schemathesis does not count 413 as a rejection.
+        self.report.check(case, response, CHECKS if response.status_code == _TOO_LARGE else REJECTION)
+
+    def _call_api(self, case: Any) -> Any:
+        return case.call(base_url=self._standin.url, session=self._standin.session)
+
+    def _existing(self, operation: str) -> str:
+        """Create the resource that the path of an operation needs; return its sid or id."""
+        standin = self._standin
+        make: Mapping[str, Callable[[], str]] = {
+            "hang_up_call": lambda: standin.call()["CallSid"],
+            "end_conference": lambda: standin.conference()["ConferenceSid"],
+            "record_conference": lambda: standin.conference()["ConferenceSid"],
+            "create_transcription": lambda: standin.finished_call_recording()["RecordingSid"],
+            "delete_fault": lambda: standin.control("faults", on="callback", then={"drop": True})["id"],
+            "replay_callback": standin.callback,
+        }
+        return make[operation]()
+
+    def _make_acceptable(self, operation: str, given: dict[str, Any]) -> None:
+        """Adjust what depends on other fields or resources, and bound what takes time."""
+        if given.get("account") is not None:
+            given["account"] = self._standin.account
+        for name, most in _MOST.items():
+            if name in given:
+                given[name] = min(given[name], most)
+        if operation == "create_conference":
+            if given.get("status") == "in-progress":
+                given["participants"] = 2
+            if isinstance(given.get("status_callback_event"), str):
+                given["status_callback_event"] = "start end"
+        if operation == "create_fault":
+            given["account"] = self._other_account
+            given["on"] = _target(given["then"])
+        if operation == "reset_account":
+            given["account"] = self._other_account
+
+
+_MOST: Final = {"advance": 10, "participants": 3, "timeout": 0.1, "wait": 0.1}
+
+
+def _target(effect: Mapping[str, Any]) -> str:
+    """Return what a fault with this effect can be injected into."""
+    if "absent" in effect:
+        return "media"
+    return "*" if effect.keys() & {"status", "delay", "close"} else "callback"
+
+
+def _with_integers(value: Any) -> Any:
+    """Replace numbers such as 2.0 by integers: they are integers in JSON Schema, but not for the control API."""
+    if isinstance(value, dict):
+        return {name: _with_integers(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

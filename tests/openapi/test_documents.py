@@ -1,0 +1,219 @@
+"""Tests of the OpenAPI documents and of their generator."""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from pydantic import AfterValidator, Field
+
+from scripts import make_openapi
+from scripts.openapi import control, forms, responses, vendor
+from scripts.openapi.functions import routes_of
+from tapedeck.dialects.forms.base import Form, UpdateRecording, choice_validator
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tests.client import DIALECTS, ROOT, TEMPLATE
+
+FILES: Final = ("control-api.json", "signalwire.json", "twilio.json")
+FOLDER: Final = ROOT / "docs" / "reference" / "openapi"
+
+
+@cache
+def read(name: str) -> Any:
+    """Return the content of a document."""
+    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield path, method and operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_the_documents_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """The files are what the generator makes of the code."""
+    assert make_openapi.main(["--check"]) == 0
+    assert capsys.readouterr().out == ""
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_document_is_valid(name: str) -> None:
+    """A document is valid OpenAPI 3.1."""
+    document = read(name)
+    assert document["openapi"].startswith("3.1.")
+    validate(document)
+
+
+def test_a_route_that_is_not_generated_fails_the_check(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The check prints each file that differs from the code, or is missing, and fails."""
+    monkeypatch.setattr(make_openapi, "TARGET", tmp_path)
+    (tmp_path / "control-api.json").write_bytes((FOLDER / "control-api.json").read_bytes())
+    (tmp_path / "twilio.json").write_bytes((FOLDER / "twilio.json").read_bytes().replace(b'"post"', b'"put"', 1))
+    assert make_openapi.main(["--check"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "docs/reference/openapi/twilio.json differs from the code: run make openapi",
+        "docs/reference/openapi/signalwire.json differs from the code: run make openapi",
+    ]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_every_route_has_an_operation(dialect: Any) -> None:
+    """Each route of the template is an operation of its dialect's document, except what the vendor does not offer."""
+    routes = {
+        (route.path.removesuffix(".json"), route.method)
+        for route in TEMPLATE.routes
+        if route.path is not None
+        and route.path.startswith(f"{dialect.root}/")
+        and route.operation not in dialect.unsupported_operations
+    }
+    documented = {
+        (path.removesuffix(".json"), method.upper())
+        for path, method, _ in operations(read(f"{dialect.name}.json"))
+        if not path.endswith((".wav", ".mp3"))
+    }
+    assert documented == routes
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_the_statuses_are_those_of_the_wire_tables(dialect: Any) -> None:
+    """An operation documents no error that the wire tables do not allow."""
+    tables = responses.read("operations")
+    always = set(tables["statuses_of_every_operation"][dialect.name])
+    document = read(f"{dialect.name}.json")
+    for route in routes_of(dialect):
+        table = tables["operations"][route.function.operation][dialect.name]
+        documented = document["paths"][f"{route.path}.json"].get(route.method.lower())
+        if documented is None:
+            continue  # HEAD: audio only
+        found = {int(status) for status in documented["responses"]}
+        assert found - always - set(table.get("errors", ())) == set(table["success"]), route
+
+
+@pytest.mark.parametrize("name", ["signalwire.json", "twilio.json"])
+def test_the_examples_match_their_schemas(name: str) -> None:
+    """Every example of an error is valid by the schema beside it."""
+    document = read(name)
+    shared = document["components"]
+    contents = [
+        content
+        for _, _, operation in operations(document)
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+    ]
+    contents += [
+        content for response in shared["responses"].values() for content in response.get("content", {}).values()
+    ]
+    checked = set()
+    for content in contents:
+        for reference in content.get("examples", {}).values():
+            example = reference["$ref"].rpartition("/")[2]
+            schema = {**content["schema"], "components": {"schemas": shared["schemas"]}}
+            Draft202012Validator(schema).validate(shared["examples"][example]["value"])
+            checked.add(example)
+    assert checked == shared["examples"].keys()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_operation_ids_are_unique(name: str) -> None:
+    """No two operations of a document have one operationId."""
+    ids = [operation["operationId"] for _, _, operation in operations(read(name))]
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_every_text_is_used() -> None:
+    """The texts describe no parameter that no operation has."""
+    documents = [read("signalwire.json"), read("twilio.json")]
+    names = {
+        parameter["name"].rstrip("<>")
+        for document in documents
+        for _, _, operation in operations(document)
+        for parameter in operation["parameters"]
+    }
+    names |= {
+        name
+        for document in documents
+        for _, _, operation in operations(document)
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+        for name in content["schema"]["properties"]
+    }
+    assert vendor.texts()["parameters"].keys() - names == set()
+    functions = {route.function.operation for dialect in (TWILIO, SIGNALWIRE) for route in routes_of(dialect)}
+    assert vendor.texts()["operations"].keys() - functions == set()
+
+
+def test_a_form_becomes_a_schema() -> None:
+    """The parameters of a form have their types, choices, defaults and faults."""
+    assert forms.parameters_of(UpdateRecording, TWILIO) == [
+        forms.Parameter(
+            "Status",
+            {"type": "string", "enum": ["paused", "in-progress", "stopped"]},
+            is_required=True,
+            faults=frozenset({"choice"}),
+        ),
+        forms.Parameter(
+            "PauseBehavior",
+            {"type": "string", "enum": ["skip", "silence"], "default": "silence"},
+            faults=frozenset({"choice"}),
+        ),
+    ]
+
+
+def test_a_new_field_of_a_form_appears() -> None:
+    """A field that is added to a form is a parameter, so the check of the documents fails until they are generated."""
+
+    class Extended(UpdateRecording):
+        """A form with one more field."""
+
+        mood: Annotated[str, choice_validator("choice", "calm")] = Field("calm", alias="Mood")
+
+    assert forms.parameters_of(Extended, TWILIO)[-1] == forms.Parameter(
+        "Mood", {"type": "string", "enum": ["calm"], "default": "calm"}, faults=frozenset({"choice"})
+    )
+
+
+def test_an_unknown_validator_is_an_error() -> None:
+    """The generator fails if it has no schema for a validator of a form."""
+
+    def _shout(text: str) -> str:
+        return text.upper()
+
+    class Loud(Form):
+        """A form with a validator that the generator does not know."""
+
+        text: Annotated[str, AfterValidator(_shout)] = Field(alias="Text")
+
+    with pytest.raises(TypeError, match="this validator has no schema"):
+        forms.parameters_of(Loud, TWILIO)
+
+
+def test_a_dialect_has_only_its_own_parameters() -> None:
+    """A parameter that only Twilio has is not in SignalWire's document."""
+    path = "/Accounts/{AccountSid}/Calls/{CallSid}.json"
+    bodies = {
+        dialect.name: read(f"{dialect.name}.json")["paths"][f"{dialect.root}{path}"]["post"]["requestBody"]["content"]
+        for dialect in (TWILIO, SIGNALWIRE)
+    }
+    form = "application/x-www-form-urlencoded"
+    assert list(bodies["twilio"]) == [form]
+    assert list(bodies["signalwire"]) == [form, "application/json"]
+    only = (
+        bodies["twilio"][form]["schema"]["properties"].keys()
+        - bodies["signalwire"][form]["schema"]["properties"].keys()
+    )
+    assert only == {"TimeLimit", "Twiml"}
+
+
+def test_a_control_route_without_a_description_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator fails if the control API serves a route that it does not describe."""
+    known = {key: value for key, value in control.OPERATIONS.items() if key != ("POST", "/reset")}
+    monkeypatch.setattr(control, "OPERATIONS", known)
+    with pytest.raises(ValueError, match=r"differs from the routes: \[\('POST', '/reset'\)\]"):
+        control.document()

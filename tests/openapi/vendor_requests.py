@@ -1,0 +1,142 @@
+"""Requests to every operation of one dialect."""
+
+import json
+from typing import Any, Final
+
+import schemathesis
+from requests.auth import _basic_auth_str
+from schemathesis.generation import GenerationMode
+
+from tapedeck.domain.page import MAX_PAGE_OFFSET
+from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id
+from tests.openapi.standin import ROOT, StandIn
+
+VALID_REQUESTS: Final = 10
+OTHER_PATHS: Final = 3
+INVALID_REQUESTS: Final = 8
+INVALID_PATHS: Final = 3
+
+_DEFAULT_PAGE_SIZE: Final = 50
+
+
+def test_dialect(standin: StandIn) -> Report:
+    """Send requests to every operation of the stand-in's dialect."""
+    document = json.loads((ROOT / "docs" / "reference" / "openapi" / f"{standin.dialect}.json").read_text("utf-8"))
+    schema = schemathesis.openapi.from_dict(document)
+    operations = [result.ok() for result in schema.get_all_operations()]
+    run = _Run(standin, Report(standin.dialect))
+    for operation in operations:
+        run.test(operation)
+    run.report.require_success(map(operation_id, operations))
+    return run.report
+
+
+class _Run:
+    """Sends the requests; reads share resources, and each change has new ones.
+
+    Args:
+        standin: the running stand-in.
+        report: collects the results.
+    """
+
+    def __init__(self, standin: StandIn, report: Report) -> None:
+        self.report = report
+        self._standin = standin
+        self._call = standin.finished_call_recording()
+        self._conference = standin.conference()
+        self._credentials = {"Authorization": _basic_auth_str(*standin.auth)}
+
+    def test(self, operation: Any) -> None:
+        """Send all kinds of requests to one operation."""
+        valid, invalid = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+        headers = self._credentials
+        for_each_case(operation.as_strategy(valid, headers=headers), VALID_REQUESTS, self._send_valid)
+        for_each_case(operation.as_strategy(valid, headers=headers), OTHER_PATHS, self._send_elsewhere)
+        for_each_case(operation.as_strategy(valid, headers=headers), 1, self._send_without_credentials)
+        for_each_case(operation.as_strategy(invalid, headers=headers), INVALID_PATHS, self._send_invalid_path)
+        if operation.body or operation.query:
+            samples = {each.name: each.definition["example"] for each in operation.path_parameters}
+            strategy = operation.as_strategy(invalid, headers=headers, path_parameters=samples)
+            for_each_case(strategy, INVALID_REQUESTS, self._send_invalid)
+
+    def _send_valid(self, case: Any) -> None:
+        variables = self._point_to_existing(case)
+        _make_acceptable(case, variables)
+        response = self._call_api(case)
+        self.report.check(case, response, CHECKS)
+        if response.status_code in {400, 404, 422} and not _is_forbidden(case, self._standin.dialect):
+            self.report.fail(case, f"a valid request got {response.status_code}: {response.text}")
+
+    def _send_elsewhere(self, case: Any) -> None:
+        self.report.check(case, self._call_api(case), CHECKS)
+
+    def _send_without_credentials(self, case: Any) -> None:
+        self._point_to_existing(case)
+        case.headers.pop("Authorization")
+        response = self._call_api(case)
+        self.report.check(case, response, CHECKS)
+        is_public = {} in case.operation.definition.raw.get("security", [])
+        if response.status_code != 401 and not is_public:
+            self.report.fail(case, f"a request without credentials got {response.status_code}")
+
+    def _send_invalid_path(self, case: Any) -> None:
+        self.report.check(case, self._call_api(case), REJECTION)
+
+    def _send_invalid(self, case: Any) -> None:
+        self._point_to_existing(case)
+        accepts = _has_empty_value(case) or (self._standin.dialect == "twilio" and _has_odd_muted(case))
+        self.report.check(case, self._call_api(case), CHECKS if accepts else REJECTION)
+
+    def _call_api(self, case: Any) -> Any:
+        return case.call(base_url=self._standin.url, session=self._standin.session, allow_redirects=False)
+
+    def _point_to_existing(self, case: Any) -> dict[str, str]:
+        """Set the variables of the path to existing resources; return all that were created."""
+        variables = {"AccountSid": self._standin.account, **self._resources(case.operation)}
+        case.path_parameters = {name: variables[name] for name in case.path_parameters}
+        return variables
+
+    def _resources(self, operation: Any) -> dict[str, str]:
+        standin, path, method = self._standin, operation.path, operation.method.upper()
+        in_conference = "/Conferences/" in path
+        if method == "DELETE" and "/Participants/" not in path:
+            return standin.finished_conference_recording() if in_conference else standin.finished_call_recording()
+        if method in {"DELETE", "POST"} and in_conference:
+            return standin.conference()
+        if method == "POST":
+            return standin.call_recording() if "{RecordingSid}" in path else standin.call()
+        return self._conference if in_conference else self._call
+
+
+def _make_acceptable(case: Any, variables: dict[str, str]) -> None:
+    """Adjust what depends on other resources or parameters, which a schema cannot express."""
+    if isinstance(case.body, dict) and "CallSidToCoach" in case.body:
+        case.body["CallSidToCoach"] = variables["Other"]
+    query = case.query or {}
+    if "Page" in query and "PageToken" not in query:
+        query["Page"] = min(query["Page"], MAX_PAGE_OFFSET // query.get("PageSize", _DEFAULT_PAGE_SIZE))
+
+
+def _is_forbidden(case: Any, dialect: str) -> bool:
+    """Return whether parameters exclude each other, or the state of the resource forbids the request."""
+    body = case.body if isinstance(case.body, dict) else {}
+    return (
+        ("Twiml" in body and "Url" in body)
+        or (body.get("Coaching") is True and "CallSidToCoach" not in body)
+        or (dialect == "signalwire" and body.get("Status") == "canceled")
+    )
+
+
+def _has_odd_muted(case: Any) -> bool:
+    """Return whether `Muted` is not a boolean: Twilio counts any other value as false."""
+    return any(isinstance(given, dict) and "Muted" in given for given in (case.body, case.query))
+
+
+def _has_empty_value(case: Any) -> bool:
+    """Return whether a parameter is empty: it counts as absent."""
+    return any(isinstance(given, dict) and "" in map(_first, given.values()) for given in (case.body, case.query))
+
+
+def _first(value: Any) -> str:
+    """Return a value as text; of a list, its first element."""
+    return str(next(iter(value), "") if isinstance(value, list) else value)
