@@ -22,16 +22,18 @@ CHECKS: Final = (
 REJECTION: Final = (*CHECKS, checks.negative_data_rejection)
 """The checks of the response to an invalid request."""
 
+# --8<-- [start:not-checked]
 NOT_CHECKED: Final[Mapping[str, str]] = {
     "positive_data_acceptance": "replaced by a stricter check: a valid request to existing resources must succeed",
     "ignored_auth": "replaced by one request without credentials to each operation, which must get 401",
     "missing_required_header": "no operation requires a header, except the credentials",
     "unsupported_method": "API Gateway routes other methods to one function; tests/functions/test_default.py tests it",
     "allow_header_conformance": "neither vendor sends `Allow` with 405",
-    "use_after_free": "needs sequences of requests; tests/simulation tests them",
-    "ensure_resource_availability": "needs sequences of requests; tests/simulation tests them",
+    "use_after_free": "needs sequences of requests, which tests/functions/test_families.py tests",
+    "ensure_resource_availability": "needs sequences of requests, which tests/functions/test_families.py tests",
     "object_level_authorization": "tests/functions/test_tenants.py tests it for each operation",
 }
+# --8<-- [end:not-checked]
 """The checks of schemathesis that do not run, each with the reason."""
 
 _FIRST_CHARACTERS: Final = 1500
