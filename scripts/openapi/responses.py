@@ -6,12 +6,15 @@ from typing import Any, Final
 
 import yaml
 
+from scripts.openapi import samples
 from scripts.openapi.forms import Schema
 from scripts.openapi.functions import ROOT
 from tapedeck.dialects.dialect import Dialect
+from tapedeck.dialects.formatting import Body
 
 DATA: Final = ROOT / "tests" / "wire" / "data"
 
+_CALLBACKS: Final = "callbacks"
 _LIST_OF: Final = "list of "
 _DATE: Final = r"^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} \+0000$"
 _AFTER_POST: Final = "enum_after_post"
@@ -27,7 +30,7 @@ def read(name: str) -> Any:  # noqa: ANN401 - the content of a YAML file
 def _bodies() -> Mapping[str, Mapping[str, Any]]:
     """Return every body by name, each with `list`: the field of a page that holds such items."""
     names = sorted(path.stem for path in DATA.glob("*.yaml"))
-    tables = [read(name) for name in names if "bodies" in read(name)]
+    tables = [read(name) for name in names if "bodies" in read(name) and name != _CALLBACKS]
     return {name: {**body, "list": table.get("list")} for table in tables for name, body in table["bodies"].items()}
 
 
@@ -39,6 +42,12 @@ def successes(operation: str, dialect: Dialect) -> dict[int, str | None]:
         status: None if body == "nothing" else component(body, dialect, after_post=after_post)
         for status, body in offered[dialect.name]["success"].items()
     }
+
+
+def example_of(operation: str, status: int, dialect: Dialect) -> Body:
+    """Return an example of the body that an operation returns with a status."""
+    offered = read("operations")["operations"][operation]
+    return samples.example(offered[dialect.name]["success"][status], dialect, after_post=offered["method"] == "POST")
 
 
 def component(body: str, dialect: Dialect, *, after_post: bool = False) -> str:
@@ -66,6 +75,25 @@ def components(dialect: Dialect) -> dict[str, Schema]:
                     item = body.removeprefix(_LIST_OF)
                     found[component(item, dialect)] = _schema(item, dialect)
     return found
+
+
+def callback_schema(name: str, dialect: Dialect) -> Schema:
+    """Return the schema of the fields of a callback, `recording` or `conference`; every value is text."""
+    table = read(_CALLBACKS)["bodies"][name]
+    fields: dict[str, Mapping[str, Any]] = table[dialect.name]["fields"]
+    properties = {}
+    for field, rules in fields.items():
+        schema = _field(
+            {"type": "string", **{word: rules[word] for word in ("format", "enum") if word in rules}}, dialect
+        )
+        events = [f"with {' or '.join(f'`{event}`' for event in rules['events'])}"] if "events" in rules else []
+        when = [f"if {rules['when']}"] if "when" in rules else []
+        notes = [f"{rules['note'][0].upper()}{rules['note'][1:]}."] if "note" in rules else []
+        limits = [f"Sent {', '.join([*events, *when])}."] if events or when else []
+        texts = [text for text in (schema.get("description"), *notes, *limits) if text]
+        properties[field] = {**schema, "description": " ".join(texts)} if texts else schema
+    required = [field for field, rules in fields.items() if not {"events", "when"} & rules.keys()]
+    return {**_object(properties), "description": table["description"], "required": required}
 
 
 def _schema(body: str, dialect: Dialect, *, after_post: bool = False) -> Schema:
@@ -128,7 +156,8 @@ def _format(name: str, dialect: Dialect) -> Schema:
     if name.endswith(" sid"):
         kind = name.removesuffix(" sid")
         pattern = tables["dialects"][dialect.name]["sid"].replace("{prefix}", tables["sids"][kind])
-        return {"description": f"The sid of a {kind}.", "pattern": f"^{pattern}$"}
+        article = "an" if kind == "account" else "a"
+        return {"description": f"The sid of {article} {kind}.", "pattern": f"^{pattern}$"}
     known = tables["formats"][name]
     found = {"description": known["description"]}
     pattern = known.get("pattern", _DATE.strip("^$") if name == "rfc2822 date" else None)

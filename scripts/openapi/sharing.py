@@ -2,10 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from scripts.openapi.forms import Schema
+
+_NAMES: Final = {
+    "400": "BadRequest",
+    "401": "Unauthorized",
+    "404": "NotFound",
+    "408": "RequestTimeout",
+    "413": "TooLarge",
+    "416": "RangeOutsideAudio",
+    "422": "InvalidParameter",
+    "429": "TooManyRequests",
+    "500": "InternalError",
+    "503": "Unavailable",
+}
+"""The components of errors by status."""
 
 
 def share(document: Schema) -> Schema:
@@ -41,14 +54,14 @@ def _share_responses(operations: list[Schema]) -> dict[str, Schema]:
     found: dict[str, list[Schema]] = defaultdict(list)
     for operation in operations:
         for status, response in operation["responses"].items():
-            if int(status) >= HTTPStatus.BAD_REQUEST:
+            if status in _NAMES:
                 found[status].append(response)
     shared: dict[str, Schema] = {}
     names: dict[str, str] = {}
     for status, responses in found.items():
         most = max(responses, key=responses.count)
         if responses.count(most) > 1:
-            names[status] = HTTPStatus(int(status)).phrase.title().replace(" ", "").replace("-", "")
+            names[status] = _NAMES[status]
             shared[names[status]] = most
     for operation in operations:
         for status, response in list(operation["responses"].items()):

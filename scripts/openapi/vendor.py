@@ -11,6 +11,7 @@ import yaml
 from scripts.openapi import callbacks, errors, responses
 from scripts.openapi.forms import Parameter, Schema, parameters_of, sid_pattern, sid_schema
 from scripts.openapi.functions import ROOT, Function, Route, routes_of
+from scripts.openapi.samples import SAMPLE_IDS
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.domain.conference import MAX_NAME
 from tapedeck.domain.participant import MAX_LABEL
@@ -28,13 +29,6 @@ _PATH_SIDS: Final = {
     "ConferenceSid": ResourceType.CONFERENCE,
     "RecordingSid": ResourceType.RECORDING,
     "TranscriptionSid": ResourceType.TRANSCRIPTION,
-}
-_SAMPLE_IDS: Final = {
-    ResourceType.ACCOUNT: "720796a08ee9435083bd2d07a3121f1e",
-    ResourceType.CALL: "0198c3d0a1b77c3e8f4a5b6c7d8e9f01",
-    ResourceType.CONFERENCE: "0198c3d0a1b87c3e8f4a5b6c7d8e9f02",
-    ResourceType.RECORDING: "0198c3d0a1b97c3e8f4a5b6c7d8e9f03",
-    ResourceType.TRANSCRIPTION: "0198c3d0a1ba7c3e8f4a5b6c7d8e9f04",
 }
 _FORMATS: Final = {"audio/x-wav": "WAV", "audio/mpeg": "MP3"}
 _MEDIA_NAMES: Final = {"": "audio", ".wav": "wav", ".mp3": "mp3"}
@@ -179,7 +173,9 @@ def _successes(function: Function, dialect: Dialect) -> dict[str, Schema]:
             "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
         }
         if component is not None:
-            found[str(status)]["content"] = {JSON: {"schema": {"$ref": f"#/components/schemas/{component}"}}}
+            reference = {"$ref": f"#/components/schemas/{component}"}
+            example = {component: {"value": responses.example_of(function.operation, status, dialect)}}
+            found[str(status)]["content"] = {JSON: {"schema": reference, "examples": example}}
     return found
 
 
@@ -191,7 +187,7 @@ def _path_parameters(route: Route, dialect: Dialect) -> list[Schema]:
             "in": "path",
             "required": True,
             **_path_schema(name, route, dialect, is_last=name == names[-1]),
-            "example": dialect.format_sid(_PATH_SIDS[name], _SAMPLE_IDS[_PATH_SIDS[name]]),
+            "example": dialect.format_sid(_PATH_SIDS[name], SAMPLE_IDS[_PATH_SIDS[name]]),
         }
         for name in names
     ]

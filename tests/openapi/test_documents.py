@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 from pydantic import AfterValidator, Field
 
 from scripts import make_openapi
-from scripts.openapi import control, forms, responses, vendor
+from scripts.openapi import callbacks, control, forms, responses, vendor
 from scripts.openapi.functions import routes_of
 from tapedeck.dialects.forms.base import Form, UpdateRecording, choice_validator
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
@@ -121,11 +121,30 @@ def test_the_examples_match_their_schemas(name: str) -> None:
     assert checked == shared["examples"].keys()
 
 
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@pytest.mark.parametrize("component", [callbacks.RECORDING, callbacks.CONFERENCE])
+def test_the_callbacks_match_their_schema(component: str, dialect: Any) -> None:
+    """What a dialect sends for every event is valid by the schema of the callback."""
+    schema = read(f"{dialect.name}.json")["components"]["schemas"][component]
+    samples = callbacks.samples_of(component, dialect)
+    assert len(samples) >= 14
+    for sample in samples:
+        Draft202012Validator(schema).validate(sample)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_operation_ids_are_unique(name: str) -> None:
     """No two operations of a document have one operationId."""
     ids = [operation["operationId"] for _, _, operation in operations(read(name))]
     assert sorted(ids) == sorted(set(ids))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_page_states_the_number_of_operations(name: str) -> None:
+    """The table of the documentation has the number of operations of each document."""
+    page = (FOLDER.parent / "openapi.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| [`{name}`]")]
+    assert row.split("|")[-2].strip() == str(len(list(operations(read(name)))))
 
 
 def test_every_text_is_used() -> None:
