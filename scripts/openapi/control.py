@@ -230,7 +230,10 @@ def _refined(name: str, schema: Schema) -> Schema:
     if name == "ParentRef":
         properties["id"].pop("pattern")
         schema["oneOf"] = [
-            {"properties": {"type": {"const": kind}, "id": {"pattern": f"^([0-9a-f]{{32}}|{_either(sid)[1:-1]})$"}}}
+            {
+                "properties": {"type": {"const": kind}, "id": {"pattern": f"^([0-9a-f]{{32}}|{_either(sid)[1:-1]})$"}},
+                "required": ["type"],
+            }
             for kind, sid in events._PARENTS.items()  # noqa: SLF001 - the parents that accept either dialect's sids
         ]
     if "type" in properties and "at" in properties:
