@@ -1,11 +1,32 @@
-# The documentation site.
+# The documentation site. NO_MKDOCS_2_WARNING silences a notice about the theme's successor.
 DOCS_VENV := .venv-docs
+MERMAID := .cache/mermaid-11.17.2/mermaid.min.js
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs
 
 $(DOCS_VENV)/ready: requirements/docs.txt | $(VENV)/uv
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(DOCS_VENV)
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(DOCS_VENV)/bin/python --require-hashes -r $<
 	touch $@
 
+$(MERMAID): scripts/fetch_mermaid.py
+	$(PYTHON) scripts/fetch_mermaid.py $@
+
 .PHONY: docs
-docs: $(DOCS_VENV)/ready  ## build the documentation site (build/docs)
-	$(DOCS_VENV)/bin/mkdocs build --quiet --strict
+docs: $(DOCS_VENV)/ready $(MERMAID)  ## build the documentation site (build/docs)
+	$(MKDOCS) build --quiet --strict
+
+.PHONY: docs-serve
+docs-serve: $(DOCS_VENV)/ready $(MERMAID)  ## serve the documentation site on this machine and rebuild it on changes
+	$(MKDOCS) serve
+
+.PHONY: docs-test
+docs-test: docs  ## open every page of the built site in Chromium (skipped without Chromium)
+	$(DOCS_VENV)/bin/pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider -q -s tests/docs/built_site.py
+
+.PHONY: docs-reference
+docs-reference: $(VENV)/standin  ## generate the tables of the reference pages, and llms.txt, from the code
+	$(BIN)/python -m scripts.make_docs
+
+.PHONY: docs-check
+docs-check: $(VENV)/standin  ## check the generated tables of the reference pages, and llms.txt, against the code
+	$(BIN)/python -m scripts.make_docs --check
