@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.docs_generators import aws, engine, llms, standin
-from scripts.docs_generators.markdown import ROOT
+from scripts.docs_generators.markdown import ROOT, UndescribedError
 
 DOCS: Final = ROOT / "docs"
 
@@ -72,13 +72,22 @@ def make_pages(folder: Path = DOCS) -> dict[Path, str]:
     return pages if index is None else {**pages, folder / "llms.txt": index}
 
 
-def main(arguments: list[str], folder: Path = DOCS) -> int:
+def stale_pages(pages: Mapping[Path, str]) -> list[Path]:
+    """Return the files whose content differs from the wanted one."""
+    return [path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+
+
+def main(arguments: list[str]) -> int:
     """Write the pages, or with `--check` print which differ. Return the exit code."""
-    pages = make_pages(folder)
-    stale = [path for path, text in pages.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    try:
+        pages = make_pages()
+    except (UndescribedError, MarkerError, llms.IndexFailure) as error:
+        print(f"docs: {error}", file=sys.stderr)
+        return 1
+    stale = stale_pages(pages)
     if arguments == ["--check"]:
         for path in stale:
-            print(f"docs/{path.relative_to(folder)} differs from the code: run make docs-reference")
+            print(f"docs/{path.relative_to(DOCS)} differs from the code: run make docs-reference")
         return 1 if stale else 0
     for path in stale:
         path.write_text(pages[path], encoding="utf-8")

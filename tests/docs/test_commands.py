@@ -1,0 +1,94 @@
+"""The shell commands of the README and of the reference pages, typed into a shell against a running stand-in."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tapedeck_standin.control.fixtures import Fixtures
+from tests.client import ROOT
+
+READY = "TAPEDECK_READY "
+SECONDS_TO_RUN = 60
+
+pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the commands of the README need curl")
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The HTTP port of a stand-in that runs in a process of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
+    folders = ("layers/shared", "standin", "packages/dynamodb-memory/src")
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0"],
+        cwd=tmp_path_factory.mktemp("serve"),
+        env={**kept, "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in folders)},
+        text=True,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        ready = next((line.removeprefix(READY) for line in process.stdout if line.startswith(READY)), None)
+        assert ready is not None
+        yield json.loads(ready)["url"].rpartition(":")[2]
+        process.terminate()
+
+
+def blocks(page: str) -> list[str]:
+    """Return the shell blocks of a page that send requests to the stand-in."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [block for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) if "localhost:3000" in block]
+
+
+def run(block: str, port: str) -> list[Any]:
+    """Run a block in bash, with the stand-in's port; return the JSON bodies that were printed."""
+    script = "\n".join(f"{line}\necho" for line in block.replace("localhost:3000", f"localhost:{port}").splitlines())
+    done = subprocess.run(
+        ["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=SECONDS_TO_RUN, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+
+def test_the_readmes_demo_works(port: str) -> None:
+    """The demo records a call, pauses it for five minutes, and prints a recording of about 20 seconds."""
+    (demo,) = blocks("README.md")
+    printed = run(demo, port)
+    assert [body.get("status") for body in printed] == [
+        "in-progress", None, "paused", None, "completed", None, None
+    ]  # fmt: skip
+    assert printed[-2] == {"left": []}
+    (recording,) = printed[-1]["recordings"]
+    assert recording["status"] == "completed"
+    assert 20 <= int(recording["duration"]) < 60
+
+
+def test_the_control_apis_example_works(port: str) -> None:
+    """The example creates a call and a conference, advances the clock and hangs up."""
+    (example,) = blocks("docs/reference/control-api.md")
+    conference, clock, call = run(example, port)
+    assert (conference["status"], len(conference["calls"]), len(conference["recordings"])) == ("in-progress", 3, 1)
+    assert list(clock) == ["now"]
+    assert (call["status"], call["recordings"]) == ("completed", [])
+
+
+def test_the_faults_example_works(port: str) -> None:
+    """The example injects a fault, lists it and removes it."""
+    (example,) = blocks("docs/reference/faults.md")
+    fault, listed = run(example, port)
+    assert fault == {
+        "id": fault["id"], "on": "create_call_recording", "times": 3, "then": {"status": 400, "code": 21220}, "hits": 0,
+    }  # fmt: skip
+    assert listed == {"faults": [fault]}
+
+
+def test_the_example_of_fixtures_is_valid() -> None:
+    """The fixtures file that the documentation shows defines a call, a conference and two recordings."""
+    fixtures = Fixtures.load(Path(ROOT / "examples" / "fixtures.yaml"))
+    assert (len(fixtures.calls), len(fixtures.conferences), len(fixtures.recordings)) == (1, 1, 2)
