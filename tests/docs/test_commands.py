@@ -60,9 +60,7 @@ def test_the_readmes_demo_works(port: str) -> None:
     """The demo records a call, pauses it for five minutes, and prints a recording of about 20 seconds."""
     (demo,) = blocks("README.md")
     printed = run(demo, port)
-    assert [body.get("status") for body in printed] == [
-        "in-progress", None, "paused", None, "completed", None, None
-    ]  # fmt: skip
+    assert [body.get("status") for body in printed[:5]] == ["in-progress", None, "paused", None, "completed"]
     assert printed[-2] == {"left": []}
     (recording,) = printed[-1]["recordings"]
     assert recording["status"] == "completed"

@@ -9,11 +9,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from scripts import make_docs
-from scripts.docs_generators import aws, engine, llms, standin
+from scripts.docs_generators import aws, llms
 from scripts.docs_generators.markdown import UndescribedError, table, type_of
+from tapedeck.engine_protocol import schema as protocol
 from tapedeck.engine_protocol.events import CallEnded
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.cli import main
+from tapedeck_standin.control import schemas
 from tapedeck_standin.control.schemas import CreateCallRequest
 from tests.client import TEMPLATE
 
@@ -112,9 +114,9 @@ def test_a_changed_field_of_the_control_api_is_noticed(monkeypatch: pytest.Monke
         colour: str = "red"
 
     WithDefault.__name__ = WithField.__name__ = "CreateCallRequest"
-    monkeypatch.setattr(standin.schemas, "CreateCallRequest", WithDefault)
+    monkeypatch.setattr(schemas, "CreateCallRequest", WithDefault)
     assert stale() == ["reference/control-api.md"]
-    monkeypatch.setattr(standin.schemas, "CreateCallRequest", WithField)
+    monkeypatch.setattr(schemas, "CreateCallRequest", WithField)
     with pytest.raises(UndescribedError, match=r"lacks \['CreateCallRequest.colour'\]"):
         make_docs.make_pages()
 
@@ -125,10 +127,9 @@ def test_a_changed_engine_event_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
     class WithField(CallEnded):
         colour: str = "red"
 
-    protocol = engine.protocol.EVENTS
-    schema = protocol.json_schema(by_alias=True)
+    schema = protocol.EVENTS.json_schema(by_alias=True)
     schema["$defs"]["CallEnded"] = TypeAdapter(WithField).json_schema() | {"description": "A call ended."}
-    monkeypatch.setattr(engine.protocol, "schema_of", lambda *_: schema)
+    monkeypatch.setattr(protocol, "schema_of", lambda *_: schema)
     assert stale() == ["reference/engine-protocol.md"]
 
 
