@@ -56,10 +56,10 @@ TEXTS: Final = [
     path
     for path in files()
     if path.suffix in {".md", ".mk", ".yaml", ".yml", ".json", ".toml", ".in", ".sh", ".mjs", ""}
-    and path not in {ROOT / "README.md", ROOT / "LICENSE"}
+    and path != ROOT / "LICENSE"
     and path.name != "package-lock.json"
 ]
-"""Files other than Python's; the README is rewritten with the documentation."""
+"""Files other than Python's."""
 
 
 @cache

@@ -44,7 +44,7 @@ class Findings:
     diagrams: int = 0
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
+class SiteRequest(SimpleHTTPRequestHandler):
     """Serves the site without logging."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
@@ -54,7 +54,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     """The URL of the built site, one folder below the root of a server, so that absolute links fail."""
-    handler = functools.partial(QuietHandler, directory=str(SITE.parent))
+    handler = functools.partial(SiteRequest, directory=str(SITE.parent))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
