@@ -28,5 +28,6 @@ docs-reference: $(VENV)/standin  ## generate the tables of the reference pages, 
 	$(BIN)/python -m scripts.make_docs
 
 .PHONY: docs-check
-docs-check: $(VENV)/standin  ## check the generated tables of the reference pages, and llms.txt, against the code
+docs-check: $(VENV)/standin  ## check the generated pages against the code, and measure the sentences
 	$(BIN)/python -m scripts.make_docs --check
+	$(BIN)/python -m scripts.measure_prose

@@ -1,6 +1,7 @@
 """Tests that the reference pages agree with the template and the code, and that a difference is noticed."""
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tapedeck_standin.aws.template import Template
 from tapedeck_standin.cli import main
 from tapedeck_standin.control import schemas
 from tapedeck_standin.control.schemas import CreateCallRequest
-from tests.client import TEMPLATE
+from tests.client import ROOT, TEMPLATE
 
 
 def stale() -> list[str]:
@@ -28,6 +29,16 @@ def stale() -> list[str]:
 def test_the_pages_agree_with_the_code() -> None:
     """No generated table, and no entry of `llms.txt`, differs from the code; `make docs-reference` updates them."""
     assert stale() == []
+
+
+def test_every_variable_is_on_the_page_of_settings() -> None:
+    """The page names every environment variable that the stand-in and the pytest plugin read."""
+    page = (make_docs.DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
+    sources = [*(ROOT / "standin").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    read = set(re.findall(r"\"((?:TAPEDECK|AWS_ENDPOINT)_[A-Z_]+)\"", code))
+    assert {"TAPEDECK_FIXTURES", "TAPEDECK_URL", "AWS_ENDPOINT_URL_DYNAMODB"} <= read
+    assert sorted(name for name in read if f"`{name}`" not in page) == []
 
 
 def _change_route(template: Template) -> None:
