@@ -75,15 +75,17 @@ def _own_fields(model: type[BaseModel]) -> list[str]:
 def control_fields() -> str:
     """Return the tables of the fields of all requests of the control API."""
     models = list(dict.fromkeys(model for _, _, route in control_routes() for model in _models_of(route)))
-    return _fields(models, CONTROL_FIELDS, "CONTROL_FIELDS")
+    return _fields("Request", models, CONTROL_FIELDS, "CONTROL_FIELDS")
 
 
 def fixtures() -> str:
     """Return the tables of the fields of a fixtures file."""
-    return _fields([Fixtures, RecordingFixture], FIXTURE_FIELDS, "FIXTURE_FIELDS", inherited=True)
+    return _fields("Part", [Fixtures, RecordingFixture], FIXTURE_FIELDS, "FIXTURE_FIELDS", inherited=True)
 
 
-def _fields(models: Iterable[type[BaseModel]], texts: dict[str, str], where: str, *, inherited: bool = False) -> str:
+def _fields(
+    title: str, models: Iterable[type[BaseModel]], texts: dict[str, str], where: str, *, inherited: bool = False
+) -> str:
     rows = []
     names = []
     for model in models:
@@ -99,7 +101,7 @@ def _fields(models: Iterable[type[BaseModel]], texts: dict[str, str], where: str
             kind = type_of(type_, schema.get("$defs", {}), _LINKS).removesuffix(" or null")
             rows.append((_title(model), f"`{field}`", kind, default, texts.get(name, "")))
     described(names, texts, "fields", where)
-    return table(("Of", "Field", "Type", "Default", "Meaning"), rows)
+    return table((title, "Field", "Type", "Default", "Meaning"), rows)
 
 
 _LINKS: Final = {

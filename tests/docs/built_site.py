@@ -22,6 +22,9 @@ OPTIONS: Final = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 
+SETTLING_MS: Final = 150
+"""Time for requests that a page's scripts send after it is loaded."""
+
 # The theme draws diagrams in closed shadow trees, which a test cannot read.
 OPEN_SHADOWS: Final = """
 const attachShadow = Element.prototype.attachShadow;
@@ -106,9 +109,10 @@ def test_pages_load_nothing_from_elsewhere(browser: Any, site: str) -> None:
     for path in paths:
         source = path.read_text(encoding="utf-8")
         expected = len(re.findall(r'<pre class="mermaid">', source))
-        page.goto(site + "/".join((*path.parent.relative_to(SITE).parts, "")), wait_until="networkidle")
+        page.goto(site + "/".join((*path.parent.relative_to(SITE).parts, "")), wait_until="load")
         if expected:
             page.wait_for_function(f"({DRAWN})() === {expected}", timeout=30_000)
+        page.wait_for_timeout(SETTLING_MS)
         assert page.evaluate(DRAWN) == expected
         findings.pages += 1
         findings.diagrams += expected
