@@ -1,5 +1,5 @@
 # The stand-in in a container: docker build -t tapedeck . && docker run -p 3000:3000 -p 3443:3443 tapedeck
-# Callbacks to the host need further options: README.md, "In your tests, in your CI".
+# Callbacks to the host need further options: docs/how-to/docker.md.
 # Configured by environment variables (tapedeck serve --help); every client that reaches the container may use its control API.
 ARG BASE=python:3.13-slim
 FROM ${BASE}

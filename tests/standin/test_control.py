@@ -444,7 +444,7 @@ def test_resets_the_default_account(anonymous: ControlClient) -> None:
 def test_unknown_path_is_404_and_wrong_method_405(anonymous: ControlClient) -> None:
     """An unknown path is 404; a known path with another method is 405."""
     for path in ("", "/", "/nothing", "/calls/", "/calls/x", "/calls/x/y", "/calls/x/hangup/z", "/health/", "//calls"):
-        assert_error(anonymous.post(path), 404, None, "no such path; see the control API in README.md")
+        assert_error(anonymous.post(path), 404, None, "no such path; see docs/reference/control-api.md")
     for path in ("/calls", "/calls/x/hangup", "/conferences", "/conferences/x/end", "/accounts", "/reset"):
         assert_error(anonymous.request("GET", f"/_standin{path}"), 405, None, "this path supports only POST")
     assert_error(anonymous.post("/health"), 405, None, "this path supports only GET")

@@ -81,7 +81,7 @@ class ControlRouter:
             segments if len(segments) == 1 else (segments[0], PATH_PARAM, *segments[_PARAM_INDEX + 1 :])
         )
         if methods is None:
-            raise ControlError(404, "no such path; see the control API in README.md")
+            raise ControlError(404, "no such path; see docs/reference/control-api.md")
         if request.method not in methods:
             raise ControlError(405, f"this path supports only {' and '.join(methods)}")
         route = methods[request.method]
