@@ -8,9 +8,12 @@ from typing import Any, Final
 import yaml
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_SENTENCE_END: Final = re.compile(r"(?<=[.:])\s+(?=[A-Z`*])")
+_SENTENCE_END: Final = re.compile(r"(?<=\.)\s+(?=[A-Z`*])")
 _MARKUP: Final = ("#", "|", "`", "<", "!", "-", "*", "1.", ":", ">", "???", "===")
 """Starts of paragraphs that are not prose."""
+
+MIN_CHARACTERS: Final = 80
+"""A shorter first sentence is followed by the second one."""
 
 _NOTE: Final = (
     "The links are Markdown files. The site also has the complete text in one file: [llms-full.txt](llms-full.txt)."
@@ -79,12 +82,13 @@ def _entry(path: Path, name: str) -> str:
 
 
 def _description(text: str, name: str) -> str:
-    """Return the first sentence of a page's first paragraph of prose."""
+    """Return the first sentence of a page's first paragraph of prose, or the first two if the first is short."""
     body = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     for paragraph in re.split(r"\n\s*\n", body.partition("\n# ")[2] or body):
         lines = paragraph.strip()
         if lines and not lines.startswith(_MARKUP):
-            return _SENTENCE_END.split(" ".join(_plain(lines).split()))[0]
+            first, *more = _SENTENCE_END.split(" ".join(_plain(lines).split()))
+            return first if len(first) >= MIN_CHARACTERS or not more else f"{first} {more[0]}"
     raise IndexFailure(f"docs/{name}: has no paragraph of prose")
 
 
