@@ -8,7 +8,7 @@ $(DOCS_VENV)/ready: requirements/docs.txt | $(VENV)/uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(DOCS_VENV)/bin/python --require-hashes -r $<
 	touch $@
 
-$(MERMAID): scripts/fetch_mermaid.py
+$(MERMAID):
 	$(PYTHON) scripts/fetch_mermaid.py $@
 
 .PHONY: docs
@@ -21,7 +21,7 @@ docs-serve: $(DOCS_VENV)/ready $(MERMAID)  ## serve the documentation site on th
 
 .PHONY: docs-test
 docs-test: docs  ## open every page of the built site in Chromium (skipped without Chromium)
-	$(DOCS_VENV)/bin/pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider -q -s tests/docs/built_site.py
+	$(DOCS_VENV)/bin/pytest -c /dev/null --rootdir . --noconftest -p no:cacheprovider -q -s -rs tests/docs/built_site.py
 
 .PHONY: docs-reference
 docs-reference: $(VENV)/standin  ## generate the tables of the reference pages, and llms.txt, from the code

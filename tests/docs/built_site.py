@@ -33,8 +33,9 @@ Element.prototype.attachShadow = function (options) { return attachShadow.call(t
 DRAWN: Final = """() => [...document.querySelectorAll("div.mermaid")].filter(
   each => each.shadowRoot && each.shadowRoot.querySelector("svg g, svg path, svg rect")).length"""
 
-if CHROMIUM is None:
-    pytest.skip("Chromium is not installed; on Debian: apt-get install chromium", allow_module_level=True)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="Chromium is not installed; on Debian: apt-get install chromium"
+)
 
 
 @dataclass
