@@ -13,7 +13,7 @@ $(MERMAID):
 
 .PHONY: docs
 docs: $(DOCS_VENV)/ready $(MERMAID)  ## build the documentation site (build/docs)
-	$(MKDOCS) build --quiet --strict
+	$(MKDOCS) build --strict
 
 .PHONY: docs-serve
 docs-serve: $(DOCS_VENV)/ready $(MERMAID)  ## serve the documentation site on this machine and rebuild it on changes
