@@ -1,11 +1,12 @@
 """Tables from `template.yaml` and the layer: endpoints, functions, settings, metrics and alarms."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from scripts.docs_generators.markdown import ROOT, code, described, one_line, table
+from scripts.docs_generators.markdown import ROOT, anchor_of, code, described, one_line, table
 from scripts.docs_generators.texts import ALARM_ACTIONS, METRICS, VARIABLES
 from tapedeck.http.routes import PREFIXES, strip_suffix
 from tapedeck_standin.aws.template import Template
@@ -36,12 +37,25 @@ def endpoints() -> str:
     for key, prefixes in paths.items():
         if prefixes != set(PREFIXES):
             raise ValueError(f"{key} does not exist under both prefixes")
-    summaries = function_summaries()
+    summaries, anchors = function_summaries(), _operation_anchors()
     rows = [
-        (method, f"`{shape}`", f"`{operation}`", summaries[operation])
+        (method, f"`{shape}`", _linked(operation, anchors), summaries[operation])
         for shape, method, operation in sorted(paths, key=lambda key: (key[0], _METHODS.index(key[1])))
     ]
     return table(("Method", "Path", "Function", "What it does"), rows)
+
+
+def _operation_anchors() -> dict[str, str]:
+    """Return the anchor of each operation with a section of its own on the page of the operations."""
+    page = ROOT / "docs" / "reference" / "wire" / "operations.md"
+    titles = re.findall(r"^### (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE) if page.is_file() else []
+    return {operation: anchor_of(title) for title in titles for operation in title.split(" and ")}
+
+
+def _linked(operation: str, anchors: Mapping[str, str]) -> str:
+    if operation not in anchors:
+        return f"`{operation}`"
+    return f"[`{operation}`](wire/operations.md#{anchors[operation]})"
 
 
 _METHODS: Final = ("GET", "HEAD", "POST", "DELETE")

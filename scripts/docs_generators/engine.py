@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from scripts.docs_generators.markdown import ROOT, code, one_line, table, type_of
+from scripts.docs_generators.markdown import ROOT, anchor_of, code, one_line, table, type_of
 from tapedeck.background.outbound import domain_events
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
@@ -41,13 +41,8 @@ def rules() -> str:
 def _linked(text: str) -> str:
     """Make each citation of a reliability rule a link to its heading."""
     page = (ROOT / "docs" / "explanation" / "reliability.md").read_text(encoding="utf-8")
-    anchors = {title.partition(":")[0]: _anchor(title) for title in re.findall(r"^## (.+)$", page, re.MULTILINE)}
+    anchors = {title.partition(":")[0]: anchor_of(title) for title in re.findall(r"^## (.+)$", page, re.MULTILINE)}
     return re.sub(r"\bREL-\d+", lambda rule: f"[{rule[0]}](../explanation/reliability.md#{anchors[rule[0]]})", text)
-
-
-def _anchor(title: str) -> str:
-    """Return the anchor that the site gives a heading."""
-    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", title).strip().lower())
 
 
 def commands() -> str:

@@ -1,5 +1,6 @@
 """Markdown tables, and descriptions of JSON Schema types in words."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +61,11 @@ def described(names: Iterable[str], texts: Mapping[str, str], what: str, where: 
 def one_line(text: str) -> str:
     """Return a docstring's text on one line."""
     return " ".join(text.split())
+
+
+def anchor_of(title: str) -> str:
+    """Return the anchor that the site gives a heading."""
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", title).strip().lower())
 
 
 def type_of(schema: Mapping[str, Any], definitions: Mapping[str, Any], links: Mapping[str, str] | None = None) -> str:
