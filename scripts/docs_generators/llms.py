@@ -8,8 +8,8 @@ from typing import Any, Final
 import yaml
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_SENTENCE_END: Final = re.compile(r"(?<=\.)\s+(?=[A-Z`*])")
-_MARKUP: Final = ("#", "|", "`", "<", "!", "-", "*", "1.", ":", ">", "???", "===")
+_SENTENCE_END: Final = re.compile(r"(?<=[.?])\s+(?=[A-Z`*])")
+_NO_PROSE: Final = re.compile(r"[#|<!>]|```|~~~|:::|[-*+] |\d+\. |\?\?\?|===|---")
 """Starts of paragraphs that are not prose."""
 
 MIN_CHARACTERS: Final = 80
@@ -86,12 +86,12 @@ def _description(text: str, name: str) -> str:
     body = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     for paragraph in re.split(r"\n\s*\n", body.partition("\n# ")[2] or body):
         lines = paragraph.strip()
-        if lines and not lines.startswith(_MARKUP):
+        if lines and not _NO_PROSE.match(lines):
             first, *more = _SENTENCE_END.split(" ".join(_plain(lines).split()))
             return first if len(first) >= MIN_CHARACTERS or not more else f"{first} {more[0]}"
     raise IndexFailure(f"docs/{name}: has no paragraph of prose")
 
 
 def _plain(text: str) -> str:
-    """Return a text without links and attribute lists."""
-    return re.sub(r"\s*\{[:#][^}]*\}", "", _LINK.sub(r"\1", text)).strip()
+    """Return a text without links, bold type and attribute lists."""
+    return re.sub(r"\s*\{[:#][^}]*\}|\*\*", "", _LINK.sub(r"\1", text)).strip()

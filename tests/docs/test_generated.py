@@ -188,7 +188,9 @@ def test_the_index_describes_each_page(tmp_path: Path) -> None:
     """`llms.txt` has a section for each section of the navigation, and each page's title and first sentences."""
     (tmp_path / "docs" / "how").mkdir(parents=True)
     (tmp_path / "docs" / "index.md").write_text("# Start here\n\nThe [first](a.md) sentence. A second one. A third.\n")
-    (tmp_path / "docs" / "how" / "one.md").write_text("# `One` {#one}\n\n!!! note\n    A note.\n\nDo\nthis.\n")
+    (tmp_path / "docs" / "how" / "one.md").write_text(
+        "# `One` {#one}\n\n!!! note\n    A note.\n\n- An item.\n\n`Do`\n**this**.\n"
+    )
     (tmp_path / "mkdocs.yml").write_text(
         "site_name: Site\nsite_description: What it is\nformat: !!python/name:module.name\n"
         "nav:\n  - Home: index.md\n  - How to:\n    - how/one.md\n"
@@ -196,7 +198,7 @@ def test_the_index_describes_each_page(tmp_path: Path) -> None:
     assert llms.make_index(tmp_path / "mkdocs.yml", tmp_path / "docs") == (
         "# Site\n\n> What it is.\n\nThe links are Markdown files. The site also has the complete text in one file: "
         "[llms-full.txt](llms-full.txt).\n\n## Start\n\n- [Start here](index.md): The first sentence. A second one.\n\n"
-        "## How to\n\n- [`One`](how/one.md): Do this.\n"
+        "## How to\n\n- [`One`](how/one.md): `Do` this.\n"
     )
 
 
