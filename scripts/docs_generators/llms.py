@@ -35,7 +35,7 @@ def make_index(configuration: Path, folder: Path) -> str | None:
     """Return the content of `llms.txt`; None while the configuration has no navigation.
 
     Raises:
-        IndexFailure: a page lacks a title or a first paragraph.
+        IndexFailure: a page does not exist, or lacks a title or a first paragraph.
     """
     site = yaml.load(configuration.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
     if "nav" not in site:
@@ -74,6 +74,8 @@ def _paths(entry: Any) -> Iterator[str]:  # noqa: ANN401 - YAML
 
 
 def _entry(path: Path, name: str) -> str:
+    if not path.is_file():
+        raise IndexFailure(f"docs/{name}: is in the navigation, but does not exist")
     text = path.read_text(encoding="utf-8")
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     if title is None:

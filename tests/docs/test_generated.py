@@ -203,8 +203,10 @@ def test_the_index_describes_each_page(tmp_path: Path) -> None:
 
 
 def test_a_page_without_a_paragraph_is_an_error(tmp_path: Path) -> None:
-    """A page of the navigation without a title or a first paragraph fails the generation."""
+    """A page of the navigation that is missing, or has no title or no first paragraph, fails the generation."""
     (tmp_path / "mkdocs.yml").write_text("site_name: Site\nsite_description: What it is\nnav: [index.md]\n")
+    with pytest.raises(llms.IndexFailure, match=r"docs/index\.md: is in the navigation, but does not exist"):
+        llms.make_index(tmp_path / "mkdocs.yml", tmp_path)
     for text, message in (("No title.", "has no title"), ("# Title\n\n| a |\n", "has no paragraph of prose")):
         (tmp_path / "index.md").write_text(text)
         with pytest.raises(llms.IndexFailure, match=message):
