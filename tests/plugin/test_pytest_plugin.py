@@ -51,10 +51,10 @@ def test_a_failed_start_shows_the_server_output(tmp_path: Path) -> None:
 
 
 def test_a_missing_command_names_the_alternatives(tmp_path: Path) -> None:
-    """Without `uvx`, the error names the variables to set instead."""
-    ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_COMMAND="/nowhere/uvx --from tapedeck-api tapedeck")
+    """Without the command, the error says what to install, and names the variables to set instead."""
+    ran = run_tests(tmp_path, "-k", "handles", TAPEDECK_COMMAND="/nowhere/tapedeck")
     assert ran.returncode == 1
-    message = "NotStarted: /nowhere/uvx cannot be run: install uv, which provides uvx, or set TAPEDECK_COMMAND to "
+    message = "NotStarted: /nowhere/tapedeck cannot be run: install Tapedeck, which provides the command `tapedeck`, "
     assert message in ran.stdout
 
 

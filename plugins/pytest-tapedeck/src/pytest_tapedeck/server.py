@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMAND = "TAPEDECK_COMMAND"
-"""Environment variable: the command that starts a stand-in. Default: `uvx --from tapedeck-api tapedeck`."""
+"""Environment variable: the command that starts a stand-in. Default: `tapedeck`, which must be on PATH."""
 
 URL = "TAPEDECK_URL"
 """Environment variable: the URL of a running stand-in. If it is set, the plugin starts none."""
@@ -63,7 +63,7 @@ def running_server() -> Iterator[Server]:
     if url:
         yield _connect(url.rstrip("/"))
         return
-    process = _start(shlex.split(os.environ.get(COMMAND) or "uvx --from tapedeck-api tapedeck"))
+    process = _start(shlex.split(os.environ.get(COMMAND) or "tapedeck"))
     stderr_tail: deque[str] = deque(maxlen=50)
     reader = threading.Thread(target=_read_stderr, args=(process, stderr_tail), daemon=True)
     reader.start()
@@ -99,8 +99,8 @@ def _start(command: list[str]) -> subprocess.Popen[str]:
         )
     except OSError as error:
         raise NotStarted(
-            f"{command[0]} cannot be run: install uv, which provides uvx, or set {COMMAND} to a command that starts "
-            f"a stand-in, or {URL} to the URL of a running stand-in."
+            f"{command[0]} cannot be run: install Tapedeck, which provides the command `tapedeck`, or set {COMMAND} to "
+            f"another command that starts a stand-in, or {URL} to the URL of a running stand-in."
         ) from error
 
 

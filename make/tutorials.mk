@@ -1,0 +1,10 @@
+# The documentation, typed as a reader does, and the recipes for SDKs. Both install packages from their registries.
+
+.PHONY: test-tutorials
+test-tutorials: $(VENV)/development  ## type the tutorials and how-to guides into a shell, in an empty folder
+	$(BIN)/pytest -m "" tests/tutorials
+
+.PHONY: sdk-recipes
+sdk-recipes: $(VENV)/development  ## run the SDK recipes of each language that is present, and print which ran
+	@$(BIN)/pytest -m "" -q -rps tests/sdk/test_recipes.py tests/sdk/test_twilio_python.py::test_recipe \
+	  tests/sdk/test_signalwire_python.py::test_recipe tests/sdk/test_node.py::test_recipe

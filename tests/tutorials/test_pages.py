@@ -1,0 +1,70 @@
+"""Every page of the tutorials and the how-to guides works as typed, in an empty folder."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.tutorials.page import ROOT, Block, read_blocks
+from tests.tutorials.terminal import Terminal
+
+PAGES: Final = (
+    ROOT / "plugins" / "pytest-tapedeck" / "README.md",
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    *sorted((ROOT / "docs" / "how-to").glob("*.md")),
+)
+TYPED: Final = [
+    page for page in PAGES if any(block.language == "sh" and not block.reason for block in read_blocks(page))
+]
+REASONS: Final = {"AWS", "Docker", "root", "GitHub", "a checkout to change"}
+"""Why a test cannot run a block; what it names of the template is checked instead."""
+
+
+def _name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", TYPED, ids=_name)
+def test_a_page_works_as_typed(page: Path, tmp_path: Path) -> None:
+    """Each command of the page succeeds and prints what the page shows, for a reader with an empty folder and uv."""
+    folder, tools = tmp_path / "empty", tmp_path / "tools"
+    folder.mkdir()
+    tools.mkdir()
+    terminal = Terminal(folder, tools)
+    try:
+        for block in read_blocks(page):
+            if block.reason is None:
+                terminal.type(block)
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_block_is_run_or_says_why_not(page: Path) -> None:
+    """A block is run, written to a file, compared with an output, or quoted from a file, or the page says why not."""
+    unknown = [(block.line, block.mark) for block in read_blocks(page) if not _is_accounted_for(block)]
+    assert unknown == []
+
+
+def _is_accounted_for(block: Block) -> bool:
+    if block.mark:
+        return block.mark in {"output", "run: background"} or block.reason in REASONS
+    return block.language in {"sh", "text", "mermaid"} or block.title is not None or block.quotes
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_names_of_the_template_exist(page: Path) -> None:
+    """Functions, parameters and outputs of the stack that a page names are in the template."""
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    defined = set(re.findall(r"^  (\w+):$", template, re.MULTILINE))
+    text = page.read_text(encoding="utf-8")
+    commands = "\n".join(block.content for block in read_blocks(page) if block.reason == "AWS")
+    named = set(re.findall(r"sam remote invoke (\w+)", commands)) | set(re.findall(r"(\w+)=", _parameters(commands)))
+    named |= set(re.findall(r"OutputKey=='(\w+)'", commands))
+    named |= set(re.findall(r"`([A-Z]\w+(?:Alarm|Function|Queue|Bucket|Table|Policy|Mapping|Url|Arn))`", text))
+    assert sorted(named - defined) == []
+
+
+def _parameters(commands: str) -> str:
+    return " ".join(re.findall(r"--parameter-overrides ([^\n]*)", commands))
