@@ -130,7 +130,8 @@ def _environment(tools: Path) -> dict[str, str]:
     for name in ("uv", "uvx"):
         found = here / name if (here / name).is_file() else shutil.which(name)
         assert found is not None, f"{name} is missing"
-        (tools / name).symlink_to(found)
+        if not (tools / name).exists():
+            (tools / name).symlink_to(found)
     path = [folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder) != here]
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
     # `uv tool install` writes beside the tools, not into the home folder.

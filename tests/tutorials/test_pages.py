@@ -26,11 +26,17 @@ def _name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", TYPED, ids=_name)
-def test_a_page_works_as_typed(page: Path, tmp_path: Path) -> None:
-    """Each command of the page succeeds and prints what the page shows, for a reader with an empty folder and uv."""
+def test_a_page_works_as_typed(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Each command of the page succeeds and prints what the page shows.
+
+    The reader has an empty folder and uv, for a how-to guide also the command `tapedeck`.
+    """
     folder, tools = tmp_path / "empty", tmp_path / "tools"
     folder.mkdir()
-    tools.mkdir()
+    if page.parent.name == "how-to":
+        tools = request.getfixturevalue("installed_tools")
+    else:
+        tools.mkdir()
     terminal = Terminal(folder, tools)
     try:
         for block in read_blocks(page):
