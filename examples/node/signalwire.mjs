@@ -9,8 +9,10 @@ const url = process.env.TAPEDECK_URL ?? "http://localhost:3000";
 const projectId = process.env.TAPEDECK_ACCOUNT ?? "720796a0-8ee9-4350-83bd-2d07a3121f1e";
 const apiToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
 
+// --8<-- [start:pointer]
 const client = RestClient(projectId, apiToken, { signalwireSpaceUrl: "localhost" });
 client.api.baseUrl = url;
+// --8<-- [end:pointer]
 
 // The stand-in simulates telephony. Create an incoming call.
 const body = JSON.stringify({ account: projectId });

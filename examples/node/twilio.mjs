@@ -9,8 +9,10 @@ const url = process.env.TAPEDECK_URL ?? "http://localhost:3000";
 const accountSid = process.env.TAPEDECK_ACCOUNT ?? "AC720796a08ee9435083bd2d07a3121f1e";
 const authToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
 
+// --8<-- [start:pointer]
 const client = twilio(accountSid, authToken);
 client.api.baseUrl = url;
+// --8<-- [end:pointer]
 
 // The stand-in simulates telephony. Create an incoming call.
 const body = JSON.stringify({ account: accountSid });

@@ -15,11 +15,13 @@ project_id = os.environ.get("TAPEDECK_ACCOUNT", "720796a0-8ee9-4350-83bd-2d07a31
 api_token = os.environ.get("TAPEDECK_TOKEN", "standin-token")
 ca_file = os.environ.get("TAPEDECK_CA_FILE")
 
+# --8<-- [start:pointer]
 client = Client(project_id, api_token, signalwire_space_url="localhost")
 client.api.base_url = url
 if ca_file:
     # This SDK does not read REQUESTS_CA_BUNDLE.
     client.http_client.session.verify = ca_file
+# --8<-- [end:pointer]
 
 # The stand-in simulates telephony. Create an incoming call.
 answer = requests.post(f"{url}/_standin/calls", json={"account": project_id}, timeout=30, verify=ca_file or True)

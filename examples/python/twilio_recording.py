@@ -13,8 +13,10 @@ url = os.environ.get("TAPEDECK_URL", "http://localhost:3000")
 account_sid = os.environ.get("TAPEDECK_ACCOUNT", "AC720796a08ee9435083bd2d07a3121f1e")
 auth_token = os.environ.get("TAPEDECK_TOKEN", "standin-token")
 
+# --8<-- [start:pointer]
 client = Client(account_sid, auth_token)
 client.api.base_url = url
+# --8<-- [end:pointer]
 
 # The stand-in simulates telephony. Create an incoming call.
 answer = requests.post(f"{url}/_standin/calls", json={"account": account_sid}, timeout=30)

@@ -1,4 +1,4 @@
-"""The recipe files: README.md quotes them, and the lock file pins their SDKs."""
+"""The recipe files: the how-to guide quotes each of them, and their SDKs have exact versions."""
 
 import json
 import re
@@ -9,49 +9,40 @@ import pytest
 
 from tests.sdk.program import EXAMPLES, ROOT
 
-SECTION: Final = re.search(
-    r"^## Point your SDK at it\n(.*?)^Calls and conferences come",
-    (ROOT / "README.md").read_text("utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
-PARAGRAPH: Final = re.compile(r"((?:^(?!```)[^\n]*\n)+)(?:```\w+\n(.*?)```\n)?", re.MULTILINE | re.DOTALL)
-"""A paragraph, and the code block that follows it."""
+GUIDE: Final = (ROOT / "docs" / "how-to" / "point-an-sdk.md").read_text("utf-8")
+SUFFIXES: Final = frozenset({".go", ".java", ".mjs", ".php", ".py", ".rb"})
 RECIPES: Final = sorted(
     path.relative_to(ROOT)
-    for path in EXAMPLES.glob("*/*")
-    if path.suffix in {".py", ".mjs"} and path.parent.name != "pytest"
+    for path in EXAMPLES.rglob("*")
+    if path.suffix in SUFFIXES and not {"pytest", "node_modules", "vendor"} & set(path.parts)
 )
 
 
-def _quotes() -> list[tuple[str, str]]:
-    """Return each quoted line of code with the recipe that the README names before it."""
-    assert SECTION is not None
-    quotes: list[tuple[str, str]] = []
-    for paragraph, code in PARAGRAPH.findall(SECTION[1]):
-        named = re.findall(r"`(examples/[\w/.]+)`", paragraph)
-        quotes += [(file, line) for file in named for line in code.splitlines()]
-    quotes += [("examples/python/signalwire_recording.py", line) for line in re.findall(r"set `([^`]+)`", SECTION[1])]
-    return quotes
+def test_the_guide_names_and_quotes_every_recipe() -> None:
+    """The guide names every recipe file, and quotes the lines that point its client."""
+    recipes = [path.as_posix() for path in RECIPES]
+    assert sorted(re.findall(r"`(examples/[\w./]+\.\w+)`", GUIDE)) == recipes
+    assert sorted(re.findall(r'--8<-- "(examples/[\w./]+):pointer"', GUIDE)) == recipes
 
 
-def test_the_readme_names_every_recipe() -> None:
-    """The README names every recipe file."""
-    assert SECTION is not None
-    assert sorted(re.findall(r"`(examples/[\w/.]+\.(?:py|mjs))`", SECTION[1])) == sorted(map(str, RECIPES))
-
-
-def test_the_readme_quotes_the_recipes() -> None:
-    """Each quoted line of code is in its recipe, and every recipe is quoted."""
-    quotes = _quotes()
-    unknown = [(file, line) for file, line in quotes if line not in _lines(ROOT / file)]
-    assert (unknown, sorted({file for file, _ in quotes})) == ([], list(map(str, RECIPES)))
-
-
-@pytest.mark.parametrize("recipe", RECIPES, ids=str)
-def test_one_line_points_the_client(recipe: Path) -> None:
-    """Each recipe sets the base URL of its client in exactly one line."""
-    pointer = {".py": "client.api.base_url = url", ".mjs": "client.api.baseUrl = url;"}[recipe.suffix]
-    assert _lines(ROOT / recipe).count(pointer) == 1
+@pytest.mark.parametrize(
+    ("recipe", "lines"),
+    [
+        ("examples/go/main.go", 6),
+        ("examples/java/src/main/java/Main.java", 2),
+        ("examples/node/signalwire.mjs", 2),
+        ("examples/node/twilio.mjs", 2),
+        ("examples/php/twilio_recording.php", 6),
+        ("examples/python/signalwire_recording.py", 4),
+        ("examples/python/twilio_recording.py", 2),
+        ("examples/ruby/twilio_recording.rb", 6),
+    ],
+)
+def test_few_lines_create_a_client_that_uses_tapedeck(recipe: str, lines: int) -> None:
+    """The client and what points it to Tapedeck take a few lines of code."""
+    text = (ROOT / recipe).read_text("utf-8").partition("[start:pointer]\n")[2].partition("[end:pointer]")[0]
+    code = [line.strip() for line in text.splitlines()[:-1]]
+    assert len([line for line in code if line and not line.startswith(("#", "//"))]) == lines
 
 
 def test_the_lock_pins_the_sdks_and_names_no_registry() -> None:
@@ -62,5 +53,15 @@ def test_the_lock_pins_the_sdks_and_names_no_registry() -> None:
     assert [package for package in packages if "resolved" in package or "integrity" not in package] == []
 
 
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text("utf-8").splitlines()]
+@pytest.mark.parametrize(
+    ("manifest", "pin"),
+    [
+        ("go/go.mod", "require github.com/twilio/twilio-go v1.31.0\n"),
+        ("java/pom.xml", "<artifactId>twilio</artifactId>\n      <version>13.0.1</version>"),
+        ("php/composer.json", '"twilio/sdk": "8.12.0"'),
+        ("ruby/Gemfile", "gem 'twilio-ruby', '7.11.1'\n"),
+    ],
+)
+def test_the_manifests_pin_the_sdks(manifest: str, pin: str) -> None:
+    """Twilio's SDK for each language has an exact version."""
+    assert pin in (EXAMPLES / Path(manifest)).read_text("utf-8")
