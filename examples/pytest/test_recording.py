@@ -90,6 +90,7 @@ def test_the_application_receives_a_callback(tapedeck: Tapedeck, client: Client,
     ]
 
 
+# --8<-- [start:failure]
 def test_the_application_handles_a_failure(tapedeck: Tapedeck, client: Client) -> None:
     """A pause that fails once raises Twilio's exception, and succeeds when repeated."""
     call = tapedeck.call()
@@ -100,6 +101,9 @@ def test_the_application_handles_a_failure(tapedeck: Tapedeck, client: Client) -
         current.update(status="paused")
     assert (refused.value.status, refused.value.code) == (408, 16114)
     assert current.update(status="paused").status == "paused"
+
+
+# --8<-- [end:failure]
 
 
 @pytest.mark.parametrize("number", range(8))
