@@ -86,7 +86,8 @@ def stack(example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     audio = tmp_path / "capture.wav"
     audio.write_bytes(b"RIFF")
     with mock_aws():
-        sqs, s3 = (boto3.client(name, region_name="us-east-1") for name in ("sqs", "s3"))
+        sqs: Any = boto3.client("sqs", region_name="us-east-1")
+        s3: Any = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="media")
         attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
         commands, events = (

@@ -21,11 +21,12 @@ REASONS: Final = {"AWS", "Docker", "root", "GitHub", "a checkout to change"}
 """Why a test cannot run a block; what it names of the template is checked instead."""
 
 
-def _name(page: Path) -> str:
+def page_name(page: Path) -> str:
+    """Return the path of a page in the repository."""
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", TYPED, ids=_name)
+@pytest.mark.parametrize("page", TYPED, ids=page_name)
 def test_a_page_works_as_typed(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Each command of the page succeeds and prints what the page shows.
 
@@ -46,7 +47,7 @@ def test_a_page_works_as_typed(page: Path, tmp_path: Path, request: pytest.Fixtu
         terminal.close()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_every_block_is_run_or_says_why_not(page: Path) -> None:
     """A block is run, written to a file, compared with an output, or quoted from a file, or the page says why not."""
     unknown = [(block.line, block.mark) for block in read_blocks(page) if not _is_accounted_for(block)]
@@ -59,7 +60,7 @@ def _is_accounted_for(block: Block) -> bool:
     return block.language in {"sh", "text", "mermaid"} or block.title is not None or block.quotes
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_names_of_the_template_exist(page: Path) -> None:
     """Functions, parameters and outputs of the stack that a page names are in the template."""
     template = (ROOT / "template.yaml").read_text(encoding="utf-8")
@@ -67,6 +68,8 @@ def test_names_of_the_template_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     commands = "\n".join(block.content for block in read_blocks(page) if block.reason == "AWS")
     named = set(re.findall(r"sam remote invoke (\w+)", commands)) | set(re.findall(r"(\w+)=", _parameters(commands)))
+    named |= set(re.findall(r"(?:--name|--logical-resource-id) ([A-Z]\w+)", commands))
+    named |= {name for names in re.findall(r"contains\('([\w ]+)'", commands) for name in names.split()}
     named |= set(re.findall(r"OutputKey=='(\w+)'", commands))
     named |= set(re.findall(r"`([A-Z]\w+(?:Alarm|Function|Queue|Bucket|Table|Policy|Mapping|Url|Arn))`", text))
     assert sorted(named - defined) == []
