@@ -32,8 +32,7 @@ def test_named_files_and_targets_exist(page: Path) -> None:
     targets = {
         target for file in makefiles for target in re.findall(r"^([a-z-]+):", file.read_text("utf-8"), re.MULTILINE)
     }
-    # A guide for contributors names the files of its example, too.
-    missing = [name for name in files if "get_conference_summary" not in name and not (ROOT / name).exists()]
+    missing = [name for name in files if not (ROOT / name).exists()]
     assert (missing, set(re.findall(r"make ([a-z-]+)\b(?=[`\n ])", "\n".join(_commands(page)))) - targets) == (
         [],
         set(),
