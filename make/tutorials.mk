@@ -2,7 +2,7 @@
 
 .PHONY: test-tutorials
 test-tutorials: $(VENV)/development  ## type the tutorials and how-to guides into a shell, in an empty folder
-	$(BIN)/pytest -m "" tests/tutorials
+	$(BIN)/pytest -n auto --dist worksteal -m "" tests/tutorials
 
 .PHONY: sdk-recipes
 sdk-recipes: $(VENV)/development  ## run the SDK recipes of each language that is present, and print which ran
