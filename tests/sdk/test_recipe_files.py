@@ -14,7 +14,7 @@ SUFFIXES: Final = frozenset({".go", ".java", ".mjs", ".php", ".py", ".rb"})
 RECIPES: Final = sorted(
     path.relative_to(ROOT)
     for path in EXAMPLES.rglob("*")
-    if path.suffix in SUFFIXES and not {"pytest", "node_modules", "vendor"} & set(path.parts)
+    if path.suffix in SUFFIXES and not {"connector", "node_modules", "pytest", "vendor"} & set(path.parts)
 )
 
 
