@@ -22,8 +22,6 @@ sam-local-stop:  ## stop the emulated AWS of `make sam-local`
 
 .PHONY: sam-test
 sam-test: $(VENV)/development  ## test the functions in Lambda containers with Twilio's SDK
-	scripts/prepare-sam-local
-	$(MAKE) --no-print-directory sam-build
 	TAPEDECK_CONTAINERS=1 $(BIN)/pytest -m containers tests/sam
 
 .PHONY: sam-clean

@@ -1,34 +1,23 @@
-"""Fixtures that run the functions in Lambda's containers: `sam local` in Docker, over the tables of this process.
-
-Needs `make sam-build` and `scripts/prepare-sam-local`; everything that is started here ends with the tests.
-"""
+"""Fixtures that type the commands of `sam local`, and those that `make sam-local` prints, as a user does."""
 
 import json
 import os
-import secrets
+import re
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any, Final
 
 import pytest
-import requests
-
-from tapedeck_standin.aws.backend import make_full_client
-from tapedeck_standin.aws.template import Template
-from tests.client import TEMPLATE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-BUILT: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
-SECONDS_TO_START: Final = 600
+SECONDS_TO_START: Final = 300
 SECONDS_TO_STOP: Final = 60
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,192 +30,125 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in deselected]
 
 
-def run(*command: str) -> str:
-    """Return the output of a command; raise AssertionError with its error output if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
-    return done.stdout.strip()
+def user_environment(**more: str) -> dict[str, str]:
+    """Return the environment of a user without AWS credentials, outside of the tests and of `make`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TAPEDECK_", "PYTHONPATH", "MAKE", "MFLAGS", "PYTEST_"))
+    }
+    no_credentials = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        # SAM looks for credentials there as well, and would wait for the timeout of that request.
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    return {**kept, **no_credentials, "SAM_CLI_TELEMETRY": "0", **more}
 
 
 @dataclass(frozen=True)
-class ReachableAws:
-    """This process's AWS: the endpoint variables for containers, and its URL on this machine.
+class Typed:
+    """What a typed command printed."""
 
-    `has_buckets` says whether buckets are reachable: botocore prefixes a host name with the bucket, but not an address.
-    """
+    output: str
+    errors: str
 
-    for_containers: Mapping[str, str]
-    url: str
-    has_buckets: bool
-
-
-@dataclass(frozen=True)
-class Sam:
-    """`sam local` with the built template and a separate Docker network.
-
-    `environment` holds the variables of SAM itself, `variables` is the file with those of the functions.
-    """
-
-    template: Path
-    variables: Path
-    network: str
-    environment: Mapping[str, str]
-
-    def with_variables(self, values: Mapping[str, str]) -> "Sam":
-        """Return a copy whose functions have these variables in addition to the earlier ones."""
-        known = json.loads(self.variables.read_text("utf-8"))["Parameters"] if self.variables.exists() else {}
-        variables = self.variables.with_name(f"variables-{secrets.token_hex(4)}.json")
-        variables.write_text(json.dumps({"Parameters": {**known, **values}}), encoding="utf-8")
-        return replace(self, variables=variables)
-
-    def command(self, *arguments: str) -> Sequence[str]:
-        """Return a command line of `sam local`."""
-        options = {"template": self.template, "env-vars": self.variables, "docker-network": self.network}
-        return [
-            str(Path(sys.executable).with_name("sam")),
-            "local",
-            *arguments,
-            "--skip-pull-image",
-            *(part for name, value in options.items() for part in (f"--{name}", str(value))),
-        ]
-
-    def invoke(self, function: str, event: Path) -> dict[str, object]:
-        """Invoke a function by its logical id with an event file; return its result."""
-        command = self.command("invoke", function, "--event", str(event))
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-        lines = done.stdout.strip().splitlines()
-        assert done.returncode == 0, done.stderr
-        assert lines, done.stderr
-        answer: dict[str, object] = json.loads(lines[-1])
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The function's answer: the last line of the output."""
+        answer: dict[str, Any] = json.loads(self.output.strip().splitlines()[-1])
         return answer
 
 
-@pytest.fixture(scope="session")
-def network() -> Iterator[str]:
-    """Yield a Docker network; remove it at the end with all remaining containers."""
-    name = f"tapedeck-{secrets.token_hex(4)}"
-    run("docker", "network", "create", name)
-    try:
-        yield name
-    finally:
-        left = run("docker", "ps", "--all", "--quiet", "--filter", f"network={name}").split()
-        if left:
-            run("docker", "rm", "--force", *left)
-        run("docker", "network", "rm", name)
+def type_command(command: str, environment: Mapping[str, str] | None = None) -> Typed:
+    """Run a command in a shell at the root of the project; raise AssertionError if it fails."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=ROOT, env=environment or user_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return Typed(done.stdout, done.stderr)
 
 
-@pytest.fixture(scope="session")
-def reachable_aws(aws: None, network: str) -> Iterator[ReachableAws]:
-    """Yield this process's AWS behind a port, or its configured database."""
-    del aws  # only has to be there
-    from moto.server import ThreadedMotoServer
+@contextmanager
+def typed_in_background(
+    command: str, is_ready: Callable[[str], bool], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Run a command in another shell, wait until it is ready, and press Ctrl-C at the end.
 
-    gateway = run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network)
-    # If Docker runs on this machine, containers reach it by the gateway's address. If Docker runs in a virtual
-    # machine, `host.docker.internal` leads to the loopback of this machine.
-    listen, host = (gateway, gateway) if _is_local(gateway) else ("127.0.0.1", "host.docker.internal")
-    server = ThreadedMotoServer(ip_address=listen, port=0, verbose=False)
-    server.start()
-    try:
-        port = server.get_host_and_port()[1]
-        moto = f"http://{host}:{port}"
-        database = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", moto)
-        yield ReachableAws(
-            {
-                "AWS_ENDPOINT_URL_DYNAMODB": _seen_from_containers(database, host),
-                **{f"AWS_ENDPOINT_URL_{service}": moto for service in ("EVENTBRIDGE", "KMS", "S3", "SQS")},
-            },
-            f"http://{listen}:{port}",
-            has_buckets=host == gateway,
-        )
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def sam(reachable_aws: ReachableAws, network: str, tmp_path_factory: pytest.TempPathFactory) -> Sam:
-    """Return `sam local` whose functions use the tables, the key and the mode of this process."""
-    if not BUILT.is_file():
-        pytest.fail("the built template is missing: run make sam-build")
-    template = Template.load(BUILT).content
-    declared = template["Globals"]["Function"]["Environment"]["Variables"]
-    queues = TEMPLATE.create_queues(make_full_client("sqs"))
-    buses = TEMPLATE.create_buses(make_full_client("events"))
-    names = [
-        "RECORDINGS_TABLE", "CREDENTIALS_TABLE", "SIGNING_KMS_KEY_ID", "MEDIA_BUCKET", "FAILED_BATCHES_BUCKET",
-        "PUBLIC_URL", "TAPEDECK_STANDIN",
-    ]  # fmt: skip
-    values = {
-        **{name: os.environ[name] for name in names},
-        "COMMANDS_QUEUE": queues["MediaCommandsQueue"],
-        "CALLBACKS_QUEUE": queues["CallbacksQueue"],
-        "EVENT_BUS": buses["EventBus"],
-        **reachable_aws.for_containers,
-    }
-    # SAM sets no variable that the template does not declare.
-    declared.update(dict.fromkeys(["TAPEDECK_STANDIN", *reachable_aws.for_containers], ""))
-    # In the folder of the built template, because its paths are relative.
-    with_endpoints = BUILT.with_name("template.containers.json")
-    with_endpoints.write_text(json.dumps(template), encoding="utf-8")
-    folder = tmp_path_factory.mktemp("sam")
-    # SAM requests the caller identity from STS, and retries for a minute without an answer.
-    environment = {**os.environ, "AWS_ENDPOINT_URL_STS": reachable_aws.url}
-    return Sam(with_endpoints, folder / "variables.json", network, environment).with_variables(values)
-
-
-@pytest.fixture(scope="session")
-def api(sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URL of `sam local start-api`, which starts a container at a function's first request."""
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("sam-api") / "log"
-    command = sam.command("start-api", "--warm-containers", "LAZY", "--port", str(port))
+    Args:
+        command: the command line.
+        is_ready: decides by the output so far.
+        log: the file for its output.
+        environment: its environment; default: the user's.
+    """
     with (
         log.open("w") as output,
-        subprocess.Popen(command, env=sam.environment, stdout=output, stderr=output) as process,
-    ):
+        subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=ROOT, env=environment or user_environment(), stdout=output, stderr=output, start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
         try:
-            _wait_for(url, process, log)
-            yield url
+            deadline = time.monotonic() + SECONDS_TO_START
+            while not is_ready(log.read_text(encoding="utf-8")):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"{command}\n{log.read_text(encoding='utf-8')[-4000:]}")
+                time.sleep(0.1)
+            yield
         finally:
-            # On SIGTERM, SAM removes its containers before it exits.
-            process.send_signal(signal.SIGTERM)
+            # As a terminal does: the signal goes to all processes of the command.
+            os.killpg(process.pid, signal.SIGINT)
             try:
                 process.wait(SECONDS_TO_STOP)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            requests.get(url, timeout=30)
-        except requests.ConnectionError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail(f"sam local start-api does not respond:\n{log.read_text()[-4000:]}")
-
-
-def _is_local(address: str) -> bool:
+def accepts_connections(port: int) -> bool:
+    """Return whether a server listens on this port of this machine."""
     with socket.socket() as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-        return True
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@dataclass(frozen=True)
+class SamLocal:
+    """What `make sam-local` printed: the commands to type, in order; and the commands of all event files."""
+
+    printed: Sequence[str]
+    of_events: Sequence[str]
+
+    def starting_with(self, *words: str) -> str:
+        """Return the printed command that starts with these words; fail if there is none or several."""
+        (command,) = (command for command in self.printed if command.startswith(" ".join(words)))
+        return command
 
 
-def _seen_from_containers(url: str, host: str) -> str:
-    parts = urlsplit(url)
-    if parts.hostname not in LOOPBACK:
-        return url
-    return urlunsplit(parts._replace(netloc=host if parts.port is None else f"{host}:{parts.port}"))
+@pytest.fixture(scope="session")
+def sam_local() -> Iterator[SamLocal]:
+    """Type `make sam-local`, and at the end the command that it prints for stopping."""
+    output = type_command("make sam-local").output
+    printed = re.findall(r"^    (\S.*)$", output, re.MULTILINE)
+    (listed,) = re.findall(r"\((\S+) lists the commands", output)
+    sam_local = SamLocal(printed, (ROOT / listed).read_text(encoding="utf-8").splitlines())
+    try:
+        yield sam_local
+    finally:
+        type_command(sam_local.starting_with("make sam-local-stop"))
+
+
+@pytest.fixture
+def seeded(sam_local: SamLocal) -> SamLocal:
+    """Type the printed command that resets the data."""
+    type_command(sam_local.starting_with("make sam-local-seed"))
+    return sam_local
+
+
+@pytest.fixture(scope="session")
+def api(sam_local: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Type the printed `sam local start-api`; yield the URL of the API."""
+    command = sam_local.starting_with(".venv/bin/sam local start-api")
+    port = int(command.rpartition(" ")[2])
+    log = tmp_path_factory.mktemp("sam-api") / "log"
+    with typed_in_background(command, lambda _output: accepts_connections(port), log):
+        yield f"http://127.0.0.1:{port}"

@@ -1,6 +1,7 @@
-"""The built project runs in Lambda's containers."""
+"""The functions run in Lambda's containers by the commands that `make sam-local` prints, typed as printed."""
 
-from collections.abc import Callable, Iterator
+import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -9,55 +10,76 @@ import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
-from tapedeck_standin.samples.replay import make_seeding, operation_of, readable
-from tests.client import TEMPLATE
-from tests.conftest import TestAccount
-from tests.functions.test_events import EVENTS, EXPECTED, mask, own_tables, read
-from tests.sam.conftest import ReachableAws, Sam
+from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
+from tapedeck_standin.samples.data import IDLE_CALL
+from tapedeck_standin.samples.replay import operation_of, readable
+from tests.client import ROOT, TEMPLATE
+from tests.functions.test_events import EVENTS, EXPECTED, mask, read
+from tests.sam.conftest import SamLocal, type_command
 
 # Starting a container per function is slow on a busy machine.
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
-NEED_BUCKETS: Final = frozenset(
-    {
-        "get_recording.signalwire.size_of_wav",
-        "get_recording.twilio.part_of_wav",
-        "redrive_failed_changes.published",
-        *(
-            f"{operation}.{dialect}.deleted"
-            for operation in ("delete_recording", "delete_call_recording", "delete_conference_recording")
-            for dialect in ("signalwire", "twilio")
-        ),
-    }
-)
-"""The sample events that need a bucket."""
 
-FUNCTIONS: Final = {operation: function for function, operation in TEMPLATE.operations.items()}
+def _chosen_events() -> list[Path]:
+    """Return all event files at the size `deep`, else one for each function: of the first its first, and so on."""
+    if os.environ.get("TAPEDECK_TEST_SIZE") == "deep":
+        return EVENTS
+    of_functions: dict[str, list[Path]] = {}
+    for event in EVENTS:
+        of_functions.setdefault(operation_of(event), []).append(event)
+    return [events[number % len(events)] for number, events in enumerate(of_functions.values())]
 
 
-@pytest.fixture(scope="module")
-def sample_sam(sam: Sam) -> Iterator[tuple[Sam, Callable[[], None]]]:
-    """Yield `sam local` with separate tables for the sample events, and a function that seeds them."""
-    with own_tables() as variables:
-        yield sam.with_variables(variables), make_seeding()
+CHOSEN: Final = _chosen_events()
 
 
 @pytest.fixture
-def client(api: str, account: TestAccount) -> Client:
+def client(api: str) -> Client:
     """Return a client of Twilio's SDK that calls the containers."""
-    return _make_client(api, account, account.token)
+    return _make_client(api, STANDIN_TOKEN)
 
 
 @pytest.fixture
-def call_sid(account: TestAccount) -> str:
-    """Register a call in progress; return its sid."""
-    call = api_bootstrap.get_api_services().calls.register(
-        account.id, to="+15550100", from_="+15550101", direction="inbound"
-    )
-    return TWILIO.format_sid(ResourceType.CALL, call.id)
+def call_sid(seeded: SamLocal) -> str:
+    """Reset the data; return the sid of a call in progress that was never recorded."""
+    del seeded
+    return TWILIO.format_sid(ResourceType.CALL, IDLE_CALL)
+
+
+@pytest.mark.parametrize("event", CHOSEN, ids=lambda event: event.stem)
+def test_the_command_of_an_event_file_prints_the_expected_answer(seeded: SamLocal, event: Path) -> None:
+    """After `make sam-local-seed`, the listed command of an event file prints exactly the stored answer."""
+    (command,) = (command for command in seeded.of_events if command.endswith(f" --event events/{event.name}"))
+    typed = type_command(command)
+    expected = read(EXPECTED / event.name)
+    answer = readable(typed.answer)
+    assert mask(answer, expected) == expected
+    # Without it, SAM requests the image's digest from its registry, which fails offline.
+    assert "Requested to skip pulling images" in typed.errors
+
+
+def test_each_function_has_a_typed_command() -> None:
+    """The typed commands cover every function of the template."""
+    assert {operation_of(event) for event in CHOSEN} == set(TEMPLATE.operations.values())
+
+
+def test_the_printed_example_pauses_a_recording(seeded: SamLocal) -> None:
+    """The printed example of `sam local invoke` pauses the recording, twice in a row as well."""
+    command = seeded.starting_with(".venv/bin/sam local invoke")
+    statuses = [readable(type_command(command).answer)["body"]["status"] for _ in range(2)]
+    assert statuses == ["paused", "paused"]
+
+
+def test_the_printed_request_pauses_a_recording(seeded: SamLocal, api: str) -> None:
+    """The printed `curl` line gets the answer of the event file from the printed `sam local start-api`."""
+    command = seeded.starting_with("curl")
+    assert api in command
+    answer = json.loads(type_command(command).output)
+    expected = read(ROOT / "events" / "expected" / "update_call_recording.twilio.paused.json")["body"]
+    assert mask(answer, expected) == expected
 
 
 def test_twilios_sdk_controls_a_recording(client: Client, call_sid: str) -> None:
@@ -74,9 +96,9 @@ def test_twilios_sdk_controls_a_recording(client: Client, call_sid: str) -> None
     ]  # fmt: skip
 
 
-def test_a_wrong_token_is_rejected(api: str, account: TestAccount, call_sid: str) -> None:
+def test_a_wrong_token_is_rejected(api: str, call_sid: str) -> None:
     """A wrong auth token is answered with 401 and code 20003."""
-    client = _make_client(api, account, "0" * 32)
+    client = _make_client(api, "0" * 32)
     with pytest.raises(TwilioRestException) as raised:
         client.calls(call_sid).recordings.create()
     assert (raised.value.status, raised.value.code) == (401, 20003)
@@ -89,21 +111,7 @@ def test_an_unknown_path_is_not_found(api: str) -> None:
     assert (answer.status_code, body["status"], body["code"]) == (404, 404, 20404)
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.stem)
-def test_a_sample_event_gets_its_expected_result(
-    sample_sam: tuple[Sam, Callable[[], None]], reachable_aws: ReachableAws, event: Path
-) -> None:
-    """`sam local invoke` with an event file returns exactly the stored result."""
-    if event.stem in NEED_BUCKETS and not reachable_aws.has_buckets:
-        pytest.skip("containers reach this machine by name only, which a bucket prefix would make unresolvable")
-    sam, seeding = sample_sam
-    seeding()
-    answer = readable(sam.invoke(FUNCTIONS[operation_of(event)], event))
-    expected = read(EXPECTED / event.name)
-    assert mask(answer, expected) == expected
-
-
-def _make_client(api: str, account: TestAccount, token: str) -> Client:
-    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), token)
+def _make_client(api: str, token: str) -> Client:
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, STANDIN_ACCOUNT), token)
     client.api.base_url = api
     return client
