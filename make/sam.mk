@@ -10,15 +10,15 @@ sam-build: $(VENV)/development  ## build for `sam local` and `sam deploy` (.aws-
 sam-local: $(VENV)/development  ## prepare `sam local`: containers, seeded tables, and commands to type
 	scripts/prepare-sam-local
 	$(MAKE) --no-print-directory sam-build >/dev/null
-	@$(BIN)/python scripts/sam_local.py start
+	@$(BIN)/python -m scripts.sam_local start
 
 .PHONY: sam-local-seed
 sam-local-seed:  ## reset the tables of `make sam-local` to the sample data
-	@$(BIN)/python scripts/sam_local.py seed
+	@$(BIN)/python -m scripts.sam_local seed
 
 .PHONY: sam-local-stop
 sam-local-stop:  ## stop the emulated AWS of `make sam-local`
-	@$(BIN)/python scripts/sam_local.py stop
+	@$(BIN)/python -m scripts.sam_local stop
 
 .PHONY: sam-test
 sam-test: $(VENV)/development  ## test the functions in Lambda containers with Twilio's SDK
@@ -26,6 +26,6 @@ sam-test: $(VENV)/development  ## test the functions in Lambda containers with T
 
 .PHONY: sam-clean
 sam-clean:  ## remove the build, and the Lambda image and Docker engine that prepare-sam-local made
-	[ ! -e build/sam-local ] || $(BIN)/python scripts/sam_local.py stop
+	[ ! -e build/sam-local ] || $(BIN)/python -m scripts.sam_local stop
 	scripts/prepare-sam-local --clean
 	rm -rf .aws-sam build/sam-local
