@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FOLDER: Final = Path("build", "sam-local")
@@ -88,9 +88,10 @@ def seed() -> None:
     if running() is None or not SERVER.exists():
         raise SamLocalError("the emulated AWS is not running: start it with make sam-local")
     url = json.loads(SERVER.read_text(encoding="utf-8"))["url"]
+    # A proxy cannot reach the server.
+    opener = build_opener(ProxyHandler({}))
     try:
-        with urlopen(Request(url + SEED_PATH, method="POST"), timeout=SECONDS_TO_SEED) as response:  # noqa: S310 - the server's own URL
-            response.read()
+        opener.open(Request(url + SEED_PATH, method="POST"), timeout=SECONDS_TO_SEED).close()  # noqa: S310 - HTTP
     except URLError as error:
         raise SamLocalError(f"the emulated AWS did not seed its tables ({error}): see {LOG}") from error
     print("sam-local: the tables and buckets hold the sample data again")
