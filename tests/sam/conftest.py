@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,12 +104,6 @@ def typed_in_background(
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def accepts_connections(port: int) -> bool:
-    """Return whether a server listens on this port of this machine."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @dataclass(frozen=True)
 class SamLocal:
     """What `make sam-local` printed: the commands to type, in order; and the commands of all event files."""
@@ -122,6 +115,15 @@ class SamLocal:
         """Return the printed command that starts with these words; fail if there is none or several."""
         (command,) = (command for command in self.printed if command.startswith(" ".join(words)))
         return command
+
+    def command_of(self, event: Path) -> str:
+        """Return the listed command of an event file."""
+        (command,) = (command for command in self.of_events if command.endswith(f" --event events/{event.name}"))
+        return command
+
+    def reset(self) -> None:
+        """Type the printed command that resets the data."""
+        type_command(self.starting_with("make sam-local-seed"))
 
 
 @pytest.fixture(scope="session")
@@ -139,8 +141,8 @@ def sam_local() -> Iterator[SamLocal]:
 
 @pytest.fixture
 def seeded(sam_local: SamLocal) -> SamLocal:
-    """Type the printed command that resets the data."""
-    type_command(sam_local.starting_with("make sam-local-seed"))
+    """Reset the data."""
+    sam_local.reset()
     return sam_local
 
 
@@ -148,7 +150,7 @@ def seeded(sam_local: SamLocal) -> SamLocal:
 def api(sam_local: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Type the printed `sam local start-api`; yield the URL of the API."""
     command = sam_local.starting_with(".venv/bin/sam local start-api")
-    port = int(command.rpartition(" ")[2])
+    url = f"http://127.0.0.1:{command.rpartition(' ')[2]}"
     log = tmp_path_factory.mktemp("sam-api") / "log"
-    with typed_in_background(command, lambda _output: accepts_connections(port), log):
-        yield f"http://127.0.0.1:{port}"
+    with typed_in_background(command, lambda output: f"Running on {url}" in output, log):
+        yield url
