@@ -1,4 +1,4 @@
-# events/README.md describes the sample events.
+# docs/how-to/invoke-a-function.md describes the ways to run a function, events/README.md the event files.
 
 .PHONY: replay
 replay: $(VENV)/standin  ## run one sample event through its function in this process (EVENT=events/x.json)
