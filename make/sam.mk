@@ -8,8 +8,8 @@ sam-build: $(VENV)/development  ## build for `sam local` and `sam deploy` (.aws-
 
 .PHONY: sam-local
 sam-local: $(VENV)/development  ## prepare `sam local`: containers, seeded tables, and commands to type
-	scripts/prepare-sam-local
-	$(MAKE) --no-print-directory sam-build >/dev/null
+	@scripts/prepare-sam-local
+	@$(MAKE) --no-print-directory sam-build >/dev/null
 	@$(BIN)/python -m scripts.sam_local start
 
 .PHONY: sam-local-seed
@@ -21,7 +21,8 @@ sam-local-stop:  ## stop the emulated AWS of `make sam-local`
 	@$(BIN)/python -m scripts.sam_local stop
 
 .PHONY: sam-test
-sam-test: $(VENV)/development  ## test the functions in Lambda containers with Twilio's SDK
+sam-test: $(VENV)/development  ## test the commands of `make sam-local`, and Twilio's SDK with containers
+	scripts/prepare-sam-local
 	TAPEDECK_CONTAINERS=1 $(BIN)/pytest -m containers tests/sam
 
 .PHONY: sam-clean

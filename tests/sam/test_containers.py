@@ -21,8 +21,8 @@ from tests.client import ROOT, TEMPLATE
 from tests.functions.test_events import EVENTS, EXPECTED, mask, read
 from tests.sam.conftest import SamLocal, Typed, type_command
 
-# Starting a container per function is slow on a busy machine.
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+# Starting a container per event is slow on a busy machine, and the first test waits for all reading events.
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 
 def _chosen_events() -> list[Path]:
