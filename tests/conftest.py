@@ -34,10 +34,38 @@ SLOWEST = ("test_families.py", "test_sdk_lists.py", "simulation/", "test_garbage
 """The slowest tests start first, so that no worker runs one alone at the end."""
 
 
-@pytest.hookimpl(trylast=True)
+CI_ONLY = ("tests/plugin/", "tests/sdk/", "tests/tutorials/")
+"""Tests below these folders have the marker `ci`: each starts programs of its own."""
+
+ALSO_FAST = (
+    "tests/plugin/test_pytest_plugin.py::test_the_",
+    "tests/sdk/test_expected.py",
+    "tests/sdk/test_recipe_files.py",
+    "tests/sdk/test_twilio_python.py::test_recipe",
+)
+"""Tests below those folders that `make test` runs as well."""
+
+
+class Order:
+    """Runs the slowest tests first and keeps the order of the others; registered so that it runs last."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Sort the tests."""
+        items.sort(key=lambda item: not any(name in item.nodeid for name in SLOWEST))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the order of the tests."""
+    config.pluginmanager.register(Order())
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slowest tests first; keep the order of the others."""
-    items.sort(key=lambda item: not any(name in item.nodeid for name in SLOWEST))
+    """Mark the tests that run in `make test-ci` only, before pytest selects tests by their markers."""
+    for item in items:
+        if item.nodeid.startswith(CI_ONLY) and not item.nodeid.startswith(ALSO_FAST):
+            item.add_marker("ci")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,34 @@
-"""Scales the amount of testing: the full number of rounds if `CI` is set, a fraction of it otherwise."""
+"""Scales the amount of testing by the variable `TAPEDECK_TEST_SIZE`.
+
+`fast` is the size of `make test`, `ci` the size of `make test-ci`, and `deep` the size of `make test-deep`.
+A test whose amount of work depends on the size has the marker `sized`, so that `make test-ci` runs it again.
+"""
 
 import os
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
-IN_FULL: Final = bool(os.environ.get("CI"))
+Amount = TypeVar("Amount")
+Case = TypeVar("Case")
+
+SIZE: Final = os.environ.get("TAPEDECK_TEST_SIZE") or "fast"
+if SIZE not in {"fast", "ci", "deep"}:
+    raise ValueError(f"TAPEDECK_TEST_SIZE must be fast, ci or deep, not {SIZE!r}")
 
 
-def scaled(in_full: int, otherwise: int) -> int:
-    """Return a number of rounds, examples or requests: `in_full` in CI, `otherwise` locally."""
-    return in_full if IN_FULL else otherwise
+def scaled(*, deep: Amount, ci: Amount, fast: Amount) -> Amount:
+    """Return the value for the current size: a number of rounds, examples or requests, or a list of cases."""
+    return {"deep": deep, "ci": ci, "fast": fast}[SIZE]
+
+
+def share(cases: Iterable[Case], group: Callable[[Case], object]) -> list[Case]:
+    """Return all cases at the size `deep`, else one case of each group: the first group's first, the second's second.
+
+    This takes cases of every kind: each group lists its cases in the same order of dialects.
+    """
+    groups: dict[object, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(group(case), []).append(case)
+    if SIZE == "deep":
+        return [case for members in groups.values() for case in members]
+    return [members[number % len(members)] for number, members in enumerate(groups.values())]

@@ -41,7 +41,7 @@ from tests.thoroughness import scaled
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
 
 NOW: Final = 1_795_250_675
-MANY: Final = scaled(250, 60)
+MANY: Final = scaled(deep=250, ci=120, fast=60)
 WHOLE_LIST: Final = PageRequest(1000)
 
 
@@ -323,8 +323,9 @@ def test_repeated_join_is_counted_once(conference: Conference) -> None:
     assert read(conference) == before
 
 
+@pytest.mark.sized
 def test_full_conference_ends_in_one_write(conference: Conference) -> None:
-    """A full conference (250 in CI) ends without writing its participants; all reads show none inside."""
+    """A full conference (250 at the deep size) ends without writing its participants; all reads show none inside."""
     service, account = api_bootstrap.get_api_services(), conference.account
     calls = enter(conference, MANY)
     store = service.participants._store
@@ -506,7 +507,12 @@ STEPS: Final = (
 )
 
 
-@settings(max_examples=scaled(80, 12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.sized
+@settings(
+    max_examples=scaled(deep=80, ci=20, fast=12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5)), max_size=14))
 def test_any_order_agrees_with_the_model(account: TestAccount, steps: list[tuple[Any, int]]) -> None:
     """After any sequence of steps, participants, count, status and reason agree with the model."""

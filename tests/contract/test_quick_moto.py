@@ -42,7 +42,8 @@ def outcome_without_patches(moto: DatabaseComparison, requests: list[Request]) -
         return outcome_of(moto, requests)
 
 
-@settings(max_examples=scaled(200, 30), deadline=None)
+@pytest.mark.sized
+@settings(max_examples=scaled(deep=200, ci=60, fast=30), deadline=None)
 @given(requests=steps(TABLE, simple=True))
 def test_responses_are_equal_without_the_patches(moto: DatabaseComparison, requests: list[Request]) -> None:
     """Random requests have equal responses, and leave equal items: pages, indexes and failing transactions."""

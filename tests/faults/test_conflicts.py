@@ -14,12 +14,13 @@ from tests.faults.test_lost_responses import ACTIONS, _normal, _versions, make_r
 from tests.thoroughness import scaled
 
 
+@pytest.mark.sized
 def test_conflicts_on_one_write_in_ten_are_invisible(client: FunctionClient, account: TestAccount) -> None:
     """Every operation responds as without conflicts, for both of DynamoDB's conflict errors."""
     random_source = random.Random(7)  # noqa: S311 - a seed, for the same faults at every run
     expected = {action: _normal(ACTIONS[action](client, make_resources(account))) for action in ACTIONS}
     met = 0
-    for _ in range(scaled(3, 1)):
+    for _ in range(scaled(deep=3, ci=2, fast=1)):
         for action in ACTIONS:
             resources = make_resources(account)
             with inject_faults(

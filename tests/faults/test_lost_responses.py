@@ -19,7 +19,7 @@ from tapedeck.operations.recordings import CURRENT, StartRecording
 from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import TestAccount
 from tests.faults.fault_injection import WRITES, Decide, inject_faults
-from tests.thoroughness import IN_FULL
+from tests.thoroughness import scaled
 
 
 @dataclass
@@ -220,7 +220,8 @@ def _versions(resources: Resources) -> list[int]:
     return [database.get(key)["version"] for key in keys]
 
 
-@pytest.mark.parametrize("lost", [1, 3] if IN_FULL else [3])
+@pytest.mark.sized
+@pytest.mark.parametrize("lost", scaled(deep=[1, 3], ci=[1], fast=[3]))
 @pytest.mark.parametrize("action", ACTIONS)
 def test_lost_response_changes_nothing(client: FunctionClient, account: TestAccount, action: str, lost: int) -> None:
     """After lost responses every mutating operation responds as without them and changes the version once."""

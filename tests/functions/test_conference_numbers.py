@@ -139,7 +139,8 @@ class RandomConference:
         self.world.services.conferences.end(*self._ids, report)
 
 
-@pytest.mark.parametrize("seed", range(scaled(1_000, 25)))
+@pytest.mark.sized
+@pytest.mark.parametrize("seed", range(scaled(deep=1_000, ci=100, fast=25)))
 def test_sequence_numbers_have_no_gaps(world: World, seed: int) -> None:
     """Each number from 1 occurs once; a participant joins before leaving, and the end event is the last."""
     random_source = random.Random(seed)  # noqa: S311 - reproducible, not a secret

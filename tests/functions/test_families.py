@@ -829,6 +829,7 @@ _CONFIRMATIONS: Final = {
 """The event that confirms each type of command."""
 
 
+@pytest.mark.sized
 @pytest.mark.timeout(900)
 def test_any_sequence_agrees_with_the_model(make_world: Callable[[int], World], bucket: Objects) -> None:
     """After any sequence of requests and events in either dialect, the API shows what the model predicts."""
@@ -837,7 +838,7 @@ def test_any_sequence_agrees_with_the_model(make_world: Callable[[int], World], 
     run_state_machine_as_test(
         Families,
         settings=settings(
-            max_examples=scaled(1_000, 12),
+            max_examples=scaled(deep=1_000, ci=60, fast=12),
             stateful_step_count=40,
             deadline=None,
             # A failing sequence is not shrunk, because that takes longer than the timeout.

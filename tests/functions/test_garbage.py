@@ -37,7 +37,7 @@ from tests.functions import expected
 from tests.thoroughness import scaled
 from tests.wire.validator import check_response
 
-REQUESTS = scaled(5_000, 1_000)
+REQUESTS = scaled(deep=5_000, ci=1_500, fast=1_000)
 SEED = 16
 MAX_MILLISECONDS = 50
 
@@ -359,6 +359,7 @@ def _made(dialect: str, number: int) -> Iterator[Garbage]:
     return (fuzzer.make() for _ in range(number))
 
 
+@pytest.mark.sized
 @pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize("name", list(DIALECTS))
 def test_rejects_malformed_requests_in_the_dialect(name: str) -> None:

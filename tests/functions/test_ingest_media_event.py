@@ -1298,7 +1298,8 @@ ORDER: Final = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("order", list(permutations(range(5)))[:: scaled(1, 17)])
+@pytest.mark.sized
+@pytest.mark.parametrize("order", list(permutations(range(5)))[:: scaled(deep=1, ci=5, fast=17)])
 def test_events_in_any_order_lead_to_one_end(world: World, order: Sequence[int]) -> None:
     """In any order of events the recording ends once, with one callback for each change, in order."""
     call = world.stage.call()

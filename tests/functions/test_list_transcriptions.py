@@ -12,7 +12,7 @@ from tests.client import Answer, FunctionClient
 from tests.functions import expected
 from tests.functions.literal import Api
 from tests.functions.stage import Stage, assert_answer, assert_refused, shown
-from tests.thoroughness import IN_FULL
+from tests.thoroughness import scaled
 
 MIDNIGHT = 1_537_920_000
 """Wednesday, 26 September 2018, 00:00:00 UTC."""
@@ -179,9 +179,14 @@ def test_a_page_ends_early_if_its_texts_are_long(
     assert [len(each["transcription_text"]) for each in first["transcriptions"]] == [40, 45]
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(20, '"' * 90_000), *([(1000, '"' * 1_000), (1000, "\u20ac" * 3_000), (1000, "\n")] if IN_FULL else [])],
+    scaled(
+        deep=[(20, '"' * 90_000), (1000, '"' * 1_000), (1000, "\u20ac" * 3_000), (1000, "\n")],
+        ci=[(1000, "\u20ac" * 3_000)],
+        fast=[(20, '"' * 90_000)],
+    ),
 )
 def test_the_largest_page_fits_the_limit_of_lambda(client: FunctionClient, stage: Stage, count: int, text: str) -> None:
     """Also if JSON escapes the text twice."""

@@ -347,7 +347,12 @@ def test_an_unknown_parent_is_not_found(
     assert_refused(client, answer, "not found", uri=client.path(*unknown))
 
 
-@settings(max_examples=scaled(60, 8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.sized
+@settings(
+    max_examples=scaled(deep=60, ci=16, fast=8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     steps=st.lists(st.sampled_from(["add", "remove first", "remove last", "page"]), max_size=12),
     size=st.integers(1, 4),

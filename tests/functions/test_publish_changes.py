@@ -1112,7 +1112,8 @@ def test_a_replay_sends_the_same(world: World, dialect: str) -> None:
     # --8<-- [end:replay]
 
 
-@pytest.mark.parametrize("seed", range(scaled(60, 6)))
+@pytest.mark.sized
+@pytest.mark.parametrize("seed", range(scaled(deep=60, ci=15, fast=6)))
 def test_order_of_records_does_not_matter(world: World, seed: int) -> None:
     """Records in any order and in batches of any size, some twice, have the same result."""
     random_source = random.Random(seed)  # noqa: S311 - not for security
@@ -1180,6 +1181,7 @@ def _count_requests(world: World, records: list[Event]) -> int:
     return len(requests)
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("kind", ["refused", "lost", "killed before", "killed after"])
 def test_a_failing_table_loses_nothing(world: World, kind: str) -> None:
     """A failure or crash at any request loses nothing, and no delivery gets another token."""
@@ -1187,7 +1189,7 @@ def test_a_failing_table_loses_nothing(world: World, kind: str) -> None:
     world.publish(played.records)
     expected = outcome(world, played.records)
     requests = _count_requests(world, played.records)
-    places = range(requests) if scaled(1, 0) else _sample(requests, kind)
+    places = range(requests) if scaled(deep=True, ci=False, fast=False) else _sample(requests, kind)
     for place in places:
         for channel in (world.commands, world.bus, world.callbacks):
             channel.drain()

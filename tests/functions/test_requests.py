@@ -17,7 +17,7 @@ from tests.client import Answer, Form, FunctionClient
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage, Wire, WireRequest, call_path, conference_path, participant_path
 from tests.media import sound
-from tests.thoroughness import IN_FULL
+from tests.thoroughness import scaled
 from tests.units import Change, size, write_units
 
 END = {"Status": "completed"}
@@ -533,8 +533,10 @@ def test_write_units_follow_the_developer_guide(operation: str, change: Change, 
     assert write_units(operation, [change]) == units
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize(
-    ("size", "batches"), [(1, 1), (50, 1), (100, 1), (101, 2), (250, 3)] if IN_FULL else [(101, 2)]
+    ("size", "batches"),
+    scaled(deep=[(1, 1), (50, 1), (100, 1), (101, 2), (250, 3)], ci=[(100, 1), (250, 3)], fast=[(101, 2)]),
 )
 def test_listing_an_account_costs_a_query_and_a_batch_per_hundred(
     client: FunctionClient, stage: Stage, meter: Meter, size: int, batches: int
@@ -569,15 +571,17 @@ def test_listing_a_parent_costs_one_query(client: FunctionClient, stage: Stage, 
     assert meter.of(lambda: client.get("Recordings", ConferenceSid=sid), 200) == ([QUERY], [])
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize(
     ("deleted", "size", "rounds"),
-    [
-        (1, 1, 1),
-        (2, 1, 2),
-        (61, 1, 5),
-        *([(5, 1, 2), (6, 1, 3), (57, 3, 4), (58, 3, 5), (101, 50, 2), (102, 50, 3)] if IN_FULL else []),
-    ],
-)
+    scaled(
+        deep=[
+            (1, 1, 1), (2, 1, 2), (5, 1, 2), (6, 1, 3), (57, 3, 4), (58, 3, 5), (61, 1, 5), (101, 50, 2), (102, 50, 3),
+        ],
+        ci=[(5, 1, 2), (58, 3, 5), (102, 50, 3)],
+        fast=[(2, 1, 2), (13, 1, 3)],
+    ),
+)  # fmt: skip
 @pytest.mark.parametrize("listing", LISTINGS)
 def test_skipping_deleted_recordings_doubles_the_rows_per_query(
     client: FunctionClient, stage: Stage, meter: Meter, listing: str, deleted: int, size: int, rounds: int

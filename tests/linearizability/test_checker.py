@@ -476,14 +476,16 @@ OUTCOMES: Final = (
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=scaled(300, 40))
+@pytest.mark.sized
+@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=40))
 @given(right_histories(widest=45, may_lose=True))
 def test_widened_history_of_the_model_is_accepted(history: list[Operation]) -> None:
     """A history of the model is accepted, however wide its intervals are and whichever responses are lost."""
     assert check(history).is_linearizable
 
 
-@settings(deadline=None, max_examples=scaled(300, 40))
+@pytest.mark.sized
+@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=40))
 @given(right_histories(widest=0, may_lose=False), st.data())
 def test_any_other_outcome_of_a_sequence_is_rejected(history: list[Operation], data: st.DataObject) -> None:
     """Without overlap and loss each operation has one right outcome; every other outcome is rejected."""
@@ -494,7 +496,8 @@ def test_any_other_outcome_of_a_sequence_is_rejected(history: list[Operation], d
     assert not check(history).is_linearizable
 
 
-@settings(deadline=None, max_examples=scaled(300, 40))
+@pytest.mark.sized
+@settings(deadline=None, max_examples=scaled(deep=300, ci=80, fast=40))
 @given(right_histories(widest=45, may_lose=True), st.data())
 def test_impossible_outcome_is_rejected(history: list[Operation], data: st.DataObject) -> None:
     """An outcome that is impossible in every state is rejected in any history."""
@@ -554,7 +557,8 @@ def explains(model: CallModel, order: Sequence[Operation]) -> bool:
     return bool(states)
 
 
-@settings(deadline=None, max_examples=scaled(500, 60))
+@pytest.mark.sized
+@settings(deadline=None, max_examples=scaled(deep=500, ci=120, fast=60))
 @given(small_histories())
 def test_checker_agrees_with_the_definition(history: list[Operation]) -> None:
     """On small histories the search agrees with trying every order."""

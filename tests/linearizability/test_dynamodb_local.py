@@ -57,7 +57,7 @@ REQUESTS_LOST: Final = 0.02
 RESPONSES_LOST: Final = 0.15
 RESPONSES_LOST_TO_CLIENT: Final = 0.05
 
-MANY_HISTORIES: Final = scaled(2_000, 400)
+MANY_HISTORIES: Final = scaled(deep=2_000, ci=60, fast=60)
 MANY_RACES_AT_ONCE: Final = 8
 """Races of four clients each: 32 clients at once."""
 REQUESTS_PER_CLIENT_OF_MANY: Final = 4
@@ -82,6 +82,7 @@ HANG_UPS_AT_ONCE: Final = 0.1
 
 pytestmark = [
     pytest.mark.dynamodb_local,
+    pytest.mark.dynamodb_local_only,
     pytest.mark.skipif(not URL, reason="needs TAPEDECK_DYNAMODB_URL: make test-dynamodb-local"),
 ]
 

@@ -21,10 +21,10 @@ from tests.simulation.workload import CONFERENCE_EVENTS, RECORDING_EVENTS
 from tests.simulation.world import MAX_VISIBILITY_SECONDS, World
 from tests.thoroughness import scaled
 
-EVERY: Final = scaled(1, 60)
+EVERY: Final = scaled(deep=1, ci=15, fast=60)
 """One in so many injection points is tried."""
 
-PARTS: Final = scaled(20, 2)
+PARTS: Final = scaled(deep=20, ci=4, fast=2)
 """The number of tests that share the injection points."""
 
 SUBSCRIPTION: Final = {"url": "https://host.example/room", "events": list(CONFERENCE_EVENTS), "dialect": "twilio"}
@@ -124,6 +124,7 @@ def injection_points() -> int:
         return world.fault_injector.points - begins
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("crashes", [True, False], ids=["crash", "failure"])
 # --8<-- [start:test]

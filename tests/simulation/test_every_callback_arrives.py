@@ -17,7 +17,7 @@ from tests.simulation.receivers import Receiver
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-RECORDINGS: Final = scaled(10_000, 300)
+RECORDINGS: Final = scaled(deep=10_000, ci=1_500, fast=100)
 AT_ONCE: Final = 100
 HOSTS: Final = 20
 """One of them (5 %) is down."""
@@ -65,6 +65,7 @@ class _CrashingSender:
         return outcome
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("seed", range(RECORDINGS // AT_ONCE))
 def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crashing senders and a receiver that is down for three days lose no callback; all attempts are identical."""

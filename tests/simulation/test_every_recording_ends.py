@@ -10,8 +10,8 @@ from tests.simulation.workload import Workload
 from tests.simulation.world import World
 from tests.thoroughness import scaled
 
-SEEDS: Final = scaled(20_000, 300)
-AT_ONCE: Final = scaled(500, 100)
+SEEDS: Final = scaled(deep=20_000, ci=1_500, fast=100)
+AT_ONCE: Final = scaled(deep=500, ci=150, fast=50)
 """Seeds per test."""
 
 REGRESSION_SEEDS: Final = (22, 24, 92, 291, 346, 350, 775, 3436, 14013, 14231, 16983)
@@ -25,6 +25,7 @@ def violations_of_seed(seed: int) -> list[str]:
         return violations_of(world)
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 def test_every_recording_ends(first: int) -> None:
     """Lost, duplicated and delayed events, crashes and failing ports violate no invariant."""

@@ -239,10 +239,11 @@ class YieldingGroup(str):
         return super().__hash__()
 
 
+@pytest.mark.sized
 def test_is_thread_safe() -> None:
     """With concurrent senders and consumers, one in four failing, every message is handled once and in order."""
     pair = Pair(max_receives=1000)
-    groups, each_sends = "abcdefgh", scaled(60, 30)
+    groups, each_sends = "abcdefgh", scaled(deep=60, ci=60, fast=30)
     handled: dict[str, list[int]] = {group: [] for group in groups}
     sent = threading.Event()
     deadline = time.monotonic() + 60
@@ -291,7 +292,8 @@ STEPS: dict[str, Step] = {
 }
 
 
-@settings(max_examples=scaled(300, 40), deadline=None, database=None)
+@pytest.mark.sized
+@settings(max_examples=scaled(deep=300, ci=80, fast=40), deadline=None, database=None)
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=60))
 def test_is_deterministic(steps: list[str]) -> None:
     """The same calls give the same results, including receipts, so that simulations are reproducible."""

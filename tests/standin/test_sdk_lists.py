@@ -23,11 +23,12 @@ from tests.standin.http_client import HttpFunctionClient, StandIn
 from tests.thoroughness import scaled
 
 pytestmark = [
+    pytest.mark.sized,
     pytest.mark.skipif(bool(DYNAMODB_URL), reason="writes its items directly into moto"),
-    pytest.mark.timeout(1800),  # in CI every filter pages through all items, forwards and backwards
+    pytest.mark.timeout(1800),  # every filter pages through all items, forwards and backwards
 ]
 
-RECORDINGS, CONFERENCES = scaled(2_500, 150), scaled(300, 40)
+RECORDINGS, CONFERENCES = scaled(deep=2_500, ci=500, fast=150), scaled(deep=300, ci=80, fast=40)
 FIRST = datetime(2024, 2, 1, tzinfo=UTC)
 """The range contains a leap day and the end of a month."""
 SPREAD = timedelta(days=40)
@@ -283,5 +284,5 @@ def test_signalwire_pages_contain_all_items(standin: StandIn, expected: Expected
 
 
 def _sample(filters: list[Filter]) -> list[Filter]:
-    """All filters in CI, otherwise every fifth."""
-    return filters[:: scaled(1, 5)]
+    """All filters at the deep size, otherwise a part."""
+    return filters[:: scaled(deep=1, ci=2, fast=5)]

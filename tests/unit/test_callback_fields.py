@@ -488,7 +488,7 @@ NOTIFICATIONS = st.builds(
     recording=st.none() | RECORDINGS_OF_ANY_KIND,
     file_size=st.none() | st.integers(min_value=0, max_value=10**9),
 )
-often = settings(max_examples=scaled(500, 60), deadline=None, database=None)
+often = settings(max_examples=scaled(deep=500, ci=120, fast=60), deadline=None, database=None)
 
 
 def _assert_well_formed(noun: str, dialect: str, fields: Fields) -> None:
@@ -499,6 +499,7 @@ def _assert_well_formed(noun: str, dialect: str, fields: Fields) -> None:
 
 
 @BOTH
+@pytest.mark.sized
 @often
 @given(recording=RECORDINGS_OF_ANY_KIND, event=st.sampled_from(RecordingEvent))
 def test_sends_no_empty_field_of_a_recording(dialect: str, recording: Recording, event: RecordingEvent) -> None:
@@ -513,6 +514,7 @@ def test_sends_no_empty_field_of_a_recording(dialect: str, recording: Recording,
 
 
 @BOTH
+@pytest.mark.sized
 @often
 @given(notification=NOTIFICATIONS)
 def test_sends_no_empty_field_of_a_conference(dialect: str, notification: ConferenceNotification) -> None:

@@ -200,9 +200,10 @@ def urls(draw: st.DrawFn) -> str:
     return f"{scheme}://{user}{host}{port}{path}{rest}"
 
 
-often = settings(max_examples=scaled(500, 100), deadline=None, database=None)
+often = settings(max_examples=scaled(deep=500, ci=150, fast=100), deadline=None, database=None)
 
 
+@pytest.mark.sized
 @often
 @given(key=KEYS, url=urls().filter(is_valid_callback_url), fields=FIELDS)
 def test_the_vendors_sdk_accepts_a_post(key: str, url: str, fields: dict[str, str]) -> None:
@@ -215,6 +216,7 @@ def test_the_vendors_sdk_accepts_a_post(key: str, url: str, fields: dict[str, st
     assert not RequestValidator(key).validate(signature_base_url(url), forged, signature)
 
 
+@pytest.mark.sized
 @often
 @given(key=KEYS, url=urls().filter(is_valid_callback_url), fields=FIELDS)
 def test_the_vendors_sdk_accepts_a_get(key: str, url: str, fields: dict[str, str]) -> None:
@@ -236,6 +238,7 @@ def _assert_accepted(key: str, url: str, fields: dict[str, str], signature: str)
     assert validator.validate(url, fields, signature) is (urlparse(url).geturl() == url)
 
 
+@pytest.mark.sized
 @often
 @given(url=urls().filter(is_valid_callback_url))
 def test_removes_user_info_and_fragment_only(url: str) -> None:

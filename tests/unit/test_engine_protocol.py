@@ -142,7 +142,8 @@ PARTICIPANTS: Final = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=scaled(2_000, 200), deadline=None)
+@pytest.mark.sized
+@settings(max_examples=scaled(deep=2_000, ci=400, fast=200), deadline=None)
 @given(
     st.tuples(RECORDINGS, st.just({})) | CALLS | CONFERENCES | PARTICIPANTS,
     st.booleans(),

@@ -40,7 +40,8 @@ def stream(dynamodb_local: DatabaseComparison) -> OtherStream:
     return OtherStream(dynamodb_local)
 
 
-@settings(max_examples=scaled(400, 40), deadline=None)
+@pytest.mark.sized
+@settings(max_examples=scaled(deep=400, ci=100, fast=40), deadline=None)
 @given(requests=steps(TABLE, simple=True))
 def test_responses_equal_those_of_moto(moto: DatabaseComparison, requests: list[Request]) -> None:
     """Random simple requests have equal responses, and leave equal items."""
@@ -48,8 +49,10 @@ def test_responses_equal_those_of_moto(moto: DatabaseComparison, requests: list[
 
 
 @pytest.mark.dynamodb_local
+@pytest.mark.dynamodb_local_only
 @on_dynamodb_local
-@settings(max_examples=scaled(400, 60), deadline=None)
+@pytest.mark.sized
+@settings(max_examples=scaled(deep=400, ci=100, fast=60), deadline=None)
 @given(requests=steps(TABLE, simple=False))
 def test_responses_equal_those_of_dynamodb_local(dynamodb_local: DatabaseComparison, requests: list[Request]) -> None:
     """Random requests have equal responses, and leave equal items."""
@@ -67,6 +70,7 @@ def test_an_invalid_request_is_rejected(memory: MemoryDynamoDB, wrong: str) -> N
 
 
 @pytest.mark.dynamodb_local
+@pytest.mark.dynamodb_local_only
 @on_dynamodb_local
 def test_dynamodb_local_rejects_the_same_requests(dynamodb_local: DatabaseComparison) -> None:
     """DynamoDB Local rejects each of the invalid requests, too."""
@@ -150,6 +154,7 @@ def test_a_key_condition_selects_a_range(memory: MemoryDynamoDB, condition: str,
 
 
 @pytest.mark.dynamodb_local
+@pytest.mark.dynamodb_local_only
 @on_dynamodb_local
 def test_dynamodb_local_evaluates_expressions_equally(dynamodb_local: DatabaseComparison) -> None:
     """All examples of expressions have equal results."""
@@ -160,8 +165,10 @@ def test_dynamodb_local_evaluates_expressions_equally(dynamodb_local: DatabaseCo
 
 
 @pytest.mark.dynamodb_local
+@pytest.mark.dynamodb_local_only
 @on_dynamodb_local
-@settings(max_examples=scaled(100, 20), deadline=None)
+@pytest.mark.sized
+@settings(max_examples=scaled(deep=100, ci=40, fast=20), deadline=None)
 @given(requests=steps(TABLE, simple=True))
 def test_stream_records_equal_those_of_dynamodb_local(
     dynamodb_local: DatabaseComparison, stream: OtherStream, requests: list[Request]

@@ -174,6 +174,7 @@ def test_a_batch_read_leaves_what_exceeds_16_megabytes_unprocessed(memory: Memor
 
 
 @pytest.mark.dynamodb_local
+@pytest.mark.dynamodb_local_only
 @on_dynamodb_local
 def test_dynamodb_local_has_the_same_limits(dynamodb_local: DatabaseComparison) -> None:
     """All limits are equal; which items a batch read leaves unprocessed is undefined."""

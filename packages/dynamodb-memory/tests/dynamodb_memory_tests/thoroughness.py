@@ -1,8 +1,8 @@
-"""How many random examples a test tries: all of them if `CI` is set, fewer otherwise."""
+"""How many random examples a test tries, by the variable `TAPEDECK_TEST_SIZE`: `fast` (default), `ci` or `deep`."""
 
 import os
 
 
-def scaled(in_full: int, otherwise: int) -> int:
-    """Return the first number if `CI` is set, else the second one."""
-    return in_full if os.environ.get("CI") else otherwise
+def scaled(*, deep: int, ci: int, fast: int) -> int:
+    """Return the number for the current size."""
+    return {"deep": deep, "ci": ci, "fast": fast}[os.environ.get("TAPEDECK_TEST_SIZE") or "fast"]
