@@ -10,10 +10,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/standin:$(CURDIR)/packages/dynamodb-memory/src
 export SAM_CLI_TELEMETRY := 0
-# Timeout of one test in seconds. It replaces the value in pyproject.toml, because CI runs the tests at full size.
-ifdef CI
-export PYTEST_TIMEOUT ?= 1800
-endif
 
 .PHONY: help
 help:  ## list the targets
@@ -39,8 +35,8 @@ serve: $(VENV)/standin  ## run the API on this machine, without an AWS account (
 	@exec $(BIN)/python -m tapedeck_standin serve --port $(PORT) --https-port $(HTTPS_PORT)
 
 .PHONY: test
-test: $(VENV)/development  ## run the tests that need only Python
-	$(BIN)/pytest -n auto --dist worksteal
+test: $(VENV)/development  ## run the tests that need only Python, at the fast size
+	TAPEDECK_TEST_SIZE=fast $(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: lint
 lint: $(VENV)/development  ## run ruff, mypy, cfn-lint and sam validate

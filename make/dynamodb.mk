@@ -7,6 +7,4 @@ dynamodb-local:  ## run AWS's DynamoDB Local on this machine, in memory (DYNAMOD
 
 .PHONY: test-dynamodb-local
 test-dynamodb-local: $(VENV)/development  ## test races, lost responses and the functions against DynamoDB Local
-	@$(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local --ignore=tests/functions
-	@# Without CI: the large variants of these tests run on moto only.
-	@CI= exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local -n 2 tests/functions
+	@exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local -n 2 --dist worksteal --timeout 1800

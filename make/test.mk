@@ -1,5 +1,12 @@
-# The tests at full size, as in CI.
+# More tests than `make test` runs. TAPEDECK_TEST_SIZE (fast, ci or deep) sets the number of seeds, examples and rounds.
 
-.PHONY: test-all
-test-all: $(VENV)/development  ## run the tests at full size: 20,000 seeds of the simulation, all examples (CI=1)
-	CI=1 $(BIN)/pytest -n auto --timeout 3600
+.PHONY: test-ci
+test-ci: $(VENV)/development  ## run what `make test` leaves out (marker ci) or makes smaller (marker sized), at CI's size
+	TAPEDECK_TEST_SIZE=ci $(BIN)/pytest -n auto --dist worksteal -m "ci or sized" --timeout 900
+
+.PHONY: test-deep
+test-deep: $(VENV)/development  ## run all tests at full size: 20,000 seeds, all races, all events in containers (hours)
+	TAPEDECK_TEST_SIZE=deep $(BIN)/pytest -n auto --dist worksteal -m "not containers and not dynamodb_local_only" \
+	  --timeout 3600
+	TAPEDECK_TEST_SIZE=deep $(MAKE) --no-print-directory test-dynamodb-local
+	TAPEDECK_TEST_SIZE=deep $(MAKE) --no-print-directory sam-test
