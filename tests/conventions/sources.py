@@ -24,15 +24,15 @@ _HIDDEN: Final = frozenset({".ci", ".github"})
 
 @dataclass(frozen=True)
 class Module:
-    """A Python file: its path and its syntax tree."""
+    """A Python file: its path and its syntax tree, which is parsed at its first use unless it is given."""
 
     path: Path
-    tree: ast.Module
+    given: ast.Module | None = None
 
-    @classmethod
-    def read(cls, path: Path) -> "Module":
-        """Parse a file."""
-        return cls(path, _parse(path))
+    @property
+    def tree(self) -> ast.Module:
+        """The syntax tree."""
+        return _parse(self.path) if self.given is None else self.given
 
     def __str__(self) -> str:
         return str(self.path.relative_to(ROOT))
@@ -69,7 +69,7 @@ def _parse(path: Path) -> ast.Module:
 
 def modules(folder: Path) -> list[Module]:
     """Return all Python files below a folder."""
-    return [Module.read(path) for path in sorted(folder.rglob("*.py")) if not _GENERATED & set(path.parts)]
+    return [Module(path) for path in sorted(folder.rglob("*.py")) if not _GENERATED & set(path.parts)]
 
 
 @cache

@@ -86,12 +86,12 @@ NAMES_A_DIALECT: Final = {
 
 SOURCES: Final = {
     **{part: modules(PACKAGE / part) for part in MAY_USE if (PACKAGE / part).is_dir()},
-    **{part: [Module.read(PACKAGE / f"{part}.py")] for part in ("settings", "observability")},
-    "functions": [Module.read(path) for path in FUNCTIONS],
+    **{part: [Module(PACKAGE / f"{part}.py")] for part in ("settings", "observability")},
+    "functions": [Module(path) for path in FUNCTIONS],
 }
 
 STANDIN_SOURCES: Final = {
-    part: modules(STANDIN / part) if (STANDIN / part).is_dir() else [Module.read(STANDIN / f"{part}.py")]
+    part: modules(STANDIN / part) if (STANDIN / part).is_dir() else [Module(STANDIN / f"{part}.py")]
     for part in STANDIN_MAY_IMPORT
 }
 
@@ -228,7 +228,7 @@ def test_a_function_imports_only_its_decorator_from_bootstrap(operation: str, de
 @pytest.mark.parametrize("name", ["http", "environment"])
 def test_http_functions_do_not_load_background_code(name: str) -> None:
     """The composition root of HTTP functions imports no background code."""
-    root = Module.read(PACKAGE / "bootstrap" / f"{name}.py")
+    root = Module(PACKAGE / "bootstrap" / f"{name}.py")
     background = ("tapedeck.background", "tapedeck.bootstrap.background")
     assert [name for name in root.imports() if name.startswith(background)] == []
 
