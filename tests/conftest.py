@@ -2,7 +2,8 @@
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,13 @@ ALSO_FAST = (
 """Tests below those folders that `make test` runs as well."""
 
 
+THINNED = ("tests/contract/", "tests/faults/", "tests/functions/", "tests/standin/", "tests/webhook/")
+"""Of a parametrised test below these folders, `make test` runs the first and the last case per dialect.
+
+Requests through a handler are slow; all cases of a parser belong to its unit test. The others have the marker `ci`.
+"""
+
+
 class Order:
     """Runs the slowest tests first and keeps the order of the others; registered so that it runs last."""
 
@@ -66,6 +74,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(CI_ONLY) and not item.nodeid.startswith(ALSO_FAST):
             item.add_marker("ci")
+    for cases in _cases_per_dialect(items):
+        for item in cases[1:-1]:
+            item.add_marker("ci")
+
+
+def _cases_per_dialect(items: list[pytest.Item]) -> Iterable[list[pytest.Item]]:
+    """Return the cases of each parametrised test below `THINNED`, in a list per dialect."""
+    cases: defaultdict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.nodeid.startswith(THINNED) and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            cases[item.nodeid.partition("[")[0], str(item.callspec.params.get("dialect"))].append(item)
+    return cases.values()
 
 
 @pytest.fixture(scope="session")

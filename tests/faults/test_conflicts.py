@@ -14,6 +14,7 @@ from tests.faults.test_lost_responses import ACTIONS, _normal, _versions, make_r
 from tests.thoroughness import scaled
 
 
+@pytest.mark.ci
 @pytest.mark.sized
 def test_conflicts_on_one_write_in_ten_are_invisible(client: FunctionClient, account: TestAccount) -> None:
     """Every operation responds as without conflicts, for both of DynamoDB's conflict errors."""

@@ -221,7 +221,7 @@ def _versions(resources: Resources) -> list[int]:
 
 
 @pytest.mark.sized
-@pytest.mark.parametrize("lost", scaled(deep=[1, 3], ci=[1], fast=[3]))
+@pytest.mark.parametrize("lost", scaled(deep=[1, 3], ci=[3], fast=[3]))
 @pytest.mark.parametrize("action", ACTIONS)
 def test_lost_response_changes_nothing(client: FunctionClient, account: TestAccount, action: str, lost: int) -> None:
     """After lost responses every mutating operation responds as without them and changes the version once."""

@@ -37,7 +37,7 @@ from tests.functions import expected
 from tests.thoroughness import scaled
 from tests.wire.validator import check_response
 
-REQUESTS = scaled(deep=5_000, ci=1_500, fast=1_000)
+REQUESTS = scaled(deep=5_000, ci=1_500, fast=300)
 SEED = 16
 MAX_MILLISECONDS = 50
 

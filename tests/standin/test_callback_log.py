@@ -220,6 +220,7 @@ def test_accounts_do_not_wait_for_one_another(
         assert len(slow.wait_for(6)) == 6
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("seconds", [100, 1_000])
 def test_delivery_in_progress_is_not_repeated(client: CallbackLogClient, seconds: float) -> None:
     """Advancing the clock during a slow delivery does not start a second attempt."""

@@ -154,6 +154,7 @@ def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.ci
 def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp_path: Path) -> None:  # noqa: ARG001
     """With AWS_ENDPOINT_URL_DYNAMODB the items are in that database; Ctrl-C ends the command with 0."""
     from moto.server import ThreadedMotoServer
@@ -186,6 +187,7 @@ def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp
         server.stop()
 
 
+@pytest.mark.ci
 def test_control_api_can_be_opened_to_other_machines(start: Callable[..., Running]) -> None:
     """With a public listen address and the flag, as in a container, clients on other machines are accepted."""
     own = non_loopback_address()
@@ -238,6 +240,7 @@ def test_isolates_the_aws_environment(command: Callable[..., Result], monkeypatc
     }
 
 
+@pytest.mark.ci
 def test_tests_isolate_the_aws_environment() -> None:
     """Tests run without a user's AWS settings."""
     script = "import json, os, tests.conftest; print(json.dumps(dict(os.environ)))"

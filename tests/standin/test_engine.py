@@ -338,6 +338,7 @@ def test_accounts_do_not_share_media(driver: EngineDriver, standin: StandIn) -> 
     assert requests.get(url, headers={"Authorization": f"Basic {own}"}, timeout=30).status_code == 404
 
 
+@pytest.mark.ci
 def test_clock_can_be_advanced_by_weeks(driver: EngineDriver) -> None:
     """A recording is limited to one hour; a deleted one disappears after 40 days."""
     call = driver.call()

@@ -222,6 +222,7 @@ def test_logs_dropped_and_exhausted_events(standin: StandIn, control: ControlCli
     ]
 
 
+@pytest.mark.ci
 def test_settle_waits_for_events_behind_a_blocked_one(control: ControlClient, api: HttpFunctionClient) -> None:
     """An event that cannot be applied blocks later ones of its call, and `settle` reports the work as pending."""
     call = control.post("/calls").body["sid"]
@@ -239,6 +240,7 @@ def test_settle_waits_for_events_behind_a_blocked_one(control: ControlClient, ap
     assert (shown["status"], shown["duration"] in {20, "20"}) == ("completed", True)
 
 
+@pytest.mark.ci
 def test_other_changes_do_not_prolong_retries(control: ControlClient, api: HttpFunctionClient) -> None:
     """An event of an unknown call is lost after half an hour, also if other changes happen meanwhile."""
     conference, call = join_unknown(control, api)

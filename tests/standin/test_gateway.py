@@ -364,6 +364,7 @@ def test_keeps_accounts_apart(standin: StandIn, api: HttpFunctionClient, anonymo
     assert api.get("Calls", api.sid_of_call(call)).status == 401
 
 
+@pytest.mark.ci
 def test_serves_concurrent_clients(api: HttpFunctionClient, control: ControlClient) -> None:
     """Eight concurrent clients create and stop recordings; all are stopped."""
     from concurrent.futures import ThreadPoolExecutor

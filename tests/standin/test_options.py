@@ -84,6 +84,7 @@ def run_scenario(standin: StandIn, receiver: Receiver) -> list[Any]:
     return [there, call, recording, api.get("Recordings", recording["sid"]).body, callbacks, requests, conference]
 
 
+@pytest.mark.ci
 def test_seeded_runs_are_identical(tmp_path: Path, receiver: Receiver) -> None:
     """With a seed, runs give the same ids, times and printed fixtures, in either store."""
     file = tmp_path / "fixtures.yaml"
@@ -121,6 +122,7 @@ def test_seeded_runs_are_identical(tmp_path: Path, receiver: Receiver) -> None:
     assert requests[0]["at"] == "2025-06-01T12:00:00.000+00:00"
 
 
+@pytest.mark.ci
 def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
     """A mapped host is called at another address with its own Host header; durable deliveries are retried."""
     url = f"http://hook.example:{receiver.port}/hook"
@@ -148,6 +150,7 @@ def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
         assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.format_sid(ResourceType.ACCOUNT, standin.account)}")
 
 
+@pytest.mark.ci
 def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
     """One advance by days runs every due callback retry, with the delays of a deployment, until one succeeds."""
     receiver.answers.extend([500] * 4)
@@ -170,6 +173,7 @@ def test_one_advance_runs_all_due_retries(receiver: Receiver) -> None:
     ), pauses
 
 
+@pytest.mark.ci
 def test_clock_cannot_pass_the_year_9999() -> None:
     """An advance past the year 9999 is 400, and the stand-in still works."""
     with running_standin("--store", "memory", "--seed", "1") as (standin, _):
@@ -246,6 +250,7 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
     assert sorted(each["duration"] for each in recordings if each["conference_sid"] is None) == ["2", "3"]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("content", "message"),
     [

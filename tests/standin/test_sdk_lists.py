@@ -229,6 +229,7 @@ def assert_sdk_finds(listing: Any, arguments: dict[str, Any], sids: list[str]) -
     assert back == sids
 
 
+@pytest.mark.ci
 def test_twilios_sdk_finds_all_recordings(sdk: Client, expected: Expected) -> None:
     """Every filter, alone and combined, returns exactly the expected recordings."""
     for each in _sample(recording_filters(expected)):
@@ -240,6 +241,7 @@ def test_twilios_sdk_finds_all_recordings(sdk: Client, expected: Expected) -> No
             assert_sdk_finds(sdk.recordings, arguments, sids)
 
 
+@pytest.mark.ci
 def test_twilios_sdk_finds_all_conferences(sdk: Client, expected: Expected) -> None:
     """Every filter, alone and combined, returns exactly the expected conferences."""
     for each in _sample(conference_filters(expected)):
@@ -247,6 +249,7 @@ def test_twilios_sdk_finds_all_conferences(sdk: Client, expected: Expected) -> N
         assert_sdk_finds(sdk.conferences, each.arguments, sids)
 
 
+@pytest.mark.ci
 def test_twilios_sdk_finds_recordings_of_a_parent(sdk: Client, expected: Expected) -> None:
     """The recordings of a call and of a conference are found with every date filter."""
     for parent, listing in (

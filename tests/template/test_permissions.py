@@ -117,6 +117,7 @@ def recorder(
     monkeypatch.undo()
 
 
+@pytest.mark.ci
 def test_roles_grant_exactly_what_the_functions_use(
     recorder: Recorder, install_environment: Callable[[Environment], object]
 ) -> None:
