@@ -64,7 +64,11 @@ class Order:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the order of the tests."""
+    """Register the order of the tests; property tests have no deadline, because a busy machine would exceed it."""
+    from hypothesis import settings
+
+    settings.register_profile("tapedeck", deadline=None)
+    settings.load_profile("tapedeck")
     config.pluginmanager.register(Order())
 
 

@@ -88,10 +88,10 @@ def test_presigned_link(store: Bucket, key: str, source: Path, content_type: str
     link = store.presign(key, content_type)
     assert f"X-Amz-Expires={LINK_SECONDS}&" in link
     assert LINK_SECONDS == 60
-    answer = requests.get(link, timeout=10)
+    answer = requests.get(link, timeout=120)
     headers = (answer.headers["content-type"], answer.headers["cache-control"])
     assert (answer.status_code, answer.content, headers) == (200, b"0123456789", (content_type, "no-store"))
-    part = requests.get(link, headers={"Range": "bytes=2-4"}, timeout=10)
+    part = requests.get(link, headers={"Range": "bytes=2-4"}, timeout=120)
     assert (part.status_code, part.content) == (206, b"234")
 
 

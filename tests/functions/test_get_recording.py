@@ -613,7 +613,7 @@ def test_large_audio_is_redirected_to_a_presigned_url(
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert query["X-Amz-SignedHeaders"] == ["host"]
     assert len(query["X-Amz-Signature"][0]) == 64
-    fetched = requests.get(location, timeout=10)
+    fetched = requests.get(location, timeout=120)
     assert (fetched.status_code, fetched.content) == (200, content)
     headers = {name: fetched.headers[name] for name in ("content-type", "cache-control", "etag")}
     assert headers == {"content-type": TYPES[suffix], "cache-control": "no-store", "etag": answer.headers["etag"]}

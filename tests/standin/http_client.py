@@ -18,7 +18,7 @@ from tapedeck_standin.http.addresses import is_loopback
 from tests.client import Answer, Form, FunctionClient, _encode
 from tests.wire.validator import check_response
 
-TIMEOUT: Final = 20
+TIMEOUT: Final = 120
 NEW: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{19}\Z")
 
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-WAIT_SECONDS: Final = 30
+WAIT_SECONDS: Final = 60
 """Seconds that a test waits for a callback, far more than it takes."""
 
 

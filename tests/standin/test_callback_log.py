@@ -91,7 +91,7 @@ def test_shows_a_delivered_callback(client: CallbackLogClient) -> None:
     """An entry has the fields, the signature, the signed text and every attempt of the callback."""
     call = client.call()
     recording = client.record(call)
-    (shown,) = client.callbacks(wait="30")
+    (shown,) = client.callbacks(wait="60")
     (callback,) = client.receiver.wait_for(1)
     (attempt,) = shown.pop("attempts")
     assert INSTANT.fullmatch(attempt.pop("at"))
@@ -117,7 +117,7 @@ def test_shows_a_delivered_callback(client: CallbackLogClient) -> None:
 def test_shows_a_callback_delivered_with_get(twilio: CallbackLogClient) -> None:
     """For GET the signed text is the URL with its query, and `url` is the subscribed URL."""
     twilio.record(twilio.call(), RecordingStatusCallbackMethod="GET")
-    (shown,) = twilio.callbacks(wait="30")
+    (shown,) = twilio.callbacks(wait="60")
     (callback,) = twilio.receiver.wait_for(1)
     assert (shown["method"], shown["url"], shown["signed"]) == ("GET", twilio.receiver.url(), callback.url)
     assert (callback.method, callback.fields) == ("GET", shown["fields"])
@@ -164,7 +164,7 @@ def test_waits_for_a_callback(twilio: CallbackLogClient) -> None:
     found: list[str] = []
     waiter = threading.Thread(
         target=lambda: found.extend(
-            entry["event"] for entry in twilio.callbacks(sid=recording, event="completed", wait="30")
+            entry["event"] for entry in twilio.callbacks(sid=recording, event="completed", wait="60")
         )
     )
     waiter.start()
@@ -241,7 +241,7 @@ def test_advancing_the_clock_starts_a_due_retry(client: CallbackLogClient) -> No
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     client.record(client.call(), RecordingStatusCallback=f"http://127.0.0.1:{port}/hook")
-    (first,) = client.callbacks(wait="30")
+    (first,) = client.callbacks(wait="60")
     assert [attempt["error"] for attempt in first["attempts"]] == ["connect"]
     with receiving(port) as listening:
         listening.responding.clear()
@@ -272,7 +272,7 @@ def test_settle_waits_for_a_due_retry(twilio: CallbackLogClient, monkeypatch: py
 def test_replay_repeats_a_callback(client: CallbackLogClient) -> None:
     """A replay has the same fields, token and signature, and counts as an attempt of the same callback."""
     client.record(client.call())
-    (shown,) = client.callbacks(wait="30")
+    (shown,) = client.callbacks(wait="60")
     answer = client.control.post(f"/callbacks/{shown['id']}/replay")
     assert (answer.status, answer.body) == (202, {"id": shown["id"]})
     first, second = client.receiver.wait_for(2)
@@ -287,7 +287,7 @@ def test_replay_repeats_a_callback(client: CallbackLogClient) -> None:
 def test_every_replay_is_delivered_once(twilio: CallbackLogClient) -> None:
     """Each replay is delivered once, also if requested concurrently or during another delivery."""
     twilio.record(twilio.call())
-    (shown,) = twilio.callbacks(wait="30")
+    (shown,) = twilio.callbacks(wait="60")
     twilio.receiver.responding.clear()
     for _ in range(3):
         assert twilio.control.post(f"/callbacks/{shown['id']}/replay").status == 202
@@ -302,7 +302,7 @@ def test_every_replay_is_delivered_once(twilio: CallbackLogClient) -> None:
 def test_replay_of_an_unknown_callback_is_404(twilio: CallbackLogClient, anonymous: ControlClient) -> None:
     """An unknown callback, or one of another account, cannot be replayed."""
     twilio.record(twilio.call())
-    (shown,) = twilio.callbacks(wait="30")
+    (shown,) = twilio.callbacks(wait="60")
     assert_error(anonymous.post(f"/callbacks/{shown['id']}/replay"), 404, "id")
     assert_error(twilio.control.post(f"/callbacks/{UNKNOWN}.00000001.completed/replay"), 404, "id")
     assert_error(twilio.control.post(f"/callbacks/{shown['id']}/replay", {"force": True}), 400, "force")
@@ -312,7 +312,7 @@ def test_replay_of_an_unknown_callback_is_404(twilio: CallbackLogClient, anonymo
 def test_reset_clears_the_callback_log(twilio: CallbackLogClient) -> None:
     """A reset deletes the callback log and the faults of the account."""
     twilio.record(twilio.call())
-    assert len(twilio.callbacks(wait="30")) == 1
+    assert len(twilio.callbacks(wait="60")) == 1
     twilio.fail("callback", {"drop": True})
     assert twilio.control.post("/reset").status == 204
     assert (twilio.callbacks(), twilio.control.get("/faults").body) == ([], {"faults": []})
@@ -322,7 +322,7 @@ def test_error_response_is_not_retried(client: CallbackLogClient) -> None:
     """Neither vendor retries after a 500; a replay makes another attempt."""
     client.receiver.answers.extend([500, 503])
     client.record(client.call())
-    (shown,) = client.callbacks(wait="30")
+    (shown,) = client.callbacks(wait="60")
     client.settle()
     client.control.post(f"/callbacks/{shown['id']}/replay")
     client.receiver.wait_for(2)
@@ -366,7 +366,7 @@ def test_dropped_callback_arrives_when_replayed(twilio: CallbackLogClient) -> No
     """A dropped callback does not arrive and is not retried; its replay arrives."""
     twilio.fail("callback", {"drop": True})
     twilio.record(twilio.call())
-    (shown,) = twilio.callbacks(wait="30")
+    (shown,) = twilio.callbacks(wait="60")
     twilio.control.post(f"/callbacks/{shown['id']}/replay")
     (callback,) = twilio.receiver.wait_for(1)
     assert callback.fields == shown["fields"]
@@ -403,6 +403,6 @@ def test_replay_is_signed_with_signalwires_key(standin: StandIn, receiver: Recei
         receiver,
     )
     recording = client.record(client.call())
-    (shown,) = client.callbacks(sid=recording, wait="30")
+    (shown,) = client.callbacks(sid=recording, wait="60")
     client.control.post(f"/callbacks/{shown['id']}/replay")
     assert [is_signed_by_signalwire(each, STANDIN_SIGNING_KEY) for each in receiver.wait_for(2)] == [True, True]

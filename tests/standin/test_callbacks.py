@@ -37,14 +37,14 @@ def advance(control: ControlClient, seconds: float) -> None:
 
 def settle(control: ControlClient) -> None:
     """Wait until no work is pending."""
-    answer = control.post("/settle", {"timeout": 30})
+    answer = control.post("/settle", {"timeout": 60})
     assert (answer.status, answer.body) == (200, {"left": []})
 
 
 def fetched(standin: StandIn, url: str, user: str, token: str) -> list[list[int]]:
     """Download the WAV at a callback's `RecordingUrl`; return its samples by channel."""
     assert url.startswith(f"http://127.0.0.1:{standin.port}/")
-    answer = requests.get(f"{url}.wav", auth=(user, token), timeout=30)
+    answer = requests.get(f"{url}.wav", auth=(user, token), timeout=120)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "audio/x-wav")
     return samples_of(answer.content)
 

@@ -155,7 +155,7 @@ def test_opens_only_with_both_options(host: str, *, from_anywhere: bool, is_open
 def test_checks_the_peer_address(standin: StandIn) -> None:
     """The peer address of the connection counts, not the header X-Forwarded-For."""
     own = non_loopback_address()
-    connection = http.client.HTTPConnection("127.0.0.1", standin.port, timeout=20, source_address=(own, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", standin.port, timeout=120, source_address=(own, 0))
     try:
         connection.request("POST", "/_standin/calls", headers={"X-Forwarded-For": "127.0.0.1"})
         assert connection.getresponse().status == 403

@@ -36,7 +36,7 @@ class EngineDriver:
     def settle(self) -> None:
         """Advance the clock past the processing time, and wait until no work is pending."""
         self.advance(2)
-        assert self._any("POST", "/settle", {"timeout": 30}).body == {"left": []}
+        assert self._any("POST", "/settle", {"timeout": 60}).body == {"left": []}
 
     def call(self) -> str:
         """Create a call in progress; return its sid in the test's dialect."""
@@ -51,7 +51,7 @@ class EngineDriver:
         """Download audio with the account's credentials."""
         user = self.api.sid(ResourceType.ACCOUNT, self.api.account)
         url = f"http://127.0.0.1:{self.standin.port}{self.api.base}/Recordings/{recording}{suffix}"
-        return requests.get(url, params=query, auth=(user, self.api.secret), timeout=30)
+        return requests.get(url, params=query, auth=(user, self.api.secret), timeout=120)
 
     def _any(self, method: str, path: str, content: dict[str, Any]) -> Any:
         # The clock is shared by all accounts, so no account is named.
@@ -169,11 +169,11 @@ def test_mp3_head_and_ranges(driver: EngineDriver) -> None:
     user = driver.api.sid(ResourceType.ACCOUNT, driver.api.account)
     url = f"http://127.0.0.1:{driver.standin.port}{driver.api.base}/Recordings/{recording}.wav"
     auth = (user, driver.api.secret)
-    head = requests.head(url, auth=auth, timeout=30)
-    whole = requests.get(url, auth=auth, timeout=30)
+    head = requests.head(url, auth=auth, timeout=120)
+    whole = requests.get(url, auth=auth, timeout=120)
     assert (head.status_code, head.content) == (200, b"")
     assert int(head.headers["Content-Length"]) == len(whole.content) == int(whole.headers["Content-Length"])
-    part = requests.get(url, auth=auth, headers={"Range": "bytes=100-199"}, timeout=30)
+    part = requests.get(url, auth=auth, headers={"Range": "bytes=100-199"}, timeout=120)
     assert (part.status_code, part.content) == (206, whole.content[100:200])
 
 
@@ -187,8 +187,8 @@ def test_media_access_by_vendor(driver: EngineDriver) -> None:
     url = f"http://127.0.0.1:{driver.standin.port}{driver.api.base}/Recordings/{recording}"
     expected = 401 if driver.api.dialect.name == "twilio" else 200
     for suffix in ("", ".wav", ".mp3"):
-        assert requests.get(url + suffix, timeout=30).status_code == expected
-    assert requests.get(f"{url}.json", timeout=30).status_code == 401
+        assert requests.get(url + suffix, timeout=120).status_code == expected
+    assert requests.get(f"{url}.json", timeout=120).status_code == 401
 
 
 def test_conference_recording_ends_with_its_conference(driver: EngineDriver) -> None:
@@ -317,7 +317,7 @@ def test_settle_finishes_the_recordings_of_an_account(driver: EngineDriver) -> N
     driver.advance(3)
     driver.hang_up(call)
     driver.advance(2)
-    assert driver.control.post("/settle", {"timeout": 30}).body == {"left": []}
+    assert driver.control.post("/settle", {"timeout": 60}).body == {"left": []}
     assert driver.api.get("Calls", call, "Recordings", recording).body["status"] == "completed"
 
 
@@ -335,7 +335,7 @@ def test_accounts_do_not_share_media(driver: EngineDriver, standin: StandIn) -> 
         driver.api.sid(ResourceType.ACCOUNT, driver.api.account), driver.api.sid(ResourceType.ACCOUNT, standin.account)
     )
     url = f"http://127.0.0.1:{standin.port}{foreign}/Recordings/{recording}.wav"
-    assert requests.get(url, headers={"Authorization": f"Basic {own}"}, timeout=30).status_code == 404
+    assert requests.get(url, headers={"Authorization": f"Basic {own}"}, timeout=120).status_code == 404
 
 
 @pytest.mark.ci

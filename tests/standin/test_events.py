@@ -21,7 +21,7 @@ def report_event(control: ControlClient, event: dict[str, Any]) -> None:
     answer = control.post("/events", event)
     assert (answer.status, list(answer.body)) == (202, ["id"])
     assert NEW.match(answer.body["id"])
-    assert control.post("/settle", {"timeout": 30}).status == 200
+    assert control.post("/settle", {"timeout": 60}).status == 200
 
 
 def fresh_id(control: ControlClient) -> str:
@@ -68,7 +68,7 @@ def test_repeated_event_changes_nothing(control: ControlClient, api: HttpFunctio
     event = {"id": identifier, "type": "call.ringing", "call": call, "to": "+12025550123", "from": "+12025550199"}
     for _ in range(2):
         assert control.post("/events", event).body == {"id": identifier}
-    control.post("/settle", {"timeout": 30})
+    control.post("/settle", {"timeout": 60})
     assert [each["sid"] for each in api.get("Calls").body["calls"]] == [api.sid_of_call(call)]
 
 
@@ -139,7 +139,7 @@ def test_accounts_are_isolated(standin: StandIn) -> None:
             control.post("/clock", {"advance": 2})
             control.post(f"/calls/{call}/hangup")
             control.post("/clock", {"advance": 2})
-            assert control.get("/callbacks", event="completed", wait="30").body["callbacks"] != []
+            assert control.get("/callbacks", event="completed", wait="60").body["callbacks"] != []
             return {
                 "callbacks": [each.fields["RecordingSid"] == recording for each in receiver.wait_for(2)],
                 "logged": [each["event"] for each in control.get("/callbacks").body["callbacks"]],
@@ -215,7 +215,7 @@ def test_logs_dropped_and_exhausted_events(standin: StandIn, control: ControlCli
     report_event(control, {**started, "id": late})
     report_event(control, {"type": "participant.left", "conference": ZERO, "call": call, "id": unknown})
     assert control.post("/clock", {"advance": 3_600}).status == 200
-    assert control.post("/settle", {"timeout": 30}).status == 200
+    assert control.post("/settle", {"timeout": 60}).status == 200
     assert [line for line in standin.lines[before:] if line.startswith("event ")] == [
         f"event recording.started {late} had no effect: dropped (NotEligibleForRecording)",
         f"event participant.left {unknown} had no effect: failed (NotFound)",
@@ -235,7 +235,7 @@ def test_settle_waits_for_events_behind_a_blocked_one(control: ControlClient, ap
     answer = control.post("/settle", {"timeout": 1})
     assert (answer.status, [each[api.dialect.name] for each in answer.body["left"]]) == (408, [started.body["sid"]])
     control.post("/clock", {"advance": 2_000})
-    assert control.post("/settle", {"timeout": 30}).status == 200
+    assert control.post("/settle", {"timeout": 60}).status == 200
     shown = api.get("Recordings", started.body["sid"]).body
     assert (shown["status"], shown["duration"] in {20, "20"}) == ("completed", True)
 

@@ -84,12 +84,12 @@ def test_serves_tls(standin: StandIn, api: HttpFunctionClient, call: str) -> Non
     context = ssl.create_default_context(cafile=str(standin.ca_file))
     for name in ("localhost", "127.0.0.1", "api.twilio.com"):
         with (
-            socket.create_connection(("127.0.0.1", standin.https_port), timeout=5) as connection,
+            socket.create_connection(("127.0.0.1", standin.https_port), timeout=60) as connection,
             context.wrap_socket(connection, server_hostname=name) as wrapped,
         ):
             assert wrapped.version() in {"TLSv1.2", "TLSv1.3"}
     with (
-        socket.create_connection(("127.0.0.1", standin.https_port), timeout=5) as connection,
+        socket.create_connection(("127.0.0.1", standin.https_port), timeout=60) as connection,
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         ssl.create_default_context().wrap_socket(connection, server_hostname="localhost")
@@ -433,7 +433,7 @@ def test_empty_response_has_no_content_type(api: HttpFunctionClient, control: Co
     control.post("/clock", {"advance": 2})
     api.post(*path, recording, form={"Status": "stopped"})
     control.post("/clock", {"advance": 2})
-    assert control.post("/settle", {"timeout": 30}).status == 200
+    assert control.post("/settle", {"timeout": 60}).status == 200
     audio = f"{api.base}/Recordings/{recording}.wav"
     known = {"If-None-Match": "*"}
     for status, answer in (

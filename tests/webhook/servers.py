@@ -12,7 +12,7 @@ from typing import Final
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.ports.messaging import Timeouts, WebhookRequest, WebhookResult
 
-AMPLE: Final = Timeouts(connect=10_000, read=10_000, total=20_000)
+AMPLE: Final = Timeouts(connect=60_000, read=60_000, total=120_000)
 """Timeouts that a responding server never reaches."""
 
 PUBLIC: Final = "93.184.216.34"
