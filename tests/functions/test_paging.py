@@ -295,16 +295,19 @@ def test_accepts_sizes_from_one_to_a_thousand(
 @pytest.mark.parametrize(
     ("name", "value", "condition"),
     [
-        *[("PageSize", value, "page size") for value in ("0", "1001", "-1", "9" * 18, "9" * 40)],
-        *[("PageSize", value, "value outside the enum") for value in ("x", "1.0", "٣", "1e3", " 1")],
-        *[("Page", value, "value outside the enum") for value in ("-1", "x", "201", "9" * 18)],
-        *[("PageToken", value, "page token") for value in ("x", "PA", "PC{sid}", "{sid}", "PA{other}", "PA{sid}0")],
+        ("PageSize", "1001", "page size"),
+        ("PageSize", "x", "value outside the enum"),
+        ("Page", "201", "value outside the enum"),
+        ("PageToken", "PA{other}", "page token"),
     ],
 )
 def test_rejects_invalid_paging(
     client: FunctionClient, listing: Listing, name: str, value: str, condition: str
 ) -> None:
-    """A size out of bounds, an invalid or too large page number, or a malformed token is rejected."""
+    """A size out of bounds, an invalid or too large page number, or a malformed token is rejected.
+
+    `tests/unit/test_list_forms.py` has all values.
+    """
     sid, other = client.sid(listing.kind, "0" * 32), client.sid(ResourceType.API_KEY, "0" * 32)
     if client.dialect.name == "signalwire":
         other = "0" * 32

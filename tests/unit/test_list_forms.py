@@ -1,0 +1,80 @@
+"""The paging parameters of all lists: page size, page number and page token."""
+
+import pytest
+
+from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.forms import lists
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tapedeck.domain.errors import InvalidParameter
+from tapedeck.domain.page import Cursor, PageRequest
+
+FORMS = (
+    lists.ListCalls, lists.ListConferences, lists.ListParticipants, lists.ListRecordings, lists.ListRecordingsOfParent,
+    lists.ListTranscriptions, lists.ListTranscriptionsOfRecording,
+)  # fmt: skip
+ID = "0123456789abcdef" * 2
+
+each_list = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+each_dialect = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "signalwire"])
+
+
+def of_another_kind(dialect: Dialect) -> str:
+    """Return a sid of another kind in Twilio's dialect; SignalWire's sids have no kind, so one without hyphens."""
+    return dialect.format_sid(ResourceType.API_KEY, ID) if dialect is TWILIO else ID
+
+
+@each_dialect
+@each_list
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        *[("PageSize", value, "page_size") for value in ("0", "1001", "-1", "9" * 18, "9" * 40)],
+        *[("PageSize", value, "choice") for value in ("x", "1.0", "٣", "1e3", " 1")],
+        *[("Page", value, "choice") for value in ("-1", "x", "201", "9" * 18)],
+        *[("PageToken", value, "page_token") for value in ("x", "PA", "PC{sid}", "{sid}", "PA{other}", "PA{sid}0")],
+    ],
+)
+def test_rejects_invalid_paging(
+    dialect: Dialect, form: type[lists.ListForm], name: str, value: str, fault: str
+) -> None:
+    """A size out of bounds, an invalid or too large page number, or a malformed token is rejected."""
+    given = value.replace("{sid}", dialect.format_sid(form.KIND, ID)).replace("{other}", of_another_kind(dialect))
+    with pytest.raises(InvalidParameter) as raised:
+        form.read({name: [given]}, dialect)
+    assert (raised.value.name, raised.value.fault) == (name, fault)
+
+
+@each_dialect
+@each_list
+def test_reads_paging(dialect: Dialect, form: type[lists.ListForm]) -> None:
+    """The page has the given size, number and token; the token says in which direction the page lies."""
+    token = dialect.format_sid(form.KIND, ID)
+    for direction, backwards in (("PA", False), ("PB", True)):
+        fields = {"PageSize": ["7"], "Page": ["3"], "PageToken": [f"{direction}{token}"]}
+        assert form.read(fields, dialect).page == PageRequest(7, 3, Cursor(ID, backwards=backwards))
+    for size in ("1", "1000"):
+        assert form.read({"PageSize": [size]}, dialect).page == PageRequest(int(size), 0, None)
+
+
+@each_dialect
+@each_list
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"PageSize": [""], "Page": [""], "PageToken": [""]}, {"PageSize": ["3", ""]}, {"pagesize": ["2"]}],
+    ids=["absent", "empty", "last empty", "other name"],
+)
+def test_ignores_empty_and_unknown_parameters(
+    dialect: Dialect, form: type[lists.ListForm], fields: dict[str, list[str]]
+) -> None:
+    """Empty values and unknown names count as absent: the first page of 50, and no filter."""
+    read = form.read(fields, dialect)
+    assert (read.page, dict(read.filters)) == (PageRequest(50, 0, None), {})
+
+
+@each_dialect
+@each_list
+def test_keeps_given_filters_for_links(dialect: Dialect, form: type[lists.ListForm]) -> None:
+    """Filters are kept exactly as the client sent them; paging parameters are not among them."""
+    given = {f"{name}{sign}": ["2018-09-25"] for name in form.DATES for sign in ("", "<", ">")}
+    read = form.read({**given, "PageSize": ["5"]}, dialect)
+    assert dict(read.filters) == dict.fromkeys(given, "2018-09-25")
