@@ -7,4 +7,6 @@ dynamodb-local:  ## run AWS's DynamoDB Local on this machine, in memory (DYNAMOD
 
 .PHONY: test-dynamodb-local
 test-dynamodb-local: $(VENV)/development  ## test races, lost responses and the functions against DynamoDB Local
-	@exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -m dynamodb_local -n 2 --dist worksteal --timeout 1800
+	@# Only at the deep size all cases of each test, as on moto.
+	@exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -n 2 --dist worksteal --timeout 1800 \
+	  -m "dynamodb_local$(if $(filter deep,$(TAPEDECK_TEST_SIZE)),, and not ci)"

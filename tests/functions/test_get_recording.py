@@ -476,37 +476,22 @@ SIZE = len(WAV)
 @pytest.mark.parametrize(
     ("requested", "first", "last"),
     [
-        ("bytes=0-0", 0, 0),
-        ("bytes=0-43", 0, 43),
         ("bytes=100-199", 100, 199),
-        (f"bytes={SIZE - 1}-{SIZE - 1}", SIZE - 1, SIZE - 1),
-        ("bytes=0-", 0, SIZE - 1),
         ("bytes=16000-", 16_000, SIZE - 1),
-        ("bytes=-1", SIZE - 1, SIZE - 1),
-        ("bytes=-100", SIZE - 100, SIZE - 1),
-        (f"bytes=-{SIZE}", 0, SIZE - 1),
-        ("bytes=-99999999", 0, SIZE - 1),
-        ("bytes=10-99999999", 10, SIZE - 1),
-        (f"bytes=10-{'9' * 5_000}", 10, SIZE - 1),
-        (f"bytes=-{'9' * 19}", 0, SIZE - 1),
-        ("bytes= 5-6 ", 5, 6),
-        ("Bytes=5-6", 5, 6),
-        ("bytes=0005-06", 5, 6),
+        (f"bytes=-{'9' * 5_000}", 0, SIZE - 1),
     ],
 )
 def test_a_byte_range_is_sent(
     client: FunctionClient, make_recording: MakeRecording, gateway: Gateway, requested: str, first: int, last: int
 ) -> None:
-    """A single byte range answers 206 with its position in the file."""
+    """A single byte range answers 206 with its position in the file; `tests/unit/test_byte_ranges.py` has all forms."""
     client.gateway = gateway
     answer = client.request("GET", path_of(client, make_recording()), headers={"Range": requested})
     headers = {"content_type": "audio/x-wav", "content_range": f"bytes {first}-{last}/{SIZE}"}
     assert_media(answer, 206, WAV[first : last + 1], of=WAV, **headers)
 
 
-@pytest.mark.parametrize(
-    "requested", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE}", "bytes=99999999-", f"bytes={'9' * 19}-", "bytes=-0"]
-)
+@pytest.mark.parametrize("requested", [f"bytes={SIZE}-", "bytes=-0"])
 def test_a_range_beyond_the_end_is_rejected(
     client: FunctionClient, make_recording: MakeRecording, objects: Objects, requested: str
 ) -> None:
@@ -516,14 +501,7 @@ def test_a_range_beyond_the_end_is_rejected(
     assert objects.requests == ["HeadObject"]
 
 
-@pytest.mark.parametrize(
-    "requested",
-    [
-        "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5", "bytes=6-5", "bytes=0-1,5-6", "bytes=0-1,", "0-1",
-        "samples=0-1", "bytes:0-1", "bytes=--1", "bytes=+1-2", "bytes=0x1-2", "bytes=1.0-2", "bytes=\u0661-\u0662",
-        f"bytes={'9' * 20}-{'9' * 19}",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("requested", ["", "bytes=6-5", "bytes=0-1,5-6"])
 def test_an_invalid_range_is_ignored(client: FunctionClient, make_recording: MakeRecording, requested: str) -> None:
     """Several ranges or an invalid one count as none (RFC 9110, 14.2)."""
     answer = client.request("GET", path_of(client, make_recording()), headers={"Range": requested})
@@ -544,10 +522,6 @@ ETAG = f'"{md5(WAV, usedforsecurity=False).hexdigest()}"'
     [
         (ETAG, 206),
         ('"0123456789abcdef0123456789abcdef"', 200),
-        (f"W/{ETAG}", 200),
-        ("Tue, 25 Sep 2018 23:00:00 GMT", 200),
-        ("*", 200),
-        ("", 200),
     ],
 )
 def test_if_range_sends_the_whole_file_if_it_changed(
@@ -563,13 +537,9 @@ def test_if_range_sends_the_whole_file_if_it_changed(
 @pytest.mark.parametrize(
     ("tags", "is_known"),
     [
-        (ETAG, True),
-        (f"W/{ETAG}", True),
         (f'"x", {ETAG} ,"y"', True),
         ("*", True),
         ('"x"', False),
-        (ETAG.strip('"'), False),
-        ("", False),
     ],
 )
 def test_if_none_match_answers_not_modified(

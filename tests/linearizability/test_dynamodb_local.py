@@ -48,7 +48,7 @@ URL: Final = os.environ.get("TAPEDECK_DYNAMODB_URL", "")
 TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
 
 CLIENTS: Final = 4
-HISTORIES: Final = 300
+HISTORIES: Final = scaled(deep=300, ci=100, fast=30)
 RACES_AT_ONCE: Final = 3
 """Races in parallel, each on its own calls, so that retries in one do not leave the CPU idle."""
 REQUESTS_PER_CLIENT: Final = 5
@@ -57,7 +57,7 @@ REQUESTS_LOST: Final = 0.02
 RESPONSES_LOST: Final = 0.15
 RESPONSES_LOST_TO_CLIENT: Final = 0.05
 
-MANY_HISTORIES: Final = scaled(deep=2_000, ci=60, fast=60)
+MANY_HISTORIES: Final = scaled(deep=2_000, ci=200, fast=60)
 MANY_RACES_AT_ONCE: Final = 8
 """Races of four clients each: 32 clients at once."""
 REQUESTS_PER_CLIENT_OF_MANY: Final = 4

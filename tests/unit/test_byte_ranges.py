@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,49 @@ def test_reads_numbers_beyond_the_limit_of_int() -> None:
     assert parse_range({"range": f"bytes=-{endless}"}, 7, TAG) == ByteRange(0, 6, is_part=True)
     assert parse_range({"range": f"bytes={endless}-"}, 7, TAG).size <= 0
     assert parse_range({"range": f"bytes={endless}0-{endless}"}, 7, TAG) == ByteRange(0, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=0-43", 0, 43),
+        ("bytes=99-99", 99, 99),
+        ("bytes=0-", 0, 99),
+        ("bytes=16-", 16, 99),
+        ("bytes=-1", 99, 99),
+        ("bytes=-100", 0, 99),
+        ("bytes=-99999999", 0, 99),
+        ("bytes=10-99999999", 10, 99),
+        (f"bytes=-{'9' * 19}", 0, 99),
+        ("bytes= 5-6 ", 5, 6),
+        ("Bytes=5-6", 5, 6),
+        ("bytes=0005-06", 5, 6),
+    ],
+)
+def test_reads_a_range(text: str, first: int, last: int) -> None:
+    """A range is a first and a last byte, a first byte alone, or the last so many bytes."""
+    assert parse_range({"range": text}, 100, TAG) == ByteRange(first, last, is_part=True)
+
+
+@pytest.mark.parametrize("text", ["bytes=100-", "bytes=100-100", "bytes=99999999-", f"bytes={'9' * 19}-", "bytes=-0"])
+def test_a_range_beyond_the_end_is_an_empty_part(text: str) -> None:
+    """A range that begins after the last byte, or has no bytes, is a part without bytes."""
+    byte_range = parse_range({"range": text}, 100, TAG)
+    assert (byte_range.is_part, byte_range.size <= 0) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5", "bytes=6-5", "bytes=0-1,5-6", "bytes=0-1,", "0-1",
+        "samples=0-1", "bytes:0-1", "bytes=--1", "bytes=+1-2", "bytes=0x1-2", "bytes=1.0-2", "bytes=\u0661-\u0662",
+        f"bytes={'9' * 20}-{'9' * 19}",
+    ],
+)  # fmt: skip
+def test_an_invalid_range_is_the_whole_file(text: str) -> None:
+    """Several ranges or an invalid one count as none (RFC 9110, 14.2)."""
+    assert parse_range({"range": text}, 100, TAG) == ByteRange(0, 99)
 
 
 @given(text=st.text(alphabet="bytes=-0123456789, \t;x\u0661\n\0", max_size=20) | st.text(max_size=20), size=SIZES)
