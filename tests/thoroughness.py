@@ -6,7 +6,7 @@ A test whose amount of work depends on the size has the marker `sized`, so that 
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 Amount = TypeVar("Amount")
 Case = TypeVar("Case")
@@ -21,7 +21,7 @@ def scaled(*, deep: Amount, ci: Amount, fast: Amount) -> Amount:
     return {"deep": deep, "ci": ci, "fast": fast}[SIZE]
 
 
-def share(cases: Iterable[Case], group: Callable[[Case], object]) -> list[Case]:
+def share(cases: Iterable[Case], group: Callable[[Any], object]) -> list[Case]:
     """Return all cases at the size `deep`, else one case of each group: the first group's first, the second's second.
 
     This takes cases of every kind: each group lists its cases in the same order of dialects.

@@ -123,6 +123,16 @@ def test_a_test_has_a_docstring() -> None:
     assert wrong == []
 
 
+def test_scaled_tests_have_the_marker() -> None:
+    """A module whose tests depend on `TAPEDECK_TEST_SIZE` marks them, so that `make test-ci` runs them at its size."""
+    texts = {str(module): module.path.read_text(encoding="utf-8") for module in modules(ROOT / "tests")}
+    texts |= {str(module): module.path.read_text(encoding="utf-8") for module in modules(DYNAMODB_MEMORY / "tests")}
+    scaled = [name for name, text in texts.items() if "thoroughness import scaled" in text]
+    marked = {name for name, text in texts.items() if "pytest.mark.sized" in text or "mark.dynamodb_local_only" in text}
+    assert len(scaled) > 20
+    assert [name for name in scaled if name not in marked] == []
+
+
 def test_names_are_specific() -> None:
     """No module, folder or class has a generic name such as `utils` or `...Manager`."""
     paths = [
