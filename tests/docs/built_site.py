@@ -138,6 +138,16 @@ def test_the_search_finds_a_page(browser: Any, site: str) -> None:
     assert findings.errors == []
 
 
+def test_the_index_for_programs_resolves() -> None:
+    """Every link of `llms.txt` is a Markdown file of the site; the files and the full text contain the quoted code."""
+    links = re.findall(r"\]\(([^)]+)\)", (SITE / "llms.txt").read_text(encoding="utf-8"))
+    assert len(links) > 50
+    assert [link for link in links if not (SITE / link).is_file()] == []
+    full = (SITE / "llms-full.txt").read_text(encoding="utf-8")
+    assert [link for link in links if f"<!-- page: {link} -->" not in full and link != "llms-full.txt"] == []
+    assert re.findall(r'^--8<-- "', full, re.MULTILINE) == []
+
+
 def test_another_host_is_noticed(browser: Any, site: str, tmp_path: Path) -> None:
     """A page with an image of another host, or with an error in a script, fails the check."""
     (tmp_path / "page.html").write_text(
