@@ -1,0 +1,41 @@
+"""Tests that the clients of the tests and the stand-ins of the tests check every response."""
+
+from typing import Any
+
+import pytest
+
+from tapedeck_standin.gateway.sam import Gateway
+from tapedeck_standin.http.messages import ServerRequest, ServerResponse
+from tests.client import DIALECTS, FunctionClient
+from tests.wire.gateway import checked_gateways
+
+ACCOUNT, CALL = "5f0c3b1e8d274a69b7c2d41e9a60f835", "0b7d9c52e1f64a3885c06d2f7e914ba3"
+HEADERS = {"Content-Type": "application/json; charset=utf-8", "X-Request-Id": "7f0c"}
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_a_client_checks_what_a_function_returns(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that returns an empty object in place of a call fails the test that invokes it."""
+
+    def load_handler(_root: object, _operation: str) -> Any:
+        return lambda _event, _context: {"statusCode": 200, "headers": HEADERS, "body": "{}", "isBase64Encoded": False}
+
+    monkeypatch.setattr("tests.client.load_handler", load_handler)
+    client = FunctionClient(DIALECTS[dialect], ACCOUNT, "")
+    with pytest.raises(AssertionError, match=rf"^{dialect} get_call: GET .* answered 200\n  at /sid: expected this"):
+        client.get("Calls", client.sid_of_call(CALL))
+
+
+def test_a_stand_in_checks_what_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response without the wire format is reported, and sent all the same; a right one is not reported."""
+    right = ServerResponse(204, (("X-Request-Id", "7f0c"),), b"")
+    wrong = ServerResponse(200, tuple(HEADERS.items()), b"{}")
+    answers = [right, wrong]
+    monkeypatch.setattr(Gateway, "answer", lambda _self, _request: answers.pop(0))
+    path = f"/2010-04-01/Accounts/AC{ACCOUNT}/Recordings/RE{CALL}.json"
+    reports: list[str] = []
+    gateway = object.__new__(Gateway)
+    with checked_gateways(reports.append):
+        for method, answer in (("DELETE", right), ("GET", wrong)):
+            assert gateway.answer(ServerRequest(method, path, (), b"", "http")) is answer
+    assert [report.splitlines()[0] for report in reports] == [f"twilio get_recording: GET {path} answered 200"]
