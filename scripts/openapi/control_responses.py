@@ -1,0 +1,82 @@
+"""The schemas of the control API's responses."""
+
+from typing import Final
+
+from scripts.openapi.forms import UUID, Schema
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.recording import RecordingStatus
+from tapedeck.domain.transcription import TranscriptionStatus
+
+REFERENCE: Final = "#/components/schemas/{model}"
+
+
+def _object(description: str, **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list(component: str) -> Schema:
+    return {"type": "array", "items": {"$ref": REFERENCE.format(model=component)}}
+
+
+def _choice(values: type[CallStatus | ConferenceStatus | RecordingStatus | TranscriptionStatus]) -> Schema:
+    return {"type": "string", "enum": [str(value) for value in values]}
+
+
+def response_schemas() -> dict[str, Schema]:
+    """Return the schemas by component."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    text_or_null, number_or_null = {"type": ["string", "null"]}, {"type": ["integer", "null"]}
+    sids = {"$ref": REFERENCE.format(model="Sids")}
+    time = {"type": "string", "format": "date-time"}
+    fields = {"type": "object", "additionalProperties": {"type": "string"}}
+    parameters = {
+        "type": "object",
+        "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+    }
+    error = _object("What is wrong.", message=text, field=text_or_null)
+    return {
+        "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
+        "Attempt": _object(
+            "One attempt to deliver a callback.", at=time, status=number_or_null, error=text_or_null,
+            milliseconds=number, answer=text,
+        ),
+        "Call": _object("A call.", sid=sids, status=_choice(CallStatus), recordings=_list("Recording")),
+        "Callback": _object(
+            "A callback.", id=text, sid=sids, event=text, method={"type": "string", "enum": ["GET", "POST"]},
+            url={"type": "string", "format": "uri"}, fields=fields, signature=text_or_null, signed=text_or_null,
+            attempts=_list("Attempt"),
+        ),
+        "Callbacks": _object("Callbacks, oldest first.", callbacks=_list("Callback")),
+        "Clock": _object("The time after the advance.", now=time),
+        "Conference": _object(
+            "A conference.", sid=sids, friendly_name=text, status=_choice(ConferenceStatus), calls=_list("Call"),
+            recordings=_list("Recording"),
+        ),
+        "Error": _object("An error.", error=error),
+        "Fault": _object(
+            "A fault. `hits` counts how often it was applied.", id=text, on=text, times=number,
+            then={"$ref": REFERENCE.format(model="FaultAction")}, hits=number,
+        ),
+        "Faults": _object("Faults, oldest first.", faults=_list("Fault")),
+        "Health": _object("The stand-in responds.", status={"type": "string", "const": "ok"}),
+        "Id": _object("What was accepted.", id=text),
+        "Left": _object("The resources that still have work to do.", left=_list("Sids")),
+        "Recording": _object("A recording.", sid=sids, status=_choice(RecordingStatus)),
+        "Request": _object(
+            "A request to the API and its outcome.", id=text, at=time, method=text, path=text, operation=text_or_null,
+            fields=parameters, status=number_or_null, code=number_or_null, milliseconds=number, nearest=text_or_null,
+        ),
+        "Requests": _object("Requests, oldest first.", requests=_list("Request")),
+        "Sids": _object(
+            "A sid in both dialects.", twilio={"type": "string", "pattern": "^[A-Z]{2}[0-9a-f]{32}$"},
+            signalwire={"type": "string", "pattern": f"^{UUID}$"},
+        ),
+        "Transcription": _object("A transcription.", sid=sids, status=_choice(TranscriptionStatus)),
+    }  # fmt: skip
