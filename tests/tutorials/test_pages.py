@@ -9,10 +9,13 @@ import pytest
 from tests.tutorials.page import ROOT, Block, read_blocks
 from tests.tutorials.terminal import Terminal
 
+TYPED_ELSEWHERE: Final = {"invoke-a-function.md"}
+"""Pages that another test types: tests/sam/test_page.py."""
+
 PAGES: Final = (
     ROOT / "plugins" / "pytest-tapedeck" / "README.md",
     *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
-    *sorted((ROOT / "docs" / "how-to").glob("*.md")),
+    *sorted(path for path in (ROOT / "docs" / "how-to").glob("*.md") if path.name not in TYPED_ELSEWHERE),
 )
 TYPED: Final = [
     page for page in PAGES if any(block.language == "sh" and not block.reason for block in read_blocks(page))
