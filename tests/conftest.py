@@ -72,6 +72,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Order())
 
 
+def pytest_collection_finish() -> None:
+    """Exempt the collected tests from garbage collection, which otherwise traverses them again and again."""
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that run in `make test-ci` only, before pytest selects tests by their markers."""
