@@ -7,6 +7,8 @@ dynamodb-local:  ## run AWS's DynamoDB Local on this machine, in memory (DYNAMOD
 
 .PHONY: test-dynamodb-local
 test-dynamodb-local: $(VENV)/development  ## test races, lost responses and the functions against DynamoDB Local
-	@# Only at the deep size all cases of each test, as on moto.
 	@exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -n 2 --dist worksteal --timeout 1800 \
-	  -m "dynamodb_local$(if $(filter deep,$(TAPEDECK_TEST_SIZE)),, and not ci)"
+	  -m dynamodb_local --ignore=tests/functions
+	@# The functions at the fast size: large variants run on moto only. All cases of a test only at the deep size.
+	@TAPEDECK_TEST_SIZE=fast exec $(PYTHON) scripts/dynamodb-local --port 0 -- $(BIN)/pytest -n 2 --dist worksteal \
+	  -m "dynamodb_local$(if $(filter deep,$(TAPEDECK_TEST_SIZE)),, and not ci)" tests/functions

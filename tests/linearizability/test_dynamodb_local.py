@@ -52,7 +52,7 @@ HISTORIES: Final = scaled(deep=300, ci=100, fast=30)
 RACES_AT_ONCE: Final = 3
 """Races in parallel, each on its own calls, so that retries in one do not leave the CPU idle."""
 REQUESTS_PER_CLIENT: Final = 5
-SECONDS_PER_HISTORY: Final = 20
+SECONDS_PER_HISTORY: Final = 600
 REQUESTS_LOST: Final = 0.02
 RESPONSES_LOST: Final = 0.15
 RESPONSES_LOST_TO_CLIENT: Final = 0.05
