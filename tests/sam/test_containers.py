@@ -1,7 +1,6 @@
 """The functions run in Lambda's containers by the commands that `make sam-local` prints, typed as printed."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -20,22 +19,14 @@ from tapedeck_standin.samples.replay import operation_of, readable
 from tests.client import ROOT, TEMPLATE
 from tests.functions.test_events import EVENTS, EXPECTED, mask, read
 from tests.sam.conftest import SamLocal, Typed, type_command
+from tests.thoroughness import share
 
 # Starting a container per event is slow on a busy machine, and the first test waits for all reading events.
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
 
 
-def _chosen_events() -> list[Path]:
-    """Return all event files at the size `deep`, else one for each function: of the first its first, and so on."""
-    if os.environ.get("TAPEDECK_TEST_SIZE") == "deep":
-        return EVENTS
-    of_functions: dict[str, list[Path]] = {}
-    for event in EVENTS:
-        of_functions.setdefault(operation_of(event), []).append(event)
-    return [events[number % len(events)] for number, events in enumerate(of_functions.values())]
-
-
-CHOSEN: Final = _chosen_events()
+CHOSEN: Final = share(EVENTS, operation_of)
+"""One event file of each function; all of them at the size `deep`."""
 
 READING: Final = [event for event in CHOSEN if event.name.startswith(("default.", "get_", "list_"))]
 """The events that change nothing, so their commands can run at the same time."""
