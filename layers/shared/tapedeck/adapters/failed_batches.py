@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tapedeck.domain.errors import StoreUnavailable
 
 PREFIX: Final = "aws/lambda/"
-"""Prefix under which Lambda writes, by function, mapping and time: keys sort by time of failure."""
+"""Prefix under which Lambda writes, by mapping, shard and time: the keys of one shard sort by time of failure."""
 
 
 class FailedBatchBucket:

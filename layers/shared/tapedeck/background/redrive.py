@@ -37,7 +37,7 @@ class FailedBatchRedrive:
         self._publisher = publisher
 
     def run(self, max_batches: int) -> tuple[int, bool]:
-        """Publish the oldest batches again; delete each one that succeeds completely.
+        """Publish batches again, the oldest of each shard first; delete each one that succeeds completely.
 
         Args:
             max_batches: the maximum number of batches. Failing ones do not count: they must not hide those behind them.

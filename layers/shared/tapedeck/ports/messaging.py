@@ -141,7 +141,7 @@ class FailedBatchStore(Protocol):
     """
 
     def list(self, limit: int, after: str | None = None) -> Sequence[str]:
-        """Return up to `limit` keys, oldest first, starting after the key `after` if given."""
+        """Return up to `limit` keys, by shard and then oldest first, starting after the key `after` if given."""
         ...
 
     def read(self, key: str) -> bytes:
