@@ -39,43 +39,73 @@ METRICS: Final = {
     "CallbacksExhausted": "when a callback is given up",
 }
 
-_THROTTLED: Final = "Find the account with the most requests in the log. Lower `RateLimit`, or raise the table's quota."
-_DEAD_LETTER: Final = "Read the message in the queue and the function's log. Fix the cause, then redrive the queue."
+_LOG: Final = "[functions' log](#search-the-logs)"
+_QUEUES: Final = "[Dead-letter queues](#dead-letter-queues)"
+_CONNECTOR: Final = "[Connector and engine](#connector-and-engine)"
+_THROTTLED: Final = (
+    f"Find the account with the most requests in the {_LOG}. Lower `RateLimit`, or raise the account's quota of "
+    "DynamoDB. One account cannot create more than about 500 resources per second, with any quota."
+)
 
 ALARM_ACTIONS: Final = {
-    "GatewayErrorsAlarm": "Find the route in the API's log group, then the error in that of the functions.",
+    "GatewayErrorsAlarm": f"Find the route in the access log, then the error in the {_LOG}.",
     "ErrorsAlarm": (
-        "Search the functions' log for level ERROR: it names an unhandled exception and its line of code. Otherwise "
-        "check the health of DynamoDB."
+        f"Search the {_LOG} for level `ERROR`: it names an unhandled exception and its line of code. If there is none, "
+        "DynamoDB, S3 or KMS refused or did not respond: check their health, and the function's role."
     ),
-    "ContentionAlarm": "Look for one conference or call with many changes at once. Clients may retry.",
-    "SlowAlarm": "Compare `Milliseconds` by operation in the log. Check cold starts and DynamoDB latency.",
+    "ContentionAlarm": (
+        f"Count `Busy` by account in the {_LOG}. Look for one conference or call with many changes at once. Clients may "
+        "retry."
+    ),
+    "SlowAlarm": f"Compare `Milliseconds` by operation in the {_LOG}. Check cold starts and DynamoDB latency.",
     "RecordingsReadThrottleAlarm": _THROTTLED,
     "RecordingsWriteThrottleAlarm": _THROTTLED,
     "CredentialsReadThrottleAlarm": _THROTTLED,
     "CredentialsWriteThrottleAlarm": _THROTTLED,
-    "AdminErrorsAlarm": "Invoke the function again. Its log line names the operation and the account.",
-    "IteratorAgeAlarm": "Look for errors of `publish_changes`. Until it is fixed, commands and callbacks are late.",
-    "FailedChangesAlarm": ("Fix the cause, then follow [Redrive failed changes](../how-to/redrive-failed-changes.md)."),
-    "LostChangesAlarm": "Check the permissions of `publish_changes` on the bucket. Fetch missing states over the API.",
-    "BackgroundErrorsAlarm": "Look for the error in the functions' log. The work is retried.",
-    "ReconcilerStalledAlarm": "Check that the schedule is enabled, and that the function has free concurrency.",
-    "MediaCommandsDeadLetterAlarm": (
-        "Read the command in the queue and the connector's log. An unconfirmed command is sent again."
+    "AdminErrorsAlarm": (
+        f"Find the operation and the account in the {_LOG}: its outcome is `fault`. Invoke it again, but see [Rotate "
+        "credentials](../how-to/rotate-credentials.md) first if it was `rotate_auth_token`."
     ),
-    "MediaEventsDeadLetterAlarm": _DEAD_LETTER,
-    "CallbacksDeadLetterAlarm": "Look for errors of `deliver_callback`. The reconciler queues the callback again.",
-    "MediaCommandsQueueAgeAlarm": "Check that the connector runs and has the policy `ConnectorPolicyArn`.",
-    "MediaEventsQueueAgeAlarm": "Look for errors of `ingest_media_event`. Events for unknown resources wait too.",
-    "CallbackQueueAgeAlarm": "Look for slow receivers with `list_callbacks`, or for errors of `deliver_callback`.",
+    "IteratorAgeAlarm": (
+        f"Look for errors of `publish_changes` in the {_LOG}. Until it is fixed, commands and callbacks are late. Changes "
+        "that are late for 12 hours leave the stream, and `FailedChangesAlarm` fires."
+    ),
+    "FailedChangesAlarm": "Follow [Redrive failed changes](../how-to/redrive-failed-changes.md) within 30 days.",
+    "LostChangesAlarm": (
+        "Check that the role of `publish_changes` may write to the failed-batches bucket. Subscribers must read the "
+        "current state over the API: what was lost cannot be published again."
+    ),
+    "BackgroundErrorsAlarm": f"Look for the error in the {_LOG}. The work is retried.",
+    "ReconcilerStalledAlarm": "Follow [The reconciler](#the-reconciler).",
+    "MediaCommandsDeadLetterAlarm": f"Follow {_QUEUES}. Read the connector's log for the cause.",
+    "MediaEventsDeadLetterAlarm": (
+        f"Find the cause in the {_LOG}: `NotFound` is an unknown resource, `unreadable` an event that does not follow the "
+        f"protocol. Then follow {_QUEUES}."
+    ),
+    "CallbacksDeadLetterAlarm": f"Look for errors of `deliver_callback` in the {_LOG}. Then follow {_QUEUES}.",
+    "MediaCommandsQueueAgeAlarm": f"Recordings are not paused or stopped now. Follow {_CONNECTOR}.",
+    "MediaEventsQueueAgeAlarm": (
+        f"Look for errors of `ingest_media_event` in the {_LOG}. Events about unknown resources wait here for 30 minutes."
+    ),
+    "CallbackQueueAgeAlarm": (
+        f"Look for errors of `deliver_callback` in the {_LOG}. If there are none, receivers are slow: a callback may "
+        "occupy a worker for 15 seconds."
+    ),
     "EventsRejectedAlarm": (
-        "Find the log line with the outcome `refused`. Compare the connector's events of that time with its commands."
+        f"Find the time in the {_LOG}, by the outcome `refused`. Compare the connector's events of that time with its "
+        "commands."
     ),
-    "EventsDroppedAlarm": "Check the connector's clock and the order of its events.",
-    "CommandsUnconfirmedAlarm": "Check the connector and the engine at once: audio may be captured during a pause.",
-    "CommandsExpiredAlarm": "Repeat the request over the API if it is still wanted.",
-    "RecordingsTimedOutAlarm": "Check the connector, its uploads to the bucket and its `recording.completed` events.",
-    "CallbacksUnsignedAlarm": "Check the KMS key `SigningKey` and its policy. Retries go on for at least 24 hours.",
+    "EventsDroppedAlarm": "Check the clock of the connector, and the order of its events.",
+    "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
+    "CommandsExpiredAlarm": f"Repeat the request over the API if it is still wanted. Follow {_CONNECTOR}.",
+    "RecordingsTimedOutAlarm": (
+        "Check that the connector stores the audio under the command's `key`, and reports `recording.completed` after "
+        "that."
+    ),
+    "CallbacksUnsignedAlarm": (
+        "Check that the KMS key `SigningKey` is enabled and that the role of `deliver_callback` may decrypt with it. "
+        "Retries go on for at least 24 hours. Replay later what became exhausted."
+    ),
     "CallbacksExhaustedAlarm": "Fix the receiver, then follow [Replay callbacks](../how-to/replay-callbacks.md).",
 }
 
