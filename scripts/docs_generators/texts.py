@@ -54,8 +54,8 @@ ALARM_ACTIONS: Final = {
         "DynamoDB, S3 or KMS refused or did not respond: check their health, and the function's role."
     ),
     "ContentionAlarm": (
-        f"Count `Busy` by account in the {_LOG}. Look for one conference or call with many changes at once. Clients may "
-        "retry."
+        f"Count `Busy` by account in the {_LOG}. Look for one conference or call with many changes at once. Clients "
+        "may retry."
     ),
     "SlowAlarm": f"Compare `Milliseconds` by operation in the {_LOG}. Check cold starts and DynamoDB latency.",
     "RecordingsReadThrottleAlarm": _THROTTLED,
@@ -67,8 +67,8 @@ ALARM_ACTIONS: Final = {
         "credentials](../how-to/rotate-credentials.md) first if it was `rotate_auth_token`."
     ),
     "IteratorAgeAlarm": (
-        f"Look for errors of `publish_changes` in the {_LOG}. Until it is fixed, commands and callbacks are late. Changes "
-        "that are late for 12 hours leave the stream, and `FailedChangesAlarm` fires."
+        f"Look for errors of `publish_changes` in the {_LOG}. Until it is fixed, commands and callbacks are late. "
+        "Changes that are late for 12 hours leave the stream, and `FailedChangesAlarm` fires."
     ),
     "FailedChangesAlarm": "Follow [Redrive failed changes](../how-to/redrive-failed-changes.md) within 30 days.",
     "LostChangesAlarm": (
@@ -79,13 +79,14 @@ ALARM_ACTIONS: Final = {
     "ReconcilerStalledAlarm": "Follow [The reconciler](#the-reconciler).",
     "MediaCommandsDeadLetterAlarm": f"Follow {_QUEUES}. Read the connector's log for the cause.",
     "MediaEventsDeadLetterAlarm": (
-        f"Find the cause in the {_LOG}: `NotFound` is an unknown resource, `unreadable` an event that does not follow the "
-        f"protocol. Then follow {_QUEUES}."
+        f"Find the cause in the {_LOG}: `NotFound` is an unknown resource, `unreadable` an event that does not follow "
+        f"the protocol. Then follow {_QUEUES}."
     ),
     "CallbacksDeadLetterAlarm": f"Look for errors of `deliver_callback` in the {_LOG}. Then follow {_QUEUES}.",
     "MediaCommandsQueueAgeAlarm": f"Recordings are not paused or stopped now. Follow {_CONNECTOR}.",
     "MediaEventsQueueAgeAlarm": (
-        f"Look for errors of `ingest_media_event` in the {_LOG}. Events about unknown resources wait here for 30 minutes."
+        f"Look for errors of `ingest_media_event` in the {_LOG}. Events about unknown resources wait here "
+        "for 30 minutes."
     ),
     "CallbackQueueAgeAlarm": (
         f"Look for errors of `deliver_callback` in the {_LOG}. If there are none, receivers are slow: a callback may "

@@ -358,7 +358,7 @@ def test_redrives_a_conference_in_order(world: World, failures: FailedBatches) -
 
 
 def test_redrives_the_oldest_batches_first(world: World, failures: FailedBatches) -> None:
-    """At most `max_batches` batches are redriven, the oldest of a shard first; the answer says whether more are left."""
+    """At most `max_batches` batches are redriven, a shard's oldest first; the answer says whether more are left."""
     made = [unpublished_recording(world) for _ in range(3)]
     for number, (_, records) in reversed(list(enumerate(made))):
         failures.save(number, records)
