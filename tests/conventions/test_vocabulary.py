@@ -32,8 +32,11 @@ BANNED_WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 
-STORED_NAME: Final = re.compile(r"^\| `[a-z_]+` \|", re.MULTILINE)
-"""The first cell of a row in `docs/reference/table-design.md`: existing items have these names, banned or not."""
+STORED_NAME: Final = re.compile(r"^\| `[a-z_]+` \||\"#\w+\": \"[a-z_]+\"", re.MULTILINE)
+"""The first cell of a row in `docs/reference/table-design.md`, and an attribute name of a `scan` in a command.
+
+Existing items have these names, banned or not.
+"""
 
 CITED: Final = re.compile(r"[\w./-]+\.(?:md|rst|tsv)\b")
 

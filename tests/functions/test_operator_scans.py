@@ -21,7 +21,7 @@ CONFERENCE: Final = f"{ACCOUNT}#CONF#016612f5cb6a70008000000000000002"
 DELIVERIES: Final = f"{ACCOUNT}#CB#016612f5dee270008000000000000003"
 
 
-def put(world: World, partition: str, sort: str, **attributes: str | int) -> None:
+def put(world: World, partition: str, sort: str, attributes: dict[str, str | int]) -> None:
     """Store an item; integers are stored as numbers."""
     values = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in attributes.items()}
     world.memory.put_item(TableName=world.table, Item={"PK": {"S": partition}, "SK": {"S": sort}, **values})
@@ -39,16 +39,18 @@ def scan(world: World, page: str) -> list[list[str]]:
 
 def test_the_scan_for_pending_commands(world: World) -> None:
     """It prints unconfirmed commands of recordings, calls and participants; no confirmed, expired or finished ones."""
-    put(world, CALL, "CALL", work="OPEN#1", status="completed", version=7, asked=7, confirmed=4)
-    put(world, CALL, "REC#1", work="OPEN#1", status="paused", version=2, confirmed=1)
-    put(world, CALL, "REC#2", work="OPEN#2", status="in-progress", version=1)
-    put(world, CALL, "REC#3", work="OPEN#3", status="in-progress", version=2, confirmed=2)
-    put(world, CALL, "REC#4", work="OPEN#4", status="completed", version=4, confirmed=2)
-    put(world, CONFERENCE, "PART#1", work="OPEN#1", status="connected", version=3, asked=3)
-    put(world, CONFERENCE, "PART#2", work="OPEN#2", status="connected", version=5, asked=3, confirmed=3)
-    put(world, CONFERENCE, "PART#3", status="connected", version=3, asked=3, confirmed=2)
-    put(world, CONFERENCE, "CONF", work="OPEN#2", status="completed", version=9)
-    put(world, DELIVERIES, "00000003.completed", work="DUE#3", state="queued")
+    put(world, CALL, "CALL", {"work": "OPEN#1", "status": "completed", "version": 7, "asked": 7, "confirmed": 4})
+    put(world, CALL, "REC#1", {"work": "OPEN#1", "status": "paused", "version": 2, "confirmed": 1})
+    put(world, CALL, "REC#2", {"work": "OPEN#2", "status": "in-progress", "version": 1})
+    put(world, CALL, "REC#3", {"work": "OPEN#3", "status": "in-progress", "version": 2, "confirmed": 2})
+    put(world, CALL, "REC#4", {"work": "OPEN#4", "status": "completed", "version": 4, "confirmed": 2})
+    put(world, CONFERENCE, "PART#1", {"work": "OPEN#1", "status": "connected", "version": 3, "asked": 3})
+    put(
+        world, CONFERENCE, "PART#2", {"work": "OPEN#2", "status": "connected", "version": 5, "asked": 3, "confirmed": 3}
+    )
+    put(world, CONFERENCE, "PART#3", {"status": "connected", "version": 3, "asked": 3, "confirmed": 2})
+    put(world, CONFERENCE, "CONF", {"work": "OPEN#2", "status": "completed", "version": 9})
+    put(world, DELIVERIES, "00000003.completed", {"work": "DUE#3", "state": "queued"})
     assert scan(world, "reference/metrics-and-alarms.md") == [
         [CALL, "CALL", "completed"],
         [CALL, "REC#1", "paused"],
@@ -61,8 +63,8 @@ def test_the_scan_for_exhausted_callbacks(world: World) -> None:
     """It prints the account, the resource, the id and the URL of each exhausted callback, and no other."""
     url = "https://app.example.com/hooks"
     for number, state in enumerate(("queued", "exhausted", "retry-scheduled", "delivered", "exhausted"), 1):
-        put(world, DELIVERIES, f"0000000{number}.completed", state=state, url=url)
-    put(world, CALL, "REC#1", status="paused", version=2)
+        put(world, DELIVERIES, f"0000000{number}.completed", {"state": state, "url": url})
+    put(world, CALL, "REC#1", {"status": "paused", "version": 2})
     assert scan(world, "how-to/replay-callbacks.md") == [
         [DELIVERIES, "00000002.completed", url],
         [DELIVERIES, "00000005.completed", url],
