@@ -20,6 +20,9 @@ PAGES: Final = (
 TYPED: Final = [
     page for page in PAGES if any(block.language == "sh" and not block.reason for block in read_blocks(page))
 ]
+OPERATORS_PAGE: Final = ROOT / "docs" / "reference" / "metrics-and-alarms.md"
+"""A reference page with commands for AWS."""
+
 REASONS: Final = {"AWS", "Docker", "root", "GitHub", "a checkout to change"}
 """Why a test cannot run a block; what it names of the template is checked instead."""
 
@@ -63,9 +66,9 @@ def _is_accounted_for(block: Block) -> bool:
     return block.language in {"sh", "text", "mermaid"} or block.title is not None or block.quotes
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_name)
+@pytest.mark.parametrize("page", [*PAGES, OPERATORS_PAGE], ids=page_name)
 def test_names_of_the_template_exist(page: Path) -> None:
-    """Functions, parameters and outputs of the stack that a page names are in the template."""
+    """Functions, parameters, outputs and queues of the stack that a page names are in the template."""
     template = (ROOT / "template.yaml").read_text(encoding="utf-8")
     defined = set(re.findall(r"^  (\w+):$", template, re.MULTILINE))
     text = page.read_text(encoding="utf-8")
@@ -76,6 +79,8 @@ def test_names_of_the_template_exist(page: Path) -> None:
     named |= set(re.findall(r"OutputKey=='(\w+)'", commands))
     named |= set(re.findall(r"`([A-Z]\w+(?:Alarm|Function|Queue|Bucket|Table|Policy|Mapping|Url|Arn))`", text))
     assert sorted(named - defined) == []
+    queues = set(re.findall(r"--queue-name tapedeck(-[\w.-]+)", commands))
+    assert sorted(queues - set(re.findall(r"QueueName: !Sub \"\$\{AWS::StackName\}(-[\w.-]+)\"", template))) == []
 
 
 def _parameters(commands: str) -> str:
