@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -196,6 +197,38 @@ def test_a_new_field_of_a_form_appears() -> None:
     assert forms.parameters_of(Extended, TWILIO)[-1] == forms.Parameter(
         "Mood", {"type": "string", "enum": ["calm"], "default": "calm"}, faults=frozenset({"choice"})
     )
+
+
+def test_a_changed_form_fails_the_check(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new parameter without a text fails the check, and so does a new choice of a known parameter."""
+
+    class WithParameter(UpdateRecording):
+        """A form with one more field."""
+
+        mood: str = Field("calm", alias="Mood")
+
+    class WithChoice(UpdateRecording):
+        """A form with other choices."""
+
+        status: Annotated[str, choice_validator("choice", "paused", "calm")] = Field(alias="Status")
+
+    def check(form: type[Form]) -> str:
+        routes = {
+            dialect.name: [
+                replace(route, function=replace(route.function, form=form))
+                if route.function.operation == "update_call_recording"
+                else route
+                for route in routes_of(dialect)
+            ]
+            for dialect in (TWILIO, SIGNALWIRE)
+        }
+        monkeypatch.setattr(vendor, "routes_of", lambda dialect: routes[dialect.name])
+        assert make_openapi.main(["--check"]) == 1
+        return capsys.readouterr().out
+
+    lacks = "update_call_recording: scripts/openapi/texts.yaml has no text for the parameter Mood\n"
+    differs = "docs/reference/openapi/{}.json differs from the code: run make openapi\n"
+    assert (check(WithParameter), check(WithChoice)) == (lacks, differs.format("twilio") + differs.format("signalwire"))
 
 
 def test_an_unknown_validator_is_an_error() -> None:
