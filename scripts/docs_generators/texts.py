@@ -51,7 +51,7 @@ ALARM_ACTIONS: Final = {
     "GatewayErrorsAlarm": f"Find the route in the access log, then the error in the {_LOG}.",
     "ErrorsAlarm": (
         f"Search the {_LOG} for level `ERROR`: it names an unhandled exception and its line of code. If there is none, "
-        "DynamoDB, S3 or KMS refused or did not respond: check their health, and the function's role."
+        "DynamoDB or S3 refused or did not respond: check their health, and the function's role."
     ),
     "ContentionAlarm": (
         f"Count `Busy` by account in the {_LOG}. Look for one conference or call with many changes at once. Clients "
@@ -100,8 +100,8 @@ ALARM_ACTIONS: Final = {
     "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "CommandsExpiredAlarm": f"Repeat the request over the API if it is still wanted. Follow {_CONNECTOR}.",
     "RecordingsTimedOutAlarm": (
-        "Check that the connector stores the audio under the command's `key`, and reports `recording.completed` after "
-        "that."
+        "No start was confirmed within 40 minutes, or no audio arrived within an hour of the stop. Check that the "
+        "connector stores the audio under the command's `key`, and then reports `recording.completed`."
     ),
     "CallbacksUnsignedAlarm": (
         "Check that the KMS key `SigningKey` is enabled and that the role of `deliver_callback` may decrypt with it. "

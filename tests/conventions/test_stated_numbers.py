@@ -73,6 +73,11 @@ def test_other_numbers_are_those_of_the_code() -> None:
     """The numbers that the pages state in their text are those of the code."""
     text = " ".join((EXPLANATION / "cost-and-limits.md").read_text(encoding="utf-8").split())
     assert f"A function returns up to {MAX_INLINE_BYTES >> 20} MiB of audio itself." in text
+    alarms = TEMPLATE.resources("AWS::CloudWatch::Alarm").values()
+    metrics = sum(
+        len([each for each in alarm.get("Metrics", [{"MetricStat": {}}]) if "MetricStat" in each]) for alarm in alarms
+    )
+    assert f"{len(alarms)} alarms on {metrics} metrics" in text
     design = " ".join((ROOT / "docs" / "reference" / "table-design.md").read_text(encoding="utf-8").split())
     assert f"**At most {recordings.MAX_ACTIVE_RECORDINGS} active recordings per call or conference.**" in design
     assert f"A start removes stopped ids from the set once it has {recording.PRUNE_ACTIVE_AT} entries." in design
