@@ -1,5 +1,7 @@
 """Fixtures of all tests: AWS in this process (moto), the template's tables, and separate accounts."""
 
+# ruff: noqa: E402 - pytest can rewrite the asserts of a module only if it is registered before its import
+
 import gc
 import os
 from collections import defaultdict
@@ -8,6 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+# Before any test or fixture imports these modules: their asserts are rewritten only then.
+pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.background_world")
 
 from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
 
@@ -31,7 +36,10 @@ os.environ.update(
 gc.set_threshold(200_000, 50, 100)
 
 
-SLOWEST = ("test_families.py", "test_sdk_lists.py", "simulation/", "test_garbage.py", "tests/sdk/", "tests/plugin/")
+SLOWEST = (
+    "test_families.py", "test_sdk_lists.py", "simulation/", "test_garbage.py",
+    "tests/sdk/", "tests/plugin/", "tests/tutorials/",
+)  # fmt: skip
 """The slowest tests start first, so that no worker runs one alone at the end."""
 
 

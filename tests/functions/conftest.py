@@ -1,7 +1,5 @@
 """Fixtures of the function tests: API services with a test clock, and clients that record their AWS requests."""
 
-# ruff: noqa: E402 - pytest can rewrite the asserts of a module only if it is registered before its import
-
 import io
 import json
 import logging
@@ -14,8 +12,6 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
-
-pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.background_world")
 
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
