@@ -55,7 +55,7 @@ def test_named_variables_exist(page: Path) -> None:
 
 
 def test_the_workflows_have_githubs_form() -> None:
-    """Each workflow is triggered by a push, and its steps are known actions or commands."""
+    """Each workflow is triggered by a push; its steps are known actions or commands, and hide Tapedeck's tests."""
     workflows = _yaml("github-actions.md")
     assert sorted(workflows) == [f".github/workflows/{name}.yaml" for name in ("process", "pytest", "service")]
     for workflow in workflows.values():
@@ -67,6 +67,8 @@ def test_the_workflows_have_githubs_form() -> None:
             assert set(step) <= {"uses", "with", "run", "if"}
             assert ("uses" in step) != ("run" in step)
             assert step.get("uses", "actions/checkout@v4") in ACTIONS
+            # Pytest collects no tests from a folder whose name begins with a dot.
+            assert step.get("with", {}).get("path", ".").startswith(".")
 
 
 def test_containers_lead_callbacks_to_the_host() -> None:
