@@ -23,6 +23,7 @@ from tapedeck_standin.app.readiness import is_ready, wait_until_ready
 from tapedeck_standin.http.addresses import LOOPBACK
 
 DISTRIBUTION = "tapedeck-api"
+CHOOSE_PORTS: Final = "Choose other ports with --port and --https-port, or with the variables PORT and HTTPS_PORT."
 
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 
@@ -214,7 +215,7 @@ def serve(
             sys.stdout.flush()
             threading.Event().wait()
     except OSError as error:
-        _fail(f"{error.filename} is in use" if error.errno == errno.EADDRINUSE else str(error))
+        _fail(f"{error.filename} is in use. {CHOOSE_PORTS}" if error.errno == errno.EADDRINUSE else str(error))
     except (InvalidSetting, InvalidFixtures) as error:
         _fail(str(error))
     except TokenDiffers:

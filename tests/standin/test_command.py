@@ -262,7 +262,10 @@ def test_busy_port_is_reported(command: Callable[..., Result], standin: StandIn,
     ports = {"--port": "0", "--https-port": "0", option: str(standin.port)}
     result = command("serve", *(word for pair in ports.items() for word in pair))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"tapedeck: 127.0.0.1:{standin.port} is in use\n"
+    assert result.stderr == (
+        f"tapedeck: 127.0.0.1:{standin.port} is in use. "
+        "Choose other ports with --port and --https-port, or with the variables PORT and HTTPS_PORT.\n"
+    )
 
 
 @pytest.mark.parametrize(
