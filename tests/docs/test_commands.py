@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from scripts.openapi.control_responses import response_schemas
+from tapedeck.domain.delivery import UNSIGNED
+from tapedeck.ports.messaging import FailureReason
+from tapedeck_standin.callbacks.fault_injection import DROPPED
 from tapedeck_standin.control.fixtures import Fixtures
 from tests.client import ROOT
 
@@ -84,6 +88,23 @@ def test_the_faults_example_works(port: str) -> None:
         "id": fault["id"], "on": "create_call_recording", "times": 3, "then": {"status": 400, "code": 21220}, "hits": 0,
     }  # fmt: skip
     assert listed == {"faults": [fault]}
+
+
+def test_the_fields_of_log_entries_are_complete() -> None:
+    """The control API's page describes each field of a logged request, of a callback and of an attempt, in order."""
+    text = (ROOT / "docs" / "reference" / "control-api.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| (request|callback|attempt) \| `(\w+)` \|", text, re.MULTILINE)
+    schemas = response_schemas()
+    assert documented == [
+        (entry, field) for entry in ("request", "callback", "attempt") for field in schemas[entry.title()]["required"]
+    ]
+
+
+def test_the_errors_of_attempts_are_complete() -> None:
+    """The control API's page describes each reason for which an attempt got no response."""
+    text = (ROOT / "docs" / "reference" / "control-api.md").read_text(encoding="utf-8")
+    table = text.partition("| Error | Cause |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == [*FailureReason, UNSIGNED, "url-gone", DROPPED]
 
 
 def test_the_example_of_fixtures_is_valid() -> None:
