@@ -109,5 +109,5 @@ def test_the_application_handles_a_failure(tapedeck: Tapedeck, client: Client) -
 @pytest.mark.parametrize("number", range(8))
 def test_tests_are_isolated(tapedeck: Tapedeck, client: Client, number: int) -> None:
     """Each test has its own account, in every worker."""
-    calls = [tapedeck.call(to=f"+1202555010{number}").sid for _ in range(3)]
+    calls = [tapedeck.call(to=f"+1202555010{number}", from_="+12025550199").sid for _ in range(3)]
     assert sorted(call.sid for call in client.calls.list()) == sorted(calls)
