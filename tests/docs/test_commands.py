@@ -79,11 +79,18 @@ def test_the_readmes_demo_works(port: str) -> None:
 
 def test_the_control_apis_example_works(port: str) -> None:
     """The example creates a call and a conference, advances the clock and hangs up."""
-    (example,) = blocks("docs/reference/control-api.md")
+    example, _ = blocks("docs/reference/control-api.md")
     conference, clock, call = run(example, port)
     assert (conference["status"], len(conference["calls"]), len(conference["recordings"])) == ("in-progress", 3, 1)
     assert list(clock) == ["now"]
     assert (call["status"], call["recordings"]) == ("completed", [])
+
+
+def test_the_example_of_an_engine_event_works(port: str) -> None:
+    """The example reports that the line is busy; the call ends with that status."""
+    _, example = blocks("docs/reference/control-api.md")
+    accepted, idle, call = run(example, port)
+    assert (list(accepted), idle, call["status"]) == (["id"], {"left": []}, "busy")
 
 
 def test_the_faults_example_works(port: str) -> None:
