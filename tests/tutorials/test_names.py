@@ -81,3 +81,11 @@ def test_containers_lead_callbacks_to_the_host() -> None:
     ]
     assert "--add-host=host.docker.internal:host-gateway" in command
     assert "-e TAPEDECK_CALLBACK_HOST_MAP=localhost=host.docker.internal" in command
+
+
+def test_composes_callbacks_name_the_service() -> None:
+    """In the Compose file, URLs in callbacks lead to the service's name, which other services can reach."""
+    services = _yaml("docker.md")["compose.yaml"]["services"]
+    assert services["tapedeck"]["environment"] == {
+        "TAPEDECK_EXTERNAL_URL": services["application"]["environment"]["TWILIO_API_URL"]
+    }
