@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tapedeck.ports.messaging import FailureReason
 from tapedeck_standin.callbacks.fault_injection import DROPPED
 from tapedeck_standin.control.fixtures import Fixtures
 from tests.client import ROOT
+from tests.wire.gateway import checked_standin
 
 READY = "TAPEDECK_READY "
 SECONDS_TO_RUN = 60
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the comman
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The HTTP port of a stand-in that runs in a process of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
-    folders = ("layers/shared", "standin", "packages/dynamodb-memory/src")
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0"],
-        cwd=tmp_path_factory.mktemp("serve"),
-        env={**kept, "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in folders)},
-        text=True,
-        stdout=subprocess.PIPE,
-    ) as process:
+    folder = tmp_path_factory.mktemp("serve")
+    with (
+        checked_standin(folder / "faults") as standin,
+        subprocess.Popen(
+            [*standin, "serve", "--port", "0", "--https-port", "0"],
+            cwd=folder, env=kept, text=True, stdout=subprocess.PIPE,
+        ) as process,
+    ):  # fmt: skip
         assert process.stdout is not None
         ready = next((line.removeprefix(READY) for line in process.stdout if line.startswith(READY)), None)
         assert ready is not None

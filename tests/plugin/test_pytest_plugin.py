@@ -2,33 +2,38 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.client import ROOT
+from tests.wire.gateway import checked_standin
 
 SOURCES = ROOT / "plugins" / "pytest-tapedeck" / "src"
 EXAMPLE = ROOT / "examples" / "pytest" / "test_recording.py"
 
 
 def run_tests(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the tests of the example outside this project, as a user does."""
+    """Run the tests of the example outside this project, as a user does, with a stand-in that checks its responses."""
     (folder / EXAMPLE.name).write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     paths = [SOURCES, ROOT / "layers/shared", ROOT / "standin", ROOT / "packages/dynamodb-memory/src"]
     command = [sys.executable, "-m", "pytest", "-p", "pytest_tapedeck.plugin", "-q", "-rf", EXAMPLE.name, *arguments]
+    with checked_standin(folder / "faults") as standin:
+        return _run(command, folder, paths, {"TAPEDECK_COMMAND": shlex.join(standin), **environment})
+
+
+def _run(
+    command: list[str], folder: Path, paths: list[Path], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
-            "TAPEDECK_COMMAND": f"{sys.executable} -m tapedeck_standin",
-            **environment,
-        },
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), **environment},
         capture_output=True,
         text=True,
         timeout=240,

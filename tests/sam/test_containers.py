@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
 from twilio.base.exceptions import TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from tapedeck.dialects.dialect import ResourceType
@@ -20,6 +22,7 @@ from tests.client import ROOT, TEMPLATE
 from tests.functions.test_events import EVENTS, EXPECTED, mask, read
 from tests.sam.conftest import SamLocal, Typed, type_command
 from tests.thoroughness import share
+from tests.wire.validator import check_response
 
 # Starting a container per event is slow on a busy machine, and the first test waits for all reading events.
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1800)]
@@ -40,6 +43,12 @@ def typed_reading(sam_local: SamLocal) -> Iterator[Mapping[Path, Future[Typed]]]
         typed = {event: pool.submit(type_command, sam_local.command_of(event)) for event in READING}
         wait(typed.values())
         yield typed
+
+
+def check_received(answer: requests.Response, **_: Any) -> None:
+    """Check the wire format of a response; also a hook of `requests`."""
+    path = unquote(urlsplit(str(answer.request.url)).path)
+    check_response(str(answer.request.method), path, answer.status_code, answer.headers, answer.content)
 
 
 @pytest.fixture
@@ -116,6 +125,7 @@ def test_a_wrong_token_is_rejected(api: str, call_sid: str) -> None:
 def test_an_unknown_path_is_not_found(api: str) -> None:
     """A path without a route is answered by `$default` with 404 as JSON."""
     answer = requests.get(f"{api}/2010-04-01/Nothing.json", timeout=30)
+    check_received(answer)
     body = answer.json()
     assert (answer.status_code, body["status"], body["code"]) == (404, 404, 20404)
 
@@ -129,6 +139,7 @@ def _check(typed: Typed, event: Path) -> None:
 
 
 def _make_client(api: str, token: str) -> Client:
-    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, STANDIN_ACCOUNT), token)
+    http = TwilioHttpClient(request_hooks={"response": check_received})
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, STANDIN_ACCOUNT), token, http_client=http)
     client.api.base_url = api
     return client

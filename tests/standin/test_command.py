@@ -26,6 +26,7 @@ from tapedeck_standin.aws import backend
 from tapedeck_standin.http.server import Server
 from tests.client import ROOT, FunctionClient
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, non_loopback_address
+from tests.wire.validator import check_response
 
 SECONDS_TO_END = 120
 FOREIGN_AWS_SETTINGS = {
@@ -131,6 +132,10 @@ def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
     lines = [line for line in running.output if line.startswith(("curl", "CALL="))]
     started, paused, read = shell(*lines)
     call, recording = started.split()
+    path = f"/2010-04-01/Accounts/{account_sid}/Calls/{call}/Recordings"
+    headers = {"X-Request-Id": "not printed", "Content-Type": "application/json; charset=utf-8"}
+    check_response("POST", f"{path}/Twilio.CURRENT.json", 200, headers, paused)
+    check_response("GET", f"{path}/{recording}.json", 200, headers, read)
     for body, status in ((paused, "paused"), (read, "processing")):
         shown = json.loads(body)
         assert (shown["call_sid"], shown["sid"], shown["status"]) == (call, recording, status)
@@ -139,12 +144,11 @@ def test_serve(start: Callable[..., Running], tmp_path: Path) -> None:
 
     code, errors = running.end(signal.SIGTERM)
     assert code == 0
-    base = f"/2010-04-01/Accounts/{account_sid}/Calls/{call}/Recordings"
     expected = [
         "POST /_standin/calls 201",
-        f"POST {base}.json 201",
-        f"POST {base}/Twilio.CURRENT.json 200",
-        f"GET {base}/{recording}.json 200",
+        f"POST {path}.json 201",
+        f"POST {path}/Twilio.CURRENT.json 200",
+        f"GET {path}/{recording}.json 200",
     ]
     assert [re.sub(r" \d+ ms$", "", line) for line in errors.splitlines()] == expected
     assert not Path(running.ready["ca_file"]).exists()

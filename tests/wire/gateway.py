@@ -5,6 +5,7 @@ It appends each fault to the file that `WIRE_FAULTS` names.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tests.wire.validator import check_response
 
 VARIABLE: Final = "WIRE_FAULTS"
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SOURCES: Final = (ROOT / "layers/shared", ROOT / "standin", ROOT / "packages/dynamodb-memory/src", ROOT)
 
 
 @contextmanager
@@ -35,6 +39,19 @@ def checked_gateways(report: Callable[[str], object]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Gateway, "answer", checked)
         yield
+
+
+@contextmanager
+def checked_standin(faults: Path) -> Iterator[list[str]]:
+    """Yield the start of a command of the stand-in that checks its responses; its options follow.
+
+    Raises:
+        AssertionError: after the block, if a response did not have the wire format.
+    """
+    faults.touch()
+    settings = {"PYTHONPATH": os.pathsep.join(map(str, SOURCES)), VARIABLE: str(faults)}
+    yield ["env", *(f"{name}={value}" for name, value in settings.items()), sys.executable, "-m", __name__]
+    assert faults.read_text(encoding="utf-8") == ""
 
 
 def main() -> None:
