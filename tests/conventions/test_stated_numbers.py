@@ -1,19 +1,26 @@
-"""The deadlines and limits that `docs/explanation` states are those of the code."""
+"""The deadlines and limits that the pages state are those of the code."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from tapedeck.background import publisher, reconciler
+from tapedeck.adapters import s3
+from tapedeck.adapters.dynamodb import client
+from tapedeck.adapters.webhooks import http_exchange
+from tapedeck.background import publisher, reconciler, webhook_delivery
+from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.domain import account, conference, delivery, engine_command, page, recording
+from tapedeck.domain.retry_policy import FailureKind
 from tapedeck.http import request
 from tapedeck.operations import media, recordings, transcriptions
-from tapedeck.settings import MAX_INLINE_BYTES, MAX_RETRY_HOURS
+from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, MAX_INLINE_BYTES, MAX_RETRY_HOURS
 from tests.client import ROOT, TEMPLATE
 
-EXPLANATION: Final = ROOT / "docs" / "explanation"
+DOCS: Final = ROOT / "docs"
+EXPLANATION: Final = DOCS / "explanation"
 PARAMETERS: Final = TEMPLATE.content["Parameters"]
 SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600}
 
@@ -83,3 +90,67 @@ def test_other_numbers_are_those_of_the_code() -> None:
     assert f"A start removes stopped ids from the set once it has {recording.PRUNE_ACTIVE_AT} entries." in design
     assert conference.PARTICIPANTS_TO_BEGIN == 2
     assert "It starts with its second participant" in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+
+
+EVENTS_QUEUE: Final[Mapping[str, Any]] = TEMPLATE.resources("AWS::SQS::Queue")["MediaEventsQueue"]
+
+STATEMENTS: Final = {
+    "a presigned URL": ("explanation/cost-and-limits.md", "for one minute", s3.LINK_SECONDS, 60),
+    "the wire's redirect": ("reference/wire/behaviour.md", "valid for one minute", s3.LINK_SECONDS, 60),
+    "the cache": ("explanation/security.md", "for at most 60 seconds", MAX_CREDENTIAL_CACHE_SECONDS, 60),
+    "a lease": ("patterns/ordered-callback-delivery.md", "a lease of 60 seconds", webhook_delivery.LEASE_MS, 60_000),
+    "unsigned callbacks": (
+        "explanation/security.md", "at least 24 hours", webhook_delivery.MAX_UNSIGNED_SECONDS, 86_400,
+    ),
+    "a receiver's headers": ("patterns/ssrf-safe-webhooks.md", "end at 32 KB", http_exchange.MAX_HEAD, 32_768),
+    "a receiver's body": ("patterns/ssrf-safe-webhooks.md", "bodies at 64 KB", http_exchange.MAX_BODY, 65_536),
+    "conflicts": ("explanation/reliability.md", "at most five attempts", client.MAX_CONFLICT_ATTEMPTS, 5),
+    "a start": ("patterns/reconciler.md", "after 40 minutes", reconciler.START_TIMEOUT_SECONDS, 2_400),
+    "media": ("reference/engine-protocol.md", "`absent` after one hour", reconciler.MEDIA_TIMEOUT_SECONDS, 3_600),
+    "a resend": (
+        "reference/engine-protocol.md", "After 30 seconds without acknowledgement",
+        reconciler.COMMAND_RESEND_AFTER_SECONDS, 30,
+    ),
+    "an alarm": (
+        "reference/engine-protocol.md", "After five minutes an alarm", reconciler.COMMAND_ALARM_AFTER_SECONDS, 300,
+    ),
+    "expiry": ("reference/engine-protocol.md", "After 24 hours", engine_command.COMMAND_EXPIRY_SECONDS, 86_400),
+    "the engine's clock": (
+        "reference/engine-protocol.md", "at most five minutes", engine_command.MAX_CLOCK_SKEW_SECONDS, 300,
+    ),
+    "early events": (
+        "reference/engine-protocol.md", "five times, six minutes apart",
+        (EVENTS_QUEUE["RedrivePolicy"]["maxReceiveCount"], EVENTS_QUEUE["VisibilityTimeout"]), (5, 360),
+    ),
+    "stored attempts": (
+        "how-to/replay-callbacks.md", "of more than 100 attempts", delivery.MAX_STORED_ATTEMPTS, 100,
+    ),
+    "partitions": ("explanation/cost-and-limits.md", "32 partitions", 2 * len(reconciler.SHARDS), 32),
+}  # fmt: skip
+"""Numbers in sentences: the page, the words, the code's value, and the value that the words mean."""
+
+
+@pytest.mark.parametrize(("name", "words", "actual", "stated"), STATEMENTS.values(), ids=STATEMENTS.keys())
+def test_numbers_in_sentences_are_those_of_the_code(name: str, words: str, actual: object, stated: object) -> None:
+    """A page still has the sentence with a number, and the code has that number."""
+    assert words in " ".join((DOCS / name).read_text(encoding="utf-8").split())
+    assert actual == stated
+
+
+def test_the_attempts_of_callbacks_are_those_of_the_code() -> None:
+    """The page of the dialects states the headers, attempts and the total time of each retry policy."""
+    rows = {name: cells for name, *cells in _rows(EXPLANATION / "dialects.md", "Callbacks")}
+    both = [callbacks_in(dialect) for dialect in ("twilio", "signalwire")]
+    policies = [callbacks.default_retry_policy for callbacks in both]
+    assert [re.findall(r"`([\w-]+)`", cell) for cell in rows["signature header"]] == [
+        list(callbacks.signature_headers) for callbacks in both
+    ]
+    assert rows["idempotency token"] == [
+        f"header `{each.idempotency_header}`" if each.idempotency_header else "none" for each in both
+    ]
+    after = {
+        frozenset({FailureKind.CONNECT}): "a failed connection",
+        frozenset({FailureKind.CONNECT, FailureKind.READ}): "a failed connection or a read timeout",
+    }
+    assert rows["attempts"] == [f"{policy.attempts}, after {after[policy.retried]}" for policy in policies]
+    assert rows["total time"] == [f"{policy.total // 1000} seconds" for policy in policies]
