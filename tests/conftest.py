@@ -15,6 +15,7 @@ import pytest
 pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.background_world")
 
 from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
+from tests.wire.callbacks import checked_callbacks
 
 if TYPE_CHECKING:
     from tapedeck.bootstrap.environment import Environment
@@ -103,6 +104,26 @@ def _cases_per_dialect(items: list[pytest.Item]) -> Iterable[list[pytest.Item]]:
         if item.nodeid.startswith(THINNED) and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             cases[item.nodeid.partition("[")[0], str(item.callspec.params.get("dialect"))].append(item)
     return cases.values()
+
+
+CALLBACK_FAULTS: list[str] = []
+"""The rendered callbacks that do not have the wire format."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def check_callbacks() -> Iterator[None]:
+    """Check every callback that the tests of this process render."""
+    with checked_callbacks(CALLBACK_FAULTS.append):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def every_callback_has_the_wire_format(check_callbacks: None) -> Iterator[None]:
+    """Fails the test if a callback without the wire format was rendered."""
+    del check_callbacks
+    CALLBACK_FAULTS.clear()
+    yield
+    assert CALLBACK_FAULTS == []
 
 
 @pytest.fixture(scope="session")

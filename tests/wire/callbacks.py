@@ -1,6 +1,11 @@
 """Checks of callbacks: the form fields, their order and their values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import pytest
 
 from tests.wire.bodies import is_rfc2822, pattern_of
 from tests.wire.facts import CallbackField, DialectName, load
@@ -16,6 +21,32 @@ def check_callback(dialect: DialectName, noun: str, fields: Mapping[str, str]) -
         AssertionError: the callback has faults; the message lists them.
     """
     report(f"{dialect} callback about a {noun}", list(_faults(dialect, noun, fields)))
+
+
+@contextmanager
+def checked_callbacks(report_fault: Callable[[str], object]) -> Iterator[None]:
+    """Check every callback that is rendered in this process during the block; report each faulty one."""
+    from tapedeck.dialects.signalwire.callbacks import SignalWireCallbacks
+    from tapedeck.dialects.twilio.callbacks import TwilioCallbacks
+
+    def checked(noun: str, dialect: DialectName, render: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(render)
+        def rendered(*arguments: Any, **named: Any) -> Any:
+            fields = render(*arguments, **named)
+            try:
+                check_callback(dialect, noun, fields)
+            except AssertionError as fault:
+                report_fault(f"{fault}\n")
+            return fields
+
+        return rendered
+
+    dialects: Mapping[DialectName, Any] = {"twilio": TwilioCallbacks, "signalwire": SignalWireCallbacks}
+    with pytest.MonkeyPatch.context() as patch:
+        for dialect, callbacks in dialects.items():
+            for noun in _EVENT_FIELDS:
+                patch.setattr(callbacks, noun, checked(noun, dialect, getattr(callbacks, noun)))
+        yield
 
 
 def _faults(dialect: DialectName, noun: str, fields: Mapping[str, str]) -> Iterator[Fault]:

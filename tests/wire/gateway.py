@@ -15,6 +15,7 @@ import pytest
 
 from tapedeck_standin.gateway.sam import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
+from tests.wire.callbacks import checked_callbacks
 from tests.wire.validator import check_response
 
 VARIABLE: Final = "WIRE_FAULTS"
@@ -62,7 +63,7 @@ def main() -> None:
         with Path(os.environ[VARIABLE]).open("a", encoding="utf-8") as file:
             file.write(text)
 
-    with checked_gateways(append):
+    with checked_gateways(append), checked_callbacks(append):
         run()
 
 

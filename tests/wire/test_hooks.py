@@ -1,13 +1,18 @@
-"""Tests that the clients of the tests and the stand-ins of the tests check every response."""
+"""Tests that every response that the tests receive, and every callback that they render, is checked."""
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck_standin.gateway.sam import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tests.client import DIALECTS, FunctionClient
-from tests.wire.gateway import checked_gateways
+from tests.wire.callbacks import checked_callbacks
+from tests.wire.gateway import checked_gateways, checked_standin
 
 ACCOUNT, CALL = "5f0c3b1e8d274a69b7c2d41e9a60f835", "0b7d9c52e1f64a3885c06d2f7e914ba3"
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "X-Request-Id": "7f0c"}
@@ -39,3 +44,27 @@ def test_a_stand_in_checks_what_it_sends(monkeypatch: pytest.MonkeyPatch) -> Non
         for method, answer in (("DELETE", right), ("GET", wrong)):
             assert gateway.answer(ServerRequest(method, path, (), b"", "http")) is answer
     assert [report.splitlines()[0] for report in reports] == [f"twilio get_recording: GET {path} answered 200"]
+
+
+@pytest.mark.parametrize("noun", ["recording", "conference"])
+@pytest.mark.parametrize("dialect", list(DIALECTS))
+def test_every_rendered_callback_is_checked(dialect: str, noun: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback without the wire format is reported, and returned all the same."""
+    callbacks, wrong = callbacks_in(dialect), {"AccountSid": "none"}
+    monkeypatch.setattr(type(callbacks), noun, lambda *_: wrong)
+    reports: list[str] = []
+    with checked_callbacks(reports.append):
+        assert getattr(callbacks, noun)(None, None, "") is wrong
+    assert [report.splitlines()[0] for report in reports] == [f"{dialect} callback about a {noun}"]
+
+
+def test_a_stand_in_in_another_process_reports_faults(tmp_path: Path) -> None:
+    """The command of a checked stand-in starts the stand-in, and a fault that it reports fails the test."""
+    faults = tmp_path / "faults"
+    with checked_standin(faults) as command:
+        done = subprocess.run(
+            [*command, "--help"], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+        )
+        assert "serve" in done.stdout
+    with pytest.raises(AssertionError), checked_standin(faults):
+        faults.write_text("a fault")
