@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.formatting import formatted, rfc2822, rfc2822_or_none
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid, select_dialect
+from tapedeck.domain.participant import Participant, ParticipantStatus
 
 BOTH = pytest.mark.parametrize("dialect", [TWILIO, SIGNALWIRE], ids=["twilio", "signalwire"])
 quick = settings(max_examples=100, deadline=None, database=None)
@@ -154,3 +155,21 @@ def test_formats_times_independently_of_locale_and_zone(monkeypatch: pytest.Monk
 def test_formats_north_american_numbers(address: str, text: str) -> None:
     """A North American number gets its national format; any other address is unchanged."""
     assert formatted(address) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "signalwire"),
+    [
+        ("queued", "in-progress"),
+        ("connecting", "in-progress"),
+        ("ringing", "in-progress"),
+        ("connected", "in-progress"),
+        ("complete", "completed"),
+        ("failed", "completed"),
+    ],
+)
+def test_statuses_of_participants(status: str, signalwire: str) -> None:
+    """SignalWire has two statuses of a participant, Twilio all six, of which `complete` is spelled without a d."""
+    participant = Participant("1" * 32, "2" * 32, 0, status=ParticipantStatus(status))
+    shown = [dialect.participant("3" * 32, participant)["status"] for dialect in (TWILIO, SIGNALWIRE)]
+    assert shown == [status, signalwire]
