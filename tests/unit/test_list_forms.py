@@ -6,7 +6,7 @@ from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.forms import lists
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.errors import InvalidParameter
-from tapedeck.domain.page import Cursor, PageRequest
+from tapedeck.domain.page import Cursor, PageRequest, TimeRange
 
 FORMS = (
     lists.ListCalls, lists.ListConferences, lists.ListParticipants, lists.ListRecordings, lists.ListRecordingsOfParent,
@@ -78,3 +78,32 @@ def test_keeps_given_filters_for_links(dialect: Dialect, form: type[lists.ListFo
     given = {f"{name}{sign}": ["2018-09-25"] for name in form.DATES for sign in ("", "<", ">")}
     read = form.read({**given, "PageSize": ["5"]}, dialect)
     assert dict(read.filters) == dict.fromkeys(given, "2018-09-25")
+
+
+MIDNIGHT = 1_537_833_600
+"""25 September 2018, 00:00 UTC, in seconds since the epoch."""
+
+LAST_SECONDS = {
+    (lists.ListCalls, "StartTime"): MIDNIGHT - 1,
+    (lists.ListCalls, "EndTime"): MIDNIGHT - 1,
+    (lists.ListConferences, "DateCreated"): MIDNIGHT,
+    (lists.ListConferences, "DateUpdated"): MIDNIGHT,
+    (lists.ListRecordings, "DateCreated"): MIDNIGHT,
+    (lists.ListRecordingsOfParent, "DateCreated"): MIDNIGHT,
+    (lists.ListTranscriptions, "DateCreated"): MIDNIGHT,
+}
+"""The last second that `<` and the day select, by form and filter."""
+
+
+def test_every_date_filter_has_a_bound() -> None:
+    """The table has the date filters of all forms."""
+    assert LAST_SECONDS.keys() == {(form, name) for form in FORMS for name in form.DATES}
+
+
+@each_dialect
+@pytest.mark.parametrize(("form", "name"), LAST_SECONDS, ids=[f"{form.__name__}-{name}" for form, name in LAST_SECONDS])
+def test_bounds_of_a_day(dialect: Dialect, form: type[lists.ListForm], name: str) -> None:
+    """`<` of a call excludes the midnight of the day, every other `<` includes it, and so does every `>`."""
+    read = form.read({f"{name}<": ["2018-09-25"]}, dialect)
+    assert read.span(name) == TimeRange(None, LAST_SECONDS[form, name])
+    assert form.read({f"{name}>": ["2018-09-25"]}, dialect).span(name) == TimeRange(MIDNIGHT, None)
