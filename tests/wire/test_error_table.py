@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tapedeck.dialects.errors import ERROR_TABLE, PARAMETER_FAULTS, ErrorAnswers
+from tapedeck.dialects.errors import (
+    ERROR_TABLE,
+    ERRORS_AS_STRINGS,
+    OPERATIONS_WITH_503,
+    PARAMETER_FAULTS,
+    RECORDING_UPDATE_CONTENDED,
+    RECORDING_UPDATES,
+    SERVICE_UNAVAILABLE,
+    ErrorAnswers,
+)
 from tests.wire.facts import DIALECTS, ErrorAnswer, ErrorRow, load
 from tests.wire.samples import Sample, make
 
@@ -145,3 +154,19 @@ def test_the_code_has_the_same_table(dialect: str) -> None:
     }
     assert {name: code[name] for name in data} == data
     assert code.keys() - data.keys() == NOT_IN_THE_DATA[dialect]
+
+
+def test_the_code_has_the_same_exceptions() -> None:
+    """The rows without a class or a fault are the answers that only some operations of one dialect give."""
+    rows = [
+        (dialect, set(row.operations or ()), answer.status, answer.code, answer.message)
+        for row in load().errors.rows
+        if row.error is None and row.fault is None
+        for dialect in DIALECTS
+        if (answer := row.of(dialect)) is not None
+    ]
+    assert sorted(rows, key=lambda row: row[2]) == [
+        ("twilio", set(RECORDING_UPDATES), *RECORDING_UPDATE_CONTENDED),
+        ("signalwire", set(ERRORS_AS_STRINGS), 422, None, None),
+        ("signalwire", set(OPERATIONS_WITH_503), *SERVICE_UNAVAILABLE),
+    ]
