@@ -40,7 +40,7 @@ def check_response(
     Raises:
         AssertionError: the response has faults; the message lists them.
     """
-    request = find_request(method.upper(), path.partition("?")[0])
+    request = find_request(method, path.partition("?")[0])
     lowered = {name.lower(): value for name, value in headers.items()}
     faults = list(_header_faults(request.dialect, status, lowered))
     statuses = request.statuses()
