@@ -44,8 +44,8 @@ SLOWEST = (
 """The slowest tests start first, so that no worker runs one alone at the end."""
 
 
-CI_ONLY = ("tests/plugin/", "tests/sdk/", "tests/tutorials/")
-"""Tests below these folders have the marker `ci`: each starts programs of its own."""
+CI_ONLY = ("tests/docs/test_commands.py", "tests/plugin/", "tests/sdk/", "tests/tutorials/")
+"""These tests have the marker `ci`: each starts programs of its own."""
 
 ALSO_FAST = (
     "tests/plugin/test_pytest_plugin.py::test_the_",
@@ -53,7 +53,7 @@ ALSO_FAST = (
     "tests/sdk/test_recipe_files.py",
     "tests/sdk/test_twilio_python.py::test_recipe",
 )
-"""Tests below those folders that `make test` runs as well."""
+"""Those that `make test` runs as well."""
 
 
 THINNED = ("tests/contract/", "tests/faults/", "tests/functions/", "tests/standin/", "tests/webhook/")
