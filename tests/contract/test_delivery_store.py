@@ -171,6 +171,7 @@ def test_marks_a_url_gone(deliveries: DeliveryTable) -> None:
     assert deliveries.of(first.account, first.resource_id) == [first, second]
 
 
+@pytest.mark.ci
 def test_stores_the_newest_attempts(deliveries: DeliveryTable) -> None:
     """Only the newest 100 attempts are stored; the total is counted."""
     delivery = deliveries.put(new_delivery())

@@ -131,6 +131,7 @@ def test_recordings_are_listed_by_id(table: ResourceTable, lists: ListStore, acc
     assert not lists.has_parent(replace(stored[0].parent, kind=ParentKind.CONFERENCE))
 
 
+@pytest.mark.ci
 def test_list_of_several_megabytes_is_complete(table: ResourceTable, lists: ListStore, account: TestAccount) -> None:
     """A list is complete over DynamoDB's page limit of 1 MB."""
     (call, *_) = put_calls(table, account)

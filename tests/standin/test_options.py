@@ -231,6 +231,7 @@ recordings:
 """
 
 
+@pytest.mark.ci
 def test_prints_every_fixture(tmp_path: Path) -> None:
     """Every resource has its own line, also unnamed ones, duplicate names and a conference's own recording."""
     file = tmp_path / "fixtures.yaml"

@@ -265,6 +265,7 @@ def test_twilios_sdk_finds_recordings_of_a_parent(sdk: Client, expected: Expecte
             assert_sdk_finds(listing, each.arguments, [_sid(TWILIO, it) for it in mine if each.keeps(it)])
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", ["Recordings", "Conferences"])
 def test_signalwire_pages_contain_all_items(standin: StandIn, expected: Expected, name: str) -> None:
     """Following `next_page_uri` returns exactly the expected items, for several page sizes."""

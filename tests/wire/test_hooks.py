@@ -58,6 +58,7 @@ def test_every_rendered_callback_is_checked(dialect: str, noun: str, monkeypatch
     assert [report.splitlines()[0] for report in reports] == [f"{dialect} callback about a {noun}"]
 
 
+@pytest.mark.ci
 def test_a_stand_in_in_another_process_reports_faults(tmp_path: Path) -> None:
     """The command of a checked stand-in starts the stand-in, and a fault that it reports fails the test."""
     faults = tmp_path / "faults"
