@@ -57,7 +57,8 @@ ALSO_FAST = (
 
 
 THINNED = ("tests/contract/", "tests/faults/", "tests/functions/", "tests/standin/", "tests/webhook/")
-"""Of a parametrised test below these folders, `make test` runs the first and the last case per dialect.
+"""Of a parametrised test below these folders, `make test` runs the first case in Twilio's dialect and the last one in
+SignalWire's; without a dialect, both the first and the last case.
 
 Requests through a handler are slow; all cases of a parser belong to its unit test. The others have the marker `ci`.
 """
@@ -92,18 +93,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(CI_ONLY) and not item.nodeid.startswith(ALSO_FAST):
             item.add_marker("ci")
-    for cases in _cases_per_dialect(items):
-        for item in cases[1:-1]:
-            item.add_marker("ci")
+    for dialect, cases in _cases_per_dialect(items):
+        kept = {"twilio": cases[:1], "signalwire": cases[-1:]}.get(dialect, [cases[0], cases[-1]])
+        for item in cases:
+            if item not in kept:
+                item.add_marker("ci")
 
 
-def _cases_per_dialect(items: list[pytest.Item]) -> Iterable[list[pytest.Item]]:
-    """Return the cases of each parametrised test below `THINNED`, in a list per dialect."""
+def _cases_per_dialect(items: list[pytest.Item]) -> Iterable[tuple[str, list[pytest.Item]]]:
+    """Return the cases of each parametrised test below `THINNED`, in a list per dialect, with the dialect's name."""
     cases: defaultdict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if item.nodeid.startswith(THINNED) and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             cases[item.nodeid.partition("[")[0], str(item.callspec.params.get("dialect"))].append(item)
-    return cases.values()
+    return ((dialect, group) for (_, dialect), group in cases.items())
 
 
 CALLBACK_FAULTS: list[str] = []
