@@ -1,14 +1,12 @@
 """Requests to every operation of the control API."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import schemathesis
 from schemathesis.generation import GenerationMode
 
-from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id
-from tests.openapi.standin import ROOT, StandIn
+from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id, operations_of
+from tests.openapi.standin import StandIn
 
 _TOO_LARGE: Final = 413
 
@@ -21,9 +19,7 @@ _LAST: Final = ("report_event", "reset_account")
 
 def test_control_api(standin: StandIn) -> Report:
     """Send requests to every operation of the control API."""
-    document = json.loads((ROOT / "docs" / "reference" / "openapi" / "control-api.json").read_text("utf-8"))
-    schema = schemathesis.openapi.from_dict(document)
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations = operations_of("control-api")
     run = _Run(standin, Report("control-api"))
     for operation in sorted(operations, key=lambda each: operation_id(each) in _LAST):
         run.test(operation)

@@ -1,8 +1,10 @@
 """What a run sent, what came back, and what was wrong."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import schemathesis
@@ -79,6 +81,15 @@ class Report:
         total = sum(self.statuses.values(), Counter[int]())
         counts = ", ".join(f"{status}: {count}" for status, count in sorted(total.items()))
         return f"{self.name}: {len(self.statuses)} operations, {total.total()} requests ({counts})"
+
+
+DOCUMENTS: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "openapi"
+
+
+def operations_of(name: str) -> list[Any]:
+    """Return the operations of an OpenAPI document: `twilio`, `signalwire` or `control-api`."""
+    document = json.loads((DOCUMENTS / f"{name}.json").read_text("utf-8"))
+    return [result.ok() for result in schemathesis.openapi.from_dict(document).get_all_operations()]
 
 
 def operation_id(operation: Any) -> str:

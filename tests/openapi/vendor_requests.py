@@ -1,15 +1,13 @@
 """Requests to every operation of one dialect."""
 
-import json
 from typing import Any, Final
 
-import schemathesis
 from requests.auth import _basic_auth_str
 from schemathesis.generation import GenerationMode
 
 from tapedeck.domain.page import MAX_PAGE_OFFSET
-from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id
-from tests.openapi.standin import ROOT, StandIn
+from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id, operations_of
+from tests.openapi.standin import StandIn
 
 VALID_REQUESTS: Final = 10
 OTHER_PATHS: Final = 3
@@ -22,9 +20,7 @@ _FIRST_ERROR: Final = 400
 
 def test_dialect(standin: StandIn) -> Report:
     """Send requests to every operation of the stand-in's dialect."""
-    document = json.loads((ROOT / "docs" / "reference" / "openapi" / f"{standin.dialect}.json").read_text("utf-8"))
-    schema = schemathesis.openapi.from_dict(document)
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations = operations_of(standin.dialect)
     run = _Run(standin, Report(standin.dialect))
     for operation in operations:
         run.test(operation)
