@@ -32,7 +32,8 @@ from tapedeck.ports.messaging import DomainEvent, QueueMessage, WebhookRequest, 
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, TEMPLATE, FunctionClient
-from tests.functions.stage import Clock, RemoteShelf, Stage
+from tests.functions.databases import ClientShelf
+from tests.functions.stage import Clock, Stage
 
 ORIGIN: Final = "https://api.example.com"
 PUBLISHED_SORT_KEYS: Final = ("CALL", "CONF")
@@ -191,7 +192,7 @@ class World:
     @property
     def stage(self) -> Stage:
         """The factory of test resources for the account."""
-        return Stage(self.account.account, self.services, self.clock, RemoteShelf(self.memory, self.table))
+        return Stage(self.account.account, self.services, self.clock, ClientShelf(self.memory, self.table))
 
     @property
     def table(self) -> str:

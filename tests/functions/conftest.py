@@ -16,19 +16,21 @@ import pytest
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
+from tapedeck.admin.endpoint import AdminServices
 from tapedeck.bootstrap import http as api_bootstrap
-from tapedeck.bootstrap.environment import Environment
+from tapedeck.bootstrap.environment import Environment, installed
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, FunctionClient
-from tests.conftest import DYNAMODB_URL, TestAccount
+from tests.conftest import TestAccount
 from tests.functions.admin import operator, uncached_credentials  # noqa: F401 - fixtures
 from tests.functions.background_world import ORIGIN, World, build_world
+from tests.functions.databases import Database, open_database
 from tests.functions.literal import api, example, example_account, fix_new_ids  # noqa: F401 - fixtures
 from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation
-from tests.functions.stage import Clock, MotoShelf, RemoteShelf, Shelf, Stage, Wire
+from tests.functions.stage import Clock, Shelf, Stage, Wire
 
 ON_DYNAMODB_LOCAL = re.compile(
     "test_(?:(?:create|delete|issue|list|remove|revoke|rotate|set|update)_(?!callbacks).*|get_participant|paging|requests)"
@@ -51,69 +53,63 @@ def _is_foreign(params: dict[str, Any]) -> bool:
     return operation is not None and operation.only not in {None, params.get("dialect", operation.only)}
 
 
-def moto_tables() -> dict[str, Any]:
-    """Return moto's internal tables by name."""
-    from moto.dynamodb.models import dynamodb_backends
-
-    (backends,) = dynamodb_backends.values()
-    tables: dict[str, Any] = backends[os.environ["AWS_DEFAULT_REGION"]].tables
-    return tables
+@pytest.fixture(scope="session")
+def database(aws: None) -> Database:
+    """The database of the tests in this folder."""
+    del aws  # only needs to be set up
+    return open_database()
 
 
 @pytest.fixture(scope="session")
-def shelves(aws: None) -> Callable[[str], Shelf]:
+def shelves(database: Database) -> Callable[[str], Shelf]:
     """Opens a table by name for direct access, without requests of the functions' client."""
-    del aws  # only needs to be set up
-    if not DYNAMODB_URL:
-        return lambda table: MotoShelf(moto_tables()[table])
-    import botocore.session
-
-    client = botocore.session.get_session().create_client("dynamodb")
-    return lambda table: RemoteShelf(client, table)
+    return database.shelf
 
 
 @pytest.fixture(scope="session")
-def counted(aws: None) -> tuple[Any, Wire]:
+def shared_environment(database: Database) -> Environment:
+    """The environment of the tests that install no other. Its requests are not counted."""
+    dynamodb = database.client()
+    return Environment(make_client=lambda name: dynamodb if name == "dynamodb" else make_client(name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def install_shared_environment(shared_environment: Environment) -> Iterator[None]:
+    """Make the functions use the database of the tests in this folder."""
+    with installed(shared_environment):
+        yield
+
+
+@pytest.fixture(scope="session")
+def counted(database: Database) -> tuple[Any, Wire]:
     """The functions' DynamoDB client, and the record of every request that it sends."""
-    del aws  # only needs to be set up
-    client = make_client("dynamodb")
+    client = database.functions_client()
     wire = Wire(os.environ["RECORDINGS_TABLE"])
-    # First: moto answers in this event too, and botocore skips the handlers after the one that answers.
+    # First: the database answers in this event too, and botocore skips the handlers after the one that answers.
     client.meta.events.register_first("before-send.dynamodb", wire.see)
     client.meta.events.register("after-call.dynamodb", wire.answered)
     return client, wire
 
 
 @pytest.fixture(scope="session")
-def account(aws: None) -> TestAccount:
+def administration(shared_environment: Environment) -> AdminServices:
+    """The services of account administration."""
+    return shared_environment.cached(api_bootstrap.build_admin_services)
+
+
+@pytest.fixture(scope="session")
+def account(administration: AdminServices) -> TestAccount:
     """The one account of all tests in this folder; each test deletes its own resources."""
-    del aws  # only needs to be set up
-    made = api_bootstrap.get_admin_services().accounts.create()
+    made = administration.accounts.create()
     return TestAccount(made.account, made.auth_token)
 
 
 @pytest.fixture(autouse=True)
-def reconciled(account: TestAccount, shelves: Callable[[str], Shelf]) -> Iterator[None]:
-    """Restore the tables after each test: all tests share one account, and lists show all of its resources.
-
-    A small table also keeps moto fast: its queries scan the whole table.
-    """
+def reconciled(account: TestAccount, database: Database) -> Iterator[None]:
+    """Restore the tables after each test: all tests share one account, and lists show all of its resources."""
     del account  # created before the snapshot, so that the cleanup keeps it
-    if DYNAMODB_URL:
+    with database.restored():
         yield
-        # This table is empty before the first test; accounts are stored in the other table.
-        shelf = shelves(os.environ["RECORDINGS_TABLE"])
-        assert isinstance(shelf, RemoteShelf)
-        shelf.clear()
-        return
-    tables = list(moto_tables().values())
-    before = [(table, set(table.items), len(table.stream_shard.items) if table.stream_shard else 0) for table in tables]
-    yield
-    for table, partitions, records in before:
-        for partition in set(table.items) - partitions:
-            del table.items[partition]
-        if table.stream_shard:
-            del table.stream_shard.items[records:]
 
 
 @pytest.fixture
@@ -160,11 +156,12 @@ def make_service(
     bucket: Objects,
     clock: Clock,
     install_environment: Callable[[Environment], object],
+    administration: AdminServices,
 ) -> Callable[[Settings], ApiServices]:
     """Builds API services with this test's clock; the functions use the one built last."""
     clients = {"dynamodb": counted[0], "s3": bucket.client}
     # Account administration keeps the client that is not counted.
-    prebuilt = {api_bootstrap.build_admin_services: api_bootstrap.get_admin_services()}
+    prebuilt = {api_bootstrap.build_admin_services: administration}
 
     def make(settings: Settings) -> ApiServices:
         install_environment(Environment(lambda: settings, clock, clients.__getitem__, prebuilt=prebuilt))

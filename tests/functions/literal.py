@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.admin.endpoint import AdminServices
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain import identity
 from tapedeck.http.endpoint import ApiServices
@@ -48,10 +48,9 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def example_account(aws: None) -> str:
+def example_account(administration: AdminServices) -> str:
     """The account of the literal tests: 5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c, with a fixed auth token."""
-    del aws  # only its tables are needed
-    api_bootstrap.get_admin_services().accounts.create(account=_ACCOUNT, auth_token=_AUTH_TOKEN)
+    administration.accounts.create(account=_ACCOUNT, auth_token=_AUTH_TOKEN)
     return _ACCOUNT
 
 

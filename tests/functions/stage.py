@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from tapedeck.adapters.dynamodb import items
-from tapedeck.adapters.dynamodb.client import Item, from_attributes, to_attributes
+from tapedeck.adapters.dynamodb.client import Item, from_attributes
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
@@ -130,69 +130,6 @@ class Shelf(Protocol):
 
     def partition(self, name: str) -> list[Item]:
         """Return all items of a partition in the order of their sort keys."""
-
-
-class MotoShelf:
-    """A table in moto, accessed without requests, because moto's request parsing is slow."""
-
-    def __init__(self, table: Any) -> None:
-        self._table = table
-
-    def put(self, item: Item) -> None:
-        """Store an item; replace an existing one."""
-        self._table.put_item(to_attributes(item), overwrite=True)
-
-    def remove(self, key: Key) -> None:
-        """Delete an item; do nothing if there is none."""
-        from moto.dynamodb.models.dynamo_type import DynamoType
-
-        self._table.items[DynamoType({"S": key["PK"]})].pop(DynamoType({"S": key["SK"]}), None)
-
-    def partition(self, name: str) -> list[Item]:
-        """Return all items of a partition in the order of their sort keys."""
-        from moto.dynamodb.models.dynamo_type import DynamoType
-
-        stored = self._table.items.get(DynamoType({"S": name}), {})
-        found = stored.values() if self._table.has_range_key else [stored] if stored else []
-        return sorted(
-            (from_attributes(item.to_json()["Attributes"]) for item in found), key=lambda item: item.get("SK", "")
-        )
-
-
-_MAX_AT_ONCE: Final = 25
-"""DynamoDB's limit of deletions in one BatchWriteItem request."""
-
-
-class RemoteShelf:
-    """A table in DynamoDB Local."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
-
-    def put(self, item: Item) -> None:
-        """Store an item; replace an existing one."""
-        self._client.put_item(TableName=self._table, Item=to_attributes(item))
-
-    def remove(self, key: Key) -> None:
-        """Delete an item; do nothing if there is none."""
-        self._client.delete_item(TableName=self._table, Key=to_attributes(key))
-
-    def partition(self, name: str) -> list[Item]:
-        """Return all items of a partition in the order of their sort keys."""
-        found = self._client.query(
-            TableName=self._table, KeyConditionExpression="PK = :pk", ConsistentRead=True,
-            ExpressionAttributeValues={":pk": {"S": name}},
-        )  # fmt: skip
-        return [from_attributes(item) for item in found["Items"]]
-
-    def clear(self) -> None:
-        """Delete all items."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        keys = [{name: item[name] for name in ("PK", "SK")} for page in pages for item in page["Items"]]
-        for start in range(0, len(keys), _MAX_AT_ONCE):
-            part = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + _MAX_AT_ONCE]]
-            self._client.batch_write_item(RequestItems={self._table: part})
 
 
 @dataclass

@@ -2,10 +2,8 @@
 
 import base64
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,18 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from tapedeck.adapters.failed_batches import PREFIX
-from tapedeck.bootstrap.environment import rebuilt_services
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
 from tapedeck.domain.account import VOICE
 from tapedeck.http.routes import split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY
-from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.template import ORIGIN
 from tapedeck_standin.samples import callbacks as sample_callbacks
 from tapedeck_standin.samples import data as sample_data
 from tapedeck_standin.samples.replay import capturing_output, main, make_seeding, replay
-from tests.client import ROOT, TEMPLATE, find_route
+from tests.client import ROOT, find_route
+from tests.tables import own_tables
 from tests.wire.validator import check_response
 
 EVENTS: Final = sorted((ROOT / "events").glob("*.json"))
@@ -64,24 +61,12 @@ def mask(answer: Any, expected: Any) -> Any:
             return answer
 
 
-@contextmanager
-def own_tables() -> Iterator[Mapping[str, str]]:
-    """Create separate tables, name them in the environment, and yield these variables.
+@pytest.fixture(scope="module")
+def seeding(aws: None) -> Iterator[Callable[[], None]]:
+    """Returns a function that resets the tables to the sample data; messages and callbacks are captured.
 
     The tables contain the sample data only, because the reconciler processes every pending row.
     """
-    made = TEMPLATE.create_tables(make_full_client("dynamodb"), f"events{os.getpid()}-")
-    variables = {"RECORDINGS_TABLE": made["RecordingsTable"], "CREDENTIALS_TABLE": made["CredentialsTable"]}
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in variables.items():
-            environment.setenv(name, value)
-        with rebuilt_services():
-            yield variables
-
-
-@pytest.fixture(scope="module")
-def seeding(aws: None) -> Iterator[Callable[[], None]]:
-    """Returns a function that resets the tables to the sample data; messages and callbacks are captured."""
     del aws  # only has to be there
     with own_tables(), capturing_output():
         yield make_seeding()

@@ -1,4 +1,4 @@
-"""A stand-in in this process, on free ports, over the emulated AWS that all tests share."""
+"""A stand-in in this process, on free ports, over the emulated AWS and tables of its own."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +13,7 @@ from tests.client import DIALECTS, ROOT, TEMPLATE
 from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, receiving
+from tests.tables import own_tables
 from tests.wire.gateway import checked_gateways
 
 FAULTS: Final[list[str]] = []
@@ -31,7 +32,7 @@ def every_response_has_the_wire_format() -> Iterator[None]:
 def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must be running
     """Run a stand-in over HTTP and HTTPS, with a default account for requests that name none.
 
-    Module scope: it processes all changes of this process, so it must stop before tests that do not use it.
+    Module scope: it processes all rows of its tables, so a test takes longer after many others.
     """
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
@@ -43,15 +44,16 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     from tapedeck_standin.http import certificates
     from tapedeck_standin.http.server import Server
 
-    own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     lines: list[str] = []
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
     environment, services = pytest.MonkeyPatch(), ExitStack()
+    services.enter_context(own_tables())
     for name, value in STANDIN_DEFAULTS.items():
         environment.setenv(name, value)
     services.enter_context(rebuilt_services())
     services.enter_context(checked_gateways(FAULTS.append))
+    own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     try:
         with certificates.issue() as identity:
             # Each read of the clock advances it by a millisecond: times are distinct, and slow machines do not matter.

@@ -17,14 +17,15 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.recording import Recording, Source
 from tapedeck.settings import Settings
-from tests.conftest import DYNAMODB_URL, TestAccount
-from tests.functions.stage import Clock, MotoShelf, Stage
+from tapedeck_standin.aws.backend import make_full_client
+from tests.conftest import TestAccount
+from tests.functions.databases import ClientShelf
+from tests.functions.stage import Clock, Stage
 from tests.standin.http_client import HttpFunctionClient, StandIn
 from tests.thoroughness import scaled
 
 pytestmark = [
     pytest.mark.sized,
-    pytest.mark.skipif(bool(DYNAMODB_URL), reason="writes its items directly into moto"),
     pytest.mark.timeout(1800),  # every filter pages through all items, forwards and backwards
 ]
 
@@ -49,19 +50,13 @@ class Expected:
 
 
 @pytest.fixture(scope="module")
-def expected(aws: None) -> Iterator[Expected]:
-    """Write the items directly into the tables, and delete them afterwards."""
-    del aws  # the emulator must be running
-    from moto.dynamodb.models import dynamodb_backends
-
-    (backends,) = dynamodb_backends.values()
-    table: Any = backends["us-east-1"].tables[Settings.read().recordings_table]
-    before = set(table.items)
+def expected(standin: StandIn) -> Expected:
+    """Write the items directly into the stand-in's tables."""
+    del standin  # only its tables are needed
     created = api_bootstrap.get_admin_services().accounts.create()
-    stage = Stage(created.account, api_bootstrap.get_api_services(), Clock(), MotoShelf(table))
-    yield _create_items(stage, TestAccount(created.account, created.auth_token))
-    for partition in set(table.items) - before:
-        del table.items[partition]
+    shelf = ClientShelf(make_full_client("dynamodb"), Settings.read().recordings_table)
+    stage = Stage(created.account, api_bootstrap.get_api_services(), Clock(), shelf)
+    return _create_items(stage, TestAccount(created.account, created.auth_token))
 
 
 def _create_items(stage: Stage, account: TestAccount) -> Expected:
