@@ -108,7 +108,8 @@ def samples_of(component: str, dialect: Dialect) -> list[Fields]:
 
 def _recording_samples(dialect: Dialect) -> list[Fields]:
     callbacks = _callbacks(dialect)
-    events = [RecordingEvent.COMPLETED, *(event for event in RecordingEvent if event is not RecordingEvent.COMPLETED)]
+    published = set(callbacks.published_recording_events.values()) - {RecordingEvent.COMPLETED}
+    events = [RecordingEvent.COMPLETED, *(event for event in RecordingEvent if event in published)]
     return [
         callbacks.recording(replace(recording, error=16101 if event is RecordingEvent.ABSENT else None), event, ORIGIN)
         for event in events

@@ -118,6 +118,8 @@ class History:
         if "callback" in after:
             words = {each["S"] for each in after["callback"]["M"]["events"]["L"]}
             words |= {"absent"} if "failed" in words else set()
+            if after["callback"]["M"]["dialect"]["S"] == "signalwire":
+                words &= {"in-progress", "completed", "absent"}
             begun = {"started", "in-progress"} if confirmed > 0 and had == 0 else set()
             self.callbacks[name] |= {f"{1:08d}.{word}" for word in begun & words}
             if is_move and EVENTS.get(new) in words:

@@ -48,7 +48,7 @@ class Scenario:
     def _record_a_call(self) -> None:
         world, call = self.world, new_id(self.world.clock())
         leg = Parent(self.account, ParentKind.CALL, call)
-        callback = CallbackSubscription("https://host.example/callback", "POST", RECORDING_EVENTS, "signalwire")
+        callback = CallbackSubscription("https://host.example/callback", "POST", RECORDING_EVENTS, "twilio")
         self._report("call.ringing", call, call=call, to="+15550001", **{"from": "+15550002"})
         self._report("call.answered", call, call=call)
         self._request(lambda: world.recordings.create(leg, StartRecording(2, callback=callback)))
@@ -73,7 +73,8 @@ class Scenario:
         recording = new_id(world.clock())
         self._report(
             "recording.started", conference, parent={"type": "conference", "id": conference}, recording=recording,
-            source="Conference", callback={**SUBSCRIPTION, "events": list(RECORDING_EVENTS)},
+            source="Conference",
+            callback={**SUBSCRIPTION, "events": list(RECORDING_EVENTS), "dialect": "signalwire"},
         )  # fmt: skip
         options = {"record": True, "recording_status_callback": "https://host.example/leg"}
         request = AddParticipant("+15550003", "+15550004", options=options)

@@ -90,8 +90,13 @@ CONFERENCE_EVENTS: Final[Mapping[str, tuple[ConferenceEvent, ...]]] = {
 }
 """The conference events of both dialects, by the value of `StatusCallbackEvent` that subscribes to them."""
 
-_RECORDING_EVENTS: Final = {**{str(event): event for event in RecordingEvent}, "failed": RecordingEvent.ABSENT}
-"""The recording events by the value that subscribes to them; `failed` subscribes to `absent` (C-69)."""
+RECORDING_EVENTS: Final[Mapping[str, RecordingEvent]] = {
+    "in-progress": RecordingEvent.IN_PROGRESS,
+    "completed": RecordingEvent.COMPLETED,
+    "absent": RecordingEvent.ABSENT,
+    "failed": RecordingEvent.ABSENT,  # C-69
+}
+"""The recording events that both vendors have, by the value that subscribes to them."""
 
 _NUMBER: Final = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -116,6 +121,8 @@ class CallbackDialect(ABC):
     """The dialect whose SIDs, dates and values the fields contain."""
     published_events: ClassVar[Mapping[str, tuple[ConferenceEvent, ...]]]
     """The conference events by the value of `StatusCallbackEvent` that subscribes to them."""
+    published_recording_events: ClassVar[Mapping[str, RecordingEvent]]
+    """The recording events by the value of `RecordingStatusCallbackEvent` that subscribes to them."""
     end_includes_recording: ClassVar[bool]
     """Whether `conference-end` includes the conference's recording."""
     signature_headers: ClassVar[tuple[str, ...]]
@@ -167,8 +174,9 @@ class CallbackDialect(ABC):
         """Render the additional fields of `conference-end`."""
 
     def recording_events(self, names: Iterable[str]) -> frozenset[RecordingEvent]:
-        """Return the recording events that a subscription's event names select; unknown names are ignored."""
-        return frozenset(_RECORDING_EVENTS[word] for word in names if word in _RECORDING_EVENTS)
+        """Return the recording events that a subscription's event names select; unsupported names are ignored."""
+        events = self.published_recording_events
+        return frozenset(events[word] for word in names if word in events)
 
     def conference_events(self, names: Iterable[str]) -> frozenset[ConferenceEvent]:
         """Return the conference events that a subscription's event names select; unsupported names are ignored."""

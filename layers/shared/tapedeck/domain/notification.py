@@ -15,7 +15,8 @@ from tapedeck.domain.recording import Recording
 class RecordingEvent(StrEnum):
     """The events of a recording; a failed recording is reported as `absent`.
 
-    `started`, `paused`, `resumed` and `stopped` are delivered only for calls that were dialed into a conference.
+    `started`, `paused`, `resumed` and `stopped` are delivered only in Twilio's dialect, for calls that were dialed into
+    a conference.
     """
 
     STARTED = "started"

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from tapedeck.dialects.callbacks import (
     CONFERENCE_EVENTS,
+    RECORDING_EVENTS,
     STATUS_CALLBACK_EVENTS,
     CallbackDialect,
     Fields,
@@ -25,6 +26,7 @@ class SignalWireCallbacks(CallbackDialect):
 
     dialect: ClassVar[Dialect] = SIGNALWIRE
     published_events: ClassVar = CONFERENCE_EVENTS
+    published_recording_events: ClassVar = RECORDING_EVENTS
     end_includes_recording: ClassVar = True
     # SignalWire's SDKs read one or the other: send both (C-84).
     signature_headers: ClassVar = ("X-SignalWire-Signature", "X-Twilio-Signature")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final
 
 from tapedeck.dialects.callbacks import (
     CONFERENCE_EVENTS,
+    RECORDING_EVENTS,
     STATUS_CALLBACK_EVENTS,
     CallbackDialect,
     Fields,
@@ -41,6 +42,13 @@ class TwilioCallbacks(CallbackDialect):
         **CONFERENCE_EVENTS,
         "modify": (ConferenceEvent.MODIFY,),
         "announcement": (ConferenceEvent.ANNOUNCEMENT_END, ConferenceEvent.ANNOUNCEMENT_FAIL),
+    }
+    published_recording_events: ClassVar = {
+        **RECORDING_EVENTS,
+        "started": RecordingEvent.STARTED,
+        "paused": RecordingEvent.PAUSED,
+        "resumed": RecordingEvent.RESUMED,
+        "stopped": RecordingEvent.STOPPED,
     }
     end_includes_recording: ClassVar = False
     signature_headers: ClassVar = ("X-Twilio-Signature",)
