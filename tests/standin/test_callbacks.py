@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 import requests
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
@@ -13,6 +14,9 @@ from tests.conftest import TestAccount
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, is_signed_by_signalwire
+
+CALL_STATUS_CALLBACKS = "call_status_callbacks"
+CALLBACK_WARNINGS = "callback_warnings"
 
 RATE = 8_000
 HALF = 0.5
@@ -178,3 +182,29 @@ def test_dialed_conference_delivers_callbacks(
     ]
     shared = {(each.fields["ConferenceSid"], each.fields["FriendlyName"]) for each in received}
     assert shared == {(first.conference_sid, "Sales")}
+
+
+class NotFollowedError(Exception):
+    """The vendor's rule is not followed yet."""
+
+
+@pytest.mark.xfail(raises=NotFollowedError, strict=True, reason=f"{CALL_STATUS_CALLBACKS}: nothing is delivered")
+def test_a_status_callback_of_a_call_is_delivered(
+    control: ControlClient, api: HttpFunctionClient, receiver: Receiver
+) -> None:
+    """A call with a status callback delivers its end once."""
+    call = control.post("/calls").body["sid"][api.dialect.name]
+    answer = api.post("Calls", call, form={"StatusCallback": receiver.url(), "Url": receiver.url("/markup")})
+    assert answer.status == 200
+    control.post(f"/calls/{call}/hangup")
+    settle(control)
+    received = [(callback.fields["CallSid"], callback.fields["CallStatus"]) for callback in receiver.received]
+    if received != [(call, "completed")]:
+        raise NotFollowedError
+
+
+@pytest.mark.xfail(raises=NotFollowedError, strict=True, reason=f"{CALLBACK_WARNINGS}: there is no list of warnings")
+def test_warnings_can_be_listed(control: ControlClient) -> None:
+    """The stand-in lists the warnings of an account."""
+    if control.get("/warnings").status != 200:
+        raise NotFollowedError
