@@ -80,16 +80,21 @@ def _entry(path: Path, name: str) -> str:
     title = re.search(r"^# (.+)$", text, re.MULTILINE)
     if title is None:
         raise IndexFailure(f"docs/{name}: has no title")
-    return f"- [{_plain(title[1])}]({name}): {_description(text, name)}"
+    return f"- [{_plain(title[1])}]({name}): {_description(text[title.end() :], name)}"
 
 
-def _description(text: str, name: str) -> str:
-    """Return the first sentence of a page's first paragraph of prose, or the first two if the first is short."""
-    body = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    for paragraph in re.split(r"\n\s*\n", body.partition("\n# ")[2] or body):
+def _description(body: str, name: str) -> str:
+    """Return the first sentence of a page's first paragraph of prose, or the first two if the first is short.
+
+    A sentence that ends in a colon introduces a list, which is not part of the description: it is left out.
+    """
+    for paragraph in re.split(r"\n\s*\n", re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)):
         lines = paragraph.strip()
         if lines and not _NO_PROSE.match(lines):
-            first, *more = _SENTENCE_END.split(" ".join(_plain(lines).split()))
+            sentences = _SENTENCE_END.split(" ".join(_plain(lines).split()))
+            first, *more = [each for each in sentences if not each.endswith(":")] or [""]
+            if not first:
+                raise IndexFailure(f"docs/{name}: its first paragraph has no complete sentence")
             return first if len(first) >= MIN_CHARACTERS or not more else f"{first} {more[0]}"
     raise IndexFailure(f"docs/{name}: has no paragraph of prose")
 

@@ -187,7 +187,9 @@ def test_tables_and_types_are_plain() -> None:
 def test_the_index_describes_each_page(tmp_path: Path) -> None:
     """`llms.txt` has a section for each section of the navigation, and each page's title and first sentences."""
     (tmp_path / "docs" / "how").mkdir(parents=True)
-    (tmp_path / "docs" / "index.md").write_text("# Start here\n\nThe [first](a.md) sentence. A second one. A third.\n")
+    (tmp_path / "docs" / "index.md").write_text(
+        "# Start here\n\nThe [first](a.md) sentence. A second one. A third:\n\n```bash\n# A comment\n```\n\nMore.\n"
+    )
     (tmp_path / "docs" / "how" / "one.md").write_text(
         "# `One` {#one}\n\n!!! note\n    A note.\n\n- An item.\n\n`Do`\n**this**.\n"
     )
@@ -207,7 +209,11 @@ def test_a_page_without_a_paragraph_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "mkdocs.yml").write_text("site_name: Site\nsite_description: What it is\nnav: [index.md]\n")
     with pytest.raises(llms.IndexFailure, match=r"docs/index\.md: is in the navigation, but does not exist"):
         llms.make_index(tmp_path / "mkdocs.yml", tmp_path)
-    for text, message in (("No title.", "has no title"), ("# Title\n\n| a |\n", "has no paragraph of prose")):
+    for text, message in (
+        ("No title.", "has no title"),
+        ("# Title\n\n| a |\n", "has no paragraph of prose"),
+        ("# Title\n\nA list:\n\n- one\n", "its first paragraph has no complete sentence"),
+    ):
         (tmp_path / "index.md").write_text(text)
         with pytest.raises(llms.IndexFailure, match=message):
             llms.make_index(tmp_path / "mkdocs.yml", tmp_path)
