@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any, Protocol
@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapedeck.adapters.batching import FIRST_DELAY_SECONDS, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES
-from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.eventbridge import EventBus
+from tapedeck.bootstrap.background import aws_outbound_clients
+from tapedeck.bootstrap.environment import Environment
 from tapedeck.domain.errors import StoreBusy, StoreUnavailable
 from tapedeck.ports.messaging import Bus, DomainEvent
+from tapedeck.settings import Settings
 from tapedeck_standin.aws.queues import MemoryBus
 from tests.thoroughness import scaled
 
@@ -49,7 +51,7 @@ class MemoryHarness:
 
 
 class MotoHarness:
-    """The adapter over moto, with a rule that sends all of Tapedeck's events to a queue."""
+    """A deployment's bus over moto, with a rule that sends all events with the documented source to a queue."""
 
     def __init__(self) -> None:
         session: Any = botocore.session.get_session()
@@ -61,7 +63,7 @@ class MotoHarness:
         events.put_rule(Name="all", EventBusName=name, EventPattern=json.dumps({"source": ["tapedeck"]}))
         target = {"Id": "queue", "Arn": described["Attributes"]["QueueArn"]}
         events.put_targets(Rule="all", EventBusName=name, Targets=[target])
-        self.bus = EventBus(make_client("events"), name, "tapedeck", never)
+        self.bus = aws_outbound_clients(Environment(), replace(Settings.read(), event_bus=name)).bus
 
     def published(self) -> list[DomainEvent]:
         """Receive the events from the queue."""
@@ -74,11 +76,6 @@ class MotoHarness:
                 detail = event["detail"]
                 found.append(DomainEvent(detail.pop("id"), event["detail-type"], round(at.timestamp()), detail))
         return found
-
-
-def never(seconds: float) -> None:
-    """Fail: without failures nothing waits."""
-    raise AssertionError(seconds)
 
 
 @pytest.fixture(params=["memory", "eventbridge"])
