@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from scripts.openapi.error_data import can_occur
 from scripts.openapi.forms import Parameter, Schema
 from tapedeck.dialects.dialect import Dialect
 from tapedeck.domain.errors import (
@@ -30,7 +31,6 @@ from tapedeck.domain.errors import (
 )
 
 _UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording)
-_LEFT: Final = (ConferenceOverForParticipant,)
 
 STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
     "create_call_recording": (NotEligibleForRecording,),
@@ -38,33 +38,39 @@ STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
     "delete_call_recording": (NotFinished,),
     "delete_conference_recording": (NotFinished,),
     "delete_recording": (NotFinished,),
-    "remove_participant": _LEFT,
     "update_call": (CallHasEnded, CallNotInProgress, CallAnswered),
     "update_call_recording": _UPDATE,
     "update_conference": (ConferenceNotInProgress,),
     "update_conference_recording": _UPDATE,
-    "update_participant": _LEFT,
+    "update_participant": (ConferenceOverForParticipant,),
 }
-"""The states that an operation rejects. A status that is missing here fails the conformance run."""
+"""The states that an operation rejects, in any dialect. A status that is missing here fails the conformance run."""
 
 _REASONS: Final = {
     400: "The request is invalid, or the state of the resource forbids it.",
     401: "The credentials are missing or wrong.",
     404: "The account, or a resource of the path, does not exist in this account.",
-    408: "Concurrent updates of the recording won every race. Nothing was written; repeat the request.",
     413: "The body has more than 64 KB or more than 200 fields.",
     422: "A parameter is missing or invalid.",
-    429: "The service is busy. Nothing was written; repeat the request.",
-    500: "The database does not respond, or an unexpected error occurred.",
-    503: "The database does not respond.",
 }
+"""What the client has done wrong, by status."""
+
+_CAUSES: Final = {
+    "busy": "concurrent changes won every race",
+    "throttled": "the database or the bucket throttles requests",
+    "unavailable": "the database does not respond",
+    "unexpected": "an unexpected error occurred",
+}
+"""What happens in the service, by the name of the example: the status depends on the dialect and the operation."""
+
+_NOTHING_WRITTEN: Final = frozenset({408, 429})
 
 ERROR: Final = "Error"
 ERROR_LIST: Final = "ErrorList"
 
 
 def error_responses(
-    operation: str, dialect: Dialect, uri: str, parameters: Sequence[Parameter], *, has_body: bool, is_media: bool
+    operation: str, dialect: Dialect, uri: str, parameters: Sequence[Parameter], *, method: str, is_media: bool
 ) -> dict[str, Schema]:
     """Return the error responses by status.
 
@@ -73,13 +79,18 @@ def error_responses(
         dialect: the dialect that renders the examples.
         uri: the path to show in examples.
         parameters: the parameters of the operation.
-        has_body: whether the operation reads a body.
+        method: the method of the request.
         is_media: whether the response is audio.
     """
     examples: dict[int, dict[str, Any]] = defaultdict(dict)
     headers: dict[int, Schema] = {}
-    for name, error in _errors(operation, dialect, parameters, has_body=has_body, is_media=is_media):
+    causes: dict[int, list[str]] = defaultdict(list)
+    for name, error in _errors(operation, parameters, method=method, is_media=is_media):
+        if not can_occur(error, dialect.name, operation):
+            continue
         reply = dialect.error(error, uri, operation)
+        if name in _CAUSES:
+            causes[reply.status].append(_CAUSES[name])
         if reply.body not in [example["value"] for example in examples[reply.status].values()]:
             examples[reply.status][name] = {"value": reply.body}
         if "WWW-Authenticate" in reply.headers:
@@ -89,7 +100,7 @@ def error_responses(
             }
     return {
         str(status): {
-            "description": _REASONS[status],
+            "description": _reason(status, causes[status]),
             "headers": {**_request_id(), **headers.get(status, {})},
             "content": {"application/json": {"schema": _schema(named), "examples": named}},
         }
@@ -97,29 +108,36 @@ def error_responses(
     }
 
 
+def _reason(status: int, causes: Sequence[str]) -> str:
+    """Return the reason of a status: what the client has done wrong, or the causes in the service."""
+    if not causes:
+        return _REASONS[status]
+    text = f"{', or '.join(causes)}.".capitalize()
+    return f"{text} Nothing was written; repeat the request." if status in _NOTHING_WRITTEN else text
+
+
 def _request_id() -> Schema:
     return {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
 
 
 def _errors(
-    operation: str, dialect: Dialect, parameters: Sequence[Parameter], *, has_body: bool, is_media: bool
+    operation: str, parameters: Sequence[Parameter], *, method: str, is_media: bool
 ) -> Iterator[tuple[str, TapedeckError]]:
     yield "noCredentials", CredentialsMissing()
     yield "wrongCredentials", NotAuthenticated()
     yield "notFound", NotFound()
-    if has_body:
+    if method == "POST":
         yield "malformedBody", MalformedBody()
         yield "bodyTooLarge", BodyTooLarge()
     for parameter in parameters:
         for fault in sorted(parameter.faults | ({"missing"} if parameter.is_required else frozenset())):
             yield f"{_camel(parameter.name)}_{fault}", InvalidParameter(parameter.name, fault)
     for kind in STATE_ERRORS.get(operation, ()):
-        if kind is CallAnswered and dialect.cancel_ignores_answered_calls:
-            continue
         yield _camel(kind.__name__), kind()
     if is_media:
         yield "notDualChannel", NotDualChannel()
-    yield "busy", StoreBusy()
+    if method not in {"GET", "HEAD"}:
+        yield "busy", StoreBusy()
     yield "throttled", StoreThrottled()
     yield "unavailable", StoreUnavailable()
     yield "unexpected", TapedeckError()

@@ -105,6 +105,8 @@ def _parameter(form: type[Form], info: FieldInfo, dialect: Dialect) -> Parameter
     schema |= _unannotated(name, form, dialect)
     if info.default not in {None, PydanticUndefined}:
         schema["default"] = list(info.default) if isinstance(info.default, tuple) else info.default
+    if name == "Muted" and dialect.invalid_muted_means_false:
+        faults.clear()
     return Parameter(name, schema, info.is_required(), frozenset(faults | _OTHER_FAULTS.get(name, frozenset())))
 
 

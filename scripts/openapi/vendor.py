@@ -149,7 +149,7 @@ def _operation(route: Route, dialect: Dialect, name: str) -> Schema:
             dialect,
             _SAMPLE_URI.format(root=dialect.root),
             parameters,
-            has_body=has_body,
+            method=route.method,
             is_media=False,
         ),
     }
@@ -294,7 +294,12 @@ def _media_operation(route: Route, dialect: Dialect, suffix: str) -> Schema:
             "416": {"description": "The range is outside the audio.", "headers": {**_VALIDATORS, **content_range}},
         }
     refused = errors.error_responses(
-        function.operation, dialect, _SAMPLE_URI.format(root=dialect.root), parameters, has_body=False, is_media=True
+        function.operation,
+        dialect,
+        _SAMPLE_URI.format(root=dialect.root),
+        parameters,
+        method=route.method,
+        is_media=True,
     )
     if not is_get:
         refused = {status: {**response, "content": {}} for status, response in refused.items()}

@@ -18,6 +18,8 @@ from scripts.openapi.functions import routes_of
 from tapedeck.dialects.forms.base import Form, UpdateRecording, choice_validator
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tests.client import DIALECTS, ROOT, TEMPLATE
+from tests.wire.bodies import Context
+from tests.wire.errors import error_faults
 
 FILES: Final = ("control-api.json", "signalwire.json", "twilio.json")
 FOLDER: Final = ROOT / "docs" / "reference" / "openapi"
@@ -96,6 +98,72 @@ def test_the_statuses_are_those_of_the_wire_tables(dialect: Any) -> None:
             continue  # HEAD: audio only
         found = {int(status) for status in documented["responses"]}
         assert found - always - set(table.get("errors", ())) == set(table["success"]), route
+
+
+ERROR_PATH: Final = "{}/Accounts/…"
+"""The path in the examples of errors."""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_the_errors_are_those_of_the_error_table(dialect: Any) -> None:
+    """Each documented error has examples, and each of them is a row for this dialect, operation and status."""
+    document = read(f"{dialect.name}.json")
+    shared = document["components"]
+    functions = {
+        (f"{route.path}{suffix}", route.method.lower()): route.function.operation
+        for route in routes_of(dialect)
+        for suffix in (".json", "", ".wav", ".mp3")
+    }
+    wrong, checked = [], set()
+    for path, method, operation in operations(document):
+        for status, given in operation["responses"].items():
+            if int(status) < 400 or status == "416" or method == "head":
+                continue  # a success, or without a body
+            response = shared["responses"][given["$ref"].rpartition("/")[2]] if "$ref" in given else given
+            examples = response["content"]["application/json"]["examples"].values()
+            assert examples, (path, status)
+            for reference in examples:
+                body = shared["examples"][reference["$ref"].rpartition("/")[2]]["value"]
+                context = Context(method.upper(), functions[path, method])
+                faults = error_faults(dialect.name, context, int(status), body, ERROR_PATH.format(dialect.root))
+                wrong += [f"{operation['operationId']}: {status}{fault}" for fault in faults]
+            checked.add(operation["operationId"])
+    assert wrong == []
+    assert checked == {each["operationId"] for _, method, each in operations(document) if method != "head"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_the_headers_of_audio_have_the_errors_of_the_audio(dialect: Any) -> None:
+    """A HEAD request documents the statuses of the GET request beside it, except those of ranges and redirects."""
+    for methods in read(f"{dialect.name}.json")["paths"].values():
+        if "head" in methods:
+            assert methods["get"]["responses"].keys() - methods["head"]["responses"].keys() == {"206", "307", "416"}
+            assert methods["head"]["responses"].keys() <= methods["get"]["responses"].keys()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "operation", "causes"),
+    [
+        ("twilio", "update_call_recording", {"408": "changes", "429": "throttles", "500": "respond"}),
+        ("twilio", "update_participant", {"429": "changes throttles", "500": "respond"}),
+        ("signalwire", "update_conference", {"429": "throttles", "503": "changes respond"}),
+        ("signalwire", "update_participant", {"429": "changes throttles", "500": "respond"}),
+        ("signalwire", "get_call", {"429": "throttles", "500": "respond"}),
+    ],
+)
+def test_contention_is_described_where_it_is_answered(dialect: str, operation: str, causes: dict[str, str]) -> None:
+    """The text of a status has the causes that lead to it: lost races, a throttled or a silent database (C-19)."""
+    document = read(f"{dialect}.json")
+    (found,) = [each for _, _, each in operations(document) if each["operationId"] == operation]
+    texts = {
+        status: document["components"]["responses"][response["$ref"].rpartition("/")[2]]["description"]
+        if "$ref" in response
+        else response["description"]
+        for status, response in found["responses"].items()
+    }
+    words = ("changes", "throttles", "respond")
+    described = {status: " ".join(word for word in words if word in text) for status, text in texts.items()}
+    assert {status: text for status, text in described.items() if text} == causes
 
 
 @pytest.mark.parametrize("name", ["signalwire.json", "twilio.json"])
