@@ -1,6 +1,6 @@
 """Generate the tables and examples of the wire reference in `docs/reference/wire/`.
 
-Usage: scripts/make_wire_docs.py [--check]
+Usage: python -m scripts.make_wire_docs [--check]
 
 Sources: the fields in `tests/wire/data/`, the forms and the error table of the layer, the sample events' expected
 answers in `events/expected/`, and the texts in `scripts/wire_docs.toml`. Each block stands between
@@ -23,9 +23,11 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
+from scripts.openapi import error_data, responses
+from scripts.openapi.forms import parameters_of
 from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import CallbackDialect, sign
-from tapedeck.dialects.errors import ERROR_TABLE, PARAMETER_FAULTS, ErrorAnswer, ErrorAnswers
+from tapedeck.dialects.errors import ERROR_TABLE, PARAMETER_FAULTS
 from tapedeck.dialects.forms.base import CreateCallRecording, Form, UpdateConferenceForm, UpdateRecording
 from tapedeck.dialects.forms.calls import UpdateCallForm
 from tapedeck.dialects.forms.create_participant import CreateParticipant
@@ -40,13 +42,15 @@ from tapedeck.dialects.forms.lists import (
     ListTranscriptions,
     ListTranscriptionsOfRecording,
 )
-from tapedeck.dialects.forms.media import GetRecording
+from tapedeck.dialects.forms.media import GetMedia, GetRecording
 from tapedeck.dialects.forms.participants import UpdateParticipantForm
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, LeaveReason, RecordingEvent
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.http.routes import SHAPES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = ROOT / "docs" / "reference" / "wire"
@@ -77,6 +81,8 @@ FORMS: Final[Mapping[str, type[Form]]] = {
 DIALECTS: Final = ("twilio", "signalwire")
 TITLES: Final = {"twilio": "Twilio", "signalwire": "SignalWire"}
 PAGING: Final = frozenset({"PageSize", "Page", "PageToken"})
+NO_ANSWER: Final = "—"
+_CODES: Final = ("status", "code")
 CHECKED_LATER: Final = {"Label": "label", "CallSidToCoach": "coaching"}
 """The faults of parameters that a form checks after its fields."""
 
@@ -178,12 +184,13 @@ def parameters(operation: str) -> Iterator[str]:
             value, fault = _value(field, is_list=name in form.LISTS)
             fault = CHECKED_LATER.get(name, fault)
             default = "required" if field.is_required() else _default(field.default)
-            yield _row(f"`{name}`", value, default, _fault(fault), text_of("parameters", operation, name))
+            invalid = _fault(fault, operation, name)
+            yield _row(f"`{name}`", value, default, invalid, text_of("parameters", operation, name))
     if issubclass(form, ListForm):
         for name, read in form.DATES.items():
             names = ", ".join(f"`{name}{sign}`" for sign in ("", "<", ">"))
             value = "day" if read is read_day else "day or instant"
-            yield _row(names, value, "", _fault("choice"), text_of("parameters", operation, name))
+            yield _row(names, value, "", _fault("choice", operation, name), text_of("parameters", operation, name))
         yield _row("paging", "", "", "", "[W-701](paging.md#w-701)")
 
 
@@ -245,31 +252,87 @@ def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any type express
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 
-def _fault(fault: str) -> str:
-    return " / ".join(f"{answer.status} {answer.code}" for answer in PARAMETER_FAULTS[fault]) if fault else ""
+def _fault(fault: str, operation: str | None = None, parameter: str = "") -> str:
+    """Return status and code of a fault in both dialects; a dash in a dialect where it cannot occur."""
+    if not fault:
+        return ""
+    cells = []
+    for dialect in (TWILIO, SIGNALWIRE):
+        answer = error_data.answer_to(fault, dialect.name, operation)
+        if operation is not None and answer is not None:
+            forms: list[type[Form]] = [FORMS[operation], *([GetMedia] if operation == "get_recording" else [])]
+            known = [each for form in forms for each in parameters_of(form, dialect) if each.name == parameter]
+            if not any(fault in each.faults for each in known):
+                answer = None
+        cells.append(NO_ANSWER if answer is None else " ".join(str(answer[part]) for part in _CODES if part in answer))
+    return " / ".join(cells)
 
 
 def errors(_argument: str) -> Iterator[str]:
     """Yield the table of the errors that do not concern a parameter."""
-    names: dict[str, ErrorAnswers] = {kind.__name__: answers for kind, answers in ERROR_TABLE.items()}
-    names.pop("InvalidState")  # the base class of others
-    yield from _error_table("errors", names)
+    kinds = {kind.__name__: error_data.row_of(kind) for kind in ERROR_TABLE}
+    kinds.pop("InvalidState")  # the base class of others
+    yield from _error_table("errors", kinds)
 
 
 def parameter_faults(_argument: str) -> Iterator[str]:
     """Yield the table of the errors of parameters."""
-    yield from _error_table("parameter_faults", PARAMETER_FAULTS)
+    yield from _error_table("parameter_faults", {fault: fault for fault in PARAMETER_FAULTS})
 
 
-def _error_table(section: str, names: Mapping[str, ErrorAnswers]) -> Iterator[str]:
+def _error_table(section: str, conditions: Mapping[str, str]) -> Iterator[str]:
+    """Yield a table; `conditions` maps the name of a text to the name of a row of the wire data."""
     yield "| Condition | Twilio | SignalWire |"
     yield "|---|---|---|"
-    for name, answers in names.items():
-        yield _row(_texts()[section][name], _answer(answers.twilio), _answer(answers.signalwire))
+    for name, condition in conditions.items():
+        answers = [error_data.answer_to(condition, dialect) for dialect in DIALECTS]
+        yield _row(_texts()[section][name], *map(_answer, answers))
 
 
-def _answer(answer: ErrorAnswer) -> str:
-    return f"{answer.status}, {answer.code}: {answer.message.replace('{', '*').replace('}', '*')}"
+def operation_errors(_argument: str) -> Iterator[str]:
+    """Yield the table of the answers that only some operations of one dialect give."""
+    yield "| Condition | Operations | Twilio | SignalWire |"
+    yield "|---|---|---|---|"
+    for row in error_data.exceptions():
+        answers = [row.get(dialect) for dialect in DIALECTS]
+        yield _row(row["condition"], _words(row["operations"]), *map(_answer, answers))
+
+
+def _answer(answer: Mapping[str, Any] | None) -> str:
+    if answer is None:
+        return NO_ANSWER
+    if answer.get("body") == "strings":
+        return f"{answer['status']}: an array of strings"
+    return f"{answer['status']}, {answer['code']}: {answer['message'].replace('{', '*').replace('}', '*')}"
+
+
+# --- Operations ------------------------------------------------------------------------------------------------------
+
+
+def index(_argument: str) -> Iterator[str]:
+    """Yield the table of all operations."""
+    yield "| Operation | Method | Path | Success, Twilio | Success, SignalWire | Instead |"
+    yield "|---|---|---|---|---|---|"
+    for name, operation in responses.read("operations")["operations"].items():
+        paths = [re.sub(r"\{(\w)(\w+)\}", _variable, path) for path in operation["paths"]]
+        methods = [operation["method"]]
+        if "HEAD" in SHAPES[paths[0].removeprefix("/")] and methods == ["GET"]:
+            methods.append("HEAD")
+        yield _row(
+            f"`{name}`",
+            ", ".join(methods),
+            ", ".join(f"`{path}`" for path in paths),
+            *(_statuses(operation[dialect]) for dialect in DIALECTS),
+            re.sub(r"^a (call's )?sid or ", "", operation["twilio"].get("free_segment_accepts", "")),
+        )
+
+
+def _variable(found: re.Match[str]) -> str:
+    return f"{{{found[1].upper()}{found[2]}Sid}}"
+
+
+def _statuses(answers: Mapping[str, Any] | str) -> str:
+    return "405" if isinstance(answers, str) else " or ".join(map(str, answers["success"]))
 
 
 # --- Callbacks -------------------------------------------------------------------------------------------------------
@@ -357,6 +420,8 @@ GENERATORS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "paging-parameters": paging_parameters,
     "errors": errors,
     "parameter-faults": parameter_faults,
+    "operation-errors": operation_errors,
+    "index": index,
     "retry-policies": retry_policies,
     "callback": callback,
     "vectors": vectors,

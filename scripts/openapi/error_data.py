@@ -41,13 +41,16 @@ def exceptions() -> Iterator[Mapping[str, Any]]:
     yield from (row for row in read("errors")["rows"] if "error" not in row and "fault" not in row)
 
 
-def can_occur(error: TapedeckError, dialect: str, operation: str) -> bool:
-    """Return whether an operation of a dialect can meet an error; a class without a row has that of its base class."""
-    if isinstance(error, InvalidParameter):
-        return answer_to(error.fault, dialect, operation) is not None
+def row_of(kind: type[TapedeckError]) -> str:
+    """Return the name of an error's class, or of its nearest base class that has a row."""
     known = {row.get("error") for row in read("errors")["rows"]}
-    name = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in known)
-    return answer_to(name, dialect, operation) is not None
+    return next(each.__name__ for each in kind.__mro__ if each.__name__ in known)
+
+
+def can_occur(error: TapedeckError, dialect: str, operation: str) -> bool:
+    """Return whether an operation of a dialect can meet an error."""
+    condition = error.fault if isinstance(error, InvalidParameter) else row_of(type(error))
+    return answer_to(condition, dialect, operation) is not None
 
 
 def _concerns(row: Mapping[str, Any], operation: str | None) -> bool:

@@ -238,9 +238,13 @@ class Formats(_Facts):
 
 
 class Case(_Facts):
-    """A request, and the status, some headers and some fields of the right answer."""
+    """A request, and the status, some headers and some fields of the right answer.
+
+    `dialects` are the dialects of the case; None for all of its rule.
+    """
 
     request: str
+    dialects: tuple[DialectName, ...] | None = None
     form: Mapping[str, str] | None = None
     is_anonymous: bool = False
     is_store_busy: bool = False
