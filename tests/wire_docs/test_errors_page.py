@@ -1,4 +1,4 @@
-"""The tables and rules of errors state only answers that a dialect gives, by the forms and the wire data."""
+"""The wire reference states only errors that a dialect has, by the forms and the wire data."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -124,10 +124,17 @@ def test_a_table_has_only_answers_of_the_dialect(dialect: str) -> None:
     assert cells.count(NONE) == {"twilio": 3, "signalwire": 5}[dialect]
 
 
-# --- The rules of the page --------------------------------------------------------------------------------------------
+# --- The rules -------------------------------------------------------------------------------------------------------
 
-RULES: Final = [row for row in table(page("errors")) if row[0].startswith('<a id="w-')]
+RULES: Final = [
+    row
+    for name in ("behaviour", "errors", "operations", "paging")
+    for row in table(page(name))
+    if row[0].startswith('<a id="w-')
+]
 NUMBER: Final = re.compile(r"\b([1-9]\d{4}|[2-5]\d\d)\b")
+OF_RECORDINGS: Final = frozenset({16101, 16102})
+"""The codes of an absent recording: they are in its body and its callback, never in the body of an error."""
 PAIR: Final = re.compile(r"\b([2-5]\d\d) with ([1-9]\d{4})(?: or ([1-9]\d{4}))?")
 
 
@@ -169,7 +176,12 @@ def known_numbers(dialects: set[str], rule: str | None) -> tuple[set[int | None]
                 for case in each.cases
                 if dialects & set(case.dialects or each.dialects)
             }
-    return {*successes, *(number for pair in pairs for number in pair)}, pairs
+    return {
+        *OF_RECORDINGS,
+        *load().formats.media.statuses,
+        *successes,
+        *(number for pair in pairs for number in pair),
+    }, pairs
 
 
 @pytest.mark.parametrize("row", RULES, ids=[re.sub(r"<.*>", "", row[0]) for row in RULES])
@@ -181,6 +193,13 @@ def test_a_rule_states_numbers_of_the_wire_data(row: list[str]) -> None:
         assert {int(number) for number in NUMBER.findall(clause)} <= numbers, clause
         for status, *codes in PAIR.findall(clause):
             assert {(int(status), int(code)) for code in codes if code} <= pairs, clause
+
+
+def test_the_rule_about_503_lists_its_operations() -> None:
+    """W-815 names exactly the operations that answer 503 in SignalWire's dialect."""
+    (rule,) = [row[1] for row in RULES if row[0].endswith("W-815")]
+    (row,) = [row for row in load().errors.rows if row.signalwire is not None and row.signalwire.status == 503]
+    assert sorted(re.findall(r"`(\w+)`", rule)) == sorted(row.operations or ())
 
 
 # --- Contention ------------------------------------------------------------------------------------------------------
