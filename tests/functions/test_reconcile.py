@@ -743,30 +743,50 @@ def test_a_failing_queue_is_retried_by_the_next_run(world: World, channel: str) 
     assert {message.body["delivery"] for message in world.callbacks.drain()} == {"00000001.in-progress"}
 
 
+def _put_due_callbacks(world: World, count: int) -> None:
+    """Store callbacks whose retry is due within seven seconds."""
+    for number in range(count):
+        world.background.callbacks._store.put(
+            CallbackDelivery(
+                account=world.account.account,
+                resource_id=f"{number:031x}7",
+                sequence=1,
+                event="completed",
+                dialect="twilio",
+                url=URL,
+                method="POST",
+                body="a=b",
+                idempotency_token=f"{number}",
+                created=START,
+                next_attempt_at=START + number % 7,
+            )
+        )
+
+
 def test_requeues_due_callbacks_in_batches(world: World) -> None:
     """Due callbacks of a shard are queued together, at most 1000 in each run."""
-    made = [
-        CallbackDelivery(
-            account=world.account.account,
-            resource_id=f"{number:031x}7",
-            sequence=1,
-            event="completed",
-            dialect="twilio",
-            url=URL,
-            method="POST",
-            body="a=b",
-            idempotency_token=f"{number}",
-            created=START,
-            next_attempt_at=START + number % 7,
-        )
-        for number in range(MAX_REQUEUED_PER_SHARD + 2)
-    ]
-    for delivery in made:
-        world.background.callbacks._store.put(delivery)
+    _put_due_callbacks(world, MAX_REQUEUED_PER_SHARD + 2)
     world.clock.step(60)
     assert world.reconcile() == {"requeued": MAX_REQUEUED_PER_SHARD}
     assert len(world.callbacks.drain()) == MAX_REQUEUED_PER_SHARD
     world.clock.step(60)
+    assert world.reconcile() == {"requeued": 2}
+
+
+def test_a_callback_that_cannot_be_reset_is_requeued_later(world: World) -> None:
+    """If the table fails before a due callback is queued, the run fails, and a later one queues it."""
+    _put_due_callbacks(world, 2)
+    world.clock.step(60)
+
+    def fail(when: str, operation: str, _request: Mapping[str, Any]) -> None:
+        if when == "before" and operation == "UpdateItem":
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+
+    world.faults.append(fail)
+    with pytest.raises(StoreUnavailable):
+        world.reconcile()
+    assert world.callbacks.drain() == []
+    world.faults.remove(fail)
     assert world.reconcile() == {"requeued": 2}
 
 

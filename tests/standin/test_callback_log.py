@@ -253,6 +253,17 @@ def test_advancing_the_clock_starts_a_due_retry(client: CallbackLogClient) -> No
     assert client.errors() == [["connect", 200]]
 
 
+def test_advancing_the_clock_waits_for_a_due_retry(twilio: CallbackLogClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With durable retries, advancing the clock past a retry's time returns after its attempt."""
+    monkeypatch.setattr(background_bootstrap.get_background_services().callbacks, "_retry_hours", 72)
+    twilio.receiver.answers.append(500)
+    twilio.record(twilio.call())
+    twilio.settle()
+    assert twilio.errors() == [[500]]
+    twilio.advance(40)
+    assert twilio.errors() == [[500, 200]]
+
+
 def test_settle_waits_for_a_due_retry(twilio: CallbackLogClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """With durable retries, `settle` does not return while a retry is due."""
     monkeypatch.setattr(background_bootstrap.get_background_services().callbacks, "_retry_hours", 72)
