@@ -1,6 +1,8 @@
-# The stand-in in a container: docker build -t tapedeck . && docker run -p 3000:3000 -p 3443:3443 tapedeck
-# Callbacks to the host need further options: docs/how-to/docker.md.
-# Configured by environment variables (tapedeck serve --help); every client that reaches the container may use its control API.
+# The stand-in in a container: docker build -t tapedeck .
+#   docker run --rm -p 127.0.0.1:3000:3000 -p 127.0.0.1:3443:3443 tapedeck
+# Every client that reaches the container may use its control API: publish its ports to this machine only.
+# Callbacks to the host or to other containers need further options: docs/how-to/docker.md.
+# Configured by environment variables: tapedeck serve --help.
 ARG BASE=python:3.13-slim
 FROM ${BASE}
 

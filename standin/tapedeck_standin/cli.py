@@ -106,6 +106,19 @@ class HostMap(click.ParamType):
         return value
 
 
+class HostList(click.ParamType):
+    """Comma-separated names or addresses, without a scheme or port."""
+
+    name = "host"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the hosts unchanged; fail with a usage error that names the first malformed one."""
+        for host in filter(None, map(str.strip, value.split(","))):
+            if not is_unambiguous_host(host):
+                self.fail(f"{host!r} is not a host: use names or addresses without a scheme or port", param, ctx)
+        return value
+
+
 @click.group()
 @click.version_option(version(), prog_name="tapedeck")
 def main() -> None:
@@ -162,6 +175,11 @@ def main() -> None:
     help="Deliver callbacks for a host to another host, such as localhost=host.docker.internal. Comma-separated.",
 )  # fmt: skip
 @click.option(
+    "--callback-allowed-hosts", type=HostList(), default="", envvar="TAPEDECK_CALLBACK_ALLOWED_HOSTS",
+    show_envvar=True, help="Deliver callbacks to these hosts although their addresses are private, such as "
+    "application,10.1.2.3. Comma-separated. localhost, 127.0.0.1 and ::1 are always allowed.",
+)  # fmt: skip
+@click.option(
     "--deliveries", type=click.Choice(["vendor", "durable"]), default="vendor", envvar="TAPEDECK_DELIVERIES",
     show_default=True, show_envvar=True, help="Callback retries: as by the vendors, or for three days (durable).",
 )  # fmt: skip
@@ -182,6 +200,7 @@ def serve(
     seed: int | None,
     external_url: str,
     callback_host_map: str,
+    callback_allowed_hosts: str,
     deliveries: Literal["vendor", "durable"],
     store: Literal["moto", "memory"],
     *,
@@ -205,7 +224,7 @@ def serve(
         options = Options(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
             Fixtures.load(fixtures) if fixtures is not None else None,
-            seed, external_url, callback_host_map, deliveries, store, control_from_anywhere,
+            seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, store, control_from_anywhere,
         )  # fmt: skip
         with running(options, _report) as addresses:
             click.echo(print_banner(options, addresses))

@@ -33,6 +33,7 @@ class Receiver:
     No response is sent while `responding` is cleared.
     """
 
+    host: str = "127.0.0.1"
     port: int = 0
     received: list[ReceivedCallback] = field(default_factory=list)
     answers: deque[int] = field(default_factory=deque)
@@ -44,7 +45,7 @@ class Receiver:
 
     def url(self, path: str = "/hook") -> str:
         """Return a URL of this receiver."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://{self.host}:{self.port}{path}"
 
     def accept(self, callback: ReceivedCallback) -> int:
         """Record a callback; return the status of the response."""
@@ -74,9 +75,9 @@ def is_signed_by_signalwire(callback: ReceivedCallback, key: str) -> bool:
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
+def receiving(port: int = 0, host: str = "127.0.0.1") -> Iterator[Receiver]:
     """Run a receiver during the block, on a free port unless one is given."""
-    receiver = Receiver()
+    receiver = Receiver(host)
 
     class Listener(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -98,7 +99,7 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             """Do not log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Listener)
+    server = ThreadingHTTPServer((host, port), Listener)
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -23,6 +23,10 @@ from tests.standin.receiver import WAIT_SECONDS, Receiver, is_signed_by_signalwi
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 UNKNOWN = "01" * 16
+NOT_PUBLIC = (
+    "or of a host that it redirects to, is not public; "
+    "allow the host with --callback-allowed-hosts or TAPEDECK_CALLBACK_ALLOWED_HOSTS"
+)
 
 
 @dataclass
@@ -327,6 +331,33 @@ def test_reset_clears_the_callback_log(twilio: CallbackLogClient) -> None:
     twilio.fail("callback", {"drop": True})
     assert twilio.control.post("/reset").status == 204
     assert (twilio.callbacks(), twilio.control.get("/faults").body) == ([], {"faults": []})
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("127.0.0.2", f"the address of 127.0.0.2, {NOT_PUBLIC}"),
+        ("127.1", "127.1 is not a name, nor an address in canonical form"),
+    ],
+)
+@pytest.mark.parametrize("is_conference", [False, True])
+def test_a_forbidden_host_is_printed(
+    standin: StandIn, client: CallbackLogClient, host: str, reason: str, *, is_conference: bool
+) -> None:
+    """A callback to a host that is not allowed prints one line, with the resource and only the host of the URL."""
+    url = f"http://user:secret@{host}:9/path?token=1"
+    before = len(standin.lines)
+    if is_conference:
+        conference = client.control.post("/conferences", {"status_callback": url, "status_callback_event": ["start"]})
+        sid, event = conference.body["sid"]["twilio"], "start"
+    else:
+        sid, event = client.record(client.call(), "in-progress", RecordingStatusCallback=url), "in-progress"
+    client.settle()
+    (callback,) = client.control.get("/callbacks", sid=sid, wait="60").body["callbacks"]
+    assert [(attempt["status"], attempt["error"]) for attempt in callback["attempts"]] == [(None, "forbidden")]
+    assert [line for line in standin.lines[before:] if line.startswith("callback ")] == [
+        f"callback {event} of {sid} not delivered: {reason}"
+    ]
 
 
 def test_error_response_is_not_retried(client: CallbackLogClient) -> None:

@@ -23,6 +23,7 @@ from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
 from tapedeck_standin import cli
 from tapedeck_standin.aws import backend
+from tapedeck_standin.http import certificates
 from tapedeck_standin.http.server import Server
 from tests.client import ROOT, FunctionClient
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, non_loopback_address
@@ -170,7 +171,7 @@ def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp
         database = "http://{}:{}".format(*server.get_host_and_port())
         ca_file = tmp_path / "ca.pem"
         sid = "AC" + new_id(0)
-        flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", str(ca_file), "--verbose")
+        flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", "ca.pem", "--verbose")
         running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
         assert running.ready["ca_file"] == str(ca_file)
         standin = StandIn(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], "standin-token", [])
@@ -258,6 +259,14 @@ def test_tests_isolate_the_aws_environment() -> None:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
     }
+
+
+def test_the_path_of_the_ca_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative `--ca-file` is written below the current folder, and reported as an absolute path."""
+    monkeypatch.chdir(tmp_path)
+    with certificates.issue(ca_file=Path("ca.pem")) as identity:
+        assert identity.ca_file == tmp_path / "ca.pem"
+    assert "BEGIN CERTIFICATE" in (tmp_path / "ca.pem").read_text()
 
 
 @pytest.mark.parametrize("option", ["--port", "--https-port"])

@@ -24,7 +24,9 @@ from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures
 from tests.client import ROOT
 from tests.sdk.program import SOURCE_FOLDERS
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
-from tests.standin.receiver import Receiver
+from tests.standin.receiver import Receiver, receiving
+
+SOURCES = [str(ROOT / folder) for folder in SOURCE_FOLDERS]
 
 FIXTURES = """
 calls:
@@ -43,7 +45,7 @@ recordings:
 def running_standin(*flags: str, **environment: str) -> Iterator[tuple[StandIn, list[str]]]:
     """Run a stand-in from this checkout in its own process; also yield the lines that it printed for fixtures."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TAPEDECK_"))}
-    paths = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_FOLDERS)
+    paths = os.pathsep.join(SOURCES)
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tapedeck_standin", "serve", "--port", "0", "--https-port", "0", *flags],
         env={**kept, "PYTHONPATH": paths, **environment}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -148,6 +150,51 @@ def test_callback_host_map_and_durable_deliveries(receiver: Receiver) -> None:
         (shown,) = control.get("/callbacks").body["callbacks"]
         assert (shown["url"], [each["status"] for each in shown["attempts"]]) == (url, [500, 200])
         assert shown["signed"].startswith(f"{url}AccountSid{TWILIO.format_sid(ResourceType.ACCOUNT, standin.account)}")
+
+
+RESOLVER = """
+import socket
+
+resolve = socket.getaddrinfo
+addresses = {"application": "127.0.0.2"}
+socket.getaddrinfo = lambda host, *others, **more: resolve(addresses.get(host, host), *others, **more)
+"""
+"""Makes a process resolve `application` to an address that is neither public nor always allowed."""
+
+
+@pytest.mark.ci
+def test_callbacks_are_delivered_to_an_allowed_host(tmp_path: Path) -> None:
+    """Of two hosts with a private address, the one that the option names gets its callbacks, with its own Host header.
+
+    The other one is `forbidden`, and gets no request.
+    """
+    (tmp_path / "sitecustomize.py").write_text(RESOLVER)
+    environment: Mapping[str, str] = {
+        "TAPEDECK_CALLBACK_ALLOWED_HOSTS": "10.1.2.3, application",
+        "TAPEDECK_STORE": "memory",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *SOURCES]),
+    }
+    with (
+        receiving(host="127.0.0.2") as receiver,
+        running_standin(**environment) as (standin, _),
+    ):
+        api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        control = ControlClient(standin)
+        shown = {}
+        for host in ("127.0.0.2", "127.0.0.1", "application"):
+            call = control.post("/calls").body["sid"]["twilio"]
+            form = {
+                "RecordingStatusCallback": f"http://{host}:{receiver.port}/{host}",
+                "RecordingStatusCallbackEvent": "in-progress",
+            }
+            recording = api.post("Calls", call, "Recordings", form=form).body["sid"]
+            (callback,) = control.get("/callbacks", sid=recording, wait="60").body["callbacks"]
+            shown[host] = [(attempt["status"], attempt["error"]) for attempt in callback["attempts"]]
+    # Nothing listens at 127.0.0.1, but it is always allowed.
+    assert shown == {"127.0.0.2": [(None, "forbidden")], "127.0.0.1": [(None, "connect")], "application": [(200, None)]}
+    assert [(each.url, each.headers["host"]) for each in receiver.received] == [
+        (receiver.url("/application"), f"application:{receiver.port}")
+    ]
 
 
 @pytest.mark.ci
@@ -294,6 +341,10 @@ def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
         (("--callback-host-map", "localhost"), "must have the form host=other"),
         (("--callback-host-map", "localhost=127.0.0.1:9"), "each a name or an address without a port"),
         (("--callback-host-map", "a=::1,localhost:80=b"), "each a name or an address without a port"),
+        (("--callback-allowed-hosts", "http://a"), "'http://a' is not a host: use names or addresses without a scheme"),
+        (("--callback-allowed-hosts", "a,10.1.2.3:80"), "'10.1.2.3:80' is not a host"),
+        (("--callback-allowed-hosts", "a,b c"), "'b c' is not a host"),
+        (("--callback-allowed-hosts", "127.1"), "'127.1' is not a host"),
         (("--deliveries", "never"), "'never' is not one of"),
         (("--store", "disk"), "'disk' is not one of"),
         (("--fixtures", "/nowhere.yaml"), "does not exist"),

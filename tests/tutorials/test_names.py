@@ -75,6 +75,8 @@ def test_containers_lead_callbacks_to_the_host() -> None:
     """The service container and the command for Docker set both options that a callback to `localhost` needs."""
     service = _yaml("github-actions.md")[".github/workflows/service.yaml"]["jobs"]["test"]["services"]["tapedeck"]
     assert service["env"] == {"TAPEDECK_CALLBACK_HOST_MAP": "localhost=host.docker.internal"}
+    # The control API is open in a container: its port is published to the runner alone.
+    assert service["ports"] == ["127.0.0.1:3000:3000"]
     assert service["options"] == "--add-host=host.docker.internal:host-gateway"
     (command,) = [
         block.content for block in read_blocks(ROOT / "docs" / "how-to" / "docker.md") if "add-host" in block.content
@@ -84,8 +86,9 @@ def test_containers_lead_callbacks_to_the_host() -> None:
 
 
 def test_composes_callbacks_name_the_service() -> None:
-    """In the Compose file, URLs in callbacks lead to the service's name, which other services can reach."""
+    """In the Compose file, callbacks lead to the services' names: the URLs in them, and those that they are sent to."""
     services = _yaml("docker.md")["compose.yaml"]["services"]
     assert services["tapedeck"]["environment"] == {
-        "TAPEDECK_EXTERNAL_URL": services["application"]["environment"]["TWILIO_API_URL"]
+        "TAPEDECK_EXTERNAL_URL": services["application"]["environment"]["TWILIO_API_URL"],
+        "TAPEDECK_CALLBACK_ALLOWED_HOSTS": "application",
     }

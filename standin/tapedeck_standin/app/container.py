@@ -89,7 +89,8 @@ def build_application(
         root: the project's folder.
         template: the parsed `template.yaml` of that folder.
         account: default account of control requests, 32 hex digits.
-        report: receives a log line for each request and for each event that has no effect.
+        report: receives a log line for each request, for each event that has no effect, and for each callback to a
+            host that is not allowed.
         port: the port that Lambda events contain.
         setting: further options.
 
@@ -102,7 +103,7 @@ def build_application(
     event_ingestor = EventIngestor(load_handler(root, OPERATION), report)
     queues = Queues.create(clock, template, event_ingestor.on_dead_letter)
     faults, request_log = Faults(clock), ApiRequestLog()
-    callback_log = CallbackLog(AttemptFaultInjector(faults, clock))
+    callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
     install(
         replace(
             current_environment(),

@@ -17,7 +17,7 @@ from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKE
 from tapedeck_standin.app.container import AppOptions, build_application
 from tapedeck_standin.app.determinism import START, SeededRandom
 from tapedeck_standin.app.paths import find_root
-from tapedeck_standin.aws.backend import RETRY_HOURS, VENDOR, emulated_aws, using_memory_dynamodb
+from tapedeck_standin.aws.backend import LOOPBACK_HOSTS, RETRY_HOURS, VENDOR, emulated_aws, using_memory_dynamodb
 from tapedeck_standin.aws.template import STACK, Template
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.fixtures import Fixtures
@@ -38,6 +38,7 @@ class Options:
     `seed`: make ids and times reproducible; the clock then moves only when it is advanced.
     `external_url`: scheme and host that responses and callbacks contain.
     `callback_host_map`: hosts to connect to instead, `host=other,host=other`.
+    `callback_allowed_hosts`: hosts without a public address that callbacks are delivered to, comma-separated.
     `deliveries`: the vendor's retry policy, or durable retries for days.
     `store`: implementation of the DynamoDB tables.
     `control_from_anywhere`: accept control requests from other machines; ignored if `host` is a loopback address.
@@ -55,6 +56,7 @@ class Options:
     seed: int | None = None
     external_url: str = ""
     callback_host_map: str = ""
+    callback_allowed_hosts: str = ""
     deliveries: Literal["vendor", "durable"] = VENDOR
     store: Literal["moto", "memory"] = "moto"
     control_from_anywhere: bool = False
@@ -87,7 +89,11 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     seeded_random = SeededRandom(options.seed) if options.seed is not None else None
     real = system_clock if seeded_random is None else lambda: START
     clock = VirtualClock(real, options.fixtures.seconds if options.fixtures is not None else 0)
-    settings = {"CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries], "CALLBACK_HOST_MAP": options.callback_host_map}
+    settings = {
+        "CALLBACK_RETRY_HOURS": RETRY_HOURS[options.deliveries],
+        "CALLBACK_HOST_MAP": options.callback_host_map,
+        "CALLBACK_ALLOWED_HOSTS": f"{LOOPBACK_HOSTS},{options.callback_allowed_hosts}",
+    }
     # Bind the ports first: a busy port fails at once, and early clients wait in the backlog.
     with _listening(options.host, options.port) as http, _listening(options.host, options.https_port) as https:
         names = host_names(options.host)

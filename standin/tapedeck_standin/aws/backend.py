@@ -33,11 +33,14 @@ DURABLE: Final = "durable"
 RETRY_HOURS: Final = {VENDOR: "0", DURABLE: "72"}
 """Hours for which a callback is retried after the vendor's own attempts."""
 
+LOOPBACK_HOSTS: Final = "localhost,127.0.0.1,::1"
+"""Hosts without a public address that callbacks are always delivered to."""
+
 STANDIN_DEFAULTS: Final = {
     "MEDIA_ACCESS": "vendor",
     "MEDIA_INLINE_BYTES": str(1 << 40),
     "CALLBACK_RETRY_HOURS": RETRY_HOURS[VENDOR],
-    "CALLBACK_ALLOWED_HOSTS": "localhost,127.0.0.1,::1",
+    "CALLBACK_ALLOWED_HOSTS": LOOPBACK_HOSTS,
 }
 """The vendor's behaviour; media are always inline: no server answers presigned URLs of the emulated S3."""
 

@@ -5,19 +5,20 @@ It observes deliveries by wrapping the delivery store and the webhook client.
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.webhooks.public_addresses import is_unambiguous_host
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
 from tapedeck.dialects.callbacks import signature_base_url
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt, DeliveryState
 from tapedeck.ports.deliveries import DeliveryStore
-from tapedeck.ports.messaging import WebhookClient, WebhookRequest, WebhookResult
+from tapedeck.ports.messaging import FailureReason, WebhookClient, WebhookRequest, WebhookResult
 from tapedeck_standin.clock import format_time
 
 MAX_ENTRIES: Final = 10_000
@@ -107,10 +108,12 @@ class CallbackLog:
 
     Args:
         interceptor: makes the attempts.
+        report: receives a line for each attempt that was not made because the host is not allowed.
     """
 
-    def __init__(self, interceptor: AttemptInterceptor) -> None:
+    def __init__(self, interceptor: AttemptInterceptor, report: Callable[[str], object]) -> None:
         self._interceptor = interceptor
+        self._report = report
         self._entries: dict[tuple[str, str], CallbackLogEntry] = {}
         self._scheduled: dict[tuple[str, str], CallbackDelivery] = {}
         """Callbacks with a scheduled retry, by account and id."""
@@ -208,6 +211,9 @@ class CallbackLog:
             self._entries[key] = replace(known, signature=signature, signed=text)
         sent = self._interceptor.send(delivery, request, client)
         self._current.sent = sent
+        for attempt in sent:
+            if attempt.outcome.failure is FailureReason.FORBIDDEN and attempt.error is None:
+                self._report(_format_forbidden(delivery, known))
         return sent[-1].outcome
 
     def record_attempt(
@@ -288,6 +294,19 @@ class _ObservedDeliveryStore:
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:
         """Read the due deliveries of a shard from the store."""
         return self._store.find_due(shard, now, limit)
+
+
+def _format_forbidden(delivery: CallbackDelivery, entry: CallbackLogEntry) -> str:
+    """Format the line about a callback that was not sent; of its URL it contains only the host."""
+    sid = entry.fields["RecordingSid" if entry.kind is ResourceType.RECORDING else "ConferenceSid"]
+    host = urlsplit(delivery.url).hostname or ""
+    refused = f"callback {delivery.event} of {sid} not delivered: "
+    if not is_unambiguous_host(host):
+        return f"{refused}{host} is not a name, nor an address in canonical form"
+    return (
+        f"{refused}the address of {host}, or of a host that it redirects to, is not public; "
+        "allow the host with --callback-allowed-hosts or TAPEDECK_CALLBACK_ALLOWED_HOSTS"
+    )
 
 
 def _attempt_of(sent: RecordedAttempt) -> DeliveryAttempt:

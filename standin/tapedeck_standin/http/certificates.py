@@ -15,7 +15,7 @@ NAMES: Final = ("localhost", "127.0.0.1", "::1", "api.twilio.com")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """TLS context of the server, and the file of the CA certificate that clients trust."""
+    """TLS context of the server, and the absolute path of the CA certificate that clients trust."""
 
     tls: ssl.SSLContext
     ca_file: Path
@@ -37,6 +37,7 @@ def issue(*further_names: str, ca_file: Path | None = None) -> Iterator[Identity
     tls.set_alpn_protocols(["http/1.1"])
     authority.issue_cert(*NAMES, *(name for name in further_names if name not in NAMES)).configure_cert(tls)
     with tempfile.TemporaryDirectory(prefix="tapedeck-") as folder:
-        path = ca_file or Path(folder) / "ca.pem"
+        # Absolute: clients run in other folders.
+        path = (ca_file or Path(folder) / "ca.pem").absolute()
         authority.cert_pem.write_to_path(str(path))
         yield Identity(tls, path)
