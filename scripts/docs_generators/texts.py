@@ -132,7 +132,7 @@ CONTROL_ROUTES: Final = {
     "POST /_standin/recordings/{sid}/transcriptions": ("adds a transcription", '201 `{"sid", "status"}`'),
     "POST /_standin/clock": ("advances the clock, for all accounts", '200 `{"now"}`'),
     "POST /_standin/wait-until-idle": (
-        "waits until no work is in progress or due, callbacks included",
+        "waits until all work that is due by the clock is done, callbacks included; does not advance the clock",
         '200 `{"left": []}`; 408 if `left` lists pending resources',
     ),
     "POST /_standin/settle": ("the same under its former name", "as above"),

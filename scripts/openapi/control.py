@@ -95,7 +95,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "advance_clock", "State", "Advance the clock of all accounts", {200: "Clock"}, schemas.AdvanceClockRequest
     ),
     ("POST", "/wait-until-idle"): Operation(
-        "wait_until_idle", "State", "Wait until no work is due", {200: "Left", 408: "Left"},
+        "wait_until_idle", "State", "Wait until all work that is due by the clock is done", {200: "Left", 408: "Left"},
         schemas.WaitUntilIdleRequest,
     ),
     ("POST", "/settle"): Operation(

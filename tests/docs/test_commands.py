@@ -79,16 +79,24 @@ def test_the_readmes_demo_works(port: str) -> None:
 
 def test_the_control_apis_example_works(port: str) -> None:
     """The example creates a call and a conference, advances the clock and hangs up."""
-    example, _ = blocks("docs/reference/control-api.md")
+    example, *_ = blocks("docs/reference/control-api.md")
     conference, clock, call = run(example, port)
     assert (conference["status"], len(conference["calls"]), len(conference["recordings"])) == ("in-progress", 3, 1)
     assert list(clock) == ["now"]
     assert (call["status"], call["recordings"]) == ("completed", [])
 
 
+def test_the_example_of_waiting_works(port: str) -> None:
+    """After a hang-up, an advance by one second and the wait, the recording is finished."""
+    _, example, _ = blocks("docs/reference/control-api.md")
+    started, _, call, _, idle, listed = run(example, port)
+    assert (started["status"], call["recordings"][0]["status"], idle) == ("in-progress", "stopped", {"left": []})
+    assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]
+
+
 def test_the_example_of_an_engine_event_works(port: str) -> None:
     """The example reports that the line is busy; the call ends with that status."""
-    _, example = blocks("docs/reference/control-api.md")
+    *_, example = blocks("docs/reference/control-api.md")
     accepted, idle, call = run(example, port)
     assert (list(accepted), idle, call["status"]) == (["id"], {"left": []}, "busy")
 

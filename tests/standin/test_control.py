@@ -390,6 +390,21 @@ def test_rejects_an_invalid_account(anonymous: ControlClient, content: dict[str,
     assert_error(anonymous.post("/accounts", content), 400, field)
 
 
+def test_waiting_does_not_advance_the_clock(control: ControlClient, api: HttpFunctionClient) -> None:
+    """Right after a hang-up, media are not due yet: the wait ends at once, and the recording is not finished."""
+    unfinished = {"twilio": "processing", "signalwire": "stopped"}
+    call = control.post("/calls").body["sid"][api.dialect.name]
+    recording = api.post("Calls", call, "Recordings").body["sid"]
+    control.post("/clock", {"advance": 5})
+    control.post(f"/calls/{call}/hangup")
+    answer = control.post("/wait-until-idle", {"timeout": 60})
+    assert (answer.status, answer.body) == (200, {"left": []})
+    assert api.get("Recordings", recording).body["status"] == unfinished[api.dialect.name]
+    control.post("/clock", {"advance": 1})
+    assert control.post("/wait-until-idle", {"timeout": 60}).body == {"left": []}
+    assert api.get("Recordings", recording).body["status"] == "completed"
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -177,7 +177,7 @@ class AdvanceClockRequest(ControlRequest):
 
 
 class WaitUntilIdleRequest(ControlRequest):
-    """Wait until no work is due, for at most `timeout` seconds of real time.
+    """Wait until all work that is due by the clock is done, for at most `timeout` seconds of real time.
 
     Without `account`, the work of all accounts counts.
     """

@@ -137,7 +137,9 @@ class Scheduler:
         return now
 
     def wait_until_idle(self, seconds: float, account: str | None = None) -> dict[str, ResourceType]:
-        """Wait until no work is pending or due, at most for this many real seconds.
+        """Wait until all work that is due by the clock is done, at most for this many real seconds.
+
+        Does not advance the clock: the media of a recording, for example, are due one second after its end.
 
         Returns:
             what is still pending for this account (None: all), by id: recordings whose media are due, resources of

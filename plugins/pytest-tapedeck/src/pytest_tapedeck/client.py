@@ -119,20 +119,25 @@ class Tapedeck:
         self._post("/clock", advance=seconds)
 
     def settle(self, timeout: float = 10) -> None:
-        """Advance the clock by one second, then wait until this account is idle, as `wait_until_idle` does.
+        """Advance the clock by one second, then wait as `wait_until_idle` does.
+
+        After `hang_up` or `end_conference`, recordings are finished then and their callbacks delivered.
 
         Raises:
-            NotSettled: the account is not idle after `timeout` seconds.
+            NotSettled: work is still pending after `timeout` seconds.
         """
-        # A recording that has just been stopped completes a moment later on the stand-in's clock.
+        # Media of a recording are due one second after its end, by the stand-in's clock.
         self.advance(1)
         self.wait_until_idle(timeout)
 
     def wait_until_idle(self, timeout: float = 10) -> None:
-        """Wait until this account has no unfinished recordings and no undelivered callbacks.
+        """Wait until all work of this account that is due by the clock is done, callbacks included.
+
+        Does not advance the clock. Right after `hang_up` it returns at once, because a recording is finished one second
+        after its end: use `settle` there.
 
         Raises:
-            NotSettled: the account is not idle after `timeout` seconds.
+            NotSettled: work is still pending after `timeout` seconds.
         """
         try:
             self._post("/wait-until-idle", timeout=timeout)
