@@ -44,7 +44,10 @@ def test_a_functions_docstring_lists_its_routes(path: Path) -> None:
     for prefix in sorted(PREFIXES, key=len, reverse=True):
         routes = {route.replace(f" {prefix}/", " /").removesuffix(SUFFIX) for route in routes}
     assert lines[1] == ""
-    assert (sorted(lines[2:]) == sorted(routes)) if routes else lines[2].startswith("No route: `{")
+    if routes:
+        assert sorted(lines[2:]) == sorted(routes)
+    else:
+        assert lines[2].startswith("No route: `{"), f"{path.parent.name} has no route in template.yaml"
 
 
 @pytest.mark.parametrize("path", FUNCTIONS, ids=lambda path: path.parent.name)
@@ -76,7 +79,7 @@ def test_modules_are_short(folder: Path) -> None:
 def test_a_function_has_tests(operation: str) -> None:
     """A function, with or without a route, has `tests/functions/test_<operation>.py`."""
     path = Path("tests", "functions", f"test_{operation}.py")
-    assert (ROOT / path).is_file(), str(path)
+    assert (ROOT / path).is_file(), f"{path} is missing"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -96,7 +99,14 @@ def test_a_function_has_sample_events(operation: str) -> None:
         name for name, dialect in DIALECTS.items() if operation in {*dialect.unsupported_operations, "default"}
     }
     required = {True} if operation in WITHOUT_INPUT else {True, False}
-    assert outcomes == {name: {False} if name in unsupported else required for name in dialects}
+    wanted = {name: {False} if name in unsupported else required for name in dialects}
+    differences = [
+        f"{'missing' if succeeds in wanted.get(dialect, ()) else 'unexpected'}: an event of {operation} "
+        f"({dialect if dialect in DIALECTS else 'no route'}) that {'succeeds' if succeeds else 'fails'}"
+        for dialect in sorted({*wanted, *outcomes})
+        for succeeds in sorted(wanted.get(dialect, set()) ^ outcomes[dialect])
+    ]
+    assert differences == [], "\n".join(differences)
 
 
 def _tests() -> Iterator[tuple[Module, ast.FunctionDef]]:
