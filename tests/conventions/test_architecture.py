@@ -179,7 +179,10 @@ def test_a_circle_of_modules_is_noticed() -> None:
     ("folder", "libraries"),
     [
         ("src", {"botocore", "dynamodb_memory"}),
-        ("tests", {"botocore", "dynamodb_memory", "dynamodb_memory_tests", "hypothesis", "moto", "pytest"}),
+        (
+            "tests",
+            {"botocore", "dynamodb_memory", "dynamodb_memory_tests", "hatchling", "hypothesis", "moto", "pytest"},
+        ),
     ],
 )
 def test_dynamodb_memory_is_independent(folder: str, libraries: set[str]) -> None:
