@@ -78,9 +78,9 @@ class Terminal:
             self._shell.stdin.close()
 
     def _typed(self, text: str) -> str:
-        for name, value in self._replacements.items():
-            text = text.replace(name, value)
-        return text
+        # All at once: a new port may begin with the digits of another one of the page.
+        names = "|".join(rf"{re.escape(name)}(?!\d)" for name in self._replacements)
+        return re.sub(names, lambda match: self._replacements[match[0]], text)
 
     def _run(self, block: Block, content: str) -> None:
         self._count += 1

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tutorials import terminal as terminal_module
 from tests.tutorials.page import Block, read_blocks
 from tests.tutorials.terminal import Mistyped, Terminal
 
@@ -64,3 +65,14 @@ def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
         Block("sh", None, "run: not, AWS", "sam build\n", quotes=False, line=10),
     ]
     assert read_blocks(page)[1].reason == "AWS"
+
+
+def test_ports_are_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new port that begins with the digits of another port of the page is not replaced again."""
+    ports = iter((34_431, 40_000))
+    monkeypatch.setattr(terminal_module, "_free_port", lambda: next(ports))
+    terminal = Terminal(tmp_path, tmp_path)
+    terminal.type(_block("localhost:3000 127.0.0.1:3000 localhost:3443 localhost:30001\n", title="ports.txt"))
+    terminal.close()
+    expected = "localhost:34431 127.0.0.1:34431 localhost:40000 localhost:30001\n"
+    assert (tmp_path / "ports.txt").read_text(encoding="utf-8") == expected
