@@ -1,14 +1,11 @@
 """Databases for the store contract tests: the one of this run, and the in-memory one."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from dynamodb_memory.client import MemoryDynamoDB
-from tapedeck.adapters.clients import make_client
-from tapedeck.bootstrap.environment import current_environment, installed
+from tapedeck_standin.aws.backend import make_full_client, using_memory_dynamodb
 from tests.client import TEMPLATE
 from tests.conftest import DYNAMODB_URL
 
@@ -21,11 +18,6 @@ def database(request: pytest.FixtureRequest, aws: None) -> Iterator[str]:
     if name != "memory":
         yield name
         return
-    memory = MemoryDynamoDB()
-    TEMPLATE.create_tables(memory)
-
-    def make(service: str) -> Any:
-        return memory if service == "dynamodb" else make_client(service)
-
-    with installed(replace(current_environment(), make_client=make)):
+    with using_memory_dynamodb(MemoryDynamoDB()):
+        TEMPLATE.create_tables(make_full_client("dynamodb"))
         yield name

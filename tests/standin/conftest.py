@@ -36,7 +36,6 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     """
     from tapedeck.adapters.clock import system_clock
     from tapedeck.bootstrap import http as api_bootstrap
-    from tapedeck.bootstrap.environment import rebuilt_services
     from tapedeck.settings import STANDIN_SIGNING_KEY
     from tapedeck_standin.app.container import AppOptions, build_application
     from tapedeck_standin.aws.backend import STANDIN_DEFAULTS
@@ -47,11 +46,8 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
     lines: list[str] = []
     application = None
     http, https = Server("127.0.0.1", 0), Server("127.0.0.1", 0)
-    environment, services = pytest.MonkeyPatch(), ExitStack()
-    services.enter_context(own_tables())
-    for name, value in STANDIN_DEFAULTS.items():
-        environment.setenv(name, value)
-    services.enter_context(rebuilt_services())
+    services = ExitStack()
+    services.enter_context(own_tables(STANDIN_DEFAULTS))
     services.enter_context(checked_gateways(FAULTS.append))
     own = api_bootstrap.get_admin_services().accounts.create(signing_key=STANDIN_SIGNING_KEY)
     try:
@@ -69,7 +65,6 @@ def standin(aws: None) -> Iterator[StandIn]:  # noqa: ARG001 - the emulator must
         https.stop()
         if application is not None:
             application.stop()
-        environment.undo()
         services.close()
 
 
