@@ -70,14 +70,13 @@ ERROR_LIST: Final = "ErrorList"
 
 
 def error_responses(
-    operation: str, dialect: Dialect, uri: str, parameters: Sequence[Parameter], *, method: str, is_media: bool
+    operation: str, dialect: Dialect, parameters: Sequence[Parameter], *, method: str, is_media: bool
 ) -> dict[str, Schema]:
     """Return the error responses by status.
 
     Args:
         operation: the name of the operation's function.
         dialect: the dialect that renders the examples.
-        uri: the path to show in examples.
         parameters: the parameters of the operation.
         method: the method of the request.
         is_media: whether the response is audio.
@@ -88,7 +87,7 @@ def error_responses(
     for name, error in _errors(operation, parameters, method=method, is_media=is_media):
         if not can_occur(error, dialect.name, operation):
             continue
-        reply = dialect.error(error, uri, operation)
+        reply = dialect.error(error, f"{dialect.root}/Accounts/…", operation)
         if name in _CAUSES:
             causes[reply.status].append(_CAUSES[name])
         if reply.body not in [example["value"] for example in examples[reply.status].values()]:

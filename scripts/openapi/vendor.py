@@ -32,7 +32,6 @@ _PATH_SIDS: Final = {
 }
 _FORMATS: Final = {"audio/x-wav": "WAV", "audio/mpeg": "MP3"}
 _MEDIA_NAMES: Final = {"": "audio", ".wav": "wav", ".mp3": "mp3"}
-_SAMPLE_URI: Final = "{root}/Accounts/…"
 """The path in examples of errors: they are the same for all operations."""
 
 _SUCCESS: Final = {200: "The resource.", 201: "The new resource.", 204: "The resource is deleted or removed."}
@@ -144,14 +143,7 @@ def _operation(route: Route, dialect: Dialect, name: str) -> Schema:
         found["parameters"] += [_query_parameter(function, parameter) for parameter in parameters]
     found["responses"] = {
         **_successes(function, dialect),
-        **errors.error_responses(
-            function.operation,
-            dialect,
-            _SAMPLE_URI.format(root=dialect.root),
-            parameters,
-            method=route.method,
-            is_media=False,
-        ),
+        **errors.error_responses(function.operation, dialect, parameters, method=route.method, is_media=False),
     }
     if subscriptions := callbacks.callbacks_for(function.operation, dialect):
         found["callbacks"] = subscriptions
@@ -293,14 +285,7 @@ def _media_operation(route: Route, dialect: Dialect, suffix: str) -> Schema:
             },
             "416": {"description": "The range is outside the audio.", "headers": {**_VALIDATORS, **content_range}},
         }
-    refused = errors.error_responses(
-        function.operation,
-        dialect,
-        _SAMPLE_URI.format(root=dialect.root),
-        parameters,
-        method=route.method,
-        is_media=True,
-    )
+    refused = errors.error_responses(function.operation, dialect, parameters, method=route.method, is_media=True)
     if not is_get:
         refused = {status: {**response, "content": {}} for status, response in refused.items()}
     word = _MEDIA_NAMES[suffix]
