@@ -32,7 +32,7 @@ _ITEM = {
 }
 _CREDENTIALS = {
     "PK": {"S": f"ACCOUNT#{ACCOUNT}"},
-    "tokens": {"L": [{"S": hashlib.sha256(b"standin-token").hexdigest()}]},
+    "tokens": {"L": [{"S": hashlib.sha256(b"00112233445566778899aabbccddeeff").hexdigest()}]},
     "keys": {"M": {}},
 }
 

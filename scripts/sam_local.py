@@ -114,7 +114,7 @@ def _instructions() -> str:
     event = json.loads((ROOT / "events" / f"{EXAMPLE}.json").read_text(encoding="utf-8"))
     account = event["pathParameters"]["AccountSid"]
     path = event["requestContext"]["http"]["path"]
-    curl = f"curl -u {account}:standin-token -d Status=paused http://127.0.0.1:{API_PORT}{shlex.quote(path)}"
+    curl = f"curl -u {account}:00112233445566778899aabbccddeeff -d Status=paused http://127.0.0.1:{API_PORT}{shlex.quote(path)}"
     return f"""
 The functions can run in containers. Their tables and buckets hold the data that events/README.md lists.
 

@@ -25,7 +25,7 @@ _EVENT: dict[str, Any] = {
         "RecordingSid": "RE19e436af56884307b03bbdb2b42b8142.json",
     },
     "headers": {
-        "authorization": "Basic " + base64.b64encode(f"{_ACCOUNT}:standin-token".encode()).decode(),
+        "authorization": "Basic " + base64.b64encode(f"{_ACCOUNT}:00112233445566778899aabbccddeeff".encode()).decode(),
         "content-type": "application/x-www-form-urlencoded",
     },
     "requestContext": {"http": {"method": "POST"}},

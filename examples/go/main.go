@@ -1,7 +1,7 @@
 // Record a call with Twilio's SDK, and pause while the caller says a card number.
 //
-// Start Tapedeck with a token of letters and digits, because this SDK refuses others:
-// `tapedeck serve --token standintoken`. Then run `go run .` in this folder.
+// Start Tapedeck with `tapedeck serve`, then run `go run .` in this folder. This SDK accepts only letters and digits in
+// a token.
 package main
 
 import (
@@ -33,7 +33,7 @@ func newClient(sid, token, address string) *twilio.RestClient {
 func main() {
 	url := setting("TAPEDECK_URL", "http://localhost:3000")
 	accountSid := setting("TAPEDECK_ACCOUNT", "AC720796a08ee9435083bd2d07a3121f1e")
-	twilioClient := newClient(accountSid, setting("TAPEDECK_TOKEN", "standintoken"), strings.TrimPrefix(url, "http://"))
+	twilioClient := newClient(accountSid, setting("TAPEDECK_TOKEN", "00112233445566778899aabbccddeeff"), strings.TrimPrefix(url, "http://"))
 
 	// The stand-in simulates telephony. Create an incoming call.
 	callSid := control(url, "calls", fmt.Sprintf(`{"account": %q}`, accountSid)).Sid.Twilio

@@ -7,7 +7,7 @@ import { RestClient } from "@signalwire/compatibility-api";
 
 const url = process.env.TAPEDECK_URL ?? "http://localhost:3000";
 const projectId = process.env.TAPEDECK_ACCOUNT ?? "720796a0-8ee9-4350-83bd-2d07a3121f1e";
-const apiToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
+const apiToken = process.env.TAPEDECK_TOKEN ?? "00112233445566778899aabbccddeeff";
 
 // --8<-- [start:pointer]
 const client = RestClient(projectId, apiToken, { signalwireSpaceUrl: "localhost" });

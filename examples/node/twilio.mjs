@@ -7,7 +7,7 @@ import twilio from "twilio";
 
 const url = process.env.TAPEDECK_URL ?? "http://localhost:3000";
 const accountSid = process.env.TAPEDECK_ACCOUNT ?? "AC720796a08ee9435083bd2d07a3121f1e";
-const authToken = process.env.TAPEDECK_TOKEN ?? "standin-token";
+const authToken = process.env.TAPEDECK_TOKEN ?? "00112233445566778899aabbccddeeff";
 
 // --8<-- [start:pointer]
 const client = twilio(accountSid, authToken);

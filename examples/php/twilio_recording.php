@@ -13,7 +13,7 @@ use Twilio\Http\Response;
 use Twilio\Rest\Client;
 
 $accountSid = getenv('TAPEDECK_ACCOUNT') ?: 'AC720796a08ee9435083bd2d07a3121f1e';
-$authToken = getenv('TAPEDECK_TOKEN') ?: 'standin-token';
+$authToken = getenv('TAPEDECK_TOKEN') ?: '00112233445566778899aabbccddeeff';
 
 // --8<-- [start:pointer]
 define('STANDIN', getenv('TAPEDECK_URL') ?: 'http://localhost:3000');

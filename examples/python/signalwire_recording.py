@@ -12,7 +12,7 @@ from signalwire.rest import Client
 
 url = os.environ.get("TAPEDECK_URL", "http://localhost:3000")
 project_id = os.environ.get("TAPEDECK_ACCOUNT", "720796a0-8ee9-4350-83bd-2d07a3121f1e")
-api_token = os.environ.get("TAPEDECK_TOKEN", "standin-token")
+api_token = os.environ.get("TAPEDECK_TOKEN", "00112233445566778899aabbccddeeff")
 ca_file = os.environ.get("TAPEDECK_CA_FILE")
 
 # --8<-- [start:pointer]

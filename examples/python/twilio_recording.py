@@ -11,7 +11,7 @@ from twilio.rest import Client
 
 url = os.environ.get("TAPEDECK_URL", "http://localhost:3000")
 account_sid = os.environ.get("TAPEDECK_ACCOUNT", "AC720796a08ee9435083bd2d07a3121f1e")
-auth_token = os.environ.get("TAPEDECK_TOKEN", "standin-token")
+auth_token = os.environ.get("TAPEDECK_TOKEN", "00112233445566778899aabbccddeeff")
 
 # --8<-- [start:pointer]
 client = Client(account_sid, auth_token)

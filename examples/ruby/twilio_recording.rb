@@ -11,7 +11,7 @@ require 'twilio-ruby'
 
 url = ENV.fetch('TAPEDECK_URL', 'http://localhost:3000')
 account_sid = ENV.fetch('TAPEDECK_ACCOUNT', 'AC720796a08ee9435083bd2d07a3121f1e')
-auth_token = ENV.fetch('TAPEDECK_TOKEN', 'standin-token')
+auth_token = ENV.fetch('TAPEDECK_TOKEN', '00112233445566778899aabbccddeeff')
 
 # --8<-- [start:pointer]
 http = Class.new(Twilio::HTTP::Client) do

@@ -174,11 +174,12 @@ def test_uses_an_external_database(aws: None, start: Callable[..., Running], tmp
         flags = ("--port", "0", "--https-port", "0", "--account", sid, "--ca-file", "ca.pem", "--verbose")
         running = start(*flags, AWS_ENDPOINT_URL_DYNAMODB=database)
         assert running.ready["ca_file"] == str(ca_file)
-        standin = StandIn(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], "standin-token", [])
+        token = "00112233445566778899aabbccddeeff"
+        standin = StandIn(int(running.ready["url"].rpartition(":")[2]), 0, ca_file, sid[2:], token, [])
         call = ControlClient(standin).post("/calls").body["sid"]
         # The stand-in's database is the emulated one of this process.
         assert api_bootstrap.get_api_services().calls.get(sid[2:], call["twilio"][2:]).id == call["twilio"][2:]
-        api = HttpFunctionClient(TWILIO, sid[2:], "standin-token", standin=standin)
+        api = HttpFunctionClient(TWILIO, sid[2:], token, standin=standin)
         assert api.get("Calls", call["twilio"]).status == 200
         code, errors = running.end(signal.SIGINT)
         assert code == 0

@@ -240,7 +240,8 @@ class Formats(_Facts):
 class Case(_Facts):
     """A request, and the status, some headers and some fields of the right answer.
 
-    `dialects` are the dialects of the case; None for all of its rule.
+    `dialects` are the dialects of the case; None for all of its rule. `keep` names fields of the answer whose values
+    the following cases use in their paths and forms.
     """
 
     request: str
@@ -251,6 +252,17 @@ class Case(_Facts):
     status: int | None = None
     headers: Mapping[str, str] = {}
     body: Mapping[str, Any] = {}
+    keep: Mapping[str, str] = {}
+
+
+class ClientRequests(_Facts):
+    """Requests that real clients send, and requests that are close to them, each with its right answer."""
+
+    name: str
+    description: str
+    dialects: tuple[DialectName, ...]
+    cases: tuple[Case, ...]
+    neighbours: tuple[Case, ...]
 
 
 class UnfollowedRule(_Facts):
@@ -273,6 +285,7 @@ class Facts(_Facts):
     callbacks: Callbacks
     formats: Formats
     not_followed: tuple[UnfollowedRule, ...]
+    client_requests: tuple[ClientRequests, ...]
 
     def body(self, name: str, dialect: DialectName) -> BodyFacts:
         """Return a body of a resource in a dialect."""
@@ -308,4 +321,8 @@ def load() -> Facts:
         callbacks=Callbacks.model_validate(read("callbacks")),
         formats=Formats.model_validate(read("formats")),
         not_followed=tuple(UnfollowedRule.model_validate(rule) for rule in read("not_followed")["rules"]),
+        client_requests=tuple(
+            ClientRequests.model_validate({"name": path.stem, **read(f"client_requests/{path.stem}")})
+            for path in sorted((DATA / "client_requests").glob("*.yaml"))
+        ),
     )

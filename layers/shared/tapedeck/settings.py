@@ -16,8 +16,9 @@ MAX_INLINE_BYTES: Final = 4 << 20
 MAX_RETRY_HOURS: Final = 168
 """One week; deliveries are stored for 30 days."""
 
-STANDIN_TOKEN: Final = "standin-token"  # noqa: S105 - public on purpose, and refused wherever it would open anything
-STANDIN_SIGNING_KEY: Final = "PSK_standin"
+# The SDK for Go accepts only letters and digits in a token.
+STANDIN_TOKEN: Final = "00112233445566778899aabbccddeeff"  # noqa: S105 - public on purpose; deployments refuse it
+STANDIN_SIGNING_KEY: Final = "PSK_00112233445566778899aabb"
 STANDIN_ACCOUNT: Final = "720796a08ee9435083bd2d07a3121f1e"
 
 

@@ -20,7 +20,7 @@ public class Main {
     public static void main(String[] arguments) throws Exception {
         String url = setting("TAPEDECK_URL", "http://localhost:3000");
         String accountSid = setting("TAPEDECK_ACCOUNT", "AC720796a08ee9435083bd2d07a3121f1e");
-        String authToken = setting("TAPEDECK_TOKEN", "standin-token");
+        String authToken = setting("TAPEDECK_TOKEN", "00112233445566778899aabbccddeeff");
 
         // --8<-- [start:pointer]
         var http = HttpClientBuilder.create().setRoutePlanner((target, context) -> new HttpRoute(HttpHost.create(URI.create(url))));
