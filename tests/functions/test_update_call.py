@@ -195,6 +195,10 @@ def test_only_a_call_in_progress_is_redirected(client: FunctionClient, stage: St
         (REDIRECT, {"redirect": {"url": URL, "method": "POST"}}),
         ({**REDIRECT, "Method": "GET"}, {"redirect": {"url": URL, "method": "GET"}}),
         (
+            {"Url": "HTTPS://App.example.com/caf\u00e9?"},
+            {"redirect": {"url": "https://App.example.com/caf%C3%A9", "method": "POST"}},
+        ),
+        (
             {**REDIRECT, "FallbackUrl": URL, "FallbackMethod": "GET"},
             {"redirect": {"url": URL, "method": "POST"}, "fallback": {"url": URL, "method": "GET"}},
         ),

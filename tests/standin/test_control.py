@@ -219,6 +219,9 @@ def test_stores_the_callback_of_a_conference(standin: StandIn, account: TestAcco
     assert stored_callback(**{**events, "status_callback_event": ["end"]}) == CallbackSubscription(
         url, "GET", ("end",), spelling
     )
+    other = {"status_callback": "HTTPS://example.com/caf\u00e9?#", "status_callback_event": ["end"]}
+    escaped = CallbackSubscription("https://example.com/caf%C3%A9", "POST", ("end",), spelling)
+    assert stored_callback(**other) == escaped
 
 
 @pytest.mark.parametrize(

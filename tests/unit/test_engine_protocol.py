@@ -232,6 +232,13 @@ def test_reads_every_event(kind: str) -> None:
     )
 
 
+def test_the_url_of_a_callback_is_normalized() -> None:
+    """A callback from the markup is kept in the form that is signed and sent (C-130)."""
+    callback = {**SUBSCRIPTION, "url": "HTTPS://A.example/caf\u00e9?q=\u00e9#"}
+    event = EVENTS.validate_python(message("recording.started", callback=callback))
+    assert event.callback.url == "https://A.example/caf%C3%A9?q=%C3%A9"
+
+
 def test_examples_cover_every_event() -> None:
     """There is an example of every event type of the schema."""
     assert set(EVENTS_IN_FULL) == _types(published("media-events"))

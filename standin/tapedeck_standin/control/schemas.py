@@ -9,7 +9,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, ConferenceStatus
-from tapedeck.domain.subscription import CallbackSubscription, is_valid_callback_url
+from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
 from tapedeck_standin.faults import CALLBACK, FaultAction, supported_effects
 from tapedeck_standin.telephony.simulator import DEFAULT_FROM, DEFAULT_TO, SimulatedCall, SimulatedConference
@@ -32,10 +32,11 @@ def _is_account(sid: str) -> str:
     return sid
 
 
-def _is_url(url: str) -> str:
-    if not is_valid_callback_url(url):
+def _normalize_url(url: str) -> str:
+    normal = normalize_callback_url(url)
+    if normal is None:
         raise PydanticCustomError("url", "not an absolute http or https URL")
-    return url
+    return normal
 
 
 def _is_name(name: str) -> str:
@@ -96,7 +97,7 @@ class CreateConferenceRequest(ControlRequest):
     participants: Annotated[int, Field(ge=0, le=MAX_PARTICIPANTS)] = PARTICIPANTS_TO_BEGIN
     status: ConferenceStatus | None = None
     record: bool = False
-    status_callback: Annotated[str, AfterValidator(_is_url)] | None = None
+    status_callback: Annotated[str, AfterValidator(_normalize_url)] | None = None
     status_callback_method: Literal["GET", "POST"] = "POST"
     status_callback_event: Annotated[tuple[str, ...], BeforeValidator(_split_words)] | None = Field(None, strict=False)
 

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from tapedeck.domain.conference import EndReason, is_encodable
 from tapedeck.domain.engine_command import EngineEvent
 from tapedeck.domain.recording import Source
-from tapedeck.domain.subscription import CallbackSubscription, is_valid_callback_url
+from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck.engine_protocol.types import Channels, EngineMessage, Id, ParentRef, PauseBehavior, Text, Track, Version
 
 
@@ -26,10 +26,11 @@ class _Event(EngineMessage):
         return EngineEvent(self.id, self.at, self.version)
 
 
-def _check_url(url: str) -> str:
-    if not is_valid_callback_url(url):
+def _normalize_url(url: str) -> str:
+    normal = normalize_callback_url(url)
+    if normal is None:
         raise PydanticCustomError("url", "not an absolute http or https URL")
-    return url
+    return normal
 
 
 def _check_encodable(text: str) -> str:
@@ -38,7 +39,7 @@ def _check_encodable(text: str) -> str:
     return text
 
 
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[str, AfterValidator(_normalize_url)]
 EncodableText = Annotated[str, AfterValidator(_check_encodable)]
 
 

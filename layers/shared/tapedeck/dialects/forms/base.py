@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from tapedeck.domain.errors import InvalidParameter
 from tapedeck.domain.recording import RecordingStatus
-from tapedeck.domain.subscription import CallbackSubscription, is_valid_callback_url
+from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 
 if TYPE_CHECKING:
     from tapedeck.dialects.dialect import Dialect
@@ -36,9 +36,10 @@ def choice_validator(fault: str, *allowed: str) -> AfterValidator:
 
 def _url_validator(fault: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not is_valid_callback_url(value):
+        url = normalize_callback_url(value)
+        if url is None:
             raise PydanticCustomError(fault, "not an absolute http or https URL")
-        return value
+        return url
 
     return AfterValidator(check)
 
