@@ -198,7 +198,7 @@ def paging_parameters(_argument: str) -> Iterator[str]:
     """Yield the table of the paging parameters of every list."""
     yield "| Parameter | Value | Default | If it is invalid | Meaning |"
     yield "|---|---|---|---|---|"
-    values = {"PageSize": ("whole number, 1 to 1000", "page_size"), "Page": ("whole number, from 0", "choice")}
+    values = {"PageSize": ("whole number, from 1", "page_size"), "Page": ("whole number, from 0", "choice")}
     for field in ListForm.model_fields.values():
         name = str(field.alias)
         value, fault = values.get(name, ("`PA` or `PB` and a sid", "page_token"))

@@ -17,7 +17,6 @@ from tapedeck.dialects.forms import base, lists
 from tapedeck.dialects.forms.base import Form
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import ListForm
-from tapedeck.domain.page import MAX_PAGE_SIZE
 from tapedeck.domain.participant import MAX_LABEL
 
 Schema = dict[str, Any]
@@ -31,6 +30,12 @@ _MAIL_DATE: Final = (
     "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (0[1-9]|1[0-9]|2[0-8]) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
     f"[12][0-9]{{3}} {_TIME} [+-]0[0-9]00"
 )
+_INSTANT: Final = (
+    f"[12][0-9]{{3}}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]{_TIME}([.][0-9]+)?"
+    "((Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])(\\[[A-Za-z/_]+\\])?)?"
+)
+"""What `date-time` does not include: no zone, or the name of a zone at the end. Days above 28 are left out."""
+_INSTANTS: Final[list[Schema]] = [{"format": "date"}, {"format": "date-time"}, {"pattern": f"^{_INSTANT}$"}]
 _TYPES: Final[Mapping[object, str]] = {bool: "boolean", int: "integer", str: "string"}
 
 
@@ -142,7 +147,7 @@ def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  
             schemes = "|".join(known["schemes"])
             return {"pattern": rf"^({_NUMBER}|({schemes}):[^\s]{{1,1000}})$"}, "choice"
         case lists._page_size.__name__:  # noqa: SLF001 - the validator of PageSize
-            return {"minimum": 1, "maximum": MAX_PAGE_SIZE}, "page_size"
+            return {"minimum": 1}, "page_size"
         case lists._page_number.__name__:  # noqa: SLF001 - the validator of Page
             return {"minimum": 0}, "choice"
         case "_parse_whole_number" | "_parse_boolean":
@@ -152,7 +157,7 @@ def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  
 
 
 _OTHER_FAULTS: Final[Mapping[str, frozenset[str]]] = {
-    "PageToken": frozenset({"page_token"}),
+    "PageToken": frozenset({"page_token", "page_token_missing"}),
     "Label": frozenset({"label"}),
     "Coaching": frozenset({"coaching"}),
     "CallSidToCoach": frozenset({"coaching"}),
@@ -177,11 +182,11 @@ def _unannotated(name: str, form: type[Form], dialect: Dialect) -> Schema:
 def _date(form: type[ListForm], name: str, sign: str, dialect: Dialect) -> Parameter:
     schema: Schema = {"type": "string"}
     if dialect.accepts_any_date_format:
-        schema |= {"anyOf": [{"format": "date"}, {"format": "date-time"}, {"pattern": f"^{_MAIL_DATE}$"}]}
+        schema |= {"anyOf": [*_INSTANTS, {"pattern": f"^{_MAIL_DATE}$"}]}
     elif form.DATES[name] is read_day:
         schema |= {"format": "date"}
     else:
-        schema |= {"anyOf": [{"format": "date"}, {"format": "date-time", "pattern": "^.{19}Z$"}]}
+        schema |= {"anyOf": _INSTANTS}
     return Parameter(f"{name}{sign}", schema, faults=frozenset({"choice"}))
 
 

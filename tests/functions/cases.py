@@ -56,7 +56,7 @@ def check(client: FunctionClient, wire: Wire, case: Case, sids: dict[str, str]) 
     method, _, address = case.request.partition(" ")
     place, mark, query = address.partition("?")
     suffix = "" if place.endswith((".mp3", ".wav")) else ".json"
-    path = client.base + place.format_map(sids) + suffix + mark + query
+    path = client.base + place.format_map(sids) + suffix + mark + query.format_map(sids)
     form = {name: value.format_map(sids) for name, value in case.form.items()} if case.form is not None else None
     with wire.watched_by(refuse_writes) if case.is_store_busy else nullcontext():
         answer = client.request(method, path, form=form, authorization=None if case.is_anonymous else "")

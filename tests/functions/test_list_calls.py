@@ -1,6 +1,7 @@
 """Listing the calls of an account, with all filters: `list_calls` in both dialects."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_listing_calls_by_status_answers_a_page(api: Api, example: Stage) -> Non
 
 
 def test_listing_calls_with_a_page_size_of_zero_is_a_bad_request(api: Api) -> None:
-    """A page size outside 1 to 1000 answers 400 with error 20007."""
+    """A page size below 1 answers 400 with error 20007."""
     answer = api.request(
         "GET",
         "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Calls.json?PageSize=0",
@@ -105,7 +106,7 @@ def test_listing_calls_with_a_page_size_of_zero_is_a_bad_request(api: Api) -> No
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert answer.body == {
         "code": 20007,
-        "message": "PageSize must be from 1 to 1000",
+        "message": "PageSize must be at least 1",
         "more_info": "https://www.twilio.com/docs/errors/20007",
         "status": 400,
     }
@@ -177,6 +178,9 @@ def test_calls_are_filtered_by_parent_call(client: FunctionClient, stage: Stage)
         ("", "2018-09-26T00:00:00Z", [1]),
         ("<", "2018-09-26T23:59:59Z", [0, 1]),
         (">", "2018-09-26T23:59:59Z", [2, 3]),
+        ("", "2018-09-26T05:30:00+05:30", [1]),
+        ("<", "2018-09-26 23:59:59.999", [0, 1]),
+        (">", "2018-09-26T18:59:59.523919747-05:00[America/Chicago]", [2, 3]),
     ],
 )
 def test_calls_are_filtered_by_time(
@@ -191,7 +195,7 @@ def test_calls_are_filtered_by_time(
         created.append(stage.call("completed", **times))
     stage.call("in-progress" if name == "EndTime" else "queued", **{field: None})
     found = [created[place] for place in sorted(matching, reverse=True)]
-    spelled = f"{name}{ {'': '', '<': '%3C', '>': '%3E'}[sign] }={date.replace(':', '%3A')}&"
+    spelled = f"{name}{ {'': '', '<': '%3C', '>': '%3E'}[sign] }={quote(date, safe='')}&"
     assert_answer(client.get("Calls", **{f"{name}{sign}": date}), 200, page_of(client, found, spelled))
 
 

@@ -216,9 +216,10 @@ def test_the_last_page_of_a_filter_has_no_next_link(client: FunctionClient, stag
 def test_a_page_number_beyond_the_scan_limit_is_rejected(
     client: FunctionClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page number that would skip more rows than the limit is rejected."""
+    """A page number that would skip more rows than the limit is rejected; Twilio rejects every one without a token."""
     monkeypatch.setattr("tapedeck.operations.lists.MAX_ROWS_SCANNED", 5)
     for number in range(9):
         stage.conference(name=f"room {number}", updated=MIDNIGHT)
     answer = client.get("Conferences", DateUpdated="2018-09-26", PageSize="3", Page="2")
-    assert_refused(client, answer, "value outside the enum", name="Page")
+    condition = "page token missing" if client.dialect.name == "twilio" else "value outside the enum"
+    assert_refused(client, answer, condition, name="Page")

@@ -231,7 +231,7 @@ def test_one_query_lists_participants(client: FunctionClient, stage: Stage, conf
     """One query reads the conference and its participants with any filter, and finds out that it is unknown."""
     stage.participant(conference, label="customer")
     client.get(*participant_path(client, conference))
-    client.get(*participant_path(client, conference), Muted="true", PageSize="1", Page="1")
+    client.get(*participant_path(client, conference), Muted="true", PageSize="1", Page="0")
     assert client.get(*participant_path(client, client.sid(ResourceType.CONFERENCE, "0" * 32))).status == 404
     assert wire.recordings == ["Query"] * 3
 

@@ -137,7 +137,7 @@ def test_existence_is_checked_before_parameters(
 
 
 def test_a_page_after_the_last_is_empty(client: FunctionClient, stage: Stage) -> None:
-    """By token and by number, even if the recording was deleted long ago."""
+    """By token and by number (SignalWire), even if the recording was deleted long ago."""
     recording = stage.recording(stage.call(), "completed")
     only = stage.transcription(recording)
     stage.delete(recording, days=0)
@@ -147,7 +147,8 @@ def test_a_page_after_the_last_is_empty(client: FunctionClient, stage: Stage) ->
     before = f"PB{client.sid(ResourceType.TRANSCRIPTION, f'{int(only.id, 16) - 1:032x}')}"
     page = expected.page(client.dialect.name, client.account, "/".join(path), [], token=token, preceding=before)
     assert_answer(client.get(*path, PageToken=token), 200, page)
-    assert client.get(*path, Page="1").body["transcriptions"] == []
+    if client.dialect.name == "signalwire":
+        assert client.get(*path, Page="1").body["transcriptions"] == []
     # An unknown recording has no pages.
     unknown = ("Recordings", client.sid(ResourceType.RECORDING, "0" * 32), "Transcriptions")
     for query in ({"PageToken": token}, {"Page": "1"}):

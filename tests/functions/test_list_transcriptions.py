@@ -64,21 +64,27 @@ def test_listing_transcriptions_answers_a_page(api: Api, example: Stage) -> None
     }
 
 
-def test_listing_transcriptions_with_a_page_size_over_1000_is_a_bad_request(api: Api) -> None:
-    """A page size outside 1 to 1000 answers 400 with error 20007."""
+def test_listing_transcriptions_with_a_page_size_over_1000_answers_pages_of_1000(api: Api) -> None:
+    """A page size above 1000 counts as 1000, also in the links."""
     answer = api.request(
         "GET",
         "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Transcriptions.json?PageSize=1001",
         auth=("AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c", "3c1f9a7be2d04856b1a7c93e5d20f864"),
     )
 
-    assert answer.status == 400
+    assert answer.status == 200
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    path = "/2010-04-01/Accounts/AC5ef8c0ffee1d4a3f9c6b7d8e9f0a1b2c/Transcriptions.json?PageSize=1000&Page=0"
     assert answer.body == {
-        "code": 20007,
-        "message": "PageSize must be from 1 to 1000",
-        "more_info": "https://www.twilio.com/docs/errors/20007",
-        "status": 400,
+        "end": 0,
+        "first_page_uri": path,
+        "next_page_uri": None,
+        "page": 0,
+        "page_size": 1000,
+        "previous_page_uri": None,
+        "start": 0,
+        "uri": path,
+        "transcriptions": [],
     }
 
 

@@ -272,15 +272,19 @@ def test_an_empty_page_links_back(client: FunctionClient, stage: Stage, listing:
 def test_a_page_number_without_a_token_skips(
     client: FunctionClient, stage: Stage, listing: Listing, expect: Expect
 ) -> None:
-    """`Page` without a token skips that many pages; with a token it is only shown."""
+    """`Page` without a token skips that many pages, or is rejected by Twilio; with a token it is only shown (C-91)."""
     a, b, c, *_ = make(stage, listing, 4)
     skipped = client.get(*listing.path, Page="1", PageSize="1")
-    assert_answer(skipped, 200, expect([b], size=1, number=1, following=("PA", b), preceding=("PB", b)))
+    if client.dialect.name == "twilio":
+        assert_refused(client, skipped, "page token missing")
+        assert_refused(client, client.get(*listing.path, Page="9"), "page token missing")
+    else:
+        assert_answer(skipped, 200, expect([b], size=1, number=1, following=("PA", b), preceding=("PB", b)))
+        assert client.get(*listing.path, Page="9").body[listing.path[-1].lower()] == []
     with_token = client.get(*listing.path, Page="7", PageSize="1", PageToken=expect.token(("PA", b)))
     assert_answer(
         with_token, 200, expect([c], size=1, number=7, token=("PA", b), following=("PA", c), preceding=("PB", c))
     )
-    assert client.get(*listing.path, Page="9").body[listing.path[-1].lower()] == []
     assert a.id > b.id
 
 
@@ -292,19 +296,27 @@ def test_accepts_sizes_from_one_to_a_thousand(
     assert_answer(client.get(*listing.path, PageSize=size), 200, expect([], size=int(size)))
 
 
+@pytest.mark.parametrize("size", ["1001", "5000", "9" * 18])
+def test_a_size_above_a_thousand_counts_as_a_thousand(
+    client: FunctionClient, listing: Listing, expect: Expect, size: str
+) -> None:
+    """The page and its links have the size 1000."""
+    assert_answer(client.get(*listing.path, PageSize=size), 200, expect([], size=1000))
+
+
 @pytest.mark.parametrize(
     ("name", "value", "condition"),
     [
-        ("PageSize", "1001", "page size"),
+        ("PageSize", "0", "page size"),
         ("PageSize", "x", "value outside the enum"),
-        ("Page", "201", "value outside the enum"),
+        ("Page", "-1", "value outside the enum"),
         ("PageToken", "PA{other}", "page token"),
     ],
 )
 def test_rejects_invalid_paging(
     client: FunctionClient, listing: Listing, name: str, value: str, condition: str
 ) -> None:
-    """A size out of bounds, an invalid or too large page number, or a malformed token is rejected.
+    """A size below 1, an invalid page number, or a malformed token is rejected.
 
     `tests/unit/test_list_forms.py` has all values.
     """

@@ -5,7 +5,7 @@ from typing import Any, Final
 from requests.auth import _basic_auth_str
 from schemathesis.generation import GenerationMode
 
-from tapedeck.domain.page import MAX_PAGE_OFFSET
+from tapedeck.domain.page import MAX_PAGE_OFFSET, MAX_PAGE_SIZE
 from tests.openapi.report import CHECKS, REJECTION, Report, for_each_case, operation_id, operations_of
 from tests.openapi.standin import StandIn
 
@@ -58,7 +58,7 @@ class _Run:
 
     def _send_valid(self, case: Any) -> None:
         variables = self._point_to_existing(case)
-        _make_acceptable(case, variables)
+        _make_acceptable(case, variables, self._standin.dialect)
         response = self._call_api(case)
         self.report.check(case, response, CHECKS)
         if response.status_code >= _FIRST_ERROR and not _is_forbidden(case, self._standin.dialect):
@@ -105,13 +105,14 @@ class _Run:
         return self._conference if in_conference else self._call
 
 
-def _make_acceptable(case: Any, variables: dict[str, str]) -> None:
+def _make_acceptable(case: Any, variables: dict[str, str], dialect: str) -> None:
     """Adjust what depends on other resources or parameters, which a schema cannot express."""
     if isinstance(case.body, dict) and "CallSidToCoach" in case.body:
         case.body["CallSidToCoach"] = variables["Other"]
     query = case.query or {}
     if "Page" in query and "PageToken" not in query:
-        query["Page"] = min(query["Page"], MAX_PAGE_OFFSET // query.get("PageSize", _DEFAULT_PAGE_SIZE))
+        size = min(query.get("PageSize", _DEFAULT_PAGE_SIZE), MAX_PAGE_SIZE)
+        query["Page"] = 0 if dialect == "twilio" else min(query["Page"], MAX_PAGE_OFFSET // size)
 
 
 def _is_forbidden(case: Any, dialect: str) -> bool:

@@ -1,7 +1,7 @@
 """Date filters of lists: accepted formats, and the time range that they select."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
@@ -36,22 +36,73 @@ def test_a_day_covers_all_its_seconds(day: date) -> None:
         assert moment.span == TimeRange(midnight(day), midnight(day + DAY) - 1)
 
 
-@given(at=st.datetimes(datetime(1971, 1, 1), datetime(2300, 12, 31)), hours=st.integers(-12, 14))  # noqa: DTZ001 - made aware below
-def test_an_instant_is_one_second_in_every_form(at: datetime, hours: int) -> None:
-    """ISO 8601 in UTC or with an offset, and RFC 2822, denote the same second."""
+@given(
+    at=st.datetimes(datetime(1971, 1, 1), datetime(2300, 12, 31)),  # noqa: DTZ001 - made aware below
+    minutes=st.integers(-1439, 1439),
+    fraction=st.from_regex(r"([.,][0-9]{1,40})?", fullmatch=True),
+    name=st.sampled_from(["", "[Etc/UTC]", "[Asia/Kolkata]", "[Etc/GMT+5]", "[No/Such_Zone]", "[UTC+05:30]", "[~]"]),
+)
+def test_an_instant_is_one_second_in_every_form(at: datetime, minutes: int, fraction: str, name: str) -> None:
+    """ISO 8601 in UTC, without a zone or with an offset, and RFC 2822 denote the same second; a fraction is dropped."""
     aware = at.replace(microsecond=0, tzinfo=UTC)
     expected = DateFilter(int(aware.timestamp()), is_day=False)
-    assert read_day_or_instant(aware.strftime(ISO)) == expected
-    local = aware.astimezone(tz=datetime.strptime(f"{hours:+03d}00", "%z").tzinfo)
-    for text in (aware.strftime(ISO), aware.isoformat(), local.isoformat(), format_datetime(local)):
-        assert parse_any_date(text) == expected
+    local = aware.astimezone(timezone(timedelta(minutes=minutes)))
+    shift, short = local.strftime("%z"), local.strftime("%Y%m%dT%H%M%S")
+    offset = f"{shift[:3]}:{shift[3:]}"
+    seconds = local.strftime("%Y-%m-%dT%H:%M:%S")
+    texts = [
+        aware.strftime(ISO), aware.isoformat(), aware.strftime("%Y-%m-%dT%H:%M:%S"), aware.strftime("%Y%m%dT%H%M%Sz"),
+        local.isoformat(), f"{seconds}{fraction}{offset}{name}", f"{short}{fraction}{shift}{name}",
+        f"{seconds}{fraction}{offset}".replace("T", " "), f"{seconds}{fraction}{offset}".replace("T", "t"),
+        f"{seconds}{fraction}{offset}".replace("+", " "), aware.strftime(f"%Y-%m-%d %H:%M:%S{fraction}Z{name}"),
+    ]  # fmt: skip
+    assert {text: read_day_or_instant(text) for text in texts} == dict.fromkeys(texts, expected)
+    texts += [format_datetime(local), format_datetime(local).replace("+", " "), aware.strftime("%d %b %Y %H:%M:%S GMT")]
+    assert {text: parse_any_date(text) for text in texts} == dict.fromkeys(texts, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("2018-09-25T23:00Z", 1_537_916_400),
+        ("2018-09-25T23", 1_537_916_400),
+        ("2018-09-25T23:00-0130", 1_537_921_800),
+        ("2018-09-25T23:00+02", 1_537_909_200),
+        ("2018-09-25T23:00:00.999999999999999999999", 1_537_916_400),
+        ("1969-12-31T23:59:59.5Z", -1),
+        # A leap second counts as the second after it, also where its offset moves it.
+        ("2016-12-31T23:59:60Z", 1_483_228_800),
+        ("2017-01-01T05:29:60.25+05:30", 1_483_228_800),
+        ("2018-09-25T23:00:00-00:00", 1_537_916_400),
+        ("0001-01-01T00:00:00+23:59", -62_135_683_140),
+        ("9999-12-31T23:59:59-23:59", 253_402_387_139),
+    ],
+)
+def test_a_timestamp_may_be_short_or_at_an_edge(text: str, second: int) -> None:
+    """Minutes and seconds may be missing, as in what Java sends at a full minute; no year overflows."""
+    assert read_day_or_instant(text) == parse_any_date(text) == DateFilter(second, is_day=False)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9T:+ -]{8,32}", fullmatch=True))
+def test_reads_any_text(text: str) -> None:
+    """Any text is a date or none, without an error."""
+    for read in (read_day, read_day_or_instant, parse_any_date):
+        assert read(text) is None or isinstance(read(text), DateFilter)
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "x", "2018-9-25", "2018-09-31", "2019-02-29", "2018-13-01", "2018-00-01", "18-09-25", "2018-09-25 ",
      "٢018-09-25", "2018-09-25T24:00:00Z", "2018-09-25T23:61:00Z", "0000-01-01", "1537916400",
-     "Tue, 32 Sep 2018 23:00:00 +0000", "20180925", "2018-W39-2", "2018W392", "2018-W39"],
+     "Tue, 32 Sep 2018 23:00:00 +0000", "20180925", "2018-W39-2", "2018W392", "2018-W39",
+     "2018-09-25T", "2018-09-25  23:00", "2018-09-25T23:00:", "2018-09-25T23:00:00.", "2018-09-25T23.5",
+     "2018-0925T23:00", "2026-02-30T23:00:00Z", "2018-09-25T23:00:61Z", "2018-09-25T23:60:00Z", "0000-01-01T00:00:00Z",
+     "2018-09-25T23:00:00+24:00", "2018-09-25T23:00:00+05:60", "2018-09-25T23:00:00+5:30", "2018-09-25T23:00:00+",
+     "2018-09-25T23:00:00CET", "2018-09-25T23:00:00 UTC", "2018-09-25T23:00:00[Etc/UTC]", "2018-09-25[Etc/UTC]",
+     "2018-09-25T23:00:00Z[]", "2018-09-25T23:00:00Z[Etc/UTC", "2018-09-25T23:00:00Z[a][b]", "2018-09-25T23:00:00Z\n",
+     "٢018-09-25T23:00:00Z", "Tue, 25 Sep 2018 23:00:00 +99999999999999999999", "Tue, 25 Sep 2018 23:00:00 +2400",
+     "Tue, 25 Sep 2018 23:00:00 CET", "Tue Sep 25 2018 23:00:00 GMT+0200", "Tue, 25 Sep 18 23:00:00 +0000",
+     "Tue, 25 Sep 0018 23:00:00 +0000", "Tue, 25 Xyz 2018 23:00:00 +0000"],
 )  # fmt: skip
 def test_rejects_malformed_dates(text: str) -> None:
     """Impossible days and incomplete dates are rejected, not corrected."""
@@ -63,9 +114,10 @@ def test_rejects_malformed_dates(text: str) -> None:
     [
         ("2018-09-25", {read_day, read_day_or_instant, parse_any_date}),
         ("2018-09-25T23:00:00Z", {read_day_or_instant, parse_any_date}),
-        ("2018-09-25T23:00:00", {parse_any_date}),
-        ("20180925T230000Z", {parse_any_date}),
-        ("2018-09-25T23:00:00+02:00", {parse_any_date}),
+        ("2018-09-25T23:00:00", {read_day_or_instant, parse_any_date}),
+        ("20180925T230000Z", {read_day_or_instant, parse_any_date}),
+        ("2018-09-25T23:00:00+02:00", {read_day_or_instant, parse_any_date}),
+        ("2018-09-25T23:00:00.5Z[Etc/UTC]", {read_day_or_instant, parse_any_date}),
         ("Tue, 25 Sep 2018 23:00:00 +0000", {parse_any_date}),
         ("Tue, 25 Sep 2018 23:00:00 -0000", {parse_any_date}),
     ],

@@ -53,6 +53,7 @@ FAULTS = {
     "conference_status": "conference status",
     "page_size": "page size",
     "page_token": "page token",
+    "page_token_missing": "page token missing",
     "label": "label bad",
     "coaching": "coaching bad",
 }

@@ -88,6 +88,8 @@ class Dialect(ABC):
     """Operations that this vendor does not offer; they fail with 405 Method Not Allowed."""
     accepts_any_date_format: ClassVar[bool]
     """Whether every date filter accepts days, ISO 8601 timestamps and RFC 2822 dates."""
+    requires_page_tokens: ClassVar[bool]
+    """Whether a page after the first needs a page token; otherwise `Page` alone skips items (C-91)."""
     supports_include_soft_deleted: ClassVar[bool]
     """Whether `IncludeSoftDeleted` includes deleted recordings."""
     media_urls_are_public: ClassVar[bool]

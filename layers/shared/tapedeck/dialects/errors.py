@@ -103,10 +103,11 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
         ErrorAnswer(422, 10000, "{name} is required"),
     ),
     "choice": ErrorAnswers(_BAD_REQUEST, _INVALID),
-    "page_size": ErrorAnswers(ErrorAnswer(400, 20007, "{name} must be from 1 to 1000"), _INVALID),
+    "page_size": ErrorAnswers(ErrorAnswer(400, 20007, "{name} must be at least 1"), _INVALID),
     "page_token": _both(400, 21481, "{name} is invalid")._replace(
         signalwire=ErrorAnswer(422, 21481, "{name} is invalid")
     ),
+    "page_token_missing": ErrorAnswers(ErrorAnswer(400, 20001, "PageToken is required for paging."), _INVALID),
     "label": ErrorAnswers(
         ErrorAnswer(400, 16023, "{name} is not a label"), ErrorAnswer(422, 16023, "{name} is not a label")
     ),

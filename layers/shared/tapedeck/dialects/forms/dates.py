@@ -1,18 +1,33 @@
 """Parse the dates in list filters: days and timestamps."""
 
-import calendar
 import re
-import time
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from tapedeck.domain.page import ALL_TIME, TimeRange
 
-_DAY: Final = 86_400
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
+_INSTANT: Final = re.compile(
+    r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d{2})(?P=dash)(?P<day>\d{2})"
+    r"[Tt ](?P<hour>[01]\d|2[0-3])"
+    r"(?::?(?P<minute>[0-5]\d)(?::?(?P<second>[0-5]\d|60)(?:[.,]\d+)?)?)?"
+    # The blank is the `+` of a query in which it was not escaped.
+    r"(?:(?:[Zz]|(?P<sign>[-+ ])(?P<hours>[01]\d|2[0-3])(?::?(?P<minutes>[0-5]\d))?)(?:\[[\w+\-/.:~ ]+\])?)?",
+    re.ASCII,
+)
+"""ISO 8601, extended or basic, with an optional fraction and zone; the offset may be followed by the zone's name."""
+_MAIL_DATE: Final = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} [1-9]\d{3} \d{2}:\d{2}(?::\d{2})?"
+    r"(?: (?:[-+ ]?\d{4}|UT|UTC|GMT|Z|[ECMP][DS]T))?",
+    re.ASCII,
+)
+"""RFC 2822 with a year of four digits and a zone that it defines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,52 +48,48 @@ def read_day(text: str) -> DateFilter | None:
     if not _DATE.fullmatch(text):
         return None
     try:
-        return DateFilter(calendar.timegm(time.strptime(text, "%Y-%m-%d")), is_day=True)
+        return DateFilter(_midnight(*map(int, text.split("-"))), is_day=True)
     except ValueError:
         return None
 
 
 def read_day_or_instant(text: str) -> DateFilter | None:
-    """Parse a day, or a timestamp such as `2018-09-25T23:00:00Z`; return None for anything else."""
-    if not _INSTANT.fullmatch(text):
+    """Parse a day, or an ISO 8601 timestamp such as `2018-09-25T23:00:00Z`; return None for anything else (C-132).
+
+    Without a zone it is UTC. A fraction is dropped: times are stored and shown in whole seconds. Second 60 is the next
+    second. The name of a zone after an offset is ignored, as the offset is exact.
+    """
+    found = _INSTANT.fullmatch(text)
+    if found is None:
         return read_day(text)
+    parts = {name: int(value or 0) for name, value in found.groupdict().items() if name not in {"dash", "sign"}}
     try:
-        return DateFilter(calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ")), is_day=False)
+        midnight = _midnight(parts["year"], parts["month"], parts["day"])
     except ValueError:
         return None
+    second = midnight + parts["hour"] * _HOUR + parts["minute"] * _MINUTE + parts["second"]
+    offset = parts["hours"] * _HOUR + parts["minutes"] * _MINUTE
+    return DateFilter(second + (offset if found["sign"] == "-" else -offset), is_day=False)
 
 
 def parse_any_date(text: str) -> DateFilter | None:
-    """Parse a day, an ISO 8601 timestamp with any offset, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`.
+    """Parse a day, an ISO 8601 timestamp, or RFC 2822: `Tue, 25 Sep 2018 23:00:00 +0000`.
 
-    SignalWire's dialect reads every date filter so (C-96). Only `YYYY-MM-DD` is accepted as a day. ISO 8601's other
-    forms of a day are rejected, as they would be parsed as midnight.
+    SignalWire's dialect reads every date filter so (C-96). Only `YYYY-MM-DD` is accepted as a day.
     """
-    found = read_day_or_instant(text)
-    if found is not None or _is_day(text) or _INSTANT.fullmatch(text):
-        return found
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            at = read(text)
-        except (ValueError, TypeError, IndexError):
-            continue
-        try:
-            aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-            return DateFilter(int(aware.astimezone(UTC).timestamp()), is_day=False)
-        except (ValueError, OverflowError):
-            return None
-    return None
-
-
-def _is_day(text: str) -> bool:
-    """Return whether the text is a day without time, in any form of ISO 8601."""
-    if _DATE.fullmatch(text):
-        return True
+    if not _MAIL_DATE.fullmatch(text):
+        return read_day_or_instant(text)
     try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return DateFilter(int(aware.timestamp()), is_day=False)
+
+
+def _midnight(year: int, month: int, day: int) -> int:
+    """Return the first second of a day; raises ValueError if there is no such day."""
+    return (date(year, month, day).toordinal() - _EPOCH) * _DAY
 
 
 def span_of(

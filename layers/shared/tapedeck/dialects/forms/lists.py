@@ -16,9 +16,9 @@ from tapedeck.domain.page import ALL_TIME, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, Curso
 
 
 def _page_size(size: int) -> int:
-    if not 1 <= size <= MAX_PAGE_SIZE:
-        raise PydanticCustomError("page_size", "not from 1 to 1000")
-    return size
+    if size < 1:
+        raise PydanticCustomError("page_size", "below 1")
+    return min(size, MAX_PAGE_SIZE)  # SDKs send the `limit` of a caller as it is
 
 
 def _page_number(number: int) -> int:
@@ -73,12 +73,15 @@ class ListForm(Form):
             dialect: the dialect of the request.
 
         Raises:
-            InvalidParameter: for an invalid date, page token or page number.
+            InvalidParameter: for an invalid date, page token or page number, or a page number without the page token
+                that the dialect requires.
         """
         names = {field.alias for name, field in type(self).model_fields.items() if name not in ListForm.model_fields}
         names |= {f"{name}{sign}" for name in self.DATES for sign in ("", "<", ">")}
         self._filters = {name: values[-1] for name, values in fields.items() if name in names and values and values[-1]}
         self._spans = {name: self._span(name, dialect) for name in self.DATES}
+        if self.token is None and self.number > 0 and dialect.requires_page_tokens:
+            raise InvalidParameter("PageToken", "page_token_missing")
         if self.token is None and self.number * self.page_size > MAX_PAGE_OFFSET:
             raise InvalidParameter("Page", "choice")
         self._page = PageRequest(self.page_size, self.number, self._cursor(dialect))

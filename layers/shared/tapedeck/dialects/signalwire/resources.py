@@ -64,6 +64,7 @@ class SignalWire(Dialect):
     cancel_ignores_answered_calls: ClassVar = False
     unsupported_operations: ClassVar = frozenset({"create_participant"})
     accepts_any_date_format: ClassVar = True
+    requires_page_tokens: ClassVar = False
     supports_include_soft_deleted: ClassVar = False
     conference_recordings_have_call_sid: ClassVar = False
     media_urls_are_public: ClassVar = True

@@ -52,6 +52,7 @@ class Twilio(Dialect):
     cancel_ignores_answered_calls: ClassVar = True
     unsupported_operations: ClassVar[frozenset[str]] = frozenset()
     accepts_any_date_format: ClassVar = False
+    requires_page_tokens: ClassVar = True
     supports_include_soft_deleted: ClassVar = True
     conference_recordings_have_call_sid: ClassVar = True
     media_urls_are_public: ClassVar = False
