@@ -56,7 +56,7 @@ def test_deleting_a_call_is_not_allowed(api: Api) -> None:
     }
 
 
-UNKNOWN = [
+OUTSIDE = [
     # path, dialect
     ("/", "twilio"),
     ("/favicon.ico", "twilio"),
@@ -64,6 +64,7 @@ UNKNOWN = [
     ("/2010-04-01/", "twilio"),
     ("/2010-04-01/Accounts", "twilio"),
     ("/2010-04-01/Accounts.json", "twilio"),
+    ("/2010-04-01/Accounts/", "twilio"),
     (f"/2010-04-02/Accounts/{AC}/Calls/{CA}.json", "twilio"),
     ("/api/laml", "signalwire"),
     ("/api/laml/", "signalwire"),
@@ -71,6 +72,13 @@ UNKNOWN = [
     ("/api/laml/2010-04-01/Accounts", "signalwire"),
     ("/api/laml/other", "signalwire"),
     ("/api/fabric", "twilio"),
+    (f"{TWILIO}/Accounts//Calls/{CA}.json", "twilio"),
+    (f"{TWILIO}/accounts/{AC}/Calls/{CA}.json", "twilio"),
+]
+"""Unknown paths that are not below an account."""
+
+UNKNOWN = [
+    # path, dialect
     (f"{TWILIO}/Accounts/{AC}", "twilio"),
     (f"{TWILIO}/Accounts/{AC}.json", "twilio"),
     (f"{SIGNALWIRE}/Accounts/{AC}.json", "twilio"),
@@ -87,11 +95,23 @@ UNKNOWN = [
     (f"{TWILIO}/Accounts/{AC}/Calls/{CA}/Recordings/x/y.json", "twilio"),
     (f"{SIGNALWIRE}/Accounts/{UUID}/Calls/{CALL}/Recordings/", "signalwire"),
     (f"{TWILIO}/Accounts/{AC}/calls/{CA}.json", "twilio"),
-    (f"{TWILIO}/Accounts//Calls/{CA}.json", "twilio"),
-    (f"{TWILIO}/accounts/{AC}/Calls/{CA}.json", "twilio"),
     (f"{TWILIO}/Accounts/{AC}/Messages/{{uri}}.json", "twilio"),
     (f"{SIGNALWIRE}/Accounts/{UUID}/Café", "signalwire"),
 ]
+"""Unknown paths below an account."""
+
+
+@pytest.mark.parametrize(("path", "dialect_of_path"), OUTSIDE)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_answers_paths_outside_accounts(
+    make_twilio: Callable[[], FunctionClient], wire: Wire, path: str, dialect_of_path: str, method: str
+) -> None:
+    """A path that is not below an account gets 404, without credentials, in the dialect of its prefix."""
+    client = make_twilio()
+    answer = client.request(method, path, authorization=None)
+    client.dialect = DIALECTS[dialect_of_path]
+    assert_refused(client, answer, "not found", uri=path)
+    assert wire.all == []
 
 
 @pytest.mark.parametrize(("path", "dialect_of_path"), UNKNOWN)
@@ -99,13 +119,35 @@ UNKNOWN = [
 def test_answers_unknown_paths(
     make_twilio: Callable[[], FunctionClient], wire: Wire, path: str, dialect_of_path: str, method: str
 ) -> None:
-    """An unknown path gets 404, without credentials, in the dialect of its AccountSid, else of its prefix."""
+    """An unknown path gets 404 for any credentials, in the dialect of its AccountSid, else of its prefix."""
     client = make_twilio()
-    answer = client.request(method, path, authorization=None)
+    client.user, client.secret = "unknown", "wrong"
+    answer = client.request(method, path)
     client.dialect = DIALECTS[dialect_of_path]
     assert_refused(client, answer, "not found", uri=path)
     assert wire.all == []
 
+
+@pytest.mark.parametrize(("path", "dialect_of_path"), UNKNOWN)
+def test_unknown_paths_below_an_account_require_credentials(
+    make_twilio: Callable[[], FunctionClient], wire: Wire, path: str, dialect_of_path: str
+) -> None:
+    """An unknown path below an account gets 401 without credentials, and if they cannot be read."""
+    for authorization, condition in UNUSABLE.items():
+        client = make_twilio()
+        answer = client.request("POST", path, authorization=authorization)
+        client.dialect = DIALECTS[dialect_of_path]
+        assert_refused(client, answer, condition)
+    assert wire.all == []
+
+
+UNUSABLE = {
+    None: "no credentials",
+    "Bearer QUM6eA==": "bad credentials",
+    "Basic !!!!": "bad credentials",
+    "Basic QUM=": "bad credentials",  # a user without a secret
+}
+"""`Authorization` headers without usable credentials, and the condition that they meet."""
 
 KNOWN = [
     "Calls/{call}",
@@ -120,17 +162,23 @@ KNOWN = [
 @pytest.mark.parametrize("shape", KNOWN)
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD", "OPTIONS"])
 def test_rejects_other_methods(client: FunctionClient, wire: Wire, shape: str, method: str) -> None:
-    """A known path with another method gets 405, below both prefixes, with and without `.json`."""
+    """A known path with another method gets 405 for any credentials, below both prefixes, with and without `.json`.
+
+    Without usable credentials it gets 401.
+    """
     ids = {
         "call": client.sid(ResourceType.CALL, "0" * 32),
         "conference": client.sid(ResourceType.CONFERENCE, "0" * 32),
         "recording": client.sid(ResourceType.RECORDING, "0" * 32),
     }
+    client.secret = "wrong"
     for root in (TWILIO, SIGNALWIRE):
         for suffix in ("", ".json"):
             client.root, client.suffix = root, suffix
-            answer = client.request(method, client.path(shape.format(**ids)), authorization=None)
-            assert_refused(client, answer, "method")
+            path = client.path(shape.format(**ids))
+            assert_refused(client, client.request(method, path), "method")
+            for authorization, condition in UNUSABLE.items():
+                assert_refused(client, client.request(method, path, authorization=authorization), condition)
     assert wire.all == []
 
 
@@ -147,5 +195,5 @@ def test_malformed_accounts_get_the_dialect_of_the_prefix(
     """If AccountSid has neither dialect's format, the prefix selects the dialect, for 405 as well."""
     client = make_twilio()
     for root, name in ((TWILIO, "twilio"), (SIGNALWIRE, "signalwire")):
-        answer = client.request("PUT", f"{root}/Accounts/{malformed}/Calls/{CA}", authorization=None)
+        answer = client.request("PUT", f"{root}/Accounts/{malformed}/Calls/{CA}")
         assert_refused(replace(client, dialect=DIALECTS[name]), answer, "method")

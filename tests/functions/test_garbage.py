@@ -349,7 +349,9 @@ def _check(garbage: Garbage, answer: Answer, *, is_default: bool) -> None:
     elif is_default:
         condition = "method" if is_known(path) else "not found"
         assert (answer.status, answer.body) in [
-            expected.refusal(dialect, condition, uri=path) for dialect in ("twilio", "signalwire")
+            expected.refusal(dialect, each, uri=path)
+            for dialect in ("twilio", "signalwire")
+            for each in (condition, "no credentials", "bad credentials")
         ]
     if garbage.corrupt is None:
         check_response(garbage.method, path.replace("?", "%3F"), answer.status, answer.headers, answer.text)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from typing import NamedTuple
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO, parse_any_sid
@@ -10,14 +11,19 @@ from tapedeck.domain.errors import CredentialsMissing, NotAuthenticated
 from tapedeck.operations.authentication import Authenticator
 
 
-def authenticate(authorization: str | None, authenticator: Authenticator) -> Principal:
-    """Authenticate an `Authorization` header with an account id or an API key sid, and a secret.
+class BasicCredentials(NamedTuple):
+    """A user name and a secret, as sent: neither is checked."""
 
-    The account id may have either vendor's form (C-5). A malformed user name is rejected without a read of the table.
+    user: str
+    secret: str
+
+
+def parse_basic_auth(authorization: str | None) -> BasicCredentials:
+    """Parse an `Authorization` header.
 
     Raises:
         CredentialsMissing: the header is missing.
-        NotAuthenticated: the header is malformed or not Basic, or the credentials are wrong.
+        NotAuthenticated: the header is malformed or not Basic, or has no secret.
     """
     if not authorization:
         raise CredentialsMissing
@@ -30,10 +36,21 @@ def authenticate(authorization: str | None, authenticator: Authenticator) -> Pri
         raise NotAuthenticated from error
     if not separator or not secret:
         raise NotAuthenticated
-    account = parse_any_sid(ResourceType.ACCOUNT, user)
+    return BasicCredentials(user, secret)
+
+
+def authenticate(credentials: BasicCredentials, authenticator: Authenticator) -> Principal:
+    """Authenticate an account id or an API key sid, and its secret.
+
+    The account id may have either vendor's form (C-5). A malformed user name is rejected without a read of the table.
+
+    Raises:
+        NotAuthenticated: the credentials are wrong.
+    """
+    account = parse_any_sid(ResourceType.ACCOUNT, credentials.user)
     if account is not None:
-        return authenticator.verify_account(account, secret)
-    key = TWILIO.parse_sid(ResourceType.API_KEY, user)
+        return authenticator.verify_account(account, credentials.secret)
+    key = TWILIO.parse_sid(ResourceType.API_KEY, credentials.user)
     if key is None:
         raise NotAuthenticated
-    return authenticator.verify_api_key(key, secret)
+    return authenticator.verify_api_key(key, credentials.secret)

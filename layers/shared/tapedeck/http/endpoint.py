@@ -25,7 +25,7 @@ from tapedeck.domain.errors import (
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
-from tapedeck.http.basic_auth import authenticate
+from tapedeck.http.basic_auth import authenticate, parse_basic_auth
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
 from tapedeck.http.routes import SUFFIX, split
@@ -133,9 +133,9 @@ class Endpoint:
             path_alias: what one segment of the path accepts besides the SID of an existing resource.
             media_form: the model of its parameters for audio, that is for paths without `.json`; audio may be public.
 
-        The checks run in this order (C-8): operation and method (405), credentials (401), account and ids (404), then
-        body and parameters (400, 413 or 422). An invalid parameter for a missing resource is answered with 404. The
-        handler then checks the state of the resource.
+        The checks run in this order (C-8): whether there are credentials (401), operation and method (405), the
+        credentials (401), account and ids (404), then body and parameters (400, 413 or 422). An invalid parameter for
+        a missing resource is answered with 404. The handler then checks the state of the resource.
         """
 
         def decorate(handler: Handler[FormT]) -> Callable[[Event, object], dict[str, Any]]:
@@ -143,13 +143,14 @@ class Endpoint:
             def answer(
                 services: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext
             ) -> Response:
-                if operation in dialect.unsupported_operations:
-                    raise MethodNotAllowed
                 suffix = suffix_of(http.path, media=media_form is not None)
                 is_media = media_form is not None and suffix != SUFFIX
-                if http.method == "HEAD" and not is_media:
+                may_be_public = is_media and dialect.media_urls_are_public
+                if not may_be_public:
+                    parse_basic_auth(http.headers.get("authorization"))
+                if operation in dialect.unsupported_operations or (http.method == "HEAD" and not is_media):
                     raise MethodNotAllowed
-                account = _account_of(http, dialect, services.authenticator, is_media=is_media)
+                account = _account_of(http, dialect, services.authenticator, may_be_public=may_be_public)
                 context.account = account
                 address = parse_resource_path(http, dialect, path_alias, suffix)
                 if address.account != account:
@@ -176,12 +177,18 @@ class Endpoint:
     def unrouted(
         self, operation: str
     ) -> Callable[[Callable[[HttpRequest], Response]], Callable[[Event, object], dict[str, Any]]]:
-        """Decorate the handler of requests without a route, which are not authenticated (C-9)."""
+        """Decorate the handler of requests without a route.
+
+        Below an account they need credentials (401), which are not checked (C-9).
+        """
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
             def answer(
                 _services: ApiServices, http: HttpRequest, _dialect: Dialect, _context: _RequestContext
             ) -> Response:
+                parts = split(http.path)
+                if parts is not None and parts[0]:
+                    parse_basic_auth(http.headers.get("authorization"))
                 return handler(http)
 
             return self._run(operation, answer)
@@ -235,13 +242,13 @@ class _RequestContext:
     is_busy: bool = False
 
 
-def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, is_media: bool) -> str:
+def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, may_be_public: bool) -> str:
     """Return the account that the request may access; raises CredentialsMissing or NotAuthenticated if none."""
-    if is_media and dialect.media_urls_are_public:
+    if may_be_public:
         account = dialect.parse_sid(ResourceType.ACCOUNT, http.variables.get("AccountSid", ""))
         if account is not None and authenticator.allows_public_media(account):
             return account
-    return authenticate(http.headers.get("authorization"), authenticator).account
+    return authenticate(parse_basic_auth(http.headers.get("authorization")), authenticator).account
 
 
 def _check_exists(
