@@ -42,7 +42,7 @@ from tapedeck.dialects.forms.lists import (
     ListTranscriptions,
     ListTranscriptionsOfRecording,
 )
-from tapedeck.dialects.forms.media import GetMedia, GetRecording
+from tapedeck.dialects.forms.media import GetAudio, GetRecording
 from tapedeck.dialects.forms.participants import UpdateParticipantForm
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import CallStatus
@@ -260,7 +260,7 @@ def _fault(fault: str, operation: str | None = None, parameter: str = "") -> str
     for dialect in (TWILIO, SIGNALWIRE):
         answer = error_data.answer_to(fault, dialect.name, operation)
         if operation is not None and answer is not None:
-            forms: list[type[Form]] = [FORMS[operation], *([GetMedia] if operation == "get_recording" else [])]
+            forms: list[type[Form]] = [FORMS[operation], *([GetAudio] if operation == "get_recording" else [])]
             known = [each for form in forms for each in parameters_of(form, dialect) if each.name == parameter]
             if not any(fault in each.faults for each in known):
                 answer = None

@@ -1,6 +1,7 @@
-"""Read a recording of a call.
+"""Read a recording of a call: its metadata, or its audio under `.wav` or `.mp3`.
 
 GET /Accounts/{AccountSid}/Calls/{CallSid}/Recordings/{RecordingSid}
+HEAD /Accounts/{AccountSid}/Calls/{CallSid}/Recordings/{RecordingSid}
 """
 
 from tapedeck.bootstrap.http import endpoint
@@ -9,7 +10,7 @@ from tapedeck.dialects.forms.base import Empty
 from tapedeck.http.endpoint import Request
 
 
-@endpoint("get_call_recording", Empty)
+@endpoint("get_call_recording", Empty, audio_suffixes=(".wav", ".mp3"))
 def handler(request: Request[Empty]) -> Response:
     """Return the recording."""
     recording = request.services.recordings.get(request.path.parent, request.path.recording_id)

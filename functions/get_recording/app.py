@@ -6,16 +6,13 @@ HEAD /Accounts/{AccountSid}/Recordings/{RecordingSid}
 
 from tapedeck.bootstrap.http import endpoint
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.forms.media import GetMedia, GetRecording
-from tapedeck.http.audio_response import answer_media
+from tapedeck.dialects.forms.media import GetRecording
 from tapedeck.http.endpoint import Request
 
 
-@endpoint("get_recording", GetRecording, media_form=GetMedia)
+@endpoint("get_recording", GetRecording, audio_suffixes=("", ".wav", ".mp3"))
 def handler(request: Request[GetRecording]) -> Response:
     """Return the recording's metadata, or its audio."""
-    if request.suffix != ".json":
-        return answer_media(request)
     address, form = request.path, request.form
     found = request.services.recordings.find(address.account, address.recording_id, deleted=form.include_deleted)
     return Response(200, request.dialect.recording_of_account(found, request.origin))

@@ -29,7 +29,7 @@ class Function:
     returns: str
     form: type[Form]
     path_alias: PathAlias | None
-    media_form: type[Form] | None
+    audio_suffixes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ def read_function(operation: str) -> Function:
         raise TypeError(f"{operation}: the decorator of handler has no arguments")
     imported = dict(_imports(tree))
     keywords = {keyword.arg: keyword.value for keyword in decorator.keywords}
-    alias, media = keywords.get("path_alias"), keywords.get("media_form")
+    alias, audio = keywords.get("path_alias"), keywords.get("audio_suffixes")
     return Function(
         operation,
         (ast.get_docstring(tree) or "").splitlines()[0],
         ast.get_docstring(handler) or "",
         _resolve(decorator.args[1], imported),
         ast.literal_eval(alias) if alias is not None else None,
-        _resolve(media, imported) if media is not None else None,
+        ast.literal_eval(audio) if audio is not None else (),
     )
 
 

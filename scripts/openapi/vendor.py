@@ -13,6 +13,7 @@ from scripts.openapi.forms import Parameter, Schema, parameters_of, sid_pattern,
 from scripts.openapi.functions import ROOT, Function, Route, routes_of
 from scripts.openapi.samples import SAMPLE_IDS
 from tapedeck.dialects.dialect import Dialect, ResourceType
+from tapedeck.dialects.forms.media import GetAudio
 from tapedeck.domain.conference import MAX_NAME
 from tapedeck.domain.participant import MAX_LABEL
 from tapedeck.http.audio_response import CONTENT_TYPES
@@ -102,7 +103,7 @@ def _description(dialect: Dialect) -> str:
     return "\n\n".join(
         [
             "Call recordings and conferences. `docs/reference/openapi.md` explains this document and its limits.",
-            "Every path works with and without `.json`, except a recording's: without `.json` it is audio.",
+            "Every path works with and without `.json`. Only `/Recordings/{RecordingSid}` without `.json` is audio.",
             f"The body of a POST is {bodies}. An empty value counts as absent. Unknown fields are ignored.",
             "A list is a repeated field, or one field with values that are separated by spaces.",
             "The checks run in this order: method, credentials, ids of the path, then parameters, then states.",
@@ -122,9 +123,8 @@ def _operations(dialect: Dialect) -> Iterator[tuple[str, str, Schema]]:
                 name = f"{name}_of_{path.split('/')[-4].lower().removesuffix('s')}"
             named.add(name)
             yield f"{path}{SUFFIX}", method, _operation(route, dialect, name)
-        if function.media_form is not None:
-            for suffix in _MEDIA_NAMES:
-                yield f"{path}{suffix}", method, _media_operation(route, dialect, suffix)
+        for suffix in function.audio_suffixes:
+            yield f"{path}{suffix}", method, _media_operation(route, dialect, suffix)
 
 
 def _operation(route: Route, dialect: Dialect, name: str) -> Schema:
@@ -265,9 +265,7 @@ _VALIDATORS: Final = {
 def _media_operation(route: Route, dialect: Dialect, suffix: str) -> Schema:
     """Describe the audio of a recording; HEAD has the headers of GET and no body."""
     function, is_get = route.function, route.method == "GET"
-    if function.media_form is None:
-        raise TypeError(f"{function.operation} has no audio")
-    parameters = parameters_of(function.media_form, dialect)
+    parameters = parameters_of(GetAudio, dialect)
     kind = CONTENT_TYPES[suffix]
     content_range = {"Content-Range": {"required": True, "schema": {"type": "string"}}}
     location = {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}}
@@ -290,7 +288,7 @@ def _media_operation(route: Route, dialect: Dialect, suffix: str) -> Schema:
         refused = {status: {**response, "content": {}} for status, response in refused.items()}
     word = _MEDIA_NAMES[suffix]
     operation: Schema = {
-        "operationId": f"{'get' if is_get else 'head'}_recording_{word}",
+        "operationId": f"{'get' if is_get else 'head'}_{function.operation.removeprefix('get_')}_{word}",
         "tags": [_MEDIA_TAG],
         "summary": f"{'Fetch' if is_get else 'Check'} the audio of a recording as {_FORMATS[kind]}",
         "description": "Deleted recordings have no audio.",

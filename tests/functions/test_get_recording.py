@@ -22,7 +22,7 @@ from tests.conftest import TestAccount
 from tests.functions import expected
 from tests.functions.literal import Api
 from tests.functions.objects import Objects
-from tests.functions.stage import Clock, Stage, Wire, assert_answer, assert_refused, call_path, conference_path
+from tests.functions.stage import Clock, Stage, Wire, assert_answer, assert_refused
 from tests.media import encoded, mp3_frames, samples_of, sound
 
 STATUSES = ("in-progress", "paused", "stopped", "completed", "absent")
@@ -271,18 +271,6 @@ def test_an_unknown_suffix_is_not_found(
     path = path_of(client, make_recording(), suffix)
     condition = "method" if method == "HEAD" and suffix.endswith(".json") else "not found"
     assert_refused(client, client.request(method, path), condition, uri=path)
-
-
-@pytest.mark.parametrize("suffix", [".wav", ".mp3"])
-def test_nested_paths_serve_only_metadata(client: FunctionClient, make_recording: MakeRecording, suffix: str) -> None:
-    """The paths below a call or a conference serve no audio."""
-    of_call, of_conference = make_recording(), make_recording(conference=True)
-    client.suffix = suffix
-    for path in (
-        call_path(client, client.sid(ResourceType.CALL, of_call.parent.id), of_call),
-        conference_path(client, client.sid(ResourceType.CONFERENCE, of_conference.parent.id), of_conference),
-    ):
-        assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
 
 
 @pytest.mark.parametrize("status", ["in-progress", "paused", "stopped", "absent", "deleted"])

@@ -30,9 +30,9 @@ PRUNE_AT: Final = 2
 
 OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "create_call_recording": {200, 201, 400, 401, 404, 422},
-    "get_call_recording": {200, 401, 404},
+    "get_call_recording": {200, 206, 304, 307, 400, 401, 404, 405, 416},
     "update_call_recording": {200, 400, 401, 404, 422},
-    "get_conference_recording": {200, 401, 404},
+    "get_conference_recording": {200, 206, 304, 307, 400, 401, 404, 405, 416},
     "update_conference_recording": {200, 400, 401, 404, 422},
     "get_call": {200, 401, 404},
     "get_conference": {200, 401, 404},
@@ -408,29 +408,30 @@ def _use_media(mine: FunctionClient, recorder: Recorder) -> None:
         path = (*above, "Recordings", mine.sid(ResourceType.RECORDING, running.id))
         mine.delete(*path)
         finish(service, running, channels=2)
-        if not above:
-            _fetch(mine, path, unknown)
-            _fetch_while_deleted(mine, recorder, parent, shown)
+        _fetch(mine, path, (*above, "Recordings", unknown))
+        _fetch_while_deleted(mine, recorder, above, parent, shown)
         mine.request("DELETE", mine.path(*path), authorization=_MALFORMED_CREDENTIALS)
         for _ in range(2):
             mine.delete(*path)
 
 
-def _fetch(mine: FunctionClient, path: tuple[str, ...], unknown: str) -> None:
-    uri = f"{mine.base}/{'/'.join(path)}"
+def _fetch(mine: FunctionClient, path: tuple[str, ...], unknown: tuple[str, ...]) -> None:
+    uri, unknown_uri = (f"{mine.base}/{'/'.join(each)}" for each in (path, unknown))
     mine.get(*path)
     mine.get(*path, IncludeSoftDeleted="true")
     mine.request("GET", f"{uri}.wav?RequestedChannels=3")
     mine.request("HEAD", f"{uri}.json")
     etag = ""
-    for each in (f"{uri}.wav", f"{uri}.mp3?RequestedChannels=1", uri, f"{mine.base}/Recordings/{unknown}.wav"):
+    for each in (f"{uri}.wav", f"{uri}.mp3?RequestedChannels=1", uri, f"{unknown_uri}.wav"):
         etag = mine.request("HEAD", each).headers.get("etag", etag)
         for headers in ({}, {"Range": "bytes=0-1"}, {"Range": "bytes=99999999-"}, {"If-None-Match": etag}):
             mine.request("GET", each, headers=headers)
     mine.request("GET", uri, authorization=_MALFORMED_CREDENTIALS)
 
 
-def _fetch_while_deleted(mine: FunctionClient, recorder: Recorder, parent: Parent, shown: str) -> None:
+def _fetch_while_deleted(
+    mine: FunctionClient, recorder: Recorder, above: tuple[str, ...], parent: Parent, shown: str
+) -> None:
     """Fetch a rendition of a recording that is deleted while the rendition is created."""
     service = api_bootstrap.get_api_services()
     running = service.recordings.register_started(parent, source=Source.RECORD_VERB, channels=2, call=shown)
@@ -446,7 +447,7 @@ def _fetch_while_deleted(mine: FunctionClient, recorder: Recorder, parent: Paren
     events = service.media._objects._client.meta.events  # type: ignore[attr-defined]
     events.register("after-call.s3.PutObject", delete)
     sid = mine.sid(ResourceType.RECORDING, running.id)
-    mine.request("GET", f"{mine.base}/Recordings/{sid}.wav?RequestedChannels=1")
+    mine.request("GET", f"{'/'.join((mine.base, *above))}/Recordings/{sid}.wav?RequestedChannels=1")
     events.unregister("after-call.s3.PutObject", delete)
 
 

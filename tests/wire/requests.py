@@ -26,6 +26,11 @@ class Route(NamedTuple):
 
 _NO_ROUTE: Final = Route((), is_item=False)
 _RECORDING: Final = Route(("Accounts", "Recordings"), is_item=True)
+_NESTED_RECORDINGS: Final = (
+    Route(("Accounts", "Calls", "Recordings"), is_item=True),
+    Route(("Accounts", "Conferences", "Recordings"), is_item=True),
+)
+"""The paths of a recording that are audio only with a suffix of audio."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Request:
 
     @property
     def _plain_sids(self) -> list[str]:
-        return [self.sids[0], self.sids[1].removesuffix(self.media)] if self.media else self.sids
+        return [*self.sids[:-1], self.sids[-1].removesuffix(self.media)] if self.media else self.sids
 
     @property
     def page_path(self) -> str:
@@ -116,8 +121,9 @@ def find_request(method: str, path: str) -> Request:
     elif route.nouns[0] == "Accounts" and sids:
         dialect = next((name for name in DIALECTS if _requested(name, "account").fullmatch(sids[0])), dialect)
     media = None
-    if route == _RECORDING and method in {"GET", "HEAD"} and not place.endswith(".json"):
-        media = next((ending for ending in (".wav", ".mp3") if place.endswith(ending)), "")
+    if route in {_RECORDING, *_NESTED_RECORDINGS} and method in {"GET", "HEAD"} and not place.endswith(".json"):
+        without_suffix = "" if route == _RECORDING else None
+        media = next((ending for ending in (".wav", ".mp3") if place.endswith(ending)), without_suffix)
     operation = _operations(dialect).get(("GET" if media is not None else method, route))
     return Request(dialect, method, path, route, sids, operation, media)
 

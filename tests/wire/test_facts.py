@@ -25,7 +25,13 @@ def test_every_route_is_an_operation() -> None:
         for path in operation.paths
     }
     # The headers of audio can be requested alone.
-    assert routes - {("get_recording", "HEAD", "/Recordings/{recording}")} == data
+    heads = {
+        ("get_recording", "HEAD", "/Recordings/{recording}"),
+        ("get_call_recording", "HEAD", "/Calls/{call}/Recordings/{recording}"),
+        ("get_conference_recording", "HEAD", "/Conferences/{conference}/Recordings/{recording}"),
+    }
+    assert heads <= routes
+    assert routes - heads == data
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

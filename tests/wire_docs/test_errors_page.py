@@ -8,7 +8,7 @@ import pytest
 
 from scripts.make_wire_docs import FORMS
 from tapedeck.dialects.forms.lists import ListForm
-from tapedeck.dialects.forms.media import GetMedia, GetRecording
+from tapedeck.dialects.forms.media import GetAudio, GetRecording
 from tapedeck.domain.errors import InvalidParameter
 from tests.client import DIALECTS, ROOT
 from tests.wire.facts import ErrorAnswer, ErrorRow, load
@@ -35,7 +35,7 @@ def answer_to_invalid(operation: str, name: str, dialect_name: str) -> str:
     dialect = DIALECTS[dialect_name]
     if operation in dialect.unsupported_operations:
         return NONE
-    form = GetMedia if (FORMS[operation], name) == (GetRecording, "RequestedChannels") else FORMS[operation]
+    form = GetAudio if (FORMS[operation], name) == (GetRecording, "RequestedChannels") else FORMS[operation]
     fields = {key: [value] for key, value in {**REQUIRED.get(operation, {}), name: INVALID}.items()}
     try:
         form.read(fields, dialect)

@@ -13,7 +13,7 @@ from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.kms import KmsEncryptor
 from tapedeck.admin.endpoint import AdminEndpoint, AdminServices
 from tapedeck.bootstrap.environment import Environment, current_environment
-from tapedeck.http.endpoint import ApiServices, Endpoint
+from tapedeck.http.endpoint import ApiServices, Endpoint, Handler
 from tapedeck.operations.accounts import Accounts
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -22,6 +22,7 @@ from tapedeck.operations.recordings import Recordings
 from tapedeck.settings import STANDIN_TOKEN
 
 if TYPE_CHECKING:
+    from tapedeck.dialects.forms.media import GetAudio
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
@@ -101,7 +102,15 @@ def get_admin_services() -> AdminServices:
     return current_environment().cached(build_admin_services)
 
 
-endpoint = Endpoint(get_api_services)
+def load_audio() -> "tuple[type[GetAudio], Handler[GetAudio]]":
+    """Import the form and the handler of audio, which requests for metadata do not need (C-135)."""
+    from tapedeck.dialects.forms.media import GetAudio  # noqa: PLC0415
+    from tapedeck.http.audio_response import send_audio  # noqa: PLC0415
+
+    return GetAudio, send_audio
+
+
+endpoint = Endpoint(get_api_services, load_audio)
 account_admin_function = AdminEndpoint(get_admin_services)
 
 # --8<-- [start:init]

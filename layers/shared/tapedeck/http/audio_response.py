@@ -3,7 +3,7 @@
 from typing import Final
 
 from tapedeck.dialects.dialect import Response
-from tapedeck.dialects.forms.media import GetRecording
+from tapedeck.dialects.forms.media import GetAudio
 from tapedeck.http.byte_ranges import not_modified, parse_range
 from tapedeck.http.endpoint import Request
 
@@ -13,17 +13,21 @@ CONTENT_TYPES: Final = {"": "audio/x-wav", ".wav": "audio/x-wav", ".mp3": "audio
 _OK, _PARTIAL, _NOT_MODIFIED, _REDIRECT, _OUT_OF_RANGE = 200, 206, 304, 307, 416
 
 
-def answer_media(request: Request[GetRecording]) -> Response:
+def send_audio(request: Request[GetAudio]) -> Response:
     """Return the audio of a recording in the format of the path's suffix, honoring range and cache headers.
+
+    The path is below the recording's account, call or conference.
 
     Audio over the inline limit is answered with a redirect to a presigned URL, valid for one minute (C-54). The client
     must not send its `Authorization` header there.
     """
     media, address, headers = request.services.media, request.path, request.headers
     content_type = CONTENT_TYPES[request.suffix]
+    recordings, recording = request.services.recordings, address.recording_id
     rendition = media.find(
-        address.account,
-        address.recording_id,
+        recordings.get(address.parent, recording)
+        if address.has_parent
+        else recordings.find(address.account, recording),
         request.suffix.removeprefix(".") or "wav",
         request.form.channels,
         conference_audio_is_mono=request.dialect.conference_audio_is_mono,

@@ -28,7 +28,7 @@ from tapedeck.domain.page import PageRequest
 from tapedeck.http.basic_auth import authenticate, parse_basic_auth
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
-from tapedeck.http.routes import SUFFIX, split
+from tapedeck.http.routes import split
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -112,10 +112,14 @@ class Endpoint:
 
     Args:
         get_services: returns the services; called once per request.
+        load_audio: returns the form and the handler of requests for audio; called once per such request.
     """
 
-    def __init__(self, get_services: Callable[[], ApiServices]) -> None:
+    def __init__(
+        self, get_services: Callable[[], ApiServices], load_audio: Callable[[], tuple[type[Any], Handler[Any]]]
+    ) -> None:
         self._get_services = get_services
+        self._load_audio = load_audio
 
     def __call__(
         self,
@@ -123,7 +127,7 @@ class Endpoint:
         form: type[FormT],
         *,
         path_alias: PathAlias | None = None,
-        media_form: type[FormT] | None = None,
+        audio_suffixes: tuple[str, ...] = (),
     ) -> Callable[[Handler[FormT]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of an operation.
 
@@ -131,7 +135,8 @@ class Endpoint:
             operation: the name of the operation and of its folder.
             form: the model of its parameters.
             path_alias: what one segment of the path accepts besides the SID of an existing resource.
-            media_form: the model of its parameters for audio, that is for paths without `.json`; audio may be public.
+            audio_suffixes: the suffixes of the path that are answered with audio, without the handler; audio may be
+                public.
 
         The checks run in this order (C-8): whether there are credentials (401), operation and method (405), the
         credentials (401), account and ids (404), then body and parameters (400, 413 or 422). An invalid parameter for
@@ -143,12 +148,12 @@ class Endpoint:
             def answer(
                 services: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext
             ) -> Response:
-                suffix = suffix_of(http.path, media=media_form is not None)
-                is_media = media_form is not None and suffix != SUFFIX
-                may_be_public = is_media and dialect.media_urls_are_public
+                suffix = suffix_of(http.path, audio_suffixes)
+                is_audio = suffix in audio_suffixes
+                may_be_public = is_audio and dialect.media_urls_are_public
                 if not may_be_public:
                     parse_basic_auth(http.headers.get("authorization"))
-                if operation in dialect.unsupported_operations or (http.method == "HEAD" and not is_media):
+                if operation in dialect.unsupported_operations or (http.method == "HEAD" and not is_audio):
                     raise MethodNotAllowed
                 account = _account_of(http, dialect, services.authenticator, may_be_public=may_be_public)
                 context.account = account
@@ -156,15 +161,16 @@ class Endpoint:
                 if address.account != account:
                     raise NotFound  # also if the account is unknown (C-7)
                 context.sid = address.sid
+                parameters, respond = self._load_audio() if is_audio else (form, handler)
                 try:
                     reads_body = http.method == "POST"
                     given = http.fields(accepts_json=dialect.accepts_json_bodies) if reads_body else http.query_fields()
-                    fields = ((media_form or form) if is_media else form).read(given, dialect)
+                    fields = parameters.read(given, dialect)
                 except InvalidParameter as error:
                     # A missing resource takes precedence over an invalid parameter.
                     _check_exists(services, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
                     raise
-                return handler(
+                return respond(
                     Request(services, dialect, address, fields, http.origin, http.method, http.headers, suffix)
                 )
 

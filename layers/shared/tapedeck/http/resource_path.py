@@ -8,7 +8,7 @@ from tapedeck.domain.errors import NotFound
 from tapedeck.domain.participant import Label, is_label
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.http.request import HttpRequest
-from tapedeck.http.routes import MEDIA_SUFFIXES, SUFFIX
+from tapedeck.http.routes import SUFFIX
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.recordings import CURRENT, Current
 
@@ -35,6 +35,11 @@ class ResourcePath:
     participant: str | Label | None = None
     recording: str | Current | None = None
     transcription: str | None = None
+
+    @property
+    def has_parent(self) -> bool:
+        """Whether the path has a call or conference."""
+        return self.call is not None or self.conference is not None
 
     @property
     def parent(self) -> Parent:
@@ -103,10 +108,9 @@ class ResourcePath:
         return next((part for part in named if isinstance(part, str)), None)
 
 
-def suffix_of(path: str, *, media: bool) -> str:
-    """Return the suffix of a path: `.json`, with `media` also `.wav` or `.mp3`, else an empty string."""
-    known = (SUFFIX, *MEDIA_SUFFIXES) if media else (SUFFIX,)
-    return next((suffix for suffix in known if path.endswith(suffix)), "")
+def suffix_of(path: str, audio_suffixes: tuple[str, ...]) -> str:
+    """Return the suffix of a path: `.json` or one of audio, else an empty string."""
+    return next((suffix for suffix in (SUFFIX, *audio_suffixes) if suffix and path.endswith(suffix)), "")
 
 
 def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str) -> ResourcePath:

@@ -12,8 +12,6 @@ PREFIXES: Final = (TWILIO.root, SIGNALWIRE.root)
 """Every route exists under both prefixes: clients of either vendor may use either (C-2)."""
 
 SUFFIX: Final = ".json"
-MEDIA_SUFFIXES: Final = (".wav", ".mp3")
-"""Further suffixes that the path of a recording accepts."""
 
 _RECORDING: Final = "Recordings/{RecordingSid}"
 
@@ -21,13 +19,13 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "Calls": frozenset({"GET"}),  # C-29
     "Calls/{CallSid}": frozenset({"GET", "POST"}),
     "Calls/{CallSid}/Recordings": frozenset({"GET", "POST"}),
-    f"Calls/{{CallSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "POST"}),
+    f"Calls/{{CallSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "HEAD", "POST"}),
     "Conferences": frozenset({"GET"}),
     "Conferences/{ConferenceSid}": frozenset({"GET", "POST"}),
     "Conferences/{ConferenceSid}/Participants": frozenset({"GET", "POST"}),
     "Conferences/{ConferenceSid}/Participants/{CallSid}": frozenset({"DELETE", "GET", "POST"}),
     "Conferences/{ConferenceSid}/Recordings": frozenset({"GET"}),
-    f"Conferences/{{ConferenceSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "POST"}),
+    f"Conferences/{{ConferenceSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "HEAD", "POST"}),
     "Recordings": frozenset({"GET"}),
     _RECORDING: frozenset({"DELETE", "GET", "HEAD"}),
     f"{_RECORDING}/Transcriptions": frozenset({"GET"}),

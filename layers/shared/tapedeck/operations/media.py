@@ -134,23 +134,19 @@ class Media:
         """Delete a finished recording of an account, of any parent; see `delete`."""
         self._delete(self._recordings.find(account, recording))
 
-    def find(
-        self, account: str, recording: str, suffix: str, channels: int | None, *, conference_audio_is_mono: bool
-    ) -> Rendition:
+    def find(self, found: Recording, suffix: str, channels: int | None, *, conference_audio_is_mono: bool) -> Rendition:
         """Find the audio of a completed recording, and make its mono rendition if needed.
 
         Args:
-            account: the account's id.
-            recording: the recording's id.
+            found: the recording.
             suffix: `wav` or `mp3`.
             channels: 1 or 2, or None for as many as were recorded.
             conference_audio_is_mono: whether None means one channel for a conference recording.
 
         Raises:
-            NotFound: no such recording, it is not completed, or its media have expired.
+            NotFound: it is not completed, or its media have expired.
             NotDualChannel: two channels were requested of a mono recording.
         """
-        found = self._recordings.find(account, recording)
         if found.status is not RecordingStatus.COMPLETED:
             raise NotFound
         if channels is not None and channels > found.channels:
@@ -158,7 +154,7 @@ class Media:
         if channels is None and conference_audio_is_mono and found.parent.kind is ParentKind.CONFERENCE:
             channels = 1
         is_mixed = channels is not None and channels < found.channels
-        key = object_key(account, recording, "mono" if is_mixed else "original", suffix)
+        key = object_key(found.parent.account, found.id, "mono" if is_mixed else "original", suffix)
         stored = self._objects.stat(key)
         if stored is None and is_mixed:
             stored = self._mix(found, key, suffix)

@@ -35,7 +35,7 @@ class GetRecording(Form):
         return int(self.requested_channels) if self.requested_channels is not None else None
 
 
-class GetMedia(GetRecording):
+class GetAudio(GetRecording):
     """Parameters of a recording's audio. `IncludeSoftDeleted` is ignored: deleted audio cannot be fetched."""
 
     KNOWN: ClassVar[frozenset[str]] = frozenset({"RequestedChannels"})
