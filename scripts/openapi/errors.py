@@ -10,6 +10,7 @@ from tapedeck.dialects.dialect import Dialect
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     BodyTooLarge,
+    CallAlreadyEnded,
     CallAnswered,
     CallHasEnded,
     CallNotInProgress,
@@ -38,7 +39,7 @@ STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
     "delete_call_recording": (NotFinished,),
     "delete_conference_recording": (NotFinished,),
     "delete_recording": (NotFinished,),
-    "update_call": (CallHasEnded, CallNotInProgress, CallAnswered),
+    "update_call": (CallHasEnded, CallAlreadyEnded, CallNotInProgress, CallAnswered),
     "update_call_recording": _UPDATE,
     "update_conference": (ConferenceNotInProgress,),
     "update_conference_recording": _UPDATE,
@@ -82,7 +83,7 @@ def error_responses(
         is_media: whether the response is audio.
     """
     examples: dict[int, dict[str, Any]] = defaultdict(dict)
-    headers: dict[int, Schema] = {}
+    headers: dict[int, dict[str, Schema]] = {}
     causes: dict[int, list[str]] = defaultdict(list)
     for name, error in _errors(operation, parameters, method=method, is_media=is_media):
         if not can_occur(error, dialect.name, operation):
@@ -92,11 +93,10 @@ def error_responses(
             causes[reply.status].append(_CAUSES[name])
         if reply.body not in [example["value"] for example in examples[reply.status].values()]:
             examples[reply.status][name] = {"value": reply.body}
-        if "WWW-Authenticate" in reply.headers:
-            challenge = reply.headers["WWW-Authenticate"]
-            headers[reply.status] = {
-                "WWW-Authenticate": {"schema": {"type": "string", "const": challenge}, "required": True}
-            }
+        headers[reply.status] = {
+            header: {"schema": {"type": "string", "const": value}, "required": True}
+            for header, value in reply.headers.items()
+        }
     return {
         str(status): {
             "description": _reason(status, causes[status]),

@@ -433,6 +433,7 @@ REFUSALS: dict[str, tuple[_Row, _Row]] = {
         (400, 21220, "Call is not in-progress. Cannot redirect."),
         (400, 10000, "Call has ended"),
     ),
+    "call ended already": (_NOT_FOUND, (400, 10000, "Call has ended")),
     "call answered": ((400, 20001, "Bad request"), (400, 10000, "Call is in progress")),
     "call not in progress": (
         (400, 21220, "Call is not in-progress. Cannot redirect."),

@@ -403,12 +403,15 @@ class UpdateRules(_Rules):
     def test_finds_no_current_recording(
         self, client: FunctionClient, stage: Stage, status: str | None, target: str
     ) -> None:
-        """Without an active recording there is no current one: 404, for a stop as well."""
+        """Without an active recording Twilio answers 21220, for a stop as well; SignalWire answers 404."""
         parent = self.parent(stage)
         if status is not None:
             stage.recording(parent, status)
         answer = self.update(client, parent, CURRENT, {"Status": target})
-        assert_refused(client, answer, "not found", uri=client.path(*self.path(client, parent, CURRENT)))
+        if client.dialect.name == "twilio":
+            assert_refused(client, answer, "not eligible")
+        else:
+            assert_refused(client, answer, "not found", uri=client.path(*self.path(client, parent, CURRENT)))
 
     @pytest.mark.parametrize("status", ["in-progress", "paused"])
     def test_finds_several_current_recordings(self, client: FunctionClient, stage: Stage, status: str) -> None:
@@ -426,12 +429,12 @@ class UpdateRules(_Rules):
 
     @pytest.mark.parametrize("active", [0, 1, 2])
     def test_checks_parameters_of_current(self, client: FunctionClient, stage: Stage, active: int) -> None:
-        """An invalid parameter gets 404 if no recording is active, else the parameter's error, even before 16108."""
+        """An invalid parameter gets its error, however many recordings are active; SignalWire answers 404."""
         parent = self.parent(stage)
         for _ in range(active):
             stage.recording(parent)
         answer = self.update(client, parent, CURRENT, {"Status": "no"})
-        if client.dialect.name == "signalwire" or not active:
+        if client.dialect.name == "signalwire":
             assert_refused(client, answer, "not found", uri=client.path(*self.path(client, parent, CURRENT)))
         else:
             self.refused_parameter(client, answer, "value outside the enum", "Status")
@@ -448,11 +451,12 @@ class UpdateRules(_Rules):
         assert_refused(client, answer, "not found", uri=client.path(*path))
 
     def test_current_requires_a_parent(self, client: FunctionClient) -> None:
-        """`Twilio.CURRENT` below an unknown or malformed parent is not found."""
+        """`Twilio.CURRENT` below an unknown or malformed parent is not found, also with an invalid parameter."""
         for parent in (client.sid(self._kind, "0" * 32), "nonsense"):
-            path = self.path(client, parent, CURRENT)
-            answer = client.post(*path, form={"Status": "stopped"})
-            assert_refused(client, answer, "not found", uri=client.path(*path))
+            for status in ("stopped", "no"):
+                path = self.path(client, parent, CURRENT)
+                answer = client.post(*path, form={"Status": status})
+                assert_refused(client, answer, "not found", uri=client.path(*path))
 
     @pytest.mark.parametrize(("losses", "found"), [(1, True), (2, True), (3, False)])
     def test_retries_a_current_recording_that_stopped(
@@ -474,7 +478,7 @@ class UpdateRules(_Rules):
             now = stage.clock.seconds
             assert_answer(answer, 200, shown(client, recordings[-1], status="paused", updated=now))
         else:
-            assert_refused(client, answer, "not found", uri=client.path(*self.path(client, parent, CURRENT)))
+            assert_refused(client, answer, "not eligible")
         assert wire.recordings == ["Query", "UpdateItem"] * min(losses + 1, 3)
 
 

@@ -343,6 +343,8 @@ def assert_answer(answer: Answer, status: int, body: Any) -> None:
     assert _orders(answer.body) == _orders(body)
     headers = dict(answer.headers)
     assert len(headers.pop("x-request-id")) == 32
+    if status in {408, 503}:
+        assert headers.pop("retry-after") == "1"
     if status == 401:
         assert headers.pop("www-authenticate").startswith("Basic realm=")
     assert headers == ({"content-type": "application/json; charset=utf-8"} if answer.content else {})

@@ -534,8 +534,11 @@ class Families(RuleBasedStateMachine):
         answer = client.post(*_path(client, parent), "Recordings", sid, form={"Status": status})
         if current:
             active = [each for each in parent.recordings if each.status in ACTIVE]
-            if dialect == "signalwire" or not active:
+            if dialect == "signalwire":
                 _refused(answer, 404, 20404)
+                return
+            if not active:
+                _refused(answer, 400, 21220)
                 return
             if len(active) > 1:
                 _refused(answer, 400, 16108)
@@ -580,7 +583,7 @@ class Families(RuleBasedStateMachine):
             return
         answer = client.post("Calls", client.sid(ResourceType.CALL, call.id), form={"Status": status})
         if call.status not in LIVE_CALL:
-            _refused(answer, 400, 21220 if dialect == "twilio" else 10000)
+            _refused(answer, *((404, 20404) if dialect == "twilio" else (400, 10000)))
             return
         if status == "canceled" and call.status == "in-progress":
             if dialect == "signalwire":

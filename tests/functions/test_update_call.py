@@ -173,10 +173,11 @@ def test_a_call_in_progress_is_not_canceled(client: FunctionClient, stage: Stage
 def test_a_call_that_has_ended_is_not_ended_again(
     client: FunctionClient, stage: Stage, status: str, form: dict[str, str]
 ) -> None:
-    """A final status is final: error 21220 in Twilio's dialect, 10000 in SignalWire's."""
+    """A final status is final: 404 in Twilio's dialect, error 10000 in SignalWire's. `Url` changes nothing about it."""
     call = stage.call(status, ended=stage.clock.seconds)
     before = stage.partition(call)
-    assert_refused(client, update(client, call, form), "call ended")
+    uri = client.path(*call_path(client, call))
+    assert_refused(client, update(client, call, form), "call ended already", uri=uri)
     assert stage.partition(call) == before
 
 
@@ -417,7 +418,8 @@ def test_a_call_ended_in_one_dialect_has_ended_in_the_other(
     assert update(client, call, COMPLETE).status == 200
     ended = replace(call, status=CallStatus.COMPLETED, updated=now, ended=now)
     assert_answer(other.get(*call_path(other, call)), 200, shown(other, ended))
-    assert_refused(other, update(other, call, COMPLETE), "call ended")
+    uri = other.path(*call_path(other, call))
+    assert_refused(other, update(other, call, COMPLETE), "call ended already", uri=uri)
 
 
 @pytest.mark.parametrize("form", ["Status=%zz", b"Status=\xff"])

@@ -34,6 +34,7 @@ CONDITIONS = {
     errors.AmbiguousCurrentRecording: "several current",
     errors.ConferenceNotInProgress: "conference state",
     errors.CallHasEnded: "call ended",
+    errors.CallAlreadyEnded: "call ended already",
     errors.CallAnswered: "call answered",
     errors.CallNotInProgress: "call not in progress",
     errors.ConferenceOverForParticipant: "has left",

@@ -240,8 +240,8 @@ class Formats(_Facts):
 class Case(_Facts):
     """A request, and the status, some headers and some fields of the right answer.
 
-    `dialects` are the dialects of the case; None for all of its rule. `keep` names fields of the answer whose values
-    the following cases use in their paths and forms.
+    `dialects` are the dialects of the case; None for all of its rule. A header that must be missing is None. `keep`
+    names fields of the answer whose values the following cases use in their paths and forms.
     """
 
     request: str
@@ -250,7 +250,7 @@ class Case(_Facts):
     is_anonymous: bool = False
     is_store_busy: bool = False
     status: int | None = None
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str | None] = {}
     body: Mapping[str, Any] = {}
     keep: Mapping[str, str] = {}
 

@@ -61,6 +61,8 @@ def make(dialect: DialectName, method: str, path: str, status: int, body: Any) -
     """Return a response with the headers that the API sends."""
     formats = load().formats
     headers = {"X-Request-Id": "7f0c", **formats.headers["json"]}
+    if status in {408, 503}:
+        headers |= formats.headers["repeatable"]
     if status == 401:
         headers["WWW-Authenticate"] = f'Basic realm="{formats.dialects[dialect].realm}"'
     return Sample(method, path, status, body, headers)

@@ -195,6 +195,7 @@ REFUSED: dict[str, tuple[str, str, Change, str]] = {
     "no charset": ("signalwire", "call.completed", header("Content-Type", "application/json"), "Content-Type"),
     "no Content-Type": ("twilio", "call.completed", header("Content-Type", None), "Content-Type"),
     "problem+json": ("twilio", "error.404", header("Content-Type", "application/problem+json"), "Content-Type"),
+    "408 without a time": ("twilio", "error.408", header("Retry-After", None), "Retry-After"),
     "401 without a challenge": ("signalwire", "error.401", header("WWW-Authenticate", None), "WWW-Authenticate"),
     "the other challenge": (
         "twilio", "error.401.bad_credentials", header("WWW-Authenticate", 'Basic realm="SignalWire"'), "WWW-Auth",

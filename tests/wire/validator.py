@@ -13,6 +13,7 @@ from tests.wire.requests import Request, find_request
 from tests.wire.vendor_files import are_available, vendor_faults
 
 _FIRST_ERROR = 400
+_REPEATABLE = frozenset({408, 503})
 _WITHOUT_BODY = frozenset({204, 304})
 _WITH_OTHER_BODIES = frozenset({307, 416})
 _HAS_VENDOR_FILES = are_available()
@@ -60,6 +61,10 @@ def _header_faults(dialect: DialectName, status: int, headers: Mapping[str, str]
     for name in formats.headers["every_response"]:
         if not headers.get(name.lower()):
             yield Fault(f"header {name}", "a value", headers.get(name.lower(), ...))
+    if status in _REPEATABLE:
+        for name, value in formats.headers["repeatable"].items():
+            if headers.get(name.lower()) != value:
+                yield Fault(f"header {name}", value, headers.get(name.lower(), ...))
     if status == 401:
         for name, value in formats.headers["unauthorized"].items():
             expected = value.replace("{realm}", formats.dialects[dialect].realm)

@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 
 from tapedeck.dialects.errors import (
     PARAMETER_FAULTS,
+    REPEATABLE_STATUSES,
+    RETRY_AFTER_SECONDS,
     ErrorAnswer,
     ErrorAnswers,
     find_answers,
@@ -189,6 +191,8 @@ class Dialect(ABC):
         message = answer.message.replace("{name}", name).replace("{uri}", uri)
         body = self.error_body(answer._replace(message=message), error, operation)
         headers = {"WWW-Authenticate": f'Basic realm="{self.realm}"'} if answer.status == 401 else {}  # noqa: PLR2004
+        if answer.status in REPEATABLE_STATUSES:
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return Response(answer.status, body, headers, code=answer.code)
         # --8<-- [end:error]
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     BodyTooLarge,
+    CallAlreadyEnded,
     CallAnswered,
     CallHasEnded,
     CallNotInProgress,
@@ -80,6 +81,7 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
     CallHasEnded: ErrorAnswers(
         ErrorAnswer(400, 21220, "Call is not in-progress. Cannot redirect."), ErrorAnswer(400, 10000, "Call has ended")
     ),
+    CallAlreadyEnded: ErrorAnswers(_NOT_FOUND, ErrorAnswer(400, 10000, "Call has ended")),
     CallAnswered: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "Call is in progress")),
     CallNotInProgress: _both(400, 21220, "Call is not in-progress. Cannot redirect."),
     ConferenceOverForParticipant: ErrorAnswers(_NOT_FOUND, ErrorAnswer(400, 10000, "Conference is not in progress")),
@@ -139,6 +141,12 @@ OPERATIONS_WITH_503: Final = RECORDING_UPDATES | {"create_call_recording", "upda
 """The operations for which SignalWire's OpenAPI description lists 503 (C-19)."""
 
 SERVICE_UNAVAILABLE: Final = ErrorAnswer(503, 20504, "Service unavailable")
+
+REPEATABLE_STATUSES: Final = frozenset({408, 503})
+"""The statuses whose responses state in `Retry-After` when the client may repeat the request."""
+
+RETRY_AFTER_SECONDS: Final = 1
+"""The value of `Retry-After`: most contention is over within a second."""
 
 ERRORS_AS_STRINGS: Final = frozenset({"update_conference_recording"})
 """The operations whose 422 body in SignalWire's dialect is an array of strings."""

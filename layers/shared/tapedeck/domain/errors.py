@@ -13,6 +13,7 @@ TapedeckError
 │   ├── AmbiguousCurrentRecording  `Twilio.CURRENT` matches more than one recording
 │   ├── ConferenceNotInProgress  the conference has ended or has not started
 │   ├── CallHasEnded
+│   │   └── CallAlreadyEnded    the request would end a call that has already ended
 │   ├── CallNotInProgress       the request needs a call in progress
 │   ├── CallAnswered            the request needs a call that is not answered yet
 │   ├── NameInUse               a live conference has this name
@@ -92,6 +93,10 @@ class ConferenceNotInProgress(InvalidState):
 
 class CallHasEnded(InvalidState):
     """The call is in a final state."""
+
+
+class CallAlreadyEnded(CallHasEnded):
+    """The request would end a call that is already in a final state."""
 
 
 class CallNotInProgress(InvalidState):

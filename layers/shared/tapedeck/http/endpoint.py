@@ -6,7 +6,6 @@ one log line per request.
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -15,7 +14,6 @@ from tapedeck.dialects.errors import find_answers
 from tapedeck.dialects.forms.base import Form
 from tapedeck.dialects.selection import select_dialect
 from tapedeck.domain.errors import (
-    AmbiguousCurrentRecording,
     ConferenceOverForParticipant,
     InvalidParameter,
     MethodNotAllowed,
@@ -275,8 +273,7 @@ def _check_exists(
     elif address.transcription is not None:
         services.transcriptions.get(address.account, address.transcription)
     elif isinstance(address.recording, Current):
-        with suppress(AmbiguousCurrentRecording):
-            services.recordings.current(address.parent)
+        services.recordings.require_parent(address.parent)
     elif address.recording is not None and (address.call or address.conference) is not None:
         services.recordings.get(address.parent, address.recording)
     elif address.recording is not None:

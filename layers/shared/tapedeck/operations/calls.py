@@ -7,7 +7,7 @@ from typing import Any, Final
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import EngineEvent, with_new_request
-from tapedeck.domain.errors import CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
+from tapedeck.domain.errors import CallAlreadyEnded, CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
 from tapedeck.ports.clock import Clock
@@ -118,19 +118,21 @@ class Calls:
 
         Raises:
             NotFound: no such call.
-            CallHasEnded: it is already in a final state.
+            CallAlreadyEnded: a status was requested, but it is already in a final state.
+            CallHasEnded: its settings cannot change, because it is in a final state.
             CallAnswered: it cannot be canceled, because it is in progress.
             CallNotInProgress: it cannot be redirected, because it is not answered yet or has ended.
         """
-        if change.status is CallStatus.CANCELED:
+        if change.status is not None:
+            is_cancel = change.status is CallStatus.CANCELED
             try:
-                return self.end(account, call, CallStatus.CANCELED, UNANSWERED)
+                return self.end(account, call, change.status, UNANSWERED if is_cancel else LIVE)
+            except CallHasEnded as ended:
+                raise CallAlreadyEnded from ended
             except CallAnswered:
                 if not change.cancel_ignores_answered_calls:
                     raise
                 return self.get(account, call)
-        if change.status is not None:
-            return self.end(account, call, change.status)
         commands = {**change.settings, **({"redirect": change.redirect} if change.redirect is not None else {})}
         if not commands:
             return self.get(account, call)

@@ -19,6 +19,7 @@ from tapedeck.domain.recording import (
     PRUNE_ACTIVE_AT,
     UNFINISHED,
     Parent,
+    ParentKind,
     Recording,
     RecordingStatus,
     Source,
@@ -266,9 +267,9 @@ class Recordings:
             pause_behavior: `silence` or `skip`; read only when `target` is paused.
 
         Raises:
-            NotFound: this parent has no such recording, or none is active.
+            NotFound: no such parent, or it has no such recording.
             AmbiguousCurrentRecording: more than one is active.
-            NotEligibleForRecording: its capture has ended.
+            NotEligibleForRecording: its capture has ended; of `CURRENT`, none is active.
         """
         write_id = new_id(self._clock())
         if isinstance(recording, str):
@@ -278,22 +279,34 @@ class Recordings:
             try:
                 return self._move(parent, current.id, target, pause_behavior, write_id, only_active=True)
             except NotEligibleForRecording:
-                continue
-        raise NotFound
+                continue  # stopped meanwhile
+        raise NotEligibleForRecording
 
     def current(self, parent: Parent) -> Recording:
         """Return the only active recording of a parent.
 
         Raises:
-            NotFound: none is active.
+            NotFound: no such parent.
+            NotEligibleForRecording: none is active.
             AmbiguousCurrentRecording: more than one is.
         """
         active = self._store.list_active_recordings(parent)
         if not active:
-            raise NotFound
+            self.require_parent(parent)
+            raise NotEligibleForRecording
         if len(active) > 1:
             raise AmbiguousCurrentRecording
         return active[0]
+
+    def require_parent(self, parent: Parent) -> None:
+        """Check that a call or conference exists.
+
+        Raises:
+            NotFound: it does not.
+        """
+        read = self._store.get_call if parent.kind is ParentKind.CALL else self._store.get_conference
+        if read(parent.account, parent.id) is None:
+            raise NotFound
 
     def _move(
         self,
