@@ -8,7 +8,7 @@ from itertools import count
 from typing import Final
 
 from tapedeck.domain import identity
-from tapedeck.operations import accounts
+from tapedeck.operations import api_keys
 from tapedeck_standin.aws.patching import patched
 from tapedeck_standin.telephony import simulator
 
@@ -69,6 +69,6 @@ class SeededRandom:
     def installed(self) -> Iterator[None]:
         """Use this source for ids, secrets and names while the context is open."""
         with ExitStack() as stack:
-            for module in (identity, accounts, simulator):
+            for module in (identity, api_keys, simulator):
                 stack.enter_context(patched(module, "secrets", self))
             yield

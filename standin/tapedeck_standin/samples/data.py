@@ -33,7 +33,7 @@ from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.operations.media import FORMATS, ONLY_SILENCE, object_key
 from tapedeck.ports.credentials import Encryptor
-from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
+from tapedeck.settings import SAMPLE_API_KEY_SECRET, STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
 from tapedeck_standin.samples.callbacks import (
     FAILED_BATCH,
     SUBSCRIPTION,
@@ -52,7 +52,6 @@ NEWER_TOKEN: Final = "newer-token"  # noqa: S105
 """The second token of the other account, so that the older one can be revoked."""
 
 API_KEY: Final = "01972b5cee00700080000000000000a1"
-API_KEY_SECRET: Final = "key-secret"  # noqa: S105
 
 IDLE_CALL: Final = "01972b5cf1e8700080000000000000c1"
 """In progress, never recorded."""
@@ -264,7 +263,7 @@ def _make_media() -> tuple[bytes, bytes]:
 
 def _credentials(encryptor: Encryptor) -> Iterable[Item]:
     """Return the items of the credentials table, laid out as in `adapters.dynamodb.credentials`."""
-    api_key = {"hash": hash_secret(API_KEY_SECRET), "scopes": frozenset({VOICE})}
+    api_key = {"hash": hash_secret(SAMPLE_API_KEY_SECRET), "scopes": frozenset({VOICE})}
     accounts = {
         STANDIN_ACCOUNT: ([STANDIN_TOKEN], {API_KEY: api_key}),
         OTHER_ACCOUNT: ([OTHER_TOKEN, NEWER_TOKEN], {}),

@@ -19,10 +19,12 @@ from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.recordings import Recordings
-from tapedeck.settings import STANDIN_TOKEN
+from tapedeck.settings import PUBLIC_SECRETS, Settings
 
 if TYPE_CHECKING:
     from tapedeck.dialects.forms.media import GetAudio
+    from tapedeck.operations.account_details import AccountDetails
+    from tapedeck.operations.api_keys import ApiKeys
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
@@ -37,7 +39,7 @@ def build_api_services(environment: Environment) -> ApiServices:
     store = ResourceTable(database)
     calls, conferences, recordings = Calls(store, now), Conferences(store, now), Recordings(store, now)
     credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
-    refused = frozenset() if settings.is_standin else frozenset({STANDIN_TOKEN})
+    refused = _refused_secrets(settings)
 
     def make_media() -> "Media":
         from tapedeck.adapters.audio import WavCodec  # noqa: PLC0415
@@ -67,6 +69,16 @@ def build_api_services(environment: Environment) -> ApiServices:
 
         return Transcriptions(TranscriptionTable(database), recordings, now)
 
+    def make_api_keys() -> "ApiKeys":
+        from tapedeck.operations.api_keys import ApiKeys  # noqa: PLC0415
+
+        return ApiKeys(credentials, now, refused)
+
+    def make_account_details() -> "AccountDetails":
+        from tapedeck.operations.account_details import AccountDetails  # noqa: PLC0415
+
+        return AccountDetails(credentials)
+
     return ApiServices(
         calls=calls,
         conferences=conferences,
@@ -81,6 +93,8 @@ def build_api_services(environment: Environment) -> ApiServices:
         make_lists=cache(make_lists),
         make_participants=cache(make_participants),
         make_transcriptions=cache(make_transcriptions),
+        make_api_keys=cache(make_api_keys),
+        make_account_details=cache(make_account_details),
     )
 
 
@@ -89,7 +103,12 @@ def build_admin_services(environment: Environment) -> AdminServices:
     settings, make_client = environment.read_settings(), environment.make_client
     credentials = CredentialsTable(DynamoDBTable(make_client("dynamodb"), settings.credentials_table, time.sleep))
     encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
-    return AdminServices(Accounts(credentials, encryptor, environment.clock), environment.make_log(settings))
+    accounts = Accounts(credentials, encryptor, environment.clock, _refused_secrets(settings))
+    return AdminServices(accounts, environment.make_log(settings))
+
+
+def _refused_secrets(settings: Settings) -> frozenset[str]:
+    return frozenset() if settings.is_standin else PUBLIC_SECRETS
 
 
 def get_api_services() -> ApiServices:

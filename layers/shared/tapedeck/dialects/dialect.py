@@ -16,6 +16,7 @@ from tapedeck.dialects.errors import (
     find_answers,
 )
 from tapedeck.dialects.formatting import Body
+from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, TapedeckError
@@ -108,6 +109,14 @@ class Dialect(ABC):
     @abstractmethod
     def parse_sid(self, kind: ResourceType, sid: str) -> str | None:
         """Return the id in 32 lower-case hex digits, or None if `sid` is not a SID of this kind."""
+
+    @abstractmethod
+    def account(self, account: AccountInfo, credentials: RequestCredentials) -> Body:
+        """Render an account; the token in it is the one that the request was authenticated with."""
+
+    def api_key(self, key: ApiKeyInfo, secret: str | None = None) -> Body:
+        """Render an API key, with its secret if this is the response to its creation; only Twilio has this resource."""
+        raise NotImplementedError
 
     @abstractmethod
     def call(self, call: Call) -> Body:

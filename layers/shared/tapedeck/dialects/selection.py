@@ -20,6 +20,13 @@ def select_dialect(account_sid: str, path: str) -> Dialect:
     return SIGNALWIRE if f"{path}/".startswith(f"{_SIGNALWIRE_PREFIX}/") else TWILIO
 
 
+def select_dialect_of_user(user: str, path: str) -> Dialect:
+    """Return the dialect of a path without an account: that of the user name's form; API keys are Twilio's (C-155)."""
+    if TWILIO.parse_sid(ResourceType.API_KEY, user) is not None:
+        return TWILIO
+    return select_dialect(user, path)
+
+
 def parse_any_sid(kind: ResourceType, sid: str) -> str | None:
     """Return the id of a SID in either dialect, or None if it is a SID in neither."""
     return TWILIO.parse_sid(kind, sid) or SIGNALWIRE.parse_sid(kind, sid)

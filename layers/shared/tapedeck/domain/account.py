@@ -25,6 +25,9 @@ VOICE: Final = Scope.VOICE
 """The scope that every operation of this API requires."""
 
 MAX_AUTH_TOKENS: Final = 2
+MAX_FRIENDLY_NAME: Final = 64
+"""Characters of the friendly name of an API key: Twilio's limit."""
+
 MAX_API_KEYS: Final = 100
 """All keys are stored in the account's item, so that verifying credentials takes one read (C-114)."""
 
@@ -50,6 +53,16 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKeyInfo:
+    """What an account sees of its API key: its id in 32 hex digits, its name, `created` and `updated` in seconds."""
+
+    id: str
+    friendly_name: str
+    created: int
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """An account: its id in 32 hex digits, the SHA-256 of its auth token in hex, `created` in seconds."""
 
@@ -60,25 +73,46 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """What an account sees of itself: its id in 32 hex digits, `created` in seconds, and fixed values (C-157)."""
+
+    id: str
+    created: int
+    friendly_name: str = "Tapedeck"
+    status: str = "active"
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialsRecord:
     """The hashes that Basic credentials with the account's id as user name are verified against.
 
     `token_hashes` are those of the one or two auth tokens, oldest first. `key_hashes` maps the hash of an API key's
     secret to the key's scopes (SignalWire: project id and API token). `media_access` is the account's own setting;
-    None: the deployment's default applies.
+    None: the deployment's default applies. `created` is in seconds.
     """
 
     account: str
     token_hashes: tuple[str, ...]
     key_hashes: dict[str, frozenset[str]] = field(default_factory=dict)
     media_access: MediaAccess | None = None
+    created: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The account that a request was authenticated for; it has the required scope."""
+    """The account that a request was authenticated for, and whether by an API key; it has the required scope."""
 
     account: str
+    uses_api_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCredentials:
+    """The credentials that a request was authenticated with."""
+
+    account: str
+    uses_api_key: bool
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+from contextlib import suppress
 from typing import NamedTuple
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO, parse_any_sid
-from tapedeck.domain.account import Principal
+from tapedeck.domain.account import RequestCredentials
 from tapedeck.domain.errors import CredentialsMissing, NotAuthenticated
 from tapedeck.operations.authentication import Authenticator
 
@@ -39,7 +40,14 @@ def parse_basic_auth(authorization: str | None) -> BasicCredentials:
     return BasicCredentials(user, secret)
 
 
-def authenticate(credentials: BasicCredentials, authenticator: Authenticator) -> Principal:
+def user_of(authorization: str | None) -> str:
+    """Return the user name of an `Authorization` header, not verified; empty if the header is missing or malformed."""
+    with suppress(NotAuthenticated):
+        return parse_basic_auth(authorization).user
+    return ""
+
+
+def authenticate(credentials: BasicCredentials, authenticator: Authenticator) -> RequestCredentials:
     """Authenticate an account id or an API key sid, and its secret.
 
     The account id may have either vendor's form (C-5). A malformed user name is rejected without a read of the table.
@@ -47,10 +55,13 @@ def authenticate(credentials: BasicCredentials, authenticator: Authenticator) ->
     Raises:
         NotAuthenticated: the credentials are wrong.
     """
-    account = parse_any_sid(ResourceType.ACCOUNT, credentials.user)
+    user, secret = credentials
+    account = parse_any_sid(ResourceType.ACCOUNT, user)
     if account is not None:
-        return authenticator.verify_account(account, credentials.secret)
-    key = TWILIO.parse_sid(ResourceType.API_KEY, credentials.user)
-    if key is None:
-        raise NotAuthenticated
-    return authenticator.verify_api_key(key, credentials.secret)
+        principal = authenticator.verify_account(account, secret)
+    else:
+        key = TWILIO.parse_sid(ResourceType.API_KEY, user)
+        if key is None:
+            raise NotAuthenticated
+        principal = authenticator.verify_api_key(key, secret)
+    return RequestCredentials(principal.account, principal.uses_api_key, secret)

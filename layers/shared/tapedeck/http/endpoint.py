@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from tapedeck.dialects.dialect import Dialect, ResourceType, Response
 from tapedeck.dialects.errors import find_answers
 from tapedeck.dialects.forms.base import Form
-from tapedeck.dialects.selection import select_dialect
+from tapedeck.dialects.selection import select_dialect, select_dialect_of_user
+from tapedeck.domain.account import RequestCredentials
 from tapedeck.domain.errors import (
     ConferenceOverForParticipant,
     InvalidParameter,
     MethodNotAllowed,
+    NotAuthenticated,
     NotFound,
     StoreBusy,
     TapedeckError,
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
-from tapedeck.http.basic_auth import authenticate, parse_basic_auth
+from tapedeck.http.basic_auth import authenticate, parse_basic_auth, user_of
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
-from tapedeck.http.routes import split
+from tapedeck.http.routes import is_list_of_accounts, split, strip_suffix
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -35,6 +37,8 @@ from tapedeck.operations.recordings import Current, Recordings
 from tapedeck.ports.clock import Clock
 
 if TYPE_CHECKING:
+    from tapedeck.operations.account_details import AccountDetails
+    from tapedeck.operations.api_keys import ApiKeys
     from tapedeck.operations.lists import Lists
     from tapedeck.operations.media import Media
     from tapedeck.operations.participants import Participants
@@ -64,6 +68,8 @@ class ApiServices:
     make_lists: "Callable[[], Lists]"
     make_participants: "Callable[[], Participants]"
     make_transcriptions: "Callable[[], Transcriptions]"
+    make_api_keys: "Callable[[], ApiKeys]"
+    make_account_details: "Callable[[], AccountDetails]"
 
     @property
     def media(self) -> "Media":
@@ -85,6 +91,16 @@ class ApiServices:
         """The transcriptions of recordings."""
         return self.make_transcriptions()
 
+    @property
+    def api_keys(self) -> "ApiKeys":
+        """The API keys of accounts."""
+        return self.make_api_keys()
+
+    @property
+    def account_details(self) -> "AccountDetails":
+        """The accounts themselves."""
+        return self.make_account_details()
+
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[FormT]):
@@ -100,6 +116,8 @@ class Request(Generic[FormT]):
     headers: Mapping[str, str]
     suffix: str
     """The suffix of the path: `.json`, `.wav`, `.mp3` or empty."""
+    credentials: RequestCredentials
+    """What authenticated the request; without a secret for audio that is public."""
 
 
 Handler = Callable[[Request[FormT]], Response]
@@ -126,6 +144,7 @@ class Endpoint:
         *,
         path_alias: PathAlias | None = None,
         audio_suffixes: tuple[str, ...] = (),
+        accepts_api_keys: bool = True,
     ) -> Callable[[Handler[FormT]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of an operation.
 
@@ -135,6 +154,7 @@ class Endpoint:
             path_alias: what one segment of the path accepts besides the SID of an existing resource.
             audio_suffixes: the suffixes of the path that are answered with audio, without the handler; audio may be
                 public.
+            accepts_api_keys: whether an API key may be used in place of an auth token.
 
         The checks run in this order (C-8): whether there are credentials (401), operation and method (405), the
         credentials (401), account and ids (404), then body and parameters (400, 413 or 422). An invalid parameter for
@@ -153,10 +173,15 @@ class Endpoint:
                     parse_basic_auth(http.headers.get("authorization"))
                 if operation in dialect.unsupported_operations or (http.method == "HEAD" and not is_audio):
                     raise MethodNotAllowed
-                account = _account_of(http, dialect, services.authenticator, may_be_public=may_be_public)
-                context.account = account
-                address = parse_resource_path(http, dialect, path_alias, suffix)
-                if address.account != account:
+                credentials = _credentials_of(http, dialect, services.authenticator, may_be_public=may_be_public)
+                context.account = credentials.account
+                if credentials.uses_api_key and not accepts_api_keys:
+                    raise NotAuthenticated
+                if is_list_of_accounts(http.path):
+                    address = ResourcePath(credentials.account)
+                else:
+                    address = parse_resource_path(http, dialect, path_alias, suffix)
+                if address.account != credentials.account:
                     raise NotFound  # also if the account is unknown (C-7)
                 context.sid = address.sid
                 parameters, respond = self._load_audio() if is_audio else (form, handler)
@@ -169,7 +194,9 @@ class Endpoint:
                     _check_exists(services, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
                     raise
                 return respond(
-                    Request(services, dialect, address, fields, http.origin, http.method, http.headers, suffix)
+                    Request(
+                        services, dialect, address, fields, http.origin, http.method, http.headers, suffix, credentials
+                    )
                 )
 
             # --8<-- [end:checks]
@@ -207,9 +234,7 @@ class Endpoint:
             services = self._get_services()
             request_id = new_id(services.clock())
             http = HttpRequest.from_event(event)
-            parts = split(http.path)
-            account_sid = http.variables.get("AccountSid") or (parts[0] if parts else "")
-            dialect = select_dialect(account_sid, http.path)
+            dialect = _dialect_of(http)
             context = _RequestContext()
             # --8<-- [start:errors]
             try:
@@ -246,13 +271,23 @@ class _RequestContext:
     is_busy: bool = False
 
 
-def _account_of(http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, may_be_public: bool) -> str:
-    """Return the account that the request may access; raises CredentialsMissing or NotAuthenticated if none."""
+def _dialect_of(http: HttpRequest) -> Dialect:
+    if is_list_of_accounts(http.path):
+        return select_dialect_of_user(user_of(http.headers.get("authorization")), http.path)
+    parts = split(http.path)
+    account_sid = strip_suffix(http.variables.get("AccountSid") or (parts[0] if parts else ""))
+    return select_dialect(account_sid, http.path)
+
+
+def _credentials_of(
+    http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, may_be_public: bool
+) -> RequestCredentials:
+    """Return the credentials with the account to access; raises CredentialsMissing or NotAuthenticated if none."""
     if may_be_public:
         account = dialect.parse_sid(ResourceType.ACCOUNT, http.variables.get("AccountSid", ""))
         if account is not None and authenticator.allows_public_media(account):
-            return account
-    return authenticate(parse_basic_auth(http.headers.get("authorization")), authenticator).account
+            return RequestCredentials(account, uses_api_key=False, secret="")
+    return authenticate(parse_basic_auth(http.headers.get("authorization")), authenticator)
 
 
 def _check_exists(
@@ -280,8 +315,15 @@ def _check_exists(
         services.recordings.find(address.account, address.recording, deleted=deleted)
     elif address.conference is not None:
         services.conferences.get(address.account, address.conference)
-    elif address.call is not None:
+    else:
+        _check_call_or_key(services, address)
+
+
+def _check_call_or_key(services: ApiServices, address: ResourcePath) -> None:
+    if address.call is not None:
         services.calls.get(address.account, address.call)
+    elif address.api_key is not None:
+        services.api_keys.get(address.account, address.api_key)
 
 
 def _find_participant(services: ApiServices, address: ResourcePath, dialect: Dialect) -> None:

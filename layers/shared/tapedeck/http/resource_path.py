@@ -35,6 +35,7 @@ class ResourcePath:
     participant: str | Label | None = None
     recording: str | Current | None = None
     transcription: str | None = None
+    api_key: str | None = None
 
     @property
     def has_parent(self) -> bool:
@@ -100,11 +101,18 @@ class ResourcePath:
         return self.transcription
 
     @property
+    def api_key_id(self) -> str:
+        """The id of the API key; raises NotFound if the path has none."""
+        if self.api_key is None:
+            raise NotFound
+        return self.api_key
+
+    @property
     def sid(self) -> str | None:
         """The id of the last resource in the path; None if it is named by an alias."""
         if self.participant is not None:
             return self.participant if isinstance(self.participant, str) else None
-        named = (self.transcription, self.recording, self.conference, self.call)
+        named = (self.api_key, self.transcription, self.recording, self.conference, self.call)
         return next((part for part in named if isinstance(part, str)), None)
 
 
@@ -127,6 +135,7 @@ def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAli
         segments.participant(path_alias) if conference is not None else None,
         segments.recording(path_alias),
         segments.identifier(ResourceType.TRANSCRIPTION, "TranscriptionSid"),
+        segments.identifier(ResourceType.API_KEY, "KeySid"),
     )
 
 

@@ -15,7 +15,11 @@ SUFFIX: Final = ".json"
 
 _RECORDING: Final = "Recordings/{RecordingSid}"
 
+ACCOUNTS: Final = "Accounts"
+"""The list of accounts, the only path without an AccountSid."""
+
 SHAPES: Final[Mapping[str, frozenset[str]]] = {
+    "": frozenset({"GET"}),  # the account itself (C-156)
     "Calls": frozenset({"GET"}),  # C-29
     "Calls/{CallSid}": frozenset({"GET", "POST"}),
     "Calls/{CallSid}/Recordings": frozenset({"GET", "POST"}),
@@ -26,6 +30,8 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "Conferences/{ConferenceSid}/Participants/{CallSid}": frozenset({"DELETE", "GET", "POST"}),
     "Conferences/{ConferenceSid}/Recordings": frozenset({"GET"}),
     f"Conferences/{{ConferenceSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "HEAD", "POST"}),
+    "Keys": frozenset({"GET", "POST"}),
+    "Keys/{KeySid}": frozenset({"DELETE", "GET", "POST"}),
     "Recordings": frozenset({"GET"}),
     _RECORDING: frozenset({"DELETE", "GET", "HEAD"}),
     f"{_RECORDING}/Transcriptions": frozenset({"GET"}),
@@ -35,7 +41,7 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
 }
 """The methods of each path below `Accounts/{AccountSid}`, in both dialects (C-118)."""
 
-_SPLIT: Final = tuple(tuple(shape.split("/")) for shape in SHAPES)
+_SPLIT: Final = tuple(tuple(shape.split("/")) if shape else () for shape in SHAPES)
 
 
 def strip_suffix(segment: str) -> str:
@@ -52,8 +58,15 @@ def split(path: str) -> tuple[str, list[str]] | None:
     return None
 
 
+def is_list_of_accounts(path: str) -> bool:
+    """Return whether this is the path of the list of accounts, under either prefix."""
+    return strip_suffix(path) in {f"{prefix}/{ACCOUNTS}" for prefix in PREFIXES}
+
+
 def is_known(path: str) -> bool:
     """Return whether this path supports any method."""
+    if is_list_of_accounts(path):
+        return True
     parts = split(path)
     if parts is None or not parts[0] or not parts[1] or "" in parts[1]:
         return False

@@ -1,11 +1,11 @@
 """Create accounts and their credentials. Secrets are returned once and stored only hashed or encrypted."""
 
-import secrets
 from dataclasses import dataclass
 
-from tapedeck.domain.account import VOICE, Account, ApiKey, MediaAccess
+from tapedeck.domain.account import VOICE, Account, MediaAccess
 from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.identity import new_id
+from tapedeck.operations.api_keys import ApiKeys, NewApiKey, make_secret
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.credentials import CredentialStore, Encryptor
@@ -20,22 +20,28 @@ class NewAccount:
     signing_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewApiKey:
-    """A new API key: its id (32 hex digits), secret and scopes; the secret is returned only once."""
-
-    key: str
-    secret: str
-    scopes: tuple[str, ...]
-
-
 class Accounts:
-    """Accounts and their keys; each method raises StoreBusy or StoreUnavailable if the store or encryptor fails."""
+    """Accounts and their keys; each method raises StoreBusy or StoreUnavailable if the store or encryptor fails.
 
-    def __init__(self, credentials: CredentialStore, encryptor: Encryptor, clock: Clock) -> None:
+    Args:
+        credentials: the store of the hashes.
+        encryptor: encrypts the keys that sign callbacks.
+        clock: the time in milliseconds.
+        refused_secrets: secrets that no account may have, such as the stand-in's on a deployed stack.
+    """
+
+    def __init__(
+        self,
+        credentials: CredentialStore,
+        encryptor: Encryptor,
+        clock: Clock,
+        refused_secrets: frozenset[str] = frozenset(),
+    ) -> None:
         self._credentials = credentials
         self._encryptor = encryptor
         self._clock = clock
+        self._refused = refused_secrets
+        self._api_keys = ApiKeys(credentials, clock, refused_secrets)
 
     def create(
         self,
@@ -54,11 +60,13 @@ class Accounts:
             media_access: who may fetch its audio; None for the default of the deployment.
 
         Raises:
-            InvalidState: the id is in use.
+            InvalidState: the id is in use, or a secret may not be used.
         """
+        if {auth_token, signing_key} & self._refused:
+            raise InvalidState
         now = self._clock()
         new_account = NewAccount(
-            account or new_id(now), auth_token or _make_secret(), signing_key or f"PSK_{_make_secret()}"
+            account or new_id(now), auth_token or make_secret(), signing_key or f"PSK_{make_secret()}"
         )
         signing = {
             "twilio": self._encryptor.encrypt(new_account.account, new_account.auth_token),
@@ -77,10 +85,10 @@ class Accounts:
         Raises:
             NotFound: no such account, or it already has 100 keys.
         """
-        key, secret = new_id(self._clock()), _make_secret()
-        if not self._credentials.put_api_key(ApiKey(key, account, hash_secret(secret), scopes)):
-            raise NotFound
-        return NewApiKey(key, secret, tuple(sorted(scopes)))
+        try:
+            return self._api_keys.create(account, scopes)
+        except InvalidState as error:
+            raise NotFound from error
 
     def revoke_api_key(self, account: str, key: str) -> None:
         """Revoke an API key. Takes effect everywhere within 60 seconds (the credential cache).
@@ -88,8 +96,7 @@ class Accounts:
         Raises:
             NotFound: the account has no such key.
         """
-        if not self._credentials.delete_api_key(account, key):
-            raise NotFound
+        self._api_keys.delete(account, key)
 
     def set_media_access(self, account: str, access: MediaAccess | None) -> None:
         """Set who may fetch an account's audio; None restores the default. Takes effect within 60 seconds.
@@ -106,7 +113,7 @@ class Accounts:
         Raises:
             InvalidState: no such account, or it already has two tokens.
         """
-        token = _make_secret()
+        token = make_secret()
         if not self._credentials.add_auth_token(account, hash_secret(token), self._encryptor.encrypt(account, token)):
             raise InvalidState
         return token
@@ -119,8 +126,3 @@ class Accounts:
         """
         if not self._credentials.remove_old_auth_token(account, self._clock() // 1000):
             raise InvalidState
-
-
-def _make_secret() -> str:
-    """Return 128 random bits in hex, the format of the vendors' tokens (REL-12)."""
-    return secrets.token_hex(16)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from tapedeck.domain.account import VOICE, CredentialsRecord, MediaAccess, Principal
 from tapedeck.domain.errors import NotAuthenticated
@@ -18,6 +18,14 @@ _UNKNOWN_ACCOUNT: Final = "0" * 64
 def hash_secret(secret: str) -> str:
     """Return the SHA-256 of a secret in hex; 128 random bits need no slow password hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _Accepted(NamedTuple):
+    """The hashes that a user's secret may have: of auth tokens, and of API keys with the scope needed."""
+
+    account: str | None = None
+    tokens: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 class Authenticator:
@@ -66,6 +74,10 @@ class Authenticator:
         """
         return self._verify(f"key {key}", secret, self._read_api_key, key)
 
+    def clear_cache(self) -> None:
+        """Verify every credential again at its next use, because one of them was revoked by this process."""
+        self._remembered.clear()
+
     def allows_public_media(self, account: str) -> bool:
         """Return whether the account follows the vendor's rule for media access, which may be public.
 
@@ -93,9 +105,7 @@ class Authenticator:
         # Neither a clock that was set back nor a frozen process may extend a cache entry.
         return 0 <= now - at < self._remember and monotonic_clock - monotonic_at < self._remember
 
-    def _verify(
-        self, user: str, secret: str, read: Callable[[str], tuple[str | None, tuple[str, ...]]], identifier: str
-    ) -> Principal:
+    def _verify(self, user: str, secret: str, read: Callable[[str], _Accepted], identifier: str) -> Principal:
         given = hash_secret(secret)
         memory = hash_secret(f"{user} {given}")
         now, monotonic_clock = self._clock(), self._monotonic_clock()
@@ -104,31 +114,32 @@ class Authenticator:
             principal, at, monotonic_at = remembered
             if self._is_fresh(at, monotonic_at, now, monotonic_clock):
                 return principal
-        account, accepted = read(identifier)
+        accepted = read(identifier)
         # Compare all candidates, and always at least one: timing must not reveal which matched, or whether any exist.
-        matches = [hmac.compare_digest(given, candidate) for candidate in accepted or (_UNKNOWN_ACCOUNT,)]
-        if account is None or not any(matches) or given in self._refused:
+        candidates = accepted.tokens + accepted.keys
+        matches = [hmac.compare_digest(given, candidate) for candidate in candidates or (_UNKNOWN_ACCOUNT,)]
+        if accepted.account is None or not any(matches) or given in self._refused:
             self._remembered.pop(memory, None)
             raise NotAuthenticated
-        principal = Principal(account)
+        principal = Principal(accepted.account, uses_api_key=not any(matches[: len(accepted.tokens)]))
         if self._remember:
             if len(self._remembered) >= _MAX_REMEMBERED:
                 self._remembered.clear()
             self._remembered[memory] = (principal, now, monotonic_clock)
         return principal
 
-    def _read_account(self, account: str) -> tuple[str | None, tuple[str, ...]]:
+    def _read_account(self, account: str) -> _Accepted:
         now, monotonic_clock = self._clock(), self._monotonic_clock()
         record = self._credentials.get_account(account)
         if record is None:
-            return None, ()
+            return _Accepted()
         # The record also holds the media access: cache it, and save a later read.
         self._cache_access(record, now, monotonic_clock)
         scoped = tuple(key for key, scopes in record.key_hashes.items() if VOICE in scopes)
-        return record.account, record.token_hashes + scoped
+        return _Accepted(record.account, record.token_hashes, scoped)
 
-    def _read_api_key(self, key: str) -> tuple[str | None, tuple[str, ...]]:
+    def _read_api_key(self, key: str) -> _Accepted:
         found = self._credentials.get_api_key(key)
         if found is None or VOICE not in found.scopes:
-            return None, ()
-        return found.account, (found.secret_hash,)
+            return _Accepted()
+        return _Accepted(found.account, keys=(found.secret_hash,))

@@ -28,12 +28,16 @@ FILTERED_QUERY_ROWS: Final = 100
 """Rows that a filtered scan reads per query: the size of one batch read."""
 
 
-class _Named(Protocol):
+class HasId(Protocol):
+    """A resource with an id of 32 hex digits."""
+
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The id."""
+        ...
 
 
-T = TypeVar("T", bound=_Named)
+T = TypeVar("T", bound=HasId)
 RowFilter = Callable[[T], bool]
 
 

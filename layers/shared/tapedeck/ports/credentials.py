@@ -1,8 +1,9 @@
 """Ports for stored credentials and the encryption of secrets."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from tapedeck.domain.account import Account, ApiKey, CredentialsRecord, MediaAccess
+from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, CredentialsRecord, MediaAccess
 
 
 class CredentialStore(Protocol):
@@ -24,8 +25,19 @@ class CredentialStore(Protocol):
         """Create an account with its encrypted signing keys by dialect; False if the id is in use."""
         ...
 
-    def put_api_key(self, key: ApiKey) -> bool:
-        """Add a key to an existing account; False if the account does not exist."""
+    def put_api_key(self, key: ApiKey, info: ApiKeyInfo | None = None) -> bool:
+        """Add a key; False if the account does not exist or has the maximum of keys, or the id is in use.
+
+        Without `info` the key has no name, and was created at the time of its id.
+        """
+        ...
+
+    def list_api_keys(self, account: str) -> Sequence[ApiKeyInfo]:
+        """Return all keys of an account, in any order."""
+        ...
+
+    def rename_api_key(self, account: str, key: str, friendly_name: str, at: int) -> ApiKeyInfo | None:
+        """Set the friendly name of a key, at `at` (seconds), and return the key; None if there is no such key."""
         ...
 
     def delete_api_key(self, account: str, key: str) -> bool:

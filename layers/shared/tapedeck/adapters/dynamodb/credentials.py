@@ -11,10 +11,12 @@ from tapedeck.domain.account import (
     MAX_AUTH_TOKENS,
     Account,
     ApiKey,
+    ApiKeyInfo,
     CredentialsRecord,
     MediaAccess,
     SigningKeys,
 )
+from tapedeck.domain.identity import created_at
 
 _ABSENT: Final = "attribute_not_exists(PK)"
 _EXISTS: Final = "attribute_exists(PK)"
@@ -34,7 +36,11 @@ class CredentialsTable:
         keys = {key["hash"]: key.get("scopes", frozenset()) for key in item["keys"].values()}
         access = item.get("media_access")
         return CredentialsRecord(
-            account, tuple(item["tokens"]), keys, MediaAccess(access) if access is not None else None
+            account,
+            tuple(item["tokens"]),
+            keys,
+            MediaAccess(access) if access is not None else None,
+            item["created"],
         )
 
     def get_api_key(self, key: str) -> ApiKey | None:
@@ -77,24 +83,46 @@ class CredentialsTable:
             return _has_token(failed.items[0], account.token_hash)
         return True
 
-    def put_api_key(self, key: ApiKey) -> bool:
-        """1 request: the key by its id, and again in its account's item."""
+    def put_api_key(self, key: ApiKey, info: ApiKeyInfo | None = None) -> bool:
+        """1 request: the key by its id, and again in its account's item, with its name and times."""
         attributes: Item = {"hash": key.secret_hash, "scopes": key.scopes or None}
+        described: Item = {**attributes, **(_description(info) if info is not None else {})}
         writes = [
             Write(_api_key_key(key.id), item={"account": key.account, **attributes}, condition=_ABSENT),
             Write(
                 _account_key(key.account),
                 update="SET #keys.#key = :attributes",
                 condition=f"{_EXISTS} AND size(#keys) < :most",
-                values={"attributes": attributes, "most": MAX_API_KEYS},
+                values={"attributes": described, "most": MAX_API_KEYS},
                 names={"keys": "keys", "key": key.id},
             ),
         ]
         try:
             self._database.transact(writes)
         except ConditionFailed as failed:
-            return failed.items[0] is not None  # our own write, whose response was lost
+            own = failed.items[0] or {}
+            return own.get("account") == key.account and own.get("hash") == key.secret_hash  # its response was lost
         return True
+
+    def list_api_keys(self, account: str) -> list[ApiKeyInfo]:
+        """1 request."""
+        item = self._database.get(_account_key(account))
+        return [_info_from(key, attributes) for key, attributes in item["keys"].items()] if item is not None else []
+
+    def rename_api_key(self, account: str, key: str, friendly_name: str, at: int) -> ApiKeyInfo | None:
+        """1 request."""
+        write = Write(
+            _account_key(account),
+            update="SET #keys.#key.#name = :name, #keys.#key.updated = :now",
+            condition="attribute_exists(#keys.#key)",
+            values={"name": friendly_name, "now": at},
+            names={"keys": "keys", "key": key, "name": "name"},
+        )
+        try:
+            item = self._database.update(write)
+        except ConditionFailed:
+            return None
+        return _info_from(key, item["keys"][key])
 
     def delete_api_key(self, account: str, key: str) -> bool:
         """1 request."""
@@ -183,6 +211,17 @@ def _api_key_key(key: str) -> dict[str, str]:
 
 def _signing_key(account: str) -> dict[str, str]:
     return {"PK": f"SIGNING#{account}"}
+
+
+def _description(info: ApiKeyInfo) -> Item:
+    """Return what of a key's name and times its id does not imply; most keys need none of it."""
+    created = info.created if info.created != created_at(info.id) else None
+    return {"name": info.friendly_name or None, "created": created}
+
+
+def _info_from(key: str, attributes: Item) -> ApiKeyInfo:
+    created: int = attributes.get("created", created_at(key))
+    return ApiKeyInfo(key, attributes.get("name", ""), created, attributes.get("updated", created))
 
 
 def _has_token(found: Item | None, token_hash: str) -> bool:

@@ -174,6 +174,23 @@ class ListTranscriptionsOfRecording(ListForm):
     KIND: ClassVar = ResourceType.TRANSCRIPTION
 
 
+class ListAccounts(ListForm):
+    """Parameters of `list_accounts`."""
+
+    KIND: ClassVar = ResourceType.ACCOUNT
+
+    friendly_name: str | None = Field(None, alias="FriendlyName")
+    status: Annotated[str, choice_validator("choice", "active", "suspended", "closed")] | None = Field(
+        None, alias="Status"
+    )
+
+
+class ListKeys(ListForm):
+    """Parameters of `list_keys`."""
+
+    KIND: ClassVar = ResourceType.API_KEY
+
+
 class ListTranscriptions(ListForm):
     """Parameters of `list_transcriptions`."""
 

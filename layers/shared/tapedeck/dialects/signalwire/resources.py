@@ -12,6 +12,7 @@ from tapedeck.dialects.errors import (
     ErrorAnswers,
 )
 from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
+from tapedeck.domain.account import AccountInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import InvalidParameter, StoreFailure, StoreThrottled, TapedeckError
@@ -45,6 +46,30 @@ _UNMEASURED_FIELDS: Final = (
 """Audio quality fields of a call that Tapedeck does not measure; always null (C-23)."""
 
 
+_ACCOUNT_SUBRESOURCES: Final = {
+    "addresses": None,
+    "available_phone_numbers": "AvailablePhoneNumbers",
+    "applications": "Applications",
+    "authorized_connect_apps": None,
+    "calls": "Calls",
+    "conferences": "Conferences",
+    "connect_apps": None,
+    "incoming_phone_numbers": "IncomingPhoneNumbers",
+    "keys": None,
+    "notifications": None,
+    "outgoing_caller_ids": None,
+    "queues": "Queues",
+    "recordings": "Recordings",
+    "sandbox": None,
+    "sip": None,
+    "short_codes": None,
+    "messages": "Messages",
+    "transcriptions": "Transcriptions",
+    "usage": None,
+}
+"""The collections by name; None: the vendor has the name, but no such collection."""
+
+
 class SignalWire(Dialect):
     """SignalWire's dialect: SIDs are lower-case UUIDs, URIs begin with `/api/laml`.
 
@@ -62,7 +87,9 @@ class SignalWire(Dialect):
     coach_sid_implies_coaching: ClassVar = False
     invalid_muted_means_false: ClassVar = False
     cancel_ignores_answered_calls: ClassVar = False
-    unsupported_operations: ClassVar = frozenset({"create_participant"})
+    unsupported_operations: ClassVar = frozenset(
+        {"create_participant", "create_key", "list_keys", "get_key", "update_key", "delete_key"}
+    )
     accepts_any_date_format: ClassVar = True
     requires_page_tokens: ClassVar = False
     supports_include_soft_deleted: ClassVar = False
@@ -80,6 +107,27 @@ class SignalWire(Dialect):
         """Parse a UUID of either case; it does not depend on the kind of resource."""
         del kind
         return sid.replace("-", "").lower() if _UUID.fullmatch(sid) else None
+
+    def account(self, account: AccountInfo, credentials: RequestCredentials) -> Body:
+        """Render an account; its token is the API token of the request."""
+        sid, uri = self.format_sid(ResourceType.ACCOUNT, account.id), self.account_uri(account.id)
+        return {
+            "sid": sid,
+            "friendly_name": account.friendly_name,
+            "status": account.status,
+            "auth_token": credentials.secret,
+            "date_created": rfc2822(account.created),
+            "date_updated": rfc2822(account.created),
+            "type": "Full",
+            "owner_account_sid": sid,
+            "region_preference": "us-east",
+            "uri": uri,
+            "subproject": False,
+            "signing_key": None,
+            "subresource_uris": {
+                name: f"{uri}/{path}" if path is not None else None for name, path in _ACCOUNT_SUBRESOURCES.items()
+            },
+        }
 
     def call(self, call: Call) -> Body:
         """Render a call."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 from tapedeck.dialects.dialect import Dialect, ListQuery, ResourceType
 from tapedeck.dialects.errors import RECORDING_UPDATE_CONTENDED, RECORDING_UPDATES, ErrorAnswer, ErrorAnswers
 from tapedeck.dialects.formatting import API_VERSION, REGION, Body, formatted, rfc2822, rfc2822_or_none
+from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.errors import CredentialsMissing, StoreBusy, StoreThrottled, TapedeckError
@@ -22,6 +23,29 @@ _PUBLIC_STATUSES: Final = {
     RecordingStatus.DELETED: "deleted",
 }
 """The statuses that reads show; every other status is shown as `processing`."""
+
+_ACCOUNT_SUBRESOURCES: Final = {
+    "available_phone_numbers": "AvailablePhoneNumbers",
+    "calls": "Calls",
+    "conferences": "Conferences",
+    "incoming_phone_numbers": "IncomingPhoneNumbers",
+    "notifications": "Notifications",
+    "outgoing_caller_ids": "OutgoingCallerIds",
+    "recordings": "Recordings",
+    "transcriptions": "Transcriptions",
+    "addresses": "Addresses",
+    "signing_keys": "SigningKeys",
+    "connect_apps": "ConnectApps",
+    "sip": "SIP",
+    "authorized_connect_apps": "AuthorizedConnectApps",
+    "usage": "Usage",
+    "keys": "Keys",
+    "applications": "Applications",
+    "short_codes": "ShortCodes",
+    "queues": "Queues",
+    "messages": "Messages",
+    "balance": "Balance",
+}
 
 _CALL_SUBRESOURCES: Final = {
     "notifications": "Notifications",
@@ -67,6 +91,32 @@ class Twilio(Dialect):
         if _SID.fullmatch(sid) is None or not sid.startswith(kind):
             return None
         return sid[2:].lower()
+
+    def account(self, account: AccountInfo, credentials: RequestCredentials) -> Body:
+        """Render an account; an API key does not see the auth token."""
+        sid, uri = self.format_sid(ResourceType.ACCOUNT, account.id), self.account_uri(account.id)
+        return {
+            "auth_token": None if credentials.uses_api_key else credentials.secret,
+            "date_created": rfc2822(account.created),
+            "date_updated": rfc2822(account.created),
+            "friendly_name": account.friendly_name,
+            "owner_account_sid": sid,
+            "sid": sid,
+            "status": account.status,
+            "subresource_uris": {name: f"{uri}/{path}.json" for name, path in _ACCOUNT_SUBRESOURCES.items()},
+            "type": "Full",
+            "uri": f"{uri}.json",
+        }
+
+    def api_key(self, key: ApiKeyInfo, secret: str | None = None) -> Body:
+        """Render an API key; `secret` is in the response to its creation only."""
+        body: Body = {
+            "sid": self.format_sid(ResourceType.API_KEY, key.id),
+            "friendly_name": key.friendly_name,
+            "date_created": rfc2822(key.created),
+            "date_updated": rfc2822(key.updated),
+        }
+        return body if secret is None else {**body, "secret": secret}
 
     def call(self, call: Call) -> Body:
         """Render a call."""
