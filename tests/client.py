@@ -166,7 +166,14 @@ class FunctionClient:
         headers_back = {name.lower(): value for name, value in reply["headers"].items()}
         content = base64.b64decode(reply["body"]) if reply["isBase64Encoded"] else reply["body"].encode()
         answer = Answer(reply["statusCode"], headers_back, content)
-        check_response(method, unquote(path), answer.status, answer.headers, answer.content)
+        check_response(
+            method,
+            unquote(path),
+            answer.status,
+            answer.headers,
+            answer.content,
+            authorization=sent.get("Authorization"),
+        )
         self.answers.append(answer)
         return answer
 

@@ -3,11 +3,13 @@
 Written from the vendors' documentation, on purpose without the serializers of the code under test.
 """
 
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 from uuid import UUID
 
+from tapedeck.domain.account import ApiKeyInfo
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
@@ -150,6 +152,73 @@ def account_recording(dialect: str, of: Recording, scheme: str = "https") -> Bod
             "transcriptions": f"{uri}/Transcriptions.json",
         },
         "media_url": f"{scheme}://localhost{uri}",
+    }
+
+
+def account(dialect: str, identifier: str, created: int, token: str | None) -> Body:
+    """Return an account that was created at a second, with the token that it shows."""
+    own, uri = sid(dialect, "AC", identifier), _account_uri(dialect, identifier)
+    if dialect == "signalwire":
+        collections = {
+            "available_phone_numbers": "AvailablePhoneNumbers",
+            "applications": "Applications",
+            "calls": "Calls",
+            "conferences": "Conferences",
+            "incoming_phone_numbers": "IncomingPhoneNumbers",
+            "queues": "Queues",
+            "recordings": "Recordings",
+            "messages": "Messages",
+            "transcriptions": "Transcriptions",
+        }
+        names = (
+            "addresses available_phone_numbers applications authorized_connect_apps calls conferences connect_apps "
+            "incoming_phone_numbers keys notifications outgoing_caller_ids queues recordings sandbox sip short_codes "
+            "messages transcriptions usage"
+        )
+        return {
+            "sid": own,
+            "friendly_name": "Tapedeck",
+            "status": "active",
+            "auth_token": token,
+            "date_created": date(created),
+            "date_updated": date(created),
+            "type": "Full",
+            "owner_account_sid": own,
+            "region_preference": "us-east",
+            "uri": uri,
+            "subproject": False,
+            "signing_key": None,
+            "subresource_uris": {
+                name: f"{uri}/{collections[name]}" if name in collections else None for name in names.split()
+            },
+        }
+    words = (
+        "AvailablePhoneNumbers Calls Conferences IncomingPhoneNumbers Notifications OutgoingCallerIds Recordings "
+        "Transcriptions Addresses SigningKeys ConnectApps SIP AuthorizedConnectApps Usage Keys Applications ShortCodes "
+        "Queues Messages Balance"
+    )
+    links = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower(): f"{uri}/{word}.json" for word in words.split()}
+    return {
+        "auth_token": token,
+        "date_created": date(created),
+        "date_updated": date(created),
+        "friendly_name": "Tapedeck",
+        "owner_account_sid": own,
+        "sid": own,
+        "status": "active",
+        "subresource_uris": links,
+        "type": "Full",
+        "uri": f"{uri}.json",
+    }
+
+
+def key(of: ApiKeyInfo) -> Body:
+    """Return an API key without its secret; only Twilio has this resource."""
+    return {
+        "sid": f"SK{of.id}",
+        "friendly_name": of.friendly_name,
+        "date_created": date(of.created),
+        "date_updated": date(of.updated),
     }
 
 

@@ -1,10 +1,12 @@
 """A table of all operations with a route, for tests that apply to each of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tapedeck.bootstrap.http import get_admin_services
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.account import ApiKeyInfo
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant, ParticipantStatus
@@ -20,6 +22,7 @@ KINDS = {
     "ConferenceSid": ResourceType.CONFERENCE,
     "RecordingSid": ResourceType.RECORDING,
     "TranscriptionSid": ResourceType.TRANSCRIPTION,
+    "KeySid": ResourceType.API_KEY,
 }
 
 
@@ -50,7 +53,7 @@ class Operation:
     @property
     def is_list(self) -> bool:
         """Whether it answers with a page of a list."""
-        return self.method == "GET" and not self.path.endswith("}")
+        return self.method == "GET" and self.path != "" and not self.path.endswith("}")
 
     @property
     def is_deletion(self) -> bool:
@@ -60,7 +63,7 @@ class Operation:
     @property
     def status(self) -> int:
         """The status of a success; create_call_recording answers 200, because the call is already being recorded."""
-        return 201 if self.name == "create_participant" else 204 if self.is_deletion else 200
+        return 201 if self.name in {"create_participant", "create_key"} else 204 if self.is_deletion else 200
 
     def takes_names(self, variable: str) -> bool:
         """Whether its path accepts a friendly name or a label in place of this id."""
@@ -82,6 +85,7 @@ class Operation:
 _CALL_RECORDING = "Calls/{CallSid}/Recordings/{RecordingSid}"
 _PARTICIPANTS = "Conferences/{ConferenceSid}/Participants"
 _PARTICIPANT = f"{_PARTICIPANTS}/{{CallSid}}"
+_KEY = "Keys/{KeySid}"
 _CONFERENCE_RECORDING = "Conferences/{ConferenceSid}/Recordings/{RecordingSid}"
 
 OPERATIONS = {
@@ -114,19 +118,27 @@ OPERATIONS = {
         Operation("list_recording_transcriptions", "GET", "Recordings/{RecordingSid}/Transcriptions"),
         Operation("get_transcription", "GET", "Recordings/{RecordingSid}/Transcriptions/{TranscriptionSid}"),
         Operation("delete_transcription", "DELETE", "Transcriptions/{TranscriptionSid}"),
+        Operation("get_account", "GET", ""),
+        Operation("create_key", "POST", "Keys", {}, "twilio"),
+        Operation("list_keys", "GET", "Keys", only="twilio"),
+        Operation("get_key", "GET", _KEY, only="twilio"),
+        Operation("update_key", "POST", _KEY, {}, "twilio"),
+        Operation("delete_key", "DELETE", _KEY, only="twilio"),
     )
 }
 
-assert set(OPERATIONS) == {route.operation for route in TEMPLATE.routes if route.path is not None}
+# The list of accounts has no account in its path; test_list_accounts.py tests it.
+assert {*OPERATIONS, "list_accounts"} == {route.operation for route in TEMPLATE.routes if route.path is not None}
 
 
 @dataclass(frozen=True)
 class Scene:
     """A call in a conference, both in progress, each with one recording in progress and one that is finished.
 
-    The transcription belongs to the call's recording in progress.
+    The transcription belongs to the call's recording in progress. An API key is made when a path needs it.
     """
 
+    stage: Stage
     call: Call
     conference: Conference
     of_call: Recording
@@ -135,6 +147,7 @@ class Scene:
     participant: Participant
     finished_of_call: Recording
     finished_of_conference: Recording
+    keys: list[ApiKeyInfo] = field(default_factory=list, init=False)
 
     @classmethod
     def set_up(cls, stage: Stage, name: str = "Room") -> "Scene":
@@ -148,7 +161,9 @@ class Scene:
         for parent, source in ((call, Source.OUTBOUND_API), (conference, Source.CONFERENCE)):
             stage.clock.step(0.001)
             finished.append(stage.recording(parent, "completed", source))
-        return cls(call, conference, of_call, of_conference, stage.transcription(of_call), participant, *finished)
+        return cls(
+            stage, call, conference, of_call, of_conference, stage.transcription(of_call), participant, *finished
+        )
 
     def ids(self, operation: Operation) -> dict[str, str]:
         """Return the ids (32 hex digits) for an operation's path."""
@@ -169,14 +184,18 @@ class Scene:
             "RecordingSid": of.id,
             "TranscriptionSid": self.transcription.id,
         }
+        if "KeySid" in variables:
+            if not self.keys:
+                self.keys.append(self.stage.services.api_keys.create(self.stage.account, friendly_name="Reports").info)
+            everything["KeySid"] = self.keys[0].id
         return {name: everything[name] for name in variables}
 
     def shown(self, client: FunctionClient, operation: Operation) -> Any:
         """Return the complete body of this operation's successful response."""
-        if operation.is_deletion:
-            return None
-        if operation.is_list:
-            return self._page(client, operation)
+        if operation.is_deletion or operation.is_list:
+            return self._page(client, operation) if operation.is_list else None
+        if operation.path in {"", "Keys", _KEY}:
+            return self._account_or_key(client, operation)
         if operation.name == "create_participant":
             made = client.answers[-1].body["call_sid"][2:]
             queued = replace(self.participant, call=made, status=ParticipantStatus.QUEUED)
@@ -193,6 +212,15 @@ class Scene:
         }
         return shown(client, things.get(operation.path, self.transcription))
 
+    def _account_or_key(self, client: FunctionClient, operation: Operation) -> Any:
+        """Return the account, the API key, or the key that the client has just created."""
+        if operation.name == "get_account":
+            return account_shown(client)
+        if operation.name == "create_key":
+            made, now = client.answers[-1].body, self.stage.clock.seconds
+            return {**expected.key(ApiKeyInfo(made["sid"][2:], "", now, now)), "secret": made["secret"]}
+        return expected.key(self.keys[0])
+
     def _page(self, client: FunctionClient, operation: Operation) -> Any:
         """Return the only page of a list."""
         name, scheme = client.dialect.name, _scheme(client)
@@ -208,11 +236,19 @@ class Scene:
             "list_recordings": [expected.account_recording(name, recording, scheme) for recording in newest_first],
             "list_transcriptions": [shown(client, self.transcription)],
             "list_recording_transcriptions": [shown(client, self.transcription)],
+            "list_keys": [expected.key(key) for key in self.keys],
         }
         sids = {
             variable: client.sid(KINDS[variable], identifier) for variable, identifier in self.ids(operation).items()
         }
         return expected.page(name, client.account, operation.path.format(**sids), items[operation.name])
+
+
+def account_shown(client: FunctionClient) -> expected.Body:
+    """Return the account of a client with an auth token, as the client sees it."""
+    record = get_admin_services().accounts._credentials.get_account(client.account)
+    assert record is not None
+    return expected.account(client.dialect.name, client.account, record.created, client.secret)
 
 
 def _scheme(client: FunctionClient) -> str:
@@ -223,7 +259,7 @@ def _scheme(client: FunctionClient) -> str:
 def path_of(client: FunctionClient, operation: Operation, ids: Mapping[str, str], **texts: str) -> str:
     """Return the path of an operation with formatted ids; `texts` replace path variables literally."""
     spelled = {name: client.sid(KINDS[name], identifier) for name, identifier in ids.items()} | texts
-    return client.path(*operation.path.format(**spelled).split("/"))
+    return client.path(*filter(None, operation.path.format(**spelled).split("/")))
 
 
 def perform(client: FunctionClient, operation: Operation, path: str, **request: Any) -> Answer:

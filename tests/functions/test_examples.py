@@ -22,6 +22,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording, Source
+from tapedeck.operations.accounts import Accounts
 from tests.client import DIALECTS, Answer, FunctionClient
 from tests.conftest import DYNAMODB_URL
 from tests.functions.stage import START, Stage, Wire, WireRequest, assert_answer
@@ -41,6 +42,9 @@ CALL_RECORDING: Final = "2d94e7f1a05b4b76930c8e6f5ab1d742"
 CONFERENCE_RECORDING: Final = "96bf03c8472e4d1fb5a97d18e0c36f54"
 SECOND_CALL_RECORDING: Final = "e83a5d1c6b0f4927815de92f4c7b0a6d"
 TRANSCRIPTION: Final = "41f6a29b7c8d4e05a3b1609fd2e8c573"
+KEY: Final = "b57d0e2a94c84f16a3e8d7250f9b6c41"
+KEY_SECRET: Final = "a94f02c7d85e4b13960d7e2fb8c1a356"
+TOKEN: Final = "3c1f9a7be2d04856b1a7c93e5d20f864"
 
 NAME: Final = "Weekly review"
 TEXT: Final = "Good morning, this is the office."
@@ -401,6 +405,43 @@ def transcription(scenario: Scenario) -> Iterator[Answer]:
     yield scenario.request("GET", *path)
 
 
+def account(scenario: Scenario) -> Iterator[Answer]:
+    """Get the account with its auth token, at both forms of its path."""
+    for suffix in ("", ".json"):
+        yield scenario.client.request("GET", scenario.client.base + suffix)
+
+
+def accounts(scenario: Scenario) -> Iterator[Answer]:
+    """List the accounts that the auth token may see, below both prefixes."""
+    for root in ("/2010-04-01", "/api/laml/2010-04-01"):
+        yield scenario.client.request("GET", f"{root}/Accounts.json")
+
+
+def created_key(scenario: Scenario) -> Iterator[Answer]:
+    """Create an API key at 23:00:00."""
+    answer = scenario.request("POST", "Keys", form={"FriendlyName": "Reports"})
+    scenario.record_id(KEY, ResourceType.API_KEY, answer.body["sid"])
+    scenario.ids[KEY_SECRET] = answer.body["secret"]
+    yield answer
+
+
+def renamed_key(scenario: Scenario) -> Iterator[Answer]:
+    """Rename an API key at 23:00:06, then read it, and update it without a name."""
+    list(created_key(scenario))
+    path = ("Keys", scenario.sid(ResourceType.API_KEY, KEY))
+    scenario.at(6)
+    yield scenario.request("POST", *path, form={"FriendlyName": "Monthly reports"})
+    scenario.at(7)
+    yield scenario.request("GET", *path)
+    yield scenario.request("POST", *path, form={})
+
+
+def keys(scenario: Scenario) -> Iterator[Answer]:
+    """List API keys."""
+    list(created_key(scenario))
+    yield scenario.request("GET", "Keys")
+
+
 def missing_parameter(scenario: Scenario) -> Iterator[Answer]:
     """Update recordings without a status."""
     scenario.call_recording()
@@ -498,6 +539,8 @@ def with_query(responses: Callable[[Scenario, str], Iterator[Answer]], query: st
 
 
 REPRODUCTIONS: Final = {
+    "signalwire.account": Reproduction(account),
+    "signalwire.account_list": Reproduction(accounts),
     "signalwire.call.completed": Reproduction(completed_call),
     "signalwire.call_list": Reproduction(calls),
     "signalwire.call_recording.completed": Reproduction(completed_call_recording),
@@ -523,6 +566,11 @@ REPRODUCTIONS: Final = {
     "signalwire.recording_list.page0": Reproduction(first_page),
     "signalwire.recording_list.page1": Reproduction(second_page),
     "signalwire.transcription": Reproduction(transcription),
+    "twilio.account": Reproduction(account),
+    "twilio.account_list": Reproduction(accounts),
+    "twilio.key": Reproduction(renamed_key),
+    "twilio.key.created": Reproduction(created_key, 201),
+    "twilio.key_list": Reproduction(keys),
     "twilio.call.completed": Reproduction(completed_call),
     "twilio.call_list": with_query(calls, "?Status=completed"),
     "twilio.call_recording.completed": Reproduction(completed_call_recording),
@@ -564,7 +612,9 @@ REPRODUCTIONS: Final = {
 def make_scenario(reconciled: None, make_stage: Callable[[str], Stage], wire: Wire) -> Callable[[str], Scenario]:
     """Makes scenarios of a vendor, with the examples' account and no resources."""
     del reconciled  # deletes the account after the test
-    made = api_bootstrap.get_admin_services().accounts.create(account=ACCOUNT)
+    common = api_bootstrap.get_admin_services().accounts
+    administration = Accounts(common._credentials, common._encryptor, lambda: (START - 10) * 1000)
+    made = administration.create(account=ACCOUNT, auth_token=TOKEN)
 
     def make(vendor: str) -> Scenario:
         client = FunctionClient(DIALECTS[vendor], ACCOUNT, made.auth_token)

@@ -48,7 +48,8 @@ def typed_reading(sam_local: SamLocal) -> Iterator[Mapping[Path, Future[Typed]]]
 def check_received(answer: requests.Response, **_: Any) -> None:
     """Check the wire format of a response; also a hook of `requests`."""
     path = unquote(urlsplit(str(answer.request.url)).path)
-    check_response(str(answer.request.method), path, answer.status_code, answer.headers, answer.content)
+    method, authorization = str(answer.request.method), answer.request.headers.get("Authorization")
+    check_response(method, path, answer.status_code, answer.headers, answer.content, authorization=authorization)
 
 
 @pytest.fixture

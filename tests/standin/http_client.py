@@ -133,7 +133,15 @@ class HttpFunctionClient(FunctionClient):
             answer = send_request(connection, method, path, body or None, sent)
         finally:
             connection.close()
-        check_response(method, unquote(path), answer.status, answer.headers, answer.content, injected=True)
+        check_response(
+            method,
+            unquote(path),
+            answer.status,
+            answer.headers,
+            answer.content,
+            injected=True,
+            authorization=sent.get("Authorization"),
+        )
         return answer
 
 

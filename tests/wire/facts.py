@@ -13,7 +13,7 @@ DATA: Final = Path(__file__).resolve().parent / "data"
 DialectName = str
 DIALECTS: Final = ("twilio", "signalwire")
 
-_RESOURCES: Final = ("call", "recording", "conference", "participant", "transcription")
+_RESOURCES: Final = ("call", "recording", "conference", "participant", "transcription", "account", "key")
 
 
 class _Facts(BaseModel):
@@ -178,10 +178,11 @@ class OperationAnswers(_Facts):
 
 
 class Operation(_Facts):
-    """An operation: its method, its paths below the account, and its answers."""
+    """An operation: its method, its paths below the account (or beside it), and its answers."""
 
     method: str
     paths: tuple[str, ...]
+    is_outside_account: bool = False
     twilio: OperationAnswers | Literal["not offered"]
     signalwire: OperationAnswers | Literal["not offered"]
 

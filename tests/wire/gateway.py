@@ -32,7 +32,10 @@ def checked_gateways(report: Callable[[str], object]) -> Iterator[None]:
     def checked(self: Gateway, request: ServerRequest) -> ServerResponse:
         response = answer(self, request)
         try:
-            check_response(request.method, request.path, response.status, dict(response.headers), response.body)
+            check_response(
+                request.method, request.path, response.status, dict(response.headers), response.body,
+                authorization=request.header("Authorization"),
+            )  # fmt: skip
         except AssertionError as fault:
             report(f"{fault}\n")
         return response

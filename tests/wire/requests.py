@@ -1,6 +1,7 @@
 """Finds the dialect and the operation of a request, and the statuses that its response may have."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ class Route(NamedTuple):
 
 
 _NO_ROUTE: Final = Route((), is_item=False)
+_ACCOUNTS: Final = Route(("Accounts",), is_item=False)
 _RECORDING: Final = Route(("Accounts", "Recordings"), is_item=True)
 _NESTED_RECORDINGS: Final = (
     Route(("Accounts", "Calls", "Recordings"), is_item=True),
@@ -75,6 +77,9 @@ class Request:
     @property
     def page_path(self) -> str:
         """The path of the list as its links show it, without suffix."""
+        if not self.sids:
+            root = load().formats.dialects[self.dialect].account.partition("/Accounts")[0]
+            return "/".join([root, *self.route.nouns])
         account, *sids = [_in_bodies(self.dialect, sid) for sid in self.sids]
         base = load().formats.dialects[self.dialect].account.replace("{account_sid}", account)
         pairs = zip(self.route.nouns[1:], [*sids, ""], strict=False)
@@ -111,21 +116,38 @@ class Request:
                 yield Fault(f"/{field}", f"{expected}, as in the path", body[field])
 
 
-def find_request(method: str, path: str) -> Request:
-    """Return the request; the form of the account selects the dialect, and the root if the form is neither's."""
+def find_request(method: str, path: str, user: str = "") -> Request:
+    """Return the request.
+
+    The form of the account selects the dialect, and the root if the form is neither's. Without an account, the form of
+    the user name counts; an API key is Twilio's.
+    """
     dialect: DialectName = "signalwire" if path.startswith(_OTHER_ROOT) else "twilio"
     place = path.removeprefix(_OTHER_ROOT)
     route, sids = _route(place.removeprefix(_ROOT))
     if not place.startswith(f"{_ROOT}/"):
         route, sids = _NO_ROUTE, []
-    elif route.nouns[0] == "Accounts" and sids:
+    elif route.nouns[0] == "Accounts" and sids and sids[0]:
         dialect = next((name for name in DIALECTS if _requested(name, "account").fullmatch(sids[0])), dialect)
+    elif route == _ACCOUNTS:
+        dialect = next((name for name in DIALECTS if _requested(name, "account").fullmatch(user)), dialect)
+        dialect = "twilio" if _requested("twilio", "key").fullmatch(user) else dialect
     media = None
     if route in {_RECORDING, *_NESTED_RECORDINGS} and method in {"GET", "HEAD"} and not place.endswith(".json"):
         without_suffix = "" if route == _RECORDING else None
         media = next((ending for ending in (".wav", ".mp3") if place.endswith(ending)), without_suffix)
     operation = _operations(dialect).get(("GET" if media is not None else method, route))
     return Request(dialect, method, path, route, sids, operation, media)
+
+
+def user_of(authorization: str | None) -> str:
+    """Return the user name of Basic credentials; empty if there is none."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    try:
+        user, separator, secret = b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return ""
+    return user if scheme.lower() == "basic" and separator and secret else ""
 
 
 def _route(path: str) -> tuple[Route, list[str]]:
@@ -152,7 +174,7 @@ def _operations(dialect: DialectName) -> Mapping[tuple[str, Route], Operation]:
         answers = operation.of(dialect)
         for path in operation.paths if answers is not None else ():
             assert answers is not None
-            route, variables = _route(f"/Accounts/{{account}}{path}")
+            route, variables = _route(path if operation.is_outside_account else f"/Accounts/{{account}}{path}")
             kinds = tuple(variable.strip("{}") for variable in variables)
             patterns = tuple(_FREE if kind == answers.free_segment else _requested(dialect, kind) for kind in kinds)
             errors = everywhere.union(answers.errors)

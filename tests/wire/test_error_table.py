@@ -27,6 +27,7 @@ SIDS = {
         "conference": f"CF{'2' * 32}",
         "recording": f"RE{'3' * 32}",
         "transcription": f"TR{'4' * 32}",
+        "key": f"SK{'5' * 32}",
     },
     "signalwire": dict.fromkeys(
         ("call", "conference", "recording", "transcription"), "11111111-1111-4111-8111-111111111111"

@@ -8,6 +8,7 @@ from tests.client import TEMPLATE
 from tests.wire.facts import DATA, DIALECTS, load
 from tests.wire.faults import Fault, report
 
+ROOT = "/2010-04-01"
 ACCOUNT = "/2010-04-01/Accounts/{AccountSid}"
 
 
@@ -16,8 +17,8 @@ def test_every_route_is_an_operation() -> None:
     routes = {
         (route.operation, str(route.method), re.sub(r"\{(\w+?)Sid\}", lambda name: f"{{{name[1].lower()}}}", path))
         for route in TEMPLATE.routes
-        if route.path is not None and route.path.startswith(ACCOUNT) and not route.path.endswith(".json")
-        for path in [route.path.removeprefix(ACCOUNT)]
+        if route.path is not None and route.path.startswith(ROOT) and not route.path.endswith(".json")
+        for path in [route.path.removeprefix(ACCOUNT).removeprefix(ROOT)]
     }
     data = {
         (name, operation.method, path)

@@ -9,7 +9,7 @@ from tests.wire.errors import error_faults
 from tests.wire.facts import DialectName, load
 from tests.wire.faults import Fault, one_of, report
 from tests.wire.pages import page_check
-from tests.wire.requests import Request, find_request
+from tests.wire.requests import Request, find_request, user_of
 from tests.wire.vendor_files import are_available, vendor_faults
 
 _FIRST_ERROR = 400
@@ -27,6 +27,7 @@ def check_response(
     body: str | bytes,
     *,
     injected: bool = False,
+    authorization: str | None = None,
 ) -> None:
     """Check the response to `method path`.
 
@@ -36,12 +37,13 @@ def check_response(
         status: the status of the response.
         headers: its headers.
         body: its body.
+        authorization: the request's header, whose user name selects the dialect of a path without an account.
         injected: whether a fault may be injected; an injected error may be one of another operation.
 
     Raises:
         AssertionError: the response has faults; the message lists them.
     """
-    request = find_request(method, path.partition("?")[0])
+    request = find_request(method, path.partition("?")[0], user_of(authorization))
     lowered = {name.lower(): value for name, value in headers.items()}
     faults = list(_header_faults(request.dialect, status, lowered))
     statuses = request.statuses()

@@ -1,7 +1,8 @@
 """Checks responses against the vendors' own OpenAPI files, which are not part of this repository.
 
-`TAPEDECK_CONTRACT` names a folder with `openapi/twilio.json` and `openapi/signalwire.json`. By default it is
-`shared/contract` beside the checkout. Without these files there is nothing to check.
+`TAPEDECK_CONTRACT` names a folder with `openapi/twilio.json` and `openapi/signalwire.json`, and perhaps others whose
+names end in `-telephony.json`. By default it is `shared/contract` beside the checkout. Without these files there is
+nothing to check.
 """
 
 import json
@@ -166,8 +167,14 @@ class VendorDocument:
 
 @cache
 def read(folder: Path, dialect: DialectName) -> VendorDocument:
-    """Read a vendor's file, once per process."""
-    return VendorDocument(dialect, json.loads((folder / "openapi" / f"{dialect}.json").read_text(encoding="utf-8")))
+    """Read a vendor's file, once per process, with the file of its other operations if that is there."""
+    document = json.loads((folder / "openapi" / f"{dialect}.json").read_text(encoding="utf-8"))
+    others = folder / "openapi" / f"{dialect}-telephony.json"
+    if others.is_file():
+        more = json.loads(others.read_text(encoding="utf-8"))
+        document["components"]["schemas"] = more["components"]["schemas"] | document["components"]["schemas"]
+        document["paths"] = more["paths"] | document["paths"]
+    return VendorDocument(dialect, document)
 
 
 def name_of(schema: Mapping[str, Any]) -> str:
