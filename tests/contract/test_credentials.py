@@ -1,9 +1,11 @@
 """The contract of `ports.credentials.CredentialStore`, in each database."""
 
+from dataclasses import replace
+
 import pytest
 
 from tapedeck.bootstrap import http as api_bootstrap
-from tapedeck.domain.account import Account, ApiKey, CredentialsRecord
+from tapedeck.domain.account import Account, ApiKey, ApiKeyInfo, CredentialsRecord
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.credentials import CredentialStore
 from tests.conftest import TestAccount
@@ -32,10 +34,10 @@ def mine(credentials: CredentialStore) -> Account:
 
 def test_account_is_created_once(credentials: CredentialStore, mine: Account) -> None:
     """Creating an account is idempotent; another account with its id is rejected."""
-    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {})
+    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {}, created=NOW)
     assert credentials.put_account(mine, SIGNING)
     assert not credentials.put_account(Account(mine.id, "b" * 64, NOW), SIGNING)
-    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {})
+    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {}, created=NOW)
     assert credentials.get_account(new_id(NOW)) is None
 
 
@@ -51,8 +53,47 @@ def test_api_key_is_found_by_id_and_by_account(credentials: CredentialStore, min
     assert credentials.get_api_key(key.id) == key
     assert credentials.delete_api_key(mine.id, key.id)
     assert credentials.get_api_key(key.id) is None
-    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {})
+    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, (mine.token_hash,), {}, created=NOW)
     assert not credentials.delete_api_key(mine.id, key.id)
+
+
+def test_api_keys_are_listed_with_their_names(credentials: CredentialStore, mine: Account) -> None:
+    """The keys of an account have their names and times; renaming changes one of them and needs an existing key."""
+    named = ApiKey(new_id(NOW * 1000), mine.id, "c" * 64, frozenset({"Voice"}))
+    unnamed, fixed = replace(named, id=new_id(NOW * 1000 + 60_000)), replace(named, id="f" * 32)
+    assert credentials.list_api_keys(mine.id) == []
+    assert credentials.put_api_key(named, ApiKeyInfo(named.id, "Reports", NOW, NOW))
+    assert credentials.put_api_key(unnamed)
+    assert credentials.put_api_key(fixed, ApiKeyInfo(fixed.id, "", NOW + 5, NOW + 5))
+    others = [ApiKeyInfo(unnamed.id, "", NOW + 60, NOW + 60), ApiKeyInfo(fixed.id, "", NOW + 5, NOW + 5)]
+    assert _by_id(credentials, mine) == _sorted(ApiKeyInfo(named.id, "Reports", NOW, NOW), *others)
+    renamed = ApiKeyInfo(named.id, "Monthly", NOW, NOW + 9)
+    assert credentials.rename_api_key(mine.id, named.id, "Monthly", NOW + 9) == renamed
+    assert _by_id(credentials, mine) == _sorted(renamed, *others)
+    assert credentials.rename_api_key(mine.id, new_id(NOW), "Monthly", NOW + 9) is None
+    assert credentials.rename_api_key(new_id(NOW), named.id, "Monthly", NOW + 9) is None
+    assert credentials.list_api_keys(new_id(NOW)) == []
+    assert _by_id(credentials, mine) == _sorted(renamed, *others)
+
+
+def test_the_id_of_an_api_key_is_used_once(credentials: CredentialStore, mine: Account) -> None:
+    """Storing a key is idempotent; another secret or another account with its id is rejected."""
+    key = ApiKey(new_id(NOW * 1000), mine.id, "c" * 64, frozenset({"Voice"}))
+    other = Account(new_id(NOW * 1000), "a" * 64, NOW)
+    assert credentials.put_account(other, SIGNING)
+    assert credentials.put_api_key(key)
+    assert credentials.put_api_key(key)
+    assert not credentials.put_api_key(replace(key, secret_hash="d" * 64))
+    assert not credentials.put_api_key(replace(key, account=other.id))
+    assert credentials.get_api_key(key.id) == key
+
+
+def _by_id(credentials: CredentialStore, account: Account) -> list[ApiKeyInfo]:
+    return _sorted(*credentials.list_api_keys(account.id))
+
+
+def _sorted(*keys: ApiKeyInfo) -> list[ApiKeyInfo]:
+    return sorted(keys, key=lambda key: key.id)
 
 
 def test_api_key_needs_an_account(credentials: CredentialStore) -> None:
@@ -68,8 +109,8 @@ def test_auth_token_rotation(credentials: CredentialStore, mine: Account) -> Non
     assert credentials.add_auth_token(mine.id, "b" * 64, b"sealed")
     assert credentials.add_auth_token(mine.id, "b" * 64, b"sealed")
     assert not credentials.add_auth_token(mine.id, "d" * 64, b"sealed")
-    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, ("a" * 64, "b" * 64), {})
+    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, ("a" * 64, "b" * 64), {}, created=NOW)
     assert credentials.remove_old_auth_token(mine.id, NOW)
-    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, ("b" * 64,), {})
+    assert credentials.get_account(mine.id) == CredentialsRecord(mine.id, ("b" * 64,), {}, created=NOW)
     assert not credentials.remove_old_auth_token(mine.id, NOW)
     assert not credentials.add_auth_token(new_id(NOW), "d" * 64, b"sealed")

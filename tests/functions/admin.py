@@ -12,7 +12,7 @@ from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Parent, ParentKind, Recording
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.http.endpoint import ApiServices
-from tapedeck.operations import accounts
+from tapedeck.operations import accounts, api_keys
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
@@ -37,7 +37,8 @@ def operator(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
     The clock is at 23:00:00.250 UTC on 25 September 2018: second 1537916400.
     """
-    monkeypatch.setattr(accounts, "_make_secret", lambda: "0123456789abcdef" * 2)
+    for module in (accounts, api_keys):
+        monkeypatch.setattr(module, "make_secret", lambda: "0123456789abcdef" * 2)
     table = world.settings.credentials_table
     for item in world.memory.scan(TableName=table)["Items"]:
         world.memory.delete_item(TableName=table, Key={"PK": item["PK"]})

@@ -1,5 +1,6 @@
 """Each function's role in the translated template grants exactly the permissions that the function uses."""
 
+import base64
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,13 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "list_recording_transcriptions": {200, 400, 401, 404, 422},
     "get_transcription": {200, 401, 404},
     "delete_transcription": {204, 401, 404},
+    "list_accounts": {200, 400, 401, 422},
+    "get_account": {200, 401, 404},
+    "create_key": {201, 400, 401, 404, 405},
+    "list_keys": {200, 400, 401, 404, 405},
+    "get_key": {200, 401, 404, 405},
+    "update_key": {200, 400, 401, 404, 405},
+    "delete_key": {204, 401, 404, 405},
     "default": {404, 405},
     **{
         operation: {"done", "refused"}
@@ -138,6 +146,7 @@ def test_roles_grant_exactly_what_the_functions_use(
         _use_lists(mine, other)
         _use_media(mine, recorder)
         _use_participants(mine, other)
+        _use_keys(mine, other)
         _use_call_updates(mine)
         mine.get("Nothing")
     _use_accounts(recorder)
@@ -327,6 +336,33 @@ def _use_participants(mine: FunctionClient, other: FunctionClient) -> None:
             mine.request(method, mine.path(*address), authorization=_MALFORMED_CREDENTIALS)
         for _ in range(2):
             mine.delete(*address)
+
+
+def _use_keys(mine: FunctionClient, other: FunctionClient) -> None:
+    """Run every branch of the functions for accounts and API keys."""
+    accounts = f"{mine.dialect.root}/Accounts"
+    for query in ("", "?PageSize=0", "?Status=closed"):
+        mine.request("GET", f"{accounts}{query}")
+    account = mine.sid(ResourceType.ACCOUNT, mine.account)
+    user = base64.b64encode(f"{account}:wrong".encode()).decode()
+    mine.request("GET", accounts, authorization=f"Basic {user}")
+    paths = [mine.base, mine.path("Keys"), mine.path("Keys", f"SK{mine.account}")]
+    for path in paths:
+        for method in ("GET", "POST", "DELETE"):
+            mine.request(method, path, authorization=_MALFORMED_CREDENTIALS)
+            mine.request(method, path.replace(mine.base, other.base), form={"FriendlyName": "x"})
+    made = mine.post("Keys", form={"FriendlyName": "x"})
+    key = made.body.get("sid", f"SK{mine.account}")
+    mine.get()
+    mine.post("Keys", form={"FriendlyName": "x" * 65})
+    mine.get("Keys")
+    mine.get("Keys", PageSize="0")
+    for each in (key, f"SK{mine.account}"):
+        mine.get("Keys", each)
+        for form in ({"FriendlyName": "y"}, {"FriendlyName": "y" * 65}, None):
+            mine.post("Keys", each, form=form)
+        for _ in range(2):
+            mine.delete("Keys", each)
 
 
 def _use_call_updates(mine: FunctionClient) -> None:

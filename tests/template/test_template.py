@@ -111,6 +111,12 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _statement(stack, "GetCallFunction", "CredentialsTable").update(Action="dynamodb:PutItem"),
     ),
     (
+        rules.credential_writers_have_no_trigger, "a key function that may write more than it needs",
+        lambda stack: _statement(stack, "UpdateKeyFunction", "CredentialsTable").update(
+            Action=["dynamodb:PutItem", "dynamodb:UpdateItem"]
+        ),
+    ),
+    (
         rules.credential_writers_have_no_trigger, "a queue",
         lambda stack: _add(stack, "Lambda::EventSourceMapping", FunctionName={"Ref": "RotateAuthTokenFunction"}),
     ),

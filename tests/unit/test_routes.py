@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.http.routes import is_known, split
+from tapedeck.http.routes import is_known, is_list_of_accounts, split
 
 PREFIXES = ("/2010-04-01", "/api/laml/2010-04-01")
 
@@ -17,6 +17,9 @@ PREFIXES = ("/2010-04-01", "/api/laml/2010-04-01")
         ("Calls/x/Recordings/y", True),
         ("Conferences/x", True),
         ("Conferences/x/Recordings/y", True),
+        ("Keys", True),
+        ("Keys/x", True),
+        ("Keys/x/y", False),
         ("Conferences/x.json/Recordings/y", True),
         ("Messages/x", False),
         ("Calls/x/Participants", False),
@@ -31,9 +34,19 @@ def test_knows_paths(prefix: str, suffix: str, path: str, *, known: bool) -> Non
     assert is_known(f"{prefix}/Accounts/a/{path}{suffix}") == known
 
 
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("suffix", ["", ".json"])
+def test_knows_accounts(prefix: str, suffix: str) -> None:
+    """An account and the list of accounts are known paths, under both prefixes, with and without `.json`."""
+    assert is_known(f"{prefix}/Accounts{suffix}")
+    assert is_known(f"{prefix}/Accounts/a{suffix}")
+    assert is_list_of_accounts(f"{prefix}/Accounts{suffix}")
+    assert not is_list_of_accounts(f"{prefix}/Accounts/a{suffix}")
+
+
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "/2010-04-01", "/2010-04-01/Accounts", "/2010-04-01/Accounts/", "/2010-04-01/Accounts/a",
+    ["", "/", "/2010-04-01", "/2010-04-01/Account", "/2010-04-01/Accounts/", "/x/2010-04-01/Accounts",
      "/2010-04-01/Accounts/a/", "/2010-04-01/Accounts//Calls/x", "/2010-04-02/Accounts/a/Calls/x",
      "/x/2010-04-01/Accounts/a/Calls/x", "2010-04-01/Accounts/a/Calls/x"],
 )  # fmt: skip

@@ -68,7 +68,7 @@ def is_known(path: str) -> bool:
     if is_list_of_accounts(path):
         return True
     parts = split(path)
-    if parts is None or not parts[0] or not parts[1] or "" in parts[1]:
+    if parts is None or not parts[0] or "" in parts[1]:
         return False
     segments = parts[1]
     return any(
