@@ -21,7 +21,7 @@ def make_sids(client: FunctionClient, stage: Stage, objects: Objects) -> dict[st
     """Store the resources that the paths of the cases name; return their sids."""
     call, ended = stage.call(), stage.call("completed", ended=stage.clock.seconds)
     conference = stage.conference(name="Room")
-    participant = stage.participant(conference)
+    participant = stage.participant(conference, options={"to": "+12025550178", "from": "+12025550143"})
     recordings = [stage.recording(parent, "completed") for parent in (call, conference)]
     for recording in recordings:
         objects.put(recording, "original.wav", sound(1))

@@ -508,7 +508,7 @@ def test_an_unreached_participant_fails(world: World, applied: Ingest, dialed: t
 def test_a_removed_participant_that_answers_stays_removed(
     world: World, applied: Ingest, dialed: tuple[Conference, Participant], how: str
 ) -> None:
-    """The call still rings and is answered, but it is not in the conference any more."""
+    """The call rings and is answered late. It is not in the conference any more, and it is hung up: canceled."""
     conference, participant = dialed
     if how == "removed":
         world.services.participants.remove(conference.account, conference.id, participant.call)
@@ -517,7 +517,8 @@ def test_a_removed_participant_that_answers_stays_removed(
     before = participant_of(world, conference, participant.call)
     applied("call.ringing", call=participant.call)
     applied("call.answered", call=participant.call)
-    assert call_of(world, participant.call).status is CallStatus.IN_PROGRESS
+    call = call_of(world, participant.call)
+    assert (call.status, call.ended, call.requested_version) == (CallStatus.CANCELED, START, call.version)
     assert participant_of(world, conference, participant.call) == before
 
 
@@ -1422,7 +1423,11 @@ GET, UPDATE, TRANSACT, BATCH = "GetItem", "UpdateItem", "TransactWriteItems", "B
 
 def test_number_of_table_requests(world: World) -> None:
     """Each kind of event needs a fixed number of requests to the table."""
-    call, conference = world.stage.call("ringing"), world.stage.conference()
+    call, conference, other = (
+        world.stage.call("ringing"),
+        world.stage.conference(),
+        world.stage.conference(name="Other"),
+    )
     plain = world.stage.call()
     recording = world.stage.recording(plain)
     participant = world.stage.participant(conference)
@@ -1443,7 +1448,9 @@ def test_number_of_table_requests(world: World) -> None:
         ("participant.changed", {**of_participant, "version": 1}, [UPDATE]),
         ("participant.left", of_participant, [BATCH, BATCH, TRANSACT, BATCH]),
         ("call.ended", {"call": call.id}, [GET, UPDATE, BATCH, TRANSACT, BATCH]),
-        ("conference.ended", {"conference": conference.id}, [UPDATE, GET]),
+        # Participants were dialed into it: the transaction keeps it as pending work until their calls have ended.
+        ("conference.ended", {"conference": conference.id}, [UPDATE, TRANSACT, GET]),
+        ("conference.ended", {"conference": other.id}, [UPDATE, GET]),
     ]  # fmt: skip
     for kind, more, requests in costs:
         with world.recorded_requests() as recorded:

@@ -195,11 +195,12 @@ def test_updating_an_unknown_recording_costs_one_request(client: FunctionClient,
     [
         (1, "paused", 200, [QUERY, UPDATE], [1]),
         (1, "in-progress", 200, [QUERY, UPDATE], [1]),
-        (0, "paused", 404, [QUERY], []),
+        # Without an active recording, a read shows whether the parent exists.
+        (0, "paused", 400, [QUERY, GET], []),
         (2, "paused", 400, [QUERY], []),
-        # An invalid parameter costs only the query.
-        (1, "no", 400, [QUERY], []),
-        (0, "no", 404, [QUERY], []),
+        # An invalid parameter costs only that read.
+        (1, "no", 400, [GET], []),
+        (0, "no", 400, [GET], []),
     ],
 )
 def test_updating_the_current_recording_costs_two_requests(
@@ -485,7 +486,7 @@ def test_listing_participants_costs_one_query(client: FunctionClient, stage: Sta
         ("in-progress", {"Status": "completed"}, 200, [UPDATE], [3 + 1]),
         ("in-progress", {"Url": "https://a.example/"}, 200, [UPDATE], [1 + 1]),
         ("ringing", {"Url": "https://a.example/"}, 400, [UPDATE], [1]),
-        ("completed", {"Status": "completed"}, 400, [UPDATE], [1]),
+        ("completed", {"Url": "https://a.example/"}, 400, [UPDATE], [1]),
         ("in-progress", None, 200, [GET], []),
     ],
 )

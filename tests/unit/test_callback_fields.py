@@ -342,7 +342,7 @@ def test_spells_booleans_as_words() -> None:
 def test_leave_shows_the_reason() -> None:
     """Twilio's `participant-leave` shows the reason and the call's status; no other event does."""
     notification = ConferenceNotification(
-        LIVE, ConferenceEvent.LEAVE, START + 2, 3, PARTICIPANT, LeaveReason.REMOVED, CallStatus.IN_PROGRESS
+        LIVE, ConferenceEvent.LEAVE, START + 2, 3, PARTICIPANT, LeaveReason.UPDATED_VIA_API, CallStatus.IN_PROGRESS
     )
     reasons = {"ReasonParticipantLeft": "participant_updated_via_api", "ParticipantCallStatus": "in-progress"}
     head = _twilio_head(ConferenceEvent.LEAVE)

@@ -146,7 +146,7 @@ def test_no_event_for_creation_or_counters() -> None:
     )
 
 
-HUNG_UP, REMOVED = LeaveReason.HUNG_UP, LeaveReason.REMOVED
+HUNG_UP, REMOVED = LeaveReason.HUNG_UP, LeaveReason.UPDATED_VIA_API
 VIA_API, MODERATOR = LeaveReason.CONFERENCE_ENDED_VIA_API, LeaveReason.MODERATOR_ENDED_CONFERENCE
 
 

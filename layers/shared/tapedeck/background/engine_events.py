@@ -140,7 +140,7 @@ class EngineEvents:
         found = self._conferences.get(account, conference)
         if is_pending(found):
             parent = Parent(account, ParentKind.CONFERENCE, conference)
-            self._store.confirm(parent, None, found.requested_version, settles=not found.has_unpublished_events)
+            self._store.confirm(parent, None, found.requested_version, settles=not found.has_pending_follow_up)
 
     def conference_announced(self, account: str, conference: str, version: int) -> None:
         """Apply `conference.announced`: the announcement that this version requested has been played."""
@@ -226,9 +226,12 @@ class EngineEvents:
     def _advance(self, found: Call, engine_event: EngineEvent, target: CallStatus) -> Participant | None:
         if found.conference is not None and found.status in UNANSWERED:
             advance = self._participants.ring if target is CallStatus.RINGING else self._participants.answer
-            # After its removal, or the end of the conference, the call continues without a participant.
-            with suppress(NotFound, ConferenceOverForParticipant):
+            try:
                 return advance(found.account, found.conference, found.id, engine_event)
+            except (NotFound, ConferenceOverForParticipant):
+                # It was removed, or the conference has ended: the call has no other instructions.
+                self._calls.end(found.account, found.id, CallStatus.CANCELED, UNANSWERED)
+                return None
         self._calls.apply_progress(found.account, found.id, target, engine_event)
         return None
 

@@ -135,9 +135,9 @@ def leave_events_before_end(
 def leave_event(conference: Conference, participant: Participant) -> ConferenceNotification:
     """Return the `leave` of a participant that left before the conference ended."""
     at = participant.left if participant.left is not None else participant.joined
-    # Its last change was a command: it was removed over the API.
-    removed = participant.requested_version == participant.version
-    reason = LeaveReason.REMOVED if removed else LeaveReason.HUNG_UP
+    # Its last change was a request over the API: it was removed, or its call got new instructions.
+    is_requested = participant.requested_version == participant.version
+    reason = LeaveReason.UPDATED_VIA_API if is_requested else LeaveReason.HUNG_UP
     return ConferenceNotification(
         conference, ConferenceEvent.LEAVE, at, participant.sequence, participant, leave_reason=reason
     )

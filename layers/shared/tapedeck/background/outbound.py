@@ -21,7 +21,8 @@ from tapedeck.ports.messaging import DomainEvent
 def commands_for_change(change: Change) -> Iterator[Command]:
     """Yield the command that this change sends to the media engine; at most one.
 
-    A change without a new version, or one that the engine made by itself, sends none.
+    A change without a new version, or one that the engine made by itself, sends none. A participant whose call was
+    redirected sends none either: the call's command removes it.
     """
     before, after = change.before, change.after
     if after is None or (before is not None and before.version >= after.version):
@@ -30,7 +31,7 @@ def commands_for_change(change: Change) -> Iterator[Command]:
         was_deleted = isinstance(before, Recording) and before.status is RecordingStatus.DELETED
         if after.is_pending or (after.status is RecordingStatus.DELETED and not was_deleted):
             yield _recording_command(after, is_new_to_engine=before is None)
-    elif after.requested_version == after.version:
+    elif after.requested_version == after.version and is_pending(after):
         yield _command(change.account, after, change.command_payload, is_new_to_engine=before is None)
 
 

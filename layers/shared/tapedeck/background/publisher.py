@@ -50,6 +50,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.engine_protocol.serializer import write_command
+from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import object_key
 from tapedeck.ports.changes import Change, Resource
 from tapedeck.ports.clock import Clock
@@ -101,6 +102,7 @@ class ChangePublisher:
         self._bus = bus
         self._public_url = public_url
         self._clock = clock
+        self._calls = Calls(store, clock)
 
     # --8<-- [start:publish]
     def publish(self, change: Change) -> None:
@@ -123,6 +125,8 @@ class ChangePublisher:
                 self._enqueue(self._recording_deliveries(after, in_order))
             case Conference():
                 old_conference = before if isinstance(before, Conference) else None
+                if not after.is_live and (old_conference is None or old_conference.is_live):
+                    self.end_dialed_calls(after)
                 notifications = conference_events(old_conference, after, self._participant_loader(after))
                 self._enqueue(self._conference_deliveries(change.account, notifications))
             case Participant():
@@ -181,8 +185,22 @@ class ChangePublisher:
             required = [each for each in required if delivery_id(each.sequence, each.event) not in known]
         return self._enqueue(self._conference_deliveries(conference.account, required))
 
+    def end_dialed_calls(self, conference: Conference) -> int:
+        """End the calls that were dialed into a conference that has ended; return how many this ended. Idempotent.
+
+        The end of the conference does not write them (REL-9): up to 250 calls do not fit in a transaction.
+        """
+        if not conference.has_dialed:
+            return 0
+        _, everyone = self._participants.list_participants(conference.account, conference.id)
+        dialed = [each.call for each in everyone if each.is_inside and each.was_dialed]
+        calls = self._store.get_calls(conference.account, dialed) if dialed else {}
+        return sum(
+            self._calls.end_after_conference(call) for call in calls.values() if call.conference == conference.id
+        )
+
     def mark_published(self, resource: Recording | Conference) -> None:
-        """Mark all callbacks of a finished recording or ended conference as stored in the outbox."""
+        """Mark all callbacks of a finished recording, or all that follows the end of a conference, as done."""
         if isinstance(resource, Recording):
             self._store.mark_recording_published(resource.parent, resource.id)
         else:

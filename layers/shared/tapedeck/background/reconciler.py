@@ -5,6 +5,7 @@ stream, which keeps records for 24 hours only (REL-5). The stream is the fast pa
 
 - callbacks: queue deliveries again whose retry is due, or that the queue lost;
 - notifications: store missing callbacks of starts, ends and leaves;
+- calls: end those that were dialed into a conference that has ended;
 - commands: send a command again until the engine confirms it or it expires (except `media.delete`);
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
@@ -105,6 +106,7 @@ class Reconciler:
             the counts of this run:
             `requeued`: callbacks queued again;
             `backfilled`: callbacks that were missing in the outbox and are stored now;
+            `calls_ended`: calls that had outlived the conference that they were dialed into, and have ended now;
             `resent`: commands sent again; `unconfirmed`: those of them that are overdue;
             `expired`: commands that expired without confirmation;
             `timed_out`: recordings that became `absent`;
@@ -115,7 +117,9 @@ class Reconciler:
                 shard's other work waits for the next run.
         """
         # --8<-- [start:run]
-        counted = Counter(requeued=0, backfilled=0, resent=0, unconfirmed=0, expired=0, timed_out=0, failed=0)
+        counted = Counter(
+            requeued=0, backfilled=0, calls_ended=0, resent=0, unconfirmed=0, expired=0, timed_out=0, failed=0
+        )
         counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
         for pending in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
             try:
@@ -193,12 +197,14 @@ class Reconciler:
 
     def _reconcile_conference(self, conference: Conference) -> Counter[str]:
         counted: Counter[str] = Counter()
-        if conference.callback is None or conference.is_live or self._now - conference.updated < STREAM_GRACE_SECONDS:
+        is_grace_over = self._now - conference.updated >= STREAM_GRACE_SECONDS
+        if conference.is_live or not conference.needs_follow_up or not is_grace_over:
             return counted
-        if conference.has_unpublished_events:
+        if conference.has_pending_follow_up:
+            counted["calls_ended"] += self._publisher.end_dialed_calls(conference)
             counted["backfilled"] += self._publisher.backfill_conference(conference)
-        # If all is published and nothing pending, the last command was confirmed since: remove it from the index.
-        if conference.has_unpublished_events or not is_pending(conference):
+        # If all is done and nothing pending, the last command was confirmed since: remove it from the index.
+        if conference.has_pending_follow_up or not is_pending(conference):
             self._publisher.mark_published(conference)
         return counted
 
@@ -232,9 +238,9 @@ class Reconciler:
     def _expire(self, pending: PendingWork) -> bool:
         """Remove a resource with an expired command from the index; return whether it was removed.
 
-        An ended conference with unpublished events stays. A run after they are published removes it.
+        An ended conference with a pending follow-up stays. A run after that is done removes it.
         """
         resource = pending.resource
-        if isinstance(resource, Conference) and resource.has_unpublished_events:
+        if isinstance(resource, Conference) and resource.has_pending_follow_up:
             return False
         return self._work.expire(pending)

@@ -43,7 +43,8 @@ class Conference:
     ids of its active recordings: ids of stopped ones stay until `domain.recording.PRUNE_ACTIVE_AT`. `end_write_id` is
     the id of the write that ended the conference. `start_sequence` is the SequenceNumber of the start event, 0 if it
     never started; `started_at` is when it started. `announced_at` is when an announcement was last played.
-    `end_published`: every callback for the end of the conference is in the outbox.
+    `has_dialed`: participants were dialed into it over the API. `end_published`: every callback for the end of the
+    conference is in the outbox, and the calls of the dialed participants have ended.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
@@ -67,6 +68,7 @@ class Conference:
     start_sequence: int = 0
     started_at: int | None = None
     announced_at: int | None = None
+    has_dialed: bool = False
     end_published: bool = False
     requested_version: int = 0
     requested_at: int | None = None
@@ -88,9 +90,17 @@ class Conference:
         return self.sequence + self.participants
 
     @property
-    def has_unpublished_events(self) -> bool:
-        """Whether it has a subscription whose callbacks may not all be in the outbox yet."""
-        return self.callback is not None and not self.end_published
+    def needs_follow_up(self) -> bool:
+        """Whether something must follow its end: callbacks, or the end of the calls of dialed participants."""
+        return self.callback is not None or self.has_dialed
+
+    @property
+    def has_pending_follow_up(self) -> bool:
+        """Whether what must follow its end may not be done yet; of a live conference, whether callbacks may be missing.
+
+        While it is live, nothing has to be done for the dialed participants.
+        """
+        return not self.end_published and (self.callback is not None or (self.has_dialed and not self.is_live))
 
 
 def is_name(text: str) -> bool:

@@ -53,7 +53,7 @@ class LeaveReason(StrEnum):
     """Why a participant left, in Twilio's documented words."""
 
     HUNG_UP = "participant_hung_up"
-    REMOVED = "participant_updated_via_api"
+    UPDATED_VIA_API = "participant_updated_via_api"
     CONFERENCE_ENDED_VIA_API = "conference_ended_via_api"
     MODERATOR_ENDED_CONFERENCE = "moderator_ended_conference"
 

@@ -81,6 +81,11 @@ class Participant:
         return self.status is ParticipantStatus.CONNECTED
 
     @property
+    def was_dialed(self) -> bool:
+        """Whether its call was dialed into this conference over the API, so that it has no other instructions."""
+        return "to" in self.options
+
+    @property
     def exit_status(self) -> ParticipantStatus:
         """The status after leaving: `failed` if it was never connected, else `complete`."""
         return ParticipantStatus.COMPLETE if self.is_connected else ParticipantStatus.FAILED

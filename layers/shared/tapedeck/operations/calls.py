@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
-from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import EngineEvent, with_new_request
 from tapedeck.domain.errors import CallAlreadyEnded, CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.participant import Participant
+from tapedeck.operations.leaving import call_ending, exit_status_of, participant_after_redirect, with_leave
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
 from tapedeck.ports.stores import Store
+
+if TYPE_CHECKING:
+    from tapedeck.domain.conference import Conference
+    from tapedeck.domain.participant import Participant
 
 MAX_END_ATTEMPTS: Final = 10
 """Attempts to end a call or conference while other writes race it; each conflict returns the newer state."""
@@ -138,12 +141,50 @@ class Calls:
             return self.get(account, call)
         sources = LIVE if change.redirect is None else frozenset({CallStatus.IN_PROGRESS})
         now = self._clock()
+        write_id = new_id(now)
         try:
-            return self._store.queue_call_commands(account, call, commands, sources, now // 1000, new_id(now))
+            return self._store.queue_call_commands(account, call, commands, sources, now // 1000, write_id)
         except ParentConflict as changed:
-            if changed.found is None:
+            found = changed.found
+            if not isinstance(found, Call):
                 raise NotFound from changed
-            raise (CallHasEnded if change.redirect is None else CallNotInProgress) from changed
+            if change.redirect is None:
+                raise CallHasEnded from changed
+        return self._redirect_participant(found, commands, now, write_id)
+
+    def _redirect_participant(self, found: Call, commands: Mapping[str, Any], now: int, write_id: str) -> Call:
+        """Redirect a call that has been in a conference; if it is inside, it leaves in the same transaction.
+
+        Args:
+            found: the call as last read.
+            commands: the payload of the engine commands.
+            now: milliseconds.
+            write_id: the id of the write.
+
+        Raises:
+            CallNotInProgress: it has ended, or it ends because its conference has ended and it was dialed into it.
+        """
+        stopped: frozenset[str] = frozenset()
+        for _ in range(MAX_END_ATTEMPTS):
+            if found.status is not CallStatus.IN_PROGRESS:
+                raise CallNotInProgress
+            conference, participant = self._store.get_membership(found.account, found.conference or "", found.id)
+            after = with_new_request(replace(found, version=found.version + 1), now // 1000)
+            leaving = EndTransaction(write_id, now // 1000, call=found, call_after=after, call_commands=commands)
+            if conference is not None and participant is not None and participant.is_inside:
+                if conference.is_live:
+                    gone = participant_after_redirect(conference, participant, now)
+                    leaving = with_leave(leaving, conference, participant, gone, stopped)
+                elif participant.was_dialed:
+                    raise CallNotInProgress
+            try:
+                self._store.redirect_participant(leaving)
+            except EndConflict as refused:
+                found = refused.call or found
+                stopped |= refused.stopped
+                continue
+            return after
+        raise StoreBusy
 
     def end(
         self,
@@ -191,7 +232,7 @@ class Calls:
                 raise CallAnswered
             if found.conference is not None:
                 conference, participant = self._store.get_membership(account, found.conference, found.id)
-            ending = _call_ending(found, conference, participant, status, seconds, write_id, stopped, engine_event)
+            ending = call_ending(found, conference, participant, status, seconds, write_id, stopped, engine_event)
             try:
                 self._store.end(ending)
             except EndConflict as refused:
@@ -202,98 +243,30 @@ class Calls:
             return ending.call_after or found
         raise StoreBusy
 
+    def end_after_conference(self, call: Call) -> bool:
+        """End a call that was dialed into a conference that has ended. Idempotent; sends the command to hang up.
 
-def _call_ending(
-    call: Call,
-    conference: Conference | None,
-    participant: Participant | None,
-    status: CallStatus,
-    now: int,
-    write_id: str,
-    stopped: frozenset[str],
-    engine_event: EngineEvent | None,
-) -> EndTransaction:
-    ended = engine_event.occurred_at(call.id, now) if engine_event is not None else now
-    after = replace(
-        call,
-        status=status,
-        updated=now,
-        ended=ended,
-        version=call.version + 1,
-        active_recordings=frozenset(),
-        end_write_id=write_id,
-    )
-    after = with_new_request(after, now) if engine_event is None else after
-    ending = EndTransaction(
-        write_id, now, call=call, call_after=after, call_recordings=call.active_recordings - stopped, ended=ended
-    )
-    if conference is None or participant is None or not conference.is_live or not participant.is_inside:
-        return ending
-    gone = participant_after_leave(conference, participant, now, engine_event)
-    ending = replace(ending, participant=participant, participant_after=gone)
-    if not participant.is_connected:
-        return ending  # never counted, never published
-    left, ends = conference_after_leave(conference, participant, now, write_id)
-    return replace(
-        ending,
-        conference=conference,
-        conference_after=left,
-        conference_recordings=conference.active_recordings - stopped if ends else frozenset(),
-    )
+        It becomes completed, or canceled if it was not answered.
 
+        Args:
+            call: the call as last read.
 
-def participant_after_leave(
-    conference: Conference, participant: Participant, now: int, engine_event: EngineEvent | None = None
-) -> Participant:
-    """Return the participant after it left or was not reached; `engine_event` reported that, if given.
-
-    Its coach is not changed (C-66).
-    """
-    gone = replace(
-        participant,
-        status=participant.exit_status,
-        left=now,
-        updated=now,
-        version=participant.version + 1,
-        sequence=conference.sequence + 1 if participant.is_connected else participant.sequence,
-    )
-    return replace(gone, last_event_at=max(engine_event.at, gone.last_event_at)) if engine_event is not None else gone
-
-
-def conference_after_leave(
-    conference: Conference, participant: Participant, now: int, write_id: str, *, kicked: bool = False
-) -> tuple[Conference, bool]:
-    """Return the conference after this participant left, and whether that ended the conference.
-
-    With `kicked` it was removed over the API; otherwise it hung up. Participants count only once connected (C-65).
-    """
-    left = replace(conference, version=conference.version + 1)
-    if not participant.is_connected:
-        return left, False
-    remaining = conference.participants - 1
-    left = replace(left, participants=remaining, sequence=conference.sequence + 1)
-    if remaining > 0 and not participant.end_conference_on_exit:
-        return left, False
-    # Request the end from the engine even if the engine reported the cause: the remaining participants must leave.
-    left = with_new_request(left, now)
-    ended = replace(
-        left,
-        status=ConferenceStatus.COMPLETED,
-        sequence=left.sequence + 1,
-        updated=now,
-        ended=now,
-        reason=_REASONS[participant.end_conference_on_exit, kicked],
-        ending_call=participant.call,
-        active_recordings=frozenset(),
-        end_write_id=write_id,
-    )
-    return ended, True
-
-
-_REASONS: Final = {
-    (True, True): EndReason.END_ON_EXIT_KICKED,
-    (True, False): EndReason.END_ON_EXIT_LEFT,
-    (False, True): EndReason.LAST_KICKED,
-    (False, False): EndReason.LAST_LEFT,
-}
-"""Keys: whether the participant ends the conference on exit, and whether it was kicked."""
+        Returns:
+            whether this ended it: not if it had ended, or has joined another conference since.
+        """
+        now = self._clock()
+        write_id, conference = new_id(now), call.conference
+        stopped: frozenset[str] = frozenset()
+        for _ in range(MAX_END_ATTEMPTS):
+            if not call.is_live or call.conference != conference:
+                return call.end_write_id == write_id
+            # The end of the conference has removed its participant (REL-9).
+            ending = call_ending(call, None, None, exit_status_of(call), now // 1000, write_id, stopped, None)
+            try:
+                self._store.end(ending)
+            except EndConflict as refused:
+                call = refused.call or call
+                stopped |= refused.stopped
+                continue
+            return True
+        raise StoreBusy

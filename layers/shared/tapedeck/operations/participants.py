@@ -19,9 +19,15 @@ from tapedeck.domain.notification import participant_changes
 from tapedeck.domain.page import Page, PageRequest
 from tapedeck.domain.participant import Label, Participant, ParticipantStatus
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.calls import Calls, conference_after_leave, participant_after_leave
+from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import ConferenceName, Conferences, is_stale_event
 from tapedeck.operations.dial_progress import MAX_CONTENDED_ATTEMPTS, DialProgress, require_inside
+from tapedeck.operations.leaving import (
+    call_after_end,
+    conference_after_leave,
+    exit_status_of,
+    participant_after_leave,
+)
 from tapedeck.operations.participant_list import ParticipantFilter, select_page
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.conferences import NameTaken
@@ -183,9 +189,10 @@ class Participants(DialProgress):
         raise StoreBusy
 
     def remove(self, account: str, conference: str, who: str | Label, engine_event: EngineEvent | None = None) -> None:
-        """Remove a participant from its conference, which may end the conference; the call itself goes on.
+        """Remove a participant from its conference, which may end the conference.
 
-        A stale engine event changes nothing.
+        Its call goes on, but one that was dialed into the conference ends in the same transaction: it has no other
+        instructions. A stale engine event changes nothing.
 
         Args:
             account: the account's id.
@@ -212,9 +219,16 @@ class Participants(DialProgress):
                 conference_now, participant, seconds, write_id, kicked=engine_event is None
             )
             gone = participant_after_leave(conference_now, participant, seconds, engine_event)
+            ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
+            # If the engine reports that a call has left before it was answered, it reports its end too.
+            ends_call = participant.was_dialed and (engine_event is None or participant.is_connected)
+            call_now = self._live_call(account, conference, call) if ends_call else None
             ending = EndTransaction(
                 write_id,
                 seconds,
+                call=call_now,
+                call_after=_call_after_removal(call_now, seconds, write_id, ended) if call_now is not None else None,
+                call_recordings=call_now.active_recordings - stopped if call_now is not None else frozenset(),
                 conference=conference_now,
                 conference_after=after,
                 conference_recordings=conference_now.active_recordings - stopped if ends else frozenset(),
@@ -264,13 +278,16 @@ class Participants(DialProgress):
         # Created outside the loop, so that every attempt writes the same id.
         name = conference.text if isinstance(conference, ConferenceName) else ""
         new_conference = Conference(
-            account, new_id(now), name, ConferenceStatus.INIT, seconds, record=wanted.record, callback=wanted.callback
-        )
+            account, new_id(now), name, ConferenceStatus.INIT, seconds, record=wanted.record, callback=wanted.callback,
+            has_dialed=True,
+        )  # fmt: skip
         label_from: str | None = None
         for _ in range(MAX_CONTENDED_ATTEMPTS):
             found = self.find_dial_target(account, conference)
             before = found if found is not None and found.is_live else None
-            target = replace(before, version=before.version + 1) if before is not None else new_conference
+            target = new_conference
+            if before is not None:
+                target = replace(before, version=before.version + 1, has_dialed=True)
             if wanted.call_to_coach is not None:
                 _, (coached,) = self._store.get_participants(account, target.id, [wanted.call_to_coach])
                 _check_coached(call.id, coached)
@@ -296,6 +313,11 @@ class Participants(DialProgress):
                 return dialing.participant
         raise StoreBusy
 
+    def _live_call(self, account: str, conference: str, call: str) -> Call | None:
+        """Return the call of a participant; None if it has ended, or has joined another conference since."""
+        found = self._calls.get(account, call)
+        return found if found.is_live and found.conference == conference else None
+
     def _call_of(self, account: str, conference: str, who: str | Label) -> str:
         if isinstance(who, str):
             return who
@@ -307,6 +329,10 @@ class Participants(DialProgress):
     def _holds_label(self, account: str, conference: str, call: str, label: str | None) -> bool:
         _, (participant,) = self._store.get_participants(account, conference, [call])
         return participant is not None and participant.is_inside and participant.label == label
+
+
+def _call_after_removal(call: Call, now: int, write_id: str, ended: int) -> Call:
+    return with_new_request(call_after_end(call, exit_status_of(call), now, write_id, ended), now)
 
 
 def _check_coached(call: str, coached: Participant | None) -> None:

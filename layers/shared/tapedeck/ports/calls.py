@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from tapedeck.domain.call import LIVE, Call, CallStatus
+from tapedeck.ports.parents import EndTransaction
 
 
 class CallStore(Protocol):
@@ -56,7 +57,17 @@ class CallStore(Protocol):
     ) -> Call:
         """Store the payload of engine commands, by name, with a call whose status is in `sources`.
 
+        A `redirect` also requires that the call was never in a conference: `redirect_participant` redirects others.
+
         Raises:
             ParentConflict: the condition failed; `found` is the current call.
+        """
+        ...
+
+    def redirect_participant(self, leaving: EndTransaction) -> None:
+        """Store engine commands with a call that has been in a conference, and remove it from there if it is inside.
+
+        Raises:
+            EndConflict: something has changed since it was read; `call` is the current call.
         """
         ...

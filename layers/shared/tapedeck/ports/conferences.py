@@ -65,7 +65,8 @@ class ConferenceStore(Protocol):
     ) -> Conference:
         """End a conference without active recordings, in one write.
 
-        `conference` needs only its account and id. `needs_command`: the media engine still has to be sent a command.
+        `conference` needs only its account and id. `needs_command`: the media engine still has to be sent a command; if
+        not, the write also requires that no participant was dialed into the conference.
 
         Raises:
             ParentConflict: the condition failed; `found` is the current conference.

@@ -1,7 +1,8 @@
 """Port for what calls and conferences, the parents of recordings, have in common."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -21,6 +22,9 @@ class ParentConflict(Exception):
 class EndTransaction:
     """One transaction that ends a call, a conference, or both, and stops their active recordings (REL-9).
 
+    It may also redirect a call, which leaves its conference: `call_commands` is the payload of the engine commands that
+    are stored with the call.
+
     `call` and `conference` are as last read; the write requires their versions to be unchanged. `call_after` and
     `conference_after` replace them; the named recordings become stopped. `participant` becomes `participant_after`,
     which has left. `write_id` identifies this write on everything that it ends. `ended` is the end in seconds by the
@@ -38,6 +42,7 @@ class EndTransaction:
     participant: Participant | None = None
     participant_after: Participant | None = None
     ended: int | None = None
+    call_commands: Mapping[str, Any] = field(default_factory=dict)
 
 
 class EndConflict(Exception):

@@ -83,10 +83,10 @@ class ParticipantStore(Protocol):
         ...
 
     def remove_participant(self, ending: EndTransaction) -> None:
-        """Remove a participant by an ending that names no call.
+        """Remove a participant; the ending names its call if that ends too.
 
         Raises:
-            MembershipConflict: the conference, the participant or a recording has changed.
+            MembershipConflict: the conference, the participant, the call or a recording has changed.
         """
         ...
 

@@ -20,6 +20,7 @@ DELETE_WRITE_ID: Final = "deleted_by"
 HAS_STARTER: Final = "may_begin"
 START_SEQUENCE: Final = "began"
 STARTED_AT: Final = "began_at"
+HAS_DIALED: Final = "dialed"
 END_PUBLISHED: Final = "told"
 
 CALL_TO_COACH: Final = "coached"

@@ -6,11 +6,12 @@ from typing import Any
 
 from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
-from tapedeck.adapters.dynamodb.conditional import ConditionalTable, written_by
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable, failed_parts, has_write_token, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
 from tapedeck.adapters.dynamodb.items import call_from, call_key, status_key
 from tapedeck.adapters.dynamodb.writes import (
     call_diff,
+    end_writes,
     new_call,
     push_write_token,
     request_engine_action,
@@ -18,7 +19,7 @@ from tapedeck.adapters.dynamodb.writes import (
 )
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.recording import ParentKind
-from tapedeck.ports.parents import ParentConflict
+from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
 
 
 class CallTable(ConditionalTable):
@@ -83,14 +84,35 @@ class CallTable(ConditionalTable):
             **push_write_token(write_id),
             **request_engine_action(call, now),
         }
+        when = Attr("status").is_in(sorted(sources)) & write_token_absent(write_id)
+        if "redirect" in assign:
+            when &= Attr("conference").not_exists()
         write = update(
             call_key(account, call),
             assign,
             # A redirect of an earlier command must not be sent again with this one.
             remove={"redirect"} - assign.keys(),
-            when=Attr("status").is_in(sorted(sources)) & write_token_absent(write_id),
+            when=when,
         )
         return self._update(write, call_from, ParentConflict, is_own=written_by(write_id), as_written=_as_live)
+
+    def redirect_participant(self, leaving: EndTransaction) -> None:
+        """1 request: the call, its participant, the conference and, if that ends, its recordings.
+
+        A failed condition costs one more read, as in `participants.ParticipantTable`.
+        """
+        if leaving.call is None:
+            return
+        parts = list(end_writes(leaving))
+        try:
+            self._database.transact([write for _, write in parts])
+        except ConditionFailed as failed:
+            item = self._database.get(call_key(leaving.call.account, leaving.call.id))
+            if item is None or has_write_token(item, leaving.write_id):
+                return  # our own write, whose response was lost
+            self._database.backoff()
+            stopped = leaving.conference_recordings & failed_parts(parts, failed).keys()
+            raise EndConflict(call_from(item), None, stopped) from failed
 
 
 def _as_live(found: Call) -> Call:

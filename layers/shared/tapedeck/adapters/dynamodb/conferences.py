@@ -7,6 +7,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     CONFIRMED_VERSION,
     END_PUBLISHED,
     END_WRITE_ID,
+    HAS_DIALED,
     REQUESTED_VERSION,
 )
 from tapedeck.adapters.dynamodb.client import ConditionFailed
@@ -97,6 +98,11 @@ class ConferenceTable(ConditionalTable):
         self, conference: Conference, after: Conference, write_id: str, *, needs_command: bool
     ) -> Conference:
         """1 request."""
+        when = Attr("status").is_in((ConferenceStatus.INIT, ConferenceStatus.IN_PROGRESS))
+        when &= Attr(ACTIVE_RECORDINGS).not_exists()
+        if not needs_command:
+            # The command puts it into the pending-work index, where it also waits for the end of the dialed calls.
+            when &= Attr(HAS_DIALED).not_exists()
         write = update(
             conference_key(conference.account, conference.id),
             {
@@ -110,8 +116,7 @@ class ConferenceTable(ConditionalTable):
                 END_WRITE_ID: write_id,
                 **(request_engine_action(conference.id, after.updated) if needs_command else {}),
             },
-            when=Attr("status").is_in((ConferenceStatus.INIT, ConferenceStatus.IN_PROGRESS))
-            & Attr(ACTIVE_RECORDINGS).not_exists(),
+            when=when,
         )
         return self._update(write, conference_from, ParentConflict, is_own=ended_by(write_id))
 

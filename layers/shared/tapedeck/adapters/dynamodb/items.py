@@ -17,6 +17,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     END_PUBLISHED,
     END_WRITE_ID,
     EXPIRES_AT,
+    HAS_DIALED,
     HAS_STARTER,
     LAST_EVENT_AT,
     PARENT_CALL,
@@ -201,6 +202,7 @@ _CONFERENCE: Final = FieldTable(
     Field(START_SEQUENCE, "start_sequence", 0),
     Field(STARTED_AT, "started_at", None),
     Field("announced_at", "announced_at", None),
+    Field(HAS_DIALED, "has_dialed", False),
     Field(END_PUBLISHED, "end_published", False),
     *_ENGINE_FIELDS,
 )
@@ -275,9 +277,10 @@ def conference_item(conference: Conference) -> Item:
     item = _CONFERENCE.render(conference)
     item["status_key"] = status_key(conference.account, ParentKind.CONFERENCE, conference.status)
     item["sid"] = conference.id
-    # With a callback subscription it is pending work until its end is published.
-    if conference.has_unpublished_events:
-        item |= _pending_work_item(conference.id, conference.created)
+    # With a callback subscription it is pending work from the beginning, until the follow-up of its end is done.
+    if conference.has_pending_follow_up:
+        since = conference.created if conference.callback is not None else conference.updated
+        item |= _pending_work_item(conference.id, since)
     else:
         item |= _pending_command_item(conference)
     return item

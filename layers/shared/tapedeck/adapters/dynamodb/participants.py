@@ -91,12 +91,13 @@ class ParticipantTable(ConditionalTable):
             self._raise_unless_written(account, participants[0], write_id, failed)
 
     def remove_participant(self, ending: EndTransaction) -> None:
-        """1 request: the conference, the participant and, if the conference ends, its recordings."""
+        """1 request: the conference, the participant, and a call or conference that ends, with its recordings."""
         parts = list(end_writes(ending))
         try:
             self._database.transact([write for _, write in parts])
         except ConditionFailed as failed:
-            stopped = ending.conference_recordings & failed_parts(parts, failed).keys()
+            recordings = ending.call_recordings | ending.conference_recordings
+            stopped = recordings & failed_parts(parts, failed).keys()
             if ending.conference is not None and ending.participant is not None:
                 self._raise_unless_written(
                     ending.conference.account, ending.participant, ending.write_id, failed, stopped

@@ -4,7 +4,7 @@ Each write stores the token of its request, or is conditional on the version tha
 lost response is recognised (REL-3).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -126,9 +126,12 @@ def conference_diff(before: Conference, after: Conference) -> Write:
     return _difference(key, conference_item(before), conference_item(after))
 
 
-def call_diff(before: Call, after: Call, write_id: str | None = None) -> Write:
-    """Write the difference between two versions of a call; with `write_id`, store its token."""
-    return _difference(call_key(before.account, before.id), call_item(before), call_item(after), write_id=write_id)
+def call_diff(
+    before: Call, after: Call, write_id: str | None = None, command_payload: Mapping[str, Any] | None = None
+) -> Write:
+    """Write the difference between two versions of a call and a command's payload; with `write_id`, its token."""
+    key = call_key(before.account, before.id)
+    return _difference(key, call_item(before), call_item(after), dict(command_payload or {}), write_id)
 
 
 def participant_diff(
@@ -181,7 +184,9 @@ def join_write(account: str, participant: Participant) -> Write:
 def end_writes(ending: EndTransaction) -> Iterator[tuple[str, Write]]:
     """Build the writes of an end transaction, each named `call`, `conference`, `participant` or a recording id."""
     if ending.call is not None and ending.call_after is not None:
-        yield "call", call_diff(ending.call, ending.call_after)
+        # The end of a call is recognised by its `end_write_id`, a redirect by its token.
+        token = ending.write_id if ending.call_commands else None
+        yield "call", call_diff(ending.call, ending.call_after, token, ending.call_commands)
         parent = Parent(ending.call.account, ParentKind.CALL, ending.call.id)
         for recording in sorted(ending.call_recordings):
             yield recording, _stopped(parent, recording, ending)
