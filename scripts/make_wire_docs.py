@@ -45,9 +45,16 @@ from tapedeck.dialects.forms.lists import (
 from tapedeck.dialects.forms.media import GetAudio, GetRecording
 from tapedeck.dialects.forms.participants import UpdateParticipantForm
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
-from tapedeck.domain.call import CallStatus
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
-from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, LeaveReason, RecordingEvent
+from tapedeck.domain.notification import (
+    CallEvent,
+    CallNotification,
+    ConferenceEvent,
+    ConferenceNotification,
+    LeaveReason,
+    RecordingEvent,
+)
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.http.routes import SHAPES
@@ -372,14 +379,23 @@ _CONFERENCE: Final = Conference(
     _ACCOUNT, "0166122f5b80743f84e0379fb227eb77", "Sales", ConferenceStatus.COMPLETED, _SECOND + 60,
     reason=EndReason.LAST_LEFT, ending_call=_CALL, ended=_SECOND + 60,
 )  # fmt: skip
+_DIALED: Final = Call(
+    _ACCOUNT, _CALL, CallStatus.COMPLETED, _SECOND + 60, to="+12025550144", from_="+12025550143",
+    direction="outbound-api", started=_SECOND + 11, ended=_SECOND + 60,
+)  # fmt: skip
 _PARTICIPANT: Final = Participant(_CALL, _CONFERENCE.id, _SECOND, label="agent")
 
 
 def callback(name: str) -> Iterator[str]:
-    """Yield the fields of a callback, `DIALECT.EVENT`, one on a line."""
+    """Yield the fields of a callback, `DIALECT.EVENT`, one on a line; `call-` is before an event of a call."""
     dialect, _, event = name.partition(".")
     callbacks = callbacks_in(dialect)
-    if event in set(RecordingEvent):
+    if event.startswith("call-"):
+        number = 3 if dialect == TWILIO.name else 0
+        rendered = callbacks.call(
+            CallNotification(_DIALED, CallEvent(event.removeprefix("call-")), _SECOND + 60, number)
+        )
+    elif event in set(RecordingEvent):
         rendered = callbacks.recording(_RECORDING, RecordingEvent(event), ORIGIN)
     else:
         notification = ConferenceNotification(

@@ -25,6 +25,7 @@ def handler(request: Request[CreateParticipant]) -> Response:
         form.records_conference,
         form.conference_callback(dialect.name),
         form.options,
+        form.call_callback(dialect.name),
     )
     participant = request.services.participants.add(account, request.path.conference_or_name, change)
     return Response(dialect.created_status, dialect.participant(account, participant, added=True))

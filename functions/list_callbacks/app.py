@@ -1,6 +1,6 @@
-"""List the callbacks of a recording or a conference, pending ones included, with every delivery attempt.
+"""List the callbacks of a recording, a conference or a call, pending ones included, with every delivery attempt.
 
-No route: `{"account_sid", "sid"}`, each in either format; `sid` is that of a recording or a conference.
+No route: `{"account_sid", "sid"}`, each in either format; `sid` is that of a recording, a conference or a call.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from tapedeck.dialects.dialect import ResourceType
 
 
 class ListCallbacks(AdminRequest):
-    """The account, and the recording or conference."""
+    """The account, and the recording, conference or call."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     sid: CallbackResourceSid

@@ -1,7 +1,7 @@
 """Deliver a callback again, in any state, with the same idempotency token, body and signature.
 
-No route: `{"account_sid", "sid", "callback"}`; `sid` is that of a recording or a conference, `callback` an id that
-`list_callbacks` shows.
+No route: `{"account_sid", "sid", "callback"}`; `sid` is that of a recording, a conference or a call, `callback`
+an id that `list_callbacks` shows.
 """
 
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from tapedeck.dialects.dialect import ResourceType
 
 
 class ReplayCallback(AdminRequest):
-    """The account, the recording or conference, and the callback's id."""
+    """The account, the recording, conference or call, and the callback's id."""
 
     account_sid: Annotated[str, sid_of(ResourceType.ACCOUNT)]
     sid: CallbackResourceSid

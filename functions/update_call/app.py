@@ -15,7 +15,11 @@ def handler(request: Request[UpdateCallForm]) -> Response:
     """Return the updated call; the media engine executes the redirect."""
     form, dialect = request.form, request.dialect
     change = calls.UpdateCall(
-        form.target, form.redirect, form.settings(dialect.name), dialect.cancel_ignores_answered_calls
+        form.target,
+        form.redirect,
+        form.settings,
+        dialect.cancel_ignores_answered_calls,
+        form.callback(dialect.name),
     )
     call = request.services.calls.update(request.path.account, request.path.call_id, change)
     return Response(200, dialect.call(call))

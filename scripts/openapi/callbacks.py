@@ -6,15 +6,23 @@ from typing import Final
 
 from scripts.openapi.forms import Schema
 from scripts.openapi.responses import callback_schema
-from scripts.openapi.samples import CONFERENCE_ENDED, OF_CALL, OF_CONFERENCE, ORIGIN, PARTICIPANT, SECOND
+from scripts.openapi.samples import CALL, CONFERENCE_ENDED, OF_CALL, OF_CONFERENCE, ORIGIN, PARTICIPANT, SECOND
 from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import CallbackDialect, Fields
 from tapedeck.dialects.dialect import Dialect
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, LeaveReason, RecordingEvent
+from tapedeck.domain.notification import (
+    CallEvent,
+    CallNotification,
+    ConferenceEvent,
+    ConferenceNotification,
+    LeaveReason,
+    RecordingEvent,
+)
 
 RECORDING: Final = "RecordingCallback"
 CONFERENCE: Final = "ConferenceCallback"
+CALL_STATUS: Final = "CallCallback"
 
 CALLBACKS: Final[Mapping[str, Mapping[str, str]]] = {
     "create_call_recording": {"RecordingStatusCallback": RECORDING},
@@ -22,7 +30,9 @@ CALLBACKS: Final[Mapping[str, Mapping[str, str]]] = {
         "ConferenceRecordingStatusCallback": RECORDING,
         "ConferenceStatusCallback": CONFERENCE,
         "RecordingStatusCallback": RECORDING,
+        "StatusCallback": CALL_STATUS,
     },
+    "update_call": {"StatusCallback": CALL_STATUS},
 }
 """The callbacks that an operation subscribes to: the component of the fields by the parameter with the URL."""
 
@@ -49,6 +59,7 @@ def callback_components(dialect: Dialect) -> dict[str, Schema]:
     return {
         RECORDING: callback_schema("recording", dialect),
         CONFERENCE: callback_schema("conference", dialect),
+        CALL_STATUS: callback_schema("call", dialect),
     }
 
 
@@ -96,14 +107,15 @@ def _request(parameter: str, component: str, dialect: Dialect, *, in_query: bool
         operation["requestBody"] = {"required": True, "content": {"application/x-www-form-urlencoded": form}}
     operation["responses"] = {
         "2XX": {"description": "The subscriber accepted the callback."},
-        "410": {"description": "The subscriber wants no more callbacks of this recording or conference."},
+        "410": {"description": "The subscriber wants no more callbacks of this recording, conference or call."},
     }
     return operation
 
 
 def samples_of(component: str, dialect: Dialect) -> list[Fields]:
     """Return the fields of a callback for every event, as the dialect renders them."""
-    return _recording_samples(dialect) if component == RECORDING else _conference_samples(dialect)
+    samples = {RECORDING: _recording_samples, CONFERENCE: _conference_samples, CALL_STATUS: _call_samples}
+    return samples[component](dialect)
 
 
 def _recording_samples(dialect: Dialect) -> list[Fields]:
@@ -131,6 +143,24 @@ def _conference_samples(dialect: Dialect) -> list[Fields]:
         for number, event in enumerate((event for event in ConferenceEvent if event in published), 1)
         for participant in (PARTICIPANT, None)
     ]  # fmt: skip
+
+
+def _call_samples(dialect: Dialect) -> list[Fields]:
+    callbacks = _callbacks(dialect)
+    dialed = replace(CALL, direction="outbound-api", ended=SECOND + 60)
+    outcomes = [CallStatus.COMPLETED, CallStatus.BUSY, CallStatus.FAILED, CallStatus.NO_ANSWER, CallStatus.CANCELED]
+    ended = [
+        replace(dialed, status=status, started=SECOND if status is CallStatus.COMPLETED else None)
+        for status in outcomes
+    ]
+    published = set(callbacks.published_call_events.values()) - {CallEvent.COMPLETED}
+    return [
+        *(callbacks.call(CallNotification(call, CallEvent.COMPLETED, SECOND + 60, 0)) for call in ended),
+        *(
+            callbacks.call(CallNotification(dialed, event, SECOND, number))
+            for number, event in enumerate(each for each in CallEvent if each in published)
+        ),
+    ]
 
 
 def _callbacks(dialect: Dialect) -> CallbackDialect:

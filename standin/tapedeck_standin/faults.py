@@ -33,7 +33,7 @@ class FaultAction(BaseModel):
     `close`: close the connection without a response.
     `drop`: do not deliver the callback.
     `double`: deliver the callback twice.
-    `reorder`: deliver the callback after the next one of its recording or conference.
+    `reorder`: deliver the callback after the next one of its recording, conference or call.
     `absent`: end the recording as absent, with this vendor's error code.
     """
 

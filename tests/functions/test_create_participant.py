@@ -248,8 +248,7 @@ OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"Beep": "onExit", "EarlyMedia": "false", "JitterBufferSize": "off", "Region": "ie1"},
      {"beep": "onExit", "early_media": False, "jitter_buffer_size": "off", "region": "ie1"}),
     ({"WaitUrl": URL, "WaitMethod": "GET"}, {"wait_url": URL, "wait_method": "GET"}),
-    ({"StatusCallback": URL, "StatusCallbackMethod": "GET", "StatusCallbackEvent": "completed ringing"},
-     {"status_callback": URL, "status_callback_method": "GET", "status_callback_event": ["ringing", "completed"]}),
+    ({"StatusCallback": URL, "StatusCallbackMethod": "GET", "StatusCallbackEvent": "completed ringing"}, {}),
     ({"Record": "true", "RecordingChannels": "dual", "RecordingTrack": "inbound", "Trim": "do-not-trim",
       "RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": ["started", "absent paused"]},
      {"record": True, "recording_channels": "dual", "recording_track": "inbound", "trim": "do-not-trim",
@@ -283,6 +282,28 @@ def test_options_for_the_media_engine_are_stored(
     assert item["options"] == {**options, "to": PARTIES["To"], "from": PARTIES["From"]}
     assert "canary" not in repr(stage.partition(conference))
     assert not stage.services.conferences.get(stage.account, conference.id).record
+
+
+@pytest.mark.parametrize(
+    ("form", "kept"),
+    [
+        ({"StatusCallback": URL}, {"url": URL, "method": "POST", "events": []}),
+        ({"StatusCallback": URL, "StatusCallbackMethod": "GET", "StatusCallbackEvent": ["completed ringing"]},
+         {"url": URL, "method": "GET", "events": ["ringing", "completed"]}),
+        ({"StatusCallback": URL, "StatusCallbackEvent": ["completed"]},
+         {"url": URL, "method": "POST", "events": ["completed"]}),
+        ({"StatusCallbackEvent": "completed"}, None),
+        ({"ConferenceStatusCallback": URL}, None),
+    ],
+)  # fmt: skip
+def test_a_status_callback_is_stored_with_the_call(
+    twilio: FunctionClient, stage: Stage, form: dict[str, Any], kept: dict[str, Any] | None
+) -> None:
+    """The call keeps the URL, the method and the chosen events of its status callback, if there is a URL."""
+    answer = add(twilio, stage.conference(), {**PARTIES, **form})
+    item = stage.item(items.call_key(stage.account, call_of(answer)))
+    assert item.get("callback") == ({**kept, "dialect": "twilio"} if kept is not None else None)
+    assert "work" in item if kept is not None else "work" not in item
 
 
 @pytest.mark.parametrize("to", ["+13105678901", "5678901", "client:jane", "sip:jane@a.example;transport=tls", "app:x"])

@@ -267,10 +267,11 @@ def test_a_call_rings_is_answered_and_ends(world: World, applied: Ingest) -> Non
     """A call rings, is answered and ends, each at the time of its event."""
     call = world.stage.call("queued", started=None)
     applied("call.ringing", call=call.id)
-    assert call_of(world, call) == replace(call, status=CallStatus.RINGING, version=2)
+    ringing = replace(call, status=CallStatus.RINGING, version=2, rang=call.updated)
+    assert call_of(world, call) == ringing
     answered = world.clock.step(5)
     applied("call.answered", call=call.id)
-    connected = replace(call, status=CallStatus.IN_PROGRESS, version=3, started=answered, updated=answered)
+    connected = replace(ringing, status=CallStatus.IN_PROGRESS, version=3, started=answered, updated=answered)
     assert call_of(world, call) == connected
     now = world.clock.step(5)
     ended = world.event("call.ended", call=call.id)

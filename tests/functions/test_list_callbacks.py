@@ -1,4 +1,4 @@
-"""`list_callbacks`: an operator sees every callback of a recording or a conference, and every attempt."""
+"""`list_callbacks`: an operator sees every callback of a recording, a conference or a call, and every attempt."""
 
 from typing import Final
 

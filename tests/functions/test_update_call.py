@@ -233,22 +233,24 @@ def test_twilio_accepts_markup_and_a_time_limit(client: FunctionClient, stage: S
 @pytest.mark.parametrize(
     ("form", "kept"),
     [
-        ({"StatusCallback": URL}, {"url": URL, "method": "POST"}),
-        ({"StatusCallback": URL, "StatusCallbackMethod": "GET"}, {"url": URL, "method": "GET"}),
+        ({"StatusCallback": URL}, {"url": URL, "method": "POST", "events": []}),
+        ({"StatusCallback": URL, "StatusCallbackMethod": "GET"}, {"url": URL, "method": "GET", "events": []}),
     ],
 )
 @pytest.mark.parametrize("status", ["queued", "ringing", "in-progress", "completed"])
 def test_a_status_callback_is_stored(
-    client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, str], status: str
+    client: FunctionClient, stage: Stage, form: dict[str, str], kept: dict[str, Any], status: str
 ) -> None:
-    """A live call accepts a status callback, stored with the dialect of the request (C-27)."""
+    """A live call accepts a status callback, stored with the dialect of the request; the engine gets no command."""
     call = stage.call(status)
     answer = update(client, call, form)
     if status == "completed":
         assert_refused(client, answer, "call ended")
         return
     assert_answer(answer, 200, shown(client, call))
-    assert stored_item(stage, call)["status_callback"] == {**kept, "dialect": client.dialect.name}
+    item = stored_item(stage, call)
+    assert item["callback"] == {**kept, "dialect": client.dialect.name}
+    assert (item["version"], item.get("asked")) == (call.version + 1, None)
 
 
 @pytest.mark.parametrize("status", ["queued", "in-progress", "completed"])

@@ -201,8 +201,10 @@ def test_the_examples_match_their_schemas(name: str) -> None:
     [
         ("twilio", callbacks.RECORDING, 14),
         ("twilio", callbacks.CONFERENCE, 20),
+        ("twilio", callbacks.CALL_STATUS, 8),
         ("signalwire", callbacks.RECORDING, 6),
         ("signalwire", callbacks.CONFERENCE, 16),
+        ("signalwire", callbacks.CALL_STATUS, 5),
     ],
 )
 def test_the_callbacks_match_their_schema(dialect: str, component: str, number: int) -> None:

@@ -15,7 +15,6 @@ from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver, is_signed_by_signalwire
 
-CALL_STATUS_CALLBACKS = "call_status_callbacks"
 CALLBACK_WARNINGS = "callback_warnings"
 
 RATE = 8_000
@@ -194,7 +193,6 @@ class NotFollowedError(Exception):
     """The vendor's rule is not followed yet."""
 
 
-@pytest.mark.xfail(raises=NotFollowedError, strict=True, reason=f"{CALL_STATUS_CALLBACKS}: nothing is delivered")
 def test_a_status_callback_of_a_call_is_delivered(
     control: ControlClient, api: HttpFunctionClient, receiver: Receiver
 ) -> None:
@@ -205,8 +203,7 @@ def test_a_status_callback_of_a_call_is_delivered(
     control.post(f"/calls/{call}/hangup")
     settle(control)
     received = [(callback.fields["CallSid"], callback.fields["CallStatus"]) for callback in receiver.received]
-    if received != [(call, "completed")]:
-        raise NotFollowedError
+    assert received == [(call, "completed")]
 
 
 @pytest.mark.xfail(raises=NotFollowedError, strict=True, reason=f"{CALLBACK_WARNINGS}: there is no list of warnings")

@@ -116,9 +116,6 @@ CALLS: Final = st.tuples(
     st.fixed_dictionaries({}, optional={
         "redirect": FETCHES | st.fixed_dictionaries({"markup": TEXT}),
         "fallback": FETCHES,
-        "status_callback": st.builds(
-            lambda fetch, dialect: {**fetch, "dialect": dialect}, FETCHES, st.sampled_from(["twilio", "signalwire"])
-        ),
         "time_limit": st.integers(1, 10**9),
     }),
 )  # fmt: skip

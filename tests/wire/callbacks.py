@@ -11,11 +11,11 @@ from tests.wire.bodies import is_rfc2822, pattern_of
 from tests.wire.facts import CallbackField, DialectName, load
 from tests.wire.faults import Fault, one_of, report
 
-_EVENT_FIELDS = {"recording": "RecordingStatus", "conference": "StatusCallbackEvent"}
+_EVENT_FIELDS = {"recording": "RecordingStatus", "conference": "StatusCallbackEvent", "call": "CallStatus"}
 
 
 def check_callback(dialect: DialectName, noun: str, fields: Mapping[str, str]) -> None:
-    """Check the form fields of a callback about a `recording` or a `conference`.
+    """Check the form fields of a callback about a `recording`, a `conference` or a `call`.
 
     Raises:
         AssertionError: the callback has faults; the message lists them.

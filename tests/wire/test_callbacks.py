@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.unit.test_call_callback_fields import EXAMPLES as CALL_EXAMPLES
 from tests.unit.test_callback_fields import EXAMPLES
 from tests.wire.callbacks import check_callback
 from tests.wire.facts import load
@@ -9,7 +10,7 @@ from tests.wire.facts import load
 CALLBACKS = [
     pytest.param(name.partition(".")[0], "recording" if "_recording" in name else "conference", fields, id=name)
     for name, fields in EXAMPLES.items()
-]
+] + [pytest.param(name.partition(".")[0], "call", fields, id=name) for name, fields in CALL_EXAMPLES.items()]
 EACH = pytest.mark.parametrize(("dialect", "noun", "fields"), CALLBACKS)
 
 
@@ -33,6 +34,8 @@ def test_refuses_each_deviation(dialect: str, noun: str, fields: dict[str, str])
         if facts[name].format is not None or facts[name].enum is not None:
             refused.append({**fields, name: "not a value"})
     assert len(refused) >= 14
+    if "CallDuration" in fields:
+        refused.append({**fields, "CallStatus": "in-progress"})
     for changed in refused:
         with pytest.raises(AssertionError, match=f"{dialect} callback about a {noun}"):
             check_callback(dialect, noun, changed)

@@ -30,7 +30,13 @@ _SID_FIELDS: Final = {
     "ConferenceSid": ResourceType.CONFERENCE,
     "CallSid": ResourceType.CALL,
 }
-_EVENT_FIELDS: Final = ("StatusCallbackEvent", "RecordingStatus")
+_EVENT_FIELDS: Final = ("StatusCallbackEvent", "RecordingStatus", "CallStatus")
+_SUBJECTS: Final = {
+    "CallStatus": ResourceType.CALL,
+    "RecordingSid": ResourceType.RECORDING,
+    "ConferenceSid": ResourceType.CONFERENCE,
+}
+"""The first of these fields in a callback shows what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class CallbackLogEntry:
     @property
     def kind(self) -> ResourceType:
         """The type of resource that the callback is about."""
-        return ResourceType.RECORDING if "RecordingSid" in self.fields else ResourceType.CONFERENCE
+        return next(kind for name, kind in _SUBJECTS.items() if name in self.fields)
 
     def matches(self, identifier: str | None, event: str | None) -> bool:
         """Return whether the callback is about this resource and this event.
@@ -298,7 +304,7 @@ class _ObservedDeliveryStore:
 
 def _format_forbidden(delivery: CallbackDelivery, entry: CallbackLogEntry) -> str:
     """Format the line about a callback that was not sent; of its URL it contains only the host."""
-    sid = entry.fields["RecordingSid" if entry.kind is ResourceType.RECORDING else "ConferenceSid"]
+    sid = entry.fields[next(name for name, kind in _SID_FIELDS.items() if kind is entry.kind)]
     host = urlsplit(delivery.url).hostname or ""
     refused = f"callback {delivery.event} of {sid} not delivered: "
     if not is_unambiguous_host(host):

@@ -91,7 +91,7 @@ class ReorderingDeliverer:
         self._delayed: dict[str, _DelayedDelivery] = {}
 
     def __call__(self, event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
-        """Deliver a callback, or hold it until the next one of its recording or conference is delivered."""
+        """Deliver a callback, or hold it until the next one of its recording, conference or call is delivered."""
         (record,) = event["Records"]
         body = json.loads(record["body"])
         resource_id = body["resource"]

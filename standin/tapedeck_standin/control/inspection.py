@@ -69,7 +69,7 @@ class InspectionRoutes:
         registry: the known accounts.
         requests: the log of API requests.
         callbacks: the log of callbacks.
-        replay: delivers a callback again; gets the account, the recording or conference, and the delivery's id.
+        replay: delivers a callback again; gets the account, the recording, conference or call, and the delivery's id.
         faults: the injected faults.
         operations: names of the operations for which faults may be injected.
     """

@@ -12,7 +12,7 @@ from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
 
 MAX_CONCURRENT: Final = 4
-"""Concurrent deliveries per account, each for another recording or conference."""
+"""Concurrent deliveries per account, each for another recording, conference or call."""
 
 _STOP_TIMEOUT_SECONDS: Final = 2.0
 """Seconds to wait for running deliveries on stop."""

@@ -1,6 +1,6 @@
 """Callbacks as an operator sees them: event, URL, state and attempts."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
 
@@ -9,16 +9,20 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.delivery import CallbackDelivery, DeliveryAttempt
 
+_SUBJECTS: Final = (ResourceType.RECORDING, ResourceType.CONFERENCE, ResourceType.CALL)
+"""The types of resources that callbacks are about."""
+
 
 def _parse_resource_sid(sid: str) -> str:
-    identifier = parse_any_sid(ResourceType.RECORDING, sid) or parse_any_sid(ResourceType.CONFERENCE, sid)
-    if identifier is None:
-        raise sid_error(ResourceType.RECORDING, ResourceType.CONFERENCE)
-    return identifier
+    for kind in _SUBJECTS:
+        identifier = parse_any_sid(kind, sid)
+        if identifier is not None:
+            return identifier
+    raise sid_error(*_SUBJECTS)
 
 
 CallbackResourceSid = Annotated[str, AfterValidator(_parse_resource_sid)]
-"""The SID of a recording or a conference in either dialect, parsed into an id."""
+"""The SID of a recording, a conference or a call in either dialect, parsed into an id."""
 
 
 def describe_delivery(delivery: CallbackDelivery) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def sid_error(*kinds: ResourceType) -> PydanticCustomError:
 _TYPE_NAMES: Final = {
     ResourceType.ACCOUNT: "account",
     ResourceType.API_KEY: "API key",
+    ResourceType.CALL: "call",
     ResourceType.CONFERENCE: "conference",
     ResourceType.RECORDING: "recording",
 }

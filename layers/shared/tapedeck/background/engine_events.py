@@ -102,7 +102,8 @@ class EngineEvents:
                 # Ended concurrently, such as by a request over the API: keep the status that it set.
                 found = self._calls.get(account, call)
         if is_pending(found):
-            self._store.confirm(Parent(account, ParentKind.CALL, call), None, found.requested_version)
+            parent = Parent(account, ParentKind.CALL, call)
+            self._store.confirm(parent, None, found.requested_version, settles=not found.has_unpublished_events)
         self._confirm_all_of_participant(account, found.conference, call)
 
     def call_redirected(self, account: str, call: str, version: int) -> None:

@@ -1,16 +1,19 @@
-"""Derive the callback events of a change to a recording or a conference, each with its sequence number.
+"""Derive the callback events of a change to a recording, conference or call, each with its sequence number.
 
 Everything depends only on the stored states, so every replay yields the same events and numbers (REL-4, REL-6).
 Functions with `before` and `after` need the change itself. The others derive events from the current state alone: the
 reconciler backfills callbacks with them that were never published (REL-5).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.notification import (
+    CallEvent,
+    CallNotification,
     ConferenceEvent,
     ConferenceNotification,
     LeaveReason,
@@ -174,3 +177,36 @@ def participant_events(
         return
     for number, event in enumerate(events, start=after.sequence - len(events) + 1):
         yield ConferenceNotification(conference, event, at, number, after)
+
+
+def call_events(before: Call | None, after: Call) -> Iterator[CallNotification]:
+    """Yield the status events of a change to a call, in order; its end also repeats the earlier ones.
+
+    A repeated event is in the outbox already, unless its own change was lost.
+    """
+    known = set(_reached(before)) if before is not None and after.is_live else set()
+    if before is None or before.is_live:
+        yield from (each for each in required_call_events(after) if each.event not in known)
+
+
+def required_call_events(call: Call) -> Iterator[CallNotification]:
+    """Yield the events that must have been published for a call in this state, in order.
+
+    Their numbers count all events of the call, subscribed or not. Without chosen events the only one is number 0.
+    """
+    counts = call.callback is not None and bool(call.callback.events)
+    for event, (number, at) in _reached(call).items():
+        yield CallNotification(call, event, at, number if counts else 0)
+
+
+def _reached(call: Call) -> Mapping[CallEvent, tuple[int, int]]:
+    """Return the SequenceNumber and the time of each status event that a call has reached (C-164)."""
+    reached = {CallEvent.INITIATED: (0, call.created)}
+    if call.rang is not None:
+        reached[CallEvent.RINGING] = (1, call.rang)
+    if call.started is not None:
+        reached[CallEvent.ANSWERED] = (2, call.started)
+    if not call.is_live:
+        last = max(number for number, _ in reached.values())
+        reached[CallEvent.COMPLETED] = (last + 1, call.ended if call.ended is not None else call.updated)
+    return reached

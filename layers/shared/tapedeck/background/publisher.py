@@ -27,12 +27,14 @@ from typing import Final
 
 from tapedeck.background.notifications import (
     before_deletion,
+    call_events,
     conference_events,
     end_event,
     leave_events_at_end,
     leave_events_before_end,
     participant_events,
     recording_events,
+    required_call_events,
     required_events,
     start_event,
 )
@@ -44,7 +46,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, delivery_id
 from tapedeck.domain.engine_command import Command
-from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, RecordingEvent
+from tapedeck.domain.notification import CallNotification, ConferenceEvent, ConferenceNotification, RecordingEvent
 from tapedeck.domain.page import ALL_TIME, ids_of
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
@@ -108,7 +110,8 @@ class ChangePublisher:
     def publish(self, change: Change) -> None:
         """Publish one change: the command first, then the callbacks, then the domain events.
 
-        A recording that this change finishes is then marked as published, which ends its pending work.
+        A recording that this change finishes, or a call that it ends, is then marked as published, which ends its
+        pending work.
         """
         self.send_commands(self._current_commands(change))
         after, before = change.after, change.before
@@ -134,11 +137,16 @@ class ChangePublisher:
                 old_participant = before if isinstance(before, Participant) else None
                 notifications = participant_events(old_participant, after, load_conference)
                 self._enqueue(self._conference_deliveries(change.account, notifications))
+            case Call():
+                old_call = before if isinstance(before, Call) else None
+                self._enqueue(self._call_deliveries(after, call_events(old_call, after)))
         if events_of_change := list(domain_events(change)):
             self._bus.publish(events_of_change)
         # Without a callback the recording left the pending-work index when it was finished.
         if finished is not None and finished.callback is not None:
             self.mark_published(finished)
+        if isinstance(after, Call) and not after.is_live and after.has_unpublished_events and _was_live(before):
+            self.mark_published(after)
 
     # --8<-- [end:publish]
 
@@ -185,6 +193,14 @@ class ChangePublisher:
             required = [each for each in required if delivery_id(each.sequence, each.event) not in known]
         return self._enqueue(self._conference_deliveries(conference.account, required))
 
+    def backfill_call(self, call: Call) -> int:
+        """Store the callbacks of an ended call that should be in the outbox and are not; return how many."""
+        required = self._call_deliveries(call, required_call_events(call))
+        if required:
+            known = {delivery.id for delivery in self._callbacks.of(call.account, call.id)}
+            required = [delivery for delivery in required if delivery.id not in known]
+        return self._enqueue(required)
+
     def end_dialed_calls(self, conference: Conference) -> int:
         """End the calls that were dialed into a conference that has ended; return how many this ended. Idempotent.
 
@@ -199,12 +215,15 @@ class ChangePublisher:
             self._calls.end_after_conference(call) for call in calls.values() if call.conference == conference.id
         )
 
-    def mark_published(self, resource: Recording | Conference) -> None:
-        """Mark all callbacks of a finished recording, or all that follows the end of a conference, as done."""
-        if isinstance(resource, Recording):
-            self._store.mark_recording_published(resource.parent, resource.id)
-        else:
-            self._store.mark_conference_published(resource)
+    def mark_published(self, resource: Recording | Conference | Call) -> None:
+        """Mark all callbacks of a finished recording or ended call, or all that follows a conference's end, as done."""
+        match resource:
+            case Recording():
+                self._store.mark_recording_published(resource.parent, resource.id)
+            case Conference():
+                self._store.mark_conference_published(resource)
+            case Call():
+                self._store.mark_call_published(resource)
 
     def _current_commands(self, change: Change) -> Iterator[Command]:
         """Yield the command of a change, unless the change is old and the command done or superseded since."""
@@ -251,6 +270,18 @@ class ChangePublisher:
             )
             for event, version in events
             if event in subscribed
+        ]
+
+    def _call_deliveries(self, call: Call, notifications: Iterable[CallNotification]) -> list[CallbackDelivery]:
+        callback = call.callback
+        if callback is None:
+            return []
+        dialect = callbacks_in(callback.dialect)
+        subscribed = dialect.call_events(callback.events)
+        return [
+            self._delivery(call.account, call.id, each.sequence, each.event, callback, dialect.call(each))
+            for each in notifications
+            if each.event in subscribed
         ]
 
     def _subscribed_events(self, conference: Conference) -> frozenset[ConferenceEvent]:
@@ -342,6 +373,10 @@ def _newly_finished(change: Change) -> Recording | None:
     if not isinstance(after, Recording) or after.status not in FINISHED:
         return None
     return after if before is None or before.status in UNFINISHED else None
+
+
+def _was_live(before: Resource | None) -> bool:
+    return before is None or (isinstance(before, Call) and before.is_live)
 
 
 def _is_leave(notification: ConferenceNotification) -> bool:

@@ -4,14 +4,14 @@ The reconciler reads only the table: the pending-work index and the outbox of ca
 stream, which keeps records for 24 hours only (REL-5). The stream is the fast path, this is the guarantee:
 
 - callbacks: queue deliveries again whose retry is due, or that the queue lost;
-- notifications: store missing callbacks of starts, ends and leaves;
+- notifications: store missing callbacks of starts, ends and leaves, and of ended calls;
 - calls: end those that were dialed into a conference that has ended;
 - commands: send a command again until the engine confirms it or it expires (except `media.delete`);
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
 Only `redrive_failed_changes` publishes the rest: domain events, `media.delete`, and all other callbacks. The callbacks
-restored here are a recording's `in-progress`, `completed` and `absent` and, after its end, a conference's `start`,
-`leave` and `end`.
+restored here are a recording's `in-progress`, `completed` and `absent`, after its end a conference's `start`, `leave`
+and `end`, and after its end every status event of a call.
 """
 
 from collections import Counter
@@ -21,6 +21,7 @@ from typing import Final
 from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.webhook_delivery import CallbackDispatcher
+from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, is_pending
 from tapedeck.domain.errors import InvalidState, MediaMissing, NotFound
@@ -141,6 +142,8 @@ class Reconciler:
                 counted.update(self._reconcile_recording(recording))
             case Conference() as conference:
                 counted.update(self._reconcile_conference(conference))
+            case Call() as call:
+                counted.update(self._reconcile_call(call))
         counted.update(self._reconcile_command(pending))
         return counted
 
@@ -208,6 +211,17 @@ class Reconciler:
             self._publisher.mark_published(conference)
         return counted
 
+    def _reconcile_call(self, call: Call) -> Counter[str]:
+        counted: Counter[str] = Counter()
+        if call.callback is None or call.is_live or self._now - call.updated < STREAM_GRACE_SECONDS:
+            return counted
+        if call.has_unpublished_events:
+            counted["backfilled"] += self._publisher.backfill_call(call)
+        # As for a conference: a command that was confirmed since no longer keeps it in the index.
+        if call.has_unpublished_events or not is_pending(call):
+            self._publisher.mark_published(call)
+        return counted
+
     def _finish_timed_out(self, recording: Recording) -> bool:
         """End a recording that timed out: `completed` if its media have arrived after all, else `absent`.
 
@@ -238,9 +252,12 @@ class Reconciler:
     def _expire(self, pending: PendingWork) -> bool:
         """Remove a resource with an expired command from the index; return whether it was removed.
 
-        An ended conference with a pending follow-up stays. A run after that is done removes it.
+        An ended conference with a pending follow-up, or a call with unpublished events, stays. A run after that is done
+        removes it.
         """
         resource = pending.resource
         if isinstance(resource, Conference) and resource.has_pending_follow_up:
+            return False
+        if isinstance(resource, Call) and resource.has_unpublished_events:
             return False
         return self._work.expire(pending)

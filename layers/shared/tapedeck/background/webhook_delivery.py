@@ -152,7 +152,7 @@ class CallbackDispatcher:
 
         Args:
             account: the account's id.
-            resource_id: the recording or conference.
+            resource_id: the recording, conference or call.
             delivery_id: the id of the delivery there.
             renderers: a renderer by dialect.
             is_replay: send it in any state, because an operator requested it.
@@ -229,7 +229,7 @@ class CallbackDispatcher:
         return self._store.record_attempt(delivery, attempt, DeliveryState.RETRY_SCHEDULED, due)
 
     def _mark_url_gone(self, delivery: CallbackDelivery) -> None:
-        """Mark the URL as gone and give up all its pending deliveries of this recording or conference.
+        """Mark the URL as gone and give up all its pending deliveries of this recording, conference or call.
 
         Only with scheduled retries: the vendors themselves continue to call a URL that answered 410.
         """
@@ -305,13 +305,13 @@ class CallbackDispatcher:
         return queued
 
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
-        """Return all deliveries of a recording or conference, in the order of what they report."""
+        """Return all deliveries of a recording, conference or call, in the order of what they report."""
         return self._store.of(account, resource_id)
 
 
 # --8<-- [start:message]
 def to_message(delivery: CallbackDelivery) -> QueueMessage:
-    """Return the queue message of a delivery, in the FIFO group of its recording or conference (C-85)."""
+    """Return the queue message of a delivery, in the FIFO group of its recording, conference or call (C-85)."""
     body = {"account": delivery.account, "resource": delivery.resource_id, "delivery": delivery.id}
     # Each round of attempts has its own deduplication id.
     return QueueMessage(

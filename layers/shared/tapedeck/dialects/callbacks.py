@@ -7,13 +7,21 @@ import hmac
 import re
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
-from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, RecordingEvent
+from tapedeck.dialects.formatting import API_VERSION, rfc2822
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.notification import (
+    CallEvent,
+    CallNotification,
+    ConferenceEvent,
+    ConferenceNotification,
+    RecordingEvent,
+)
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
@@ -98,6 +106,23 @@ RECORDING_EVENTS: Final[Mapping[str, RecordingEvent]] = {
 }
 """The recording events that both vendors have, by the value that subscribes to them."""
 
+_CALL_STATUSES: Final = {
+    CallEvent.INITIATED: "initiated",
+    CallEvent.RINGING: CallStatus.RINGING,
+    CallEvent.ANSWERED: CallStatus.IN_PROGRESS,
+}
+"""`CallStatus` of the events before the end."""
+
+_SIP_CODES: Final = {
+    CallStatus.BUSY: 486,
+    CallStatus.NO_ANSWER: 487,
+    CallStatus.CANCELED: 487,
+    CallStatus.FAILED: 404,
+}
+"""The SIP code of a call that was not answered, by its final status (C-165)."""
+_SIP_ANSWERED: Final = 200
+_SIP_TERMINATED: Final = 487
+
 _NUMBER: Final = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -123,6 +148,10 @@ class CallbackDialect(ABC):
     """The conference events by the value of `StatusCallbackEvent` that subscribes to them."""
     published_recording_events: ClassVar[Mapping[str, RecordingEvent]]
     """The recording events by the value of `RecordingStatusCallbackEvent` that subscribes to them."""
+    published_call_events: ClassVar[Mapping[str, CallEvent]]
+    """The status events of calls by the value of `StatusCallbackEvent` that subscribes to them."""
+    sip_code_field: ClassVar[str]
+    """The name of the field with the SIP code of a call's end."""
     end_includes_recording: ClassVar[bool]
     """Whether `conference-end` includes the conference's recording."""
     signature_headers: ClassVar[tuple[str, ...]]
@@ -145,6 +174,42 @@ class CallbackDialect(ABC):
             event: an event that the subscription includes.
             origin: of the service: scheme and host.
         """
+
+    def call(self, notification: CallNotification) -> Fields:
+        """Render the fields of a status callback of a call, sorted by name.
+
+        Args:
+            notification: an event that the subscription includes.
+        """
+        call, ends = notification.call, notification.event is CallEvent.COMPLETED
+        values: dict[str, Any] = {
+            "AccountSid": self.dialect.format_sid(ResourceType.ACCOUNT, call.account),
+            "ApiVersion": API_VERSION,
+            "CallSid": self.dialect.format_sid(ResourceType.CALL, call.id),
+            "CallStatus": call.status if ends else _CALL_STATUSES[notification.event],
+            "CallbackSource": "call-progress-events",
+            "Direction": call.direction,
+            "From": call.from_,
+            "ParentCallSid": self.dialect.format_sid(ResourceType.CALL, call.parent_call) if call.parent_call else None,
+            "SequenceNumber": notification.sequence,
+            "Timestamp": rfc2822(notification.at),
+            "To": call.to,
+            **self.call_details(call),
+        }
+        if ends:
+            values |= {"CallDuration": call.duration or 0, **self.call_end_details(call)}
+            values[self.sip_code_field] = _sip_code(call)
+        return fields_of(dict(sorted(values.items())))
+
+    def call_details(self, call: Call) -> Mapping[str, Any]:
+        """Render the fields that only this dialect has in every status callback of a call."""
+        del call
+        return {}
+
+    def call_end_details(self, call: Call) -> Mapping[str, Any]:
+        """Render the fields that only this dialect has in the callback of a call's end."""
+        del call
+        return {}
 
     def conference(self, notification: ConferenceNotification, origin: str) -> Fields:
         """Render the fields of a conference callback.
@@ -182,6 +247,13 @@ class CallbackDialect(ABC):
         """Return the conference events that a subscription's event names select; unsupported names are ignored."""
         return frozenset(event for word in names for event in self.published_events.get(word, ()))
 
+    def call_events(self, names: Sequence[str]) -> frozenset[CallEvent]:
+        """Return the events of a call that a subscription's event names select; without names the end."""
+        if not names:
+            return frozenset({CallEvent.COMPLETED})
+        events = self.published_call_events
+        return frozenset(events[word] for word in names if word in events)
+
     def headers(self, signature: str, token: str) -> dict[str, str]:
         """Build the headers that authenticate a callback and, if the dialect has such a header, identify retries."""
         headers = dict.fromkeys(self.signature_headers, signature)
@@ -213,3 +285,12 @@ class CallbackDialect(ABC):
         """Build the absolute URL of a recording below its account, without extension."""
         sid = self.dialect.format_sid(ResourceType.RECORDING, recording.id)
         return f"{origin}{self.dialect.account_uri(recording.parent.account)}/Recordings/{sid}"
+
+
+def _sip_code(call: Call) -> int | None:
+    """Return the SIP code with which an outbound call ended; None for an inbound call."""
+    if call.direction == "inbound":
+        return None
+    if call.started is not None:
+        return _SIP_ANSWERED
+    return _SIP_CODES.get(call.status, _SIP_TERMINATED)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from tapedeck.domain.identity import created_at
+from tapedeck.domain.subscription import CallbackSubscription
 
 
 class CallStatus(StrEnum):
@@ -30,10 +31,13 @@ UNANSWERED: Final = frozenset({CallStatus.QUEUED, CallStatus.RINGING})
 class Call:
     """One call leg; times are whole seconds since the epoch.
 
-    `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`. `conference` is the id of the
-    conference that the call joined last. `api_recording` is the latest recording started through the API.
+    `direction` is one of Twilio's words `inbound`, `outbound-api`, `outbound-dial`. `rang` is when a dialed call began
+    to ring, `started` when it was answered. `conference` is the id of the conference that the call joined last.
+    `api_recording` is the latest recording started through the API.
     `active_recordings` is a superset of the ids of its active recordings: ids of stopped ones stay until
     `domain.recording.PRUNE_ACTIVE_AT`. `end_write_id` is the id of the write that ended the call.
+    `callback` is the subscription to its status events; its `events` are empty if the request chose none.
+    `end_published`: every callback of the ended call is in the outbox.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
@@ -45,6 +49,7 @@ class Call:
     from_: str = ""
     direction: str = "inbound"
     version: int = 1
+    rang: int | None = None
     started: int | None = None
     ended: int | None = None
     parent_call: str | None = None
@@ -52,6 +57,8 @@ class Call:
     api_recording: str | None = None
     active_recordings: frozenset[str] = frozenset()
     end_write_id: str | None = None
+    callback: CallbackSubscription | None = None
+    end_published: bool = False
     requested_version: int = 0
     requested_at: int | None = None
     confirmed_version: int = 0
@@ -65,6 +72,11 @@ class Call:
     def is_live(self) -> bool:
         """Whether the call has not reached a final state."""
         return self.status in LIVE
+
+    @property
+    def has_unpublished_events(self) -> bool:
+        """Whether it has a subscription whose callbacks may not all be in the outbox yet."""
+        return self.callback is not None and not self.end_published
 
     @property
     def duration(self) -> int | None:

@@ -45,7 +45,7 @@ class DeliveryAttempt:
     """One attempt: start and duration in milliseconds, HTTP status or failure, the response's first kilobyte.
 
     `failure` is one of `ports.messaging.FailureReason`, `UNSIGNED`, or `url-gone`: nothing was sent, because the URL
-    had answered an earlier callback of this recording or conference with 410 Gone.
+    had answered an earlier callback of this recording, conference or call with 410 Gone.
     """
 
     at: int
@@ -57,9 +57,10 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True)
 class CallbackDelivery:
-    """One callback in the outbox, for one change of a recording or a conference.
+    """One callback in the outbox, for one change of a recording, a conference or a call.
 
-    `resource_id` is the recording or conference, and `sequence` a recording's version or a conference's SequenceNumber.
+    `resource_id` is the recording, conference or call, and `sequence` a recording's version or the SequenceNumber of a
+    conference or call.
     `url`, `method`, `body` (form-encoded) and `idempotency_token` are identical at each attempt (REL-6). The token is
     sent in a header of Twilio's dialect; SignalWire's has none. `created`, `first_attempt_at` and `next_attempt_at` are
     seconds, `lease_expires_at` is milliseconds. The first lease sets `first_attempt_at`; every attempt is signed with
@@ -87,7 +88,7 @@ class CallbackDelivery:
 
     @property
     def id(self) -> str:
-        """`<sequence>.<event>`: the sort order under its recording or conference is the delivery order."""
+        """`<sequence>.<event>`: the sort order under its recording, conference or call is the delivery order."""
         return delivery_id(self.sequence, self.event)
 
 

@@ -1,4 +1,4 @@
-"""The events of recordings and conferences that callbacks report, independent of the dialect.
+"""The events of recordings, conferences and calls that callbacks report, independent of the dialect.
 
 The dialect decides which of them a subscription receives and how they are formatted.
 """
@@ -6,7 +6,7 @@ The dialect decides which of them a subscription receives and how they are forma
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tapedeck.domain.call import CallStatus
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
@@ -49,6 +49,15 @@ class ConferenceEvent(StrEnum):
     ANNOUNCEMENT_FAIL = "announcement-fail"
 
 
+class CallEvent(StrEnum):
+    """The status events of a call; `completed` reports every final status."""
+
+    INITIATED = "initiated"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    COMPLETED = "completed"
+
+
 class LeaveReason(StrEnum):
     """Why a participant left, in Twilio's documented words."""
 
@@ -77,6 +86,16 @@ class ConferenceNotification:
     call_status: CallStatus | None = None
     recording: Recording | None = None
     file_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallNotification:
+    """One status event of a call: the call at the event or later, the time in seconds, and the SequenceNumber."""
+
+    call: Call
+    event: CallEvent
+    at: int
+    sequence: int
 
 
 def participant_changes(before: Participant, after: Participant) -> tuple[ConferenceEvent, ...]:

@@ -61,18 +61,11 @@ class Markup(EngineMessage):
     markup: str
 
 
-class StatusCallback(FetchUrl):
-    """URL for call status callbacks, and the dialect to send them in."""
-
-    dialect: Literal["twilio", "signalwire"]
-
-
 class CallState(EngineMessage):
-    """Next instructions and settings of a call: fallback URL, status callback, maximum duration."""
+    """Next instructions and settings of a call: fallback URL, maximum duration."""
 
     redirect: FetchUrl | Markup | None = None
     fallback: FetchUrl | None = None
-    status_callback: StatusCallback | None = None
     time_limit: Annotated[int, Field(ge=1, description="Seconds")] | None = None
 
 

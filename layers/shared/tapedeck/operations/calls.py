@@ -8,6 +8,7 @@ from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
 from tapedeck.domain.engine_command import EngineEvent, with_new_request
 from tapedeck.domain.errors import CallAlreadyEnded, CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.leaving import call_ending, exit_status_of, participant_after_redirect, with_leave
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
@@ -28,14 +29,16 @@ class UpdateCall:
     Args:
         status: canceled or completed, to end the call; the other fields are then ignored (C-25).
         redirect: new instructions: `{url, method}` or `{markup}`.
-        settings: `fallback`, `status_callback` and `time_limit`, sent with the redirect command.
+        settings: `fallback` and `time_limit`, sent with the redirect command.
         cancel_ignores_answered_calls: whether canceling an answered call succeeds without changing it.
+        callback: the subscription that replaces the call's, if any.
     """
 
     status: CallStatus | None = None
     redirect: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     cancel_ignores_answered_calls: bool = False
+    callback: CallbackSubscription | None = None
 
 
 class Calls:
@@ -107,8 +110,9 @@ class Calls:
             if found.status not in UNANSWERED:
                 raise CallAnswered
             now = self._clock() // 1000
-            started = engine_event.occurred_at(call, now) if target is CallStatus.IN_PROGRESS else None
-            after = replace(found, status=target, updated=now, started=started, version=found.version + 1)
+            at = engine_event.occurred_at(call, now)
+            after = replace(found, status=target, updated=now, version=found.version + 1)
+            after = replace(after, rang=at) if target is CallStatus.RINGING else replace(after, started=at)
             try:
                 self._store.change_call(found, after, engine_event.event)
             except ParentConflict:
@@ -117,7 +121,7 @@ class Calls:
         raise StoreBusy
 
     def update(self, account: str, call: str, change: UpdateCall) -> Call:
-        """End, cancel or redirect a call; an empty change only reads it.
+        """End, cancel or redirect a call, or replace its callback subscription; an empty change only reads it.
 
         Raises:
             NotFound: no such call.
@@ -137,27 +141,37 @@ class Calls:
                     raise
                 return self.get(account, call)
         commands = {**change.settings, **({"redirect": change.redirect} if change.redirect is not None else {})}
-        if not commands:
+        if not commands and change.callback is None:
             return self.get(account, call)
         sources = LIVE if change.redirect is None else frozenset({CallStatus.IN_PROGRESS})
         now = self._clock()
         write_id = new_id(now)
         try:
-            return self._store.queue_call_commands(account, call, commands, sources, now // 1000, write_id)
+            return self._store.queue_call_commands(
+                account, call, commands, change.callback, sources, now // 1000, write_id
+            )
         except ParentConflict as changed:
             found = changed.found
             if not isinstance(found, Call):
                 raise NotFound from changed
             if change.redirect is None:
                 raise CallHasEnded from changed
-        return self._redirect_participant(found, commands, now, write_id)
+        return self._redirect_participant(found, commands, change.callback, now, write_id)
 
-    def _redirect_participant(self, found: Call, commands: Mapping[str, Any], now: int, write_id: str) -> Call:
+    def _redirect_participant(
+        self,
+        found: Call,
+        commands: Mapping[str, Any],
+        callback: CallbackSubscription | None,
+        now: int,
+        write_id: str,
+    ) -> Call:
         """Redirect a call that has been in a conference; if it is inside, it leaves in the same transaction.
 
         Args:
             found: the call as last read.
             commands: the payload of the engine commands.
+            callback: the new callback subscription, if any.
             now: milliseconds.
             write_id: the id of the write.
 
@@ -169,7 +183,8 @@ class Calls:
             if found.status is not CallStatus.IN_PROGRESS:
                 raise CallNotInProgress
             conference, participant = self._store.get_membership(found.account, found.conference or "", found.id)
-            after = with_new_request(replace(found, version=found.version + 1), now // 1000)
+            after = replace(found, version=found.version + 1, callback=callback or found.callback)
+            after = with_new_request(after, now // 1000)
             leaving = EndTransaction(write_id, now // 1000, call=found, call_after=after, call_commands=commands)
             if conference is not None and participant is not None and participant.is_inside:
                 if conference.is_live:

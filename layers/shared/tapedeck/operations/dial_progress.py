@@ -47,8 +47,9 @@ class DialProgress:
         """
 
         def ringing(_conference_now: Conference, call_now: Call, participant: Participant, now: int) -> _Advance:
+            rang = engine_event.occurred_at(call_now.id, now) if engine_event is not None else now
             return (
-                replace(call_now, status=CallStatus.RINGING, updated=now, version=call_now.version + 1),
+                replace(call_now, status=CallStatus.RINGING, rang=rang, updated=now, version=call_now.version + 1),
                 replace(
                     participant, status=ParticipantStatus.RINGING, updated=now, version=participant.version + 1,
                     confirmed_version=_confirmed(participant, engine_event),

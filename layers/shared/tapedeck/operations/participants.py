@@ -56,8 +56,8 @@ class UpdateParticipant:
 class AddParticipant:
     """A participant to dial.
 
-    `record` and `callback` apply to the conference if this creates it. `options` are passed to the media engine, by
-    name.
+    `record` and `callback` apply to the conference if this creates it. `call_callback` is the subscription to the
+    status events of the dialed call. `options` are passed to the media engine, by name.
     """
 
     to: str
@@ -70,6 +70,7 @@ class AddParticipant:
     record: bool = False
     callback: CallbackSubscription | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    call_callback: CallbackSubscription | None = None
 
 
 class Participants(DialProgress):
@@ -273,7 +274,7 @@ class Participants(DialProgress):
         write_id, seconds = new_id(now), now // 1000
         call = Call(
             account, new_id(now), CallStatus.QUEUED, seconds, to=wanted.to, from_=wanted.from_,
-            direction="outbound-api",
+            direction="outbound-api", callback=wanted.call_callback,
         )  # fmt: skip
         # Created outside the loop, so that every attempt writes the same id.
         name = conference.text if isinstance(conference, ConferenceName) else ""

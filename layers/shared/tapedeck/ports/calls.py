@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from tapedeck.domain.call import LIVE, Call, CallStatus
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.ports.parents import EndTransaction
 
 
@@ -51,11 +52,14 @@ class CallStore(Protocol):
         account: str,
         call: str,
         command_payload: Mapping[str, Any],
+        callback: CallbackSubscription | None,
         sources: frozenset[CallStatus],
         now: int,
         write_id: str,
     ) -> Call:
-        """Store the payload of engine commands, by name, with a call whose status is in `sources`.
+        """Store the payload of engine commands, by name, and a callback subscription with a call in `sources`.
+
+        An empty payload requests nothing from the media engine; without a `callback` the subscription is unchanged.
 
         A `redirect` also requires that the call was never in a conference: `redirect_participant` redirects others.
 
@@ -70,4 +74,8 @@ class CallStore(Protocol):
         Raises:
             EndConflict: something has changed since it was read; `call` is the current call.
         """
+        ...
+
+    def mark_call_published(self, call: Call) -> None:
+        """Note that all callbacks of an ended call are in the outbox; no publishing work is pending any more."""
         ...

@@ -19,11 +19,11 @@ class DeliveryStore(Protocol):
         ...
 
     def get(self, account: str, resource_id: str, delivery: str) -> CallbackDelivery | None:
-        """Return one delivery of a recording or conference."""
+        """Return one delivery of a recording, conference or call."""
         ...
 
     def of(self, account: str, resource_id: str) -> Sequence[CallbackDelivery]:
-        """Return all deliveries of a recording or conference, in the order of what they report."""
+        """Return all deliveries of a recording, conference or call, in the order of what they report."""
         ...
 
     def lease(self, delivery: CallbackDelivery, now: int, until: int) -> CallbackDelivery | None:
@@ -44,11 +44,11 @@ class DeliveryStore(Protocol):
         ...
 
     def mark_url_gone(self, delivery: CallbackDelivery, now: int) -> None:
-        """Store at `now` (seconds) that the delivery's URL is gone, for its recording or conference only."""
+        """Store at `now` (seconds) that the delivery's URL is gone, for its recording, conference or call only."""
         ...
 
     def is_url_gone(self, delivery: CallbackDelivery) -> bool:
-        """Whether `mark_url_gone` was called for this URL and this recording or conference."""
+        """Whether `mark_url_gone` was called for this URL and this recording, conference or call."""
         ...
 
     def find_due(self, shard: str, now: int, limit: int) -> Sequence[CallbackDelivery]:

@@ -78,7 +78,8 @@ class ParentStore(Protocol):
         """Confirm that the media engine has applied this version of a call, conference or participant.
 
         Ignored if a later version was requested: that one stays pending. `settles` also removes the resource from the
-        pending-work index; pass False for a conference with unpublished events. Returns False if it does not exist.
+        pending-work index, unless it has unpublished events; pass False if it is known to have some. Returns False if
+        it does not exist.
         """
         ...
 

@@ -4,14 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID
+from tapedeck.adapters.dynamodb.attributes import (
+    ACTIVE_RECORDINGS,
+    CONFIRMED_VERSION,
+    END_PUBLISHED,
+    END_WRITE_ID,
+    REQUESTED_VERSION,
+)
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, failed_parts, has_write_token, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
-from tapedeck.adapters.dynamodb.items import call_from, call_key, status_key
+from tapedeck.adapters.dynamodb.items import call_from, call_key, encode_callback, status_key
 from tapedeck.adapters.dynamodb.writes import (
+    PENDING_WORK,
     call_diff,
     end_writes,
+    keep_pending,
     new_call,
     push_write_token,
     request_engine_action,
@@ -19,6 +27,7 @@ from tapedeck.adapters.dynamodb.writes import (
 )
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.recording import ParentKind
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
 
 
@@ -73,6 +82,7 @@ class CallTable(ConditionalTable):
         account: str,
         call: str,
         command_payload: Mapping[str, Any],
+        callback: CallbackSubscription | None,
         sources: frozenset[CallStatus],
         now: int,
         write_id: str,
@@ -82,7 +92,8 @@ class CallTable(ConditionalTable):
             "version": NEXT_VERSION,
             **command_payload,
             **push_write_token(write_id),
-            **request_engine_action(call, now),
+            **(request_engine_action(call, now) if command_payload else keep_pending(call, now)),
+            **({"callback": encode_callback(callback)} if callback is not None else {}),
         }
         when = Attr("status").is_in(sorted(sources)) & write_token_absent(write_id)
         if "redirect" in assign:
@@ -91,7 +102,7 @@ class CallTable(ConditionalTable):
             call_key(account, call),
             assign,
             # A redirect of an earlier command must not be sent again with this one.
-            remove={"redirect"} - assign.keys(),
+            remove={"redirect"} - assign.keys() if command_payload else (),
             when=when,
         )
         return self._update(write, call_from, ParentConflict, is_own=written_by(write_id), as_written=_as_live)
@@ -113,6 +124,14 @@ class CallTable(ConditionalTable):
             self._database.backoff()
             stopped = leaving.conference_recordings & failed_parts(parts, failed).keys()
             raise EndConflict(call_from(item), None, stopped) from failed
+
+    def mark_call_published(self, call: Call) -> None:
+        """1 request; 2 while an engine command is unconfirmed and keeps the call in the pending-work index."""
+        key = call_key(call.account, call.id)
+        has_ended = ~Attr("status").is_in(sorted(LIVE))
+        is_settled = Attr(REQUESTED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).eq(Attr(REQUESTED_VERSION))
+        if not self._try(update(key, {END_PUBLISHED: True}, remove=PENDING_WORK, when=has_ended & is_settled)):
+            self._try(update(key, {END_PUBLISHED: True}, when=has_ended))
 
 
 def _as_live(found: Call) -> Call:

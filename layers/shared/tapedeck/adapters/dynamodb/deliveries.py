@@ -156,7 +156,7 @@ def _changed(before: CallbackDelivery, after: CallbackDelivery) -> Write:
 
 
 def deliveries_partition(account: str, resource_id: str) -> str:
-    """Name the partition of all callback deliveries of a recording or conference."""
+    """Name the partition of all callback deliveries of a recording, conference or call."""
     return f"{account}#CB#{resource_id}"
 
 

@@ -146,7 +146,8 @@ def pending_shard(identifier: str) -> str:
     # --8<-- [end:shard]
 
 
-def _encode_callback(callback: CallbackSubscription) -> Item:
+def encode_callback(callback: CallbackSubscription) -> Item:
+    """Render a callback subscription as the value of the attribute `callback`."""
     return {
         "url": callback.url,
         "method": callback.method,
@@ -173,6 +174,7 @@ _CALL: Final = FieldTable(
     Field("to", "to"),
     Field("from", "from_"),
     Field("direction", "direction"),
+    Field("rang", "rang", None),
     Field("started", "started", None),
     Field("ended", "ended", None),
     Field(PARENT_CALL, "parent_call", None),
@@ -180,6 +182,8 @@ _CALL: Final = FieldTable(
     Field(API_RECORDING, "api_recording", None),
     Field(ACTIVE_RECORDINGS, "active_recordings", frozenset()),
     Field(END_WRITE_ID, "end_write_id", None),
+    Field("callback", "callback", None, encode_callback, _decode_callback),
+    Field(END_PUBLISHED, "end_published", False),
     *_ENGINE_FIELDS,
 )
 
@@ -198,7 +202,7 @@ _CONFERENCE: Final = FieldTable(
     Field(ACTIVE_RECORDINGS, "active_recordings", frozenset()),
     Field(END_WRITE_ID, "end_write_id", None),
     Field("record", "record"),
-    Field("callback", "callback", None, _encode_callback, _decode_callback),
+    Field("callback", "callback", None, encode_callback, _decode_callback),
     Field(START_SEQUENCE, "start_sequence", 0),
     Field(STARTED_AT, "started_at", None),
     Field("announced_at", "announced_at", None),
@@ -244,7 +248,7 @@ _RECORDING: Final = FieldTable(
     Field("duration", "duration", None),
     Field("error", "error", None),
     Field(EXPIRES_AT, "deleted_until", None),
-    Field("callback", "callback", None, _encode_callback, _decode_callback),
+    Field("callback", "callback", None, encode_callback, _decode_callback),
 )
 
 _TRANSCRIPTION: Final = FieldTable(
@@ -261,7 +265,8 @@ def call_item(call: Call) -> Item:
     item = _CALL.render(call)
     item["status_key"] = status_key(call.account, ParentKind.CALL, call.status)
     item["sid"] = call.id
-    item |= _pending_command_item(call)
+    # With a callback subscription it is pending work from the beginning, until the callbacks of its end are stored.
+    item |= _pending_work_item(call.id, call.created) if call.has_unpublished_events else _pending_command_item(call)
     return item
 
 

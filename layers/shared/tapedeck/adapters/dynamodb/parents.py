@@ -1,12 +1,12 @@
 """What calls and conferences in the recordings table have in common: their end, and confirmations by the engine."""
 
-from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, LAST_EVENT_AT, REQUESTED_VERSION
+from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, END_PUBLISHED, LAST_EVENT_AT, REQUESTED_VERSION
 from tapedeck.adapters.dynamodb.client import ConditionFailed
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, failed_parts
 from tapedeck.adapters.dynamodb.expressions import Attr, update
 from tapedeck.adapters.dynamodb.items import call_from, conference_from, parent_key, participant_key
 from tapedeck.adapters.dynamodb.writes import PENDING_WORK, end_writes, event_time_write
-from tapedeck.domain.recording import Parent
+from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.ports.parents import EndConflict, EndTransaction
 
 
@@ -31,15 +31,19 @@ class ParentTable(ConditionalTable):
             ) from failed
 
     def confirm(self, parent: Parent, participant: str | None, version: int, *, settles: bool = True) -> bool:
-        """1 request."""
+        """1 request; 2 with `settles`, if a call has callbacks that are not published yet."""
         key = parent_key(parent) if participant is None else participant_key(parent.account, parent.id, participant)
-        write = update(
-            key,
-            {CONFIRMED_VERSION: version},
-            remove=PENDING_WORK if settles else (),
-            when=Attr(REQUESTED_VERSION).eq(version),
-        )
-        return self._update_or_find(write) is not None
+        is_latest = Attr(REQUESTED_VERSION).eq(version)
+        confirmed = update(key, {CONFIRMED_VERSION: version}, when=is_latest)
+        if not settles:
+            return self._update_or_find(confirmed) is not None
+        when = is_latest
+        if participant is None and parent.kind is ParentKind.CALL:
+            when &= Attr("callback").not_exists() | Attr(END_PUBLISHED).exists()
+        found = self._update_or_find(update(key, {CONFIRMED_VERSION: version}, remove=PENDING_WORK, when=when))
+        if found is not None and found.get(REQUESTED_VERSION) == version != found.get(CONFIRMED_VERSION):
+            self._update_or_find(confirmed)
+        return found is not None
 
     def confirm_participant(self, parent: Parent, participant: str, version: int, at: int) -> bool:
         """1 request."""

@@ -26,7 +26,7 @@ from tapedeck.domain.recording import Recording
 from tapedeck.ports.changes import Change, PendingWork, Resource
 
 _COMMAND_PAYLOAD: Final = {
-    "CALL": ("redirect", "fallback", "status_callback", "time_limit"),
+    "CALL": ("redirect", "fallback", "time_limit"),
     "CONF": ("announcement",),
     PARTICIPANT: ("announcement", "hold_music", "wait_music"),
 }

@@ -71,16 +71,16 @@ def write_token_absent(write_id: str) -> Condition:
 
 
 def request_engine_action(identifier: str, now: int) -> dict[str, Any]:
-    """Assign what requests an engine action at `now` (seconds) and puts the item into the pending-work index.
+    """Assign what requests an engine action at `now` (seconds) and puts the item into the pending-work index."""
+    return {REQUESTED_VERSION: NEXT_VERSION, REQUESTED_AT: now, **keep_pending(identifier, now)}
+
+
+def keep_pending(identifier: str, now: int) -> dict[str, Any]:
+    """Assign what puts the item into the pending-work index as of `now` (seconds).
 
     An item that is already in the index keeps its position, which saves an index write.
     """
-    return {
-        REQUESTED_VERSION: NEXT_VERSION,
-        REQUESTED_AT: now,
-        "work": pending_shard(identifier),
-        "work_at": Attr("work_at").or_default(now),
-    }
+    return {"work": pending_shard(identifier), "work_at": Attr("work_at").or_default(now)}
 
 
 def event_time_write(key: Key, at: int) -> Write:

@@ -18,6 +18,7 @@ from tapedeck.dialects.forms.base import (
 )
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidParameter
+from tapedeck.domain.subscription import CallbackSubscription
 
 _TWILIO_ONLY: Final = frozenset({"Twiml", "TimeLimit"})
 
@@ -67,16 +68,18 @@ class UpdateCallForm(Form):
             return {"url": self.url, "method": self.method}
         return {"markup": self.markup} if self.markup is not None else None
 
-    def settings(self, dialect: str) -> Mapping[str, Any]:
-        """Return the settings for the engine (C-27).
-
-        `fallback` {url, method}, `status_callback` {url, method, dialect}, `time_limit`.
-        """
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings for the engine (C-27): `fallback` {url, method}, `time_limit`."""
         given: dict[str, Any] = {}
         if self.fallback_url is not None:
             given["fallback"] = {"url": self.fallback_url, "method": self.fallback_method}
-        if self.callback_url is not None:
-            given["status_callback"] = {"url": self.callback_url, "method": self.callback_method, "dialect": dialect}
         if self.time_limit is not None:
             given["time_limit"] = self.time_limit
         return given
+
+    def callback(self, dialect: str) -> CallbackSubscription | None:
+        """Return the subscription to the call's end, in the dialect of the request; None if no URL is given."""
+        if self.callback_url is None:
+            return None
+        return CallbackSubscription(self.callback_url, self.callback_method, (), dialect)

@@ -161,6 +161,16 @@ class CreateParticipant(Coaching):
         """Whether to record the conference, if this request creates it."""
         return self.conference_record in {"true", "record-from-start"}
 
+    def call_callback(self, dialect: str) -> CallbackSubscription | None:
+        """Return the subscription to the status events of the dialed call; None without a URL or an event.
+
+        It has no events if the request chose none: then it receives the end, without a count of the events before it.
+        """
+        if self.status_callback is None or not self.status_callback_event:
+            return None
+        events = self.status_callback_event if "status_callback_event" in self.model_fields_set else ()
+        return CallbackSubscription(self.status_callback, self.status_callback_method, events, dialect)
+
     def conference_callback(self, dialect: str) -> CallbackSubscription | None:
         """Return the callback subscription of the conference, if this request creates it; None without a URL."""
         url = self.conference_status_callback
@@ -181,6 +191,6 @@ class CreateParticipant(Coaching):
 
 _NOT_ENGINE_OPTIONS: Final = {
     "from_", "to", "label", "muted", "coaching", "call_sid_to_coach", "start_conference_on_enter",
-    "end_conference_on_exit", "conference_status_callback", "conference_status_callback_method",
-    "conference_status_callback_event",
+    "end_conference_on_exit", "status_callback", "status_callback_method", "status_callback_event",
+    "conference_status_callback", "conference_status_callback_method", "conference_status_callback_event",
 }  # fmt: skip

@@ -15,7 +15,7 @@ from tapedeck.dialects.callbacks import (
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.formatting import rfc2822
 from tapedeck.dialects.selection import SIGNALWIRE
-from tapedeck.domain.notification import ConferenceNotification, RecordingEvent
+from tapedeck.domain.notification import CallEvent, ConferenceNotification, RecordingEvent
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Recording
 from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
@@ -27,6 +27,9 @@ class SignalWireCallbacks(CallbackDialect):
     dialect: ClassVar[Dialect] = SIGNALWIRE
     published_events: ClassVar = CONFERENCE_EVENTS
     published_recording_events: ClassVar = RECORDING_EVENTS
+    # Only a request that chooses no events can set a callback: it has the end alone.
+    published_call_events: ClassVar = {"completed": CallEvent.COMPLETED}
+    sip_code_field: ClassVar = "SipResultCode"
     end_includes_recording: ClassVar = True
     # SignalWire's SDKs read one or the other: send both (C-84).
     signature_headers: ClassVar = ("X-SignalWire-Signature", "X-Twilio-Signature")

@@ -15,13 +15,16 @@ from tapedeck.dialects.callbacks import (
 from tapedeck.dialects.dialect import Dialect
 from tapedeck.dialects.formatting import rfc2822
 from tapedeck.dialects.selection import TWILIO
+from tapedeck.dialects.twilio.geography import geography_of
+from tapedeck.domain.call import Call
 from tapedeck.domain.conference import EndReason
-from tapedeck.domain.notification import ConferenceEvent, ConferenceNotification, RecordingEvent
+from tapedeck.domain.notification import CallEvent, ConferenceEvent, ConferenceNotification, RecordingEvent
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind, Recording
 from tapedeck.domain.retry_policy import FailureKind, RetryPolicy
 
 _NO_ERROR: Final = 0
+_SECONDS_PER_MINUTE: Final = 60
 
 _PARTICIPANT: Final = "Participant with CallSid {call}"
 _END_REASON_TEXTS: Final = {
@@ -50,6 +53,8 @@ class TwilioCallbacks(CallbackDialect):
         "resumed": RecordingEvent.RESUMED,
         "stopped": RecordingEvent.STOPPED,
     }
+    published_call_events: ClassVar = {str(event): event for event in CallEvent}
+    sip_code_field: ClassVar = "SipResponseCode"
     end_includes_recording: ClassVar = False
     signature_headers: ClassVar = ("X-Twilio-Signature",)
     idempotency_header: ClassVar = "I-Twilio-Idempotency-Token"
@@ -100,6 +105,21 @@ class TwilioCallbacks(CallbackDialect):
                 "ErrorCode": error or _NO_ERROR,
             }
         )
+
+    def call_details(self, call: Call) -> Mapping[str, Any]:
+        """Render both numbers under their second names, and the place of each."""
+        return {
+            "Called": call.to,
+            "Caller": call.from_,
+            **geography_of(call.to, "To"),
+            **geography_of(call.to, "Called"),
+            **geography_of(call.from_, "From"),
+            **geography_of(call.from_, "Caller"),
+        }
+
+    def call_end_details(self, call: Call) -> Mapping[str, Any]:
+        """Render the duration in minutes, each one that has begun counts."""
+        return {"Duration": -(-(call.duration or 0) // _SECONDS_PER_MINUTE)}
 
     def head(self, notification: ConferenceNotification) -> Mapping[str, Any]:
         """Render the common fields; receivers can order callbacks by `SequenceNumber`."""
