@@ -5,6 +5,7 @@ test-tutorials: $(VENV)/development  ## type the tutorials and how-to guides int
 	$(BIN)/pytest -n auto --dist worksteal -m "" tests/tutorials
 
 .PHONY: sdk-recipes
-sdk-recipes: $(VENV)/development  ## run the SDK recipes of each language that is present, and print which ran
-	@$(BIN)/pytest -m "" -q -rps tests/sdk/test_recipes.py tests/sdk/test_twilio_python.py::test_recipe \
+sdk-recipes: $(VENV)/development  ## run the SDK recipes and one scenario in each language that is present, and print which ran
+	@$(BIN)/pytest -m "" -q -rps tests/sdk/test_recipes.py tests/sdk/test_languages.py \
+	  tests/sdk/test_twilio_python.py::test_recipe \
 	  tests/sdk/test_signalwire_python.py::test_recipe tests/sdk/test_node.py::test_recipe

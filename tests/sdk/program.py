@@ -128,13 +128,28 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
                 time.sleep(0.05)
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
+@contextmanager
+def own_standin(folder: Path) -> Iterator[str]:
+    """Yield the URL of a stand-in for one test, whose ids and times are the same in every run."""
+    process = _start(folder, "--seed", "1")
+    try:
+        yield json.loads(_wait_until_ready(process, folder / "log"))["url"]
+        assert (folder / "faults").read_text(encoding="utf-8") == ""
+    finally:
+        process.terminate()
+        try:
+            process.wait(SECONDS_TO_STOP)
+        finally:
+            process.kill()
+
+
+def _start(folder: Path, *options: str) -> subprocess.Popen[bytes]:
     # The environment of the tests is not inherited: no database, no account, no port.
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_FOLDERS)
     environment[VARIABLE] = str(folder / "faults")
     (folder / "faults").touch()
-    command = [sys.executable, "-m", "tests.wire.gateway", "serve", "--port", "0", "--https-port", "0"]
+    command = [sys.executable, "-m", "tests.wire.gateway", "serve", "--port", "0", "--https-port", "0", *options]
     with (folder / "log").open("w") as output:
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
 
