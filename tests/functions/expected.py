@@ -470,6 +470,7 @@ REFUSALS: dict[str, tuple[_Row, _Row]] = {
     "body too large": ((413, 20001, "Bad request"), (413, 10000, "Request body too large")),
     "malformed body": ((400, 20001, "Bad request"), (400, 10000, "Malformed request body")),
     "method": ((405, 20004, "Method not allowed"), (405, 20004, "Method not allowed")),
+    "conference read by name": ((405, 20004, "Method not allowed"), _NOT_FOUND),
     "parameter missing": (
         (400, 20001, "Missing required parameter {name} in the post body"),
         (422, 10000, "{name} is required"),

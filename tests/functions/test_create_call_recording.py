@@ -435,8 +435,8 @@ def test_a_body_at_the_limits_is_accepted(client: FunctionClient, stage: Stage, 
 
 
 def test_a_long_callback_url_is_stored_unchanged(client: FunctionClient, stage: Stage) -> None:
-    """A callback URL is stored byte for byte, at any length and with any characters."""
+    """A callback URL of ASCII characters is stored byte for byte, at any length."""
     call = stage.call()
-    url = "https://a.example/" + quote("é") + "é" * 500 + "?q=" + "z" * 5000
+    url = "https://a.example/" + quote("é" * 500) + "?q=%zz+" + "z" * 5000
     recording = created_recording(client, stage, call, create(client, call, {"RecordingStatusCallback": url}))
     assert stage.item(items.recording_key(recording.parent, recording.id))["callback"]["url"] == url

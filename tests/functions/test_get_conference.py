@@ -6,7 +6,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.conference import EndReason
 from tests.client import FunctionClient, Gateway
 from tests.functions.literal import Api
-from tests.functions.stage import Stage, assert_answer, assert_refused, conference_path, shown
+from tests.functions.stage import Stage, Wire, assert_answer, assert_refused, conference_path, shown
 
 
 def test_reading_a_conference_in_progress_answers_the_conference(api: Api, example: Stage) -> None:
@@ -122,12 +122,41 @@ def test_the_status_follows_the_participants(client: FunctionClient, stage: Stag
 
 
 def test_only_a_sid_is_accepted(client: FunctionClient, stage: Stage) -> None:
-    """A friendly name, an unknown sid and the id of another resource answer 404."""
+    """An unknown sid and the id of another resource answer 404; a friendly name answers 405 in Twilio's dialect."""
     stage.conference(name="Lobby")
     for text in (
-        "Lobby",
         client.sid(ResourceType.CONFERENCE, "0" * 32),
         client.sid(ResourceType.CONFERENCE, stage.call().id),
     ):
         path = conference_path(client, text)
         assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
+    path = conference_path(client, "Lobby")
+    assert_refused(client, client.get(*path), "conference read by name", uri=client.path(*path))
+
+
+@pytest.mark.parametrize(
+    "name", ["Lobby", "two words", "CF123", "CF" + "g" * 32, "CA" + "0" * 32, "Caf\u00e9", "x" * 200]
+)
+def test_every_text_that_is_no_sid_is_a_name(client: FunctionClient, wire: Wire, name: str) -> None:
+    """Below it too, whether or not such a conference exists, without a request to the table (C-131)."""
+    call, recording = client.sid(ResourceType.CALL, "0" * 32), client.sid(ResourceType.RECORDING, "0" * 32)
+    for below in (
+        (),
+        ("Participants",),
+        ("Participants", call),
+        ("Participants", "agent"),
+        ("Recordings",),
+        ("Recordings", recording),
+    ):
+        path = (*conference_path(client, name), *below)
+        assert_refused(client, client.get(*path), "conference read by name", uri=client.path(*path))
+    assert wire.recordings == []
+
+
+def test_changes_below_a_name_are_not_found(client: FunctionClient, stage: Stage) -> None:
+    """Only the conference itself and a new participant have a name in place of the sid; other changes answer 404."""
+    conference = stage.conference(name="Lobby")
+    participant = client.sid(ResourceType.CALL, stage.participant(conference).call)
+    path = (*conference_path(client, "Lobby"), "Participants", participant)
+    for answer in (client.delete(*path), client.post(*path, form={"Muted": "true"})):
+        assert_refused(client, answer, "not found", uri=client.path(*path))

@@ -237,9 +237,9 @@ def test_one_query_lists_participants(client: FunctionClient, stage: Stage, conf
 
 
 def test_a_friendly_name_is_not_accepted(make_twilio: Callable[[], FunctionClient], stage: Stage, wire: Wire) -> None:
-    """A friendly name in place of the conference's sid answers 404 without a request to the table."""
+    """A friendly name in place of the conference's sid answers 405 without a request to the table."""
     client = make_twilio()
     stage.conference(name="Lobby")
     path = participant_path(client, "Lobby")
-    assert_refused(client, client.get(*path), "not found", uri=client.path(*path))
+    assert_refused(client, client.get(*path), "conference read by name", uri=client.path(*path))
     assert wire.recordings == []

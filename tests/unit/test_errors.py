@@ -28,6 +28,7 @@ CONDITIONS = {
     errors.NotAuthenticated: "bad credentials",
     errors.NotFound: "not found",
     errors.MethodNotAllowed: "method",
+    errors.ConferenceReadByName: "conference read by name",
     errors.BodyTooLarge: "body too large",
     errors.MalformedBody: "malformed body",
     errors.NotEligibleForRecording: "not eligible",

@@ -17,6 +17,7 @@ from tapedeck.domain.errors import (
     CallNotInProgress,
     ConferenceNotInProgress,
     ConferenceOverForParticipant,
+    ConferenceReadByName,
     CredentialsMissing,
     InvalidState,
     LabelInUse,
@@ -66,6 +67,7 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
     ),
     NotFound: ErrorAnswers(_NOT_FOUND, _NOT_FOUND),
     MethodNotAllowed: _both(405, 20004, "Method not allowed"),  # C-21
+    ConferenceReadByName: ErrorAnswers(ErrorAnswer(405, 20004, "Method not allowed"), _NOT_FOUND),
     BodyTooLarge: ErrorAnswers(
         ErrorAnswer(413, 20001, "Bad request"), ErrorAnswer(413, 10000, "Request body too large")
     ),

@@ -5,6 +5,7 @@ TapedeckError
 │   └── CredentialsMissing      the request has no credentials
 ├── NotFound                    no such resource in this account
 ├── MethodNotAllowed            the path is known, the method is not
+│   └── ConferenceReadByName    a conference can be changed by its name, but not read
 ├── MalformedBody               the body does not match its content type
 ├── BodyTooLarge                the body exceeds the limit of bytes or fields
 ├── InvalidParameter            a parameter is missing or invalid; names it and the fault
@@ -51,6 +52,10 @@ class NotFound(TapedeckError):
 
 class MethodNotAllowed(TapedeckError):
     """The path exists, but not with this method."""
+
+
+class ConferenceReadByName(MethodNotAllowed):
+    """A conference can be changed by its name, but not read (C-131)."""
 
 
 class MalformedBody(TapedeckError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
-from tapedeck.domain.errors import NotFound
+from tapedeck.domain.errors import ConferenceReadByName, NotFound
 from tapedeck.domain.participant import Label, is_label
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.http.request import HttpRequest
@@ -122,7 +122,12 @@ def suffix_of(path: str, audio_suffixes: tuple[str, ...]) -> str:
 
 
 def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str) -> ResourcePath:
-    """Parse the ids of a path; raises NotFound if one does not have the dialect's form."""
+    """Parse the ids of a path.
+
+    Raises:
+        NotFound: an id does not have the dialect's form.
+        ConferenceReadByName: a GET has a name in place of the conference's id, in a dialect that has such names.
+    """
     segments = _Segments(http, dialect, suffix)
     account = segments.identifier(ResourceType.ACCOUNT, "AccountSid")
     if account is None:
@@ -165,11 +170,19 @@ class _Segments:
         return identifier
 
     def conference(self, path_alias: PathAlias | None) -> str | ConferenceName | None:
-        """Parse the conference: a sid or, where the route and the dialect accept it, a name."""
-        if path_alias in {"name", "name_or_new"} and self._dialect.supports_friendly_name_lookup:
-            name = self.text("ConferenceSid") or ""
-            return self._dialect.parse_sid(ResourceType.CONFERENCE, name) or ConferenceName(name)
-        return self.identifier(ResourceType.CONFERENCE, "ConferenceSid")
+        """Parse the conference: a sid or, where the route and the dialect accept it, a name.
+
+        Every text that is no sid is a name (C-131).
+        """
+        name = self.text("ConferenceSid")
+        if name is None or not self._dialect.supports_friendly_name_lookup:
+            return self.identifier(ResourceType.CONFERENCE, "ConferenceSid")
+        identifier = self._dialect.parse_sid(ResourceType.CONFERENCE, name)
+        if identifier is not None:
+            return identifier
+        if path_alias in {"name", "name_or_new"}:
+            return ConferenceName(name)
+        raise ConferenceReadByName if self._http.method in {"GET", "HEAD"} else NotFound
 
     def participant(self, path_alias: PathAlias | None) -> str | Label | None:
         """Parse the participant: a call's sid or, where the route and the dialect accept it, a label."""
