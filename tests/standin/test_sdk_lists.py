@@ -209,6 +209,8 @@ def assert_sdk_finds(listing: Any, arguments: dict[str, Any], sids: list[str]) -
     """Assert the results of `stream`, of `list` with limits, and of paging forwards and backwards."""
     assert [found.sid for found in listing.stream(**arguments, page_size=1000)] == sids
     assert [found.sid for found in listing.list(**arguments, limit=60)] == sids[:60]
+    # The SDK sends the limit as the page size.
+    assert [found.sid for found in listing.list(**arguments, limit=5_000)] == sids[:5_000]
     assert [found.sid for found in listing.list(**arguments, limit=25, page_size=7)] == sids[:25]
     page = listing.page(**arguments, page_size=max(1, len(sids) // 3))
     pages: list[list[str]] = []
