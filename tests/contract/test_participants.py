@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tapedeck.adapters.dynamodb.client import ConditionFailed, DynamoDBTable, Write
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.call import Call, CallStatus
@@ -30,6 +31,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus, Source
+from tapedeck.operations.calls import Calls, UpdateCall
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.participant_list import ParticipantFilter
 from tapedeck.operations.participants import AddParticipant, Participants, UpdateParticipant
@@ -218,6 +220,24 @@ def test_own_writes_are_recognised_without_their_items(
     found = read(conference)
     # Two join, which starts the conference; one is muted; one joins; one leaves.
     assert (found.participants, found.sequence, inside(conference)) == (2, 6, {first, added.call})
+    lossy_participants.remove(account, conference.id, added.call)
+    found = read(conference)
+    assert (found.participants, found.sequence, inside(conference)) == (1, 7, {first})
+    assert api_bootstrap.get_api_services().calls.get(account, added.call).status is CallStatus.COMPLETED
+
+
+def test_own_redirect_is_recognised_without_its_items(store: ParticipantStore, conference: Conference) -> None:
+    """The redirect of a participant happens once, although no rejection shows its token."""
+    service = api_bootstrap.get_api_services()
+    database = store._database  # type: ignore[attr-defined]
+    table = ResourceTable(LostTransactions(database._client, database._table, lambda _seconds: None))
+    first, second = enter(conference, 2)
+    before = service.calls.get(conference.account, second)
+    change = UpdateCall(redirect={"url": "https://app.example.com/", "method": "POST"})
+    after = Calls(table, current_environment().clock).update(conference.account, second, change)
+    assert service.calls.get(conference.account, second) == after
+    assert (after.version, after.requested_version) == (before.version + 1, before.version + 1)
+    assert (read(conference).participants, inside(conference)) == (1, {first})
 
 
 # Events of the media engine.
