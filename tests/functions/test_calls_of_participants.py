@@ -12,7 +12,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import EndReason
 from tapedeck.domain.engine_command import EngineEvent
 from tapedeck.domain.identity import new_id
-from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.domain.recording import Parent, ParentKind, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.conferences import ConferenceEndReport
 from tapedeck.operations.participants import AddParticipant
@@ -272,7 +272,7 @@ def test_an_agent_whose_leaving_the_engine_reports_is_hung_up(world: World) -> N
 def test_the_engine_reports_how_dialing_ended(world: World) -> None:
     """A leave before the answer does not end the call: `call.ended` states why it was not answered."""
     room = make_room(world)
-    about = {"conference": room.conference, "call": room.late_agent}
+    about: dict[str, Any] = {"conference": room.conference, "call": room.late_agent}
     assert world.ingest(world.event("participant.left", **about)) == []
     assert statuses(world, room) == ["in-progress", "in-progress", "queued"]
     assert world.ingest(world.event("call.ended", call=room.late_agent, status="busy")) == []
@@ -341,7 +341,7 @@ def test_a_redirect_may_end_the_conference(world: World, reason: EndReason, *, e
         service.participants.remove(account, room.conference, room.agent)
     recordings = [
         service.recordings.register_started(
-            Parent(account, ParentKind.CONFERENCE, room.conference), source="Conference", call=room.caller
+            Parent(account, ParentKind.CONFERENCE, room.conference), source=Source.CONFERENCE, call=room.caller
         )
     ]
     by_redirect(world, room)
@@ -390,7 +390,7 @@ def test_a_redirect_respects_concurrent_changes(world: World, what: str) -> None
 def test_a_late_report_of_the_entry_does_not_bring_a_redirected_call_back(world: World) -> None:
     """What the engine reports from before the redirect is stale; a later entry is a new stay."""
     room = make_room(world)
-    about = {"conference": room.conference, "call": room.agent}
+    about: dict[str, Any] = {"conference": room.conference, "call": room.agent}
     early = world.event("participant.joined", **about)
     world.clock.step(1)
     client = world.client("twilio")

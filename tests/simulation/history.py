@@ -38,6 +38,8 @@ class History:
         self.work: dict[Key, tuple[str, int]] = {}
         """Entries of the pending-work index: shard, and the time that it sorts by."""
         self._active: defaultdict[str, set[str]] = defaultdict(set)
+        self._dialed: set[Key] = set()
+        """The participants that were dialed into their conference."""
 
     def note(self, before: Image | None, after: Image | None) -> None:
         """Read one record: an item before and after a write."""
@@ -48,6 +50,9 @@ class History:
             self.work.pop(key, None)
             return
         self.last[key] = after
+        if key[1].startswith("PART#"):
+            is_dialed = "to" in after.get("options", {}).get("M", {})
+            (self._dialed.add if is_dialed else self._dialed.discard)(key)
         if "work" in after:
             self.work[key] = after["work"]["S"], int(after["work_at"]["N"])
         else:
@@ -62,12 +67,38 @@ class History:
         self._note_version(key, before, after)
 
     def look(self) -> None:
-        """Check after each step that no recording is active under an ended call or conference."""
+        """Check after each step that no recording is active under an ended call or conference.
+
+        The call of a dialed participant ends in the same write in which the participant leaves.
+        """
         for partition, recordings in self._active.items():
             kind = partition.split("#")[1]
             parent = self.last.get((partition, kind))
             if recordings and parent is not None and parent["status"]["S"] in ENDED:
                 self.wrong.append(f"{partition} has ended, and {sorted(recordings)} are active")
+        self.wrong += [f"{key} has left, and its call goes on" for key in self._going_on(is_inside=False)]
+
+    def outliving(self) -> list[str]:
+        """Ids of the calls that were dialed into a conference and have outlived it."""
+        return [key[1].removeprefix("PART#") for key in self._going_on(is_inside=True)]
+
+    def _going_on(self, *, is_inside: bool) -> Iterator[Key]:
+        """Yield the dialed participants whose calls go on although they should not.
+
+        Args:
+            is_inside: those whose conference has ended with them inside; otherwise those that left after the answer.
+        """
+        for key in self._dialed:
+            partition, call_id = key[0], key[1].removeprefix("PART#")
+            account, _, conference = partition.split("#")
+            participant, call = self.last[key], self.last[f"{account}#CALL#{call_id}", "CALL"]
+            has_left = "left" in participant
+            is_over = self.last[partition, "CONF"]["status"]["S"] in ENDED
+            should_end = is_over and not has_left if is_inside else participant["status"]["S"] == "complete"
+            # A call with new instructions, or in another conference, goes on.
+            is_free = "redirect" in call or call["conference"]["S"] != conference
+            if should_end and not is_free and call["status"]["S"] not in ENDED:
+                yield key
 
     def recordings(self) -> Iterator[tuple[Key, Image]]:
         """All recordings in their current state."""
@@ -98,7 +129,9 @@ class History:
 
     def _note_request(self, key: Key, before: Image | None, after: Image) -> None:
         version = _number(after, "version")
-        if version > _number(before, "version") and _number(after, "asked") == version:
+        # A participant whose call is redirected is removed by the command of the call.
+        is_pending = _number(after, "confirmed") < version
+        if version > _number(before, "version") and _number(after, "asked") == version and is_pending:
             name = key[1].removeprefix("PART#") if key[1].startswith("PART#") else key[0].split("#")[2]
             self.requests.add((name, version))
 

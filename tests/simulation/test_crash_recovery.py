@@ -66,7 +66,7 @@ class Scenario:
     def _hold_a_conference(self) -> None:
         world, conference = self.world, new_id(self.world.clock())
         self._report("conference.started", conference, conference=conference, name="red", callback=SUBSCRIPTION)
-        calls = [new_id(world.clock()) for _ in range(2)]
+        calls = [new_id(world.clock()) for _ in range(3)]
         for call in calls:
             self._report("call.answered", call, call=call, to="+15550001", **{"from": "+15550002"})
             self._report("participant.joined", conference, conference=conference, call=call)
@@ -78,7 +78,9 @@ class Scenario:
         )  # fmt: skip
         options = {"record": True, "recording_status_callback": "https://host.example/leg"}
         request = AddParticipant("+15550003", "+15550004", options=options)
-        self._request(lambda: world.participants.add(self.account, ConferenceName("red"), request))
+        for _ in range(2):
+            self._request(lambda: world.participants.add(self.account, ConferenceName("red"), request))
+        dialed = [call for call in world.history.live("CALL") if call not in calls]
         change = UpdateParticipant(muted=True, hold=True)
         self._request(lambda: world.participants.update(self.account, conference, calls[0], change))
         self._request(
@@ -86,7 +88,10 @@ class Scenario:
                 self.account, conference, UpdateConference(announce_url="https://x.example/")
             )
         )
-        self._request(lambda: world.participants.remove(self.account, conference, calls[1]))
+        for call in (calls[1], dialed[0]):
+            self._request(partial(world.participants.remove, self.account, conference, call))
+        redirect = UpdateCall(redirect={"url": "https://x.example/"})
+        self._request(lambda: world.calls.update(self.account, calls[2], redirect))
         self._request(lambda: world.conferences.update(self.account, conference, UpdateConference(end=True)))
 
     def _report(self, kind: str, group: str, **fields: object) -> None:

@@ -52,15 +52,16 @@ def test_same_seed_gives_the_same_run() -> None:
 
 
 # --8<-- [start:missing]
-@pytest.mark.parametrize("missing", ["reconcile", "publish", "deliver"])
+@pytest.mark.parametrize("missing", ["reconcile", "publish", "deliver", "end dialed calls"])
 def test_missing_component_is_detected(missing: str) -> None:
-    """Without the reconciler, the publisher or the callback sender the checks find violations."""
+    """Without the reconciler, the publisher, the callback sender or the end of dialed calls, violations are found."""
     found = []
     for seed in range(6):
         with World(seed) as world:
             idle = {"reconcile": (world.background.reconciler, "run"), "publish": (world.publish, "run_once"),
-                    "deliver": (world.deliver, "run_once")}  # fmt: skip
-            with patch.object(*idle[missing], lambda *_: None):
+                    "deliver": (world.deliver, "run_once"),
+                    "end dialed calls": (world.background.make_publisher(), "end_dialed_calls")}  # fmt: skip
+            with patch.object(*idle[missing], lambda *_: 0):
                 Workload(world).run()
             found += violations_of(world)
     assert found

@@ -15,6 +15,7 @@ from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.telephony.engine import CaptureSession, Engine
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
+from tests.standin.receiver import Receiver
 
 RATE = 8_000
 NEAR = 0.9
@@ -228,6 +229,51 @@ def test_dialed_participant_answers(standin: StandIn, control: ControlClient, ap
         second.body["call_sid"]
     ]
     assert standin.lines
+
+
+@pytest.mark.parametrize("how", ["ended", "removed", "last leave", "end on exit"])
+def test_dialed_call_ends_with_its_stay(driver: EngineDriver, receiver: Receiver, how: str) -> None:
+    """Its call ends, its recording completes and the callback follows, while `settle` waits for them."""
+    api = driver.api
+    if api.dialect.name == "signalwire":
+        return  # it has no such request
+    form = {
+        "From": "+12025550143", "To": "+12025550178", "Record": "true", "RecordingStatusCallback": receiver.url(),
+    }  # fmt: skip
+    added = api.post("Conferences", "Support", "Participants", form=form).body
+    guest = {"From": "+12025550143", "To": "+12025550179", "EndConferenceOnExit": str(how == "end on exit").lower()}
+    other = api.post("Conferences", "Support", "Participants", form=guest).body["call_sid"]
+    call, conference = added["call_sid"], added["conference_sid"]
+    assert api.get("Calls", call).body["status"] == "in-progress"
+    driver.advance(7)
+    if how == "ended":
+        api.post("Conferences", conference, form={"Status": "completed"})
+    elif how == "end on exit":
+        driver.hang_up(other)
+    else:
+        gone = (call, other) if how == "last leave" else (call,)
+        for each in gone:
+            assert api.delete("Conferences", conference, "Participants", each).status == 204
+    driver.settle()
+    assert api.get("Calls", call).body["status"] == "completed"
+    assert api.get("Calls", other).body["status"] == ("in-progress" if how == "removed" else "completed")
+    (recording,) = api.get("Calls", call, "Recordings").body["recordings"]
+    assert recording["status"] == "completed"
+    assert int(recording["duration"]) in {7, 8}
+    assert receiver.field_values("RecordingStatus", 1) == ["completed"]
+
+
+def test_redirected_participant_leaves(driver: EngineDriver) -> None:
+    """A caller with new instructions is not in the conference any more; its call goes on after the end."""
+    api, created = driver.api, driver.control.post("/conferences").body
+    conference, *calls = (each["sid"][api.dialect.name] for each in (created, *created["calls"]))
+    assert api.post("Calls", calls[0], form={"Url": "https://app.example.com/next"}).status == 200
+    driver.settle()
+    listed = api.get("Conferences", conference, "Participants").body["participants"]
+    assert [each["call_sid"] for each in listed] == calls[1:]
+    api.post("Conferences", conference, form={"Status": "completed"})
+    driver.settle()
+    assert [api.get("Calls", call).body["status"] for call in calls] == ["in-progress"] * len(calls)
 
 
 def test_creates_a_transcription(driver: EngineDriver) -> None:
