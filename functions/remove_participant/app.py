@@ -11,7 +11,7 @@ from tapedeck.http.endpoint import Request
 
 @endpoint("remove_participant", Empty, path_alias="label")
 def handler(request: Request[Empty]) -> Response:
-    """Remove it and return 204; its call continues."""
+    """Remove it and return 204; its call continues, unless it was dialed into the conference."""
     address = request.path
     request.services.participants.remove(address.account, address.conference_id, address.participant_or_label)
     return Response(204, None)

@@ -258,7 +258,7 @@ def test_the_last_agent_ends_the_conference_as_kicked(world: World) -> None:
     assert statuses(world, room) == ["in-progress", "completed", "canceled"]
 
 
-def test_an_agent_whose_leaving_the_engine_reports_is_hung_up(world: World) -> None:
+def test_an_agent_is_hung_up_when_the_engine_reports_its_leave(world: World) -> None:
     """An answered call ends when the engine reports that it has left; the leave counts as hung up."""
     room = make_room(world)
     assert world.ingest(world.event("participant.left", conference=room.conference, call=room.agent)) == []

@@ -444,6 +444,22 @@ def test_removing_a_participant_costs_two_requests(
     assert meter.of(lambda: client.delete(*path), 404) == ([BATCH], [])
 
 
+def test_removing_a_dialed_participant_costs_three_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """Its call is read and ends in the same transaction: 5 WU more."""
+    conference = stage.conference()
+    participant = stage.participant(conference, options={"to": "+12025550178", "from": "+12025550143"})
+    path = participant_path(client, conference, participant)
+    assert meter.of(lambda: client.delete(*path), 204) == ([BATCH, GET, TRANSACT], [10])
+
+
+def test_redirecting_a_participant_costs_three_requests(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """The write that expects no conference fails; the participant is read, and leaves in one transaction."""
+    participant = stage.participant(stage.conference())
+    path = ("Calls", client.sid(ResourceType.CALL, participant.call))
+    cost = meter.of(lambda: client.post(*path, form={"Url": "https://a.example/"}), 200)
+    assert cost == ([UPDATE, BATCH, TRANSACT], [1, 7])
+
+
 @pytest.mark.parametrize(
     ("where", "label", "requests", "units"),
     [

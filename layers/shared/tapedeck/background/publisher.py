@@ -204,7 +204,7 @@ class ChangePublisher:
     def end_dialed_calls(self, conference: Conference) -> int:
         """End the calls that were dialed into a conference that has ended; return how many this ended. Idempotent.
 
-        The end of the conference does not write them (REL-9): up to 250 calls do not fit in a transaction.
+        The end of the conference does not write them (REL-9): up to 250 calls do not fit in a transaction (C-151).
         """
         if not conference.has_dialed:
             return 0

@@ -70,7 +70,7 @@ class CallState(EngineMessage):
 
 
 class RedirectCallCommand(_Command):
-    """Redirect a call or change its settings."""
+    """Redirect a call, which leaves its conference, or change its settings."""
 
     type: Literal["call.redirect"]
     call: Id
@@ -82,7 +82,7 @@ class EmptyState(EngineMessage):
 
 
 class EndConferenceCommand(_Command):
-    """End a conference, even with participants in it."""
+    """End a conference, even with participants in it; dialed ones are hung up separately."""
 
     type: Literal["conference.end"]
     conference: Id
@@ -146,7 +146,7 @@ class UpdateParticipantCommand(_Command):
 
 
 class RemoveParticipantCommand(_Command):
-    """Remove a participant from its conference; its call continues."""
+    """Remove a participant; its call continues, unless it is still being dialed. A dialed call is also hung up."""
 
     type: Literal["participant.remove"]
     conference: Id

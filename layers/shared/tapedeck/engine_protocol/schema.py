@@ -13,6 +13,11 @@ Commands
       started therefore means: start it, paused.
     - A `participant.add` for a call that is already being dialed, or is already in the conference, must not dial again.
       Bring that participant to the wanted state instead.
+    - A call that was dialed with `participant.add` has no other instructions. When its participant is removed or its
+      conference ends, a `call.hang_up` follows, also if the call is still being dialed. It may arrive before the
+      `participant.add`: do not dial a call that was hung up.
+    - A `call.redirect` with `redirect` takes the call out of its conference. Report `participant.left` then, without a
+      version. The call is not hung up when that conference ends.
 Confirmation
     The engine *acknowledges* a command with an event that repeats its `version`; the table below shows which event.
     Only then does Tapedeck store the version as *confirmed*. For a recording it also publishes the domain event

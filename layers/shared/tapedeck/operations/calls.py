@@ -126,7 +126,7 @@ class Calls:
         Raises:
             NotFound: no such call.
             CallAlreadyEnded: a status was requested, but it is already in a final state.
-            CallHasEnded: its settings cannot change, because it is in a final state.
+            CallHasEnded: its settings cannot change, because it is in a final state (C-154).
             CallAnswered: it cannot be canceled, because it is in progress.
             CallNotInProgress: it cannot be redirected, because it is not answered yet or has ended.
         """

@@ -65,7 +65,7 @@ def with_leave(
 
 
 def exit_status_of(call: Call) -> CallStatus:
-    """Return the final status of a live call that ends because it has left the conference that it was dialed into."""
+    """Return the final status of a live call that leaves the conference that it was dialed into (C-150)."""
     return CallStatus.CANCELED if call.status in UNANSWERED else CallStatus.COMPLETED
 
 
@@ -86,7 +86,7 @@ def participant_after_redirect(conference: Conference, participant: Participant,
     """Return the participant after its call got new instructions at `now` (milliseconds).
 
     The command of the call removes it, so that it needs no command of its own, and no earlier one is pending. What the
-    engine reports from before that time is stale: a late report that it has joined does not bring it back.
+    engine reports from before that time is stale: a late report that it has joined does not bring it back (C-153).
     """
     gone = with_new_request(participant_after_leave(conference, participant, now // 1000), now // 1000)
     return replace(gone, confirmed_version=gone.version, last_event_at=max(now, gone.last_event_at))

@@ -221,7 +221,7 @@ class Participants(DialProgress):
             )
             gone = participant_after_leave(conference_now, participant, seconds, engine_event)
             ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
-            # If the engine reports that a call has left before it was answered, it reports its end too.
+            # If the engine reports that a call has left before it was answered, it reports its end too (C-152).
             ends_call = participant.was_dialed and (engine_event is None or participant.is_connected)
             call_now = self._live_call(account, conference, call) if ends_call else None
             ending = EndTransaction(
