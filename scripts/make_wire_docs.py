@@ -321,9 +321,10 @@ def index(_argument: str) -> Iterator[str]:
     yield "| Operation | Method | Path | Success, Twilio | Success, SignalWire | Instead |"
     yield "|---|---|---|---|---|---|"
     for name, operation in responses.read("operations")["operations"].items():
-        paths = [re.sub(r"\{(\w)(\w+)\}", _variable, path) for path in operation["paths"]]
+        shapes = [re.sub(r"\{(\w)(\w+)\}", _variable, path) for path in operation["paths"]]
+        paths = [shape or "/Accounts/{AccountSid}" for shape in shapes]
         methods = [operation["method"]]
-        if "HEAD" in SHAPES[paths[0].removeprefix("/")] and methods == ["GET"]:
+        if "HEAD" in SHAPES.get(shapes[0].removeprefix("/"), ()) and methods == ["GET"]:
             methods.append("HEAD")
         yield _row(
             f"`{name}`",

@@ -27,12 +27,13 @@ def template() -> Template:
 
 
 def endpoints() -> str:
-    """Return the table of routes below `/Accounts/{AccountSid}`."""
+    """Return the table of routes below `/Accounts/{AccountSid}`; accounts themselves have their whole path."""
     paths: dict[tuple[str, str, str], set[str]] = {}
     for route in template().routes:
         for prefix in PREFIXES:
             if route.path is not None and route.path.startswith(f"{prefix}/"):
-                shape = strip_suffix(route.path).removeprefix(f"{prefix}/Accounts/{{AccountSid}}")
+                path = strip_suffix(route.path).removeprefix(prefix)
+                shape = path.removeprefix("/Accounts/{AccountSid}") or path
                 paths.setdefault((shape, route.method, route.operation), set()).add(prefix)
     for key, prefixes in paths.items():
         if prefixes != set(PREFIXES):

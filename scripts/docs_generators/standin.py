@@ -14,8 +14,8 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT
 from tapedeck_standin.cli import main
-from tapedeck_standin.control import events, inspection, schemas, telephony
-from tapedeck_standin.control.fixtures import Fixtures, RecordingFixture
+from tapedeck_standin.control import api_keys, events, inspection, schemas, telephony
+from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoute
 from tapedeck_standin.control.router import ROOT, ControlRouter
 from tapedeck_standin.faults import ANY, CALLBACK, MEDIA, FaultAction, supported_effects
@@ -35,6 +35,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
         telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing).routes,
         inspection.InspectionRoutes(nothing, nothing, nothing, nothing, nothing, ()).routes,
         events.EventRoutes(nothing, nothing, nothing).routes,
+        api_keys.ApiKeyRoutes(nothing, nothing).routes,
     ]
     router = ControlRouter(parts)
     return [
@@ -80,7 +81,9 @@ def control_fields() -> str:
 
 def fixtures() -> str:
     """Return the tables of the fields of a fixtures file."""
-    return _fields("Part", [Fixtures, RecordingFixture], FIXTURE_FIELDS, "FIXTURE_FIELDS", inherited=True)
+    return _fields(
+        "Part", [Fixtures, RecordingFixture, ApiKeyFixture], FIXTURE_FIELDS, "FIXTURE_FIELDS", inherited=True
+    )
 
 
 def _fields(
@@ -109,6 +112,7 @@ _LINKS: Final = {
     "CreateCallRequest": "objects",
     "CreateConferenceRequest": "objects",
     "RecordingFixture": "objects",
+    "ApiKeyFixture": "objects",
 }
 
 
@@ -118,7 +122,8 @@ def _title(model: type[BaseModel]) -> str:
         return "every `POST`"
     if model.__name__ == "ControlQuery":
         return "the query of every `GET` and `DELETE`"
-    return {"Fixtures": "the file", "RecordingFixture": "a recording"}.get(model.__name__, routes[0] if routes else "")
+    parts = {"Fixtures": "the file", "RecordingFixture": "a recording", "ApiKeyFixture": "a key"}
+    return parts.get(model.__name__, routes[0] if routes else "")
 
 
 def fault_effects() -> str:

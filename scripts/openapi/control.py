@@ -13,6 +13,7 @@ from scripts.openapi.vendor import JSON, information
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.engine_protocol.schema import EVENTS
 from tapedeck_standin.control import events, schemas
+from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.inspection import CallbacksQuery, ControlQuery, InspectionRoutes
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
@@ -91,6 +92,10 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "create_account", "State", "Create a further account", {201: "Account"}, schemas.CreateAccountRequest,
         conflict="The account already exists.",
     ),
+    ("POST", "/keys"): Operation(
+        "create_api_key", "State", "Create an API key, with its sid and secret if they are given", {201: "ApiKey"},
+        schemas.CreateApiKeyRequest, conflict="A key has this sid, or the account has the maximum number of keys.",
+    ),
     ("POST", "/clock"): Operation(
         "advance_clock", "State", "Advance the clock of all accounts", {200: "Clock"}, schemas.AdvanceClockRequest
     ),
@@ -103,7 +108,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         schemas.WaitUntilIdleRequest, deprecated=True,
     ),
     ("POST", "/reset"): Operation(
-        "reset_account", "State", "Delete everything of an account but the account itself", {204: None},
+        "reset_account", "State", "Delete everything of an account but the account and its keys", {204: None},
         schemas.ControlRequest,
     ),
     ("GET", "/health"): Operation("get_health", "State", "Check that the stand-in responds", {200: "Health"}),
@@ -148,6 +153,7 @@ def served_routes() -> set[tuple[str, str]]:
     absent = cast("Any", None)  # the routes need no services, only their handlers do
     parts: list[ControlRoutes] = [
         TelephonyRoutes(absent, absent, absent, absent, absent).routes,
+        ApiKeyRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, ()).routes,
         EventRoutes(absent, absent, absent).routes,
     ]
@@ -242,6 +248,8 @@ def _add_rules(name: str, field: str, definition: Schema) -> None:
     text = _text_of(definition)
     if field == "account" or (name, field) == ("CreateAccountRequest", "sid"):
         text["pattern"] = _either(ResourceType.ACCOUNT)
+    elif (name, field) == ("CreateApiKeyRequest", "sid"):
+        text["pattern"] = _either(ResourceType.API_KEY)
     elif field in events._SID_FIELDS:  # noqa: SLF001 - the fields that accept either dialect's sids
         text["pattern"] = f"^([0-9a-f]{{32}}|{_either(events._SID_FIELDS[field])[1:-1]})$"  # noqa: SLF001
     elif field == "status_callback" or (name, field) == ("Subscription", "url"):

@@ -43,6 +43,7 @@ def response_schemas() -> dict[str, Schema]:
     error = _object("What is wrong.", message=text, field=text_or_null)
     return {
         "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
+        "ApiKey": _object("A new API key.", sid=sids, secret=text, friendly_name=text),
         "Attempt": _object(
             "One attempt to deliver a callback.", at=time, status=number_or_null, error=text_or_null,
             milliseconds=number, answer=text,

@@ -104,12 +104,25 @@ def account(administration: AdminServices) -> TestAccount:
     return TestAccount(made.account, made.auth_token)
 
 
+@pytest.fixture(scope="session")
+def credentials_shelf(administration: AdminServices, database: Database) -> Shelf:
+    """The table of the accounts of the tests in this folder; some modules have other tables of their own."""
+    return database.shelf(administration.accounts._credentials._database._table)  # type: ignore[attr-defined]
+
+
 @pytest.fixture(autouse=True)
-def reconciled(account: TestAccount, database: Database) -> Iterator[None]:
-    """Restore the tables after each test: all tests share one account, and lists show all of its resources."""
-    del account  # created before the snapshot, so that the cleanup keeps it
+def reconciled(account: TestAccount, database: Database, credentials_shelf: Shelf) -> Iterator[None]:
+    """Restore the tables after each test: all tests share one account, and lists show all of its resources.
+
+    The account is created before the snapshot, so that the cleanup keeps it, with the tokens and keys of before.
+    """
+    names = (f"ACCOUNT#{account.id}", f"SIGNING#{account.id}")
+    before = {name: credentials_shelf.partition(name) for name in names}
     with database.restored():
         yield
+    for name, items in before.items():
+        if credentials_shelf.partition(name) != items:
+            credentials_shelf.put(items[0])
 
 
 @pytest.fixture
@@ -233,6 +246,24 @@ def make_twilio(account: TestAccount, service: ApiServices, known: dict[str, Any
     """Makes clients of Twilio's dialect, for features that only Twilio has."""
     service.authenticator._remembered.update(known)
     return lambda: FunctionClient(DIALECTS["twilio"], account.id, account.token)
+
+
+@pytest.fixture
+def make_owner(make_account: Callable[[], TestAccount], service: ApiServices) -> Callable[[], FunctionClient]:
+    """Makes clients of Twilio's dialect, each with an account of its own and an auth token."""
+    del service  # it must exist
+
+    def make() -> FunctionClient:
+        account = make_account()
+        return FunctionClient(DIALECTS["twilio"], account.id, account.token)
+
+    return make
+
+
+@pytest.fixture
+def owner(make_owner: Callable[[], FunctionClient]) -> FunctionClient:
+    """A client of Twilio's dialect with an account of its own: API keys are not deleted after a test."""
+    return make_owner()
 
 
 @pytest.fixture

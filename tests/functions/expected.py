@@ -267,7 +267,7 @@ def page(
     Args:
         dialect: the dialect's name.
         account: the account's id.
-        path: the path of the list below the account.
+        path: the path of the list below the account; `Accounts` is below the root.
         items: the resources on the page.
         size: `PageSize`.
         number: `Page`.
@@ -277,11 +277,12 @@ def page(
         filters: the filters as written in the links, each followed by `&`.
     """
     suffix = ".json" if dialect == "twilio" else ""
+    base = ROOTS[dialect] if path == "Accounts" else _account_uri(dialect, account)
 
     def link(number: int, token: str | None) -> str:
         place = f"PageSize={size}&Page={number}" if dialect == "twilio" else f"Page={number}&PageSize={size}"
         behind = "" if token is None else f"&PageToken={token}"
-        return f"{_account_uri(dialect, account)}/{path}{suffix}?{filters}{place}{behind}"
+        return f"{base}/{path}{suffix}?{filters}{place}{behind}"
 
     links = {
         "uri": link(number, token),

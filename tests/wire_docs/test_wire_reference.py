@@ -90,12 +90,12 @@ def test_the_index_has_every_operation() -> None:
     rows = table(section(page("operations"), "## Index"))
     assert sorted(row[0].strip("`") for row in rows) == sorted(set(OPERATIONS) - WITHOUT_ROUTE)
     listed = {
-        (path.strip("/`"), method)
+        (path.strip("/`").removeprefix("Accounts/{AccountSid}"), method)
         for _, methods, paths, *_ in rows
         for path in paths.split(", ")
         for method in methods.split(", ")
     }
-    assert listed == {(path, method) for path, methods in SHAPES.items() for method in methods}
+    assert listed == {("Accounts", "GET"), *((path, method) for path, methods in SHAPES.items() for method in methods)}
 
 
 def test_rules_that_are_not_followed_are_marked() -> None:

@@ -34,6 +34,7 @@ from tapedeck_standin.aws.template import Template
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
 from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.fixtures import FixtureLoader, Fixtures
 from tapedeck_standin.control.inspection import InspectionRoutes
@@ -141,8 +142,11 @@ def build_application(
         clock,
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
-    telephony = Telephony(api_bootstrap.get_api_services(), account_data, engine, clock)
+    api_services = api_bootstrap.get_api_services()
+    telephony = Telephony(api_services, account_data, engine, clock)
     registry = AccountRegistry(account_data, account)
+
+    api_keys = ApiKeyRoutes(api_services.api_keys, registry)
 
     def forget(account_id: str) -> None:
         callback_log.forget(account_id)
@@ -154,6 +158,7 @@ def build_application(
         TelephonyRoutes(telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget).routes,
         InspectionRoutes(registry, request_log, callback_log, _replay, faults, routed).routes,
         EventRoutes(registry, queues.events, clock).routes,
+        api_keys.routes,
     ]
     control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)
     api = Api(
@@ -167,7 +172,7 @@ def build_application(
         setting.origin,
     )
     if setting.fixtures is not None:
-        loader = FixtureLoader(registry, telephony, api_bootstrap.get_api_services().recordings, scheduler.run, clock)
+        loader = FixtureLoader(registry, telephony, api_services.recordings, api_keys.create, scheduler.run, clock)
         for created in loader.create(setting.fixtures):
             sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
             report(" ".join([created.kind.name.lower(), *sids]))

@@ -48,6 +48,10 @@ class AccountData:
         """Return whether the account exists."""
         return self._credentials.get_account(account) is not None
 
+    def has_api_key(self, key: str) -> bool:
+        """Return whether any account has an API key with this id."""
+        return self._credentials.get_api_key(key) is not None
+
     def recordings(self, parent: Parent) -> list[Recording]:
         """Return the recordings of a call or conference that are not deleted, oldest first."""
         items = self._database.query(

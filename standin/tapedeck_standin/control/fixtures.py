@@ -1,4 +1,4 @@
-"""Fixtures: calls, conferences and recordings that a YAML file defines, in the control API's format."""
+"""Fixtures: API keys, calls, conferences and recordings that a YAML file defines, in the control API's format."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,10 +14,16 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.errors import InvalidState, NameInUse
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.operations.api_keys import NewApiKey
 from tapedeck.operations.recordings import Recordings, StartRecording
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.requests import AccountRegistry, ControlError
-from tapedeck_standin.control.schemas import ControlRequest, CreateCallRequest, CreateConferenceRequest
+from tapedeck_standin.control.schemas import (
+    ControlRequest,
+    CreateApiKeyRequest,
+    CreateCallRequest,
+    CreateConferenceRequest,
+)
 from tapedeck_standin.telephony.audio import MAX_SECONDS
 from tapedeck_standin.telephony.engine import PROCESSING_SECONDS
 from tapedeck_standin.telephony.simulator import Telephony
@@ -52,6 +58,12 @@ class RecordingFixture(ControlRequest):
         return self
 
 
+class ApiKeyFixture(CreateApiKeyRequest):
+    """An API key; its secret is required, because it is not printed."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=256)]
+
+
 class Fixtures(BaseModel):
     """Content of a fixtures file."""
 
@@ -60,6 +72,7 @@ class Fixtures(BaseModel):
     calls: Annotated[tuple[CreateCallRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
     conferences: Annotated[tuple[CreateConferenceRequest, ...], Field(max_length=MAX_FIXTURES)] = ()
     recordings: Annotated[tuple[RecordingFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
+    keys: Annotated[tuple[ApiKeyFixture, ...], Field(max_length=MAX_FIXTURES)] = ()
 
     @classmethod
     def load(cls, path: Path) -> "Fixtures":
@@ -101,6 +114,7 @@ class FixtureLoader:
         registry: the known accounts.
         telephony: creates calls and conferences.
         recordings: starts and stops recordings, as API clients do.
+        create_key: creates API keys.
         run: runs all background work that is due.
         clock: is advanced by the duration of each recording.
     """
@@ -110,24 +124,26 @@ class FixtureLoader:
         registry: AccountRegistry,
         telephony: Telephony,
         recordings: Recordings,
+        create_key: Callable[[CreateApiKeyRequest], NewApiKey],
         run: Callable[[], object],
         clock: VirtualClock,
     ) -> None:
         self._registry = registry
         self._telephony = telephony
         self._recordings = recordings
+        self._create_key = create_key
         self._run = run
         self._clock = clock
 
     def create(self, fixtures: Fixtures) -> list[CreatedResource]:
-        """Create all resources: calls, conferences, then recordings, each in the file's order.
+        """Create all resources: API keys, calls, conferences, then recordings, each in the file's order.
 
         Raises:
             InvalidFixtures: the fixtures contradict each other.
         """
         calls: list[tuple[str, str]] = []
         conferences_by_name: dict[tuple[str, str | None], str] = {}
-        made: list[CreatedResource] = []
+        made = list(self._make_keys(fixtures.keys))
         recorded = {recording.call for recording in fixtures.recordings if recording.call is not None}
         ended = {place for place, fixture in enumerate(fixtures.calls, 1) if fixture.status is CallStatus.COMPLETED}
         for place, fixture in enumerate(fixtures.calls, 1):
@@ -154,6 +170,13 @@ class FixtureLoader:
             self._telephony.hang_up(*calls[place - 1])
         self._run()
         return made
+
+    def _make_keys(self, fixtures: Sequence[ApiKeyFixture]) -> Iterator[CreatedResource]:
+        for place, fixture in enumerate(fixtures):
+            try:
+                yield CreatedResource(ResourceType.API_KEY, self._create_key(fixture).key)
+            except ControlError as error:
+                raise InvalidFixtures(f"keys.{place}.{error.field}: {error.message}") from error
 
     def _make_conferences(
         self, fixtures: Sequence[CreateConferenceRequest], ids: dict[tuple[str, str | None], str]

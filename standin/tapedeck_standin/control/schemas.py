@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
+from tapedeck.domain.account import MAX_FRIENDLY_NAME
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, ConferenceStatus
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
@@ -29,6 +30,12 @@ _DEFAULT_EVENTS: Final = ("start", "end")
 def _is_account(sid: str) -> str:
     if parse_any_sid(ResourceType.ACCOUNT, sid) is None:
         raise PydanticCustomError("sid", "not the sid of an account in either format")
+    return sid
+
+
+def _is_api_key(sid: str) -> str:
+    if parse_any_sid(ResourceType.API_KEY, sid) is None:
+        raise PydanticCustomError("sid", "not the sid of an API key in either format")
     return sid
 
 
@@ -184,6 +191,19 @@ class WaitUntilIdleRequest(ControlRequest):
     """
 
     timeout: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
+
+
+class CreateApiKeyRequest(ControlRequest):
+    """Create an API key, by default with a generated sid and secret."""
+
+    sid: Annotated[str, AfterValidator(_is_api_key)] | None = None
+    secret: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    friendly_name: Annotated[str, Field(max_length=MAX_FRIENDLY_NAME)] = ""
+
+    @property
+    def key_id(self) -> str | None:
+        """The requested id, 32 hex digits; None to generate one."""
+        return parse_any_sid(ResourceType.API_KEY, self.sid) if self.sid is not None else None
 
 
 class CreateAccountRequest(BaseModel):
