@@ -28,14 +28,17 @@ from scripts.openapi.forms import parameters_of
 from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import CallbackDialect, sign
 from tapedeck.dialects.errors import ERROR_TABLE, PARAMETER_FAULTS
+from tapedeck.dialects.forms.api_keys import KeyForm
 from tapedeck.dialects.forms.base import CreateCallRecording, Form, UpdateConferenceForm, UpdateRecording
 from tapedeck.dialects.forms.calls import UpdateCallForm
 from tapedeck.dialects.forms.create_participant import CreateParticipant
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import (
+    ListAccounts,
     ListCalls,
     ListConferences,
     ListForm,
+    ListKeys,
     ListParticipants,
     ListRecordings,
     ListRecordingsOfParent,
@@ -66,6 +69,10 @@ EXPECTED: Final = ROOT / "events" / "expected"
 VECTORS: Final = PAGES / "signature-vectors.json"
 
 FORMS: Final[Mapping[str, type[Form]]] = {
+    "list_accounts": ListAccounts,
+    "create_key": KeyForm,
+    "list_keys": ListKeys,
+    "update_key": KeyForm,
     "list_calls": ListCalls,
     "update_call": UpdateCallForm,
     "create_call_recording": CreateCallRecording,
@@ -238,6 +245,8 @@ def _value(field: FieldInfo, *, is_list: bool) -> tuple[str, str]:
         return f"{'any of ' if is_list else ''}{_words(found['allowed'])}", fault
     if "least" in found:
         return f"whole number, {found['least']} to {found['most']:,}", fault
+    if "longest" in found:
+        return f"text, at most {found['longest']} characters", fault
     if "schemes" in found:
         return "an address", "choice"
     if kind is bool:

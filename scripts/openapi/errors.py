@@ -19,6 +19,7 @@ from tapedeck.domain.errors import (
     ConferenceReadByName,
     CredentialsMissing,
     InvalidParameter,
+    InvalidState,
     LabelInUse,
     MalformedBody,
     NotAuthenticated,
@@ -36,6 +37,7 @@ _UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording)
 
 STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
     "create_call_recording": (NotEligibleForRecording,),
+    "create_key": (InvalidState,),
     "create_participant": (LabelInUse,),
     "delete_call_recording": (NotFinished,),
     "delete_conference_recording": (NotFinished,),
@@ -131,7 +133,8 @@ def _errors(
 ) -> Iterator[tuple[str, TapedeckError]]:
     yield "noCredentials", CredentialsMissing()
     yield "wrongCredentials", NotAuthenticated()
-    yield "notFound", NotFound()
+    if operation != "list_accounts":  # its path names nothing
+        yield "notFound", NotFound()
     if method == "POST":
         yield "malformedBody", MalformedBody()
         yield "bodyTooLarge", BodyTooLarge()

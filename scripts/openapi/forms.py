@@ -141,6 +141,8 @@ def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  
         case "range_validator":
             limits = {"minimum": known["least"], "maximum": known["most"]}
             return {name: limit for name, limit in limits.items() if limit is not None}, known["fault"]
+        case "length_validator":
+            return {"maxLength": known["longest"]}, known["fault"]
         case "_url_validator":
             return {"format": "uri"}, known["fault"]
         case "_endpoint":

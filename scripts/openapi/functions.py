@@ -53,7 +53,7 @@ def routes_of(dialect: Dialect) -> list[Route]:
 
     The template has routes for collections with and without `.json`; they are one route here.
     """
-    prefix = f"{dialect.root}/Accounts/"
+    prefix = f"{dialect.root}/Accounts"
     found = {
         (route.path.removesuffix(SUFFIX), route.method, route.operation)
         for route in template().routes

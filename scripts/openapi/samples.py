@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.formatting import Body
 from tapedeck.dialects.forms.lists import ListCalls
+from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.page import Page, PageRequest
@@ -24,6 +25,7 @@ SAMPLE_IDS: Final = {
     ResourceType.CONFERENCE: "0198c3d0a1b87c3e8f4a5b6c7d8e9f02",
     ResourceType.RECORDING: "0198c3d0a1b97c3e8f4a5b6c7d8e9f03",
     ResourceType.TRANSCRIPTION: "0198c3d0a1ba7c3e8f4a5b6c7d8e9f04",
+    ResourceType.API_KEY: "0198c3d0a1bb7c3e8f4a5b6c7d8e9f05",
 }
 """The id of the sample of each kind."""
 
@@ -54,6 +56,11 @@ TRANSCRIPTION: Final = Transcription(
     duration=60, text="Hello, this is a test.",
 )  # fmt: skip
 
+SECRET: Final = "0123456789abcdef0123456789abcdef"
+ACCOUNT: Final = AccountInfo(_ACCOUNT, SECOND)
+CREDENTIALS: Final = RequestCredentials(_ACCOUNT, uses_api_key=False, secret=SECRET)
+KEY: Final = ApiKeyInfo(SAMPLE_IDS[ResourceType.API_KEY], "Reports", SECOND, SECOND)
+
 _LIST_OF: Final = "list of "
 
 
@@ -62,12 +69,15 @@ def example(body: str, dialect: Dialect, *, after_post: bool) -> Body:
     if body.startswith(_LIST_OF):
         name = body.removeprefix(_LIST_OF)
         page: Page[Any] = Page((), PageRequest())
-        path = f"{dialect.account_uri(_ACCOUNT)}/{_COLLECTIONS[name]}"
+        above = dialect.root if name == "account" else dialect.account_uri(_ACCOUNT)
+        path = f"{above}/{_COLLECTIONS[name]}"
         return dialect.page(path, page, [_render(name, dialect)], ListCalls.read({}, dialect))
     return _render(body, dialect, after_post=after_post)
 
 
 _COLLECTIONS: Final = {
+    "account": "Accounts",
+    "key": "Keys",
     "call": "Calls",
     "call_recording": f"Calls/{_CALL}/Recordings",
     "conference": "Conferences",
@@ -84,6 +94,9 @@ def _render(name: str, dialect: Dialect, *, after_post: bool = False) -> Body:
         for recording in (OF_CALL, OF_CONFERENCE)
     )
     renderers: Mapping[str, Callable[[], Body]] = {
+        "account": lambda: dialect.account(ACCOUNT, CREDENTIALS),
+        "key": lambda: dialect.api_key(KEY),
+        "created_key": lambda: dialect.api_key(KEY, SECRET),
         "call": lambda: dialect.call(CALL),
         "call_recording": lambda: dialect.recording(of_call, changed=after_post),
         "conference": lambda: dialect.conference(CONFERENCE_ENDED),

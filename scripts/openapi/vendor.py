@@ -30,6 +30,7 @@ _PATH_SIDS: Final = {
     "ConferenceSid": ResourceType.CONFERENCE,
     "RecordingSid": ResourceType.RECORDING,
     "TranscriptionSid": ResourceType.TRANSCRIPTION,
+    "KeySid": ResourceType.API_KEY,
 }
 _FORMATS: Final = {"audio/x-wav": "WAV", "audio/mpeg": "MP3"}
 _MEDIA_NAMES: Final = {"": "audio", ".wav": "wav", ".mp3": "mp3"}

@@ -1,5 +1,6 @@
 """Sends the requests that the files in tests/wire/data state, and compares the answers."""
 
+import base64
 from contextlib import nullcontext
 from typing import Any
 
@@ -47,6 +48,14 @@ def refuse_writes(when: str, request: WireRequest) -> None:
         raise ClientError({"Error": {"Code": "TransactionConflictException"}}, request.operation)
 
 
+def _basic(credentials: tuple[str, str] | None, sids: dict[str, str]) -> str:
+    """Return an Authorization header; an empty text stands for the credentials of the client."""
+    if credentials is None:
+        return ""
+    user, password = (part.format_map(sids) for part in credentials)
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 def check(client: FunctionClient, wire: Wire, case: Case, sids: dict[str, str]) -> None:
     """Send the request of a case and compare the answer; add the values to keep to `sids`.
 
@@ -56,10 +65,12 @@ def check(client: FunctionClient, wire: Wire, case: Case, sids: dict[str, str]) 
     method, _, address = case.request.partition(" ")
     place, mark, query = address.partition("?")
     suffix = "" if place.endswith((".mp3", ".wav")) else ".json"
-    path = client.base + place.format_map(sids) + suffix + mark + query.format_map(sids)
+    root = client.dialect.root if case.is_outside_account else client.base
+    path = root + place.format_map(sids) + suffix + mark + query.format_map(sids)
+    authorization = None if case.is_anonymous else _basic(case.credentials, sids)
     form = {name: value.format_map(sids) for name, value in case.form.items()} if case.form is not None else None
     with wire.watched_by(refuse_writes) if case.is_store_busy else nullcontext():
-        answer = client.request(method, path, form=form, authorization=None if case.is_anonymous else "")
+        answer = client.request(method, path, form=form, authorization=authorization)
     is_json = "json" in answer.headers.get("content-type", "")
     found: dict[str, Any] = {name: answer.body.get(name) for name in case.body} if is_json else {}
     sent = {name: answer.headers.get(name) for name in case.headers}

@@ -14,7 +14,8 @@ from tapedeck.adapters.failed_batches import PREFIX
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
 from tapedeck.domain.account import VOICE
-from tapedeck.http.routes import split
+from tapedeck.http.basic_auth import user_of
+from tapedeck.http.routes import is_list_of_accounts, split
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.aws.template import ORIGIN
 from tapedeck_standin.samples import callbacks as sample_callbacks
@@ -138,6 +139,7 @@ def test_expected_answers_have_the_wire_format(event: Path) -> None:
         "<time>": "Sun, 01 Jun 2025 12:10:00 +0000",
         "<id>": STANDIN_ACCOUNT,
         "<uuid>": "01972b5d-2cb0-7000-8000-0000000000ee",
+        "<secret>": "0123456789abcdef" * 2,
     }.items():
         text = text.replace(placeholder, value)
     check_response(http["method"], http["path"], expected["statusCode"], expected["headers"], text)
@@ -159,6 +161,10 @@ def test_an_event_is_named_after_its_function(event: Path) -> None:
     route, variables = find_route(content["requestContext"]["http"]["method"], content["rawPath"])
     assert (route.operation, route.key) == (operation, content["routeKey"])
     assert variables == content.get("pathParameters", {})
+    if is_list_of_accounts(content["rawPath"]):
+        user = user_of(content["headers"]["authorization"])
+        assert dialect == [select_dialect(user, "").name]
+        return
     parts = split(content["rawPath"])
     assert parts is not None
     assert dialect == [select_dialect(parts[0], "").name]

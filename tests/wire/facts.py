@@ -241,14 +241,17 @@ class Formats(_Facts):
 class Case(_Facts):
     """A request, and the status, some headers and some fields of the right answer.
 
-    `dialects` are the dialects of the case; None for all of its rule. A header that must be missing is None. `keep`
-    names fields of the answer whose values the following cases use in their paths and forms.
+    `dialects` are the dialects of the case; None for all of its rule. `credentials` are a user and a password; None for
+    those of the account. `is_outside_account`: the path is relative to the root. A header that must be missing is None.
+    `keep` names fields of the answer whose values the following cases use in their paths and forms.
     """
 
     request: str
     dialects: tuple[DialectName, ...] | None = None
     form: Mapping[str, str] | None = None
     is_anonymous: bool = False
+    credentials: tuple[str, str] | None = None
+    is_outside_account: bool = False
     is_store_busy: bool = False
     status: int | None = None
     headers: Mapping[str, str | None] = {}

@@ -9,13 +9,20 @@ from tapedeck.dialects.forms.base import Form
 from tapedeck.domain.account import MAX_FRIENDLY_NAME
 
 
-def _check_length(name: str) -> str:
-    if len(name) > MAX_FRIENDLY_NAME:
-        raise PydanticCustomError("choice", "more than 64 characters")
-    return name
+def length_validator(fault: str, longest: int) -> AfterValidator:
+    """Build a validator that rejects text of more than `longest` characters, with a fault of `dialects.errors`."""
+
+    def check(text: str) -> str:
+        if len(text) > longest:
+            raise PydanticCustomError(fault, "too many characters")
+        return text
+
+    return AfterValidator(check)
 
 
 class KeyForm(Form):
     """Parameters of `create_key` and `update_key`."""
 
-    friendly_name: Annotated[str, AfterValidator(_check_length)] | None = Field(None, alias="FriendlyName")
+    friendly_name: Annotated[str, length_validator("choice", MAX_FRIENDLY_NAME)] | None = Field(
+        None, alias="FriendlyName"
+    )
