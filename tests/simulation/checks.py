@@ -86,7 +86,7 @@ def deliveries_of(world: World) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
 
 
 def _missing_callbacks(world: World, *, is_lossless: bool) -> Iterator[str]:
-    """Every required callback is in the outbox; of a lossy stream at least a recording's start and end."""
+    """Every required callback is in the outbox; of a lossy stream at least a recording's start and every end."""
     deliveries: defaultdict[str, set[str]] = defaultdict(set)
     for resource_id, name, _ in deliveries_of(world):
         deliveries[resource_id].add(name)
@@ -97,6 +97,12 @@ def _missing_callbacks(world: World, *, is_lossless: bool) -> Iterator[str]:
         if known - required or (required if is_lossless else minimum) - known:
             yield f"{recording} requires {sorted(required)}, but {sorted(known)} is in the outbox"
     for key, image in world.history.last.items():
+        if key[1] == "CALL" and "version" in image:
+            call = key[0].split("#")[2]
+            required, known = world.history.callbacks[call], deliveries[call]
+            minimum = {each for each in required if each.partition(".")[2] == "completed"}
+            if known - required or (required if is_lossless else minimum) - known:
+                yield f"{call} requires {sorted(required)}, but {sorted(known)} is in the outbox"
         if key[1] == "CONF" and "callback" in image and is_lossless:
             numbers = sorted(int(name.partition(".")[0]) for name in deliveries[key[0].split("#")[2]])
             conference = conference_from(from_attributes({**image}))

@@ -22,6 +22,9 @@ EVENTS: Final = {"in-progress": "resumed", "paused": "paused", "stopped": "stopp
                  "absent": "absent"}  # fmt: skip
 """The callback event for each new status of a recording."""
 
+CALL_EVENTS: Final = {"queued": ("initiated", 0), "ringing": ("ringing", 1), "in-progress": ("answered", 2)}
+"""The callback event for each new status of a dialed call, and its number."""
+
 
 class History:
     """Reads stream records in order; `wrong` lists the illegal changes."""
@@ -30,7 +33,7 @@ class History:
         self.last: dict[Key, Image] = {}
         self.wrong: list[str] = []
         self.callbacks: defaultdict[str, set[str]] = defaultdict(set)
-        """By recording: the names of all callbacks that must be delivered."""
+        """By recording or call: the names of all callbacks that must be delivered."""
         self.requests: set[tuple[str, int]] = set()
         """Resource and version of each change that requires an engine command."""
         self.facts: set[str] = set()
@@ -40,6 +43,8 @@ class History:
         self._active: defaultdict[str, set[str]] = defaultdict(set)
         self._dialed: set[Key] = set()
         """The participants that were dialed into their conference."""
+        self._numbers: dict[str, int] = {}
+        """By call: the number of its last event."""
 
     def note(self, before: Image | None, after: Image | None) -> None:
         """Read one record: an item before and after a write."""
@@ -64,6 +69,8 @@ class History:
             self._note_recording(key, before, after)
         else:
             self._note_request(key, before, after)
+        if key[1] == "CALL":
+            self._note_call(key, before, after)
         self._note_version(key, before, after)
 
     def look(self) -> None:
@@ -134,6 +141,18 @@ class History:
         if version > _number(before, "version") and _number(after, "asked") == version and is_pending:
             name = key[1].removeprefix("PART#") if key[1].startswith("PART#") else key[0].split("#")[2]
             self.requests.add((name, version))
+
+    def _note_call(self, key: Key, before: Image | None, after: Image) -> None:
+        name, new = key[0].split("#")[2], after["status"]["S"]
+        if before is not None and before["status"]["S"] == new:
+            return
+        event, number = CALL_EVENTS.get(new, ("completed", self._numbers.get(name, 0) + 1))
+        self._numbers[name] = number
+        if "callback" not in after:
+            return
+        chosen = [each["S"] for each in after["callback"]["M"]["events"]["L"]]
+        if event in (chosen or ["completed"]):
+            self.callbacks[name].add(f"{number if chosen else 0:08d}.{event}")
 
     def _note_recording(self, key: Key, before: Image | None, after: Image) -> None:
         name = key[1].removeprefix("REC#")

@@ -1,6 +1,7 @@
 """A crash or failure at any port call loses no callback, command or domain event."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
@@ -17,7 +18,7 @@ from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import CURRENT, StartRecording
 from tests.simulation.checks import violations_of
 from tests.simulation.receivers import Receiver
-from tests.simulation.workload import CONFERENCE_EVENTS, RECORDING_EVENTS
+from tests.simulation.workload import CALL_EVENTS, CONFERENCE_EVENTS, RECORDING_EVENTS
 from tests.simulation.world import MAX_VISIBILITY_SECONDS, World
 from tests.thoroughness import scaled
 
@@ -54,9 +55,11 @@ class Scenario:
         self._request(lambda: world.recordings.create(leg, StartRecording(2, callback=callback)))
         self._request(lambda: world.recordings.update(leg, CURRENT, RecordingStatus.PAUSED, "skip"))
         self._request(lambda: world.recordings.update(leg, CURRENT, RecordingStatus.IN_PROGRESS))
-        self._request(
-            lambda: world.calls.update(self.account, call, UpdateCall(redirect={"url": "https://x.example/"}))
-        )
+        called = CallbackSubscription("https://host.example/call", "POST", (), "signalwire")
+        request = UpdateCall(redirect={"url": "https://x.example/"}, callback=called)
+        self._request(lambda: world.calls.update(self.account, call, request))
+        request_again = UpdateCall(callback=replace(called, method="GET"))
+        self._request(lambda: world.calls.update(self.account, call, request_again))
         self._request(lambda: world.recordings.update(leg, CURRENT, RecordingStatus.STOPPED))
         for key, _ in list(world.history.recordings()):
             self._request(partial(world.media.delete, leg, key[1].removeprefix("REC#")))
@@ -77,7 +80,8 @@ class Scenario:
             callback={**SUBSCRIPTION, "events": list(RECORDING_EVENTS), "dialect": "signalwire"},
         )  # fmt: skip
         options = {"record": True, "recording_status_callback": "https://host.example/leg"}
-        request = AddParticipant("+15550003", "+15550004", options=options)
+        called = CallbackSubscription("https://host.example/call", "POST", CALL_EVENTS, "twilio")
+        request = AddParticipant("+15550003", "+15550004", options=options, call_callback=called)
         for _ in range(2):
             self._request(lambda: world.participants.add(self.account, ConferenceName("red"), request))
         dialed = [call for call in world.history.live("CALL") if call not in calls]

@@ -10,6 +10,8 @@ import pytest
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.operations.conferences import ConferenceName
+from tapedeck.operations.participants import AddParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.simulation.checks import deliveries_of, violations_of
 from tests.simulation.ports import Crash
@@ -28,6 +30,9 @@ MAX_HOURS: Final = 120
 """Hours of callback retries: longer than the outage, because the last delays are up to five hours each."""
 
 EVENTS: Final = ("in-progress", "completed")
+CALL_EVENTS: Final = ("initiated", "ringing", "answered", "completed")
+CALLS: Final = 25
+"""Dialed calls in one test."""
 
 
 def answered_call(world: World) -> Parent:
@@ -92,6 +97,34 @@ def test_every_callback_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
         assert {delivery["state"] for _, _, delivery in deliveries_of(world)} == {"delivered"}
         assert tokens == set(contents)
         assert {len(each) for each in contents.values()} == {1}
+
+
+@pytest.mark.sized
+@pytest.mark.parametrize("seed", range(scaled(deep=20, ci=4, fast=1)))
+def test_every_callback_of_a_call_arrives(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crashing senders lose no status callback of a call, and those of one call arrive in order."""
+    with World(seed, event_fault_rate=0) as world:
+        world.network.receivers = {"host.example": Receiver()}
+        monkeypatch.setattr(world.network, "send", _CrashingSender(world))
+        for number in range(CALLS):
+            url = f"https://host.example/call?call={number}"
+            request = AddParticipant(
+                "+15550003", "+15550004", call_callback=CallbackSubscription(url, "POST", CALL_EVENTS, "twilio")
+            )
+            dialed = world.participants.add(world.account, ConferenceName(f"room {number}"), request)
+            world.observe()
+            world.drain()
+            world.clock.sleep(60)
+            world.calls.end(world.account, dialed.call)
+            world.observe()
+        world.settle()
+        assert violations_of(world) == []
+        statuses = defaultdict(list)
+        for each in world.network.received:
+            statuses[each.url].append(parse_qs(each.body.decode())["CallStatus"][0])
+        assert len(statuses) == CALLS
+        orders = {tuple(dict.fromkeys(events)) for events in statuses.values()}
+        assert orders == {("initiated", "ringing", "in-progress", "completed")}
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """After an outage longer than the stream's retention the reconciler alone sends every callback and command."""
 
+from dataclasses import replace
 from typing import Final
 
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.operations.calls import UpdateCall
+from tapedeck.operations.conferences import ConferenceName
+from tapedeck.operations.participants import AddParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.simulation.checks import deliveries_of, violations_of
 from tests.simulation.receivers import Receiver
-from tests.simulation.test_every_callback_arrives import answered_call
+from tests.simulation.test_every_callback_arrives import CALL_EVENTS, answered_call
 from tests.simulation.world import World
 
 HOURS: Final = 25
@@ -69,6 +73,33 @@ def test_reconciler_recovers_from_a_stream_outage() -> None:
             for name in {each for each, _ in world.history.requests}
         }  # fmt: skip
         assert latest_requests.items() <= world.commands.sent
+
+
+def test_reconciler_recovers_callbacks_of_calls() -> None:
+    """Without the publisher, a dialed call and one with a later callback still get every callback."""
+    with World(3, event_fault_rate=0) as world:
+        world.is_publishing = False
+        world.network.receivers = {"host.example": Receiver()}
+        callback = CallbackSubscription("https://host.example/call", "POST", CALL_EVENTS, "twilio")
+        request = AddParticipant("+15550003", "+15550004", call_callback=callback)
+        dialed = world.participants.add(world.account, ConferenceName("red"), request).call
+        answered = answered_call(world).id
+        world.calls.update(world.account, answered, UpdateCall(callback=replace(callback, events=())))
+        world.observe()
+        for _ in range(HOURS * 60):
+            world.clock.sleep(60)
+            world.reconcile()
+            world.drain()
+        world.end_all()
+        world.settle()
+        assert world.log.observed.count(("publish_changes", "done", None)) == 0
+        assert violations_of(world, is_lossless=False) == []
+        delivered = {(resource_id, name, delivery["state"]) for resource_id, name, delivery in deliveries_of(world)}
+        names = ("00000000.initiated", "00000001.ringing", "00000002.answered", "00000003.completed")
+        assert delivered == {
+            (answered, "00000000.completed", "delivered"),
+            *((dialed, name, "delivered") for name in names),
+        }
 
 
 def test_publisher_resumes_after_a_stream_outage() -> None:

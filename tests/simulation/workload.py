@@ -1,5 +1,6 @@
 """A random workload: client requests, engine events, elapsed time, function runs and crashes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tapedeck.domain.call import CallStatus
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 RECORDING_EVENTS: Final = ("in-progress", "completed", "absent", "paused", "resumed", "stopped", "started")
 CONFERENCE_EVENTS: Final = ("start", "end", "join", "leave", "mute", "hold", "modify", "announcement")
+CALL_EVENTS: Final = ("initiated", "ringing", "answered", "completed")
 TRANSITIONS: Final = (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED)
 MIN_STEPS: Final = 20
 MAX_STEPS: Final = 60
@@ -56,6 +58,7 @@ class Workload:
             self.delete: 2,
             self.hang_up: 2,
             self.redirect: 1,
+            self.subscribe: 2,
             self.end_call: 2,
             self.start_conference: 2,
             self.enter: 5,
@@ -137,7 +140,14 @@ class Workload:
 
     def redirect(self) -> None:
         """A client redirects a call to another URL."""
-        request = UpdateCall(redirect={"url": "https://markup.example/", "method": "POST"})
+        request = UpdateCall(
+            redirect={"url": "https://markup.example/", "method": "POST"}, callback=self._call_callback(())
+        )
+        self.world.calls.update(self.world.account, self._call(), request)
+
+    def subscribe(self) -> None:
+        """A client sets the status callback of a call."""
+        request = UpdateCall(callback=self._call_callback(()))
         self.world.calls.update(self.world.account, self._call(), request)
 
     def end_call(self) -> None:
@@ -205,6 +215,7 @@ class Workload:
             "+15550004",
             end_conference_on_exit=random_source.random() < 0.2,
             options=options,
+            call_callback=self._call_callback(tuple(each for each in CALL_EVENTS if random_source.random() < 0.6)),
         )
         named = ConferenceName(random_source.choice(("red", "blue")))
         added = self.world.participants.add(self.world.account, named, request)
@@ -269,6 +280,13 @@ class Workload:
         method = random_source.choice(("GET", "POST", "POST"))
         dialect = random_source.choice(("twilio", "twilio", "signalwire"))
         return CallbackSubscription(f"https://{host}.example/callback", method, events, dialect)
+
+    def _call_callback(self, events: tuple[str, ...]) -> CallbackSubscription | None:
+        callback = self._callback()
+        if callback is None:
+            return None
+        # Only Twilio's dialect has events to choose.
+        return replace(callback, events=events, dialect="twilio" if events else callback.dialect)
 
     def _behavior(self) -> str:
         return self.world.random_source.choice(("silence", "skip"))
