@@ -23,13 +23,12 @@ TO, FROM = "+12025550123", "+12025550199"
 EVERY_EVENT: Final = "initiated ringing answered completed"
 
 
-def dial(world: World, events: str | None = EVERY_EVENT, url: str = URL) -> str:
+def dial(world: World, events: str | None = EVERY_EVENT, room: str = "Room") -> str:
     """Dial a participant with a status callback, in Twilio's dialect; return the call's id."""
-    form = {"To": TO, "From": FROM, "StatusCallback": url}
+    form = {"To": TO, "From": FROM, "StatusCallback": URL}
     if events is not None:
         form["StatusCallbackEvent"] = events
-    twilio = world.client("twilio")
-    answer = twilio.post("Conferences", "Room", "Participants", form=form)
+    answer = world.client("twilio").post("Conferences", room, "Participants", form=form)
     assert answer.status == 201
     return str(answer.body["call_sid"]).removeprefix("CA")
 
@@ -91,7 +90,7 @@ def test_a_dialed_call_delivers_every_chosen_event_once(world: World) -> None:
 
 def test_only_chosen_events_are_delivered_and_all_are_counted(world: World) -> None:
     """The number counts events that were not chosen; without a choice the end is number 0."""
-    chosen, unchosen = dial(world, "ringing completed"), dial(world, None)
+    chosen, unchosen = dial(world, "ringing completed"), dial(world, None, "Other")
     for call in (chosen, unchosen):
         report(world, "call.ringing", call)
         report(world, "call.answered", call)
@@ -153,6 +152,53 @@ def test_every_end_is_delivered_once(
     assert world.publish() == []
     assert stored(world, call.id) == [("00000000.completed", URL, "completed", "0")]
     assert [delivery.dialect for delivery in world.deliveries(call.id)] == [dialect]
+
+
+def _end_conference(world: World, call: str) -> None:
+    conference = world.services.calls.get(world.account.account, call).conference
+    answer = world.client("twilio").post("Conferences", f"CF{conference}", form={"Status": "completed"})
+    assert answer.status == 200
+
+
+def _remove_participant(world: World, call: str) -> None:
+    conference = world.services.calls.get(world.account.account, call).conference
+    answer = world.client("twilio").delete("Conferences", f"CF{conference}", "Participants", f"CA{call}")
+    assert answer.status == 204
+
+
+def _leave(world: World, call: str) -> None:
+    conference = world.services.calls.get(world.account.account, call).conference
+    report(world, "participant.left", call, conference=conference)
+
+
+@pytest.mark.parametrize("leave", [_end_conference, _remove_participant, _leave])
+def test_the_end_of_a_participation_is_delivered_once(world: World, leave: Callable[[World, str], None]) -> None:
+    """A dialed call that ends because it leaves its conference, or the conference ends, delivers its end once."""
+    call = dial(world, "completed")
+    report(world, "call.ringing", call)
+    report(world, "call.answered", call)
+    leave(world, call)
+    while records := world.changes():
+        assert world.publish(records) == []
+    report(world, "call.ended", call, status="completed")
+    while records := world.changes():
+        assert world.publish(records) == []
+    assert stored(world, call) == [("00000003.completed", URL, "completed", "3")]
+
+
+def test_a_redirected_participant_gets_the_new_callback(world: World) -> None:
+    """A redirect with a status callback takes the call out of its conference, and its end goes to the new URL."""
+    call = dial(world, "answered completed")
+    report(world, "call.ringing", call)
+    report(world, "call.answered", call)
+    update(world, call, Url="https://a.example/x", StatusCallback=OTHER)
+    report(world, "call.ended", call, status="completed")
+    while records := world.changes():
+        assert world.publish(records) == []
+    assert stored(world, call) == [
+        ("00000000.completed", OTHER, "completed", "0"),
+        ("00000002.answered", URL, "in-progress", "2"),
+    ]
 
 
 def test_a_canceled_call_delivers_its_end(world: World, dialect: str) -> None:
