@@ -8,6 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.recording import Parent, ParentKind, Recording
 from tapedeck.domain.subscription import CallbackSubscription
@@ -87,9 +88,10 @@ def recording_with_callback(world: World, dialect: str = "twilio") -> Recording:
     return recording
 
 
-def admin_event(world: World, spelling: str, resource_id: Recording | Conference, **more: Any) -> dict[str, Any]:
-    """Return the event of an operator function about a recording or a conference, with the sids of a dialect."""
+def admin_event(world: World, spelling: str, resource_id: Recording | Conference | Call, **more: Any) -> dict[str, Any]:
+    """Return the event of an operator function about a recording, conference or call, with the sids of a dialect."""
     dialect = DIALECTS[spelling]
-    kind = ResourceType.RECORDING if isinstance(resource_id, Recording) else ResourceType.CONFERENCE
+    kinds = {Recording: ResourceType.RECORDING, Conference: ResourceType.CONFERENCE, Call: ResourceType.CALL}
+    kind = kinds[type(resource_id)]
     account = dialect.format_sid(ResourceType.ACCOUNT, world.account.account)
     return {"account_sid": account, "sid": dialect.format_sid(kind, resource_id.id), **more}

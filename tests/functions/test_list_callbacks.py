@@ -141,8 +141,8 @@ def test_lists_a_callback_with_its_attempts(world: World) -> None:
     ]
 
 
-def test_refuses_the_sid_of_a_call(world: World) -> None:
-    """A call has no list of callbacks: the sid of a call of account 3d1f6c5e… is refused."""
+def test_refuses_the_sid_of_an_account(world: World) -> None:
+    """An account has no list of callbacks: the sid of account 3d1f6c5e… is refused."""
     world.memory.put_item(
         TableName=world.table,
         Item={
@@ -191,8 +191,13 @@ def test_refuses_the_sid_of_a_call(world: World) -> None:
     )
     assert world.call(
         "list_callbacks",
-        {"account_sid": "AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", "sid": "CA016612f5cb6a70008000000000000001"},
-    ) == {"error": {"message": "Not a recording or conference SID in Twilio's or SignalWire's format", "field": "sid"}}
+        {"account_sid": "AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4", "sid": "AC3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4"},
+    ) == {
+        "error": {
+            "message": "Not a recording, conference or call SID in Twilio's or SignalWire's format",
+            "field": "sid",
+        }
+    }
     assert world.memory.scan(TableName=world.table)["Items"] == [
         {
             "PK": {"S": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4#CB#016612f5dee270008000000000000002"},
@@ -287,6 +292,21 @@ def test_lists_callbacks_of_a_conference(world: World) -> None:
     (shown,) = answer["callbacks"]
     assert (shown["id"], shown["method"], shown["state"]) == ("00000003.end", "GET", "retry-scheduled")
     assert [(attempt["status"], attempt["failure"]) for attempt in shown["attempts"]] == [(None, "connect")] * 2
+
+
+def test_lists_callbacks_of_a_call(world: World) -> None:
+    """Status callbacks of a call are listed too, and can be replayed."""
+    call = world.stage.call(callback=CallbackSubscription(URL, "POST", (), "twilio"))
+    world.services.calls.end(call.account, call.id)
+    world.publish()
+    world.deliver()
+    event = admin_event(world, "twilio", call)
+    (shown,) = world.call("list_callbacks", event)["callbacks"]
+    assert (shown["id"], shown["event"], shown["state"]) == ("00000000.completed", "completed", "delivered")
+    world.call("replay_callback", {**event, "callback": shown["id"]})
+    assert world.deliver() == []
+    first, second = world.receiver.requests
+    assert first == second
 
 
 def test_lists_nothing_without_callbacks(world: World) -> None:

@@ -54,7 +54,8 @@ def sid_of(kind: ResourceType) -> AfterValidator:
 
 def sid_error(*kinds: ResourceType) -> PydanticCustomError:
     """Build the validation error for a text that is a SID of none of these types."""
-    names = " or ".join(_TYPE_NAMES[kind] for kind in kinds)
+    *others, last = (_TYPE_NAMES[kind] for kind in kinds)
+    names = f"{', '.join(others)} or {last}" if others else last
     article = "an" if names[0] in "aA" else "a"
     return PydanticCustomError("sid", f"Not {article} {names} SID in Twilio's or SignalWire's format")
 
