@@ -13,7 +13,7 @@ from tapedeck.settings import STANDIN_SIGNING_KEY
 from tests.conftest import TestAccount
 from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
-from tests.standin.receiver import Receiver, is_signed_by_signalwire
+from tests.standin.receiver import ReceivedCallback, Receiver, is_signed_by_signalwire
 
 CALLBACK_WARNINGS = "callback_warnings"
 
@@ -191,6 +191,187 @@ def test_dialed_conference_delivers_callbacks(
 
 class NotFollowedError(Exception):
     """The vendor's rule is not followed yet."""
+
+
+PLACE = {"City": "SAN FRANCISCO", "Country": "US", "State": "CA", "Zip": "94105"}
+"""Twilio's fields about the place of a North American number."""
+
+
+def places(*parties: str) -> dict[str, str]:
+    """Return the fields about the place of each of these parties of a call."""
+    return {f"{party}{name}": value for party in parties for name, value in PLACE.items()}
+
+
+def assert_signed(callback: ReceivedCallback, token: str) -> None:
+    """Assert that Twilio's validator accepts the signature, and only with these fields and this URL."""
+    validator, signature = RequestValidator(token), callback.headers["x-twilio-signature"]
+    fields = callback.fields if callback.method == "POST" else {}
+    assert validator.validate(callback.url, fields, signature)
+    assert not validator.validate(f"{callback.url}x", fields, signature)
+
+
+def test_a_dialed_call_delivers_its_status(
+    standin: StandIn, account: TestAccount, control: ControlClient, receiver: Receiver
+) -> None:
+    """A dialed call delivers four signed callbacks in order: initiated, ringing, answered and completed."""
+    sid = TWILIO.format_sid(ResourceType.ACCOUNT, account.id)
+    client = Client(sid, account.token)
+    client.api.base_url = f"http://127.0.0.1:{standin.port}"
+    try:
+        dialed = client.conferences("Support").participants.create(
+            from_="+12025550199",
+            to="+12025550123",
+            status_callback=receiver.url("/leg?tenant=42"),
+            status_callback_event=["initiated", "ringing", "answered", "completed"],
+        )
+        receiver.wait_for(3)
+        advance(control, 61)
+        client.calls(dialed.call_sid).update(status="completed")
+        settle(control)
+        call = client.calls(dialed.call_sid).fetch()
+    finally:
+        client.http_client.session.close()
+    received = receiver.wait_for(4)
+    for callback in received:
+        assert (callback.method, callback.url) == ("POST", receiver.url("/leg?tenant=42"))
+        assert_signed(callback, account.token)
+    common = {
+        "AccountSid": sid,
+        "ApiVersion": "2010-04-01",
+        "CallSid": dialed.call_sid,
+        "CallbackSource": "call-progress-events",
+        "Called": "+12025550123",
+        "Caller": "+12025550199",
+        "Direction": "outbound-api",
+        "From": "+12025550199",
+        "To": "+12025550123",
+        **places("Called", "Caller", "From", "To"),
+    }
+    minutes = (int(call.duration) + 59) // 60
+    ends = {"CallDuration": call.duration, "Duration": str(minutes), "SipResponseCode": "200"}
+    states = [("initiated", {}), ("ringing", {}), ("in-progress", {}), ("completed", ends)]
+    assert [callback.fields for callback in received] == [
+        {
+            **common, **more, "CallStatus": status, "SequenceNumber": str(number),
+            "Timestamp": callback.fields["Timestamp"],
+        }
+        for number, (callback, (status, more)) in enumerate(zip(received, states, strict=True))
+    ]  # fmt: skip
+    assert int(call.duration) >= 61
+    names = [list(callback.fields) for callback in received]
+    assert names == [sorted(each) for each in names]
+    assert len({callback.headers["i-twilio-idempotency-token"] for callback in received}) == 4
+    logged = control.get("/callbacks", sid=dialed.call_sid).body["callbacks"]
+    assert [(each["event"], each["sid"]["twilio"], each["fields"]) for each in logged] == [
+        (event, dialed.call_sid, callback.fields)
+        for event, callback in zip(("initiated", "ringing", "answered", "completed"), received, strict=True)
+    ]
+
+
+def test_a_redirect_sets_the_status_callback(
+    standin: StandIn, account: TestAccount, control: ControlClient, receiver: Receiver
+) -> None:
+    """A redirect with a status callback delivers the end by GET, with a signature over the whole URL."""
+    client = Client(TWILIO.format_sid(ResourceType.ACCOUNT, account.id), account.token)
+    client.api.base_url = f"http://127.0.0.1:{standin.port}"
+    call = control.post("/calls", {"direction": "outbound-api"}).body["sid"]["twilio"]
+    try:
+        client.calls(call).update(
+            url=receiver.url("/markup"), status_callback=receiver.url("/end?id=7"), status_callback_method="GET"
+        )
+        client.calls(call).update(status="completed")
+    finally:
+        client.http_client.session.close()
+    settle(control)
+    (callback,) = receiver.received
+    assert (callback.method, callback.url.partition("&")[0]) == ("GET", receiver.url("/end?id=7"))
+    assert_signed(callback, account.token)
+    names = ("id", "CallSid", "CallStatus", "SequenceNumber", "SipResponseCode", "Direction")
+    assert [callback.fields[name] for name in names] == ["7", call, "completed", "0", "200", "outbound-api"]
+
+
+def test_signalwire_signs_the_status_callback_of_a_call(standin: StandIn, receiver: Receiver) -> None:
+    """SignalWire's callback about an inbound call has its own fields, both signature headers and no token."""
+    sid = SIGNALWIRE.format_sid(ResourceType.ACCOUNT, standin.account)
+    api = HttpFunctionClient(SIGNALWIRE, standin.account, standin.token, standin=standin)
+    control = ControlClient(standin, sid)
+    call = control.post("/calls").body["sid"]["signalwire"]
+    form = {"StatusCallback": receiver.url("/end"), "Url": receiver.url("/markup")}
+    assert api.post("Calls", call, form=form).status == 200
+    advance(control, 10)
+    assert api.post("Calls", call, form={"Status": "completed"}).status == 200
+    settle(control)
+    (callback,) = receiver.received
+    assert is_signed_by_signalwire(callback, STANDIN_SIGNING_KEY)
+    assert "i-twilio-idempotency-token" not in callback.headers
+    shown = api.get("Calls", call).body
+    assert callback.fields == {
+        "AccountSid": sid,
+        "ApiVersion": "2010-04-01",
+        "CallDuration": str(shown["duration"]),
+        "CallSid": call,
+        "CallStatus": "completed",
+        "CallbackSource": "call-progress-events",
+        "Direction": "inbound",
+        "From": "+12025550199",
+        "SequenceNumber": "0",
+        "Timestamp": shown["end_time"],
+        "To": "+12025550123",
+    }
+    assert shown["duration"] >= 10
+
+
+@pytest.mark.parametrize(("status", "code"), [("busy", "486"), ("no-answer", "487"), ("failed", "404")])
+def test_a_call_that_is_not_answered_delivers_its_status(
+    control: ControlClient, api: HttpFunctionClient, receiver: Receiver, account: TestAccount, status: str, code: str
+) -> None:
+    """A call that nothing answers delivers its final status, its SIP code and no duration, in both dialects."""
+    twilio = api.dialect.name == "twilio"
+    call = control.post("/calls", {"status": "ringing", "direction": "outbound-api"}).body["sid"][api.dialect.name]
+    assert api.post("Calls", call, form={"StatusCallback": receiver.url()}).status == 200
+    control.post("/events", {"type": "call.ended", "call": call, "status": status})
+    settle(control)
+    (callback,) = receiver.received
+    shared = {
+        "AccountSid": api.dialect.format_sid(ResourceType.ACCOUNT, account.id),
+        "ApiVersion": "2010-04-01",
+        "CallDuration": "0",
+        "CallSid": call,
+        "CallStatus": status,
+        "CallbackSource": "call-progress-events",
+        "Direction": "outbound-api",
+        "From": "+12025550199",
+        "SequenceNumber": "0",
+        "Timestamp": callback.fields["Timestamp"],
+        "To": "+12025550123",
+    }
+    own = {
+        "Called": "+12025550123",
+        "Caller": "+12025550199",
+        "Duration": "0",
+        "SipResponseCode": code,
+        **places("Called", "Caller", "From", "To"),
+    }
+    assert callback.fields == ({**shared, **own} if twilio else {**shared, "SipResultCode": code})
+    assert ("i-twilio-idempotency-token" in callback.headers) is twilio
+    if twilio:
+        assert_signed(callback, account.token)
+
+
+def test_the_end_of_a_call_can_be_replayed(control: ControlClient, api: HttpFunctionClient, receiver: Receiver) -> None:
+    """The control API finds the callback of a call by its event and its `CallStatus`, and replays it unchanged."""
+    call = control.post("/calls").body["sid"][api.dialect.name]
+    api.post("Calls", call, form={"StatusCallback": receiver.url()})
+    control.post(f"/calls/{call}/hangup")
+    settle(control)
+    (found,) = control.get("/callbacks", sid=call, event="completed").body["callbacks"]
+    assert (found["event"], found["sid"][api.dialect.name], found["fields"]["CallStatus"]) == (
+        "completed", call, "completed",
+    )  # fmt: skip
+    assert control.get("/callbacks", sid=call, event="ringing").body["callbacks"] == []
+    assert control.post(f"/callbacks/{found['id']}/replay").status == 202
+    first, second = receiver.wait_for(2)
+    assert (first.fields, first.headers["x-twilio-signature"]) == (second.fields, second.headers["x-twilio-signature"])
 
 
 def test_a_status_callback_of_a_call_is_delivered(
