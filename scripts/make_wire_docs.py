@@ -35,11 +35,14 @@ from tapedeck.dialects.forms.create_participant import CreateParticipant
 from tapedeck.dialects.forms.dates import read_day
 from tapedeck.dialects.forms.lists import (
     ListAccounts,
+    ListCallEvents,
+    ListCallNotifications,
     ListCalls,
     ListConferences,
     ListForm,
     ListKeys,
     ListParticipants,
+    ListRecordingAddOnResults,
     ListRecordings,
     ListRecordingsOfParent,
     ListTranscriptions,
@@ -60,7 +63,7 @@ from tapedeck.domain.notification import (
 )
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.http.routes import SHAPES
+from tapedeck.http.routes import SHAPES, TWILIO_ONLY
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = ROOT / "docs" / "reference" / "wire"
@@ -82,6 +85,9 @@ FORMS: Final[Mapping[str, type[Form]]] = {
     "update_conference_recording": UpdateRecording,
     "list_recordings": ListRecordings,
     "get_recording": GetRecording,
+    "list_call_events": ListCallEvents,
+    "list_call_notifications": ListCallNotifications,
+    "list_recording_add_on_results": ListRecordingAddOnResults,
     "list_conferences": ListConferences,
     "update_conference": UpdateConferenceForm,
     "list_participants": ListParticipants,
@@ -339,7 +345,7 @@ def index(_argument: str) -> Iterator[str]:
             f"`{name}`",
             ", ".join(methods),
             ", ".join(f"`{path}`" for path in paths),
-            *(_statuses(operation[dialect]) for dialect in DIALECTS),
+            *(_statuses(operation[dialect], paths[0].removeprefix("/")) for dialect in DIALECTS),
             re.sub(r"^a (call's )?sid or ", "", operation["twilio"].get("free_segment_accepts", "")),
         )
 
@@ -348,8 +354,10 @@ def _variable(found: re.Match[str]) -> str:
     return f"{{{found[1].upper()}{found[2]}Sid}}"
 
 
-def _statuses(answers: Mapping[str, Any] | str) -> str:
-    return "405" if isinstance(answers, str) else " or ".join(map(str, answers["success"]))
+def _statuses(answers: Mapping[str, Any] | str, path: str) -> str:
+    if isinstance(answers, str):
+        return "404" if path in TWILIO_ONLY else "405"
+    return " or ".join(map(str, answers["success"]))
 
 
 # --- Callbacks -------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ DATA: Final = ROOT / "tests" / "wire" / "data"
 
 _CALLBACKS: Final = "callbacks"
 _LIST_OF: Final = "list of "
+_EMPTY_LIST: Final = "empty list "
 _DATE: Final = r"^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} \+0000$"
 _AFTER_POST: Final = "enum_after_post"
 
@@ -51,10 +52,10 @@ def example_of(operation: str, status: int, dialect: Dialect) -> Body:
 
 
 def component(body: str, dialect: Dialect, *, after_post: bool = False) -> str:
-    """Return the name of the component for a body of the tables, such as `list of call`."""
-    name = body.removeprefix(_LIST_OF)
+    """Return the name of the component for a body of the tables, such as `list of call` or `empty list events`."""
+    name = body.removeprefix(_LIST_OF).removeprefix(_EMPTY_LIST)
     title = "".join(word.capitalize() for word in name.split("_"))
-    if body.startswith(_LIST_OF):
+    if body.startswith((_LIST_OF, _EMPTY_LIST)):
         return f"{title}List"
     fields = _bodies()[name][dialect.name]["fields"]
     has_two_forms = any(_AFTER_POST in rules for rules in fields.values())
@@ -97,12 +98,15 @@ def callback_schema(name: str, dialect: Dialect) -> Schema:
 
 
 def _schema(body: str, dialect: Dialect, *, after_post: bool = False) -> Schema:
-    if body.startswith(_LIST_OF):
-        item = body.removeprefix(_LIST_OF)
+    if body.startswith((_LIST_OF, _EMPTY_LIST)):
         fields = {name: _field(rules, dialect) for name, rules in _bodies()["page"][dialect.name]["fields"].items()}
-        items = {"type": "array", "items": {"$ref": f"#/components/schemas/{component(item, dialect)}"}}
-        schema = _object({**fields, _bodies()[item]["list"]: items})
-        return {"description": _bodies()["page"]["description"], **schema}
+        if body.startswith(_EMPTY_LIST):
+            items = {body.removeprefix(_EMPTY_LIST): {"type": "array", "maxItems": 0}}
+        else:
+            item = body.removeprefix(_LIST_OF)
+            reference = {"$ref": f"#/components/schemas/{component(item, dialect)}"}
+            items = {_bodies()[item]["list"]: {"type": "array", "items": reference}}
+        return {"description": _bodies()["page"]["description"], **_object({**fields, **items})}
     table = _bodies()[body]
     fields = {
         name: _field(rules, dialect, after_post=after_post) for name, rules in table[dialect.name]["fields"].items()

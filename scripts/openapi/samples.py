@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.formatting import Body
 from tapedeck.dialects.forms.lists import ListCalls
+from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
@@ -62,13 +63,17 @@ CREDENTIALS: Final = RequestCredentials(_ACCOUNT, uses_api_key=False, secret=SEC
 KEY: Final = ApiKeyInfo(SAMPLE_IDS[ResourceType.API_KEY], "Reports", SECOND, SECOND)
 
 _LIST_OF: Final = "list of "
+_EMPTY_LIST: Final = "empty list "
 
 
 def example(body: str, dialect: Dialect, *, after_post: bool) -> Body:
     """Return an example of a body of the wire tables, such as `list of call`; a changed recording is paused."""
+    page: Page[Any] = Page((), PageRequest())
+    if body.startswith(_EMPTY_LIST):
+        path = f"{dialect.account_uri(_ACCOUNT)}/{_EMPTY_COLLECTIONS[body.removeprefix(_EMPTY_LIST)]}"
+        return dialect.page(path, page, [], ListCalls.read({}, dialect))
     if body.startswith(_LIST_OF):
         name = body.removeprefix(_LIST_OF)
-        page: Page[Any] = Page((), PageRequest())
         above = dialect.root if name == "account" else dialect.account_uri(_ACCOUNT)
         path = f"{above}/{_COLLECTIONS[name]}"
         return dialect.page(path, page, [_render(name, dialect)], ListCalls.read({}, dialect))
@@ -86,6 +91,14 @@ _COLLECTIONS: Final = {
     "recording": "Recordings",
     "transcription": "Transcriptions",
 }
+
+_CALL_SID: Final = TWILIO.format_sid(ResourceType.CALL, _CALL)
+_EMPTY_COLLECTIONS: Final = {
+    "events": f"Calls/{_CALL_SID}/Events",
+    "notifications": f"Calls/{_CALL_SID}/Notifications",
+    "add_on_results": f"Recordings/{TWILIO.format_sid(ResourceType.RECORDING, _RECORDING)}/AddOnResults",
+}
+"""Only Twilio's dialect has these lists."""
 
 
 def _render(name: str, dialect: Dialect, *, after_post: bool = False) -> Body:

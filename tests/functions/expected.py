@@ -291,7 +291,8 @@ def page(
         "previous_page_uri": None if preceding is None else link(max(0, number - 1), preceding),
     }
     counts = {"page": number, "page_size": size}
-    name = path.rpartition("/")[2].lower()
+    last = path.rpartition("/")[2]
+    name = {"AddOnResults": "add_on_results"}.get(last, last.lower())
     if dialect == "signalwire":
         return {**links, **counts, name: items}
     start = number * size

@@ -111,10 +111,13 @@ OPERATIONS = {
         Operation("remove_participant", "DELETE", _PARTICIPANT),
         Operation("list_calls", "GET", "Calls"),
         Operation("list_call_recordings", "GET", "Calls/{CallSid}/Recordings"),
+        Operation("list_call_events", "GET", "Calls/{CallSid}/Events", only="twilio"),
+        Operation("list_call_notifications", "GET", "Calls/{CallSid}/Notifications", only="twilio"),
         Operation("list_conferences", "GET", "Conferences"),
         Operation("list_conference_recordings", "GET", "Conferences/{ConferenceSid}/Recordings"),
         Operation("list_recordings", "GET", "Recordings"),
         Operation("list_transcriptions", "GET", "Transcriptions"),
+        Operation("list_recording_add_on_results", "GET", "Recordings/{RecordingSid}/AddOnResults", only="twilio"),
         Operation("list_recording_transcriptions", "GET", "Recordings/{RecordingSid}/Transcriptions"),
         Operation("get_transcription", "GET", "Recordings/{RecordingSid}/Transcriptions/{TranscriptionSid}"),
         Operation("delete_transcription", "DELETE", "Transcriptions/{TranscriptionSid}"),
@@ -227,7 +230,10 @@ class Scene:
         of_call = [self.finished_of_call, self.of_call]
         of_conference = [self.finished_of_conference, self.of_conference]
         newest_first = [recording for pair in zip(of_conference, of_call, strict=True) for recording in pair]
-        items = {
+        items: dict[str, list[Any]] = {
+            "list_call_events": [],
+            "list_call_notifications": [],
+            "list_recording_add_on_results": [],
             "list_participants": [shown(client, self.participant)],
             "list_calls": [shown(client, self.call)],
             "list_conferences": [shown(client, self.conference)],

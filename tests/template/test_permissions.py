@@ -1,6 +1,7 @@
 """Each function's role in the translated template grants exactly the permissions that the function uses."""
 
 import base64
+import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +51,9 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "delete_conference_recording": {204, 400, 401, 404},
     "list_calls": {200, 400, 401, 404, 422},
     "list_call_recordings": {200, 400, 401, 404, 422},
+    "list_call_events": {200, 400, 401, 404},
+    "list_call_notifications": {200, 400, 401, 404},
+    "list_recording_add_on_results": {200, 400, 401, 404},
     "list_conferences": {200, 400, 401, 404, 422},
     "list_conference_recordings": {200, 400, 401, 404, 422},
     "list_recordings": {200, 400, 401, 404, 422},
@@ -407,6 +411,14 @@ def _use_lists(mine: FunctionClient, other: FunctionClient) -> None:
         ("Transcriptions",): [{}],
         transcriptions: [{}],
         ("Recordings", mine.sid(ResourceType.RECORDING, mine.account), "Transcriptions"): [{}],
+        **{
+            (*above, *rest): [{}]
+            for above, rest in itertools.product(
+                (("Calls", leg[1]), ("Calls", unknown)), (("Events",), ("Notifications",))
+            )
+        },
+        ("Recordings", recording, "AddOnResults"): [{}],
+        ("Recordings", mine.sid(ResourceType.RECORDING, mine.account), "AddOnResults"): [{}],
         **{(*path, "Recordings"): [{"DateCreated>": "2020-01-01"}] for path in (leg, conference_path, *bare)},
     }
     for path, filters in lists.items():

@@ -9,24 +9,34 @@ from tests.wire.bodies import BodyCheck, Context, body_check
 from tests.wire.facts import BodyFacts, DialectName, FieldFacts, load
 from tests.wire.faults import Fault
 
+LIST_OF = "list of "
+EMPTY_LIST = "empty list "
+"""How the data name pages: before a body, and before the field of a list that never has items."""
+
 LINKS = ("first_page_uri", "next_page_uri", "previous_page_uri", "uri")
 
 
 class PageCheck:
-    """Checks a page whose items are bodies of one kind."""
+    """Checks a page of a list.
 
-    def __init__(self, dialect: DialectName, name: str) -> None:
+    Args:
+        dialect: the dialect.
+        field: the field that holds the items.
+        item: the name of the items' bodies; None for a list that never has items.
+        identified_by: the kind of the sid in page tokens; None for any.
+    """
+
+    def __init__(self, dialect: DialectName, field: str, item: str | None, identified_by: str | None) -> None:
         facts = load()
-        resource = facts.resource_of(name)
         page = facts.page.bodies["page"].of(dialect)
         assert page is not None
         assert page.link is not None
         self.dialect = dialect
-        self.field = resource.list
-        self.item = body_check(dialect, name)
+        self.field = field
+        self.item = body_check(dialect, item) if item is not None else None
         fields = {**page.fields, self.field: FieldFacts(type="array")}
         self._envelope = BodyCheck(dialect, BodyFacts(fields=fields))
-        sid = facts.formats.sid_pattern(dialect, resource.identified_by)
+        sid = facts.formats.sid_pattern(dialect, identified_by) if identified_by is not None else r"[\w-]+"
         token = re.escape(facts.page.token).replace(r"\{direction\}", "[AB]").replace(r"\{sid\}", f"(?:{sid})")
         self._link = page.link
         self._parts = {
@@ -41,7 +51,10 @@ class PageCheck:
         if wrong or not isinstance(body, dict):
             return
         for number, item in enumerate(body[self.field]):
-            yield from self.item.faults(item, f"/{self.field}/{number}", context)
+            if self.item is None:
+                yield Fault(f"/{self.field}/{number}", "no item", item)
+            else:
+                yield from self.item.faults(item, f"/{self.field}/{number}", context)
         yield from self._link_faults(body, path)
         yield from self._count_faults(body)
 
@@ -75,5 +88,9 @@ class PageCheck:
 
 @cache
 def page_check(dialect: DialectName, name: str) -> PageCheck:
-    """Return the check of a page with these bodies as items."""
-    return PageCheck(dialect, name)
+    """Return the check of a page, such as `list of call` or `empty list events`."""
+    if name.startswith(EMPTY_LIST):
+        return PageCheck(dialect, name.removeprefix(EMPTY_LIST), None, None)
+    item = name.removeprefix(LIST_OF)
+    resource = load().resource_of(item)
+    return PageCheck(dialect, resource.list, item, resource.identified_by)

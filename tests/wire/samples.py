@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from tests.wire.facts import DIALECTS, DialectName, load
+from tests.wire.pages import EMPTY_LIST, LIST_OF
 from tests.wire.requests import find_request
 from tests.wire.validator import check_response
 
@@ -35,7 +36,7 @@ class Sample:
         """The name of the body of a success; None for a page and an error."""
         operation = find_request(self.method, self.path.partition("?")[0]).operation
         name = operation.answers.success.get(self.status) if operation is not None else None
-        return None if name is None or name.startswith("list of ") else name
+        return None if name is None or name.startswith((LIST_OF, EMPTY_LIST)) else name
 
 
 @cache

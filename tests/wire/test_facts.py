@@ -44,6 +44,7 @@ def test_every_success_has_a_body(dialect: str) -> None:
         for operation in load().operations.operations.values()
         if (answers := operation.of(dialect)) is not None
         for body in answers.success.values()
+        if not body.startswith("empty list ")
     }
     assert used == {*bodies, "nothing"}
 

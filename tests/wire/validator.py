@@ -8,7 +8,7 @@ from tests.wire.bodies import Context, body_check
 from tests.wire.errors import error_faults
 from tests.wire.facts import DialectName, load
 from tests.wire.faults import Fault, one_of, report
-from tests.wire.pages import page_check
+from tests.wire.pages import EMPTY_LIST, LIST_OF, page_check
 from tests.wire.requests import Request, find_request, user_of
 from tests.wire.vendor_files import are_available, vendor_faults
 
@@ -110,8 +110,8 @@ def _json_faults(request: Request, status: int, text: bytes, *, injected: bool) 
 
 
 def _success_faults(request: Request, name: str, body: Any, context: Context) -> Iterator[Fault]:
-    if name.startswith("list of "):
-        yield from page_check(request.dialect, name.removeprefix("list of ")).faults(body, request.page_path, context)
+    if name.startswith((LIST_OF, EMPTY_LIST)):
+        yield from page_check(request.dialect, name).faults(body, request.page_path, context)
         return
     wrong = list(body_check(request.dialect, name).faults(body, "", context))
     yield from wrong

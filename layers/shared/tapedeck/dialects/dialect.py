@@ -88,7 +88,7 @@ class Dialect(ABC):
     cancel_ignores_answered_calls: ClassVar[bool]
     """Whether canceling an answered call succeeds without effect, instead of failing."""
     unsupported_operations: ClassVar[frozenset[str]]
-    """Operations that this vendor does not offer; they fail with 405 Method Not Allowed."""
+    """Operations that this vendor does not offer; they fail with 405, or 404 if the vendor lacks the path."""
     accepts_any_date_format: ClassVar[bool]
     """Whether every date filter accepts days, ISO 8601 timestamps and RFC 2822 dates."""
     requires_page_tokens: ClassVar[bool]
@@ -158,7 +158,7 @@ class Dialect(ABC):
         """Render one page of a list.
 
         Args:
-            uri: the collection's path without suffix; its last segment, in lower case, names the items.
+            uri: the collection's path without suffix; its last segment, in snake case, names the items.
             page: the page's position and its neighbours' cursors.
             items: the rendered items of the page.
             form: the parameters of the list request.

@@ -28,7 +28,7 @@ from tapedeck.domain.page import PageRequest
 from tapedeck.http.basic_auth import authenticate, parse_basic_auth, user_of
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
-from tapedeck.http.routes import is_list_of_accounts, split, strip_suffix
+from tapedeck.http.routes import is_known, is_list_of_accounts, split, strip_suffix
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -172,7 +172,7 @@ class Endpoint:
                 if not may_be_public:
                     parse_basic_auth(http.headers.get("authorization"))
                 if operation in dialect.unsupported_operations or (http.method == "HEAD" and not is_audio):
-                    raise MethodNotAllowed
+                    raise MethodNotAllowed if is_known(http.path) else NotFound
                 credentials = _credentials_of(http, dialect, services.authenticator, may_be_public=may_be_public)
                 context.account = credentials.account
                 if credentials.uses_api_key and not accepts_api_keys:

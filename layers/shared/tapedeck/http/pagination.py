@@ -1,7 +1,7 @@
 """Responses with lists: the page envelope in the form of the dialect."""
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, Never, TypeVar
 
 from tapedeck.dialects.dialect import Dialect, ResourceType, Response
 from tapedeck.dialects.formatting import Body
@@ -30,6 +30,17 @@ def answer_list(
     dialect = request.dialect
     collection = f"{dialect.account_uri(request.path.account)}/{path}"
     return Response(200, dialect.page(collection, page, list(map(show, page.items)), request.form))
+
+
+def answer_empty_list(request: Request[FormT], what: str) -> Response:
+    """Return the response for a list below the call or recording of a request that never has items (C-137).
+
+    Args:
+        request: the request.
+        what: the last segment of the path.
+    """
+    page: Page[Never] = Page((), request.form.page)
+    return answer_list(request, of_parent(request, what), page, lambda item: item)
 
 
 def of_parent(request: Request[FormT], what: str) -> str:

@@ -6,7 +6,7 @@ Routes are defined in the template; a test keeps this table equal to it.
 from collections.abc import Mapping
 from typing import Final
 
-from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, select_dialect
 
 PREFIXES: Final = (TWILIO.root, SIGNALWIRE.root)
 """Every route exists under both prefixes: clients of either vendor may use either (C-2)."""
@@ -22,6 +22,8 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"GET"}),  # the account itself (C-156)
     "Calls": frozenset({"GET"}),  # C-29
     "Calls/{CallSid}": frozenset({"GET", "POST"}),
+    "Calls/{CallSid}/Events": frozenset({"GET"}),  # C-137
+    "Calls/{CallSid}/Notifications": frozenset({"GET"}),
     "Calls/{CallSid}/Recordings": frozenset({"GET", "POST"}),
     f"Calls/{{CallSid}}/{_RECORDING}": frozenset({"DELETE", "GET", "HEAD", "POST"}),
     "Conferences": frozenset({"GET"}),
@@ -34,6 +36,7 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
     "Keys/{KeySid}": frozenset({"DELETE", "GET", "POST"}),
     "Recordings": frozenset({"GET"}),
     _RECORDING: frozenset({"DELETE", "GET", "HEAD"}),
+    f"{_RECORDING}/AddOnResults": frozenset({"GET"}),
     f"{_RECORDING}/Transcriptions": frozenset({"GET"}),
     f"{_RECORDING}/Transcriptions/{{TranscriptionSid}}": frozenset({"DELETE", "GET"}),
     "Transcriptions": frozenset({"GET"}),
@@ -41,7 +44,12 @@ SHAPES: Final[Mapping[str, frozenset[str]]] = {
 }
 """The methods of each path below `Accounts/{AccountSid}`, in both dialects (C-118)."""
 
-_SPLIT: Final = tuple(tuple(shape.split("/")) if shape else () for shape in SHAPES)
+TWILIO_ONLY: Final = frozenset(
+    {"Calls/{CallSid}/Events", "Calls/{CallSid}/Notifications", f"{_RECORDING}/AddOnResults"}
+)
+"""The paths that SignalWire's dialect does not know."""
+
+_SPLIT: Final = tuple((tuple(shape.split("/")) if shape else (), shape in TWILIO_ONLY) for shape in SHAPES)
 
 
 def strip_suffix(segment: str) -> str:
@@ -64,15 +72,17 @@ def is_list_of_accounts(path: str) -> bool:
 
 
 def is_known(path: str) -> bool:
-    """Return whether this path supports any method."""
+    """Return whether this path supports any method in the dialect of its account."""
     if is_list_of_accounts(path):
         return True
     parts = split(path)
     if parts is None or not parts[0] or "" in parts[1]:
         return False
-    segments = parts[1]
+    account, segments = parts
+    is_signalwire = select_dialect(account, path) is SIGNALWIRE
     return any(
         len(shape) == len(segments)
+        and not (is_signalwire and is_twilio_only)
         and all(part.startswith("{") or part == segment for part, segment in zip(shape, segments, strict=True))
-        for shape in _SPLIT
+        for shape, is_twilio_only in _SPLIT
     )

@@ -198,6 +198,27 @@ class ListTranscriptions(ListForm):
     DATES: ClassVar = {"DateCreated": read_day}
 
 
+class ListCallEvents(ListForm):
+    """Parameters of `list_call_events`. The list is empty, so no response contains a page token."""
+
+    KIND: ClassVar = ResourceType.CALL
+
+
+class ListCallNotifications(ListForm):
+    """Parameters of `list_call_notifications`. The list is empty, so no response contains a page token."""
+
+    KIND: ClassVar = ResourceType.CALL
+    DATES: ClassVar = {"MessageDate": read_day}
+
+    level: Whole | None = Field(None, alias="Log")
+
+
+class ListRecordingAddOnResults(ListForm):
+    """Parameters of `list_recording_add_on_results`. The list is empty, so no response contains a page token."""
+
+    KIND: ClassVar = ResourceType.RECORDING
+
+
 class ListParticipants(ListForm):
     """Parameters of `list_participants`; `coaching` exists only in Twilio's dialect."""
 

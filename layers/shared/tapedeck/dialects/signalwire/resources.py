@@ -88,7 +88,17 @@ class SignalWire(Dialect):
     invalid_muted_means_false: ClassVar = False
     cancel_ignores_answered_calls: ClassVar = False
     unsupported_operations: ClassVar = frozenset(
-        {"create_participant", "create_key", "list_keys", "get_key", "update_key", "delete_key"}
+        {
+            "create_participant",
+            "create_key",
+            "list_keys",
+            "get_key",
+            "update_key",
+            "delete_key",
+            "list_call_events",
+            "list_call_notifications",
+            "list_recording_add_on_results",
+        }
     )
     accepts_any_date_format: ClassVar = True
     requires_page_tokens: ClassVar = False

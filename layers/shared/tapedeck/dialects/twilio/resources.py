@@ -17,6 +17,9 @@ from tapedeck.domain.transcription import Transcription
 
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 
+_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+"""The place before a capital letter inside a word."""
+
 _PUBLIC_STATUSES: Final = {
     RecordingStatus.COMPLETED: "completed",
     RecordingStatus.ABSENT: "absent",
@@ -260,7 +263,7 @@ class Twilio(Dialect):
             "previous_page_uri": link(max(0, request.number - 1), page.previous) if page.previous is not None else None,
             "start": start,
             "uri": link(request.number, request.cursor),
-            uri.rpartition("/")[2].lower(): items,
+            _CAPITAL.sub("_", uri.rpartition("/")[2]).lower(): items,
         }
 
     def answer_for(self, answers: ErrorAnswers) -> ErrorAnswer:
