@@ -257,7 +257,7 @@ def _value(field: FieldInfo, *, is_list: bool) -> tuple[str, str]:
         return "an address", "choice"
     if kind is bool:
         return "`true` `false`", fault
-    return ("URL" if fault in {"url", "callback_url"} else "text"), fault
+    return ("URL" if fault.endswith("url") else "text"), fault
 
 
 def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any type expression
@@ -275,11 +275,14 @@ def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any type express
 
 
 def _fault(fault: str, operation: str | None = None, parameter: str = "") -> str:
-    """Return status and code of a fault in both dialects; a dash in a dialect where it cannot occur."""
+    """Return status and code of a fault, or the code of a warning, in both dialects; a dash if it cannot occur."""
     if not fault:
         return ""
     cells = []
     for dialect in (TWILIO, SIGNALWIRE):
+        if (warning := dialect.warning(parameter)) is not None:
+            cells.append(f"warning {warning.code}")
+            continue
         answer = error_data.answer_to(fault, dialect.name, operation)
         if operation is not None and answer is not None:
             forms: list[type[Form]] = [FORMS[operation], *([GetAudio] if operation == "get_recording" else [])]
@@ -309,6 +312,14 @@ def _error_table(section: str, conditions: Mapping[str, str]) -> Iterator[str]:
     for name, condition in conditions.items():
         answers = [error_data.answer_to(condition, dialect) for dialect in DIALECTS]
         yield _row(_texts()[section][name], *map(_answer, answers))
+
+
+def warnings(_argument: str) -> Iterator[str]:
+    """Yield the table of the warnings about parameters."""
+    yield "| Parameter | Warning |"
+    yield "|---|---|"
+    for row in responses.read("warnings")["warnings"]:
+        yield _row(f"`{row['parameter']}`", f"{row['code']}: {row['text']}")
 
 
 def operation_errors(_argument: str) -> Iterator[str]:
@@ -455,6 +466,7 @@ GENERATORS: Final[Mapping[str, Callable[[str], Iterator[str]]]] = {
     "errors": errors,
     "parameter-faults": parameter_faults,
     "operation-errors": operation_errors,
+    "warnings": warnings,
     "index": index,
     "retry-policies": retry_policies,
     "callback": callback,

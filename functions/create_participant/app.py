@@ -28,4 +28,5 @@ def handler(request: Request[CreateParticipant]) -> Response:
         form.call_callback(dialect.name),
     )
     participant = request.services.participants.add(account, request.path.conference_or_name, change)
-    return Response(dialect.created_status, dialect.participant(account, participant, added=True))
+    body = dialect.participant(account, participant, added=True)
+    return Response(dialect.created_status, body, call=participant.call)

@@ -149,6 +149,10 @@ CONTROL_ROUTES: Final = {
         "lists the callbacks, newest last, with fields, signature and attempts",
         '200 `{"callbacks"}`',
     ),
+    "GET /_standin/warnings": (
+        "lists the [warnings](#warnings), newest last",
+        '200 `{"warnings"}`',
+    ),
     "POST /_standin/callbacks/{id}/replay": (
         "delivers a callback again, with the same token, body and signature",
         '202 `{"id"}`',
@@ -195,6 +199,8 @@ CONTROL_FIELDS: Final = {
     "CallbacksQuery.sid": "only callbacks of this recording, conference or call",
     "CallbacksQuery.event": "only this event, by its name in the subscription or in the callback",
     "CallbacksQuery.wait": "seconds of real time to wait for the first match",
+    "WarningsQuery.call": "only warnings about this call",
+    "WarningsQuery.code": "only warnings with this code",
 }
 
 FIXTURE_FIELDS: Final = {

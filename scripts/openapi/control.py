@@ -15,7 +15,7 @@ from tapedeck.engine_protocol.schema import EVENTS
 from tapedeck_standin.control import events, schemas
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
 from tapedeck_standin.control.events import EventRoutes
-from tapedeck_standin.control.inspection import CallbacksQuery, ControlQuery, InspectionRoutes
+from tapedeck_standin.control.inspection import CallbacksQuery, ControlQuery, InspectionRoutes, WarningsQuery
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
 from tapedeck_standin.control.router import HEALTH, ROOT
 from tapedeck_standin.control.telephony import TelephonyRoutes
@@ -120,6 +120,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "list_callbacks", "Inspection", "List the callbacks that were sent, oldest first", {200: "Callbacks"},
         query=CallbacksQuery,
     ),
+    ("GET", "/warnings"): Operation(
+        "list_warnings", "Inspection", "List the warnings, oldest first", {200: "Warnings"}, query=WarningsQuery
+    ),
     ("POST", "/callbacks/{id}/replay"): Operation(
         "replay_callback", "Inspection", "Deliver a callback again", {202: "Id"}, schemas.ControlRequest,
         param=_id("callback"),
@@ -143,7 +146,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
 _TAGS: Final = {
     "Telephony": "Simulate what the telephony and the media engine do.",
     "State": "Accounts, the clock and pending work.",
-    "Inspection": "See requests and callbacks.",
+    "Inspection": "See requests, callbacks and warnings.",
     "Faults": "Inject failures.",
 }
 
@@ -154,7 +157,7 @@ def served_routes() -> set[tuple[str, str]]:
     parts: list[ControlRoutes] = [
         TelephonyRoutes(absent, absent, absent, absent, absent).routes,
         ApiKeyRoutes(absent, absent).routes,
-        InspectionRoutes(absent, absent, absent, absent, absent, ()).routes,
+        InspectionRoutes(absent, absent, absent, absent, absent, absent, ()).routes,
         EventRoutes(absent, absent, absent).routes,
     ]
     found = {("GET", HEALTH.removeprefix(ROOT))}
@@ -298,7 +301,8 @@ def _operation(operation: Operation, models: _Components) -> Schema:
 def _query(model: type[BaseModel]) -> Iterator[Schema]:
     """Yield the parameters of a query; a missing one is omitted, not null."""
     for name, definition in model.model_json_schema()["properties"].items():
-        schema = {key: value for key, value in _text_of(definition).items() if key not in {"title", "default"}}
+        plain = next((each for each in definition.get("anyOf", ()) if each["type"] != "null"), definition)
+        schema = {key: value for key, value in plain.items() if key not in {"title", "default"}}
         if definition.get("default") is not None:
             schema["default"] = definition["default"]
         if name == "account":
@@ -306,11 +310,15 @@ def _query(model: type[BaseModel]) -> Iterator[Schema]:
         if name == "sid":
             kinds = (ResourceType.CALL, ResourceType.CONFERENCE, ResourceType.RECORDING)
             schema["pattern"] = f"^(({'|'.join(kinds)}){HEX}{{32}}|{UUID})$"
+        if name == "call":
+            schema["pattern"] = _either(ResourceType.CALL)
         yield {"name": name, "in": "query", "description": _QUERY_TEXTS[name], "schema": schema}
 
 
 _QUERY_TEXTS: Final = {
     "account": "The sid of the account, in either dialect.",
+    "call": "The sid of the call that the warnings are about, in either dialect.",
+    "code": "The vendor's code of the warnings.",
     "sid": "The sid of a recording, a conference or a call that the callbacks report.",
     "event": "The event that the callbacks report.",
     "wait": "Seconds to wait for the first callback that matches.",

@@ -33,6 +33,7 @@ def response_schemas() -> dict[str, Schema]:
     """Return the schemas by component."""
     text, number = {"type": "string"}, {"type": "integer"}
     text_or_null, number_or_null = {"type": ["string", "null"]}, {"type": ["integer", "null"]}
+    null: Schema = {"type": "null"}
     sids = {"$ref": REFERENCE.format(model="Sids")}
     time = {"type": "string", "format": "date-time"}
     fields = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -72,7 +73,8 @@ def response_schemas() -> dict[str, Schema]:
         "Recording": _object("A recording.", sid=sids, status=_choice(RecordingStatus)),
         "Request": _object(
             "A request to the API and its outcome.", id=text, at=time, method=text, path=text, operation=text_or_null,
-            fields=parameters, status=number_or_null, code=number_or_null, milliseconds=number, nearest=text_or_null,
+            fields=parameters, status=number_or_null, code=number_or_null, parameter=text_or_null,
+            reason=text_or_null, milliseconds=number, nearest=text_or_null,
         ),
         "Requests": _object("Requests, oldest first.", requests=_list("Request")),
         "Sids": _object(
@@ -80,4 +82,11 @@ def response_schemas() -> dict[str, Schema]:
             signalwire={"type": "string", "pattern": f"^{UUID}$"},
         ),
         "Transcription": _object("A transcription.", sid=sids, status=_choice(TranscriptionStatus)),
+        "Warning": _object(
+            "A warning: a request was done, but not as its client may expect.", at=time,
+            level={"type": "string", "const": "warning"}, code=number, text=text,
+            call={"anyOf": [sids, {"type": "null"}]}, webhook=null, line=null, column=null, verb=null,
+            attribute=text_or_null, value=text_or_null,
+        ),
+        "Warnings": _object("Warnings, oldest first.", warnings=_list("Warning")),
     }  # fmt: skip

@@ -110,7 +110,7 @@ def _parameter(form: type[Form], info: FieldInfo, dialect: Dialect) -> Parameter
     schema |= _unannotated(name, form, dialect)
     if info.default not in {None, PydanticUndefined}:
         schema["default"] = list(info.default) if isinstance(info.default, tuple) else info.default
-    if name == "Muted" and dialect.invalid_muted_means_false:
+    if (name == "Muted" and dialect.invalid_muted_means_false) or dialect.warning(name) is not None:
         faults.clear()
     return Parameter(name, schema, info.is_required(), frozenset(faults | _OTHER_FAULTS.get(name, frozenset())))
 
@@ -136,7 +136,7 @@ def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  
     function = validator.func
     known = inspect.getclosurevars(function).nonlocals
     match function.__qualname__.partition(".")[0]:
-        case "choice_validator" | "choices_validator":
+        case "choice_validator" | "choices_validator" | "word_validator":
             return {"enum": list(known["allowed"])}, known["fault"]
         case "range_validator":
             limits = {"minimum": known["least"], "maximum": known["most"]}

@@ -57,7 +57,7 @@ TRANSCRIPTION: Final = Transcription(
     duration=60, text="Hello, this is a test.",
 )  # fmt: skip
 
-SECRET: Final = "0123456789abcdef0123456789abcdef"
+SECRET: Final = "0123456789abcdef0123456789abcdef"  # noqa: S105 - an example
 ACCOUNT: Final = AccountInfo(_ACCOUNT, SECOND)
 CREDENTIALS: Final = RequestCredentials(_ACCOUNT, uses_api_key=False, secret=SECRET)
 KEY: Final = ApiKeyInfo(SAMPLE_IDS[ResourceType.API_KEY], "Reports", SECOND, SECOND)

@@ -20,7 +20,7 @@ MAY_IMPORT: Final = {
     "operations": {"ports", "domain"},
     "dialects": {"domain"},
     "engine_protocol": {"domain"},
-    "observability": set(),
+    "observability": {"domain"},
     "http": {"dialects", "operations", "ports", "domain", "observability"},
     "admin": {"dialects", "operations", "domain", "observability"},
     "background": {"dialects", "engine_protocol", "operations", "ports", "domain", "observability"},

@@ -486,6 +486,14 @@ REFUSALS: dict[str, tuple[_Row, _Row]] = {
     "trim unknown": ((400, 20001, "Bad request"), (422, 13699, "Invalid trim value")),
     "no URL": ((400, 21402, "{name} is not a valid URL"), (422, 21402, "{name} is not a valid URL")),
     "no callback URL": ((400, 21402, "{name} is not a valid URL"), (422, 21456, "{name} is not a valid URL")),
+    "no instructions URL": (
+        (400, 21205, "{name} is not a valid URL"),
+        (422, 21205, "{name} is not a valid URL"),
+    ),
+    "no instructions method": (
+        (400, 21209, "{name} must be GET or POST"),
+        (422, 21209, "{name} must be GET or POST"),
+    ),
     "conference status": ((400, 20001, "Bad request"), (422, 21475, "{name} must be completed")),
     "not eligible": (_NOT_ELIGIBLE, _NOT_ELIGIBLE),
     "one channel": (

@@ -180,12 +180,14 @@ def test_every_allowed_value_is_accepted(
         (["absent in-progress", "completed"], ["in-progress", "completed", "absent"]),
         (["completed", "completed"], ["completed"]),
         (["", "absent"], ["absent"]),
+        ("failed completed", ["completed", "failed"]),
+        ("failed", ["failed"]),
     ],
 )
 def test_callback_events_are_separated_or_repeated(
     client: FunctionClient, stage: Stage, events: str | list[str] | None, kept: list[str]
 ) -> None:
-    """Events may be separated by spaces, repeated as keys, or both; the default is `completed`."""
+    """Events may be separated by spaces, repeated as keys, or both; `failed` is one, the default is `completed`."""
     call = stage.call()
     form: dict[str, Any] = {"RecordingStatusCallback": "http://a.example/"}
     if events is not None:
@@ -206,14 +208,6 @@ PARAMETER_FAULTS = [
     ("RecordingTrack", "all", "value outside the enum"),
     ("Trim", "trim", "trim unknown"),
     ("Trim", "true", "trim unknown"),
-    ("RecordingStatusCallback", "/relative", "no callback URL"),
-    ("RecordingStatusCallback", "ftp://a.example/", "no callback URL"),
-    ("RecordingStatusCallback", "http://a.example/a b", "no callback URL"),
-    ("RecordingStatusCallbackMethod", "PUT", "no HTTP method"),
-    ("RecordingStatusCallbackMethod", "post", "no HTTP method"),
-    ("RecordingStatusCallbackEvent", "started", "event unknown"),
-    ("RecordingStatusCallbackEvent", "completed failed", "event unknown"),
-    ("RecordingStatusCallbackEvent", ["completed", "paused"], "event unknown"),
 ]
 
 
@@ -227,7 +221,44 @@ def test_an_invalid_parameter_is_rejected(
     assert [item["SK"] for item in stage.partition(call)] == ["CALL"]
 
 
-@pytest.mark.parametrize(("field", "value", "condition"), PARAMETER_FAULTS[::4])
+_UNUSABLE_CALLBACKS: list[tuple[dict[str, Any], str, tuple[str, list[str]] | None]] = [
+    ({"RecordingStatusCallback": "/relative"}, "no callback URL", None),
+    ({"RecordingStatusCallback": "ftp://a.example/"}, "no callback URL", None),
+    ({"RecordingStatusCallback": "http://a.example/a b"}, "no callback URL", None),
+    ({"RecordingStatusCallbackMethod": "PUT"}, "no HTTP method", ("POST", ["completed"])),
+    ({"RecordingStatusCallbackEvent": "started"}, "event unknown", None),
+    ({"RecordingStatusCallbackEvent": "completed,absent"}, "event unknown", None),
+    ({"RecordingStatusCallbackEvent": "Completed"}, "event unknown", None),
+    ({"RecordingStatusCallbackEvent": ["absent", "paused"]}, "event unknown", ("POST", ["absent"])),
+    ({"RecordingStatusCallbackEvent": "absent deleted", "RecordingStatusCallbackMethod": "get"}, "event unknown",
+     ("GET", ["absent"])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "condition", "kept"), _UNUSABLE_CALLBACKS)
+def test_an_unusable_callback_is_left_out(
+    client: FunctionClient,
+    stage: Stage,
+    form: dict[str, Any],
+    condition: str,
+    kept: tuple[str, list[str]] | None,
+) -> None:
+    """Twilio starts the recording without what is unusable in the callback; SignalWire rejects the request."""
+    call, url = stage.call(), "http://a.example/"
+    answer = create(client, call, {"RecordingStatusCallback": url, **form})
+    if client.dialect.name == "signalwire":
+        assert_refused(client, answer, condition, name=next(iter(form)))
+        assert [item["SK"] for item in stage.partition(call)] == ["CALL"]
+        return
+    recording = created_recording(client, stage, call, answer)
+    assert_answer(answer, 201, shown(client, recording))
+    expected = None
+    if kept is not None:
+        expected = {"url": url, "method": kept[0], "events": kept[1], "dialect": "twilio"}
+    assert stage.item(items.recording_key(recording.parent, recording.id)).get("callback") == expected
+
+
+@pytest.mark.parametrize(("field", "value", "condition"), PARAMETER_FAULTS[::2])
 def test_existence_is_checked_before_parameters(
     client: FunctionClient, stage: Stage, field: str, value: str, condition: str
 ) -> None:

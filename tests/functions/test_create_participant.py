@@ -32,6 +32,7 @@ from tests.functions.stage import (
 
 PARTIES = {"From": "+13103384645", "To": "+13105678901"}
 URL = "https://user:pass@app.example.com/hooks?a=1#frag"
+CONFERENCE = {"ConferenceStatusCallback": URL, "ConferenceStatusCallbackMethod": "GET"}
 
 
 def test_adding_a_participant_answers_the_queued_participant(
@@ -248,7 +249,7 @@ OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"Beep": "onExit", "EarlyMedia": "false", "JitterBufferSize": "off", "Region": "ie1"},
      {"beep": "onExit", "early_media": False, "jitter_buffer_size": "off", "region": "ie1"}),
     ({"WaitUrl": URL, "WaitMethod": "GET"}, {"wait_url": URL, "wait_method": "GET"}),
-    ({"StatusCallback": URL, "StatusCallbackMethod": "GET", "StatusCallbackEvent": "completed ringing"}, {}),
+    ({"StatusCallback": URL, "StatusCallbackMethod": "GET", "StatusCallbackEvent": ["completed", "ringing"]}, {}),
     ({"Record": "true", "RecordingChannels": "dual", "RecordingTrack": "inbound", "Trim": "do-not-trim",
       "RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": ["started", "absent paused"]},
      {"record": True, "recording_channels": "dual", "recording_track": "inbound", "trim": "do-not-trim",
@@ -333,19 +334,13 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
         ("RecordingTrack", "none"), ("ConferenceRecord", "yes"), ("Region", "us9"), ("JitterBufferSize", "huge"),
         ("MachineDetection", "enable"), ("MachineDetectionTimeout", "x"), ("MachineDetectionSpeechThreshold", "999"),
         ("MachineDetectionSpeechEndThreshold", "5001"), ("MachineDetectionSilenceTimeout", "10001"),
-        ("StatusCallbackEvent", "start"), ("ConferenceStatusCallbackEvent", "completed"),
+        ("Region", "US1"), ("JitterBufferSize", "Large"), ("RecordingChannels", "Dual"), ("RecordingTrack", "Both"),
     )],
-    ({"RecordingStatusCallbackEvent": "begun"}, "RecordingStatusCallbackEvent", "event unknown"),
-    ({"ConferenceRecordingStatusCallbackEvent": "paused"}, "ConferenceRecordingStatusCallbackEvent", "event unknown"),
     ({"Trim": "trim"}, "Trim", "trim unknown"),
+    ({"Trim": "Do-Not-Trim"}, "Trim", "trim unknown"),
     ({"ConferenceTrim": "trim"}, "ConferenceTrim", "trim unknown"),
     *[({name: "ftp://a.example/"}, name, "no URL") for name in ("WaitUrl", "ClientNotificationUrl")],
-    *[({name: "hooks"}, name, "no callback URL") for name in
-      ("StatusCallback", "ConferenceStatusCallback", "RecordingStatusCallback", "ConferenceRecordingStatusCallback",
-       "AmdStatusCallback")],
-    *[({name: "PUT"}, name, "no HTTP method") for name in
-      ("WaitMethod", "StatusCallbackMethod", "ConferenceStatusCallbackMethod", "RecordingStatusCallbackMethod",
-       "ConferenceRecordingStatusCallbackMethod", "AmdStatusCallbackMethod")],
+    ({"WaitMethod": "PUT"}, "WaitMethod", "no HTTP method"),
 ]  # fmt: skip
 
 
@@ -360,6 +355,88 @@ def test_an_invalid_parameter_is_rejected(
         assert_refused(twilio, add(twilio, target, {**PARTIES, **form}), condition, name=name)
     assert stage.partition(conference) == before
     assert not stage.shelf.partition(items.name_partition(stage.account, "Nowhere"))
+
+
+# --- Status callbacks ---
+
+UNUSABLE_CALLBACKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    *[({name: "hooks"}, {}) for name in
+      ("StatusCallback", "RecordingStatusCallback", "ConferenceRecordingStatusCallback", "AmdStatusCallback")],
+    ({"StatusCallback": URL, "StatusCallbackEvent": "start"}, {}),
+    # Only a repeated key has several events of a call.
+    ({"StatusCallback": URL, "StatusCallbackEvent": "initiated ringing"}, {}),
+    ({"StatusCallback": URL, "StatusCallbackEvent": ["ringing", "initiated", "ended"]},
+     {"status_callback": URL, "status_callback_event": ["initiated", "ringing"]}),
+    ({"RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": "begun"}, {}),
+    ({"RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": "begun started"},
+     {"recording_status_callback": URL, "recording_status_callback_event": ["started"]}),
+    ({"ConferenceRecordingStatusCallback": URL, "ConferenceRecordingStatusCallbackEvent": "paused"}, {}),
+    *[({name: URL, f"{name}Method": "PUT"}, {stored: URL}) for name, stored in (
+        ("StatusCallback", "status_callback"), ("RecordingStatusCallback", "recording_status_callback"),
+        ("ConferenceRecordingStatusCallback", "conference_recording_status_callback"),
+        ("AmdStatusCallback", "amd_status_callback"),
+    )],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "options"), UNUSABLE_CALLBACKS)
+def test_an_unusable_status_callback_is_left_out(
+    twilio: FunctionClient, stage: Stage, form: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """The participant is dialed without what is unusable; of several events the known ones are kept."""
+    conference = stage.conference()
+    answer = add(twilio, conference, {**PARTIES, **form})
+    assert_added(twilio, answer, conference.id, stage.clock.seconds)
+    item = stored_item(stage, conference, answer)
+    assert item["options"] == {**options, "to": PARTIES["To"], "from": PARTIES["From"]}
+
+
+@pytest.mark.parametrize(
+    ("form", "callback"),
+    [
+        ({"ConferenceStatusCallback": "hooks"}, None),
+        ({"ConferenceStatusCallbackEvent": "completed"}, None),
+        ({"ConferenceStatusCallbackEvent": "join,leave"}, None),
+        ({"ConferenceStatusCallbackEvent": "leave Join"}, ("GET", ("leave",))),
+        ({"ConferenceStatusCallbackMethod": "PUT"}, ("POST", ("start", "end"))),
+    ],
+)
+def test_an_unusable_callback_of_a_conference_is_left_out(
+    twilio: FunctionClient, stage: Stage, form: dict[str, str], callback: tuple[str, tuple[str, ...]] | None
+) -> None:
+    """The conference is created without what is unusable in its callback."""
+    answer = add(twilio, "Lobby", {**PARTIES, **CONFERENCE, **form})
+    assert answer.status == 201
+    conference = stage.services.conferences.get(stage.account, answer.body["conference_sid"][2:])
+    expected = None if callback is None else CallbackSubscription(URL, *callback, "twilio")
+    assert conference.callback == expected
+
+
+# --- Words ---
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ({"Beep": "False"}, {"beep": "false"}),
+        ({"Beep": "ONENTER"}, {"beep": "onEnter"}),
+        ({"ConferenceRecord": "True"}, {"conference_record": "true"}),
+        ({"ConferenceRecord": "Record-From-Start"}, {"conference_record": "record-from-start"}),
+        ({"EarlyMedia": "FALSE", "WaitUrl": URL, "WaitMethod": "get"},
+         {"early_media": False, "wait_url": URL, "wait_method": "GET"}),
+        ({"Record": "TRUE", "RecordingStatusCallback": URL, "RecordingStatusCallbackMethod": "Get"},
+         {"record": True, "recording_status_callback": URL, "recording_status_callback_method": "GET"}),
+    ],
+)  # fmt: skip
+def test_words_are_read_in_any_case(
+    twilio: FunctionClient, stage: Stage, form: dict[str, str], options: dict[str, Any]
+) -> None:
+    """Booleans, methods, `Beep` and `ConferenceRecord` may have any case; the standard spelling is stored (C-142)."""
+    conference = stage.conference()
+    answer = add(twilio, conference, {**PARTIES, **form})
+    assert_added(twilio, answer, conference.id, stage.clock.seconds)
+    item = stored_item(stage, conference, answer)
+    assert item["options"] == {**options, "to": PARTIES["To"], "from": PARTIES["From"]}
 
 
 # --- Labels ---
@@ -428,8 +505,6 @@ def test_a_coached_call_must_be_in_the_conference(twilio: FunctionClient, stage:
 
 
 # --- Settings of a new conference ---
-
-CONFERENCE = {"ConferenceStatusCallback": URL, "ConferenceStatusCallbackMethod": "GET"}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ ALLOWED = {
     "level", "message", "timestamp", "service",
     # request and response
     "operation", "dialect", "account", "sid", "status", "code", "request_id",
+    # what is wrong with a request
+    "parameter", "reason", "call", "warnings",
     # metrics
     "_aws", "Milliseconds", "Faults", "Busy",
 }  # fmt: skip

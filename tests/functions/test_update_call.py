@@ -271,13 +271,12 @@ def test_a_request_without_parameters_changes_nothing(
 PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     *[({"Status": status}, "Status", "value outside the enum") for status in ("busy", "in-progress", "Completed")],
     ({"Status": ["completed", "no"]}, "Status", "value outside the enum"),
-    ({"Url": "next.xml"}, "Url", "no URL"),
-    ({**COMPLETE, "Url": "ftp://a.example/"}, "Url", "no URL"),
-    ({"FallbackUrl": "https:///x"}, "FallbackUrl", "no URL"),
-    ({"StatusCallback": "javascript:alert(1)"}, "StatusCallback", "no callback URL"),
-    ({"Method": "PUT"}, "Method", "no HTTP method"),
-    ({"FallbackMethod": "get"}, "FallbackMethod", "no HTTP method"),
-    ({"StatusCallbackMethod": "no"}, "StatusCallbackMethod", "no HTTP method"),
+    ({"Url": "next.xml"}, "Url", "no instructions URL"),
+    ({**COMPLETE, "Url": "ftp://a.example/"}, "Url", "no instructions URL"),
+    ({"FallbackUrl": "https:///x"}, "FallbackUrl", "no instructions URL"),
+    ({"Method": "PUT"}, "Method", "no instructions method"),
+    ({"FallbackMethod": "gett"}, "FallbackMethod", "no instructions method"),
+    ({"StatusCallback": "/relative", "Url": "next.xml"}, "Url", "no instructions URL"),
 ]
 
 
@@ -291,6 +290,40 @@ def test_an_invalid_parameter_is_rejected(
     before = stage.partition(call)
     assert_refused(client, update(client, call, form), condition, name=name)
     assert stage.partition(call) == before
+
+
+@pytest.mark.parametrize(
+    ("form", "condition", "kept"),
+    [
+        ({"StatusCallback": "javascript:alert(1)"}, "no callback URL", None),
+        ({"StatusCallback": "/relative"}, "no callback URL", None),
+        ({"StatusCallbackMethod": "no"}, "no HTTP method", {"url": URL, "method": "POST"}),
+    ],
+)
+def test_an_unusable_status_callback_is_left_out(
+    client: FunctionClient, stage: Stage, form: dict[str, str], condition: str, kept: dict[str, str] | None
+) -> None:
+    """Twilio does the rest of the request without an unusable status callback; SignalWire rejects the request."""
+    call = stage.call()
+    before = stage.partition(call)
+    answer = update(client, call, {"StatusCallback": URL, **REDIRECT, **form})
+    if client.dialect.name == "signalwire":
+        assert_refused(client, answer, condition, name=next(iter(form)))
+        assert stage.partition(call) == before
+        return
+    assert_answer(answer, 200, shown(client, call))
+    item = stored_item(stage, call)
+    assert item["redirect"] == {"url": URL, "method": "POST"}
+    assert item.get("status_callback") == (None if kept is None else {**kept, "dialect": "twilio"})
+
+
+def test_methods_are_read_in_any_case(client: FunctionClient, stage: Stage) -> None:
+    """A method may have any case; the standard spelling is stored."""
+    call = stage.call()
+    form = {**REDIRECT, "Method": "get", "FallbackUrl": URL, "FallbackMethod": "Post", "StatusCallback": URL}
+    assert_answer(update(client, call, {**form, "StatusCallbackMethod": "gEt"}), 200, shown(client, call))
+    item = stored_item(stage, call)
+    assert [item[name]["method"] for name in ("redirect", "fallback", "status_callback")] == ["GET", "POST", "GET"]
 
 
 @pytest.mark.parametrize(

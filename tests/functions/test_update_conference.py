@@ -184,7 +184,7 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"AnnounceUrl": "https:///announce.xml"}, "AnnounceUrl", "no URL"),
     ({**END, "AnnounceUrl": "javascript:alert(1)"}, "AnnounceUrl", "no URL"),
     ({**ANNOUNCE, "AnnounceMethod": "PUT"}, "AnnounceMethod", "no HTTP method"),
-    ({"AnnounceMethod": "get"}, "AnnounceMethod", "no HTTP method"),
+    ({"AnnounceMethod": "gett"}, "AnnounceMethod", "no HTTP method"),
 ]
 
 

@@ -311,7 +311,7 @@ PARAMETER_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"HoldUrl": "ftp://a.example/", "Hold": "true"}, "HoldUrl", "no URL"),
     ({"AnnounceUrl": "javascript:alert(1)"}, "AnnounceUrl", "no URL"),
     ({"WaitUrl": "https:///wait.xml"}, "WaitUrl", "no URL"),
-    ({"HoldMethod": "get"}, "HoldMethod", "no HTTP method"),
+    ({"HoldMethod": "gett"}, "HoldMethod", "no HTTP method"),
     ({"AnnounceMethod": "PUT"}, "AnnounceMethod", "no HTTP method"),
     ({"WaitMethod": "DELETE"}, "WaitMethod", "no HTTP method"),
 ]

@@ -15,8 +15,6 @@ from tests.media import samples_of
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import ReceivedCallback, Receiver, is_signed_by_signalwire
 
-CALLBACK_WARNINGS = "callback_warnings"
-
 RATE = 8_000
 HALF = 0.5
 """Seconds: durations are rounded to whole seconds."""
@@ -187,10 +185,6 @@ def test_dialed_conference_delivers_callbacks(
     ]
     shared = {(each.fields["ConferenceSid"], each.fields["FriendlyName"]) for each in received}
     assert shared == {(first.conference_sid, "Sales")}
-
-
-class NotFollowedError(Exception):
-    """The vendor's rule is not followed yet."""
 
 
 PLACE = {"City": "SAN FRANCISCO", "Country": "US", "State": "CA", "Zip": "94105"}
@@ -385,10 +379,3 @@ def test_a_status_callback_of_a_call_is_delivered(
     settle(control)
     received = [(callback.fields["CallSid"], callback.fields["CallStatus"]) for callback in receiver.received]
     assert received == [(call, "completed")]
-
-
-@pytest.mark.xfail(raises=NotFollowedError, strict=True, reason=f"{CALLBACK_WARNINGS}: there is no list of warnings")
-def test_warnings_can_be_listed(control: ControlClient) -> None:
-    """The stand-in lists the warnings of an account."""
-    if control.get("/warnings").status != 200:
-        raise NotFollowedError

@@ -41,7 +41,7 @@ def logged_requests(control: ControlClient) -> list[dict[str, Any]]:
 
 
 def test_shows_requests(control: ControlClient, api: HttpFunctionClient, dialect: str) -> None:
-    """An entry has the operation, the parameters, the status and the error code of a request."""
+    """An entry has the operation, the parameters, the status, the error code and the reason of a request."""
     call = control.post("/calls").body["sid"][dialect]
     created = api.post("Calls", call, "Recordings", form={"RecordingChannels": "dual", "Trim": "trim-silence"})
     wrong = api.post("Calls", call, "Recordings", created.body["sid"], form={"Status": "over"})
@@ -52,20 +52,21 @@ def test_shows_requests(control: ControlClient, api: HttpFunctionClient, dialect
         assert each["milliseconds"] >= 0
         assert each["id"] == answer.headers["x-request-id"]
     below = f"{api.base}/Calls/{call}/Recordings"
-    names = ("method", "path", "operation", "fields", "status", "code", "nearest")
+    names = ("method", "path", "operation", "fields", "status", "code", "parameter", "reason", "nearest")
     assert [tuple(each[name] for name in names) for each in shown] == [
         (
             "POST", f"{below}.json", "create_call_recording", {"RecordingChannels": "dual", "Trim": "trim-silence"},
-            created.status, None, None,
+            created.status, None, None, None, None,
         ),
         (
             "POST", f"{below}/{created.body['sid']}.json", "update_call_recording", {"Status": "over"},
-            wrong.status, wrong.body["code"], None,
+            wrong.status, wrong.body["code"], "Status", "not one of the values that are allowed", None,
         ),
-        ("GET", f"{api.base}/Recordings.json", "list_recordings", {"PageSize": "1"}, 200, None, None),
+        ("GET", f"{api.base}/Recordings.json", "list_recordings", {"PageSize": "1"}, 200, None, None, None, None),
     ]  # fmt: skip
     assert list(shown[0]) == [
-        "id", "at", "method", "path", "operation", "fields", "status", "code", "milliseconds", "nearest",
+        "id", "at", "method", "path", "operation", "fields", "status", "code", "parameter", "reason", "milliseconds",
+        "nearest",
     ]  # fmt: skip
 
 

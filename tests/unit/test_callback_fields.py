@@ -253,13 +253,12 @@ def test_shows_the_error_code_of_absent_only() -> None:
     ],
 )
 def test_recording_words_select_events(dialect: str, words: tuple[str, ...]) -> None:
-    """Each word subscribes to the event of its name; `failed`, which is never sent, subscribes to `absent` (C-69)."""
+    """Each word subscribes to the event of its name; `failed` is accepted, and nothing is sent for it (C-69)."""
     callbacks = callbacks_in(dialect)
     for word in (*LEG_RECORDING_EVENTS, *CONFERENCE_RECORDING_EVENTS):
-        event = "absent" if word == "failed" else word
-        assert callbacks.recording_events([word]) == ({event} if event in words else set())
+        assert callbacks.recording_events([word]) == ({word} if word in words else set())
     assert callbacks.recording_events(LEG_RECORDING_EVENTS) == set(words)
-    assert callbacks.recording_events(["failed", "completed"]) == {RecordingEvent.ABSENT, RecordingEvent.COMPLETED}
+    assert callbacks.recording_events(["failed", "completed"]) == {RecordingEvent.COMPLETED}
     assert callbacks.recording_events(["", "deleted"]) == frozenset()
 
 

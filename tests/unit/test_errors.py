@@ -52,6 +52,8 @@ FAULTS = {
     "trim": "trim unknown",
     "url": "no URL",
     "callback_url": "no callback URL",
+    "instructions_url": "no instructions URL",
+    "instructions_method": "no instructions method",
     "conference_status": "conference status",
     "page_size": "page size",
     "page_token": "page token",

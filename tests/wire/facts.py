@@ -131,6 +131,15 @@ class Errors(_Facts):
     rows: tuple[ErrorRow, ...]
 
 
+class WarningRow(_Facts):
+    """A parameter whose unusable value is no error in some dialects, and the warning about it."""
+
+    parameter: str
+    dialects: tuple[DialectName, ...]
+    code: int
+    text: str
+
+
 class CallbackField(_Facts):
     """What a form field of a callback holds, and when it is sent."""
 
@@ -288,6 +297,7 @@ class Facts(_Facts):
     operations: Operations
     callbacks: Callbacks
     formats: Formats
+    warnings: tuple[WarningRow, ...]
     not_followed: tuple[UnfollowedRule, ...]
     client_requests: tuple[ClientRequests, ...]
 
@@ -324,6 +334,7 @@ def load() -> Facts:
         operations=Operations.model_validate(read("operations")),
         callbacks=Callbacks.model_validate(read("callbacks")),
         formats=Formats.model_validate(read("formats")),
+        warnings=tuple(WarningRow.model_validate(row) for row in read("warnings")["warnings"]),
         not_followed=tuple(UnfollowedRule.model_validate(rule) for rule in read("not_followed")["rules"]),
         client_requests=tuple(
             ClientRequests.model_validate({"name": path.stem, **read(f"client_requests/{path.stem}")})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tapedeck.dialects.dialect import Dialect
 from tapedeck.dialects.errors import (
     ERROR_TABLE,
     ERRORS_AS_STRINGS,
@@ -14,7 +15,8 @@ from tapedeck.dialects.errors import (
     SERVICE_UNAVAILABLE,
     ErrorAnswers,
 )
-from tests.wire.facts import DIALECTS, ErrorAnswer, ErrorRow, load
+from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tests.wire.facts import DIALECTS, DialectName, ErrorAnswer, ErrorRow, load
 from tests.wire.samples import Sample, make
 
 ROOTS = {
@@ -37,6 +39,11 @@ MORE_INFO = {
     "twilio": "https://www.twilio.com/docs/errors/{code}",
     "signalwire": "https://signalwire.com/docs/compatibility-api/reference/errors",
 }
+STATUS_CALLBACKS = (
+    "StatusCallback", "RecordingStatusCallback", "ConferenceStatusCallback", "ConferenceRecordingStatusCallback",
+    "AmdStatusCallback",
+)  # fmt: skip
+DIALECT_OF: dict[DialectName, Dialect] = {"twilio": TWILIO, "signalwire": SIGNALWIRE}
 DEFAULT_OPERATION = "update_call"
 
 
@@ -128,8 +135,9 @@ def test_other_statuses_are_refused(dialect: str, status: int) -> None:
 
 
 NOT_IN_THE_DATA = {
-    # Twilio ignores the cancellation of an answered call. An unavailable store is answered as an internal error.
-    "twilio": {"CallAnswered", "StoreUnavailable"},
+    # Twilio ignores the cancellation of an answered call, and warns about status callbacks. An unavailable store is
+    # answered as an internal error.
+    "twilio": {"CallAnswered", "StoreUnavailable", "callback_url", "event"},
     # SignalWire has no labels, no names of conferences in paths, no `Twilio.CURRENT` and no choice of channels. It
     # skips pages without a token.
     "signalwire": {
@@ -164,6 +172,16 @@ def test_the_code_has_the_same_table(dialect: str) -> None:
     }
     assert {name: code[name] for name in data} == data
     assert code.keys() - data.keys() == NOT_IN_THE_DATA[dialect]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_code_has_the_same_warnings(dialect: DialectName) -> None:
+    """Each row is a warning of the code, and no warning of the code is missing."""
+    data = {row.parameter: (row.code, row.text) for row in load().warnings if dialect in row.dialects}
+    names = {f"{callback}{suffix}" for callback in STATUS_CALLBACKS for suffix in ("", "Method", "Event")}
+    found = {name: DIALECT_OF[dialect].warning(name) for name in sorted(names)}
+    assert {name: (warning.code, warning.text) for name, warning in found.items() if warning is not None} == data
+    assert {name for name, warning in found.items() if warning is not None and warning.parameter != name} == set()
 
 
 def test_the_code_has_the_same_exceptions() -> None:

@@ -6,11 +6,13 @@ Fields are an allow-list: only what a method of `CanonicalLog` takes can be logg
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+from tapedeck.domain.warnings import AccountWarning
 
 NAMESPACE: Final = "Tapedeck"
 FAULT: Final = 500
@@ -41,6 +43,10 @@ class CanonicalLog:
         request_id: str,
         started: float,
         is_busy: bool = False,
+        parameter: str | None = None,
+        reason: str | None = None,
+        call: str | None = None,
+        warnings: Sequence[AccountWarning] = (),
     ) -> None:
         """Log one request and its response; emit its duration and, if it failed, `Busy` or `Faults`.
 
@@ -54,13 +60,17 @@ class CanonicalLog:
             request_id: as in the response's `X-Request-Id`.
             started: `time.perf_counter()` at the start of the request.
             is_busy: whether contention or throttling caused the error; the status for that differs by dialect.
+            parameter: the invalid parameter, as spelled on the wire.
+            reason: what is wrong with the parameter, the body or the state; never a value.
+            call: the id of the call that the warnings are about, 32 hex digits; logged with warnings only.
+            warnings: what the client should correct, although the request was done.
         """
         counted: dict[str, float] = {"Milliseconds": round((time.perf_counter() - started) * 1000, 2)}
         if is_busy:
             counted["Busy"] = 1
         elif status >= FAULT:
             counted["Faults"] = 1
-        fields = {
+        fields: dict[str, Any] = {
             "operation": operation,
             "dialect": dialect,
             "account": account,
@@ -68,7 +78,14 @@ class CanonicalLog:
             "status": status,
             "code": code,
             "request_id": request_id,
+            "parameter": parameter,
+            "reason": reason,
         }
+        if warnings:
+            fields["call"] = call
+            fields["warnings"] = [
+                {"parameter": each.parameter, "code": each.code, "reason": each.text} for each in warnings
+            ]
         self._logger.info(
             "request",
             extra={

@@ -43,8 +43,10 @@ from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.telephony import TelephonyRoutes
 from tapedeck_standin.faults import MEDIA, Faults
 from tapedeck_standin.gateway.api import Api
+from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
 from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
+from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
 from tapedeck_standin.scheduler.event_ingestion import OPERATION, EventIngestor
 from tapedeck_standin.scheduler.scheduler import Scheduler
@@ -90,8 +92,8 @@ def build_application(
         root: the project's folder.
         template: the parsed `template.yaml` of that folder.
         account: default account of control requests, 32 hex digits.
-        report: receives a log line for each request, for each event that has no effect, and for each callback to a
-            host that is not allowed.
+        report: receives a log line for each request, for each warning, for each event that has no effect, and for each
+            callback to a host that is not allowed.
         port: the port that Lambda events contain.
         setting: further options.
 
@@ -103,7 +105,7 @@ def build_application(
     clock = setting.clock or VirtualClock(system_clock)
     event_ingestor = EventIngestor(load_handler(root, OPERATION), report)
     queues = Queues.create(clock, template, event_ingestor.on_dead_letter)
-    faults, request_log = Faults(clock), ApiRequestLog()
+    faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
     install(
         replace(
@@ -111,6 +113,7 @@ def build_application(
             clock=clock,
             make_outbound_clients=partial(_outbound_clients, queues, callback_log, setting.seeded_random, clock),
             wrap_delivery_dependency=callback_log.observe_store,
+            wrap_api_log=outcomes.observe_log,
             wrap_background_log=event_ingestor.observe_log,
         )
     )
@@ -151,12 +154,13 @@ def build_application(
     def forget(account_id: str) -> None:
         callback_log.forget(account_id)
         request_log.forget(account_id)
+        warning_log.forget(account_id)
         faults.remove(account_id)
 
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     parts = [
         TelephonyRoutes(telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget).routes,
-        InspectionRoutes(registry, request_log, callback_log, _replay, faults, routed).routes,
+        InspectionRoutes(registry, request_log, callback_log, warning_log, _replay, faults, routed).routes,
         EventRoutes(registry, queues.events, clock).routes,
         api_keys.routes,
     ]
@@ -166,6 +170,8 @@ def build_application(
         RouteSuggester(template.routes),
         faults,
         request_log,
+        outcomes,
+        warning_log,
         clock,
         account,
         account_data.exists,

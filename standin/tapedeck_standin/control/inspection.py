@@ -1,4 +1,4 @@
-"""The control API's routes for logged requests, callbacks and injected faults."""
+"""The control API's routes for logged requests, callbacks and warnings, and for injected faults."""
 
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, Final
@@ -22,6 +22,7 @@ from tapedeck_standin.control.requests import (
 from tapedeck_standin.control.schemas import AccountSid, ControlRequest, CreateFaultRequest
 from tapedeck_standin.faults import ANY, CALLBACK, MAX_FAULTS, MEDIA, Faults
 from tapedeck_standin.gateway.request_log import ApiRequestLog
+from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.messages import ServerRequest
 
 MAX_WAIT_SECONDS: Final = 60
@@ -62,13 +63,32 @@ class CallbacksQuery(ControlQuery):
         return next(found for kind in _CALLBACK_RESOURCE_TYPES if (found := parse_any_sid(kind, self.sid)))
 
 
+def _is_call_sid(sid: str) -> str:
+    if parse_any_sid(ResourceType.CALL, sid) is None:
+        raise PydanticCustomError("sid", "not the sid of a call in either format")
+    return sid
+
+
+class WarningsQuery(ControlQuery):
+    """Filter for warnings."""
+
+    call: Annotated[str, AfterValidator(_is_call_sid)] | None = None
+    code: Annotated[int, Field(ge=0)] | None = None
+
+    @property
+    def call_id(self) -> str | None:
+        """The id of the call that warnings are about; None without a filter."""
+        return parse_any_sid(ResourceType.CALL, self.call) if self.call is not None else None
+
+
 class InspectionRoutes:
-    """Routes that list requests and callbacks, replay callbacks and manage faults.
+    """Routes that list requests, callbacks and warnings, replay callbacks and manage faults.
 
     Args:
         registry: the known accounts.
         requests: the log of API requests.
         callbacks: the log of callbacks.
+        warnings: the log of warnings.
         replay: delivers a callback again; gets the account, the recording, conference or call, and the delivery's id.
         faults: the injected faults.
         operations: names of the operations for which faults may be injected.
@@ -79,6 +99,7 @@ class InspectionRoutes:
         registry: AccountRegistry,
         requests: ApiRequestLog,
         callbacks: CallbackLog,
+        warnings: WarningLog,
         replay: Callable[[str, str, str], object],
         faults: Faults,
         operations: Collection[str],
@@ -86,6 +107,7 @@ class InspectionRoutes:
         self._registry = registry
         self._requests = requests
         self._callbacks = callbacks
+        self._warnings = warnings
         self._replay = replay
         self._faults = faults
         self._fault_targets = {*operations, ANY, CALLBACK, MEDIA}
@@ -96,6 +118,7 @@ class InspectionRoutes:
         return {
             ("requests",): {"GET": ControlRoute(self._list_requests)},
             ("callbacks",): {"GET": ControlRoute(self._list_callbacks, waits=True)},
+            ("warnings",): {"GET": ControlRoute(self._list_warnings)},
             ("callbacks", PATH_PARAM, "replay"): {"POST": ControlRoute(self._replay_callback)},
             ("faults",): {
                 "GET": ControlRoute(self._list_faults),
@@ -113,6 +136,11 @@ class InspectionRoutes:
         account = self._registry.account(query.account_id)
         found = self._callbacks.wait(account, query.identifier, query.event, query.wait)
         return 200, {"callbacks": [entry.body() for entry in found]}
+
+    def _list_warnings(self, request: ServerRequest, _param: str) -> Result:
+        query = read_query(WarningsQuery, request)
+        account = self._registry.account(query.account_id)
+        return 200, {"warnings": self._warnings.find(account, query.call_id, query.code)}
 
     def _replay_callback(self, request: ServerRequest, param: str) -> Result:
         account = self._registry.account(read_body(ControlRequest, request).account_id)

@@ -21,6 +21,7 @@ from tapedeck.http.request import to_lambda_response
 from tapedeck.http.routes import split
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import FaultAction, Faults
+from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import (
     ApiRequestLog,
     LoggedRequest,
@@ -30,6 +31,7 @@ from tapedeck_standin.gateway.request_log import (
     fields_of,
 )
 from tapedeck_standin.gateway.sam import Gateway
+from tapedeck_standin.gateway.warning_log import LoggedWarning, WarningLog
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 
 REQUEST_ID: Final = "X-Request-Id"
@@ -44,6 +46,8 @@ class Api:
         routes: suggests a route for requests without one.
         faults: the injected faults.
         request_log: the request log.
+        outcomes: the outcomes of the functions' requests.
+        warning_log: the log of warnings.
         clock: the virtual clock.
         account: logs a request that names no known account under this one.
         account_exists: whether an account exists.
@@ -56,6 +60,8 @@ class Api:
         routes: RouteSuggester,
         faults: Faults,
         request_log: ApiRequestLog,
+        outcomes: RequestOutcomes,
+        warning_log: WarningLog,
         clock: VirtualClock,
         account: str,
         account_exists: Callable[[str], bool],
@@ -65,6 +71,8 @@ class Api:
         self._routes = routes
         self._faults = faults
         self._request_log = request_log
+        self._outcomes = outcomes
+        self._warning_log = warning_log
         self._clock = clock
         self._account = account
         self._account_exists = account_exists
@@ -72,8 +80,9 @@ class Api:
         self._scheme, _, self._host = origin.partition("://")
 
     def answer(self, request: ServerRequest) -> ServerResponse:
-        """Answer a request, or apply an injected fault, and log the request."""
+        """Answer a request, or apply an injected fault; log the request and its warnings."""
         at, started = self._clock(), time.perf_counter()
+        self._outcomes.take()  # of an earlier request, whose answer was not logged
         named_accounts = accounts_of(request)
         operation = self._gateway.operation_of(request)
         fault = (
@@ -82,6 +91,7 @@ class Api:
             else None
         )
         answer = self._forward(request) if fault is None else self._apply_fault(request, operation or "", fault)
+        outcome, fields = self._outcomes.take(), fields_of(request)
         headers = {name.lower(): value for name, value in answer.headers}
         self._request_log.append(
             next(filter(self._is_known, named_accounts), self._account),
@@ -91,13 +101,19 @@ class Api:
                 method=request.method,
                 path=request.path,
                 operation=operation,
-                fields=fields_of(request),
+                fields=fields,
                 status=None if answer.is_dropped else answer.status,
                 code=code_of(answer.body) if answer.status >= _MIN_ERROR_STATUS else None,
+                parameter=outcome.parameter,
+                reason=outcome.reason,
                 milliseconds=round((time.perf_counter() - started) * 1000),
                 nearest=self._routes.nearest(request.method, request.path) if operation is None else None,
             ),
         )
+        for warning in outcome.warnings:
+            value = fields.get(warning.parameter or "")
+            text = " ".join(value) if isinstance(value, list) else value
+            self._warning_log.append(outcome.account or self._account, LoggedWarning(at, outcome.call, warning, text))
         return answer
 
     def _is_known(self, account: str) -> bool:

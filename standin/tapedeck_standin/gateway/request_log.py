@@ -40,6 +40,8 @@ class LoggedRequest:
     `operation`: name of the function of the route; None without a route.
     `status`: None if the connection was closed without a response.
     `code`: the vendor's error code.
+    `parameter`: the invalid parameter, if one caused the error.
+    `reason`: what is wrong with the parameter, the body or the state.
     `nearest`: the most similar route, for a request without a route.
     """
 
@@ -51,6 +53,8 @@ class LoggedRequest:
     fields: Fields
     status: int | None
     code: int | None
+    parameter: str | None
+    reason: str | None
     milliseconds: int
     nearest: str | None
 

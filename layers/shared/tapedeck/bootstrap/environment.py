@@ -58,6 +58,7 @@ class Environment:
     make_log: creates the log.
     make_outbound_clients: creates the outbound clients of background functions; None for those of a deployment.
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
+    wrap_api_log: wraps the log of HTTP functions, which gets the outcome and the warnings of each request.
     wrap_background_log: wraps the log of background functions.
     prebuilt: results of `cached` by builder; such a builder is not called.
     """
@@ -69,6 +70,7 @@ class Environment:
     make_log: Callable[[Settings], CanonicalLog] = _default_log
     make_outbound_clients: "Callable[[Environment, Settings], OutboundClients] | None" = None
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped
+    wrap_api_log: Callable[[Any], Any] = _unwrapped
     wrap_background_log: Callable[[Any], Any] = _unwrapped
     prebuilt: Mapping[Any, Any] = field(default_factory=dict)
     _built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)

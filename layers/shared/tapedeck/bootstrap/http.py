@@ -86,7 +86,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         authenticator=Authenticator(
             credentials, now, settings.credential_cache_seconds, refused, monotonic_clock, settings.media_access
         ),
-        log=environment.make_log(settings),
+        log=environment.wrap_api_log(environment.make_log(settings)),
         clock=now,
         media_inline_bytes=settings.media_inline_bytes,
         make_media=cache(make_media),

@@ -102,9 +102,8 @@ RECORDING_EVENTS: Final[Mapping[str, RecordingEvent]] = {
     "in-progress": RecordingEvent.IN_PROGRESS,
     "completed": RecordingEvent.COMPLETED,
     "absent": RecordingEvent.ABSENT,
-    "failed": RecordingEvent.ABSENT,  # C-69
 }
-"""The recording events that both vendors have, by the value that subscribes to them."""
+"""The recording events that both vendors have, by the value that subscribes to them; `failed` has none (C-69)."""
 
 _CALL_STATUSES: Final = {
     CallEvent.INITIATED: "initiated",

@@ -16,6 +16,7 @@ from tapedeck.dialects.errors import (
     find_answers,
 )
 from tapedeck.dialects.formatting import Body
+from tapedeck.dialects.warnings import CALLBACK_WARNINGS
 from tapedeck.domain.account import AccountInfo, ApiKeyInfo, RequestCredentials
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
@@ -24,6 +25,7 @@ from tapedeck.domain.page import Cursor, Page
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import ParentKind, Recording
 from tapedeck.domain.transcription import Transcription
+from tapedeck.domain.warnings import AccountWarning
 
 
 class ResourceType(StrEnum):
@@ -48,6 +50,8 @@ class Response:
     """Raw bytes instead of a JSON body; the headers contain their content type."""
     code: int | None = None
     """The vendor's error code, for the log; some error bodies do not include it."""
+    call: str | None = None
+    """The id of the call that the operation created, for the log; None if the path names the call."""
 
 
 class ListQuery(Protocol):
@@ -87,6 +91,8 @@ class Dialect(ABC):
     """Whether a `Muted` value that is not a boolean counts as false."""
     cancel_ignores_answered_calls: ClassVar[bool]
     """Whether canceling an answered call succeeds without effect, instead of failing."""
+    unusable_callbacks_are_warnings: ClassVar[bool]
+    """Whether a status callback that cannot be used is left out with a warning, instead of failing."""
     unsupported_operations: ClassVar[frozenset[str]]
     """Operations that this vendor does not offer; they fail with 405, or 404 if the vendor lacks the path."""
     accepts_any_date_format: ClassVar[bool]
@@ -175,6 +181,10 @@ class Dialect(ABC):
     @abstractmethod
     def error_body(self, answer: ErrorAnswer, error: TapedeckError, operation: str) -> Body:
         """Render an error body; `answer.message` has its placeholders already replaced."""
+
+    def warning(self, parameter: str) -> AccountWarning | None:
+        """Return the warning about an invalid parameter; None if it is an error."""
+        return CALLBACK_WARNINGS.get(parameter) if self.unusable_callbacks_are_warnings else None
 
     def created(self, recording: Recording, *, is_new: bool) -> Response:
         """Build the response to a creation; the status is 200 if the recording already existed."""

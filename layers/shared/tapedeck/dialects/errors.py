@@ -127,6 +127,12 @@ PARAMETER_FAULTS: Final[Mapping[str, ErrorAnswers]] = {
     "url": ErrorAnswers(
         ErrorAnswer(400, 21402, "{name} is not a valid URL"), ErrorAnswer(422, 21402, "{name} is not a valid URL")
     ),
+    "instructions_url": ErrorAnswers(
+        ErrorAnswer(400, 21205, "{name} is not a valid URL"), ErrorAnswer(422, 21205, "{name} is not a valid URL")
+    ),
+    "instructions_method": ErrorAnswers(
+        ErrorAnswer(400, 21209, "{name} must be GET or POST"), ErrorAnswer(422, 21209, "{name} must be GET or POST")
+    ),
     "callback_url": ErrorAnswers(
         ErrorAnswer(400, 21402, "{name} is not a valid URL"), ErrorAnswer(422, 21456, "{name} is not a valid URL")
     ),

@@ -35,7 +35,14 @@ retries it after every other error.
 
 
 class TapedeckError(Exception):
-    """The root of the tree; every subclass has a response in both dialects."""
+    """The root of the tree; every subclass has a response in both dialects.
+
+    `parameter` and `reason` are for the log: the invalid parameter as spelled on the wire, and what is wrong. Neither
+    contains a value of the request.
+    """
+
+    parameter: str | None = None
+    reason: str | None = None
 
 
 class NotAuthenticated(TapedeckError):
@@ -61,9 +68,17 @@ class ConferenceReadByName(MethodNotAllowed):
 class MalformedBody(TapedeckError):
     """The body does not match its content type."""
 
+    def __init__(self, reason: str = "the body does not match its content type") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
 
 class BodyTooLarge(TapedeckError):
     """The body exceeds the limit of bytes or fields (REL-17)."""
+
+    def __init__(self, reason: str = "the body is too large") -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class InvalidParameter(TapedeckError):
@@ -72,32 +87,45 @@ class InvalidParameter(TapedeckError):
     Args:
         name: the parameter as spelled on the wire, such as `PauseBehavior`.
         fault: what is wrong, one of the keys of `dialects.errors.PARAMETER_FAULTS`.
+        reason: the same in words, for the log; never the value (C-141).
     """
 
-    def __init__(self, name: str, fault: str) -> None:
+    def __init__(self, name: str, fault: str, reason: str = "not a value that is allowed") -> None:
         super().__init__(f"{name}: {fault}")
         self.name = name
         self.fault = fault
+        self.parameter = name
+        self.reason = reason
 
 
 class InvalidState(TapedeckError):
     """The request is well-formed, but the resource's state does not allow it."""
 
+    reason = "the state of the resource does not allow the request"
+
 
 class NotEligibleForRecording(InvalidState):
     """The parent is not in progress or has the maximum of recordings, or the capture is in the wrong state."""
+
+    reason = "the call is not in progress, has too many recordings, or the capture has ended"
 
 
 class AmbiguousCurrentRecording(InvalidState):
     """More than one recording is active, so `Twilio.CURRENT` is ambiguous."""
 
+    reason = "more than one recording is active"
+
 
 class ConferenceNotInProgress(InvalidState):
     """The conference has ended, or has not started and the request needs a running one."""
 
+    reason = "the conference has ended, or has not started"
+
 
 class CallHasEnded(InvalidState):
     """The call is in a final state."""
+
+    reason = "the call has ended"
 
 
 class CallAlreadyEnded(CallHasEnded):
@@ -107,29 +135,43 @@ class CallAlreadyEnded(CallHasEnded):
 class CallNotInProgress(InvalidState):
     """The call is not in progress: it cannot be redirected, or cannot join a conference before it is answered."""
 
+    reason = "the call is not in progress"
+
 
 class CallAnswered(InvalidState):
     """The call is in progress, so it cannot be canceled, ring or fail any more."""
+
+    reason = "the call is in progress"
 
 
 class NameInUse(InvalidState):
     """Another live conference of this account has this name."""
 
+    reason = "a live conference has this name"
+
 
 class LabelInUse(InvalidState):
     """Another participant of this conference has this label."""
+
+    reason = "a participant of the conference has this label"
 
 
 class ConferenceOverForParticipant(InvalidState):
     """The conference of this participant has ended."""
 
+    reason = "the conference of the participant has ended"
+
 
 class NotFinished(InvalidState):
     """The recording cannot be deleted: it is neither completed nor absent yet."""
 
+    reason = "the recording is neither completed nor absent yet"
+
 
 class NotDualChannel(InvalidState):
     """Two channels are requested of a recording that has one."""
+
+    reason = "the recording has one channel"
 
 
 class EventRejected(TapedeckError):

@@ -25,6 +25,7 @@ from tapedeck.domain.errors import (
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
+from tapedeck.domain.warnings import AccountWarning
 from tapedeck.http.basic_auth import authenticate, parse_basic_auth, user_of
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
@@ -193,11 +194,13 @@ class Endpoint:
                     # A missing resource takes precedence over an invalid parameter.
                     _check_exists(services, address, dialect, path_alias, deleted=error.name == "IncludeSoftDeleted")
                     raise
-                return respond(
+                reply = respond(
                     Request(
                         services, dialect, address, fields, http.origin, http.method, http.headers, suffix, credentials
                     )
                 )
+                context.warnings, context.call = fields.warnings, reply.call or address.call
+                return reply
 
             # --8<-- [end:checks]
 
@@ -241,6 +244,7 @@ class Endpoint:
                 reply = answer(services, http, dialect, context)
             except TapedeckError as error:
                 context.is_busy = isinstance(error, StoreBusy)
+                context.parameter, context.reason = error.parameter, error.reason
                 reply = dialect.error(error, http.path, operation)
             except Exception as error:  # noqa: BLE001 - map any error to the dialect's format
                 services.log.unhandled_error(operation, request_id, error)
@@ -256,6 +260,10 @@ class Endpoint:
                 request_id=request_id,
                 started=started,
                 is_busy=context.is_busy,
+                parameter=context.parameter,
+                reason=context.reason,
+                call=context.call,
+                warnings=context.warnings,
             )
             return to_lambda_response(reply, request_id)
 
@@ -269,6 +277,10 @@ class _RequestContext:
     account: str | None = None
     sid: str | None = None
     is_busy: bool = False
+    parameter: str | None = None
+    reason: str | None = None
+    call: str | None = None
+    warnings: tuple[AccountWarning, ...] = ()
 
 
 def _dialect_of(http: HttpRequest) -> Dialect:

@@ -24,6 +24,7 @@ _MAX_BASE64: Final = 4 * (MAX_BYTES // 3 + 1)
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _FORM: Final = "application/x-www-form-urlencoded"
+_TOO_MANY_FIELDS: Final = "the body has more than 200 fields"
 
 Fields = dict[str, list[str]]
 
@@ -79,9 +80,9 @@ class HttpRequest:
             MalformedBody: the body does not match its content type (C-14).
         """
         if self.body is None:
-            raise MalformedBody
+            raise MalformedBody("the base64 of the body is malformed")
         if len(self.body) > MAX_BYTES:
-            raise BodyTooLarge
+            raise BodyTooLarge("the body has more than 64 KB")
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not self.body:
             return {}
@@ -117,15 +118,15 @@ def _body(event: Mapping[str, Any]) -> bytes | None:
 
 def _form_fields(body: bytes) -> Fields:
     if body.count(b"&") >= MAX_FIELDS:
-        raise BodyTooLarge
+        raise BodyTooLarge(_TOO_MANY_FIELDS)
     if _BROKEN_ESCAPE.search(body):
-        raise MalformedBody
+        raise MalformedBody("a percent escape in the form is broken")
     fields: Fields = {}
     try:
         for name, value in parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict"):
             fields.setdefault(name, []).append(value)
     except UnicodeDecodeError as error:
-        raise MalformedBody from error
+        raise MalformedBody("the form is not UTF-8") from error
     return fields
 
 
@@ -133,11 +134,11 @@ def _json_fields(body: bytes) -> Fields:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise MalformedBody from error
+        raise MalformedBody("the body is not JSON") from error
     if not isinstance(content, dict):
-        raise MalformedBody
+        raise MalformedBody("the JSON is not an object")
     if len(content) > MAX_FIELDS:
-        raise BodyTooLarge
+        raise BodyTooLarge(_TOO_MANY_FIELDS)
     return {name: [_word(element) for element in _listed(value)] for name, value in content.items()}
 
 

@@ -226,7 +226,7 @@ def _scan_filtered(
             return page_of(request, wanted, wanted[-1].id)
         is_cut = chunk.last is not None and examined >= max_rows
         if is_cut and len(found) < request.offset:
-            raise InvalidParameter("Page", "choice")
+            raise InvalidParameter("Page", "choice", "skips too many items")
         if is_cut or chunk.last is None:
             return page_of(request, found[request.offset :], chunk.last)
         ids = ids.after(chunk.last)

@@ -269,7 +269,7 @@ class Participants(DialProgress):
             InvalidParameter: the conference name is invalid, or the participant to coach is not in this conference.
         """
         if isinstance(conference, ConferenceName) and not is_name(conference.text):
-            raise InvalidParameter("ConferenceSid", "choice")
+            raise InvalidParameter("ConferenceSid", "choice", "not a name that a conference may have")
         now = self._clock()
         write_id, seconds = new_id(now), now // 1000
         call = Call(
@@ -338,7 +338,7 @@ def _call_after_removal(call: Call, now: int, write_id: str, ended: int) -> Call
 
 def _check_coached(call: str, coached: Participant | None) -> None:
     if coached is None or not coached.is_inside or coached.call == call:
-        raise InvalidParameter("CallSidToCoach", "coaching")
+        raise InvalidParameter("CallSidToCoach", "coaching", "not a call in this conference")
 
 
 def _changed(participant: Participant, change: UpdateParticipant) -> Participant:

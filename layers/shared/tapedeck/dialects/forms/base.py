@@ -4,21 +4,23 @@ An invalid field raises InvalidParameter with its name and a fault from `dialect
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 
 from aws_lambda_powertools.utilities.parser import parse
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticCustomError
 
+from tapedeck.dialects.warnings import EVENT_SUFFIX
 from tapedeck.domain.errors import InvalidParameter
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
+from tapedeck.domain.warnings import AccountWarning
 
 if TYPE_CHECKING:
     from tapedeck.dialects.dialect import Dialect
 
-RECORDING_EVENTS: Final = ("in-progress", "completed", "absent")
+RECORDING_EVENTS: Final = ("in-progress", "completed", "absent", "failed")
 
 
 # --8<-- [start:choice]
@@ -34,6 +36,18 @@ def choice_validator(fault: str, *allowed: str) -> AfterValidator:
     # --8<-- [end:choice]
 
 
+def word_validator(fault: str, *allowed: str) -> AfterValidator:
+    """Build a validator like that of `choice_validator` that ignores case (C-142) and returns the allowed spelling."""
+
+    def check(value: str) -> str:
+        word = next((word for word in allowed if word.lower() == value.lower()), None)
+        if word is None:
+            raise PydanticCustomError(fault, "not one of the words that are allowed")
+        return word
+
+    return AfterValidator(check)
+
+
 def _url_validator(fault: str) -> AfterValidator:
     def check(value: str) -> str:
         url = normalize_callback_url(value)
@@ -45,12 +59,16 @@ def _url_validator(fault: str) -> AfterValidator:
 
 
 def choices_validator(fault: str, *allowed: str) -> AfterValidator:
-    """Build the validator for a list of values; it returns them in the order of `allowed`, without duplicates."""
+    """Build the validator for a list of values; it returns them in the order of `allowed`, without duplicates.
+
+    The context of its error has the `known` values.
+    """
 
     def check(values: tuple[str, ...]) -> tuple[str, ...]:
+        known = tuple(value for value in allowed if value in values)
         if not set(values) <= set(allowed):
-            raise PydanticCustomError(fault, "not one of the values that are allowed")
-        return tuple(value for value in allowed if value in values)
+            raise PydanticCustomError(fault, "a value in the list is not allowed", {"known": known})
+        return known
 
     return AfterValidator(check)
 
@@ -93,8 +111,10 @@ def _parse_boolean(text: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(_parse_whole_number)]
 Boolean = Annotated[bool, BeforeValidator(_parse_boolean)]
-Method = Annotated[str, choice_validator("method", "GET", "POST")]
+Method = Annotated[str, word_validator("method", "GET", "POST")]
+InstructionsMethod = Annotated[str, word_validator("instructions_method", "GET", "POST")]
 Url = Annotated[str, _url_validator("url")]
+InstructionsUrl = Annotated[str, _url_validator("instructions_url")]
 CallbackUrl = Annotated[str, _url_validator("callback_url")]
 RecordingEvents = Annotated[tuple[str, ...], choices_validator("event", *RECORDING_EVENTS)]
 Trim = Annotated[str, choice_validator("trim", "trim-silence", "do-not-trim")]
@@ -108,6 +128,16 @@ class Form(BaseModel):
     LISTS: ClassVar[frozenset[str]] = frozenset()
     """Fields with several values: repeated keys or separated by spaces."""
 
+    ONLY_REPEATED: ClassVar[frozenset[str]] = frozenset()
+    """Those of `LISTS` whose values are repeated keys only; a space is part of a value."""
+
+    _warnings: tuple[AccountWarning, ...] = PrivateAttr(default=())
+
+    @property
+    def warnings(self) -> tuple[AccountWarning, ...]:
+        """The warnings about fields that were left out because they cannot be used."""
+        return self._warnings
+
     # --8<-- [start:read]
     @classmethod
     def read(cls, fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Self:
@@ -117,26 +147,55 @@ class Form(BaseModel):
 
         Args:
             fields: all values of each field, by name.
-            dialect: for subclasses whose fields depend on it.
+            dialect: decides which invalid fields are left out with a warning.
 
         Raises:
-            InvalidParameter: for the first invalid field.
+            InvalidParameter: for the first invalid field without a warning.
         """
-        del dialect
-        given = {name: cls._value(name, values) for name, values in fields.items()}
+        values = {name: cls._value(name, given) for name, given in fields.items()}
+        given = {name: value for name, value in values.items() if value}
         try:
-            return parse(event={name: value for name, value in given.items() if value}, model=cls)
+            return parse(event=given, model=cls)
         except ValidationError as invalid:
-            first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
-            raise InvalidParameter(str(first["loc"][0]), first["type"]) from None
+            faults = invalid.errors(include_url=False, include_input=False)
+        warnings = []
+        for fault in faults:
+            name = str(fault["loc"][0])
+            warning = dialect.warning(name)
+            if warning is None:
+                raise InvalidParameter(name, fault["type"], fault["msg"])
+            warnings.append(warning)
+        form = parse(event=_without_unusable(given, faults), model=cls)
+        form._warnings = tuple(warnings)  # noqa: SLF001 - an instance of this class
+        return form
 
     # --8<-- [end:read]
 
     @classmethod
     def _value(cls, name: str, values: Sequence[str]) -> str | tuple[str, ...]:
+        if name in cls.ONLY_REPEATED:
+            return tuple(value for value in values if value)
         if name in cls.LISTS:
             return tuple(word for value in values for word in value.split())
         return values[-1] if values else ""
+
+
+def _without_unusable(given: Mapping[str, object], faults: Iterable[Any]) -> dict[str, object]:
+    """Return the fields without those with faults; of a callback's events the known ones stay.
+
+    Without a known event the URL of the callback is left out too, so that there is no subscription.
+    """
+    usable = dict(given)
+    for fault in faults:
+        name = str(fault["loc"][0])
+        known = fault.get("ctx", {}).get("known")
+        if known:
+            usable[name] = known
+            continue
+        usable.pop(name, None)
+        if known is not None:
+            usable.pop(name.removesuffix(EVENT_SUFFIX), None)
+    return usable
 
 
 def coerce_invalid_muted(fields: Mapping[str, Sequence[str]], dialect: "Dialect") -> Mapping[str, Sequence[str]]:

@@ -10,8 +10,9 @@ from tapedeck.dialects.forms.base import (
     MAX_SECONDS,
     CallbackUrl,
     Form,
+    InstructionsMethod,
+    InstructionsUrl,
     Method,
-    Url,
     Whole,
     choice_validator,
     range_validator,
@@ -30,10 +31,10 @@ class UpdateCallForm(Form):
     """
 
     status: Annotated[str, choice_validator("choice", "canceled", "completed")] | None = Field(None, alias="Status")
-    url: Url | None = Field(None, alias="Url")
-    method: Method = Field("POST", alias="Method")
-    fallback_url: Url | None = Field(None, alias="FallbackUrl")
-    fallback_method: Method = Field("POST", alias="FallbackMethod")
+    url: InstructionsUrl | None = Field(None, alias="Url")
+    method: InstructionsMethod = Field("POST", alias="Method")
+    fallback_url: InstructionsUrl | None = Field(None, alias="FallbackUrl")
+    fallback_method: InstructionsMethod = Field("POST", alias="FallbackMethod")
     callback_url: CallbackUrl | None = Field(None, alias="StatusCallback")
     callback_method: Method = Field("POST", alias="StatusCallbackMethod")
     markup: str | None = Field(None, alias="Twiml")
@@ -53,7 +54,7 @@ class UpdateCallForm(Form):
         }
         form = super().read(known, dialect)
         if form.markup is not None and form.url is not None:
-            raise InvalidParameter("Twiml", "choice")
+            raise InvalidParameter("Twiml", "choice", "not together with Url")
         return form
 
     @property

@@ -19,6 +19,7 @@ from tapedeck.dialects.forms.base import (
     choice_validator,
     choices_validator,
     range_validator,
+    word_validator,
 )
 from tapedeck.dialects.forms.participants import Coaching
 from tapedeck.domain.errors import InvalidParameter
@@ -66,6 +67,7 @@ class CreateParticipant(Coaching):
             "ConferenceRecordingStatusCallbackEvent",
         }
     )
+    ONLY_REPEATED: ClassVar = frozenset({"StatusCallbackEvent"})
 
     from_: Annotated[str, _endpoint("client", "sip", "sips")] = Field(alias="From")
     to: Annotated[str, _endpoint("client", "sip", "sips", "app")] = Field(alias="To")
@@ -74,7 +76,7 @@ class CreateParticipant(Coaching):
     end_conference_on_exit: Boolean = Field(default=False, alias="EndConferenceOnExit")
     start_conference_on_enter: Boolean = Field(default=True, alias="StartConferenceOnEnter")
     early_media: Boolean = Field(default=True, alias="EarlyMedia")
-    beep: Annotated[str, choice_validator("choice", "true", "false", "onEnter", "onExit")] = Field("true", alias="Beep")
+    beep: Annotated[str, word_validator("choice", "true", "false", "onEnter", "onExit")] = Field("true", alias="Beep")
     max_participants: Annotated[Whole, range_validator("choice", 2, 250)] = Field(250, alias="MaxParticipants")
     timeout: Annotated[Whole, range_validator("choice", 5, 600)] = Field(60, alias="Timeout")
     time_limit: Annotated[Whole, range_validator("choice", 1, MAX_SECONDS)] | None = Field(None, alias="TimeLimit")
@@ -104,7 +106,7 @@ class CreateParticipant(Coaching):
         Field(("completed",), alias="RecordingStatusCallbackEvent")
     )
     conference_record: Annotated[
-        str, choice_validator("choice", "true", "false", "record-from-start", "do-not-record")
+        str, word_validator("choice", "true", "false", "record-from-start", "do-not-record")
     ] = Field("false", alias="ConferenceRecord")
     conference_trim: Trim = Field("trim-silence", alias="ConferenceTrim")
     conference_recording_status_callback: CallbackUrl | None = Field(None, alias="ConferenceRecordingStatusCallback")
@@ -153,7 +155,7 @@ class CreateParticipant(Coaching):
         if form.label is not None and (
             not is_label(form.label) or dialect.parse_sid(ResourceType.CALL, form.label) is not None
         ):
-            raise InvalidParameter("Label", "label")
+            raise InvalidParameter("Label", "label", "too long, with a slash, or like the sid of a call")
         return form
 
     @property

@@ -83,7 +83,7 @@ class ListForm(Form):
         if self.token is None and self.number > 0 and dialect.requires_page_tokens:
             raise InvalidParameter("PageToken", "page_token_missing")
         if self.token is None and self.number * self.page_size > MAX_PAGE_OFFSET:
-            raise InvalidParameter("Page", "choice")
+            raise InvalidParameter("Page", "choice", "skips too many items")
         self._page = PageRequest(self.page_size, self.number, self._cursor(dialect))
         return self
 
@@ -96,7 +96,7 @@ class ListForm(Form):
             return None
         identifier = dialect.parse_sid(self.KIND, self.token[2:]) if self.token[:2] in {"PA", "PB"} else None
         if identifier is None:
-            raise InvalidParameter("PageToken", "page_token")
+            raise InvalidParameter("PageToken", "page_token", "not PA or PB and a sid")
         return Cursor(identifier, backwards=self.token.startswith("PB"))
 
     def _span(self, name: str, dialect: Dialect) -> TimeRange:
@@ -108,7 +108,7 @@ class ListForm(Form):
                 return None
             found = read(text)
             if found is None:
-                raise InvalidParameter(f"{name}{sign}", "choice")
+                raise InvalidParameter(f"{name}{sign}", "choice", "not a date that is accepted here")
             return found
 
         return span_of(date_filter(""), date_filter("<"), date_filter(">"), before_includes=self.BEFORE_INCLUDES)

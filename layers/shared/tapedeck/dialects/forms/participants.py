@@ -37,7 +37,7 @@ class Coaching(Form):
             form._coached = dialect.parse_sid(ResourceType.CALL, form.call_sid_to_coach)  # noqa: SLF001 - an instance of this class
         is_missing = form.coaching and form.coached is None
         if is_missing or (form.call_sid_to_coach is not None and form.coached is None):
-            raise InvalidParameter("CallSidToCoach", "coaching")
+            raise InvalidParameter("CallSidToCoach", "coaching", "not the sid of a call")
         return form
 
     def coaches(self, dialect: Dialect) -> bool | None:

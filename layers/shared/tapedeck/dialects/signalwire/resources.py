@@ -87,6 +87,7 @@ class SignalWire(Dialect):
     coach_sid_implies_coaching: ClassVar = False
     invalid_muted_means_false: ClassVar = False
     cancel_ignores_answered_calls: ClassVar = False
+    unusable_callbacks_are_warnings: ClassVar = False
     unsupported_operations: ClassVar = frozenset(
         {
             "create_participant",

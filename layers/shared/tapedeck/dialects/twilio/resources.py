@@ -77,6 +77,7 @@ class Twilio(Dialect):
     coach_sid_implies_coaching: ClassVar = True
     invalid_muted_means_false: ClassVar = True
     cancel_ignores_answered_calls: ClassVar = True
+    unusable_callbacks_are_warnings: ClassVar = True
     unsupported_operations: ClassVar[frozenset[str]] = frozenset()
     accepts_any_date_format: ClassVar = False
     requires_page_tokens: ClassVar = True
