@@ -156,8 +156,8 @@ def test_a_usable_callback_has_no_warning(
 
 
 REASONS: list[tuple[str, dict[str, Any], str, str]] = [
-    ("Recordings", {"Trim": "canary"}, "Trim", "not one of the values that are allowed"),
-    ("", {"Method": "canary"}, "Method", "not one of the words that are allowed"),
+    ("Recordings", {"Trim": "canary"}, "Trim", "not one of trim-silence, do-not-trim"),
+    ("", {"Method": "canary"}, "Method", "not one of GET, POST"),
     ("", {"Url": "canary"}, "Url", "not an absolute http or https URL"),
     ("", {"FallbackUrl": URL.replace("https", "ftp")}, "FallbackUrl", "not an absolute http or https URL"),
 ]
@@ -214,14 +214,18 @@ def test_an_operation_logs_the_parameter_and_the_reason(
     assert (line["parameter"], line["reason"]) == ("CallSidToCoach", "not a call in this conference")
 
 
-MISSING = [
+PARTICIPANTS = [
     ({"To": PARTIES["To"]}, "From", "Field required"),
+    ({**PARTIES, "Timeout": "4"}, "Timeout", "not from 5 to 600"),
+    ({**PARTIES, "Timeout": "canary"}, "Timeout", "no whole number"),
+    ({**PARTIES, "Record": "canary"}, "Record", "not a boolean"),
+    ({**PARTIES, "To": "canary"}, "To", "neither a number nor an address"),
     ({**PARTIES, "Label": "canary/"}, "Label", "too long, with a slash, or like the sid of a call"),
 ]
 
 
-@pytest.mark.parametrize(("form", "parameter", "reason"), MISSING)
-def test_a_missing_parameter_is_logged(
+@pytest.mark.parametrize(("form", "parameter", "reason"), PARTICIPANTS)
+def test_a_rejected_participant_logs_the_parameter_and_the_reason(
     make_twilio: Callable[[], FunctionClient],
     stage: Stage,
     log_lines: LogLines,
@@ -229,7 +233,7 @@ def test_a_missing_parameter_is_logged(
     parameter: str,
     reason: str,
 ) -> None:
-    """The line names a missing parameter, and one that is checked after all others."""
+    """The line names a missing parameter, an invalid one, and one that is checked after all others."""
     client = make_twilio()
     path = (*conference_path(client, stage.conference()), "Participants")
     assert client.post(*path, form=form).status == 400

@@ -60,7 +60,7 @@ def test_shows_requests(control: ControlClient, api: HttpFunctionClient, dialect
         ),
         (
             "POST", f"{below}/{created.body['sid']}.json", "update_call_recording", {"Status": "over"},
-            wrong.status, wrong.body["code"], "Status", "not one of the values that are allowed", None,
+            wrong.status, wrong.body["code"], "Status", "not one of paused, in-progress, stopped", None,
         ),
         ("GET", f"{api.base}/Recordings.json", "list_recordings", {"PageSize": "1"}, 200, None, None, None, None),
     ]  # fmt: skip

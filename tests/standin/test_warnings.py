@@ -189,7 +189,7 @@ def test_the_request_log_names_the_parameter(control: ControlClient, api: HttpFu
     assert api.post("Calls", call, "Recordings", form={"Trim": "never"}).status == status
     rejected = last_request(control)
     assert (rejected["status"], rejected["parameter"], rejected["reason"]) == (
-        status, "Trim", "not one of the values that are allowed",
+        status, "Trim", "not one of trim-silence, do-not-trim",
     )  # fmt: skip
     assert "never" not in rejected["reason"]
     assert api.get("Calls", call).status == 200

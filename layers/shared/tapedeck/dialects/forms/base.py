@@ -29,7 +29,7 @@ def choice_validator(fault: str, *allowed: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if value not in allowed:
-            raise PydanticCustomError(fault, "not one of the values that are allowed")
+            raise PydanticCustomError(fault, "not one of {allowed}", {"allowed": ", ".join(allowed)})
         return value
 
     return AfterValidator(check)
@@ -42,7 +42,7 @@ def word_validator(fault: str, *allowed: str) -> AfterValidator:
     def check(value: str) -> str:
         word = next((word for word in allowed if word.lower() == value.lower()), None)
         if word is None:
-            raise PydanticCustomError(fault, "not one of the words that are allowed")
+            raise PydanticCustomError(fault, "not one of {allowed}", {"allowed": ", ".join(allowed)})
         return word
 
     return AfterValidator(check)
@@ -67,7 +67,8 @@ def choices_validator(fault: str, *allowed: str) -> AfterValidator:
     def check(values: tuple[str, ...]) -> tuple[str, ...]:
         known = tuple(value for value in allowed if value in values)
         if not set(values) <= set(allowed):
-            raise PydanticCustomError(fault, "a value in the list is not allowed", {"known": known})
+            context = {"allowed": ", ".join(allowed), "known": known}
+            raise PydanticCustomError(fault, "not only words of {allowed}", context)
         return known
 
     return AfterValidator(check)
@@ -82,7 +83,8 @@ def range_validator(fault: str, least: int, most: int | None = None) -> AfterVal
 
     def check(value: int) -> int:
         if value < least or (most is not None and value > most):
-            raise PydanticCustomError(fault, "not one of the numbers that are allowed")
+            limits = {"limits": f"from {least}" if most is None else f"from {least} to {most}"}
+            raise PydanticCustomError(fault, "not {limits}", limits)
         return value
 
     return AfterValidator(check)
