@@ -14,7 +14,7 @@ _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 class CallbackSubscription:
     """A subscription: an absolute URL, GET or POST, the subscribed events, and the dialect of the callbacks.
 
-    The dialect is the one of the request that set the URL.
+    The dialect is the one of the request that set the URL. `events` are empty if a request for a call chose none.
     """
 
     url: str

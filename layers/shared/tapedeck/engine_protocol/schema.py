@@ -18,6 +18,7 @@ Commands
       `participant.add`: do not dial a call that was hung up.
     - A `call.redirect` with `redirect` takes the call out of its conference. Report `participant.left` then, without a
       version. The call is not hung up when that conference ends.
+    - Tapedeck delivers the status callbacks of calls from the events that you report. Do not deliver them yourself.
 Confirmation
     The engine *acknowledges* a command with an event that repeats its `version`; the table below shows which event.
     Only then does Tapedeck store the version as *confirmed*. For a recording it also publishes the domain event
