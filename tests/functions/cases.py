@@ -56,6 +56,11 @@ def _basic(credentials: tuple[str, str] | None, sids: dict[str, str]) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+def _filled(value: str | tuple[str, ...], sids: dict[str, str]) -> str | list[str]:
+    """Return the value or the values of a field with the kept values in place of their names."""
+    return value.format_map(sids) if isinstance(value, str) else [each.format_map(sids) for each in value]
+
+
 def check(client: FunctionClient, wire: Wire, case: Case, sids: dict[str, str]) -> None:
     """Send the request of a case and compare the answer; add the values to keep to `sids`.
 
@@ -68,7 +73,7 @@ def check(client: FunctionClient, wire: Wire, case: Case, sids: dict[str, str]) 
     root = client.dialect.root if case.is_outside_account else client.base
     path = root + place.format_map(sids) + suffix + mark + query.format_map(sids)
     authorization = None if case.is_anonymous else _basic(case.credentials, sids)
-    form = {name: value.format_map(sids) for name, value in case.form.items()} if case.form is not None else None
+    form = {name: _filled(value, sids) for name, value in case.form.items()} if case.form is not None else None
     with wire.watched_by(refuse_writes) if case.is_store_busy else nullcontext():
         answer = client.request(method, path, form=form, authorization=authorization)
     is_json = "json" in answer.headers.get("content-type", "")

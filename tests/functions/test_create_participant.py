@@ -289,10 +289,16 @@ def test_options_for_the_media_engine_are_stored(
     ("form", "kept"),
     [
         ({"StatusCallback": URL}, {"url": URL, "method": "POST", "events": []}),
-        ({"StatusCallback": URL, "StatusCallbackMethod": "GET", "StatusCallbackEvent": ["completed ringing"]},
+        ({"StatusCallback": URL, "StatusCallbackMethod": "GET", "StatusCallbackEvent": ["completed", "ringing"]},
          {"url": URL, "method": "GET", "events": ["ringing", "completed"]}),
         ({"StatusCallback": URL, "StatusCallbackEvent": ["completed"]},
          {"url": URL, "method": "POST", "events": ["completed"]}),
+        ({"StatusCallback": URL, "StatusCallbackEvent": ["ringing", "initiated", "ended"]},
+         {"url": URL, "method": "POST", "events": ["initiated", "ringing"]}),
+        ({"StatusCallback": URL, "StatusCallbackMethod": "PUT"}, {"url": URL, "method": "POST", "events": []}),
+        # Only a repeated key has several events of a call.
+        ({"StatusCallback": URL, "StatusCallbackEvent": "initiated ringing"}, None),
+        ({"StatusCallback": URL, "StatusCallbackEvent": "start"}, None),
         ({"StatusCallbackEvent": "completed"}, None),
         ({"ConferenceStatusCallback": URL}, None),
     ],
@@ -363,16 +369,12 @@ UNUSABLE_CALLBACKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     *[({name: "hooks"}, {}) for name in
       ("StatusCallback", "RecordingStatusCallback", "ConferenceRecordingStatusCallback", "AmdStatusCallback")],
     ({"StatusCallback": URL, "StatusCallbackEvent": "start"}, {}),
-    # Only a repeated key has several events of a call.
-    ({"StatusCallback": URL, "StatusCallbackEvent": "initiated ringing"}, {}),
-    ({"StatusCallback": URL, "StatusCallbackEvent": ["ringing", "initiated", "ended"]},
-     {"status_callback": URL, "status_callback_event": ["initiated", "ringing"]}),
     ({"RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": "begun"}, {}),
     ({"RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": "begun started"},
      {"recording_status_callback": URL, "recording_status_callback_event": ["started"]}),
     ({"ConferenceRecordingStatusCallback": URL, "ConferenceRecordingStatusCallbackEvent": "paused"}, {}),
     *[({name: URL, f"{name}Method": "PUT"}, {stored: URL}) for name, stored in (
-        ("StatusCallback", "status_callback"), ("RecordingStatusCallback", "recording_status_callback"),
+        ("RecordingStatusCallback", "recording_status_callback"),
         ("ConferenceRecordingStatusCallback", "conference_recording_status_callback"),
         ("AmdStatusCallback", "amd_status_callback"),
     )],

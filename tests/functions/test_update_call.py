@@ -314,7 +314,7 @@ def test_an_unusable_status_callback_is_left_out(
     assert_answer(answer, 200, shown(client, call))
     item = stored_item(stage, call)
     assert item["redirect"] == {"url": URL, "method": "POST"}
-    assert item.get("status_callback") == (None if kept is None else {**kept, "dialect": "twilio"})
+    assert item.get("callback") == (None if kept is None else {**kept, "events": [], "dialect": "twilio"})
 
 
 def test_methods_are_read_in_any_case(client: FunctionClient, stage: Stage) -> None:
@@ -323,7 +323,7 @@ def test_methods_are_read_in_any_case(client: FunctionClient, stage: Stage) -> N
     form = {**REDIRECT, "Method": "get", "FallbackUrl": URL, "FallbackMethod": "Post", "StatusCallback": URL}
     assert_answer(update(client, call, {**form, "StatusCallbackMethod": "gEt"}), 200, shown(client, call))
     item = stored_item(stage, call)
-    assert [item[name]["method"] for name in ("redirect", "fallback", "status_callback")] == ["GET", "POST", "GET"]
+    assert [item[name]["method"] for name in ("redirect", "fallback", "callback")] == ["GET", "POST", "GET"]
 
 
 @pytest.mark.parametrize(

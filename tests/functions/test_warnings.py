@@ -181,7 +181,7 @@ def test_a_rejected_request_logs_the_parameter_and_the_reason(
 
 
 QUERIES = [
-    ("PageSize=0", "PageSize", "not from 1 to 1000"),
+    ("PageSize=0", "PageSize", "below 1"),
     ("PageSize=canary", "PageSize", "no whole number"),
     ("Page=-1", "Page", "below 0"),
     ("PageToken=canary", "PageToken", "not PA or PB and a sid"),

@@ -257,7 +257,7 @@ class Case(_Facts):
 
     request: str
     dialects: tuple[DialectName, ...] | None = None
-    form: Mapping[str, str] | None = None
+    form: Mapping[str, str | tuple[str, ...]] | None = None
     is_anonymous: bool = False
     credentials: tuple[str, str] | None = None
     is_outside_account: bool = False
