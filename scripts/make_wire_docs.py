@@ -251,8 +251,8 @@ def _value(field: FieldInfo, *, is_list: bool) -> tuple[str, str]:
         return f"{'any of ' if is_list else ''}{_words(found['allowed'])}", fault
     if "least" in found:
         return f"whole number, {found['least']} to {found['most']:,}", fault
-    if "longest" in found:
-        return f"text, at most {found['longest']} characters", fault
+    if "max_length" in found:
+        return f"text, at most {found['max_length']} characters", fault
     if "schemes" in found:
         return "an address", "choice"
     if kind is bool:

@@ -142,7 +142,7 @@ def _rules(validator: AfterValidator | BeforeValidator) -> tuple[Schema, str]:  
             limits = {"minimum": known["least"], "maximum": known["most"]}
             return {name: limit for name, limit in limits.items() if limit is not None}, known["fault"]
         case "length_validator":
-            return {"maxLength": known["longest"]}, known["fault"]
+            return {"maxLength": known["max_length"]}, known["fault"]
         case "_url_validator":
             return {"format": "uri"}, known["fault"]
         case "_endpoint":

@@ -58,3 +58,12 @@ def test_an_account_cannot_be_changed(client: FunctionClient, method: str) -> No
     """Every method but GET is refused with 405, with and without `.json`."""
     for path in (client.base, f"{client.base}.json"):
         assert_refused(client, client.request(method, path, form={"FriendlyName": "x"}), "method")
+
+
+def test_its_links_to_lists_work(client: FunctionClient) -> None:
+    """The links to calls, conferences, recordings and transcriptions lead to lists, in Twilio's dialect also keys."""
+    links = client.get().body["subresource_uris"]
+    working = ["calls", "conferences", "recordings", "transcriptions", *(["keys"] if links["keys"] else [])]
+    assert [client.request("GET", links[name]).status for name in working] == [200] * len(working)
+    assert (links["keys"] is None) == (client.dialect.name == "signalwire")
+    assert client.request("GET", links["queues"]).status == 404

@@ -26,8 +26,8 @@ REQUIRED: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Valid values of required parameters."""
 
-INVALID: Final = "not valid/at all"
-"""An invalid value of every parameter that is checked."""
+INVALID: Final = "not valid/at all " * 5
+"""An invalid value of every parameter that is checked; it is too long for a name, too."""
 
 
 def answer_to_invalid(operation: str, name: str, dialect_name: str) -> str:

@@ -155,7 +155,7 @@ class Endpoint:
             path_alias: what one segment of the path accepts besides the SID of an existing resource.
             audio_suffixes: the suffixes of the path that are answered with audio, without the handler; audio may be
                 public.
-            accepts_api_keys: whether an API key may be used in place of an auth token.
+            accepts_api_keys: whether an API key may be used in place of an auth token (C-158).
 
         The checks run in this order (C-8): whether there are credentials (401), operation and method (405), the
         credentials (401), account and ids (404), then body and parameters (400, 413 or 422). An invalid parameter for

@@ -9,11 +9,11 @@ from tapedeck.dialects.forms.base import Form
 from tapedeck.domain.account import MAX_FRIENDLY_NAME
 
 
-def length_validator(fault: str, longest: int) -> AfterValidator:
-    """Build a validator that rejects text of more than `longest` characters, with a fault of `dialects.errors`."""
+def length_validator(fault: str, max_length: int) -> AfterValidator:
+    """Build a validator that rejects text of more than `max_length` characters, with a fault of `dialects.errors`."""
 
     def check(text: str) -> str:
-        if len(text) > longest:
+        if len(text) > max_length:
             raise PydanticCustomError(fault, "too many characters")
         return text
 
@@ -21,7 +21,7 @@ def length_validator(fault: str, longest: int) -> AfterValidator:
 
 
 class KeyForm(Form):
-    """Parameters of `create_key` and `update_key`."""
+    """Parameters of `create_key` and `update_key`; a name has at most 64 characters (C-161)."""
 
     friendly_name: Annotated[str, length_validator("choice", MAX_FRIENDLY_NAME)] | None = Field(
         None, alias="FriendlyName"

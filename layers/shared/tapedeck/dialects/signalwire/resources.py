@@ -88,7 +88,7 @@ class SignalWire(Dialect):
     invalid_muted_means_false: ClassVar = False
     cancel_ignores_answered_calls: ClassVar = False
     unusable_callbacks_are_warnings: ClassVar = False
-    unsupported_operations: ClassVar = frozenset(
+    unsupported_operations: ClassVar = frozenset(  # C-160
         {
             "create_participant",
             "create_key",

@@ -27,7 +27,7 @@ _PUBLIC_STATUSES: Final = {
 }
 """The statuses that reads show; every other status is shown as `processing`."""
 
-_ACCOUNT_SUBRESOURCES: Final = {
+_ACCOUNT_SUBRESOURCES: Final = {  # C-162
     "available_phone_numbers": "AvailablePhoneNumbers",
     "calls": "Calls",
     "conferences": "Conferences",
@@ -97,7 +97,7 @@ class Twilio(Dialect):
         return sid[2:].lower()
 
     def account(self, account: AccountInfo, credentials: RequestCredentials) -> Body:
-        """Render an account; an API key does not see the auth token."""
+        """Render an account; an API key does not see the auth token (C-159)."""
         sid, uri = self.format_sid(ResourceType.ACCOUNT, account.id), self.account_uri(account.id)
         return {
             "auth_token": None if credentials.uses_api_key else credentials.secret,
