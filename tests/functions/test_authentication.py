@@ -4,18 +4,21 @@ import base64
 import hmac
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.domain.call import Call
-from tapedeck.domain.errors import NotAuthenticated
+from tapedeck.domain.errors import InvalidState, NotAuthenticated
+from tapedeck.domain.identity import new_id
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations import authentication
-from tapedeck.settings import STANDIN_TOKEN, Settings
+from tapedeck.settings import Settings
 from tests.client import Answer, FunctionClient
 from tests.conftest import TestAccount
 from tests.functions.operations import OPERATIONS, Operation, path_of, perform
@@ -354,17 +357,55 @@ def test_the_cache_is_bounded(
     assert len(wire.credentials) == 4
 
 
+# The secrets that are published with this project (REL-12).
+
+PUBLISHED = ("00112233445566778899aabbccddeeff", "PSK_00112233445566778899aabb", "key-secret")
+
+
 @pytest.mark.parametrize("is_standin", [True, False])
-def test_rejects_the_stand_ins_token_when_deployed(
+@pytest.mark.parametrize("secret", PUBLISHED)
+def test_rejects_published_secrets_when_deployed(
     client: FunctionClient,
     make_service: Callable[[Settings], ApiServices],
     settings: Settings,
+    secret: str,
     *,
     is_standin: bool,
 ) -> None:
-    """A deployed stack rejects the stand-in's public token, even if an account has it."""
-    made = api_bootstrap.get_admin_services().accounts.create(auth_token=STANDIN_TOKEN)
+    """A deployed stack rejects the public secrets of the stand-in, even if an account or a key has one."""
+    made = api_bootstrap.get_admin_services().accounts.create(auth_token=secret)
+    key = api_bootstrap.get_api_services().api_keys.create(made.account, secret=secret).key
     make_service(replace(settings, is_standin=is_standin))
-    requester = FunctionClient(client.dialect, made.account, STANDIN_TOKEN)
-    answer = requester.get("Calls", client.sid(ResourceType.CALL, "0" * 32))
-    assert answer.status == (404 if is_standin else 401)
+    for user in (None, TWILIO.format_sid(ResourceType.API_KEY, key)):
+        requester = FunctionClient(client.dialect, made.account, secret, user=user)
+        answer = requester.get("Calls", client.sid(ResourceType.CALL, "0" * 32))
+        assert answer.status == (404 if is_standin else 401)
+
+
+@pytest.mark.parametrize("secret", PUBLISHED)
+def test_stores_no_published_secret_when_deployed(account: TestAccount, settings: Settings, secret: str) -> None:
+    """A deployed stack creates no account and no API key with a public secret; a stand-in does."""
+    deployed = replace(current_environment(), read_settings=lambda: replace(settings, is_standin=False))
+    admin = api_bootstrap.build_admin_services(deployed).accounts
+    api_keys = api_bootstrap.build_api_services(deployed).api_keys
+    identifier = new_id(0)
+    for attempt in (
+        partial(admin.create, account=identifier, auth_token=secret),
+        partial(admin.create, account=identifier, signing_key=secret),
+        partial(api_keys.create, account.id, key=identifier, secret=secret),
+    ):
+        with pytest.raises(InvalidState):
+            attempt()
+    credentials = api_bootstrap.get_admin_services().accounts._credentials
+    assert (credentials.get_account(identifier), credentials.get_api_key(identifier)) == (None, None)
+    assert api_bootstrap.get_admin_services().accounts.create(signing_key=secret).signing_key == secret
+
+
+def test_a_rotated_token_is_no_published_secret(account: TestAccount) -> None:
+    """Generated tokens, signing keys and secrets are random: each is new."""
+    accounts = api_bootstrap.get_admin_services().accounts
+    made = accounts.create()
+    found = [made.auth_token, made.signing_key, accounts.rotate_auth_token(made.account)]
+    found += [accounts.issue_api_key(account.id).secret for _ in range(3)]
+    assert len(set(found)) == 6
+    assert not set(found) & set(PUBLISHED)

@@ -60,7 +60,7 @@ def running_standin(*flags: str, **environment: str) -> Iterator[tuple[StandIn, 
                 break
         else:
             raise AssertionError("\n".join(output))
-        created = [line for line in output if line.startswith(("call ", "conference ", "recording "))]
+        created = [line for line in output if line.startswith(("api_key ", "call ", "conference ", "recording "))]
         port = int(ready["url"].rpartition(":")[2])
         yield StandIn(port, 0, Path(ready["ca_file"]), STANDIN_ACCOUNT, STANDIN_TOKEN, []), created
     finally:
@@ -248,6 +248,9 @@ def test_clock_cannot_pass_the_year_9999() -> None:
         ("recordings: [{call: 1, conference: Sales}]", "recordings.0: exactly one of call and conference is required"),
         ("recordings: [{call: 0}]", "recordings.0.call: "),
         ("recordings: [{call: 1, seconds: 3601}]", "recordings.0.seconds: "),
+        ("keys: [{sid: SK123, secret: x}]", "keys.0.sid: "),
+        ("keys: [{}]", "keys.0.secret: Field required"),
+        ("keys: [{secret: x, friendly_name: 1}]", "keys.0.friendly_name: "),
         (
             "recordings: [{conference: S, recording_channels: dual}]",
             "recordings.0: a recording of a conference is mono",
@@ -261,6 +264,20 @@ def test_invalid_fixtures_are_reported(tmp_path: Path, content: str, message: st
     with pytest.raises(InvalidFixtures) as raised:
         Fixtures.load(file)
     assert str(raised.value).startswith(f"{file}: {message}")
+
+
+def test_fixtures_have_api_keys(tmp_path: Path) -> None:
+    """A key of a fixtures file authenticates with the secret of the file; its sid is printed, its secret is not."""
+    file = tmp_path / "fixtures.yaml"
+    sid = f"SK{'ab' * 16}"
+    file.write_text(f"keys: [{{sid: {sid}, secret: from-the-file, friendly_name: tests}}]")
+    with running_standin("--fixtures", str(file), "--store", "memory") as (standin, created):
+        key = HttpFunctionClient(TWILIO, standin.account, "from-the-file", user=sid, standin=standin)
+        assert (key.get("Calls").status, key.get("Keys").status) == (200, 401)
+        owner = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        assert [each["friendly_name"] for each in owner.get("Keys").body["keys"]] == ["tests"]
+    assert [line.split()[:2] for line in created] == [["api_key", sid]]
+    assert "from-the-file" not in "".join(created)
 
 
 DUPLICATE_FIXTURES = """
@@ -313,6 +330,10 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
         (
             "{conferences: [{friendly_name: Sales}, {friendly_name: Sales}]}",
             "conferences.1: another live conference has this name",
+        ),
+        (
+            f"{{keys: [{{sid: SK{'0' * 32}, secret: a}}, {{sid: SK{'0' * 32}, secret: a}}]}}",
+            "keys.1.sid: an API key already has this sid",
         ),
     ],
 )
