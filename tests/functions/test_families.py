@@ -593,6 +593,23 @@ class Families(RuleBasedStateMachine):
             self._end_call(call, status)
         assert (answer.status, answer.body["status"]) == (200, call.status)
 
+    @rule(dialect=DIALECT, which=PICK)
+    def redirect_call(self, dialect: str, which: int) -> None:
+        """Give new instructions to a call, which leaves its conference (update_call)."""
+        client, call = self.clients[dialect], _pick(self.calls, which)
+        if call is None:
+            return
+        form = {"Url": "https://app.example.com/next"}
+        answer = client.post("Calls", client.sid(ResourceType.CALL, call.id), form=form)
+        if call.status != "in-progress":
+            _refused(answer, 400, 21220)
+            return
+        assert (answer.status, answer.body["status"]) == (200, "in-progress")
+        participant = call.conference.participants.get(call.id) if call.conference is not None else None
+        if participant is not None and participant in call.conference.present:
+            self._apply_leave(call.conference, participant)
+            participant.requested_at, participant.last_event_at = None, self.world.clock()
+
     @rule(dialect=DIALECT, where=PICK)
     def end_conference(self, dialect: str, where: int) -> None:
         """End a conference (update_conference)."""
