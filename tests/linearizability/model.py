@@ -216,7 +216,7 @@ def _move(state: State, recording: str | None, before: str, after: str) -> tuple
 def _update_current(state: State, target: str) -> tuple[Outcome, State]:
     match state.active:
         case []:
-            return NOT_FOUND, state
+            return REJECTED, state
         case [current]:
             return _update(state, current, target)
         case _:

@@ -120,7 +120,7 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
         (1, START, None, 1, *UNANSWERED),
         (1, READ_CALL, None, 2, 3, call_is(IN_PROGRESS)),
         (2, HANG_UP, None, 4, 5, call_is(COMPLETED)),
-        (2, CURRENT_STOP, None, 6, 7, NOT_FOUND),
+        (2, CURRENT_STOP, None, 6, 7, REJECTED),
     ],
     "A start that races a hang-up comes first, and its recording ends with the call.": [
         (1, START, None, 1, 4, created(A)),
@@ -134,7 +134,7 @@ RIGHT: Final[Mapping[str, Sequence[Row]]] = {
     "Twilio.CURRENT finds none between a stop and the next start.": [
         (1, START, None, 1, 2, created(A)),
         (1, STOP, A, 3, 4, ok(A, STOPPED)),
-        (2, CURRENT_PAUSE, None, 3, 10, NOT_FOUND),
+        (2, CURRENT_PAUSE, None, 3, 10, REJECTED),
         (1, START, None, 5, 6, created(B)),
     ],
     "A stop by id and a concurrent stop of Twilio.CURRENT both succeed.": [
@@ -458,9 +458,9 @@ IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
     PAUSE: ok(A, IN_PROGRESS),
     RESUME: ok(A, STOPPED),
     STOP: REJECTED,
-    CURRENT_PAUSE: REJECTED,
+    CURRENT_PAUSE: NOT_FOUND,
     CURRENT_RESUME: ok(A, PAUSED),
-    CURRENT_STOP: REJECTED,
+    CURRENT_STOP: NOT_FOUND,
     FINISH: ok(A, PAUSED),
     DELETE: ok(A, COMPLETED),
     HANG_UP: NOT_FOUND,
@@ -517,9 +517,9 @@ OUTCOMES_OF: Final[Mapping[Kind, Sequence[Outcome]]] = {
     PAUSE: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
     RESUME: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
     STOP: (UNKNOWN, NOT_FOUND, ok(A, STOPPED), ok(B, STOPPED), ok(A, COMPLETED)),
-    CURRENT_PAUSE: (UNKNOWN, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
-    CURRENT_RESUME: (UNKNOWN, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
-    CURRENT_STOP: (UNKNOWN, NOT_FOUND, ok(A, STOPPED), ok(B, STOPPED)),
+    CURRENT_PAUSE: (UNKNOWN, REJECTED, ok(A, PAUSED), ok(B, PAUSED)),
+    CURRENT_RESUME: (UNKNOWN, REJECTED, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),
+    CURRENT_STOP: (UNKNOWN, REJECTED, ok(A, STOPPED), ok(B, STOPPED)),
 }
 
 
