@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlencode
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tapedeck.ports.own_api import OwnApiResponse
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.template import Route, Template
 from tests.wire.validator import check_response
@@ -82,6 +83,7 @@ def make_event(
         "rawQueryString": query,
         "headers": spelled,
         "requestContext": {
+            "domainName": "localhost",
             "http": {"method": method, "path": unquote(path), "sourceIp": "127.0.0.1"},
             "routeKey": route.key,
             "stage": "$default",
@@ -93,6 +95,19 @@ def make_event(
     if body:
         event["body"] = text
     return event
+
+
+def send_in_process(domain: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> OwnApiResponse:
+    """Invoke the function of a request in this process, as a deployed API does: the test double of `OwnApi`."""
+    path, _, query = target.partition("?")
+    event = make_event(method, path, query=query, headers={"Host": domain, **headers}, body=body, gateway="api-gateway")
+    reply = load_handler(ROOT, find_route(method, unquote(path))[0].operation)(json.loads(json.dumps(event)), None)
+    sent = {name.lower(): value for name, value in reply["headers"].items()}
+    return OwnApiResponse(reply["statusCode"], sent, _content_of(reply))
+
+
+def _content_of(reply: Mapping[str, Any]) -> bytes:
+    return base64.b64decode(reply["body"]) if reply["isBase64Encoded"] else str(reply["body"]).encode()
 
 
 @dataclass
@@ -164,8 +179,7 @@ class FunctionClient:
         # Event and response pass through JSON, as between gateway and function.
         reply = load_handler(ROOT, route.operation)(json.loads(json.dumps(event)), None)
         headers_back = {name.lower(): value for name, value in reply["headers"].items()}
-        content = base64.b64decode(reply["body"]) if reply["isBase64Encoded"] else reply["body"].encode()
-        answer = Answer(reply["statusCode"], headers_back, content)
+        answer = Answer(reply["statusCode"], headers_back, _content_of(reply))
         check_response(
             method,
             unquote(path),

@@ -1,12 +1,20 @@
 """Tests of `$default`: an unknown path gets 404, a known path with another method 405, in the right dialect."""
 
-from collections.abc import Callable
-from dataclasses import replace
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from http.client import BadStatusLine
+from typing import Any
 
 import pytest
 
+from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import ResourceType
-from tests.client import DIALECTS, FunctionClient
+from tapedeck.http.endpoint import ApiServices
+from tapedeck.ports.own_api import OwnApiResponse
+from tapedeck_standin.aws.function_loader import load_handler
+from tests.client import DIALECTS, ROOT, FunctionClient, make_event
+from tests.functions import expected
 from tests.functions.literal import Api
 from tests.functions.stage import Wire, assert_refused
 
@@ -72,7 +80,6 @@ OUTSIDE = [
     ("/api/laml/2010-04-01/Account", "signalwire"),
     ("/api/laml/other", "signalwire"),
     ("/api/fabric", "twilio"),
-    (f"{TWILIO}/Accounts//Calls/{CA}.json", "twilio"),
     (f"{TWILIO}/accounts/{AC}/Calls/{CA}.json", "twilio"),
 ]
 """Unknown paths that are not below an account."""
@@ -197,3 +204,119 @@ def test_malformed_accounts_get_the_dialect_of_the_prefix(
     for root, name in ((TWILIO, "twilio"), (SIGNALWIRE, "signalwire")):
         answer = client.request("PUT", f"{root}/Accounts/{malformed}/Calls/{CA}")
         assert_refused(replace(client, dialect=DIALECTS[name]), answer, "method")
+
+
+# --- Doubled slashes ---
+
+DOMAIN = "abcdefghij.execute-api.us-east-1.amazonaws.com"
+
+
+@dataclass
+class FakeOwnApi:
+    """Records the requests that `default` sends to its own API, and answers each with `response`."""
+
+    response: OwnApiResponse | Exception
+    requests: list[tuple[str, str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def __call__(
+        self, domain: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> OwnApiResponse:
+        """Record a request."""
+        self.requests.append((domain, method, target, dict(headers), body))
+        if isinstance(self.response, Exception):
+            raise self.response
+        return self.response
+
+
+@pytest.fixture
+def own_api(service: ApiServices, install_environment: Callable[[Environment], object]) -> FakeOwnApi:
+    """The own API of the functions: it answers 200 with a JSON object."""
+    del service  # the environment of this test must be installed
+    headers = {
+        "content-type": "application/json; charset=utf-8", "x-request-id": "0" * 32, "etag": '"x"', "date": "today",
+        "connection": "keep-alive", "content-length": "2",
+    }  # fmt: skip
+    made = FakeOwnApi(OwnApiResponse(200, headers, b"{}"))
+    install_environment(replace(current_environment(), own_api=made))
+    return made
+
+
+def send(method: str, path: str, *, domain: str = DOMAIN, query: str = "", body: bytes = b"") -> dict[str, Any]:
+    """Invoke `default` with an event of a path that matches no route."""
+    headers = {
+        "Host": DOMAIN, "Authorization": "Basic eDp5", "Range": "bytes=0-1", "X-Forwarded-For": "192.0.2.17",
+        **({"Content-Type": "application/x-www-form-urlencoded"} if body else {}),
+    }  # fmt: skip
+    event = make_event(method, path, query=query, headers=headers, body=body, gateway="api-gateway")
+    event["requestContext"]["domainName"] = domain
+    return load_handler(ROOT, "default")(event, None)
+
+
+def test_a_path_with_doubled_slashes_is_sent_again(own_api: FakeOwnApi, wire: Wire) -> None:
+    """A request that has a route with single slashes is sent there once, with the headers that count (C-136)."""
+    answer = send(
+        "POST", f"/{TWILIO}//Accounts/{AC}/Conferences/Caf%C3%A9%20%3F//Participants.json", query="a=%20b&c=d",
+        body=b"From=client%3Aa&To=client%3Ab",
+    )  # fmt: skip
+
+    assert own_api.requests == [
+        (
+            DOMAIN,
+            "POST",
+            f"{TWILIO}/Accounts/{AC}/Conferences/Caf%C3%A9%20%3F/Participants.json?a=%20b&c=d",
+            {
+                "authorization": "Basic eDp5",
+                "content-type": "application/x-www-form-urlencoded",
+                "range": "bytes=0-1",
+            },
+            b"From=client%3Aa&To=client%3Ab",
+        )
+    ]
+    assert answer == {
+        "statusCode": 200,
+        "headers": {"X-Request-Id": "0" * 32, "Content-Type": "application/json; charset=utf-8", "ETag": '"x"'},
+        "body": "e30=",
+        "isBase64Encoded": True,
+    }
+    assert wire.all == []
+
+
+def test_the_length_of_a_response_to_head_is_kept(own_api: FakeOwnApi) -> None:
+    """HEAD has the length that the function states, and no body."""
+    own_api.response = OwnApiResponse(200, {"x-request-id": "0" * 32, "content-length": "944044"}, b"")
+    answer = send("HEAD", f"{TWILIO}//Accounts/{AC}/Recordings/RE{AC[2:]}.wav")
+    assert (answer["headers"]["Content-Length"], answer["body"]) == ("944044", "")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "condition"),
+    [
+        ("GET", f"{TWILIO}//Accounts/{AC}/Messages.json", "not found"),
+        ("POST", f"{TWILIO}//Accounts/{AC}/Calls.json", "method"),
+        ("GET", f"{TWILIO}/Accounts/{AC}//Calls/{CA}/", "not found"),
+        ("GET", f"//{TWILIO}/Accounts", "not found"),
+    ],
+)
+def test_a_path_without_a_route_is_not_sent_again(own_api: FakeOwnApi, method: str, path: str, condition: str) -> None:
+    """If there is no route with single slashes either, `default` answers itself, with the path in single slashes."""
+    answer = send(method, path)
+    status, body = expected.refusal("twilio", condition, uri=path.replace("///", "/").replace("//", "/"))
+    assert (answer["statusCode"], json.loads(answer["body"])) == (status, body)
+    assert own_api.requests == []
+
+
+def test_single_slashes_are_never_sent_again(own_api: FakeOwnApi) -> None:
+    """A request whose path has single slashes is answered by `default` itself, so that there is no loop."""
+    assert send("GET", f"{TWILIO}/Accounts/{AC}/Calls/{CA}.json")["statusCode"] == 405
+    assert send("GET", f"{TWILIO}//Accounts/{AC}/Calls/{CA}.json", domain="")["statusCode"] == 405
+    assert own_api.requests == []
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError(), BadStatusLine("")])
+def test_no_response_is_an_internal_error(own_api: FakeOwnApi, error: Exception) -> None:
+    """If there is no response the answer is 500, and the request is not repeated."""
+    own_api.response = error
+    answer = send("DELETE", f"{TWILIO}//Accounts/{AC}/Recordings/RE{AC[2:]}")
+    status, body = expected.refusal("twilio", "internal error")
+    assert (answer["statusCode"], json.loads(answer["body"])) == (status, body)
+    assert len(own_api.requests) == 1

@@ -1,5 +1,6 @@
 """The gateway: every request gets the response that the functions give behind the deployed API."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_wrong_method_is_405(api: HttpFunctionClient, call: str, method: str) ->
 def test_unknown_path_is_404(standin: StandIn, method: str, root: str) -> None:
     """An unknown path is 404 in the dialect of its prefix, never a page of SAM CLI or Flask."""
     dialect = "signalwire" if root.startswith("/api") else "twilio"
-    for path in (f"{root}/", root, f"{root}/Accounts", f"{root}/Accounts/", f"{root}//Accounts/x/Calls/y"):
+    for path in (f"{root}/", root, f"{root}/Accounts", f"{root}/Accounts/", f"{root}/Account/x/Calls/y"):
         data = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         with raw_connection(standin.port) as connection:
             connection.send(data)
@@ -133,20 +134,88 @@ def test_unknown_path_is_404(standin: StandIn, method: str, root: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "//", "/favicon.ico", "/robots.txt", "/static/x", "/x/", "*", "/a%0Ab", "/%"])
 def test_path_outside_both_apis_is_404(standin: StandIn, path: str) -> None:
-    """A path outside both APIs is 404 in Twilio's dialect; the message has the decoded path."""
-    shown = {"*": "/*", "/a%0Ab": "/a\nb"}.get(path, path)
+    """A path outside both APIs is 404 in Twilio's dialect; the message has the decoded path with single slashes."""
+    shown = {"*": "/*", "/a%0Ab": "/a\nb", "//": "/"}.get(path, path)
     answer = exchange(standin, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert_error("twilio", answer, 404, 20404, NOT_FOUND.format(shown))
 
 
-def test_extra_slash_is_404(api: HttpFunctionClient, standin: StandIn, call: str) -> None:
-    """A path with an extra slash is 404, not a redirect."""
+def test_slash_at_the_end_is_404(api: HttpFunctionClient, standin: StandIn, call: str) -> None:
+    """A path with a slash at its end is 404, not a redirect; the message has single slashes."""
     good = f"{api.base}/Calls/{api.sid_of_call(call)}"
-    for path in (f"{good}/", f"/{good}", good.replace("/Calls", "//Calls"), f"{good}//"):
+    for path in (f"{good}/", f"{good}//", f"/{good}//"):
         answer = exchange(standin, request_line(api, "GET", path) + b"\r\n")
-        # With a broken prefix the dialect is the default one.
-        expected = "twilio" if path.startswith("//") else api.dialect.name
-        assert_error(expected, answer, 404, 20404, NOT_FOUND.format(path))
+        assert_error(api.dialect.name, answer, 404, 20404, NOT_FOUND.format(f"{good}/"))
+
+
+def test_doubled_slashes_count_as_one(
+    api: HttpFunctionClient, standin: StandIn, control: ControlClient, call: str
+) -> None:
+    """Every method works at a path with doubled slashes, and the request log names the operation and the sent path."""
+    base, sid = api.base, api.sid_of_call(call)
+    calls = f"/{base}//Calls/{sid}"
+
+    def send(method: str, path: str, form: str = "") -> Answer:
+        body = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n{form}"
+        with raw_connection(standin.port) as connection:
+            connection.send(request_line(api, method, path) + body.encode())
+            return connection.read_answer(to_head=method == "HEAD")
+
+    assert send("GET", calls).body["sid"] == sid
+    assert send("GET", f"/{base}///Calls?PageSize=5").body["page_size"] == 5
+    started = send("POST", f"{calls}//Recordings.json")
+    assert started.status == (201 if api.dialect.name == "twilio" else 200)
+    assert control.post("/clock", {"advance": 5}).status == 200
+    recording = f"{calls}//Recordings//{started.body['sid']}"
+    assert send("POST", recording, "Status=paused").body["status"] == "paused"
+    assert send("POST", recording, "Status=stopped").body["status"] == "stopped"
+    assert control.post("/clock", {"advance": 5}).status == 200
+    assert control.post("/settle", {"timeout": 60}).status == 200
+    audio = send("GET", f"{recording}.wav")
+    head = send("HEAD", f"{recording}.wav")
+    assert (audio.status, head.status, head.headers["content-length"]) == (200, 200, str(len(audio.content)))
+    assert send("DELETE", recording).status == 204
+    assert send("GET", recording).status == 404
+    assert send("PUT", calls).status == 405
+
+    logged = control.get("/requests").body["requests"]
+    assert {
+        (each["method"], each["path"], each["operation"]) for each in logged if each["path"].startswith(f"/{base}//")
+    } == {
+        ("GET", calls, "get_call"),
+        ("GET", f"/{base}///Calls", "list_calls"),
+        ("POST", f"{calls}//Recordings.json", "create_call_recording"),
+        ("POST", recording, "update_call_recording"),
+        ("GET", f"{recording}.wav", "get_call_recording"),
+        ("HEAD", f"{recording}.wav", "get_call_recording"),
+        ("DELETE", recording, "delete_call_recording"),
+        ("GET", recording, "get_call_recording"),
+        ("PUT", calls, None),
+    }
+
+
+def test_doubled_slashes_need_credentials(api: HttpFunctionClient, standin: StandIn, call: str) -> None:
+    """Without credentials a path with doubled slashes is 401, whether there is such a route or not."""
+    for path in (f"/{api.base}//Calls/{api.sid_of_call(call)}", f"/{api.base}//Nothing"):
+        answer = exchange(standin, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert (answer.status, answer.body["code"]) == (401, 20003)
+
+
+def test_the_adapter_of_the_own_api_sends_over_https(
+    api: HttpFunctionClient, standin: StandIn, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sends method, target, headers and body once, and returns status, headers and content of the response."""
+    from tapedeck.adapters.own_api import send_to_own_api
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(standin.ca_file))
+    headers = {"authorization": api._basic(), "content-type": "application/x-www-form-urlencoded"}
+    domain, path = f"localhost:{standin.https_port}", new_recording_path(api, call)
+    read = send_to_own_api(domain, "GET", f"{path}?a=b", headers, b"")
+    assert (read.status, read.headers["content-type"]) == (200, "application/json; charset=utf-8")
+    changed = send_to_own_api(domain, "POST", path, headers, b"Status=paused")
+    assert json.loads(changed.content)["status"] == "paused"
+    assert send_to_own_api(domain, "HEAD", path, headers, b"").status == 405
+    assert send_to_own_api(domain, "DELETE", path, {}, b"").status == 401
 
 
 @pytest.mark.parametrize(
@@ -433,6 +502,7 @@ def test_empty_response_has_no_content_type(api: HttpFunctionClient, control: Co
     control.post("/clock", {"advance": 2})
     api.post(*path, recording, form={"Status": "stopped"})
     control.post("/clock", {"advance": 2})
+    assert control.post("/clock", {"advance": 5}).status == 200
     assert control.post("/settle", {"timeout": 60}).status == 200
     audio = f"{api.base}/Recordings/{recording}.wav"
     known = {"If-None-Match": "*"}

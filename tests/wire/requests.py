@@ -122,6 +122,7 @@ def find_request(method: str, path: str, user: str = "") -> Request:
     The form of the account selects the dialect, and the root if the form is neither's. Without an account, the form of
     the user name counts; an API key is Twilio's.
     """
+    path = re.sub("/{2,}", "/", path)  # doubled slashes count as one
     dialect: DialectName = "signalwire" if path.startswith(_OTHER_ROOT) else "twilio"
     place = path.removeprefix(_OTHER_ROOT)
     route, sids = _route(place.removeprefix(_ROOT))

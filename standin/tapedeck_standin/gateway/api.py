@@ -18,7 +18,7 @@ from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
 from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, MalformedBody, TapedeckError
 from tapedeck.domain.identity import new_id
 from tapedeck.http.request import to_lambda_response
-from tapedeck.http.routes import split
+from tapedeck.http.routes import collapse_slashes, split
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import FaultAction, Faults
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
@@ -134,9 +134,10 @@ class Api:
         if fault.status is None:
             self._clock.sleep(fault.delay or 0)
             return self._forward(request)
-        parts = split(request.path)
-        dialect = select_dialect(parts[0] if parts else "", request.path)
-        reply = error_in_dialect(dialect, fault.status, fault.code, request.path, operation)
+        path = collapse_slashes(request.path)
+        parts = split(path)
+        dialect = select_dialect(parts[0] if parts else "", path)
+        reply = error_in_dialect(dialect, fault.status, fault.code, path, operation)
         written = to_lambda_response(reply, new_id(self._clock()))
         return ServerResponse(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())
 

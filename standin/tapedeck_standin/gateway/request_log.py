@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
-from tapedeck.http.routes import split
+from tapedeck.http.routes import collapse_slashes, split
 from tapedeck_standin.aws.template import Route
 from tapedeck_standin.clock import format_time
 from tapedeck_standin.http.messages import ServerRequest
@@ -112,7 +112,7 @@ class RouteSuggester:
 
 def accounts_of(request: ServerRequest) -> list[str]:
     """Return the accounts that the path and the credentials name, in this order, as 32 hex digits."""
-    parts = split(request.path)
+    parts = split(collapse_slashes(request.path))
     named = parse_any_sid(ResourceType.ACCOUNT, parts[0]) if parts is not None else None
     return [account for account in (named, _user_of(request)) if account is not None]
 

@@ -7,6 +7,7 @@ SAM's classes are internals: `tests/standin/test_sam_internals.py` checks the on
 
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,8 @@ from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 _DEFAULT_RULE: Final = "/<path:any_path>"
 """The Flask rule that SAM creates for `$default`."""
 _PATH: Final = "tapedeck.path"
-"""Key in the WSGI environment: the percent-decoded path, with all its slashes."""
-_UNROUTED_PATH: Final = "/-"
+"""Key in the WSGI environment: the percent-decoded path."""
+_SLASHES: Final = re.compile(b"/{2,}")
 _ADDED_BY_SAM: Final = ("Content-Type", "application/json")
 """SAM adds this to responses without a content type; the functions' own values have a charset."""
 _ADDED_BY_FLASK: Final = frozenset({"content-length", "connection", "transfer-encoding", "date", "server"})
@@ -179,15 +180,15 @@ def _environ(incoming: ServerRequest) -> dict[str, Any]:
         headers[key] = f"{headers[key]},{value}" if key in headers else value
     headers.pop("TRANSFER_ENCODING", None)
     headers["CONTENT_LENGTH"] = str(len(incoming.body))
-    path = unquote_to_bytes(incoming.raw_path.encode("latin-1"))
+    # Doubled slashes count as one. A deployed API matches no route, and `default` sends the request again.
+    path = _SLASHES.sub(b"/", unquote_to_bytes(incoming.raw_path.encode("latin-1")))
     environ = {f"HTTP_{key}" if not key.startswith("CONTENT_") else key: value for key, value in headers.items()}
     return {
         **environ,
         "REQUEST_METHOD": incoming.method,
         "SCRIPT_NAME": "",
-        # Flask strips leading slashes, so the path could match a route.
-        "PATH_INFO": _UNROUTED_PATH if path.startswith(b"//") else path.decode("latin-1"),
-        _PATH: incoming.path,
+        "PATH_INFO": path.decode("latin-1"),
+        _PATH: path.decode(errors="replace"),
         # SAM decodes the query as UTF-8.
         "QUERY_STRING": quote(incoming.query.encode("latin-1"), safe="%/?:@!$&'()*+,;=-._~[]<>\"{}|^`\\#"),
         "SERVER_NAME": "localhost",

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from tapedeck.dialects.dialect import Response
 from tapedeck.domain.errors import BodyTooLarge, MalformedBody
+from tapedeck.http.routes import collapse_slashes
 
 MAX_BYTES: Final = 64 * 1024
 MAX_FIELDS: Final = 200
@@ -33,8 +34,9 @@ Fields = dict[str, list[str]]
 class HttpRequest:
     """The parts of a Lambda event that this service reads.
 
-    `path` is the raw path without the query. `variables` are the path parameters, by their names in the template.
-    Header names are lower-case. `body` is as sent, truncated just above MAX_BYTES; None if its base64 is malformed.
+    `path` is the decoded path without the query, with single slashes; `has_doubled_slashes` is whether others were sent
+    (C-136). `variables` are the path parameters, by their names in the template. Header names are lower-case. `body` is
+    as sent, truncated just above MAX_BYTES; None if its base64 is malformed. `domain` is the API's, from the gateway.
     """
 
     method: str
@@ -43,18 +45,25 @@ class HttpRequest:
     variables: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes | None
+    domain: str = ""
+    has_doubled_slashes: bool = False
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "HttpRequest":
         """Parse an event; missing fields are empty."""
-        http = (event.get("requestContext") or {}).get("http") or {}
+        context = event.get("requestContext") or {}
+        http = context.get("http") or {}
+        sent = event.get("rawPath") or http.get("path") or ""
+        path = collapse_slashes(sent)
         return cls(
             method=http.get("method") or "",
-            path=event.get("rawPath") or http.get("path") or "",
+            path=path,
             query=event.get("rawQueryString") or "",
             variables=event.get("pathParameters") or {},
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
             body=_body(event),
+            domain=context.get("domainName") or "",
+            has_doubled_slashes=path != sent,
         )
 
     @property

@@ -3,6 +3,7 @@
 Routes are defined in the template; a test keeps this table equal to it.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -49,7 +50,15 @@ TWILIO_ONLY: Final = frozenset(
 )
 """The paths that SignalWire's dialect does not know."""
 
-_SPLIT: Final = tuple((tuple(shape.split("/")) if shape else (), shape in TWILIO_ONLY) for shape in SHAPES)
+_SLASHES: Final = re.compile("/{2,}")
+_SPLIT: Final = tuple(
+    (tuple(shape.split("/")) if shape else (), methods, shape in TWILIO_ONLY) for shape, methods in SHAPES.items()
+)
+
+
+def collapse_slashes(path: str) -> str:
+    """Return the path with single slashes."""
+    return _SLASHES.sub("/", path)
 
 
 def strip_suffix(segment: str) -> str:
@@ -73,16 +82,23 @@ def is_list_of_accounts(path: str) -> bool:
 
 def is_known(path: str) -> bool:
     """Return whether this path supports any method in the dialect of its account."""
+    return bool(methods_of(path))
+
+
+def methods_of(path: str) -> frozenset[str]:
+    """Return the methods that this path supports in the dialect of its account."""
     if is_list_of_accounts(path):
-        return True
+        return frozenset({"GET"})
     parts = split(path)
     if parts is None or not parts[0] or "" in parts[1]:
-        return False
+        return frozenset()
     account, segments = parts
     is_signalwire = select_dialect(account, path) is SIGNALWIRE
-    return any(
-        len(shape) == len(segments)
+    matches = (
+        methods
+        for shape, methods, is_twilio_only in _SPLIT
+        if len(shape) == len(segments)
         and not (is_signalwire and is_twilio_only)
         and all(part.startswith("{") or part == segment for part, segment in zip(shape, segments, strict=True))
-        for shape, is_twilio_only in _SPLIT
     )
+    return next(matches, frozenset())

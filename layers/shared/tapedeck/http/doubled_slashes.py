@@ -1,0 +1,44 @@
+"""Requests whose path has doubled slashes, which count as one (C-136).
+
+API Gateway matches no route for such a path. The function `default` sends the request again with the right path, so
+that the function of the operation answers it. `default` itself has no permission for data.
+"""
+
+from typing import Final
+from urllib.parse import quote
+
+from tapedeck.dialects.dialect import Response
+from tapedeck.domain.errors import MalformedBody
+from tapedeck.http.request import HttpRequest
+from tapedeck.ports.own_api import OwnApi
+
+_REQUEST_HEADERS: Final = ("authorization", "content-type", "if-none-match", "if-range", "range")
+"""The headers of a request that the functions read."""
+
+_RESPONSE_HEADERS: Final = (
+    "Accept-Ranges", "Cache-Control", "Content-Range", "Content-Type", "ETag", "Location", "Retry-After",
+    "WWW-Authenticate", "X-Request-Id",
+)  # fmt: skip
+"""The headers that the functions send."""
+
+_SAFE_IN_PATH: Final = "/:@!$&'()*+,;=-._~"
+_SAFE_IN_QUERY: Final = f"{_SAFE_IN_PATH}%?"
+
+
+def send_again(http: HttpRequest, own_api: OwnApi) -> Response:
+    """Send the request with single slashes to its own API, and return that response.
+
+    Raises:
+        MalformedBody: the base64 of the body is malformed.
+    """
+    if http.body is None:
+        raise MalformedBody
+    target = quote(http.path, safe=_SAFE_IN_PATH)
+    if http.query:
+        target += f"?{quote(http.query, safe=_SAFE_IN_QUERY)}"
+    sent = {name: http.headers[name] for name in _REQUEST_HEADERS if name in http.headers}
+    reply = own_api(http.domain, http.method, target, sent, http.body)
+    # A response to HEAD has the length of the response to GET.
+    names = (*_RESPONSE_HEADERS, "Content-Length") if http.method == "HEAD" else _RESPONSE_HEADERS
+    headers = {name: reply.headers[name.lower()] for name in names if name.lower() in reply.headers}
+    return Response(reply.status, None, headers, content=reply.content or None)
