@@ -1,4 +1,4 @@
-# The documentation, typed as a reader does, and the recipes for SDKs. Both install packages from their registries.
+# The documentation, typed as a reader does, the recipes for SDKs, and public programs. All install packages.
 
 .PHONY: test-tutorials
 test-tutorials: $(VENV)/development  ## type the tutorials and how-to guides into a shell, in an empty folder
@@ -9,3 +9,7 @@ sdk-recipes: $(VENV)/development  ## run the SDK recipes and one scenario in eac
 	@$(BIN)/pytest -m "" -q -rps tests/sdk/test_recipes.py tests/sdk/test_languages.py \
 	  tests/sdk/test_twilio_python.py::test_recipe \
 	  tests/sdk/test_signalwire_python.py::test_recipe tests/sdk/test_node.py::test_recipe
+
+.PHONY: public-programs
+public-programs: $(VENV)/development  ## run public programs that use the vendors' APIs, unmodified, and print which ran
+	@$(BIN)/pytest -m "" -q -rps tests/public_programs

@@ -44,7 +44,9 @@ SLOWEST = (
 """The slowest tests start first, so that no worker runs one alone at the end."""
 
 
-CI_ONLY = ("tests/docs/test_commands.py", "tests/plugin/", "tests/sdk/", "tests/tutorials/")
+CI_ONLY = (
+    "tests/docs/test_commands.py", "tests/plugin/", "tests/public_programs/", "tests/sdk/", "tests/tutorials/",
+)  # fmt: skip
 """These tests have the marker `ci`: each starts programs of its own."""
 
 ALSO_FAST = (

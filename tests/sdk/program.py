@@ -131,6 +131,7 @@ def shared_standin(folder: Path) -> Iterator[Standin]:
 @contextmanager
 def own_standin(folder: Path) -> Iterator[str]:
     """Yield the URL of a stand-in for one test, whose ids and times are the same in every run."""
+    folder.mkdir(parents=True, exist_ok=True)
     process = _start(folder, "--seed", "1")
     try:
         yield json.loads(_wait_until_ready(process, folder / "log"))["url"]
