@@ -159,7 +159,7 @@ public class Scenario {
         say("limit 2", ofAccount(filter().limit(2).read(client)));
 
         var listed = stream(Recording.reader(callSid).limit(2).read(client)).collect(Collectors.toList());
-        ZonedDateTime moment = listed.get(1).getDateCreated().withZoneSameInstant(ZoneOffset.UTC);
+        ZonedDateTime moment = listed.get(1).getDateCreated().withZoneSameInstant(ZoneId.of("UTC"));
         say("second recording", moment.toInstant());
         say("at that time", ofAccount(filter().setDateCreated(moment).read(client)));
         Map<String, ZoneId> zones = new LinkedHashMap<>();
