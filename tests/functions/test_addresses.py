@@ -145,4 +145,5 @@ def test_does_not_find_empty_ids(client: FunctionClient, stage: Stage, path: str
     full = client.path(path.format(CallSid=call))
     for method in ("GET", "POST"):
         answer = client.request(method, full)
-        assert_refused(client, answer, "not found", uri=full)
+        # Doubled slashes count as one.
+        assert_refused(client, answer, "not found", uri=full.replace("//", "/"))

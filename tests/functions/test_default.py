@@ -294,7 +294,7 @@ def test_the_length_of_a_response_to_head_is_kept(own_api: FakeOwnApi) -> None:
         ("GET", f"{TWILIO}//Accounts/{AC}/Messages.json", "not found"),
         ("POST", f"{TWILIO}//Accounts/{AC}/Calls.json", "method"),
         ("GET", f"{TWILIO}/Accounts/{AC}//Calls/{CA}/", "not found"),
-        ("GET", f"//{TWILIO}/Accounts", "not found"),
+        ("GET", f"//{TWILIO}/Account", "not found"),
     ],
 )
 def test_a_path_without_a_route_is_not_sent_again(own_api: FakeOwnApi, method: str, path: str, condition: str) -> None:
