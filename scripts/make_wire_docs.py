@@ -257,6 +257,8 @@ def _value(field: FieldInfo, *, is_list: bool) -> tuple[str, str]:
         return "an address", "choice"
     if kind is bool:
         return "`true` `false`", fault
+    if kind is int:
+        return "whole number", fault
     return ("URL" if fault.endswith("url") else "text"), fault
 
 

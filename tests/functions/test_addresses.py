@@ -139,7 +139,7 @@ def test_other_accounts_are_not_found(
 
 @pytest.mark.parametrize("path", ["Calls//Recordings", "Calls/{CallSid}/Recordings/", "Conferences/"])
 def test_does_not_find_empty_ids(client: FunctionClient, stage: Stage, path: str) -> None:
-    """An id that is missing from the path is not found."""
+    """An id that is missing from the path is not found; the message has single slashes."""
     client.suffix = ""
     call = client.sid(KINDS["CallSid"], stage.call().id)
     full = client.path(path.format(CallSid=call))
