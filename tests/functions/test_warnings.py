@@ -200,6 +200,14 @@ def test_a_rejected_list_logs_the_parameter_and_the_reason(
     assert (line["parameter"], line["reason"]) == (parameter, reason)
 
 
+def test_a_missing_page_token_is_logged(make_twilio: Callable[[], FunctionClient], log_lines: LogLines) -> None:
+    """The line of a page number without a token names the token that is missing."""
+    client = make_twilio()
+    assert client.request("GET", f"{client.path('Calls')}?Page=1").status == 400
+    line = logged(log_lines)
+    assert (line["parameter"], line["reason"]) == ("PageToken", "missing, although Page is above 0")
+
+
 def test_an_operation_logs_the_parameter_and_the_reason(
     client: FunctionClient, stage: Stage, log_lines: LogLines
 ) -> None:

@@ -198,7 +198,7 @@ def test_the_request_log_names_the_parameter(control: ControlClient, api: HttpFu
     assert api.request("GET", f"{api.path('Recordings')}?PageSize=0").status == status
     listed = last_request(control)
     assert (listed["code"], listed["parameter"], listed["reason"]) == (
-        20007 if api.dialect.name == "twilio" else 10000, "PageSize", "not from 1 to 1000",
+        20007 if api.dialect.name == "twilio" else 10000, "PageSize", "below 1",
     )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ class ListForm(Form):
         self._filters = {name: values[-1] for name, values in fields.items() if name in names and values and values[-1]}
         self._spans = {name: self._span(name, dialect) for name in self.DATES}
         if self.token is None and self.number > 0 and dialect.requires_page_tokens:
-            raise InvalidParameter("PageToken", "page_token_missing")
+            raise InvalidParameter("PageToken", "page_token_missing", "missing, although Page is above 0")
         if self.token is None and self.number * self.page_size > MAX_PAGE_OFFSET:
             raise InvalidParameter("Page", "choice", "skips too many items")
         self._page = PageRequest(self.page_size, self.number, self._cursor(dialect))
