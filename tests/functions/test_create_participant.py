@@ -296,10 +296,11 @@ def test_options_for_the_media_engine_are_stored(
         ({"StatusCallback": URL, "StatusCallbackEvent": ["ringing", "initiated", "ended"]},
          {"url": URL, "method": "POST", "events": ["initiated", "ringing"]}),
         ({"StatusCallback": URL, "StatusCallbackMethod": "PUT"}, {"url": URL, "method": "POST", "events": []}),
+        ({"StatusCallbackEvent": "completed"}, None),
+        ({"StatusCallback": "hooks"}, None),
+        ({"StatusCallback": URL, "StatusCallbackEvent": "start"}, None),
         # Only a repeated key has several events of a call.
         ({"StatusCallback": URL, "StatusCallbackEvent": "initiated ringing"}, None),
-        ({"StatusCallback": URL, "StatusCallbackEvent": "start"}, None),
-        ({"StatusCallbackEvent": "completed"}, None),
         ({"ConferenceStatusCallback": URL}, None),
     ],
 )  # fmt: skip
@@ -367,8 +368,7 @@ def test_an_invalid_parameter_is_rejected(
 
 UNUSABLE_CALLBACKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     *[({name: "hooks"}, {}) for name in
-      ("StatusCallback", "RecordingStatusCallback", "ConferenceRecordingStatusCallback", "AmdStatusCallback")],
-    ({"StatusCallback": URL, "StatusCallbackEvent": "start"}, {}),
+      ("RecordingStatusCallback", "ConferenceRecordingStatusCallback", "AmdStatusCallback")],
     ({"RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": "begun"}, {}),
     ({"RecordingStatusCallback": URL, "RecordingStatusCallbackEvent": "begun started"},
      {"recording_status_callback": URL, "recording_status_callback_event": ["started"]}),

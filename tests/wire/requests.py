@@ -126,7 +126,7 @@ def find_request(method: str, path: str, user: str = "") -> Request:
     dialect: DialectName = "signalwire" if path.startswith(_OTHER_ROOT) else "twilio"
     place = path.removeprefix(_OTHER_ROOT)
     route, sids = _route(place.removeprefix(_ROOT))
-    if not place.startswith(f"{_ROOT}/"):
+    if not place.startswith(f"{_ROOT}/") or "" in sids:
         route, sids = _NO_ROUTE, []
     elif route.nouns[0] == "Accounts" and sids and sids[0]:
         dialect = next((name for name in DIALECTS if _requested(name, "account").fullmatch(sids[0])), dialect)
