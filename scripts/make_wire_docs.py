@@ -255,11 +255,8 @@ def _value(field: FieldInfo, *, is_list: bool) -> tuple[str, str]:
         return f"text, at most {found['max_length']} characters", fault
     if "schemes" in found:
         return "an address", "choice"
-    if kind is bool:
-        return "`true` `false`", fault
-    if kind is int:
-        return "whole number", fault
-    return ("URL" if fault.endswith("url") else "text"), fault
+    words = {bool: "`true` `false`", int: "whole number"}
+    return words.get(kind, "URL" if fault.endswith("url") else "text"), fault
 
 
 def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any type expression
