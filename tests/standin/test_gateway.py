@@ -121,7 +121,7 @@ def test_wrong_method_is_405(api: HttpFunctionClient, call: str, method: str) ->
 def test_unknown_path_is_404(standin: StandIn, method: str, root: str) -> None:
     """An unknown path is 404 in the dialect of its prefix, never a page of SAM CLI or Flask."""
     dialect = "signalwire" if root.startswith("/api") else "twilio"
-    for path in (f"{root}/", root, f"{root}/Accounts", f"{root}/Accounts/", f"{root}/Account/x/Calls/y"):
+    for path in (f"{root}/", root, f"{root}/Account", f"{root}/Accounts/", f"{root}/Account/x/Calls/y"):
         data = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         with raw_connection(standin.port) as connection:
             connection.send(data)
