@@ -107,7 +107,7 @@ def _description(dialect: Dialect) -> str:
             "Every path works with and without `.json`. Only `/Recordings/{RecordingSid}` without `.json` is audio.",
             f"The body of a POST is {bodies}. An empty value counts as absent. Unknown fields are ignored.",
             "A list is a repeated field, or one field with values that are separated by spaces.",
-            "The checks run in this order: method, credentials, ids of the path, then parameters, then states.",
+            "The checks run in this order: presence of credentials, method, credentials, ids, parameters, states.",
         ]
     )
 

@@ -16,6 +16,8 @@ INVALID_PATHS: Final = 3
 
 _DEFAULT_PAGE_SIZE: Final = 50
 _FIRST_ERROR: Final = 400
+_TWO_CHANNELS: Final = "2"
+_AUDIO: Final = (".wav", ".mp3")
 
 
 def test_dialect(standin: StandIn) -> Report:
@@ -41,6 +43,7 @@ class _Run:
         self._standin = standin
         self._call = standin.finished_call_recording()
         self._conference = standin.conference()
+        self._finished_conference = standin.finished_conference_recording()
         self._credentials = {"Authorization": _basic_auth_str(*standin.auth)}
 
     def test(self, operation: Any) -> None:
@@ -101,6 +104,8 @@ class _Run:
             return standin.finished_conference_recording() if in_conference else standin.finished_call_recording()
         if method in {"DELETE", "POST"} and in_conference:
             return standin.conference()
+        if in_conference and path.endswith(_AUDIO):
+            return self._finished_conference
         if method == "POST":
             return standin.call_recording() if "{RecordingSid}" in path else standin.call()
         return self._conference if in_conference else self._call
@@ -123,6 +128,10 @@ def _is_forbidden(case: Any, dialect: str) -> bool:
         ("Twiml" in body and "Url" in body)
         or (body.get("Coaching") is True and "CallSidToCoach" not in body)
         or (dialect == "signalwire" and body.get("Status") == "canceled")
+        # The recording of the conference has one channel.
+        or (
+            "/Conferences/" in case.operation.path and str((case.query or {}).get("RequestedChannels")) == _TWO_CHANNELS
+        )
     )
 
 
