@@ -1,7 +1,7 @@
 """Requests whose path has doubled slashes, which count as one (C-136).
 
-AWS does not document that API Gateway finds the route of such a path. If it finds none, the function `default` sends the
-request again with the right path, so that the function of the operation answers it. `default` has no permission.
+AWS does not document that API Gateway finds the route of such a path. If it finds none, the function `default` sends
+the request again with the right path, so that the function of the operation answers it. `default` has no permission.
 """
 
 from typing import Final
