@@ -86,9 +86,24 @@ def test_the_control_apis_example_works(port: str) -> None:
     assert (call["status"], call["recordings"]) == ("completed", [])
 
 
+def test_the_example_of_an_api_key_works(port: str) -> None:
+    """The example makes a key with its own sid and secret, and lists calls with it."""
+    _, example, _, _ = blocks("docs/reference/control-api.md")
+    made, listed = run(example, port)
+    assert (made["sid"]["twilio"], made["secret"]) == ("SK00000000000000000000000000000001", "local-secret")
+    assert isinstance(listed["calls"], list)
+
+
+def test_the_example_of_managing_keys_works(port: str) -> None:
+    """The example creates a key over the API, lists recordings with it, and deletes it."""
+    (example,) = blocks("docs/how-to/rotate-credentials.md")
+    (listed,) = run(example, port)
+    assert isinstance(listed["recordings"], list)
+
+
 def test_the_example_of_waiting_works(port: str) -> None:
     """After a hang-up, an advance by one second and the wait, the recording is finished."""
-    _, example, _ = blocks("docs/reference/control-api.md")
+    _, _, example, _ = blocks("docs/reference/control-api.md")
     started, _, call, _, idle, listed = run(example, port)
     assert (started["status"], call["recordings"][0]["status"], idle) == ("in-progress", "stopped", {"left": []})
     assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]

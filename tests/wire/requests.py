@@ -96,7 +96,7 @@ class Request:
             return operation.errors - _CHECKED_LATER - (frozenset({400}) if self.method != "POST" else frozenset())
         without = facts.operations.statuses_without_an_operation
         tables = {dialect: _operations(dialect) for dialect in DIALECTS}
-        is_known = any(route == self.route for _, route in tables[self.dialect])
+        is_known = all(self.sids) and any(route == self.route for _, route in tables[self.dialect])
         refusals = frozenset(without["known_path" if is_known else "unknown_path"])
         # An operation of the other dialect has a route, so credentials are checked first.
         is_elsewhere = any((self.method, self.route) in table for table in tables.values())
