@@ -43,6 +43,16 @@ def test_rejects_other_accounts_and_modified_ciphertexts(client: Any, key: str) 
         KmsDecryptor(client, key).decrypt(MINE, sealed[:-1] + bytes([sealed[-1] ^ 1]))
 
 
+def test_does_not_sign_with_a_refused_key(client: Any, key: str) -> None:
+    """A signing key that is refused raises StoreUnavailable, so its callbacks are not sent; others decrypt."""
+    sealed = KmsEncryptor(client, key).encrypt(MINE, "PSK_00112233445566778899aabb")
+    other = KmsEncryptor(client, key).encrypt(MINE, "PSK_of_this_account")
+    decryptor = KmsDecryptor(client, key, frozenset({"PSK_00112233445566778899aabb"}))
+    with pytest.raises(StoreUnavailable):
+        decryptor.decrypt(MINE, sealed)
+    assert decryptor.decrypt(MINE, other) == "PSK_of_this_account"
+
+
 def test_unreachable_kms_is_store_unavailable(client: Any, key: str) -> None:
     """Encrypting and decrypting raise StoreUnavailable if KMS cannot be reached."""
 

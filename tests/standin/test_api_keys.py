@@ -153,3 +153,15 @@ def test_the_list_of_accounts(own: HttpFunctionClient, control: ControlClient) -
     for client, token in ((own, own.secret), (key, None)):
         (listed,) = client.request("GET", "/2010-04-01/Accounts.json").body["accounts"]
         assert (listed["sid"], listed["auth_token"]) == (f"AC{own.account}", token)
+
+
+@pytest.mark.parametrize("root", ["/2010-04-01", "/api/laml/2010-04-01"])
+def test_an_injected_error_of_the_list_has_the_dialect_of_the_user(
+    api: HttpFunctionClient, control: ControlClient, root: str
+) -> None:
+    """An error that is injected into the list of accounts is in the dialect of the user name, below both prefixes."""
+    control.post("/faults", {"on": "list_accounts", "then": {"status": 500}})
+    answer = api.request("GET", f"{root}/Accounts.json")
+    pages = {"twilio": "https://www.twilio.com/docs/errors/20500", "signalwire": "https://signalwire.com/docs/"}
+    assert answer.status == 500
+    assert answer.body["more_info"].startswith(pages[api.dialect.name])

@@ -23,7 +23,7 @@ STANDIN_ACCOUNT: Final = "720796a08ee9435083bd2d07a3121f1e"
 SAMPLE_API_KEY_SECRET: Final = "key-secret"  # noqa: S105 - public: the secret of the API key of the sample events
 
 PUBLIC_SECRETS: Final = frozenset({STANDIN_TOKEN, STANDIN_SIGNING_KEY, SAMPLE_API_KEY_SECRET})
-"""Secrets that are published with this project; a deployed stack neither accepts nor stores them (REL-12)."""
+"""Secrets that are published with this project; a deployed stack refuses them (REL-12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ class Settings:
     callback_allowed_hosts: frozenset[str] = frozenset()
     callback_host_map: tuple[tuple[str, str], ...] = ()
     failed_batches_bucket: str = ""
+
+    @property
+    def refused_secrets(self) -> frozenset[str]:
+        """Secrets that this deployment neither accepts nor stores nor signs with."""
+        return frozenset() if self.is_standin else PUBLIC_SECRETS
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":

@@ -14,11 +14,12 @@ from tapedeck.dialects.errors import (
     SERVICE_UNAVAILABLE,
     ErrorAnswer,
 )
-from tapedeck.dialects.selection import SIGNALWIRE, select_dialect
+from tapedeck.dialects.selection import SIGNALWIRE, select_dialect, select_dialect_of_user
 from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, MalformedBody, TapedeckError
 from tapedeck.domain.identity import new_id
+from tapedeck.http.basic_auth import user_of
 from tapedeck.http.request import to_lambda_response
-from tapedeck.http.routes import collapse_slashes, split
+from tapedeck.http.routes import collapse_slashes, is_list_of_accounts, split
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import FaultAction, Faults
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
@@ -135,11 +136,17 @@ class Api:
             self._clock.sleep(fault.delay or 0)
             return self._forward(request)
         path = collapse_slashes(request.path)
-        parts = split(path)
-        dialect = select_dialect(parts[0] if parts else "", path)
+        dialect = _dialect_of(path, request.header("Authorization"))
         reply = error_in_dialect(dialect, fault.status, fault.code, path, operation)
         written = to_lambda_response(reply, new_id(self._clock()))
         return ServerResponse(written["statusCode"], tuple(written["headers"].items()), written["body"].encode())
+
+
+def _dialect_of(path: str, authorization: str | None) -> Dialect:
+    if is_list_of_accounts(path):
+        return select_dialect_of_user(user_of(authorization), path)
+    parts = split(path)
+    return select_dialect(parts[0] if parts else "", path)
 
 
 def error_in_dialect(dialect: Dialect, status: int, code: int | None, path: str, operation: str) -> Response:

@@ -38,17 +38,25 @@ class KmsEncryptor:
 
 
 class KmsDecryptor:
-    """`ports.messaging.Decryptor` with the KMS key of `KmsEncryptor`."""
+    """`ports.messaging.Decryptor` with the KMS key of `KmsEncryptor`.
 
-    def __init__(self, client: KmsClient, key: str) -> None:
+    Args:
+        client: botocore's KMS client.
+        key: the id of the KMS key.
+        refused_secrets: signing keys that are not used, such as the stand-in's on a deployed stack.
+    """
+
+    def __init__(self, client: KmsClient, key: str, refused_secrets: frozenset[str] = frozenset()) -> None:
         self._client = client
         self._key = key
+        self._refused = refused_secrets
 
     def decrypt(self, account: str, encrypted: bytes) -> str:
         """Decrypt a signing key of this account: 1 request to KMS.
 
         Raises:
-            StoreUnavailable: KMS rejects the request, as for another account's ciphertext, or does not respond.
+            StoreUnavailable: KMS rejects the request, as for another account's ciphertext, or does not respond; or the
+                signing key is refused.
         """
         try:
             response = self._client.decrypt(
@@ -56,5 +64,8 @@ class KmsDecryptor:
             )
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable from error
-        secret: bytes = response["Plaintext"]
-        return secret.decode()
+        plaintext: bytes = response["Plaintext"]
+        secret = plaintext.decode()
+        if secret in self._refused:
+            raise StoreUnavailable
+        return secret

@@ -54,7 +54,7 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
             host_map=dict(settings.callback_host_map),
             clock=environment.clock,
         ),
-        decryptor=KmsDecryptor(lazy("kms"), settings.signing_kms_key_id),
+        decryptor=KmsDecryptor(lazy("kms"), settings.signing_kms_key_id, settings.refused_secrets),
     )
 
 

@@ -19,7 +19,6 @@ from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.recordings import Recordings
-from tapedeck.settings import PUBLIC_SECRETS, Settings
 
 if TYPE_CHECKING:
     from tapedeck.dialects.forms.media import GetAudio
@@ -39,7 +38,7 @@ def build_api_services(environment: Environment) -> ApiServices:
     store = ResourceTable(database)
     calls, conferences, recordings = Calls(store, now), Conferences(store, now), Recordings(store, now)
     credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
-    refused = _refused_secrets(settings)
+    refused = settings.refused_secrets
 
     def make_media() -> "Media":
         from tapedeck.adapters.audio import WavCodec  # noqa: PLC0415
@@ -104,12 +103,8 @@ def build_admin_services(environment: Environment) -> AdminServices:
     settings, make_client = environment.read_settings(), environment.make_client
     credentials = CredentialsTable(DynamoDBTable(make_client("dynamodb"), settings.credentials_table, time.sleep))
     encryptor = KmsEncryptor(make_client("kms"), settings.signing_kms_key_id)
-    accounts = Accounts(credentials, encryptor, environment.clock, _refused_secrets(settings))
+    accounts = Accounts(credentials, encryptor, environment.clock, settings.refused_secrets)
     return AdminServices(accounts, environment.make_log(settings))
-
-
-def _refused_secrets(settings: Settings) -> frozenset[str]:
-    return frozenset() if settings.is_standin else PUBLIC_SECRETS
 
 
 def get_api_services() -> ApiServices:
