@@ -1,13 +1,15 @@
 """The unmodified Python SDK of Twilio reads its account and manages API keys on the stand-in, and uses a key."""
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
-from tests.sdk.program import Standin
+from tests.sdk.program import Standin, node, run_scenario
 from tests.sdk.scenario import Place
 
 MakeClient = Callable[..., Client]
@@ -117,3 +119,21 @@ def test_uses_a_key_of_an_env_file(place: Place, make_client: MakeClient) -> Non
     assert requests.post(f"{place.control_url}/_standin/keys", json=body, timeout=60).status_code == 201
     assert make_client(sid, secret, place.account).recordings.list() == []
     assert_list_refused(make_client(sid, "wrong", place.account).recordings.list)
+
+
+@pytest.mark.node
+def test_the_node_sdk_uses_a_key(place: Place) -> None:
+    """Twilio's Node SDK reads the account, and creates, uses and deletes a key, with the same answers."""
+    script = Path(__file__).with_name("twilio_api_keys.mjs")
+    argument = json.dumps({"url": place.url, "account": place.account, "token": place.token})
+    assert run_scenario([node(), script, argument]) == {
+        "account": [place.account, place.token, "active"],
+        "accounts": [place.account],
+        "secret": 32,
+        "keys": ["reports"],
+        "recordings": 0,
+        "tokenForKey": None,
+        "keysWithKey": [401, 20003],
+        "deleted": True,
+        "afterDeletion": [401, 20003],
+    }
