@@ -29,7 +29,7 @@ _ERRORS: Final[dict[str, tuple[list[int], list[int]]]] = {
     "invalid status of a conference": ([400, 20001], [422, 21475]),
     "recording an ended call": ([400, 21220], [400, 21220]),
     "update after the stop": ([400, 21220], [400, 21220]),
-    "no current recording": ([404, 20404], [404, 20404]),
+    "no current recording": ([400, 21220], [404, 20404]),
 }
 
 
