@@ -261,6 +261,25 @@ def test_unrecorded_call_ends_in_one_write(store: Store, account: TestAccount) -
     assert raised.value.found == ended
 
 
+def test_a_status_callback_is_kept_until_it_is_published(store: Store, account: TestAccount) -> None:
+    """A live call takes a subscription without a command; only an ended call is marked as published."""
+    call, write = put_call(store, account), fresh()
+    live = frozenset({CallStatus.IN_PROGRESS})
+    subscribed = store.queue_call_commands(account.id, call.id, {}, CALLBACK, live, NOW + 5, write)
+    assert subscribed == replace(call, version=2, callback=CALLBACK)
+    assert store.queue_call_commands(account.id, call.id, {}, CALLBACK, live, NOW + 5, write) == subscribed
+    store.mark_call_published(subscribed)
+    assert store.get_call(account.id, call.id) == subscribed
+    after = replace(subscribed, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9)
+    ended = store.end_call(call, after, fresh(), needs_command=True)
+    assert (ended.callback, ended.has_unpublished_events) == (CALLBACK, True)
+    assert store.confirm(Parent(account.id, ParentKind.CALL, call.id), None, 3)
+    store.mark_call_published(ended)
+    assert store.get_call(account.id, call.id) == replace(ended, confirmed_version=3, end_published=True)
+    with pytest.raises(ParentConflict):
+        store.queue_call_commands(account.id, call.id, {}, CALLBACK, live, NOW + 10, fresh())
+
+
 def test_recorded_call_ends_together_with_its_recordings(store: Store, account: TestAccount) -> None:
     """`end_call` is rejected; `end` stops active recordings, names those already stopped, and is idempotent."""
     call = put_call(store, account)
