@@ -144,6 +144,9 @@ def test_the_scenario(name: str, tmp_path: Path) -> None:
         assert _callbacks(application) == CALLBACKS
         assert all(_is_signed(it.url, it.fields, it.headers) for it in application.received)
         journal = requests.get(f"{url}/_standin/requests", timeout=60).json()["requests"]
+        warnings = requests.get(f"{url}/_standin/warnings", timeout=60).json()["warnings"]
+    noted = [(it["code"], it["attribute"], it["value"]) for it in warnings]
+    assert noted == [(13256, "RecordingStatusCallback", "/recording")]
     assert _dates(journal) == [
         {"DateCreated": language.utc},
         *({f"DateCreated{sign}": time} for time in (language.utc, language.india, language.new_york) for sign in "><"),
