@@ -11,7 +11,7 @@ from tapedeck.adapters.dynamodb.items import call_key, conference_key, participa
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.errors import NotFound, StoreThrottled, StoreUnavailable
+from tapedeck.domain.errors import NotEligibleForRecording, NotFound, StoreThrottled, StoreUnavailable
 from tapedeck.domain.recording import PRUNE_ACTIVE_AT, Parent, ParentKind, RecordingStatus, Source
 from tapedeck.operations.media import TOO_SHORT
 from tapedeck.operations.participants import UpdateParticipant
@@ -389,7 +389,7 @@ def test_throttled_deletion_is_not_confused_with_another(account: TestAccount) -
 
 
 def test_stop_of_current_is_not_confused_with_another_stop(account: TestAccount) -> None:
-    """If another client stopped the recording while its own attempts were lost, `Twilio.CURRENT` is not found."""
+    """If another client stopped the recording while its own attempts were lost, no recording is current."""
     resources = make_resources(account)
     recordings = api_bootstrap.get_api_services().recordings
 
@@ -402,7 +402,7 @@ def test_stop_of_current_is_not_confused_with_another_stop(account: TestAccount)
         recordings.update(resources.call, resources.call_recording, RecordingStatus.STOPPED)
         return "lose"
 
-    with inject_faults(decide) as connection, pytest.raises(NotFound):
+    with inject_faults(decide) as connection, pytest.raises(NotEligibleForRecording):
         recordings.update(resources.call, CURRENT, RecordingStatus.STOPPED)
     assert ("UpdateItem", "lose") in connection.requests
     assert recordings.get(resources.call, resources.call_recording).version == 2
