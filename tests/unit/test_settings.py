@@ -1,9 +1,11 @@
 """Settings, read from environment variables."""
 
+import re
+
 import pytest
 
 from tapedeck.domain.account import MediaAccess
-from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, Settings
+from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
 
 TABLES = {"RECORDINGS_TABLE": "r", "CREDENTIALS_TABLE": "c"}
 
@@ -42,6 +44,12 @@ def test_a_deployed_stack_refuses_the_published_secrets() -> None:
     published = {"00112233445566778899aabbccddeeff", "PSK_00112233445566778899aabb", "key-secret"}
     assert Settings.read(TABLES).refused_secrets == published
     assert Settings.read({**TABLES, "TAPEDECK_STANDIN": "1"}).refused_secrets == frozenset()
+
+
+def test_the_published_secrets_have_the_forms_of_the_vendors() -> None:
+    """The token has 32 hex digits, because Twilio's SDK for Go accepts only letters and digits."""
+    assert re.fullmatch("[0-9a-f]{32}", STANDIN_TOKEN)
+    assert re.fullmatch("PSK_[0-9A-Za-z]{24}", STANDIN_SIGNING_KEY)
 
 
 @pytest.mark.parametrize("name", TABLES)
