@@ -88,22 +88,15 @@ def test_the_control_apis_example_works(port: str) -> None:
 
 def test_the_example_of_an_api_key_works(port: str) -> None:
     """The example makes a key with its own sid and secret, and lists calls with it."""
-    _, example, _, _ = blocks("docs/reference/control-api.md")
+    _, example, *_ = blocks("docs/reference/control-api.md")
     made, listed = run(example, port)
     assert (made["sid"]["twilio"], made["secret"]) == ("SK00000000000000000000000000000001", "local-secret")
     assert isinstance(listed["calls"], list)
 
 
-def test_the_example_of_managing_keys_works(port: str) -> None:
-    """The example creates a key over the API, lists recordings with it, and deletes it."""
-    (example,) = blocks("docs/how-to/rotate-credentials.md")
-    (listed,) = run(example, port)
-    assert isinstance(listed["recordings"], list)
-
-
 def test_the_example_of_waiting_works(port: str) -> None:
     """After a hang-up, an advance by one second and the wait, the recording is finished."""
-    _, _, example, _ = blocks("docs/reference/control-api.md")
+    _, _, example, *_ = blocks("docs/reference/control-api.md")
     started, _, call, _, idle, listed = run(example, port)
     assert (started["status"], call["recordings"][0]["status"], idle) == ("in-progress", "stopped", {"left": []})
     assert [(each["sid"], each["status"]) for each in listed["recordings"]] == [(started["sid"], "completed")]
@@ -111,9 +104,18 @@ def test_the_example_of_waiting_works(port: str) -> None:
 
 def test_the_example_of_an_engine_event_works(port: str) -> None:
     """The example reports that the line is busy; the call ends with that status."""
-    *_, example = blocks("docs/reference/control-api.md")
+    *_, example, _ = blocks("docs/reference/control-api.md")
     accepted, idle, call = run(example, port)
     assert (list(accepted), idle, call["status"]) == (["id"], {"left": []}, "busy")
+
+
+def test_the_example_of_a_warning_works(port: str) -> None:
+    """A recording starts in spite of an unusable callback URL; the warning has its code and the parameter."""
+    *_, example = blocks("docs/reference/control-api.md")
+    started, listed = run(example, port)
+    assert started["status"] == "in-progress"
+    (warning,) = listed["warnings"]
+    assert (warning["code"], warning["attribute"]) == (13256, "RecordingStatusCallback")
 
 
 def test_the_faults_example_works(port: str) -> None:

@@ -80,7 +80,8 @@ ROUTES = [route for route in TEMPLATE.routes if route.operation in OPERATIONS]
 def _path(client: FunctionClient, route: Route, ids: Mapping[str, str], texts: Mapping[str, str]) -> str:
     spelled = {name: client.sid(KINDS[name], identifier) for name, identifier in ids.items()} | dict(texts)
     assert route.path is not None
-    return route.path.format(**spelled)
+    # Below a call or a conference only audio accepts HEAD.
+    return route.path.format(**spelled) + (".wav" if route.method == "HEAD" else "")
 
 
 def _comparable(answer: Answer, names: Mapping[str, str]) -> tuple[int, dict[str, str], str]:
