@@ -15,7 +15,7 @@ URL = "https://user:canary@app.example.com/hooks?secret=canary"
 PARTIES = {"From": "+12025550143", "To": "+12025550178"}
 CANARIES = ("canary", "2025550143", "2025550178", "example.com")
 
-UNUSABLE_URL = "Invalid recordingStatusCallback URL: no callback is delivered"
+UNUSABLE_URL = "Invalid recordingStatusCallback URL: the URL is not used"
 UNKNOWN_EVENT = "Invalid recordingStatusCallbackEvent: only known events count"
 WRONG_METHOD = "Invalid Method: POST is used"
 CONFERENCE = "Failed to validate conference attributes: "
@@ -40,14 +40,14 @@ PARTICIPANT_WARNINGS = [
     (
         {"StatusCallback": "canary", "StatusCallbackEvent": "initiated ringing"},
         [
-            ("StatusCallback", 21609, "Invalid StatusCallback: no callback is delivered"),
+            ("StatusCallback", 21609, "Invalid StatusCallback: the URL is not used"),
             ("StatusCallbackEvent", 21626, "Invalid StatusCallbackEvent: only known events count"),
         ],
     ),
     (
         {"ConferenceStatusCallback": "/", "ConferenceStatusCallbackMethod": "-", "ConferenceStatusCallbackEvent": "-"},
         [
-            ("ConferenceStatusCallback", 16002, f"{CONFERENCE}no callback is delivered"),
+            ("ConferenceStatusCallback", 16002, f"{CONFERENCE}the URL is not used"),
             ("ConferenceStatusCallbackMethod", 16002, f"{CONFERENCE}POST is used"),
             ("ConferenceStatusCallbackEvent", 16002, f"{CONFERENCE}only known events count"),
         ],
@@ -62,7 +62,7 @@ PARTICIPANT_WARNINGS = [
     (
         {"AmdStatusCallback": "canary", "AmdStatusCallbackMethod": "canary"},
         [
-            ("AmdStatusCallback", 21609, "Invalid StatusCallback: no callback is delivered"),
+            ("AmdStatusCallback", 21609, "Invalid StatusCallback: the URL is not used"),
             ("AmdStatusCallbackMethod", 21209, WRONG_METHOD),
         ],
     ),
@@ -124,7 +124,7 @@ def test_the_warnings_of_an_updated_call(
         call.id,
         as_logged(
             [
-                ("StatusCallback", 21609, "Invalid StatusCallback: no callback is delivered"),
+                ("StatusCallback", 21609, "Invalid StatusCallback: the URL is not used"),
                 ("StatusCallbackMethod", 21209, WRONG_METHOD),
             ]
         ),

@@ -11,7 +11,7 @@ from tests.conftest import TestAccount
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
 from tests.standin.receiver import Receiver
 
-UNUSABLE_URL = "Invalid recordingStatusCallback URL: no callback is delivered"
+UNUSABLE_URL = "Invalid recordingStatusCallback URL: the URL is not used"
 OF_INSTRUCTIONS = {"webhook": None, "line": None, "column": None, "verb": None}
 
 

@@ -25,7 +25,7 @@ def _warnings(
 ) -> Iterator[AccountWarning]:
     """Yield the warnings about a callback's URL, its method and its events, each given as code and title."""
     for suffix, warning, effect in (
-        ("", url, "no callback is delivered"),
+        ("", url, "the URL is not used"),
         (_METHOD_SUFFIX, method, "POST is used"),
         (EVENT_SUFFIX, event, "only known events count"),
     ):

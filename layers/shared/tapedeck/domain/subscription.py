@@ -29,8 +29,9 @@ def normalize_callback_url(url: str) -> str | None:
     Usable are absolute http and https URLs that every parser reads alike. Rejected are bytes up to 0x20, 0x7f,
     backslashes, hosts and user info beyond ASCII, and port 0. User info and fragments are allowed.
 
-    The scheme becomes lower-case, and an empty query or fragment is dropped. Characters beyond ASCII in the path and
-    the query are percent-encoded as UTF-8 (C-130). Nothing else changes, so a normalized URL stays as it is.
+    The scheme becomes lower-case, an empty path becomes `/`, and an empty query or fragment is dropped. Characters
+    beyond ASCII in the path and the query are percent-encoded as UTF-8 (C-130). Nothing else changes, so a normalized
+    URL stays as it is.
     """
     if any(ord(character) <= _HIGHEST_FORBIDDEN_CONTROL or ord(character) == _DELETE for character in url):
         return None
@@ -45,7 +46,8 @@ def normalize_callback_url(url: str) -> str | None:
     if parts.scheme not in {"http", "https"} or not host or not parts.netloc.isascii() or port == 0:
         return None
     # urlsplit lower-cases the scheme; urlunsplit drops an empty query or fragment.
-    path, query = (quote(part, safe=_PRINTABLE) for part in (parts.path, parts.query))
+    # A request always has a path.
+    path, query = (quote(part, safe=_PRINTABLE) for part in (parts.path or "/", parts.query))
     return urlunsplit(parts._replace(path=path, query=query))
 
 
