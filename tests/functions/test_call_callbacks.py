@@ -229,6 +229,18 @@ def test_an_update_replaces_the_callback(world: World, dialect: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("has_old", [False, True])
+def test_a_request_that_ends_a_call_sets_its_callback(world: World, dialect: str, *, has_old: bool) -> None:
+    """A new status callback in the request that ends a call gets this end, and an older one does not."""
+    call = world.stage.call()
+    if has_old:
+        update(world, call.id, dialect, StatusCallback=URL)
+    update(world, call.id, dialect, Status="completed", StatusCallback=OTHER)
+    assert world.publish() == []
+    assert stored(world, call.id) == [("00000000.completed", OTHER, "completed", "0")]
+    assert world.stage.services.calls.get(world.stage.account, call.id).status == "completed"
+
+
 def test_a_redirect_sets_the_callback_and_sends_the_command(world: World, dialect: str) -> None:
     """A redirect with a status callback sends the engine the redirect only; its confirmation loses no callback."""
     call = world.stage.call()

@@ -27,7 +27,7 @@ class UpdateCall:
     """A requested change of a call.
 
     Args:
-        status: canceled or completed, to end the call; the other fields are then ignored (C-25).
+        status: canceled or completed, to end the call; `redirect` and `settings` are then ignored (C-25).
         redirect: new instructions: `{url, method}` or `{markup}`.
         settings: `fallback` and `time_limit`, sent with the redirect command.
         cancel_ignores_answered_calls: whether canceling an answered call succeeds without changing it.
@@ -133,7 +133,8 @@ class Calls:
         if change.status is not None:
             is_cancel = change.status is CallStatus.CANCELED
             try:
-                return self.end(account, call, change.status, UNANSWERED if is_cancel else LIVE)
+                sources = UNANSWERED if is_cancel else LIVE
+                return self.end(account, call, change.status, sources, callback=change.callback)
             except CallHasEnded as ended:
                 raise CallAlreadyEnded from ended
             except CallAnswered:
@@ -209,6 +210,7 @@ class Calls:
         sources: frozenset[CallStatus] = LIVE,
         *,
         engine_event: EngineEvent | None = None,
+        callback: CallbackSubscription | None = None,
     ) -> Call:
         """End a call, stop its recordings and remove it from its conference, in one transaction (REL-9).
 
@@ -218,6 +220,7 @@ class Calls:
             status: the final status.
             sources: the statuses from which it may end; `UNANSWERED` raises CallAnswered if it was answered meanwhile.
             engine_event: the engine's event that reported the end; None sends the command to hang up.
+            callback: replaces the subscription of the call, which then gets this end; None keeps it.
 
         Raises:
             NotFound: no such call.
@@ -230,7 +233,9 @@ class Calls:
         ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
         unread = Call(account=account, id=call, status=status, updated=seconds, ended=ended)
         try:
-            return self._store.end_call(unread, unread, write_id, sources, needs_command=engine_event is None)
+            if callback is None:
+                return self._store.end_call(unread, unread, write_id, sources, needs_command=engine_event is None)
+            found: object = self._store.get_call(account, call)
         except ParentConflict as changed:
             found = changed.found
         conference: Conference | None = None
@@ -247,7 +252,9 @@ class Calls:
                 raise CallAnswered
             if found.conference is not None:
                 conference, participant = self._store.get_membership(account, found.conference, found.id)
-            ending = call_ending(found, conference, participant, status, seconds, write_id, stopped, engine_event)
+            ending = call_ending(
+                found, conference, participant, status, seconds, write_id, stopped, engine_event, callback
+            )
             try:
                 self._store.end(ending)
             except EndConflict as refused:

@@ -7,6 +7,7 @@ from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import EngineEvent, with_new_request
 from tapedeck.domain.participant import Participant
+from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.ports.parents import EndTransaction
 
 
@@ -19,6 +20,7 @@ def call_ending(
     write_id: str,
     stopped: frozenset[str],
     engine_event: EngineEvent | None,
+    callback: CallbackSubscription | None = None,
 ) -> EndTransaction:
     """Return the transaction that ends a call, with its recordings, and removes it from a live conference.
 
@@ -31,10 +33,12 @@ def call_ending(
         write_id: the id of the write.
         stopped: recordings that are known to be stopped.
         engine_event: the engine's event that reported the end; None sends the command to hang up.
+        callback: the new callback subscription, if any.
     """
     ended = engine_event.occurred_at(call.id, now) if engine_event is not None else now
     after = call_after_end(call, status, now, write_id, ended)
     after = with_new_request(after, now) if engine_event is None else after
+    after = replace(after, callback=callback or after.callback)
     ending = EndTransaction(
         write_id, now, call=call, call_after=after, call_recordings=call.active_recordings - stopped, ended=ended
     )
