@@ -155,6 +155,16 @@ def test_the_list_of_accounts(own: HttpFunctionClient, control: ControlClient) -
         assert (listed["sid"], listed["auth_token"]) == (f"AC{own.account}", token)
 
 
+def test_the_list_of_accounts_is_logged_for_the_account_of_the_key(
+    own: HttpFunctionClient, control: ControlClient
+) -> None:
+    """The path of the list names no account; a request with an API key belongs to the account of the key."""
+    made = control.post("/keys").body
+    with_key(own, made["sid"]["twilio"], made["secret"]).request("GET", "/2010-04-01/Accounts.json?FriendlyName=probe")
+    (entry,) = [each for each in control.get("/requests").body["requests"] if each["operation"] == "list_accounts"]
+    assert entry["fields"] == {"FriendlyName": "probe"}
+
+
 @pytest.mark.parametrize("root", ["/2010-04-01", "/api/laml/2010-04-01"])
 def test_an_injected_error_of_the_list_has_the_dialect_of_the_user(
     api: HttpFunctionClient, control: ControlClient, root: str

@@ -460,6 +460,16 @@ def test_logs_one_line_per_request(standin: StandIn, api: HttpFunctionClient) ->
     assert re.fullmatch(rf"GET {re.escape(api.path('Calls', 'x'))} 404 \d+ ms", second)
 
 
+def test_a_logged_line_has_no_phone_number(standin: StandIn, api: HttpFunctionClient) -> None:
+    """The name of a conference or participant may be a phone number; the line does not contain it, but has sids."""
+    standin.lines.clear()
+    api.get("Conferences", "+12025550143", "Participants", "12025550178")
+    api.get("Calls", api.sid(ResourceType.CALL, "0" * 20 + "123456789012"))
+    named, call = standin.lines
+    assert "/Conferences/+…/Participants/+….json" in named or "/Conferences/+…/Participants/+… " in named
+    assert api.sid(ResourceType.CALL, "0" * 20 + "123456789012") in call
+
+
 def test_unexpected_error_is_500(standin: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
     """A bug of the stand-in is 500 in the dialect; the traceback goes to the terminal, not to the response."""
     from samcli.local.apigw.local_apigw_service import LocalApigwService

@@ -138,6 +138,8 @@ def find_request(method: str, path: str, user: str = "") -> Request:
         without_suffix = "" if route == _RECORDING else None
         media = next((ending for ending in (".wav", ".mp3") if place.endswith(ending)), without_suffix)
     operation = _operations(dialect).get(("GET" if media is not None else method, route))
+    if media is None and route in {_RECORDING, *_NESTED_RECORDINGS} and place.endswith((".wav", ".mp3")):
+        operation = None  # audio supports GET and HEAD only
     return Request(dialect, method, path, route, sids, operation, media)
 
 

@@ -1,5 +1,6 @@
 """Dispatch of requests: paths under `/_standin` go to the control API, all others to the functions."""
 
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routin
 from tapedeck_standin.scheduler.scheduler import Scheduler
 
 _MAX_PATH: Final = 300
+_PHONE_NUMBER: Final = re.compile(r"(?:%2[Bb]|\+)\d{5,15}|(?<=/)\d{7,15}(?=[/.]|$)")
 _READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -72,9 +74,14 @@ class Application:
         if request.path == HEALTH:
             return answer  # clients poll it
         milliseconds = (time.perf_counter() - started) * 1000
-        path = _printable(request.raw_path[:_MAX_PATH])
+        path = _without_numbers(_printable(request.raw_path[:_MAX_PATH]))
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
         return answer
+
+
+def _without_numbers(path: str) -> str:
+    """Replace phone numbers by `+…`: conferences and participants may be named by them."""
+    return _PHONE_NUMBER.sub("+…", path)
 
 
 def _printable(text: str) -> str:

@@ -95,7 +95,7 @@ class Api:
         outcome, fields = self._outcomes.take(), fields_of(request)
         headers = {name.lower(): value for name, value in answer.headers}
         self._request_log.append(
-            next(filter(self._is_known, named_accounts), self._account),
+            next(filter(self._is_known, named_accounts), outcome.account or self._account),
             LoggedRequest(
                 id=headers.get(REQUEST_ID.lower()) or new_id(at),
                 at=at,

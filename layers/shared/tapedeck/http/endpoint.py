@@ -29,7 +29,7 @@ from tapedeck.domain.warnings import AccountWarning
 from tapedeck.http.basic_auth import authenticate, parse_basic_auth, user_of
 from tapedeck.http.doubled_slashes import send_again
 from tapedeck.http.request import HttpRequest, to_lambda_response
-from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
+from tapedeck.http.resource_path import PathAlias, ResourcePath, is_address_of_audio, parse_resource_path, suffix_of
 from tapedeck.http.routes import is_known, is_list_of_accounts, methods_of, split, strip_suffix
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.authentication import Authenticator
@@ -177,6 +177,8 @@ class Endpoint:
                     parse_basic_auth(http.headers.get("authorization"))
                 if operation in dialect.unsupported_operations or (http.method == "HEAD" and not is_audio):
                     raise MethodNotAllowed if is_known(http.path) else NotFound
+                if not audio_suffixes and is_address_of_audio(http):
+                    raise MethodNotAllowed  # audio supports GET and HEAD only
                 credentials = _credentials_of(http, dialect, services.authenticator, may_be_public=may_be_public)
                 context.account = credentials.account
                 if credentials.uses_api_key and not accepts_api_keys:

@@ -19,6 +19,7 @@ PathAlias = Literal["current", "name", "name_or_new", "label", "deleted"]
 of one to create. `label`: a participant's label. `deleted`: the SID of a deleted recording (its transcriptions remain).
 """
 
+_AUDIO_SUFFIXES: Final = (".wav", ".mp3")
 _CURRENT_SID: Final = "Twilio.CURRENT"  # C-37
 
 
@@ -119,6 +120,12 @@ class ResourcePath:
 def suffix_of(path: str, audio_suffixes: tuple[str, ...]) -> str:
     """Return the suffix of a path: `.json` or one of audio, else an empty string."""
     return next((suffix for suffix in (SUFFIX, *audio_suffixes) if suffix and path.endswith(suffix)), "")
+
+
+def is_address_of_audio(http: HttpRequest) -> bool:
+    """Return whether the last segment of a path names the audio of a recording."""
+    recording = http.variables.get("RecordingSid", "")
+    return recording.endswith(_AUDIO_SUFFIXES) and http.path.endswith(f"/{recording}")
 
 
 def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str) -> ResourcePath:
