@@ -146,7 +146,10 @@ class UpdateParticipantCommand(_Command):
 
 
 class RemoveParticipantCommand(_Command):
-    """Remove a participant; its call continues, unless it is still being dialed. A dialed call is also hung up."""
+    """Remove a participant.
+
+    A call that was dialed into the conference also gets `call.hang_up`; any other call continues.
+    """
 
     type: Literal["participant.remove"]
     conference: Id
