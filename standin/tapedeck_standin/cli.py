@@ -160,7 +160,7 @@ def main() -> None:
 )  # fmt: skip
 @click.option(
     "--fixtures", type=click.Path(dir_okay=False, exists=True, path_type=Path), envvar="TAPEDECK_FIXTURES",
-    show_envvar=True, help="YAML file of calls, conferences and recordings to create at start-up.",
+    show_envvar=True, help="YAML file of calls, conferences, recordings and API keys to create at start-up.",
 )  # fmt: skip
 @click.option(
     "--seed", type=int, envvar="TAPEDECK_SEED", show_envvar=True,
