@@ -4,20 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tapedeck.adapters.dynamodb.attributes import (
-    ACTIVE_RECORDINGS,
-    CONFIRMED_VERSION,
-    END_PUBLISHED,
-    END_WRITE_ID,
-    REQUESTED_VERSION,
-)
+from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, failed_parts, has_write_token, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
 from tapedeck.adapters.dynamodb.items import call_from, call_key, encode_callback, status_key
 from tapedeck.adapters.dynamodb.writes import (
-    PENDING_WORK,
     call_diff,
+    end_published_writes,
     end_writes,
     keep_pending,
     new_call,
@@ -127,11 +121,8 @@ class CallTable(ConditionalTable):
 
     def mark_call_published(self, call: Call) -> None:
         """1 request; 2 while an engine command is unconfirmed and keeps the call in the pending-work index."""
-        key = call_key(call.account, call.id)
-        has_ended = ~Attr("status").is_in(sorted(LIVE))
-        is_settled = Attr(REQUESTED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).eq(Attr(REQUESTED_VERSION))
-        if not self._try(update(key, {END_PUBLISHED: True}, remove=PENDING_WORK, when=has_ended & is_settled)):
-            self._try(update(key, {END_PUBLISHED: True}, when=has_ended))
+        writes = end_published_writes(call_key(call.account, call.id), has_ended=~Attr("status").is_in(sorted(LIVE)))
+        self._apply_first(writes)
 
 
 def _as_live(found: Call) -> Call:

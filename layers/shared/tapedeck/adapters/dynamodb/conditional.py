@@ -28,6 +28,12 @@ class ConditionalTable:
             return False
         return True
 
+    def _apply_first(self, writes: Iterable[Write]) -> None:
+        """Apply the first update whose condition holds; 1 request for each update that is tried."""
+        for write in writes:
+            if self._try(write):
+                return
+
     def _update_or_find(self, write: Write) -> Item | None:
         """Apply an update; return the new item or, if the condition failed, the current one (None if there is none)."""
         try:

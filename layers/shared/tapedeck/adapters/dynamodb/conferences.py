@@ -2,14 +2,7 @@
 
 from dataclasses import replace
 
-from tapedeck.adapters.dynamodb.attributes import (
-    ACTIVE_RECORDINGS,
-    CONFIRMED_VERSION,
-    END_PUBLISHED,
-    END_WRITE_ID,
-    HAS_DIALED,
-    REQUESTED_VERSION,
-)
+from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, HAS_DIALED
 from tapedeck.adapters.dynamodb.client import ConditionFailed
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
@@ -24,9 +17,9 @@ from tapedeck.adapters.dynamodb.items import (
     status_key,
 )
 from tapedeck.adapters.dynamodb.writes import (
-    PENDING_WORK,
     call_diff,
     conference_diff,
+    end_published_writes,
     join_write,
     new_conference,
     push_write_token,
@@ -123,10 +116,7 @@ class ConferenceTable(ConditionalTable):
     def mark_conference_published(self, conference: Conference) -> None:
         """1 request; 2 while an engine command is unconfirmed and keeps the conference in the pending-work index."""
         key = conference_key(conference.account, conference.id)
-        has_ended = Attr("status").eq(ConferenceStatus.COMPLETED)
-        is_settled = Attr(REQUESTED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).eq(Attr(REQUESTED_VERSION))
-        if not self._try(update(key, {END_PUBLISHED: True}, remove=PENDING_WORK, when=has_ended & is_settled)):
-            self._try(update(key, {END_PUBLISHED: True}, when=has_ended))
+        self._apply_first(end_published_writes(key, has_ended=Attr("status").eq(ConferenceStatus.COMPLETED)))
 
     def announce(self, account: str, conference: str, url: str, method: str, now: int, write_id: str) -> Conference:
         """1 request."""

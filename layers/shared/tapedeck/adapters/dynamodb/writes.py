@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tapedeck.adapters.dynamodb.attributes import (
     CONFIRMED_VERSION,
+    END_PUBLISHED,
     END_WRITE_ID,
     LAST_EVENT_AT,
     REQUESTED_AT,
@@ -201,6 +202,19 @@ def end_writes(ending: EndTransaction) -> Iterator[tuple[str, Write]]:
             parent_resource.account, ending.participant, ending.participant_after, ending.write_id
         )
         yield "participant", leaves
+
+
+def end_published_writes(key: Key, *, has_ended: Condition) -> tuple[Write, Write]:
+    """Build the writes that mark the end of a call or conference as published, of which one is to succeed.
+
+    The first one also ends its pending work. It fails while an engine command is unconfirmed; then the second one
+    applies.
+    """
+    is_settled = Attr(REQUESTED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).eq(Attr(REQUESTED_VERSION))
+    return (
+        update(key, {END_PUBLISHED: True}, remove=PENDING_WORK, when=has_ended & is_settled),
+        update(key, {END_PUBLISHED: True}, when=has_ended),
+    )
 
 
 def _stopped(parent: Parent, recording: str, ending: EndTransaction) -> Write:
