@@ -169,11 +169,7 @@ class ChangePublisher:
         late.
         """
         recording = before_deletion(recording)
-        required = self._recording_deliveries(recording, required_events(recording))
-        if required:
-            known = {delivery.id for delivery in self._callbacks.of(recording.parent.account, recording.id)}
-            required = [delivery for delivery in required if delivery.id not in known]
-        return self._enqueue(required)
+        return self._enqueue_missing(self._recording_deliveries(recording, required_events(recording)))
 
     def backfill_conference(self, conference: Conference) -> int:
         """Store the callbacks of an ended conference that should be in the outbox and are not; return how many.
@@ -195,11 +191,7 @@ class ChangePublisher:
 
     def backfill_call(self, call: Call) -> int:
         """Store the callbacks of an ended call that should be in the outbox and are not; return how many."""
-        required = self._call_deliveries(call, required_call_events(call))
-        if required:
-            known = {delivery.id for delivery in self._callbacks.of(call.account, call.id)}
-            required = [delivery for delivery in required if delivery.id not in known]
-        return self._enqueue(required)
+        return self._enqueue_missing(self._call_deliveries(call, required_call_events(call)))
 
     def end_dialed_calls(self, conference: Conference) -> int:
         """End the calls that were dialed into a conference that has ended; return how many this ended. Idempotent.
@@ -254,6 +246,13 @@ class ChangePublisher:
         for delivery in deliveries:
             self._callbacks.enqueue(delivery)
         return len(deliveries)
+
+    def _enqueue_missing(self, required: Sequence[CallbackDelivery]) -> int:
+        """Enqueue the deliveries of one resource that are not in the outbox; return their number."""
+        if not required:
+            return 0
+        known = {delivery.id for delivery in self._callbacks.of(required[0].account, required[0].resource_id)}
+        return self._enqueue([delivery for delivery in required if delivery.id not in known])
 
     def _recording_deliveries(
         self, recording: Recording, events: Iterable[tuple[RecordingEvent, int]]
