@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 # Before any test or fixture imports these modules: their asserts are rewritten only then.
-pytest.register_assert_rewrite("tests.functions.stage", "tests.functions.rules", "tests.functions.background_world")
+pytest.register_assert_rewrite(
+    "tests.functions.stage", "tests.functions.rules", "tests.functions.empty_lists", "tests.functions.background_world"
+)
 
 from tests.client import DIALECTS, TEMPLATE, FunctionClient, Gateway
 from tests.wire.callbacks import checked_callbacks
