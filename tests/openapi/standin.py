@@ -83,6 +83,10 @@ class StandIn:
         transcription = self.control(f"recordings/{made['RecordingSid']}/transcriptions")
         return {**made, "TranscriptionSid": transcription["sid"][self.dialect]}
 
+    def key(self) -> dict[str, str]:
+        """Create an API key."""
+        return {"KeySid": self.control("keys")["sid"][self.dialect]}
+
     def conference(self) -> dict[str, str]:
         """Create a conference with two participants and a recording in progress; `Other` is the second call."""
         made = self.control("conferences", record=True)

@@ -44,6 +44,7 @@ class _Run:
         self._call = standin.finished_call_recording()
         self._conference = standin.conference()
         self._finished_conference = standin.finished_conference_recording()
+        self._key = standin.key()
         self._credentials = {"Authorization": _basic_auth_str(*standin.auth)}
 
     def test(self, operation: Any) -> None:
@@ -100,6 +101,8 @@ class _Run:
     def _resources(self, operation: Any) -> dict[str, str]:
         standin, path, method = self._standin, operation.path, operation.method.upper()
         in_conference = "/Conferences/" in path
+        if "/Keys/" in path:
+            return standin.key() if method == "DELETE" else self._key
         if method == "DELETE" and "/Participants/" not in path:
             return standin.finished_conference_recording() if in_conference else standin.finished_call_recording()
         if method in {"DELETE", "POST"} and in_conference:
