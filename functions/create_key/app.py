@@ -9,7 +9,7 @@ from tapedeck.dialects.forms.api_keys import KeyForm
 from tapedeck.http.endpoint import Request
 
 
-@endpoint("create_key", KeyForm, accepts_api_keys=False)
+@endpoint("create_key", KeyForm, accepts_api_keys=False, accepts_cached_credentials=False)
 def handler(request: Request[KeyForm]) -> Response:
     """Return the key with its secret."""
     name = request.form.friendly_name or ""

@@ -9,7 +9,7 @@ from tapedeck.dialects.forms.base import Empty
 from tapedeck.http.endpoint import Request
 
 
-@endpoint("delete_key", Empty, accepts_api_keys=False)
+@endpoint("delete_key", Empty, accepts_api_keys=False, accepts_cached_credentials=False)
 def handler(request: Request[Empty]) -> Response:
     """Delete the key; return 204."""
     request.services.api_keys.delete(request.path.account, request.path.api_key_id)

@@ -9,7 +9,7 @@ from tapedeck.dialects.forms.base import Empty
 from tapedeck.http.endpoint import Request
 
 
-@endpoint("get_key", Empty, accepts_api_keys=False)
+@endpoint("get_key", Empty, accepts_api_keys=False, accepts_cached_credentials=False)
 def handler(request: Request[Empty]) -> Response:
     """Return the key, without its secret."""
     key = request.services.api_keys.get(request.path.account, request.path.api_key_id)

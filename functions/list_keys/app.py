@@ -10,7 +10,7 @@ from tapedeck.http.endpoint import Request
 from tapedeck.http.pagination import answer_list
 
 
-@endpoint("list_keys", ListKeys, accepts_api_keys=False)
+@endpoint("list_keys", ListKeys, accepts_api_keys=False, accepts_cached_credentials=False)
 def handler(request: Request[ListKeys]) -> Response:
     """Return one page, newest first."""
     found = request.services.api_keys.list(request.path.account, request.form.page)

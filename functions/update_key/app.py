@@ -9,7 +9,7 @@ from tapedeck.dialects.forms.api_keys import KeyForm
 from tapedeck.http.endpoint import Request
 
 
-@endpoint("update_key", KeyForm, accepts_api_keys=False)
+@endpoint("update_key", KeyForm, accepts_api_keys=False, accepts_cached_credentials=False)
 def handler(request: Request[KeyForm]) -> Response:
     """Return the key; without a name, it does not change."""
     account, key, name = request.path.account, request.path.api_key_id, request.form.friendly_name

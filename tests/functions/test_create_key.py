@@ -113,3 +113,22 @@ def test_a_key_does_not_manage_keys(owner: FunctionClient, clock: Clock, *, user
         answer = user.request(method, path, form={"FriendlyName": "Other"} if method == "POST" else None)
         assert_refused(user, answer, "bad credentials")
     assert owner.get("Keys").body == before
+
+
+@pytest.mark.parametrize(
+    ("method", "names_key"), [("POST", False), ("GET", False), ("GET", True), ("POST", True), ("DELETE", True)]
+)
+def test_a_revoked_token_does_not_manage_keys(owner: FunctionClient, method: str, *, names_key: bool) -> None:
+    """Each operation on keys refuses a revoked auth token at once, also in a process that has cached it."""
+    made = owner.post("Keys", form={"FriendlyName": "Reports"}).body
+    accounts = get_admin_services().accounts
+    successor = at(owner, secret=accounts.rotate_auth_token(owner.account))
+    before = successor.get("Keys").body
+    assert owner.get("Calls").status == 200
+    accounts.revoke_old_auth_token(owner.account)
+    assert owner.get("Calls").status == 200  # cached
+    path = owner.path("Keys", made["sid"]) if names_key else owner.path("Keys")
+    answer = owner.request(method, path, form={"FriendlyName": "Other"} if method == "POST" else None)
+    assert_refused(owner, answer, "bad credentials")
+    assert owner.get("Calls").status == 401
+    assert successor.get("Keys").body == before

@@ -20,11 +20,11 @@ def create(owner: FunctionClient, clock: Clock, *names: str) -> list[dict[str, s
 
 
 def test_lists_the_newest_key_first(owner: FunctionClient, clock: Clock, wire: Wire) -> None:
-    """All keys are listed without their secrets, the newest first, with one read of the account."""
+    """All keys are listed without their secrets, the newest first, with one read besides that of the credentials."""
     made = create(owner, clock, "a", "b", "c")
     wire.all.clear()
     assert_answer(owner.get("Keys"), 200, expected.page("twilio", owner.account, "Keys", made))
-    assert (wire.credentials, wire.recordings) == (["GetItem"], [])
+    assert (wire.credentials, wire.recordings) == (["GetItem", "GetItem"], [])
 
 
 def test_lists_the_keys_of_operators_too(owner: FunctionClient) -> None:

@@ -47,10 +47,13 @@ def user_of(authorization: str | None) -> str:
     return ""
 
 
-def authenticate(credentials: BasicCredentials, authenticator: Authenticator) -> RequestCredentials:
+def authenticate(
+    credentials: BasicCredentials, authenticator: Authenticator, *, accepts_cached: bool = True
+) -> RequestCredentials:
     """Authenticate an account id or an API key sid, and its secret.
 
     The account id may have either vendor's form (C-5). A malformed user name is rejected without a read of the table.
+    With `accepts_cached`, an earlier success of this process suffices.
 
     Raises:
         NotAuthenticated: the credentials are wrong.
@@ -58,10 +61,10 @@ def authenticate(credentials: BasicCredentials, authenticator: Authenticator) ->
     user, secret = credentials
     account = parse_any_sid(ResourceType.ACCOUNT, user)
     if account is not None:
-        principal = authenticator.verify_account(account, secret)
+        principal = authenticator.verify_account(account, secret, accepts_cached=accepts_cached)
     else:
         key = TWILIO.parse_sid(ResourceType.API_KEY, user)
         if key is None:
             raise NotAuthenticated
-        principal = authenticator.verify_api_key(key, secret)
+        principal = authenticator.verify_api_key(key, secret, accepts_cached=accepts_cached)
     return RequestCredentials(principal.account, principal.uses_api_key, secret)

@@ -149,6 +149,7 @@ class Endpoint:
         path_alias: PathAlias | None = None,
         audio_suffixes: tuple[str, ...] = (),
         accepts_api_keys: bool = True,
+        accepts_cached_credentials: bool = True,
     ) -> Callable[[Handler[FormT]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of an operation.
 
@@ -159,6 +160,8 @@ class Endpoint:
             audio_suffixes: the suffixes of the path that are answered with audio, without the handler; audio may be
                 public.
             accepts_api_keys: whether an API key may be used in place of an auth token (C-158).
+            accepts_cached_credentials: whether an earlier success of this process suffices; if not, the table is read,
+                and a revoked secret is refused at once.
 
         The checks run in this order (C-8): whether there are credentials (401), operation and method (405), the
         credentials (401), account and ids (404), then body and parameters (400, 413 or 422). An invalid parameter for
@@ -179,7 +182,13 @@ class Endpoint:
                     raise MethodNotAllowed if is_known(http.path) else NotFound
                 if not audio_suffixes and is_address_of_audio(http):
                     raise MethodNotAllowed  # audio supports GET and HEAD only
-                credentials = _credentials_of(http, dialect, services.authenticator, may_be_public=may_be_public)
+                credentials = _credentials_of(
+                    http,
+                    dialect,
+                    services.authenticator,
+                    may_be_public=may_be_public,
+                    accepts_cached=accepts_cached_credentials,
+                )
                 context.account = credentials.account
                 if credentials.uses_api_key and not accepts_api_keys:
                     raise NotAuthenticated
@@ -300,14 +309,15 @@ def _dialect_of(http: HttpRequest) -> Dialect:
 
 
 def _credentials_of(
-    http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, may_be_public: bool
+    http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, may_be_public: bool, accepts_cached: bool
 ) -> RequestCredentials:
     """Return the credentials with the account to access; raises CredentialsMissing or NotAuthenticated if none."""
     if may_be_public:
         account = dialect.parse_sid(ResourceType.ACCOUNT, http.variables.get("AccountSid", ""))
         if account is not None and authenticator.allows_public_media(account):
             return RequestCredentials(account, uses_api_key=False, secret="")
-    return authenticate(parse_basic_auth(http.headers.get("authorization")), authenticator)
+    given = parse_basic_auth(http.headers.get("authorization"))
+    return authenticate(given, authenticator, accepts_cached=accepts_cached)
 
 
 def _check_exists(

@@ -58,21 +58,26 @@ class Authenticator:
         self._media_access = media_access
         self._remembered_access: dict[str, tuple[MediaAccess, int, int]] = {}
 
-    def verify_account(self, account: str, secret: str) -> Principal:
+    def verify_account(self, account: str, secret: str, *, accepts_cached: bool = True) -> Principal:
         """Verify an account id with one of its auth tokens or the secret of one of its API keys.
 
-        Raises:
-            NotAuthenticated: unknown, wrong, or without the scope needed.
-        """
-        return self._verify(f"account {account}", secret, self._read_account, account)
-
-    def verify_api_key(self, key: str, secret: str) -> Principal:
-        """Verify an API key id with its secret.
+        Args:
+            account: the id of the account.
+            secret: as sent.
+            accepts_cached: whether an earlier success suffices, also if the secret was revoked since.
 
         Raises:
             NotAuthenticated: unknown, wrong, or without the scope needed.
         """
-        return self._verify(f"key {key}", secret, self._read_api_key, key)
+        return self._verify(f"account {account}", secret, self._read_account, account, accepts_cached=accepts_cached)
+
+    def verify_api_key(self, key: str, secret: str, *, accepts_cached: bool = True) -> Principal:
+        """Verify an API key id with its secret; arguments as for `verify_account`.
+
+        Raises:
+            NotAuthenticated: unknown, wrong, or without the scope needed.
+        """
+        return self._verify(f"key {key}", secret, self._read_api_key, key, accepts_cached=accepts_cached)
 
     def clear_cache(self) -> None:
         """Verify every credential again at its next use, because one of them was revoked by this process."""
@@ -105,12 +110,14 @@ class Authenticator:
         # Neither a clock that was set back nor a frozen process may extend a cache entry.
         return 0 <= now - at < self._remember and monotonic_clock - monotonic_at < self._remember
 
-    def _verify(self, user: str, secret: str, read: Callable[[str], _Accepted], identifier: str) -> Principal:
+    def _verify(
+        self, user: str, secret: str, read: Callable[[str], _Accepted], identifier: str, *, accepts_cached: bool
+    ) -> Principal:
         given = hash_secret(secret)
         memory = hash_secret(f"{user} {given}")
         now, monotonic_clock = self._clock(), self._monotonic_clock()
         remembered = self._remembered.get(memory)
-        if remembered is not None:
+        if remembered is not None and accepts_cached:
             principal, at, monotonic_at = remembered
             if self._is_fresh(at, monotonic_at, now, monotonic_clock):
                 return principal
