@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlencode
 
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
-from tapedeck.ports.own_api import OwnApiResponse
+from tapedeck.ports.forwarding import ForwardedResponse
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.template import Route, Template
 from tests.wire.validator import check_response
@@ -97,13 +97,15 @@ def make_event(
     return event
 
 
-def send_in_process(domain: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> OwnApiResponse:
-    """Invoke the function of a request in this process, as a deployed API does: the test double of `OwnApi`."""
+def forward_in_process(
+    domain: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> ForwardedResponse:
+    """Invoke the function of a request in this process, as a deployed API does: the test double of `Forwarder`."""
     path, _, query = target.partition("?")
     event = make_event(method, path, query=query, headers={"Host": domain, **headers}, body=body, gateway="api-gateway")
     reply = load_handler(ROOT, find_route(method, unquote(path))[0].operation)(json.loads(json.dumps(event)), None)
     sent = {name.lower(): value for name, value in reply["headers"].items()}
-    return OwnApiResponse(reply["statusCode"], sent, _content_of(reply))
+    return ForwardedResponse(reply["statusCode"], sent, _content_of(reply))
 
 
 def _content_of(reply: Mapping[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Answer requests that match no route; those with doubled slashes are sent again with single ones.
+"""Answer requests that match no route; those with doubled slashes are forwarded to single ones.
 
 $default
 """

@@ -22,7 +22,7 @@ from tapedeck.bootstrap.environment import Environment, installed
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.settings import Settings
-from tests.client import DIALECTS, FunctionClient, send_in_process
+from tests.client import DIALECTS, FunctionClient, forward_in_process
 from tests.conftest import TestAccount
 from tests.functions.admin import operator, uncached_credentials  # noqa: F401 - fixtures
 from tests.functions.background_world import ORIGIN, World, build_world
@@ -178,7 +178,7 @@ def make_service(
 
     def make(settings: Settings) -> ApiServices:
         install_environment(
-            Environment(lambda: settings, clock, clients.__getitem__, send_in_process, prebuilt=prebuilt)
+            Environment(lambda: settings, clock, clients.__getitem__, forward_in_process, prebuilt=prebuilt)
         )
         return api_bootstrap.get_api_services()
 

@@ -11,7 +11,7 @@ import pytest
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.http.endpoint import ApiServices
-from tapedeck.ports.own_api import OwnApiResponse
+from tapedeck.ports.forwarding import ForwardedResponse
 from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, FunctionClient, make_event
 from tests.functions import expected
@@ -212,15 +212,15 @@ DOMAIN = "abcdefghij.execute-api.us-east-1.amazonaws.com"
 
 
 @dataclass
-class FakeOwnApi:
-    """Records the requests that `default` sends to its own API, and answers each with `response`."""
+class FakeForwarder:
+    """Records the requests that `default` forwards, and answers each with `response`."""
 
-    response: OwnApiResponse | Exception
+    response: ForwardedResponse | Exception
     requests: list[tuple[str, str, str, dict[str, str], bytes]] = field(default_factory=list)
 
     def __call__(
         self, domain: str, method: str, target: str, headers: Mapping[str, str], body: bytes
-    ) -> OwnApiResponse:
+    ) -> ForwardedResponse:
         """Record a request."""
         self.requests.append((domain, method, target, dict(headers), body))
         if isinstance(self.response, Exception):
@@ -229,15 +229,15 @@ class FakeOwnApi:
 
 
 @pytest.fixture
-def own_api(service: ApiServices, install_environment: Callable[[Environment], object]) -> FakeOwnApi:
-    """The own API of the functions: it answers 200 with a JSON object."""
+def forwarder(service: ApiServices, install_environment: Callable[[Environment], object]) -> FakeForwarder:
+    """The forwarder of the functions: it answers 200 with a JSON object."""
     del service  # the environment of this test must be installed
     headers = {
         "content-type": "application/json; charset=utf-8", "x-request-id": "0" * 32, "etag": '"x"', "date": "today",
         "connection": "keep-alive", "content-length": "2",
     }  # fmt: skip
-    made = FakeOwnApi(OwnApiResponse(200, headers, b"{}"))
-    install_environment(replace(current_environment(), own_api=made))
+    made = FakeForwarder(ForwardedResponse(200, headers, b"{}"))
+    install_environment(replace(current_environment(), forwarder=made))
     return made
 
 
@@ -252,14 +252,14 @@ def send(method: str, path: str, *, domain: str = DOMAIN, query: str = "", body:
     return load_handler(ROOT, "default")(event, None)
 
 
-def test_a_path_with_doubled_slashes_is_sent_again(own_api: FakeOwnApi, wire: Wire) -> None:
-    """A request that has a route with single slashes is sent there once, with the headers that count (C-136)."""
+def test_a_path_with_doubled_slashes_is_forwarded(forwarder: FakeForwarder, wire: Wire) -> None:
+    """A request that has a route with single slashes is forwarded there once, with the headers that count (C-136)."""
     answer = send(
         "POST", f"/{TWILIO}//Accounts/{AC}/Conferences/Caf%C3%A9%20%3F//Participants.json", query="a=%20b&c=d",
         body=b"From=client%3Aa&To=client%3Ab",
     )  # fmt: skip
 
-    assert own_api.requests == [
+    assert forwarder.requests == [
         (
             DOMAIN,
             "POST",
@@ -281,9 +281,9 @@ def test_a_path_with_doubled_slashes_is_sent_again(own_api: FakeOwnApi, wire: Wi
     assert wire.all == []
 
 
-def test_the_length_of_a_response_to_head_is_kept(own_api: FakeOwnApi) -> None:
+def test_the_length_of_a_response_to_head_is_kept(forwarder: FakeForwarder) -> None:
     """HEAD has the length that the function states, and no body."""
-    own_api.response = OwnApiResponse(200, {"x-request-id": "0" * 32, "content-length": "944044"}, b"")
+    forwarder.response = ForwardedResponse(200, {"x-request-id": "0" * 32, "content-length": "944044"}, b"")
     answer = send("HEAD", f"{TWILIO}//Accounts/{AC}/Recordings/RE{AC[2:]}.wav")
     assert (answer["headers"]["Content-Length"], answer["body"]) == ("944044", "")
 
@@ -297,26 +297,28 @@ def test_the_length_of_a_response_to_head_is_kept(own_api: FakeOwnApi) -> None:
         ("GET", f"//{TWILIO}/Account", "not found"),
     ],
 )
-def test_a_path_without_a_route_is_not_sent_again(own_api: FakeOwnApi, method: str, path: str, condition: str) -> None:
+def test_a_path_without_a_route_is_not_forwarded(
+    forwarder: FakeForwarder, method: str, path: str, condition: str
+) -> None:
     """If there is no route with single slashes either, `default` answers itself, with the path in single slashes."""
     answer = send(method, path)
     status, body = expected.refusal("twilio", condition, uri=path.replace("///", "/").replace("//", "/"))
     assert (answer["statusCode"], json.loads(answer["body"])) == (status, body)
-    assert own_api.requests == []
+    assert forwarder.requests == []
 
 
-def test_single_slashes_are_never_sent_again(own_api: FakeOwnApi) -> None:
+def test_single_slashes_are_never_forwarded(forwarder: FakeForwarder) -> None:
     """A request whose path has single slashes is answered by `default` itself, so that there is no loop."""
     assert send("GET", f"{TWILIO}/Accounts/{AC}/Calls/{CA}.json")["statusCode"] == 405
     assert send("GET", f"{TWILIO}//Accounts/{AC}/Calls/{CA}.json", domain="")["statusCode"] == 405
-    assert own_api.requests == []
+    assert forwarder.requests == []
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError(), BadStatusLine("")])
-def test_no_response_is_an_internal_error(own_api: FakeOwnApi, error: Exception) -> None:
+def test_no_response_is_an_internal_error(forwarder: FakeForwarder, error: Exception) -> None:
     """If there is no response the answer is 500, and the request is not repeated."""
-    own_api.response = error
+    forwarder.response = error
     answer = send("DELETE", f"{TWILIO}//Accounts/{AC}/Recordings/RE{AC[2:]}")
     status, body = expected.refusal("twilio", "internal error")
     assert (answer["statusCode"], json.loads(answer["body"])) == (status, body)
-    assert len(own_api.requests) == 1
+    assert len(forwarder.requests) == 1

@@ -33,7 +33,7 @@ from tapedeck.http.routes import is_known
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
-from tests.client import DIALECTS, ROOT, Answer, FunctionClient, find_route, make_event, send_in_process
+from tests.client import DIALECTS, ROOT, Answer, FunctionClient, find_route, forward_in_process, make_event
 from tests.functions import expected
 from tests.thoroughness import scaled
 from tests.wire.validator import check_response
@@ -317,7 +317,7 @@ def memory(settings: Settings, install_environment: Callable[[Environment], obje
         Environment(
             lambda: named,
             make_client=lambda name: memory if name == "dynamodb" else make_client(name),
-            own_api=send_in_process,
+            forwarder=forward_in_process,
         )
     )
     api_bootstrap.get_api_services().make_media()  # creates its slow S3 client before the measurement

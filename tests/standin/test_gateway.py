@@ -201,21 +201,21 @@ def test_doubled_slashes_need_credentials(api: HttpFunctionClient, standin: Stan
         assert (answer.status, answer.body["code"]) == (401, 20003)
 
 
-def test_the_adapter_of_the_own_api_sends_over_https(
+def test_the_adapter_forwards_over_https(
     api: HttpFunctionClient, standin: StandIn, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It sends method, target, headers and body once, and returns status, headers and content of the response."""
-    from tapedeck.adapters.own_api import send_to_own_api
+    from tapedeck.adapters.forwarding import forward_over_https
 
     monkeypatch.setenv("SSL_CERT_FILE", str(standin.ca_file))
     headers = {"authorization": api._basic(), "content-type": "application/x-www-form-urlencoded"}
     domain, path = f"localhost:{standin.https_port}", new_recording_path(api, call)
-    read = send_to_own_api(domain, "GET", f"{path}?a=b", headers, b"")
+    read = forward_over_https(domain, "GET", f"{path}?a=b", headers, b"")
     assert (read.status, read.headers["content-type"]) == (200, "application/json; charset=utf-8")
-    changed = send_to_own_api(domain, "POST", path, headers, b"Status=paused")
+    changed = forward_over_https(domain, "POST", path, headers, b"Status=paused")
     assert json.loads(changed.content)["status"] == "paused"
-    assert send_to_own_api(domain, "HEAD", path, headers, b"").status == 405
-    assert send_to_own_api(domain, "DELETE", path, {}, b"").status == 401
+    assert forward_over_https(domain, "HEAD", path, headers, b"").status == 405
+    assert forward_over_https(domain, "DELETE", path, {}, b"").status == 401
 
 
 @pytest.mark.parametrize(

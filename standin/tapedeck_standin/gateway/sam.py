@@ -180,7 +180,7 @@ def _environ(incoming: ServerRequest) -> dict[str, Any]:
         headers[key] = f"{headers[key]},{value}" if key in headers else value
     headers.pop("TRANSFER_ENCODING", None)
     headers["CONTENT_LENGTH"] = str(len(incoming.body))
-    # Doubled slashes count as one. In a deployment, `default` sends a request without a route again.
+    # Doubled slashes count as one. In a deployment, `default` forwards a request without a route.
     path = _SLASHES.sub(b"/", unquote_to_bytes(incoming.raw_path.encode("latin-1")))
     environ = {f"HTTP_{key}" if not key.startswith("CONTENT_") else key: value for key, value in headers.items()}
     return {

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapedeck.adapters.clients import make_client
 from tapedeck.adapters.clock import system_clock
-from tapedeck.adapters.own_api import send_to_own_api
+from tapedeck.adapters.forwarding import forward_over_https
 from tapedeck.observability import CanonicalLog
 from tapedeck.settings import Settings
 
 if TYPE_CHECKING:
     from tapedeck.ports.clock import Clock
+    from tapedeck.ports.forwarding import Forwarder
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
-    from tapedeck.ports.own_api import OwnApi
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class Environment:
     read_settings: reads the settings.
     clock: milliseconds since the epoch.
     make_client: creates the client of an AWS service, by botocore's name of the service.
-    own_api: sends a request to the API of this deployment.
+    forwarder: forwards a request to the API of this deployment.
     make_log: creates the log.
     make_outbound_clients: creates the outbound clients of background functions; None for those of a deployment.
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
@@ -70,7 +70,7 @@ class Environment:
     read_settings: Callable[[], Settings] = Settings.read
     clock: "Clock" = system_clock
     make_client: Callable[[str], Any] = make_client
-    own_api: "OwnApi" = send_to_own_api
+    forwarder: "Forwarder" = forward_over_https
     make_log: Callable[[Settings], CanonicalLog] = _default_log
     make_outbound_clients: "Callable[[Environment, Settings], OutboundClients] | None" = None
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped

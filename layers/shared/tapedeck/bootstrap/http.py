@@ -88,7 +88,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         log=environment.wrap_api_log(environment.make_log(settings)),
         clock=now,
         media_inline_bytes=settings.media_inline_bytes,
-        own_api=environment.own_api,
+        forwarder=environment.forwarder,
         make_media=cache(make_media),
         make_lists=cache(make_lists),
         make_participants=cache(make_participants),

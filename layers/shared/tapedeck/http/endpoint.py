@@ -27,7 +27,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
 from tapedeck.domain.warnings import AccountWarning
 from tapedeck.http.basic_auth import authenticate, parse_basic_auth, user_of
-from tapedeck.http.doubled_slashes import send_again
+from tapedeck.http.forwarding import forward
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, is_address_of_audio, parse_resource_path, suffix_of
 from tapedeck.http.routes import is_known, is_list_of_accounts, methods_of, split, strip_suffix
@@ -37,7 +37,7 @@ from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
 from tapedeck.operations.recordings import Current, Recordings
 from tapedeck.ports.clock import Clock
-from tapedeck.ports.own_api import OwnApi
+from tapedeck.ports.forwarding import Forwarder
 
 if TYPE_CHECKING:
     from tapedeck.operations.account_details import AccountDetails
@@ -65,7 +65,7 @@ class ApiServices:
     clock: Clock
     media_inline_bytes: int
     """Maximum bytes of audio in a response; larger audio is answered with a redirect."""
-    own_api: OwnApi
+    forwarder: Forwarder
 
     # Created at first use: most functions need none of them, and importing them slows the cold start.
     make_media: "Callable[[], Media]"
@@ -228,7 +228,7 @@ class Endpoint:
         """Decorate the handler of requests without a route.
 
         Below an account they need credentials (401), which are not checked (C-9). A path that has a route once its
-        doubled slashes are single ones is sent there (C-136).
+        doubled slashes are single ones is forwarded there (C-136).
         """
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
@@ -236,7 +236,7 @@ class Endpoint:
                 services: ApiServices, http: HttpRequest, _dialect: Dialect, _context: _RequestContext
             ) -> Response:
                 if http.has_doubled_slashes and http.domain and http.method in methods_of(http.path):
-                    return send_again(http, services.own_api)
+                    return forward(http, services.forwarder)
                 parts = split(http.path)
                 if parts is not None and parts[0]:
                     parse_basic_auth(http.headers.get("authorization"))

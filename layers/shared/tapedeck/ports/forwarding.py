@@ -1,4 +1,4 @@
-"""Port to the API of this deployment itself."""
+"""Port that forwards requests to the API of this deployment itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class OwnApiResponse:
+class ForwardedResponse:
     """A response of the API; header names are in lower case."""
 
     status: int
@@ -14,13 +14,13 @@ class OwnApiResponse:
     content: bytes
 
 
-class OwnApi(Protocol):
-    """Sends requests to the API."""
+class Forwarder(Protocol):
+    """Forwards requests to the API."""
 
     def __call__(
         self, domain: str, method: str, target: str, headers: Mapping[str, str], body: bytes
-    ) -> OwnApiResponse:
-        """Send a request once and return the response; redirects are not followed.
+    ) -> ForwardedResponse:
+        """Forward a request once and return the response; redirects are not followed.
 
         Args:
             domain: the domain of the API.
