@@ -1,5 +1,6 @@
 """Tests of `$default`: an unknown path gets 404, a known path with another method 405, in the right dialect."""
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,6 @@ import pytest
 
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.http.endpoint import ApiServices
 from tapedeck.ports.forwarding import ForwardedResponse
 from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, FunctionClient, make_event
@@ -229,9 +229,9 @@ class FakeForwarder:
 
 
 @pytest.fixture
-def forwarder(service: ApiServices, install_environment: Callable[[Environment], object]) -> FakeForwarder:
+def forwarder(log: io.StringIO, install_environment: Callable[[Environment], object]) -> FakeForwarder:
     """The forwarder of the functions: it answers 200 with a JSON object."""
-    del service  # the environment of this test must be installed
+    del log  # its environment must be installed first
     headers = {
         "content-type": "application/json; charset=utf-8", "x-request-id": "0" * 32, "etag": '"x"', "date": "today",
         "connection": "keep-alive", "content-length": "2",
@@ -241,10 +241,18 @@ def forwarder(service: ApiServices, install_environment: Callable[[Environment],
     return made
 
 
-def send(method: str, path: str, *, domain: str = DOMAIN, query: str = "", body: bytes = b"") -> dict[str, Any]:
+def send(
+    method: str,
+    path: str,
+    *,
+    domain: str = DOMAIN,
+    query: str = "",
+    body: bytes = b"",
+    authorization: str = "Basic eDp5",
+) -> dict[str, Any]:
     """Invoke `default` with an event of a path that matches no route."""
     headers = {
-        "Host": DOMAIN, "Authorization": "Basic eDp5", "Range": "bytes=0-1", "X-Forwarded-For": "192.0.2.17",
+        "Host": DOMAIN, "Authorization": authorization, "Range": "bytes=0-1", "X-Forwarded-For": "192.0.2.17",
         **({"Content-Type": "application/x-www-form-urlencoded"} if body else {}),
     }  # fmt: skip
     event = make_event(method, path, query=query, headers=headers, body=body, gateway="api-gateway")
@@ -322,3 +330,61 @@ def test_no_response_is_an_internal_error(forwarder: FakeForwarder, error: Excep
     status, body = expected.refusal("twilio", "internal error")
     assert (answer["statusCode"], json.loads(answer["body"])) == (status, body)
     assert len(forwarder.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_forwarded_error_is_counted_once(
+    forwarder: FakeForwarder, log_lines: Callable[[], list[dict[str, Any]]], status: int
+) -> None:
+    """The function that answered has counted its error, so `default` logs the status without `Busy` or `Faults`."""
+    forwarder.response = ForwardedResponse(status, {"x-request-id": "0" * 32}, b"{}")
+    assert send("GET", f"{TWILIO}//Accounts/{AC}/Recordings.json")["statusCode"] == status
+    (line,) = log_lines()
+    assert (line["status"], line["_aws"]["CloudWatchMetrics"][0]["Metrics"]) == (
+        status,
+        [{"Name": "Milliseconds", "Unit": "Milliseconds"}],
+    )
+    assert line.keys().isdisjoint({"Busy", "Faults"})
+
+
+def test_no_response_is_counted(forwarder: FakeForwarder, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """If there is no response, no other function has counted the error: `default` counts it."""
+    forwarder.response = TimeoutError()
+    send("GET", f"{TWILIO}//Accounts/{AC}/Recordings.json")
+    assert [line.get("Faults") for line in log_lines() if line["message"] == "request"] == [1]
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer x", "Basic %", "Basic eDo="])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"{TWILIO}//Accounts.json"),
+        ("GET", f"{TWILIO}//Accounts/{AC}/Recordings.json"),
+        ("GET", f"{TWILIO}//Accounts/{AC}/Recordings/RE{AC[2:]}.wav"),
+        ("POST", f"{TWILIO}//Accounts/{AC}/Conferences/Room/Participants.json"),
+        ("GET", f"{SIGNALWIRE}//Accounts/{UUID}/Recordings/{CALL}.json"),
+        ("DELETE", f"{SIGNALWIRE}//Accounts/{UUID}/Recordings/{CALL}"),
+        ("GET", f"{SIGNALWIRE}//Accounts/{UUID}/Calls/{CALL}/Recordings/{CALL}"),
+        ("GET", f"{SIGNALWIRE}//Accounts/{UUID}/Calls/{CALL}"),
+    ],
+)
+def test_a_request_without_credentials_is_not_forwarded(
+    forwarder: FakeForwarder, method: str, path: str, authorization: str
+) -> None:
+    """Missing or malformed credentials are 401 in the dialect of the path, and no other function is invoked."""
+    answer = send(method, path, authorization=authorization)
+    dialect = "twilio" if path.startswith(f"{TWILIO}//") else "signalwire"
+    status, body = expected.refusal(dialect, "bad credentials" if authorization else "no credentials")
+    assert (answer["statusCode"], json.loads(answer["body"])) == (status, body)
+    assert forwarder.requests == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "path",
+    [f"Recordings/{CALL}", f"Recordings/{CALL}.wav", f"Recordings/{CALL}.mp3", f"Calls/{CALL}/Recordings/{CALL}.wav"],
+)
+def test_audio_that_may_be_public_is_forwarded(forwarder: FakeForwarder, method: str, path: str) -> None:
+    """A request for audio in SignalWire's dialect is forwarded without credentials: the account may allow it."""
+    assert send(method, f"{SIGNALWIRE}//Accounts/{UUID}/{path}", authorization="")["statusCode"] == 200
+    assert [request[1:3] for request in forwarder.requests] == [(method, f"{SIGNALWIRE}/Accounts/{UUID}/{path}")]

@@ -47,6 +47,7 @@ class CanonicalLog:
         reason: str | None = None,
         call: str | None = None,
         warnings: Sequence[AccountWarning] = (),
+        is_forwarded: bool = False,
     ) -> None:
         """Log one request and its response; emit its duration and, if it failed, `Busy` or `Faults`.
 
@@ -64,11 +65,12 @@ class CanonicalLog:
             reason: what is wrong with the parameter, the body or the state; never a value.
             call: the id of the call that the warnings are about, 32 hex digits; logged with warnings only.
             warnings: what the client should correct, although the request was done.
+            is_forwarded: whether another function answered the request; it has emitted `Busy` or `Faults` itself.
         """
         counted: dict[str, float] = {"Milliseconds": round((time.perf_counter() - started) * 1000, 2)}
         if is_busy:
             counted["Busy"] = 1
-        elif status >= FAULT:
+        elif status >= FAULT and not is_forwarded:
             counted["Faults"] = 1
         fields: dict[str, Any] = {
             "operation": operation,

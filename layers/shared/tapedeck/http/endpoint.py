@@ -30,7 +30,7 @@ from tapedeck.http.basic_auth import authenticate, parse_basic_auth, user_of
 from tapedeck.http.forwarding import forward
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, is_address_of_audio, parse_resource_path, suffix_of
-from tapedeck.http.routes import is_known, is_list_of_accounts, methods_of, split, strip_suffix
+from tapedeck.http.routes import is_audio, is_known, is_list_of_accounts, methods_of, split, strip_suffix
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -228,15 +228,20 @@ class Endpoint:
         """Decorate the handler of requests without a route.
 
         Below an account they need credentials (401), which are not checked (C-9). A path that has a route once its
-        doubled slashes are single ones is forwarded there (C-136).
+        doubled slashes are single ones is forwarded there (C-136); only audio that may be public is forwarded without
+        credentials.
         """
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
             def answer(
-                services: ApiServices, http: HttpRequest, _dialect: Dialect, _context: _RequestContext
+                services: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext
             ) -> Response:
                 if http.has_doubled_slashes and http.domain and http.method in methods_of(http.path):
-                    return forward(http, services.forwarder)
+                    if not (dialect.media_urls_are_public and is_audio(http.method, http.path)):
+                        parse_basic_auth(http.headers.get("authorization"))
+                    reply = forward(http, services.forwarder)
+                    context.is_forwarded = True
+                    return reply
                 parts = split(http.path)
                 if parts is not None and parts[0]:
                     parse_basic_auth(http.headers.get("authorization"))
@@ -281,6 +286,7 @@ class Endpoint:
                 reason=context.reason,
                 call=context.call,
                 warnings=context.warnings,
+                is_forwarded=context.is_forwarded,
             )
             return to_lambda_response(reply, request_id)
 
@@ -298,6 +304,7 @@ class _RequestContext:
     reason: str | None = None
     call: str | None = None
     warnings: tuple[AccountWarning, ...] = ()
+    is_forwarded: bool = False
 
 
 def _dialect_of(http: HttpRequest) -> Dialect:

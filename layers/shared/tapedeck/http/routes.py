@@ -14,6 +14,8 @@ PREFIXES: Final = (TWILIO.root, SIGNALWIRE.root)
 
 SUFFIX: Final = ".json"
 
+AUDIO_SUFFIXES: Final = (".wav", ".mp3")
+
 _RECORDING: Final = "Recordings/{RecordingSid}"
 
 ACCOUNTS: Final = "Accounts"
@@ -83,6 +85,14 @@ def is_list_of_accounts(path: str) -> bool:
 def is_known(path: str) -> bool:
     """Return whether this path supports any method in the dialect of its account."""
     return bool(methods_of(path))
+
+
+def is_audio(method: str, path: str) -> bool:
+    """Return whether a request is for the audio of a recording; without a suffix, only directly below the account."""
+    parts = split(path)
+    if method not in {"GET", "HEAD"} or parts is None or path.endswith(SUFFIX) or parts[1][-2:-1] != ["Recordings"]:
+        return False
+    return len(parts[1]) == 2 or path.endswith(AUDIO_SUFFIXES)  # noqa: PLR2004 - `Recordings` and the sid
 
 
 def methods_of(path: str) -> frozenset[str]:
