@@ -208,6 +208,21 @@ def test_a_missing_page_token_is_logged(make_twilio: Callable[[], FunctionClient
     assert (line["parameter"], line["reason"]) == ("PageToken", "missing, although Page is above 0")
 
 
+@pytest.mark.parametrize("has_stopped", [False, True])
+@pytest.mark.parametrize("parent", ["call", "conference"])
+def test_no_current_recording_is_logged(
+    make_twilio: Callable[[], FunctionClient], stage: Stage, log_lines: LogLines, parent: str, *, has_stopped: bool
+) -> None:
+    """The line of `Twilio.CURRENT` says that no recording is active, also if one was: the parent itself goes on."""
+    client, call, conference = make_twilio(), stage.call(), stage.conference()
+    path = call_path(client, call, "") if parent == "call" else conference_path(client, conference, "")
+    if has_stopped:
+        stage.recording(call if parent == "call" else conference, "stopped")
+    answer = client.post(*path, "Twilio.CURRENT", form={"Status": "paused"})
+    assert (answer.status, answer.body["code"]) == (400, 21220)
+    assert logged(log_lines)["reason"] == "no recording is active"
+
+
 def test_an_operation_logs_the_parameter_and_the_reason(
     client: FunctionClient, stage: Stage, log_lines: LogLines
 ) -> None:

@@ -11,6 +11,7 @@ TapedeckError
 ├── InvalidParameter            a parameter is missing or invalid; names it and the fault
 ├── InvalidState                the resource's state does not allow the request
 │   ├── NotEligibleForRecording
+│   │   └── NoActiveRecording   `Twilio.CURRENT` matches no recording
 │   ├── AmbiguousCurrentRecording  `Twilio.CURRENT` matches more than one recording
 │   ├── ConferenceNotInProgress  the conference has ended or has not started
 │   ├── CallHasEnded
@@ -108,6 +109,12 @@ class NotEligibleForRecording(InvalidState):
     """The parent is not in progress or has the maximum of recordings, or the capture is in the wrong state."""
 
     reason = "the call is not in progress, has too many recordings, or the capture has ended"
+
+
+class NoActiveRecording(NotEligibleForRecording):
+    """No recording is active, so `Twilio.CURRENT` names none."""
+
+    reason = "no recording is active"
 
 
 class AmbiguousCurrentRecording(InvalidState):

@@ -9,6 +9,7 @@ from tapedeck.domain.engine_command import EngineEvent
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     EventRejected,
+    NoActiveRecording,
     NotEligibleForRecording,
     NotFound,
     StoreBusy,
@@ -269,7 +270,8 @@ class Recordings:
         Raises:
             NotFound: no such parent, or it has no such recording.
             AmbiguousCurrentRecording: more than one is active.
-            NotEligibleForRecording: its capture has ended; of `CURRENT`, none is active.
+            NotEligibleForRecording: its capture has ended.
+            NoActiveRecording: of `CURRENT`, none is active.
         """
         write_id = new_id(self._clock())
         if isinstance(recording, str):
@@ -280,20 +282,20 @@ class Recordings:
                 return self._move(parent, current.id, target, pause_behavior, write_id, only_active=True)
             except NotEligibleForRecording:
                 continue  # stopped meanwhile
-        raise NotEligibleForRecording
+        raise NoActiveRecording
 
     def current(self, parent: Parent) -> Recording:
         """Return the only active recording of a parent.
 
         Raises:
             NotFound: no such parent.
-            NotEligibleForRecording: none is active.
+            NoActiveRecording: none is active.
             AmbiguousCurrentRecording: more than one is.
         """
         active = self._store.list_active_recordings(parent)
         if not active:
             self.require_parent(parent)
-            raise NotEligibleForRecording
+            raise NoActiveRecording
         if len(active) > 1:
             raise AmbiguousCurrentRecording
         return active[0]
