@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -48,8 +48,8 @@ class Options:
     https_port: int = 3443
     host: str = LOOPBACK
     account: str = STANDIN_ACCOUNT
-    token: str = STANDIN_TOKEN
-    signing_key: str = STANDIN_SIGNING_KEY
+    token: str = field(default=STANDIN_TOKEN, repr=False)
+    signing_key: str = field(default=STANDIN_SIGNING_KEY, repr=False)
     ca_file: Path | None = None
     verbose: bool = False
     fixtures: Fixtures | None = None

@@ -61,7 +61,7 @@ class RecordingFixture(ControlRequest):
 class ApiKeyFixture(CreateApiKeyRequest):
     """An API key; its secret is required, because it is not printed."""
 
-    secret: Annotated[str, Field(min_length=1, max_length=256)]
+    secret: Annotated[str, Field(min_length=1, max_length=256, repr=False)]
 
 
 class Fixtures(BaseModel):

@@ -197,7 +197,7 @@ class CreateApiKeyRequest(ControlRequest):
     """Create an API key, by default with a generated sid and secret."""
 
     sid: Annotated[str, AfterValidator(_is_api_key)] | None = None
-    secret: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    secret: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(None, repr=False)
     friendly_name: Annotated[str, Field(max_length=MAX_FRIENDLY_NAME)] = ""
 
     @property
@@ -212,7 +212,7 @@ class CreateAccountRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     sid: AccountSid | None = None
-    token: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    token: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(None, repr=False)
 
     @property
     def account_id(self) -> str | None:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO, parse_any_sid
@@ -12,11 +12,12 @@ from tapedeck.domain.errors import CredentialsMissing, NotAuthenticated
 from tapedeck.operations.authentication import Authenticator
 
 
-class BasicCredentials(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BasicCredentials:
     """A user name and a secret, as sent: neither is checked."""
 
     user: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 def parse_basic_auth(authorization: str | None) -> BasicCredentials:
@@ -58,7 +59,7 @@ def authenticate(
     Raises:
         NotAuthenticated: the credentials are wrong.
     """
-    user, secret = credentials
+    user, secret = credentials.user, credentials.secret
     account = parse_any_sid(ResourceType.ACCOUNT, user)
     if account is not None:
         principal = authenticator.verify_account(account, secret, accepts_cached=accepts_cached)

@@ -6,7 +6,7 @@ one log line per request.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from tapedeck.dialects.dialect import Dialect, ResourceType, Response
@@ -117,7 +117,7 @@ class Request(Generic[FormT]):
     origin: str
     """Scheme and host that the client used."""
     method: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     suffix: str
     """The suffix of the path: `.json`, `.wav`, `.mp3` or empty."""
     credentials: RequestCredentials

@@ -8,7 +8,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -43,8 +43,8 @@ class HttpRequest:
     path: str
     query: str
     variables: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes | None
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
     domain: str = ""
     has_doubled_slashes: bool = False
 

@@ -1,6 +1,6 @@
 """Create accounts and their credentials. Secrets are returned once and stored only hashed or encrypted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tapedeck.domain.account import VOICE, Account, MediaAccess
 from tapedeck.domain.errors import InvalidState, NotFound
@@ -16,8 +16,8 @@ class NewAccount:
     """A new account: its id (32 hex digits), auth token and SignalWire signing key, returned only once."""
 
     account: str
-    auth_token: str
-    signing_key: str
+    auth_token: str = field(repr=False)
+    signing_key: str = field(repr=False)
 
 
 class Accounts:

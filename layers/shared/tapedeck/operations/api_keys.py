@@ -1,7 +1,7 @@
 """Create, read, rename and delete the API keys of an account. A secret is returned once and stored only hashed."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tapedeck.domain.account import VOICE, ApiKey, ApiKeyInfo
 from tapedeck.domain.errors import InvalidState, NotFound
@@ -18,7 +18,7 @@ class NewApiKey:
     """A new API key: its id (32 hex digits), secret and scopes; the secret is returned only once."""
 
     key: str
-    secret: str
+    secret: str = field(repr=False)
     scopes: tuple[str, ...]
     info: ApiKeyInfo
 

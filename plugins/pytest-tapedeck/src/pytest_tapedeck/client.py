@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -81,8 +81,8 @@ class Tapedeck:
     ca_file: str | None
     account_sid: str
     project_id: str
-    auth_token: str
-    signing_key: str
+    auth_token: str = field(repr=False)
+    signing_key: str = field(repr=False)
 
     @classmethod
     def with_fresh_account(cls, url: str, https_url: str | None = None, ca_file: str | None = None) -> Tapedeck:
