@@ -14,4 +14,5 @@ def handler(request: Request[KeyForm]) -> Response:
     """Return the key with its secret."""
     name = request.form.friendly_name or ""
     made = request.services.api_keys.create(request.path.account, friendly_name=name)
-    return Response(request.dialect.created_status, request.dialect.api_key(made.info, made.secret))
+    body = request.dialect.api_key(made.info, made.secret)
+    return Response(request.dialect.created_status, body, created_id=made.key)

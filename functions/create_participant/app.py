@@ -29,4 +29,4 @@ def handler(request: Request[CreateParticipant]) -> Response:
     )
     participant = request.services.participants.add(account, request.path.conference_or_name, change)
     body = dialect.participant(account, participant, added=True)
-    return Response(dialect.created_status, body, call=participant.call)
+    return Response(dialect.created_status, body, call=participant.call, created_id=participant.call)

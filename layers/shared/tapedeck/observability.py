@@ -47,6 +47,7 @@ class CanonicalLog:
         reason: str | None = None,
         call: str | None = None,
         warnings: Sequence[AccountWarning] = (),
+        created_id: str | None = None,
         is_forwarded: bool = False,
     ) -> None:
         """Log one request and its response; emit its duration and, if it failed, `Busy` or `Faults`.
@@ -65,6 +66,7 @@ class CanonicalLog:
             reason: what is wrong with the parameter, the body or the state; never a value.
             call: the id of the call that the warnings are about, 32 hex digits; logged with warnings only.
             warnings: what the client should correct, although the request was done.
+            created_id: the id of the resource that the request created, 32 hex digits; of a participant, its call.
             is_forwarded: whether another function answered the request; it has emitted `Busy` or `Faults` itself.
         """
         counted: dict[str, float] = {"Milliseconds": round((time.perf_counter() - started) * 1000, 2)}
@@ -77,6 +79,7 @@ class CanonicalLog:
             "dialect": dialect,
             "account": account,
             "sid": sid,
+            "created_id": created_id,
             "status": status,
             "code": code,
             "request_id": request_id,

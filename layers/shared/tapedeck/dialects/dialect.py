@@ -52,6 +52,8 @@ class Response:
     """The vendor's error code, for the log; some error bodies do not include it."""
     call: str | None = None
     """The id of the call that the operation created, for the log; None if the path names the call."""
+    created_id: str | None = None
+    """The id of the resource that the operation created, or found in its place, for the log."""
 
 
 class ListQuery(Protocol):
@@ -188,7 +190,8 @@ class Dialect(ABC):
 
     def created(self, recording: Recording, *, is_new: bool) -> Response:
         """Build the response to a creation; the status is 200 if the recording already existed."""
-        return Response(self.created_status if is_new else 200, self.recording(recording, changed=True))
+        status = self.created_status if is_new else 200
+        return Response(status, self.recording(recording, changed=True), created_id=recording.id)
 
     def error(self, error: TapedeckError, uri: str, operation: str) -> Response:
         """Build the response to an error.

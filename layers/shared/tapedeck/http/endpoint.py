@@ -214,6 +214,7 @@ class Endpoint:
                     )
                 )
                 context.warnings, context.call = fields.warnings, reply.call or address.call
+                context.created_id = reply.created_id
                 return reply
 
             # --8<-- [end:checks]
@@ -286,6 +287,7 @@ class Endpoint:
                 reason=context.reason,
                 call=context.call,
                 warnings=context.warnings,
+                created_id=context.created_id,
                 is_forwarded=context.is_forwarded,
             )
             return to_lambda_response(reply, request_id)
@@ -304,6 +306,7 @@ class _RequestContext:
     reason: str | None = None
     call: str | None = None
     warnings: tuple[AccountWarning, ...] = ()
+    created_id: str | None = None
     is_forwarded: bool = False
 
 
