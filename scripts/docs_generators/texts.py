@@ -131,7 +131,7 @@ CONTROL_ROUTES: Final = {
     ),
     "POST /_standin/keys": (
         "creates an API key, such as the one of a `.env` file",
-        '201 `{"sid", "secret", "friendly_name"}`; 409 if the sid is taken or the account has 100 keys',
+        '201 `{"sid", "secret", "friendly_name"}`; 200 if this key exists; 409 if the sid is taken, or at 100 keys',
     ),
     "POST /_standin/recordings/{sid}/transcriptions": ("adds a transcription", '201 `{"sid", "status"}`'),
     "POST /_standin/clock": ("advances the clock, for all accounts", '200 `{"now"}`'),

@@ -93,8 +93,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         conflict="The account already exists.",
     ),
     ("POST", "/keys"): Operation(
-        "create_api_key", "State", "Create an API key, with its sid and secret if they are given", {201: "ApiKey"},
-        schemas.CreateApiKeyRequest, conflict="A key has this sid, or the account has the maximum number of keys.",
+        "create_api_key", "State", "Create an API key, with its sid and secret if they are given",
+        {200: "ApiKey", 201: "ApiKey"}, schemas.CreateApiKeyRequest,
+        conflict="A key has this sid with another secret or account, or the account has the maximum number of keys.",
     ),
     ("POST", "/clock"): Operation(
         "advance_clock", "State", "Advance the clock of all accounts", {200: "Clock"}, schemas.AdvanceClockRequest

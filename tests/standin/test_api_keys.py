@@ -56,13 +56,37 @@ def test_makes_a_key_with_generated_values(control: ControlClient, own: HttpFunc
 
 
 def test_a_sid_is_taken_once(control: ControlClient, standin: StandIn) -> None:
-    """A second key with the same sid is 409, in either format, also with the same secret or of another account."""
+    """A second key with the same sid is 409, in either format, if the secret or the account is another."""
     made = control.post("/keys", {"secret": "first"}).body
     for sid in made["sid"].values():
-        for client in (control, ControlClient(standin)):
-            for secret in ("first", "second"):
-                answer = client.post("/keys", {"sid": sid, "secret": secret})
-                assert_error(answer, 409, "sid", "an API key already has this sid")
+        for client, content in (
+            (control, {"secret": "second"}),
+            (control, {}),
+            (ControlClient(standin), {"secret": "first"}),
+            (ControlClient(standin), {"secret": "second"}),
+        ):
+            answer = client.post("/keys", {"sid": sid, **content})
+            assert_error(answer, 409, "sid", "an API key already has this sid")
+
+
+def test_the_same_key_can_be_made_again(control: ControlClient, own: HttpFunctionClient) -> None:
+    """A second request with the same account, sid and secret is 200 with the key, which does not change."""
+    made = control.post("/keys", {"secret": "first", "friendly_name": "tests"})
+    listed = own.get("Keys").body["keys"]
+    for sid in made.body["sid"].values():
+        for name in ({}, {"friendly_name": "other"}):
+            again = control.post("/keys", {"sid": sid, "secret": "first", **name})
+            assert (made.status, again.status, again.body) == (201, 200, made.body)
+    assert own.get("Keys").body["keys"] == listed
+    assert with_key(own, made.body["sid"]["twilio"], "first").get("Calls").status == 200
+
+
+def test_the_same_key_can_be_made_again_in_a_full_account(anonymous: ControlClient, standin: StandIn) -> None:
+    """A repetition is 200 also if the account has the maximum number of keys."""
+    account = ControlClient(standin, anonymous.post("/accounts").body["sid"]["twilio"])
+    made = [account.post("/keys", {"secret": "first"}).body for _ in range(100)]
+    answer = account.post("/keys", {"sid": made[0]["sid"]["twilio"], "secret": "first"})
+    assert (answer.status, answer.body) == (200, made[0])
 
 
 def test_an_account_has_at_most_a_hundred_keys(anonymous: ControlClient, standin: StandIn) -> None:

@@ -14,6 +14,7 @@ from tapedeck.adapters.dynamodb.items import (
     recording_from,
     transcriptions_partition,
 )
+from tapedeck.domain.account import ApiKey
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 from tapedeck.settings import Settings
 
@@ -48,9 +49,9 @@ class AccountData:
         """Return whether the account exists."""
         return self._credentials.get_account(account) is not None
 
-    def has_api_key(self, key: str) -> bool:
-        """Return whether any account has an API key with this id."""
-        return self._credentials.get_api_key(key) is not None
+    def api_key(self, key: str) -> ApiKey | None:
+        """Return the API key with this id, of any account; None if there is none."""
+        return self._credentials.get_api_key(key)
 
     def recordings(self, parent: Parent) -> list[Recording]:
         """Return the recordings of a call or conference that are not deleted, oldest first."""
