@@ -68,6 +68,12 @@ def statuses(world: World, room: Room) -> list[str]:
     return [str(call.status) for call in found]
 
 
+def participant_version(world: World, room: Room) -> int:
+    """Return the version of the command that dials the second agent."""
+    found = world.services.participants.get(world.account.account, room.conference, room.late_agent)
+    return found.requested_version
+
+
 def commands(world: World) -> set[tuple[str, str]]:
     """Return the type and the call of each command about a call that was sent."""
     return {
@@ -277,6 +283,50 @@ def test_the_engine_reports_how_dialing_ended(world: World) -> None:
     assert statuses(world, room) == ["in-progress", "in-progress", "queued"]
     assert world.ingest(world.event("call.ended", call=room.late_agent, status="busy")) == []
     assert statuses(world, room) == ["in-progress", "in-progress", "busy"]
+
+
+def test_a_leave_that_overtakes_the_ringing_does_not_cancel_the_call(world: World) -> None:
+    """The call rings although its participant has left, no hang-up is sent, and `call.ended` states how it ended."""
+    room = make_room(world)
+    rings = world.event("call.ringing", call=room.late_agent, version=participant_version(world, room))
+    world.clock.step(1)
+    left = world.event("participant.left", conference=room.conference, call=room.late_agent)
+    world.clock.step(1)
+    ended = world.event("call.ended", call=room.late_agent, status="busy")
+    assert world.ingest(left, rings) == []
+    assert statuses(world, room) == ["in-progress", "in-progress", "ringing"]
+    assert world.ingest(ended) == []
+    assert statuses(world, room) == ["in-progress", "in-progress", "busy"]
+    publish(world)
+    assert commands(world) == set()
+
+
+def test_a_leave_that_overtakes_the_answer_keeps_the_duration(world: World) -> None:
+    """A short call whose leave arrives before its answer is completed, with the seconds from the answer to the end."""
+    room = make_room(world)
+    world.clock.step(1)
+    answered = world.event("call.answered", call=room.late_agent, version=participant_version(world, room))
+    world.clock.step(4)
+    left = world.event("participant.left", conference=room.conference, call=room.late_agent)
+    ended = world.event("call.ended", call=room.late_agent, status="completed")
+    assert world.ingest(left, answered, ended) == []
+    call = world.services.calls.get(world.account.account, room.late_agent)
+    assert (call.status, call.duration) == ("completed", 4)
+    publish(world)
+    assert commands(world) == set()
+
+
+def test_a_late_answer_does_not_make_later_events_current(world: World) -> None:
+    """An event from between the answer and the entry stays stale if the entry arrived before the answer."""
+    room = make_room(world)
+    about: dict[str, Any] = {"conference": room.conference, "call": room.late_agent}
+    answered = world.event("call.answered", call=room.late_agent, version=participant_version(world, room))
+    world.clock.step(1)
+    muted = world.event("participant.changed", **about, muted=True, hold=False)
+    world.clock.step(1)
+    assert world.ingest(world.event("participant.joined", **about), answered, muted) == []
+    participant = world.services.participants.get(world.account.account, room.conference, room.late_agent)
+    assert (participant.status, participant.muted) == ("connected", False)
 
 
 @pytest.mark.parametrize("kind", ["call.ringing", "call.answered"])

@@ -229,10 +229,12 @@ class EngineEvents:
             advance = self._participants.ring if target is CallStatus.RINGING else self._participants.answer
             try:
                 return advance(found.account, found.conference, found.id, engine_event)
-            except (NotFound, ConferenceOverForParticipant):
-                # It was removed, or the conference has ended: the call has no other instructions.
+            except ConferenceOverForParticipant:
+                # The call has no other instructions.
                 self._calls.end(found.account, found.id, CallStatus.CANCELED, UNANSWERED)
                 return None
+            except NotFound:
+                pass  # Its `participant.left` overtook this event: `call.ended` decides how the call ends (C-152).
         self._calls.apply_progress(found.account, found.id, target, engine_event)
         return None
 

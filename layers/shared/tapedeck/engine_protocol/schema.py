@@ -41,6 +41,8 @@ Events
       later events stale, so keep the clock synchronised.
     - `MessageGroupId` is the call or conference; events of participants use the group of their conference.
       `MessageDeduplicationId` is `id`.
+    - Report `call.ended` for every call. Events of a call and of its conference may overtake each other. A
+      `participant.left` before the answer does not end the call: only `call.ended` does.
     - An event for an unknown resource is processed five times, six minutes apart, then goes to the dead-letter queue.
       An event that the state forbids is logged, counted and dropped. An event older (by `at`) than the known state
       changes nothing.

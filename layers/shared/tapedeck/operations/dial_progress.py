@@ -83,7 +83,7 @@ class DialProgress:
                 replace(
                     participant, status=ParticipantStatus.CONNECTED, updated=now, version=participant.version + 1,
                     sequence=conference_now.sequence + 1, confirmed_version=_confirmed(participant, engine_event),
-                    last_event_at=engine_event.at if engine_event is not None else participant.last_event_at,
+                    last_event_at=max(engine_event.at if engine_event is not None else 0, participant.last_event_at),
                 ),
                 conference_after_join(conference_now, participant, now),
             )  # fmt: skip
