@@ -1,12 +1,13 @@
 """A call that was dialed into a conference ends with its stay there; a call that gets new instructions leaves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tapedeck.background.handlers import IncompleteRun
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import EndReason
@@ -203,23 +204,41 @@ def test_a_call_that_has_moved_to_another_conference_goes_on(world: World) -> No
     assert statuses(world, room) == ["in-progress", "in-progress", "canceled"]
 
 
-def test_a_failing_end_is_repeated(world: World) -> None:
-    """If the end of one call fails, the stream record is published again; the conference's callbacks follow then."""
+@pytest.mark.parametrize("is_streamed", [True, False])
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_a_failing_end_delays_nothing_else(world: World, *, is_busy: bool, is_streamed: bool) -> None:
+    """Callbacks of the conference do not wait for a call that could not be ended; nor do other calls if it is busy.
+
+    The `leave` has the call's final status already. Publishing again, or the next run of reconcile, ends the call.
+    """
     room = make_room(world)
     by_api(world, room)
     records = world.changes()
 
-    def fail(when: str, operation: str, _request: object) -> None:
-        if when == "before" and operation == "TransactWriteItems":
-            raise ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+    def fail(when: str, operation: str, request: Mapping[str, Any]) -> None:
+        if when == "before" and operation == "TransactWriteItems" and room.agent in str(request):
+            raise ClientError({"Error": {"Code": error}}, operation)
 
+    error = "TransactionConflictException" if is_busy else "InternalServerError"
     world.faults.append(fail)
-    failed = world.publish(records)
+    if is_streamed:
+        assert len(world.publish(records)) == 1
+    else:
+        world.clock.step(600)
+        with pytest.raises(IncompleteRun):
+            world.reconcile()
     world.faults.remove(fail)
-    assert len(failed) == 1
-    assert [each.event for each in world.deliveries(room.conference)][-1] != "end"
-    assert world.publish(failed) == []
-    assert [each.event for each in world.deliveries(room.conference)][-1] == "end"
+    assert statuses(world, room)[1] == "in-progress"
+    if is_busy:
+        assert statuses(world, room)[2] == "canceled"
+    delivered = world.deliveries(room.conference)
+    assert delivered[-1].event == "end"
+    (leave,) = [each.body for each in delivered if each.event == "leave" and f"CA{room.agent}" in each.body]
+    assert "ParticipantCallStatus=completed" in leave
+    if is_streamed:
+        assert world.publish(records) == []
+    else:
+        world.reconcile()
     assert statuses(world, room) == ["in-progress", "completed", "canceled"]
 
 

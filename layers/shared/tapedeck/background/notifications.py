@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tapedeck.domain.call import Call
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.notification import (
     CallEvent,
@@ -22,6 +22,7 @@ from tapedeck.domain.notification import (
 )
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import FINISHED, Recording, RecordingStatus
+from tapedeck.operations.leaving import exit_status_of
 
 
 def recording_events(before: Recording | None, after: Recording) -> Iterator[tuple[RecordingEvent, int]]:
@@ -144,6 +145,18 @@ def leave_event(conference: Conference, participant: Participant) -> ConferenceN
     return ConferenceNotification(
         conference, ConferenceEvent.LEAVE, at, participant.sequence, participant, leave_reason=reason
     )
+
+
+def call_status_at_leave(leave: ConferenceNotification, call: Call | None) -> CallStatus | None:
+    """Return the status of the call of a leaving participant; None without a call.
+
+    A call that was dialed into an ended conference has its final status, also while its end is not stored (C-151).
+    """
+    participant, conference = leave.participant, leave.conference
+    if call is None or participant is None:
+        return None
+    ends = not conference.is_live and participant.is_inside and participant.was_dialed
+    return exit_status_of(call) if ends and call.is_live and call.conference == conference.id else call.status
 
 
 def _reason_at_end(conference: Conference, participant: Participant) -> LeaveReason:

@@ -28,6 +28,7 @@ from typing import Final
 from tapedeck.background.notifications import (
     before_deletion,
     call_events,
+    call_status_at_leave,
     conference_events,
     end_event,
     leave_events_at_end,
@@ -128,10 +129,12 @@ class ChangePublisher:
                 self._enqueue(self._recording_deliveries(after, in_order))
             case Conference():
                 old_conference = before if isinstance(before, Conference) else None
-                if not after.is_live and (old_conference is None or old_conference.is_live):
-                    self.end_dialed_calls(after)
-                notifications = conference_events(old_conference, after, self._participant_loader(after))
-                self._enqueue(self._conference_deliveries(change.account, notifications))
+                try:
+                    if not after.is_live and (old_conference is None or old_conference.is_live):
+                        self.end_dialed_calls(after)
+                finally:
+                    notifications = conference_events(old_conference, after, self._participant_loader(after))
+                    self._enqueue(self._conference_deliveries(change.account, notifications))
             case Participant():
                 load_conference = cache(partial(self._store.get_conference, change.account, after.conference))
                 old_participant = before if isinstance(before, Participant) else None
@@ -196,15 +199,16 @@ class ChangePublisher:
     def end_dialed_calls(self, conference: Conference) -> int:
         """End the calls that were dialed into a conference that has ended; return how many this ended. Idempotent.
 
-        The end of the conference does not write them (REL-9): up to 250 calls do not fit in a transaction (C-151).
+        The end of the conference does not write them (REL-9): up to 250 calls do not fit in a transaction (C-151). A
+        call that is busy raises StoreBusy after all others were tried.
         """
         if not conference.has_dialed:
             return 0
         _, everyone = self._participants.list_participants(conference.account, conference.id)
         dialed = [each.call for each in everyone if each.is_inside and each.was_dialed]
         calls = self._store.get_calls(conference.account, dialed) if dialed else {}
-        return sum(
-            self._calls.end_after_conference(call) for call in calls.values() if call.conference == conference.id
+        return self._calls.end_all_after_conference(
+            [call for call in calls.values() if call.conference == conference.id]
         )
 
     def mark_published(self, resource: Recording | Conference | Call) -> None:
@@ -323,7 +327,7 @@ class ChangePublisher:
         for each in notifications:
             if _is_leave(each) and each.participant is not None:
                 call = calls.get(each.participant.call)
-                completed.append(replace(each, call_status=call.status if call is not None else None))
+                completed.append(replace(each, call_status=call_status_at_leave(each, call)))
             else:
                 completed.append(self._complete_end(each) if each.event is ConferenceEvent.END else each)
         return completed

@@ -204,8 +204,10 @@ class Reconciler:
         if conference.is_live or not conference.needs_follow_up or not is_grace_over:
             return counted
         if conference.has_pending_follow_up:
-            counted["calls_ended"] += self._publisher.end_dialed_calls(conference)
-            counted["backfilled"] += self._publisher.backfill_conference(conference)
+            try:
+                counted["calls_ended"] += self._publisher.end_dialed_calls(conference)
+            finally:
+                counted["backfilled"] += self._publisher.backfill_conference(conference)
         # If all is done and nothing pending, the last command was confirmed since: remove it from the index.
         if conference.has_pending_follow_up or not is_pending(conference):
             self._publisher.mark_published(conference)

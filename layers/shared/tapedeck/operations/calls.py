@@ -1,6 +1,6 @@
 """Calls: read, register, redirect and end them, together with their recordings and conference membership."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -264,6 +264,21 @@ class Calls:
             # The write was conditional on the version, so `call_after` is the stored state.
             return ending.call_after or found
         raise StoreBusy
+
+    def end_all_after_conference(self, calls: Sequence[Call]) -> int:
+        """End calls that were dialed into a conference that has ended; return how many this ended. Idempotent.
+
+        Every call is tried, then StoreBusy is raised if one could not be ended.
+        """
+        ended, busy = 0, None
+        for call in calls:
+            try:
+                ended += self.end_after_conference(call)
+            except StoreBusy as error:
+                busy = error
+        if busy is not None:
+            raise busy
+        return ended
 
     def end_after_conference(self, call: Call) -> bool:
         """End a call that was dialed into a conference that has ended. Idempotent; sends the command to hang up.
