@@ -178,6 +178,28 @@ def test_a_conference_without_callbacks_waits_for_its_dialed_calls(world: World)
     assert {type(work.resource) for work in world.pending_work()} == {Call}
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_dialed_calls_end_after_a_command_of_the_conference_has_expired(world: World, dialect: str) -> None:
+    """An announcement that is never confirmed does not hide the end of the conference from reconcile."""
+    service, account = world.services, world.account.account
+    conference = service.conferences.register(account, "Room").id
+    caller = service.calls.register(account, to="", from_="", direction="inbound").id
+    service.conferences.join(account, conference, caller)
+    agent = service.participants.add(account, conference, AddParticipant("+1", "+2"))
+    service.participants.answer(account, conference, agent.call, world.stage.engine_event(agent.version))
+    client = world.client(dialect)
+    form = {"AnnounceUrl": "https://app.example.com/announcement"}
+    assert client.post("Conferences", client.sid(ResourceType.CONFERENCE, conference), form=form).status == 200
+    world.clock.step(86_400)
+    assert world.reconcile() == {"expired": 1}
+    assert world.pending_work() == []
+    assert world.ingest(world.event("conference.ended", conference=conference, reason=EndReason.VIA_API)) == []
+    world.discard()
+    world.clock.step(600)
+    assert world.reconcile()["calls_ended"] == 1
+    assert service.calls.get(account, agent.call).status == "completed"
+
+
 def test_publishing_an_end_again_changes_nothing(world: World) -> None:
     """A repeated stream record ends no call again, nor one that has joined another conference since."""
     room = make_room(world)

@@ -26,7 +26,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.conferences import ConferenceEndReport, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.changes import Change
@@ -322,6 +322,18 @@ def test_a_concurrent_confirmation_prevents_expiry(world: World) -> None:
             world.services.calls.update(call.account, call.id, change)
         assert not world.background.reconciler._work.expire(pending)
         assert len(world.pending_work()) == (not confirms)
+
+
+def test_a_concurrent_end_prevents_expiry(world: World) -> None:
+    """A conference that ends while its announcement expires stays pending work until its dialed calls have ended."""
+    account, conference = world.account.account, world.stage.conference(participants=2)
+    added = world.services.participants.add(account, conference.id, AddParticipant("+1", "+2"))
+    world.services.conferences.update(account, conference.id, UpdateConference(announce_url=URL))
+    (pending,) = [each for each in world.pending_work() if each.resource.id == conference.id]
+    report = ConferenceEndReport(world.stage.engine_event(), EndReason.VIA_API)
+    world.services.conferences.end(account, conference.id, report)
+    assert not world.background.reconciler._work.expire(pending)
+    assert {each.resource.id for each in world.pending_work()} == {conference.id, added.call}
 
 
 def test_an_ended_conference_gets_only_its_end(world: World) -> None:

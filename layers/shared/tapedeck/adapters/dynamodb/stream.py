@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, REQUESTED_VERSION
+from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION
 from tapedeck.adapters.dynamodb.client import Item, from_attributes
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
 from tapedeck.adapters.dynamodb.expressions import Attr, update
@@ -97,16 +97,18 @@ class PendingWorkIndex(ConditionalTable):
         """1 request."""
         match pending.resource:
             case Call() as call:
-                key, version = call_key(pending.account, call.id), call.requested_version
+                key = call_key(pending.account, call.id)
             case Conference() as conference:
-                key, version = conference_key(pending.account, conference.id), conference.requested_version
+                key = conference_key(pending.account, conference.id)
             case Participant() as participant:
                 key = participant_key(pending.account, participant.conference, participant.call)
-                version = participant.requested_version
             case Recording():
                 return False
-        is_unconfirmed = Attr(CONFIRMED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).lt(version)
-        return self._try(update(key, remove=PENDING_WORK, when=Attr(REQUESTED_VERSION).eq(version) & is_unconfirmed))
+        requested = pending.resource.requested_version
+        is_unconfirmed = Attr(CONFIRMED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).lt(requested)
+        # Every change but a confirmation has a new version, and may be pending work for another reason.
+        is_unchanged = Attr("version").eq(pending.resource.version)
+        return self._try(update(key, remove=PENDING_WORK, when=is_unchanged & is_unconfirmed))
 
 
 def _resource(item: Item) -> Resource | None:

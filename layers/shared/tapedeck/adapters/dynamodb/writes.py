@@ -124,7 +124,11 @@ def take_over_write(key: Key, attribute: str, holder: str, takes_over_from: str 
 def conference_diff(before: Conference, after: Conference) -> Write:
     """Write the difference between two versions of a conference, if `before` is still current."""
     key = conference_key(before.account, before.id)
-    return _difference(key, conference_item(before), conference_item(after))
+    new = conference_item(after)
+    # A live conference may have left the index, although a command is unconfirmed, because the command expired: an end
+    # that needs a follow-up puts it back.
+    ends = after.has_pending_follow_up and not before.has_pending_follow_up
+    return _difference(key, conference_item(before), new, {name: new[name] for name in PENDING_WORK} if ends else None)
 
 
 def call_diff(
