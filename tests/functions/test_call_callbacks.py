@@ -102,6 +102,25 @@ def test_only_chosen_events_are_delivered_and_all_are_counted(world: World) -> N
     assert stored(world, unchosen) == [("00000000.completed", URL, "completed", "0")]
 
 
+def test_a_call_that_the_engine_never_dials_delivers_its_end(world: World) -> None:
+    """A dialed call without any report of the engine is `failed` after a day; then nothing of it is pending."""
+    call = dial(world)
+    world.clock.step(86_399)
+    world.reconcile()
+    assert world.services.calls.get(world.account.account, call).status == "queued"
+    world.clock.step(1)
+    world.reconcile()
+    assert world.publish() == []
+    assert stored(world, call) == [
+        ("00000000.initiated", URL, "initiated", "0"), ("00000001.completed", URL, "failed", "1"),
+    ]  # fmt: skip
+    assert world.reconcile()["expired"] == 1
+    version = world.services.calls.get(world.account.account, call).requested_version
+    report(world, "call.ended", call, status="failed", version=version)
+    assert world.reconcile() == {}
+    assert [pending.resource.id for pending in world.pending_work() if pending.resource.id == call] == []
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [("busy", "486"), ("no-answer", "487"), ("canceled", "487"), ("failed", "404")]
 )

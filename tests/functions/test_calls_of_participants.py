@@ -386,6 +386,44 @@ def test_a_late_answer_does_not_outlive_the_conference(world: World, kind: str, 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_call_that_the_engine_never_dials_fails(world: World, dialect: str) -> None:
+    """After a day its command expires: the call fails, is hung up and is no participant any more; others go on."""
+    room = make_room(world, dialect)
+    client = world.client(dialect)
+    world.clock.step(86_400)
+    world.reconcile()
+    assert statuses(world, room) == ["in-progress", "in-progress", "failed"]
+    assert client.get("Calls", client.sid(ResourceType.CALL, room.late_agent)).body["status"] == "failed"
+    place = ("Conferences", client.sid(ResourceType.CONFERENCE, room.conference), "Participants")
+    assert client.get(*place, client.sid(ResourceType.CALL, room.late_agent)).status == 404
+    publish(world)
+    assert commands(world) == {("call.hang_up", room.late_agent)}
+    assert world.reconcile()["expired"] == 1
+    assert "expired" not in world.reconcile()
+    assert {type(work.resource) for work in world.pending_work() if work.resource.id == room.late_agent} == {Call}
+
+
+@pytest.mark.parametrize("happens", ["call.ringing", "call.answered", "call.ended"])
+def test_a_report_prevents_the_failure_of_a_dial(world: World, happens: str) -> None:
+    """A call that the engine reports while its dial expires keeps what was reported."""
+    room = make_room(world)
+    world.clock.step(86_400)
+    fields: dict[str, Any] = {"status": "busy"} if happens == "call.ended" else {}
+    event = world.event(happens, call=room.late_agent, version=participant_version(world, room), **fields)
+
+    def race(when: str, operation: str, request: Mapping[str, Any]) -> None:
+        if when == "before" and operation == "UpdateItem" and room.late_agent in str(request["Key"]):
+            world.faults.clear()
+            assert world.ingest(event) == []
+
+    world.faults.append(race)
+    world.reconcile()
+    assert world.faults == []
+    expected = {"call.ringing": "ringing", "call.answered": "in-progress", "call.ended": "busy"}[happens]
+    assert statuses(world, room) == ["in-progress", "in-progress", expected]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("who", ["caller", "agent"])
 def test_a_redirected_participant_leaves(world: World, dialect: str, who: str) -> None:
     """It is not listed any more and cannot be changed; its call and its recording go on, also after the end."""

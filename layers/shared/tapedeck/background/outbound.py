@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from tapedeck.domain.call import Call
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, Command, CommandKind, is_pending
 from tapedeck.domain.participant import Participant, ParticipantStatus
@@ -136,7 +136,9 @@ def _command(
             parent = Parent(account, ParentKind.CALL, after.id)
             if after.is_live:
                 return Command(CommandKind.REDIRECT_CALL, parent, after.id, after.version, command_payload)
-            return Command(CommandKind.HANG_UP_CALL, parent, after.id, after.version, {"status": after.status})
+            # A call that failed because the engine never dialed it must not be dialed later.
+            status = CallStatus.CANCELED if after.status is CallStatus.FAILED else after.status
+            return Command(CommandKind.HANG_UP_CALL, parent, after.id, after.version, {"status": status})
         case Conference():
             parent = Parent(account, ParentKind.CONFERENCE, after.id)
             kind = CommandKind.ANNOUNCE if after.is_live else CommandKind.END_CONFERENCE

@@ -5,7 +5,7 @@ stream, which keeps records for 24 hours only (REL-5). The stream is the fast pa
 
 - callbacks: queue deliveries again whose retry is due, or that the queue lost;
 - notifications: store missing callbacks of starts, ends and leaves, and of ended calls;
-- calls: end those that were dialed into a conference that has ended;
+- calls: end those that were dialed into a conference that has ended, and those that the engine never dialed;
 - commands: send a command again until the engine confirms it or it expires (except `media.delete`);
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
@@ -16,17 +16,19 @@ and `end`, and after its end every status event of a call.
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.webhook_delivery import CallbackDispatcher
-from tapedeck.domain.call import Call
+from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, is_pending
-from tapedeck.domain.errors import InvalidState, MediaMissing, NotFound
-from tapedeck.domain.participant import Participant
+from tapedeck.domain.errors import CallAnswered, CallHasEnded, InvalidState, MediaMissing, NotFound
+from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
+from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import TOO_SHORT, Media
 from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.changes import PendingWork, PendingWorkStore, Resource
@@ -97,6 +99,7 @@ class Reconciler:
         self._callbacks = callbacks
         self._clock = clock
         self._report = report
+        self._calls = Calls(store, clock)
 
     def run(self, shard: str) -> Counter[str]:
         """Reconcile one shard, a hex digit. Idempotent.
@@ -255,9 +258,13 @@ class Reconciler:
         """Remove a resource with an expired command from the index; return whether it was removed.
 
         An ended conference with a pending follow-up, or a call with unpublished events, stays. A run after that is done
-        removes it.
+        removes it. So does a participant that the engine never dialed: this run ends its call (C-168), the next removes
+        it.
         """
         resource = pending.resource
+        if isinstance(resource, Participant) and resource.status is ParticipantStatus.QUEUED:
+            with suppress(CallHasEnded, CallAnswered):
+                self._calls.end(pending.account, resource.call, CallStatus.FAILED, frozenset({CallStatus.QUEUED}))
         if isinstance(resource, Conference) and resource.has_pending_follow_up:
             return False
         if isinstance(resource, Call) and resource.has_unpublished_events:

@@ -27,7 +27,8 @@ Confirmation
     - After 30 seconds without acknowledgement the command is sent again, with the complete state that is wanted by
       then. The repetition may be a `recording.start` or `participant.add` even if the first message was another
       command. After five minutes an alarm is raised. `media.delete` is never sent again.
-    - After 24 hours Tapedeck stops sending an unacknowledged command, except for recordings.
+    - After 24 hours Tapedeck stops sending an unacknowledged command, except for recordings. A call whose
+      `participant.add` is still unacknowledged then becomes `failed`, and a `call.hang_up` follows.
     - Tapedeck counts a pause as effective only when it is acknowledged. Only `recording.paused` acknowledges it, or
       `recording.started` if the capture began paused.
     - `recording.stopped` ends the capture, whichever command it acknowledges.
