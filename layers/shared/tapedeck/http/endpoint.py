@@ -228,9 +228,9 @@ class Endpoint:
     ) -> Callable[[Callable[[HttpRequest], Response]], Callable[[Event, object], dict[str, Any]]]:
         """Decorate the handler of requests without a route.
 
-        Below an account they need credentials (401), which are not checked (C-9). A path that has a route once its
-        doubled slashes are single ones is forwarded there (C-136); only audio that may be public is forwarded without
-        credentials.
+        Below an account, and at the list of accounts, they need credentials (401), which are not checked (C-9). A path
+        that has a route once its doubled slashes are single ones is forwarded there (C-136); only audio that may be
+        public is forwarded without credentials.
         """
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
@@ -244,7 +244,7 @@ class Endpoint:
                     context.is_forwarded = True
                     return reply
                 parts = split(http.path)
-                if parts is not None and parts[0]:
+                if (parts is not None and parts[0]) or is_list_of_accounts(http.path):
                     parse_basic_auth(http.headers.get("authorization"))
                 return handler(http)
 

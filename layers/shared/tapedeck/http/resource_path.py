@@ -8,7 +8,7 @@ from tapedeck.domain.errors import ConferenceReadByName, NotFound
 from tapedeck.domain.participant import Label, is_label
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.http.request import HttpRequest
-from tapedeck.http.routes import SUFFIX
+from tapedeck.http.routes import AUDIO_SUFFIXES, SUFFIX
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.recordings import CURRENT, Current
 
@@ -19,7 +19,6 @@ PathAlias = Literal["current", "name", "name_or_new", "label", "deleted"]
 of one to create. `label`: a participant's label. `deleted`: the SID of a deleted recording (its transcriptions remain).
 """
 
-_AUDIO_SUFFIXES: Final = (".wav", ".mp3")
 _CURRENT_SID: Final = "Twilio.CURRENT"  # C-37
 
 
@@ -125,7 +124,7 @@ def suffix_of(path: str, audio_suffixes: tuple[str, ...]) -> str:
 def is_address_of_audio(http: HttpRequest) -> bool:
     """Return whether the last segment of a path names the audio of a recording."""
     recording = http.variables.get("RecordingSid", "")
-    return recording.endswith(_AUDIO_SUFFIXES) and http.path.endswith(f"/{recording}")
+    return recording.endswith(AUDIO_SUFFIXES) and http.path.endswith(f"/{recording}")
 
 
 def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str) -> ResourcePath:
