@@ -45,6 +45,8 @@ _BATCH_RIGHTS: Final = {"SendMessageBatch": "SendMessage"}
 class Recorder:
     """The permissions that each function used; requests outside of functions are not recorded.
 
+    `written_prefixes` has the prefixes of the partition keys that each function writes to the credentials table, by
+    action.
     `names` maps the names of tables, buckets, queues, buses and keys to logical ids. `environments` holds the variables
     of each function without a route, by operation: it runs with these variables only.
     """
@@ -54,6 +56,7 @@ class Recorder:
     running: str | None = None
     outcomes: defaultdict[str, set[int | str]] = field(default_factory=lambda: defaultdict(set))
     rights: defaultdict[str, set[Right]] = field(default_factory=lambda: defaultdict(set))
+    written_prefixes: defaultdict[str, dict[str, set[str]]] = field(default_factory=lambda: defaultdict(dict))
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,6 +121,18 @@ class Recorder:
         if self.running is not None:
             needed = self._required_rights(operation, request)
             self.rights[self.running] |= {(f"{service}:{action}", resource) for action, resource in needed}
+            if service == "dynamodb":
+                for action, prefix in self._credential_writes(operation, request):
+                    self.written_prefixes[self.running].setdefault(f"dynamodb:{action}", set()).add(prefix)
+
+    def _credential_writes(self, action: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the action of each write to the credentials table, and the prefix of its partition key."""
+        parts = params.get("TransactItems", [{action.removesuffix("Item"): params}])
+        for part in parts:
+            ((kind, request),) = part.items()
+            if kind in {"Put", "Update", "Delete"} and self.names[request["TableName"]] == "CredentialsTable":
+                key = request["Item" if kind == "Put" else "Key"]["PK"]["S"]
+                yield f"{kind}Item", f"{key.partition('#')[0]}#"
 
     def _required_rights(self, action: str, params: Mapping[str, Any]) -> Iterator[Right]:
         if action in {"TransactWriteItems", "TransactGetItems"}:

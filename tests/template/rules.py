@@ -128,25 +128,47 @@ def routes_can_be_deployed(stack: Stack) -> Iterator[str]:
             yield f"{prefix} is followed by {' and by '.join(names)}"
 
 
-def credential_writers_have_no_trigger(stack: Stack) -> Iterator[str]:
-    """A function that writes credentials or encrypts secrets has no route, URL, queue or schedule.
+def only_key_functions_write_credentials_over_http(stack: Stack) -> Iterator[str]:
+    """Of the functions that write credentials or encrypt secrets, only those of API keys have a route.
 
-    The functions of API keys have routes. Each has only the writes that it needs.
+    No other has a route, URL, queue or schedule. The functions of API keys have only the writes that they need.
     """
     for function in stack.functions:
         may = rights_on_secrets(stack, function)
-        if may & WRITES == _KEY_WRITERS.get(function):
+        if may & WRITES == KEY_WRITES.get(function, {}).keys():
             may -= WRITES
         if may & WRITES or any(action.startswith("kms:") for action in may - {DECRYPT}):
             for trigger in triggers_of(stack, function):
                 yield f"{function} can be invoked through {trigger}"
 
 
-_KEY_WRITERS: Final = {
-    "CreateKeyFunction": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
-    "UpdateKeyFunction": {"dynamodb:UpdateItem"},
-    "DeleteKeyFunction": {"dynamodb:DeleteItem", "dynamodb:UpdateItem"},
+KEY_WRITES: Final[dict[str, dict[str, str]]] = {
+    "CreateKeyFunction": {"dynamodb:PutItem": "KEY#", "dynamodb:UpdateItem": "ACCOUNT#"},
+    "UpdateKeyFunction": {"dynamodb:UpdateItem": "ACCOUNT#"},
+    "DeleteKeyFunction": {"dynamodb:DeleteItem": "KEY#", "dynamodb:UpdateItem": "ACCOUNT#"},
 }
+"""The writes of the functions of API keys: the prefix of the partition keys of each action."""
+
+
+def key_functions_write_only_items_of_keys(stack: Stack) -> Iterator[str]:
+    """Each write of a function of API keys is limited to partition keys with the prefix that it writes.
+
+    AWS does not document whether `dynamodb:LeadingKeys` is the key of one write of a transaction or has those of all.
+    So every value must have a prefix that the function writes, and at least one the prefix of the action.
+    """
+    for function, writes in KEY_WRITES.items():
+        prefixes = [f"{prefix}*" for prefix in sorted(set(writes.values()))]
+        for statement in stack.statements(function):
+            for action in WRITES.intersection(listed(statement["Action"])):
+                expected = {
+                    "ForAllValues:StringLike": {_LEADING_KEYS: prefixes},
+                    "ForAnyValue:StringLike": {_LEADING_KEYS: [f"{writes.get(action)}*"]},
+                }
+                if statement.get("Condition") != expected:
+                    yield f"{function} may {action} on {statement.get('Condition', 'every item')}"
+
+
+_LEADING_KEYS: Final = "dynamodb:LeadingKeys"
 
 
 def only_the_callback_sender_decrypts(stack: Stack) -> Iterator[str]:
@@ -375,7 +397,8 @@ RULES: Final[tuple[Rule, ...]] = (
     a_function_has_one_route,
     invoke_permissions_match_routes,
     routes_can_be_deployed,
-    credential_writers_have_no_trigger,
+    only_key_functions_write_credentials_over_http,
+    key_functions_write_only_items_of_keys,
     only_the_callback_sender_decrypts,
     routed_functions_have_no_signing_key,
     signing_key_id_is_set_where_used,

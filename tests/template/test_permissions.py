@@ -25,6 +25,7 @@ from tests.client import TEMPLATE, FunctionClient
 from tests.media import finish
 from tests.template.background_use import Clock, Receiver, Scenario, use_background
 from tests.template.recorder import Recorder, Right
+from tests.template.rules import KEY_WRITES
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, target
 
 PRUNE_AT: Final = 2
@@ -159,6 +160,9 @@ def test_roles_grant_exactly_what_the_functions_use(
     assert recorder.outcomes == OUTCOMES
     assert set(recorder.outcomes) == {stack.operation(function) for function in stack.functions}
     assert list(differences(stack, recorder.rights)) == []
+    for function, writes in KEY_WRITES.items():
+        used = recorder.written_prefixes[stack.operation(function)]
+        assert used == {action: {prefix} for action, prefix in writes.items()}
 
     # The comparison detects missing rights, excess rights and wrong resources.
     for broken, complaint in _broken_copies():

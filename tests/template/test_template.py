@@ -22,6 +22,17 @@ def _statement(stack: Stack, function: str, resource: str) -> dict[str, Any]:
     return next(each for each in stack.statements(function) if target(each["Resource"]) == resource)
 
 
+def _write(stack: Stack, function: str, action: str) -> dict[str, Any]:
+    return next(each for each in stack.statements(function) if each["Action"] == action)
+
+
+def _leading_keys(stack: Stack, function: str, operator: str) -> list[str]:
+    """Return the key patterns of the condition of the function's first write."""
+    condition = next(each["Condition"] for each in stack.statements(function) if "Condition" in each)
+    patterns: list[str] = condition[f"{operator}:StringLike"]["dynamodb:LeadingKeys"]
+    return patterns
+
+
 def _paths(stack: Stack) -> dict[str, Any]:
     paths: dict[str, Any] = stack.properties("Api")["Body"]["paths"]
     return paths
@@ -107,25 +118,43 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _rename(stack, _CALL, _CALL.replace("{CallSid}", "{Sid}")),
     ),
     (
-        rules.credential_writers_have_no_trigger, "a route that may write credentials",
+        rules.only_key_functions_write_credentials_over_http, "a route that may write credentials",
         lambda stack: _statement(stack, "GetCallFunction", "CredentialsTable").update(Action="dynamodb:PutItem"),
     ),
     (
-        rules.credential_writers_have_no_trigger, "a key function that may write more than it needs",
+        rules.only_key_functions_write_credentials_over_http, "a key function that may write more than it needs",
         lambda stack: _statement(stack, "UpdateKeyFunction", "CredentialsTable").update(
             Action=["dynamodb:PutItem", "dynamodb:UpdateItem"]
         ),
     ),
     (
-        rules.credential_writers_have_no_trigger, "a queue",
+        rules.key_functions_write_only_items_of_keys, "every item",
+        lambda stack: _write(stack, "CreateKeyFunction", "dynamodb:PutItem").pop("Condition"),
+    ),
+    (
+        rules.key_functions_write_only_items_of_keys, "the keys that sign",
+        lambda stack: _leading_keys(stack, "UpdateKeyFunction", "ForAllValues").append("SIGNING#*"),
+    ),
+    (
+        rules.key_functions_write_only_items_of_keys, "the item of the account",
+        lambda stack: _leading_keys(stack, "DeleteKeyFunction", "ForAnyValue").append("ACCOUNT#*"),
+    ),
+    (
+        rules.key_functions_write_only_items_of_keys, "an absent key",
+        lambda stack: _write(stack, "UpdateKeyFunction", "dynamodb:UpdateItem")["Condition"].pop(
+            "ForAnyValue:StringLike"
+        ),
+    ),
+    (
+        rules.only_key_functions_write_credentials_over_http, "a queue",
         lambda stack: _add(stack, "Lambda::EventSourceMapping", FunctionName={"Ref": "RotateAuthTokenFunction"}),
     ),
     (
-        rules.credential_writers_have_no_trigger, "a schedule",
+        rules.only_key_functions_write_credentials_over_http, "a schedule",
         lambda stack: _add(stack, "Events::Rule", Targets=[{"Arn": {"Fn::Sub": "${IssueApiKeyFunction.Arn}"}}]),
     ),
     (
-        rules.credential_writers_have_no_trigger, "a trigger with the right to encrypt",
+        rules.only_key_functions_write_credentials_over_http, "a trigger with the right to encrypt",
         lambda stack: _statement(stack, "DeliverCallbackFunction", "SigningKey").update(Action="kms:Encrypt"),
     ),
     (
