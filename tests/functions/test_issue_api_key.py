@@ -60,7 +60,12 @@ def test_issues_an_api_key(operator: World, fix_new_ids: Callable[[str], None]) 
         },
     ]
     assert operator.log.drain() == [
-        {"operation": "issue_api_key", "account": "720796a08ee9435083bd2d07a3121f1e", "outcome": "done"}
+        {
+            "operation": "issue_api_key",
+            "account": "720796a08ee9435083bd2d07a3121f1e",
+            "sid": "016612f5f27a7b3d8c4f1e2a6d5b9087",
+            "outcome": "done",
+        }
     ]
 
 

@@ -60,7 +60,12 @@ def test_revokes_an_api_key(operator: World) -> None:
         }
     ]
     assert operator.log.drain() == [
-        {"operation": "revoke_api_key", "account": "720796a08ee9435083bd2d07a3121f1e", "outcome": "done"}
+        {
+            "operation": "revoke_api_key",
+            "account": "720796a08ee9435083bd2d07a3121f1e",
+            "sid": "016612f5f27a7b3d8c4f1e2a6d5b9087",
+            "outcome": "done",
+        }
     ]
 
 
@@ -110,7 +115,12 @@ def test_refuses_a_key_of_another_account(operator: World) -> None:
         },
     ]
     assert operator.log.drain() == [
-        {"operation": "revoke_api_key", "account": "720796a08ee9435083bd2d07a3121f1e", "outcome": "refused"}
+        {
+            "operation": "revoke_api_key",
+            "account": "720796a08ee9435083bd2d07a3121f1e",
+            "sid": "016612f5f27a7b3d8c4f1e2a6d5b9087",
+            "outcome": "refused",
+        }
     ]
 
 

@@ -31,7 +31,18 @@ ALLOWED = {
     # metrics
     "_aws", "Milliseconds", "Faults", "Busy",
 }  # fmt: skip
-ALLOWED_ADMIN = {"level", "message", "timestamp", "service", "operation", "account", "outcome", "_aws", "TaskFaults"}
+ALLOWED_ADMIN = {
+    "level",
+    "message",
+    "timestamp",
+    "service",
+    "operation",
+    "account",
+    "sid",
+    "outcome",
+    "_aws",
+    "TaskFaults",
+}
 MAX_LINE_BYTES = 750
 
 CREATED_SID = {"create_call_recording": "sid", "create_participant": "call_sid", "create_key": "sid"}

@@ -99,9 +99,12 @@ class CanonicalLog:
             },
         )
 
-    def task(self, *, operation: str, account: str | None, outcome: str) -> None:
-        """Log one run of an admin function; `outcome` is done, refused or fault; a fault emits `TaskFaults`."""
-        fields = {"operation": operation, "account": account, "outcome": outcome}
+    def task(self, *, operation: str, account: str | None, outcome: str, sid: str | None = None) -> None:
+        """Log one run of an admin function; `outcome` is done, refused or fault; a fault emits `TaskFaults`.
+
+        `sid` is the id of the API key, 32 hex digits.
+        """
+        fields = {"operation": operation, "account": account, "sid": sid, "outcome": outcome}
         counted = self._metrics({"TaskFaults": 1}) if outcome == "fault" else {}
         self._logger.info("task", extra={name: value for name, value in fields.items() if value is not None} | counted)
 

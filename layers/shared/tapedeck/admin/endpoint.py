@@ -119,10 +119,17 @@ class AdminEndpoint(Generic[ServicesT]):
                 except (NotFound, InvalidState) as refused:
                     response = _error(self._messages[type(refused)], None)
                 except Exception:
-                    services.log.task(operation=operation, account=_account_of(task, {}), outcome="fault")
+                    services.log.task(
+                        operation=operation, account=_account_of(task, {}), outcome="fault", sid=_key_of(task, {})
+                    )
                     raise
                 outcome = "refused" if "error" in response else "done"
-                services.log.task(operation=operation, account=_account_of(task, response), outcome=outcome)
+                services.log.task(
+                    operation=operation,
+                    account=_account_of(task, response),
+                    outcome=outcome,
+                    sid=_key_of(task, response),
+                )
                 return response
 
             return handle
@@ -135,6 +142,13 @@ def _account_of(task: AdminRequest | None, response: Mapping[str, Any]) -> str |
     in_response = response.get("account_sid", {}).get(TWILIO.name)
     in_event: str | None = getattr(task, "account_sid", None)
     return TWILIO.parse_sid(ResourceType.ACCOUNT, in_response) if in_response is not None else in_event
+
+
+def _key_of(task: AdminRequest | None, response: Mapping[str, Any]) -> str | None:
+    """Return the API key's id: the one in the response, else the one that the event names."""
+    in_response = response.get("api_key_sid")
+    in_event: str | None = getattr(task, "api_key_sid", None)
+    return TWILIO.parse_sid(ResourceType.API_KEY, in_response) if in_response is not None else in_event
 
 
 _MESSAGES: Final[Mapping[type[TapedeckError], str]] = {
