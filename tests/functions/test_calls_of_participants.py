@@ -516,23 +516,77 @@ def test_a_redirect_respects_concurrent_changes(world: World, what: str) -> None
     assert conference.participants == {"join": 2, "end": 2, "hang up": 1}[what]
 
 
-def test_a_late_report_of_the_entry_does_not_bring_a_redirected_call_back(world: World) -> None:
-    """What the engine reports from before the redirect is stale; a later entry is a new stay."""
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """A caller who was redirected, and the engine's reports about it, by its clock, which may differ."""
+
+    path: tuple[str, ...]
+    early: dict[str, Any]
+    left: dict[str, Any]
+    redirected: dict[str, Any]
+    joined: dict[str, Any]
+
+
+def redirect_caller(world: World, room: Room, dialect: str, skew: int) -> Redirected:
+    """Redirect the caller; `early` is its entry before that, `joined` a new one. `skew`: milliseconds of the engine."""
+    client = world.client(dialect)
+    sid = client.sid(ResourceType.CALL, room.caller)
+    about: dict[str, Any] = {"conference": room.conference, "call": room.caller}
+    early = world.event("participant.joined", **about, at=world.clock() + skew)
+    world.clock.step(1)
+    assert client.post("Calls", sid, form=FORM).status == 200
+    version = world.services.calls.get(world.account.account, room.caller).requested_version
+    at = world.clock() + skew
+    return Redirected(
+        ("Conferences", client.sid(ResourceType.CONFERENCE, room.conference), "Participants", sid),
+        early,
+        world.event("participant.left", **about, at=at + 100),
+        world.event("call.redirected", call=room.caller, version=version, at=at + 101),
+        world.event("participant.joined", **about, at=at + 200),
+    )
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("skew", [-300_000, -5_000, 0, 5_000, 300_000])
+def test_a_late_report_of_the_entry_does_not_bring_a_redirected_call_back(
+    world: World, dialect: str, skew: int
+) -> None:
+    """An entry before the redirect is stale, before and after the engine reports the leave, on any clock."""
+    room = make_room(world, dialect)
+    reports = redirect_caller(world, room, dialect, skew)
+    client = world.client(dialect)
+    assert world.ingest(reports.early) == []
+    assert client.get(*reports.path).status == 404
+    assert world.ingest(reports.left, reports.redirected, {**reports.early, "id": new_id(world.clock())}) == []
+    assert client.get(*reports.path).status == 404
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("skew", [-300_000, -5_000, 0, 5_000, 300_000])
+@pytest.mark.parametrize("reported", [("left",), ("redirected",), ("left", "redirected"), ("redirected", "left")])
+def test_a_call_that_is_redirected_into_the_same_conference_comes_back(
+    world: World, dialect: str, skew: int, reported: tuple[str, ...]
+) -> None:
+    """The entry after the redirect counts on any clock, as soon as the leave or the redirect is reported."""
+    room = make_room(world, dialect)
+    reports = redirect_caller(world, room, dialect, skew)
+    client = world.client(dialect)
+    assert world.ingest(*(getattr(reports, each) for each in reported), reports.joined) == []
+    assert client.get(*reports.path).status == 200
+    assert statuses(world, room) == ["in-progress", "in-progress", "queued"]
+
+
+def test_a_dialed_call_that_comes_back_is_not_ended_with_the_conference(world: World) -> None:
+    """After a redirect, a new entry of a call that was dialed is a stay like that of a caller."""
     room = make_room(world)
     about: dict[str, Any] = {"conference": room.conference, "call": room.agent}
-    early = world.event("participant.joined", **about)
-    world.clock.step(1)
     client = world.client("twilio")
     assert client.post("Calls", client.sid(ResourceType.CALL, room.agent), form=FORM).status == 200
-    place = ("Conferences", client.sid(ResourceType.CONFERENCE, room.conference), "Participants")
-    path = (*place, client.sid(ResourceType.CALL, room.agent))
-    assert world.ingest(early) == []
-    assert client.get(*path).status == 404
-    world.clock.step(1)
-    assert world.ingest(world.event("participant.left", **about)) == []
-    world.clock.step(1)
-    assert world.ingest(world.event("participant.joined", **about)) == []
-    assert client.get(*path).status == 200
+    for kind in ("participant.left", "participant.joined"):
+        world.clock.step(1)
+        assert world.ingest(world.event(kind, **about)) == []
+    found = world.services.participants.get(world.account.account, room.conference, room.agent)
+    assert (found.is_inside, found.was_dialed) == (True, False)
     by_api(world, room)
     publish(world)
     assert statuses(world, room)[1] == "in-progress"

@@ -82,6 +82,8 @@ class Call:
     recordings: list[Recording] = field(default_factory=list)
     conference: "Conference | None" = None
     """The only conference that the call joins; None before the first join."""
+    redirected_at: int | None = None
+    """When the last redirect was requested, in seconds; the engine of this model confirms none."""
 
 
 @dataclass(eq=False)
@@ -440,6 +442,9 @@ class Families(RuleBasedStateMachine):
             return
         if participant is not None and not participant.is_inside and participant.has_unexpired_request(now):
             return
+        is_redirected = call.redirected_at is not None and now - call.redirected_at < COMMAND_EXPIRY_SECONDS
+        if participant is not None and not participant.is_inside and not participant.last_event_at and is_redirected:
+            return
         if participant is not None and participant.is_inside:
             participant.last_event_at = at
         elif call.status in UNANSWERED:
@@ -605,10 +610,11 @@ class Families(RuleBasedStateMachine):
             _refused(answer, 400, 21220)
             return
         assert (answer.status, answer.body["status"]) == (200, "in-progress")
+        call.redirected_at = self.world.clock() // 1000
         participant = call.conference.participants.get(call.id) if call.conference is not None else None
         if participant is not None and participant in call.conference.present:
             self._apply_leave(call.conference, participant)
-            participant.requested_at, participant.last_event_at = None, self.world.clock()
+            participant.requested_at, participant.last_event_at = None, 0
 
     @rule(dialect=DIALECT, where=PICK)
     def end_conference(self, dialect: str, where: int) -> None:

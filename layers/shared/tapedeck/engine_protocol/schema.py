@@ -17,7 +17,8 @@ Commands
       conference ends, a `call.hang_up` follows, also if the call is still being dialed. It may arrive before the
       `participant.add`: do not dial a call that was hung up.
     - A `call.redirect` with `redirect` takes the call out of its conference. Report `participant.left` then, without a
-      version. The call is not hung up when that conference ends.
+      version, and before a `participant.joined` of the same conference. The call is not hung up when that conference
+      ends.
     - Tapedeck delivers the status callbacks of calls from the events that you report. Do not deliver them yourself.
 Confirmation
     The engine *acknowledges* a command with an event that repeats its `version`; the table below shows which event.

@@ -189,7 +189,7 @@ class Calls:
             leaving = EndTransaction(write_id, now // 1000, call=found, call_after=after, call_commands=commands)
             if conference is not None and participant is not None and participant.is_inside:
                 if conference.is_live:
-                    gone = participant_after_redirect(conference, participant, now)
+                    gone = participant_after_redirect(conference, participant, now // 1000)
                     leaving = with_leave(leaving, conference, participant, gone, stopped)
                 elif participant.was_dialed:
                     raise CallNotInProgress

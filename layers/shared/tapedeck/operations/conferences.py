@@ -232,7 +232,11 @@ class Conferences:
             call_now = self._store.get_call(account, call)
             if conference_now is None or call_now is None:
                 raise NotFound
-            if participant is not None and engine_event is not None and _is_overridden(participant, engine_event, now):
+            if (
+                participant is not None
+                and engine_event is not None
+                and _is_overridden(participant, call_now, engine_event, now)
+            ):
                 return conference_now
             if not conference_now.is_live:
                 raise ConferenceNotInProgress
@@ -293,11 +297,15 @@ def is_stale_event(participant: Participant, engine_event: EngineEvent | None) -
     return engine_event is not None and engine_event.at < participant.last_event_at
 
 
-def _is_overridden(participant: Participant, engine_event: EngineEvent, now: int) -> bool:
-    """Return whether a reported entry is stale, or overridden by a pending request to leave (C-112)."""
-    return engine_event.at <= participant.last_event_at or (
-        not participant.is_inside and has_unexpired_request(participant, now)
+def _is_overridden(participant: Participant, call: Call, engine_event: EngineEvent, now: int) -> bool:
+    """Return whether a reported entry is stale, or overridden by a pending request to leave (C-112).
+
+    The redirect of a call is such a request, until the engine confirms it or reports that the call has left (C-153).
+    """
+    is_leaving = has_unexpired_request(participant, now) or (
+        participant.last_event_at == 0 and has_unexpired_request(call, now)
     )
+    return engine_event.at <= participant.last_event_at or (not participant.is_inside and is_leaving)
 
 
 def _require_answered(call: Call) -> None:

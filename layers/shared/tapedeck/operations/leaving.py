@@ -87,13 +87,14 @@ def call_after_end(call: Call, status: CallStatus, now: int, write_id: str, ende
 
 
 def participant_after_redirect(conference: Conference, participant: Participant, now: int) -> Participant:
-    """Return the participant after its call got new instructions at `now` (milliseconds).
+    """Return the participant after its call got new instructions at `now` (seconds).
 
-    The command of the call removes it, so that it needs no command of its own, and no earlier one is pending. What the
-    engine reports from before that time is stale: a late report that it has joined does not bring it back (C-153).
+    The command of the call removes it, so that it needs no command of its own, and no earlier one is pending.
+    `last_event_at` is 0 until the engine reports that it has left: the time of the redirect on the engine's clock is
+    not known yet (C-153).
     """
-    gone = with_new_request(participant_after_leave(conference, participant, now // 1000), now // 1000)
-    return replace(gone, confirmed_version=gone.version, last_event_at=max(now, gone.last_event_at))
+    gone = with_new_request(participant_after_leave(conference, participant, now), now)
+    return replace(gone, confirmed_version=gone.version, last_event_at=0)
 
 
 def participant_after_leave(
