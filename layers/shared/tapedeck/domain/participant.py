@@ -39,7 +39,8 @@ class Participant:
     change since, if any. Only connected participants count in the conference. `sequence` is the SequenceNumber of the
     participant's last event (REL-4). `options` are the settings that the media engine needs to dial and place it:
     parameter names in snake case, only values that differ from the vendor's defaults. `last_event_at` is the engine's
-    time, in milliseconds, of the newest event applied; older events are stale. 0: there is none, or none since a redirect.
+    time, in milliseconds, of the newest event applied since the last redirect, 0 if there is none; older events are
+    stale.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
