@@ -332,7 +332,7 @@ def test_prints_every_fixture(tmp_path: Path) -> None:
             "conferences.1: another live conference has this name",
         ),
         (
-            f"{{keys: [{{sid: SK{'0' * 32}, secret: a}}, {{sid: SK{'0' * 32}, secret: a}}]}}",
+            f"{{keys: [{{sid: SK{'0' * 32}, secret: a}}, {{sid: SK{'0' * 32}, secret: b}}]}}",
             "keys.1.sid: an API key already has this sid",
         ),
     ],
