@@ -27,6 +27,7 @@ from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     CallHasEnded,
+    NoActiveRecording,
     NotEligibleForRecording,
     NotFinished,
     NotFound,
@@ -211,6 +212,7 @@ class Journal:
 
 EXPECTED_ERRORS: Final = {
     NotFound: model.NOT_FOUND,
+    NoActiveRecording: model.REJECTED,
     NotEligibleForRecording: model.REJECTED,
     NotFinished: model.REJECTED,
     CallHasEnded: model.REJECTED,
