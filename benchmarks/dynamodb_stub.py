@@ -34,6 +34,7 @@ _CREDENTIALS = {
     "PK": {"S": f"ACCOUNT#{ACCOUNT}"},
     "tokens": {"L": [{"S": hashlib.sha256(b"00112233445566778899aabbccddeeff").hexdigest()}]},
     "keys": {"M": {}},
+    "created": {"N": "1795250675"},
 }
 
 
