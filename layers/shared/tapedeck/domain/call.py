@@ -38,6 +38,8 @@ class Call:
     `domain.recording.PRUNE_ACTIVE_AT`. `end_write_id` is the id of the write that ended the call.
     `callback` is the subscription to its status events; its `events` are empty if the request chose none.
     `end_published`: every callback of the ended call is in the outbox.
+    `engine` is the name of the media engine that has the call; None while it is unknown. `boot` is
+    the id of the session in which the engine last listed it.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
@@ -62,6 +64,8 @@ class Call:
     requested_version: int = 0
     requested_at: int | None = None
     confirmed_version: int = 0
+    engine: str | None = None
+    boot: str | None = None
 
     @property
     def created(self) -> int:

@@ -45,6 +45,8 @@ class Conference:
     never started; `started_at` is when it started. `announced_at` is when an announcement was last played.
     `has_dialed`: participants were dialed into it over the API. `end_published`: every callback for the end of the
     conference is in the outbox, and the calls of the dialed participants have ended.
+    `engine` is the name of the media engine that has the conference; None while it is unknown. `boot` is
+    the id of the session in which the engine last listed it.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
@@ -73,6 +75,8 @@ class Conference:
     requested_version: int = 0
     requested_at: int | None = None
     confirmed_version: int = 0
+    engine: str | None = None
+    boot: str | None = None
 
     @property
     def created(self) -> int:

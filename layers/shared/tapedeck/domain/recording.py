@@ -97,7 +97,8 @@ class Recording:
     command is pending (`is_pending`). `last_event_at` is the engine's time, in milliseconds, of the newest event
     applied; older events are stale. `call` is the call shown with the recording: its parent, or the call of the
     conference's first participant. `duration` is seconds of finished audio. `error` is a vendor's error code such as
-    16101. `deleted_until` is when a deleted recording's row expires.
+    16101. `deleted_until` is when a deleted recording's row expires. `engine` is the name of the media engine that
+    captures it; None until it has reported the start. `boot` is the id of the session in which it last listed it.
     """
 
     id: str
@@ -119,6 +120,8 @@ class Recording:
     error: int | None = None
     deleted_until: int | None = None
     callback: CallbackSubscription | None = None
+    engine: str | None = None
+    boot: str | None = None
 
     @property
     def created(self) -> int:

@@ -184,6 +184,8 @@ _CALL: Final = FieldTable(
     Field(END_WRITE_ID, "end_write_id", None),
     Field("callback", "callback", None, encode_callback, _decode_callback),
     Field(END_PUBLISHED, "end_published", False),
+    Field("engine", "engine", None),
+    Field("boot", "boot", None),
     *_ENGINE_FIELDS,
 )
 
@@ -208,6 +210,8 @@ _CONFERENCE: Final = FieldTable(
     Field("announced_at", "announced_at", None),
     Field(HAS_DIALED, "has_dialed", False),
     Field(END_PUBLISHED, "end_published", False),
+    Field("engine", "engine", None),
+    Field("boot", "boot", None),
     *_ENGINE_FIELDS,
 )
 
@@ -249,6 +253,8 @@ _RECORDING: Final = FieldTable(
     Field("error", "error", None),
     Field(EXPIRES_AT, "deleted_until", None),
     Field("callback", "callback", None, encode_callback, _decode_callback),
+    Field("engine", "engine", None),
+    Field("boot", "boot", None),
 )
 
 _TRANSCRIPTION: Final = FieldTable(

@@ -1,0 +1,85 @@
+"""Media engines: who they are, what they can do, and whether they are alive."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+ALL_ACCOUNTS: Final = "*"
+"""In place of a list of accounts: every account of the deployment."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+def is_engine_name(text: str) -> bool:
+    """Whether a text is a valid name of an engine: a lower-case letter, then up to 31 letters, digits or hyphens."""
+    return _NAME.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEngine:
+    """One registered media engine: its name, and the accounts that it works for.
+
+    `accounts` are ids of 32 hex digits; None for all accounts of the deployment.
+    """
+
+    name: str
+    accounts: frozenset[str] | None = None
+
+    def serves(self, account: str) -> bool:
+        """Whether the engine works for this account."""
+        return self.accounts is None or account in self.accounts
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCapabilities:
+    """What an engine can do, as it reports when it opens a session; the defaults are those of a simple engine.
+
+    `pause`: it can pause a capture. `dual`: it can capture two channels. `tracks`: it can capture one direction only.
+    `restart`: it can start a second capture of the same call. `conference_recording`: it can capture a conference.
+    `participants`: what it can do with participants, of `mute`, `hold`, `coach`, `announce`, `remove`. `place`: it can
+    dial. `presence`: it reports `engine.alive`; an engine without presence counts as alive.
+    """
+
+    pause: bool = True
+    restart: bool = True
+    tracks: bool = True
+    dual: bool = True
+    conference: bool = True
+    conference_recording: bool = True
+    participants: frozenset[str] = frozenset()
+    place: bool = False
+    presence: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePresence:
+    """What is known about a running engine; times are seconds since the epoch.
+
+    `boot` is the id of its current session, 32 hex digits. `seen_at` is when it last opened a session or reported
+    `engine.alive`. `synced_boot` is the boot whose complete list of live resources was received at `synced_at`; empty
+    if none was. `seq` is the highest sequence number of an `engine.alive` (see `domain.engine_event.EngineEvent`).
+    `gone_boot` is the boot after whose loss everything that the engine had was ended; empty if none was.
+    """
+
+    engine: str
+    boot: str
+    seen_at: int
+    capabilities: EngineCapabilities = EngineCapabilities()
+    max_calls: int | None = None
+    live_calls: int = 0
+    is_draining: bool = False
+    seq: int = 0
+    synced_boot: str = ""
+    synced_at: int = 0
+    gone_boot: str = ""
+
+    def is_alive(self, now: int) -> bool:
+        """Whether the engine was seen within `DEAD_AFTER_SECONDS` before `now`, or reports no presence."""
+        return not self.capabilities.presence or now - self.seen_at < DEAD_AFTER_SECONDS
+
+
+ALIVE_EVERY_SECONDS: Final = 15
+"""Interval at which an engine reports `engine.alive`."""
+
+DEAD_AFTER_SECONDS: Final = 45
+"""An engine that was not seen for this long is lost."""
