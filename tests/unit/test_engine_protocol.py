@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from tapedeck.background.command_messages import write_command
 from tapedeck.background.event_dispatch import read_event
 from tapedeck.background.outbound import commands_for_change, pending_command
 from tapedeck.domain.call import Call, CallStatus
@@ -24,7 +25,6 @@ from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.engine_protocol import schema as engine_schema
 from tapedeck.engine_protocol.schema import COMMANDS, EVENTS
-from tapedeck.engine_protocol.serializer import write_command
 from tapedeck.ports.changes import Change, Resource
 from tests.client import ROOT
 from tests.thoroughness import scaled

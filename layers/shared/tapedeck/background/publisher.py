@@ -25,6 +25,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
+from tapedeck.background.command_messages import write_command
 from tapedeck.background.notifications import (
     before_deletion,
     call_events,
@@ -52,7 +53,6 @@ from tapedeck.domain.page import ALL_TIME, ids_of
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.engine_protocol.serializer import write_command
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import object_key
 from tapedeck.ports.changes import Change, Resource
