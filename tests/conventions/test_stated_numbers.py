@@ -12,7 +12,7 @@ from tapedeck.adapters.dynamodb import client
 from tapedeck.adapters.webhooks import http_exchange
 from tapedeck.background import publisher, reconciler, webhook_delivery
 from tapedeck.dialects.callback_selection import callbacks_in
-from tapedeck.domain import account, conference, delivery, engine_command, page, recording
+from tapedeck.domain import account, conference, delivery, engine_command, engine_event, page, recording
 from tapedeck.domain.retry_policy import FailureKind
 from tapedeck.http import request
 from tapedeck.operations import media, recordings, transcriptions
@@ -116,7 +116,7 @@ STATEMENTS: Final = {
     ),
     "expiry": ("reference/engine-protocol.md", "After 24 hours", engine_command.COMMAND_EXPIRY_SECONDS, 86_400),
     "the engine's clock": (
-        "reference/engine-protocol.md", "at most five minutes", engine_command.MAX_CLOCK_SKEW_SECONDS, 300,
+        "reference/engine-protocol.md", "at most five minutes", engine_event.MAX_CLOCK_SKEW_SECONDS, 300,
     ),
     "early events": (
         "reference/engine-protocol.md", "five times, six minutes apart",

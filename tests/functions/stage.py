@@ -11,7 +11,7 @@ from tapedeck.adapters.dynamodb.client import Item, from_attributes
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
@@ -271,7 +271,7 @@ class Stage:
     def engine_event(self, version: int | None = None, *, at: int | None = None) -> EngineEvent:
         """Return a new engine event, reported now or at this millisecond of the engine's clock."""
         now = self.clock()
-        return EngineEvent(new_id(now), at if at is not None else now, version)
+        return EngineEvent(new_id(now), self.account, "standin", 0, at if at is not None else now, version)
 
     def _put(self, key: Key, item: Item) -> None:
         self.shelf.put({**key, **item})

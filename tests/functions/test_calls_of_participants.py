@@ -11,11 +11,10 @@ from tapedeck.background.handlers import IncompleteRun
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import EndReason
-from tapedeck.domain.engine_command import EngineEvent
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Source
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.participants import AddParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.client import DIALECTS
@@ -89,21 +88,19 @@ def by_api(world: World, room: Room) -> None:
 
 def by_engine(world: World, room: Room) -> None:
     """The engine reports the end of the conference."""
-    report = ConferenceEndReport(world.stage.engine_event(), EndReason.VIA_API)
+    report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.VIA_API)
     world.services.conferences.end(world.account.account, room.conference, report)
 
 
 def by_engine_with_a_call(world: World, room: Room) -> None:
     """The engine reports that the caller ended the conference by leaving."""
-    report = ConferenceEndReport(world.stage.engine_event(), EndReason.END_ON_EXIT_LEFT, room.caller)
+    report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.END_ON_EXIT_LEFT, room.caller)
     world.services.conferences.end(world.account.account, room.conference, report)
 
 
 def by_leaving(world: World, room: Room) -> None:
     """The caller, who ends the conference on exit, leaves it."""
-    world.services.participants.remove(
-        world.account.account, room.conference, room.caller, EngineEvent(new_id(world.clock()), world.clock())
-    )
+    world.services.participants.remove(world.account.account, room.conference, room.caller, world.stage.engine_event())
 
 
 def by_removal(world: World, room: Room) -> None:
@@ -169,7 +166,7 @@ def test_a_conference_without_callbacks_waits_for_its_dialed_calls(world: World)
     publish(world)
     assert world.pending_work() == []
     for room in rooms:
-        report = ConferenceEndReport(world.stage.engine_event(), EndReason.VIA_API)
+        report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.VIA_API)
         service.conferences.end(account, room, report)
     world.changes()
     assert [work.resource.id for work in world.pending_work()] == [rooms[0]]

@@ -15,7 +15,7 @@ from tapedeck.domain.conference import Conference, EndReason
 from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.conferences import ConferenceEndReport, UpdateConference
+from tapedeck.operations.conferences import ReportedConferenceEnd, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tests.functions.background_world import World
 from tests.thoroughness import scaled
@@ -132,7 +132,7 @@ class RandomConference:
     def end(self) -> None:
         """The conference ends, through the API or reported by the engine."""
         report = (
-            ConferenceEndReport(self.world.stage.engine_event(), EndReason.LAST_LEFT)
+            ReportedConferenceEnd(self.world.stage.engine_event(), EndReason.LAST_LEFT)
             if self.random_source.random() < 0.5
             else None
         )

@@ -22,7 +22,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.messaging import DomainEvent, QueueMessage
@@ -719,7 +719,7 @@ def _conference_ended(world: World) -> None:
     world.services.participants.update(
         conference.account, conference.id, participant.call, UpdateParticipant(muted=True)
     )
-    report = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+    report = ReportedConferenceEnd(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
     world.services.conferences.end(conference.account, conference.id, report)
 
 

@@ -26,7 +26,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.conferences import ConferenceEndReport, UpdateConference
+from tapedeck.operations.conferences import ReportedConferenceEnd, UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.changes import Change
@@ -332,7 +332,7 @@ def test_a_concurrent_end_prevents_expiry(world: World) -> None:
     added = world.services.participants.add(account, conference.id, AddParticipant("+1", "+2"))
     world.services.conferences.update(account, conference.id, UpdateConference(announce_url=URL))
     (pending,) = [each for each in world.pending_work() if each.resource.id == conference.id]
-    report = ConferenceEndReport(world.stage.engine_event(), EndReason.VIA_API)
+    report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.VIA_API)
     world.services.conferences.end(account, conference.id, report)
     assert not world.background.reconciler._work.expire(pending)
     assert {each.resource.id for each in world.pending_work()} == {conference.id, added.call}
@@ -645,7 +645,7 @@ def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> 
 def test_backfilling_the_end_removes_a_conference_from_the_index(world: World) -> None:
     """Without a pending command, a conference leaves the index once its end is published."""
     conference = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), "twilio"))
-    report = ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+    report = ReportedConferenceEnd(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
     world.services.conferences.end(conference.account, conference.id, report)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
@@ -662,7 +662,7 @@ def test_a_conference_without_a_callback_is_not_pending(world: World) -> None:
         world.services.conferences.join(conference.account, conference.id, world.stage.call().id)
     assert world.pending_work() == []
     world.services.conferences.end(
-        conference.account, conference.id, ConferenceEndReport(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
+        conference.account, conference.id, ReportedConferenceEnd(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
     )
     assert world.pending_work() == []
 

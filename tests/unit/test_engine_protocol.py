@@ -222,7 +222,7 @@ def test_reads_every_event(kind: str) -> None:
     Draft202012Validator(published("media-events")).validate(written)
     read = read_event(json.dumps({**written, "unknown_field": 1}))
     assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == written
-    assert (read.engine_event.event, read.engine_event.at, read.engine_event.version) == (
+    assert (read.engine_event.id, read.engine_event.at, read.engine_event.version) == (
         "0" * 32,
         NOW * 1000,
         written.get("version"),

@@ -9,7 +9,8 @@ import pytest
 from tapedeck.background.outbound import commands_for_change, domain_events, pending_command
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.engine_command import MAX_CLOCK_SKEW_SECONDS, Command, CommandKind, EngineEvent, with_new_request
+from tapedeck.domain.engine_command import Command, CommandKind, with_new_request
+from tapedeck.domain.engine_event import MAX_CLOCK_SKEW_SECONDS, EngineEvent
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
@@ -283,5 +284,5 @@ def test_time_of_domain_events(after: Resource, at: int) -> None:
 )
 def test_start_events_match_the_time_of_the_id(created: int, occurred: int, received: int, *, expected: bool) -> None:
     """A start is plausible if id and event are at most five minutes apart, however late the event arrives."""
-    event = EngineEvent("0" * 32, (NOW + occurred) * 1000)
+    event = EngineEvent("0" * 32, "0" * 32, "standin", 1, (NOW + occurred) * 1000)
     assert event.is_plausible_start(new_id((NOW + created) * 1000), (NOW + received) * 1000) is expected

@@ -6,14 +6,14 @@ from typing import Final
 
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import NotEligibleForRecording
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Recording, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
-from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.media import object_key
 from tapedeck.ports.clock import Clock
 from tapedeck_standin.aws.account_data import AccountData
@@ -91,7 +91,7 @@ class Telephony:
             account, to=spec.to, from_=spec.from_, direction=spec.direction, status=initial_status
         )
         if spec.status not in LIVE:
-            call = self._calls.end(account, call.id, spec.status, engine_event=self._engine_event())
+            call = self._calls.end(account, call.id, spec.status, engine_event=self._engine_event(account))
         return CallSnapshot(call)
 
     def hang_up(self, account: str, call: str) -> CallSnapshot:
@@ -101,7 +101,7 @@ class Telephony:
             NotFound: the call does not exist.
             CallHasEnded: the call has already ended.
         """
-        return self._call_snapshot(self._calls.end(account, call, engine_event=self._engine_event()))
+        return self._call_snapshot(self._calls.end(account, call, engine_event=self._engine_event(account)))
 
     def conference(self, account: str, spec: SimulatedConference) -> ConferenceSnapshot:
         """Register a conference, let its participants join, and start a recording if requested.
@@ -140,7 +140,9 @@ class Telephony:
             NotFound: the conference does not exist.
             ConferenceNotInProgress: the conference has already ended.
         """
-        ended = self._conferences.end(account, conference, ConferenceEndReport(self._engine_event(), EndReason.VIA_API))
+        ended = self._conferences.end(
+            account, conference, ReportedConferenceEnd(self._engine_event(account), EndReason.VIA_API)
+        )
         parent = Parent(account, ParentKind.CONFERENCE, conference)
         calls = [
             self._call_snapshot(self._calls.get(account, call)) for call in self._account_data.participants(parent)
@@ -170,9 +172,9 @@ class Telephony:
         self._engine.start_capture(recording, object_key(conference.account, recording.id))
         return recording
 
-    def _engine_event(self) -> EngineEvent:
+    def _engine_event(self, account: str) -> EngineEvent:
         now = self._clock()
-        return EngineEvent(new_id(now), now)
+        return EngineEvent(new_id(now), account, "standin", 0, now)
 
     def _call_snapshot(self, call: Call) -> CallSnapshot:
         parent = Parent(call.account, ParentKind.CALL, call.id)

@@ -6,11 +6,12 @@ that is older than the stored state is stale and changes nothing (REL-4).
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 from tapedeck.background.recording_events import RecordingEvents
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
-from tapedeck.domain.engine_command import EngineEvent, has_unexpired_request, is_pending
+from tapedeck.domain.engine_command import has_unexpired_request, is_pending
+from tapedeck.domain.engine_event import EngineEvent
+from tapedeck.domain.engine_report import NewCall, ParticipantJoinReport
 from tapedeck.domain.errors import (
     CallAnswered,
     CallHasEnded,
@@ -24,30 +25,10 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls
-from tapedeck.operations.conferences import ConferenceEndReport, Conferences, is_stale_event
+from tapedeck.operations.conferences import Conferences, ReportedConferenceEnd, is_stale_event
 from tapedeck.operations.participants import Participants, UpdateParticipant
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.stores import Store
-
-
-@dataclass(frozen=True, slots=True)
-class NewCall:
-    """A call that the engine reports first, such as an incoming one; `parent` is its parent call."""
-
-    to: str
-    from_: str
-    direction: str
-    parent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JoinOptions:
-    """How a call enters a conference."""
-
-    start_conference_on_enter: bool = True
-    end_conference_on_exit: bool = False
-    muted: bool = False
-    hold: bool = False
 
 
 class EngineEvents:
@@ -134,7 +115,7 @@ class EngineEvents:
         except NameInUse as taken:
             raise NotFound from taken
 
-    def conference_ended(self, account: str, conference: str, report: ConferenceEndReport) -> None:
+    def conference_ended(self, account: str, conference: str, report: ReportedConferenceEnd) -> None:
         """Apply `conference.ended`, which also confirms every pending command of the conference."""
         with suppress(ConferenceNotInProgress):
             self._conferences.end(account, conference, report)
@@ -147,9 +128,7 @@ class EngineEvents:
         """Apply `conference.announced`: the announcement that this version requested has been played."""
         self._conferences.announced(account, conference, version)
 
-    def participant_joined(
-        self, account: str, conference: str, call: str, engine_event: EngineEvent, joining: JoinOptions
-    ) -> None:
+    def participant_joined(self, account: str, report: ParticipantJoinReport, engine_event: EngineEvent) -> None:
         """Apply `participant.joined`; a participant that is already inside stays unchanged.
 
         Raises NotFound while the call is not answered: that event may not have arrived yet.
@@ -157,12 +136,12 @@ class EngineEvents:
         try:
             self._conferences.join(
                 account,
-                conference,
-                call,
-                start_on_enter=joining.start_conference_on_enter,
-                end_on_exit=joining.end_conference_on_exit,
-                muted=joining.muted,
-                hold=joining.hold,
+                report.conference,
+                report.call,
+                start_on_enter=report.start_conference_on_enter,
+                end_on_exit=report.end_conference_on_exit,
+                muted=report.muted,
+                hold=report.hold,
                 engine_event=engine_event,
             )
         except CallNotInProgress as unanswered:

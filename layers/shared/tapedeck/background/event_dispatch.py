@@ -7,9 +7,16 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from tapedeck.background.engine_events import EngineEvents, JoinOptions, NewCall
-from tapedeck.background.recording_events import NewRecording, RecordingEvents, TranscriptionResult
+from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.recording_events import RecordingEvents
 from tapedeck.domain.call import CallStatus
+from tapedeck.domain.engine_report import (
+    CaptureStartReport,
+    NewCall,
+    NewRecording,
+    ParticipantJoinReport,
+    TranscriptionReport,
+)
 from tapedeck.domain.errors import MalformedBody
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.engine_protocol.events import (
@@ -30,7 +37,7 @@ from tapedeck.engine_protocol.events import (
     RecordingTransitioned,
     TranscriptionCompleted,
 )
-from tapedeck.operations.conferences import ConferenceEndReport
+from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.participants import UpdateParticipant
 
 _TARGETS: Final = {
@@ -64,8 +71,8 @@ def ingest(event: MediaEvent, engine_events: EngineEvents) -> None:
         case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
             _ingest_participant(event, engine_events)
         case TranscriptionCompleted():
-            result = TranscriptionResult(event.transcription, event.text, event.duration)
-            engine_events.recording_events.transcribed(event.account, event.recording, event.engine_event, result)
+            result = TranscriptionReport(event.recording, event.transcription, event.text, event.duration)
+            engine_events.recording_events.transcribed(event.engine_event, result)
         case _:
             _ingest_recording(event, engine_events.recording_events)
 
@@ -82,7 +89,7 @@ def _ingest_conference(
             )
         case ConferenceEnded():
             engine_events.conference_ended(
-                account, conference, ConferenceEndReport(event.engine_event, event.reason, event.ending_call)
+                account, conference, ReportedConferenceEnd(event.engine_event, event.reason, event.ending_call)
             )
         case ConferenceAnnounced():
             engine_events.conference_announced(account, conference, event.version)
@@ -94,10 +101,10 @@ def _ingest_participant(
     account, conference, call = event.account, event.conference, event.call
     match event:
         case ParticipantJoined():
-            joining = JoinOptions(
-                event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold
+            report = ParticipantJoinReport(
+                conference, call, event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold
             )
-            engine_events.participant_joined(account, conference, call, event.engine_event, joining)
+            engine_events.participant_joined(account, report, event.engine_event)
         case ParticipantChanged():
             change = UpdateParticipant(
                 event.muted, event.hold, event.coaching, event.call_to_coach, event.end_conference_on_exit
@@ -114,7 +121,8 @@ def _ingest_recording(
     parent, recording = event.parent.of(event.account), event.recording
     match event:
         case RecordingStarted():
-            recording_events.started(parent, recording, event.engine_event, _new_recording(event))
+            report = CaptureStartReport(parent, recording, event.channels, event.track, new=_new_recording(event))
+            recording_events.started(report, event.engine_event)
         case RecordingTransitioned():
             recording_events.transitioned(
                 parent, recording, event.engine_event, _TARGETS[event.type], event.pause_behavior
@@ -135,4 +143,4 @@ def _new_recording(event: RecordingStarted) -> NewRecording | None:
     if event.source is None:
         return None
     callback = event.callback.callback if event.callback is not None else None
-    return NewRecording(event.source, event.call, event.channels, event.track, event.trim, callback)
+    return NewRecording(event.source, event.call, event.trim, callback)

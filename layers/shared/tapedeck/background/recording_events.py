@@ -5,41 +5,20 @@ itself: it changes the recording, and the change counts as confirmed. Events may
 one that is older than the stored state, or about a deleted recording, changes nothing (REL-4).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tapedeck.domain.call import UNANSWERED
 from tapedeck.domain.conference import ConferenceStatus
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
+from tapedeck.domain.engine_report import CaptureStartReport, NewRecording, TranscriptionReport
 from tapedeck.domain.errors import EventRejected, MediaMissing, NotEligibleForRecording, NotFound
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.transcription import TranscriptionStatus
 from tapedeck.operations.media import TOO_SHORT, Media, object_key
 from tapedeck.operations.recordings import Recordings
 from tapedeck.operations.transcriptions import Transcriptions
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.stores import Store
-
-
-@dataclass(frozen=True, slots=True)
-class NewRecording:
-    """A recording that the engine started by itself; `call` is the call shown with it, None for the default."""
-
-    source: Source
-    call: str | None = None
-    channels: int = 1
-    track: str = "both"
-    trim: str = "do-not-trim"
-    callback: CallbackSubscription | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptionResult:
-    """The result of a transcription; the engine assigns its id. Without `text` the transcription failed."""
-
-    id: str
-    text: str | None = None
-    duration: int | None = None
 
 
 class RecordingEvents:
@@ -59,20 +38,21 @@ class RecordingEvents:
         self._transcriptions = transcriptions
         self._clock = clock
 
-    def started(self, parent: Parent, recording: str, engine_event: EngineEvent, new: NewRecording | None) -> None:
-        """Apply `recording.started`: confirm the start; `new` describes a recording that the engine started by itself.
+    def started(self, report: CaptureStartReport, engine_event: EngineEvent) -> None:
+        """Apply `recording.started`: confirm the start, or store a recording that the engine started by itself.
 
         Raises:
             NotFound: also if the call or conference has not started yet; that event may not have arrived.
             NotEligibleForRecording: the call or conference has ended, or has the maximum number of recordings.
         """
+        parent, recording, new = report.parent, report.recording, report.new
         try:
             # An event without a version confirms version 1.
             self._recordings.confirm(parent, recording, replace(engine_event, version=engine_event.version or 1))
         except NotFound:
             if new is None or not engine_event.is_plausible_start(recording, self._clock()):
                 raise
-            self._register_started(parent, recording, engine_event, new)
+            self._register_started(report, new, engine_event)
 
     def transitioned(
         self,
@@ -157,24 +137,32 @@ class RecordingEvents:
         if found.status is RecordingStatus.STOPPED:
             self._media.finish_without_media(parent, recording, error, by_engine=found.is_start_confirmed)
 
-    def transcribed(self, account: str, recording: str, engine_event: EngineEvent, result: TranscriptionResult) -> None:
+    def transcribed(self, engine_event: EngineEvent, result: TranscriptionReport) -> None:
         """Apply `transcription.completed`: store the text, or that the transcription failed."""
-        if not engine_event.is_plausible_start(result.id, self._clock()):
+        account, recording = engine_event.account, result.recording
+        if not engine_event.is_plausible_start(result.transcription, self._clock()):
             raise NotFound
         status = TranscriptionStatus.COMPLETED if result.text is not None else TranscriptionStatus.FAILED
         try:
             self._transcriptions.record(
-                account, recording, text=result.text, duration=result.duration, status=status, transcription=result.id
+                account,
+                recording,
+                text=result.text,
+                duration=result.duration,
+                status=status,
+                transcription=result.transcription,
             )
         except NotFound:
             if self._store.find_recording(account, recording, deleted=True) is None:
                 raise
 
-    def _register_started(self, parent: Parent, recording: str, engine_event: EngineEvent, new: NewRecording) -> None:
+    def _register_started(self, report: CaptureStartReport, new: NewRecording, engine_event: EngineEvent) -> None:
+        parent = report.parent
         try:
             self._recordings.register_started(
-                parent, source=new.source, channels=new.channels, call=self._shown_call(parent, new), track=new.track,
-                trim=new.trim, callback=new.callback, recording=recording, at=engine_event.at,
+                parent, source=new.source, channels=report.channels, call=self._shown_call(parent, new),
+                track=report.track, trim=new.trim, callback=new.callback, recording=report.recording,
+                at=engine_event.at,
             )  # fmt: skip
         except NotEligibleForRecording as refused:
             if self._has_not_started(parent):

@@ -7,7 +7,6 @@ from typing import Any, Final, TypeVar
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent
 
@@ -20,10 +19,6 @@ in seconds. `confirmed_version` is the last such version that the engine confirm
 """
 
 EngineControlledT = TypeVar("EngineControlledT", Call, Conference, Participant)
-
-
-MAX_CLOCK_SKEW_SECONDS: Final = 300
-"""How far the clocks behind an id, an engine event and this service may differ (C-113)."""
 
 
 COMMAND_EXPIRY_SECONDS: Final = 86_400
@@ -71,35 +66,6 @@ class Command:
         """The command's id: parent and resource, version and kind. Its first message has it as the deduplication id."""
         where = "-".join(dict.fromkeys((self.parent.id, self.resource)))
         return f"{where}-{self.version}-{self.kind}"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineEvent:
-    """Metadata of an engine event.
-
-    `event` is its id, 32 hex digits, also used as the id of the write that it causes (REL-3). `at` is the engine's time
-    in milliseconds. `version` is the command version that it confirms; None if the engine acted by itself.
-    """
-
-    event: str
-    at: int
-    version: int | None = None
-
-    def occurred_at(self, identifier: str, now: int) -> int:
-        """Return the event's time in seconds, clamped to [creation of `identifier`, `now`]."""
-        return max(created_at(identifier), min(self.at // 1000, now))
-
-    def is_plausible_start(self, identifier: str, now: int) -> bool:
-        """Whether the event can be the start of the resource `identifier`; `now` is in milliseconds.
-
-        The connector makes these ids, so their timestamp must agree with the event's. Any time in the past is allowed:
-        events may arrive late.
-        """
-        event_second = self.at // 1000
-        return (
-            abs(created_at(identifier) - event_second) <= MAX_CLOCK_SKEW_SECONDS
-            and event_second <= now // 1000 + MAX_CLOCK_SKEW_SECONDS
-        )
 
 
 def with_new_request(after: EngineControlledT, now: int) -> EngineControlledT:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 from tapedeck.domain.conference import EndReason, is_encodable
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.recording import Source
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck.engine_protocol.types import Channels, EngineMessage, Id, ParentRef, PauseBehavior, Text, Track, Version
@@ -23,7 +23,7 @@ class _Event(EngineMessage):
     @property
     def engine_event(self) -> EngineEvent:
         """Metadata of this event for the domain."""
-        return EngineEvent(self.id, self.at, self.version)
+        return EngineEvent(self.id, self.account, "standin", 0, self.at, self.version)
 
 
 def _normalize_url(url: str) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
-from tapedeck.domain.engine_command import EngineEvent, with_new_request
+from tapedeck.domain.engine_command import with_new_request
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import CallAlreadyEnded, CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.subscription import CallbackSubscription
@@ -114,7 +115,7 @@ class Calls:
             after = replace(found, status=target, updated=now, version=found.version + 1)
             after = replace(after, rang=at) if target is CallStatus.RINGING else replace(after, started=at)
             try:
-                self._store.change_call(found, after, engine_event.event)
+                self._store.change_call(found, after, engine_event.id)
             except ParentConflict:
                 continue
             return after
@@ -228,7 +229,7 @@ class Calls:
             CallAnswered: its current status is not one of `sources`.
         """
         now = self._clock()
-        write_id = engine_event.event if engine_event is not None else new_id(now)
+        write_id = engine_event.id if engine_event is not None else new_id(now)
         seconds = now // 1000
         ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
         unread = Call(account=account, id=call, status=status, updated=seconds, ended=ended)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import UNANSWERED, Call
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
-from tapedeck.domain.engine_command import EngineEvent, has_unexpired_request, with_new_request
+from tapedeck.domain.engine_command import has_unexpired_request, with_new_request
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import (
     CallHasEnded,
     CallNotInProgress,
@@ -46,7 +47,7 @@ class UpdateConference:
 
 
 @dataclass(frozen=True, slots=True)
-class ConferenceEndReport:
+class ReportedConferenceEnd:
     """The engine's report of a conference's end: its event, the reason, and the call that ended it by leaving."""
 
     event: EngineEvent
@@ -106,7 +107,7 @@ class Conferences:
                 raise NotFound from changed
             raise ConferenceNotInProgress from changed
 
-    def end(self, account: str, conference: str, report: "ConferenceEndReport | None" = None) -> Conference:
+    def end(self, account: str, conference: str, report: "ReportedConferenceEnd | None" = None) -> Conference:
         """End a conference and stop its recordings in the same transaction (REL-9).
 
         Args:
@@ -119,7 +120,7 @@ class Conferences:
             ConferenceNotInProgress: it has already ended.
         """
         now = self._clock()
-        write_id = report.event.event if report is not None else new_id(now)
+        write_id = report.event.id if report is not None else new_id(now)
         unread = Conference(account, conference, "", ConferenceStatus.INIT, now // 1000)
         if report is None or report.ending_call is None:
             try:
@@ -341,7 +342,7 @@ def conference_after_join(conference: Conference, participant: Participant, now:
     )
 
 
-def _ended(conference: Conference, now: int, write_id: str, report: "ConferenceEndReport | None") -> Conference:
+def _ended(conference: Conference, now: int, write_id: str, report: "ReportedConferenceEnd | None") -> Conference:
     after = replace(
         conference,
         status=ConferenceStatus.COMPLETED,

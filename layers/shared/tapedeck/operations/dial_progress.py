@@ -6,7 +6,7 @@ from typing import Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, ConferenceOverForParticipant, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Label, Participant, ParticipantStatus
@@ -116,7 +116,7 @@ class DialProgress:
                 call,
                 status,
                 UNANSWERED,
-                engine_event=engine_event or EngineEvent(new_id(self._clock()), self._clock()),
+                engine_event=engine_event or EngineEvent(new_id(self._clock()), account, "", 0, self._clock()),
             )
         except CallHasEnded:
             found = self._calls.get(account, call)
@@ -133,7 +133,7 @@ class DialProgress:
         advanced: Callable[[Conference, Call, Participant, int], "_Advance"],
         engine_event: EngineEvent | None,
     ) -> Participant:
-        write_id = engine_event.event if engine_event is not None else new_id(self._clock())
+        write_id = engine_event.id if engine_event is not None else new_id(self._clock())
         for _ in range(MAX_CONTENDED_ATTEMPTS):
             conference_row, (participant_row,) = self._store.get_participants(account, conference, [call])
             conference_now, participant = require_inside(conference_row, participant_row, call)

@@ -5,7 +5,8 @@ from typing import Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
-from tapedeck.domain.engine_command import EngineEvent, with_new_request
+from tapedeck.domain.engine_command import with_new_request
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.ports.parents import EndTransaction

@@ -6,7 +6,8 @@ from typing import Any
 
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
-from tapedeck.domain.engine_command import EngineEvent, has_unexpired_request, with_new_request
+from tapedeck.domain.engine_command import has_unexpired_request, with_new_request
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import (
     ConferenceOverForParticipant,
     InvalidParameter,
@@ -147,7 +148,7 @@ class Participants(DialProgress):
             ConferenceOverForParticipant: it was in this conference, which has ended.
             InvalidParameter: the participant to coach is not in this conference, or is this participant.
         """
-        write_id = engine_event.event if engine_event is not None else new_id(self._clock())
+        write_id = engine_event.id if engine_event is not None else new_id(self._clock())
         call = self._call_of(account, conference, who)
         calls = [call] if change.call_to_coach is None else [call, change.call_to_coach]
         for _ in range(MAX_CONTENDED_ATTEMPTS):
@@ -205,7 +206,7 @@ class Participants(DialProgress):
             NotFound: it is not in this conference now.
         """
         now = self._clock()
-        write_id, seconds = engine_event.event if engine_event is not None else new_id(now), now // 1000
+        write_id, seconds = engine_event.id if engine_event is not None else new_id(now), now // 1000
         call = self._call_of(account, conference, who)
         stopped: frozenset[str] = frozenset()
         for _ in range(MAX_CONTENDED_ATTEMPTS):

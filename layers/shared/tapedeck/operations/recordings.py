@@ -5,7 +5,7 @@ from typing import Final
 
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
     EventRejected,

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 
 

@@ -45,7 +45,7 @@ from tapedeck.adapters.dynamodb.writes import (
 )
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.engine_command import EngineEvent
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import EventRejected, StoreBusy
 from tapedeck.domain.recording import (
     ACTIVE,
@@ -188,9 +188,9 @@ class RecordingTable(ConditionalTable):
             "updated": now,
             CONFIRMED_VERSION: NEXT_VERSION,
             LAST_EVENT_AT: engine_event.at,
-            **push_write_token(engine_event.event),
+            **push_write_token(engine_event.id),
         }
-        when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(engine_event.event)
+        when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(engine_event.id)
         if target is not RecordingStatus.STOPPED:
             # A newer pending request overrides what the engine reports, unless the capture has ended.
             is_newest = Attr(LAST_EVENT_AT).not_exists() | Attr(LAST_EVENT_AT).lte(engine_event.at)
@@ -207,7 +207,7 @@ class RecordingTable(ConditionalTable):
         assign: Item = {
             CONFIRMED_VERSION: version,
             LAST_EVENT_AT: engine_event.at,
-            **push_write_token(engine_event.event),
+            **push_write_token(engine_event.id),
         }
         is_unfinished = Attr("status").is_in(sorted(UNFINISHED))
         when = Attr(CONFIRMED_VERSION).lt(version) & Attr("version").gte(version) & is_unfinished
