@@ -40,8 +40,13 @@ def test_stand_in_requires_exactly_1(value: str) -> None:
 
 
 def test_a_deployed_stack_refuses_the_published_secrets() -> None:
-    """The stand-in's token and signing key and the secret of the sample key are refused, except by the stand-in."""
-    published = {"00112233445566778899aabbccddeeff", "PSK_00112233445566778899aabb", "key-secret"}
+    """The secrets of the stand-in and the secret of the sample key are refused, except by the stand-in."""
+    published = {
+        "00112233445566778899aabbccddeeff",
+        "PSK_00112233445566778899aabb",
+        "tdk_standin_TapedeckStandInEngineTokenPublicOnPurpose01",
+        "key-secret",
+    }
     assert Settings.read(TABLES).refused_secrets == published
     assert Settings.read({**TABLES, "TAPEDECK_STANDIN": "1"}).refused_secrets == frozenset()
 

@@ -20,9 +20,10 @@ MAX_RETRY_HOURS: Final = 168
 STANDIN_TOKEN: Final = "00112233445566778899aabbccddeeff"  # noqa: S105 - public on purpose; deployments refuse it
 STANDIN_SIGNING_KEY: Final = "PSK_00112233445566778899aabb"
 STANDIN_ACCOUNT: Final = "720796a08ee9435083bd2d07a3121f1e"
+STANDIN_ENGINE_TOKEN: Final = "tdk_standin_TapedeckStandInEngineTokenPublicOnPurpose01"  # noqa: S105 - as above
 SAMPLE_API_KEY_SECRET: Final = "key-secret"  # noqa: S105 - public: the secret of the API key of the sample events
 
-PUBLIC_SECRETS: Final = frozenset({STANDIN_TOKEN, STANDIN_SIGNING_KEY, SAMPLE_API_KEY_SECRET})
+PUBLIC_SECRETS: Final = frozenset({STANDIN_TOKEN, STANDIN_SIGNING_KEY, STANDIN_ENGINE_TOKEN, SAMPLE_API_KEY_SECRET})
 """Secrets that are published with this project; a deployed stack refuses them (REL-12)."""
 
 

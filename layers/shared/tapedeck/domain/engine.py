@@ -7,6 +7,12 @@ from typing import Final
 ALL_ACCOUNTS: Final = "*"
 """In place of a list of accounts: every account of the deployment."""
 
+MAX_ENGINES: Final = 100
+"""Engines per deployment (C-185)."""
+
+MAX_ENGINE_TOKENS: Final = 2
+"""Valid tokens per engine: the second one replaces the first without an outage."""
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
