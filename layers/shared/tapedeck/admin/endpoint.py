@@ -117,7 +117,7 @@ class AdminEndpoint(Generic[ServicesT]):
                     first = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
                     response = _error(first["msg"], ".".join(str(part) for part in first["loc"]))
                 except (NotFound, InvalidState) as refused:
-                    response = _error(self._messages[type(refused)], None)
+                    response = _error(self._message_of(refused), None)
                 except Exception:
                     services.log.task(
                         operation=operation, account=_account_of(task, {}), outcome="fault", sid=_key_of(task, {})
@@ -135,6 +135,10 @@ class AdminEndpoint(Generic[ServicesT]):
             return handle
 
         return decorate
+
+    def _message_of(self, refused: TapedeckError) -> str:
+        """Return the message of the error's class, or of the nearest one that it is derived from."""
+        return next(self._messages[kind] for kind in type(refused).__mro__ if kind in self._messages)
 
 
 def _account_of(task: AdminRequest | None, response: Mapping[str, Any]) -> str | None:
