@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapedeck.http.routes import is_known, is_list_of_accounts, split
+from tapedeck.http.routes import has_audio_suffix, is_audio, is_known, is_list_of_accounts, split
 
 PREFIXES = ("/2010-04-01", "/api/laml/2010-04-01")
 
@@ -62,3 +62,27 @@ def test_splits_paths(prefix: str) -> None:
     assert split(f"{prefix}/Accounts/a/b/c.json") == ("a", ["b", "c"])
     assert split(f"{prefix}/Accounts/a.json/b.json.json") == ("a.json", ["b.json"])
     assert split(f"{prefix}/Other/a") is None
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(
+    ("path", "has_suffix", "audio"),
+    [
+        ("Recordings/x", False, True),
+        ("Recordings/x.wav", True, True),
+        ("Recordings/x.mp3", True, True),
+        ("Recordings/x.json", False, False),
+        ("Calls/x/Recordings/y", False, False),
+        ("Calls/x/Recordings/y.wav", True, True),
+        ("Conferences/x.wav/Recordings/y", False, False),
+        ("Recordings/x.wav/Transcriptions", False, False),
+        ("Recordings/x/Transcriptions/y.wav", False, False),
+        ("Recordings.wav", False, False),
+        ("Calls/x.wav", False, False),
+    ],
+)
+def test_knows_audio(prefix: str, path: str, *, has_suffix: bool, audio: bool) -> None:
+    """Audio is a recording with a suffix of audio, or without a suffix directly below the account."""
+    path = f"{prefix}/Accounts/a/{path}"
+    assert has_audio_suffix(path) == has_suffix
+    assert [is_audio(method, path) for method in ("GET", "HEAD", "POST", "DELETE")] == [audio, audio, False, False]

@@ -26,11 +26,19 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
 from tapedeck.domain.warnings import AccountWarning
-from tapedeck.http.basic_auth import authenticate, parse_basic_auth, user_of
+from tapedeck.http.basic_auth import BasicCredentials, authenticate, parse_basic_auth, user_of
 from tapedeck.http.forwarding import forward
 from tapedeck.http.request import HttpRequest, to_lambda_response
-from tapedeck.http.resource_path import PathAlias, ResourcePath, is_address_of_audio, parse_resource_path, suffix_of
-from tapedeck.http.routes import is_audio, is_known, is_list_of_accounts, methods_of, split, strip_suffix
+from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
+from tapedeck.http.routes import (
+    has_audio_suffix,
+    is_audio,
+    is_known,
+    is_list_of_accounts,
+    methods_of,
+    split,
+    strip_suffix,
+)
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
@@ -176,18 +184,13 @@ class Endpoint:
                 suffix = suffix_of(http.path, audio_suffixes)
                 is_audio = suffix in audio_suffixes
                 may_be_public = is_audio and dialect.media_urls_are_public
-                if not may_be_public:
-                    parse_basic_auth(http.headers.get("authorization"))
+                basic = None if may_be_public else parse_basic_auth(http.headers.get("authorization"))
                 if operation in dialect.unsupported_operations or (http.method == "HEAD" and not is_audio):
                     raise MethodNotAllowed if is_known(http.path) else NotFound
-                if not audio_suffixes and is_address_of_audio(http):
+                if not audio_suffixes and has_audio_suffix(http.path):
                     raise MethodNotAllowed  # audio supports GET and HEAD only
                 credentials = _credentials_of(
-                    http,
-                    dialect,
-                    services.authenticator,
-                    may_be_public=may_be_public,
-                    accepts_cached=accepts_cached_credentials,
+                    http, dialect, services.authenticator, basic, accepts_cached=accepts_cached_credentials
                 )
                 context.account = credentials.account
                 if credentials.uses_api_key and not accepts_api_keys:
@@ -319,14 +322,23 @@ def _dialect_of(http: HttpRequest) -> Dialect:
 
 
 def _credentials_of(
-    http: HttpRequest, dialect: Dialect, authenticator: Authenticator, *, may_be_public: bool, accepts_cached: bool
+    http: HttpRequest,
+    dialect: Dialect,
+    authenticator: Authenticator,
+    given: BasicCredentials | None,
+    *,
+    accepts_cached: bool,
 ) -> RequestCredentials:
-    """Return the credentials with the account to access; raises CredentialsMissing or NotAuthenticated if none."""
-    if may_be_public:
+    """Return the credentials with the account to access; `given` is None for audio that may be public.
+
+    Raises:
+        CredentialsMissing, NotAuthenticated: the audio is not public, and the request has no valid credentials.
+    """
+    if given is None:
         account = dialect.parse_sid(ResourceType.ACCOUNT, http.variables.get("AccountSid", ""))
         if account is not None and authenticator.allows_public_media(account):
             return RequestCredentials(account, uses_api_key=False, secret="")
-    given = parse_basic_auth(http.headers.get("authorization"))
+        given = parse_basic_auth(http.headers.get("authorization"))
     return authenticate(given, authenticator, accepts_cached=accepts_cached)
 
 

@@ -8,7 +8,7 @@ from tapedeck.domain.errors import ConferenceReadByName, NotFound
 from tapedeck.domain.participant import Label, is_label
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.http.request import HttpRequest
-from tapedeck.http.routes import AUDIO_SUFFIXES, SUFFIX
+from tapedeck.http.routes import SUFFIX
 from tapedeck.operations.conferences import ConferenceName
 from tapedeck.operations.recordings import CURRENT, Current
 
@@ -119,12 +119,6 @@ class ResourcePath:
 def suffix_of(path: str, audio_suffixes: tuple[str, ...]) -> str:
     """Return the suffix of a path: `.json` or one of audio, else an empty string."""
     return next((suffix for suffix in (SUFFIX, *audio_suffixes) if suffix and path.endswith(suffix)), "")
-
-
-def is_address_of_audio(http: HttpRequest) -> bool:
-    """Return whether the last segment of a path names the audio of a recording."""
-    recording = http.variables.get("RecordingSid", "")
-    return recording.endswith(AUDIO_SUFFIXES) and http.path.endswith(f"/{recording}")
 
 
 def parse_resource_path(http: HttpRequest, dialect: Dialect, path_alias: PathAlias | None, suffix: str) -> ResourcePath:

@@ -87,12 +87,19 @@ def is_known(path: str) -> bool:
     return bool(methods_of(path))
 
 
+def has_audio_suffix(path: str) -> bool:
+    """Return whether the last segment of a path is a recording with a suffix of audio."""
+    parts = split(path) if path.endswith(AUDIO_SUFFIXES) else None
+    return parts is not None and parts[1][-2:-1] == ["Recordings"]
+
+
 def is_audio(method: str, path: str) -> bool:
     """Return whether a request is for the audio of a recording; without a suffix, only directly below the account."""
     parts = split(path)
-    if method not in {"GET", "HEAD"} or parts is None or path.endswith(SUFFIX) or parts[1][-2:-1] != ["Recordings"]:
+    if method not in {"GET", "HEAD"} or parts is None:
         return False
-    return len(parts[1]) == 2 or path.endswith(AUDIO_SUFFIXES)  # noqa: PLR2004 - `Recordings` and the sid
+    is_below_account = len(parts[1]) == 2 and parts[1][0] == "Recordings"  # noqa: PLR2004 - `Recordings` and the sid
+    return has_audio_suffix(path) or (is_below_account and not path.endswith(SUFFIX))
 
 
 def methods_of(path: str) -> frozenset[str]:
