@@ -46,7 +46,7 @@ STANDIN_MAY_IMPORT: Final = {
     "faults": set(),
     "aws": set(),
     "http": set(),
-    "telephony": {"aws"},
+    "telephony": {"aws", "http"},
     "callbacks": {"aws", "clock", "faults"},
     "gateway": {"aws", "clock", "faults", "http"},
     "scheduler": {"aws", "callbacks", "clock", "telephony"},

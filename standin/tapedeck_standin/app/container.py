@@ -30,6 +30,7 @@ from tapedeck_standin.aws.backend import make_full_client, stream_of
 from tapedeck_standin.aws.event_sources import Handler, QueueSource, StreamSource
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
@@ -52,9 +53,13 @@ from tapedeck_standin.scheduler.event_ingestion import OPERATION, EventIngestor
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.engine import Engine
 from tapedeck_standin.telephony.simulator import Telephony
+from tapedeck_standin.telephony.sqs_wire import SqsWire
 
 MAX_ATTEMPTS: Final = 5
 """Attempts, after which a message goes to the dead-letter queue and a stream change is reported."""
+
+ENGINE_NAME: Final = "standin"
+"""Name of the media engine of the stand-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ def build_application(
     clock = setting.clock or VirtualClock(system_clock)
     event_ingestor = EventIngestor(load_handler(root, OPERATION), report)
     queues = Queues.create(clock, template, event_ingestor.on_dead_letter)
+    standard_queues = MemoryEngineQueues(clock, [ENGINE_NAME])
     faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
     install(
@@ -182,7 +188,8 @@ def build_application(
         for created in loader.create(setting.fixtures):
             sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
             report(" ".join([created.kind.name.lower(), *sids]))
-    return Application(api, control, scheduler, report)
+    sqs = SqsWire(standard_queues, control.refusal_of)
+    return Application(api, control, sqs, scheduler, report)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""Dispatch of requests: paths under `/_standin` go to the control API, all others to the functions."""
+"""Dispatch of requests: paths under `/_standin` go to the control API or SQS's protocol, others to the functions."""
 
 import re
 import time
 import traceback
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from tapedeck.domain.errors import TapedeckError
@@ -11,6 +12,7 @@ from tapedeck_standin.control.router import HEALTH, ROOT, ControlRouter
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 from tapedeck_standin.scheduler.scheduler import Scheduler
+from tapedeck_standin.telephony.sqs_wire import SqsWire
 
 _MAX_PATH: Final = 300
 _PHONE_NUMBER: Final = re.compile(r"(?:%2[Bb]|\+)\d{5,15}|(?<=/)\d{7,15}(?=[/.]|$)")
@@ -23,6 +25,7 @@ class Application:
     Args:
         api: answers requests as the deployed API would.
         control: the control API.
+        sqs: the queues of engines in SQS's protocol.
         scheduler: runs the background work that requests cause.
         report: receives log lines such as `POST /_standin/calls 201 4 ms`.
     """
@@ -31,11 +34,13 @@ class Application:
         self,
         api: Api,
         control: ControlRouter,
+        sqs: SqsWire,
         scheduler: Scheduler,
         report: Callable[[str], object],
     ) -> None:
         self._api = api
         self._control = control
+        self._sqs = sqs
         self._scheduler = scheduler
         self._report = report
 
@@ -44,16 +49,21 @@ class Application:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop the background work."""
+        """Stop the background work, and end the requests that wait for commands."""
+        self._sqs.stop()
         self._scheduler.stop()
 
     def answer(self, request: ServerRequest) -> ServerResponse:
         """Answer a request. Never raises: a failure becomes a status 500."""
         started = time.perf_counter()
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
+        is_sqs = self._sqs.serves(request.path)
         try:
-            answer = self._control.answer(request) if is_control else self._api.answer(request)
-            if request.method not in _READ_METHODS:
+            if is_sqs:
+                answer = self._sqs.answer(request)
+            else:
+                answer = self._control.answer(request) if is_control else self._api.answer(request)
+            if request.method not in _READ_METHODS and not is_sqs:
                 # Apply the effects of a write before the response, so that the client can read them.
                 self._scheduler.run_without_media()
                 self._scheduler.wake()
@@ -71,8 +81,8 @@ class Application:
                 )
             else:
                 answer = routing_error(TapedeckError(), request.path)
-        if request.path == HEALTH:
-            return answer  # clients poll it
+        if request.path == HEALTH or (is_sqs and answer.status == HTTPStatus.OK):
+            return answer  # clients poll them
         milliseconds = (time.perf_counter() - started) * 1000
         path = _without_numbers(_printable(request.raw_path[:_MAX_PATH]))
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")

@@ -53,6 +53,14 @@ class ControlRouter:
             status, body = error.status, {"error": {"message": error.message, "field": error.field}}
         return ServerResponse.of_json(status, body)
 
+    def refusal_of(self, request: ServerRequest) -> str | None:
+        """Return why a request to another protocol under `/_standin` is not admitted; None if it is."""
+        try:
+            self._admit(request)
+        except ControlError as error:
+            return error.message
+        return None
+
     def _admit(self, request: ServerRequest) -> None:
         """Reject requests from other machines, from web pages, and for foreign host names.
 
