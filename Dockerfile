@@ -13,11 +13,12 @@ RUN python3 -m venv /opt/venv \
 COPY template.yaml ./
 COPY functions functions
 COPY layers/shared/tapedeck layers/shared/tapedeck
+COPY engine/protocol/tapedeck_protocol engine/protocol/tapedeck_protocol
 COPY standin standin
 COPY packages/dynamodb-memory/src packages/dynamodb-memory/src
 
 ENV PATH=/opt/venv/bin:$PATH \
-    PYTHONPATH=/opt/tapedeck/layers/shared:/opt/tapedeck/standin:/opt/tapedeck/packages/dynamodb-memory/src \
+    PYTHONPATH=/opt/tapedeck/layers/shared:/opt/tapedeck/engine/protocol:/opt/tapedeck/standin:/opt/tapedeck/packages/dynamodb-memory/src \
     PYTHONUNBUFFERED=1 \
     PORT=3000 \
     HTTPS_PORT=3443 \

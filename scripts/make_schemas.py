@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tapedeck.engine_protocol.schema import COMMANDS, EVENTS, schema_of
+from tapedeck_protocol.schema import make_schemas
 
 TARGET: Final = Path(__file__).resolve().parents[1] / "schemas"
 
@@ -20,6 +21,7 @@ def make_files() -> dict[str, str]:
     schemas = {
         "media-commands.json": schema_of(COMMANDS, "Commands that Tapedeck sends to a media engine"),
         "media-events.json": schema_of(EVENTS, "Events that a media engine reports to Tapedeck"),
+        **make_schemas(),
     }
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 

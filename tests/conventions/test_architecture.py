@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.client import ROOT, TEMPLATE
-from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, STANDIN, Module, modules
+from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, PROTOCOL, STANDIN, Module, modules
 
 # --8<-- [start:layers]
 MAY_IMPORT: Final = {
@@ -115,7 +115,7 @@ def test_a_package_uses_only_its_libraries(part: str) -> None:
         f"{module}: {name}"
         for module in SOURCES[part]
         for name in module.imports()
-        if name.partition(".")[0] not in sys.stdlib_module_names | MAY_USE[part] | {"tapedeck"}
+        if name.partition(".")[0] not in sys.stdlib_module_names | MAY_USE[part] | {"tapedeck", PROTOCOL.name}
     ]
     assert foreign == []
 
@@ -160,7 +160,7 @@ def _import_graph(sources: Iterable[Module], root: Path) -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("package", [PACKAGE, STANDIN, DYNAMODB_MEMORY / "src"], ids=lambda path: path.name)
+@pytest.mark.parametrize("package", [PACKAGE, PROTOCOL, STANDIN, DYNAMODB_MEMORY / "src"], ids=lambda path: path.name)
 def test_modules_import_each_other_in_no_circle(package: Path) -> None:
     """The imports between modules form an acyclic graph."""
     root = package if package.name == "src" else package.parent
@@ -194,6 +194,34 @@ def test_dynamodb_memory_is_independent(folder: str, libraries: set[str]) -> Non
         if name.partition(".")[0] not in sys.stdlib_module_names | libraries
     ]
     assert foreign == []
+
+
+def test_the_engine_protocol_is_independent() -> None:
+    """The engine protocol imports Pydantic alone, and the evidence chain only the standard library."""
+    foreign = [
+        f"{module}: {name}"
+        for module in modules(PROTOCOL)
+        for name in module.imports()
+        if name.partition(".")[0]
+        not in sys.stdlib_module_names
+        | (set() if module.path.stem == "evidence" else {"pydantic", "pydantic_core", "tapedeck_protocol"})
+    ]
+    assert foreign == []
+
+
+USES_THE_PROTOCOL: Final = {"background", "functions"}
+"""What may import the engine protocol: nothing else does, so that no other function loads its models."""
+
+
+@pytest.mark.parametrize("part", MAY_USE)
+def test_only_background_code_uses_the_engine_protocol(part: str) -> None:
+    """HTTP functions of the vendors' APIs must start fast: they do not load the models of the engine protocol."""
+    importing = {str(module) for module in SOURCES[part] for name in module.imports() if _is_of_the_protocol(name)}
+    assert part in USES_THE_PROTOCOL or importing == set()
+
+
+def _is_of_the_protocol(name: str) -> bool:
+    return name.partition(".")[0] == PROTOCOL.name
 
 
 def _decorators() -> dict[str, set[str]]:

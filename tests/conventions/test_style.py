@@ -14,7 +14,7 @@ from tapedeck.dialects import errors
 from tapedeck.http.routes import PREFIXES, SUFFIX
 from tapedeck.settings import Settings
 from tests.client import DIALECTS, ROOT, TEMPLATE
-from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, OPERATIONS, PACKAGE, Module, files, modules
+from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, OPERATIONS, PACKAGE, PROTOCOL, Module, files, modules
 
 ROUTED: Final = {route.operation for route in TEMPLATE.routes}
 
@@ -22,7 +22,7 @@ MAX_LINES: Final = 40
 """The maximum length of a function's file."""
 
 MAX_MODULE_LINES: Final = 400
-"""The maximum length of a file of the layer, the stand-in and the in-memory DynamoDB."""
+"""The maximum length of a file of the layer, the engine protocol, the stand-in and the in-memory DynamoDB."""
 
 SET_BY_THE_STANDIN: Final = {"TAPEDECK_STANDIN", "CALLBACK_HOST_MAP"}
 """Not set by the template: one permits fixed credentials, the other bypasses the check of callback addresses."""
@@ -68,7 +68,9 @@ def test_a_function_is_short(path: Path) -> None:
     assert [each.name for each in path.parent.iterdir() if each.name != "__pycache__"] == ["app.py"]
 
 
-@pytest.mark.parametrize("folder", [PACKAGE, ROOT / "standin", DYNAMODB_MEMORY / "src"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", [PACKAGE, PROTOCOL, ROOT / "standin", DYNAMODB_MEMORY / "src"], ids=lambda path: path.name
+)
 def test_modules_are_short(folder: Path) -> None:
     """No file has more than 400 lines."""
     lines = {str(module): len(module.path.read_text(encoding="utf-8").splitlines()) for module in modules(folder)}

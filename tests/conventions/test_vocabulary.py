@@ -44,8 +44,8 @@ SAME_NAME: Final[dict[str, str]] = {}
 """Class names that may occur twice in layer and stand-in, each with its reason."""
 
 FOLDERS: Final = (
-    "layers/shared/tapedeck", "standin/tapedeck_standin", "packages", "plugins", "scripts", "benchmarks", "examples",
-    "tests",
+    "layers/shared/tapedeck", "engine", "standin/tapedeck_standin", "packages", "plugins", "scripts", "benchmarks",
+    "examples", "tests",
 )  # fmt: skip
 
 

@@ -21,7 +21,13 @@ def run_tests(folder: Path, *arguments: str, **environment: str) -> subprocess.C
     """Run the tests of the example outside this project, as a user does, with a stand-in that checks its responses."""
     (folder / EXAMPLE.name).write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    paths = [SOURCES, ROOT / "layers/shared", ROOT / "standin", ROOT / "packages/dynamodb-memory/src"]
+    paths = [
+        SOURCES,
+        ROOT / "layers/shared",
+        ROOT / "engine/protocol",
+        ROOT / "standin",
+        ROOT / "packages/dynamodb-memory/src",
+    ]
     command = [sys.executable, "-m", "pytest", "-p", "pytest_tapedeck.plugin", "-q", "-rf", EXAMPLE.name, *arguments]
     with checked_standin(folder / "faults") as standin:
         return _run(command, folder, paths, {"TAPEDECK_COMMAND": shlex.join(standin), **environment})

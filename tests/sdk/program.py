@@ -21,7 +21,7 @@ from tests.sdk.scenario import Place
 from tests.wire.gateway import VARIABLE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-SOURCE_FOLDERS: Final = ("layers/shared", "standin", "packages/dynamodb-memory/src", ".")
+SOURCE_FOLDERS: Final = ("layers/shared", "engine/protocol", "standin", "packages/dynamodb-memory/src", ".")
 EXAMPLES: Final = ROOT / "examples"
 CACHE: Final = ROOT / ".cache"
 READY: Final = "TAPEDECK_READY "

@@ -59,7 +59,7 @@ def test_published_schemas_match_the_models(
     monkeypatch.setattr(script, "TARGET", tmp_path / "schemas")
     assert script.main(["--check"]) == 1
     stale = [f"schemas/media-{name}.json differs from the models: run make schemas" for name in ("commands", "events")]
-    assert capsys.readouterr().out.splitlines() == stale
+    assert [line for line in capsys.readouterr().out.splitlines() if "media-" in line] == stale
     assert (script.main([]), script.main(["--check"])) == (0, 0)
     for name in ("media-commands", "media-events"):
         written = (tmp_path / "schemas" / f"{name}.json").read_text(encoding="utf-8")

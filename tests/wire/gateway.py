@@ -21,7 +21,13 @@ from tests.wire.validator import check_response
 VARIABLE: Final = "WIRE_FAULTS"
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-SOURCES: Final = (ROOT / "layers/shared", ROOT / "standin", ROOT / "packages/dynamodb-memory/src", ROOT)
+SOURCES: Final = (
+    ROOT / "layers/shared",
+    ROOT / "engine/protocol",
+    ROOT / "standin",
+    ROOT / "packages/dynamodb-memory/src",
+    ROOT,
+)
 
 
 @contextmanager
