@@ -14,7 +14,8 @@ from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.observability import CanonicalLog
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.queues import MemoryQueue
-from tapedeck_standin.telephony.engine import PROCESSING_SECONDS, CaptureMode, Engine
+from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
+from tapedeck_standin.telephony.engine import Engine
 
 BEGINNING: Final = 1_800_000_000_000
 """Start time of every simulation, in milliseconds since the epoch."""

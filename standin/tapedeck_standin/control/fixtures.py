@@ -25,7 +25,7 @@ from tapedeck_standin.control.schemas import (
     CreateConferenceRequest,
 )
 from tapedeck_standin.telephony.audio import MAX_SECONDS
-from tapedeck_standin.telephony.engine import PROCESSING_SECONDS
+from tapedeck_standin.telephony.captures import PROCESSING_SECONDS
 from tapedeck_standin.telephony.simulator import Telephony
 
 MAX_FIXTURES: Final = 1_000

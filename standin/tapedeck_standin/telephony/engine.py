@@ -9,7 +9,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,26 +19,12 @@ from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import Queue, QueueMessage
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.telephony.audio import Part, write_wav
-
-PROCESSING_SECONDS: Final = 1
-"""Time from the end of a capture to its media, by the stand-in's clock; clients can observe it."""
+from tapedeck_standin.telephony.capture_uploads import MissingMediaFault
+from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
+from tapedeck_standin.telephony.simulated_engine import RecordingPreference
 
 StoreMedia = Callable[[str, Path], object]
 """Stores a file in the bucket under a key."""
-
-RecordingPreference = Callable[[str, str], Mapping[str, Any] | None]
-"""Returns the recording options for an account's conference, from its first participant; None: no recording now."""
-
-MissingMediaFault = Callable[[str], int | None]
-"""Returns the error code if the next recording of this account must have no media; otherwise None."""
-
-
-class CaptureMode(Enum):
-    """How incoming audio is captured."""
-
-    AUDIO = "captured"
-    SILENCE = "replaced by silence"
-    NOTHING = "left out"
 
 
 @dataclass

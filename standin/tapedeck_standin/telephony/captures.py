@@ -1,0 +1,110 @@
+"""What a simulated engine captures: for each recording its state, and what was captured when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from tapedeck_standin.telephony.audio import RATE, Part
+
+PROCESSING_SECONDS: Final = 1
+"""Time from the end of a capture to its media, by the stand-in's clock; clients can observe it."""
+
+
+class CaptureMode(Enum):
+    """How incoming audio is captured."""
+
+    AUDIO = "captured"
+    SILENCE = "replaced by silence"
+    NOTHING = "left out"
+
+
+class Transition(NamedTuple):
+    """One entry of a capture's log: from `at` (milliseconds) on it had this status, as `version` wanted."""
+
+    at: int
+    status: str
+    version: int
+
+
+@dataclass
+class Capture:
+    """The capture of one recording.
+
+    `version` is the highest version of a command that was considered. `answer` is the type of the event that states the
+    present state. `mode` applies since `since` (milliseconds). `due_at` is when the media must be finished
+    (milliseconds), None while the capture runs. `log` says what was captured when.
+    """
+
+    account: str
+    parent: Mapping[str, str]
+    recording: str
+    channels: int
+    track: str
+    since: int
+    version: int
+    status: str = "in-progress"
+    pause_behavior: str | None = None
+    answer: str = "recording.started"
+    mode: CaptureMode = CaptureMode.AUDIO
+    parts: list[Part] = field(default_factory=list)
+    due_at: int | None = None
+    log: list[Transition] = field(default_factory=list)
+
+    def apply(self, status: str, pause_behavior: str | None, version: int, now: int) -> None:
+        """Bring the capture to a status from `now` (milliseconds) on."""
+        elapsed = max(0, now - self.since)
+        if self.mode is not CaptureMode.NOTHING and elapsed:
+            self.parts.append(Part(elapsed, self.mode is CaptureMode.AUDIO))
+        self.status, self.version, self.since = status, version, now
+        self.pause_behavior = pause_behavior if status == "paused" else None
+        self.mode = _mode_of(status, pause_behavior)
+        self.log.append(Transition(now, status, version))
+        if status == "stopped":
+            self.due_at = now + PROCESSING_SECONDS * 1000
+
+    @property
+    def audible_channels(self) -> list[bool]:
+        """For each channel, whether it has sound: of a single track, the other channel is silent (C-39)."""
+        if self.channels == 1:
+            return [True]
+        return [self.track != "outbound", self.track != "inbound"]
+
+    @property
+    def milliseconds(self) -> int:
+        """Length of the finished parts."""
+        return sum(part.milliseconds for part in self.parts)
+
+    def state_event(self) -> dict[str, Any]:
+        """Return the fields of the event that states the present state, without its version."""
+        subject = {
+            "type": self.answer, "at": self.since, "account": self.account, "parent": self.parent,
+            "recording": self.recording,
+        }  # fmt: skip
+        if self.answer == "recording.started":
+            return {
+                **subject, "channels": self.channels, "track": self.track, "rate": RATE, "legs": self.channels,
+                "paused": self.status == "paused",
+            }  # fmt: skip
+        if self.answer == "recording.stopped":
+            return {**subject, "reason": "asked", "lost_ms": 0}
+        samples = self.milliseconds * RATE // 1000
+        state = {"done_at": self.since, "legs": self.channels, "offset": {"samples": samples, "rate": RATE}}
+        if self.pause_behavior is not None:
+            state["pause_behavior"] = self.pause_behavior
+        return {**subject, **state}
+
+    def listed(self) -> dict[str, Any]:
+        """Return the entry of a session's list of live resources."""
+        return {
+            "kind": "recording", "id": self.recording, "parent": dict(self.parent), "account": self.account,
+            "version": self.version, "status": self.status, "since": self.since,
+        }  # fmt: skip
+
+
+def _mode_of(status: str, pause_behavior: str | None) -> CaptureMode:
+    if status == "in-progress":
+        return CaptureMode.AUDIO
+    if status == "paused" and pause_behavior != "skip":
+        return CaptureMode.SILENCE
+    return CaptureMode.NOTHING

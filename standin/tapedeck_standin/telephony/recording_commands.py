@@ -1,0 +1,160 @@
+"""How a simulated engine carries out the commands for recordings, and which recordings it starts by itself."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tapedeck.dialects.selection import TWILIO
+from tapedeck.domain.identity import new_id
+from tapedeck.ports.clock import Clock
+from tapedeck_standin.telephony.call_commands import Command, EventReporter
+from tapedeck_standin.telephony.captures import Capture
+from tapedeck_standin.telephony.command_memory import KEPT_RECORDINGS_MS, CommandMemory
+
+_ANSWERS: Final = {"in-progress": "recording.resumed", "paused": "recording.paused", "stopped": "recording.stopped"}
+"""Type of the event that reports a change to a status."""
+
+
+class RecordingCommands:
+    """The captures that run or whose media are not finished. Thread-safe.
+
+    A command states everything that is wanted, so the highest version decides, in any order of arrival.
+
+    Args:
+        memory: the commands that were carried out.
+        report: reports an event.
+        refuse: reports that a command is not carried out: the command, the code, and whether this is final.
+        clock: milliseconds since the epoch.
+    """
+
+    def __init__(
+        self, memory: CommandMemory, report: EventReporter, refuse: Callable[[Command, str], object], clock: Clock
+    ) -> None:
+        self._memory = memory
+        self._report = report
+        self._refuse = refuse
+        self._clock = clock
+        self._lock = threading.RLock()
+        self.captures: dict[str, Capture] = {}
+        """By recording."""
+        self.handlers: Mapping[str, Callable[[Command], None]] = {
+            "recording.start": self._apply,
+            "recording.pause": self._apply,
+            "recording.resume": self._apply,
+            "recording.stop": self._apply,
+            "media.delete": self._delete,
+        }
+
+    def start_own(
+        self,
+        account: str,
+        parent: Mapping[str, str],
+        *,
+        source: str,
+        callback: Mapping[str, Any] | None,
+        trim: str,
+        channels: int = 1,
+        track: str = "both",
+    ) -> None:
+        """Start a recording without a command, and report it."""
+        now = self._clock()
+        capture = Capture(account, parent, new_id(now), channels, track, now, 1)
+        with self._lock:
+            self.add(capture)
+        event = {**capture.state_event(), "source": source, "trim": trim}
+        self._report(parent["id"], event if callback is None else {**event, "callback": callback})
+
+    def add(self, capture: Capture) -> None:
+        """Begin a capture."""
+        capture.apply("in-progress", None, capture.version, capture.since)
+        self.captures[capture.recording] = capture
+
+    def finish(self, capture: Capture) -> bool:
+        """Forget a capture whose media is finished; return False if it was forgotten already."""
+        with self._lock:
+            self._memory.end(("recording", capture.recording), KEPT_RECORDINGS_MS)
+            return self.captures.pop(capture.recording, None) is not None
+
+    def due(self, account: str | None) -> list[Capture]:
+        """Return the captures of an account (None: of all) whose media must be finished now."""
+        now = self._clock()
+        with self._lock:
+            return [
+                capture
+                for capture in self.captures.values()
+                if capture.due_at is not None and capture.due_at <= now and account in {None, capture.account}
+            ]
+
+    def forget(self, account: str) -> None:
+        """Drop the captures of an account."""
+        with self._lock:
+            self.captures = {name: each for name, each in self.captures.items() if each.account != account}
+
+    def _apply(self, command: Command) -> None:
+        with self._lock:
+            capture = self.captures.get(command["recording"])
+            if capture is not None:
+                self._change(capture, command)
+            elif self._memory.has_ended(("recording", command["recording"])):
+                self._answer_ended(command)
+            else:
+                self._begin(command)
+
+    def _begin(self, command: Command) -> None:
+        """Begin a capture as wanted; one that was stopped before it began only gets a report of its end."""
+        now, wanted = self._clock(), command["wanted"]
+        capture = Capture(
+            command["account"], command["parent"], command["recording"], wanted["channels"], wanted["track"], now,
+            command["version"],
+        )  # fmt: skip
+        if wanted["status"] == "stopped":
+            capture.answer = "recording.stopped"
+            capture.apply("stopped", None, command["version"], now)
+        elif now > command["not_after"]:
+            self._refuse(command, "expired")
+            return
+        else:
+            capture.apply(wanted["status"], wanted.get("pause_behavior"), command["version"], now)
+        self.captures[capture.recording] = capture
+        self._answer(capture)
+
+    def _change(self, capture: Capture, command: Command) -> None:
+        version, wanted = command["version"], command["wanted"]
+        if version > capture.version:
+            if capture.status == "stopped":
+                capture.version = version  # a capture that has stopped is not started again
+            else:
+                capture.apply(wanted["status"], wanted.get("pause_behavior"), version, self._clock())
+                capture.answer = _ANSWERS[wanted["status"]]
+        self._answer(capture)
+
+    def _answer(self, capture: Capture) -> None:
+        self._memory.note(("recording", capture.recording), capture.version, capture.state_event())
+        self._report(capture.parent["id"], {**capture.state_event(), "version": capture.version})
+
+    def _answer_ended(self, command: Command) -> None:
+        """Report that a recording has stopped, whose media are finished or were deleted."""
+        last = self._memory.last(("recording", command["recording"]))
+        version = max(command["version"], last.version if last is not None else 0)
+        ended_at = last.event["at"] if last is not None else self._clock()
+        ended = Capture(
+            command["account"], command["parent"], command["recording"], 1, "both", ended_at, version,
+            answer="recording.stopped",
+        )  # fmt: skip
+        self._answer(ended)
+
+    def _delete(self, command: Command) -> None:
+        with self._lock:
+            self.captures.pop(command["recording"], None)
+            self._memory.end(("recording", command["recording"]), KEPT_RECORDINGS_MS)
+
+
+def callback_of(options: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """Return the subscription in a participant's options; None without one."""
+    url = options.get(name)
+    if url is None:
+        return None
+    events = options.get(f"{name}_event", ("completed",))
+    return {
+        "url": url, "method": options.get(f"{name}_method", "POST"), "events": list(events), "dialect": TWILIO.name,
+    }  # fmt: skip

@@ -1,0 +1,318 @@
+"""A simulated media engine, which speaks the engine protocol as any engine does: JSON, and four callables.
+
+It carries out commands from its queue at once, reports what it did, and uploads real WAV files. It has no thread and
+acts only when called. `docs/reference/engine-protocol.md` has the rules that it follows.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from tapedeck.domain.identity import new_id
+from tapedeck.ports.clock import Clock
+from tapedeck_standin.telephony.call_commands import CallCommands, Command
+from tapedeck_standin.telephony.capture_uploads import CaptureUploader, MissingMediaFault, Upload
+from tapedeck_standin.telephony.captures import Capture
+from tapedeck_standin.telephony.command_memory import CommandMemory
+from tapedeck_standin.telephony.outbox import Outbox, PendingEvent
+from tapedeck_standin.telephony.recording_commands import RecordingCommands, callback_of
+
+PROTOCOL: Final = 2
+
+ALIVE_EVERY_MS: Final = 15_000
+"""Interval between reports of `engine.alive`; a session's answer may change it."""
+
+RETRY_REQUEST_MS: Final = 1_000
+"""Time after which a request that failed is sent again."""
+
+CAPABILITIES: Final = {
+    "pause": True, "pause_native_skip": True, "restart": True, "tracks": True, "dual": True, "conference": True,
+    "conference_recording": True, "participants": ["mute", "hold", "coach", "announce", "remove"], "place": True,
+    "markup": False, "verbs": [], "dtmf": True, "speech": False, "streams": False, "rates": [8000],
+    "resume_delay_ms": 0, "presence": True,
+}  # fmt: skip
+"""What the simulated engine can do, as a session states it."""
+
+RecordingPreference = Callable[[str, str], Mapping[str, Any] | None]
+"""Returns the recording options for an account's conference, from its first participant; None: no recording now."""
+
+Post = Callable[[str, dict[str, Any]], tuple[int, Mapping[str, Any]]]
+"""Sends a request to a route, such as `events`; returns the status and the body of the answer."""
+
+
+class CommandMessage(Protocol):
+    """A received message of the engine's queue."""
+
+    @property
+    def body(self) -> str:
+        """The command as JSON."""
+
+    @property
+    def receipt(self) -> str:
+        """What deletes the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLinks:
+    """All that connects an engine to Tapedeck.
+
+    `receive` returns some commands of its queue, `delete` deletes one by its receipt. `post` sends a request to a route
+    of the engine API. `upload` sends a file to the address in an upload's answer and returns the HTTP status.
+    """
+
+    receive: Callable[[], Sequence[CommandMessage]]
+    delete: Callable[[str], object]
+    post: Post
+    upload: Upload
+
+
+class SimulatedEngine:
+    """Replaces Asterisk or FreeSWITCH in simulations.
+
+    Args:
+        links: the connections to Tapedeck.
+        clock: milliseconds since the epoch; may be advanced.
+        recording_preference: returns how a conference must be recorded, once a dialed participant has joined.
+        missing_media_fault: returns the error code if the next recording of an account must have no media.
+        log: receives a line for each event that has no effect, and for each message that is not a command.
+    """
+
+    def __init__(
+        self,
+        links: EngineLinks,
+        clock: Clock,
+        recording_preference: RecordingPreference,
+        missing_media_fault: MissingMediaFault,
+        log: Callable[[str], object],
+    ) -> None:
+        self._links = links
+        self._clock = clock
+        self._recording_preference = recording_preference
+        self._log = log
+        self._lock = threading.RLock()
+        self._boot = new_id(clock())
+        self._session_needed = True
+        self._is_superseded = False
+        self._is_draining = False
+        self._alive_every_ms = ALIVE_EVERY_MS
+        self._alive_at = clock()
+        self._commands_unreadable = 0
+        self._dialed: dict[str, str] = {}
+        """Conferences by dialed call whose answer Tapedeck has not confirmed yet."""
+        self._joined: list[tuple[str, str]] = []
+        """Account and id of each conference that a dialed call has joined, and that may have to be recorded."""
+        self.outbox = Outbox(clock, self._log_dead)
+        memory = CommandMemory(clock)
+        self._calls = CallCommands(memory, self._report, clock, self._on_dialed)
+        self._recordings = RecordingCommands(memory, self._report, self._refuse_recording, clock)
+        self._handlers: Mapping[str, Callable[[Command], None]] = {
+            **self._calls.handlers,
+            **self._recordings.handlers,
+            "engine.resync": self._resync,
+            "engine.drain": self._drain,
+        }
+        self._uploader = CaptureUploader(links.post, links.upload, missing_media_fault, self._report, log)
+
+    @property
+    def boot(self) -> str:
+        """The id of this run of the engine."""
+        return self._boot
+
+    @property
+    def captures(self) -> Mapping[str, Capture]:
+        """The captures by recording, until their media are finished."""
+        return self._recordings.captures
+
+    @property
+    def occurrences(self) -> Sequence[str]:
+        """The ids of the commands that made something happen once: announcements and digits."""
+        return self._calls.occurrences
+
+    def step(self) -> bool:
+        """Open a session if needed, carry out commands and report events; return whether there was any work."""
+        if self._is_superseded:
+            return False
+        was_busy = self._session_needed and self._open_session()
+        if self._session_needed:
+            return was_busy
+        was_busy = self.process_commands() or was_busy
+        if self._clock() - self._alive_at >= self._alive_every_ms:
+            self._report_alive()
+        return self.report_events() or was_busy
+
+    def process_commands(self) -> bool:
+        """Carry out the commands that wait; return whether there was any work."""
+        received = self._links.receive()
+        with self._lock:
+            for message in received:
+                self._process(message.body)
+                self._links.delete(message.receipt)
+            joined, self._joined = self._joined, []
+        for account, conference in joined:
+            options = self._recording_preference(account, conference)
+            if options is not None:
+                self._record_conference(account, conference, options)
+        return bool(received or joined)
+
+    def report_events(self) -> bool:
+        """Report the events that are due; return whether there were any."""
+        due = self.outbox.due()
+        if not due:
+            return False
+        envelope = {
+            "protocol": PROTOCOL, "boot": self._boot, "sent_at": self._clock(),
+            "events": [pending.event for pending in due],
+        }  # fmt: skip
+        status, answer = self._links.post("events", envelope)
+        if status != HTTPStatus.OK:
+            self.outbox.postpone(due, RETRY_REQUEST_MS)
+            return False
+        results = {result["id"]: result for result in answer["results"]}
+        for pending in due:
+            if (result := results.get(pending.event["id"])) is not None:
+                self._settle(pending, result)
+        if answer.get("resync"):
+            self._session_needed = True
+        if answer.get("superseded"):
+            self._is_superseded = True
+            self._log("engine: another session of this engine was opened; this one ends")
+        return True
+
+    def finish_due_media(self) -> bool:
+        """Write and upload the media that are due, which may be slow; return whether any were finished."""
+        # Tapedeck must know that a capture has stopped before it accepts the media.
+        ready = [capture for capture in self._recordings.due(None) if not self.outbox.waits_for(self._subject(capture))]
+        was_busy = False
+        for capture in ready:
+            with self._lock:
+                is_known = capture.recording in self._recordings.captures
+            if is_known and self._uploader.finish(capture):
+                self._recordings.finish(capture)
+                was_busy = True
+            elif capture.due_at is not None:
+                capture.due_at += RETRY_REQUEST_MS
+        return was_busy
+
+    def due(self, account: str | None = None) -> list[str]:
+        """Return the recordings whose media are due but not finished (None: of all accounts)."""
+        return [capture.recording for capture in self._recordings.due(account)]
+
+    def start_capture(self, capture: Capture) -> None:
+        """Begin the capture of a recording that Tapedeck knows already."""
+        with self._lock:
+            self._recordings.add(capture)
+
+    def forget(self, account: str) -> None:
+        """Drop the captures and the events of an account."""
+        with self._lock:
+            self._recordings.forget(account)
+            self.outbox.forget(account)
+
+    def _process(self, body: str) -> None:
+        """Carry out one command; one that cannot be read is logged and counted, because nothing makes it readable."""
+        try:
+            command = json.loads(body)
+            handler = self._handlers.get(command["type"])
+            if handler is None:
+                self._calls.refuse(command, "unsupported", is_final=True)
+            else:
+                handler(command)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._commands_unreadable += 1
+            self._log(f"engine: a command cannot be read: {type(error).__name__}")
+
+    def _open_session(self) -> bool:
+        """Open a session with the complete list of what is live; return whether it was opened."""
+        with self._lock:
+            live = [capture.listed() for capture in self._recordings.captures.values()]
+        status, answer = self._links.post(
+            "sessions",
+            {
+                "protocol": PROTOCOL,
+                "boot": self._boot,
+                "software": "tapedeck stand-in",
+                "capabilities": CAPABILITIES,
+                "capacity": {"max_calls": 10_000},
+                "sent_at": self._clock(),
+                "live": live,
+                "more": False,
+            },
+        )
+        if status != HTTPStatus.OK:
+            return False
+        self._session_needed = False
+        self.outbox.continue_above(answer["seq_seen"])
+        self._alive_every_ms = answer["alive_every"] * 1000
+        self._alive_at = self._clock()
+        return True
+
+    def _report_alive(self) -> None:
+        self._alive_at = self._clock()
+        captures = self._recordings.captures
+        self.outbox.add(
+            "engine",
+            {
+                "type": "engine.alive",
+                "live": {"calls": 0, "conferences": 0, "recordings": len(captures)},
+                "capacity": {"max_calls": 10_000},
+                "draining": self._is_draining,
+                "outbox": self.outbox.counts(),
+                "uploads": {"waiting": len(self._recordings.due(None)), "oldest_ms": 0},
+                "commands_unreadable": self._commands_unreadable,
+                "media": {"gaps": 0, "lost_ms": 0},
+            },
+        )
+
+    def _resync(self, _command: Command) -> None:
+        self._session_needed = True
+
+    def _drain(self, _command: Command) -> None:
+        self._is_draining = True
+        self._report_alive()
+
+    def _settle(self, pending: PendingEvent, result: Mapping[str, Any]) -> None:
+        outcome = self.outbox.settle(pending, result)
+        event = pending.event
+        if event["type"] == "call.answered" and outcome in {"taken", "repeated", "stale"}:
+            conference = self._dialed.pop(event["call"], None)
+            if conference is not None:
+                self._joined.append((event["account"], conference))
+
+    def _on_dialed(self, command: Command) -> None:
+        """Start the recording of a dialed call if its options request it."""
+        call, options = command["call"], command["wanted"]["options"]
+        self._dialed[call] = command["conference"]
+        if options.get("record"):
+            self._recordings.start_own(
+                command["account"],
+                {"type": "call", "id": call},
+                source="OutboundAPI",
+                channels=2 if options.get("recording_channels") == "dual" else 1,
+                track=options.get("recording_track", "both"),
+                trim=options.get("trim", "trim-silence"),
+                callback=callback_of(options, "recording_status_callback"),
+            )
+
+    def _record_conference(self, account: str, conference: str, options: Mapping[str, Any]) -> None:
+        self._recordings.start_own(
+            account,
+            {"type": "conference", "id": conference},
+            source="Conference",
+            trim=options.get("conference_trim", "trim-silence"),
+            callback=callback_of(options, "conference_recording_status_callback"),
+        )
+
+    def _refuse_recording(self, command: Command, code: str) -> None:
+        self._calls.refuse(command, code, is_final=False)
+
+    def _subject(self, capture: Capture) -> str:
+        return self._calls.ordered_by(capture.parent["id"])
+
+    def _report(self, call_or_conference: str, event: Mapping[str, Any]) -> None:
+        self.outbox.add(self._calls.ordered_by(call_or_conference), event)
+
+    def _log_dead(self, event: Mapping[str, Any], reason: str) -> None:
+        self._log(f"event {event['type']} {event['id']} had no effect: {reason}")
