@@ -63,7 +63,9 @@ class Objects:
 
     def put_at(self, account: str, recording: str, name: str, content: bytes) -> None:
         """Store an object of a recording that may not exist."""
-        self._direct_client.put_object(Bucket=self.name, Key=f"{account}/{recording}/{name}", Body=content)
+        self._direct_client.put_object(
+            Bucket=self.name, Key=f"{account}/{recording}/{name}", Body=content, ChecksumAlgorithm="SHA256"
+        )
 
     def get(self, recording: Recording, name: str) -> bytes:
         """Return the content of a recording's object."""

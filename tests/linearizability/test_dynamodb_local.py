@@ -38,7 +38,7 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingSt
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import Media
 from tapedeck.operations.recordings import CURRENT, Recordings, StartRecording
-from tapedeck.ports.media import AudioInfo, StoredObject
+from tapedeck.ports.media import AudioInfo, PresignedUpload, StoredObject
 from tapedeck_standin.aws.template import Template
 from tests.linearizability import model
 from tests.linearizability.checker import check
@@ -128,6 +128,10 @@ class StubObjects:
     def presign(self, key: str, content_type: str) -> str:
         """Return a placeholder URL."""
         return f"{key} {content_type}"
+
+    def presign_upload(self, key: str, size: int, sha256: str, seconds: int) -> PresignedUpload:
+        """Return a placeholder URL without headers."""
+        return PresignedUpload(f"{key} {size} {sha256} {seconds}", {})
 
 
 class StubCodec:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from tapedeck.domain.errors import MediaMissing
-from tapedeck.ports.media import AudioInfo, StoredObject
+from tapedeck.ports.media import AudioInfo, PresignedUpload, StoredObject
 from tapedeck_standin.telephony.audio import Part
 
 
@@ -19,7 +20,9 @@ class MemoryObjects:
     def stat(self, key: str) -> StoredObject | None:
         """Size and ETag of an object, or None."""
         content = self.content.get(key)
-        return StoredObject(len(content), str(hash(content))) if content is not None else None
+        if content is None:
+            return None
+        return StoredObject(len(content), str(hash(content)), sha256(content).hexdigest())
 
     def read(self, key: str, first: int, last: int) -> bytes | None:
         """Bytes `first` to `last`, inclusive."""
@@ -45,6 +48,10 @@ class MemoryObjects:
     def presign(self, key: str, content_type: str) -> str:
         """Return a placeholder URL."""
         return f"https://media.example/{key}?{content_type}"
+
+    def presign_upload(self, key: str, size: int, sha256: str, seconds: int) -> PresignedUpload:
+        """Return a placeholder URL."""
+        return PresignedUpload(f"https://media.example/{key}?{size}&{seconds}", {"x-amz-checksum-sha256": sha256})
 
 
 def write_length(target: Path, parts: Sequence[Part], channels: Sequence[bool]) -> None:

@@ -25,6 +25,7 @@ LEGAL = {
     ("stopped", "completed"),
     ("stopped", "absent"),
     ("completed", "deleted"),
+    ("absent", "completed"),
     ("absent", "deleted"),
 }
 NO_OPS = {(status, status) for status in STATUSES} | {("completed", "stopped"), ("absent", "stopped")}

@@ -1,5 +1,6 @@
 """The media bucket, which is not versioned, so that a deletion is final (REL-18)."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapedeck.domain.errors import StoreThrottled, StoreUnavailable
-from tapedeck.ports.media import StoredObject
+from tapedeck.ports.media import PresignedUpload, StoredObject
 
 LINK_SECONDS: Final = 60
 """How long a presigned URL is valid."""
@@ -31,8 +32,12 @@ class Bucket:
 
     def stat(self, key: str) -> StoredObject | None:
         """1 request."""
-        response = self._call("head_object", Key=key)
-        return StoredObject(response["ContentLength"], response["ETag"]) if response is not None else None
+        response = self._call("head_object", Key=key, ChecksumMode="ENABLED")
+        if response is None:
+            return None
+        checksum = response.get("ChecksumSHA256")
+        sha256 = b64decode(checksum).hex() if checksum is not None else None
+        return StoredObject(response["ContentLength"], response["ETag"], sha256)
 
     def read(self, key: str, first: int, last: int) -> bytes | None:
         """1 request."""
@@ -80,6 +85,22 @@ class Bucket:
             ExpiresIn=LINK_SECONDS,
         )
         return link
+
+    def presign_upload(self, key: str, size: int, sha256: str, seconds: int) -> PresignedUpload:
+        """No request. The signature covers the length, the checksum and the condition (C-212)."""
+        checksum = b64encode(bytes.fromhex(sha256)).decode()
+        link: str = self._client.generate_presigned_url(
+            "put_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ContentLength": size,
+                "ChecksumSHA256": checksum,
+                "IfNoneMatch": "*",
+            },
+            ExpiresIn=seconds,
+        )
+        return PresignedUpload(link, {"If-None-Match": "*", "x-amz-checksum-sha256": checksum})
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any] | None:  # noqa: ANN401 - AWS's parameters
         """Call S3 and return the response, or None if the object does not exist."""

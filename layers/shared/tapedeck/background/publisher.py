@@ -215,7 +215,7 @@ class ChangePublisher:
         """Mark all callbacks of a finished recording or ended call, or all that follows a conference's end, as done."""
         match resource:
             case Recording():
-                self._store.mark_recording_published(resource.parent, resource.id)
+                self._store.mark_recording_published(resource)
             case Conference():
                 self._store.mark_conference_published(resource)
             case Call():

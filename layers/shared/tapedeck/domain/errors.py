@@ -24,6 +24,7 @@ TapedeckError
 │   ├── NotFinished             only a finished recording can be deleted
 │   └── NotDualChannel          two channels are requested of a mono recording
 ├── EventRejected               an engine event that contradicts the request or names foreign resources
+│   └── CaptureConflict
 ├── MediaMissing                a recording's source media is missing or unreadable
 └── StoreFailure
     ├── StoreBusy               contention; nothing was written; safe to retry
@@ -186,6 +187,10 @@ class EventRejected(TapedeckError):
 
     It reports another status than the version requested, a recording of another parent, or a foreign media key.
     """
+
+
+class CaptureConflict(EventRejected):
+    """An engine reports a capture, but another one of the recording is stored; the first one stays (C-214)."""
 
 
 class MediaMissing(TapedeckError):

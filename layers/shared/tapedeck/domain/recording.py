@@ -35,7 +35,7 @@ TRANSITIONS: Final[Mapping[RecordingStatus, frozenset[RecordingStatus]]] = {
     _S.PAUSED: frozenset({_S.IN_PROGRESS, _S.STOPPED}),
     _S.STOPPED: frozenset({_S.COMPLETED, _S.ABSENT}),  # no request applies any more (C-32)
     _S.COMPLETED: frozenset({_S.DELETED}),
-    _S.ABSENT: frozenset({_S.DELETED}),
+    _S.ABSENT: frozenset({_S.COMPLETED, _S.DELETED}),  # completed only if it was given up (C-210)
     _S.DELETED: frozenset(),
 }
 
@@ -52,6 +52,8 @@ def is_noop_transition(status: RecordingStatus, target: RecordingStatus) -> bool
     """
     return status is target or (target is _S.STOPPED and status in {_S.COMPLETED, _S.ABSENT})
 
+
+DAY_SECONDS: Final = 86_400
 
 PRUNE_ACTIVE_AT: Final = 40
 """Number of ids in a parent's set of active recordings from which a start removes those of stopped recordings.
@@ -99,6 +101,10 @@ class Recording:
     conference's first participant. `duration` is seconds of finished audio. `error` is a vendor's error code such as
     16101. `deleted_until` is when a deleted recording's row expires. `engine` is the name of the media engine that
     captures it; None until it has reported the start. `boot` is the id of the session in which it last listed it.
+
+    `captured_at` is when the engine reported that its capture is uploaded, in seconds; `capture_size` is its size in
+    bytes, `capture_sha256` its SHA-256 in hex. `given_up_at` is when the recording became `absent` because its start or
+    its audio did not arrive in time; audio that arrives later revokes that.
     """
 
     id: str
@@ -122,6 +128,10 @@ class Recording:
     callback: CallbackSubscription | None = None
     engine: str | None = None
     boot: str | None = None
+    captured_at: int | None = None
+    capture_size: int | None = None
+    capture_sha256: str | None = None
+    given_up_at: int | None = None
 
     @property
     def created(self) -> int:
@@ -146,6 +156,22 @@ class Recording:
     def is_pending(self) -> bool:
         """Whether the recording is unfinished and the media engine has not confirmed its last command."""
         return self.confirmed_version < self.version and self.status in UNFINISHED
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it is `absent` only because its start or its audio did not arrive in time (C-210)."""
+        return self.status is _S.ABSENT and self.given_up_at is not None
+
+    def accepts_audio(self, now: int, late_audio_days: int) -> bool:
+        """Whether audio may be uploaded at `now` (seconds): it is stopped, or was given up only days ago (C-211)."""
+        if self.status is _S.STOPPED:
+            return True
+        return self.is_given_up and now < (self.given_up_at or 0) + late_audio_days * DAY_SECONDS
+
+    @property
+    def is_unfinished_capture(self) -> bool:
+        """Whether its capture is uploaded but not converted yet."""
+        return self.captured_at is not None and (self.status is _S.STOPPED or self.is_given_up)
 
     @property
     def is_active(self) -> bool:

@@ -1,8 +1,8 @@
 """Media: finish, read and delete the audio of recordings.
 
-The objects of a recording have a fixed set of names, so that a deletion needs no listing. The media engine stores its
-capture under the first key. The MP3 is made before `completed` is written; mono renditions of a dual-channel recording
-are made at the first request.
+The objects of a recording have a fixed set of names, so that a deletion needs no listing. The media engine uploads its
+capture as `capture.wav`, which clients cannot fetch. Its conversion makes `original.wav` and `original.mp3`, then
+writes `completed`, then deletes the capture. Mono renditions of a dual-channel recording are made at the first request.
 """
 
 import tempfile
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tapedeck.domain.errors import (
+    CaptureConflict,
+    EventRejected,
     MediaMissing,
     NotDualChannel,
     NotEligibleForRecording,
@@ -51,8 +53,22 @@ class Rendition(NamedTuple):
 
 
 def object_key(account: str, recording: str, name: str = "original", suffix: str = "wav") -> str:
-    """Return the key of an audio object; the default is where the media engine stores its capture (REL-11)."""
+    """Return the key of an audio object; the default is the one that clients fetch (REL-11)."""
     return f"{account}/{recording}/{name}.{suffix}"
+
+
+def capture_key(recording: Recording) -> str:
+    """Return the key under which a media engine uploads its capture."""
+    return object_key(recording.parent.account, recording.id, "capture")
+
+
+def format_ticket(recording: str, size: int, sha256: str) -> str:
+    """Return the ticket of one content of a recording's capture.
+
+    It is not secret and proves nothing by itself: `Media.note_capture` compares it with the object that was uploaded
+    (C-213).
+    """
+    return f"{recording}.{size}.{sha256}"
 
 
 class Media:
@@ -64,19 +80,77 @@ class Media:
         objects: the store of the audio objects.
         codec: reads and encodes audio.
         clock: the time in milliseconds.
+        late_audio_days: for how long audio of a recording that was given up is accepted; 0 for never.
     """
 
-    def __init__(self, store: Store, recordings: Recordings, objects: MediaStore, codec: Codec, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        recordings: Recordings,
+        objects: MediaStore,
+        codec: Codec,
+        clock: Clock,
+        late_audio_days: int = 14,
+    ) -> None:
         self._store = store
         self._recordings = recordings
         self._objects = objects
         self._codec = codec
         self._clock = clock
+        self._late_audio_days = late_audio_days
+
+    def note_capture(self, parent: Parent, recording: str, ticket: str, size: int, sha256: str) -> Recording:
+        """Note that a media engine has uploaded the capture of a recording, which is converted later. Idempotent.
+
+        `size` (bytes) and `sha256` (hex) are what the engine reports; the stored object must have them, too. Nothing is
+        read but its metadata.
+
+        Raises:
+            NotFound: no such recording, or it is deleted; the capture is deleted then.
+            NotEligibleForRecording: it is still being captured, or is absent for good.
+            MediaMissing: no capture is stored yet.
+            EventRejected: the ticket is not that of this recording, size and hash.
+            CaptureConflict: another capture is stored; it stays.
+        """
+        if ticket != format_ticket(recording, size, sha256):
+            raise EventRejected
+        found = self._store.get_recording(parent, recording)
+        if found is None:
+            deleted = self._store.find_recording(parent.account, recording, deleted=True)
+            if deleted is not None and deleted.parent == parent:
+                self.purge_late_media(deleted)
+            raise NotFound
+        now = self._clock() // 1000
+        if found.captured_at is None and found.accepts_audio(now, self._late_audio_days):
+            stored = self._objects.stat(capture_key(found))
+            if stored is None:
+                raise MediaMissing
+            if (stored.size, stored.sha256) != (size, sha256):
+                raise CaptureConflict
+            found = self._store.note_capture(parent, recording, size, sha256, now) or found
+        if found.captured_at is None:
+            raise NotEligibleForRecording
+        if (found.capture_size, found.capture_sha256) != (size, sha256):
+            raise CaptureConflict
+        return found
+
+    def adopt_capture(self, recording: Recording) -> bool:
+        """Note the capture of a stopped recording if it is stored, although no event reports it; return whether it is.
+
+        An engine may be lost between the upload and its event.
+        """
+        stored = self._objects.stat(capture_key(recording))
+        if stored is None or stored.sha256 is None:
+            return False
+        now = self._clock() // 1000
+        self._store.note_capture(recording.parent, recording.id, stored.size, stored.sha256, now)
+        return True
 
     def complete(self, parent: Parent, recording: str) -> Recording:
         """Finish a stopped recording whose capture is stored: `completed`, or `absent` if too short or silent.
 
-        Idempotent. For an absent recording it deletes leftover media.
+        A recording that was given up becomes `completed` as well (C-210). Idempotent: several may run at once. Deletes
+        the capture at the end, and leftover media of a recording that is absent for good.
 
         Raises:
             NotFound: no such recording.
@@ -84,15 +158,35 @@ class Media:
             MediaMissing: the capture is missing or unreadable; the recording stays unchanged.
         """
         found = self._recordings.get(parent, recording)
-        if found.status is RecordingStatus.ABSENT:
-            self._objects.delete(_all_keys(found))
-        if found.status in FINISHED:
+        accepts_audio = found.is_unfinished_capture or found.accepts_audio(self._clock() // 1000, self._late_audio_days)
+        if found.status in FINISHED and not accepts_audio:
+            self._delete_leftovers(found)
             return found
         if found.is_active:
             raise NotEligibleForRecording
-        with tempfile.TemporaryDirectory() as folder:
-            finished = self._convert(found, Path(folder))
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                finished = self._convert(found, Path(folder))
+        except MediaMissing:
+            found = self._recordings.get(parent, recording)
+            if found.status is not RecordingStatus.COMPLETED:
+                raise
+            return found  # another conversion has finished it and deleted the capture
+        if found.is_given_up and finished.status is RecordingStatus.ABSENT:
+            return self._reject_late_capture(found)
         return self._finish(finished, by_engine=True)
+
+    def give_up(self, parent: Parent, recording: str) -> Recording:
+        """Finish a stopped recording whose audio did not arrive in time: `absent`, until it arrives after all.
+
+        Idempotent.
+
+        Raises:
+            NotFound: no such recording.
+            NotEligibleForRecording: it is still being captured, or has media.
+        """
+        absent = _absent(self._recordings.get(parent, recording), TOO_SHORT)
+        return self._finish(replace(absent, given_up_at=self._clock() // 1000), by_engine=False)
 
     def finish_without_media(self, parent: Parent, recording: str, error: int, *, by_engine: bool = True) -> Recording:
         """Finish a stopped recording without media: mark it `absent` with a vendor's error code. Idempotent.
@@ -109,7 +203,9 @@ class Media:
             NotFound: no such recording.
             NotEligibleForRecording: it is still being captured, or has media.
         """
-        return self._finish(_absent(self._recordings.get(parent, recording), error), by_engine=by_engine)
+        absent = replace(_absent(self._recordings.get(parent, recording), error), given_up_at=None)
+        finished = self._finish(absent, by_engine=by_engine)
+        return self._reject_late_capture(finished) if finished.is_given_up else finished
 
     def store_capture(self, recording: Recording, capture: Path) -> None:
         """Upload a capture from a local file, for a media engine that runs in the same process."""
@@ -180,7 +276,8 @@ class Media:
     def _convert(self, found: Recording, folder: Path) -> Recording:
         account = found.parent.account
         capture, encoded = folder / "capture.wav", folder / "encoded.mp3"
-        if not self._objects.fetch(object_key(account, found.id), capture):
+        is_uploaded = found.captured_at is not None
+        if not self._objects.fetch(capture_key(found) if is_uploaded else object_key(account, found.id), capture):
             raise MediaMissing
         sound = self._codec.probe(capture)
         is_trimmed = found.trim == "trim-silence" and not sound.is_silent
@@ -189,7 +286,7 @@ class Media:
             sound = self._codec.probe(capture)
         if sound.milliseconds < MIN_DURATION_MS or sound.is_silent:
             return _absent(found, TOO_SHORT if sound.milliseconds < MIN_DURATION_MS else ONLY_SILENCE)
-        if is_trimmed:
+        if is_trimmed or is_uploaded:
             self._objects.write(object_key(account, found.id), capture)
         self._codec.encode(capture, encoded)
         self._objects.write(object_key(account, found.id, suffix="mp3"), encoded)
@@ -198,6 +295,7 @@ class Media:
             status=RecordingStatus.COMPLETED,
             duration=(sound.milliseconds + 500) // 1000,  # C-42
             channels=sound.channels,
+            error=None,
         )
 
     def _finish(self, finished: Recording, *, by_engine: bool) -> Recording:
@@ -207,14 +305,28 @@ class Media:
             found: Recording | None = self._store.finish_recording(finished, new_id(now), by_engine=by_engine)
         except TransitionRejected as refused:
             found = refused.found
-        if found is None or found.status is RecordingStatus.ABSENT:
-            # The recording is absent, or was deleted while its media were made: no object may remain.
-            self._objects.delete(_all_keys(finished))
         if found is None:
+            # The recording was deleted while its media were made: no object may remain.
+            self._objects.delete(_all_keys(finished))
             raise NotFound
+        self._delete_leftovers(found)
         if found.status is not finished.status:
             raise NotEligibleForRecording
         return found
+
+    def _reject_late_capture(self, found: Recording) -> Recording:
+        """Let a given-up recording stay absent for good."""
+        self._store.reject_late_capture(found)
+        rejected = replace(found, given_up_at=None)
+        self._delete_leftovers(rejected)
+        return rejected
+
+    def _delete_leftovers(self, finished: Recording) -> None:
+        """Delete the objects that a finished recording must not have any more."""
+        if finished.status is RecordingStatus.COMPLETED and finished.captured_at is not None:
+            self._objects.delete([capture_key(finished)])
+        elif finished.status is RecordingStatus.ABSENT and not finished.is_given_up:
+            self._objects.delete(_all_keys(finished))
 
     def _delete(self, found: Recording) -> None:
         if found.status not in FINISHED:
@@ -260,4 +372,5 @@ def _absent(found: Recording, error: int) -> Recording:
 
 
 def _all_keys(of: Recording) -> list[str]:
-    return [object_key(of.parent.account, of.id, name, suffix) for name in _NAMES for suffix in FORMATS]
+    renditions = [object_key(of.parent.account, of.id, name, suffix) for name in _NAMES for suffix in FORMATS]
+    return [*renditions, capture_key(of)]

@@ -1,6 +1,6 @@
 """Ports for media objects and their conversion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,10 +8,19 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """The metadata of a media object: size in bytes and entity tag."""
+    """The metadata of a media object: size in bytes, entity tag, and SHA-256 in hex if it was uploaded with one."""
 
     size: int
     etag: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PresignedUpload:
+    """Where and how to upload one object with a PUT request: its URL, and the headers that it must have."""
+
+    url: str
+    headers: Mapping[str, str]
 
 
 class MediaStore(Protocol):
@@ -43,6 +52,14 @@ class MediaStore(Protocol):
 
     def presign(self, key: str, content_type: str) -> str:
         """Return a URL that serves the object publicly for one minute, with this content type."""
+        ...
+
+    def presign_upload(self, key: str, size: int, sha256: str, seconds: int) -> PresignedUpload:
+        """Return a URL that stores an object of this size and SHA-256 (hex) within `seconds`, and replaces none.
+
+        The upload is refused with 412 if there is an object, with 409 during another upload of it, with 400 if the
+        content is another one, and with 403 after its time.
+        """
         ...
 
 

@@ -108,18 +108,10 @@ class RecordingStore(Protocol):
         """Note that an event at `at` (milliseconds) reported the current state; older events are stale."""
         ...
 
-    def mark_recording_published(self, parent: Parent, recording: str) -> None:
-        """Remove a finished recording, whose callbacks are all in the outbox, from the pending-work index."""
-        ...
+    def mark_recording_published(self, recording: Recording) -> None:
+        """Remove a finished recording, whose callbacks are all in the outbox, from the pending-work index.
 
-    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
-        """Move a stopped recording to this one's `completed` or `absent`, with its duration, error and channels.
-
-        `by_engine` also confirms that the capture started. A recording without a subscription leaves the pending-work
-        index.
-
-        Raises:
-            TransitionRejected: it was not stopped; `found` is the current recording.
+        Not if a capture was noted since it was read.
         """
         ...
 

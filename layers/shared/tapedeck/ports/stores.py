@@ -7,12 +7,13 @@ returns that write's result (REL-3).
 from typing import Protocol
 
 from tapedeck.ports.calls import CallStore
+from tapedeck.ports.captures import CaptureStore
 from tapedeck.ports.conferences import ConferenceStore
 from tapedeck.ports.parents import ParentStore
 from tapedeck.ports.recordings import RecordingStore
 
 
-class Store(CallStore, ConferenceStore, RecordingStore, ParentStore, Protocol):
+class Store(CallStore, ConferenceStore, RecordingStore, CaptureStore, ParentStore, Protocol):
     """The recordings table: every read is strongly consistent, every write conditional.
 
     Raises:

@@ -17,6 +17,11 @@ ACTIVE_RECORDINGS: Final = "active"
 END_WRITE_ID: Final = "ended_by"
 DELETE_WRITE_ID: Final = "deleted_by"
 
+CAPTURED_AT: Final = "captured"
+CAPTURE_SIZE: Final = "cap_size"
+CAPTURE_SHA256: Final = "cap_hash"
+GIVEN_UP_AT: Final = "given_up"
+
 HAS_STARTER: Final = "may_begin"
 START_SEQUENCE: Final = "began"
 STARTED_AT: Final = "began_at"

@@ -12,11 +12,15 @@ from tapedeck.adapters.dynamodb.attributes import (
     ACTIVE_RECORDINGS,
     API_RECORDING,
     CALL_TO_COACH,
+    CAPTURE_SHA256,
+    CAPTURE_SIZE,
+    CAPTURED_AT,
     CONFIRMED_VERSION,
     END_CONFERENCE_ON_EXIT,
     END_PUBLISHED,
     END_WRITE_ID,
     EXPIRES_AT,
+    GIVEN_UP_AT,
     HAS_DIALED,
     HAS_STARTER,
     LAST_EVENT_AT,
@@ -255,6 +259,10 @@ _RECORDING: Final = FieldTable(
     Field("callback", "callback", None, encode_callback, _decode_callback),
     Field("engine", "engine", None),
     Field("boot", "boot", None),
+    Field(CAPTURED_AT, "captured_at", None),
+    Field(CAPTURE_SIZE, "capture_size", None),
+    Field(CAPTURE_SHA256, "capture_sha256", None),
+    Field(GIVEN_UP_AT, "given_up_at", None),
 )
 
 _TRANSCRIPTION: Final = FieldTable(

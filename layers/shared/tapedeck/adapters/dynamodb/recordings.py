@@ -7,13 +7,14 @@ from typing import Any, Final
 from tapedeck.adapters.dynamodb.attributes import (
     ACTIVE_RECORDINGS,
     API_RECORDING,
+    CAPTURED_AT,
     CONFIRMED_VERSION,
     DELETE_WRITE_ID,
     EXPIRES_AT,
     LAST_EVENT_AT,
 )
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
-from tapedeck.adapters.dynamodb.conditional import ConditionalTable, has_write_token, written_by
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable, has_write_token
 from tapedeck.adapters.dynamodb.expressions import (
     ITEM_ABSENT,
     NEXT_VERSION,
@@ -222,40 +223,17 @@ class RecordingTable(ConditionalTable):
         item = self._update_or_find(update(recording_key(parent, recording), assign, when=when))
         return recording_from(item) if item is not None else None
 
-    def mark_recording_published(self, parent: Parent, recording: str) -> None:
+    def mark_recording_published(self, recording: Recording) -> None:
         """1 request."""
-        is_finished = ~Attr("status").is_in(sorted(UNFINISHED))
-        key = recording_key(parent, recording)
-        self._try(update(key, remove=PENDING_WORK, when=Attr("work").exists() & is_finished))
+        is_finished = Attr("work").exists() & ~Attr("status").is_in(sorted(UNFINISHED))
+        captured = Attr(CAPTURED_AT)
+        is_same = captured.not_exists() if recording.captured_at is None else captured.eq(recording.captured_at)
+        key = recording_key(recording.parent, recording.id)
+        self._try(update(key, remove=PENDING_WORK, when=is_finished & is_same))
 
     def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
         """1 request."""
         self._try(event_time_write(recording_key(parent, recording), at))
-
-    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
-        """1 request."""
-        results = {"duration": recording.duration, "error": recording.error, "channels": recording.channels}
-        assign: Item = {
-            "status": recording.status,
-            "version": NEXT_VERSION,
-            "updated": recording.updated,
-            **({CONFIRMED_VERSION: NEXT_VERSION} if by_engine else {}),
-            **{name: value for name, value in results.items() if value is not None},
-            **push_write_token(write_id),
-        }
-        write = update(
-            recording_key(recording.parent, recording.id),
-            assign,
-            remove=PENDING_WORK if recording.callback is None else (),
-            when=Attr("status").eq(RecordingStatus.STOPPED) & write_token_absent(write_id),
-        )
-        return self._update(
-            write,
-            recording_from,
-            _rejected,
-            is_own=written_by(write_id),
-            as_written=lambda found: _as_finished(found, recording),
-        )
 
     def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
         """1 request: the recording, its row from one list to the other."""
@@ -337,11 +315,6 @@ def _visible(item: Item | None) -> Recording | None:
     return recording_from(item)
 
 
-def _rejected(found: Recording | None) -> TransitionRejected:
-    """Make the error for a recording; a deleted one counts as missing."""
-    return TransitionRejected(found if found is None or found.status is not RecordingStatus.DELETED else None)
-
-
 def _as_transitioned(found: Recording, target: RecordingStatus, pause_behavior: str, now: int) -> Recording:
     """Reconstruct the recording as our write left it; versions and engine reports stay those of later writes."""
     return replace(
@@ -352,13 +325,4 @@ def _as_transitioned(found: Recording, target: RecordingStatus, pause_behavior: 
         ended=now if target is RecordingStatus.STOPPED else None,
         duration=None,
         error=None,
-    )
-
-
-def _as_finished(found: Recording, finished: Recording) -> Recording:
-    """Reconstruct the recording as our write left it; only a deletion can have changed it since."""
-    if found.status is not RecordingStatus.DELETED:
-        return found
-    return replace(
-        found, status=finished.status, updated=finished.updated, version=found.version - 1, deleted_until=None
     )

@@ -6,10 +6,11 @@ ended also keeps the id of the write that ended it.
 """
 
 from tapedeck.adapters.dynamodb.calls import CallTable
+from tapedeck.adapters.dynamodb.captures import CaptureTable
 from tapedeck.adapters.dynamodb.conferences import ConferenceTable
 from tapedeck.adapters.dynamodb.parents import ParentTable
 from tapedeck.adapters.dynamodb.recordings import RecordingTable
 
 
-class ResourceTable(CallTable, ConferenceTable, RecordingTable, ParentTable):
+class ResourceTable(CallTable, ConferenceTable, RecordingTable, CaptureTable, ParentTable):
     """`ports.stores.Store` on DynamoDB."""

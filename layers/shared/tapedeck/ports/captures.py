@@ -1,0 +1,41 @@
+"""Port for the end of stored recordings: their uploaded captures, and `completed` or `absent`."""
+
+from typing import Protocol
+
+from tapedeck.domain.recording import Parent, Recording
+
+
+class CaptureStore(Protocol):
+    """The captures of recordings in the recordings table.
+
+    Raises:
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
+    """
+
+    def note_capture(self, parent: Parent, recording: str, size: int, sha256: str, now: int) -> Recording | None:
+        """Note that the capture of a stopped or given-up recording is uploaded, unless one is noted already.
+
+        `size` is in bytes, `sha256` in hex, `now` in seconds. The recording is pending work from then on; its version
+        does not change. Returns the current recording, even if deleted; None if it does not exist.
+        """
+        ...
+
+    def postpone_conversion(self, recording: Recording, until: int) -> None:
+        """Hide a recording whose capture is not converted yet from the pending-work index until `until` (seconds)."""
+        ...
+
+    def reject_late_capture(self, recording: Recording) -> None:
+        """Note that the late capture of a given-up recording is not usable: the recording stays `absent` for good."""
+        ...
+
+    def finish_recording(self, recording: Recording, write_id: str, *, by_engine: bool) -> Recording:
+        """Move a stopped recording to this one's `completed` or `absent`, with its duration, error and channels.
+
+        `by_engine` also confirms that the capture started. `absent` is stored with this one's `given_up_at`, which
+        permits that late audio completes the recording afterwards. A recording without a subscription leaves the
+        pending-work index.
+
+        Raises:
+            TransitionRejected: it was neither stopped nor, for `completed`, given up; `found` is the current recording.
+        """
+        ...

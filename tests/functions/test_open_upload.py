@@ -1,0 +1,140 @@
+"""`Uploads.open` gives an engine a place for the capture of one recording, which it can fill once."""
+
+import hashlib
+from base64 import b64encode
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from tapedeck.domain.engine import MediaEngine
+from tapedeck.domain.recording import Parent, Recording
+from tapedeck.http.endpoint import ApiServices
+from tapedeck.operations.uploads import UploadRefused, Uploads, UploadTicket
+from tests.functions.objects import Objects
+from tests.functions.stage import Stage
+from tests.media import sound
+
+CONTENT = sound(2)
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+ENGINE = MediaEngine("ast1")
+DAY = 86_400
+
+
+@pytest.fixture
+def uploads(service: ApiServices) -> Uploads:
+    """The operation, which accepts late audio for 14 days."""
+    return Uploads(service.media._store, service.media._objects, service.clock, 14)
+
+
+def make(stage: Stage, status: str = "stopped", **fields: Any) -> Recording:
+    """Store a recording of the engine `ast1`."""
+    return replace(stage.recording(stage.call(engine="ast1"), status, **fields))
+
+
+def open_(uploads: Uploads, recording: Recording, engine: MediaEngine = ENGINE) -> UploadTicket:
+    """Open an upload of `CONTENT`."""
+    return uploads.open(engine, recording.parent, recording.id, len(CONTENT), DIGEST)
+
+
+def refusal(uploads: Uploads, recording: Recording, engine: MediaEngine = ENGINE) -> str:
+    """Open an upload that is refused; return the code."""
+    with pytest.raises(UploadRefused) as raised:
+        open_(uploads, recording, engine)
+    return str(raised.value.code)
+
+
+def put(ticket: UploadTicket, content: bytes) -> int:
+    """Upload as a connector does; return the status.
+
+    The emulator keeps a checksum only if the algorithm has a header of its own, which S3 does not need.
+    """
+    headers = {**ticket.headers, "x-amz-sdk-checksum-algorithm": "SHA256"}
+    return requests.put(ticket.url, data=content, headers=headers, timeout=60).status_code
+
+
+def test_signs_length_hash_and_condition(uploads: Uploads, stage: Stage) -> None:
+    """The URL is valid for 15 minutes and only with the length, the hash and `If-None-Match` (C-212)."""
+    recording = make(stage, engine="ast1")
+    ticket = open_(uploads, recording)
+    parts = urlsplit(ticket.url)
+    query = parse_qs(parts.query)
+    assert parts.path.endswith(f"/{recording.parent.account}/{recording.id}/capture.wav")
+    assert query["X-Amz-SignedHeaders"] == ["content-length;host;if-none-match;x-amz-checksum-sha256"]
+    assert query["X-Amz-Expires"] == ["900"]
+    checksum = b64encode(bytes.fromhex(DIGEST)).decode()
+    assert ticket == UploadTicket(
+        ticket.url,
+        {"If-None-Match": "*", "x-amz-checksum-sha256": checksum},
+        stage.clock.seconds + 900,
+        f"{recording.id}.{len(CONTENT)}.{DIGEST}",
+    )
+
+
+def test_a_capture_cannot_be_overwritten(
+    uploads: Uploads, stage: Stage, objects: Objects, service: ApiServices
+) -> None:
+    """The second upload is answered 412, and the stored hash is that of the first."""
+    recording = make(stage, engine="ast1")
+    ticket = open_(uploads, recording)
+    assert (put(ticket, CONTENT), put(ticket, CONTENT), put(open_(uploads, recording), CONTENT)) == (200, 412, 412)
+    assert objects.get(recording, "capture.wav") == CONTENT
+    noted = service.media.note_capture(recording.parent, recording.id, ticket.ticket, len(CONTENT), DIGEST)
+    assert (noted.capture_size, noted.capture_sha256) == (len(CONTENT), DIGEST)
+
+
+def test_the_parents_engine_counts_until_the_start_is_confirmed(uploads: Uploads, stage: Stage) -> None:
+    """A recording whose start was never confirmed belongs to the engine of its call or conference."""
+    assert open_(uploads, make(stage)).ticket
+    of_conference = stage.recording(stage.conference(engine="ast1"), "stopped")
+    assert open_(uploads, of_conference).ticket
+    assert refusal(uploads, make(stage, engine="ast2")) == "not_yours"
+    assert refusal(uploads, stage.recording(stage.call(), "stopped")) == "not_yours"
+
+
+def test_an_engine_uploads_only_for_its_accounts(uploads: Uploads, stage: Stage) -> None:
+    """An engine of other accounts is refused, also for a recording that bears its name."""
+    recording = make(stage, engine="ast1")
+    assert refusal(uploads, recording, MediaEngine("ast1", frozenset({"0" * 32}))) == "not_yours"
+    assert open_(uploads, recording, MediaEngine("ast1", frozenset({stage.account}))).ticket
+
+
+@pytest.mark.parametrize("status", ["in-progress", "paused", "completed", "absent"])
+def test_only_a_stopped_recording_takes_a_capture(uploads: Uploads, stage: Stage, status: str) -> None:
+    """A running recording, a completed one, and one that the engine reported as absent are refused."""
+    assert refusal(uploads, make(stage, status, engine="ast1")) == "wrong_state"
+
+
+@pytest.mark.parametrize(("seconds", "is_open"), [(0, True), (14 * DAY - 1, True), (14 * DAY, False)])
+def test_late_audio_is_accepted_for_some_days(
+    uploads: Uploads, stage: Stage, service: ApiServices, seconds: int, *, is_open: bool
+) -> None:
+    """An upload for a recording that was given up can be opened for 14 days (C-211)."""
+    recording = make(stage, engine="ast1")
+    stage.clock.step(3_600)
+    service.media.give_up(recording.parent, recording.id)
+    stage.clock.step(seconds)
+    if is_open:
+        assert open_(uploads, recording).ticket
+    else:
+        assert refusal(uploads, recording) == "wrong_state"
+
+
+def test_late_audio_can_be_switched_off(stage: Stage, service: ApiServices) -> None:
+    """With 0 days no upload is opened for a recording that was given up."""
+    recording = make(stage, engine="ast1")
+    uploads = Uploads(service.media._store, service.media._objects, service.clock, 0)
+    assert open_(uploads, recording).ticket
+    service.media.give_up(recording.parent, recording.id)
+    assert refusal(uploads, recording) == "wrong_state"
+
+
+def test_unknown_and_deleted_recordings_are_refused(uploads: Uploads, stage: Stage) -> None:
+    """A deleted recording has another code than an unknown one or one of another parent."""
+    deleted = stage.delete(make(stage, "completed", engine="ast1"))
+    assert refusal(uploads, deleted) == "deleted"
+    other = Parent(deleted.parent.account, deleted.parent.kind, "0" * 32)
+    assert refusal(uploads, replace(deleted, parent=other)) == "unknown"
+    assert refusal(uploads, replace(deleted, id="0" * 32)) == "unknown"
