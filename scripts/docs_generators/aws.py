@@ -182,7 +182,7 @@ def metrics() -> str:
     rows = [
         (
             f"`{name}`",
-            "milliseconds" if name == "Milliseconds" else "count",
+            "milliseconds" if name.endswith(("Milliseconds", "Ms")) else "count",
             text,
             ", ".join(f"`{alarm}`" for alarm in alarms.get(name, [])) or "none",
         )
@@ -193,7 +193,8 @@ def metrics() -> str:
 
 def metric_names() -> list[str]:
     """Return the names of the metrics that the layer emits, found in its source."""
-    return [name for file in _METRIC_SOURCES for name in _metrics_in(ast.parse((_LAYER / file).read_text("utf-8")))]
+    found = (_metrics_in(ast.parse((_LAYER / file).read_text("utf-8"))) for file in _METRIC_SOURCES)
+    return list(dict.fromkeys(name for names in found for name in names))
 
 
 def _metrics_in(tree: ast.Module) -> Iterator[str]:

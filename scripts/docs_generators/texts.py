@@ -29,6 +29,8 @@ METRICS: Final = {
     "Milliseconds": "with each API request: its duration",
     "Busy": "with a request that failed because of contention or throttling (408, 429 or 503)",
     "Faults": "with a request that was answered with another 5xx; not for one that `default` forwarded",
+    "EngineClockSkewMs": "once per session of a media engine whose clock differs by over 2 seconds: the difference",
+    "EngineClockSkewed": "once per session of a media engine whose clock differs by over 60 seconds",
     "TaskFaults": "when a function for operators fails",
     "CommandsUnconfirmed": "each minute: commands that the engine has not confirmed for five minutes",
     "CommandsExpired": "each minute: commands that were given up after 24 hours without confirmation",

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from tapedeck.http.routes import is_engine_path
 from tests.client import ROOT, TEMPLATE
 from tests.conventions.sources import DYNAMODB_MEMORY, FUNCTIONS, PACKAGE, PROTOCOL, STANDIN, Module, modules
 
@@ -235,8 +236,12 @@ def _decorators() -> dict[str, set[str]]:
     }
     for name, function in TEMPLATE.resources("AWS::Serverless::Function").items():
         for event in function.get("Events", {}).values():
-            is_route = event["Type"] == "HttpApi"
-            decorator = "tapedeck.bootstrap.http.endpoint" if is_route else "tapedeck.bootstrap.background.background"
+            if event["Type"] != "HttpApi":
+                decorator = "tapedeck.bootstrap.background.background"
+            elif is_engine_path(event.get("Properties", {}).get("Path", "")):
+                decorator = "tapedeck.bootstrap.engines.engine_endpoint"
+            else:
+                decorator = "tapedeck.bootstrap.http.endpoint"
             found[TEMPLATE.operations[name]] = {decorator}
     for mapping in TEMPLATE.resources("AWS::Lambda::EventSourceMapping").values():
         found[TEMPLATE.operations[mapping["FunctionName"]["Ref"]]] = {"tapedeck.bootstrap.background.background"}
@@ -245,12 +250,13 @@ def _decorators() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(("operation", "decorators"), _decorators().items())
 def test_a_function_imports_only_its_decorator_from_bootstrap(operation: str, decorators: set[str]) -> None:
-    """A function imports one decorator from `bootstrap`: `endpoint`, `background` or an admin decorator."""
+    """A function imports one decorator from `bootstrap`: for routes, engines, background work or administration."""
     (module,) = (module for module in SOURCES["functions"] if module.path.parent.name == operation)
     imported = [
         name
         for name in module.imports()
-        if name.startswith(("tapedeck.bootstrap.http", "tapedeck.bootstrap.background"))
+        if name.startswith(("tapedeck.bootstrap.http", "tapedeck.bootstrap.background", "tapedeck.bootstrap.engines"))
+        and name != "tapedeck.bootstrap.engines.EngineServices"
     ]
     assert len(imported) == 1
     assert imported[0] in decorators

@@ -102,8 +102,9 @@ def test_a_changed_metric_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_metrics_are_found_in_the_code() -> None:
     """The metrics are those that requests, tasks, records and the reconciler emit."""
     assert sorted(aws.metric_names()) == [
-        "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CommandsExpired", "CommandsUnconfirmed", "EventsDropped",
-        "EventsRejected", "Faults", "Milliseconds", "RecordingsTimedOut", "TaskFaults",
+        "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CommandsExpired", "CommandsUnconfirmed",
+        "EngineClockSkewMs", "EngineClockSkewed", "EventsDropped", "EventsRejected", "Faults", "Milliseconds",
+        "RecordingsTimedOut", "TaskFaults",
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE
 from tests.client import DIALECTS, Answer
 from tests.conftest import TestAccount
-from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, ids_in, raw_connection
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn, ids_in, raw_connection, send_request
 
 NOT_FOUND = "The requested resource {} was not found"
 MORE_INFO = {
@@ -300,8 +300,6 @@ def test_rejects_large_bodies(api: HttpFunctionClient, call: str, size: int) -> 
     headers = {"Authorization": api._basic(), "Content-Type": "application/x-www-form-urlencoded"}
     too_large = {"twilio": (413, 20001, "Bad request"), "signalwire": (413, 10000, "Request body too large")}
     try:
-        from tests.standin.http_client import send_request
-
         answer = send_request(connection, "POST", path, b"a" * size, headers)
         assert_error(api.dialect.name, answer, *too_large[api.dialect.name])
         assert "connection" not in answer.headers
@@ -522,3 +520,16 @@ def test_empty_response_has_no_content_type(api: HttpFunctionClient, control: Co
         (204, api.delete(*path, recording)),
     ):
         assert (answer.status, answer.content, answer.headers.get("content-type")) == (status, b"", None)
+
+
+def test_requests_of_engines_are_not_in_the_request_log(standin: StandIn, anonymous: ControlClient) -> None:
+    """A request of a media engine is answered in its own form and reported, but the request log does not have it."""
+    before = anonymous.get("/requests").body
+    connection = standin.connect()
+    try:
+        answer = send_request(connection, "POST", "/engine/v2/nothing", b"{}")
+    finally:
+        connection.close()
+    assert (answer.status, answer.body) == (404, {"refused": "unknown"})
+    assert anonymous.get("/requests").body == before
+    assert any(line.startswith("POST /engine/v2/nothing 404 ") for line in standin.lines)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
-from tapedeck.http.routes import ACCOUNTS, PREFIXES, SHAPES, SUFFIX
+from tapedeck.http.routes import ACCOUNTS, ENGINE_ROUTES, PREFIXES, SHAPES, SUFFIX
 from tests.client import ROOT
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, mentions, target
 
@@ -49,8 +49,12 @@ _ALLOWED_WILDCARDS: Final = (
 
 
 def routes_match_the_code(stack: Stack) -> Iterator[str]:
-    """The routes are the shapes of `http.routes` under both prefixes, collections also with `.json`, and `$default`."""
+    """The routes are those of `http.routes`: the shapes under both prefixes, the engine protocol's, and `$default`.
+
+    Collections exist also with `.json`.
+    """
     expected = {("$default", "$default")}
+    expected |= {(method, path) for path, methods in ENGINE_ROUTES.items() for method in methods}
     shapes = {f"{ACCOUNTS}/{{AccountSid}}/{shape}".rstrip("/"): methods for shape, methods in SHAPES.items()}
     for shape, methods in {ACCOUNTS: frozenset({"GET"}), **shapes}.items():
         for prefix in PREFIXES:

@@ -13,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from tapedeck.http.routes import is_engine_path
 from tapedeck_standin.gateway.sam import Gateway
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tests.wire.callbacks import checked_callbacks
@@ -37,6 +38,8 @@ def checked_gateways(report: Callable[[str], object]) -> Iterator[None]:
 
     def checked(self: Gateway, request: ServerRequest) -> ServerResponse:
         response = answer(self, request)
+        if is_engine_path(request.path):
+            return response  # of no vendor's API
         try:
             check_response(
                 request.method, request.path, response.status, dict(response.headers), response.body,

@@ -16,6 +16,7 @@ from tapedeck.domain.warnings import AccountWarning
 
 NAMESPACE: Final = "Tapedeck"
 FAULT: Final = 500
+_DURATIONS: Final = frozenset({"Milliseconds", "EngineClockSkewMs"})
 
 
 class CanonicalLog:
@@ -99,6 +100,107 @@ class CanonicalLog:
             },
         )
 
+    def engine_request(
+        self,
+        *,
+        operation: str,
+        engine: str | None,
+        status: int,
+        code: str | None,
+        request_id: str,
+        started: float,
+        is_busy: bool = False,
+        field: str | None = None,
+    ) -> None:
+        """Log one request of a media engine and its response; emit `Busy` or `Faults` if it failed.
+
+        Its duration is a field, not the metric `Milliseconds`, which is about the requests of clients.
+
+        Args:
+            operation: the function's name.
+            engine: the engine's name, None before authentication.
+            status: the HTTP status.
+            code: why the request was refused.
+            request_id: as in the response's `X-Request-Id`.
+            started: `time.perf_counter()` at the start of the request.
+            is_busy: whether contention or throttling caused the error.
+            field: the path of the invalid field.
+        """
+        milliseconds = round((time.perf_counter() - started) * 1000, 2)
+        fields: dict[str, Any] = {
+            "operation": operation,
+            "engine": engine,
+            "status": status,
+            "code": code,
+            "request_id": request_id,
+            "field": field,
+            "milliseconds": milliseconds,
+        }
+        counted = {"Busy": 1} if is_busy else {"Faults": 1} if status >= FAULT else {}
+        self._write("engine_request", fields, counted)
+
+    def engine_event(
+        self,
+        *,
+        operation: str,
+        engine: str,
+        outcome: str,
+        event: str | None = None,
+        kind: str | None = None,
+        account: str | None = None,
+        call: str | None = None,
+        conference: str | None = None,
+        recording: str | None = None,
+        version: int | None = None,
+        code: str | None = None,
+        reason: str | None = None,
+        counted: Mapping[str, float] | None = None,
+    ) -> None:
+        """Log what became of one event that a media engine reported.
+
+        Args:
+            operation: the function's name.
+            engine: the engine's name.
+            outcome: taken, repeated, stale, later or refused.
+            event: its id, 32 hex digits; None if it is malformed.
+            kind: its type, None if that is malformed.
+            account: 32 hex digits, as are the ids of the resources that it is about.
+            call: the call, also that of a participant or of a recording.
+            conference: the conference.
+            recording: the recording.
+            version: the version of the command that it answers.
+            code: why it was refused.
+            reason: the name of the rule that decided, or of the error; never a value.
+            counted: metric values by metric name.
+        """
+        fields: dict[str, Any] = {
+            "operation": operation,
+            "engine": engine,
+            "event": event,
+            "type": kind,
+            "account": account,
+            "call": call,
+            "conference": conference,
+            "recording": recording,
+            "version": version,
+            "outcome": outcome,
+            "code": code,
+            "reason": reason,
+        }
+        self._write("engine_event", fields, counted or {})
+
+    def engine_clock(self, *, operation: str, engine: str, boot: str, skew_ms: int, is_excessive: bool) -> None:
+        """Log that an engine's clock differs from this one, once per session; emit `EngineClockSkewMs`.
+
+        `boot` is the session's id. `skew_ms` is positive if the engine's clock is ahead. With `is_excessive`, it also
+        emits `EngineClockSkewed`, which has an alarm.
+        """
+        fields = {"operation": operation, "engine": engine, "boot": boot, "skew_ms": skew_ms}
+        counted: dict[str, float] = {"EngineClockSkewMs": round(abs(skew_ms))}
+        if is_excessive:
+            counted["EngineClockSkewed"] = 1
+        self._write("engine_clock", fields, counted)
+
     def task(self, *, operation: str, account: str | None, outcome: str, sid: str | None = None) -> None:
         """Log one run of an admin function; `outcome` is done, refused or fault; a fault emits `TaskFaults`.
 
@@ -146,13 +248,18 @@ class CanonicalLog:
             },
         )
 
+    def _write(self, message: str, fields: Mapping[str, Any], counted: Mapping[str, float]) -> None:
+        """Write one line with the fields that have a value, and with its metrics."""
+        metrics = self._metrics(counted) if counted else {}
+        self._logger.info(message, extra={name: value for name, value in fields.items() if value is not None} | metrics)
+
     def _metrics(self, counted: Mapping[str, float]) -> dict[str, Any]:
         """Return metrics in CloudWatch's embedded format; the envelope of each set of names is cached."""
         names = tuple(counted)
         if names not in self._envelopes:
             metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=self._service)
             for name in names:
-                unit = "Milliseconds" if name == "Milliseconds" else "Count"
+                unit = "Milliseconds" if name in _DURATIONS else "Count"
                 metrics.add_metric(name, unit, 0)
             self._envelopes[names] = dict(metrics.serialize_metric_set())
         envelope = self._envelopes[names]

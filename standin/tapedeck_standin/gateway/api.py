@@ -19,7 +19,7 @@ from tapedeck.domain.errors import CredentialsMissing, InvalidParameter, Malform
 from tapedeck.domain.identity import new_id
 from tapedeck.http.basic_auth import user_of
 from tapedeck.http.request import to_lambda_response
-from tapedeck.http.routes import collapse_slashes, is_list_of_accounts, split
+from tapedeck.http.routes import collapse_slashes, is_engine_path, is_list_of_accounts, split
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.faults import FaultAction, Faults
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
@@ -81,7 +81,12 @@ class Api:
         self._scheme, _, self._host = origin.partition("://")
 
     def answer(self, request: ServerRequest) -> ServerResponse:
-        """Answer a request, or apply an injected fault; log the request and its warnings."""
+        """Answer a request, or apply an injected fault; log the request and its warnings.
+
+        A request of a media engine is only answered: faults and the request log are about the vendors' API (C-193).
+        """
+        if is_engine_path(collapse_slashes(request.path)):
+            return self._gateway.answer(request)
         at, started = self._clock(), time.perf_counter()
         self._outcomes.take()  # of an earlier request, whose answer was not logged
         named_accounts = accounts_of(request)

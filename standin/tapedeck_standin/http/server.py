@@ -17,7 +17,9 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from tapedeck.domain.errors import MalformedBody
+from tapedeck.http.engine_endpoint import MAX_ENGINE_BYTES
 from tapedeck.http.request import MAX_BYTES
+from tapedeck.http.routes import is_engine_path
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 
 Responder = Callable[[ServerRequest], ServerResponse]
@@ -118,6 +120,11 @@ class Connection(BaseHTTPRequestHandler):
             peer=str(self.client_address[0]),
         )
 
+    @property
+    def _max_bytes(self) -> int:
+        """The limit of a body; the part beyond it is discarded."""
+        return MAX_ENGINE_BYTES if is_engine_path(self.path) else MAX_BYTES
+
     def _read_body(self) -> bytes:
         """Read the body, up to one byte beyond the limit; raise InvalidFraming without a reliable length."""
         encodings = self.headers.get_all("Transfer-Encoding", ())
@@ -131,7 +138,7 @@ class Connection(BaseHTTPRequestHandler):
         length = lengths.pop()
         if lengths or _DIGITS.match(length) is None:
             raise InvalidFraming
-        body = self._read_exactly(min(int(length), MAX_BYTES + 1))
+        body = self._read_exactly(min(int(length), self._max_bytes + 1))
         self._skip(int(length) - len(body), int(length))
         return body
 
@@ -147,7 +154,7 @@ class Connection(BaseHTTPRequestHandler):
                 self._read_trailers()
                 return body
             total += size
-            kept = self._read_exactly(min(size, MAX_BYTES + 1 - len(body)))
+            kept = self._read_exactly(min(size, self._max_bytes + 1 - len(body)))
             body += kept
             if not self._skip(size - len(kept), total):
                 return body

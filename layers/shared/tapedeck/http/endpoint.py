@@ -27,12 +27,14 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.page import PageRequest
 from tapedeck.domain.warnings import AccountWarning
 from tapedeck.http.basic_auth import BasicCredentials, authenticate, parse_basic_auth, user_of
+from tapedeck.http.engine_refusal import refuse_unrouted
 from tapedeck.http.forwarding import forward
 from tapedeck.http.request import HttpRequest, to_lambda_response
 from tapedeck.http.resource_path import PathAlias, ResourcePath, parse_resource_path, suffix_of
 from tapedeck.http.routes import (
     has_audio_suffix,
     is_audio,
+    is_engine_path,
     is_known,
     is_list_of_accounts,
     methods_of,
@@ -233,13 +235,15 @@ class Endpoint:
 
         Below an account, and at the list of accounts, they need credentials (401), which are not checked (C-9). A path
         that has a route once its doubled slashes are single ones is forwarded there (C-136); only audio that may be
-        public is forwarded without credentials.
+        public is forwarded without credentials. Paths of the engine protocol are refused in its own form (C-190).
         """
 
         def decorate(handler: Callable[[HttpRequest], Response]) -> Callable[[Event, object], dict[str, Any]]:
             def answer(
                 services: ApiServices, http: HttpRequest, dialect: Dialect, context: _RequestContext
             ) -> Response:
+                if is_engine_path(http.path):
+                    return refuse_unrouted(http.method, http.path)
                 if http.has_doubled_slashes and http.domain and http.method in methods_of(http.path):
                     if not (dialect.media_urls_are_public and is_audio(http.method, http.path)):
                         parse_basic_auth(http.headers.get("authorization"))
@@ -278,7 +282,7 @@ class Endpoint:
             # --8<-- [end:errors]
             services.log.request(
                 operation=operation,
-                dialect=dialect.name,
+                dialect="engine" if is_engine_path(http.path) else dialect.name,
                 account=context.account,
                 sid=context.sid,
                 status=reply.status,

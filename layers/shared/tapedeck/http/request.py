@@ -20,9 +20,6 @@ MAX_BYTES: Final = 64 * 1024
 MAX_FIELDS: Final = 200
 """Limits of a request body, checked before it is parsed (C-13, REL-17)."""
 
-_MAX_BASE64: Final = 4 * (MAX_BYTES // 3 + 1)
-"""Base64 characters to decode: just enough to detect a body over MAX_BYTES."""
-
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _FORM: Final = "application/x-www-form-urlencoded"
 _TOO_MANY_FIELDS: Final = "the body has more than 200 fields"
@@ -36,7 +33,7 @@ class HttpRequest:
 
     `path` is the decoded path without the query, with single slashes; `has_doubled_slashes` is whether others were sent
     (C-136). `variables` are the path parameters, by their names in the template. Header names are lower-case. `body` is
-    as sent, truncated just above MAX_BYTES; None if its base64 is malformed. `domain` is the API's, from the gateway.
+    as sent, truncated just above the limit; None if its base64 is malformed. `domain` is the API's, from the gateway.
     """
 
     method: str
@@ -49,8 +46,8 @@ class HttpRequest:
     has_doubled_slashes: bool = False
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> "HttpRequest":
-        """Parse an event; missing fields are empty."""
+    def from_event(cls, event: Mapping[str, Any], max_bytes: int = MAX_BYTES) -> "HttpRequest":
+        """Parse an event; missing fields are empty. The body is truncated just above `max_bytes`."""
         context = event.get("requestContext") or {}
         http = context.get("http") or {}
         sent = event.get("rawPath") or http.get("path") or ""
@@ -61,7 +58,7 @@ class HttpRequest:
             query=event.get("rawQueryString") or "",
             variables=event.get("pathParameters") or {},
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
-            body=_body(event),
+            body=_body(event, max_bytes),
             domain=context.get("domainName") or "",
             has_doubled_slashes=path != sent,
         )
@@ -115,12 +112,13 @@ def to_lambda_response(reply: Response, request_id: str) -> dict[str, Any]:
     return {"statusCode": reply.status, "headers": headers, "body": body, "isBase64Encoded": False}
 
 
-def _body(event: Mapping[str, Any]) -> bytes | None:
+def _body(event: Mapping[str, Any], max_bytes: int) -> bytes | None:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return str(body)[: MAX_BYTES + 1].encode("utf-8", "surrogatepass")
+        return str(body)[: max_bytes + 1].encode("utf-8", "surrogatepass")
     try:
-        return base64.b64decode(body[:_MAX_BASE64], validate=True)
+        # Decode just enough to detect a body over the limit.
+        return base64.b64decode(body[: 4 * (max_bytes // 3 + 1)], validate=True)
     except (binascii.Error, ValueError):
         return None
 

@@ -52,6 +52,12 @@ TWILIO_ONLY: Final = frozenset(
 )
 """The paths that SignalWire's dialect does not know."""
 
+ENGINE_ROOT: Final = "/engine"
+"""Every path below this one belongs to the engine protocol, and to no dialect."""
+
+ENGINE_ROUTES: Final[Mapping[str, frozenset[str]]] = {}
+"""The methods of each path of the engine protocol."""
+
 _SLASHES: Final = re.compile("/{2,}")
 _SPLIT: Final = tuple(
     (tuple(shape.split("/")) if shape else (), methods, shape in TWILIO_ONLY) for shape, methods in SHAPES.items()
@@ -80,6 +86,11 @@ def split(path: str) -> tuple[str, list[str]] | None:
 def is_list_of_accounts(path: str) -> bool:
     """Return whether this is the path of the list of accounts, under either prefix."""
     return strip_suffix(path) in {f"{prefix}/{ACCOUNTS}" for prefix in PREFIXES}
+
+
+def is_engine_path(path: str) -> bool:
+    """Return whether a path belongs to the engine protocol, known or not."""
+    return path == ENGINE_ROOT or path.startswith(f"{ENGINE_ROOT}/")
 
 
 def is_known(path: str) -> bool:
