@@ -11,7 +11,7 @@ Item = Mapping[str, Any]
 KILOBYTE = 1024
 READ = 4 * KILOBYTE
 """Bytes per unit of a strongly consistent read; an eventually consistent read gets twice as many."""
-INDEXES = (("work", "work_at"), ("status_key", "sid"))
+INDEXES = (("work", "work_at"), ("status_key", "sid"), ("live", "PK"))
 """The keys of the recordings table's indexes, which project keys only."""
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from tapedeck.adapters.dynamodb import deliveries, items
+from tapedeck.adapters.dynamodb import deliveries, items, presence
 from tapedeck.adapters.dynamodb.fields import FieldTable
 from tests.client import ROOT, TEMPLATE
 from tests.simulation.test_crash_recovery import Scenario
@@ -22,6 +22,7 @@ FIELDS: Final[Mapping[str, FieldTable]] = {
     "Recording": items._RECORDING,
     "Transcription": items._TRANSCRIPTION,
     "Callback delivery": deliveries._DELIVERY,
+    "Presence of an engine": presence._PRESENCE,
 }
 
 KEYS: Final = {"PK", "SK"}

@@ -521,6 +521,17 @@ def test_updating_a_call_costs_one_request(
     assert meter.of(lambda: client.post(*path, form=form), status) == (requests, units)
 
 
+def test_what_an_engine_has_costs_one_unit_more_to_end(client: FunctionClient, stage: Stage, meter: Meter) -> None:
+    """Ending a call or conference that an engine has costs 1 WU more, which removes it from the index `live`."""
+    call, conference = stage.call(engine="ast1"), stage.conference(engine="ast1")
+    path = call_path(client, call)
+    assert meter.of(lambda: client.post(*path, form={"Url": "https://a.example/"}), 200) == ([UPDATE], [2])
+    assert meter.of(lambda: client.post(*path, form=END), 200) == ([UPDATE], [4])
+    assert meter.of(_end(client, conference, END), 200) == ([UPDATE], [5])
+    (found,) = stage.partition(call)
+    assert (found["engine"], "live" in found) == ("ast1", False)
+
+
 @pytest.mark.parametrize(
     ("value", "bytes_"),
     [("", 0), ("é", 2), (0, 2), (7, 2), (42, 2), (1_537_916_400, 6), (-5, 3), (True, 1), (b"abc", 3),
@@ -763,3 +774,15 @@ def test_completing_costs_two_requests(
 
     assert meter.of(complete, 200) == ([GET, UPDATE], [units])
     assert meter.of(complete, 200) == ([GET], [])
+
+
+def test_completing_what_an_engine_has_costs_one_unit_more(stage: Stage, meter: Meter, objects: Objects) -> None:
+    """Completing a recording that an engine has costs 1 WU more, which removes it from the index `live`."""
+    recording = stage.recording(stage.call(), "stopped", engine="ast1")
+    objects.put(recording, "original.wav", sound(2))
+
+    def complete() -> Answer:
+        stage.services.media.complete(recording.parent, recording.id)
+        return Answer(200, {}, b"")
+
+    assert meter.of(complete, 200) == ([GET, UPDATE], [3])

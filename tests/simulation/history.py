@@ -15,6 +15,7 @@ Key = tuple[str, str]
 
 ACTIVE: Final = {"in-progress", "paused"}
 UNFINISHED: Final = {*ACTIVE, "stopped"}
+FINISHED: Final = {"completed", "absent", "deleted"}
 ENDED: Final = {"completed", "busy", "failed", "no-answer", "canceled"}
 """Final statuses of calls and conferences."""
 
@@ -40,6 +41,8 @@ class History:
         """Ids of the domain events that must be published."""
         self.work: dict[Key, tuple[str, int]] = {}
         """Entries of the pending-work index: shard, and the time that it sorts by."""
+        self.shards: dict[Key, str] = {}
+        """Entries of the index of what engines have, by item: the shard."""
         self._active: defaultdict[str, set[str]] = defaultdict(set)
         self._dialed: set[Key] = set()
         """The participants that were dialed into their conference."""
@@ -53,6 +56,7 @@ class History:
         if after is None:
             self.last.pop(key, None)
             self.work.pop(key, None)
+            self.shards.pop(key, None)
             return
         self.last[key] = after
         if key[1].startswith("PART#"):
@@ -62,6 +66,7 @@ class History:
             self.work[key] = after["work"]["S"], int(after["work_at"]["N"])
         else:
             self.work.pop(key, None)
+        self._note_live(key, after)
         # Deliveries and list entries have no version.
         if "version" not in after:
             return
@@ -120,6 +125,20 @@ class History:
             for key, image in self.last.items()
             if key[1] == sort_key and image["status"]["S"] not in ENDED
         ]
+
+    def _note_live(self, key: Key, after: Image) -> None:
+        """Check that the index of what engines have contains exactly what has an engine and is not final."""
+        if "live" in after:
+            self.shards[key] = after["live"]["S"]
+        else:
+            self.shards.pop(key, None)
+        if key[1] in {"CALL", "CONF"} or key[1].startswith("REC#"):
+            final = ENDED if key[1] in {"CALL", "CONF"} else FINISHED
+            name = key[1].removeprefix("REC#") if key[1].startswith("REC#") else key[0].split("#")[2]
+            is_live = "engine" in after and after["status"]["S"] not in final
+            expected = f"{after['engine']['S']}#{name[-1]}" if is_live else None
+            if self.shards.get(key) != expected:
+                self.wrong.append(f"{key} is {after['status']['S']}, in the index `live` as {self.shards.get(key)}")
 
     def _note_version(self, key: Key, before: Image | None, after: Image) -> None:
         version = _number(after, "version")

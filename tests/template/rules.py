@@ -320,9 +320,9 @@ def tables_are_protected(stack: Stack) -> Iterator[str]:
 
 
 def recordings_have_their_indexes_and_stream(stack: Stack) -> Iterator[str]:
-    """The recordings table has both indexes with keys only, a stream with both images, and expiry."""
+    """The recordings table has its indexes with keys only, a stream with both images, and expiry."""
     table = stack.properties("RecordingsTable")
-    expected = {"work": ["work", "work_at"], "status": ["status_key", "sid"]}
+    expected = {"work": ["work", "work_at"], "status": ["status_key", "sid"], "live": ["live", "PK"]}
     found = {
         index["IndexName"]: [part["AttributeName"] for part in index["KeySchema"]]
         for index in table.get("GlobalSecondaryIndexes", [])

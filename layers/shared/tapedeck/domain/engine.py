@@ -65,6 +65,7 @@ class EnginePresence:
     `engine.alive`. `synced_boot` is the boot whose complete list of live resources was received at `synced_at`; empty
     if none was. `seq` is the highest sequence number of an `engine.alive` (see `domain.engine_event.EngineEvent`).
     `gone_boot` is the boot after whose loss everything that the engine had was ended; empty if none was.
+    `previous_seen_at` is when the session before the current one was last seen; 0 if this is the first one.
     """
 
     engine: str
@@ -78,11 +79,18 @@ class EnginePresence:
     synced_boot: str = ""
     synced_at: int = 0
     gone_boot: str = ""
+    previous_seen_at: int = 0
 
     def is_alive(self, now: int) -> bool:
         """Whether the engine was seen within `DEAD_AFTER_SECONDS` before `now`, or reports no presence."""
         return not self.capabilities.presence or now - self.seen_at < DEAD_AFTER_SECONDS
 
+
+SEQUENCE_RESERVE: Final = 1_000_000
+"""How far a new session raises the engine's sequence number.
+
+Presence knows the number of the last `engine.alive` only; events since then have higher ones.
+"""
 
 ALIVE_EVERY_SECONDS: Final = 15
 """Interval at which an engine reports `engine.alive`."""

@@ -1,10 +1,12 @@
 """Ports for media engines: the registry with their tokens, their presence, and the queues of their commands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tapedeck.domain.engine import EnginePresence, MediaEngine
+from tapedeck.domain.engine import EngineCapabilities, EnginePresence, MediaEngine
+from tapedeck.domain.recording import Parent
+from tapedeck.ports.changes import PendingWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,81 @@ class PresenceStore(Protocol):
 
     def list_presences(self) -> Sequence[EnginePresence]:
         """Return the presence of every engine that ever opened a session."""
+        ...
+
+    def open_session(
+        self,
+        engine: str,
+        boot: str,
+        replaced_boot: str | None,
+        now: int,
+        capabilities: EngineCapabilities,
+        max_calls: int | None,
+    ) -> EnginePresence | None:
+        """Store a session in place of the session `replaced_boot`, None for the engine's first one.
+
+        With `replaced_boot` equal to `boot` it renews that session. Otherwise it raises `seq` by `SEQUENCE_RESERVE` and
+        keeps `seen_at` as `previous_seen_at`. Returns the new presence; None if another session is stored meanwhile.
+        """
+        ...
+
+    def note_alive(self, presence: EnginePresence) -> EnginePresence | None:
+        """Store `seen_at`, `seq`, `max_calls`, `live_calls` and `is_draining` of the current session.
+
+        Returns the stored presence: that of another session if `presence.boot` is not the current one, which changes
+        nothing; None if the engine never opened a session.
+        """
+        ...
+
+    def set_synced(self, engine: str, boot: str, now: int) -> bool:
+        """Store that the complete list of a session was received; False if it is not the current session."""
+        ...
+
+    def set_gone(self, presence: EnginePresence) -> bool:
+        """Store that everything that the engine had was ended after its loss.
+
+        Returns whether this call stored it: not if the engine was seen after `presence.seen_at`, has another session,
+        or if it is stored already.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResource:
+    """Which call, conference or recording of an engine is not final; of a recording, `parent` is what is recorded.
+
+    `kind` is `call`, `conference` or `recording`; `account` and `id` are 32 hex digits each.
+    """
+
+    kind: str
+    account: str
+    id: str
+    parent: Parent | None = None
+
+
+class LiveStore(Protocol):
+    """The index `live` of the recordings table: the calls, conferences and recordings of engines that are not final.
+
+    Raises:
+        StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
+    """
+
+    def list_live(self, engine: str) -> Iterator[PendingWork]:
+        """Return what an engine has, each read strongly consistent, with its command payload.
+
+        The index is eventually consistent: what was assigned to the engine a moment ago may be missing.
+        """
+        ...
+
+    def list_participants_with_commands(self, account: str, conference: str) -> Sequence[PendingWork]:
+        """Return the participants of a conference that have an unconfirmed command."""
+        ...
+
+    def set_boot(self, engine: str, resource: LiveResource, boot: str) -> bool | None:
+        """Store that an engine listed a resource in a session; a resource without an engine becomes this engine's.
+
+        Returns True if it was stored; False if the resource is final; None if it does not exist or is another engine's.
+        """
         ...
 
 

@@ -22,6 +22,9 @@ CAPTURE_SIZE: Final = "cap_size"
 CAPTURE_SHA256: Final = "cap_hash"
 GIVEN_UP_AT: Final = "given_up"
 
+LIVE_SHARD: Final = "live"
+"""The partition of the `live` index."""
+
 HAS_STARTER: Final = "may_begin"
 START_SEQUENCE: Final = "began"
 STARTED_AT: Final = "began_at"

@@ -9,6 +9,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     CAPTURED_AT,
     CONFIRMED_VERSION,
     GIVEN_UP_AT,
+    LIVE_SHARD,
 )
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, Condition, update
@@ -56,7 +57,7 @@ class CaptureTable(ConditionalTable):
             GIVEN_UP_AT: recording.given_up_at,
         }
         is_waiting = Attr("status").eq(RecordingStatus.STOPPED)
-        removed = () if recording.callback is not None else PENDING_WORK
+        removed = (LIVE_SHARD, *(() if recording.callback is not None else PENDING_WORK))
         if recording.status is RecordingStatus.COMPLETED:
             is_waiting |= IS_GIVEN_UP
             removed = (*removed, "error")

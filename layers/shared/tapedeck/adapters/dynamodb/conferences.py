@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, HAS_DIALED
+from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, HAS_DIALED, LIVE_SHARD
 from tapedeck.adapters.dynamodb.client import ConditionFailed
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
@@ -109,6 +109,7 @@ class ConferenceTable(ConditionalTable):
                 END_WRITE_ID: write_id,
                 **(request_engine_action(conference.id, after.updated) if needs_command else {}),
             },
+            remove=(LIVE_SHARD,),
             when=when,
         )
         return self._update(write, conference_from, ParentConflict, is_own=ended_by(write_id))

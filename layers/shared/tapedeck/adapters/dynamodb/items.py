@@ -24,6 +24,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     HAS_DIALED,
     HAS_STARTER,
     LAST_EVENT_AT,
+    LIVE_SHARD,
     PARENT_CALL,
     REQUESTED_AT,
     REQUESTED_VERSION,
@@ -37,7 +38,7 @@ from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import EngineControlled, is_pending
 from tapedeck.domain.participant import Participant, ParticipantStatus
-from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.domain.recording import UNFINISHED, Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 
@@ -148,6 +149,19 @@ def pending_shard(identifier: str) -> str:
     """
     return f"OPEN#{identifier[-1]}"
     # --8<-- [end:shard]
+
+
+def live_shard(engine: str, identifier: str) -> str:
+    """Name the shard of the `live` index that holds this resource of an engine until it is final."""
+    return f"{engine}#{identifier[-1]}"
+
+
+def engine_assignment(engine: str, identifier: str) -> Item:
+    """Build the attributes that assign a resource that is not final to its engine, and put it into the `live` index.
+
+    For writes that do not render the whole resource; their condition must rule out final resources.
+    """
+    return {"engine": engine, LIVE_SHARD: live_shard(engine, identifier)}
 
 
 def encode_callback(callback: CallbackSubscription) -> Item:
@@ -279,6 +293,7 @@ def call_item(call: Call) -> Item:
     item = _CALL.render(call)
     item["status_key"] = status_key(call.account, ParentKind.CALL, call.status)
     item["sid"] = call.id
+    item[LIVE_SHARD] = _live_entry(call.engine, call.id, is_final=not call.is_live)
     # With a callback subscription it is pending work from the beginning, until the callbacks of its end are stored.
     item |= _pending_work_item(call.id, call.created) if call.has_unpublished_events else _pending_command_item(call)
     return item
@@ -296,6 +311,7 @@ def conference_item(conference: Conference) -> Item:
     item = _CONFERENCE.render(conference)
     item["status_key"] = status_key(conference.account, ParentKind.CONFERENCE, conference.status)
     item["sid"] = conference.id
+    item[LIVE_SHARD] = _live_entry(conference.engine, conference.id, is_final=not conference.is_live)
     # With a callback subscription it is pending work from the beginning, until the follow-up of its end is done.
     if conference.has_pending_follow_up:
         since = conference.created if conference.callback is not None else conference.updated
@@ -330,6 +346,7 @@ def participant_from(item: Item) -> Participant:
 def recording_item(recording: Recording) -> Item:
     """Render a new recording as an item without its key; its first write token is that of its creation."""
     item = _RECORDING.render(recording)
+    item[LIVE_SHARD] = _live_entry(recording.engine, recording.id, is_final=recording.status not in UNFINISHED)
     item |= initial_write_tokens(recording.id)
     item |= _pending_work_item(recording.id, recording.created)
     return item
@@ -352,6 +369,11 @@ def transcription_item(transcription: Transcription) -> Item:
 def transcription_from(item: Item) -> Transcription:
     """Parse a transcription from its item."""
     return Transcription(account=item["PK"].split("#")[0], id=item["SK"], **_TRANSCRIPTION.parse(item))
+
+
+def _live_entry(engine: str | None, identifier: str, *, is_final: bool) -> str | None:
+    """Return the shard of the `live` index that holds a resource; None if it has no engine or is final."""
+    return live_shard(engine, identifier) if engine is not None and not is_final else None
 
 
 def _pending_command_item(resource: EngineControlled) -> Item:

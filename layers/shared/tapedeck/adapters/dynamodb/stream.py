@@ -41,10 +41,10 @@ def read_change(record: Mapping[str, Any]) -> Change | None:
     """
     images = record["dynamodb"]
     before, after = from_attributes(images.get("OldImage") or {}), from_attributes(images.get("NewImage") or {})
-    resource = _resource(after)
+    resource = resource_from(after)
     if resource is None:
         return None
-    return Change(after["PK"].partition("#")[0], _resource(before), resource, _command_payload(after))
+    return Change(after["PK"].partition("#")[0], resource_from(before), resource, command_payload_from(after))
 
 
 # --8<-- [start:sort]
@@ -88,10 +88,10 @@ class PendingWorkIndex(ConditionalTable):
             work="work",
         )
         for item in self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows]):
-            resource = _resource(item or {})
+            resource = resource_from(item or {})
             # The index is eventually consistent.
             if item is not None and resource is not None and "work" in item:
-                yield PendingWork(item["PK"].partition("#")[0], resource, _command_payload(item))
+                yield PendingWork(item["PK"].partition("#")[0], resource, command_payload_from(item))
 
     def expire(self, pending: PendingWork) -> bool:
         """1 request."""
@@ -111,7 +111,8 @@ class PendingWorkIndex(ConditionalTable):
         return self._try(update(key, remove=PENDING_WORK, when=is_unchanged & is_unconfirmed))
 
 
-def _resource(item: Item) -> Resource | None:
+def resource_from(item: Item) -> Resource | None:
+    """Parse a call, conference, participant or recording; None for any other item."""
     sort_key = item.get("SK", "")
     # An image may have only the key: moto records an update that creates an item in two steps.
     if "version" not in item:
@@ -125,7 +126,8 @@ def _resource(item: Item) -> Resource | None:
     return recording_from(item) if sort_key.startswith(RECORDING) else None
 
 
-def _command_payload(item: Item) -> Mapping[str, Any]:
+def command_payload_from(item: Item) -> Mapping[str, Any]:
+    """Return the payload of an engine command that a request stored with the item, by name."""
     sort_key = item["SK"]
     names = _COMMAND_PAYLOAD.get(PARTICIPANT if sort_key.startswith(PARTICIPANT) else sort_key, ())
     return {name: item[name] for name in names if name in item}

@@ -13,6 +13,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     END_PUBLISHED,
     END_WRITE_ID,
     LAST_EVENT_AT,
+    LIVE_SHARD,
     REQUESTED_AT,
     REQUESTED_VERSION,
 )
@@ -154,6 +155,9 @@ def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_
         # A confirmation may have removed the index attributes since the read, without a new version: write them even if
         # `old` has equal ones.
         changed |= {name: new[name] for name in PENDING_WORK}
+    if LIVE_SHARD in new and new[LIVE_SHARD] is None:
+        # A confirmation may have assigned the resource to its engine since the read, without a new version.
+        changed[LIVE_SHARD] = None
     if changed.get("work_at") is not None:
         # An item that is already in the index keeps its position, which saves an index write.
         changed["work_at"] = Attr("work_at").or_default(changed["work_at"])

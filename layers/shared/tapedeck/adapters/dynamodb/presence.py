@@ -1,0 +1,200 @@
+"""Media engines in the recordings table: their presence, and the index of what each of them has."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
+from tapedeck.adapters.dynamodb.conditional import ConditionalTable
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
+from tapedeck.adapters.dynamodb.fields import Field, FieldTable
+from tapedeck.adapters.dynamodb.items import (
+    PARTICIPANT,
+    Key,
+    call_key,
+    conference_key,
+    engine_assignment,
+    recording_key,
+)
+from tapedeck.adapters.dynamodb.stream import command_payload_from, resource_from
+from tapedeck.domain.call import LIVE
+from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.engine import SEQUENCE_RESERVE, EngineCapabilities, EnginePresence
+from tapedeck.domain.engine_command import is_pending
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import UNFINISHED
+from tapedeck.ports.changes import PendingWork
+from tapedeck.ports.engines import LiveResource
+
+_SHARDS: Final = "0123456789abcdef"
+
+_LIVE_STATUSES: Final[Mapping[str, Sequence[str]]] = {
+    "call": sorted(LIVE),
+    "conference": sorted(set(ConferenceStatus) - {ConferenceStatus.COMPLETED}),
+    "recording": sorted(UNFINISHED),
+}
+"""The statuses in which a resource is in the `live` index, by kind."""
+
+
+class PresenceTable(ConditionalTable):
+    """`ports.engines.PresenceStore` on DynamoDB; docstrings count requests, the port states the contract."""
+
+    def get_presence(self, engine: str) -> EnginePresence | None:
+        """1 request."""
+        item = self._database.get(presence_key(engine))
+        return _presence_from(item) if item is not None else None
+
+    def list_presences(self) -> Sequence[EnginePresence]:
+        """1 request per megabyte."""
+        return [_presence_from(item) for item in self._database.query("PK = :pk", {"pk": _PARTITION})]
+
+    def open_session(
+        self,
+        engine: str,
+        boot: str,
+        replaced_boot: str | None,
+        now: int,
+        capabilities: EngineCapabilities,
+        max_calls: int | None,
+    ) -> EnginePresence | None:
+        """1 request."""
+        assign: Item = {
+            "boot": boot,
+            "seen": now,
+            "capabilities": _encode_capabilities(capabilities),
+            **({"max_calls": max_calls} if max_calls is not None else {}),
+        }
+        if replaced_boot != boot:
+            assign["seq"] = Attr("seq").or_default(0) + SEQUENCE_RESERVE
+            assign["previous_seen"] = Attr("seen").or_default(0)
+        when = Attr("boot").eq(replaced_boot) if replaced_boot is not None else ITEM_ABSENT
+        removed = ("draining", "live_calls") if replaced_boot != boot else ()
+        try:
+            item = self._database.update(
+                update(presence_key(engine), assign, remove=(*removed, *({"max_calls"} - assign.keys())), when=when)
+            )
+        except ConditionFailed as failed:
+            # Our own write whose response was lost, if it stored the boot.
+            item = failed.items[0] or {}
+            return _presence_from(item) if item.get("boot") == boot else None
+        return _presence_from(item)
+
+    def note_alive(self, presence: EnginePresence) -> EnginePresence | None:
+        """1 request."""
+        values = {
+            "seen": presence.seen_at,
+            "seq": presence.seq,
+            "max_calls": presence.max_calls,
+            "live_calls": presence.live_calls or None,
+            "draining": presence.is_draining or None,
+        }
+        assign = {name: value for name, value in values.items() if value is not None}
+        removed = [name for name in values if name not in assign]
+        write = update(presence_key(presence.engine), assign, remove=removed, when=Attr("boot").eq(presence.boot))
+        item = self._update_or_find(write)
+        return _presence_from(item) if item is not None else None
+
+    def set_synced(self, engine: str, boot: str, now: int) -> bool:
+        """1 request."""
+        assign = {"synced_boot": boot, "synced_at": now}
+        return self._try(update(presence_key(engine), assign, when=Attr("boot").eq(boot)))
+
+    def set_gone(self, presence: EnginePresence) -> bool:
+        """1 request."""
+        is_unchanged = Attr("boot").eq(presence.boot) & Attr("seen").lte(presence.seen_at)
+        is_first = Attr("gone_boot").not_exists() | ~Attr("gone_boot").eq(presence.boot)
+        return self._try(
+            update(presence_key(presence.engine), {"gone_boot": presence.boot}, when=is_unchanged & is_first)
+        )
+
+
+class LiveIndex(ConditionalTable):
+    """`ports.engines.LiveStore` on the `live` index of the recordings table."""
+
+    def list_live(self, engine: str) -> Iterator[PendingWork]:
+        """1 request per shard, more if a shard exceeds a megabyte, and 1 per 100 items."""
+        for shard in _SHARDS:
+            rows = self._database.query("#live = :shard", {"shard": f"{engine}#{shard}"}, index="live", live="live")
+            for item in self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows]):
+                # The index is eventually consistent.
+                resource = resource_from(item or {})
+                if item is not None and resource is not None and "live" in item and item.get("engine") == engine:
+                    yield PendingWork(item["PK"].partition("#")[0], resource, command_payload_from(item))
+
+    def list_participants_with_commands(self, account: str, conference: str) -> Sequence[PendingWork]:
+        """1 request per megabyte of the conference's participants."""
+        items = self._database.query(
+            "PK = :pk AND begins_with(SK, :participant)",
+            {"pk": conference_key(account, conference)["PK"], "participant": PARTICIPANT},
+        )
+        return [
+            PendingWork(account, resource, command_payload_from(item))
+            for item in items
+            if isinstance(resource := resource_from(item), Participant) and is_pending(resource)
+        ]
+
+    def set_boot(self, engine: str, resource: LiveResource, boot: str) -> bool | None:
+        """1 request."""
+        is_available = Attr("engine").not_exists() | Attr("engine").eq(engine)
+        write = update(
+            _key(resource),
+            {**engine_assignment(engine, resource.id), "boot": boot},
+            when=Attr("status").is_in(_LIVE_STATUSES[resource.kind]) & is_available,
+        )
+        try:
+            self._database.update(write)
+        except ConditionFailed as failed:
+            item = failed.items[0]
+            return False if item and item["status"] not in _LIVE_STATUSES[resource.kind] else None
+        return True
+
+
+_PARTITION: Final = "ENGINES"
+
+
+def presence_key(engine: str) -> Key:
+    """Build the key of an engine's presence; all presences share a partition, which no account has."""
+    return {"PK": _PARTITION, "SK": engine}
+
+
+def _encode_capabilities(capabilities: EngineCapabilities) -> Item:
+    """Render the capabilities that differ from the defaults; `participants` is a sorted list."""
+    default = EngineCapabilities()
+    names = EngineCapabilities.__dataclass_fields__
+    item = {name: getattr(capabilities, name) for name in names}
+    return {
+        name: sorted(value) if name == "participants" else value
+        for name, value in item.items()
+        if value != getattr(default, name)
+    }
+
+
+def _decode_capabilities(stored: Item) -> EngineCapabilities:
+    values: dict[str, Any] = {**stored}
+    if "participants" in values:
+        values["participants"] = frozenset(values["participants"])
+    return EngineCapabilities(**values)
+
+
+_PRESENCE: Final = FieldTable(
+    Field("boot", "boot"),
+    Field("seen", "seen_at"),
+    Field("capabilities", "capabilities", decode=_decode_capabilities),
+    Field("max_calls", "max_calls", None),
+    Field("live_calls", "live_calls", 0),
+    Field("draining", "is_draining", False),
+    Field("seq", "seq", 0),
+    Field("synced_boot", "synced_boot", ""),
+    Field("synced_at", "synced_at", 0),
+    Field("gone_boot", "gone_boot", ""),
+    Field("previous_seen", "previous_seen_at", 0),
+)
+
+
+def _presence_from(item: Item) -> EnginePresence:
+    return EnginePresence(engine=item["SK"], **_PRESENCE.parse(item))
+
+
+def _key(resource: LiveResource) -> Key:
+    if resource.parent is not None:
+        return recording_key(resource.parent, resource.id)
+    return (call_key if resource.kind == "call" else conference_key)(resource.account, resource.id)

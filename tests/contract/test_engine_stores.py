@@ -1,0 +1,362 @@
+"""The contracts of `ports.engines.PresenceStore` and `ports.engines.LiveStore`, in each database."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.engine import EngineCapabilities, EnginePresence
+from tapedeck.domain.errors import InvalidState, NotFound
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.participant import Participant
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
+from tapedeck.operations.calls import UpdateCall
+from tapedeck.operations.conferences import ConferenceName
+from tapedeck.operations.participants import AddParticipant, UpdateParticipant
+from tapedeck.operations.recordings import StartRecording
+from tapedeck.ports.engines import LiveResource
+from tapedeck.ports.recordings import TransitionRejected
+from tests.conftest import TestAccount
+from tests.thoroughness import scaled
+
+if TYPE_CHECKING:
+    from tapedeck.domain.conference import Conference
+
+pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
+
+NOW: Final = 1_795_250_675
+CAPABILITIES: Final = EngineCapabilities(restart=False, participants=frozenset({"mute", "hold"}), place=True)
+
+
+def fresh() -> str:
+    """A new id."""
+    return new_id(NOW * 1000)
+
+
+@pytest.fixture
+def presences(account: TestAccount) -> PresenceTable:
+    """The presences in the database under test."""
+    del account  # creates the tables
+    return PresenceTable(api_bootstrap.get_api_services().calls._store._database)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def live(account: TestAccount) -> LiveIndex:
+    """The index in the database under test."""
+    del account  # creates the tables
+    return LiveIndex(api_bootstrap.get_api_services().calls._store._database)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def engine() -> str:
+    """The name of an engine that no other test uses."""
+    return f"e{fresh()[-20:]}"
+
+
+def opened(presences: PresenceTable, engine: str, boot: str) -> EnginePresence:
+    """Open an engine's first session at NOW."""
+    presence = presences.open_session(engine, boot, None, NOW, CAPABILITIES, 40)
+    assert presence is not None
+    return presence
+
+
+def test_a_first_session_is_stored_with_what_the_engine_can_do(presences: PresenceTable, engine: str) -> None:
+    """The first session stores the boot, the time and the capabilities; sequence numbers begin above a reserve."""
+    boot = fresh()
+    assert presences.get_presence(engine) is None
+    expected = EnginePresence(engine, boot, NOW, CAPABILITIES, max_calls=40, seq=1_000_000)
+    assert opened(presences, engine, boot) == expected
+    assert presences.get_presence(engine) == expected
+    assert expected in presences.list_presences()
+
+
+def test_a_new_session_replaces_only_the_session_that_was_read(presences: PresenceTable, engine: str) -> None:
+    """A session replaces the one that it names, and keeps when that was last seen; a repetition changes nothing."""
+    first, second = fresh(), fresh()
+    alive = replace(opened(presences, engine, first), seen_at=NOW + 30, seq=1_000_007, live_calls=3, is_draining=True)
+    assert presences.note_alive(alive) == alive
+    assert presences.open_session(engine, second, fresh(), NOW + 60, CAPABILITIES, None) is None
+    assert presences.open_session(engine, second, None, NOW + 60, CAPABILITIES, None) is None
+    assert presences.get_presence(engine) == alive
+    expected = EnginePresence(engine, second, NOW + 60, CAPABILITIES, seq=2_000_007, previous_seen_at=NOW + 30)
+    assert presences.open_session(engine, second, first, NOW + 60, CAPABILITIES, None) == expected
+    assert presences.open_session(engine, second, first, NOW + 61, CAPABILITIES, None) == expected
+    renewed = replace(expected, seen_at=NOW + 90, capabilities=EngineCapabilities(), max_calls=2)
+    assert presences.open_session(engine, second, second, NOW + 90, EngineCapabilities(), 2) == renewed
+    assert presences.get_presence(engine) == renewed
+
+
+def test_only_the_current_session_is_alive(presences: PresenceTable, engine: str) -> None:
+    """A report of another session changes nothing and returns the current one."""
+    unknown = EnginePresence(engine, fresh(), NOW)
+    assert presences.note_alive(unknown) is None
+    assert presences.get_presence(engine) is None
+    current = opened(presences, engine, fresh())
+    assert presences.note_alive(replace(current, boot=fresh(), seen_at=NOW + 15)) == current
+    assert presences.get_presence(engine) == current
+
+
+def test_only_the_current_session_is_synced(presences: PresenceTable, engine: str) -> None:
+    """The complete list is noted for the current session only."""
+    current = opened(presences, engine, fresh())
+    assert presences.set_synced(engine, fresh(), NOW + 1) is False
+    assert presences.set_synced(engine, current.boot, NOW + 2) is True
+    assert presences.get_presence(engine) == replace(current, synced_boot=current.boot, synced_at=NOW + 2)
+
+
+def test_a_lost_session_is_noted_once(presences: PresenceTable, engine: str) -> None:
+    """One of several workers notes that a session is gone; not if the engine was seen since."""
+    current = opened(presences, engine, fresh())
+    seen = replace(current, seen_at=NOW + 15)
+    presences.note_alive(seen)
+    assert presences.set_gone(current) is False
+    assert [presences.set_gone(seen), presences.set_gone(seen)] == [True, False]
+    assert presences.get_presence(engine) == replace(seen, gone_boot=current.boot)
+    following = fresh()
+    reopened = presences.open_session(engine, following, current.boot, NOW + 99, CAPABILITIES, 40)
+    assert reopened is not None
+    assert presences.set_gone(reopened) is True
+
+
+def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """What an engine lists gets its boot; final, foreign and unknown resources do not."""
+    service, boot = api_bootstrap.get_api_services(), fresh()
+    call = service.calls.register(account.id, to="", from_="", direction="inbound")
+    listed = LiveResource("call", account.id, call.id)
+    assert live.set_boot(engine, listed, boot) is True
+    assert service.calls.get(account.id, call.id) == replace(call, engine=engine, boot=boot)
+    assert live.set_boot("other", listed, fresh()) is None
+    assert live.set_boot(engine, LiveResource("call", account.id, fresh()), boot) is None
+    ended = service.calls.end(account.id, call.id)
+    assert live.set_boot(engine, listed, fresh()) is False
+    assert service.calls.get(account.id, call.id) == ended
+    conference = service.conferences.register(account.id, fresh())
+    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), boot) is True
+    assert service.conferences.get(account.id, conference.id) == replace(conference, engine=engine, boot=boot)
+
+
+def test_participants_with_commands_are_found(live: LiveIndex, account: TestAccount) -> None:
+    """Only participants with an unconfirmed command are listed, with what the command needs."""
+    service = api_bootstrap.get_api_services()
+    conference = service.conferences.register(account.id, fresh())
+    calls = [service.calls.register(account.id, to="", from_="", direction="inbound").id for _ in range(3)]
+    for call in calls:
+        service.conferences.join(account.id, conference.id, call)
+    music = {"hold_music": {"url": "https://a.example/", "method": "GET"}}
+    service.participants.update(
+        account.id, conference.id, calls[1], UpdateParticipant(hold=True, command_payload=music)
+    )
+    (found,) = live.list_participants_with_commands(account.id, conference.id)
+    assert isinstance(found.resource, Participant)
+    assert (found.resource.call, found.command_payload) == (calls[1], music)
+
+
+class EngineRun:
+    """Performs random operations on resources, some of which an engine has."""
+
+    def __init__(self, live: LiveIndex, account: str, engine: str) -> None:
+        self.service = api_bootstrap.get_api_services()
+        self.live, self.account, self.engine = live, account, engine
+        self.calls: list[str] = []
+        self.conferences: list[str] = []
+        self.recordings: list[Recording] = []
+
+    def call(self, _: int) -> None:
+        """A call begins."""
+        self.calls.append(self.service.calls.register(self.account, to="", from_="", direction="inbound").id)
+
+    def conference(self, _: int) -> None:
+        """A conference opens."""
+        self.conferences.append(self.service.conferences.register(self.account, fresh()).id)
+
+    def list_all(self, which: int = 1) -> None:
+        """The engine lists everything, or every second resource."""
+        listed = [
+            *(LiveResource("call", self.account, call) for call in self.calls),
+            *(LiveResource("conference", self.account, conference) for conference in self.conferences),
+            *(LiveResource("recording", self.account, each.id, each.parent) for each in self.recordings),
+        ]
+        for resource in listed[:: 2 - which % 2]:
+            self.live.set_boot(self.engine, resource, fresh())
+
+    def join(self, which: int) -> None:
+        """A call joins a conference; every second one ends it on its exit."""
+        self.service.conferences.join(
+            self.account, self.conferences[-1], self.calls[which % len(self.calls)], end_on_exit=which % 2 == 0
+        )
+
+    def dial(self, _: int) -> None:
+        """A participant is dialed into a conference by name, which may be new."""
+        found = [self.service.conferences.get(self.account, each) for each in self.conferences[-1:]]
+        name = ConferenceName(found[0].name if found else fresh())
+        participant = self.service.participants.add(self.account, name, AddParticipant("+1", "+2"))
+        self.calls.append(participant.call)
+        self.conferences = [each for each in self.conferences if each != participant.conference]
+        self.conferences.append(participant.conference)
+
+    def remove(self, which: int) -> None:
+        """A participant is removed."""
+        self.service.participants.remove(self.account, self.conferences[-1], self.calls[which % len(self.calls)])
+
+    def redirect(self, which: int) -> None:
+        """A call gets new instructions, and leaves its conference."""
+        change = UpdateCall(redirect={"markup": "<Response/>"})
+        self.service.calls.update(self.account, self.calls[which % len(self.calls)], change)
+
+    def end_call(self, which: int) -> None:
+        """A call ends."""
+        self.service.calls.end(self.account, self.calls[which % len(self.calls)], CallStatus.COMPLETED)
+
+    def end_conference(self, _: int) -> None:
+        """A conference ends."""
+        self.service.conferences.end(self.account, self.conferences[-1])
+
+    def record_call(self, which: int) -> None:
+        """The API starts a recording of a call."""
+        parent = Parent(self.account, ParentKind.CALL, self.calls[which % len(self.calls)])
+        recording, is_new = self.service.recordings.create(parent, StartRecording())
+        self.recordings += [recording] if is_new else []
+
+    def record_conference(self, which: int) -> None:
+        """The engine records a conference."""
+        parent = Parent(self.account, ParentKind.CONFERENCE, self.conferences[-1])
+        self.recordings.append(self.service.recordings.register_started(
+            parent, source=Source.CONFERENCE, call=self.calls[which % len(self.calls)]
+        ))  # fmt: skip
+
+    def move(self, which: int) -> None:
+        """A recording is paused, resumed or stopped."""
+        recording = self.recordings[which % len(self.recordings)]
+        targets = (RecordingStatus.PAUSED, RecordingStatus.IN_PROGRESS, RecordingStatus.STOPPED)
+        self.service.recordings.update(recording.parent, recording.id, targets[which % 3])
+
+    def finish(self, which: int) -> None:
+        """A stopped recording becomes completed or absent."""
+        recording = self.recordings[which % len(self.recordings)]
+        found = self.service.recordings.get(recording.parent, recording.id)
+        status = RecordingStatus.COMPLETED if which % 2 else RecordingStatus.ABSENT
+        store = self.service.calls._store
+        store.finish_recording(replace(found, status=status, duration=3), fresh(), by_engine=which % 3 == 0)
+
+    def delete(self, which: int) -> None:
+        """A finished recording is deleted."""
+        recording = self.recordings[which % len(self.recordings)]
+        found = self.service.recordings.get(recording.parent, recording.id)
+        if found.status in {RecordingStatus.COMPLETED, RecordingStatus.ABSENT}:
+            self.service.calls._store.delete_recording(found, NOW, NOW + 9, fresh())
+
+    def expected(self) -> set[str]:
+        """Ids of what has this engine and is not final."""
+        service = self.service
+        parents: list[Call | Conference] = [
+            *(service.calls.get(self.account, call) for call in self.calls),
+            *(service.conferences.get(self.account, conference) for conference in self.conferences),
+        ]
+        ids = {each.id for each in parents if each.engine is not None and each.is_live}
+        for recording in self.recordings:
+            with suppress(NotFound):
+                found = service.recordings.get(recording.parent, recording.id)
+                if found.engine is not None and found.status in {"in-progress", "paused", "stopped"}:
+                    ids.add(found.id)
+        return ids
+
+    def indexed(self) -> set[str]:
+        """Ids in the index."""
+        found = [pending.resource for pending in self.live.list_live(self.engine)]
+        return {each.id for each in found if not isinstance(each, Participant)}
+
+
+STEPS: Final[tuple[Callable[[Any, int], None], ...]] = (
+    EngineRun.call,
+    EngineRun.conference,
+    EngineRun.list_all,
+    EngineRun.list_all,
+    EngineRun.join,
+    EngineRun.join,
+    EngineRun.dial,
+    EngineRun.remove,
+    EngineRun.redirect,
+    EngineRun.end_call,
+    EngineRun.end_conference,
+    EngineRun.record_call,
+    EngineRun.record_conference,
+    EngineRun.move,
+    EngineRun.finish,
+    EngineRun.delete,
+)
+
+
+@pytest.mark.sized
+@settings(
+    max_examples=scaled(deep=400, ci=60, fast=15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11)), min_size=8, max_size=40))
+def test_the_index_holds_what_an_engine_has_until_it_is_final(
+    live: LiveIndex, account: TestAccount, steps: list[tuple[Callable[[EngineRun, int], None], int]]
+) -> None:
+    """After any operations the index contains exactly the resources that have the engine and are not final."""
+    run = EngineRun(live, account.id, f"e{fresh()[-20:]}")
+    perform(run, BEGINNING)
+    perform(run, steps)
+    assert run.indexed() == run.expected()
+
+
+BEGINNING: Final = (
+    (EngineRun.conference, 1),
+    (EngineRun.call, 1),
+    (EngineRun.join, 2),
+    (EngineRun.call, 1),
+    (EngineRun.join, 1),
+    (EngineRun.record_call, 1),
+    (EngineRun.record_conference, 1),
+    (EngineRun.list_all, 1),
+)
+"""A conference that is recorded, with two calls, of which the second is recorded."""
+
+
+def perform(run: EngineRun, steps: Sequence[tuple[Callable[[EngineRun, int], None], int]]) -> None:
+    """Perform steps; those that the state does not allow change nothing."""
+    for step, which in steps:
+        with suppress(NotFound, InvalidState, TransitionRejected):
+            step(run, which)
+
+
+ENDS: Final[tuple[tuple[list[tuple[Callable[[Any, int], None], int]], dict[str, int]], ...]] = (
+    ([], {"call": 2, "conference": 1, "recording": 2}),
+    ([(EngineRun.end_call, 0)], {"call": 1, "recording": 2}),
+    ([(EngineRun.end_call, 1)], {"call": 1, "conference": 1, "recording": 2}),
+    ([(EngineRun.end_conference, 0)], {"call": 2, "recording": 2}),
+    ([(EngineRun.remove, 0)], {"call": 2, "recording": 2}),
+    ([(EngineRun.redirect, 0)], {"call": 2, "recording": 2}),
+    ([(EngineRun.move, 2), (EngineRun.finish, 2)], {"call": 2, "conference": 1, "recording": 1}),
+    ([(EngineRun.move, 5), (EngineRun.finish, 1)], {"call": 2, "conference": 1, "recording": 1}),
+    (
+        [(EngineRun.call, 0), (EngineRun.list_all, 1), (EngineRun.end_call, 2)],
+        {"call": 2, "conference": 1, "recording": 2},
+    ),
+    (
+        [(EngineRun.conference, 0), (EngineRun.list_all, 1), (EngineRun.end_conference, 0)],
+        {"call": 2, "conference": 1, "recording": 2},
+    ),
+)
+"""What follows `BEGINNING`, and how many resources of each kind are in the index then."""
+
+
+def test_every_end_leaves_the_index(live: LiveIndex, account: TestAccount) -> None:
+    """Each kind of write that makes a resource final removes it from the index."""
+    for steps, left in ENDS:
+        run = EngineRun(live, account.id, f"e{fresh()[-20:]}")
+        perform(run, BEGINNING)
+        perform(run, steps)
+        assert Counter(type(pending.resource).__name__.lower() for pending in live.list_live(run.engine)) == left
+        assert run.indexed() == run.expected()
