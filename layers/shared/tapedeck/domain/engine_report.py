@@ -206,3 +206,24 @@ class RefusalReport:
     conference: str | None = None
     parent: Parent | None = None
     recording: str | None = None
+
+
+Report = (
+    CallProgressReport
+    | CallEndReport
+    | CallConfirmation
+    | ConferenceStartReport
+    | ConferenceEndReport
+    | AnnouncementReport
+    | ParticipantJoinReport
+    | ParticipantChangeReport
+    | ParticipantLeaveReport
+    | SpeakingReport
+    | CaptureStartReport
+    | CaptureTransitionReport
+    | CaptureCompletionReport
+    | CaptureAbsenceReport
+    | TranscriptionReport
+    | RefusalReport
+)
+"""What an engine can report."""
