@@ -33,6 +33,7 @@ METRICS: Final = {
     "EngineClockSkewed": "once per session of a media engine whose clock differs by over 60 seconds",
     "TaskFaults": "when a function for operators fails",
     "CommandsUnconfirmed": "each minute: commands that the engine has not confirmed for five minutes",
+    "PausesUnconfirmed": "each minute: pauses that the engine has not confirmed for one minute",
     "CommandsExpired": "each minute: commands that were given up after 24 hours without confirmation",
     "RecordingsTimedOut": "each minute: recordings that ended as absent, because the start or the audio did not arrive",
     "EventsRejected": "when an engine event contradicts its command, or names another account's resource",
@@ -100,6 +101,7 @@ ALARM_ACTIONS: Final = {
     ),
     "EventsDroppedAlarm": "Check the clock of the connector, and the order of its events.",
     "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
+    "PausesUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "CommandsExpiredAlarm": f"Repeat the request over the API if it is still wanted. Follow {_CONNECTOR}.",
     "RecordingsTimedOutAlarm": (
         "No start was confirmed within 40 minutes, or no audio arrived within an hour of the stop. Check that the "

@@ -40,6 +40,7 @@ def test_the_deadlines_are_those_of_the_code() -> None:
         stated.append(int(number) * SECONDS[unit])
     assert stated == [
         reconciler.COMMAND_RESEND_AFTER_SECONDS,
+        reconciler.PAUSE_ALARM_AFTER_SECONDS,
         reconciler.COMMAND_ALARM_AFTER_SECONDS,
         engine_command.COMMAND_EXPIRY_SECONDS,
         reconciler.START_TIMEOUT_SECONDS,

@@ -104,7 +104,7 @@ def test_the_metrics_are_found_in_the_code() -> None:
     assert sorted(aws.metric_names()) == [
         "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CommandsExpired", "CommandsUnconfirmed",
         "EngineClockSkewMs", "EngineClockSkewed", "EventsDropped", "EventsRejected", "Faults", "Milliseconds",
-        "RecordingsTimedOut", "TaskFaults",
+        "PausesUnconfirmed", "RecordingsTimedOut", "TaskFaults",
     ]  # fmt: skip
 
 

@@ -22,8 +22,8 @@ from tests.functions.background_world import World
 
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRejected",
-    "EventsDropped", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "CommandsExpired",
-    "RecordingsTimedOut", "TaskFaults",
+    "EventsDropped", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "PausesUnconfirmed",
+    "CommandsExpired", "RecordingsTimedOut", "TaskFaults",
 }  # fmt: skip
 MAX_LINE_LENGTH: Final = 700
 CANARY: Final = "canary-4711"
@@ -100,7 +100,12 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
         ("deliver_callback", "exhausted", None, {"CallbacksExhausted": 1}),
         # Its message was queued twice.
         ("deliver_callback", "skipped", None, {}),
-        ("reconcile", "done", None, {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}),
+        (
+            "reconcile",
+            "done",
+            None,
+            {"CommandsUnconfirmed": 0, "PausesUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0},
+        ),
         ("list_callbacks", "done", None, {}),
     ]
 

@@ -103,7 +103,12 @@ def test_resends_an_unconfirmed_pause(world: World) -> None:
         {
             "operation": "reconcile",
             "outcome": "done",
-            "counted": {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0},
+            "counted": {
+                "CommandsUnconfirmed": 0,
+                "PausesUnconfirmed": 0,
+                "CommandsExpired": 0,
+                "RecordingsTimedOut": 0,
+            },
         }
     ]
 
@@ -153,7 +158,12 @@ def test_fails_if_the_command_queue_is_unavailable(world: World) -> None:
             "operation": "reconcile",
             "outcome": "failed",
             "error": "IncompleteRun",
-            "counted": {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0},
+            "counted": {
+                "CommandsUnconfirmed": 0,
+                "PausesUnconfirmed": 0,
+                "CommandsExpired": 0,
+                "RecordingsTimedOut": 0,
+            },
         },
     ]
 
@@ -195,7 +205,9 @@ def reconcile_lines(world: World) -> list[dict[str, Any]]:
     return [line for line in world.log.drain() if line["operation"] == "reconcile"]
 
 
-QUIET: Final = {"CommandsUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0}
+QUIET: Final = {
+    "CommandsUnconfirmed": 0, "PausesUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0,
+}  # fmt: skip
 
 
 def test_nothing_pending_sends_nothing(world: World) -> None:
@@ -212,23 +224,33 @@ def test_nothing_pending_sends_nothing(world: World) -> None:
 
 
 def test_resends_an_unconfirmed_command(world: World) -> None:
-    """After 30 seconds each run resends the command with a new deduplication id; after 5 minutes it is counted."""
+    """A pause is resent 30 s, 60 s, 2, 4, 8, 16, 30, 60 … minutes after its request, each time as a new message.
+
+    After a minute each run counts it as an unconfirmed pause, after five minutes as an unconfirmed command.
+    """
     recording = start_recording(world)
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.services.recordings.update(recording.parent, recording.id, Status.PAUSED, "skip")
     world.publish()
     (original,) = [message for message in world.commands.drain() if message.body["type"] == "recording.pause"]
-    world.clock.step(COMMAND_RESEND_AFTER_SECONDS - 1)
+    world.clock.step(29)
     assert world.reconcile() == {}
     world.clock.step(1)
-    for minute in range(COMMAND_ALARM_AFTER_SECONDS // 60 + 2):
-        overdue = minute * 60 + COMMAND_RESEND_AFTER_SECONDS >= COMMAND_ALARM_AFTER_SECONDS
-        assert world.reconcile() == {"resent": 1, **({"unconfirmed": 1} if overdue else {})}
-        (resent,) = world.commands.drain()
-        assert (resent.body, resent.group) == (original.body, original.group)
-        assert resent.id == f"{original.id}-{world.clock.seconds // 60}"
-        assert reconcile_lines(world)[0]["counted"]["CommandsUnconfirmed"] == overdue
+    resent_after = []
+    for age in range(30, 7_300, 60):
+        counted = world.reconcile()
+        sent = world.commands.drain()
+        assert [(each.body, each.group) for each in sent] == [(original.body, original.group)] * len(sent)
+        assert [each.id for each in sent] == [f"{original.id}-{world.clock.seconds // 60}"] * len(sent)
+        resent_after += [age] * len(sent)
+        overdue, late = int(age >= 300), int(age >= 60)
+        expected = {"resent": len(sent), "unconfirmed": overdue, "unconfirmed_pauses": late}
+        assert counted == {name: number for name, number in expected.items() if number}
+        line = reconcile_lines(world)[0]["counted"]
+        assert (line["CommandsUnconfirmed"], line["PausesUnconfirmed"]) == (overdue, late)
         world.clock.step(60)
+    # The runs are at 30 s, 90 s, …: each sends what has become due since the run before it.
+    assert resent_after == [30, 90, 150, 270, 510, 990, 1_830, 3_630, 5_430, 7_230]
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(2), Status.PAUSED)
     assert world.reconcile() == {}
 
@@ -371,8 +393,10 @@ def test_a_start_that_times_out_makes_a_recording_absent(world: World, dialect: 
     """A start that the engine never confirms is resent; then the recording is absent and its callback is enqueued."""
     recording = start_recording(world, subscription(dialect))
     world.publish()
-    world.clock.step(START_TIMEOUT_SECONDS - 1)
+    world.clock.step(1_800)
     assert world.reconcile() == {"resent": 1, "unconfirmed": 1}
+    world.clock.step(START_TIMEOUT_SECONDS - 1_801)
+    assert world.reconcile() == {"unconfirmed": 1}
     world.commands.drain()
     world.clock.step(1)
     assert world.reconcile() == {"timed_out": 1}
@@ -433,8 +457,10 @@ def test_missing_media_time_out(world: World, bucket: Objects) -> None:
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
     capture(world.services, recording, b"garbage")
     world.discard()
-    world.clock.step(MEDIA_TIMEOUT_SECONDS - 1)
+    world.clock.step(1_800)
     assert world.reconcile() == {"resent": 1, "unconfirmed": 1}
+    world.clock.step(MEDIA_TIMEOUT_SECONDS - 1_801)
+    assert world.reconcile() == {"unconfirmed": 1}
     world.clock.step(1)
     assert world.reconcile() == {"timed_out": 1}
     found = read_recording(world, recording)
@@ -743,7 +769,7 @@ def test_a_failing_queue_is_retried_by_the_next_run(world: World, channel: str) 
     world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
     world.services.recordings.update(recording.parent, recording.id, Status.PAUSED)
     world.discard()
-    world.clock.step(STREAM_GRACE_SECONDS)
+    world.clock.step(960)
     failing: FakeQueue = getattr(world, channel)
     failing.failures = 1
     with pytest.raises(IncompleteRun):

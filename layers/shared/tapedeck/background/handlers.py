@@ -231,6 +231,7 @@ _MINUTE: Final = 60_000
 
 _METRICS: Final = {
     "unconfirmed": "CommandsUnconfirmed",
+    "unconfirmed_pauses": "PausesUnconfirmed",
     "expired": "CommandsExpired",
     "timed_out": "RecordingsTimedOut",
 }

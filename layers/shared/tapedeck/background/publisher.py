@@ -12,7 +12,7 @@ How a pause travels to the engine and back:
 4. The stream passes this change on too: `publish` now publishes the domain event `recording.confirmed`, which reports
    that the engine has paused.
 
-From 30 seconds after the change until step 3, `Reconciler.run` sends the command again once a minute. Commands of
+Until step 3, `Reconciler.run` sends the command again 30 seconds after the change, then ever less often. Commands of
 recordings do not expire while the recording is unfinished.
 
 Everything here is idempotent: replaying a change sends the same messages with the same deduplication ids, and an outbox

@@ -6,7 +6,7 @@ stream, which keeps records for 24 hours only (REL-5). The stream is the fast pa
 - callbacks: queue deliveries again whose retry is due, or that the queue lost;
 - notifications: store missing callbacks of starts, ends and leaves, and of ended calls;
 - calls: end those that were dialed into a conference that has ended, and those that the engine never dialed;
-- commands: send a command again until the engine confirms it or it expires (except `media.delete`);
+- commands: send a command again, ever less often, until the engine confirms it or it expires (except `media.delete`);
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
 Only `redrive_failed_changes` publishes the rest: domain events, `media.delete`, and all other callbacks. The callbacks
@@ -23,6 +23,7 @@ from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.command_repetition import REPEAT_AFTER_SECONDS, is_repetition_due
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, is_pending
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, InvalidState, MediaMissing, NotFound
@@ -38,11 +39,17 @@ from tapedeck.ports.stores import Store
 SHARDS: Final = "0123456789abcdef"
 """Shards of the `work` index: the last hex digit of an id."""
 
-COMMAND_RESEND_AFTER_SECONDS: Final = 30
-"""Age at which an unconfirmed command is first sent again (C-108); each run then repeats it.
+COMMAND_RESEND_AFTER_SECONDS: Final = REPEAT_AFTER_SECONDS[0]
+"""Age at which an unconfirmed command is first sent again (C-108); `is_repetition_due` has the later ages.
 
 The age of a recording's command counts from the recording's last change, that of any other from its `requested_at`.
 """
+
+RUN_INTERVAL_SECONDS: Final = 60
+"""Interval of the runs, used for the first run of a process."""
+
+PAUSE_ALARM_AFTER_SECONDS: Final = 60
+"""Age from which each run counts an unconfirmed pause (metric `PausesUnconfirmed`, with an alarm)."""
 
 COMMAND_ALARM_AFTER_SECONDS: Final = 300
 """Age from which each run counts an unconfirmed command as overdue (metric `CommandsUnconfirmed`, with an alarm)."""
@@ -100,6 +107,10 @@ class Reconciler:
         self._clock = clock
         self._report = report
         self._calls = Calls(store, clock)
+        self._last_runs: dict[str, int] = {}
+        """Time of the last complete run of this process for each shard, in seconds."""
+        self._failed: set[tuple[type, str]] = set()
+        """Resources that failed in the last run of this process: their commands are due in the next."""
 
     def run(self, shard: str) -> Counter[str]:
         """Reconcile one shard, a hex digit. Idempotent.
@@ -111,7 +122,8 @@ class Reconciler:
             `requeued`: callbacks queued again;
             `backfilled`: callbacks that were missing in the outbox and are stored now;
             `calls_ended`: calls that had outlived the conference that they were dialed into, and have ended now;
-            `resent`: commands sent again; `unconfirmed`: those of them that are overdue;
+            `resent`: commands sent again;
+            `unconfirmed`: commands that are overdue; `unconfirmed_pauses`: pauses that are overdue;
             `expired`: commands that expired without confirmation;
             `timed_out`: recordings that became `absent`;
             `failed`: items that raised an error.
@@ -122,15 +134,22 @@ class Reconciler:
         """
         # --8<-- [start:run]
         counted = Counter(
-            requeued=0, backfilled=0, calls_ended=0, resent=0, unconfirmed=0, expired=0, timed_out=0, failed=0
-        )
+            requeued=0, backfilled=0, calls_ended=0, resent=0, unconfirmed=0, unconfirmed_pauses=0, expired=0,
+            timed_out=0, failed=0,
+        )  # fmt: skip
+        now = self._now
+        interval = now - self._last_runs.get(shard, now - RUN_INTERVAL_SECONDS)
         counted["requeued"] = self._callbacks.requeue_due(shard, MAX_REQUEUED_PER_SHARD)
-        for pending in self._work.find_pending(shard, self._now - COMMAND_RESEND_AFTER_SECONDS):
+        for pending in self._work.find_pending(shard, now - COMMAND_RESEND_AFTER_SECONDS):
+            resource = type(pending.resource), pending.resource.id
             try:
-                counted.update(self._reconcile(pending))
+                counted.update(self._reconcile(pending, interval, is_due=resource in self._failed))
+                self._failed.discard(resource)
             except Exception as error:  # noqa: BLE001 - one failing item must not block the others
                 self._report(error)
+                self._failed.add(resource)
                 counted["failed"] += 1
+        self._last_runs[shard] = now
         return counted
         # --8<-- [end:run]
 
@@ -138,7 +157,7 @@ class Reconciler:
     def _now(self) -> int:
         return self._clock() // 1000
 
-    def _reconcile(self, pending: PendingWork) -> Counter[str]:
+    def _reconcile(self, pending: PendingWork, interval: int, *, is_due: bool) -> Counter[str]:
         counted: Counter[str] = Counter()
         match pending.resource:
             case Recording() as recording:
@@ -147,25 +166,29 @@ class Reconciler:
                 counted.update(self._reconcile_conference(conference))
             case Call() as call:
                 counted.update(self._reconcile_call(call))
-        counted.update(self._reconcile_command(pending))
+        counted.update(self._reconcile_command(pending, interval, is_due=is_due))
         return counted
 
     # --8<-- [start:command]
-    def _reconcile_command(self, pending: PendingWork) -> Counter[str]:
-        """Send the unconfirmed command of a resource again, or remove it from the index if it is expired or void."""
+    def _reconcile_command(self, pending: PendingWork, interval: int, *, is_due: bool) -> Counter[str]:
+        """Send the unconfirmed command of a resource again if that is due, or remove it if it is expired or void."""
         counted: Counter[str] = Counter()
-        pending_since = self._pending_since(pending.resource)
+        resource = pending.resource
+        pending_since = self._pending_since(resource)
         if pending_since is None or self._now - pending_since < COMMAND_RESEND_AFTER_SECONDS:
             return counted
         age = self._now - pending_since
         if self._is_conference_over(pending):
             self._work.expire(pending)
-        elif age >= COMMAND_EXPIRY_SECONDS and not isinstance(pending.resource, Recording):
+        elif age >= COMMAND_EXPIRY_SECONDS and not isinstance(resource, Recording):
             counted["expired"] += self._expire(pending)
-        elif (command := pending_command(pending.account, pending.resource, pending.command_payload)) is not None:
-            self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
-            counted["resent"] += 1
+        elif (command := pending_command(pending.account, resource, pending.command_payload)) is not None:
             counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
+            is_pause = isinstance(resource, Recording) and resource.status is RecordingStatus.PAUSED
+            counted["unconfirmed_pauses"] += is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
+            if is_due or is_repetition_due(age, interval):
+                self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
+                counted["resent"] += 1
         return counted
 
     # --8<-- [end:command]
