@@ -82,7 +82,7 @@ EVENTS_IN_FULL: Final[dict[str, dict[str, Any]]] = {
     },
     "participant.changed": {
         "conference": CONFERENCE, "call": CALL, "version": 4, "muted": True, "hold": False, "coaching": True,
-        "call_to_coach": "e" * 32, "end_conference_on_exit": True,
+        "call_to_coach": "e" * 32, "end_conference_on_exit": True, "beep_on_exit": False,
     },
     "participant.left": {"conference": CONFERENCE, "call": CALL},
     "participant.announced": {"conference": CONFERENCE, "call": CALL, "version": 5, "command": "x-5"},

@@ -69,7 +69,8 @@ REPORTS: Final[dict[str, Report]] = {
         CONFERENCE, CALL, start_conference_on_enter=False, end_conference_on_exit=True, muted=True, hold=True, label="A"
     ),
     "participant.changed": ParticipantChangeReport(
-        CONFERENCE, CALL, muted=True, hold=False, coaching=True, call_to_coach=OTHER, end_conference_on_exit=True
+        CONFERENCE, CALL, muted=True, hold=False, coaching=True, call_to_coach=OTHER, end_conference_on_exit=True,
+        beep_on_exit=False,
     ),
     "participant.left": ParticipantLeaveReport(CONFERENCE, CALL),
     "participant.announced": AnnouncementReport(CONFERENCE, CALL),

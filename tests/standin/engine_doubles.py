@@ -4,9 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from tapedeck.domain.identity import new_id
+from tapedeck_protocol.events import EVENTS
+from tapedeck_protocol.outcomes import EventBatch
+from tapedeck_protocol.session import OpenSessionRequest
+from tapedeck_protocol.uploads import OpenUploadRequest
 from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
 
 START = 1_800_000_000_000
@@ -66,7 +72,11 @@ class TapedeckDouble:
 
     def post(self, route: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer a request."""
-        self.requests.append((route, json.loads(json.dumps(body))))
+        sent = json.loads(json.dumps(body))
+        _REQUESTS[route].model_validate(sent, extra="forbid")
+        for event in sent.get("events", ()):
+            EVENTS.validate_python(event, extra="forbid")
+        self.requests.append((route, sent))
         if route == "sessions":
             return 200, {"engine": "standin", "now": self.now, "seq_seen": self.seq_seen, "alive_every": 15}
         if route == "uploads":
@@ -101,6 +111,12 @@ class TapedeckDouble:
     def reported(self, *names: str) -> list[tuple[Any, ...]]:
         """The type and these fields of each event."""
         return [(event["type"], *(event.get(name) for name in names)) for event in self.events]
+
+
+_REQUESTS: Final[Mapping[str, type[BaseModel]]] = {
+    "sessions": OpenSessionRequest, "events": EventBatch, "uploads": OpenUploadRequest,
+}  # fmt: skip
+"""The model of each request; nothing that the engine sends may be unknown to the protocol."""
 
 
 def run(engine: SimulatedEngine) -> None:

@@ -152,8 +152,10 @@ def test_recording_stopped_before_it_began(tapedeck: TapedeckDouble, engine: Sim
     tapedeck.send(START_COMMAND)
     run(engine)
     assert tapedeck.reported("version", "reason") == [
-        ("recording.stopped", 4, "asked"), ("recording.absent", None, "too_short"), ("recording.stopped", 4, "asked"),
-    ]  # fmt: skip
+        ("recording.stopped", 4, "requested"),
+        ("recording.absent", None, "too_short"),
+        ("recording.stopped", 4, "requested"),
+    ]
     assert engine.captures == {}
 
 

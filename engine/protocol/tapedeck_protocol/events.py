@@ -154,6 +154,7 @@ class ParticipantChanged(_Event):
     coaching: Annotated[Flag | None, Field(description="It coaches `call_to_coach`")] = None
     call_to_coach: Annotated[Id | None, Field(description="Participant that it coaches")] = None
     end_conference_on_exit: Annotated[Flag | None, Field(description="The conference ends when it leaves")] = None
+    beep_on_exit: Annotated[Flag | None, Field(description="A beep is played when it leaves")] = None
 
 
 class ParticipantLeft(_Event):

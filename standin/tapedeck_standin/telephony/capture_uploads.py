@@ -84,7 +84,7 @@ class CaptureUploader:
                 "rate": RATE,
                 "channels": capture.channels,
                 "sha256": digest,
-                "evidence_entries": 0,
+                "evidence_entries": [],
                 "recovered": False,
                 "lost_ms": 0,
             },

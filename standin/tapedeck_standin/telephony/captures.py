@@ -87,7 +87,7 @@ class Capture:
                 "paused": self.status == "paused",
             }  # fmt: skip
         if self.answer == "recording.stopped":
-            return {**subject, "reason": "asked", "lost_ms": 0}
+            return {**subject, "reason": "requested", "lost_ms": 0}
         samples = self.milliseconds * RATE // 1000
         state = {"done_at": self.since, "legs": self.channels, "offset": {"samples": samples, "rate": RATE}}
         if self.pause_behavior is not None:

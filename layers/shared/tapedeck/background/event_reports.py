@@ -158,6 +158,7 @@ def _participant_change(event: wire.ParticipantChanged) -> ParticipantChangeRepo
         event.coaching,
         event.call_to_coach,
         event.end_conference_on_exit,
+        event.beep_on_exit,
     )
 
 
