@@ -17,7 +17,7 @@ _MAPPING: Final = "AWS::Lambda::EventSourceMapping"
 _COMPARISONS: Final = {"GreaterThanOrEqualToThreshold": "≥", "LessThanThreshold": "<"}
 _NAMESPACE: Final = "Tapedeck"
 _LAYER: Final = ROOT / "layers" / "shared" / "tapedeck"
-_METRIC_SOURCES: Final = ("observability.py", "background/handlers.py")
+_METRIC_SOURCES: Final = ("observability.py", "background/handlers.py", "background/event_batches.py")
 
 
 @cache
@@ -213,7 +213,7 @@ def _metrics_in(tree: ast.Module) -> Iterator[str]:
 
 
 def _is_number(node: ast.expr) -> bool:
-    return (isinstance(node, ast.Constant) and isinstance(node.value, int)) or (
+    return (isinstance(node, ast.Constant) and type(node.value) is int) or (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "round"
     )
 

@@ -38,6 +38,10 @@ METRICS: Final = {
     "RecordingsTimedOut": "each minute: recordings that ended as absent, because the start or the audio did not arrive",
     "EventsRejected": "when an engine event contradicts its command, or names another account's resource",
     "EventsDropped": "when an engine event does not fit the state of its resource",
+    "EventsRefused": "when an engine event can never be applied",
+    "EventsLater": "when an engine event cannot be applied yet, or the store failed; the engine reports it again",
+    "EventsStale": "when an engine event is older than what is known",
+    "EngineTrespass": "when an engine reports about an account or a resource that is not its own",
     "CallbacksUnsigned": "when an attempt is skipped because the callback cannot be signed",
     "CallbacksExhausted": "when a callback is given up",
 }

@@ -103,8 +103,9 @@ def test_the_metrics_are_found_in_the_code() -> None:
     """The metrics are those that requests, tasks, records and the reconciler emit."""
     assert sorted(aws.metric_names()) == [
         "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CommandsExpired", "CommandsUnconfirmed",
-        "EngineClockSkewMs", "EngineClockSkewed", "EventsDropped", "EventsRejected", "Faults", "Milliseconds",
-        "PausesUnconfirmed", "RecordingsTimedOut", "TaskFaults",
+        "EngineClockSkewMs", "EngineClockSkewed", "EngineTrespass", "EventsDropped", "EventsLater", "EventsRefused",
+        "EventsRejected", "EventsStale", "Faults", "Milliseconds", "PausesUnconfirmed", "RecordingsTimedOut",
+        "TaskFaults",
     ]  # fmt: skip
 
 

@@ -235,14 +235,20 @@ class CanonicalLog:
             "record", extra={name: value for name, value in fields.items() if value is not None} | metrics
         )
 
-    def unhandled_error(self, operation: str, request_id: str, error: BaseException) -> None:
-        """Log where an unhandled error was raised, without its message, which may quote the request."""
+    def unhandled_error(
+        self, operation: str, request_id: str | None, error: BaseException, *, event: str | None = None
+    ) -> None:
+        """Log where an unhandled error was raised, without its message, which may quote the request.
+
+        `event` is the id of the engine event that raised it.
+        """
         frames = traceback.extract_tb(error.__traceback__)
+        named = {"request_id": request_id, "event": event}
         self._logger.error(
             "fault",
             extra={
                 "operation": operation,
-                "request_id": request_id,
+                **{name: value for name, value in named.items() if value is not None},
                 "error": type(error).__name__,
                 "where": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
             },

@@ -1,0 +1,191 @@
+"""Take the events that a media engine reports in one request, each by itself.
+
+An event that cannot be read, applied or stored affects no other event of its batch (REL-22).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from tapedeck.background.event_reports import ParsedEvent, UnreadableEvent, read_report
+from tapedeck.domain.engine import MediaEngine
+from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
+from tapedeck.domain.engine_report import Report
+from tapedeck.domain.errors import StoreFailure
+from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.observability import CanonicalLog
+from tapedeck.ports.clock import Clock
+from tapedeck_protocol.events import CallFlow, EngineAlive
+
+OPERATION: Final = "take_engine_events"
+
+STORE_FAILURE_RETRY_MS: Final = 200
+ERROR_RETRY_MS: Final = 1000
+"""When an engine reports an event again that the store, or an error of this code, kept from being applied (C-191)."""
+
+MAX_BATCH_MS: Final = 4000
+"""Events of a batch that are not begun after this time are to be reported again: a request is answered within 5 s."""
+
+MAX_SILENT_SKEW_MS: Final = 2000
+MAX_SKEW_MS: Final = 60_000
+"""Differences between the engine's clock and this one, above which it is logged, and above which there is an alarm."""
+
+_MAX_SESSIONS: Final = 1024
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_TYPE: Final = re.compile(r"[a-z]{1,32}\.[a-z_]{1,32}")
+
+_METRICS: Final = {
+    EventOutcome.REFUSED: "EventsRefused",
+    EventOutcome.LATER: "EventsLater",
+    EventOutcome.STALE: "EventsStale",
+}
+"""Metric names by outcome."""
+
+
+class EventTaker(Protocol):
+    """Applies one event."""
+
+    def take(self, event: EngineEvent, report: Report) -> EventResult:
+        """Apply an event; raises StoreBusy or StoreUnavailable, nothing else that is expected."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedBatch:
+    """A batch as received.
+
+    `boot` is the engine's session. `sent_at` is the engine's clock when it sent the request, in milliseconds. `events`
+    are JSON values, which may be anything.
+    """
+
+    boot: str
+    sent_at: int
+    events: Sequence[Any]
+
+
+class EventBatches:
+    """Takes batches of engine events.
+
+    Args:
+        engine_events: applies one event.
+        log: gets one line per event.
+        clock: milliseconds since the epoch.
+        monotonic_clock: milliseconds of a clock that is never set back.
+    """
+
+    def __init__(self, engine_events: EventTaker, log: CanonicalLog, clock: Clock, monotonic_clock: Clock) -> None:
+        self._engine_events = engine_events
+        self._log = log
+        self._clock = clock
+        self._monotonic_clock = monotonic_clock
+        self._skewed_sessions: set[tuple[str, str]] = set()
+        """Engines and boots whose clock differs, which has been logged."""
+
+    def take(self, engine: MediaEngine, batch: ReceivedBatch) -> dict[str, Any]:
+        """Take every event in order; return the answer with one result for each."""
+        received, deadline = self._clock(), self._monotonic_clock() + MAX_BATCH_MS
+        self._observe_clock(engine.name, batch, received)
+        results: list[dict[str, Any]] = []
+        needs_resync = False
+        for raw in batch.events:
+            fields = raw if isinstance(raw, Mapping) else {}
+            event_id = _matching(_ID, fields.get("id"))
+            parsed: ParsedEvent | None = None
+            try:
+                parsed = read_report(raw)
+                if self._monotonic_clock() < deadline:
+                    result = self._apply(engine, parsed, received, received - batch.sent_at)
+                else:
+                    result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason="no time left")
+            except UnreadableEvent as unreadable:
+                result = EventResult(EventOutcome.REFUSED, unreadable.code, unreadable.detail)
+            except StoreFailure as failure:
+                reason = type(failure).__name__
+                result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason=reason)
+            except Exception as error:  # noqa: BLE001 - no error of one event may reach the others
+                self._log.unhandled_error(OPERATION, None, error, event=event_id)
+                result = EventResult(EventOutcome.LATER, after_ms=ERROR_RETRY_MS, reason=type(error).__name__)
+            subject = _describe(parsed) if parsed is not None else _describe_unreadable(fields)
+            self._write_line(engine.name, event_id, subject, result)
+            results.append(_answer(event_id, result))
+            needs_resync = needs_resync or result.needs_resync
+        return {"now": self._clock(), "results": results, "resync": needs_resync, "superseded": False}
+
+    def _apply(self, engine: MediaEngine, parsed: ParsedEvent, received: int, correction: int) -> EventResult:
+        """Apply an event; `correction` is what to add to a time of the engine's clock (C-192)."""
+        if isinstance(parsed.report, EngineAlive) or parsed.account is None:
+            return EventResult(EventOutcome.TAKEN)
+        if not engine.serves(parsed.account):
+            detail = "the engine does not work for this account"
+            return EventResult(EventOutcome.REFUSED, EventRefusal.NOT_YOURS, detail, reason="foreign account")
+        if isinstance(parsed.report, CallFlow):
+            return EventResult(EventOutcome.TAKEN, reason="informational")
+        at = min(received, parsed.at + correction)
+        event = EngineEvent(parsed.id, parsed.account, engine.name, parsed.seq, at, parsed.version)
+        return self._engine_events.take(event, parsed.report)
+
+    def _observe_clock(self, engine: str, batch: ReceivedBatch, received: int) -> None:
+        """Log once per session that an engine's clock differs from this one (C-192)."""
+        skew, session = batch.sent_at - received, (engine, batch.boot)
+        if abs(skew) <= MAX_SILENT_SKEW_MS or session in self._skewed_sessions:
+            return
+        if len(self._skewed_sessions) >= _MAX_SESSIONS:
+            self._skewed_sessions.clear()
+        self._skewed_sessions.add(session)
+        self._log.engine_clock(
+            operation=OPERATION, engine=engine, boot=batch.boot, skew_ms=skew, is_excessive=abs(skew) > MAX_SKEW_MS
+        )
+
+    def _write_line(self, engine: str, event_id: str | None, subject: Mapping[str, Any], result: EventResult) -> None:
+        counted: dict[str, float] = dict(result.counted)
+        if result.outcome in _METRICS:
+            counted[_METRICS[result.outcome]] = 1
+        if result.code is EventRefusal.NOT_YOURS:
+            counted["EngineTrespass"] = 1
+        self._log.engine_event(
+            operation=OPERATION,
+            engine=engine,
+            outcome=str(result.outcome),
+            event=event_id,
+            code=str(result.code) if result.code is not None else None,
+            reason=result.reason,
+            counted=counted,
+            **subject,
+        )
+
+
+def _describe(parsed: ParsedEvent) -> dict[str, Any]:
+    """Return the fields of the log line that say what an event is about."""
+    report = parsed.report
+    call, conference = getattr(report, "call", None), getattr(report, "conference", None)
+    parent = getattr(report, "parent", None)
+    if isinstance(parent, Parent):
+        call = parent.id if parent.kind is ParentKind.CALL else call
+        conference = parent.id if parent.kind is ParentKind.CONFERENCE else conference
+    return {
+        "kind": parsed.type,
+        "account": parsed.account,
+        "call": call,
+        "conference": conference,
+        "recording": getattr(report, "recording", None),
+        "version": parsed.version,
+    }
+
+
+def _describe_unreadable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of an event that could not be read, as far as its fields have the right form."""
+    return {"kind": _matching(_TYPE, fields.get("type")), "account": _matching(_ID, fields.get("account"))}
+
+
+def _matching(pattern: re.Pattern[str], value: object) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) is not None else None
+
+
+def _answer(event_id: str | None, result: EventResult) -> dict[str, Any]:
+    more = {"code": result.code, "detail": result.detail, "after_ms": result.after_ms}
+    return {
+        "id": event_id,
+        "outcome": str(result.outcome),
+        **{name: str(value) if name == "code" else value for name, value in more.items() if value is not None},
+    }
