@@ -22,6 +22,7 @@ VARIABLES: Final = {
     "CALLBACK_ALLOWED_HOSTS": "Hosts without a public address that callbacks may be delivered to, comma-separated.",
     "CALLBACK_HOST_MAP": "Pairs `host=other`, comma-separated: connect to `other` for `host`. Used by the stand-in.",
     "FAILED_BATCHES_BUCKET": "Name of the bucket with stream changes that could not be published.",
+    "LATE_AUDIO_DAYS": "Days for which audio is accepted after its recording timed out, 0 for never.",
     "TAPEDECK_STANDIN": "`1` in the stand-in. Permits its public token, and audio of any size in a response.",
 }
 

@@ -22,7 +22,7 @@ from tests.client import ROOT, TEMPLATE
 DOCS: Final = ROOT / "docs"
 EXPLANATION: Final = DOCS / "explanation"
 PARAMETERS: Final = TEMPLATE.content["Parameters"]
-SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600}
+SECONDS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 
 
 def _rows(path: Path, heading: str) -> list[list[str]]:
@@ -45,6 +45,7 @@ def test_the_deadlines_are_those_of_the_code() -> None:
         engine_command.COMMAND_EXPIRY_SECONDS,
         reconciler.START_TIMEOUT_SECONDS,
         reconciler.MEDIA_TIMEOUT_SECONDS,
+        PARAMETERS["LateAudioDays"]["Default"] * 86_400,
         reconciler.STREAM_GRACE_SECONDS,
         delivery.REQUEUE_AFTER_SECONDS,
         PARAMETERS["CallbackRetryHours"]["Default"] * 3600,

@@ -61,6 +61,7 @@ class Recording:
     last_event_at: int = 0
     updated: int = 0
     has_media: bool = False
+    given_up: bool = False
 
     @property
     def about(self) -> Event:
@@ -190,6 +191,7 @@ class Families(RuleBasedStateMachine):
             if never_came or (recording.status in ACTIVE and never_began):
                 # If the media exist nevertheless, they are kept.
                 recording.status = "completed" if recording.has_media else "absent"
+                recording.given_up = not recording.has_media
 
     # Events that the media engine reports.
 
@@ -337,7 +339,7 @@ class Families(RuleBasedStateMachine):
         recording = _pick(self.all_recordings, which)
         if recording is None:
             return
-        if has_media and recording.status not in FINISHED | {"deleted"}:
+        if has_media and (recording.given_up or recording.status not in FINISHED | {"deleted"}):
             self.bucket.put_at(self.account, recording.id, "original.wav", sound(2))
             recording.has_media = True
         key = f"{self.account}/{recording.id}/original.wav"
@@ -487,7 +489,8 @@ class Families(RuleBasedStateMachine):
     def _apply_end(self, recording: Recording, kind: str, at: int, now: int) -> None:
         if recording.status in ACTIVE:
             self._apply_transition(recording, "stopped", at, now)
-        if recording.status != "stopped":
+        is_late = recording.status == "absent" and recording.given_up and kind == "recording.completed"
+        if recording.status != "stopped" and not is_late:
             return
         if kind == "recording.absent":
             recording.status = "absent"

@@ -1230,6 +1230,17 @@ def test_late_media_are_deleted(world: World, bucket: Objects, state: str) -> No
     assert bucket.names(recording) == set()
 
 
+def test_late_media_complete_a_recording_that_was_given_up(world: World, bucket: Objects) -> None:
+    """Media of a recording that timed out complete it, although it was published as absent (C-210)."""
+    recording = world.stage.recording(world.stage.call(), "stopped")
+    world.services.media.give_up(recording.parent, recording.id)
+    capture(world.services, recording, sound(2))
+    assert world.ingest(_completed(world, recording)) == []
+    found = recording_of(world, recording)
+    assert (found.status, found.version, found.error) == (RecordingStatus.COMPLETED, recording.version + 2, None)
+    assert bucket.names(recording) == {"original.wav", "original.mp3"}
+
+
 @pytest.mark.parametrize("status", ["in-progress", "paused", "stopped"])
 @pytest.mark.parametrize(("kind", "more", "error"), [
     ("recording.absent", {"error": 16102}, 16102), ("recording.absent", {}, 16101),

@@ -403,7 +403,7 @@ def test_a_start_that_times_out_makes_a_recording_absent(world: World, dialect: 
     assert reconcile_lines(world)[-1]["counted"] == {**QUIET, "RecordingsTimedOut": 1}
     assert read_recording(world, recording) == replace(
         recording, status=Status.ABSENT, version=3, ended=world.clock.seconds, updated=world.clock.seconds, duration=0,
-        error=16101,
+        error=16101, given_up_at=world.clock.seconds,
     )  # fmt: skip
     world.publish()
     # The engine is sent a stop, in case it was only late; no start is published.
@@ -452,8 +452,8 @@ def test_a_confirmed_recording_does_not_time_out(world: World, status: str, *, c
     assert read_recording(world, recording).is_active is confirmed
 
 
-def test_missing_media_time_out(world: World, bucket: Objects) -> None:
-    """An hour after its stop, a recording without valid media becomes absent, and its objects are deleted (C-45)."""
+def test_missing_media_time_out(world: World) -> None:
+    """An hour after its stop, a recording without valid media becomes absent (C-45)."""
     recording = world.stage.recording(world.stage.call(), "stopped", callback=subscription())
     capture(world.services, recording, b"garbage")
     world.discard()
@@ -465,7 +465,6 @@ def test_missing_media_time_out(world: World, bucket: Objects) -> None:
     assert world.reconcile() == {"timed_out": 1}
     found = read_recording(world, recording)
     assert (found.status, found.error, found.is_start_confirmed) == (Status.ABSENT, 16101, False)
-    assert bucket.names(recording) == set()
     world.publish()
     assert events(world, recording.id) == [("absent", recording.version + 1)]
     assert world.pending_work() == []
@@ -483,6 +482,52 @@ def test_unreported_media_complete_a_recording(world: World, bucket: Objects) ->
     world.publish()
     assert [event for event, _ in events(world, recording.id)] == ["in-progress", "completed"]
     assert (sent_commands(world), world.pending_work()) == ([], [])
+
+
+def test_an_upload_without_a_report_counts_at_the_timeout(world: World, bucket: Objects) -> None:
+    """If a capture is uploaded at the timeout, it is noted, and the recording is not given up."""
+    recording = world.stage.recording(world.stage.call(), "stopped")
+    bucket.put(recording, "capture.wav", sound(2))
+    world.clock.step(MEDIA_TIMEOUT_SECONDS)
+    assert world.reconcile() == {}
+    noted = read_recording(world, recording)
+    assert (noted.status, noted.captured_at) == (Status.STOPPED, world.clock.seconds)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_late_audio_is_published_after_absent(
+    world: World, bucket: Objects, dialect: str, *, is_lost: bool, is_gone: bool
+) -> None:
+    """The callback `completed` follows `absent`, once each, also without the stream and after a deletion (C-210)."""
+    recording = world.stage.recording(
+        world.stage.call(), "stopped", callback=subscription(dialect, "absent", "completed"), confirmed_version=1
+    )
+    world.discard()
+    world.clock.step(MEDIA_TIMEOUT_SECONDS)
+    assert world.reconcile() == {"timed_out": 1}
+    if is_lost:
+        world.discard()
+    assert world.publish() == []
+    world.clock.step(86_400)
+    bucket.put(recording, "capture.wav", sound(2))
+    assert world.services.media.adopt_capture(recording)
+    world.services.media.complete(recording.parent, recording.id)
+    if is_gone:
+        world.services.media.delete(recording.parent, recording.id)
+    if is_lost:
+        world.discard()
+    assert world.publish() == []
+    world.clock.step(600)
+    world.reconcile()
+    absent = recording.version + 1
+    assert events(world, recording.id) == [("absent", absent), ("completed", absent + 1)]
+    first, second = (dict(parse_qsl(each.body)) for each in world.deliveries(recording.id))
+    assert (first["RecordingStatus"], second["RecordingStatus"]) == ("absent", "completed")
+    codes = ("16101", "0") if dialect == "twilio" else (None, None)
+    assert (first.get("ErrorCode"), second.get("ErrorCode")) == codes
+    assert second["RecordingDuration"] == "2"
+    assert world.pending_work() == []
 
 
 def test_a_concurrent_completion_prevents_the_timeout(world: World, bucket: Objects) -> None:

@@ -1,6 +1,7 @@
 """The sequential model of one call and its recordings.
 
-The media engine finishes a stopped recording, which makes it `completed`; only then can it be deleted.
+The media engine finishes a stopped recording, which makes it `completed`. A timeout gives it up, which makes it
+`absent` until its audio arrives after all. Only a recording with one of these two ends can be deleted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ PAUSED: Final = "paused"
 STOPPED: Final = "stopped"
 COMPLETED: Final = "completed"
 """Status of a call that was hung up, and of a finished recording."""
+ABSENT: Final = "absent"
 DELETED: Final = "deleted"
 
 
@@ -27,6 +29,7 @@ class Kind(StrEnum):
     CURRENT_RESUME = "current_resume"
     CURRENT_STOP = "current_stop"
     FINISH = "finish"
+    GIVE_UP = "give_up"
     DELETE = "delete"
     HANG_UP = "hang_up"
     READ = "read"
@@ -43,7 +46,7 @@ TARGETS: Final = {
 }
 """The status that an update requests."""
 
-BY_ID: Final = frozenset({Kind.PAUSE, Kind.RESUME, Kind.STOP, Kind.FINISH, Kind.DELETE, Kind.READ})
+BY_ID: Final = frozenset({Kind.PAUSE, Kind.RESUME, Kind.STOP, Kind.FINISH, Kind.GIVE_UP, Kind.DELETE, Kind.READ})
 """The kinds that address a recording by its id."""
 
 
@@ -166,7 +169,7 @@ def apply(state: State, kind: Kind, argument: str | None) -> tuple[Outcome, Stat
             return _hang_up(state)
         case Kind.READ | Kind.READ_CALL:
             return (_read(state, argument) if kind is Kind.READ else call_is(state.call)), state
-        case Kind.FINISH | Kind.DELETE:
+        case Kind.FINISH | Kind.GIVE_UP | Kind.DELETE:
             return _move(state, argument, *_ENDS[kind])
         case Kind.CURRENT_PAUSE | Kind.CURRENT_RESUME | Kind.CURRENT_STOP:
             return _update_current(state, TARGETS[kind])
@@ -174,8 +177,12 @@ def apply(state: State, kind: Kind, argument: str | None) -> tuple[Outcome, Stat
             return _update(state, argument, TARGETS[kind])
 
 
-_ENDS: Final = {Kind.FINISH: (STOPPED, COMPLETED), Kind.DELETE: (COMPLETED, DELETED)}
-"""The required status before the operation, and the status after it."""
+_ENDS: Final = {
+    Kind.FINISH: ({STOPPED, ABSENT}, COMPLETED),
+    Kind.GIVE_UP: ({STOPPED}, ABSENT),
+    Kind.DELETE: ({COMPLETED, ABSENT}, DELETED),
+}
+"""The required statuses before the operation, and the status after it."""
 
 
 def _start(state: State, new: str | None) -> tuple[Outcome, State]:
@@ -203,14 +210,14 @@ def _read(state: State, recording: str | None) -> Outcome:
     return NOT_FOUND if recording is None or status in {None, DELETED} else ok(recording, status or "")
 
 
-def _move(state: State, recording: str | None, before: str, after: str) -> tuple[Outcome, State]:
-    """Finish or delete: transitions that no update can request."""
+def _move(state: State, recording: str | None, before: set[str], after: str) -> tuple[Outcome, State]:
+    """Finish, give up or delete: transitions that no update can request."""
     status = state.status(recording)
     if recording is None or status in {None, DELETED}:
         return NOT_FOUND, state
-    if status == COMPLETED == after:
-        return ok(recording, after), state  # finishing is idempotent
-    return (ok(recording, after), state.having(recording, after)) if status == before else (REJECTED, state)
+    if status == after:
+        return ok(recording, after), state  # finishing and giving up are idempotent
+    return (ok(recording, after), state.having(recording, after)) if status in before else (REJECTED, state)
 
 
 def _update_current(state: State, target: str) -> tuple[Outcome, State]:
@@ -227,7 +234,7 @@ def _update(state: State, recording: str | None, target: str) -> tuple[Outcome, 
     status = state.status(recording)
     if recording is None or status in {None, DELETED}:
         return NOT_FOUND, state
-    if status in {STOPPED, COMPLETED}:
+    if status in {STOPPED, COMPLETED, ABSENT}:
         # Stopping is idempotent, even after the recording was finished.
         return (ok(recording, status or ""), state) if target == STOPPED else (REJECTED, state)
     return ok(recording, target), state.having(recording, target)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.linearizability.checker import SearchTooLongError, check, explain
 from tests.linearizability.model import (
+    ABSENT,
     BY_ID,
     COMPLETED,
     DELETED,
@@ -39,7 +40,7 @@ B: Final = "RE-b"
 START, PAUSE, RESUME, STOP, HANG_UP, READ, READ_CALL = (
     Kind.START, Kind.PAUSE, Kind.RESUME, Kind.STOP, Kind.HANG_UP, Kind.READ, Kind.READ_CALL,
 )  # fmt: skip
-FINISH, DELETE = Kind.FINISH, Kind.DELETE
+FINISH, GIVE_UP, DELETE = Kind.FINISH, Kind.GIVE_UP, Kind.DELETE
 CURRENT_PAUSE, CURRENT_RESUME, CURRENT_STOP = Kind.CURRENT_PAUSE, Kind.CURRENT_RESUME, Kind.CURRENT_STOP
 UNANSWERED: Final = (None, UNKNOWN)
 
@@ -186,6 +187,19 @@ RIGHT_ENDS: Final[Mapping[str, Sequence[Row]]] = {
         (0, FINISH, A, 5, 8, ok(A, COMPLETED)),
         (1, DELETE, A, 6, 7, REJECTED),
     ],
+    "Audio may arrive after its recording was given up, but is not lost afterwards.": [
+        *FINISHED[:2],
+        (0, GIVE_UP, A, 5, 6, ok(A, ABSENT)),
+        (0, FINISH, A, 7, 8, ok(A, COMPLETED)),
+        (0, GIVE_UP, A, 9, 10, REJECTED),
+        (1, READ, A, 11, 12, ok(A, COMPLETED)),
+    ],
+    "A recording that was given up can be deleted.": [
+        *FINISHED[:2],
+        (0, GIVE_UP, A, 5, 6, ok(A, ABSENT)),
+        (1, DELETE, A, 7, 8, ok(A, DELETED)),
+        (0, FINISH, A, 9, 10, NOT_FOUND),
+    ],
     "A stop succeeds after the recording was finished.": [
         *FINISHED,
         (1, STOP, A, 7, 8, ok(A, COMPLETED)),
@@ -223,6 +237,16 @@ WRONG_ENDS: Final[Mapping[str, Sequence[Row]]] = {
         (1, DELETE, A, 7, *UNANSWERED),
         (2, READ, A, 8, 9, NOT_FOUND),
         (2, READ, A, 10, 11, ok(A, COMPLETED)),
+    ],
+    "Audio that arrived late is lost again.": [
+        *FINISHED[:2],
+        (0, GIVE_UP, A, 5, 6, ok(A, ABSENT)),
+        (0, FINISH, A, 7, 8, ok(A, COMPLETED)),
+        (1, READ, A, 9, 10, ok(A, ABSENT)),
+    ],
+    "A running recording is given up.": [
+        *FINISHED[:1],
+        (0, GIVE_UP, A, 3, 4, ok(A, ABSENT)),
     ],
     "A finished recording is resumed.": [
         *FINISHED,
@@ -462,6 +486,7 @@ IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
     CURRENT_RESUME: ok(A, PAUSED),
     CURRENT_STOP: NOT_FOUND,
     FINISH: ok(A, PAUSED),
+    GIVE_UP: ok(A, COMPLETED),
     DELETE: ok(A, COMPLETED),
     HANG_UP: NOT_FOUND,
     READ: REJECTED,
@@ -472,7 +497,7 @@ IMPOSSIBLE: Final[Mapping[Kind, Outcome]] = {
 OUTCOMES: Final = (
     REJECTED, NOT_FOUND, SEVERAL, call_is(IN_PROGRESS), call_is(COMPLETED),
     *(make(name, status) for make in (ok, existing) for name in (A, B) for status in (IN_PROGRESS, PAUSED, STOPPED)),
-    ok(A, COMPLETED), ok(A, DELETED), created(A), created(B),
+    ok(A, COMPLETED), ok(A, ABSENT), ok(A, DELETED), created(A), created(B),
 )  # fmt: skip
 
 
@@ -513,6 +538,7 @@ OUTCOMES_OF: Final[Mapping[Kind, Sequence[Outcome]]] = {
     READ_CALL: (call_is(IN_PROGRESS), call_is(COMPLETED)),
     READ: (NOT_FOUND, *(ok(name, status) for name in (A, B) for status in (IN_PROGRESS, PAUSED, STOPPED, COMPLETED))),
     FINISH: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, COMPLETED), ok(B, COMPLETED)),
+    GIVE_UP: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, ABSENT), ok(B, ABSENT)),
     DELETE: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, DELETED), ok(B, DELETED)),
     PAUSE: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, PAUSED), ok(B, PAUSED)),
     RESUME: (UNKNOWN, REJECTED, NOT_FOUND, ok(A, IN_PROGRESS), ok(B, IN_PROGRESS)),

@@ -76,8 +76,8 @@ WEIGHTS: Final = {
     Kind.READ_CALL: 1,
 }
 LAST_WEIGHTS: Final = {**WEIGHTS, Kind.HANG_UP: 10}
-WEIGHTS_TO_THE_END: Final = {**WEIGHTS, Kind.STOP: 4, Kind.FINISH: 4, Kind.DELETE: 4}
-"""Weights for clients that also finish and delete recordings."""
+WEIGHTS_TO_THE_END: Final = {**WEIGHTS, Kind.STOP: 4, Kind.FINISH: 4, Kind.GIVE_UP: 2, Kind.DELETE: 4}
+"""Weights for clients that also finish, give up and delete recordings."""
 HANG_UPS_AT_ONCE: Final = 0.1
 """Probability that a client hangs up first; otherwise its last request may hang up."""
 
@@ -248,7 +248,7 @@ class Client:
         store = ResourceTable(self.database)
         self.recordings = Recordings(store, system_clock)
         self.calls = Calls(store, system_clock)
-        self.media = Media(store, self.recordings, StubObjects(), StubCodec(), system_clock)
+        self.media = Media(store, self.recordings, StubObjects(), StubCodec(), system_clock, 14)
 
     def race(self, journal: Journal, start: Barrier) -> None:
         """Run random requests concurrently with the other clients."""
@@ -292,6 +292,8 @@ class Client:
                 found = self.recordings.get(parent, recording or "")
             case Kind.FINISH:
                 found = self.media.complete(parent, recording or "")
+            case Kind.GIVE_UP:
+                found = self.media.give_up(parent, recording or "")
             case Kind.DELETE:
                 self.media.delete(parent, recording or "")
                 return ok(recording or "", DELETED)

@@ -181,6 +181,8 @@ class History:
         is_move = old is not None and old != new
         if old is not None and is_move and RecordingStatus(new) not in TRANSITIONS[RecordingStatus(old)]:
             self.wrong.append(f"{key} went from {old} to {new}")
+        if (old, new) == ("absent", "completed") and "given_up" not in (before or {}):
+            self.wrong.append(f"{key} was completed after the engine reported it as absent")
         if now != was + (before is None or is_move) or confirmed < had:
             self.wrong.append(f"{key} went from {old} {was} ({had}) to {new} {now} ({confirmed})")
         (self._active[key[0]].add if new in ACTIVE else self._active[key[0]].discard)(key[1])

@@ -69,6 +69,8 @@ MAX_VISIBILITY_SECONDS: Final = max(VISIBLE_AFTER.values())
 MAX_ROUNDS: Final = 1_000
 """Iterations after which a loop counts as endless."""
 
+LATE_AUDIO_DAYS: Final = 14
+
 MAX_ATTEMPTS: Final = 5
 """Attempts per stream record before it goes to the failure destination."""
 
@@ -152,7 +154,7 @@ class World:
         store = resources.ResourceTable(database)
         self.calls, self.conferences = Calls(store, clock), Conferences(store, clock)
         self.recordings = Recordings(store, clock)
-        self.media = Media(store, self.recordings, wrap(self.objects), LengthCodec(), clock)
+        self.media = Media(store, self.recordings, wrap(self.objects), LengthCodec(), clock, LATE_AUDIO_DAYS)
         self.participants = Participants(participants.ParticipantTable(database), self.calls, self.conferences, clock)
         keys = credentials.CredentialsTable(
             dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)

@@ -83,6 +83,8 @@ def test_recording_events(
         (recording(S.COMPLETED, 5, 5), ((E.IN_PROGRESS, 1), (E.COMPLETED, 5))),
         (recording(S.ABSENT, 3), ((E.ABSENT, 3),)),
         (recording(S.ABSENT, 3, 2), ((E.IN_PROGRESS, 1), (E.ABSENT, 3))),
+        # Late audio has completed a recording that was absent before.
+        (recording(S.COMPLETED, 6, 6, given_up_at=NOW), ((E.IN_PROGRESS, 1), (E.ABSENT, 5), (E.COMPLETED, 6))),
         # A deleted recording requires the events of its state before, with that version.
         (before_deletion(recording(S.DELETED, 6, 5, duration=4)), ((E.IN_PROGRESS, 1), (E.COMPLETED, 5))),
         (before_deletion(recording(S.DELETED, 4, duration=0, error=16101)), ((E.ABSENT, 3),)),

@@ -57,6 +57,14 @@ def test_the_published_secrets_have_the_forms_of_the_vendors() -> None:
     assert re.fullmatch("PSK_[0-9A-Za-z]{24}", STANDIN_SIGNING_KEY)
 
 
+def test_late_audio_days() -> None:
+    """Late audio is accepted for any number of days, by default 14; a negative number is refused (C-211)."""
+    found = [Settings.read({**TABLES, **more}).late_audio_days for more in ({}, {"LATE_AUDIO_DAYS": "0"})]
+    assert found == [14, 0]
+    with pytest.raises(ValueError, match="LATE_AUDIO_DAYS"):
+        Settings.read({**TABLES, "LATE_AUDIO_DAYS": "-1"})
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_requires_both_tables(name: str) -> None:
     """A missing table name raises `KeyError`."""

@@ -41,6 +41,8 @@ class Settings:
     vendor's own attempts; 0 disables these retries, except for callbacks that could not be signed.
     `callback_allowed_hosts` are non-public hosts that may be called. `callback_host_map` lists pairs of a host and the
     host to connect to instead. `failed_batches_bucket` stores the stream batches that could not be published.
+
+    `late_audio_days` is for how long audio of a recording that timed out is accepted (C-211); 0 for never.
     """
 
     service: str
@@ -60,6 +62,7 @@ class Settings:
     callback_allowed_hosts: frozenset[str] = frozenset()
     callback_host_map: tuple[tuple[str, str], ...] = ()
     failed_batches_bucket: str = ""
+    late_audio_days: int = 14
 
     @property
     def refused_secrets(self) -> frozenset[str]:
@@ -73,8 +76,8 @@ class Settings:
         Raises:
             KeyError: a table name is missing.
             ValueError: a variable is malformed or out of range: CREDENTIAL_CACHE_SECONDS (0 to 60), MEDIA_ACCESS
-                (`authenticated` or `vendor`), MEDIA_INLINE_BYTES (0 to 4 MiB), CALLBACK_RETRY_HOURS (0 to 168) or
-                CALLBACK_HOST_MAP.
+                (`authenticated` or `vendor`), MEDIA_INLINE_BYTES (0 to 4 MiB), CALLBACK_RETRY_HOURS (0 to 168),
+                CALLBACK_HOST_MAP or LATE_AUDIO_DAYS (0 or more).
         """
         variables = os.environ if environment is None else environment
         cache_seconds = int(variables.get("CREDENTIAL_CACHE_SECONDS", str(MAX_CREDENTIAL_CACHE_SECONDS)))
@@ -88,6 +91,9 @@ class Settings:
         hours = int(variables.get("CALLBACK_RETRY_HOURS", "72"))
         if not 0 <= hours <= MAX_RETRY_HOURS:
             raise ValueError(f"CALLBACK_RETRY_HOURS is not from 0 to {MAX_RETRY_HOURS}")
+        late_audio_days = int(variables.get("LATE_AUDIO_DAYS", "14"))
+        if late_audio_days < 0:
+            raise ValueError("LATE_AUDIO_DAYS is negative")
         return cls(
             service=variables.get("SERVICE", "tapedeck"),
             recordings_table=variables["RECORDINGS_TABLE"],
@@ -106,6 +112,7 @@ class Settings:
             callback_allowed_hosts=frozenset(_split_csv(variables.get("CALLBACK_ALLOWED_HOSTS", ""))),
             callback_host_map=tuple(_parse_host_map(variables.get("CALLBACK_HOST_MAP", ""))),
             failed_batches_bucket=variables.get("FAILED_BATCHES_BUCKET", ""),
+            late_audio_days=late_audio_days,
         )
 
 

@@ -23,6 +23,7 @@ from tapedeck.domain.notification import (
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import FINISHED, Recording, RecordingStatus
 from tapedeck.operations.leaving import exit_status_of
+from tapedeck.operations.media import TOO_SHORT
 
 
 def recording_events(before: Recording | None, after: Recording) -> Iterator[tuple[RecordingEvent, int]]:
@@ -59,13 +60,26 @@ def before_deletion(recording: Recording) -> Recording:
     return replace(recording, status=status, version=recording.version - 1)
 
 
+def at_event(recording: Recording, event: RecordingEvent) -> Recording:
+    """Return a recording in the state in which a callback of this event shows it.
+
+    That is its current state, except for the `absent` of a recording that late audio has completed since.
+    """
+    if event is not RecordingEvent.ABSENT or recording.status is not RecordingStatus.COMPLETED:
+        return recording
+    return replace(recording, status=RecordingStatus.ABSENT, duration=0, error=TOO_SHORT)
+
+
 def required_events(recording: Recording) -> Iterator[tuple[RecordingEvent, int]]:
     """Yield the events that must have been published for a recording in this state, with their versions.
 
-    Its start and its end only: earlier pauses and resumes cannot be derived from the state.
+    Its start and its end only: earlier pauses and resumes cannot be derived from the state. A recording that late audio
+    has completed was `absent` before (C-210).
     """
     if recording.is_start_confirmed:
         yield RecordingEvent.IN_PROGRESS, 1
+    if recording.status is RecordingStatus.COMPLETED and recording.given_up_at is not None:
+        yield RecordingEvent.ABSENT, recording.version - 1
     if recording.status in FINISHED:
         yield _REPORTED[recording.status], recording.version
 

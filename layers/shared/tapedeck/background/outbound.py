@@ -12,7 +12,7 @@ from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, Command, CommandKind, is_pending
 from tapedeck.domain.participant import Participant, ParticipantStatus
-from tapedeck.domain.recording import ACTIVE, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.recording import ACTIVE, FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.media import object_key
 from tapedeck.ports.changes import Change, Resource
 from tapedeck.ports.messaging import DomainEvent
@@ -214,3 +214,16 @@ def _event_kind(before: Resource | None, after: Resource) -> str:
     if before is None:
         return f"{noun}.created"
     return f"{noun}.{after.status}" if before.status is not after.status else f"{noun}.changed"
+
+
+def newly_finished(change: Change) -> Recording | None:
+    """Return the recording that this change has finished, if any, or completed after it was given up."""
+    before, after = change.before, change.after
+    if not isinstance(after, Recording) or after.status not in FINISHED:
+        return None
+    return after if before is None or before.status in UNFINISHED or before.status is not after.status else None
+
+
+def was_live(before: Resource | None) -> bool:
+    """Whether a call was live before a change; also if its state before is unknown."""
+    return before is None or (isinstance(before, Call) and before.is_live)

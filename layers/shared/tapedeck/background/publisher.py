@@ -27,6 +27,7 @@ from typing import Final
 
 from tapedeck.background.command_messages import write_command
 from tapedeck.background.notifications import (
+    at_event,
     before_deletion,
     call_events,
     call_status_at_leave,
@@ -40,7 +41,14 @@ from tapedeck.background.notifications import (
     required_events,
     start_event,
 )
-from tapedeck.background.outbound import commands_for_change, domain_events, is_command_current, last_changed_at
+from tapedeck.background.outbound import (
+    commands_for_change,
+    domain_events,
+    is_command_current,
+    last_changed_at,
+    newly_finished,
+    was_live,
+)
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.dialects.callbacks import Fields, encode
@@ -51,7 +59,7 @@ from tapedeck.domain.engine_command import Command
 from tapedeck.domain.notification import CallNotification, ConferenceEvent, ConferenceNotification, RecordingEvent
 from tapedeck.domain.page import ALL_TIME, ids_of
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.media import object_key
@@ -116,7 +124,7 @@ class ChangePublisher:
         """
         self.send_commands(self._current_commands(change))
         after, before = change.after, change.before
-        finished = _newly_finished(change)
+        finished = newly_finished(change)
         match after:
             case Recording():
                 old_recording = before if isinstance(before, Recording) else None
@@ -148,7 +156,7 @@ class ChangePublisher:
         # Without a callback the recording left the pending-work index when it was finished.
         if finished is not None and finished.callback is not None:
             self.mark_published(finished)
-        if isinstance(after, Call) and not after.is_live and after.has_unpublished_events and _was_live(before):
+        if isinstance(after, Call) and not after.is_live and after.has_unpublished_events and was_live(before):
             self.mark_published(after)
 
     # --8<-- [end:publish]
@@ -269,7 +277,12 @@ class ChangePublisher:
         account = recording.parent.account
         return [
             self._delivery(
-                account, recording.id, version, event, callback, dialect.recording(recording, event, self._public_url)
+                account,
+                recording.id,
+                version,
+                event,
+                callback,
+                dialect.recording(at_event(recording, event), event, self._public_url),
             )
             for event, version in events
             if event in subscribed
@@ -368,18 +381,6 @@ class ChangePublisher:
 
 _MAX_RECORDINGS_SEARCHED: Final = 100
 """Upper limit of a conference's recordings that are searched for the newest completed one when it ends (C-75)."""
-
-
-def _newly_finished(change: Change) -> Recording | None:
-    """Return the recording that this change has finished, if any."""
-    before, after = change.before, change.after
-    if not isinstance(after, Recording) or after.status not in FINISHED:
-        return None
-    return after if before is None or before.status in UNFINISHED else None
-
-
-def _was_live(before: Resource | None) -> bool:
-    return before is None or (isinstance(before, Call) and before.is_live)
 
 
 def _is_leave(notification: ConferenceNotification) -> bool:

@@ -30,7 +30,7 @@ from tapedeck.domain.errors import CallAnswered, CallHasEnded, InvalidState, Med
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
 from tapedeck.operations.calls import Calls
-from tapedeck.operations.media import TOO_SHORT, Media
+from tapedeck.operations.media import Media
 from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.changes import PendingWork, PendingWorkStore, Resource
 from tapedeck.ports.clock import Clock
@@ -251,7 +251,7 @@ class Reconciler:
         return counted
 
     def _finish_timed_out(self, recording: Recording) -> bool:
-        """End a recording that timed out: `completed` if its media have arrived after all, else `absent`.
+        """End a recording that timed out: `completed` if its media have arrived after all, else `absent` (C-210).
 
         Returns:
             whether it became `absent`.
@@ -259,12 +259,13 @@ class Reconciler:
         parent = recording.parent
         try:
             if recording.is_active:
-                self._recordings.stop_if_start_unconfirmed(parent, recording.id)
+                recording = self._recordings.stop_if_start_unconfirmed(parent, recording.id)
+            if self._media.adopt_capture(recording):
+                return False
             try:
                 self._media.complete(parent, recording.id)
             except MediaMissing:
-                self._media.finish_without_media(parent, recording.id, TOO_SHORT, by_engine=False)
-                return True
+                return self._media.give_up(parent, recording.id).is_given_up
         except (NotFound, InvalidState):
             pass  # ended by a concurrent request
         return False

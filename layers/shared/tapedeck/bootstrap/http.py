@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 def build_api_services(environment: Environment) -> ApiServices:
     """Build the services of HTTP functions; those that few functions need are imported at first use."""
     settings, now, make_client = environment.read_settings(), environment.clock, environment.make_client
+    late = settings.late_audio_days
     dynamodb = make_client("dynamodb")
     database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
     store = ResourceTable(database)
@@ -45,7 +46,7 @@ def build_api_services(environment: Environment) -> ApiServices:
         from tapedeck.adapters.s3 import Bucket  # noqa: PLC0415
         from tapedeck.operations.media import Media  # noqa: PLC0415
 
-        return Media(store, recordings, Bucket(make_client("s3"), settings.media_bucket), WavCodec(), now)
+        return Media(store, recordings, Bucket(make_client("s3"), settings.media_bucket), WavCodec(), now, late)
 
     # --8<-- [start:lazy]
     def make_lists() -> "Lists":

@@ -90,7 +90,7 @@ class Media:
         objects: MediaStore,
         codec: Codec,
         clock: Clock,
-        late_audio_days: int = 14,
+        late_audio_days: int,
     ) -> None:
         self._store = store
         self._recordings = recordings
