@@ -11,9 +11,7 @@ EventReporter = Callable[[str, Mapping[str, Any]], object]
 
 Command = Mapping[str, Any]
 
-_PARTICIPANT_FIELDS: Final = (
-    "muted", "hold", "coaching", "call_to_coach", "end_conference_on_exit", "beep_on_exit",
-)  # fmt: skip
+_PARTICIPANT_FIELDS: Final = ("muted", "hold", "coaching", "call_to_coach", "end_conference_on_exit")
 
 
 class CallCommands:
@@ -94,7 +92,7 @@ class CallCommands:
         if call in self._conference_of_dialed or last is not None:
             self._repeat_dial(command)
             return
-        if self._clock() > command["not_after"]:
+        if has_expired(command, self._clock()):
             self.refuse(command, "expired", is_final=False)
             return
         self._conference_of_dialed[call] = command["conference"]
@@ -159,6 +157,12 @@ class CallCommands:
             next((name for name in ids if name is not None), command["account"]),
             answer if version is None else {**answer, "version": version},
         )
+
+
+def has_expired(command: Command, now: int) -> bool:
+    """Whether nothing may begin any more because of this copy of a command; `now` is in milliseconds."""
+    not_after = command.get("not_after")
+    return not_after is not None and now > not_after
 
 
 def _ids(command: Command) -> dict[str, str]:

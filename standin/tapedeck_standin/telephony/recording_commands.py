@@ -7,7 +7,7 @@ from typing import Any, Final
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.domain.identity import new_id
 from tapedeck.ports.clock import Clock
-from tapedeck_standin.telephony.call_commands import Command, EventReporter
+from tapedeck_standin.telephony.call_commands import Command, EventReporter, has_expired
 from tapedeck_standin.telephony.captures import Capture
 from tapedeck_standin.telephony.command_memory import KEPT_RECORDINGS_MS, CommandMemory
 
@@ -110,7 +110,7 @@ class RecordingCommands:
         if wanted["status"] == "stopped":
             capture.answer = "recording.stopped"
             capture.apply("stopped", None, command["version"], now)
-        elif now > command["not_after"]:
+        elif has_expired(command, now):
             self._refuse(command, "expired")
             return
         else:
