@@ -54,6 +54,7 @@ from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.engine import Engine
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
+from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
 
 MAX_ATTEMPTS: Final = 5
 """Attempts, after which a message goes to the dead-letter queue and a stream change is reported."""
@@ -189,7 +190,8 @@ def build_application(
             sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
             report(" ".join([created.kind.name.lower(), *sids]))
     sqs = SqsWire(standard_queues, control.refusal_of)
-    return Application(api, control, sqs, scheduler, report)
+    uploads = UploadWire(CaptureBucket(make_full_client("s3"), settings.media_bucket), clock)
+    return Application(api, control, sqs, uploads, scheduler, report)
 
 
 @dataclass(frozen=True, slots=True)

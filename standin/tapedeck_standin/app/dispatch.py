@@ -1,4 +1,4 @@
-"""Dispatch of requests: paths under `/_standin` go to the control API or SQS's protocol, others to the functions."""
+"""Dispatch of requests: paths under `/_standin` are the stand-in's own, others go to the functions."""
 
 import re
 import time
@@ -13,9 +13,11 @@ from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.sqs_wire import SqsWire
+from tapedeck_standin.telephony.upload_wire import UploadWire
 
 _MAX_PATH: Final = 300
 _PHONE_NUMBER: Final = re.compile(r"(?:%2[Bb]|\+)\d{5,15}|(?<=/)\d{7,15}(?=[/.]|$)")
+_UPLOADS: Final = "/engine/v2/uploads"
 _READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -26,6 +28,7 @@ class Application:
         api: answers requests as the deployed API would.
         control: the control API.
         sqs: the queues of engines in SQS's protocol.
+        uploads: the uploads of captures.
         scheduler: runs the background work that requests cause.
         report: receives log lines such as `POST /_standin/calls 201 4 ms`.
     """
@@ -35,12 +38,14 @@ class Application:
         api: Api,
         control: ControlRouter,
         sqs: SqsWire,
+        uploads: UploadWire,
         scheduler: Scheduler,
         report: Callable[[str], object],
     ) -> None:
         self._api = api
         self._control = control
         self._sqs = sqs
+        self._uploads = uploads
         self._scheduler = scheduler
         self._report = report
 
@@ -59,10 +64,7 @@ class Application:
         is_control = request.path == ROOT or request.path.startswith(f"{ROOT}/")
         is_sqs = self._sqs.serves(request.path)
         try:
-            if is_sqs:
-                answer = self._sqs.answer(request)
-            else:
-                answer = self._control.answer(request) if is_control else self._api.answer(request)
+            answer = self._answer(request, is_control=is_control)
             if request.method not in _READ_METHODS and not is_sqs:
                 # Apply the effects of a write before the response, so that the client can read them.
                 self._scheduler.run_without_media()
@@ -87,6 +89,14 @@ class Application:
         path = _without_numbers(_printable(request.raw_path[:_MAX_PATH]))
         self._report(f"{_printable(request.method[:20])} {path} {answer.status} {milliseconds:.0f} ms")
         return answer
+
+    def _answer(self, request: ServerRequest, *, is_control: bool) -> ServerResponse:
+        if self._sqs.serves(request.path):
+            return self._sqs.answer(request)
+        if self._uploads.serves(request.path):
+            return self._uploads.answer(request)
+        answer = self._control.answer(request) if is_control else self._api.answer(request)
+        return self._uploads.redirect(request, answer) if request.path == _UPLOADS else answer
 
 
 def _without_numbers(path: str) -> str:

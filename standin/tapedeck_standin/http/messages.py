@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 from tapedeck.bootstrap.environment import current_environment
@@ -14,13 +14,20 @@ from tapedeck.http.request import to_lambda_response
 from tapedeck.http.routes import split
 from tapedeck_standin.http.addresses import LOOPBACK
 
+MEDIA_PATH: Final = "/_standin/media"
+"""The path of uploads of captures."""
+
+MAX_UPLOAD_BYTES: Final = 256 * 1024 * 1024
+"""The largest upload of a capture."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerRequest:
     """A received request, without transfer coding.
 
     `target`: the request target, decoded as Latin-1, like the values of `headers`.
-    `body`: at most one byte more than the limit of the functions, so that they can detect a larger body.
+    `body`: at most one byte more than the limit of the functions, so that they can detect a larger body;
+    of an upload, of `MAX_UPLOAD_BYTES`.
     `scheme`, `host`, `port`: of the server socket, `host` being an IP address.
     `peer`: the client's IP address.
     """

@@ -20,7 +20,7 @@ from tapedeck.domain.errors import MalformedBody
 from tapedeck.http.engine_endpoint import MAX_ENGINE_BYTES
 from tapedeck.http.request import MAX_BYTES
 from tapedeck.http.routes import is_engine_path
-from tapedeck_standin.http.messages import ServerRequest, ServerResponse, routing_error
+from tapedeck_standin.http.messages import MAX_UPLOAD_BYTES, MEDIA_PATH, ServerRequest, ServerResponse, routing_error
 
 Responder = Callable[[ServerRequest], ServerResponse]
 
@@ -123,6 +123,8 @@ class Connection(BaseHTTPRequestHandler):
     @property
     def _max_bytes(self) -> int:
         """The limit of a body; the part beyond it is discarded."""
+        if self.path.startswith(f"{MEDIA_PATH}/"):
+            return MAX_UPLOAD_BYTES
         return MAX_ENGINE_BYTES if is_engine_path(self.path) else MAX_BYTES
 
     def _read_body(self) -> bytes:

@@ -1,0 +1,123 @@
+"""Uploads of captures under `/_standin/media`, by the rules of a presigned URL of S3.
+
+An engine gets a URL from `POST /engine/v2/uploads`. In the stand-in it leads here. The `PUT` must have exactly the
+length and the headers that were signed, and a body with the signed SHA-256; nothing is overwritten (C-220).
+"""
+
+import json
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from botocore.exceptions import ClientError
+
+from tapedeck.ports.clock import Clock
+from tapedeck_standin.http.messages import MEDIA_PATH, ServerRequest, ServerResponse
+
+
+class CaptureBucket:
+    """Writes captures to the media bucket, each once.
+
+    Args:
+        client: an S3 client with all operations.
+        bucket: the media bucket.
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 - botocore creates its classes at run time
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, url: str, headers: Mapping[str, str], file: Path) -> int:
+        """Do what a `PUT` to a presigned URL of the bucket does; return the HTTP status."""
+        # The bucket's name is the first part of the path, or of the host.
+        key = unquote(urlsplit(url).path).removeprefix("/").removeprefix(f"{self._bucket}/")
+        given = {name.lower(): value for name, value in headers.items()}
+        try:
+            with file.open("rb") as body:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=body, IfNoneMatch=given["if-none-match"],
+                    ChecksumSHA256=given["x-amz-checksum-sha256"],
+                )  # fmt: skip
+        except ClientError as error:
+            status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            return status
+        return HTTPStatus.OK
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload that was opened: the original URL, what the `PUT` must contain, and when it expires (milliseconds)."""
+
+    url: str
+    headers: Mapping[str, str]
+    size: int
+    sha256: str
+    expires_at: int
+
+
+class UploadWire:
+    """Answers uploads.
+
+    Args:
+        captures: writes the captures.
+        clock: milliseconds since the epoch.
+    """
+
+    def __init__(self, captures: CaptureBucket, clock: Clock) -> None:
+        self._captures = captures
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[str, OpenUpload] = {}
+        """Open uploads by request target."""
+
+    def serves(self, path: str) -> bool:
+        """Return whether a path belongs to uploads."""
+        return path.startswith(f"{MEDIA_PATH}/")
+
+    def redirect(self, request: ServerRequest, answer: ServerResponse) -> ServerResponse:
+        """Make the URL in the answer to `POST /engine/v2/uploads` lead to this stand-in."""
+        if answer.status != HTTPStatus.OK:
+            return answer
+        wanted, opened = json.loads(request.body), json.loads(answer.body)
+        parts = urlsplit(opened["url"])
+        target = f"{MEDIA_PATH}{parts.path}?{parts.query}"
+        with self._lock:
+            self._open = {name: each for name, each in self._open.items() if each.expires_at > self._clock()}
+            self._open[target] = OpenUpload(
+                opened["url"], opened["headers"], wanted["bytes"], wanted["sha256"], opened["expires_at"]
+            )
+        url = f"{request.scheme}://{request.header('Host')}{target}"
+        return replace(answer, body=json.dumps({**opened, "url": url}).encode())
+
+    def answer(self, request: ServerRequest) -> ServerResponse:
+        """Answer a request to an upload's URL, with S3's errors."""
+        with self._lock:
+            upload = self._open.get(request.target)
+        if request.method != "PUT" or upload is None:
+            return _error(403, "SignatureDoesNotMatch", "The request is not the PUT that was signed.")
+        if self._clock() >= upload.expires_at:
+            return _error(403, "AccessDenied", "Request has expired")
+        if len(request.body) != upload.size or any(request.header(n) != v for n, v in upload.headers.items()):
+            return _error(403, "SignatureDoesNotMatch", "Content-Length or a header is not the one that was signed.")
+        if sha256(request.body).hexdigest() != upload.sha256:
+            return _error(400, "BadDigest", "The SHA-256 is not that of the body.")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "capture"
+            file.write_bytes(request.body)
+            status = self._captures.put(upload.url, upload.headers, file)
+        if status == HTTPStatus.PRECONDITION_FAILED:
+            return _error(status, "PreconditionFailed", "At least one of the preconditions did not hold.")
+        return ServerResponse(status)
+
+
+def _error(status: int, code: str, message: str) -> ServerResponse:
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'
+    return ServerResponse(status, (("Content-Type", "application/xml"),), body.encode())

@@ -1,0 +1,121 @@
+"""Uploads of captures follow the rules of S3's presigned URLs: exactly what was signed, and once."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tapedeck_standin.http.messages import ServerRequest, ServerResponse
+from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
+
+START = 1_800_000_000_000
+AUDIO = b"RIFF and so on"
+KEY = f"{'a' * 32}/{'e' * 32}/capture.wav"
+SIGNED = {"If-None-Match": "*", "x-amz-checksum-sha256": b64encode(sha256(AUDIO).digest()).decode()}
+S3_URL = f"https://media.s3.amazonaws.com/{KEY}?X-Amz-Signature=1a2b"
+
+
+class World:
+    """An upload that was opened for `AUDIO`, over a double of the bucket."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.now = START
+        self.status = status
+        self.stored: list[tuple[str, Mapping[str, str], bytes]] = []
+        self.wire = UploadWire(self, lambda: self.now)  # type: ignore[arg-type] # a double of the store
+        request = {"bytes": len(AUDIO), "sha256": sha256(AUDIO).hexdigest()}
+        opened = {"url": S3_URL, "headers": SIGNED, "expires_at": START + 900_000, "ticket": "t"}
+        answer = self.wire.redirect(
+            ServerRequest("POST", "/engine/v2/uploads", (("Host", "localhost:3000"),), json.dumps(request).encode()),
+            ServerResponse.of_json(200, opened),
+        )
+        self.opened: dict[str, Any] = json.loads(answer.body)
+
+    def put(self, url: str, headers: Mapping[str, str], file: Path) -> int:
+        """Keep what is stored."""
+        self.stored.append((url, headers, file.read_bytes()))
+        return self.status
+
+    def send(
+        self, body: bytes = AUDIO, headers: Mapping[str, str] = SIGNED, method: str = "PUT", more: str = ""
+    ) -> tuple[int, str]:
+        """Send a request to the URL of the upload; return the status and S3's error code."""
+        target = self.opened["url"].removeprefix("http://localhost:3000") + more
+        assert self.wire.serves(target)
+        answer = self.wire.answer(ServerRequest(method, target, tuple(headers.items()), body))
+        text = answer.body.decode()
+        return answer.status, text.partition("<Code>")[2].partition("</Code>")[0]
+
+
+def test_url_leads_to_the_standin() -> None:
+    """The answer to an engine has the stand-in's URL, and everything else unchanged."""
+    world = World()
+    assert world.opened == {
+        "url": f"http://localhost:3000/_standin/media/{KEY}?X-Amz-Signature=1a2b", "headers": SIGNED,
+        "expires_at": START + 900_000, "ticket": "t",
+    }  # fmt: skip
+
+
+def test_stores_what_was_signed() -> None:
+    """A PUT of the signed length, hash and headers is stored under the original URL."""
+    world = World()
+    assert world.send() == (200, "")
+    assert world.stored == [(S3_URL, SIGNED, AUDIO)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"body": AUDIO + b"."}, (403, "SignatureDoesNotMatch")),
+        ({"body": AUDIO.swapcase()}, (400, "BadDigest")),
+        ({"headers": {"If-None-Match": "*"}}, (403, "SignatureDoesNotMatch")),
+        ({"headers": {**SIGNED, "If-None-Match": "x"}}, (403, "SignatureDoesNotMatch")),
+        ({"method": "POST"}, (403, "SignatureDoesNotMatch")),
+        ({"more": "0"}, (403, "SignatureDoesNotMatch")),
+    ],
+)
+def test_rejects_anything_else(change: dict[str, Any], expected: tuple[int, str]) -> None:
+    """Another length, body, header, method or signature is rejected, and nothing is stored."""
+    world = World()
+    assert world.send(**change) == expected
+    assert world.stored == []
+
+
+def test_url_expires() -> None:
+    """After its end a URL stores nothing."""
+    world = World()
+    world.now = START + 900_000
+    assert world.send() == (403, "AccessDenied")
+    assert world.stored == []
+
+
+def test_nothing_is_overwritten() -> None:
+    """A capture that is there already answers 412, as S3 does."""
+    assert World(412).send() == (412, "PreconditionFailed")
+
+
+def test_refused_upload_is_passed_on() -> None:
+    """The answer to a refused request is not changed."""
+    world = World()
+    refused = ServerResponse.of_json(409, {"refused": "deleted"})
+    assert world.wire.redirect(ServerRequest("POST", "/engine/v2/uploads"), refused) is refused
+
+
+@pytest.mark.parametrize("url", [S3_URL, f"https://s3.amazonaws.com/media/{KEY}?X-Amz-Signature=1a2b"])
+def test_store_writes_once(tmp_path: Path, url: str) -> None:
+    """The first file stays under the key of the URL; the second one is refused with 412."""
+    file = tmp_path / "capture.wav"
+    file.write_bytes(AUDIO)
+    with mock_aws():
+        client = boto3.client("s3", "us-east-1")
+        client.create_bucket(Bucket="media")
+        store = CaptureBucket(client, "media")
+        assert store.put(url, SIGNED, file) == 200
+        assert store.put(url, SIGNED, file) == 412
+        assert client.get_object(Bucket="media", Key=KEY)["Body"].read() == AUDIO
