@@ -34,10 +34,14 @@ BLOCKS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "reference/faults.md": {"effects": standin.fault_effects},
     "reference/cli.md": {"help": standin.command_help},
     "reference/engine-protocol.md": {
-        "rules": engine.rules,
+        "requests": engine.requests,
+        "refusals": engine.refusals,
+        "command-envelope": engine.command_envelope,
         "commands": engine.commands,
+        "event-envelope": engine.event_envelope,
         "events": engine.events,
         "objects": engine.objects,
+        "evidence": engine.evidence,
     },
     "reference/domain-events.md": {"kinds": engine.event_kinds, "example": engine.event_example},
 }

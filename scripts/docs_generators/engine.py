@@ -1,101 +1,151 @@
 """Pages of the engine protocol and of the domain events, from the models."""
 
-import inspect
 import json
-import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
-from scripts.docs_generators.markdown import ROOT, anchor_of, code, one_line, table, type_of
+from scripts.docs_generators.markdown import code, one_line, table, type_of
 from tapedeck.background.outbound import domain_events
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.engine_protocol import schema as protocol
 from tapedeck.ports.changes import Change, Resource
+from tapedeck_protocol import schema
+from tapedeck_protocol.evidence import EvidenceChain, canonical
 
-_ENVELOPE: Final = ("id", "account", "type", "version", "at")
-"""Fields of every message, described once."""
+_ENVELOPE: Final = ("protocol", "id", "type", "account", "seq", "at", "version", "issued_at", "not_after")
+"""Fields of the messages' envelopes, described once."""
 
 _ID: Final = "0197f3a0a6f87c3e9c1d2e4f5a6b7c8d"
 _ACCOUNT: Final = "720796a08ee9435083bd2d07a3121f1e"
 
-
-def rules() -> str:
-    """Return the rules of the protocol: the docstring of its module, with headings and a table."""
-    text = inspect.getdoc(protocol) or ""
-    body = text.partition("\n\n")[2]
-    # A heading is a line of one word, followed by indented text.
-    lines = [
-        f"\n### {line}\n" if re.fullmatch(r"[A-Z]\w+", line) else line.removeprefix("    ")
-        for line in body.splitlines()
-    ]
-    joined = "\n".join(lines).replace("\n| command |", "\n### Acknowledgements\n\n| command |")
-    return re.sub(r"\n{3,}", "\n\n", _linked(joined)).strip()
+_ENTRIES: Final[tuple[dict[str, Any], ...]] = (
+    {"type": "started", "asked_at": 1780000000000, "done_at": 1780000000120, "mono_ms": 0, "version": 1},
+    {
+        "type": "paused", "asked_at": 1780000025000, "done_at": 1780000025180, "mono_ms": 25060, "version": 2,
+        "behavior": "silence", "legs": 2, "offset": 200480, "rate": 8000,
+    },
+    {"type": "stopped", "asked_at": None, "done_at": 1780000040000, "mono_ms": 39880, "reason": "hangup"},
+)  # fmt: skip
+"""The worked example of an evidence chain, without the numbers of its entries."""
 
 
-def _linked(text: str) -> str:
-    """Make each citation of a reliability rule a link to its heading."""
-    page = (ROOT / "docs" / "explanation" / "reliability.md").read_text(encoding="utf-8")
-    anchors = {title.partition(":")[0]: anchor_of(title) for title in re.findall(r"^## (.+)$", page, re.MULTILINE)}
-    return re.sub(r"\bREL-\d+", lambda rule: f"[{rule[0]}](../explanation/reliability.md#{anchors[rule[0]]})", text)
+def command_envelope() -> str:
+    """Return the fields that commands have in common."""
+    return _envelope("engine-commands.json", "PlaceCallCommand")
+
+
+def event_envelope() -> str:
+    """Return the fields that events have in common."""
+    return _envelope("engine-events.json", "CallEnded")
 
 
 def commands() -> str:
     """Return a section for each command."""
-    return _messages(protocol.COMMANDS)
+    return _messages("engine-commands.json")
 
 
 def events() -> str:
     """Return a section for each event."""
-    return _messages(protocol.EVENTS)
+    return _messages("engine-events.json")
+
+
+def requests() -> str:
+    """Return a section for each route: the fields of its request and of its answer."""
+    definitions = schema.make_schemas()["engine-session.json"]["$defs"]
+    sections = []
+    for route, models in schema.REQUESTS.items():
+        sections.append(f"### `{route}`")
+        for name, model in zip(("Request", "Answer"), models, strict=True):
+            definition = definitions[model.__name__]
+            text = _paragraph(f"**{name}.** {definition['description']}")
+            sections.append(f"{text}\n\n{_fields(definition, definitions, ())}")
+    return "\n\n".join(sections)
+
+
+def refusals() -> str:
+    """Return the fields of a refused request."""
+    definitions = schema.make_schemas()["engine-session.json"]["$defs"]
+    return _fields(definitions["RefusedRequest"], definitions, ())
 
 
 def objects() -> str:
-    """Return a section for each object within a message."""
+    """Return a section for each object within a message or a request."""
     definitions: dict[str, Any] = {}
-    messages: set[str] = set()
-    for adapter in (protocol.COMMANDS, protocol.EVENTS):
-        schema = protocol.schema_of(adapter, "")
-        definitions |= schema["$defs"]
-        messages |= {each["$ref"].rpartition("/")[2] for each in schema["oneOf"]}
+    messages = {model.__name__ for pair in schema.REQUESTS.values() for model in pair} | {"RefusedRequest"}
+    for content in schema.make_schemas().values():
+        definitions |= content["$defs"]
+        messages |= {each["$ref"].rpartition("/")[2] for each in content.get("oneOf", ())}
     names = sorted(name for name, each in definitions.items() if "properties" in each and name not in messages)
     return "\n\n".join(_section(name, definitions[name], definitions, ()) for name in names)
 
 
-def _messages(adapter: TypeAdapter[Any]) -> str:
-    schema = protocol.schema_of(adapter, "")
+def evidence() -> str:
+    """Return the worked example of an evidence chain: each canonical form with its hash."""
+    chain = EvidenceChain(_ID)
+    lines = [f"recording {_ID}", f"h0 = {chain.head}"]
+    for entry in _ENTRIES:
+        added = chain.append(**{"kind" if name == "type" else name: value for name, value in entry.items()})
+        lines += ["", canonical(added).decode(), f"h{chain.n} = {chain.head}"]
+    return "```text\n" + "\n".join(lines) + "\n```"
+
+
+def _envelope(file: str, name: str) -> str:
+    definitions = schema.make_schemas()[file]["$defs"]
+    message = dict(definitions[name])
+    message["properties"] = {
+        field: {**each, "description": "Type of the message"} if field == "type" else each
+        for field, each in message["properties"].items()
+        if field in _ENVELOPE
+    }
+    message["properties"]["type"].pop("const", None)
+    return _fields(message, definitions, ())
+
+
+def _messages(file: str) -> str:
+    content = schema.make_schemas()[file]
     sections = []
-    for reference in schema["oneOf"]:
-        message = schema["$defs"][reference["$ref"].rpartition("/")[2]]
+    for reference in content["oneOf"]:
+        message = content["$defs"][reference["$ref"].rpartition("/")[2]]
         kind = message["properties"]["type"]
         kinds = kind.get("enum") or [kind["const"]]
         heading = ", ".join(f"`{each}`" for each in kinds)
-        sections.append(_section(heading, message, schema["$defs"], _ENVELOPE))
+        sections.append(_section(heading, message, content["$defs"], _ENVELOPE))
     return "\n\n".join(sections)
 
 
 def _section(title: str, message: Mapping[str, Any], definitions: Mapping[str, Any], skipped: tuple[str, ...]) -> str:
-    return f"### {title}\n\n{one_line(message['description'])}\n\n{_fields(message, definitions, skipped)}".strip()
+    return f"### {title}\n\n{_paragraph(message['description'])}\n\n{_fields(message, definitions, skipped)}".strip()
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(one_line(text), 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _fields(message: Mapping[str, Any], definitions: Mapping[str, Any], skipped: tuple[str, ...]) -> str:
     links = {name: f"[{name}](#{name.lower()})" for name, each in definitions.items() if "properties" in each}
     required = message.get("required", [])
     rows = []
-    for name, schema in message["properties"].items():
-        is_version_required = name == "version" and "version" in required and "at" in message["properties"]
+    for name, field in message["properties"].items():
+        is_version_required = name == "version" and "version" in required and "seq" in message["properties"]
         if name in skipped and not is_version_required:
             continue
-        default = schema.get("default")
-        presence = "required" if name in required else f"default {code(default)}" if default is not None else "optional"
-        kind = type_of(schema, definitions, links).removesuffix(" or null")
-        rows.append((f"`{name}`", kind, presence, schema.get("description", "")))
+        kind = type_of(field, definitions, links).removesuffix(" or null")
+        rows.append((f"`{name}`", kind, _presence(name, field, required), field.get("description", "")))
     return table(("Field", "Type", "Presence", "Meaning"), rows) if rows else ""
+
+
+def _presence(name: str, field: Mapping[str, Any], required: Sequence[str]) -> str:
+    if name in required:
+        return "required"
+    default = field.get("default")
+    # The default of an object, or of a list, is one with its own defaults.
+    if default is None or isinstance(default, dict | list):
+        return "optional"
+    return f"default {code(default)}"
 
 
 def event_kinds() -> str:

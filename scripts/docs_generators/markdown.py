@@ -15,6 +15,14 @@ _LIMITS: Final = {
 }
 """By type: the schema's names of its lower and upper limit, and their unit."""
 
+_HEX: Final = {"^[0-9a-f]{32}$": "id (32 hex digits)", "^[0-9a-f]{64}$": "SHA-256 (64 hex digits)"}
+
+_NUMBERS: Final = {(1 << 43) - 1: "time in ms"}
+"""By upper limit: the one that only times have."""
+
+_MAX_EXACT: Final = (1 << 53) - 1
+"""The largest integer that every JSON library reads exactly: no limit that is worth showing."""
+
 
 class UndescribedError(Exception):
     """Something in the code has no text in the documentation, or a text has nothing in the code."""
@@ -87,8 +95,8 @@ def type_of(schema: Mapping[str, Any], definitions: Mapping[str, Any], links: Ma
         return code(schema["const"])
     if "enum" in schema:
         return ", ".join(code(value) for value in schema["enum"])
-    if schema.get("pattern") == "^[0-9a-f]{32}$":
-        return "id (32 hex digits)"
+    if (known := _HEX.get(schema.get("pattern", "")) or _NUMBERS.get(schema.get("maximum", 0))) is not None:
+        return known
     name = schema.get("type", "any value")
     if name == "array" and "prefixItems" not in schema:
         name = f"list of {type_of(schema['items'], definitions, links)}"
@@ -99,6 +107,7 @@ def _range(schema: Mapping[str, Any]) -> str:
     """Describe the limits of a type: ` from 0 to 60`, `, at most 256 characters`."""
     lowest, highest, unit = _LIMITS.get(schema.get("type", ""), ("", "", ""))
     low, high = schema.get(lowest), schema.get(highest)
+    high = None if high == _MAX_EXACT else high
     if low is not None and high is not None:
         return f" from {low} to {high}" if not unit else f" of {low} to {high}{unit}"
     if low is not None:

@@ -114,7 +114,9 @@ def test_a_choice_names_its_code_and_its_test(row: Row) -> None:
     reference = CODE_REFERENCE.search(row.cells)
     assert reference is not None
     code, name, tests, test = reference.groups()
-    assert re.search(rf"\b{name}\b", ((ROOT if code.startswith("standin/") else PACKAGE) / code).read_text("utf-8"))
+    assert re.search(
+        rf"\b{name}\b", ((ROOT if code.startswith(("engine/", "standin/")) else PACKAGE) / code).read_text("utf-8")
+    )
     assert f"def {test}(" in (ROOT / "tests" / tests).read_text("utf-8")
 
 

@@ -1,9 +1,8 @@
 """The deadlines and limits that the pages state are those of the code."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -12,10 +11,10 @@ from tapedeck.adapters.dynamodb import client
 from tapedeck.adapters.webhooks import http_exchange
 from tapedeck.background import publisher, reconciler, webhook_delivery
 from tapedeck.dialects.callback_selection import callbacks_in
-from tapedeck.domain import account, conference, delivery, engine_command, engine_event, page, recording
+from tapedeck.domain import account, command_repetition, conference, delivery, engine, engine_command, page, recording
 from tapedeck.domain.retry_policy import FailureKind
-from tapedeck.http import request
-from tapedeck.operations import media, recordings, transcriptions
+from tapedeck.http import engine_endpoint, request
+from tapedeck.operations import media, recordings, transcriptions, uploads
 from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, MAX_INLINE_BYTES, MAX_RETRY_HOURS
 from tests.client import ROOT, TEMPLATE
 
@@ -94,8 +93,6 @@ def test_other_numbers_are_those_of_the_code() -> None:
     assert "It starts with its second participant" in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
 
-EVENTS_QUEUE: Final[Mapping[str, Any]] = TEMPLATE.resources("AWS::SQS::Queue")["MediaEventsQueue"]
-
 STATEMENTS: Final = {
     "a presigned URL": ("explanation/cost-and-limits.md", "for one minute", s3.LINK_SECONDS, 60),
     "the wire's redirect": ("reference/wire/behaviour.md", "valid for one minute", s3.LINK_SECONDS, 60),
@@ -110,19 +107,24 @@ STATEMENTS: Final = {
     "a start": ("patterns/reconciler.md", "after 40 minutes", reconciler.START_TIMEOUT_SECONDS, 2_400),
     "media": ("reference/engine-protocol.md", "`absent` after one hour", reconciler.MEDIA_TIMEOUT_SECONDS, 3_600),
     "a resend": (
-        "reference/engine-protocol.md", "After 30 seconds without acknowledgement",
-        reconciler.COMMAND_RESEND_AFTER_SECONDS, 30,
+        "reference/engine-protocol.md",
+        "again 30 seconds after the request, then after 1, 2, 4, 8 and 16 minutes, then every 30 minutes",
+        (*command_repetition.REPEAT_AFTER_SECONDS, command_repetition.REPEAT_EVERY_SECONDS),
+        (30, 60, 120, 240, 480, 960, 1_800),
     ),
     "an alarm": (
         "reference/engine-protocol.md", "After five minutes an alarm", reconciler.COMMAND_ALARM_AFTER_SECONDS, 300,
     ),
     "expiry": ("reference/engine-protocol.md", "After 24 hours", engine_command.COMMAND_EXPIRY_SECONDS, 86_400),
-    "the engine's clock": (
-        "reference/engine-protocol.md", "at most five minutes", engine_event.MAX_CLOCK_SKEW_SECONDS, 300,
+    "presence": ("reference/engine-protocol.md", "`alive_every` seconds (15)", engine.ALIVE_EVERY_SECONDS, 15),
+    "a lost engine": ("reference/engine-protocol.md", "`dead_after` seconds (45)", engine.DEAD_AFTER_SECONDS, 45),
+    "an engine's request": (
+        "reference/engine-protocol.md", "at most 1,000,000 bytes", engine_endpoint.MAX_ENGINE_BYTES, 1_000_000,
     ),
-    "early events": (
-        "reference/engine-protocol.md", "five times, six minutes apart",
-        (EVENTS_QUEUE["RedrivePolicy"]["maxReceiveCount"], EVENTS_QUEUE["VisibilityTimeout"]), (5, 360),
+    "an upload": ("reference/engine-protocol.md", "valid for 15 minutes", uploads.UPLOAD_SECONDS, 900),
+    "a capture": ("reference/engine-protocol.md", "from 1 to 4294967296", uploads.MAX_CAPTURE_BYTES, 4 << 30),
+    "late audio": (
+        "reference/engine-protocol.md", "accepted for 14 days", int(PARAMETERS["LateAudioDays"]["Default"]), 14,
     ),
     "stored attempts": (
         "how-to/replay-callbacks.md", "of more than 100 attempts", delivery.MAX_STORED_ATTEMPTS, 100,

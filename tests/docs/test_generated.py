@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from scripts import make_docs
 from scripts.docs_generators import aws, llms
 from scripts.docs_generators.markdown import UndescribedError, table, type_of
-from tapedeck.engine_protocol import schema as protocol
-from tapedeck.engine_protocol.events import CallEnded
+from tapedeck_protocol import schema
+from tapedeck_protocol.events import CallEnded
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.cli import main
 from tapedeck_standin.control import schemas
@@ -138,11 +138,13 @@ def test_a_changed_engine_event_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
     """A new field of an engine event makes the page of the engine protocol differ."""
 
     class WithField(CallEnded):
-        colour: str = "red"
+        """A call ended."""
 
-    schema = protocol.EVENTS.json_schema(by_alias=True)
-    schema["$defs"]["CallEnded"] = TypeAdapter(WithField).json_schema() | {"description": "A call ended."}
-    monkeypatch.setattr(protocol, "schema_of", lambda *_: schema)
+        colour: str
+
+    schemas = schema.make_schemas()
+    schemas["engine-events.json"]["$defs"]["CallEnded"] = TypeAdapter(WithField).json_schema()
+    monkeypatch.setattr(schema, "make_schemas", lambda: schemas)
     assert stale() == ["reference/engine-protocol.md"]
 
 

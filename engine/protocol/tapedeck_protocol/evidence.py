@@ -33,7 +33,7 @@ class BrokenChain(ValueError):
 def canonical(entry: Mapping[str, Any]) -> bytes:
     """Return the canonical form of an entry: JSON in UTF-8, sorted keys, no spaces.
 
-    Values are integers, text, null, and objects of these, in at most four levels. For such values,
+    Values are integers, text, null, and objects of these, in at most four levels (C-184). For such values,
     this is the form of RFC 8785.
 
     Raises:

@@ -51,7 +51,7 @@ def _check_text(text: str) -> str:
 
 
 def _check_integer(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Reject what a Literal would accept although it is no integer: `true`, and 1.0."""
+    """Reject what a Literal would accept although it is no integer: `true`, and 1.0 (C-180)."""
     if type(value) is not int:
         raise PydanticCustomError("int_type", "Input should be a valid integer")
     return value

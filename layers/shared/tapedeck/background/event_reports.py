@@ -45,7 +45,7 @@ class UnreadableEvent(Exception):
     """An event that is not one of the engine protocol.
 
     `code` is UNREADABLE or UNKNOWN_TYPE. `detail` is the path of the first invalid field; empty if the event is not an
-    object. It contains nothing that the event says. `event_id` is the event's id, None if it has no valid one.
+    object. It contains nothing that the event says (C-182). `event_id` is the event's id, None if it has no valid one.
     """
 
     def __init__(self, code: EventRefusal, detail: str, event_id: str | None = None) -> None:
@@ -76,7 +76,7 @@ def read_report(raw: object) -> ParsedEvent:
     """Read one event, any JSON value.
 
     Raises:
-        UnreadableEvent: it is not an event of the engine protocol.
+        UnreadableEvent: it is not an event of the engine protocol (C-181).
     """
     try:
         message = wire.EVENTS.validate_python(raw)
@@ -212,7 +212,7 @@ def _refusal(event: wire.CommandRefused) -> RefusalReport:
 
 
 def _callback(subscription: Subscription | None) -> CallbackSubscription | None:
-    """Return the subscription as the domain stores it, with the form of its URL that is signed and sent."""
+    """Return the subscription as the domain stores it, with the form of its URL that is signed and sent (C-183)."""
     if subscription is None:
         return None
     url = normalize_callback_url(subscription.url)
