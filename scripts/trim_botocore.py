@@ -22,7 +22,7 @@ OPERATIONS: Final = {
     "events": ("PutEvents",),
     "kms": ("Decrypt", "Encrypt"),
     "s3": ("DeleteObjects", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"),
-    "sqs": ("SendMessageBatch",),
+    "sqs": ("CreateQueue", "DeleteQueue", "GetQueueUrl", "SendMessageBatch", "SetQueueAttributes"),
 }
 
 _DOCUMENTATION_KEYS: Final = ("documentation", "documentationUrl", "examples", "smithy")

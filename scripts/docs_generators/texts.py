@@ -23,6 +23,7 @@ VARIABLES: Final = {
     "CALLBACK_HOST_MAP": "Pairs `host=other`, comma-separated: connect to `other` for `host`. Used by the stand-in.",
     "FAILED_BATCHES_BUCKET": "Name of the bucket with stream changes that could not be published.",
     "LATE_AUDIO_DAYS": "Days for which audio is accepted after its recording timed out, 0 for never.",
+    "ENGINE_COMMANDS_DEAD_LETTER_QUEUE": "ARN of the dead-letter queue that the queues of new engines get.",
     "TAPEDECK_STANDIN": "`1` in the stand-in. Permits its public token, and audio of any size in a response.",
 }
 
@@ -72,7 +73,8 @@ ALARM_ACTIONS: Final = {
     "CredentialsWriteThrottleAlarm": _THROTTLED,
     "AdminErrorsAlarm": (
         f"Find the operation and the account in the {_LOG}: its outcome is `fault`. Invoke it again, but see [Rotate "
-        "credentials](../how-to/rotate-credentials.md) first if it was `rotate_auth_token`."
+        "credentials](../how-to/rotate-credentials.md) first if it was `rotate_auth_token`, and [Manage media "
+        "engines](../how-to/manage-engines.md#replace-a-token) if it was `rotate_engine_token`."
     ),
     "IteratorAgeAlarm": (
         f"Look for errors of `publish_changes` in the {_LOG}. Until it is fixed, commands and callbacks are late. "
@@ -91,6 +93,10 @@ ALARM_ACTIONS: Final = {
         f"the protocol. Then follow {_QUEUES}."
     ),
     "CallbacksDeadLetterAlarm": f"Look for errors of `deliver_callback` in the {_LOG}. Then follow {_QUEUES}.",
+    "EngineCommandsDeadLetterAlarm": (
+        f"Find out from the connector's log why it did not delete the command, then follow {_QUEUES}. The reconciler "
+        "sends a command again while it is wanted and not confirmed."
+    ),
     "MediaCommandsQueueAgeAlarm": f"Recordings are not paused or stopped now. Follow {_CONNECTOR}.",
     "MediaEventsQueueAgeAlarm": (
         f"Look for errors of `ingest_media_event` in the {_LOG}. Events about unknown resources wait here "

@@ -69,7 +69,7 @@ def test_engines_are_listed_by_name(registry: EngineRegistry, make_engine: MakeE
 
 
 def test_a_token_is_rotated(registry: EngineRegistry, make_engine: MakeEngine) -> None:
-    """One second token can be added, then the first one removed; the only one cannot be removed."""
+    """One second token can be added, then either of the two removed; the only one cannot be removed."""
     mine = make_engine()
     name = mine.engine.name
     assert registry.put_engine(mine)
@@ -81,6 +81,10 @@ def test_a_token_is_rotated(registry: EngineRegistry, make_engine: MakeEngine) -
     assert registry.remove_old_engine_token(name)
     assert registry.get_engine(name) == replace(mine, token_hashes=("b" * 64,))
     assert not registry.remove_old_engine_token(name)
+    assert registry.add_engine_token(name, "e" * 64)
+    assert registry.remove_new_engine_token(name)
+    assert registry.get_engine(name) == replace(mine, token_hashes=("b" * 64,))
+    assert not registry.remove_new_engine_token(name)
 
 
 def test_an_engine_is_disabled(registry: EngineRegistry, make_engine: MakeEngine) -> None:
@@ -98,6 +102,7 @@ def test_an_unknown_engine_is_not_changed(registry: EngineRegistry, make_engine:
     name = make_engine().engine.name
     assert not registry.add_engine_token(name, "b" * 64)
     assert not registry.remove_old_engine_token(name)
+    assert not registry.remove_new_engine_token(name)
     assert not registry.disable_engine(name)
     assert not registry.delete_engine(name)
     assert registry.get_engine(name) is None

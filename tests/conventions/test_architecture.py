@@ -231,6 +231,7 @@ def _decorators() -> dict[str, set[str]]:
         each: {
             "tapedeck.bootstrap.http.account_admin_function",
             "tapedeck.bootstrap.background.background_admin_function",
+            "tapedeck.bootstrap.engine_administration.engine_admin_function",
         }
         for each in TEMPLATE.operations.values()
     }
@@ -255,8 +256,7 @@ def test_a_function_imports_only_its_decorator_from_bootstrap(operation: str, de
     imported = [
         name
         for name in module.imports()
-        if name.startswith(("tapedeck.bootstrap.http", "tapedeck.bootstrap.background", "tapedeck.bootstrap.engines"))
-        and name != "tapedeck.bootstrap.engines.EngineServices"
+        if name.startswith("tapedeck.bootstrap.") and name != "tapedeck.bootstrap.engines.EngineServices"
     ]
     assert len(imported) == 1
     assert imported[0] in decorators

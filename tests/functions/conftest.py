@@ -27,6 +27,7 @@ from tests.conftest import TestAccount
 from tests.functions.admin import operator, uncached_credentials  # noqa: F401 - fixtures
 from tests.functions.background_world import ORIGIN, World, build_world
 from tests.functions.databases import Database, open_database
+from tests.functions.engine_admin import engine_operator  # noqa: F401 - a fixture
 from tests.functions.literal import api, example, example_account, fix_new_ids  # noqa: F401 - fixtures
 from tests.functions.objects import Objects
 from tests.functions.operations import OPERATIONS, Operation

@@ -34,6 +34,7 @@ PLACEHOLDERS: Final = {
     "<id>": "[0-9a-f]{32}",
     "<uuid>": "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
     "<secret>": "[0-9a-f]{32}",
+    "<token>": r"[\w-]{43}",
     "<second>": r"\d{10}",
 }
 """Placeholders for values that differ between runs, with their patterns (events/README.md)."""

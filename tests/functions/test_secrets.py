@@ -39,6 +39,7 @@ ALLOWED_ADMIN = {
     "operation",
     "account",
     "sid",
+    "engine",
     "outcome",
     "_aws",
     "TaskFaults",

@@ -30,8 +30,18 @@ EVENT_SOURCES: Final = {
 """Event source and batch size of each function."""
 
 
+STANDARD_QUEUES: Final = frozenset({"EngineCommandsDeadLetterQueue"})
+"""Queues that are not FIFO: a dead-letter queue has the type of the queues that it serves."""
+
+RUNTIME_DEAD_LETTER_QUEUES: Final = {"EngineCommandsDeadLetterQueue": "CreateEngineFunction"}
+"""Dead-letter queues of queues outside the template, each with the function that creates those queues."""
+
+
 def queues_are_fifo_and_encrypted(stack: Stack) -> Iterator[str]:
-    """Each queue is FIFO by message group, named after the stack, encrypted, retains for 14 days, and requires TLS."""
+    """Each queue is FIFO by message group, named after the stack, encrypted, retains for 14 days, and requires TLS.
+
+    Those in `STANDARD_QUEUES` are not FIFO.
+    """
     tls_only = {
         target(queue)
         for policy in stack.of_type("SQS::QueuePolicy").values()
@@ -48,12 +58,13 @@ def queues_are_fifo_and_encrypted(stack: Stack) -> Iterator[str]:
         for queue in policy["Queues"]
     }
     for name, queue in stack.of_type("SQS::Queue").items():
-        label = queue.get("QueueName", {}).get("Fn::Sub", "")
+        label, is_fifo = queue.get("QueueName", {}).get("Fn::Sub", ""), name not in STANDARD_QUEUES
         expectations = {
-            "FIFO": queue.get("FifoQueue") is True,
-            "a name with the stack's prefix": label.startswith("${AWS::StackName}-") and label.endswith(".fifo"),
+            "FIFO": queue.get("FifoQueue", False) is is_fifo,
+            "a name with the stack's prefix": label.startswith("${AWS::StackName}-")
+            and label.endswith(".fifo") is is_fifo,
             "groups": (queue.get("DeduplicationScope"), queue.get("FifoThroughputLimit"))
-            == ("messageGroup", "perMessageGroupId"),
+            == (("messageGroup", "perMessageGroupId") if is_fifo else (None, None)),
             "encryption": queue.get("SqsManagedSseEnabled") is True,
             "retention": queue.get("MessageRetentionPeriod") == RETENTION,
             "TLS": name in tls_only,
@@ -80,7 +91,7 @@ def queues_have_dead_letter_queues(stack: Stack) -> Iterator[str]:
     for name in queues:
         is_read = any(mentions(each, name) for each in stack.of_type("Lambda::EventSourceMapping").values())
         if name.endswith("DeadLetterQueue") and (
-            name not in dead_letter_queues or is_read or "RedrivePolicy" in queues[name]
+            name not in {*dead_letter_queues, *RUNTIME_DEAD_LETTER_QUEUES} or is_read or "RedrivePolicy" in queues[name]
         ):
             yield f"{name} is not a dead-letter queue"
 
@@ -208,6 +219,8 @@ def environments_match_roles(stack: Stack) -> Iterator[str]:
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"].values()
         named = {target(value) for value in variables} & resources
+        # The redrive policy of a new queue names its dead-letter queue, which needs no right to it.
+        named -= {queue for queue, creator in RUNTIME_DEAD_LETTER_QUEUES.items() if creator == function}
         granted = {resource.partition("/")[0] for resource in _granted(stack, function)} & resources
         granted -= {
             resource_id

@@ -56,6 +56,16 @@ def _revoke(stack: Stack, function: str, resource: str) -> None:
 BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (rules.queues_are_fifo_and_encrypted, "not FIFO", lambda stack: _queue(stack, FifoQueue=False)),
     (
+        rules.queues_are_fifo_and_encrypted, "a FIFO dead-letter queue of standard queues",
+        lambda stack: stack.properties("EngineCommandsDeadLetterQueue").update(FifoQueue=True),
+    ),
+    (
+        rules.environments_match_roles, "a dead-letter queue that another function names",
+        lambda stack: _variables(stack, "DeleteEngineFunction").update(
+            ENGINE_COMMANDS_DEAD_LETTER_QUEUE={"Fn::GetAtt": ["EngineCommandsDeadLetterQueue", "Arn"]}
+        ),
+    ),
+    (
         rules.queues_are_fifo_and_encrypted, "deduplication by queue",
         lambda stack: _queue(stack, DeduplicationScope="queue"),
     ),

@@ -13,6 +13,7 @@ from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.clients import make_client
 from tapedeck.bootstrap.environment import rebuilt_services
 from tapedeck_standin.aws.function_loader import Handler, load_handler
+from tapedeck_standin.aws.template import STACK
 from tests.client import ROOT
 
 Right = tuple[str, str]
@@ -36,6 +37,11 @@ _S3_RIGHTS: Final = {
 }
 """The permissions for S3 operations; reading needs `ListBucket` for missing objects."""
 
+
+ENGINE_QUEUES: Final = str(
+    {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-engine-*"}
+)
+"""The queues that functions create, as `translation.target` returns their ARN."""
 
 _BATCH_RIGHTS: Final = {"SendMessageBatch": "SendMessage"}
 """Batch operations without a separate permission."""
@@ -149,5 +155,8 @@ class Recorder:
         elif "IndexName" in params:
             yield action, f"{self.names[params['TableName']]}/index/{params['IndexName']}"
         else:
-            (named,) = (params[name] for name in ("TableName", "KeyId", "QueueUrl") if name in params)
-            yield _BATCH_RIGHTS.get(action, action), self.names[named]
+            (named,) = (params[name] for name in ("TableName", "KeyId", "QueueUrl", "QueueName") if name in params)
+            resource = ENGINE_QUEUES if f"{STACK}-engine-" in named else self.names[named]
+            yield _BATCH_RIGHTS.get(action, action), resource
+            if "tags" in params:
+                yield "TagQueue", resource

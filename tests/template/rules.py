@@ -44,6 +44,8 @@ _ALLOWED_WILDCARDS: Final = (
     {"Fn::Sub": "${FailedBatchesBucket.Arn}/*"},
     # Reading a stream requires listing the streams of the table.
     {"Fn::Sub": "${RecordingsTable.Arn}/stream/*"},
+    # The queues of the engines, which create_engine creates.
+    {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-engine-*"},
 )
 """Resources that only a wildcard can express."""
 
@@ -153,20 +155,35 @@ KEY_WRITES: Final[dict[str, dict[str, str]]] = {
 }
 """The writes of the functions of API keys: the prefix of the partition keys of each action."""
 
+ENGINE_WRITES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "CreateEngineFunction": {"dynamodb:PutItem": ("ENGINE#",), "dynamodb:UpdateItem": ("LIST#",)},
+    "RotateEngineTokenFunction": {"dynamodb:UpdateItem": ("ENGINE#",)},
+    "RevokeEngineTokenFunction": {"dynamodb:UpdateItem": ("ENGINE#",)},
+    "DeleteEngineFunction": {"dynamodb:DeleteItem": ("ENGINE#",), "dynamodb:UpdateItem": ("ENGINE#", "LIST#")},
+}
+"""The writes of the functions of media engines: the prefixes of the partition keys of each action."""
+
+PREFIXED_WRITES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    **{function: {action: (prefix,) for action, prefix in writes.items()} for function, writes in KEY_WRITES.items()},
+    **ENGINE_WRITES,
+}
+
 
 def key_functions_write_only_items_of_keys(stack: Stack) -> Iterator[str]:
-    """Each write of a function of API keys is limited to partition keys with the prefix that it writes.
+    """Each write of a function of API keys or engines is limited to partition keys with the prefix that it writes.
 
     AWS does not document whether `dynamodb:LeadingKeys` is the key of one write of a transaction or has those of all.
     So every value must have a prefix that the function writes, and at least one the prefix of the action.
     """
-    for function, writes in KEY_WRITES.items():
-        prefixes = [f"{prefix}*" for prefix in sorted(set(writes.values()))]
+    for function, writes in PREFIXED_WRITES.items():
+        prefixes = [f"{prefix}*" for prefix in sorted({each for prefixes in writes.values() for each in prefixes})]
         for statement in stack.statements(function):
+            if target(statement["Resource"]) != "CredentialsTable":
+                continue
             for action in WRITES.intersection(listed(statement["Action"])):
                 expected = {
                     "ForAllValues:StringLike": {_LEADING_KEYS: prefixes},
-                    "ForAnyValue:StringLike": {_LEADING_KEYS: [f"{writes.get(action)}*"]},
+                    "ForAnyValue:StringLike": {_LEADING_KEYS: [f"{prefix}*" for prefix in writes.get(action, ())]},
                 }
                 if statement.get("Condition") != expected:
                     yield f"{function} may {action} on {statement.get('Condition', 'every item')}"

@@ -20,12 +20,13 @@ from tapedeck.engine_protocol.events import MediaEvent
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations import recordings
 from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.aws.template import STACK
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
 from tests.media import finish
 from tests.template.background_use import Clock, Receiver, Scenario, use_background
 from tests.template.recorder import Recorder, Right
-from tests.template.rules import KEY_WRITES
+from tests.template.rules import PREFIXED_WRITES
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, target
 
 PRUNE_AT: Final = 2
@@ -82,8 +83,13 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
             "list_callbacks",
             "replay_callback",
             "redrive_failed_changes",
+            "create_engine",
+            "rotate_engine_token",
+            "revoke_engine_token",
+            "delete_engine",
         )
     },
+    "list_engines": {"done"},
     "publish_changes": {"done", "failed"},
     "ingest_media_event": {"done", "failed", "dropped", "refused", "unreadable"},
     "deliver_callback": {"delivered", "skipped", "failed", "retry-scheduled", "exhausted"},
@@ -106,6 +112,9 @@ def recorder(
         **TEMPLATE.create_buses(make_full_client("events"), prefix),
         "SigningKey": os.environ["SIGNING_KMS_KEY_ID"],
     }
+    # Functions have the ARN of this queue, not its URL.
+    dead_letters = names["EngineCommandsDeadLetterQueue"].rpartition("/")[2]
+    names["EngineCommandsDeadLetterQueue"] = f"arn:aws:sqs:us-east-1:123456789012:{dead_letters}"
     listening.names.update({here: logical_id for logical_id, here in names.items()})
     routed = {route.operation for route in TEMPLATE.routes}
     for function, operation in TEMPLATE.operations.items():
@@ -155,14 +164,15 @@ def test_roles_grant_exactly_what_the_functions_use(
         _use_call_updates(mine)
         mine.get("Nothing")
     _use_accounts(recorder)
+    _use_engines(recorder)
 
     stack = Stack()
     assert recorder.outcomes == OUTCOMES
     assert set(recorder.outcomes) == {stack.operation(function) for function in stack.functions}
     assert list(differences(stack, recorder.rights)) == []
-    for function, writes in KEY_WRITES.items():
+    for function, writes in PREFIXED_WRITES.items():
         used = recorder.written_prefixes[stack.operation(function)]
-        assert used == {action: {prefix} for action, prefix in writes.items()}
+        assert used == {action: set(prefixes) for action, prefixes in writes.items()}
 
     # The comparison detects missing rights, excess rights and wrong resources.
     for broken, complaint in _broken_copies():
@@ -545,6 +555,28 @@ def _use_accounts(recorder: Recorder) -> None:
         for access in ("vendor", "default"):
             recorder.run("set_media_access", account_sid=account, media_access=access)
         recorder.run("revoke_api_key", account_sid=account, api_key_sid=key)
+
+
+def _use_engines(recorder: Recorder) -> None:
+    """Run every branch of the admin functions for media engines."""
+    calls, sqs, table = api_bootstrap.get_api_services().calls, make_full_client("sqs"), os.environ["CREDENTIALS_TABLE"]
+    recorder.run("create_engine", name="ast1")
+    recorder.run("create_engine", name="ast1")
+    sqs.create_queue(QueueName=f"{STACK}-engine-ast2")  # with other attributes
+    recorder.run("create_engine", name="ast2")
+    recorder.run("list_engines")
+    for name in ("ast1", "ast9"):
+        for operation in ("rotate_engine_token", "rotate_engine_token", "revoke_engine_token", "revoke_engine_token"):
+            recorder.run(operation, name=name)
+        recorder.run("delete_engine", name=name)
+    call = calls.register(secrets.token_hex(16), to="+15550100", from_="+15550101", direction="inbound")
+    calls._store.put_call(replace(call, id=secrets.token_hex(16), engine="ast2"))  # it is live
+    recorder.run("delete_engine", name="ast2")
+    recorder.run("delete_engine", name="ast2", force=True)
+    recorder.run("create_engine", name="ast2")
+    names = {"SS": [f"e{number}" for number in range(100)]}
+    recorder.dynamodb.put_item(TableName=table, Item={"PK": {"S": "LIST#ENGINES"}, "names": names})
+    recorder.run("create_engine", name="ast3")
 
 
 def _call(mine: FunctionClient) -> str:

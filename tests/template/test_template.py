@@ -146,6 +146,14 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         ),
     ),
     (
+        rules.key_functions_write_only_items_of_keys, "an engine function that may write the item of an account",
+        lambda stack: _leading_keys(stack, "RotateEngineTokenFunction", "ForAllValues").append("ACCOUNT#*"),
+    ),
+    (
+        rules.key_functions_write_only_items_of_keys, "an engine function that may write every item",
+        lambda stack: _write(stack, "DeleteEngineFunction", "dynamodb:DeleteItem").pop("Condition"),
+    ),
+    (
         rules.only_key_functions_write_credentials_over_http, "a queue",
         lambda stack: _add(stack, "Lambda::EventSourceMapping", FunctionName={"Ref": "RotateAuthTokenFunction"}),
     ),

@@ -201,12 +201,20 @@ class CanonicalLog:
             counted["EngineClockSkewed"] = 1
         self._write("engine_clock", fields, counted)
 
-    def task(self, *, operation: str, account: str | None, outcome: str, sid: str | None = None) -> None:
+    def task(
+        self,
+        *,
+        operation: str,
+        account: str | None,
+        outcome: str,
+        sid: str | None = None,
+        engine: str | None = None,
+    ) -> None:
         """Log one run of an admin function; `outcome` is done, refused or fault; a fault emits `TaskFaults`.
 
-        `sid` is the id of the API key, 32 hex digits.
+        `sid` is the id of the API key, 32 hex digits; `engine` is the name of the media engine.
         """
-        fields = {"operation": operation, "account": account, "sid": sid, "outcome": outcome}
+        fields = {"operation": operation, "account": account, "sid": sid, "engine": engine, "outcome": outcome}
         counted = self._metrics({"TaskFaults": 1}) if outcome == "fault" else {}
         self._logger.info("task", extra={name: value for name, value in fields.items() if value is not None} | counted)
 

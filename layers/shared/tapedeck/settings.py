@@ -43,6 +43,7 @@ class Settings:
     host to connect to instead. `failed_batches_bucket` stores the stream batches that could not be published.
 
     `late_audio_days` is for how long audio of a recording that timed out is accepted (C-211); 0 for never.
+    `engine_commands_dead_letter_queue` is the ARN of the queue for commands that no connector could process.
     """
 
     service: str
@@ -63,6 +64,7 @@ class Settings:
     callback_host_map: tuple[tuple[str, str], ...] = ()
     failed_batches_bucket: str = ""
     late_audio_days: int = 14
+    engine_commands_dead_letter_queue: str = ""
 
     @property
     def refused_secrets(self) -> frozenset[str]:
@@ -113,6 +115,7 @@ class Settings:
             callback_host_map=tuple(_parse_host_map(variables.get("CALLBACK_HOST_MAP", ""))),
             failed_batches_bucket=variables.get("FAILED_BATCHES_BUCKET", ""),
             late_audio_days=late_audio_days,
+            engine_commands_dead_letter_queue=variables.get("ENGINE_COMMANDS_DEAD_LETTER_QUEUE", ""),
         )
 
 

@@ -119,6 +119,7 @@ def build_application(
             current_environment(),
             clock=clock,
             make_outbound_clients=partial(_outbound_clients, queues, callback_log, setting.seeded_random, clock),
+            make_engine_queue_admin=lambda: standard_queues,
             wrap_delivery_dependency=callback_log.observe_store,
             wrap_api_log=outcomes.observe_log,
             wrap_background_log=event_ingestor.observe_log,

@@ -145,12 +145,13 @@ class Template:
             sqs: a botocore client of SQS.
             prefix: prepended to the queues' names, so that several sets can coexist.
         """
-        return {
-            logical_id: sqs.create_queue(QueueName=f"{prefix}{logical_id}.fifo", Attributes={"FifoQueue": "true"})[
-                "QueueUrl"
-            ]
-            for logical_id in self.resources(_QUEUE)
-        }
+        urls = {}
+        for logical_id, properties in self.resources(_QUEUE).items():
+            is_fifo = bool(properties.get("FifoQueue"))
+            attributes = {"FifoQueue": "true"} if is_fifo else {}
+            name = f"{prefix}{logical_id}{'.fifo' if is_fifo else ''}"
+            urls[logical_id] = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return urls
 
     def create_buses(self, events: Any, prefix: str = "") -> dict[str, str]:  # noqa: ANN401 - botocore's client
         """Create the event buses of the template; return their names by logical id.

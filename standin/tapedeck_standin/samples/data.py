@@ -33,7 +33,14 @@ from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.operations.media import FORMATS, ONLY_SILENCE, object_key
 from tapedeck.ports.credentials import Encryptor
-from tapedeck.settings import SAMPLE_API_KEY_SECRET, STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN, Settings
+from tapedeck.settings import (
+    SAMPLE_API_KEY_SECRET,
+    STANDIN_ACCOUNT,
+    STANDIN_ENGINE_TOKEN,
+    STANDIN_SIGNING_KEY,
+    STANDIN_TOKEN,
+    Settings,
+)
 from tapedeck_standin.samples.callbacks import (
     FAILED_BATCH,
     SUBSCRIPTION,
@@ -52,6 +59,13 @@ NEWER_TOKEN: Final = "newer-token"  # noqa: S105
 """The second token of the other account, so that the older one can be revoked."""
 
 API_KEY: Final = "01972b5cee00700080000000000000a1"
+
+ENGINE: Final = "ast1"
+ENGINE_TOKEN: Final = "tdk_ast1_OlderTokenOfTheSampleEngine0123456789abcdef"  # noqa: S105
+NEWER_ENGINE_TOKEN: Final = "tdk_ast1_NewerTokenOfTheSampleEngine0123456789abcdef"  # noqa: S105
+"""The second token of this engine, so that either can be revoked."""
+STANDIN_ENGINE: Final = "standin"
+"""A second engine, which has the stand-in's fixed token only."""
 
 IDLE_CALL: Final = "01972b5cf1e8700080000000000000c1"
 """In progress, never recorded."""
@@ -116,7 +130,9 @@ def seed(dynamodb: Any, s3: Any, settings: Settings, encryptor: Encryptor) -> No
     added = _other_keys(dynamodb, settings.recordings_table, captured.items.values())
     _write(dynamodb, settings.recordings_table, [{"DeleteRequest": {"Key": key}} for key in added])
     _write(dynamodb, settings.recordings_table, [{"PutRequest": {"Item": item}} for item in captured.items.values()])
-    credentials = [to_attributes(item) for item in _credentials(encryptor)]
+    added = _other_engines(dynamodb, settings.credentials_table)
+    _write(dynamodb, settings.credentials_table, [{"DeleteRequest": {"Key": key}} for key in added])
+    credentials = [to_attributes(item) for item in (*_credentials(encryptor), *_engines())]
     _write(dynamodb, settings.credentials_table, [{"PutRequest": {"Item": item}} for item in credentials])
     for suffix, content in zip(FORMATS, _make_media(), strict=True):
         key = object_key(STANDIN_ACCOUNT, FINISHED, suffix=suffix)
@@ -276,6 +292,23 @@ def _credentials(encryptor: Encryptor) -> Iterable[Item]:
         }
         yield {"PK": f"SIGNING#{account}", **signing, "since": [NOON]}
     yield {"PK": f"KEY#{API_KEY}", "account": STANDIN_ACCOUNT, **api_key}
+
+
+def _engines() -> Iterable[Item]:
+    """Return the items of media engines, laid out as in `adapters.dynamodb.engine_registry`."""
+    tokens = {ENGINE: [ENGINE_TOKEN, NEWER_ENGINE_TOKEN], STANDIN_ENGINE: [STANDIN_ENGINE_TOKEN]}
+    accounts = {ENGINE: frozenset({STANDIN_ACCOUNT}), STANDIN_ENGINE: None}
+    for name, secrets in tokens.items():
+        hashes = list(map(hash_secret, secrets))
+        yield {"PK": f"ENGINE#{name}", "tokens": hashes, "accounts": accounts[name], "created": NOON}
+    yield {"PK": "LIST#ENGINES", "names": frozenset(tokens)}
+
+
+def _other_engines(dynamodb: Any, table: str) -> list[Attributes]:  # noqa: ANN401
+    """Return the keys of other engines."""
+    request = {"KeyConditionExpression": "PK = :pk", "ExpressionAttributeValues": {":pk": {"S": "LIST#ENGINES"}}}
+    names = {name for item in dynamodb.query(TableName=table, **request)["Items"] for name in item["names"]["SS"]}
+    return [{"PK": {"S": f"ENGINE#{name}"}} for name in sorted(names - {ENGINE, STANDIN_ENGINE})]
 
 
 def _other_keys(dynamodb: Any, table: str, items: Iterable[Attributes]) -> list[Attributes]:  # noqa: ANN401

@@ -20,6 +20,7 @@ from tapedeck_standin.app.paths import find_root
 from tapedeck_standin.aws.backend import InvalidSetting, emulated_aws, isolate_aws_environment, make_full_client
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.samples.data import seed
 
@@ -45,10 +46,14 @@ _OK: Final = 200
 
 @dataclass
 class CapturedOutput:
-    """Captures the commands, callbacks and domain events of replayed functions; sends nothing."""
+    """Captures the commands, callbacks and domain events of replayed functions; sends nothing.
+
+    `engine_queues` are the queues of media engines that the functions create and delete.
+    """
 
     commands: MemoryQueue = field(default_factory=partial(_queue, "media-commands.fifo"))
     callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
+    engine_queues: MemoryEngineQueues = field(default_factory=lambda: MemoryEngineQueues(current_environment().clock))
     bus: MemoryBus = field(default_factory=MemoryBus)
     requests: list[WebhookRequest] = field(default_factory=list)
 
@@ -80,7 +85,12 @@ class CapturedOutput:
 def capturing_output() -> Iterator[CapturedOutput]:
     """Capture what background functions send until the block is left."""
     captured = CapturedOutput()
-    with installed(replace(current_environment(), make_outbound_clients=captured.outbound_clients)):
+    environment = replace(
+        current_environment(),
+        make_outbound_clients=captured.outbound_clients,
+        make_engine_queue_admin=lambda: captured.engine_queues,
+    )
+    with installed(environment):
         yield captured
 
 

@@ -119,17 +119,10 @@ class AdminEndpoint(Generic[ServicesT]):
                 except (NotFound, InvalidState) as refused:
                     response = _error(self._message_of(refused), None)
                 except Exception:
-                    services.log.task(
-                        operation=operation, account=_account_of(task, {}), outcome="fault", sid=_key_of(task, {})
-                    )
+                    services.log.task(operation=operation, outcome="fault", **_subjects_of(task, {}))
                     raise
                 outcome = "refused" if "error" in response else "done"
-                services.log.task(
-                    operation=operation,
-                    account=_account_of(task, response),
-                    outcome=outcome,
-                    sid=_key_of(task, response),
-                )
+                services.log.task(operation=operation, outcome=outcome, **_subjects_of(task, response))
                 return response
 
             return handle
@@ -139,6 +132,15 @@ class AdminEndpoint(Generic[ServicesT]):
     def _message_of(self, refused: TapedeckError) -> str:
         """Return the message of the error's class, or of the nearest one that it is derived from."""
         return next(self._messages[kind] for kind in type(refused).__mro__ if kind in self._messages)
+
+
+def _subjects_of(task: AdminRequest | None, response: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what the log line names: the account and the API key, by id, and the media engine."""
+    return {
+        "account": _account_of(task, response),
+        "sid": _key_of(task, response),
+        "engine": getattr(task, "engine_name", None),
+    }
 
 
 def _account_of(task: AdminRequest | None, response: Mapping[str, Any]) -> str | None:

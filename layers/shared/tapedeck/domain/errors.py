@@ -21,6 +21,12 @@ TapedeckError
 │   ├── NameInUse               a live conference has this name
 │   ├── LabelInUse              a participant of this conference has this label
 │   ├── ConferenceOverForParticipant  the participant's conference has ended
+│   ├── EngineNameTaken         an engine of this name is registered
+│   ├── EngineNameTooLong       with the deployment's name, the name of the engine's queue would be too long
+│   ├── TooManyEngines          100 engines are registered
+│   ├── EngineAlive             a media engine that is alive cannot be deleted
+│   ├── EngineHasLiveResources  calls, conferences or recordings of the engine are not final
+│   ├── QueueDeletedRecently    SQS refuses a queue's name for 60 seconds after its deletion
 │   ├── NotFinished             only a finished recording can be deleted
 │   └── NotDualChannel          two channels are requested of a mono recording
 ├── EventRejected               an engine event that contradicts the request or names foreign resources
@@ -168,6 +174,42 @@ class ConferenceOverForParticipant(InvalidState):
     """The conference of this participant has ended."""
 
     reason = "the conference of the participant has ended"
+
+
+class EngineNameTaken(InvalidState):
+    """An engine of this name is registered."""
+
+    reason = "an engine of this name is registered"
+
+
+class EngineNameTooLong(InvalidState):
+    """With the deployment's name, the name of the engine's queue would exceed SQS's limit of 80 characters."""
+
+    reason = "with the name of the deployment, the name of the engine is too long"
+
+
+class TooManyEngines(InvalidState):
+    """The deployment has the maximum number of engines."""
+
+    reason = "the deployment has the maximum number of engines"
+
+
+class EngineAlive(InvalidState):
+    """The media engine was seen moments ago, or reports no presence."""
+
+    reason = "the engine is alive"
+
+
+class EngineHasLiveResources(InvalidState):
+    """Calls, conferences or recordings of the engine are not final."""
+
+    reason = "calls, conferences or recordings of the engine are not final"
+
+
+class QueueDeletedRecently(InvalidState):
+    """A queue of this name was deleted within the last 60 seconds."""
+
+    reason = "a queue of this name was deleted within the last 60 seconds"
 
 
 class NotFinished(InvalidState):

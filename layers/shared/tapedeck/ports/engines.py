@@ -46,6 +46,10 @@ class EngineRegistry(Protocol):
         """Remove the older of two tokens; False if there is no such engine, or it has only one."""
         ...
 
+    def remove_new_engine_token(self, name: str) -> bool:
+        """Remove the newer of two tokens; False if there is no such engine, or it has only one."""
+        ...
+
     def disable_engine(self, name: str) -> bool:
         """Make all tokens of an engine invalid; False if there is no such engine."""
         ...

@@ -12,7 +12,7 @@ from tapedeck.ports.engines import RegisteredEngine
 
 _ABSENT: Final = "attribute_not_exists(PK)"
 _EXISTS: Final = "attribute_exists(PK)"
-_LIST_KEY: Final = {"PK": "ENGINES"}
+_LIST_KEY: Final = {"PK": "LIST#ENGINES"}
 
 
 class EngineRegistryTable:
@@ -75,22 +75,12 @@ class EngineRegistryTable:
         return True
 
     def remove_old_engine_token(self, name: str) -> bool:
-        """2 requests; the second one removes exactly the token that the first one read."""
-        found = self.get_engine(name)
-        if found is None or len(found.token_hashes) < MAX_ENGINE_TOKENS:
-            return False
-        old, *kept = found.token_hashes
-        write = Write(
-            _engine_key(name),
-            update="REMOVE tokens[0]",
-            condition="tokens[0] = :old AND size(tokens) = :most",
-            values={"old": old, "most": MAX_ENGINE_TOKENS},
-        )
-        try:
-            self._database.update(write)
-        except ConditionFailed as failed:
-            return (failed.items[0] or {}).get("tokens") == kept  # removed: the response was lost
-        return True
+        """2 requests."""
+        return self._remove_token(name, 0)
+
+    def remove_new_engine_token(self, name: str) -> bool:
+        """2 requests."""
+        return self._remove_token(name, 1)
 
     def disable_engine(self, name: str) -> bool:
         """1 request."""
@@ -116,6 +106,25 @@ class EngineRegistryTable:
             self._database.transact(writes)
         except ConditionFailed:
             return False
+        return True
+
+    def _remove_token(self, name: str, position: int) -> bool:
+        """Read both tokens, then remove exactly this one, so that a lost response is recognised."""
+        found = self.get_engine(name)
+        if found is None or len(found.token_hashes) < MAX_ENGINE_TOKENS:
+            return False
+        kept = list(found.token_hashes)
+        removed = kept.pop(position)
+        write = Write(
+            _engine_key(name),
+            update=f"REMOVE tokens[{position}]",
+            condition=f"tokens[{position}] = :removed AND size(tokens) = :most",
+            values={"removed": removed, "most": MAX_ENGINE_TOKENS},
+        )
+        try:
+            self._database.update(write)
+        except ConditionFailed as failed:
+            return (failed.items[0] or {}).get("tokens") == kept  # its response was lost
         return True
 
 

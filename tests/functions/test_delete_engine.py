@@ -1,0 +1,122 @@
+"""`delete_engine`: an engine that is not in use is deleted with its queue, its tokens and its presence."""
+
+from typing import Any
+
+import pytest
+
+from tapedeck.domain.engine import EngineCapabilities
+from tests.functions.admin import refused
+from tests.functions.engine_admin import MALFORMED_NAMES, EngineOperator, token
+
+DELETED = {"name": "ast1", "deleted": True}
+ALIVE = {
+    "error": {
+        "message": "The engine is alive: stop its connector and invoke this again after 45 seconds, or pass force",
+        "field": None,
+    }
+}
+LIVE = {
+    "error": {
+        "message": (
+            "Calls, conferences or recordings of an engine of this name are not final: wait until they are. To delete "
+            "the engine nevertheless, pass force"
+        ),
+        "field": None,
+    }
+}
+UNKNOWN = {"error": {"message": "There is no such engine", "field": None}}
+
+
+@pytest.fixture
+def deleting(engine_operator: EngineOperator) -> EngineOperator:
+    """An operator of two engines, `ast1` and `ast10`."""
+    for name in ("ast1", "ast10"):
+        engine_operator.call("create_engine", name=name)
+    engine_operator.world.log.drain()
+    return engine_operator
+
+
+def is_there(operator: EngineOperator) -> tuple[bool, bool, bool, bool]:
+    """Return whether `ast1` is registered, has a queue, has a presence, and authenticates."""
+    names = [each["name"] for each in operator.call("list_engines")["engines"]]
+    assert "ast10" in names
+    assert "ast10" in operator.queues()
+    has_presence = operator.presences.get_presence("ast1") is not None
+    return "ast1" in names, "ast1" in operator.queues(), has_presence, operator.accepts(token("ast1"))
+
+
+def test_deletes_an_engine(deleting: EngineOperator) -> None:
+    """An engine that was never seen is deleted; another one stays. A repetition finds no engine."""
+    assert deleting.call("delete_engine", name="ast1") == DELETED
+    assert deleting.world.log.drain() == [{"operation": "delete_engine", "engine": "ast1", "outcome": "done"}]
+    assert is_there(deleting) == (False, False, False, False)
+    assert deleting.call("delete_engine", name="ast1") == UNKNOWN
+
+
+def test_deletes_a_lost_engine_with_its_presence(deleting: EngineOperator) -> None:
+    """An engine that was not seen for 45 seconds is lost, and can be deleted."""
+    deleting.open_session("ast1", seconds_ago=45)
+    assert deleting.call("delete_engine", name="ast1") == DELETED
+    assert is_there(deleting) == (False, False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "presence"), [(0, True), (44, True), (86_400, False)], ids=["now", "just alive", "no presence"]
+)
+def test_keeps_an_engine_that_is_alive(deleting: EngineOperator, seconds_ago: int, *, presence: bool) -> None:
+    """An engine that is alive, or reports no presence, is deleted by force only."""
+    deleting.open_session("ast1", seconds_ago, EngineCapabilities(presence=presence))
+    assert deleting.call("delete_engine", name="ast1") == ALIVE
+    assert deleting.call("delete_engine", name="ast1", force=False) == ALIVE
+    assert is_there(deleting) == (True, True, True, True)
+    assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
+    assert is_there(deleting) == (False, False, False, False)
+
+
+def test_keeps_an_engine_that_has_live_resources(deleting: EngineOperator) -> None:
+    """A lost engine with a call in progress is deleted once the call has ended."""
+    deleting.open_session("ast1", seconds_ago=60)
+    call = deleting.start_call("ast1")
+    assert deleting.call("delete_engine", name="ast1") == LIVE
+    assert is_there(deleting) == (True, True, True, True)
+    deleting.world.services.calls.end(call.account, call.id)
+    assert deleting.call("delete_engine", name="ast1") == DELETED
+    assert is_there(deleting) == (False, False, False, False)
+
+
+def test_the_presence_stays_while_anything_is_live(deleting: EngineOperator) -> None:
+    """With force, the engine is deleted at once, but not its presence: what is live ends as that of a lost engine.
+
+    Its name stays reserved until then (C-188).
+    """
+    deleting.open_session("ast1", seconds_ago=10)
+    call = deleting.start_call("ast1")
+    assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
+    assert is_there(deleting) == (False, False, True, False)
+    assert deleting.call("create_engine", name="ast1") == LIVE
+    deleting.world.services.calls.end(call.account, call.id)
+    assert deleting.call("create_engine", name="ast1")["name"] == "ast1"
+
+
+@pytest.mark.parametrize("failing", ["get_queue_url", "delete_queue"])
+def test_a_run_that_failed_is_completed_by_the_next(deleting: EngineOperator, failing: str) -> None:
+    """If the queue is not deleted, the engine stays, but without a valid token; the next run deletes the rest."""
+    deleting.failing = {failing}
+    deleting.try_to_delete("ast1")
+    assert is_there(deleting) == (True, True, False, False)
+    deleting.failing = set()
+    assert deleting.call("delete_engine", name="ast1") == DELETED
+    assert is_there(deleting) == (False, False, False, False)
+
+
+@pytest.mark.parametrize("name", MALFORMED_NAMES)
+def test_refuses_malformed_names(deleting: EngineOperator, name: Any) -> None:
+    """A malformed name is refused, and the answer names the field."""
+    assert deleting.call("delete_engine", name=name, force=True) == refused("name")
+
+
+@pytest.mark.parametrize("force", ["", "true", 1, None])
+def test_refuses_another_force(deleting: EngineOperator, force: Any) -> None:
+    """`force` is true or false; nothing is deleted otherwise."""
+    assert deleting.call("delete_engine", name="ast1", force=force) == refused("force")
+    assert is_there(deleting) == (True, True, False, True)
