@@ -65,7 +65,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from hatchling.builders.wheel import WheelBuilder
 
     project = tmp_path_factory.mktemp("project")
-    for name in ("functions", "layers", "packages", "standin"):
+    for name in ("engine", "functions", "layers", "packages", "standin"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "template.yaml", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, project)
@@ -102,6 +102,14 @@ def start(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
     for process in processes:
         process.kill()
         process.communicate()
+
+
+def test_the_wheel_has_every_package(wheel: Path) -> None:
+    """The wheel has the layer's packages, the engine protocol, the stand-in and the in-memory DynamoDB."""
+    assert {path.parent.name for path in wheel.glob("*/__init__.py")} == {
+        "tapedeck", "tapedeck_protocol", "tapedeck_standin", "dynamodb_memory",
+    }  # fmt: skip
+    assert (wheel / "tapedeck_protocol" / "py.typed").is_file()
 
 
 def shell(*lines: str) -> list[str]:
