@@ -1,5 +1,6 @@
 """The models of the engine protocol: what they accept, and what they refuse with the name of the field."""
 
+import dataclasses
 import importlib.util
 import json
 from collections.abc import Mapping
@@ -9,9 +10,11 @@ from typing import Any, Final, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
+from jsonschema import ValidationError as JsonSchemaError
 from pydantic import TypeAdapter, ValidationError
 
 from tapedeck.domain.conference import EndReason
+from tapedeck.domain.engine import EngineCapabilities
 from tapedeck.domain.engine_command import CommandKind
 from tapedeck.domain.engine_event import EventOutcome, EventRefusal
 from tapedeck.domain.recording import Source
@@ -19,13 +22,14 @@ from tapedeck_protocol import words
 from tapedeck_protocol.commands import COMMANDS
 from tapedeck_protocol.events import EVENTS
 from tapedeck_protocol.outcomes import EventBatch, EventBatchAnswer, EventRefusalCode, Outcome
-from tapedeck_protocol.session import OpenSessionAnswer, OpenSessionRequest
+from tapedeck_protocol.session import Capabilities, OpenSessionAnswer, OpenSessionRequest
 from tapedeck_protocol.uploads import OpenUploadAnswer, OpenUploadRequest
 from tests.client import ROOT
 from tests.engine.messages import (
     ACCOUNT,
     CALL,
     COMMANDS_IN_FULL,
+    CONFERENCE,
     EVENTS_IN_FULL,
     EVIDENCE,
     NOW,
@@ -350,3 +354,30 @@ def test_the_words_are_those_of_the_domain() -> None:
     }
     assert set(get_args(Outcome)) == set(EventOutcome)
     assert set(get_args(EventRefusalCode)) == set(EventRefusal)
+
+
+def test_the_defaults_of_capabilities_are_those_of_the_domain() -> None:
+    """A session that states nothing has the capabilities of a simple engine."""
+    stated, assumed = Capabilities(), EngineCapabilities()
+    for field in dataclasses.fields(assumed):
+        value = getattr(stated, field.name)
+        assert (frozenset(value) if isinstance(value, tuple) else value) == getattr(assumed, field.name), field.name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recording": None, "parent": None, "call": None, "conference": None},
+        {"parent": None, "call": CALL},
+        {"recording": None, "conference": CONFERENCE},
+    ],
+)
+def test_the_schema_of_a_refusal_requires_its_subject(change: dict[str, Any]) -> None:
+    """A refusal without a subject, or of a recording without its parent, does not match the schema."""
+    subject = {name: value for name, value in {"parent": PARENT, "recording": RECORDING, **change}.items() if value}
+    broken = {name: value for name, value in event("command.refused").items() if name not in {"call", "conference"}}
+    for name in ("parent", "recording"):
+        del broken[name]
+    validate("engine-events", None, {**broken, "parent": PARENT, "recording": RECORDING})
+    with pytest.raises(JsonSchemaError):
+        validate("engine-events", None, broken | subject)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from tapedeck_protocol.words import (
     AbsenceReason,
@@ -325,6 +325,13 @@ class EngineAlive(_EngineWideEvent):
 
 class CommandRefused(_Event):
     """The engine does not carry out a command. The subject's fields are those of the command."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": [name]} for name in ("call", "conference", "recording")],
+            "dependentRequired": {"parent": ["recording"], "recording": ["parent"]},
+        }
+    )
 
     type: Literal["command.refused"]
     command: Annotated[CommandId, Field(description="Id of the command")]

@@ -28,7 +28,7 @@ ParticipantAbility = Literal["mute", "hold", "coach", "announce", "remove"]
 
 
 class Capabilities(EngineMessage):
-    """What the engine can do. A request that needs something else is refused before it changes anything."""
+    """What the engine can do; Tapedeck stores it with the engine's presence."""
 
     pause: Annotated[Flag, Field(description="Pause a capture. Without it, recordings can only be stopped")] = True
     pause_native_skip: Annotated[
