@@ -1,4 +1,7 @@
-"""The queues of engines on moto's SQS: how they are created and deleted, and what SQS's errors mean."""
+"""The contract of `ports.engine_administration.EngineQueueAdmin`: the adapter over moto's SQS, and the in-memory one.
+
+Then what is special of SQS: attributes, and the meaning of its errors.
+"""
 
 import json
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from tapedeck.domain.errors import (
     TapedeckError,
 )
 from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 
 DEAD_LETTERS = "arn:aws:sqs:us-east-1:123456789012:{}-commands-dead"
 
@@ -41,6 +45,14 @@ class Sqs:
         """Return the URL of an engine's queue."""
         url: str = self.client.get_queue_url(QueueName=f"{self.stack}-engine-{engine}")["QueueUrl"]
         return url
+
+    def send(self, engine: str) -> None:
+        """Send a message to an engine."""
+        self.client.send_message(QueueUrl=self.url(engine), MessageBody="{}")
+
+    def count(self, engine: str) -> int:
+        """Return how many messages an engine receives."""
+        return len(self.client.receive_message(QueueUrl=self.url(engine), WaitTimeSeconds=0).get("Messages", []))
 
     def attributes(self, engine: str) -> dict[str, Any]:
         """Return the attributes of a queue that its creation sets, with their JSON parsed."""
@@ -75,11 +87,66 @@ class Sqs:
         }
 
 
+class Memory:
+    """The in-memory queues of engines."""
+
+    def __init__(self) -> None:
+        self.admin = MemoryEngineQueues(lambda: 0)
+
+    def names(self) -> list[str]:
+        """Return the names of the engines' queues."""
+        return [f"-{self.admin[engine].name}" for engine in self.admin]
+
+    def send(self, engine: str) -> None:
+        """Send a message to an engine."""
+        self.admin[engine].send("{}")
+
+    def count(self, engine: str) -> int:
+        """Return how many messages an engine receives."""
+        return len(self.admin[engine].receive())
+
+
 @pytest.fixture
 def sqs(aws: None) -> Sqs:
     """An SQS without queues of engines."""
     del aws  # only has to be there
     return Sqs()
+
+
+@pytest.fixture(params=["sqs", "memory"])
+def queues(request: pytest.FixtureRequest, aws: None) -> Sqs | Memory:
+    """Queues of engines: none yet."""
+    del aws  # only has to be there
+    return Sqs() if request.param == "sqs" else Memory()
+
+
+def test_a_queue_exists_until_it_is_deleted(queues: Sqs | Memory) -> None:
+    """Each engine has a queue of its own; the deletion of one changes no other, and can be repeated."""
+    assert queues.names() == []
+    queues.admin.create("ast1")
+    queues.admin.create("ast10")
+    assert sorted(queues.names()) == ["-engine-ast1", "-engine-ast10"]
+    for _ in range(2):
+        queues.admin.delete("ast1")
+        assert queues.names() == ["-engine-ast10"]
+
+
+def test_a_repeated_creation_keeps_the_messages(queues: Sqs | Memory) -> None:
+    """Creating a queue is idempotent: a queue that exists keeps its messages."""
+    queues.admin.create("ast1")
+    queues.send("ast1")
+    queues.admin.create("ast1")
+    assert queues.names() == ["-engine-ast1"]
+    assert queues.count("ast1") == 1
+
+
+def test_a_deleted_queue_loses_its_messages(queues: Sqs | Memory) -> None:
+    """A queue that is deleted and created again is empty."""
+    queues.admin.create("ast1")
+    queues.send("ast1")
+    queues.admin.delete("ast1")
+    queues.admin.create("ast1")
+    assert queues.count("ast1") == 0
 
 
 def test_creates_a_queue(sqs: Sqs) -> None:
@@ -93,25 +160,12 @@ def test_creates_a_queue(sqs: Sqs) -> None:
     }
 
 
-def test_creating_a_queue_is_idempotent(sqs: Sqs) -> None:
-    """A queue that exists keeps its messages, and gets the attributes back that were changed."""
-    sqs.admin.create("ast1")
-    sqs.client.send_message(QueueUrl=sqs.url("ast1"), MessageBody="{}")
+def test_a_repeated_creation_restores_the_attributes(sqs: Sqs) -> None:
+    """A queue that exists gets the attributes back that were changed."""
     sqs.admin.create("ast1")
     sqs.client.set_queue_attributes(QueueUrl=sqs.url("ast1"), Attributes={"VisibilityTimeout": "7"})
     sqs.admin.create("ast1")
-    assert sqs.names() == ["-engine-ast1"]
     assert sqs.attributes("ast1") == sqs.expected()
-    assert len(sqs.client.receive_message(QueueUrl=sqs.url("ast1"))["Messages"]) == 1
-
-
-def test_deletes_a_queue_of_one_engine(sqs: Sqs) -> None:
-    """The queue of one engine is deleted, those of others stay; a repetition changes nothing."""
-    for engine in ("ast1", "ast10"):
-        sqs.admin.create(engine)
-    for _ in range(2):
-        sqs.admin.delete("ast1")
-        assert sqs.names() == ["-engine-ast10"]
 
 
 def test_refuses_a_name_that_is_too_long(aws: None) -> None:

@@ -65,8 +65,9 @@ class EngineRegistryTable:
         write = Write(
             _engine_key(name),
             update="SET tokens = list_append(tokens, :token)",
-            condition=f"{_EXISTS} AND size(tokens) < :most",
-            values={"token": [token_hash], "most": MAX_ENGINE_TOKENS},
+            # A late copy of this request must not add the token twice.
+            condition=f"{_EXISTS} AND size(tokens) < :most AND NOT contains(tokens, :hash)",
+            values={"token": [token_hash], "hash": token_hash, "most": MAX_ENGINE_TOKENS},
         )
         try:
             self._database.update(write)
@@ -104,8 +105,8 @@ class EngineRegistryTable:
         ]
         try:
             self._database.transact(writes)
-        except ConditionFailed:
-            return False
+        except ConditionFailed as failed:
+            return failed.may_have_unacknowledged_copy  # deleted: its response was lost
         return True
 
     def _remove_token(self, name: str, position: int) -> bool:
