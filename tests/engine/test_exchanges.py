@@ -103,3 +103,17 @@ def test_the_worked_chain_is_computed_as_the_page_says() -> None:
         found.append(hashlib.sha256(found[-1].encode() + form.encode()).hexdigest())
     assert (found, len(hashes)) == (hashes, 4)
     assert head_of(recording, [json.loads(form) for form in forms]) == hashes[-1]
+
+
+def test_the_code_of_the_packages_readme_runs() -> None:
+    """The Python example reads a command and makes the evidence of its answer."""
+    readme = (ROOT / "engine" / "protocol" / "README.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    (pause, *_) = [content for title, _, content in EXCHANGES if content.get("type") == "recording.pause"]
+    names = {"message_body": json.dumps(pause), "now": 1_780_000_035_180}
+    exec(source, names)  # noqa: S102 - the project's own example
+    entry: Any = {
+        "n": 1, "type": "paused", "version": 2, "asked_at": pause["issued_at"], "done_at": 1_780_000_035_180,
+    }  # fmt: skip
+    assert names["entry"] == entry
+    assert names["event_evidence"] == {"n": 1, "head": head_of(pause["recording"], [entry])}
