@@ -1,4 +1,4 @@
-"""Reconcile pending work: requeue due callbacks, resend unconfirmed commands, end recordings that timed out.
+"""Reconcile pending work: requeue due callbacks, resend unconfirmed commands, end what timed out or lost its engine.
 
 No route: `{}`, once a minute.
 """
@@ -9,7 +9,7 @@ from tapedeck.background.handlers import BackgroundServices
 from tapedeck.bootstrap.background import background
 
 
-@background.schedule("reconcile")
+@background.schedule("reconcile", before=lambda services: services.engine_monitor.run())
 def handler(shard: str, services: BackgroundServices) -> Counter[str]:
     """Reconcile one shard of the pending-work index."""
     return services.reconciler.run(shard)

@@ -22,6 +22,8 @@ VARIABLES: Final = {
     "CALLBACK_ALLOWED_HOSTS": "Hosts without a public address that callbacks may be delivered to, comma-separated.",
     "CALLBACK_HOST_MAP": "Pairs `host=other`, comma-separated: connect to `other` for `host`. Used by the stand-in.",
     "FAILED_BATCHES_BUCKET": "Name of the bucket with stream changes that could not be published.",
+    "ENGINE_GONE_AFTER_MINUTES": "Minutes for which a media engine may be lost before what it has is ended.",
+    "MAX_CALL_HOURS": "Hours after which a live call is ended.",
     "LATE_AUDIO_DAYS": "Days for which audio is accepted after its recording timed out, 0 for never.",
     "ENGINE_COMMANDS_DEAD_LETTER_QUEUE": "ARN of the dead-letter queue that the queues of new engines get.",
     "TAPEDECK_STANDIN": "`1` in the stand-in. Permits its public token, and audio of any size in a response.",
@@ -36,6 +38,9 @@ METRICS: Final = {
     "TaskFaults": "when a function for operators fails",
     "CommandsUnconfirmed": "each minute: commands that the engine has not confirmed for five minutes",
     "PausesUnconfirmed": "each minute: pauses that the engine has not confirmed for one minute",
+    "EngineLost": "each minute: media engines that have not reported for 45 seconds",
+    "ResourcesLost": "each minute: calls, conferences and captures that were ended because their engine is gone",
+    "CallsTooLong": "each hour: calls that were ended because they lasted longer than `MaxCallHours`",
     "CommandsExpired": "each minute: commands that were given up after 24 hours without confirmation",
     "RecordingsTimedOut": "each minute: recordings that ended as absent, because the start or the audio did not arrive",
     "EventsRejected": "when an engine event contradicts its command, or names another account's resource",
@@ -113,6 +118,15 @@ ALARM_ACTIONS: Final = {
     "EventsDroppedAlarm": "Check the clock of the connector, and the order of its events.",
     "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "PausesUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
+    "EngineLostAlarm": (
+        "Check that the engine and its connector run and can reach the API. After `EngineGoneAfterMinutes` everything "
+        "that the engine has is ended. Delete an engine that is out of service with `delete_engine`."
+    ),
+    "ResourcesLostAlarm": (
+        f"Find them in the {_LOG}, by the reason `engine_lost`. Their callbacks are delivered. If the engine's disk "
+        "is readable, its audio is accepted for `LateAudioDays`."
+    ),
+    "CallsTooLongAlarm": "Check whether the engine reports the ends of calls. Raise `MaxCallHours` if they are real.",
     "CommandsExpiredAlarm": f"Repeat the request over the API if it is still wanted. Follow {_CONNECTOR}.",
     "RecordingsTimedOutAlarm": (
         "No start was confirmed within 40 minutes, or no audio arrived within an hour of the stop. Check that the "

@@ -72,7 +72,7 @@ def test_a_first_session_is_stored_with_what_the_engine_can_do(presences: Presen
     """The first session stores the boot, the time and the capabilities; sequence numbers begin above a reserve."""
     boot = fresh()
     assert presences.get_presence(engine) is None
-    expected = EnginePresence(engine, boot, NOW, CAPABILITIES, max_calls=40, seq=1_000_000)
+    expected = EnginePresence(engine, boot, NOW, CAPABILITIES, max_calls=40, seq=1_000_000, opened_at=NOW)
     assert opened(presences, engine, boot) == expected
     assert presences.get_presence(engine) == expected
     assert expected in presences.list_presences()
@@ -86,7 +86,9 @@ def test_a_new_session_replaces_only_the_session_that_was_read(presences: Presen
     assert presences.open_session(engine, second, fresh(), NOW + 60, CAPABILITIES, None) is None
     assert presences.open_session(engine, second, None, NOW + 60, CAPABILITIES, None) is None
     assert presences.get_presence(engine) == alive
-    expected = EnginePresence(engine, second, NOW + 60, CAPABILITIES, seq=2_000_007, previous_seen_at=NOW + 30)
+    expected = EnginePresence(
+        engine, second, NOW + 60, CAPABILITIES, seq=2_000_007, opened_at=NOW + 60, previous_seen_at=NOW + 30
+    )
     assert presences.open_session(engine, second, first, NOW + 60, CAPABILITIES, None) == expected
     assert presences.open_session(engine, second, first, NOW + 61, CAPABILITIES, None) == expected
     renewed = replace(expected, seen_at=NOW + 90, capabilities=EngineCapabilities(), max_calls=2)

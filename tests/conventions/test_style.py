@@ -201,7 +201,14 @@ def test_the_template_sets_what_the_settings_read() -> None:
         declared |= function.get("Environment", {}).get("Variables", {}).keys()
     assert read == declared | SET_BY_THE_STANDIN
     # The declared variables are sufficient for reading the settings.
-    names = ("CREDENTIAL_CACHE_SECONDS", "MEDIA_INLINE_BYTES", "CALLBACK_RETRY_HOURS", "LATE_AUDIO_DAYS")
+    names = (
+        "CREDENTIAL_CACHE_SECONDS",
+        "MEDIA_INLINE_BYTES",
+        "CALLBACK_RETRY_HOURS",
+        "LATE_AUDIO_DAYS",
+        "ENGINE_GONE_AFTER_MINUTES",
+        "MAX_CALL_HOURS",
+    )
     numbers = dict.fromkeys(names, "1")
     typed = {**numbers, "MEDIA_ACCESS": "vendor"}
     assert Settings.read({**dict.fromkeys(declared, "x"), **typed}).signing_kms_key_id == "x"

@@ -23,7 +23,7 @@ from tests.functions.background_world import World
 ALLOWED: Final = {
     "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRejected",
     "EventsDropped", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "PausesUnconfirmed",
-    "CommandsExpired", "RecordingsTimedOut", "TaskFaults",
+    "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "ResourcesLost", "CallsTooLong",
 }  # fmt: skip
 MAX_LINE_LENGTH: Final = 700
 CANARY: Final = "canary-4711"
@@ -104,7 +104,15 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
             "reconcile",
             "done",
             None,
-            {"CommandsUnconfirmed": 0, "PausesUnconfirmed": 0, "CommandsExpired": 0, "RecordingsTimedOut": 0},
+            {
+                "CommandsUnconfirmed": 0,
+                "PausesUnconfirmed": 0,
+                "CommandsExpired": 0,
+                "RecordingsTimedOut": 0,
+                "EngineLost": 0,
+                "ResourcesLost": 0,
+                "CallsTooLong": 0,
+            },
         ),
         ("list_callbacks", "done", None, {}),
     ]

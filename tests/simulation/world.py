@@ -11,9 +11,18 @@ from unittest.mock import patch
 
 from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.dynamodb import client as dynamodb_client
-from tapedeck.adapters.dynamodb import credentials, deliveries, lists, participants, resources, transcriptions
+from tapedeck.adapters.dynamodb import (
+    credentials,
+    deliveries,
+    lists,
+    participants,
+    presence,
+    resources,
+    transcriptions,
+)
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
 from tapedeck.background.reconciler import Reconciler
@@ -28,6 +37,7 @@ from tapedeck.domain.account import Account
 from tapedeck.domain.errors import TapedeckError
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
+from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.operations.media import Media
 from tapedeck.operations.participants import Participants
 from tapedeck.operations.recordings import Recordings
@@ -111,6 +121,8 @@ class World:
         self.failed_batches = MemoryFailedBatches()
         self.unexpected_errors: list[str] = []
         self.deletions: set[str] = set()
+        self.lost: list[tuple[str, str]] = []
+        """Engine and id of everything that was ended because its engine is gone."""
         self.is_publishing = True
         self.absence: int | None = None
         """Error code that the engine reports instead of media; None for media."""
@@ -172,6 +184,18 @@ class World:
         transcription_operations = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
         captures = RecordingEvents(store, self.recordings, self.media, transcription_operations, clock)
         events = EngineEvents(store, self.calls, self.conferences, self.participants, captures, clock)
+        self.presences, self.live = presence.PresenceTable(database), presence.LiveIndex(database)
+        self.sessions = EngineSessions(
+            self.presences,
+            self.live,
+            lambda event, report: apply_end(events, event, report),
+            lambda pending: send_pending_commands(publisher, pending, clock),
+            lambda engine, _, resource: self.lost.append((engine, resource.id)),
+            clock,
+        )
+        monitor = EngineMonitor(
+            self.presences, self.sessions, self.live, self.calls, EngineLimits(15, 24), clock, self._note_failure
+        )
         reconcile = Reconciler(
             PendingWorkIndex(database),
             store,
@@ -179,6 +203,7 @@ class World:
             self.media,
             publisher,
             dispatcher,
+            monitor,
             clock,
             self._note_failure,
         )
@@ -191,6 +216,8 @@ class World:
             make_publisher=lambda: publisher,
             make_engine_events=lambda: events,
             make_callbacks=lambda: dispatcher,
+            make_engine_sessions=lambda: self.sessions,
+            make_engine_monitor=lambda: monitor,
             make_reconciler=lambda: reconcile,
             make_redrive=lambda: FailedBatchRedrive(
                 self.failed_batches, self._read_change, sort_by_conference_sequence, publisher
@@ -280,8 +307,8 @@ class World:
         self.history.wrong += [f"{call} has outlived its conference" for call in self.history.outliving()]
 
     def reconcile(self) -> Counter[str]:
-        """Reconcile every shard of the pending-work index that has entries; return the summed counts."""
-        counted: Counter[str] = Counter()
+        """Watch the engines, and reconcile every shard of the pending-work index that has entries; return counts."""
+        counted: Counter[str] = self.run(self.background.engine_monitor.run) or Counter()
         for shard in sorted({work[-1] for work, _ in self.history.work.values()}):
             counted += self.run(self.background.reconciler.run, shard) or Counter()
         return counted

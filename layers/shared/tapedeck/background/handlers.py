@@ -19,6 +19,7 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.engine_monitor import EngineMonitor
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import SHARDS, Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
@@ -26,6 +27,7 @@ from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRen
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.errors import EventRejected, InvalidParameter, InvalidState, MalformedBody
 from tapedeck.observability import CanonicalLog
+from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.ports.changes import Change
 from tapedeck.ports.clock import Clock
 
@@ -45,6 +47,8 @@ class BackgroundServices:
     make_publisher: Callable[[], ChangePublisher]
     make_engine_events: Callable[[], EngineEvents]
     make_callbacks: Callable[[], CallbackDispatcher]
+    make_engine_sessions: Callable[[], EngineSessions]
+    make_engine_monitor: Callable[[], EngineMonitor]
     make_reconciler: Callable[[], Reconciler]
     make_redrive: Callable[[], FailedBatchRedrive]
 
@@ -62,6 +66,11 @@ class BackgroundServices:
     def callbacks(self) -> CallbackDispatcher:
         """Queues and delivers callbacks."""
         return self.make_callbacks()
+
+    @property
+    def engine_monitor(self) -> EngineMonitor:
+        """Watches the media engines."""
+        return self.make_engine_monitor()
 
     @property
     def reconciler(self) -> Reconciler:
@@ -150,12 +159,13 @@ class BackgroundEndpoint:
         return decorate
 
     def schedule(
-        self, operation: str
+        self, operation: str, before: Callable[[BackgroundServices], Counter[str]] | None = None
     ) -> Callable[[Callable[[str, BackgroundServices], Counter[str]]], Callable[[Event, object], BatchResponse]]:
         """Decorate a function that processes one shard; its counts are added up, logged and returned.
 
-        Every run starts at another shard, so that slow shards cannot starve the others. A failure does not stop the
-        other shards, nor does an item that the function counts as `failed`; the run raises after all shards are done.
+        `before` runs once before all shards, and its counts are added too. Every run starts at another shard, so that
+        slow shards cannot starve the others. A failure does not stop the other shards, nor does an item that the
+        function counts as `failed`; the run raises after all shards are done.
         """
 
         def decorate(
@@ -165,9 +175,11 @@ class BackgroundEndpoint:
                 services = self._get_services()
                 counted: Counter[str] = Counter()
                 failures: list[Exception] = []
-                for shard in _rotate_shards(services.clock()):
+                shards = _rotate_shards(services.clock())
+                steps = [partial(handler, shard, services) for shard in shards]
+                for step in [*([partial(before, services)] if before is not None else []), *steps]:
                     try:
-                        counted.update(handler(shard, services))
+                        counted.update(step())
                     except Exception as error:  # noqa: BLE001 - raised after the other shards
                         failures.append(error)
                 if counted["failed"]:
@@ -234,6 +246,9 @@ _METRICS: Final = {
     "unconfirmed_pauses": "PausesUnconfirmed",
     "expired": "CommandsExpired",
     "timed_out": "RecordingsTimedOut",
+    "engines_lost": "EngineLost",
+    "resources_lost": "ResourcesLost",
+    "calls_too_long": "CallsTooLong",
 }
 """Metric names by the names of the reconciler's counts."""
 

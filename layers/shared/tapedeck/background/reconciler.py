@@ -7,6 +7,7 @@ stream, which keeps records for 24 hours only (REL-5). The stream is the fast pa
 - notifications: store missing callbacks of starts, ends and leaves, and of ended calls;
 - calls: end those that were dialed into a conference that has ended, and those that the engine never dialed;
 - commands: send a command again, ever less often, until the engine confirms it or it expires (except `media.delete`);
+  send none to an engine that is lost;
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
 Only `redrive_failed_changes` publishes the rest: domain events, `media.delete`, and all other callbacks. The callbacks
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from tapedeck.background.engine_monitor import EngineMonitor
 from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.webhook_delivery import CallbackDispatcher
@@ -57,8 +59,8 @@ COMMAND_ALARM_AFTER_SECONDS: Final = 300
 START_TIMEOUT_SECONDS: Final = 2_400
 """Age at which a recording whose start the engine has not confirmed becomes `absent`.
 
-At least as long as the media-events queue retries an event (5 receives, 6 minutes apart): the confirmation may still
-be in the queue.
+Longer than a connector repeats an event that cannot be applied yet (30 minutes), and than a lost engine may stay away
+(15 minutes): the confirmation may still come.
 """
 
 MEDIA_TIMEOUT_SECONDS: Final = 3_600
@@ -83,6 +85,7 @@ class Reconciler:
         media: finishes recordings that timed out.
         publisher: stores missing callbacks and sends commands again.
         callbacks: queues due callbacks again.
+        engines: knows which engines are lost.
         clock: milliseconds.
         report: is called with each error that one item of work caused.
     """
@@ -95,6 +98,7 @@ class Reconciler:
         media: Media,
         publisher: ChangePublisher,
         callbacks: CallbackDispatcher,
+        engines: EngineMonitor,
         clock: Clock,
         report: Callable[[Exception], object],
     ) -> None:
@@ -104,6 +108,7 @@ class Reconciler:
         self._media = media
         self._publisher = publisher
         self._callbacks = callbacks
+        self._engines = engines
         self._clock = clock
         self._report = report
         self._calls = Calls(store, clock)
@@ -178,15 +183,18 @@ class Reconciler:
         if pending_since is None or self._now - pending_since < COMMAND_RESEND_AFTER_SECONDS:
             return counted
         age = self._now - pending_since
-        if self._is_conference_over(pending):
+        conference = self._conference_of(pending)
+        engine = conference.engine if conference is not None else getattr(resource, "engine", None)
+        has_expired = age >= COMMAND_EXPIRY_SECONDS or self._engines.is_gone(engine)
+        if conference is not None and not conference.is_live:
             self._work.expire(pending)
-        elif age >= COMMAND_EXPIRY_SECONDS and not isinstance(resource, Recording):
+        elif has_expired and not isinstance(resource, Recording):
             counted["expired"] += self._expire(pending)
         elif (command := pending_command(pending.account, resource, pending.command_payload)) is not None:
             counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
             is_pause = isinstance(resource, Recording) and resource.status is RecordingStatus.PAUSED
             counted["unconfirmed_pauses"] += is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
-            if is_due or is_repetition_due(age, interval):
+            if not self._engines.is_lost(engine) and (is_due or is_repetition_due(age, interval)):
                 self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
                 counted["resent"] += 1
         return counted
@@ -270,13 +278,12 @@ class Reconciler:
             pass  # ended by a concurrent request
         return False
 
-    def _is_conference_over(self, pending: PendingWork) -> bool:
-        """Whether the conference of a participant has ended, so that the participant's command is void."""
+    def _conference_of(self, pending: PendingWork) -> Conference | None:
+        """Return the conference of a participant, whose end makes the participant's command void; else None."""
         resource = pending.resource
         if not isinstance(resource, Participant):
-            return False
-        conference = self._store.get_conference(pending.account, resource.conference)
-        return conference is not None and not conference.is_live
+            return None
+        return self._store.get_conference(pending.account, resource.conference)
 
     def _expire(self, pending: PendingWork) -> bool:
         """Remove a resource with an expired command from the index; return whether it was removed.

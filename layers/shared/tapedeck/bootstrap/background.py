@@ -5,7 +5,7 @@ A separate module, so that HTTP functions do not import what only these need.
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
@@ -13,6 +13,7 @@ from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
 from tapedeck.adapters.dynamodb.lists import ListTable
 from tapedeck.adapters.dynamodb.participants import ParticipantTable
+from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.adapters.eventbridge import EventBus
@@ -23,6 +24,13 @@ from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.admin.endpoint import AdminEndpoint
 from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.engine_monitor import (
+    EngineLimits,
+    EngineMonitor,
+    apply_end,
+    log_loss,
+    send_pending_commands,
+)
 from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
@@ -33,6 +41,7 @@ from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment
 from tapedeck.bootstrap.http import build_api_services
 from tapedeck.domain.errors import NotFound
+from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.settings import Settings
 
 EVENT_SOURCE: Final = "tapedeck"
@@ -107,12 +116,32 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         recording_events = RecordingEvents(store, api.recordings, api.media, api.transcriptions, clock)
         return EngineEvents(store, api.calls, api.conferences, api.participants, recording_events, clock)
 
+    def report_failure(error: Exception) -> None:
+        api.log.background(operation="reconcile", outcome="failed", error=type(error).__name__)
+
+    @cache
+    def engine_sessions() -> EngineSessions:
+        return EngineSessions(
+            PresenceTable(database),
+            LiveIndex(database),
+            lambda event, report: apply_end(engine_events(), event, report),
+            lambda pending: send_pending_commands(publisher(), pending, clock),
+            partial(log_loss, api.log),
+            clock,
+        )
+
+    @cache
+    def engine_monitor() -> EngineMonitor:
+        limits = EngineLimits(settings.engine_gone_after_minutes, settings.max_call_hours)
+        return EngineMonitor(
+            PresenceTable(database), engine_sessions(), LiveIndex(database), api.calls, limits, clock, report_failure
+        )
+
     @cache
     def reconciler() -> Reconciler:
-        work = PendingWorkIndex(database)
         return Reconciler(
-            work, store, api.recordings, api.media, publisher(), dispatcher(), clock,
-            lambda error: api.log.background(operation="reconcile", outcome="failed", error=type(error).__name__),
+            PendingWorkIndex(database), store, api.recordings, api.media, publisher(), dispatcher(), engine_monitor(),
+            clock, report_failure,
         )  # fmt: skip
 
     @cache
@@ -133,6 +162,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         make_publisher=publisher,
         make_engine_events=engine_events,
         make_callbacks=dispatcher,
+        make_engine_sessions=engine_sessions,
+        make_engine_monitor=engine_monitor,
         make_reconciler=reconciler,
         make_redrive=redrive,
     )

@@ -65,7 +65,8 @@ class EnginePresence:
     `engine.alive`. `synced_boot` is the boot whose complete list of live resources was received at `synced_at`; empty
     if none was. `seq` is the highest sequence number of an `engine.alive` (see `domain.engine_event.EngineEvent`).
     `gone_boot` is the boot after whose loss everything that the engine had was ended; empty if none was.
-    `previous_seen_at` is when the session before the current one was last seen; 0 if this is the first one.
+    `opened_at` is when the current session was opened first. `previous_seen_at` is when the session before it was last
+    seen; 0 if this is the first one.
     """
 
     engine: str
@@ -79,6 +80,7 @@ class EnginePresence:
     synced_boot: str = ""
     synced_at: int = 0
     gone_boot: str = ""
+    opened_at: int = 0
     previous_seen_at: int = 0
 
     def is_alive(self, now: int) -> bool:
@@ -86,8 +88,17 @@ class EnginePresence:
         return not self.capabilities.presence or now - self.seen_at < DEAD_AFTER_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """What an engine reports about itself with `engine.alive`; `max_calls` is None if no limit is known."""
+
+    max_calls: int | None = None
+    live_calls: int = 0
+    is_draining: bool = False
+
+
 SEQUENCE_RESERVE: Final = 1_000_000
-"""How far a new session raises the engine's sequence number.
+"""How far a new session raises the engine's sequence number (C-201).
 
 Presence knows the number of the last `engine.alive` only; events since then have higher ones.
 """

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tapedeck.domain.call import Call
 from tapedeck.domain.engine import EngineCapabilities, EnginePresence, MediaEngine
 from tapedeck.domain.recording import Parent
 from tapedeck.ports.changes import PendingWork
@@ -102,6 +103,10 @@ class PresenceStore(Protocol):
         """Store that the complete list of a session was received; False if it is not the current session."""
         ...
 
+    def delete_presence(self, engine: str) -> None:
+        """Forget an engine. Idempotent."""
+        ...
+
     def set_gone(self, presence: EnginePresence) -> bool:
         """Store that everything that the engine had was ended after its loss.
 
@@ -136,6 +141,10 @@ class LiveStore(Protocol):
 
         The index is eventually consistent: what was assigned to the engine a moment ago may be missing.
         """
+        ...
+
+    def find_old_calls(self, engine: str, before: int) -> Sequence[Call]:
+        """Return the calls that an engine has and that were created before the second `before`."""
         ...
 
     def list_participants_with_commands(self, account: str, conference: str) -> Sequence[PendingWork]:

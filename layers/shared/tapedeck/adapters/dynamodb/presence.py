@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable
-from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, update
+from tapedeck.adapters.dynamodb.expressions import ITEM_ABSENT, Attr, delete, update
 from tapedeck.adapters.dynamodb.fields import Field, FieldTable
 from tapedeck.adapters.dynamodb.items import (
     PARTICIPANT,
@@ -16,10 +16,11 @@ from tapedeck.adapters.dynamodb.items import (
     recording_key,
 )
 from tapedeck.adapters.dynamodb.stream import command_payload_from, resource_from
-from tapedeck.domain.call import LIVE
+from tapedeck.domain.call import LIVE, Call
 from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.engine import SEQUENCE_RESERVE, EngineCapabilities, EnginePresence
 from tapedeck.domain.engine_command import is_pending
+from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import UNFINISHED
 from tapedeck.ports.changes import PendingWork
@@ -66,6 +67,7 @@ class PresenceTable(ConditionalTable):
         if replaced_boot != boot:
             assign["seq"] = Attr("seq").or_default(0) + SEQUENCE_RESERVE
             assign["previous_seen"] = Attr("seen").or_default(0)
+            assign["opened"] = now
         when = Attr("boot").eq(replaced_boot) if replaced_boot is not None else ITEM_ABSENT
         removed = ("draining", "live_calls") if replaced_boot != boot else ()
         try:
@@ -98,6 +100,10 @@ class PresenceTable(ConditionalTable):
         assign = {"synced_boot": boot, "synced_at": now}
         return self._try(update(presence_key(engine), assign, when=Attr("boot").eq(boot)))
 
+    def delete_presence(self, engine: str) -> None:
+        """1 request."""
+        self._database.transact([delete(presence_key(engine))])
+
     def set_gone(self, presence: EnginePresence) -> bool:
         """1 request."""
         is_unchanged = Attr("boot").eq(presence.boot) & Attr("seen").lte(presence.seen_at)
@@ -113,12 +119,22 @@ class LiveIndex(ConditionalTable):
     def list_live(self, engine: str) -> Iterator[PendingWork]:
         """1 request per shard, more if a shard exceeds a megabyte, and 1 per 100 items."""
         for shard in _SHARDS:
-            rows = self._database.query("#live = :shard", {"shard": f"{engine}#{shard}"}, index="live", live="live")
-            for item in self._database.get_many([{"PK": row["PK"], "SK": row["SK"]} for row in rows]):
+            for item in self._database.get_many(self._keys(engine, shard)):
                 # The index is eventually consistent.
                 resource = resource_from(item or {})
                 if item is not None and resource is not None and "live" in item and item.get("engine") == engine:
                     yield PendingWork(item["PK"].partition("#")[0], resource, command_payload_from(item))
+
+    def find_old_calls(self, engine: str, before: int) -> Sequence[Call]:
+        """1 request per shard, and 1 per 100 calls that are found."""
+        keys = [key for shard in _SHARDS for key in self._keys(engine, shard) if _is_call_before(key, before)]
+        found = [resource_from(item or {}) for item in self._database.get_many(keys)]
+        return [call for call in found if isinstance(call, Call) and call.is_live and call.engine == engine]
+
+    def _keys(self, engine: str, shard: str) -> list[Key]:
+        """Return the keys of an engine's resources in one shard: 1 request per megabyte."""
+        rows = self._database.query("#live = :shard", {"shard": f"{engine}#{shard}"}, index="live", live="live")
+        return [{"PK": row["PK"], "SK": row["SK"]} for row in rows]
 
     def list_participants_with_commands(self, account: str, conference: str) -> Sequence[PendingWork]:
         """1 request per megabyte of the conference's participants."""
@@ -186,6 +202,7 @@ _PRESENCE: Final = FieldTable(
     Field("synced_boot", "synced_boot", ""),
     Field("synced_at", "synced_at", 0),
     Field("gone_boot", "gone_boot", ""),
+    Field("opened", "opened_at", 0),
     Field("previous_seen", "previous_seen_at", 0),
 )
 
@@ -198,3 +215,8 @@ def _key(resource: LiveResource) -> Key:
     if resource.parent is not None:
         return recording_key(resource.parent, resource.id)
     return (call_key if resource.kind == "call" else conference_key)(resource.account, resource.id)
+
+
+def _is_call_before(key: Key, before: int) -> bool:
+    """Whether a key is that of a call which was created before the second `before`."""
+    return key["SK"] == "CALL" and created_at(key["PK"].rpartition("#")[2]) < before

@@ -1,0 +1,161 @@
+"""Monitor the media engines: notice lost ones, end what they had if they stay away, end endless calls (REL-23)."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.outbound import pending_command
+from tapedeck.background.publisher import ChangePublisher
+from tapedeck.domain.call import Call, CallStatus
+from tapedeck.domain.conference import Conference
+from tapedeck.domain.engine_event import EngineEvent
+from tapedeck.domain.engine_report import CallEndReport, ConferenceEndReport
+from tapedeck.domain.errors import CallHasEnded
+from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.observability import CanonicalLog
+from tapedeck.operations.calls import Calls
+from tapedeck.operations.conferences import ReportedConferenceEnd
+from tapedeck.operations.engine_sessions import ENGINE_LOST, EndReport, EngineSessions
+from tapedeck.ports.changes import PendingWork
+from tapedeck.ports.clock import Clock
+from tapedeck.ports.engines import LiveStore, PresenceStore
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """After how many minutes a lost engine is gone for good (C-195), and how many hours a call may last (C-200)."""
+
+    gone_after_minutes: int = 15
+    max_call_hours: int = 24
+
+
+MAX_COMMANDS_OF_SESSION: Final = 500
+"""Unconfirmed commands that a new session is sent at once; the reconciler sends the others."""
+
+_MINUTE: Final = 60
+_HOUR: Final = 3_600
+
+
+class EngineMonitor:
+    """Watches the engines once per run of the reconciler, and knows which are lost until the next run.
+
+    Args:
+        presences: the presence of engines.
+        sessions: ends what a lost engine had.
+        live: what engines have.
+        calls: ends calls that last too long.
+        limits: how long an engine may be lost, and how long a call may last.
+        clock: milliseconds.
+        report: is called with each error that one engine caused.
+    """
+
+    def __init__(
+        self,
+        presences: PresenceStore,
+        sessions: EngineSessions,
+        live: LiveStore,
+        calls: Calls,
+        limits: EngineLimits,
+        clock: Clock,
+        report: Callable[[Exception], object],
+    ) -> None:
+        self._presences = presences
+        self._sessions = sessions
+        self._live = live
+        self._calls = calls
+        self._limits = limits
+        self._clock = clock
+        self._report = report
+        self._lost: frozenset[str] = frozenset()
+        self._gone: frozenset[str] = frozenset()
+        self._looked_for_old_calls_at = 0
+
+    def run(self) -> Counter[str]:
+        """Read all presences; end what engines had that are gone. Idempotent.
+
+        Returns:
+            `engines_lost`: engines that are lost now; `engines_gone`: those that stayed away too long, once for each
+            session;
+            `resources_lost`: calls, conferences and captures that were ended because their engine is gone;
+            `calls_too_long`: calls that lasted longer than the limit, looked for once an hour;
+            `failed`: engines of which something could not be ended, which the next run tries again.
+
+        Raises:
+            StoreBusy, StoreUnavailable: the presences could not be read.
+        """
+        now = self._clock() // 1000
+        presences = self._presences.list_presences()
+        lost = [each for each in presences if not each.is_alive(now)]
+        gone = [each for each in lost if now - each.seen_at >= self._limits.gone_after_minutes * _MINUTE]
+        self._lost = frozenset(each.engine for each in lost)
+        self._gone = frozenset(each.engine for each in gone)
+        counted = Counter(engines_lost=len(lost))
+        for presence in gone:
+            counted += self._attempt(lambda presence=presence: self._sessions.end_lost(presence))  # type: ignore[misc]
+        if now - self._looked_for_old_calls_at >= _HOUR:
+            for presence in presences:
+                counted += self._attempt(lambda presence=presence: self._end_old_calls(presence.engine, now))  # type: ignore[misc]
+            self._looked_for_old_calls_at = now
+        return counted
+
+    def is_lost(self, engine: str | None) -> bool:
+        """Whether an engine was lost at the last run; no command is repeated to it (C-199)."""
+        return engine in self._lost
+
+    def is_gone(self, engine: str | None) -> bool:
+        """Whether an engine was lost for so long that everything that it had is ended."""
+        return engine in self._gone
+
+    def _end_old_calls(self, engine: str, now: int) -> Counter[str]:
+        """End the calls of an engine that last longer than the limit, and send it the commands to hang up."""
+        ended = 0
+        for call in self._live.find_old_calls(engine, now - self._limits.max_call_hours * _HOUR):
+            status = CallStatus.COMPLETED if call.status is CallStatus.IN_PROGRESS else CallStatus.FAILED
+            with suppress(CallHasEnded):
+                self._calls.end(call.account, call.id, status)
+                ended += 1
+        return Counter(calls_too_long=ended)
+
+    def _attempt(self, action: Callable[[], Counter[str]]) -> Counter[str]:
+        try:
+            return action()
+        except Exception as error:  # noqa: BLE001 - one engine must not hold up the others
+            self._report(error)
+            return Counter(failed=1)
+
+
+def send_pending_commands(publisher: ChangePublisher, pending: Sequence[PendingWork], clock: Clock) -> int:
+    """Send the unconfirmed commands of resources to their engine, at most 500; return how many."""
+    found = [pending_command(each.account, each.resource, each.command_payload) for each in pending]
+    commands = [command for command in found if command is not None][:MAX_COMMANDS_OF_SESSION]
+    publisher.send_commands(commands, deduplication_suffix=f"-{clock() // 1000}")
+    return len(commands)
+
+
+def apply_end(engine_events: EngineEvents, event: EngineEvent, report: EndReport) -> None:
+    """Apply an end as if the engine had reported it."""
+    match report:
+        case CallEndReport():
+            engine_events.call_ended(event.account, report.call, event, report.status)
+        case ConferenceEndReport():
+            ended = ReportedConferenceEnd(event, report.reason, report.ending_call)
+            engine_events.conference_ended(event.account, report.conference, ended)
+        case _:
+            engine_events.recording_events.transitioned(report.parent, report.recording, event, RecordingStatus.STOPPED)
+
+
+def log_loss(log: CanonicalLog, engine: str, account: str, resource: Call | Conference | Recording) -> None:
+    """Log a call, conference or recording that was ended because its engine is gone."""
+    log.engine_event(
+        operation="end_lost",
+        engine=engine,
+        outcome="ended",
+        account=account,
+        call=resource.id if isinstance(resource, Call) else None,
+        conference=resource.id if isinstance(resource, Conference) else None,
+        recording=resource.id if isinstance(resource, Recording) else None,
+        reason=ENGINE_LOST,
+    )

@@ -1,0 +1,250 @@
+"""Sessions of engines: which one is current, what a list of live resources leads to, and what ends with an engine."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.conference import ConferenceStatus, EndReason
+from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
+from tapedeck.operations.engine_sessions import OpenedSession, SessionOpening, SessionSuperseded
+from tapedeck.operations.participants import UpdateParticipant
+from tapedeck.operations.recordings import StartRecording
+from tapedeck.ports.engines import LiveResource
+from tests.simulation.world import World
+
+ENGINE: Final = MediaEngine("ast1")
+NOTHING: Final = EngineCapabilities()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A simulated deployment without faults, whose engine does nothing by itself."""
+    with World(0, event_fault_rate=0) as made:
+        made.clock.sleep(3_600)
+        yield made
+
+
+def boot(world: World) -> str:
+    """The id of a session that begins now, later than all before."""
+    world.clock.sleep(1)
+    return new_id(world.clock())
+
+
+def begin(world: World, status: CallStatus = CallStatus.IN_PROGRESS) -> str:
+    """Let a call begin; return its id."""
+    call: str = world.calls.register(world.account, to="", from_="", direction="inbound", status=status).id
+    return call
+
+
+def opened(world: World, boot_id: str, live: list[LiveResource] | None = None, *, more: bool = False) -> OpenedSession:
+    """Open a session of the engine."""
+    return world.sessions.open(ENGINE, SessionOpening(boot_id, NOTHING, live=live or [], has_more=more))
+
+
+def call_resource(world: World, call: str) -> LiveResource:
+    """A call in a list of live resources."""
+    return LiveResource("call", world.account, call)
+
+
+def test_numbers_of_a_new_session_continue_above_a_reserve(world: World) -> None:
+    """Each new session continues a million above the number of the last `engine.alive`; so does a renewal."""
+    first, second = boot(world), boot(world)
+    assert opened(world, first).seq_seen == 1_000_000
+    assert world.sessions.note_alive(ENGINE.name, first, 1_000_017, EngineHealth()) is False
+    assert opened(world, first).seq_seen == 2_000_017
+    assert opened(world, second).seq_seen == 2_000_017
+    assert opened(world, second).seq_seen == 3_000_017
+
+
+def test_a_newer_session_supersedes_an_older_one(world: World) -> None:
+    """The session with the newer id wins; the older one is superseded with each report, and cannot be opened again."""
+    old, new = boot(world), boot(world)
+    opened(world, old)
+    assert world.sessions.is_superseded(ENGINE.name, old) is False
+    opened(world, new)
+    assert world.sessions.is_superseded(ENGINE.name, old) is True
+    assert world.sessions.is_superseded(ENGINE.name, new) is False
+    assert world.sessions.note_alive(ENGINE.name, old, 9, EngineHealth()) is True
+    with pytest.raises(SessionSuperseded):
+        opened(world, old)
+    found = world.presences.get_presence(ENGINE.name)
+    assert found is not None
+    assert found.boot == new
+
+
+def test_any_session_replaces_a_lost_one(world: World) -> None:
+    """A host whose clock was a day ahead is replaced by an id that is older, once it is lost."""
+    ahead = new_id(world.clock() + 86_400_000)
+    opened(world, ahead)
+    with pytest.raises(SessionSuperseded):
+        opened(world, boot(world))
+    world.clock.sleep(45)
+    later = boot(world)
+    opened(world, later)
+    assert world.sessions.is_superseded(ENGINE.name, later) is False
+
+
+def test_an_unknown_session_is_not_noted(world: World) -> None:
+    """A report without a session changes nothing."""
+    assert world.sessions.note_alive(ENGINE.name, boot(world), 1, EngineHealth()) is False
+    assert world.presences.get_presence(ENGINE.name) is None
+
+
+def test_alive_reports_are_kept(world: World) -> None:
+    """`engine.alive` stores when the engine was seen, its number and what it reports about itself."""
+    current = boot(world)
+    opened(world, current)
+    world.clock.sleep(15)
+    now = world.clock() // 1000
+    world.sessions.note_alive(ENGINE.name, current, 1_000_004, EngineHealth(20, 7, is_draining=True))
+    assert world.presences.get_presence(ENGINE.name) == EnginePresence(
+        "ast1", current, now, NOTHING, max_calls=20, live_calls=7, is_draining=True, seq=1_000_004,
+        synced_boot=current, synced_at=now - 15, opened_at=now - 15,
+    )  # fmt: skip
+
+
+def test_a_list_is_answered_with_what_is_unknown_and_what_has_ended(world: World) -> None:
+    """Ids that do not exist, or belong to another engine or account, are unknown; final ones have ended."""
+    live, ended, foreign = begin(world), begin(world), begin(world)
+    world.calls.end(world.account, ended)
+    world.live.set_boot("other", call_resource(world, foreign), boot(world))
+    missing = new_id(world.clock())
+    answer = opened(world, boot(world), [call_resource(world, each) for each in (live, ended, foreign, missing)])
+    assert (list(answer.unknown), list(answer.ended)) == ([foreign, missing], [ended])
+    assert world.calls.get(world.account, live).engine == "ast1"
+    elsewhere = MediaEngine("ast1", frozenset({"a" * 32}))
+    again = world.sessions.open(
+        elsewhere, SessionOpening(boot(world), NOTHING, live=[call_resource(world, live)], has_more=True)
+    )
+    assert again.unknown == [live]
+
+
+def test_what_is_not_listed_ends_when_the_old_session_was_last_seen(world: World) -> None:
+    """With the last page calls and conferences end and captures stop, at the time when the engine was last seen."""
+    talking, ringing = begin(world), begin(world, CallStatus.RINGING)
+    conference = world.conferences.register(world.account, "Room").id
+    parent = Parent(world.account, ParentKind.CALL, talking)
+    recording, _ = world.recordings.create(parent, StartRecording())
+    listed = [
+        call_resource(world, talking),
+        call_resource(world, ringing),
+        LiveResource("conference", world.account, conference),
+        LiveResource("recording", world.account, recording.id, parent),
+    ]
+    first = boot(world)
+    opened(world, first, listed)
+    world.clock.sleep(15)
+    seen = world.clock() // 1000
+    world.sessions.note_alive(ENGINE.name, first, 1, EngineHealth())
+    world.clock.sleep(200)
+    second = boot(world)
+    assert opened(world, second, more=True).counted == Counter()
+    assert world.calls.get(world.account, talking).is_live
+    assert opened(world, second).counted["resources_lost"] == 4
+    ends = [world.calls.get(world.account, call) for call in (talking, ringing)]
+    assert [(call.status, call.ended) for call in ends] == [("completed", seen), ("failed", seen)]
+    over = world.conferences.get(world.account, conference)
+    assert (over.status, over.reason, over.ended) == (ConferenceStatus.COMPLETED, EndReason.LAST_LEFT, seen)
+    stopped = world.recordings.get(parent, recording.id)
+    assert (stopped.status, stopped.ended, stopped.is_pending) == (RecordingStatus.STOPPED, seen, False)
+    assert sorted(world.lost) == sorted(("ast1", each) for each in (talking, ringing, conference, recording.id))
+
+
+def test_what_changed_since_the_session_was_opened_goes_on(world: World) -> None:
+    """What no session has listed goes on if it changed after the session was opened; what was listed goes on anyway."""
+    listed, old = begin(world), begin(world)
+    first = boot(world)
+    opened(world, first, [call_resource(world, listed), call_resource(world, old)])
+    second = boot(world)
+    opened(world, second, [call_resource(world, listed)], more=True)
+    new = begin(world)
+    world.dynamodb.update_item(
+        TableName=world._recordings_table,
+        Key={"PK": {"S": f"{world.account}#CALL#{new}"}, "SK": {"S": "CALL"}},
+        UpdateExpression="SET engine = :engine, live = :live",
+        ExpressionAttributeValues={":engine": {"S": "ast1"}, ":live": {"S": f"ast1#{new[-1]}"}},
+    )
+    opened(world, second)
+    live = [world.calls.get(world.account, call).is_live for call in (listed, old, new)]
+    assert live == [True, False, True]
+
+
+def test_a_new_session_gets_its_unconfirmed_commands_once(world: World) -> None:
+    """Commands that waited for the engine are sent with the last page of a session, also those of participants."""
+    call, conference = begin(world), world.conferences.register(world.account, "Room").id
+    world.conferences.join(world.account, conference, call)
+    parent = Parent(world.account, ParentKind.CALL, call)
+    recording, _ = world.recordings.create(parent, StartRecording())
+    world.recordings.update(parent, recording.id, RecordingStatus.PAUSED)
+    world.participants.update(world.account, conference, call, UpdateParticipant(muted=True))
+    listed = [
+        call_resource(world, call),
+        LiveResource("conference", world.account, conference),
+        LiveResource("recording", world.account, recording.id, parent),
+    ]
+    current = boot(world)
+    world.commands.kinds.clear()
+    assert opened(world, current, listed, more=True).counted == Counter()
+    assert opened(world, current, listed).counted == Counter(commands_sent=2)
+    assert world.commands.kinds == {"recording.start", "participant.update"}
+    assert opened(world, current, listed).counted == Counter()
+
+
+def test_the_monitor_ends_calls_that_last_too_long(world: World) -> None:
+    """A call of 24 hours is ended, once an hour; a younger one goes on."""
+    old = begin(world)
+    world.clock.sleep(3_000)
+    young = begin(world)
+    current = boot(world)
+    opened(world, current, [call_resource(world, old), call_resource(world, young)])
+    world.clock.sleep(86_400 - 3_000)
+    world.sessions.note_alive(ENGINE.name, current, 1, EngineHealth())
+    monitor = world.background.engine_monitor
+    assert monitor.run() == Counter(calls_too_long=1)
+    assert [world.calls.get(world.account, call).status for call in (old, young)] == ["completed", "in-progress"]
+    assert monitor.run() == Counter()
+    world.clock.sleep(3_600)
+    world.sessions.note_alive(ENGINE.name, current, 2, EngineHealth())
+    assert monitor.run() == Counter(calls_too_long=1)
+
+
+def test_an_engine_is_lost_after_45_seconds_and_gone_after_15_minutes(world: World) -> None:
+    """Each run counts the lost engine; once it is gone, what it had ends; an engine without presence is never lost."""
+    call = begin(world)
+    current = boot(world)
+    opened(world, current, [call_resource(world, call)])
+    world.sessions.open(MediaEngine("sma"), SessionOpening(boot(world), EngineCapabilities(presence=False)))
+    monitor = world.background.engine_monitor
+    world.clock.sleep(43)
+    assert (monitor.run(), monitor.is_lost("ast1")) == (Counter(), False)
+    world.clock.sleep(1)
+    assert (monitor.run(), monitor.is_lost("ast1"), monitor.is_gone("ast1")) == (Counter(engines_lost=1), True, False)
+    world.clock.sleep(15 * 60 - 45)
+    assert monitor.run() == Counter(engines_lost=1, resources_lost=1, engines_gone=1)
+    assert (monitor.is_gone("ast1"), monitor.is_lost("sma"), monitor.is_lost(None)) == (True, False, False)
+    assert monitor.run() == Counter(engines_lost=1)
+    assert world.calls.get(world.account, call).status is CallStatus.COMPLETED
+
+
+def test_nothing_is_sent_again_to_a_lost_engine(world: World) -> None:
+    """A pause is repeated to an engine that is alive, and not to one that is lost."""
+    call = begin(world)
+    parent = Parent(world.account, ParentKind.CALL, call)
+    recording, _ = world.recordings.create(parent, StartRecording())
+    current = boot(world)
+    listed = [call_resource(world, call), LiveResource("recording", world.account, recording.id, parent)]
+    opened(world, current, listed)
+    world.observe()
+    world.clock.sleep(40)
+    world.sessions.note_alive(ENGINE.name, current, 1, EngineHealth())
+    assert world.reconcile()["resent"] == 1
+    resent = 0
+    for _ in range(12):
+        world.clock.sleep(60)
+        resent += world.reconcile()["resent"]
+    assert resent == 0
