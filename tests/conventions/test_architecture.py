@@ -262,6 +262,14 @@ def test_a_function_imports_only_its_decorator_from_bootstrap(operation: str, de
     assert imported[0] in decorators
 
 
+def test_every_composition_root_turns_the_garbage_collector_on_again() -> None:
+    """Each composition root imports `bootstrap.http`: the package turns the collector off, and this module on again."""
+    roots = [each for each in SOURCES["bootstrap"] if each.path.stem not in {"__init__", "environment", "http"}]
+    assert len(roots) >= 3
+    for root in roots:
+        assert any(name.startswith("tapedeck.bootstrap.http") for name in root.imports()), root
+
+
 @pytest.mark.parametrize("name", ["http", "environment"])
 def test_http_functions_do_not_load_background_code(name: str) -> None:
     """The composition root of HTTP functions imports no background code."""

@@ -12,6 +12,7 @@ from tapedeck.adapters.engine_queue_admin import SqsEngineQueueAdmin
 from tapedeck.admin.endpoint import AdminEndpoint
 from tapedeck.admin.engines import ENGINE_MESSAGES, EngineAdminServices
 from tapedeck.bootstrap.environment import Environment, current_environment
+from tapedeck.bootstrap.http import build_api_services
 from tapedeck.operations.engine_registration import EngineRegistration
 
 
@@ -31,7 +32,7 @@ def build_engine_admin_services(environment: Environment) -> EngineAdminServices
         environment.clock,
         settings.refused_secrets,
     )
-    return EngineAdminServices(registration, environment.make_log(settings))
+    return EngineAdminServices(registration, environment.cached(build_api_services).log)
 
 
 def get_engine_admin_services() -> EngineAdminServices:
