@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from tapedeck.background.event_reports import ParsedEvent, UnreadableEvent, read_report
 from tapedeck.domain.call import CallStatus
@@ -47,6 +48,7 @@ from tests.engine.messages import (
     SUBSCRIPTION,
     event,
 )
+from tests.engine.test_protocol_models import published
 from tests.thoroughness import scaled
 
 OTHER: Final = "e" * 32
@@ -185,6 +187,7 @@ def test_names_what_cannot_be_read(raw: object, reason: tuple[str, str, str | No
 TEXTS: Final = st.text(max_size=5) | st.sampled_from(["\ud800", "0" * 32, "call", *EVENTS_IN_FULL])
 SCALARS: Final = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
 NAMES: Final = TEXTS | st.sampled_from(sorted({name for kind in EVENTS_IN_FULL for name in event(kind)}))
+SCHEMA: Final = Draft202012Validator(published("engine-events"))
 JSON: Final = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=6
 )
@@ -200,7 +203,10 @@ ALMOST: Final = st.builds(
 @given(JSON | ALMOST)
 @example(event("recording.stopped", parent=PARENT, evidence={"n": 10**400}))
 def test_no_json_value_makes_it_fail(raw: Any) -> None:
-    """Every JSON value is either read, or refused as unreadable or of an unknown type; the reason can be sent."""
+    """Every JSON value is either read, or refused as unreadable or of an unknown type; the reason can be sent.
+
+    What is read matches the published schema; an optional field may also be null.
+    """
     outcome = _outcome_of(raw)
     if isinstance(outcome, UnreadableEvent):
         assert outcome.code in {"unreadable", "unknown_type"}
@@ -208,6 +214,7 @@ def test_no_json_value_makes_it_fail(raw: Any) -> None:
         json.dumps([outcome.detail, outcome.event_id]).encode()
     else:
         assert (outcome.id, outcome.seq) == (raw["id"], raw["seq"])
+        SCHEMA.validate({name: value for name, value in raw.items() if value is not None})
 
 
 def _outcome_of(raw: object) -> ParsedEvent | UnreadableEvent:
