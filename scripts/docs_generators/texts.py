@@ -16,6 +16,7 @@ VARIABLES: Final = {
     "MEDIA_INLINE_BYTES": "Largest audio in bytes that a function returns itself, 0 to 4194304.",
     "COMMANDS_QUEUE": "URL of the queue from which the media engine receives commands.",
     "CALLBACKS_QUEUE": "URL of the queue of callbacks that are due.",
+    "FINISHING_QUEUE": "URL of the queue of captures to convert.",
     "EVENT_BUS": "Name of the event bus for domain events.",
     "PUBLIC_URL": "Scheme and host of this API in the URLs of callbacks.",
     "CALLBACK_RETRY_HOURS": "Hours for which a callback is retried after the vendor's own attempts, 0 to 168.",
@@ -101,6 +102,15 @@ ALARM_ACTIONS: Final = {
     "EngineCommandsDeadLetterAlarm": (
         f"Find out from the connector's log why it did not delete the command, then follow {_QUEUES}. The reconciler "
         "sends a command again while it is wanted and not confirmed."
+    ),
+    "FinishingDeadLetterAlarm": (
+        f"Look for errors of `finish_recording` in the {_LOG}: `MediaMissing` is a capture that is no 16-bit WAV, or "
+        f"that is gone. Then follow {_QUEUES}. A day after its upload the recording becomes `absent`, but its capture "
+        "stays."
+    ),
+    "FinishingQueueAgeAlarm": (
+        f"Look for errors and timeouts of `finish_recording` in the {_LOG}. Recordings are completed late; none is "
+        "lost."
     ),
     "MediaCommandsQueueAgeAlarm": f"Recordings are not paused or stopped now. Follow {_CONNECTOR}.",
     "MediaEventsQueueAgeAlarm": (

@@ -459,3 +459,16 @@ def test_failed_request_raises_at_once(code: str, error: type[Exception]) -> Non
         sqs.queue.send(messages("a1 b1"))
     assert sqs.requests == [["a1", "b1"]]
     assert sqs.pauses == []
+
+
+def test_a_standard_queue_gets_bodies_alone(aws: None) -> None:
+    """A message to a standard queue has no group and no deduplication id, and a repetition is a second message."""
+    del aws  # the emulator must be running
+    sqs: Any = botocore.session.get_session().create_client("sqs")
+    url = sqs.create_queue(QueueName=f"test-{token_hex(8)}")["QueueUrl"]
+    queue = SqsQueue(make_client("sqs"), url, lambda _seconds: None, is_fifo=False)
+    for _ in range(2):
+        queue.send([QueueMessage({"recording": "r"}, "r", "r")])
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    assert [json.loads(message["Body"]) for message in received] == [{"recording": "r"}] * 2
+    assert not {"MessageGroupId", "MessageDeduplicationId"} & {name for each in received for name in each["Attributes"]}

@@ -44,6 +44,8 @@ def test_the_deadlines_are_those_of_the_code() -> None:
         engine_command.COMMAND_EXPIRY_SECONDS,
         reconciler.START_TIMEOUT_SECONDS,
         reconciler.MEDIA_TIMEOUT_SECONDS,
+        reconciler.CONVERSION_GRACE_SECONDS,
+        reconciler.CONVERSION_TIMEOUT_SECONDS,
         PARAMETERS["LateAudioDays"]["Default"] * 86_400,
         reconciler.STREAM_GRACE_SECONDS,
         delivery.REQUEUE_AFTER_SECONDS,

@@ -175,6 +175,7 @@ class World:
     accounts: Accounts
     commands: FakeQueue
     callbacks: FakeQueue
+    finishing: FakeQueue
     bus: FakeQueue
     receiver: Receiver
     kms: FakeKms
@@ -207,7 +208,7 @@ class World:
     def discard(self) -> None:
         """Discard pending stream records, everything that was sent or published, and the log."""
         self.changes()
-        for channel in (self.commands, self.callbacks, self.bus):
+        for channel in (self.commands, self.callbacks, self.finishing, self.bus):
             channel.drain()
         self.log.drain()
 
@@ -261,6 +262,12 @@ class World:
             record = _message(0, json.dumps(dict(message.body)), message.group)
             failed += self._invoke("deliver_callback", [record], lambda record: record["messageId"])
         return failed
+
+    def convert(self, messages: Iterable[QueueMessage] | None = None) -> list[Event]:
+        """Call finish_recording with all messages of the finishing queue, or with these; return the failed ones."""
+        found = list(messages) if messages is not None else self.finishing.drain()
+        records = [_message(number, json.dumps(dict(each.body)), each.group) for number, each in enumerate(found)]
+        return self._invoke("finish_recording", records, lambda record: record["messageId"])
 
     def reconcile(self) -> Answer:
         """Call reconcile."""
@@ -319,9 +326,9 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
     log = FakeLog()
     vault, receiver = FakeKms(), Receiver(clock)
     accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
-    commands, callbacks, bus = FakeQueue(), FakeQueue(), FakeQueue()
+    commands, callbacks, finishing, bus = FakeQueue(), FakeQueue(), FakeQueue(), FakeQueue()
     luck = [0.0]
-    outbound_clients = OutboundClients(commands, callbacks, bus, receiver, vault, sleep, lambda: luck[-1])
+    outbound_clients = OutboundClients(commands, callbacks, finishing, bus, receiver, vault, sleep, lambda: luck[-1])
     environment = Environment(
         read_settings=lambda: settings,
         clock=clock,
@@ -334,8 +341,8 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
     service = environment.cached(api_bootstrap.build_api_services)
     services = environment.cached(background_bootstrap.build_background_services)
     return World(
-        memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, bus, receiver, vault, log,
-        services, faults, slept, sleep, luck,
+        memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, finishing, bus, receiver,
+        vault, log, services, faults, slept, sleep, luck,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from tapedeck.adapters.dynamodb import (
     transcriptions,
 )
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
+from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
 from tapedeck.background.handlers import BackgroundServices
@@ -68,7 +69,12 @@ ORIGIN: Final = "https://tapedeck.example"
 EVENT_FAULT_RATE: Final = 0.01
 
 _QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
-_LOGICAL_IDS: Final = {"events": "MediaEventsQueue", "callbacks": "CallbacksQueue", "commands": "MediaCommandsQueue"}
+_LOGICAL_IDS: Final = {
+    "events": "MediaEventsQueue",
+    "callbacks": "CallbacksQueue",
+    "commands": "MediaCommandsQueue",
+    "finishing": "FinishingQueue",
+}
 
 VISIBLE_AFTER: Final = {name: int(_QUEUES[each]["VisibilityTimeout"]) for name, each in _LOGICAL_IDS.items()}
 """Visibility timeout of each queue in seconds, from the template."""
@@ -108,7 +114,7 @@ class World:
         self.objects = MemoryObjects()
         self.log = OutcomeLog()
         self.bus = MemoryBus()
-        self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks")}
+        self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks", "finishing")}
         self.commands = CommandLogQueue(
             self.clock, visibility_seconds=VISIBLE_AFTER["commands"], max_receives=_max_receives("commands"),
             dead_letters=None, name="commands",
@@ -116,6 +122,8 @@ class World:
         self.commands.sent, self.commands.kinds = set(), set()
         self.events = self._queue("events", self.dead_letters["events"])
         self.callbacks = self._queue("callbacks", self.dead_letters["callbacks"])
+        self.finishing = self._queue("finishing", self.dead_letters["finishing"])
+        self.finishing_channel = UnreliableQueue(self.finishing, self.random_source, event_fault_rate)
         self.event_channel = UnreliableQueue(self.events, self.random_source, event_fault_rate)
         self.history = History()
         self.failed_batches = MemoryFailedBatches()
@@ -177,9 +185,10 @@ class World:
             deliveries.DeliveryTable(database), keys, wrap(PlainDecryptor()), wrap(self.network),
             wrap(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
         )  # fmt: skip
+        conversions = Conversions(wrap(self.finishing_channel), lambda: self.media)
         publisher = ChangePublisher(
             store, participants.ParticipantTable(database), lists.ListTable(database), wrap(self.objects),
-            wrap(self.commands), dispatcher, wrap(self.bus), ORIGIN, clock,
+            wrap(self.commands), dispatcher, wrap(self.bus), ORIGIN, clock, conversions,
         )  # fmt: skip
         transcription_operations = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
         captures = RecordingEvents(store, self.recordings, self.media, transcription_operations, clock)
@@ -204,6 +213,7 @@ class World:
             publisher,
             dispatcher,
             monitor,
+            conversions,
             clock,
             self._note_failure,
         )
@@ -218,6 +228,7 @@ class World:
             make_callbacks=lambda: dispatcher,
             make_engine_sessions=lambda: self.sessions,
             make_engine_monitor=lambda: monitor,
+            make_conversions=lambda: conversions,
             make_reconciler=lambda: reconcile,
             make_redrive=lambda: FailedBatchRedrive(
                 self.failed_batches, self._read_change, sort_by_conference_sequence, publisher
@@ -240,6 +251,13 @@ class World:
         self.deliver = QueueSource(
             self.callbacks,
             load_handler(ROOT, "deliver_callback"),
+            return_failed=False,
+            report=self._note_unexpected,
+        )
+
+        self.finish = QueueSource(
+            self.finishing,
+            load_handler(ROOT, "finish_recording"),
             return_failed=False,
             report=self._note_unexpected,
         )
@@ -316,7 +334,9 @@ class World:
     def drain(self) -> None:
         """Run every component until none has work left at the current time."""
         for _ in range(MAX_ROUNDS):
-            if not self._run_components() and not self.event_channel.catch_up():
+            if self._run_components():
+                continue
+            if not any([self.event_channel.catch_up(), self.finishing_channel.catch_up()]):
                 return
         self.unexpected_errors.append("the components never run out of work")
 
@@ -332,19 +352,20 @@ class World:
 
     def is_quiet(self) -> bool:
         """Whether the pending-work index and all queues are empty."""
-        return not (self.history.work or any(queue.messages for queue in (self.events, self.commands, self.callbacks)))
+        queues = (self.events, self.commands, self.callbacks, self.finishing)
+        return not (self.history.work or any(queue.messages for queue in queues))
 
     def _until_due(self, max_seconds: int) -> float:
         """Seconds until the next retry or message is due, at most `max_seconds`."""
         now = self.clock()
         due = [at * 1000 for work, at in self.history.work.values() if work.startswith("DUE")]
-        due += [at for queue in (self.events, self.callbacks) if (at := queue.next_due()) is not None]
+        due += [at for queue in (self.events, self.callbacks, self.finishing) if (at := queue.next_due()) is not None]
         return min([max_seconds, *(max(1.0, (at - now) / 1000 + 1) for at in due)])
 
     def _run_components(self) -> bool:
         moved = False
         for action in (self.publish.run_once, self.engine.process_commands, self.ingest.run_once, self.deliver.run_once,
-                    self.engine.finish_due_media):  # fmt: skip
+                    self.engine.finish_due_media, self.finish.run_once):  # fmt: skip
             moved = bool(self.run(action)) or moved
         return moved
 

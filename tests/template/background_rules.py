@@ -25,13 +25,14 @@ MAX_DAYS: Final = 30
 EVENT_SOURCES: Final = {
     "PublishChangesFunction": ("RecordingsTable", 100),
     "IngestMediaEventFunction": ("MediaEventsQueue", 10),
+    "FinishRecordingFunction": ("FinishingQueue", 1),
     "DeliverCallbackFunction": ("CallbacksQueue", 1),
 }
 """Event source and batch size of each function."""
 
 
-STANDARD_QUEUES: Final = frozenset({"EngineCommandsDeadLetterQueue"})
-"""Queues that are not FIFO: a dead-letter queue has the type of the queues that it serves."""
+STANDARD_QUEUES: Final = frozenset({"EngineCommandsDeadLetterQueue", "FinishingQueue", "FinishingDeadLetterQueue"})
+"""Queues that are not FIFO, as their order does not matter, with their dead-letter queues."""
 
 RUNTIME_DEAD_LETTER_QUEUES: Final = {"EngineCommandsDeadLetterQueue": "CreateEngineFunction"}
 """Dead-letter queues of queues outside the template, each with the function that creates those queues."""

@@ -133,6 +133,26 @@ class Scenario:
         self._s3.put_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=make_wav(list(parts), [True]))
         return key
 
+    def upload(self, recording: Recording, *parts: Part) -> None:
+        """Store the capture of a stopped recording, and note it."""
+        key = f"{self.mine.account}/{recording.id}/capture.wav"
+        self._s3.put_object(
+            Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=make_wav(list(parts), [True]), ChecksumAlgorithm="SHA256"
+        )
+        assert api_bootstrap.get_api_services().media.adopt_capture(recording)
+
+    def remove_capture(self, recording: Recording) -> None:
+        """Delete the capture of a recording."""
+        key = f"{self.mine.account}/{recording.id}/capture.wav"
+        self._s3.delete_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key)
+
+    def convert(self, *bodies: str) -> list[str]:
+        """Convert what is queued, or these messages; return the bodies of the messages, one at a time."""
+        found = list(bodies) or list(self._drain("FINISHING_QUEUE"))
+        for body in found:
+            self.invoke_with_messages("finish_recording", [body])
+        return found
+
     def store_failed_batch(self) -> None:
         """Store the changes since the last call as a failed batch, in Lambda's format."""
         content = json.dumps({"payload": json.dumps({"Records": self._changes.drain()})})
@@ -170,6 +190,7 @@ def use_background(scenario: Scenario) -> None:
     _use_calls(scenario)
     _use_conferences(scenario)
     _use_recordings(scenario)
+    _use_conversions(scenario)
     _use_callbacks(scenario)
     _use_reconciler(scenario)
 
@@ -380,6 +401,34 @@ def _use_recordings(scenario: Scenario) -> None:
     assert not scenario.report("nothing", call=call)
 
 
+def _stopped(scenario: Scenario, call: str) -> Recording:
+    """Start and stop a recording."""
+    recording = _recording(scenario, call)
+    scenario.confirm_commands()
+    _move(scenario, recording, "stopped")
+    scenario.confirm_commands()
+    return recording
+
+
+def _use_conversions(scenario: Scenario) -> None:
+    """Convert captures: usable, silent, deleted and missing ones."""
+    call = _call(scenario)
+    for parts in ((_AUDIBLE,), (_SILENCE,)):
+        recording = _stopped(scenario, call)
+        scenario.upload(recording, *parts)
+        scenario.publish()
+        messages = scenario.convert()
+        scenario.publish()
+    scenario.mine.delete("Recordings", _sid(scenario, ResourceType.RECORDING, recording.id))
+    scenario.convert(*messages)
+    missing = _stopped(scenario, call)
+    scenario.upload(missing, _AUDIBLE)
+    scenario.remove_capture(missing)
+    scenario.publish()
+    scenario.convert()
+    scenario.convert("x")
+
+
 def _use_callbacks(scenario: Scenario) -> None:
     """Deliver, retry, exhaust, list and replay callbacks."""
     scenario.deliver()
@@ -434,6 +483,7 @@ def _use_callbacks(scenario: Scenario) -> None:
     other = _conference(scenario, calls[0])
     scenario.report("participant.left", conference=other, call=calls[0])
     _end_with_completed_recording(scenario)
+    scenario.upload(_stopped(scenario, _call(scenario)), _AUDIBLE)
     scenario.store_failed_batch()
     scenario.recorder.run("redrive_failed_changes")
     scenario.recorder.run("redrive_failed_changes", max_batches=0)

@@ -92,6 +92,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "list_engines": {"done"},
     "publish_changes": {"done", "failed"},
     "ingest_media_event": {"done", "failed", "dropped", "refused", "unreadable"},
+    "finish_recording": {"done", "skipped", "failed", "unreadable"},
     "deliver_callback": {"delivered", "skipped", "failed", "retry-scheduled", "exhausted"},
     "reconcile": {"done"},
 }

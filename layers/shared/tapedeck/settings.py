@@ -59,6 +59,7 @@ class Settings:
     media_inline_bytes: int = MAX_INLINE_BYTES
     commands_queue: str = ""
     callbacks_queue: str = ""
+    finishing_queue: str = ""
     event_bus: str = ""
     public_url: str = ""
     callback_retry_hours: int = 72
@@ -112,6 +113,7 @@ class Settings:
             is_standin=is_standin,
             commands_queue=variables.get("COMMANDS_QUEUE", ""),
             callbacks_queue=variables.get("CALLBACKS_QUEUE", ""),
+            finishing_queue=variables.get("FINISHING_QUEUE", ""),
             event_bus=variables.get("EVENT_BUS", ""),
             public_url=variables.get("PUBLIC_URL", ""),
             callback_retry_hours=hours,

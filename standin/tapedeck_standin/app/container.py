@@ -30,7 +30,8 @@ from tapedeck_standin.aws.backend import make_full_client, stream_of
 from tapedeck_standin.aws.event_sources import Handler, QueueSource, StreamSource
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
-from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
+from tapedeck_standin.aws.standard_queue_source import StandardQueueSender, StandardQueueSource
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
@@ -58,6 +59,9 @@ from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
 
 MAX_ATTEMPTS: Final = 5
 """Attempts, after which a message goes to the dead-letter queue and a stream change is reported."""
+
+RETENTION_SECONDS: Final = 14 * 86_400
+"""Time for which a message is kept, also in the dead-letter queue."""
 
 ENGINE_NAME: Final = "standin"
 """Name of the media engine of the stand-in."""
@@ -146,6 +150,7 @@ def build_application(
         # Batches of one: after a failure, later events of its group must not have been received.
         QueueSource(queues.events, _notifying_engine(engine, event_ingestor), batch=1, return_failed=False),
         engine,
+        StandardQueueSource(queues.finishing, load_handler(root, "finish_recording")),
         queues.callbacks,
         ReorderingDeliverer(load_handler(root, "deliver_callback"), queues.callbacks, callback_log, faults),
         callback_log,
@@ -197,11 +202,12 @@ def build_application(
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """In-process versions of the template's three queues."""
+    """In-process versions of the template's queues."""
 
     commands: MemoryQueue
     events: MemoryQueue
     callbacks: MemoryQueue
+    finishing: MemoryStandardQueue
 
     @classmethod
     def create(cls, clock: VirtualClock, template: Template, on_dead_letter: Callable[[str], object]) -> "Queues":
@@ -224,11 +230,17 @@ class Queues:
                 name=name, on_dead_letter=on_dead_letter,
             )  # fmt: skip
 
+        finishing = MemoryStandardQueue(
+            clock, name="finishing", visibility_seconds=template.visibility("FinishingQueue"),
+            retention_seconds=RETENTION_SECONDS, max_receives=MAX_ATTEMPTS,
+            dead_letters=MemoryStandardQueue(clock, name="finishing-dead", retention_seconds=RETENTION_SECONDS),
+        )  # fmt: skip
         # No visibility timeout for callbacks: advancing the clock during a delivery must not cause a second one.
         return cls(
             make("media-commands.fifo", template.visibility("MediaCommandsQueue")),
             make("media-events.fifo", template.visibility("MediaEventsQueue"), on_dead_letter),
             make("callbacks.fifo", None),
+            finishing,
         )
 
 
@@ -246,6 +258,7 @@ def _outbound_clients(
     return OutboundClients(
         commands=queues.commands,
         callbacks=queues.callbacks,
+        finishing=StandardQueueSender(queues.finishing),
         bus=MemoryBus(),
         webhook_client=callback_log.observe_client(webhook),
         decryptor=KmsDecryptor(environment.make_client("kms"), settings.signing_kms_key_id),

@@ -74,7 +74,7 @@ class QueueSource:
         if not received:
             return False
         event = {"Records": [self._record(message) for message in received]}
-        failed = _failures(self._handler, event, {message.message_id for message in received}, self._report)
+        failed = failures_of(self._handler, event, {message.message_id for message in received}, self._report)
         kept = [message.receipt for message in received if failed is None or message.message_id in failed]
         for message in received:
             if message.receipt not in kept:
@@ -151,7 +151,7 @@ class StreamSource:
             return False
         batch = self._batches[0]
         numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
-        failed = _failures(self._handler, {"Records": list(batch)}, set(numbers), self._report)
+        failed = failures_of(self._handler, {"Records": list(batch)}, set(numbers), self._report)
         if failed is None and len(batch) > 1:
             half = (len(batch) + 1) // 2
             self._put_back(batch[:half], batch[half:])
@@ -171,7 +171,7 @@ class StreamSource:
         self._batches.extendleft(batch for batch in reversed(batches) if batch)
 
 
-def _failures(
+def failures_of(
     handler: Handler, event: dict[str, Any], known: set[str], report: Callable[[Exception], object]
 ) -> set[Any] | None:
     """Call the handler; return the failed ids. None: all failed (an exception, or a malformed response)."""

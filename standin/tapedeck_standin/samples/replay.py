@@ -54,6 +54,7 @@ class CapturedOutput:
     commands: MemoryQueue = field(default_factory=partial(_queue, "media-commands.fifo"))
     callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
     engine_queues: MemoryEngineQueues = field(default_factory=lambda: MemoryEngineQueues(current_environment().clock))
+    finishing: MemoryQueue = field(default_factory=partial(_queue, "finishing"))
     bus: MemoryBus = field(default_factory=MemoryBus)
     requests: list[WebhookRequest] = field(default_factory=list)
 
@@ -67,6 +68,7 @@ class CapturedOutput:
         return OutboundClients(
             commands=self.commands,
             callbacks=self.callbacks,
+            finishing=self.finishing,
             bus=self.bus,
             webhook_client=self,
             decryptor=KmsDecryptor(environment.make_client("kms"), settings.signing_kms_key_id),
@@ -75,7 +77,8 @@ class CapturedOutput:
     @property
     def sent(self) -> list[str]:
         """Captured messages, one line each."""
-        queued = [f"{queue.name} {body}" for queue in (self.commands, self.callbacks) for _, body in queue.messages]
+        queues = (self.commands, self.callbacks, self.finishing)
+        queued = [f"{queue.name} {body}" for queue in queues for _, body in queue.messages]
         events = [f"bus {event.kind} {json.dumps(event.detail)}" for event in self.bus.events]
         sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
         return queued + events + sent

@@ -15,6 +15,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.delivery import CallbackDelivery
 from tapedeck_standin.aws.event_sources import QueueSource, StreamSource
 from tapedeck_standin.aws.queues import MemoryQueue
+from tapedeck_standin.aws.standard_queue_source import StandardQueueSource
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
 from tapedeck_standin.clock import ClockOutOfRange, VirtualClock
@@ -37,6 +38,7 @@ class Scheduler:
         stream: the table's stream, mapped to `publish_changes`.
         events: the queue of engine events, mapped to `ingest_media_event`.
         engine: the simulated media engine.
+        finishing: the queue of captures to convert, mapped to `finish_recording`.
         callbacks: the queue of callbacks.
         deliverer: delivers one callback.
         callback_log: knows the scheduled retries.
@@ -50,6 +52,7 @@ class Scheduler:
         stream: StreamSource,
         events: QueueSource,
         engine: Engine,
+        finishing: StandardQueueSource,
         callbacks: MemoryQueue,
         deliverer: ReorderingDeliverer,
         callback_log: CallbackLog,
@@ -60,6 +63,7 @@ class Scheduler:
         self._stream = stream
         self._events = events
         self._engine = engine
+        self._finishing = finishing
         self._callbacks = callbacks
         self._deliverer = deliverer
         self._callback_log = callback_log
@@ -179,18 +183,17 @@ class Scheduler:
 
     def _finish_media(self) -> bool:
         with self._background_context():
-            return self._engine.finish_due_media()
+            was_busy = self._engine.finish_due_media()
+            return self._finishing.run_once() or was_busy
 
     def _milliseconds_until_due(self) -> int | None:
-        """Return the milliseconds until the next callback retry or engine event; None if neither is scheduled."""
+        """Return the milliseconds until the next callback retry, engine event or conversion; None if none is due."""
         due = [
             delivery.next_attempt_at * 1000
             for delivery in self._callback_log.scheduled_retries
             if delivery.next_attempt_at is not None
         ]
-        event_due = self._events.next_due
-        if event_due is not None:
-            due.append(event_due)
+        due += [at for at in (self._events.next_due, self._finishing.next_due) if at is not None]
         return max(0, min(due) - self._clock()) if due else None
 
     def _advance_clock(self, milliseconds: int) -> int:

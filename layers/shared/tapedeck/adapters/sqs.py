@@ -1,4 +1,4 @@
-"""Send messages to an SQS FIFO queue."""
+"""Send messages to an SQS queue, FIFO or standard."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -20,12 +20,14 @@ class SqsQueue:
         client: botocore's SQS client.
         url: the queue's URL.
         sleep: waits for a number of seconds.
+        is_fifo: whether the queue keeps the order of groups and drops duplicates.
     """
 
-    def __init__(self, client: SqsClient, url: str, sleep: Callable[[float], None]) -> None:
+    def __init__(self, client: SqsClient, url: str, sleep: Callable[[float], None], *, is_fifo: bool = True) -> None:
         self._client = client
         self._url = url
         self._sleep = sleep
+        self._is_fifo = is_fifo
 
     def send(self, messages: Sequence[QueueMessage]) -> None:
         """Send messages in order within each group: 1 request per ten groups, at least 1 per message of a group.
@@ -33,7 +35,7 @@ class SqsQueue:
         Raises:
             StoreBusy, StoreUnavailable: some messages were not accepted; others may have been.
         """
-        send_all([_entry(message) for message in messages], self._send, self._sleep)
+        send_all([_entry(message, is_fifo=self._is_fifo) for message in messages], self._send, self._sleep)
 
     def _send(self, entries: Sequence[Mapping[str, Any]]) -> list[EntryError | None]:
         numbered = [{**entry, "Id": str(position)} for position, entry in enumerate(entries)]
@@ -44,7 +46,9 @@ class SqsQueue:
         return [None if entry["Id"] in accepted else errors.get(entry["Id"], EntryError("")) for entry in numbered]
 
 
-def _entry(message: QueueMessage) -> BatchEntry:
+def _entry(message: QueueMessage, *, is_fifo: bool) -> BatchEntry:
     body = write_json(message.body)
-    content = {"MessageBody": body, "MessageGroupId": message.group, "MessageDeduplicationId": message.id}
+    content = {"MessageBody": body}
+    if is_fifo:
+        content |= {"MessageGroupId": message.group, "MessageDeduplicationId": message.id}
     return BatchEntry(content, len(body), message.group)

@@ -18,6 +18,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
+from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import EngineMonitor
 from tapedeck.background.publisher import ChangePublisher
@@ -49,6 +50,7 @@ class BackgroundServices:
     make_callbacks: Callable[[], CallbackDispatcher]
     make_engine_sessions: Callable[[], EngineSessions]
     make_engine_monitor: Callable[[], EngineMonitor]
+    make_conversions: Callable[[], Conversions]
     make_reconciler: Callable[[], Reconciler]
     make_redrive: Callable[[], FailedBatchRedrive]
 
@@ -71,6 +73,11 @@ class BackgroundServices:
     def engine_monitor(self) -> EngineMonitor:
         """Watches the media engines."""
         return self.make_engine_monitor()
+
+    @property
+    def conversions(self) -> Conversions:
+        """Requests and carries out the conversion of captures."""
+        return self.make_conversions()
 
     @property
     def reconciler(self) -> Reconciler:
@@ -134,13 +141,13 @@ class BackgroundEndpoint:
         return decorate
 
     def queue(
-        self, operation: str
+        self, operation: str, *, is_fifo: bool = True
     ) -> Callable[[Callable[[str, BackgroundServices], object]], Callable[[Event, object], BatchResponse]]:
-        """Decorate a function that processes the body of one message of a FIFO queue.
+        """Decorate a function that processes the body of one message of a queue.
 
-        A message that raises is retried by the queue, and the later messages of its group wait for it. InvalidState and
-        InvalidParameter are logged as `dropped` and EventRejected as `refused` (REL-11); both are counted, none is
-        retried. A malformed message is retried until the queue moves it to the dead-letter queue.
+        A message that raises is retried by the queue; in a FIFO queue, the later messages of its group wait for it.
+        InvalidState and InvalidParameter are logged as `dropped` and EventRejected as `refused` (REL-11); both are
+        counted, none is retried. A malformed message is retried until the queue moves it to the dead-letter queue.
 
         The function may return a delivery, to log its state, or an `Outcome`; otherwise `done` is logged.
         """
@@ -152,7 +159,7 @@ class BackgroundEndpoint:
                 def process(record: Any) -> None:  # noqa: ANN401 - Powertools' own class
                     _run_and_log(services.log, operation, None, lambda: handler(record.body, services))
 
-                return _respond(_fifo(), event, process)
+                return _respond(_fifo() if is_fifo else _standard(), event, process)
 
             return handle
 
@@ -257,6 +264,10 @@ def _fifo() -> BatchProcessor:
     processor = SqsFifoPartialProcessor(skip_group_on_error=True)
     processor.raise_on_entire_batch_failure = False
     return processor
+
+
+def _standard() -> BatchProcessor:
+    return BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], None]) -> BatchResponse:

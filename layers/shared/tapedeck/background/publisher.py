@@ -26,6 +26,7 @@ from functools import cache, partial
 from typing import Final
 
 from tapedeck.background.command_messages import write_command
+from tapedeck.background.conversions import Conversions
 from tapedeck.background.notifications import (
     at_event,
     before_deletion,
@@ -90,6 +91,7 @@ class ChangePublisher:
         bus: the event bus.
         public_url: the service's scheme and host, as clients know it.
         clock: milliseconds.
+        conversions: requests the conversion of captures.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class ChangePublisher:
         bus: Bus,
         public_url: str,
         clock: Clock,
+        conversions: Conversions,
     ) -> None:
         self._store = store
         self._participants = participants
@@ -113,6 +116,7 @@ class ChangePublisher:
         self._bus = bus
         self._public_url = public_url
         self._clock = clock
+        self._conversions = conversions
         self._calls = Calls(store, clock)
 
     # --8<-- [start:publish]
@@ -123,6 +127,7 @@ class ChangePublisher:
         pending work.
         """
         self.send_commands(self._current_commands(change))
+        self._conversions.request_for(change)
         after, before = change.after, change.before
         finished = newly_finished(change)
         match after:
@@ -274,16 +279,12 @@ class ChangePublisher:
             return []
         dialect = callbacks_in(callback.dialect)
         subscribed = dialect.recording_events(callback.events)
-        account = recording.parent.account
+
+        def render(event: RecordingEvent) -> Fields:
+            return dialect.recording(at_event(recording, event), event, self._public_url)
+
         return [
-            self._delivery(
-                account,
-                recording.id,
-                version,
-                event,
-                callback,
-                dialect.recording(at_event(recording, event), event, self._public_url),
-            )
+            self._delivery(recording.parent.account, recording.id, version, event, callback, render(event))
             for event, version in events
             if event in subscribed
         ]

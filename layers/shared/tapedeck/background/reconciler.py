@@ -8,6 +8,7 @@ stream, which keeps records for 24 hours only (REL-5). The stream is the fast pa
 - calls: end those that were dialed into a conference that has ended, and those that the engine never dialed;
 - commands: send a command again, ever less often, until the engine confirms it or it expires (except `media.delete`);
   send none to an engine that is lost;
+- captures: request their conversion again until it is done;
 - recordings: end those whose start was never confirmed, or whose media never arrived.
 
 Only `redrive_failed_changes` publishes the rest: domain events, `media.delete`, and all other callbacks. The callbacks
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineMonitor
 from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
@@ -66,6 +68,12 @@ Longer than a connector repeats an event that cannot be applied yet (30 minutes)
 MEDIA_TIMEOUT_SECONDS: Final = 3_600
 """Time after the stop at which a recording without media becomes `absent` (C-45)."""
 
+CONVERSION_GRACE_SECONDS: Final = 600
+"""Time after which the conversion of a capture is first requested again; each time, the age has doubled (C-215)."""
+
+CONVERSION_TIMEOUT_SECONDS: Final = 86_400
+"""Time after which a recording whose capture could not be converted becomes `absent` (C-215)."""
+
 STREAM_GRACE_SECONDS: Final = 600
 """Time that the stream has to publish a change before the outbox is checked for its callbacks."""
 
@@ -86,6 +94,7 @@ class Reconciler:
         publisher: stores missing callbacks and sends commands again.
         callbacks: queues due callbacks again.
         engines: knows which engines are lost.
+        conversions: requests conversions of captures again.
         clock: milliseconds.
         report: is called with each error that one item of work caused.
     """
@@ -99,6 +108,7 @@ class Reconciler:
         publisher: ChangePublisher,
         callbacks: CallbackDispatcher,
         engines: EngineMonitor,
+        conversions: Conversions,
         clock: Clock,
         report: Callable[[Exception], object],
     ) -> None:
@@ -109,6 +119,7 @@ class Reconciler:
         self._publisher = publisher
         self._callbacks = callbacks
         self._engines = engines
+        self._conversions = conversions
         self._clock = clock
         self._report = report
         self._calls = Calls(store, clock)
@@ -130,6 +141,7 @@ class Reconciler:
             `resent`: commands sent again;
             `unconfirmed`: commands that are overdue; `unconfirmed_pauses`: pauses that are overdue;
             `expired`: commands that expired without confirmation;
+            `conversions`: conversions of captures that were requested again;
             `timed_out`: recordings that became `absent`;
             `failed`: items that raised an error.
 
@@ -140,7 +152,7 @@ class Reconciler:
         # --8<-- [start:run]
         counted = Counter(
             requeued=0, backfilled=0, calls_ended=0, resent=0, unconfirmed=0, unconfirmed_pauses=0, expired=0,
-            timed_out=0, failed=0,
+            conversions=0, timed_out=0, failed=0,
         )  # fmt: skip
         now = self._now
         interval = now - self._last_runs.get(shard, now - RUN_INTERVAL_SECONDS)
@@ -204,10 +216,11 @@ class Reconciler:
     def _pending_since(self, resource: Resource) -> int | None:
         """Return since when the resource's command is unconfirmed, in seconds; None if there is none to send again.
 
-        The commands of a recording that timed out are not sent again.
+        The commands of a recording that timed out, or whose capture is uploaded, are not sent again.
         """
         if isinstance(resource, Recording):
-            return resource.updated if resource.is_pending and not self._has_timed_out(resource) else None
+            is_over = resource.captured_at is not None or self._has_timed_out(resource)
+            return resource.updated if resource.is_pending and not is_over else None
         return (resource.requested_at or 0) if is_pending(resource) else None
 
     def _reconcile_recording(self, recording: Recording) -> Counter[str]:
@@ -215,7 +228,9 @@ class Reconciler:
         is_grace_over = self._now - recording.updated >= STREAM_GRACE_SECONDS
         if is_grace_over:
             counted["backfilled"] += self._publisher.backfill_recording(recording)
-        if recording.status not in UNFINISHED:
+        if recording.is_unfinished_capture and self._age_of_capture(recording) < CONVERSION_TIMEOUT_SECONDS:
+            counted["conversions"] += self._request_conversion(recording)
+        elif recording.status not in UNFINISHED:
             if is_grace_over:
                 self._publisher.mark_published(recording)
         elif self._has_timed_out(recording):
@@ -223,7 +238,9 @@ class Reconciler:
         return counted
 
     def _has_timed_out(self, recording: Recording) -> bool:
-        """Whether the start was not confirmed in time, or the media of a stopped recording did not arrive in time."""
+        """Whether the start, the media of a stopped recording, or their conversion did not come in time."""
+        if recording.is_unfinished_capture:
+            return self._age_of_capture(recording) >= CONVERSION_TIMEOUT_SECONDS
         if recording.status is RecordingStatus.STOPPED:
             return self._now - recording.updated >= MEDIA_TIMEOUT_SECONDS
         return (
@@ -231,6 +248,21 @@ class Reconciler:
             and not recording.is_start_confirmed
             and self._now - recording.created >= START_TIMEOUT_SECONDS
         )
+
+    def _age_of_capture(self, recording: Recording) -> int:
+        """Return the seconds since the capture was noted."""
+        return self._now - (recording.captured_at or 0)
+
+    def _request_conversion(self, recording: Recording) -> bool:
+        """Request the conversion of a capture again if its age has doubled; return whether it was requested."""
+        age = self._age_of_capture(recording)
+        if age < CONVERSION_GRACE_SECONDS:
+            return False
+        self._conversions.request(recording)
+        # A run finds what was due 30 seconds before it.
+        wait = min(age, CONVERSION_TIMEOUT_SECONDS - age) - COMMAND_RESEND_AFTER_SECONDS
+        self._store.postpone_conversion(recording, self._now + wait)
+        return True
 
     def _reconcile_conference(self, conference: Conference) -> Counter[str]:
         counted: Counter[str] = Counter()
@@ -268,6 +300,8 @@ class Reconciler:
         try:
             if recording.is_active:
                 recording = self._recordings.stop_if_start_unconfirmed(parent, recording.id)
+            if recording.captured_at is not None:
+                return self._media.give_up(parent, recording.id).is_given_up
             if self._media.adopt_capture(recording):
                 return False
             try:

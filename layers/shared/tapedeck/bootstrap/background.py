@@ -23,6 +23,7 @@ from tapedeck.adapters.s3 import Bucket
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.admin.endpoint import AdminEndpoint
+from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import (
     EngineLimits,
@@ -57,6 +58,7 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
     return OutboundClients(
         commands=SqsQueue(lazy("sqs"), settings.commands_queue, time.sleep),
         callbacks=SqsQueue(lazy("sqs"), settings.callbacks_queue, time.sleep),
+        finishing=SqsQueue(lazy("sqs"), settings.finishing_queue, time.sleep, is_fifo=False),
         bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
         webhook_client=SafeWebhookClient(
             allowed_hosts=settings.callback_allowed_hosts,
@@ -104,11 +106,15 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         )
 
     @cache
+    def conversions() -> Conversions:
+        return Conversions(clients.finishing, lambda: api.media)
+
+    @cache
     def publisher() -> ChangePublisher:
         objects = Bucket(s3, settings.media_bucket)
         return ChangePublisher(
             store, ParticipantTable(database), ListTable(database), objects, clients.commands, dispatcher(),
-            clients.bus, settings.public_url, clock,
+            clients.bus, settings.public_url, clock, conversions(),
         )  # fmt: skip
 
     @cache
@@ -141,7 +147,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     def reconciler() -> Reconciler:
         return Reconciler(
             PendingWorkIndex(database), store, api.recordings, api.media, publisher(), dispatcher(), engine_monitor(),
-            clock, report_failure,
+            conversions(), clock, report_failure,
         )  # fmt: skip
 
     @cache
@@ -164,6 +170,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
         make_callbacks=dispatcher,
         make_engine_sessions=engine_sessions,
         make_engine_monitor=engine_monitor,
+        make_conversions=conversions,
         make_reconciler=reconciler,
         make_redrive=redrive,
     )

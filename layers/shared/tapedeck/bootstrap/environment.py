@@ -35,6 +35,7 @@ class OutboundClients:
 
     commands: "Queue"
     callbacks: "Queue"
+    finishing: "Queue"
     bus: "Bus"
     webhook_client: "WebhookClient"
     decryptor: "Decryptor"
