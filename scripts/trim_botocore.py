@@ -22,6 +22,7 @@ OPERATIONS: Final = {
     "events": ("PutEvents",),
     "kms": ("Decrypt", "Encrypt"),
     "s3": ("DeleteObjects", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"),
+    "sts": ("AssumeRole",),
     "sqs": ("CreateQueue", "DeleteQueue", "GetQueueUrl", "SendMessageBatch", "SetQueueAttributes"),
 }
 

@@ -113,7 +113,7 @@ class EngineSessions:
         ended: list[str] = []
         for resource in opening.live:
             is_live = None
-            if engine.serves(resource.account):
+            if engine.serves(resource.account) and (resource.kind == "recording") == (resource.parent is not None):
                 is_live = self._live.set_boot(engine.name, resource, opening.boot)
             if is_live is not True:
                 (unknown if is_live is None else ended).append(resource.id)

@@ -1,7 +1,7 @@
 """Ports for media engines: the registry with their tokens, their presence, and the queues of their commands."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tapedeck.domain.call import Call
@@ -156,6 +156,30 @@ class LiveStore(Protocol):
 
         Returns True if it was stored; False if the resource is final; None if it does not exist or is another engine's.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAccess:
+    """Where an engine receives its commands, and the credentials for that; `expires_at` is in milliseconds."""
+
+    url: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires_at: int
+
+
+class CredentialsLender(Protocol):
+    """Lends an engine credentials for its own queue of commands.
+
+    Raises:
+        StoreBusy, StoreUnavailable: no credentials were made.
+    """
+
+    def lend(self, engine: str) -> QueueAccess:
+        """Return credentials that can receive, delete and postpone the messages of this engine's queue only."""
         ...
 
 
