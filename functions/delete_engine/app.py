@@ -1,6 +1,7 @@
 """Delete a media engine with its tokens and its queue. Refused while it is alive or has live resources, unless forced.
 
-No route: `{"name", "force"}`; with `force`, what is live of it ends later, as that of a lost engine.
+No route: `{"name", "force"}`. With `force`, what is live of it ends later, as that of a lost engine. Until then the
+answer has `"deleted": false`, and the engine is only disabled.
 """
 
 from typing import Any
@@ -19,6 +20,5 @@ class DeleteEngine(EngineRequest):
 
 @engine_admin_function("delete_engine", DeleteEngine)
 def handler(services: EngineAdminServices, event: DeleteEngine) -> dict[str, Any]:
-    """Return the engine's name."""
-    services.engines.delete(event.engine_name, force=event.force)
-    return {"name": event.engine_name, "deleted": True}
+    """Return the engine's name, and whether it is deleted."""
+    return {"name": event.engine_name, "deleted": services.engines.delete(event.engine_name, force=event.force)}

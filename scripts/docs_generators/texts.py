@@ -130,7 +130,8 @@ ALARM_ACTIONS: Final = {
     "PausesUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "EngineLostAlarm": (
         "Check that the engine and its connector run and can reach the API. After `EngineGoneAfterMinutes` everything "
-        "that the engine has is ended. Delete an engine that is out of service with `delete_engine`."
+        "that the engine has is ended. [Delete an engine](../how-to/manage-engines.md#delete-an-engine) that is out of "
+        "service."
     ),
     "ResourcesLostAlarm": (
         f"Find them in the {_LOG}, by the reason `engine_lost`. Their callbacks are delivered. If the engine's disk "

@@ -84,17 +84,20 @@ def test_keeps_an_engine_that_has_live_resources(deleting: EngineOperator) -> No
     assert is_there(deleting) == (False, False, False, False)
 
 
-def test_the_presence_stays_while_anything_is_live(deleting: EngineOperator) -> None:
-    """With force, the engine is deleted at once, but not its presence: what is live ends as that of a lost engine.
+def test_a_forced_deletion_is_completed_once_nothing_is_live(deleting: EngineOperator) -> None:
+    """With force, tokens and queue are gone at once; the rest stays until what is live has ended (C-188).
 
-    Its name stays reserved until then (C-188).
+    What is live ends as that of a lost engine, which needs the presence. Until then the name stays taken.
     """
     deleting.open_session("ast1", seconds_ago=10)
     call = deleting.start_call("ast1")
-    assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
-    assert is_there(deleting) == (False, False, True, False)
-    assert deleting.call("create_engine", name="ast1") == LIVE
+    for _ in range(2):
+        assert deleting.call("delete_engine", name="ast1", force=True) == {"name": "ast1", "deleted": False}
+        assert is_there(deleting) == (True, False, True, False)
+    assert "error" in deleting.call("create_engine", name="ast1")
     deleting.world.services.calls.end(call.account, call.id)
+    assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
+    assert is_there(deleting) == (False, False, False, False)
     assert deleting.call("create_engine", name="ast1")["name"] == "ast1"
 
 

@@ -145,11 +145,14 @@ class EngineRegistration:
         if not remove(name):
             raise self._error_of(name)
 
-    def delete(self, name: str, *, force: bool = False) -> None:
+    def delete(self, name: str, *, force: bool = False) -> bool:
         """Delete an engine with its tokens, its queue and its presence; a run that failed is completed by the next.
 
-        With `force`, what is live of it stays until it is ended as that of a lost engine; so does its presence, which
-        that needs (C-188).
+        With `force`, what is live of it ends as that of a lost engine. Until then the engine stays registered, but
+        disabled, and its presence stays (C-188).
+
+        Returns:
+            Whether it is deleted; if not, something of it is still live, and a later run deletes it.
 
         Raises:
             NotFound: no such engine.
@@ -163,9 +166,11 @@ class EngineRegistration:
         # No token is valid from now on, so that nothing is added while the rest is removed.
         self._registry.disable_engine(name)
         self._queues.delete(name)
-        if not self._resources.has_live_resources(name):
-            self._resources.delete_presence(name)
+        if self._resources.has_live_resources(name):
+            return False
+        self._resources.delete_presence(name)
         self._registry.delete_engine(name)
+        return True
 
     def _check_deletable(self, name: str) -> None:
         presence = self._resources.get_presence(name)
