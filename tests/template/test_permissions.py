@@ -571,10 +571,11 @@ def _use_engines(recorder: Recorder) -> None:
             recorder.run(operation, name=name)
         recorder.run("delete_engine", name=name)
     call = calls.register(secrets.token_hex(16), to="+15550100", from_="+15550101", direction="inbound")
-    calls._store.put_call(replace(call, id=secrets.token_hex(16), engine="ast2"))  # it is live
+    for name in ("ast2", "ast4"):
+        calls._store.put_call(replace(call, id=secrets.token_hex(16), engine=name))  # it is live
     recorder.run("delete_engine", name="ast2")
     recorder.run("delete_engine", name="ast2", force=True)
-    recorder.run("create_engine", name="ast2")
+    recorder.run("create_engine", name="ast4")
     names = {"SS": [f"e{number}" for number in range(100)]}
     recorder.dynamodb.put_item(TableName=table, Item={"PK": {"S": "LIST#ENGINES"}, "names": names})
     recorder.run("create_engine", name="ast3")
