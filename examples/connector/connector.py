@@ -99,7 +99,8 @@ class Connector:
 
     def _report(self, command: dict[str, Any], event: dict[str, Any]) -> None:
         identity = {name: command[name] for name in ("account", "parent", "recording")}
-        message = {"id": uuid.uuid4().hex, "at": time.time_ns() // 1_000_000, **identity, **event}
+        now = time.time_ns() // 1_000_000
+        message = {"id": uuid.uuid4().hex, "seq": time.time_ns() // 1_000, "at": now, **identity, **event}
         self._sqs.send_message(
             QueueUrl=self._events_url,
             MessageBody=json.dumps(message),

@@ -34,7 +34,7 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
     parts = [
         telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing).routes,
         inspection.InspectionRoutes(nothing, nothing, nothing, nothing, nothing, nothing, ()).routes,
-        events.EventRoutes(nothing, nothing, nothing).routes,
+        events.EventRoutes(nothing, nothing, nothing, nothing).routes,
         api_keys.ApiKeyRoutes(nothing, nothing).routes,
     ]
     router = ControlRouter(parts)

@@ -159,7 +159,7 @@ def served_routes() -> set[tuple[str, str]]:
         TelephonyRoutes(absent, absent, absent, absent, absent).routes,
         ApiKeyRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, ()).routes,
-        EventRoutes(absent, absent, absent).routes,
+        EventRoutes(absent, absent, absent, absent).routes,
     ]
     found = {("GET", HEALTH.removeprefix(ROOT))}
     for part in parts:
@@ -244,7 +244,7 @@ def _refined(name: str, schema: Schema) -> Schema:
         ]
     if "type" in properties and "at" in properties:
         # An engine event: the control API has defaults for these.
-        schema["required"] = [each for each in schema["required"] if each not in {"id", "at", "account"}]
+        schema["required"] = [each for each in schema["required"] if each not in {"id", "seq", "at", "account"}]
     return schema
 
 

@@ -107,7 +107,7 @@ def test_calls_are_listed_by_id(table: ResourceTable, lists: ListStore, account:
     calls = put_calls(table, account)
     assert_reads(lists.calls(account.id), calls)
     assert_reads(lists.calls_in(account.id, "in-progress"), calls)
-    table.end_call(calls[0], replace(calls[0], status=CallStatus.COMPLETED, ended=NOW), later(0), needs_command=False)
+    table.end_call(calls[0], replace(calls[0], status=CallStatus.COMPLETED, ended=NOW), later(0))
     assert list(lists.calls_in(account.id, "in-progress")(ALL, COUNT).items) == calls[:0:-1]
     assert [call.id for call in lists.calls_in(account.id, "completed")(ALL, COUNT).items] == [calls[0].id]
 

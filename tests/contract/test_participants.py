@@ -17,12 +17,10 @@ from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
+from tapedeck.domain.engine_event import EventOutcome, EventRefusal
 from tapedeck.domain.errors import (
-    CallAnswered,
-    CallHasEnded,
     ConferenceNotInProgress,
     ConferenceOverForParticipant,
-    InvalidState,
     LabelInUse,
     NotFound,
     StoreBusy,
@@ -38,6 +36,7 @@ from tapedeck.operations.participants import AddParticipant, Participants, Updat
 from tapedeck.ports.conferences import NameTaken
 from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict, ParticipantStore
 from tests.conftest import TestAccount
+from tests.reporter import EngineReporter
 from tests.thoroughness import scaled
 
 pytestmark = [pytest.mark.dynamodb_local, pytest.mark.usefixtures("database")]
@@ -213,8 +212,9 @@ def test_own_writes_are_recognised_without_their_items(
         account, conference.id, first, UpdateParticipant(muted=True, command_payload={"announcement": {"url": "x"}})
     )
     added = lossy_participants.add(account, conference.id, AddParticipant("+1", "+2", label="customer"))
-    lossy_participants.ring(account, conference.id, added.call)
-    lossy_participants.answer(account, conference.id, added.call)
+    engine = reporter(conference)
+    engine.ringing(added.call)
+    engine.answered(added.call)
     assert read(conference).participants == 3
     lossy_participants.remove(account, conference.id, second)
     found = read(conference)
@@ -249,90 +249,84 @@ def add(conference: Conference, label: str | None = None) -> str:
     return api_bootstrap.get_api_services().participants.add(conference.account, conference.id, request).call
 
 
+def reporter(conference: Conference) -> EngineReporter:
+    """Report what the engine does in the account of a conference."""
+    return EngineReporter(api_bootstrap.get_api_services(), conference.account, current_environment().clock)
+
+
+def participant_of(conference: Conference, call: str) -> Participant:
+    """Read a participant, which may have left."""
+    store = api_bootstrap.get_api_services().participants._store
+    _, (participant,) = store.get_participants(conference.account, conference.id, [call])
+    assert participant is not None
+    return participant
+
+
 def test_dialed_call_rings_and_is_answered(conference: Conference) -> None:
     """Call and participant change together; the participant counts from its answer on; repetitions are no-ops."""
-    participants, calls = api_bootstrap.get_api_services().participants, api_bootstrap.get_api_services().calls
+    calls, engine = api_bootstrap.get_api_services().calls, reporter(conference)
     (host,) = enter(conference)
     call = add(conference)
     before = read(conference)
     for _ in range(2):
-        ringing = participants.ring(conference.account, conference.id, call)
+        engine.ringing(call)
+        ringing = participant_of(conference, call)
         assert ringing.status is ParticipantStatus.RINGING
         assert calls.get(conference.account, call).status is CallStatus.RINGING
         assert (read(conference), ringing.version) == (before, before.version + 1)
     for _ in range(2):
-        answered = participants.answer(conference.account, conference.id, call)
+        engine.answered(call)
+        answered = participant_of(conference, call)
         assert (answered.status, answered.sequence) == (ParticipantStatus.CONNECTED, before.sequence + 1)
         leg, found = calls.get(conference.account, call), read(conference)
         assert (leg.status, leg.started) == (CallStatus.IN_PROGRESS, leg.updated)
         assert (found.status, found.participants) == (ConferenceStatus.IN_PROGRESS, 2)
         assert (found.first_call, found.version, found.sequence) == (host, before.version + 1, before.sequence + 2)
-    with pytest.raises(CallAnswered):
-        participants.ring(conference.account, conference.id, call)
-    with pytest.raises(CallAnswered):
-        participants.fail(conference.account, conference.id, call, CallStatus.BUSY)
+    assert engine.ringing(call).outcome is EventOutcome.STALE
+    assert participant_of(conference, call) == answered
 
 
 def test_first_to_answer_is_the_first_call(conference: Conference) -> None:
     """The first call is the first to answer; the conference starts with the second."""
-    participants = api_bootstrap.get_api_services().participants
+    engine = reporter(conference)
     first, second = add(conference), add(conference)
-    participants.answer(conference.account, conference.id, second)
+    engine.answered(second)
     assert (read(conference).status, read(conference).first_call) == (ConferenceStatus.INIT, second)
-    participants.answer(conference.account, conference.id, first)
+    engine.answered(first)
     assert (read(conference).status, read(conference).first_call) == (ConferenceStatus.IN_PROGRESS, second)
 
 
 @pytest.mark.parametrize("status", [CallStatus.BUSY, CallStatus.FAILED, CallStatus.NO_ANSWER, CallStatus.CANCELED])
 @pytest.mark.parametrize("rings", [True, False])
 def test_dialed_call_can_fail(conference: Conference, status: CallStatus, *, rings: bool) -> None:
-    """Call and participant are final and never counted; a repetition changes nothing, a later event is rejected."""
-    service = api_bootstrap.get_api_services()
+    """Call and participant are final and never counted; a repetition changes nothing, a later event is refused."""
+    calls, engine = api_bootstrap.get_api_services().calls, reporter(conference)
     call = add(conference, "customer")
     if rings:
-        service.participants.ring(conference.account, conference.id, call)
+        engine.ringing(call)
     before = read(conference)
-    for _ in range(2):
-        assert service.participants.fail(conference.account, conference.id, call, status).status is status
-    assert (read(conference), inside(conference)) == (before, set())
-    _, (participant,) = service.participants._store.get_participants(conference.account, conference.id, [call])
-    assert participant is not None
-    assert participant.status is ParticipantStatus.FAILED
     other = CallStatus.BUSY if status is not CallStatus.BUSY else CallStatus.FAILED
-    with pytest.raises(CallHasEnded):
-        service.participants.fail(conference.account, conference.id, call, other)
-    for late in (service.participants.ring, service.participants.answer):
-        with pytest.raises((NotFound, CallHasEnded)):
-            late(conference.account, conference.id, call)
+    outcomes = [engine.call_ended(call, each).outcome for each in (status, status, other)]
+    assert outcomes == [EventOutcome.TAKEN, EventOutcome.REPEATED, EventOutcome.REPEATED]
+    assert calls.get(conference.account, call).status is status
+    assert (read(conference), inside(conference)) == (before, set())
+    assert participant_of(conference, call).status is ParticipantStatus.FAILED
+    for late in (engine.ringing, engine.answered):
+        assert late(call).code is EventRefusal.WRONG_STATE
+    assert calls.get(conference.account, call).status is status
 
 
 def test_dialed_call_cannot_join_an_ended_conference(conference: Conference) -> None:
     """If the conference ends while a call is being dialed, the call can only fail."""
-    service = api_bootstrap.get_api_services()
-    call = add(conference)
+    service, engine = api_bootstrap.get_api_services(), reporter(conference)
+    call, other = add(conference), add(conference)
     service.conferences.end(conference.account, conference.id)
-    for late in (service.participants.ring, service.participants.answer):
-        with pytest.raises(ConferenceOverForParticipant):
-            late(conference.account, conference.id, call)
     ended = read(conference)
-    assert (
-        service.participants.fail(conference.account, conference.id, call, CallStatus.NO_ANSWER).status
-        is CallStatus.NO_ANSWER
-    )
+    engine.answered(call)
+    engine.call_ended(other, CallStatus.NO_ANSWER)
+    statuses = [service.calls.get(conference.account, each).status for each in (call, other)]
+    assert statuses == [CallStatus.CANCELED, CallStatus.NO_ANSWER]
     assert read(conference) == ended
-
-
-def test_events_of_calls_that_were_not_dialed_are_rejected(conference: Conference) -> None:
-    """Engine events of a call that was never dialed into the conference raise NotFound."""
-    participants = api_bootstrap.get_api_services().participants
-    call = api_bootstrap.get_api_services().calls.register(conference.account, to="", from_="", direction="inbound").id
-    for report in (
-        lambda: participants.ring(conference.account, conference.id, call),
-        lambda: participants.answer(conference.account, conference.id, call),
-        lambda: participants.fail(conference.account, conference.id, call, CallStatus.BUSY),
-    ):
-        with pytest.raises(NotFound):
-            report()
 
 
 def test_repeated_join_is_counted_once(conference: Conference) -> None:
@@ -412,6 +406,7 @@ class ModelRun:
         self.model = Model({}, {})
         self.calls: list[str] = []
         self._service = api_bootstrap.get_api_services()
+        self._engine = reporter(conference)
         self._at = (conference.account, conference.id)
 
     def enter(self, _call: str, *, ends: bool = False) -> None:
@@ -442,21 +437,21 @@ class ModelRun:
 
     def ring(self, call: str) -> None:
         """A dialed call rings."""
-        self._report(call, lambda: self._service.participants.ring(*self._at, call))
+        self._report(call, self._engine.ringing)
 
     def answer(self, call: str) -> None:
         """A dialed call is answered; a repetition changes nothing."""
         if call in self.model.inside and self._is_answered(call):
             before = read(self.conference)
-            self._service.participants.answer(*self._at, call)
+            self._engine.answered(call)
             assert read(self.conference) == before
-        elif self._report(call, lambda: self._service.participants.answer(*self._at, call)):
+        elif self._report(call, self._engine.answered):
             self.model.enter(call, ends=False)
 
     def fail(self, call: str) -> None:
         """A dialed call is not answered."""
         if call in self.model.dialed:
-            self._service.participants.fail(*self._at, call, CallStatus.NO_ANSWER)
+            self._engine.call_ended(call, CallStatus.NO_ANSWER)
             self.model.leave(call, kicked=False)
 
     def hang_up(self, call: str) -> None:
@@ -499,11 +494,13 @@ class ModelRun:
     def _is_answered(self, call: str) -> bool:
         return self._service.calls.get(self.conference.account, call).status is CallStatus.IN_PROGRESS
 
-    def _report(self, call: str, act: Callable[[], object]) -> bool:
+    def _report(self, call: str, report: Callable[[str], object]) -> bool:
+        """Report that a call rings or was answered; that changes no conference into which it is not being dialed."""
+        before = read(self.conference)
+        report(call)
         if call not in self.model.dialed:
-            self._assert_rejected((NotFound, ConferenceOverForParticipant, InvalidState), act)
+            assert read(self.conference) == before
             return False
-        act()
         return True
 
     def _assert_rejected(self, errors: Any, act: Callable[[], object]) -> None:
@@ -568,7 +565,7 @@ def test_concurrent_participants_leave_a_consistent_conference(database: str, ac
         with suppress(LabelInUse, NotFound, ConferenceOverForParticipant):
             call = insist(service.participants.add, account.id, name, request).call
             conference = service.calls.get(account.id, call).conference or ""
-            insist(service.participants.answer, account.id, conference, call)
+            insist(EngineReporter(service, account.id, current_environment().clock).answered, call)
             insist(service.participants.update, account.id, conference, call, UpdateParticipant(muted=True))
             if number % 3 == 0:
                 insist(service.participants.remove, account.id, conference, call)

@@ -254,10 +254,10 @@ def test_unrecorded_call_ends_in_one_write(store: Store, account: TestAccount) -
     """Ending sets status, times, version and write id; a second end raises ParentConflict with the call."""
     call, write = put_call(store, account), fresh()
     after = replace(call, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9)
-    ended = store.end_call(call, after, write, needs_command=True)
+    ended = store.end_call(call, after, write)
     assert ended == replace(after, version=2, end_write_id=write, requested_version=2, requested_at=NOW + 9)
     with pytest.raises(ParentConflict) as raised:
-        store.end_call(call, after, fresh(), needs_command=True)
+        store.end_call(call, after, fresh())
     assert raised.value.found == ended
 
 
@@ -271,9 +271,10 @@ def test_a_status_callback_is_kept_until_it_is_published(store: Store, account: 
     store.mark_call_published(subscribed)
     assert store.get_call(account.id, call.id) == subscribed
     after = replace(subscribed, status=CallStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9)
-    ended = store.end_call(call, after, fresh(), needs_command=True)
+    ended = store.end_call(call, after, fresh())
     assert (ended.callback, ended.has_unpublished_events) == (CALLBACK, True)
-    assert store.confirm(Parent(account.id, ParentKind.CALL, call.id), None, 3)
+    settled = replace(ended, confirmed_version=3)
+    store.change_exactly(account.id, EndTransaction(fresh(), NOW, call=ended, call_after=settled))
     store.mark_call_published(ended)
     assert store.get_call(account.id, call.id) == replace(ended, confirmed_version=3, end_published=True)
     with pytest.raises(ParentConflict):
@@ -289,7 +290,7 @@ def test_recorded_call_ends_together_with_its_recordings(store: Store, account: 
     read = store.get_call(account.id, call.id)
     assert read is not None
     with pytest.raises(ParentConflict) as changed:
-        store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh(), needs_command=True)
+        store.end_call(read, replace(read, status=CallStatus.COMPLETED, ended=NOW), fresh())
     assert changed.value.found == read
     transitioned(store, second, RecordingStatus.STOPPED)
     write = fresh()
@@ -357,10 +358,10 @@ def test_conference_ends_in_one_write(store: Store, account: TestAccount) -> Non
         conference, status=ConferenceStatus.COMPLETED, ended=NOW + 9, updated=NOW + 9, reason=EndReason.VIA_API,
         version=2, sequence=1, end_write_id=write, requested_version=2, requested_at=NOW + 9,
     )  # fmt: skip
-    assert store.end_conference(conference, after, write, needs_command=True) == after
-    assert store.end_conference(conference, after, write, needs_command=True) == after
+    assert store.end_conference(conference, after, write) == after
+    assert store.end_conference(conference, after, write) == after
     with pytest.raises(ParentConflict) as raised:
-        store.end_conference(conference, after, fresh(), needs_command=True)
+        store.end_conference(conference, after, fresh())
     assert raised.value.found == after
 
 

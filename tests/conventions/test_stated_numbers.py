@@ -14,7 +14,7 @@ from tapedeck.dialects.callback_selection import callbacks_in
 from tapedeck.domain import account, command_repetition, conference, delivery, engine, engine_command, page, recording
 from tapedeck.domain.retry_policy import FailureKind
 from tapedeck.http import engine_endpoint, request
-from tapedeck.operations import media, recordings, transcriptions, uploads
+from tapedeck.operations import media, transcriptions, uploads
 from tapedeck.settings import MAX_CREDENTIAL_CACHE_SECONDS, MAX_INLINE_BYTES, MAX_RETRY_HOURS
 from tests.client import ROOT, TEMPLATE
 
@@ -61,7 +61,7 @@ def test_the_deadlines_are_those_of_the_code() -> None:
     [
         ("requests of the stack", [PARAMETERS["RateLimit"]["Default"], PARAMETERS["BurstLimit"]["Default"]]),
         ("request body", [request.MAX_BYTES // 1024, request.MAX_FIELDS]),
-        ("active recordings per call or conference", [recordings.MAX_ACTIVE_RECORDINGS]),
+        ("active recordings per call or conference", [recording.MAX_ACTIVE_RECORDINGS]),
         ("page of a list", [page.MAX_PAGE_SIZE]),
         ("rows that a filtered list reads", [page.MAX_ROWS_SCANNED]),
         ("page of transcriptions", [transcriptions.MAX_TEXT_BYTES >> 20]),
@@ -89,7 +89,7 @@ def test_other_numbers_are_those_of_the_code() -> None:
     )
     assert f"{len(alarms)} alarms on {metrics} metrics" in text
     design = " ".join((ROOT / "docs" / "reference" / "table-design.md").read_text(encoding="utf-8").split())
-    assert f"**At most {recordings.MAX_ACTIVE_RECORDINGS} active recordings per call or conference.**" in design
+    assert f"**At most {recording.MAX_ACTIVE_RECORDINGS} active recordings per call or conference.**" in design
     assert f"A start removes stopped ids from the set once it has {recording.PRUNE_ACTIVE_AT} entries." in design
     assert conference.PARTICIPANTS_TO_BEGIN == 2
     assert "It starts with its second participant" in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")

@@ -82,7 +82,7 @@ def recording_with_callback(world: World, dialect: str = "twilio") -> Recording:
     recording, _ = world.services.recordings.create(
         Parent(call.account, ParentKind.CALL, call.id), StartRecording(callback=callback)
     )
-    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+    world.stage.engine.started(recording)
     world.publish()
     world.deliver()
     return recording

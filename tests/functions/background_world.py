@@ -34,6 +34,7 @@ from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, TEMPLATE, FunctionClient
 from tests.functions.databases import ClientShelf
 from tests.functions.stage import Clock, Stage
+from tests.reporter import next_seq
 
 ORIGIN: Final = "https://api.example.com"
 PUBLISHED_SORT_KEYS: Final = ("CALL", "CONF")
@@ -185,6 +186,8 @@ class World:
     slept: list[float]
     sleep: Callable[[float], None]
     random_values: list[float]
+    last_seq: int = 0
+    """The sequence number of the event that was built last."""
 
     def client(self, dialect: str) -> FunctionClient:
         """Return a client of this dialect for the account."""
@@ -285,11 +288,15 @@ class World:
         work = PendingWorkIndex(DynamoDBTable(self.memory, self.table, self.sleep))
         return [pending for shard in "0123456789abcdef" for pending in work.find_pending(shard, 1 << 40)]
 
-    def event(self, kind: str, *, at: int | None = None, **fields: Any) -> dict[str, Any]:
-        """Build an engine event of this account; `at` (milliseconds, default now) is the engine's time."""
+    def event(self, kind: str, *, at: int | None = None, seq: int | None = None, **fields: Any) -> dict[str, Any]:
+        """Build an engine event of this account; `at` (milliseconds, default now) is the engine's time.
+
+        Without `seq`, its sequence number is the next one.
+        """
         now = self.clock()
+        self.last_seq = seq if seq is not None else next_seq()
         return {
-            "id": new_id(now), "type": kind, "account": self.account.account,
+            "id": new_id(now), "type": kind, "account": self.account.account, "seq": self.last_seq,
             "at": at if at is not None else now, **fields,
         }  # fmt: skip
 

@@ -11,7 +11,6 @@ from tapedeck.adapters.dynamodb.client import Item, from_attributes
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
@@ -19,6 +18,7 @@ from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
 from tests.client import Answer, FunctionClient
 from tests.functions import expected
+from tests.reporter import EngineReporter
 
 START = 1_537_916_400
 """Tuesday, 25 September 2018, 23:00:00 UTC."""
@@ -268,10 +268,10 @@ class Stage:
             parent = Parent(parent.account, kind, parent.id)
         return self.shelf.partition(items.partition(parent))
 
-    def engine_event(self, version: int | None = None, *, at: int | None = None) -> EngineEvent:
-        """Return a new engine event, reported now or at this millisecond of the engine's clock."""
-        now = self.clock()
-        return EngineEvent(new_id(now), self.account, "standin", 0, at if at is not None else now, version)
+    @property
+    def engine(self) -> EngineReporter:
+        """Reports what the engine does in the account."""
+        return EngineReporter(self.services, self.account, self.clock)
 
     def _put(self, key: Key, item: Item) -> None:
         self.shelf.put({**key, **item})

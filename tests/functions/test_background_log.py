@@ -93,9 +93,9 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
         ("publish_changes", "done", None, {}),
         ("publish_changes", "failed", "StoreUnavailable", {}),
         ("ingest_media_event", "unreadable", "MalformedBody", {}),
-        ("ingest_media_event", "refused", None, {"EventsRejected": 1}),
-        ("ingest_media_event", "dropped", "ConferenceNotInProgress", {"EventsDropped": 1}),
-        ("ingest_media_event", "failed", "NotFound", {}),
+        ("ingest_media_event", "refused", "unknown_key", {"EventsRejected": 1}),
+        ("ingest_media_event", "refused", "wrong_state", {"EventsRejected": 1}),
+        ("ingest_media_event", "failed", "NotYetApplicable", {}),
         ("ingest_media_event", "done", None, {}),
         ("deliver_callback", "exhausted", None, {"CallbacksExhausted": 1}),
         # Its message was queued twice.

@@ -11,7 +11,6 @@ from tapedeck.background.reconciler import STREAM_GRACE_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import Call
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
-from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
 from tests.functions.background_world import World
@@ -352,11 +351,10 @@ def test_a_call_is_pending_until_published_and_confirmed(world: World) -> None:
     world.clock.step(COMMAND_EXPIRY_SECONDS)
     assert world.reconcile() == {}
     assert [pending.resource.id for pending in world.pending_work()] == [call.id]
-    ended = world.services.calls.end(call.account, call.id)
+    world.services.calls.end(call.account, call.id)
     assert world.publish() == []
     assert [pending.resource.id for pending in world.pending_work()] == [call.id]
-    parent = Parent(call.account, ParentKind.CALL, call.id)
-    assert world.services.calls._store.confirm(parent, None, ended.requested_version)
+    world.stage.engine.call_ended(call.id)
     assert world.pending_work() == []
 
 
@@ -379,7 +377,7 @@ def test_an_expired_command_keeps_a_live_call_with_a_callback(world: World) -> N
     world.clock.step(COMMAND_EXPIRY_SECONDS)
     assert world.reconcile() == {}
     assert [pending.resource.id for pending in world.pending_work()] == [call.id]
-    world.services.calls.end(call.account, call.id, engine_event=world.stage.engine_event())
+    world.stage.engine.call_ended(call.id)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile()["backfilled"] == 1
@@ -402,22 +400,23 @@ def test_only_a_call_with_a_callback_costs_more(world: World, dialect: str) -> N
     assert requests == ["UpdateItem"]
     for call, expected in ((silent, []), (observed, ["UpdateItem", "UpdateItem"])):
         with world.recorded_requests() as requests:
-            world.services.calls.end(call.account, call.id, engine_event=world.stage.engine_event())
-        assert requests == ["UpdateItem"]
+            world.stage.engine.call_ended(call.id)
+        assert requests == ["GetItem", "UpdateItem"]
         with world.recorded_requests() as requests:
             assert world.publish() == []
         assert requests == expected
 
 
-@pytest.mark.parametrize(("callback", "count"), [(None, 1), (CallbackSubscription(URL, "POST", (), "twilio"), 2)])
+@pytest.mark.parametrize(("callback", "count"), [(None, 0), (CallbackSubscription(URL, "POST", (), "twilio"), 1)])
 def test_a_confirmation_of_a_redirect(world: World, callback: CallbackSubscription | None, count: int) -> None:
-    """Confirming a redirect is one request; with a callback a second one, which leaves the call in the index."""
+    """Confirming a redirect is one read and one write; with a callback the call stays in the index."""
     call = world.stage.call(callback=callback)
     queued = world.services.calls.update(call.account, call.id, UpdateCall(settings={"time_limit": 60}))
-    parent = Parent(call.account, ParentKind.CALL, call.id)
     with world.recorded_requests() as requests:
-        assert world.services.calls._store.confirm(parent, None, queued.requested_version)
-    assert requests == ["UpdateItem"] * count
-    assert len(world.pending_work()) == count - 1
+        world.stage.engine.redirected(call.id, queued.requested_version)
+    assert requests == ["GetItem", "UpdateItem"]
+    assert len(world.pending_work()) == count
     found = world.services.calls.get(call.account, call.id)
-    assert found == replace(queued, confirmed_version=queued.requested_version)
+    assert found == replace(
+        queued, confirmed_version=queued.requested_version, engine="standin", last_event_seq=found.last_event_seq
+    )

@@ -14,7 +14,6 @@ from tapedeck.domain.conference import EndReason
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Source
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.participants import AddParticipant
 from tapedeck.operations.recordings import StartRecording
 from tests.client import DIALECTS
@@ -48,7 +47,7 @@ def make_room(world: World, dialect: str = "twilio", *, agent_ends: bool = False
         for _ in range(2)
     ]
     world.clock.step(1)
-    service.participants.answer(account, conference, agents[0].call, world.stage.engine_event(agents[0].version))
+    world.stage.engine.answered(agents[0].call, agents[0].version)
     publish(world)
     world.discard()
     return Room(conference, caller, agents[0].call, agents[1].call)
@@ -88,19 +87,17 @@ def by_api(world: World, room: Room) -> None:
 
 def by_engine(world: World, room: Room) -> None:
     """The engine reports the end of the conference."""
-    report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.VIA_API)
-    world.services.conferences.end(world.account.account, room.conference, report)
+    world.stage.engine.conference_ended(room.conference, EndReason.VIA_API)
 
 
 def by_engine_with_a_call(world: World, room: Room) -> None:
     """The engine reports that the caller ended the conference by leaving."""
-    report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.END_ON_EXIT_LEFT, room.caller)
-    world.services.conferences.end(world.account.account, room.conference, report)
+    world.stage.engine.conference_ended(room.conference, EndReason.END_ON_EXIT_LEFT, room.caller)
 
 
 def by_leaving(world: World, room: Room) -> None:
     """The caller, who ends the conference on exit, leaves it."""
-    world.services.participants.remove(world.account.account, room.conference, room.caller, world.stage.engine_event())
+    world.stage.engine.left(room.conference, room.caller)
 
 
 def by_removal(world: World, room: Room) -> None:
@@ -162,12 +159,11 @@ def test_a_conference_without_callbacks_waits_for_its_dialed_calls(world: World)
     service, account = world.services, world.account.account
     rooms = [service.conferences.register(account, name).id for name in ("Dialed", "Joined")]
     added = service.participants.add(account, rooms[0], AddParticipant("+1", "+2"))
-    service.participants.answer(account, rooms[0], added.call, world.stage.engine_event(added.version))
+    world.stage.engine.answered(added.call, added.version)
     publish(world)
     assert world.pending_work() == []
     for room in rooms:
-        report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.VIA_API)
-        service.conferences.end(account, room, report)
+        world.stage.engine.conference_ended(room, EndReason.VIA_API)
     world.changes()
     assert [work.resource.id for work in world.pending_work()] == [rooms[0]]
     world.clock.step(600)
@@ -183,7 +179,7 @@ def test_dialed_calls_end_after_a_command_of_the_conference_has_expired(world: W
     caller = service.calls.register(account, to="", from_="", direction="inbound").id
     service.conferences.join(account, conference, caller)
     agent = service.participants.add(account, conference, AddParticipant("+1", "+2"))
-    service.participants.answer(account, conference, agent.call, world.stage.engine_event(agent.version))
+    world.stage.engine.answered(agent.call, agent.version)
     client = world.client(dialect)
     form = {"AnnounceUrl": "https://app.example.com/announcement"}
     assert client.post("Conferences", client.sid(ResourceType.CONFERENCE, conference), form=form).status == 200

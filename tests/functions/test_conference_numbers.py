@@ -11,13 +11,15 @@ from typing import Final
 import pytest
 
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.conference import Conference
 from tapedeck.domain.delivery import CallbackDelivery
+from tapedeck.domain.engine_report import ParticipantChangeReport
 from tapedeck.domain.errors import InvalidState, NotFound
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.conferences import ReportedConferenceEnd, UpdateConference
+from tapedeck.operations.conferences import UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tests.functions.background_world import World
+from tests.reporter import EngineReporter
 from tests.thoroughness import scaled
 
 EVERYTHING: Final = (
@@ -55,6 +57,10 @@ class RandomConference:
             return
 
     @property
+    def _engine(self) -> EngineReporter:
+        return self.world.stage.engine
+
+    @property
     def _random_call(self) -> str:
         return self.random_source.choice(self.calls) if self.calls else "0" * 32
 
@@ -73,8 +79,10 @@ class RandomConference:
             call = self.world.services.calls.register(self.conference.account, to="", from_="", direction="inbound").id
             self.calls.append(call)
         ends = self.random_source.random() < 0.1
-        event = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
-        self.world.services.conferences.join(*self._ids, call, end_on_exit=ends, engine_event=event)
+        if self.random_source.random() < 0.5:
+            self._engine.joined(self.conference.id, call, end_conference_on_exit=ends)
+        else:
+            self.world.services.conferences.join(*self._ids, call, end_on_exit=ends)
 
     def dial(self) -> None:
         """The API dials a participant."""
@@ -83,11 +91,11 @@ class RandomConference:
 
     def ring(self) -> None:
         """The engine reports that a participant's phone rings."""
-        self.world.services.participants.ring(*self._ids, self._random_call, self.world.stage.engine_event(1))
+        self._engine.ringing(self._random_call, 1)
 
     def answer(self) -> None:
         """The engine reports that a participant answered."""
-        self.world.services.participants.answer(*self._ids, self._random_call, self.world.stage.engine_event(1))
+        self._engine.answered(self._random_call, 1)
 
     def change(self) -> None:
         """The API mutes, holds or modifies a participant."""
@@ -102,7 +110,13 @@ class RandomConference:
                 "participant.changed", conference=self.conference.id, call=call, version=found.requested_version
             )
             assert self.world.ingest(event) == []
-        self.world.services.participants.update(*self._ids, call, self._change(), self.world.stage.engine_event())
+        change = self._change()
+        self._engine.report(
+            ParticipantChangeReport(
+                self.conference.id, call, change.muted, change.hold, None, None, change.end_conference_on_exit,
+                change.beep_on_exit,
+            )
+        )  # fmt: skip
 
     def remove(self) -> None:
         """The API removes a participant."""
@@ -110,14 +124,14 @@ class RandomConference:
 
     def leave(self) -> None:
         """The engine reports that a participant left."""
-        self.world.services.participants.remove(*self._ids, self._random_call, self.world.stage.engine_event())
+        self._engine.left(self.conference.id, self._random_call)
 
     def hang_up(self) -> None:
         """A call ends, through the API or reported by the engine."""
-        event = self.world.stage.engine_event() if self.random_source.random() < 0.5 else None
-        self.world.services.calls.end(
-            self.conference.account, self._random_call, CallStatus.COMPLETED, engine_event=event
-        )
+        if self.random_source.random() < 0.5:
+            self._engine.call_ended(self._random_call)
+        else:
+            self.world.services.calls.end(self.conference.account, self._random_call, CallStatus.COMPLETED)
 
     def announce(self) -> None:
         """The API requests an announcement."""
@@ -127,16 +141,14 @@ class RandomConference:
     def announced(self) -> None:
         """The engine confirms an announcement."""
         found = self.world.services.conferences.get(*self._ids)
-        self.world.services.conferences.announced(*self._ids, found.requested_version)
+        self._engine.announced(self.conference.id, found.requested_version)
 
     def end(self) -> None:
         """The conference ends, through the API or reported by the engine."""
-        report = (
-            ReportedConferenceEnd(self.world.stage.engine_event(), EndReason.LAST_LEFT)
-            if self.random_source.random() < 0.5
-            else None
-        )
-        self.world.services.conferences.end(*self._ids, report)
+        if self.random_source.random() < 0.5:
+            self._engine.conference_ended(self.conference.id)
+        else:
+            self.world.services.conferences.end(*self._ids)
 
 
 @pytest.mark.sized

@@ -466,10 +466,10 @@ def test_the_label_of_a_participant_who_left_is_free(twilio: FunctionClient, sta
         case "removed":
             assert twilio.delete(*participant_path(twilio, conference, "customer")).status == 204
         case "hung up":
-            service.participants.answer(stage.account, conference.id, first)
+            stage.engine.answered(first)
             service.calls.end(stage.account, first)
         case _:
-            service.participants.fail(stage.account, conference.id, first, CallStatus.BUSY)
+            stage.engine.call_ended(first, CallStatus.BUSY)
     path = participant_path(twilio, conference, "customer")
     assert_refused(twilio, twilio.get(*path), "not found", uri=twilio.path(*path))
     second = add(twilio, conference, {**PARTIES, "Label": "customer"})

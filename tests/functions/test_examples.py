@@ -212,7 +212,8 @@ class Scenario:
         call = self.stage.call("queued", id=CALL, conference=CONFERENCE)
         self.stage.participant(conference, call, "queued")
         self.at(2)
-        return self.stage.services.participants.answer(ACCOUNT, CONFERENCE, CALL)
+        self.stage.engine.answered(CALL)
+        return self.stage.services.participants.get(ACCOUNT, CONFERENCE, CALL)
 
     @contextmanager
     def failing_writes(self, code: str) -> Iterator[None]:

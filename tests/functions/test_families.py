@@ -58,9 +58,10 @@ class Recording:
     by_api: bool = False
     version: int = 1
     confirmed_version: int = 1
-    last_event_at: int = 0
+    last_event_seq: int = 0
     updated: int = 0
     has_media: bool = False
+    is_start_reported: bool = False
     given_up: bool = False
 
     @property
@@ -93,7 +94,7 @@ class Participant:
 
     call: Call
     ends: bool
-    last_event_at: int
+    last_event_seq: int
     muted: bool = False
     hold: bool = False
     is_inside: bool = True
@@ -389,7 +390,7 @@ class Families(RuleBasedStateMachine):
             call.status = "ringing" if event["type"] == "call.ringing" else "in-progress"
         elif event["type"] == "call.ended":
             if call.status in LIVE_CALL:
-                self._end_call(call, "completed" if call.status == "in-progress" else "no-answer", event["at"])
+                self._end_call(call, "completed" if call.status == "in-progress" else "no-answer", event["seq"])
             participant = call.conference.participants.get(call.id) if call.conference is not None else None
             if participant is not None:
                 participant.requested_at = None
@@ -410,7 +411,7 @@ class Families(RuleBasedStateMachine):
 
     def _apply_participant_event(self, event: Event) -> None:
         conference = _find(self.all_conferences, event["conference"])
-        call, at, version = _find(self.all_calls, event["call"]), event["at"], event.get("version")
+        call, seq, version = _find(self.all_calls, event["call"]), event["seq"], event.get("version")
         now = self.world.clock() // 1000
         participant = conference.participants.get(call.id)
         if event["type"] == "participant.joined":
@@ -420,39 +421,40 @@ class Families(RuleBasedStateMachine):
             raise EventDeferred
         if version is not None:
             if participant.requested_version == version and participant.requested_at is not None:
-                participant.requested_at, participant.last_event_at = None, at
+                participant.requested_at = None
+                participant.last_event_seq = max(participant.last_event_seq, seq)
         elif event["type"] == "participant.left":
-            if at >= participant.last_event_at and conference.is_live:
-                participant.last_event_at = at
+            if seq >= participant.last_event_seq and conference.is_live:
+                participant.last_event_seq = seq
                 if participant.is_inside:
                     self._apply_leave(conference, participant)
-            if at >= participant.last_event_at:
+            if seq >= participant.last_event_seq:
                 participant.requested_at = None
         elif (
             participant.is_inside
             and conference.is_live
-            and at >= participant.last_event_at
+            and seq >= participant.last_event_seq
             and not participant.has_unexpired_request(now)
         ):
-            participant.muted, participant.last_event_at = event["muted"], at
+            participant.muted, participant.last_event_seq = event["muted"], seq
 
     def _apply_join(self, event: Event, conference: Conference, call: Call, participant: Participant | None) -> None:
-        at, now = event["at"], self.world.clock() // 1000
+        seq, now = event["seq"], self.world.clock() // 1000
         if not conference.status or not call.status:
             raise EventDeferred
-        if (participant is not None and at <= participant.last_event_at) or not conference.is_live:
+        if (participant is not None and seq <= participant.last_event_seq) or not conference.is_live:
             return
         if participant is not None and not participant.is_inside and participant.has_unexpired_request(now):
             return
         is_redirected = call.redirected_at is not None and now - call.redirected_at < COMMAND_EXPIRY_SECONDS
-        if participant is not None and not participant.is_inside and not participant.last_event_at and is_redirected:
+        if participant is not None and not participant.is_inside and not participant.last_event_seq and is_redirected:
             return
         if participant is not None and participant.is_inside:
-            participant.last_event_at = at
+            participant.last_event_seq = seq
         elif call.status in UNANSWERED:
             raise EventDeferred
         elif call.status == "in-progress":
-            conference.participants[call.id] = Participant(call, event["end_conference_on_exit"], at)
+            conference.participants[call.id] = Participant(call, event["end_conference_on_exit"], seq)
             conference.first_call = conference.first_call or call
             if len(conference.present) > 1:
                 conference.status = "in-progress"
@@ -469,26 +471,31 @@ class Families(RuleBasedStateMachine):
                 recording.status, recording.updated = "in-progress", now
                 parent.recordings.append(recording)
         elif version is not None or kind == "recording.started":
-            if recording.confirmed_version < (version or 1) and recording.status != "deleted":
-                recording.confirmed_version, recording.last_event_at = version or 1, event["at"]
+            is_start = kind == "recording.started" and recording.by_api and not recording.is_start_reported
+            is_new = recording.confirmed_version < (version or 1)
+            if (is_new or is_start) and recording.status not in FINISHED | {"deleted"}:
+                recording.confirmed_version = max(recording.confirmed_version, version or 1)
+                recording.last_event_seq = max(recording.last_event_seq, event["seq"])
+                recording.is_start_reported |= is_start
         elif kind in _TRANSITIONS:
-            self._apply_transition(recording, _TRANSITIONS[kind], event["at"], now)
+            self._apply_transition(recording, _TRANSITIONS[kind], event["seq"], now)
         else:
-            self._apply_end(recording, kind, event["at"], now)
+            self._apply_end(recording, kind, event["seq"], now)
 
-    def _apply_transition(self, recording: Recording, target: str, at: int, now: int) -> None:
+    def _apply_transition(self, recording: Recording, target: str, seq: int, now: int) -> None:
         if recording.status not in ACTIVE:
             return
-        is_fresh = recording.confirmed_version == recording.version and at >= recording.last_event_at
+        is_fresh = recording.confirmed_version == recording.version and seq >= recording.last_event_seq
         if target == recording.status:
-            recording.last_event_at = max(recording.last_event_at, at)
+            recording.last_event_seq = max(recording.last_event_seq, seq)
         elif target == "stopped" or is_fresh:
             recording.move(target, now)
-            recording.confirmed_version, recording.last_event_at = recording.version, at
+            recording.confirmed_version = recording.version
+            recording.last_event_seq = max(recording.last_event_seq, seq)
 
-    def _apply_end(self, recording: Recording, kind: str, at: int, now: int) -> None:
+    def _apply_end(self, recording: Recording, kind: str, seq: int, now: int) -> None:
         if recording.status in ACTIVE:
-            self._apply_transition(recording, "stopped", at, now)
+            self._apply_transition(recording, "stopped", seq, now)
         is_late = recording.status == "absent" and recording.given_up and kind == "recording.completed"
         if recording.status != "stopped" and not is_late:
             return
@@ -617,7 +624,7 @@ class Families(RuleBasedStateMachine):
         participant = call.conference.participants.get(call.id) if call.conference is not None else None
         if participant is not None and participant in call.conference.present:
             self._apply_leave(call.conference, participant)
-            participant.requested_at, participant.last_event_at = None, 0
+            participant.requested_at, participant.last_event_seq = None, 0
 
     @rule(dialect=DIALECT, where=PICK)
     def end_conference(self, dialect: str, where: int) -> None:
@@ -775,7 +782,7 @@ class Families(RuleBasedStateMachine):
             and participant is not None
             and participant.is_inside
         ):
-            participant.last_event_at = max(participant.last_event_at, event_time)
+            participant.last_event_seq = max(participant.last_event_seq, event_time)
             self._apply_leave(call.conference, participant)
 
     def _apply_leave(self, conference: Conference, participant: Participant) -> None:

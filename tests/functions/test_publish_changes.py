@@ -15,14 +15,13 @@ from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS
 from tapedeck.background.reconciler import START_TIMEOUT_SECONDS
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.call import CallStatus
-from tapedeck.domain.conference import Conference, EndReason
+from tapedeck.domain.conference import Conference
 from tapedeck.domain.delivery import REQUEUE_AFTER_SECONDS, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.messaging import DomainEvent, QueueMessage
@@ -501,14 +500,14 @@ def test_the_end_of_a_call_stops_its_recordings(
     world: World, client: FunctionClient, sent_commands: SentCommands
 ) -> None:
     """Ending a call sends a hang-up and stops its recordings; an end that the engine reports only does the latter."""
-    for engine_event in (None, world.stage.engine_event()):
+    for is_reported in (False, True):
         call = world.stage.call()
         recording = world.stage.recording(call, confirmed_version=1)
         world.discard()
-        if engine_event is None:
+        if not is_reported:
             assert client.post(*call_path(client, call), form={"Status": "completed"}).status == 200
         else:
-            world.services.calls.end(call.account, call.id, engine_event=engine_event)
+            world.stage.engine.call_ended(call.id)
         sent = {command["type"]: command["wanted"] for command in sent_commands()}
         stop = {
             "status": "stopped",
@@ -519,7 +518,7 @@ def test_the_end_of_a_call_stops_its_recordings(
         }
         assert sent == {
             "recording.stop": stop,
-            **({"call.hang_up": {"status": "completed"}} if engine_event is None else {}),
+            **({"call.hang_up": {"status": "completed"}} if not is_reported else {}),
         }
 
 
@@ -670,13 +669,16 @@ def test_sends_a_dial_command(world: World, sent_commands: SentCommands) -> None
 
 def test_a_leave_that_ends_the_conference_sends_an_end(world: World, sent_commands: SentCommands) -> None:
     """If a leave ends the conference, an end is sent, whether the API or the engine reported the leave."""
-    for engine_event in (None, world.stage.engine_event()):
+    for is_reported in (False, True):
         conference = world.stage.conference()
         leaver = world.stage.participant(conference, end_conference_on_exit=True)
         world.stage.participant(conference)
         world.discard()
-        world.services.participants.remove(conference.account, conference.id, leaver.call, engine_event)
-        end = [] if engine_event is not None else ["participant.remove"]
+        if is_reported:
+            world.stage.engine.left(conference.id, leaver.call)
+        else:
+            world.services.participants.remove(conference.account, conference.id, leaver.call)
+        end = [] if is_reported else ["participant.remove"]
         assert sorted(each["type"] for each in sent_commands()) == ["conference.end", *end]
 
 
@@ -698,18 +700,14 @@ def _answered(world: World) -> None:
     """A participant was dialed, answered and hung up; the conference goes on."""
     conference = world.stage.conference(participants=2)
     added = _dial(world, conference)
-    world.services.participants.answer(
-        conference.account, conference.id, added.call, world.stage.engine_event(added.version)
-    )
-    world.services.calls.end(conference.account, added.call, engine_event=world.stage.engine_event())
+    world.stage.engine.answered(added.call, added.version)
+    world.stage.engine.call_ended(added.call)
 
 
 def _not_reached(world: World) -> None:
     """A dialed participant was not reached, and no command is confirmed."""
     conference = world.stage.conference(participants=2)
-    world.services.participants.fail(
-        conference.account, conference.id, _dial(world, conference).call, CallStatus.BUSY, world.stage.engine_event()
-    )
+    world.stage.engine.call_ended(_dial(world, conference).call, CallStatus.BUSY)
 
 
 def _conference_ended(world: World) -> None:
@@ -719,8 +717,7 @@ def _conference_ended(world: World) -> None:
     world.services.participants.update(
         conference.account, conference.id, participant.call, UpdateParticipant(muted=True)
     )
-    report = ReportedConferenceEnd(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
-    world.services.conferences.end(conference.account, conference.id, report)
+    world.stage.engine.conference_ended(conference.id)
 
 
 def _call_ended(world: World) -> None:
@@ -728,14 +725,13 @@ def _call_ended(world: World) -> None:
     call = world.stage.call()
     change = UpdateCall(redirect={"url": URL, "method": "POST"})
     world.services.calls.update(call.account, call.id, change)
-    world.services.calls.end(call.account, call.id, engine_event=world.stage.engine_event())
+    world.stage.engine.call_ended(call.id)
 
 
 def _pause_confirmed(world: World) -> None:
     """The engine has paused the recording."""
     recording = _pause(world)
-    confirmation = world.stage.engine_event(recording.version)
-    world.services.recordings.confirm(recording.parent, recording.id, confirmation, RecordingStatus.PAUSED)
+    world.stage.engine.paused(recording, recording.version)
 
 
 OBSOLETE: Final = (_answered, _not_reached, _conference_ended, _call_ended, _pause_confirmed)
@@ -818,7 +814,7 @@ def test_enqueues_callbacks_of_a_recording(world: World, client: FunctionClient)
     parent = Parent(call.account, ParentKind.CALL, call.id)
     assert world.publish() == []
     assert world.deliveries(identifier) == []
-    world.services.recordings.confirm(parent, identifier, world.stage.engine_event(1))
+    world.stage.engine.started(world.services.recordings.get(parent, identifier))
     world.services.recordings.update(parent, identifier, RecordingStatus.STOPPED)
     now = world.clock.step(3)
     world.services.media.finish_without_media(parent, identifier, 16102)
@@ -880,8 +876,8 @@ def play_conference(
     calls = [service.calls.register(account, to="", from_="", direction="inbound").id for _ in range(3)]
     world.clock.step(1)
     service.conferences.join(account, conference.id, calls[0])
-    service.participants.ring(account, conference.id, added.call, world.stage.engine_event(added.version))
-    service.participants.answer(account, conference.id, added.call, world.stage.engine_event(added.version))
+    world.stage.engine.ringing(added.call, added.version)
+    world.stage.engine.answered(added.call, added.version)
     recording_callback = CallbackSubscription(URL, "POST", ("in-progress", "completed", "absent"), dialect)
     parent = Parent(account, ParentKind.CONFERENCE, conference.id)
     recording = service.recordings.register_started(
@@ -891,15 +887,13 @@ def play_conference(
     for call in calls[1:]:
         service.conferences.join(account, conference.id, call, end_on_exit=call == calls[2])
     service.participants.update(account, conference.id, calls[1], UpdateParticipant(muted=True, hold=True))
-    service.participants.update(
-        account, conference.id, calls[1], UpdateParticipant(muted=False), world.stage.engine_event()
-    )
+    world.stage.engine.changed(conference.id, calls[1], muted=False)
     service.participants.remove(account, conference.id, calls[1])
     call_recording, _ = service.recordings.create(
         Parent(account, ParentKind.CALL, calls[0]), StartRecording(callback=replace(recording_callback, method="GET"))
     )
     world.clock.step(1)
-    service.calls.end(account, calls[2], engine_event=world.stage.engine_event())
+    world.stage.engine.call_ended(calls[2])
     service.media.finish_without_media(parent, recording.id, 16101)
     service.calls.end(account, calls[0], CallStatus.COMPLETED)
     service.media.finish_without_media(call_recording.parent, call_recording.id, 16102, by_engine=False)
@@ -1041,7 +1035,7 @@ def test_enqueues_an_announcement_end(world: World) -> None:
             conference.account, conference.id, "https://a.example/", "POST", world.clock.seconds, f"{dialect:0>32}"[:32]
         )
         for _ in range(2):
-            world.services.conferences.announced(conference.account, conference.id, 2)
+            world.stage.engine.announced(conference.id, 2)
         assert world.publish() == []
         assert [(delivery.event, delivery.sequence) for delivery in world.deliveries(conference.id)] == expected
         found = world.services.conferences.get(conference.account, conference.id)

@@ -26,7 +26,7 @@ from tapedeck.domain.participant import Participant
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import UpdateCall
-from tapedeck.operations.conferences import ReportedConferenceEnd, UpdateConference
+from tapedeck.operations.conferences import UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.changes import Change
@@ -236,7 +236,7 @@ def test_resends_an_unconfirmed_command(world: World) -> None:
     After a minute each run counts it as an unconfirmed pause, after five minutes as an unconfirmed command.
     """
     recording = start_recording(world)
-    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+    world.stage.engine.started(recording)
     world.services.recordings.update(recording.parent, recording.id, Status.PAUSED, "skip")
     world.publish()
     (original,) = [message for message in world.commands.drain() if message.body["type"] == "recording.pause"]
@@ -258,7 +258,7 @@ def test_resends_an_unconfirmed_command(world: World) -> None:
         world.clock.step(60)
     # The runs are at 30 s, 90 s, …: each sends what has become due since the run before it.
     assert resent_after == [30, 90, 150, 270, 510, 990, 1_830, 3_630, 5_430, 7_230]
-    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(2), Status.PAUSED)
+    world.stage.engine.paused(recording, 2)
     assert world.reconcile() == {}
 
 
@@ -346,9 +346,7 @@ def test_a_concurrent_confirmation_prevents_expiry(world: World) -> None:
         updated = world.services.calls.update(call.account, call.id, change)
         (pending,) = world.pending_work()
         if confirms:
-            world.services.calls._store.confirm(
-                Parent(call.account, ParentKind.CALL, call.id), None, updated.requested_version
-            )
+            world.stage.engine.redirected(call.id, updated.requested_version)
         else:
             world.services.calls.update(call.account, call.id, change)
         assert not world.background.reconciler._work.expire(pending)
@@ -361,8 +359,7 @@ def test_a_concurrent_end_prevents_expiry(world: World) -> None:
     added = world.services.participants.add(account, conference.id, AddParticipant("+1", "+2"))
     world.services.conferences.update(account, conference.id, UpdateConference(announce_url=URL))
     (pending,) = [each for each in world.pending_work() if each.resource.id == conference.id]
-    report = ReportedConferenceEnd(world.stage.engine_event(), EndReason.VIA_API)
-    world.services.conferences.end(account, conference.id, report)
+    world.stage.engine.conference_ended(conference.id, EndReason.VIA_API)
     assert not world.background.reconciler._work.expire(pending)
     assert {each.resource.id for each in world.pending_work()} == {conference.id, added.call}
 
@@ -438,7 +435,7 @@ def test_a_concurrent_start_prevents_the_timeout(world: World) -> None:
     def begin(when: str, operation: str, _request: object) -> None:
         if when == "before" and operation == "UpdateItem":
             world.faults.clear()
-            world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+            world.stage.engine.started(recording)
 
     world.faults.append(begin)
     assert "timed_out" not in world.reconcile()
@@ -558,7 +555,7 @@ def test_backfills_callbacks_of_a_recording(world: World, dialect: str) -> None:
     """If the stream lost every record, start and end of a recording are published once each."""
     recording = start_recording(world, subscription(dialect))
     parent = recording.parent
-    world.services.recordings.confirm(parent, recording.id, world.stage.engine_event(1))
+    world.stage.engine.started(recording)
     world.services.recordings.update(parent, recording.id, Status.STOPPED)
     capture(world.services, recording, sound(2))
     world.services.media.complete(parent, recording.id)
@@ -576,7 +573,7 @@ def test_backfills_callbacks_of_a_recording(world: World, dialect: str) -> None:
 def test_backfills_the_start_of_a_running_recording(world: World) -> None:
     """The start is published while the recording runs, which stays in the pending-work index."""
     recording = start_recording(world, subscription())
-    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+    world.stage.engine.started(recording)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS)
     assert world.reconcile() == {"backfilled": 1}
@@ -589,7 +586,7 @@ def test_backfills_only_missing_callbacks(world: World) -> None:
     """Only missing deliveries are stored, with the token that the stream would have given them."""
     published, missed = start_recording(world, subscription()), start_recording(world, subscription())
     for recording in (published, missed):
-        world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+        world.stage.engine.started(recording)
     records = world.changes()
     world.publish(record for record in records if published.id in record["dynamodb"]["Keys"]["SK"]["S"])
     world.deliver()
@@ -608,7 +605,7 @@ def test_backfills_callbacks_of_a_deleted_recording(world: World, error: int | N
     """The end of a deleted recording is published as it was, with its own sequence number."""
     recording = start_recording(world, subscription())
     parent = recording.parent
-    world.services.recordings.confirm(parent, recording.id, world.stage.engine_event(1))
+    world.stage.engine.started(recording)
     world.services.recordings.update(parent, recording.id, Status.STOPPED)
     if error is None:
         capture(world.services, recording, sound(2))
@@ -654,7 +651,7 @@ def test_a_deletion_does_not_hide_a_missing_end(world: World) -> None:
 def test_the_record_of_the_end_publishes_the_start(world: World) -> None:
     """If the stream lost the start, the record of the end publishes the start too."""
     recording = start_recording(world, subscription())
-    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+    world.stage.engine.started(recording)
     world.discard()
     world.services.recordings.update(recording.parent, recording.id, Status.STOPPED)
     world.services.media.finish_without_media(recording.parent, recording.id, 16101)
@@ -704,7 +701,7 @@ def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> 
     assert requests.count("BatchGetItem") == 1
     assert set(requests) == {"Query", "BatchGetItem"}
     assert len(requests) == 34
-    ended = service.conferences.end(account, conference.id)
+    service.conferences.end(account, conference.id)
     world.publish()
     world.deliver()
     world.clock.step(STREAM_GRACE_SECONDS)
@@ -714,17 +711,14 @@ def test_a_conference_is_pending_until_published_and_confirmed(world: World) -> 
     with world.recorded_requests() as requests:
         world.reconcile()
     assert requests.count("BatchGetItem") == 1
-    service.conferences._store.confirm(
-        Parent(account, ParentKind.CONFERENCE, conference.id), None, ended.requested_version
-    )
+    world.stage.engine.conference_ended(conference.id)
     assert world.pending_work() == []
 
 
 def test_backfilling_the_end_removes_a_conference_from_the_index(world: World) -> None:
     """Without a pending command, a conference leaves the index once its end is published."""
     conference = world.stage.conference(callback=CallbackSubscription(URL, "POST", ("end",), "twilio"))
-    report = ReportedConferenceEnd(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
-    world.services.conferences.end(conference.account, conference.id, report)
+    world.stage.engine.conference_ended(conference.id)
     world.discard()
     world.clock.step(STREAM_GRACE_SECONDS - 1)
     assert world.reconcile() == {}
@@ -739,9 +733,7 @@ def test_a_conference_without_a_callback_is_not_pending(world: World) -> None:
     for _ in range(2):
         world.services.conferences.join(conference.account, conference.id, world.stage.call().id)
     assert world.pending_work() == []
-    world.services.conferences.end(
-        conference.account, conference.id, ReportedConferenceEnd(world.stage.engine_event(), reason=EndReason.LAST_LEFT)
-    )
+    world.stage.engine.conference_ended(conference.id)
     assert world.pending_work() == []
 
 
@@ -818,7 +810,7 @@ def test_each_run_starts_with_another_shard(world: World) -> None:
 def test_a_failing_queue_is_retried_by_the_next_run(world: World, channel: str) -> None:
     """Commands and callbacks that could not be sent are sent by the next run."""
     recording = start_recording(world, subscription())
-    world.services.recordings.confirm(recording.parent, recording.id, world.stage.engine_event(1))
+    world.stage.engine.started(recording)
     world.services.recordings.update(recording.parent, recording.id, Status.PAUSED)
     world.discard()
     world.clock.step(960)
@@ -888,12 +880,18 @@ def test_each_pending_command_is_in_the_index(world: World) -> None:
         kind, resource, version = _requests(world)[name]()
         (pending,) = [each for each in world.pending_work() if each.resource.id == resource]
         assert isinstance(pending.resource, Call | Conference | Participant), kind
-        parent_id = pending.resource.conference if isinstance(pending.resource, Participant) else resource
-        parent = Parent(
-            world.account.account,
-            ParentKind.CALL if isinstance(pending.resource, Call) else ParentKind.CONFERENCE,
-            parent_id,
-        )
-        participant = resource if isinstance(pending.resource, Participant) else None
-        assert world.services.conferences._store.confirm(parent, participant, version)
-        assert [each for each in world.pending_work() if each.resource.id == resource] == []
+        engine = world.stage.engine
+        match pending.resource:
+            case Call():
+                engine.redirected(resource, version)
+            case Conference() as conference if conference.is_live:
+                engine.announced(resource, version)
+            case Conference():
+                engine.conference_ended(resource)
+            case Participant() as participant if participant.left is not None:
+                engine.left(participant.conference, resource, version)
+            case Participant() as participant:
+                engine.changed(participant.conference, resource, version)
+        # A conference with a callback stays until the callbacks of its end are published.
+        remaining = [name] if name == "end_with_callback" else []
+        assert [name for each in world.pending_work() if each.resource.id == resource] == remaining

@@ -343,13 +343,13 @@ def test_a_friendly_name_costs_two_more_reads(client: FunctionClient, stage: Sta
 @pytest.mark.parametrize(
     ("active", "stopped", "requests", "units"),
     [
-        (0, 0, [UPDATE], [3]),
-        (1, 0, [UPDATE, TRANSACT], [1, 6]),
-        (2, 0, [UPDATE, TRANSACT], [1, 8]),
-        (1, 1, [UPDATE, TRANSACT, TRANSACT], [1, 6, 6]),
+        (0, 0, [GET, UPDATE], [3]),
+        (1, 0, [GET, TRANSACT], [6]),
+        (2, 0, [GET, TRANSACT], [8]),
+        (1, 1, [GET, TRANSACT, GET, TRANSACT], [6, 6]),
     ],
 )
-def test_a_hang_up_costs_as_much_as_an_end(
+def test_a_hang_up_costs_a_read_and_a_write(
     stage: Stage,
     wire: Wire,
     active: int,
@@ -357,7 +357,7 @@ def test_a_hang_up_costs_as_much_as_an_end(
     requests: list[str],
     units: list[int],
 ) -> None:
-    """A reported hang-up costs 1 to 3 requests, as a conference's end, but writes no pending work."""
+    """A reported hang-up costs one read and one write, and writes no pending work; a conflict costs both again."""
     call = stage.call()
     for _ in range(active):
         stage.recording(call, source=Source.OUTBOUND_API)
@@ -366,7 +366,7 @@ def test_a_hang_up_costs_as_much_as_an_end(
     meter = Meter(wire, stage)
 
     def hang_up() -> Answer:
-        stage.services.calls.end(stage.account, call.id, engine_event=stage.engine_event())
+        stage.engine.call_ended(call.id)
         return Answer(200, {}, b"")
 
     assert meter.of(hang_up, 200) == (requests, units)
@@ -385,14 +385,14 @@ def test_a_hang_up_in_a_conference_costs_three_requests(stage: Stage, wire: Wire
     for call in calls:
 
         def hang_up(call: Call = call) -> Answer:
-            service.calls.end(account, call.id, engine_event=stage.engine_event())
+            stage.engine.call_ended(call.id)
             return Answer(200, {}, b"")
 
         costs.append(meter.of(hang_up, 200))
-    together = [UPDATE, "BatchGetItem", TRANSACT]
+    together = [GET, "BatchGetItem", TRANSACT]
     # Items: call, participant and conference. The last hang-up also writes the recording, the conference's index entry
     # and its pending work, because the engine must end it.
-    assert costs == [(together, [1, 2 * 3 + 2]), (together, [1, 2 * 4 + 2 + 2 + 1])]
+    assert costs == [(together, [2 * 3 + 2]), (together, [2 * 4 + 2 + 2 + 1])]
 
 
 # Participants, and calls over the API.

@@ -410,7 +410,7 @@ def test_a_call_answered_meanwhile_is_not_canceled(
     def race(when: str, request: WireRequest) -> None:
         if when == "answered" and request.operation == "UpdateItem" and not raced:
             raced.append(request)
-            service.participants.answer(account, conference.id, call)
+            stage.engine.answered(call)
             if recorded:
                 stage.recording(service.calls.get(account, call))
 

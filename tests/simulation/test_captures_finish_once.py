@@ -46,9 +46,7 @@ def test_every_capture_finishes_once(seed: int) -> None:
         parent = Parent(world.account, ParentKind.CALL, call.id)
         expected = {}
         for number in range(RECORDINGS):
-            recording = world.recordings.register_started(
-                parent, source=Source.RECORD_VERB, call=call.id, at=world.clock()
-            )
+            recording = world.recordings.register_started(parent, source=Source.RECORD_VERB, call=call.id)
             world.recordings.update(parent, recording.id, RecordingStatus.STOPPED)
             is_late, is_short = number % 3 == 0, number % 4 == 0
             if is_late:

@@ -18,16 +18,13 @@ from tapedeck.adapters.dynamodb import (
     participants,
     presence,
     resources,
-    transcriptions,
 )
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.background.conversions import Conversions
-from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
 from tapedeck.background.reconciler import Reconciler
-from tapedeck.background.recording_events import RecordingEvents
 from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
@@ -42,7 +39,6 @@ from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.operations.media import Media
 from tapedeck.operations.participants import Participants
 from tapedeck.operations.recordings import Recordings
-from tapedeck.operations.transcriptions import Transcriptions
 from tapedeck.ports.changes import Change
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.event_sources import QueueSource, StreamSource
@@ -190,9 +186,7 @@ class World:
             store, participants.ParticipantTable(database), lists.ListTable(database), wrap(self.objects),
             wrap(self.commands), dispatcher, wrap(self.bus), ORIGIN, clock, conversions,
         )  # fmt: skip
-        transcription_operations = Transcriptions(transcriptions.TranscriptionTable(database), self.recordings, clock)
-        captures = RecordingEvents(store, self.recordings, self.media, transcription_operations, clock)
-        events = EngineEvents(store, self.calls, self.conferences, self.participants, captures, clock)
+        events = background_bootstrap.build_engine_events(database, self.recordings, self.media, clock)
         self.presences, self.live = presence.PresenceTable(database), presence.LiveIndex(database)
         self.sessions = EngineSessions(
             self.presences,
@@ -288,7 +282,10 @@ class World:
     def report_event(self, kind: str, group: str, **fields: Any) -> None:
         """Report an event that the media engine sends on its own."""
         now = self.clock()
-        event = {"id": identity.new_id(now), "type": kind, "account": self.account, "at": now, **fields}
+        event = {
+            "id": identity.new_id(now), "type": kind, "account": self.account, "seq": self.engine.next_seq(),
+            "at": now, **fields,
+        }  # fmt: skip
         self.event_channel.send([QueueMessage(event, group, event["id"])])
 
     def end_all(self) -> None:

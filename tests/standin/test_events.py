@@ -205,8 +205,8 @@ def test_event_is_retried_for_half_an_hour(
     assert participant_count(api, conference) == found
 
 
-def test_logs_dropped_and_exhausted_events(standin: StandIn, control: ControlClient) -> None:
-    """A dropped or exhausted event is logged in one line with its type and id, without its content."""
+def test_logs_refused_and_exhausted_events(standin: StandIn, control: ControlClient) -> None:
+    """A refused or exhausted event is logged in one line with its type and id, without its content."""
     call = control.post("/calls").body["sid"]["twilio"]
     assert control.post(f"/calls/{call}/hangup").status == 200
     late, unknown, before = fresh_id(control), fresh_id(control), len(standin.lines)
@@ -217,8 +217,8 @@ def test_logs_dropped_and_exhausted_events(standin: StandIn, control: ControlCli
     assert control.post("/clock", {"advance": 3_600}).status == 200
     assert control.post("/settle", {"timeout": 60}).status == 200
     assert [line for line in standin.lines[before:] if line.startswith("event ")] == [
-        f"event recording.started {late} had no effect: dropped (NotEligibleForRecording)",
-        f"event participant.left {unknown} had no effect: failed (NotFound)",
+        f"event recording.started {late} had no effect: refused (wrong_state)",
+        f"event participant.left {unknown} had no effect: failed (NotYetApplicable)",
     ]
 
 

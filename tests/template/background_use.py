@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Final
 
 from dynamodb_memory.client import MemoryChanges
@@ -84,6 +85,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         self._changes = MemoryChanges(self.recorder.dynamodb, os.environ["RECORDINGS_TABLE"])
+        self._numbers = count(1)
         self._sqs: Any = make_full_client("sqs")
         self._s3: Any = make_full_client("s3")
 
@@ -94,7 +96,10 @@ class Scenario:
     def report(self, kind: str, **fields: Any) -> bool:
         """Report an engine event; return whether its message was processed or dropped, not to be retried."""
         self.records.add(kind)
-        event = {"type": kind, "id": self.make_id(), "account": self.mine.account, "at": self.clock(), **fields}
+        event = {
+            "type": kind, "id": self.make_id(), "account": self.mine.account, "seq": next(self._numbers),
+            "at": self.clock(), **fields,
+        }  # fmt: skip
         return not self.invoke_with_messages("ingest_media_event", [json.dumps(event)])
 
     def publish(self) -> bool:

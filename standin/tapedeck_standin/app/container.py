@@ -159,7 +159,9 @@ def build_application(
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
     api_services = api_bootstrap.get_api_services()
-    telephony = Telephony(api_services, account_data, engine, clock)
+    telephony = Telephony(
+        api_services, background_bootstrap.get_background_services().engine_events, account_data, engine, clock
+    )
     registry = AccountRegistry(account_data, account)
 
     api_keys = ApiKeyRoutes(api_services.api_keys, registry)
@@ -174,7 +176,7 @@ def build_application(
     parts = [
         TelephonyRoutes(telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget).routes,
         InspectionRoutes(registry, request_log, callback_log, warning_log, _replay, faults, routed).routes,
-        EventRoutes(registry, queues.events, clock).routes,
+        EventRoutes(registry, queues.events, clock, engine.next_seq).routes,
         api_keys.routes,
     ]
     control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)

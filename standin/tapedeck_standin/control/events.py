@@ -1,6 +1,6 @@
 """The control API's `POST /events`: reports an engine event by hand, as an external engine would."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -43,12 +43,14 @@ class EventRoutes:
         registry: the known accounts.
         events: the queue to which engines report.
         clock: default time of an event.
+        next_seq: default sequence number of an event.
     """
 
-    def __init__(self, registry: AccountRegistry, events: Queue, clock: Clock) -> None:
+    def __init__(self, registry: AccountRegistry, events: Queue, clock: Clock, next_seq: Callable[[], int]) -> None:
         self._registry = registry
         self._events = events
         self._clock = clock
+        self._next_seq = next_seq
 
     @property
     def routes(self) -> ControlRoutes:
@@ -58,6 +60,8 @@ class EventRoutes:
     def _report_event(self, request: ServerRequest, _param: str) -> Result:
         now = self._clock()
         fields = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
+        if "seq" not in fields:
+            fields["seq"] = self._next_seq()
         # A malformed account must not become the default account: only a missing one does.
         account = fields.get("account")
         event = {**fields, "account": account if account is not None else self._registry.default}

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,6 +104,7 @@ class Engine:
         self._finished: set[str] = set()
         """Recordings whose media is finished; later commands for them have no effect."""
         self._lock = threading.RLock()
+        self._numbers = count(1)
         self._handlers: Mapping[str, Callable[[dict[str, Any]], None]] = {
             "recording.start": self._apply_recording_command,
             "recording.pause": self._apply_recording_command,
@@ -156,6 +158,10 @@ class Engine:
                 recording.parent.account, parent, recording.id, recording.channels, recording.track, key, self._clock(),
                 version=recording.version,
             )  # fmt: skip
+
+    def next_seq(self) -> int:
+        """Return the sequence number of the next event of this engine, whichever part of the stand-in reports it."""
+        return next(self._numbers)
 
     def forget(self, account: str) -> None:
         """Drop the captures of an account."""
@@ -326,7 +332,10 @@ class Engine:
             fields: the other fields of the event.
         """
         now = self._clock()
-        event = {"id": new_id(now), "type": event_type, "account": cause["account"], "at": now, **fields}
+        event = {
+            "id": new_id(now), "type": event_type, "account": cause["account"], "seq": self.next_seq(), "at": now,
+            **fields,
+        }  # fmt: skip
         if "version" in cause:
             event["version"] = cause["version"]
         parent = fields.get("parent", {})

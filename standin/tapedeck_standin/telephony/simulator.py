@@ -4,16 +4,28 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
+from tapedeck.background.engine_events import EngineEvents
+from tapedeck.background.event_dispatch import ENGINE
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
-from tapedeck.domain.engine_event import EngineEvent
-from tapedeck.domain.errors import NotEligibleForRecording
+from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventResult
+from tapedeck.domain.engine_report import (
+    CallEndReport,
+    CallProgressReport,
+    CaptureStartReport,
+    ConferenceEndReport,
+    ConferenceStartReport,
+    NewCall,
+    NewRecording,
+    ParticipantJoinReport,
+    Report,
+)
+from tapedeck.domain.errors import CallHasEnded, ConferenceNotInProgress, NameInUse, NotEligibleForRecording
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, Recording, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
-from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.media import object_key
 from tapedeck.ports.clock import Clock
 from tapedeck_standin.aws.account_data import AccountData
@@ -70,7 +82,15 @@ class ConferenceSnapshot:
 class Telephony:
     """Simulates engine reports for one account at a time; raises the errors of the operations."""
 
-    def __init__(self, services: ApiServices, account_data: AccountData, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self,
+        services: ApiServices,
+        engine_events: EngineEvents,
+        account_data: AccountData,
+        engine: Engine,
+        clock: Clock,
+    ) -> None:
+        self._engine_events = engine_events
         self._engine = engine
         self._clock = clock
         self._transcriptions = services.transcriptions
@@ -87,12 +107,18 @@ class Telephony:
             # Only an answered call can be completed.
             answered = spec.status is CallStatus.COMPLETED
             initial_status = CallStatus.IN_PROGRESS if answered else CallStatus.RINGING
-        call = self._calls.register(
-            account, to=spec.to, from_=spec.from_, direction=spec.direction, status=initial_status
-        )
+        identifier = new_id(self._clock())
+        if initial_status is CallStatus.QUEUED:
+            # No engine reports a queued call.
+            self._calls.register(
+                account, to=spec.to, from_=spec.from_, direction=spec.direction, status=initial_status, call=identifier
+            )
+        else:
+            new = NewCall(spec.to, spec.from_, spec.direction)
+            self._report(account, CallProgressReport(identifier, initial_status, new))
         if spec.status not in LIVE:
-            call = self._calls.end(account, call.id, spec.status, engine_event=self._engine_event(account))
-        return CallSnapshot(call)
+            self._report(account, CallEndReport(identifier, spec.status))
+        return CallSnapshot(self._calls.get(account, identifier))
 
     def hang_up(self, account: str, call: str) -> CallSnapshot:
         """End a call.
@@ -101,7 +127,10 @@ class Telephony:
             NotFound: the call does not exist.
             CallHasEnded: the call has already ended.
         """
-        return self._call_snapshot(self._calls.end(account, call, engine_event=self._engine_event(account)))
+        if not self._calls.get(account, call).is_live:
+            raise CallHasEnded
+        self._report(account, CallEndReport(call, CallStatus.COMPLETED))
+        return self._call_snapshot(self._calls.get(account, call))
 
     def conference(self, account: str, spec: SimulatedConference) -> ConferenceSnapshot:
         """Register a conference, let its participants join, and start a recording if requested.
@@ -110,13 +139,18 @@ class Telephony:
             NameInUse: another live conference has this name.
         """
         name = spec.name or f"conference-{secrets.token_hex(6)}"
-        conference = self._conferences.register(account, name, record=spec.record, callback=spec.callback)
+        identifier = new_id(self._clock())
+        started = ConferenceStartReport(identifier, name, spec.record, spec.callback)
+        if self._report(account, started).outcome is EventOutcome.LATER:
+            raise NameInUse
         stays_init = spec.status is ConferenceStatus.INIT
         calls = []
         for _ in range(spec.participants):
             call = self.call(account, SimulatedCall())
-            conference = self._conferences.join(account, conference.id, call.call.id, start_on_enter=not stays_init)
+            joined = ParticipantJoinReport(identifier, call.call.id, start_conference_on_enter=not stays_init)
+            self._report(account, joined)
             calls.append(call)
+        conference = self._conferences.get(account, identifier)
         recordings: tuple[Recording, ...] = ()
         if spec.record and conference.status is ConferenceStatus.IN_PROGRESS:
             recordings = (self._record(conference),)
@@ -140,9 +174,10 @@ class Telephony:
             NotFound: the conference does not exist.
             ConferenceNotInProgress: the conference has already ended.
         """
-        ended = self._conferences.end(
-            account, conference, ReportedConferenceEnd(self._engine_event(account), EndReason.VIA_API)
-        )
+        if not self._conferences.get(account, conference).is_live:
+            raise ConferenceNotInProgress
+        self._report(account, ConferenceEndReport(conference, EndReason.VIA_API))
+        ended = self._conferences.get(account, conference)
         parent = Parent(account, ParentKind.CONFERENCE, conference)
         calls = [
             self._call_snapshot(self._calls.get(account, call)) for call in self._account_data.participants(parent)
@@ -168,13 +203,18 @@ class Telephony:
         if conference.first_call is None:
             raise NotEligibleForRecording  # it never had a participant
         parent = Parent(conference.account, ParentKind.CONFERENCE, conference.id)
-        recording = self._recordings.register_started(parent, source=Source.CONFERENCE, call=conference.first_call)
+        identifier = new_id(self._clock())
+        report = CaptureStartReport(parent, identifier, new=NewRecording(Source.CONFERENCE, conference.first_call))
+        if self._report(conference.account, report).outcome is not EventOutcome.TAKEN:
+            raise NotEligibleForRecording
+        recording = self._recordings.get(parent, identifier)
         self._engine.start_capture(recording, object_key(conference.account, recording.id))
         return recording
 
-    def _engine_event(self, account: str) -> EngineEvent:
+    def _report(self, account: str, report: Report) -> EventResult:
+        """Report an event of the simulated engine."""
         now = self._clock()
-        return EngineEvent(new_id(now), account, "standin", 0, now)
+        return self._engine_events.take(EngineEvent(new_id(now), account, ENGINE, self._engine.next_seq(), now), report)
 
     def _call_snapshot(self, call: Call) -> CallSnapshot:
         parent = Parent(call.account, ParentKind.CALL, call.id)

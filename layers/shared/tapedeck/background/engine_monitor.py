@@ -11,13 +11,11 @@ from tapedeck.background.outbound import pending_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.engine_event import EngineEvent
-from tapedeck.domain.engine_report import CallEndReport, ConferenceEndReport
-from tapedeck.domain.errors import CallHasEnded
-from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.domain.engine_event import EngineEvent, EventOutcome
+from tapedeck.domain.errors import CallHasEnded, EventRejected
+from tapedeck.domain.recording import Recording
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.calls import Calls
-from tapedeck.operations.conferences import ReportedConferenceEnd
 from tapedeck.operations.engine_sessions import ENGINE_LOST, EndReport, EngineSessions
 from tapedeck.ports.changes import PendingWork
 from tapedeck.ports.clock import Clock
@@ -136,15 +134,13 @@ def send_pending_commands(publisher: ChangePublisher, pending: Sequence[PendingW
 
 
 def apply_end(engine_events: EngineEvents, event: EngineEvent, report: EndReport) -> None:
-    """Apply an end as if the engine had reported it."""
-    match report:
-        case CallEndReport():
-            engine_events.call_ended(event.account, report.call, event, report.status)
-        case ConferenceEndReport():
-            ended = ReportedConferenceEnd(event, report.reason, report.ending_call)
-            engine_events.conference_ended(event.account, report.conference, ended)
-        case _:
-            engine_events.recording_events.transitioned(report.parent, report.recording, event, RecordingStatus.STOPPED)
+    """Apply an end as if the engine had reported it.
+
+    Raises:
+        EventRejected: it has ended meanwhile.
+    """
+    if engine_events.take(event, report).outcome is not EventOutcome.TAKEN:
+        raise EventRejected
 
 
 def log_loss(log: CanonicalLog, engine: str, account: str, resource: Call | Conference | Recording) -> None:

@@ -1,20 +1,28 @@
-"""Dispatch engine events to `EngineEvents` and `RecordingEvents` (the messages of `engine_protocol.schema`).
-
-`RecordingEvents` is reached through `EngineEvents.recording_events`.
-"""
+"""Read engine events of the first engine protocol (`engine_protocol.schema`) as reports."""
 
 from typing import Final
 
 from pydantic import ValidationError
 
-from tapedeck.background.engine_events import EngineEvents
-from tapedeck.background.recording_events import RecordingEvents
 from tapedeck.domain.call import CallStatus
+from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.engine_report import (
+    AnnouncementReport,
+    CallConfirmation,
+    CallEndReport,
+    CallProgressReport,
+    CaptureAbsenceReport,
+    CaptureCompletionReport,
     CaptureStartReport,
+    CaptureTransitionReport,
+    ConferenceEndReport,
+    ConferenceStartReport,
     NewCall,
     NewRecording,
+    ParticipantChangeReport,
     ParticipantJoinReport,
+    ParticipantLeaveReport,
+    Report,
     TranscriptionReport,
 )
 from tapedeck.domain.errors import MalformedBody
@@ -37,8 +45,9 @@ from tapedeck.engine_protocol.events import (
     RecordingTransitioned,
     TranscriptionCompleted,
 )
-from tapedeck.operations.conferences import ReportedConferenceEnd
-from tapedeck.operations.participants import UpdateParticipant
+
+ENGINE: Final = "standin"
+"""The engine of every event: this version of the protocol knows one engine only."""
 
 _TARGETS: Final = {
     "recording.paused": RecordingStatus.PAUSED,
@@ -46,91 +55,74 @@ _TARGETS: Final = {
     "recording.stopped": RecordingStatus.STOPPED,
 }
 
+_REASONS: Final = {16102: "only_silence"}
 
-def read_event(content: str) -> MediaEvent:
+
+def read_event(content: str) -> tuple[EngineEvent, Report]:
     """Parse an engine event; raises MalformedBody if it is not an event of the engine protocol."""
     try:
         event: MediaEvent = EVENTS.validate_json(content)
     except ValidationError as invalid:
         raise MalformedBody from invalid
-    return event
+    metadata = EngineEvent(event.id, event.account, ENGINE, event.seq, event.at, event.version)
+    return metadata, _report(event)
 
 
-def ingest(event: MediaEvent, engine_events: EngineEvents) -> None:
-    """Apply one event; raises as `EngineEvents` and `RecordingEvents` do."""
+def _report(event: MediaEvent) -> Report:
     match event:
         case CallProgress():
-            apply = engine_events.call_ringing if event.type == "call.ringing" else engine_events.call_answered
-            apply(event.account, event.call, event.engine_event, _new_call(event))
+            status = CallStatus.RINGING if event.type == "call.ringing" else CallStatus.IN_PROGRESS
+            return CallProgressReport(event.call, status, _new_call(event))
         case CallEnded():
-            engine_events.call_ended(event.account, event.call, event.engine_event, CallStatus(event.status))
+            return CallEndReport(event.call, CallStatus(event.status))
         case CallRedirected():
-            engine_events.call_redirected(event.account, event.call, event.version)
-        case ConferenceStarted() | ConferenceEnded() | ConferenceAnnounced():
-            _ingest_conference(event, engine_events)
-        case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
-            _ingest_participant(event, engine_events)
-        case TranscriptionCompleted():
-            result = TranscriptionReport(event.recording, event.transcription, event.text, event.duration)
-            engine_events.recording_events.transcribed(event.engine_event, result)
-        case _:
-            _ingest_recording(event, engine_events.recording_events)
-
-
-def _ingest_conference(
-    event: ConferenceStarted | ConferenceEnded | ConferenceAnnounced, engine_events: EngineEvents
-) -> None:
-    account, conference = event.account, event.conference
-    match event:
+            return CallConfirmation(event.call)
         case ConferenceStarted():
             callback = event.callback.callback if event.callback is not None else None
-            engine_events.conference_started(
-                account, conference, event.engine_event, event.name, record=event.record, callback=callback
-            )
+            return ConferenceStartReport(event.conference, event.name, event.record, callback)
         case ConferenceEnded():
-            engine_events.conference_ended(
-                account, conference, ReportedConferenceEnd(event.engine_event, event.reason, event.ending_call)
-            )
+            return ConferenceEndReport(event.conference, event.reason, event.ending_call)
         case ConferenceAnnounced():
-            engine_events.conference_announced(account, conference, event.version)
+            return AnnouncementReport(event.conference)
+        case TranscriptionCompleted():
+            return TranscriptionReport(event.recording, event.transcription, event.text, event.duration)
+        case ParticipantJoined() | ParticipantChanged() | ParticipantLeft():
+            return _participant_report(event)
+        case _:
+            return _recording_report(event)
 
 
-def _ingest_participant(
-    event: ParticipantJoined | ParticipantChanged | ParticipantLeft, engine_events: EngineEvents
-) -> None:
-    account, conference, call = event.account, event.conference, event.call
+def _participant_report(event: ParticipantJoined | ParticipantChanged | ParticipantLeft) -> Report:
     match event:
         case ParticipantJoined():
-            report = ParticipantJoinReport(
-                conference, call, event.start_conference_on_enter, event.end_conference_on_exit, event.muted, event.hold
-            )
-            engine_events.participant_joined(account, report, event.engine_event)
+            return ParticipantJoinReport(
+                event.conference, event.call, event.start_conference_on_enter, event.end_conference_on_exit,
+                event.muted, event.hold,
+            )  # fmt: skip
         case ParticipantChanged():
-            change = UpdateParticipant(
-                event.muted, event.hold, event.coaching, event.call_to_coach, event.end_conference_on_exit
-            )
-            engine_events.participant_changed(account, conference, call, event.engine_event, change)
+            return ParticipantChangeReport(
+                event.conference, event.call, event.muted, event.hold, event.coaching, event.call_to_coach,
+                event.end_conference_on_exit,
+            )  # fmt: skip
         case ParticipantLeft():
-            engine_events.participant_left(account, conference, call, event.engine_event)
+            return ParticipantLeaveReport(event.conference, event.call)
 
 
-def _ingest_recording(
+def _recording_report(
     event: RecordingStarted | RecordingTransitioned | RecordingCompleted | RecordingAbsent,
-    recording_events: RecordingEvents,
-) -> None:
+) -> Report:
     parent, recording = event.parent.of(event.account), event.recording
     match event:
         case RecordingStarted():
-            report = CaptureStartReport(parent, recording, event.channels, event.track, new=_new_recording(event))
-            recording_events.started(report, event.engine_event)
+            return CaptureStartReport(parent, recording, event.channels, event.track, new=_new_recording(event))
         case RecordingTransitioned():
-            recording_events.transitioned(
-                parent, recording, event.engine_event, _TARGETS[event.type], event.pause_behavior
-            )
+            return CaptureTransitionReport(parent, recording, _TARGETS[event.type], event.pause_behavior)
         case RecordingCompleted():
-            recording_events.completed(parent, recording, event.engine_event, event.key, event.size)
+            # A size that is not reported is not checked.
+            size = event.size if event.size is not None else -1
+            return CaptureCompletionReport(parent, recording, event.key, size, "")
         case RecordingAbsent():
-            recording_events.absent(parent, recording, event.engine_event, event.error)
+            return CaptureAbsenceReport(parent, recording, _REASONS.get(event.error, "too_short"))
 
 
 def _new_call(event: CallProgress) -> NewCall | None:

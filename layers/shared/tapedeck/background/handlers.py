@@ -26,6 +26,7 @@ from tapedeck.background.reconciler import SHARDS, Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRenderer
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
+from tapedeck.domain.engine_event import EventOutcome, EventResult
 from tapedeck.domain.errors import EventRejected, InvalidParameter, InvalidState, MalformedBody
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.engine_sessions import EngineSessions
@@ -149,7 +150,8 @@ class BackgroundEndpoint:
         InvalidState and InvalidParameter are logged as `dropped` and EventRejected as `refused` (REL-11); both are
         counted, none is retried. A malformed message is retried until the queue moves it to the dead-letter queue.
 
-        The function may return a delivery, to log its state, or an `Outcome`; otherwise `done` is logged.
+        The function may return a delivery, to log its state, or an `Outcome`; otherwise `done` is logged. Of an engine
+        event it returns the result: one for later is retried, one that is refused is logged with its code and counted.
         """
 
         def decorate(handler: Callable[[str, BackgroundServices], object]) -> Callable[[Event, object], BatchResponse]:
@@ -218,6 +220,10 @@ class IncompleteRun(Exception):
     """The run processed everything that it could, but some items failed; the next run retries them."""
 
 
+class NotYetApplicable(Exception):
+    """An engine event cannot be applied yet; the queue delivers it again."""
+
+
 class _BlockedByPredecessor(Exception):
     """An earlier record of the same partition failed, so this one must wait."""
 
@@ -280,7 +286,7 @@ def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], N
 def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
     """Run `act` and log its outcome; swallow the errors that are final, raise all others."""
     try:
-        result = act()
+        result = _require_applicable(act())
     except EventRejected:
         log.background(operation=operation, account=account, outcome="refused", counted={"EventsRejected": 1})
     except (InvalidState, InvalidParameter) as error:
@@ -293,9 +299,28 @@ def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Ca
         log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
         raise
     else:
+        if isinstance(result, EventResult):
+            _log_event(log, operation, result)
+            return
         outcome = _outcome_of(result)
         counted = _callback_metrics(result) if isinstance(result, CallbackDelivery) else {}
         log.background(operation=operation, account=account, outcome=outcome, counted=counted)
+
+
+def _require_applicable(result: object) -> object:
+    if isinstance(result, EventResult) and result.outcome is EventOutcome.LATER:
+        raise NotYetApplicable
+    return result
+
+
+def _log_event(log: CanonicalLog, operation: str, result: EventResult) -> None:
+    is_refused = result.outcome is EventOutcome.REFUSED
+    log.background(
+        operation=operation,
+        outcome="refused" if is_refused else str(Outcome.DONE),
+        error=str(result.code) if result.code is not None else None,
+        counted={**result.counted, **({"EventsRejected": 1} if is_refused else {})},
+    )
 
 
 def _outcome_of(result: object) -> str:

@@ -16,6 +16,7 @@ from tapedeck.adapters.dynamodb.participants import ParticipantTable
 from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
+from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
 from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.adapters.failed_batches import FailedBatchBucket
 from tapedeck.adapters.kms import KmsDecryptor
@@ -32,10 +33,11 @@ from tapedeck.background.engine_monitor import (
     log_loss,
     send_pending_commands,
 )
+from tapedeck.background.event_situations import SituationReader
+from tapedeck.background.event_writes import EventWriter
 from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
-from tapedeck.background.recording_events import RecordingEvents
 from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
@@ -43,6 +45,9 @@ from tapedeck.bootstrap.environment import Environment, OutboundClients, current
 from tapedeck.bootstrap.http import build_api_services
 from tapedeck.domain.errors import NotFound
 from tapedeck.operations.engine_sessions import EngineSessions
+from tapedeck.operations.media import Media
+from tapedeck.operations.recordings import Recordings
+from tapedeck.ports.clock import Clock
 from tapedeck.settings import Settings
 
 EVENT_SOURCE: Final = "tapedeck"
@@ -67,6 +72,13 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
         ),
         decryptor=KmsDecryptor(lazy("kms"), settings.signing_kms_key_id, settings.refused_secrets),
     )
+
+
+def build_engine_events(database: DynamoDBTable, recordings: Recordings, media: Media, clock: Clock) -> EngineEvents:
+    """Build what applies engine events to the recordings table."""
+    store = ResourceTable(database)
+    writer = EventWriter(store, recordings, media, TranscriptionTable(database), clock)
+    return EngineEvents(SituationReader(store, ParticipantTable(database)), writer, clock)
 
 
 class _LazyClient:
@@ -119,8 +131,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
 
     @cache
     def engine_events() -> EngineEvents:
-        recording_events = RecordingEvents(store, api.recordings, api.media, api.transcriptions, clock)
-        return EngineEvents(store, api.calls, api.conferences, api.participants, recording_events, clock)
+        return build_engine_events(database, api.recordings, api.media, clock)
 
     def report_failure(error: Exception) -> None:
         api.log.background(operation="reconcile", outcome="failed", error=type(error).__name__)

@@ -39,7 +39,8 @@ class Call:
     `callback` is the subscription to its status events; its `events` are empty if the request chose none.
     `end_published`: every callback of the ended call is in the outbox.
     `engine` is the name of the media engine that has the call; None while it is unknown. `boot` is
-    the id of the session in which the engine last listed it.
+    the id of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
+    event about the call itself that was applied.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
@@ -66,6 +67,7 @@ class Call:
     confirmed_version: int = 0
     engine: str | None = None
     boot: str | None = None
+    last_event_seq: int = 0
 
     @property
     def created(self) -> int:

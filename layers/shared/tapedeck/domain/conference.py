@@ -46,7 +46,8 @@ class Conference:
     `has_dialed`: participants were dialed into it over the API. `end_published`: every callback for the end of the
     conference is in the outbox, and the calls of the dialed participants have ended.
     `engine` is the name of the media engine that has the conference; None while it is unknown. `boot` is
-    the id of the session in which the engine last listed it.
+    the id of the session in which the engine last listed it. `last_event_seq` is the sequence number of the newest
+    event about the conference itself that was applied.
     For `requested_version`, `requested_at` and `confirmed_version` see `domain.engine_command.EngineControlled`.
     """
 
@@ -77,6 +78,7 @@ class Conference:
     confirmed_version: int = 0
     engine: str | None = None
     boot: str | None = None
+    last_event_seq: int = 0
 
     @property
     def created(self) -> int:

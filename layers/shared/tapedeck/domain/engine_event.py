@@ -3,12 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from tapedeck.domain.identity import created_at
-
-MAX_CLOCK_SKEW_SECONDS: Final = 300
-"""How far the clocks behind an id, an engine event and this service may differ (C-113)."""
 
 
 class EventOutcome(StrEnum):
@@ -75,17 +71,5 @@ class EngineEvent:
     version: int | None = None
 
     def occurred_at(self, identifier: str, now: int) -> int:
-        """Return the event's time in seconds, clamped to [creation of `identifier`, `now`]."""
-        return max(created_at(identifier), min(self.at // 1000, now))
-
-    def is_plausible_start(self, identifier: str, now: int) -> bool:
-        """Whether the event can be the start of the resource `identifier`; `now` is in milliseconds.
-
-        The connector makes these ids, so their timestamp must agree with the event's. Any time in the past is allowed:
-        events may arrive late.
-        """
-        event_second = self.at // 1000
-        return (
-            abs(created_at(identifier) - event_second) <= MAX_CLOCK_SKEW_SECONDS
-            and event_second <= now // 1000 + MAX_CLOCK_SKEW_SECONDS
-        )
+        """Return the event's time in seconds, not before the creation of `identifier`, and at most `now` (seconds)."""
+        return min(max(created_at(identifier), self.at // 1000), now)

@@ -19,4 +19,9 @@ def new_id(milliseconds: int) -> str:
 
 def created_at(identifier: str) -> int:
     """Return the creation time of an id in whole seconds since the epoch (C-16)."""
-    return int(identifier[:12], 16) // 1000
+    return created_at_ms(identifier) // 1000
+
+
+def created_at_ms(identifier: str) -> int:
+    """Return the creation time of an id in milliseconds since the epoch."""
+    return int(identifier[:12], 16)

@@ -62,6 +62,10 @@ It removes them before it adds its own.
 """
 
 
+MAX_ACTIVE_RECORDINGS: Final = 45
+"""Active recordings per parent: a call and its conference must end in one transaction of at most 100 items (C-31)."""
+
+
 class ParentKind(StrEnum):
     """The kind of resource that is recorded."""
 
@@ -96,8 +100,10 @@ class Recording:
 
     `version` rises by one with every change. `confirmed_version` is the last version that the media engine has applied;
     changes reported by the engine are confirmed at once. While the recording is unfinished, a difference means that a
-    command is pending (`is_pending`). `last_event_at` is the engine's time, in milliseconds, of the newest event
-    applied; older events are stale. `call` is the call shown with the recording: its parent, or the call of the
+    command is pending (`is_pending`). `last_event_seq` is the sequence number of the newest engine event applied; older
+    events are stale. `effective_version` is the highest version at which the engine confirmed a pause.
+
+    `call` is the call shown with the recording: its parent, or the call of the
     conference's first participant. `duration` is seconds of finished audio. `error` is a vendor's error code such as
     16101. `deleted_until` is when a deleted recording's row expires. `engine` is the name of the media engine that
     captures it; None until it has reported the start. `boot` is the id of the session in which it last listed it.
@@ -105,6 +111,8 @@ class Recording:
     `captured_at` is when the engine reported that its capture is uploaded, in seconds; `capture_size` is its size in
     bytes, `capture_sha256` its SHA-256 in hex. `given_up_at` is when the recording became `absent` because its start or
     its audio did not arrive in time; audio that arrives later revokes that.
+    `evidence_entries` and `evidence_head` are the end of the engine's evidence chain as reported last.
+    `refused_version` is the version whose command the engine refused last, `refused_code` why.
     """
 
     id: str
@@ -114,7 +122,7 @@ class Recording:
     updated: int
     version: int = 1
     confirmed_version: int = 0
-    last_event_at: int = 0
+    last_event_seq: int = 0
     call: str | None = None
     channels: int = 1
     track: str = "both"
@@ -132,6 +140,11 @@ class Recording:
     capture_size: int | None = None
     capture_sha256: str | None = None
     given_up_at: int | None = None
+    effective_version: int = 0
+    evidence_entries: int = 0
+    evidence_head: str | None = None
+    refused_version: int = 0
+    refused_code: str | None = None
 
     @property
     def created(self) -> int:

@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 from tapedeck.domain.conference import EndReason, is_encodable
-from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.recording import Source
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
 from tapedeck.engine_protocol.types import Channels, EngineMessage, Id, ParentRef, PauseBehavior, Text, Track, Version
@@ -15,15 +14,11 @@ from tapedeck.engine_protocol.types import Channels, EngineMessage, Id, ParentRe
 class _Event(EngineMessage):
     id: Annotated[Id, Field(description="Unique id; unchanged when the event is sent again")]
     account: Id
+    seq: Annotated[int, Field(gt=0, lt=1 << 53, description="Rises with each event of the engine, across restarts")]
     at: Annotated[int, Field(ge=0, lt=1 << 43, description="Milliseconds since the epoch, by the engine's clock")]
     version: Annotated[
         Version | None, Field(description="Version of the acknowledged command; absent if there was none")
     ] = None
-
-    @property
-    def engine_event(self) -> EngineEvent:
-        """Metadata of this event for the domain."""
-        return EngineEvent(self.id, self.account, "standin", 0, self.at, self.version)
 
 
 def _normalize_url(url: str) -> str:

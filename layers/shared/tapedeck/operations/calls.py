@@ -2,25 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tapedeck.domain.call import LIVE, UNANSWERED, Call, CallStatus
+from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import with_new_request
-from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import CallAlreadyEnded, CallAnswered, CallHasEnded, CallNotInProgress, NotFound, StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.leaving import call_ending, exit_status_of, participant_after_redirect, with_leave
+from tapedeck.operations.leaving import (
+    call_ending,
+    exit_status_of,
+    participant_after_redirect,
+    with_leave,
+    write_ending,
+)
 from tapedeck.ports.clock import Clock
-from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
+from tapedeck.ports.parents import EndTransaction, ParentConflict
 from tapedeck.ports.stores import Store
 
 if TYPE_CHECKING:
-    from tapedeck.domain.conference import Conference
     from tapedeck.domain.participant import Participant
-
-MAX_END_ATTEMPTS: Final = 10
-"""Attempts to end a call or conference while other writes race it; each conflict returns the newer state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,8 @@ class Calls:
         status: CallStatus = CallStatus.IN_PROGRESS,
         call: str | None = None,
         parent: str | None = None,
-        engine_event: EngineEvent | None = None,
     ) -> Call:
-        """Store a call that the media engine has started; a call that is already stored stays unchanged.
+        """Store a call as if the media engine had started it now; a call that is already stored stays unchanged.
 
         Args:
             account: the account's id.
@@ -82,44 +83,15 @@ class Calls:
             status: queued, ringing or in-progress.
             call: the id that the media engine assigned; None for a new one.
             parent: the id of the parent call, if any.
-            engine_event: the engine's event that reported it, if any.
         """
         now = self._clock()
         identifier = call or new_id(now)
-        began = engine_event.occurred_at(identifier, now // 1000) if engine_event is not None else now // 1000
         new_call = Call(
             account=account, id=identifier, status=status, updated=now // 1000, to=to, from_=from_,
-            direction=direction, started=began if status is CallStatus.IN_PROGRESS else None, parent_call=parent,
+            direction=direction, started=now // 1000 if status is CallStatus.IN_PROGRESS else None, parent_call=parent,
         )  # fmt: skip
         self._store.put_call(new_call)
         return new_call
-
-    def apply_progress(self, account: str, call: str, target: CallStatus, engine_event: EngineEvent) -> Call:
-        """Record that a call is ringing or was answered. Idempotent.
-
-        Raises:
-            NotFound: no such call.
-            CallAnswered: the target is ringing, but the call is already answered.
-            CallHasEnded: the call has already ended.
-        """
-        for _ in range(MAX_END_ATTEMPTS):
-            found = self.get(account, call)
-            if found.status is target:
-                return found
-            if not found.is_live:
-                raise CallHasEnded
-            if found.status not in UNANSWERED:
-                raise CallAnswered
-            now = self._clock() // 1000
-            at = engine_event.occurred_at(call, now)
-            after = replace(found, status=target, updated=now, version=found.version + 1)
-            after = replace(after, rang=at) if target is CallStatus.RINGING else replace(after, started=at)
-            try:
-                self._store.change_call(found, after, engine_event.id)
-            except ParentConflict:
-                continue
-            return after
-        raise StoreBusy
 
     def update(self, account: str, call: str, change: UpdateCall) -> Call:
         """End, cancel or redirect a call, or replace its callback subscription; an empty change only reads it.
@@ -180,28 +152,23 @@ class Calls:
         Raises:
             CallNotInProgress: it has ended, or it ends because its conference has ended and it was dialed into it.
         """
-        stopped: frozenset[str] = frozenset()
-        for _ in range(MAX_END_ATTEMPTS):
-            if found.status is not CallStatus.IN_PROGRESS:
+
+        def build(call: Call | Conference, stopped: frozenset[str]) -> EndTransaction:
+            if not isinstance(call, Call) or call.status is not CallStatus.IN_PROGRESS:
                 raise CallNotInProgress
-            conference, participant = self._store.get_membership(found.account, found.conference or "", found.id)
-            after = replace(found, version=found.version + 1, callback=callback or found.callback)
+            conference, participant = self._store.get_membership(call.account, call.conference or "", call.id)
+            after = replace(call, version=call.version + 1, callback=callback or call.callback)
             after = with_new_request(after, now // 1000)
-            leaving = EndTransaction(write_id, now // 1000, call=found, call_after=after, call_commands=commands)
+            leaving = EndTransaction(write_id, now // 1000, call=call, call_after=after, call_commands=commands)
             if conference is not None and participant is not None and participant.is_inside:
                 if conference.is_live:
                     gone = participant_after_redirect(conference, participant, now // 1000)
                     leaving = with_leave(leaving, conference, participant, gone, stopped)
                 elif participant.was_dialed:
                     raise CallNotInProgress
-            try:
-                self._store.redirect_participant(leaving)
-            except EndConflict as refused:
-                found = refused.call or found
-                stopped |= refused.stopped
-                continue
-            return after
-        raise StoreBusy
+            return leaving
+
+        return _call_of(write_ending(self._store.redirect_participant, build, found))
 
     def end(
         self,
@@ -210,17 +177,17 @@ class Calls:
         status: CallStatus = CallStatus.COMPLETED,
         sources: frozenset[CallStatus] = LIVE,
         *,
-        engine_event: EngineEvent | None = None,
         callback: CallbackSubscription | None = None,
     ) -> Call:
         """End a call, stop its recordings and remove it from its conference, in one transaction (REL-9).
+
+        The engine is sent the command to hang up.
 
         Args:
             account: the account's id.
             call: the call's id.
             status: the final status.
             sources: the statuses from which it may end; `UNANSWERED` raises CallAnswered if it was answered meanwhile.
-            engine_event: the engine's event that reported the end; None sends the command to hang up.
             callback: replaces the subscription of the call, which then gets this end; None keeps it.
 
         Raises:
@@ -229,42 +196,38 @@ class Calls:
             CallAnswered: its current status is not one of `sources`.
         """
         now = self._clock()
-        write_id = engine_event.id if engine_event is not None else new_id(now)
-        seconds = now // 1000
-        ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
-        unread = Call(account=account, id=call, status=status, updated=seconds, ended=ended)
+        write_id, seconds = new_id(now), now // 1000
+        unread = Call(account=account, id=call, status=status, updated=seconds, ended=seconds)
         try:
             if callback is None:
-                return self._store.end_call(unread, unread, write_id, sources, needs_command=engine_event is None)
+                return self._store.end_call(unread, unread, write_id, sources)
             found: object = self._store.get_call(account, call)
         except ParentConflict as changed:
             found = changed.found
-        conference: Conference | None = None
-        participant: Participant | None = None
-        stopped: frozenset[str] = frozenset()
-        for _ in range(MAX_END_ATTEMPTS):
-            if not isinstance(found, Call):
-                raise NotFound
-            if found.end_write_id == write_id:
-                return found
-            if not found.is_live:
+        if not isinstance(found, Call):
+            raise NotFound
+        ended = found
+
+        def build(call_now: Call | Conference, stopped: frozenset[str]) -> EndTransaction | None:
+            nonlocal ended
+            ended = _require_call(call_now)
+            if ended.end_write_id == write_id:
+                return None
+            if not ended.is_live:
                 raise CallHasEnded
-            if found.status not in sources:
+            if ended.status not in sources:
                 raise CallAnswered
-            if found.conference is not None:
-                conference, participant = self._store.get_membership(account, found.conference, found.id)
-            ending = call_ending(
-                found, conference, participant, status, seconds, write_id, stopped, engine_event, callback
-            )
-            try:
-                self._store.end(ending)
-            except EndConflict as refused:
-                found = refused.call or found
-                stopped |= refused.stopped
-                continue
-            # The write was conditional on the version, so `call_after` is the stored state.
-            return ending.call_after or found
-        raise StoreBusy
+            conference, participant = self._membership(ended)
+            return call_ending(ended, conference, participant, status, seconds, write_id, stopped, callback=callback)
+
+        # The write was conditional on the version, so `call_after` is the stored state.
+        ending = write_ending(self._store.end, build, found)
+        return _call_of(ending) if ending is not None else ended
+
+    def _membership(self, call: Call) -> "tuple[Conference | None, Participant | None]":
+        if call.conference is None:
+            return None, None
+        return self._store.get_membership(call.account, call.conference, call.id)
 
     def end_all_after_conference(self, calls: Sequence[Call]) -> int:
         """End calls that were dialed into a conference that has ended; return how many this ended. Idempotent.
@@ -294,17 +257,29 @@ class Calls:
         """
         now = self._clock()
         write_id, conference = new_id(now), call.conference
-        stopped: frozenset[str] = frozenset()
-        for _ in range(MAX_END_ATTEMPTS):
-            if not call.is_live or call.conference != conference:
-                return call.end_write_id == write_id
+        has_ended = True
+
+        def build(call_now: Call | Conference, stopped: frozenset[str]) -> EndTransaction | None:
+            nonlocal has_ended
+            found = _require_call(call_now)
+            if not found.is_live or found.conference != conference:
+                has_ended = found.end_write_id == write_id
+                return None
             # The end of the conference has removed its participant (REL-9).
-            ending = call_ending(call, None, None, exit_status_of(call), now // 1000, write_id, stopped, None)
-            try:
-                self._store.end(ending)
-            except EndConflict as refused:
-                call = refused.call or call
-                stopped |= refused.stopped
-                continue
-            return True
-        raise StoreBusy
+            return call_ending(found, None, None, exit_status_of(found), now // 1000, write_id, stopped)
+
+        write_ending(self._store.end, build, call)
+        return has_ended
+
+
+def _require_call(found: Call | Conference) -> Call:
+    if not isinstance(found, Call):
+        raise NotFound
+    return found
+
+
+def _call_of(ending: EndTransaction | None) -> Call:
+    """Return the call as this transaction left it."""
+    if ending is None or ending.call_after is None:
+        raise NotFound
+    return ending.call_after

@@ -1,11 +1,9 @@
-"""Conferences: read, end, play announcements, and apply what the media engine reports."""
+"""Conferences: read, end, play announcements and join."""
 
 from dataclasses import dataclass, replace
 
 from tapedeck.domain.call import UNANSWERED, Call
-from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus, EndReason
-from tapedeck.domain.engine_command import has_unexpired_request, with_new_request
-from tapedeck.domain.engine_event import EngineEvent
+from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, Conference, ConferenceStatus
 from tapedeck.domain.errors import (
     CallHasEnded,
     CallNotInProgress,
@@ -16,13 +14,12 @@ from tapedeck.domain.errors import (
 )
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.operations.calls import MAX_END_ATTEMPTS
+from tapedeck.operations.leaving import conference_after_end, conference_ending, write_ending
 from tapedeck.operations.recordings import MAX_ATTEMPTS
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.conferences import NameTaken
-from tapedeck.ports.parents import EndConflict, EndTransaction, ParentConflict
+from tapedeck.ports.parents import EndTransaction, ParentConflict
 from tapedeck.ports.stores import Store
 
 
@@ -44,15 +41,6 @@ class UpdateConference:
     announce_url: str | None = None
     announce_method: str = "POST"
     has_parameters: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedConferenceEnd:
-    """The engine's report of a conference's end: its event, the reason, and the call that ended it by leaving."""
-
-    event: EngineEvent
-    reason: EndReason
-    ending_call: str | None = None
 
 
 class Conferences:
@@ -107,54 +95,36 @@ class Conferences:
                 raise NotFound from changed
             raise ConferenceNotInProgress from changed
 
-    def end(self, account: str, conference: str, report: "ReportedConferenceEnd | None" = None) -> Conference:
-        """End a conference and stop its recordings in the same transaction (REL-9).
-
-        Args:
-            account: the account's id.
-            conference: the conference's id.
-            report: the engine's report of the end; None ends it over the API and sends the command to end it.
+    def end(self, account: str, conference: str) -> Conference:
+        """End a conference and stop its recordings in the same transaction (REL-9); the engine is sent the command.
 
         Raises:
             NotFound: no such conference.
             ConferenceNotInProgress: it has already ended.
         """
         now = self._clock()
-        write_id = report.event.id if report is not None else new_id(now)
-        unread = Conference(account, conference, "", ConferenceStatus.INIT, now // 1000)
-        if report is None or report.ending_call is None:
-            try:
-                after = _ended(unread, now // 1000, write_id, report)
-                return self._store.end_conference(unread, after, write_id, needs_command=report is None)
-            except ParentConflict as changed:
-                found = changed.found
-        else:
-            found = self._store.get_conference(account, conference)
-        stopped: frozenset[str] = frozenset()
-        for _ in range(MAX_END_ATTEMPTS):
-            if not isinstance(found, Conference):
+        write_id, seconds = new_id(now), now // 1000
+        unread = Conference(account, conference, "", ConferenceStatus.INIT, seconds)
+        try:
+            return self._store.end_conference(unread, conference_after_end(unread, seconds, write_id), write_id)
+        except ParentConflict as changed:
+            if not isinstance(changed.found, Conference):
+                raise NotFound from changed
+            found = changed.found
+
+        def build(conference_now: Call | Conference, stopped: frozenset[str]) -> EndTransaction | None:
+            nonlocal found
+            if not isinstance(conference_now, Conference):
                 raise NotFound
+            found = conference_now
             if found.end_write_id == write_id:
-                return found
+                return None
             if not found.is_live:
                 raise ConferenceNotInProgress
-            after = _ended(found, now // 1000, write_id, report)
-            ending = EndTransaction(
-                write_id,
-                now // 1000,
-                conference=found,
-                conference_after=after,
-                conference_recordings=found.active_recordings - stopped,
-                ended=after.ended,
-            )
-            try:
-                self._store.end(ending)
-            except EndConflict as refused:
-                found = refused.conference or found
-                stopped |= refused.stopped
-                continue
-            return after
-        raise StoreBusy
+            return conference_ending(found, seconds, write_id, stopped)
+
+        ending = write_ending(self._store.end, build, found)
+        return (ending.conference_after if ending is not None else None) or found
 
     def register(
         self,
@@ -165,7 +135,7 @@ class Conferences:
         callback: CallbackSubscription | None = None,
         conference: str | None = None,
     ) -> Conference:
-        """Store a conference that the media engine has opened, without participants.
+        """Store a conference as if the media engine had opened it now, without participants.
 
         Args:
             account: the account's id.
@@ -205,11 +175,10 @@ class Conferences:
         end_on_exit: bool = False,
         muted: bool = False,
         hold: bool = False,
-        engine_event: EngineEvent | None = None,
     ) -> Conference:
         """Add a call to a conference, which begins with the second participant.
 
-        Idempotent for a call that is already inside. A stale `engine_event` changes nothing.
+        Idempotent for a call that is already inside.
 
         Args:
             account: the account's id.
@@ -219,7 +188,6 @@ class Conferences:
             end_on_exit: whether the conference ends when this participant leaves.
             muted: whether it enters muted.
             hold: whether it enters on hold.
-            engine_event: the engine's event that reported it, if any.
 
         Raises:
             NotFound: no such conference or call.
@@ -233,27 +201,14 @@ class Conferences:
             call_now = self._store.get_call(account, call)
             if conference_now is None or call_now is None:
                 raise NotFound
-            if (
-                participant is not None
-                and engine_event is not None
-                and _is_overridden(participant, call_now, engine_event, now)
-            ):
-                return conference_now
             if not conference_now.is_live:
                 raise ConferenceNotInProgress
             if participant is not None and participant.is_inside:
-                if engine_event is not None:
-                    self._store.touch_participant_event_time(
-                        Parent(account, ParentKind.CONFERENCE, conference), call, engine_event.at
-                    )
                 return conference_now
             _require_answered(call_now)
-            # The version must rise even if the call leaves and enters again (REL-4).
-            version = max(conference_now.version, participant.version if participant is not None else 0) + 1
-            participant = Participant(
-                call, conference, now, start_conference_on_enter=start_on_enter,
-                end_conference_on_exit=end_on_exit, version=version, sequence=conference_now.sequence + 1, muted=muted,
-                hold=hold, last_event_at=engine_event.at if engine_event is not None else 0,
+            participant = joined_participant(
+                conference_now, call, participant, now, start_on_enter=start_on_enter, end_on_exit=end_on_exit,
+                muted=muted, hold=hold,
             )  # fmt: skip
             after = conference_after_join(conference_now, participant, participant.joined)
             try:
@@ -263,57 +218,32 @@ class Conferences:
             return after
         raise StoreBusy
 
-    def announced(self, account: str, conference: str, version: int) -> Conference:
-        """Confirm that the announcement requested by this version of the conference was played. Idempotent.
-
-        Raises:
-            NotFound: no such conference, or no such version of it.
-        """
-        for _ in range(MAX_ATTEMPTS):
-            found = self.get(account, conference)
-            if found.version < version:
-                raise NotFound
-            if found.requested_version != version or found.confirmed_version >= version or not found.is_live:
-                return found  # superseded by a newer request, or already confirmed
-            after = replace(
-                found,
-                version=found.version + 1,
-                sequence=found.sequence + 1,
-                announced_at=self._clock() // 1000,
-                confirmed_version=version,
-            )
-            try:
-                self._store.change_conference(found, after)
-            except ParentConflict:
-                continue
-            return after
-        raise StoreBusy
-
-
-def is_stale_event(participant: Participant, engine_event: EngineEvent | None) -> bool:
-    """Return whether the engine has already reported something later; requests over the API are never stale.
-
-    Stale events change nothing (C-111).
-    """
-    return engine_event is not None and engine_event.at < participant.last_event_at
-
-
-def _is_overridden(participant: Participant, call: Call, engine_event: EngineEvent, now: int) -> bool:
-    """Return whether a reported entry is stale, or overridden by a pending request to leave (C-112).
-
-    The redirect of a call is such a request, until the engine confirms it or reports that the call has left (C-153).
-    """
-    is_leaving = has_unexpired_request(participant, now) or (
-        participant.last_event_at == 0 and has_unexpired_request(call, now)
-    )
-    return engine_event.at <= participant.last_event_at or (not participant.is_inside and is_leaving)
-
 
 def _require_answered(call: Call) -> None:
     if call.status in UNANSWERED:
         raise CallNotInProgress
     if not call.is_live:
         raise CallHasEnded
+
+
+def joined_participant(
+    conference: Conference,
+    call: str,
+    before: Participant | None,
+    now: int,
+    *,
+    start_on_enter: bool,
+    end_on_exit: bool,
+    muted: bool,
+    hold: bool,
+) -> Participant:
+    """Return the participant of a call that enters a conference; `before` is that of an earlier stay."""
+    # The version must rise even if the call leaves and enters again (REL-4).
+    version = max(conference.version, before.version if before is not None else 0) + 1
+    return Participant(
+        call, conference.id, now, start_conference_on_enter=start_on_enter, end_conference_on_exit=end_on_exit,
+        version=version, sequence=conference.sequence + 1, muted=muted, hold=hold,
+    )  # fmt: skip
 
 
 def conference_after_join(conference: Conference, participant: Participant, now: int) -> Conference:
@@ -340,19 +270,3 @@ def conference_after_join(conference: Conference, participant: Participant, now:
         start_sequence=number,
         started_at=now,
     )
-
-
-def _ended(conference: Conference, now: int, write_id: str, report: "ReportedConferenceEnd | None") -> Conference:
-    after = replace(
-        conference,
-        status=ConferenceStatus.COMPLETED,
-        updated=now,
-        ended=report.event.occurred_at(conference.id, now) if report is not None else now,
-        reason=report.reason if report is not None else EndReason.VIA_API,
-        ending_call=report.ending_call if report is not None else None,
-        sequence=conference.sequence + 1,
-        version=conference.version + 1,
-        active_recordings=frozenset(),
-        end_write_id=write_id,
-    )
-    return after if report is not None else with_new_request(after, now)

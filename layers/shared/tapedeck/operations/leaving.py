@@ -1,15 +1,19 @@
 """The states of a call, its participant and its conference after the call has ended or left the conference."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from tapedeck.domain.call import UNANSWERED, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import with_new_request
-from tapedeck.domain.engine_event import EngineEvent
+from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.participant import Participant
 from tapedeck.domain.subscription import CallbackSubscription
-from tapedeck.ports.parents import EndTransaction
+from tapedeck.ports.parents import EndConflict, EndTransaction
+
+MAX_END_ATTEMPTS: Final = 10
+"""Attempts to end a call or conference while other writes race it; each conflict returns the newer state."""
 
 
 def call_ending(
@@ -20,7 +24,7 @@ def call_ending(
     now: int,
     write_id: str,
     stopped: frozenset[str],
-    engine_event: EngineEvent | None,
+    ended: int | None = None,
     callback: CallbackSubscription | None = None,
 ) -> EndTransaction:
     """Return the transaction that ends a call, with its recordings, and removes it from a live conference.
@@ -33,19 +37,18 @@ def call_ending(
         now: seconds.
         write_id: the id of the write.
         stopped: recordings that are known to be stopped.
-        engine_event: the engine's event that reported the end; None sends the command to hang up.
+        ended: when it ended, in seconds, as the engine reported; None sends the command to hang up.
         callback: the new callback subscription, if any.
     """
-    ended = engine_event.occurred_at(call.id, now) if engine_event is not None else now
-    after = call_after_end(call, status, now, write_id, ended)
-    after = with_new_request(after, now) if engine_event is None else after
+    after = call_after_end(call, status, now, write_id, ended if ended is not None else now)
+    after = with_new_request(after, now) if ended is None else after
     after = replace(after, callback=callback or after.callback)
     ending = EndTransaction(
-        write_id, now, call=call, call_after=after, call_recordings=call.active_recordings - stopped, ended=ended
+        write_id, now, call=call, call_after=after, call_recordings=call.active_recordings - stopped, ended=after.ended
     )
     if conference is None or participant is None or not conference.is_live or not participant.is_inside:
         return ending
-    gone = participant_after_leave(conference, participant, now, engine_event)
+    gone = participant_after_leave(conference, participant, now)
     return with_leave(ending, conference, participant, gone, stopped)
 
 
@@ -91,21 +94,16 @@ def participant_after_redirect(conference: Conference, participant: Participant,
     """Return the participant after its call got new instructions at `now` (seconds).
 
     The command of the call removes it, so that it needs no command of its own, and no earlier one is pending.
-    `last_event_at` is 0 until the engine reports that it has left: the time of the redirect on the engine's clock is
-    not known yet (C-153).
+    `last_event_seq` is 0 until the engine reports that it has left: events from before the redirect are not known by
+    their numbers (C-153).
     """
     gone = with_new_request(participant_after_leave(conference, participant, now), now)
-    return replace(gone, confirmed_version=gone.version, last_event_at=0)
+    return replace(gone, confirmed_version=gone.version, last_event_seq=0)
 
 
-def participant_after_leave(
-    conference: Conference, participant: Participant, now: int, engine_event: EngineEvent | None = None
-) -> Participant:
-    """Return the participant after it left or was not reached; `engine_event` reported that, if given.
-
-    Its coach is not changed (C-66).
-    """
-    gone = replace(
+def participant_after_leave(conference: Conference, participant: Participant, now: int) -> Participant:
+    """Return the participant after it left or was not reached; its coach is not changed (C-66)."""
+    return replace(
         participant,
         status=participant.exit_status,
         left=now,
@@ -113,7 +111,6 @@ def participant_after_leave(
         version=participant.version + 1,
         sequence=conference.sequence + 1 if participant.is_connected else participant.sequence,
     )
-    return replace(gone, last_event_at=max(engine_event.at, gone.last_event_at)) if engine_event is not None else gone
 
 
 def conference_after_leave(
@@ -153,3 +150,128 @@ _REASONS: Final = {
     (False, False): EndReason.LAST_LEFT,
 }
 """Keys: whether the participant ends the conference on exit, and whether it was kicked."""
+
+
+def participant_removal(
+    conference: Conference,
+    participant: Participant,
+    gone: Participant,
+    call: Call | None,
+    now: int,
+    write_id: str,
+    stopped: frozenset[str],
+    *,
+    kicked: bool,
+    ended: int | None = None,
+) -> EndTransaction:
+    """Return the transaction that removes a participant from its conference, which may end the conference.
+
+    Args:
+        conference: the conference as last read.
+        participant: the participant as last read.
+        gone: the participant after it left.
+        call: its call, if that ends too: one that was dialed into the conference has no other instructions.
+        now: seconds.
+        write_id: the id of the write.
+        stopped: recordings that are known to be stopped.
+        kicked: whether it was removed over the API.
+        ended: when it left, in seconds, as the engine reported; None for now.
+    """
+    after, ends = conference_after_leave(conference, participant, now, write_id, kicked=kicked)
+    call_after = None
+    if call is not None:
+        at = max(ended, call.created) if ended is not None else now
+        call_after = with_new_request(call_after_end(call, exit_status_of(call), now, write_id, at), now)
+    return EndTransaction(
+        write_id,
+        now,
+        call=call,
+        call_after=call_after,
+        call_recordings=call.active_recordings - stopped if call is not None else frozenset(),
+        conference=conference,
+        conference_after=after,
+        conference_recordings=conference.active_recordings - stopped if ends else frozenset(),
+        participant=participant,
+        participant_after=gone,
+        ended=ended,
+    )
+
+
+def conference_ending(
+    conference: Conference,
+    now: int,
+    write_id: str,
+    stopped: frozenset[str],
+    *,
+    reason: EndReason = EndReason.VIA_API,
+    ending_call: str | None = None,
+    ended: int | None = None,
+) -> EndTransaction:
+    """Return the transaction that ends a conference with its recordings.
+
+    `ended` is when it ended, in seconds, as the engine reported; None sends the command to end it.
+    """
+    after = conference_after_end(conference, now, write_id, reason, ending_call, ended)
+    return EndTransaction(
+        write_id,
+        now,
+        conference=conference,
+        conference_after=after,
+        conference_recordings=conference.active_recordings - stopped,
+        ended=after.ended,
+    )
+
+
+def conference_after_end(
+    conference: Conference,
+    now: int,
+    write_id: str,
+    reason: EndReason = EndReason.VIA_API,
+    ending_call: str | None = None,
+    ended: int | None = None,
+) -> Conference:
+    """Return the conference after its end; without `ended` the end is requested from the engine."""
+    after = replace(
+        conference,
+        status=ConferenceStatus.COMPLETED,
+        updated=now,
+        ended=ended if ended is not None else now,
+        reason=reason,
+        ending_call=ending_call,
+        sequence=conference.sequence + 1,
+        version=conference.version + 1,
+        active_recordings=frozenset(),
+        end_write_id=write_id,
+    )
+    return after if ended is not None else with_new_request(after, now)
+
+
+def write_ending(
+    store: Callable[[EndTransaction], None],
+    build: Callable[[Call | Conference, frozenset[str]], EndTransaction | None],
+    found: Call | Conference,
+) -> EndTransaction | None:
+    """Write a transaction that ends a call or conference; after a conflict build it again from the newer state.
+
+    Args:
+        store: writes the transaction, or raises EndConflict.
+        build: returns the transaction for the state as last read and the recordings that are known to be stopped; None
+            if nothing is left to do. It may raise.
+        found: the call or conference as last read.
+
+    Raises:
+        StoreBusy: other writes raced it too often.
+    """
+    stopped: frozenset[str] = frozenset()
+    for _ in range(MAX_END_ATTEMPTS):
+        ending = build(found, stopped)
+        if ending is None:
+            return None
+        try:
+            store(ending)
+        except EndConflict as changed:
+            found = changed.call or changed.conference or found
+            stopped |= changed.stopped
+            continue
+        return ending
+    raise StoreBusy

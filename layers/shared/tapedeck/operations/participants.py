@@ -1,4 +1,4 @@
-"""Participants of conferences: list, update, remove and dial them, and apply what the media engine reports."""
+"""Participants of conferences: list, update, remove and dial them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,8 +6,7 @@ from typing import Any
 
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, is_name
-from tapedeck.domain.engine_command import has_unexpired_request, with_new_request
-from tapedeck.domain.engine_event import EngineEvent
+from tapedeck.domain.engine_command import with_new_request
 from tapedeck.domain.errors import (
     ConferenceOverForParticipant,
     InvalidParameter,
@@ -18,21 +17,15 @@ from tapedeck.domain.errors import (
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.notification import participant_changes
 from tapedeck.domain.page import Page, PageRequest
-from tapedeck.domain.participant import Label, Participant, ParticipantStatus
+from tapedeck.domain.participant import Label, Participant, ParticipantStatus, with_settings
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls
-from tapedeck.operations.conferences import ConferenceName, Conferences, is_stale_event
-from tapedeck.operations.dial_progress import MAX_CONTENDED_ATTEMPTS, DialProgress, require_inside
-from tapedeck.operations.leaving import (
-    call_after_end,
-    conference_after_leave,
-    exit_status_of,
-    participant_after_leave,
-)
+from tapedeck.operations.conferences import ConferenceName, Conferences
+from tapedeck.operations.dial_progress import MAX_CONTENDED_ATTEMPTS, require_inside
+from tapedeck.operations.leaving import participant_after_leave, participant_removal
 from tapedeck.operations.participant_list import ParticipantFilter, select_page
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.conferences import NameTaken
-from tapedeck.ports.parents import EndTransaction
 from tapedeck.ports.participants import DialTransaction, LabelTaken, MembershipConflict, ParticipantStore
 
 
@@ -74,7 +67,7 @@ class AddParticipant:
     call_callback: CallbackSubscription | None = None
 
 
-class Participants(DialProgress):
+class Participants:
     """The participants of conferences; every method raises StoreBusy or StoreUnavailable when the store fails.
 
     Membership is derived from the participant and its conference: the end of a conference removes all participants
@@ -82,8 +75,10 @@ class Participants(DialProgress):
     """
 
     def __init__(self, store: ParticipantStore, calls: Calls, conferences: Conferences, clock: Clock) -> None:
-        super().__init__(store, calls, clock)
+        self._store = store
+        self._calls = calls
         self._conferences = conferences
+        self._clock = clock
 
     def of_conference(
         self, account: str, conference: str, wanted: ParticipantFilter, page: PageRequest
@@ -124,31 +119,21 @@ class Participants(DialProgress):
         conference_now, (participant,) = self._store.get_participants(account, conference, [call])
         return require_inside(conference_now, participant, who)[1]
 
-    def update(
-        self,
-        account: str,
-        conference: str,
-        who: str | Label,
-        change: UpdateParticipant,
-        engine_event: EngineEvent | None = None,
-    ) -> Participant:
+    def update(self, account: str, conference: str, who: str | Label, change: UpdateParticipant) -> Participant:
         """Mute, hold or coach a participant, set its options, or queue commands; an empty change writes nothing.
-
-        An engine event is ignored if it is stale, or if a newer request to the engine is pending.
 
         Args:
             account: the account's id.
             conference: the conference's id.
             who: a call's id, or a label.
-            change: the requested change.
-            engine_event: the engine's event that reported the change; None sends it to the engine as a command.
+            change: the requested change, which is sent to the engine as a command.
 
         Raises:
             NotFound: it is not in this conference now.
             ConferenceOverForParticipant: it was in this conference, which has ended.
             InvalidParameter: the participant to coach is not in this conference, or is this participant.
         """
-        write_id = engine_event.id if engine_event is not None else new_id(self._clock())
+        write_id = new_id(self._clock())
         call = self._call_of(account, conference, who)
         calls = [call] if change.call_to_coach is None else [call, change.call_to_coach]
         for _ in range(MAX_CONTENDED_ATTEMPTS):
@@ -157,30 +142,11 @@ class Participants(DialProgress):
             if change.call_to_coach is not None:
                 _check_coached(call, coached[0])
             now = self._clock() // 1000
-            if engine_event is not None and (
-                is_stale_event(participant, engine_event) or has_unexpired_request(participant, now)
-            ):
-                return participant
-            after = _changed(participant, change)
+            after = with_settings(participant, change)
             if after == participant and not change.command_payload:
                 return participant
-            changes = len(participant_changes(participant, after))
-            # No event is published about a participant before it is connected.
-            events = changes if participant.is_connected else 0
-            after = replace(
-                after,
-                version=participant.version + 1,
-                updated=now if changes else participant.updated,
-                sequence=conference_now.sequence + events if events else participant.sequence,
-            )
-            after = (
-                replace(after, last_event_at=engine_event.at)
-                if engine_event is not None
-                else with_new_request(after, now)
-            )
-            conference_after = replace(
-                conference_now, version=conference_now.version + 1, sequence=conference_now.sequence + events
-            )
+            conference_after, after = settings_change(conference_now, participant, after, now)
+            after = with_new_request(after, now)
             try:
                 self._store.change_participant(
                     (conference_now, conference_after), (participant, after), change.command_payload, write_id
@@ -190,23 +156,22 @@ class Participants(DialProgress):
             return after
         raise StoreBusy
 
-    def remove(self, account: str, conference: str, who: str | Label, engine_event: EngineEvent | None = None) -> None:
-        """Remove a participant from its conference, which may end the conference.
+    def remove(self, account: str, conference: str, who: str | Label) -> None:
+        """Remove a participant from its conference, which may end the conference; the engine is sent the command.
 
         Its call goes on, but one that was dialed into the conference ends in the same transaction: it has no other
-        instructions. A stale engine event changes nothing.
+        instructions.
 
         Args:
             account: the account's id.
             conference: the conference's id.
             who: a call's id, or a label.
-            engine_event: the engine's event that reported the leaving; None sends the command to remove it.
 
         Raises:
             NotFound: it is not in this conference now.
         """
         now = self._clock()
-        write_id, seconds = engine_event.id if engine_event is not None else new_id(now), now // 1000
+        write_id, seconds = new_id(now), now // 1000
         call = self._call_of(account, conference, who)
         stopped: frozenset[str] = frozenset()
         for _ in range(MAX_CONTENDED_ATTEMPTS):
@@ -215,31 +180,14 @@ class Participants(DialProgress):
                 conference_now, participant = require_inside(conference_row, participant_row, who)
             except ConferenceOverForParticipant as left:
                 raise NotFound from left
-            if is_stale_event(participant, engine_event):
-                return
-            after, ends = conference_after_leave(
-                conference_now, participant, seconds, write_id, kicked=engine_event is None
-            )
-            gone = participant_after_leave(conference_now, participant, seconds, engine_event)
-            ended = engine_event.occurred_at(call, seconds) if engine_event is not None else seconds
-            # If the engine reports that a call has left before it was answered, it reports its end too (C-152).
-            ends_call = participant.was_dialed and (engine_event is None or participant.is_connected)
-            call_now = self._live_call(account, conference, call) if ends_call else None
-            ending = EndTransaction(
-                write_id,
-                seconds,
-                call=call_now,
-                call_after=_call_after_removal(call_now, seconds, write_id, ended) if call_now is not None else None,
-                call_recordings=call_now.active_recordings - stopped if call_now is not None else frozenset(),
-                conference=conference_now,
-                conference_after=after,
-                conference_recordings=conference_now.active_recordings - stopped if ends else frozenset(),
-                participant=participant,
-                participant_after=gone if engine_event is not None else with_new_request(gone, seconds),
-                ended=engine_event.occurred_at(conference_now.id, seconds) if engine_event is not None else None,
-            )
+            gone = with_new_request(participant_after_leave(conference_now, participant, seconds), seconds)
+            call_now = self._live_call(account, conference, call) if participant.was_dialed else None
             try:
-                self._store.remove_participant(ending)
+                self._store.remove_participant(
+                    participant_removal(
+                        conference_now, participant, gone, call_now, seconds, write_id, stopped, kicked=True
+                    )
+                )
             except MembershipConflict as changed:
                 stopped |= changed.stopped
                 continue
@@ -333,28 +281,25 @@ class Participants(DialProgress):
         return participant is not None and participant.is_inside and participant.label == label
 
 
-def _call_after_removal(call: Call, now: int, write_id: str, ended: int) -> Call:
-    return with_new_request(call_after_end(call, exit_status_of(call), now, write_id, ended), now)
-
-
 def _check_coached(call: str, coached: Participant | None) -> None:
     if coached is None or not coached.is_inside or coached.call == call:
         raise InvalidParameter("CallSidToCoach", "coaching", "not a call in this conference")
 
 
-def _changed(participant: Participant, change: UpdateParticipant) -> Participant:
-    """Return the participant with the requested values; version and times stay unchanged."""
-    given: dict[str, Any] = {
-        "muted": change.muted,
-        "hold": change.hold,
-        "coaching": change.coaching,
-        "end_conference_on_exit": change.end_conference_on_exit,
-        "beep_on_exit": change.beep_on_exit,
-    }
-    after = replace(participant, **{name: value for name, value in given.items() if value is not None})
-    if not after.coaching:
-        return replace(after, call_to_coach=None)
-    return replace(after, call_to_coach=change.call_to_coach or after.call_to_coach)
+def settings_change(
+    conference: Conference, participant: Participant, after: Participant, now: int
+) -> tuple[Conference, Participant]:
+    """Return a conference and a participant after a change of the participant's settings."""
+    changes = len(participant_changes(participant, after))
+    # No event is published about a participant before it is connected.
+    events = changes if participant.is_connected else 0
+    after = replace(
+        after,
+        version=participant.version + 1,
+        updated=now if changes else participant.updated,
+        sequence=conference.sequence + events if events else participant.sequence,
+    )
+    return replace(conference, version=conference.version + 1, sequence=conference.sequence + events), after
 
 
 def _queued(call: Call, conference: Conference, wanted: AddParticipant) -> Participant:

@@ -5,20 +5,18 @@ from typing import Final
 
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import (
     AmbiguousCurrentRecording,
-    EventRejected,
     NoActiveRecording,
     NotEligibleForRecording,
     NotFound,
     StoreBusy,
 )
-from tapedeck.domain.identity import created_at, new_id
+from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import (
     ACTIVE,
+    MAX_ACTIVE_RECORDINGS,
     PRUNE_ACTIVE_AT,
-    UNFINISHED,
     Parent,
     ParentKind,
     Recording,
@@ -37,9 +35,6 @@ MAX_ATTEMPTS: Final = 5
 
 MAX_CURRENT_ATTEMPTS: Final = 3
 """Attempts to resolve and change `Twilio.CURRENT` (C-38)."""
-
-MAX_ACTIVE_RECORDINGS: Final = 45
-"""Active recordings per parent: a call and its conference must end in one transaction of at most 100 items (C-31)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +117,8 @@ class Recordings:
         trim: str = "do-not-trim",
         callback: CallbackSubscription | None = None,
         recording: str | None = None,
-        at: int | None = None,
     ) -> Recording:
-        """Store a recording that the media engine has started; one that is already stored stays unchanged.
+        """Store a recording as if the media engine had started it now; one that is already stored stays unchanged.
 
         Args:
             parent: the recorded call or conference.
@@ -135,7 +129,6 @@ class Recordings:
             trim: `do-not-trim` or `trim-silence`.
             callback: the subscription to its events, if any.
             recording: the id that the media engine assigned; None for a new one.
-            at: the start in milliseconds of the engine's clock; None for now.
 
         Raises:
             NotFound: no such parent.
@@ -143,10 +136,10 @@ class Recordings:
         """
         now = self._clock()
         identifier = recording or new_id(now)
-        began = max(created_at(identifier), min(at if at is not None else now, now) // 1000)
         begun = Recording(
             id=identifier, parent=parent, status=RecordingStatus.IN_PROGRESS, source=source, updated=now // 1000,
-            confirmed_version=1, started=began, call=call, channels=channels, track=track, trim=trim, callback=callback,
+            confirmed_version=1, started=now // 1000, call=call, channels=channels, track=track, trim=trim,
+            callback=callback,
         )  # fmt: skip
         expected: Call | Conference | None = None
         for _ in range(MAX_ATTEMPTS):
@@ -161,67 +154,6 @@ class Recordings:
             else:
                 return begun
         raise StoreBusy
-
-    def apply_engine_transition(
-        self,
-        parent: Parent,
-        recording: str,
-        target: RecordingStatus,
-        engine_event: EngineEvent,
-        pause_behavior: str = "silence",
-    ) -> Recording:
-        """Apply a pause, resume or stop that the media engine made on its own. Idempotent.
-
-        Changes nothing if the event is stale, or if a newer request to the engine is pending.
-
-        Args:
-            parent: the recorded call or conference.
-            recording: the recording's id.
-            target: in-progress, paused or stopped.
-            engine_event: the engine's event that reported it.
-            pause_behavior: `silence` or `skip`; read only when `target` is paused.
-
-        Raises:
-            NotFound: this parent never had such a recording.
-            NotEligibleForRecording: its capture has ended.
-        """
-        now = self._clock() // 1000
-        try:
-            return self._store.transition_recording_from_engine(
-                parent, recording, target, pause_behavior, engine_event, now
-            )
-        except TransitionRejected as refused:
-            found = refused.found
-            if found is None:
-                raise NotFound from refused
-            if found.is_active or is_noop_transition(found.status, target):
-                return found
-            raise NotEligibleForRecording from refused
-
-    def confirm(
-        self, parent: Parent, recording: str, engine_event: EngineEvent, reported: RecordingStatus | None = None
-    ) -> Recording:
-        """Record that the engine carried out a version of a recording, which confirms all earlier versions.
-
-        Idempotent. A finished recording stays unchanged.
-
-        Args:
-            parent: the recorded call or conference.
-            recording: the recording's id.
-            engine_event: the engine's event, with the version that it acknowledges.
-            reported: the reported status of the capture; None for a start, paused or not.
-
-        Raises:
-            NotFound: this parent never had such a recording, or it has no such version.
-            EventRejected: the version is unconfirmed, and the recording is unfinished with another status than the
-                reported one. A version before the last is compared only if `stopped` is reported.
-        """
-        found = self._store.confirm_recording(parent, recording, engine_event, self._clock() // 1000, reported)
-        if found is None or engine_event.version is None or found.version < engine_event.version:
-            raise NotFound
-        if reported is not None and found.confirmed_version < engine_event.version and found.status in UNFINISHED:
-            raise EventRejected
-        return found
 
     def stop_if_start_unconfirmed(self, parent: Parent, recording: str) -> Recording:
         """Stop a recording whose start the media engine has not confirmed.

@@ -23,24 +23,14 @@ class CallStore(Protocol):
         """Return the calls of this account with these ids, by id; missing ones are left out."""
         ...
 
-    def put_call(self, call: Call) -> None:
-        """Create a call."""
+    def put_call(self, call: Call) -> bool:
+        """Create a call; return False if it exists."""
         ...
 
-    def change_call(self, call: Call, after: Call, write_id: str) -> None:
-        """Replace a call by `after` if it is unchanged since it was read.
-
-        Raises:
-            ParentConflict: the condition failed; `found` is the current call.
-        """
-        ...
-
-    def end_call(
-        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, needs_command: bool
-    ) -> Call:
+    def end_call(self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE) -> Call:
         """End a call without recordings and conference, in one write, if its status is in `sources`.
 
-        `call` needs only its account and id. `needs_command`: the media engine still has to be sent a command.
+        `call` needs only its account and id. The media engine is sent the command to hang up.
 
         Raises:
             ParentConflict: the condition failed; `found` is the current call.

@@ -34,8 +34,8 @@ class ConferenceStore(Protocol):
         """Return a conference and one of its participants, read in one transaction."""
         ...
 
-    def put_conference(self, conference: Conference, takes_over_from: str | None) -> None:
-        """Create a conference and claim its name.
+    def put_conference(self, conference: Conference, takes_over_from: str | None) -> bool:
+        """Create a conference and claim its name; return False if it exists.
 
         Raises:
             NameTaken: another conference than `takes_over_from` holds the name.
@@ -52,21 +52,10 @@ class ConferenceStore(Protocol):
         """
         ...
 
-    def change_conference(self, conference: Conference, after: Conference) -> None:
-        """Replace a conference by `after` if it is unchanged since it was read.
-
-        Raises:
-            ParentConflict: the condition failed; `found` is the current conference.
-        """
-        ...
-
-    def end_conference(
-        self, conference: Conference, after: Conference, write_id: str, *, needs_command: bool
-    ) -> Conference:
+    def end_conference(self, conference: Conference, after: Conference, write_id: str) -> Conference:
         """End a conference without active recordings, in one write.
 
-        `conference` needs only its account and id. `needs_command`: the media engine still has to be sent a command; if
-        not, the write also requires that no participant was dialed into the conference.
+        `conference` needs only its account and id. The media engine is sent the command to end it.
 
         Raises:
             ParentConflict: the condition failed; `found` is the current conference.

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import Parent
 
 
 class ParentConflict(Exception):
@@ -29,6 +28,8 @@ class EndTransaction:
     `conference_after` replace them; the named recordings become stopped. `participant` becomes `participant_after`,
     which has left. `write_id` identifies this write on everything that it ends. `ended` is the end in seconds by the
     media engine's clock, if the engine reported it.
+
+    An engine event may change any of the resources in the same way (`ParentStore.change_exactly`).
     """
 
     write_id: str
@@ -60,7 +61,7 @@ class EndConflict(Exception):
 
 
 class ParentStore(Protocol):
-    """What calls and conferences have in common: their end, and confirmations by the media engine.
+    """What calls and conferences have in common: their end, and what engine events change.
 
     Raises:
         StoreBusy, StoreUnavailable: as for `ports.stores.Store`.
@@ -74,19 +75,12 @@ class ParentStore(Protocol):
         """
         ...
 
-    def confirm(self, parent: Parent, participant: str | None, version: int, *, settles: bool = True) -> bool:
-        """Confirm that the media engine has applied this version of a call, conference or participant.
+    def change_exactly(self, account: str, change: EndTransaction) -> None:
+        """Write what an engine event changes, if everything in `change` is exactly as it was read.
 
-        Ignored if a later version was requested: that one stays pending. `settles` also removes the resource from the
-        pending-work index, unless it has unpublished events; pass False if it is known to have some. Returns False if
-        it does not exist.
+        Versions, confirmed versions and the numbers of the last events must be unchanged.
+
+        Raises:
+            EndConflict: something has changed; it carries the recordings that were already stopped.
         """
-        ...
-
-    def confirm_participant(self, parent: Parent, participant: str, version: int, at: int) -> bool:
-        """As `confirm`, for a participant, at the engine's time `at` (milliseconds); older events are stale."""
-        ...
-
-    def touch_participant_event_time(self, parent: Parent, participant: str, at: int) -> None:
-        """Note that an event at `at` (milliseconds) reported the current state; older events are stale."""
         ...

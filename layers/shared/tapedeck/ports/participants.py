@@ -99,17 +99,3 @@ class ParticipantStore(Protocol):
             LabelTaken: another participant than `label_from` holds the label.
         """
         ...
-
-    def apply_progress(
-        self,
-        calls: tuple[Call, Call],
-        participants: tuple[Participant, Participant],
-        conferences: tuple[Conference, Conference] | None,
-        write_id: str,
-    ) -> None:
-        """Replace a call, its participant and optionally the conference, each given as (before, after).
-
-        Raises:
-            MembershipConflict: one of them has changed.
-        """
-        ...

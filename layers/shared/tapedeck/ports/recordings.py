@@ -5,7 +5,6 @@ from typing import Protocol
 
 from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.recording import Parent, Recording, RecordingStatus
 
 
@@ -47,11 +46,14 @@ class RecordingStore(Protocol):
         """
         ...
 
-    def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> None:
+    def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> bool:
         """Store a recording started by the media engine on its call or conference, which must be in progress.
+
+        Returns False if this parent has the recording already.
 
         Raises:
             ParentConflict: the condition failed; `found` is the current parent.
+            EventRejected: the recording exists under another parent.
         """
         ...
 
@@ -75,37 +77,24 @@ class RecordingStore(Protocol):
         """
         ...
 
-    def transition_recording_from_engine(
-        self,
-        parent: Parent,
-        recording: str,
-        target: RecordingStatus,
-        pause_behavior: str,
-        engine_event: EngineEvent,
-        now: int,
-    ) -> Recording:
-        """Apply and confirm a transition that the media engine made by itself and reports at `now`.
+    def read_recording(self, parent: Parent, recording: str) -> Recording | None:
+        """Return one recording of this parent, even if it is deleted."""
+        ...
+
+    def read_recording_and_parent(
+        self, parent: Parent, recording: str
+    ) -> tuple[Recording | None, Call | Conference | None]:
+        """Return one recording of this parent, even if it is deleted, and the parent, read together."""
+        ...
+
+    def change_recording(self, recording: Recording, after: Recording, write_id: str) -> None:
+        """Replace a recording by `after` if it is exactly as it was read.
+
+        Version, confirmed version and the number of the last event must be unchanged.
 
         Raises:
-            TransitionRejected: the status does not allow the transition, the event is repeated or stale, or a command
-                is pending. `found` is the current recording, even if deleted.
+            TransitionRejected: the condition failed; `found` is the current recording, even if deleted.
         """
-        ...
-
-    def confirm_recording(
-        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, reported: RecordingStatus | None
-    ) -> Recording | None:
-        """Confirm that the media engine has applied a version of a recording, if it is the highest so far.
-
-        With `reported` None, the event reports the start: stored once, with the engine's time, at most `now`. Otherwise
-        `reported` is the status that the engine reports. Nothing is written if it contradicts the request: a stop of a
-        recording that is not stopped, or for the last version another status than the stored one. A finished recording
-        does not change. Returns the current recording, even if deleted; None if it does not exist.
-        """
-        ...
-
-    def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
-        """Note that an event at `at` (milliseconds) reported the current state; older events are stale."""
         ...
 
     def mark_recording_published(self, recording: Recording) -> None:

@@ -9,7 +9,12 @@ from typing import Final
 REQUESTED_VERSION: Final = "asked"
 REQUESTED_AT: Final = "asked_at"
 CONFIRMED_VERSION: Final = "confirmed"
-LAST_EVENT_AT: Final = "heard"
+LAST_EVENT_SEQ: Final = "seq"
+EFFECTIVE_VERSION: Final = "effective"
+REFUSED_VERSION: Final = "refused_v"
+REFUSED_CODE: Final = "refused"
+EVIDENCE_ENTRIES: Final = "ev_n"
+EVIDENCE_HEAD: Final = "ev_head"
 
 PARENT_CALL: Final = "parent"
 API_RECORDING: Final = "api"

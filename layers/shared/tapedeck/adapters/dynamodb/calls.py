@@ -8,9 +8,9 @@ from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_I
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, failed_parts, has_write_token, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
-from tapedeck.adapters.dynamodb.items import call_from, call_key, encode_callback, status_key
+from tapedeck.adapters.dynamodb.fields import encode_callback
+from tapedeck.adapters.dynamodb.items import call_from, call_key, status_key
 from tapedeck.adapters.dynamodb.writes import (
-    call_diff,
     end_published_writes,
     end_writes,
     keep_pending,
@@ -38,17 +38,16 @@ class CallTable(ConditionalTable):
         found = self._database.get_many([call_key(account, call) for call in calls])
         return {call: call_from(item) for call, item in zip(calls, found, strict=True) if item is not None}
 
-    def put_call(self, call: Call) -> None:
+    def put_call(self, call: Call) -> bool:
         """1 request: the call and its row."""
         try:
             self._database.transact(new_call(call))
         except ConditionFailed:
-            # Ids are unique: this is our own write, whose response was lost.
-            return
+            # Ids are unique: this is our own write, whose response was lost, or a repeated report of the engine.
+            return False
+        return True
 
-    def end_call(
-        self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE, *, needs_command: bool
-    ) -> Call:
+    def end_call(self, call: Call, after: Call, write_id: str, sources: frozenset[CallStatus] = LIVE) -> Call:
         """1 request."""
         write = update(
             call_key(call.account, call.id),
@@ -59,7 +58,7 @@ class CallTable(ConditionalTable):
                 "updated": after.updated,
                 "ended": after.ended,
                 END_WRITE_ID: write_id,
-                **(request_engine_action(call.id, after.updated) if needs_command else {}),
+                **request_engine_action(call.id, after.updated),
             },
             remove=(LIVE_SHARD,),
             when=Attr("status").is_in(sorted(sources))
@@ -67,10 +66,6 @@ class CallTable(ConditionalTable):
             & Attr("conference").not_exists(),
         )
         return self._update(write, call_from, ParentConflict)
-
-    def change_call(self, call: Call, after: Call, write_id: str) -> None:
-        """1 request."""
-        self._update(call_diff(call, after, write_id), call_from, ParentConflict, is_own=written_by(write_id))
 
     def queue_call_commands(
         self,

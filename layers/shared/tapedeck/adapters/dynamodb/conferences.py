@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, HAS_DIALED, LIVE_SHARD
+from tapedeck.adapters.dynamodb.attributes import ACTIVE_RECORDINGS, END_WRITE_ID, LIVE_SHARD
 from tapedeck.adapters.dynamodb.client import ConditionFailed
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, written_by
 from tapedeck.adapters.dynamodb.expressions import NEXT_VERSION, Attr, update
@@ -57,14 +57,15 @@ class ConferenceTable(ConditionalTable):
             participant_from(participant_data) if participant_data is not None else None,
         )
 
-    def put_conference(self, conference: Conference, takes_over_from: str | None) -> None:
+    def put_conference(self, conference: Conference, takes_over_from: str | None) -> bool:
         """1 request: the conference, its row, its name's row, and the holder of the name."""
         try:
             self._database.transact(new_conference(conference, takes_over_from))
         except ConditionFailed as failed:
             if failed.items[0] is not None:
-                return  # our own write, whose response was lost
+                return False  # our own write, whose response was lost, or a repeated report of the engine
             raise NameTaken((failed.items[3] or {}).get("conference", "")) from failed
+        return True
 
     def join_conference(self, conference: Conference, after: Conference, call: Call, participant: Participant) -> None:
         """1 request: the conference, the participant, the call."""
@@ -83,19 +84,10 @@ class ConferenceTable(ConditionalTable):
                 raise ParentConflict(conference_from(conference_data) if conference_data else None) from failed
             raise ParentConflict(call_from(call_data) if call_data else None) from failed
 
-    def change_conference(self, conference: Conference, after: Conference) -> None:
-        """1 request."""
-        self._update(conference_diff(conference, after), conference_from, ParentConflict)
-
-    def end_conference(
-        self, conference: Conference, after: Conference, write_id: str, *, needs_command: bool
-    ) -> Conference:
+    def end_conference(self, conference: Conference, after: Conference, write_id: str) -> Conference:
         """1 request."""
         when = Attr("status").is_in((ConferenceStatus.INIT, ConferenceStatus.IN_PROGRESS))
         when &= Attr(ACTIVE_RECORDINGS).not_exists()
-        if not needs_command:
-            # The command puts it into the pending-work index, where it also waits for the end of the dialed calls.
-            when &= Attr(HAS_DIALED).not_exists()
         write = update(
             conference_key(conference.account, conference.id),
             {
@@ -107,7 +99,8 @@ class ConferenceTable(ConditionalTable):
                 "ended": after.ended,
                 "reason": after.reason,
                 END_WRITE_ID: write_id,
-                **(request_engine_action(conference.id, after.updated) if needs_command else {}),
+                # The command puts it into the pending-work index, where it also waits for the end of dialed calls.
+                **request_engine_action(conference.id, after.updated),
             },
             remove=(LIVE_SHARD,),
             when=when,

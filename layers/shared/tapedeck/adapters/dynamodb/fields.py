@@ -8,6 +8,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 from tapedeck.adapters.dynamodb.client import Item
+from tapedeck.domain.subscription import CallbackSubscription
 
 REQUIRED: Final = object()
 """In place of a default: every item has the attribute."""
@@ -77,3 +78,18 @@ class FieldTable:
 
 def _given(named: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in named if value is not None]
+
+
+def encode_callback(callback: CallbackSubscription) -> Item:
+    """Render a callback subscription as the value of the attribute `callback`."""
+    return {
+        "url": callback.url,
+        "method": callback.method,
+        "events": list(callback.events),
+        "dialect": callback.dialect,
+    }
+
+
+def decode_callback(stored: Item) -> CallbackSubscription:
+    """Parse a callback subscription from the value of the attribute `callback`."""
+    return CallbackSubscription(stored["url"], stored["method"], tuple(stored["events"]), stored["dialect"])

@@ -16,16 +16,21 @@ from tapedeck.adapters.dynamodb.attributes import (
     CAPTURE_SIZE,
     CAPTURED_AT,
     CONFIRMED_VERSION,
+    EFFECTIVE_VERSION,
     END_CONFERENCE_ON_EXIT,
     END_PUBLISHED,
     END_WRITE_ID,
+    EVIDENCE_ENTRIES,
+    EVIDENCE_HEAD,
     EXPIRES_AT,
     GIVEN_UP_AT,
     HAS_DIALED,
     HAS_STARTER,
-    LAST_EVENT_AT,
+    LAST_EVENT_SEQ,
     LIVE_SHARD,
     PARENT_CALL,
+    REFUSED_CODE,
+    REFUSED_VERSION,
     REQUESTED_AT,
     REQUESTED_VERSION,
     START_CONFERENCE_ON_ENTER,
@@ -33,13 +38,12 @@ from tapedeck.adapters.dynamodb.attributes import (
     STARTED_AT,
 )
 from tapedeck.adapters.dynamodb.client import Item
-from tapedeck.adapters.dynamodb.fields import Field, FieldTable
+from tapedeck.adapters.dynamodb.fields import Field, FieldTable, decode_callback, encode_callback
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_command import EngineControlled, is_pending
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import UNFINISHED, Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 
 Key = dict[str, str]
@@ -164,20 +168,6 @@ def engine_assignment(engine: str, identifier: str) -> Item:
     return {"engine": engine, LIVE_SHARD: live_shard(engine, identifier)}
 
 
-def encode_callback(callback: CallbackSubscription) -> Item:
-    """Render a callback subscription as the value of the attribute `callback`."""
-    return {
-        "url": callback.url,
-        "method": callback.method,
-        "events": list(callback.events),
-        "dialect": callback.dialect,
-    }
-
-
-def _decode_callback(stored: Item) -> CallbackSubscription:
-    return CallbackSubscription(stored["url"], stored["method"], tuple(stored["events"]), stored["dialect"])
-
-
 _ENGINE_FIELDS: Final = (
     Field(REQUESTED_VERSION, "requested_version", 0),
     Field(REQUESTED_AT, "requested_at", None),
@@ -200,10 +190,11 @@ _CALL: Final = FieldTable(
     Field(API_RECORDING, "api_recording", None),
     Field(ACTIVE_RECORDINGS, "active_recordings", frozenset()),
     Field(END_WRITE_ID, "end_write_id", None),
-    Field("callback", "callback", None, encode_callback, _decode_callback),
+    Field("callback", "callback", None, encode_callback, decode_callback),
     Field(END_PUBLISHED, "end_published", False),
     Field("engine", "engine", None),
     Field("boot", "boot", None),
+    Field(LAST_EVENT_SEQ, "last_event_seq", 0),
     *_ENGINE_FIELDS,
 )
 
@@ -222,7 +213,7 @@ _CONFERENCE: Final = FieldTable(
     Field(ACTIVE_RECORDINGS, "active_recordings", frozenset()),
     Field(END_WRITE_ID, "end_write_id", None),
     Field("record", "record"),
-    Field("callback", "callback", None, encode_callback, _decode_callback),
+    Field("callback", "callback", None, encode_callback, decode_callback),
     Field(START_SEQUENCE, "start_sequence", 0),
     Field(STARTED_AT, "started_at", None),
     Field("announced_at", "announced_at", None),
@@ -230,6 +221,7 @@ _CONFERENCE: Final = FieldTable(
     Field(END_PUBLISHED, "end_published", False),
     Field("engine", "engine", None),
     Field("boot", "boot", None),
+    Field(LAST_EVENT_SEQ, "last_event_seq", 0),
     *_ENGINE_FIELDS,
 )
 
@@ -249,7 +241,7 @@ _PARTICIPANT: Final = FieldTable(
     Field(END_CONFERENCE_ON_EXIT, "end_conference_on_exit"),
     Field("beep_on_exit", "beep_on_exit", None),
     Field("options", "options", {}, dict),
-    Field(LAST_EVENT_AT, "last_event_at", 0),
+    Field(LAST_EVENT_SEQ, "last_event_seq", 0),
     *_ENGINE_FIELDS,
 )
 
@@ -257,7 +249,7 @@ _RECORDING: Final = FieldTable(
     Field("status", "status", decode=RecordingStatus),
     Field("version", "version"),
     Field(CONFIRMED_VERSION, "confirmed_version"),
-    Field(LAST_EVENT_AT, "last_event_at", 0),
+    Field(LAST_EVENT_SEQ, "last_event_seq", 0),
     Field("source", "source", decode=Source),
     Field("call", "call", None),
     Field("channels", "channels"),
@@ -270,13 +262,18 @@ _RECORDING: Final = FieldTable(
     Field("duration", "duration", None),
     Field("error", "error", None),
     Field(EXPIRES_AT, "deleted_until", None),
-    Field("callback", "callback", None, encode_callback, _decode_callback),
+    Field("callback", "callback", None, encode_callback, decode_callback),
     Field("engine", "engine", None),
     Field("boot", "boot", None),
     Field(CAPTURED_AT, "captured_at", None),
     Field(CAPTURE_SIZE, "capture_size", None),
     Field(CAPTURE_SHA256, "capture_sha256", None),
     Field(GIVEN_UP_AT, "given_up_at", None),
+    Field(EFFECTIVE_VERSION, "effective_version", 0),
+    Field(EVIDENCE_ENTRIES, "evidence_entries", 0),
+    Field(EVIDENCE_HEAD, "evidence_head", None),
+    Field(REFUSED_VERSION, "refused_version", 0),
+    Field(REFUSED_CODE, "refused_code", None),
 )
 
 _TRANSCRIPTION: Final = FieldTable(
@@ -345,10 +342,16 @@ def participant_from(item: Item) -> Participant:
 
 def recording_item(recording: Recording) -> Item:
     """Render a new recording as an item without its key; its first write token is that of its creation."""
-    item = _RECORDING.render(recording)
-    item[LIVE_SHARD] = _live_entry(recording.engine, recording.id, is_final=recording.status not in UNFINISHED)
+    item = recording_fields(recording)
     item |= initial_write_tokens(recording.id)
     item |= _pending_work_item(recording.id, recording.created)
+    return item
+
+
+def recording_fields(recording: Recording) -> Item:
+    """Render what a recording's item holds besides its key, write tokens and place in the pending-work index."""
+    item = _RECORDING.render(recording)
+    item[LIVE_SHARD] = _live_entry(recording.engine, recording.id, is_final=recording.status not in UNFINISHED)
     return item
 
 

@@ -1,12 +1,9 @@
-"""What calls and conferences in the recordings table have in common: their end, and confirmations by the engine."""
+"""What calls and conferences in the recordings table have in common: their end, and what engine events change."""
 
-from tapedeck.adapters.dynamodb.attributes import CONFIRMED_VERSION, END_PUBLISHED, LAST_EVENT_AT, REQUESTED_VERSION
 from tapedeck.adapters.dynamodb.client import ConditionFailed
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, ended_by, failed_parts
-from tapedeck.adapters.dynamodb.expressions import Attr, update
-from tapedeck.adapters.dynamodb.items import call_from, conference_from, parent_key, participant_key
-from tapedeck.adapters.dynamodb.writes import PENDING_WORK, end_writes, event_time_write
-from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.adapters.dynamodb.items import call_from, conference_from
+from tapedeck.adapters.dynamodb.writes import end_writes, exact_writes
 from tapedeck.ports.parents import EndConflict, EndTransaction
 
 
@@ -30,33 +27,16 @@ class ParentTable(ConditionalTable):
                 (ending.call_recordings | ending.conference_recordings) & failures.keys(),
             ) from failed
 
-    def confirm(self, parent: Parent, participant: str | None, version: int, *, settles: bool = True) -> bool:
-        """1 request; 2 with `settles`, if a call has callbacks that are not published yet."""
-        key = parent_key(parent) if participant is None else participant_key(parent.account, parent.id, participant)
-        is_latest = Attr(REQUESTED_VERSION).eq(version)
-        confirmed = update(key, {CONFIRMED_VERSION: version}, when=is_latest)
-        if not settles:
-            return self._update_or_find(confirmed) is not None
-        when = is_latest
-        if participant is None and parent.kind is ParentKind.CALL:
-            when &= Attr("callback").not_exists() | Attr(END_PUBLISHED).exists()
-        found = self._update_or_find(update(key, {CONFIRMED_VERSION: version}, remove=PENDING_WORK, when=when))
-        if found is not None and found.get(REQUESTED_VERSION) == version != found.get(CONFIRMED_VERSION):
-            self._update_or_find(confirmed)
-        return found is not None
-
-    def confirm_participant(self, parent: Parent, participant: str, version: int, at: int) -> bool:
-        """1 request."""
-        write = update(
-            participant_key(parent.account, parent.id, participant),
-            {CONFIRMED_VERSION: version, LAST_EVENT_AT: at},
-            remove=PENDING_WORK,
-            # A repeated confirmation would overwrite the time of a newer engine event.
-            when=Attr(REQUESTED_VERSION).eq(version)
-            & (Attr(CONFIRMED_VERSION).not_exists() | Attr(CONFIRMED_VERSION).lt(version)),
-        )
-        return self._update_or_find(write) is not None
-
-    def touch_participant_event_time(self, parent: Parent, participant: str, at: int) -> None:
-        """1 request."""
-        self._try(event_time_write(participant_key(parent.account, parent.id, participant), at))
+    def change_exactly(self, account: str, change: EndTransaction) -> None:
+        """1 request: the call, the conference, the participant, and the recordings of both, as far as they change."""
+        parts = list(exact_writes(account, change))
+        writes = [write for _, write in parts]
+        try:
+            if len(writes) == 1:
+                self._database.update(writes[0])
+            else:
+                self._database.transact(writes)
+        except ConditionFailed as failed:
+            self._database.backoff()
+            stopped = (change.call_recordings | change.conference_recordings) & failed_parts(parts, failed).keys()
+            raise EndConflict(None, None, stopped) from failed

@@ -17,7 +17,6 @@ from tapedeck.adapters.dynamodb.items import (
     participant_key,
 )
 from tapedeck.adapters.dynamodb.writes import (
-    call_diff,
     conference_diff,
     end_writes,
     new_call,
@@ -25,7 +24,6 @@ from tapedeck.adapters.dynamodb.writes import (
     participant_diff,
     take_over_write,
 )
-from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.participant import Participant
 from tapedeck.ports.conferences import NameTaken
@@ -119,23 +117,6 @@ class ParticipantTable(ConditionalTable):
                 raise LabelTaken(failures["label"].get("call", "")) from failed
             self._database.backoff()
             raise MembershipConflict from failed
-
-    def apply_progress(
-        self,
-        calls: tuple[Call, Call],
-        participants: tuple[Participant, Participant],
-        conferences: tuple[Conference, Conference] | None,
-        write_id: str,
-    ) -> None:
-        """1 request: the call, the participant, the conference."""
-        account = calls[0].account
-        writes = [call_diff(*calls), participant_diff(account, *participants, write_id)]
-        if conferences is not None:
-            writes.append(conference_diff(*conferences))
-        try:
-            self._database.transact(writes)
-        except ConditionFailed as failed:
-            self._raise_unless_written(account, participants[0], write_id, failed)
 
     def _raise_unless_written(
         self,

@@ -11,7 +11,6 @@ from tapedeck.adapters.dynamodb.attributes import (
     CONFIRMED_VERSION,
     DELETE_WRITE_ID,
     EXPIRES_AT,
-    LAST_EVENT_AT,
 )
 from tapedeck.adapters.dynamodb.client import ConditionFailed, Item, Write
 from tapedeck.adapters.dynamodb.conditional import ConditionalTable, has_write_token
@@ -39,14 +38,13 @@ from tapedeck.adapters.dynamodb.items import (
 )
 from tapedeck.adapters.dynamodb.writes import (
     PENDING_WORK,
-    event_time_write,
     push_write_token,
+    recording_diff,
     row_write,
     write_token_absent,
 )
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.errors import EventRejected, StoreBusy
 from tapedeck.domain.recording import (
     ACTIVE,
@@ -102,11 +100,11 @@ class RecordingTable(ConditionalTable):
         """1 request: the call, the recording, its row."""
         self._start(_start_in_call(recording, expected, active), recording)
 
-    def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> None:
+    def start_recording(self, recording: Recording, expected: Call | Conference | None, active: frozenset[str]) -> bool:
         """1 request: the parent, the recording, its row and, for a conference, the link from its first call."""
-        self._start(_start_in_parent(recording, expected, active), recording)
+        return self._start(_start_in_parent(recording, expected, active), recording)
 
-    def _start(self, parent_write: Write, recording: Recording) -> None:
+    def _start(self, parent_write: Write, recording: Recording) -> bool:
         parent = recording.parent
         key = recording_key(parent, recording.id)
         writes = [
@@ -123,11 +121,12 @@ class RecordingTable(ConditionalTable):
         except ConditionFailed as failed:
             item, existing, row = failed.items[:3]
             if existing is not None:
-                return  # our own write, whose response was lost
+                return False  # our own write, whose response was lost, or a repeated report of the engine
             if row is not None:
                 raise EventRejected from failed  # the recording belongs to another parent
             read = call_from if parent.kind is ParentKind.CALL else conference_from
             raise ParentConflict(read(item) if item else None) from failed
+        return True
 
     def transition_recording(
         self,
@@ -173,55 +172,22 @@ class RecordingTable(ConditionalTable):
         is_unchanged = Attr("status").eq(found.status) & write_token_absent(write_id)
         return self._try(update(recording_key(parent, found.id), push_write_token(write_id), when=is_unchanged))
 
-    def transition_recording_from_engine(
-        self,
-        parent: Parent,
-        recording: str,
-        target: RecordingStatus,
-        pause_behavior: str,
-        engine_event: EngineEvent,
-        now: int,
-    ) -> Recording:
+    def read_recording(self, parent: Parent, recording: str) -> Recording | None:
         """1 request."""
-        assign: Item = {
-            "status": target,
-            "version": NEXT_VERSION,
-            "updated": now,
-            CONFIRMED_VERSION: NEXT_VERSION,
-            LAST_EVENT_AT: engine_event.at,
-            **push_write_token(engine_event.id),
-        }
-        when = Attr("status").is_in(allowed_sources(target)) & write_token_absent(engine_event.id)
-        if target is not RecordingStatus.STOPPED:
-            # A newer pending request overrides what the engine reports, unless the capture has ended.
-            is_newest = Attr(LAST_EVENT_AT).not_exists() | Attr(LAST_EVENT_AT).lte(engine_event.at)
-            when = when & Attr(CONFIRMED_VERSION).eq(Attr("version")) & is_newest
-        ended = engine_event.occurred_at(recording, now)
-        write = _transition(parent, recording, assign, when, pause_behavior, ended)
-        return self._update(write, recording_from, TransitionRejected)
+        item = self._database.get(recording_key(parent, recording))
+        return recording_from(item) if item else None
 
-    def confirm_recording(
-        self, parent: Parent, recording: str, engine_event: EngineEvent, now: int, reported: RecordingStatus | None
-    ) -> Recording | None:
+    def read_recording_and_parent(
+        self, parent: Parent, recording: str
+    ) -> tuple[Recording | None, Call | Conference | None]:
         """1 request."""
-        version = engine_event.version
-        assign: Item = {
-            CONFIRMED_VERSION: version,
-            LAST_EVENT_AT: engine_event.at,
-            **push_write_token(engine_event.id),
-        }
-        is_unfinished = Attr("status").is_in(sorted(UNFINISHED))
-        when = Attr(CONFIRMED_VERSION).lt(version) & Attr("version").gte(version) & is_unfinished
-        if reported is None:
-            assign["started"] = engine_event.occurred_at(recording, now)
-            when &= Attr(CONFIRMED_VERSION).eq(0)
-        elif reported is RecordingStatus.STOPPED:
-            when &= Attr("status").eq(reported)
-        else:
-            # The status that an older version requested is not stored, so only the last version is compared.
-            when &= Attr("version").gt(version) | Attr("status").eq(reported)
-        item = self._update_or_find(update(recording_key(parent, recording), assign, when=when))
-        return recording_from(item) if item is not None else None
+        item, of = self._database.get_several([recording_key(parent, recording), parent_key(parent)])
+        read = call_from if parent.kind is ParentKind.CALL else conference_from
+        return (recording_from(item) if item else None), (read(of) if of else None)
+
+    def change_recording(self, recording: Recording, after: Recording, write_id: str) -> None:
+        """1 request."""
+        self._update(recording_diff(recording, after, write_id), recording_from, TransitionRejected)
 
     def mark_recording_published(self, recording: Recording) -> None:
         """1 request."""
@@ -230,10 +196,6 @@ class RecordingTable(ConditionalTable):
         is_same = captured.not_exists() if recording.captured_at is None else captured.eq(recording.captured_at)
         key = recording_key(recording.parent, recording.id)
         self._try(update(key, remove=PENDING_WORK, when=is_finished & is_same))
-
-    def touch_recording_event_time(self, parent: Parent, recording: str, at: int) -> None:
-        """1 request."""
-        self._try(event_time_write(recording_key(parent, recording), at))
 
     def delete_recording(self, recording: Recording, now: int, until: int, write_id: str) -> Recording:
         """1 request: the recording, its row from one list to the other."""

@@ -12,7 +12,7 @@ from tapedeck.adapters.dynamodb.attributes import (
     CONFIRMED_VERSION,
     END_PUBLISHED,
     END_WRITE_ID,
-    LAST_EVENT_AT,
+    LAST_EVENT_SEQ,
     LIVE_SHARD,
     REQUESTED_AT,
     REQUESTED_VERSION,
@@ -20,7 +20,6 @@ from tapedeck.adapters.dynamodb.attributes import (
 from tapedeck.adapters.dynamodb.client import Item, Write
 from tapedeck.adapters.dynamodb.expressions import (
     ITEM_ABSENT,
-    ITEM_EXISTS,
     NEXT_VERSION,
     Attr,
     Condition,
@@ -42,6 +41,7 @@ from tapedeck.adapters.dynamodb.items import (
     participant_item,
     participant_key,
     pending_shard,
+    recording_fields,
     recording_key,
     write_token,
 )
@@ -49,7 +49,7 @@ from tapedeck.domain.call import Call
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.identity import created_at
 from tapedeck.domain.participant import Participant
-from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, RecordingStatus
+from tapedeck.domain.recording import ACTIVE, Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.ports.parents import EndTransaction
 
 PENDING_WORK: Final = ("work", "work_at")
@@ -85,12 +85,6 @@ def keep_pending(identifier: str, now: int) -> dict[str, Any]:
     return {"work": pending_shard(identifier), "work_at": Attr("work_at").or_default(now)}
 
 
-def event_time_write(key: Key, at: int) -> Write:
-    """Store the time of an engine event on an existing item, unless a newer event is stored."""
-    is_newer = Attr(LAST_EVENT_AT).not_exists() | Attr(LAST_EVENT_AT).lt(at)
-    return update(key, {LAST_EVENT_AT: at}, when=ITEM_EXISTS & is_newer)
-
-
 def row_write(account: str, kind: str, identifier: str, key: Key, when: Condition | None = None) -> Write:
     """Build the write of a resource's row in its account's list."""
     return put(list_entry_key(account, kind, identifier), {"parent": key["PK"]}, when=when)
@@ -122,36 +116,69 @@ def take_over_write(key: Key, attribute: str, holder: str, takes_over_from: str 
     return put(key, {attribute: holder}, when=when)
 
 
-def conference_diff(before: Conference, after: Conference) -> Write:
-    """Write the difference between two versions of a conference, if `before` is still current."""
+def conference_diff(before: Conference, after: Conference, *, is_exact: bool = False) -> Write:
+    """Write the difference between two states of a conference, if `before` is still current (see `_difference`)."""
     key = conference_key(before.account, before.id)
     new = conference_item(after)
     # A live conference may have left the index, although a command is unconfirmed, because the command expired: an end
     # that needs a follow-up puts it back.
     ends = after.has_pending_follow_up and not before.has_pending_follow_up
-    return _difference(key, conference_item(before), new, {name: new[name] for name in PENDING_WORK} if ends else None)
+    also = {name: new[name] for name in PENDING_WORK} if ends else None
+    return _difference(key, conference_item(before), new, also, is_exact=is_exact)
 
 
 def call_diff(
-    before: Call, after: Call, write_id: str | None = None, command_payload: Mapping[str, Any] | None = None
+    before: Call,
+    after: Call,
+    write_id: str | None = None,
+    command_payload: Mapping[str, Any] | None = None,
+    *,
+    is_exact: bool = False,
 ) -> Write:
-    """Write the difference between two versions of a call and a command's payload; with `write_id`, its token."""
+    """Write the difference between two states of a call and a command's payload; with `write_id`, its token."""
     key = call_key(before.account, before.id)
-    return _difference(key, call_item(before), call_item(after), dict(command_payload or {}), write_id)
+    payload = dict(command_payload or {})
+    return _difference(key, call_item(before), call_item(after), payload, write_id, is_exact=is_exact)
 
 
 def participant_diff(
-    account: str, before: Participant, after: Participant, write_id: str, command_payload: Item | None = None
+    account: str,
+    before: Participant,
+    after: Participant,
+    write_id: str,
+    command_payload: Item | None = None,
+    *,
+    is_exact: bool = False,
 ) -> Write:
-    """Write the difference between two versions of a participant, the write's token and a command's payload."""
+    """Write the difference between two states of a participant, the write's token and a command's payload."""
     key = participant_key(account, before.conference, before.call)
-    return _difference(key, participant_item(before), participant_item(after), command_payload or {}, write_id)
+    old, new = participant_item(before), participant_item(after)
+    return _difference(key, old, new, command_payload or {}, write_id, is_exact=is_exact)
 
 
-def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_id: str | None = None) -> Write:
-    """Write what differs if the old version is still current; the version itself must differ."""
+def recording_diff(before: Recording, after: Recording, write_id: str) -> Write:
+    """Write the difference between two states of a recording and the write's token, if `before` is still current."""
+    key = recording_key(before.parent, before.id)
+    return _difference(key, recording_fields(before), recording_fields(after), None, write_id, is_exact=True)
+
+
+def _difference(
+    key: Key,
+    old: Item,
+    new: Item,
+    also: Item | None = None,
+    write_id: str | None = None,
+    *,
+    is_exact: bool = False,
+) -> Write:
+    """Write what differs if the old state is still current; with `write_id`, also the write's token.
+
+    A request over the API raises the version, which shows whether the state is current; its token shows whether the
+    write was applied before. An engine event may change the state without a new version: `is_exact` also requires the
+    same confirmed version and number of the last event.
+    """
     changed = {name: value for name, value in new.items() if value != old[name]} | (also or {})
-    if changed.keys() & {REQUESTED_VERSION, CONFIRMED_VERSION}:
+    if changed.keys() & {REQUESTED_VERSION, CONFIRMED_VERSION} and "work" in new:
         # A confirmation may have removed the index attributes since the read, without a new version: write them even if
         # `old` has equal ones.
         changed |= {name: new[name] for name in PENDING_WORK}
@@ -165,8 +192,18 @@ def _difference(key: Key, old: Item, new: Item, also: Item | None = None, write_
     when = Attr("version").eq(old["version"])
     if write_id is not None:
         assigned |= push_write_token(write_id)
+    if is_exact:
+        for name in (CONFIRMED_VERSION, LAST_EVENT_SEQ):
+            if name in old:
+                when &= _as_read(name, old[name])
+    elif write_id is not None:
         when &= write_token_absent(write_id)
     return update(key, assigned, remove=removed, when=when)
+
+
+def _as_read(name: str, value: int | None) -> Condition:
+    """Require that an attribute has the value that was read; None: there was none."""
+    return Attr(name).eq(value) if value is not None else Attr(name).not_exists()
 
 
 def split_absent(attributes: Item) -> tuple[Item, list[str]]:
@@ -210,6 +247,27 @@ def end_writes(ending: EndTransaction) -> Iterator[tuple[str, Write]]:
             parent_resource.account, ending.participant, ending.participant_after, ending.write_id
         )
         yield "participant", leaves
+
+
+def exact_writes(account: str, change: EndTransaction) -> Iterator[tuple[str, Write]]:
+    """Build the writes of what an engine event changes, named as in `end_writes`; unchanged resources have none."""
+    call, conference, participant = change.call, change.conference, change.participant
+    if call is not None and change.call_after is not None and change.call_after != call:
+        yield "call", call_diff(call, change.call_after, change.write_id, is_exact=True)
+    if conference is not None and change.conference_after is not None and change.conference_after != conference:
+        yield "conference", conference_diff(conference, change.conference_after, is_exact=True)
+    if participant is not None and change.participant_after is not None and change.participant_after != participant:
+        yield (
+            "participant",
+            participant_diff(account, participant, change.participant_after, change.write_id, is_exact=True),
+        )
+    for kind, parent, recordings in (
+        (ParentKind.CALL, call, change.call_recordings),
+        (ParentKind.CONFERENCE, conference, change.conference_recordings),
+    ):
+        for recording in sorted(recordings):
+            if parent is not None:
+                yield recording, _stopped(Parent(account, kind, parent.id), recording, change)
 
 
 def end_published_writes(key: Key, *, has_ended: Condition) -> tuple[Write, Write]:

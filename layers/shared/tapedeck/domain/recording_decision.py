@@ -1,0 +1,226 @@
+"""Decide on engine events about recordings and transcriptions (`domain.engine_decision`)."""
+
+from typing import Final
+
+from tapedeck.domain.call import UNANSWERED, CallStatus
+from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.engine_event import EngineEvent, EventRefusal
+from tapedeck.domain.engine_report import (
+    CaptureCompletionReport,
+    CaptureStartReport,
+    CaptureTransitionReport,
+    NewRecording,
+    RefusalReport,
+    TranscriptionReport,
+)
+from tapedeck.domain.engine_situation import Apply, Confirm, Decision, Later, Refuse, Situation, StateChange, Touch
+from tapedeck.domain.event_rules import reject_foreign, reject_id, reject_old, repeated, stale, taken, wrong_state
+from tapedeck.domain.recording import MAX_ACTIVE_RECORDINGS, UNFINISHED, ParentKind, Recording, RecordingStatus
+
+_UNKNOWN: Final = Later("the recording is not known")
+_UNKNOWN_VERSION: Final = Later("the version is not known")
+_STOP_FIRST: Final = Apply(StateChange.MOVE_RECORDING, is_step=True)
+
+NEVER_BEGINS: Final = frozenset({"unsupported", "no_space", "gone"})
+"""Codes of a final refusal after which a capture that has not begun never begins."""
+
+
+def _reject_other(situation: Situation, event: EngineEvent) -> Refuse | None:
+    """Refuse an event about a recording of another engine; before its start it belongs to its parent's engine."""
+    recording, parent = situation.recording, situation.parent
+    return reject_foreign(
+        event, recording.engine if recording is not None else None, parent.engine if parent is not None else None
+    )
+
+
+def decide_start(situation: Situation, event: EngineEvent, report: CaptureStartReport, now: int) -> Decision:
+    """Decide on `recording.started`; without a version it answers the command to start, which has version 1."""
+    recording, version = situation.recording, event.version or 1
+    foreign = _reject_other(situation, event)
+    if foreign is not None:
+        return foreign
+    if recording is None:
+        return _UNKNOWN if report.new is None else _decide_new(situation, report, report.new, now)
+    if version > recording.version:
+        return _UNKNOWN_VERSION
+    if recording.status not in UNFINISHED:
+        return stale("the recording is finished")
+    is_unconfirmed = version > recording.confirmed_version
+    if recording.engine is None:
+        return Apply(StateChange.START_RECORDING, version if is_unconfirmed else None)
+    target = RecordingStatus.PAUSED if report.is_paused else RecordingStatus.IN_PROGRESS
+    if is_unconfirmed and version == recording.version and recording.status is target:
+        return Confirm(version)
+    return repeated("the start is known")
+
+
+def _decide_new(situation: Situation, report: CaptureStartReport, new: NewRecording, now: int) -> Decision:
+    """Decide on the start of a recording that no command requested."""
+    parent = situation.parent
+    bad = reject_id(report.recording, now)
+    if bad is not None:
+        return bad
+    if situation.is_of_other_parent:
+        return wrong_state("the recording belongs to another call or conference")
+    if parent is None or parent.status in {*UNANSWERED, ConferenceStatus.INIT}:
+        return Later("the call or conference has not begun")
+    if parent.status not in {CallStatus.IN_PROGRESS, ConferenceStatus.IN_PROGRESS}:
+        return wrong_state("the call or conference has ended")
+    if len(situation.active_recordings) >= MAX_ACTIVE_RECORDINGS:
+        return wrong_state("the call or conference has too many recordings")
+    is_call_known = report.parent.kind is ParentKind.CALL or new.call is not None
+    if not is_call_known and getattr(parent, "first_call", None) is None:
+        return Later("no call has joined the conference")
+    return Apply(StateChange.REGISTER_RECORDING)
+
+
+def decide_transition(situation: Situation, event: EngineEvent, report: CaptureTransitionReport) -> Decision:
+    """Decide on `recording.paused`, `recording.resumed` and `recording.stopped`.
+
+    A confirmation counts also if its number is lower than that of the last event: it may have passed others (C-170). So
+    does the end of a capture, with any version: nothing can follow it.
+    """
+    recording, version = situation.recording, event.version
+    if recording is None:
+        return _UNKNOWN
+    foreign = _reject_other(situation, event)
+    if foreign is not None:
+        return foreign
+    is_stop = report.status is RecordingStatus.STOPPED
+    if version is not None:
+        if version > recording.version:
+            return _UNKNOWN_VERSION
+        is_unfinished = recording.status in UNFINISHED
+        if version > recording.confirmed_version and is_unfinished:
+            if _is_as_requested(recording, version, report.status):
+                return Confirm(version)
+            if not is_stop:
+                return Refuse(EventRefusal.WRONG_STATE, "this version requested something else")
+        if not (is_stop and recording.is_active):
+            return repeated("the version is confirmed") if is_unfinished else stale("the recording is finished")
+    if is_stop:
+        return Apply(StateChange.MOVE_RECORDING) if recording.is_active else repeated("the capture has ended")
+    return _decide_own_change(recording, event, report.status)
+
+
+def _is_as_requested(recording: Recording, version: int, reported: RecordingStatus) -> bool:
+    """Return whether a report fits a version; the status that an older version requested is not stored.
+
+    Only a stop is compared in any case: nothing can follow it.
+    """
+    if recording.status is reported:
+        return True
+    return version < recording.version and reported is not RecordingStatus.STOPPED
+
+
+def _decide_own_change(recording: Recording, event: EngineEvent, target: RecordingStatus) -> Decision:
+    """Decide on a pause or resume that the engine made by itself."""
+    if not recording.is_active:
+        if recording.status is RecordingStatus.DELETED or recording.is_pending:
+            return stale("the capture has ended")
+        return reject_old(recording, event) or wrong_state("the capture has ended")
+    old = reject_old(recording, event)
+    if old is not None:
+        return old
+    if recording.status is target:
+        return Touch()
+    return stale("a request is pending") if recording.is_pending else Apply(StateChange.MOVE_RECORDING)
+
+
+def decide_completion(situation: Situation, event: EngineEvent, report: CaptureCompletionReport) -> Decision:
+    """Decide on `recording.completed`; another key or ticket could belong to another account (REL-11)."""
+    if report.ticket not in {situation.media_key, situation.ticket}:
+        return Refuse(EventRefusal.UNKNOWN_KEY, "this is not the ticket of the capture")
+    recording = situation.recording
+    if recording is None:
+        return _UNKNOWN
+    foreign = _reject_other(situation, event)
+    if foreign is not None:
+        return foreign
+    if recording.is_active:
+        return _STOP_FIRST
+    if recording.status is RecordingStatus.DELETED:
+        return Apply(StateChange.DELETE_LATE_MEDIA)
+    if report.ticket == situation.ticket:
+        return _decide_capture(recording, report)
+    if recording.status is RecordingStatus.COMPLETED:
+        return repeated("the recording is completed")
+    return Later("the media are missing") if report.size == 0 else Apply(StateChange.COMPLETE_RECORDING)
+
+
+def _decide_capture(recording: Recording, report: CaptureCompletionReport) -> Decision:
+    """Decide on an uploaded capture of a recording that is not captured any more."""
+    if recording.captured_at is not None:
+        if (recording.capture_size, recording.capture_sha256) == (report.size, report.sha256):
+            return repeated("the capture is known")
+        return wrong_state("another capture is stored")
+    if recording.status is RecordingStatus.STOPPED or recording.is_given_up:
+        return Apply(StateChange.NOTE_CAPTURE)
+    return wrong_state("the recording is finished")
+
+
+def decide_absence(situation: Situation, event: EngineEvent) -> Decision:
+    """Decide on `recording.absent`."""
+    recording = situation.recording
+    if recording is None:
+        return _UNKNOWN
+    return _reject_other(situation, event) or _decide_end_without_media(recording)
+
+
+def _decide_end_without_media(recording: Recording) -> Decision:
+    if recording.is_active:
+        return _STOP_FIRST if recording.is_start_confirmed else Apply(StateChange.STOP_UNSTARTED, is_step=True)
+    if recording.status is RecordingStatus.STOPPED or recording.is_given_up:
+        return Apply(StateChange.FINISH_WITHOUT_MEDIA)
+    return repeated("the recording is finished")
+
+
+def decide_recording_refusal(situation: Situation, event: EngineEvent, report: RefusalReport) -> Decision:
+    """Decide on the refusal of a command to a recording.
+
+    A capture that can never begin has no media; one that is gone has stopped. Every other refusal is kept for the
+    request that waits for the command (C-173).
+    """
+    recording = situation.recording
+    if recording is None:
+        return _UNKNOWN
+    foreign = _reject_other(situation, event)
+    if foreign is not None:
+        return foreign
+    if recording.status not in UNFINISHED:
+        return repeated("the recording is finished")
+    if report.is_final and report.code in NEVER_BEGINS and not recording.is_start_confirmed:
+        return _decide_end_without_media(recording)
+    if report.is_final and report.code == "gone":
+        if recording.is_active:
+            return Apply(StateChange.MOVE_RECORDING)
+        return Confirm(recording.version) if recording.is_pending else repeated("the capture has ended")
+    if event.version is None:
+        return taken("the refusal names no version")
+    if (event.version, report.code) == (recording.refused_version, recording.refused_code):
+        return repeated("the refusal is known")
+    if event.version <= recording.confirmed_version or event.version < recording.refused_version:
+        return stale("a newer version is known")
+    return Apply(StateChange.NOTE_REFUSAL)
+
+
+def is_refused_pause(situation: Situation, event: EngineEvent) -> bool:
+    """Return whether the version that the engine refuses requested a pause."""
+    recording = situation.recording
+    return recording is not None and recording.status is RecordingStatus.PAUSED and event.version == recording.version
+
+
+def decide_transcription(situation: Situation, event: EngineEvent, report: TranscriptionReport, now: int) -> Decision:
+    """Decide on `transcription.completed`."""
+    bad = reject_id(report.transcription, now)
+    if bad is not None:
+        return bad
+    recording = situation.recording
+    if recording is None:
+        return _UNKNOWN
+    foreign = reject_foreign(event, recording.engine)
+    if foreign is not None:
+        return foreign
+    if recording.status is RecordingStatus.DELETED:
+        return stale("the recording is deleted")
+    return Apply(StateChange.TRANSCRIBE)

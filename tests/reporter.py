@@ -1,0 +1,106 @@
+"""Reports what a media engine does, without any transport: with rising sequence numbers, through `EngineEvents`."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+from tapedeck.background.engine_events import EngineEvents
+from tapedeck.bootstrap.background import build_engine_events
+from tapedeck.domain.call import CallStatus
+from tapedeck.domain.conference import EndReason
+from tapedeck.domain.engine_event import EngineEvent, EventResult
+from tapedeck.domain.engine_report import (
+    AnnouncementReport,
+    CallConfirmation,
+    CallEndReport,
+    CallProgressReport,
+    CaptureStartReport,
+    CaptureTransitionReport,
+    ConferenceEndReport,
+    ParticipantChangeReport,
+    ParticipantJoinReport,
+    ParticipantLeaveReport,
+    Report,
+)
+from tapedeck.domain.identity import new_id
+from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.http.endpoint import ApiServices
+
+ENGINE: Final = "standin"
+
+_NUMBERS: Final = count(1)
+
+
+def next_seq() -> int:
+    """Return the next sequence number of the engine, the same for all reporters."""
+    return next(_NUMBERS)
+
+
+def engine_events_of(services: ApiServices, clock: Callable[[], int]) -> EngineEvents:
+    """Build what applies engine events to the table of these services."""
+    database = services.calls._store._database  # type: ignore[attr-defined]
+    return build_engine_events(database, services.recordings, services.media, clock)
+
+
+class EngineReporter:
+    """Reports what the engine does in one account; each method returns what became of the event."""
+
+    def __init__(self, services: ApiServices, account: str, clock: Callable[[], int]) -> None:
+        self._events = engine_events_of(services, clock)
+        self._account = account
+        self._clock = clock
+
+    def report(self, report: Report, version: int | None = None) -> EventResult:
+        """Report anything; with `version`, it answers the command of this version."""
+        now = self._clock()
+        event = EngineEvent(new_id(now), self._account, ENGINE, next_seq(), now, version)
+        return self._events.take(event, report)
+
+    def ringing(self, call: str, version: int | None = None) -> EventResult:
+        """A call rings."""
+        return self.report(CallProgressReport(call, CallStatus.RINGING), version)
+
+    def answered(self, call: str, version: int | None = None) -> EventResult:
+        """A call was answered."""
+        return self.report(CallProgressReport(call, CallStatus.IN_PROGRESS), version)
+
+    def call_ended(self, call: str, status: CallStatus = CallStatus.COMPLETED) -> EventResult:
+        """A call ended."""
+        return self.report(CallEndReport(call, status))
+
+    def redirected(self, call: str, version: int) -> EventResult:
+        """A call was redirected."""
+        return self.report(CallConfirmation(call), version)
+
+    def conference_ended(
+        self, conference: str, reason: EndReason = EndReason.LAST_LEFT, ending_call: str | None = None
+    ) -> EventResult:
+        """A conference ended."""
+        return self.report(ConferenceEndReport(conference, reason, ending_call))
+
+    def announced(self, conference: str, version: int) -> EventResult:
+        """An announcement was played to a conference."""
+        return self.report(AnnouncementReport(conference), version)
+
+    def joined(self, conference: str, call: str, *, end_conference_on_exit: bool = False) -> EventResult:
+        """A call joined a conference."""
+        return self.report(ParticipantJoinReport(conference, call, end_conference_on_exit=end_conference_on_exit))
+
+    def changed(
+        self, conference: str, call: str, version: int | None = None, *, muted: bool | None = None
+    ) -> EventResult:
+        """A participant was changed."""
+        return self.report(ParticipantChangeReport(conference, call, muted=muted), version)
+
+    def left(self, conference: str, call: str, version: int | None = None) -> EventResult:
+        """A participant left its conference."""
+        return self.report(ParticipantLeaveReport(conference, call), version)
+
+    def started(self, recording: Recording, version: int = 1) -> EventResult:
+        """The capture of a recording started."""
+        return self.report(CaptureStartReport(recording.parent, recording.id), version)
+
+    def paused(self, recording: Recording, version: int | None = None) -> EventResult:
+        """A capture was paused."""
+        report = CaptureTransitionReport(recording.parent, recording.id, RecordingStatus.PAUSED)
+        return self.report(report, version)
