@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ import pytest
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import ResourceType
+from tapedeck.operations.engine_authentication import make_engine_token
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tests.client import DIALECTS, ROOT, Answer, FunctionClient
 from tests.functions.operations import OPERATIONS, Operation, Scene, at, path_of, perform
 from tests.functions.stage import Shelf, Stage, call_path, conference_path
@@ -138,6 +141,20 @@ def _run(operation: str, **event: Any) -> Any:
     return load_handler(ROOT, operation)(event, None)
 
 
+def _use_engine(name: str, canaries: Canaries) -> None:
+    """Register an engine and change its tokens, also with wrong events."""
+    for operation, event in (
+        ("create_engine", {}), ("create_engine", {}), ("rotate_engine_token", {}), ("revoke_engine_token", {}),
+        ("rotate_engine_token", {}), ("revoke_engine_token", {"which": "newer"}), ("delete_engine", {"force": 1}),
+    ):  # fmt: skip
+        made = _run(operation, name=name, **event)
+        if "token" in made:
+            canaries.plant(f"engine token {len(canaries.secrets)}", made["token"])
+            canaries.plant(f"random part {len(canaries.secrets)}", made["token"][-43:])
+    _run("list_engines")
+    _run("rotate_engine_token", name=canaries.plant("token as a name", make_engine_token(name)))
+
+
 @pytest.fixture
 def scenario(
     dialect: str,
@@ -150,8 +167,17 @@ def scenario(
 ) -> Scenario:
     """Uses an account with all functions, in the test's dialect."""
     admin = replace(api_bootstrap.get_admin_services(), log=api_bootstrap.get_api_services().log)
-    install_environment(replace(current_environment(), prebuilt={api_bootstrap.build_admin_services: admin}))
+    queues = MemoryEngineQueues(current_environment().clock)
+    install_environment(
+        replace(
+            current_environment(),
+            prebuilt={api_bootstrap.build_admin_services: admin},
+            make_engine_queue_admin=lambda: queues,
+        )
+    )
     canaries = Canaries()
+    engine = f"engine-{token_hex(4)}"
+    _use_engine(engine, canaries)
 
     made = _run("create_account")
     account = made["account_sid"]["twilio"][2:]
@@ -196,7 +222,7 @@ def scenario(
         *(item for kind in ("RECS", "CALLS", "CONFS") for item in stage.shelf.partition(f"{account}#{kind}")),
     ]
     credentials = shelves(settings.credentials_table)
-    names = (f"ACCOUNT#{account}", f"SIGNING#{account}", f"KEY#{key['api_key_sid'][2:]}")
+    names = (f"ACCOUNT#{account}", f"SIGNING#{account}", f"KEY#{key['api_key_sid'][2:]}", f"ENGINE#{engine}")
     stored = [credentials.partition(name) for name in names]
     return Scenario(
         canaries,
