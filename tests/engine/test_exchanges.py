@@ -4,17 +4,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
 from tapedeck.background.event_reports import UnreadableEvent, read_report
 from tapedeck_protocol.commands import COMMANDS
 from tapedeck_protocol.evidence import head_of
-from tapedeck_protocol.outcomes import RefusedRequest
+from tapedeck_protocol.outcomes import EventRefusalCode, Outcome, RefusedRequest
 from tapedeck_protocol.schema import REQUESTS
+from tapedeck_protocol.words import RefusalCode
 from tests.client import ROOT
-from tests.engine.test_protocol_models import validate
+from tests.engine.test_protocol_models import published, validate
 
 PAGE: Final = (ROOT / "docs" / "reference" / "engine-protocol.md").read_text(encoding="utf-8")
 BLOCK: Final = re.compile(r'^```json title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -62,6 +63,25 @@ def test_an_exchange_follows_the_protocol(number: int) -> None:
 
 def _events() -> list[dict[str, Any]]:
     return [event for title, _, body in EXCHANGES if title.endswith("/events") for event in body["events"]]
+
+
+def test_every_command_has_its_answer() -> None:
+    """The table of answers has each command of the protocol once, and names only events of the protocol."""
+    table = PAGE.partition("| command | answered by |\n| --- | --- |\n")[2].partition("\n\n")[0]
+    rows = [[re.findall(r"`(\w+\.\w+)`", cell) for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    commands = [name for row, _ in rows for name in row]
+    assert sorted(commands) == sorted(published("engine-commands")["discriminator"]["mapping"])
+    assert {name for _, answers in rows for name in answers} < set(
+        published("engine-events")["discriminator"]["mapping"]
+    )
+
+
+def test_every_code_is_explained() -> None:
+    """The tables explain each outcome, each code of a refused event, and each code of a refused command once."""
+    explained = re.findall(
+        r"^\| `([a-z_]+)` \|", PAGE.partition("### Outcomes")[2].partition("### Event messages")[0], re.MULTILINE
+    )
+    assert explained == [*get_args(Outcome), *get_args(EventRefusalCode), *get_args(RefusalCode)]
 
 
 def test_the_events_can_be_read() -> None:
