@@ -18,7 +18,11 @@ from scripts.docs_generators.markdown import ROOT, UndescribedError
 DOCS: Final = ROOT / "docs"
 
 BLOCKS: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
-    "reference/endpoints.md": {"endpoints": aws.endpoints, "functions": aws.functions_without_routes},
+    "reference/endpoints.md": {
+        "endpoints": aws.endpoints,
+        "engine-endpoints": aws.engine_endpoints,
+        "functions": aws.functions_without_routes,
+    },
     "reference/settings.md": {
         "parameters": aws.parameters,
         "outputs": aws.outputs,

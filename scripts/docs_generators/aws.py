@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from scripts.docs_generators.markdown import ROOT, anchor_of, code, described, one_line, table
 from scripts.docs_generators.texts import ALARM_ACTIONS, METRICS, VARIABLES
-from tapedeck.http.routes import PREFIXES, strip_suffix
+from tapedeck.http.routes import PREFIXES, is_engine_path, strip_suffix
 from tapedeck_standin.aws.template import Template
 
 _FUNCTION: Final = "AWS::Serverless::Function"
@@ -44,6 +44,17 @@ def endpoints() -> str:
         for shape, method, operation in sorted(paths, key=lambda key: (key[0], _METHODS.index(key[1])))
     ]
     return table(("Method", "Path", "Function", "What it does"), rows)
+
+
+def engine_endpoints() -> str:
+    """Return the table of the routes of the engine protocol."""
+    summaries = function_summaries()
+    rows = [
+        (route.method, f"`{route.path}`", f"`{route.operation}`", summaries[route.operation])
+        for route in template().routes
+        if is_engine_path(route.path or "")
+    ]
+    return table(("Method", "Path", "Function", "What it does"), sorted(rows))
 
 
 def _operation_anchors() -> dict[str, str]:

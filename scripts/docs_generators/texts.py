@@ -126,6 +126,23 @@ ALARM_ACTIONS: Final = {
         "commands."
     ),
     "EventsDroppedAlarm": "Check the clock of the connector, and the order of its events.",
+    "EventsRefusedAlarm": (
+        f"Find the event in the {_LOG}, by the outcome `refused`: the line has its type, resource, code and "
+        "reason. Compare it with the commands of the engine."
+    ),
+    "EventsLaterAlarm": (
+        f"Find the events in the {_LOG}, by the outcome `later`. `StoreThrottled` and its like: check DynamoDB. Other "
+        "reasons: the engine reports about resources that it never announced, or in a wrong order."
+    ),
+    "EventsStaleAlarm": (
+        f"Find the engine in the {_LOG}, by the outcome `stale`. If its connector has lost its state, restart it: a "
+        "new session continues above the known sequence numbers."
+    ),
+    "EngineTrespassAlarm": (
+        f"Find engine, account and resource in the {_LOG}, by the code `not_yours`. If the engine's token has leaked, "
+        "rotate it."
+    ),
+    "EngineClockSkewedAlarm": f"Find the engine in the {_LOG}, by the message `engine_clock`. Correct its clock.",
     "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "PausesUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "EngineLostAlarm": (

@@ -151,7 +151,8 @@ def test_a_changed_engine_event_is_noticed(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_check_names_what_differs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """`--check` prints each page that differs and what to do, writes nothing, and fails."""
     monkeypatch.setattr(aws, "endpoints", lambda: "")
-    blocks = {"reference/endpoints.md": {"endpoints": lambda: "nothing", "functions": aws.functions_without_routes}}
+    shown = {"endpoints": lambda: "nothing", "functions": aws.functions_without_routes}
+    blocks = {"reference/endpoints.md": {**shown, "engine-endpoints": aws.engine_endpoints}}
     monkeypatch.setattr(make_docs, "BLOCKS", blocks)
     page = make_docs.DOCS / "reference" / "endpoints.md"
     before = page.read_text(encoding="utf-8")

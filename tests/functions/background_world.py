@@ -146,6 +146,20 @@ class FakeLog:
         """Log one record, message or run of a background function."""
         self.lines.append({name: value for name, value in line.items() if value not in (None, {})})
 
+    def engine_event(self, **line: Any) -> None:
+        """Log one event that an engine reported."""
+        self.background(**line)
+
+    def engine_request(self, **_line: Any) -> None:
+        """Ignore the lines of engines' requests."""
+
+    def engine_clock(self, **_line: Any) -> None:
+        """Ignore the lines about engines' clocks."""
+
+    def unhandled_error(self, operation: str, request_id: str | None, error: BaseException, **line: Any) -> None:
+        """Log an unexpected error by its class."""
+        self.background(operation=operation, request_id=request_id, error=type(error).__name__, **line)
+
     def task(self, **line: Any) -> None:
         """Log one call of an operator function."""
         self.background(**line)

@@ -1,11 +1,18 @@
-"""Register media engines in the tables of a test."""
+"""Register media engines in the tables of a test, and report events as they do."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
 
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
-from tapedeck.bootstrap.environment import Environment
+from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.domain.engine import MediaEngine
+from tapedeck.domain.identity import new_id
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.ports.engines import RegisteredEngine
+from tests.client import make_event
+from tests.functions.background_world import World
 
 
 def open_registry(environment: Environment) -> EngineRegistryTable:
@@ -22,3 +29,61 @@ def register_engine(
     registry.delete_engine(name)
     assert registry.put_engine(RegisteredEngine(engine, (hash_secret(token),), 1_537_916_400))
     return engine
+
+
+BOOT = "01972b5cee00700080000000000000b1"
+
+
+@dataclass
+class EngineClient:
+    """A media engine that reports to a world over HTTP; its sequence numbers rise with each event that it makes."""
+
+    world: World
+    token: str
+    name: str = "ast1"
+    boot: str = BOOT
+    seq: int = 0
+
+    def event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Make an event of now about the world's account."""
+        self.seq += 1
+        now = self.world.clock()
+        return {
+            "id": new_id(now), "type": kind, "seq": self.seq, "at": now, "account": self.world.account.account,
+            **fields,
+        }  # fmt: skip
+
+    def report(self, *events: Any, sent_at: int | None = None) -> list[dict[str, Any]]:
+        """Report events in one request; return their results without the ids, which are checked."""
+        envelope = {
+            "protocol": 2, "boot": self.boot, "sent_at": self.world.clock() if sent_at is None else sent_at,
+            "events": list(events),
+        }  # fmt: skip
+        status, answer = self.post(json.dumps(envelope).encode())
+        assert status == 200
+        assert answer.keys() == {"now", "results", "resync", "superseded"}
+        assert (answer["now"], answer["resync"], answer["superseded"]) == (self.world.clock(), False, False)
+        ids = [event.get("id") if isinstance(event, dict) else None for event in events]
+        assert [result.pop("id") for result in answer["results"]] == ids
+        results: list[dict[str, Any]] = answer["results"]
+        return results
+
+    def outcomes(self, *events: Any) -> list[str]:
+        """Report events in one request; return their outcomes."""
+        return [result["outcome"] for result in self.report(*events)]
+
+    def post(self, body: bytes, authorization: str | None = None) -> tuple[int, dict[str, Any]]:
+        """Send a body; return the status and the answer."""
+        given = f"Bearer {self.token}" if authorization is None else authorization
+        headers = {"Content-Type": "application/json", **({"Authorization": given} if given else {})}
+        event = make_event("POST", "/engine/v2/events", headers=headers, body=body, gateway="api-gateway")
+        answer = self.world.call("take_engine_events", event)
+        assert len(answer["headers"]["X-Request-Id"]) == 32
+        return answer["statusCode"], json.loads(answer["body"])
+
+
+def engine_of(world: World, name: str = "ast1", accounts: frozenset[str] | None = None) -> EngineClient:
+    """Register an engine in a world's tables; return a client with its token."""
+    token = f"tdk_{name}_{name[-1] * 43}"
+    register_engine(current_environment(), name, token, accounts)
+    return EngineClient(world, token, name)

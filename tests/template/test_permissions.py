@@ -19,10 +19,12 @@ from tapedeck.domain.recording import Parent, ParentKind, Source
 from tapedeck.engine_protocol.events import MediaEvent
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations import recordings
+from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.template import STACK
 from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
+from tests.functions.engines import register_engine
 from tests.media import finish
 from tests.template.background_use import Clock, Receiver, Scenario, use_background
 from tests.template.recorder import Recorder, Right
@@ -71,6 +73,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "update_key": {200, 400, 401, 404, 405},
     "delete_key": {204, 401, 404, 405},
     "default": {404, 405},
+    "take_engine_events": {200, 401, 422, "taken", "repeated", "stale", "later", "refused"},
     **{
         operation: {"done", "refused"}
         for operation in (
@@ -91,7 +94,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     },
     "list_engines": {"done"},
     "publish_changes": {"done", "failed"},
-    "ingest_media_event": {"done", "failed", "dropped", "refused", "unreadable"},
+    "ingest_media_event": {"done", "failed", "refused", "unreadable"},
     "finish_recording": {"done", "skipped", "failed", "unreadable"},
     "deliver_callback": {"delivered", "skipped", "failed", "retry-scheduled", "exhausted"},
     "reconcile": {"done"},
@@ -135,6 +138,13 @@ def recorder(
         log(self, **values)
 
     monkeypatch.setattr(CanonicalLog, "background", record)
+    engine_log = CanonicalLog.engine_event
+
+    def record_engine_event(self: CanonicalLog, **values: Any) -> None:
+        listening.record_outcome(values["outcome"])
+        engine_log(self, **values)
+
+    monkeypatch.setattr(CanonicalLog, "engine_event", record_engine_event)
     install_environment(replace(current_environment(), make_client=listening.make_client))
     yield listening
     monkeypatch.undo()
@@ -149,9 +159,12 @@ def test_roles_grant_exactly_what_the_functions_use(
     environment = replace(current_environment(), clock=clock, make_outbound_clients=receiver.outbound_clients)
     install_environment(environment)
     reported: set[str] = set()
-    for dialect in (TWILIO, SIGNALWIRE):
-        scenario = Scenario(recorder, _client(dialect), clock, receiver, reported)
+    register_engine(environment, "standin", STANDIN_ENGINE_TOKEN)
+    for dialect, reports_over_http in itertools.product((TWILIO, SIGNALWIRE), (False, True)):
+        scenario = Scenario(recorder, _client(dialect), clock, receiver, reported, reports_over_http)
         use_background(scenario)
+    scenario.post("events", {})
+    scenario.post("events", {}, token=STANDIN_ENGINE_TOKEN[:-1])
     known = {kind for event in get_args(get_args(MediaEvent)[0]) for kind in get_args(event.__annotations__["type"])}
     assert reported == known | {"nothing"}
     for dialect in (TWILIO, SIGNALWIRE):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapedeck.background.event_batches import EventBatches, ReceivedBatch
-from tapedeck.domain.engine import MediaEngine
+from tapedeck.domain.engine import EngineHealth, MediaEngine
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import Report
 from tapedeck.domain.errors import StoreBusy, StoreThrottled, StoreUnavailable
@@ -52,15 +52,33 @@ class Double:
 
 
 @dataclass
+class Sessions:
+    """Sessions of an engine, of which boots below `newest` are superseded; notes what reports to be alive."""
+
+    newest: str = ""
+    alive: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def is_superseded(self, _engine: str, boot: str) -> bool:
+        """Whether a newer session is open."""
+        return boot < self.newest
+
+    def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
+        """Note that an engine is alive."""
+        self.alive.append((engine, boot, seq, health))
+        return boot < self.newest
+
+
+@dataclass
 class Setup:
     """A batch taker with its doubles."""
 
     events: Double = field(default_factory=Double)
+    sessions: Sessions = field(default_factory=Sessions)
     log: Lines = field(default_factory=Lines)
 
     def __post_init__(self) -> None:
         log: Any = self.log
-        self.batches = EventBatches(self.events, log, lambda: NOW, lambda: self.events.milliseconds)
+        self.batches = EventBatches(self.events, self.sessions, log, lambda: NOW, lambda: self.events.milliseconds)
 
     def take(self, *events: Any, sent_at: int = NOW, engine: MediaEngine | None = None) -> list[dict[str, Any]]:
         """Take a batch; return its results."""
@@ -238,12 +256,34 @@ def test_an_engine_of_all_accounts_reports_about_any(setup: Setup) -> None:
 
 def test_an_informational_event_changes_nothing(setup: Setup) -> None:
     """`call.flow` and `engine.alive` are taken without a change of any resource."""
-    alive = {"id": f"{2:032x}", "type": "engine.alive", "seq": 2, "at": NOW}
+    alive = {
+        "id": f"{2:032x}", "type": "engine.alive", "seq": 2, "at": NOW, "draining": True,
+        "live": {"calls": 7, "conferences": 1, "recordings": 2}, "capacity": {"max_calls": 100},
+    }  # fmt: skip
     assert setup.take({**ended(1), "type": "call.flow", "verb": "Say"}, alive) == [
         {"id": f"{1:032x}", "outcome": "taken"},
         {"id": f"{2:032x}", "outcome": "taken"},
     ]
     assert setup.events.taken == []
+    assert setup.sessions.alive == [("ast1", BOOT, 2, EngineHealth(100, 7, is_draining=True))]
+
+
+def test_a_superseded_session_is_refused(setup: Setup) -> None:
+    """If a newer session of the engine is open, every event is refused, and the answer says why."""
+    setup.sessions.newest = "c" * 32
+    answer = setup.batches.take(MediaEngine("ast1"), ReceivedBatch(BOOT, NOW, [ended(1), ended(2), {}]))
+    refused = {"outcome": "refused", "code": "superseded"}
+    assert answer == {
+        "now": NOW,
+        "results": [
+            {"id": f"{1:032x}", **refused},
+            {"id": f"{2:032x}", **refused},
+            {"id": None, "outcome": "refused", "code": "unreadable", "detail": "type"},
+        ],
+        "resync": False,
+        "superseded": True,
+    }
+    assert (setup.events.taken, setup.sessions.alive) == ([], [])
 
 
 def test_a_lost_capture_requests_all_live_resources(setup: Setup) -> None:

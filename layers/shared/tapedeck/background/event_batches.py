@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from tapedeck.background.event_reports import ParsedEvent, UnreadableEvent, read_report
-from tapedeck.domain.engine import MediaEngine
+from tapedeck.domain.engine import EngineHealth, MediaEngine
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import Report
 from tapedeck.domain.errors import StoreFailure
@@ -51,6 +51,18 @@ class EventTaker(Protocol):
         ...
 
 
+class SessionTracker(Protocol):
+    """Knows the session of each engine; raises StoreBusy or StoreUnavailable."""
+
+    def is_superseded(self, engine: str, boot: str) -> bool:
+        """Whether a newer session of the engine is open."""
+        ...
+
+    def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
+        """Note that an engine is alive; return whether its session is superseded."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ReceivedBatch:
     """A batch as received.
@@ -69,13 +81,22 @@ class EventBatches:
 
     Args:
         engine_events: applies one event.
+        sessions: the sessions of engines.
         log: gets one line per event.
         clock: milliseconds since the epoch.
         monotonic_clock: milliseconds of a clock that is never set back.
     """
 
-    def __init__(self, engine_events: EventTaker, log: CanonicalLog, clock: Clock, monotonic_clock: Clock) -> None:
+    def __init__(
+        self,
+        engine_events: EventTaker,
+        sessions: SessionTracker,
+        log: CanonicalLog,
+        clock: Clock,
+        monotonic_clock: Clock,
+    ) -> None:
         self._engine_events = engine_events
+        self._sessions = sessions
         self._log = log
         self._clock = clock
         self._monotonic_clock = monotonic_clock
@@ -83,9 +104,16 @@ class EventBatches:
         """Engines and boots whose clock differs, which has been logged."""
 
     def take(self, engine: MediaEngine, batch: ReceivedBatch) -> dict[str, Any]:
-        """Take every event in order; return the answer with one result for each."""
+        """Take every event in order; return the answer with one result for each.
+
+        If a newer session of the engine is open, every event is refused.
+
+        Raises:
+            StoreBusy, StoreUnavailable: the session cannot be read; nothing was applied.
+        """
         received, deadline = self._clock(), self._monotonic_clock() + MAX_BATCH_MS
         self._observe_clock(engine.name, batch, received)
+        is_superseded = self._sessions.is_superseded(engine.name, batch.boot)
         results: list[dict[str, Any]] = []
         needs_resync = False
         for raw in batch.events:
@@ -94,8 +122,10 @@ class EventBatches:
             parsed: ParsedEvent | None = None
             try:
                 parsed = read_report(raw)
-                if self._monotonic_clock() < deadline:
-                    result = self._apply(engine, parsed, received, received - batch.sent_at)
+                if is_superseded:
+                    result = EventResult(EventOutcome.REFUSED, EventRefusal.SUPERSEDED, reason="newer session")
+                elif self._monotonic_clock() < deadline:
+                    result = self._apply(engine, parsed, batch, received)
                 else:
                     result = EventResult(EventOutcome.LATER, after_ms=STORE_FAILURE_RETRY_MS, reason="no time left")
             except UnreadableEvent as unreadable:
@@ -110,20 +140,25 @@ class EventBatches:
             self._write_line(engine.name, event_id, subject, result)
             results.append(_answer(event_id, result))
             needs_resync = needs_resync or result.needs_resync
-        return {"now": self._clock(), "results": results, "resync": needs_resync, "superseded": False}
+        return {"now": self._clock(), "results": results, "resync": needs_resync, "superseded": is_superseded}
 
-    def _apply(self, engine: MediaEngine, parsed: ParsedEvent, received: int, correction: int) -> EventResult:
-        """Apply an event; `correction` is what to add to a time of the engine's clock (C-192)."""
-        if isinstance(parsed.report, EngineAlive) or parsed.account is None:
-            return EventResult(EventOutcome.TAKEN)
-        if not engine.serves(parsed.account):
+    def _apply(self, engine: MediaEngine, parsed: ParsedEvent, batch: ReceivedBatch, received: int) -> EventResult:
+        if isinstance(parsed.report, EngineAlive):
+            return self._note_alive(engine.name, batch.boot, parsed.seq, parsed.report)
+        if parsed.account is None or not engine.serves(parsed.account):
             detail = "the engine does not work for this account"
             return EventResult(EventOutcome.REFUSED, EventRefusal.NOT_YOURS, detail, reason="foreign account")
         if isinstance(parsed.report, CallFlow):
             return EventResult(EventOutcome.TAKEN, reason="informational")
-        at = min(received, parsed.at + correction)
+        at = min(received, parsed.at + received - batch.sent_at)
         event = EngineEvent(parsed.id, parsed.account, engine.name, parsed.seq, at, parsed.version)
         return self._engine_events.take(event, parsed.report)
+
+    def _note_alive(self, engine: str, boot: str, seq: int, alive: EngineAlive) -> EventResult:
+        health = EngineHealth(alive.capacity.max_calls, alive.live.calls, alive.draining)
+        if self._sessions.note_alive(engine, boot, seq, health):
+            return EventResult(EventOutcome.REFUSED, EventRefusal.SUPERSEDED, reason="newer session")
+        return EventResult(EventOutcome.TAKEN)
 
     def _observe_clock(self, engine: str, batch: ReceivedBatch, received: int) -> None:
         """Log once per session that an engine's clock differs from this one (C-192)."""

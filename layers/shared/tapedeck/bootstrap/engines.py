@@ -5,6 +5,8 @@ A separate module: HTTP functions need none of this. Each part is made at its fi
 
 import time
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 from tapedeck.adapters.clock import monotonic_clock
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
@@ -16,6 +18,11 @@ from tapedeck.observability import CanonicalLog
 from tapedeck.operations.engine_authentication import EngineAuthenticator
 from tapedeck.ports.clock import Clock
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tapedeck.background.event_batches import EventBatches
+
 
 @dataclass(frozen=True, slots=True)
 class EngineServices:
@@ -24,6 +31,12 @@ class EngineServices:
     log: CanonicalLog
     clock: Clock
     authenticator: EngineAuthenticator
+    make_event_batches: "Callable[[], EventBatches]"
+
+    @property
+    def event_batches(self) -> "EventBatches":
+        """Takes the events that engines report."""
+        return self.make_event_batches()
 
 
 def build_engine_services(environment: Environment) -> EngineServices:
@@ -32,12 +45,23 @@ def build_engine_services(environment: Environment) -> EngineServices:
     registry = EngineRegistryTable(
         DynamoDBTable(environment.make_client("dynamodb"), settings.credentials_table, time.sleep)
     )
+    log = environment.cached(build_api_services).log
+
+    def make_event_batches() -> "EventBatches":
+        from tapedeck.background.event_batches import EventBatches  # noqa: PLC0415
+        from tapedeck.bootstrap.background import build_background_services  # noqa: PLC0415
+
+        background = environment.cached(build_background_services)
+        sessions = background.make_engine_sessions()
+        return EventBatches(background.engine_events, sessions, log, clock, monotonic_clock)
+
     return EngineServices(
-        log=environment.cached(build_api_services).log,
+        log=log,
         clock=clock,
         authenticator=EngineAuthenticator(
             registry, clock, settings.credential_cache_seconds, settings.refused_secrets, monotonic_clock
         ),
+        make_event_batches=cache(make_event_batches),
     )
 
 

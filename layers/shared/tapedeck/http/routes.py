@@ -55,7 +55,9 @@ TWILIO_ONLY: Final = frozenset(
 ENGINE_ROOT: Final = "/engine"
 """Every path below this one belongs to the engine protocol, and to no dialect."""
 
-ENGINE_ROUTES: Final[Mapping[str, frozenset[str]]] = {}
+ENGINE_ROUTES: Final[Mapping[str, frozenset[str]]] = {
+    "/engine/v2/events": frozenset({"POST"}),
+}
 """The methods of each path of the engine protocol."""
 
 _SLASHES: Final = re.compile("/{2,}")
