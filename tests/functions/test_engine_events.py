@@ -1,5 +1,6 @@
 """`EngineEvents.take`: what is written of a refusal, of evidence and of a conflict, and what the engine is answered."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from tapedeck.domain.engine_event import EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import (
     AnnouncementReport,
     CallEndReport,
+    CaptureCompletionReport,
     CaptureStartReport,
     CaptureTransitionReport,
     ConferenceStartReport,
@@ -25,6 +27,8 @@ from tapedeck.domain.participant import ParticipantStatus
 from tapedeck.domain.recording import Recording, RecordingStatus
 from tapedeck.operations.participants import AddParticipant
 from tests.functions.background_world import World
+from tests.functions.objects import Objects
+from tests.media import sound
 
 TAKEN = EventOutcome.TAKEN
 
@@ -217,3 +221,53 @@ def test_endless_conflicts_are_busy(world: World) -> None:
         world.stage.engine.report(CallEndReport(call.id, CallStatus.COMPLETED))
     world.faults.clear()
     assert world.services.calls.get(call.account, call.id).status is CallStatus.IN_PROGRESS
+
+
+# Uploaded captures.
+
+
+def completion_of(recording: Recording, content: bytes, **more: Any) -> CaptureCompletionReport:
+    """Return the report that this content was uploaded as the capture of a recording."""
+    digest = hashlib.sha256(content).hexdigest()
+    ticket = f"{recording.id}.{len(content)}.{digest}"
+    return replace(CaptureCompletionReport(recording.parent, recording.id, ticket, len(content), digest), **more)
+
+
+def test_an_uploaded_capture_is_noted(world: World, bucket: Objects) -> None:
+    """The report stops the capture and notes what was uploaded; conversion follows later. A repetition is known."""
+    recording = world.stage.recording(world.stage.call(), confirmed_version=1, engine="standin")
+    content = sound(2)
+    report = completion_of(recording, content)
+    assert world.stage.engine.report(report).outcome is EventOutcome.LATER
+    bucket.put(recording, "capture.wav", content)
+    assert world.stage.engine.report(report).outcome is TAKEN
+    found = recording_of(world, recording)
+    assert (found.status, found.captured_at, found.capture_size, found.capture_sha256) == (
+        RecordingStatus.STOPPED, world.clock.seconds, len(content), report.sha256,
+    )  # fmt: skip
+    assert world.stage.engine.report(report).outcome is EventOutcome.REPEATED
+    other = world.stage.engine.report(completion_of(recording, sound(3)))
+    assert (other.outcome, other.code) == (EventOutcome.REFUSED, EventRefusal.WRONG_STATE)
+    assert recording_of(world, recording) == found
+
+
+def test_another_stored_capture_stays(world: World, bucket: Objects) -> None:
+    """A report of another content than the stored one is refused, and so is another ticket."""
+    recording = world.stage.recording(world.stage.call(), "stopped", confirmed_version=1, engine="standin")
+    bucket.put(recording, "capture.wav", sound(2))
+    results = [
+        world.stage.engine.report(completion_of(recording, sound(3))),
+        world.stage.engine.report(completion_of(recording, sound(2), ticket="0" * 32)),
+    ]
+    assert [each.code for each in results] == [EventRefusal.WRONG_STATE, EventRefusal.UNKNOWN_KEY]
+    assert recording_of(world, recording) == recording
+
+
+@pytest.mark.parametrize(("days", "outcome"), [(13, EventOutcome.TAKEN), (14, EventOutcome.REFUSED)])
+def test_audio_is_accepted_for_some_days(world: World, bucket: Objects, days: int, outcome: EventOutcome) -> None:
+    """A recording that was given up accepts its capture for 14 days; a later report is refused at once."""
+    recording = world.stage.recording(world.stage.call(), "stopped", confirmed_version=1, engine="standin")
+    world.services.media.give_up(recording.parent, recording.id)
+    bucket.put(recording, "capture.wav", sound(2))
+    world.clock.step(days * 86_400)
+    assert world.stage.engine.report(completion_of(recording, sound(2))).outcome is outcome

@@ -27,7 +27,7 @@ from tapedeck.domain.engine_report import (
 )
 from tapedeck.domain.engine_situation import Situation
 from tapedeck.domain.recording import PRUNE_ACTIVE_AT, Parent, ParentKind
-from tapedeck.operations.media import format_ticket, object_key
+from tapedeck.operations.media import Media, format_ticket, object_key
 from tapedeck.ports.participants import ParticipantStore
 from tapedeck.ports.stores import Store
 
@@ -35,7 +35,8 @@ from tapedeck.ports.stores import Store
 class SituationReader:
     """Reads the situation of an event; every read is strongly consistent."""
 
-    def __init__(self, store: Store, participants: ParticipantStore) -> None:
+    def __init__(self, store: Store, participants: ParticipantStore, media: Media) -> None:
+        self._media = media
         self._store = store
         self._participants = participants
 
@@ -142,7 +143,13 @@ class SituationReader:
             ticket = ""
             if isinstance(report, CaptureCompletionReport):
                 ticket = format_ticket(recording, report.size, report.sha256)
-            return Situation(recording=found, parent=of, media_key=key, ticket=ticket)
+            return Situation(
+                recording=found,
+                parent=of,
+                media_key=key,
+                ticket=ticket,
+                accepts_audio=found is not None and self._media.accepts_audio(found),
+            )
         found, of = self._store.read_recording_and_parent(parent, recording)
         active = self._active(parent, of) - hints.stopped if found is None and of is not None else frozenset()
         return Situation(

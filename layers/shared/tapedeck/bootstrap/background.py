@@ -78,7 +78,7 @@ def build_engine_events(database: DynamoDBTable, recordings: Recordings, media: 
     """Build what applies engine events to the recordings table."""
     store = ResourceTable(database)
     writer = EventWriter(store, recordings, media, TranscriptionTable(database), clock)
-    return EngineEvents(SituationReader(store, ParticipantTable(database)), writer, clock)
+    return EngineEvents(SituationReader(store, ParticipantTable(database), media), writer, clock)
 
 
 class _LazyClient:

@@ -100,7 +100,7 @@ def decide_join(situation: Situation, event: EngineEvent, now: int) -> Decision:
     conference, call, participant = situation.conference, situation.call, situation.participant
     if conference is None or call is None:
         return _UNKNOWN
-    foreign = reject_foreign(event, conference.engine)
+    foreign = reject_foreign(event, conference.engine) or reject_foreign(event, call.engine)
     if foreign is not None:
         return foreign
     if participant is not None:

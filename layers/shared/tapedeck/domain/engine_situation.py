@@ -19,7 +19,8 @@ class Situation:
     the conference that took the name of a new one last. `recording` may be deleted; `parent` is its call or conference,
     if it is needed to know the engine or to start a recording; `active_recordings` are ids in that parent's set.
     `is_of_other_parent`: the recording's id exists under another parent. `media_key` is where a capture must lie that
-    was not uploaded with a ticket; `ticket` is the ticket of the reported capture.
+    was not uploaded with a ticket; `ticket` is the ticket of the reported capture. `accepts_audio`: it is
+    not too late for the audio of the recording.
     """
 
     call: Call | None = None
@@ -33,6 +34,7 @@ class Situation:
     is_of_other_parent: bool = False
     media_key: str = ""
     ticket: str = ""
+    accepts_audio: bool = False
 
 
 class StateChange(StrEnum):

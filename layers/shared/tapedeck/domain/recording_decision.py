@@ -142,21 +142,21 @@ def decide_completion(situation: Situation, event: EngineEvent, report: CaptureC
     if recording.status is RecordingStatus.DELETED:
         return Apply(StateChange.DELETE_LATE_MEDIA)
     if report.ticket == situation.ticket:
-        return _decide_capture(recording, report)
+        return _decide_capture(situation, recording, report)
     if recording.status is RecordingStatus.COMPLETED:
         return repeated("the recording is completed")
     return Later("the media are missing") if report.size == 0 else Apply(StateChange.COMPLETE_RECORDING)
 
 
-def _decide_capture(recording: Recording, report: CaptureCompletionReport) -> Decision:
+def _decide_capture(situation: Situation, recording: Recording, report: CaptureCompletionReport) -> Decision:
     """Decide on an uploaded capture of a recording that is not captured any more."""
     if recording.captured_at is not None:
         if (recording.capture_size, recording.capture_sha256) == (report.size, report.sha256):
             return repeated("the capture is known")
         return wrong_state("another capture is stored")
-    if recording.status is RecordingStatus.STOPPED or recording.is_given_up:
+    if situation.accepts_audio:
         return Apply(StateChange.NOTE_CAPTURE)
-    return wrong_state("the recording is finished")
+    return wrong_state("the recording is finished, or it is too late for its audio")
 
 
 def decide_absence(situation: Situation, event: EngineEvent) -> Decision:

@@ -134,6 +134,10 @@ class Media:
             raise CaptureConflict
         return found
 
+    def accepts_audio(self, recording: Recording) -> bool:
+        """Whether audio of a recording may still be uploaded now (C-211)."""
+        return recording.accepts_audio(self._clock() // 1000, self._late_audio_days)
+
     def adopt_capture(self, recording: Recording) -> bool:
         """Note the capture of a stopped recording if it is stored, although no event reports it; return whether it is.
 

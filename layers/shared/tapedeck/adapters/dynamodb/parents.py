@@ -34,7 +34,7 @@ class ParentTable(ConditionalTable):
         try:
             if len(writes) == 1:
                 self._database.update(writes[0])
-            else:
+            elif writes:
                 self._database.transact(writes)
         except ConditionFailed as failed:
             self._database.backoff()
