@@ -23,6 +23,8 @@ VARIABLES: Final = {
     "CALLBACK_ALLOWED_HOSTS": "Hosts without a public address that callbacks may be delivered to, comma-separated.",
     "CALLBACK_HOST_MAP": "Pairs `host=other`, comma-separated: connect to `other` for `host`. Used by the stand-in.",
     "FAILED_BATCHES_BUCKET": "Name of the bucket with stream changes that could not be published.",
+    "ENGINE_QUEUE_PREFIX": "URL of each engine's queue of commands, up to the engine's name.",
+    "ENGINE_ROLE": "ARN of the role whose credentials engines get for their queues.",
     "ENGINE_GONE_AFTER_MINUTES": "Minutes for which a media engine may be lost before what it has is ended.",
     "MAX_CALL_HOURS": "Hours after which a live call is ended.",
     "LATE_AUDIO_DAYS": "Days for which audio is accepted after its recording timed out, 0 for never.",

@@ -106,12 +106,7 @@ class LossyRun:
                 for key, image in history.recordings()
                 if image["status"]["S"] not in checks.FINAL
             ),
-            # What ended before the engine could list it has no engine, and its command expires after a day.
-            *(
-                f"{key} is in the pending-work index as {work}"
-                for key, work in history.work.items()
-                if "engine" in history.last[key]
-            ),
+            *(f"{key} is in the pending-work index as {work}" for key, work in history.work.items()),
             *(f"{key} is in the index of the engine" for key in history.shards),
             *checks._missing_callbacks(self.world, is_lossless=True),
         ]

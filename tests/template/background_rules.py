@@ -235,11 +235,14 @@ def environments_match_roles(stack: Stack) -> Iterator[str]:
 
 
 def publishers_know_the_public_url(stack: Stack) -> Iterator[str]:
-    """A function that sends engine commands also queues callbacks, which contain the API's URL."""
+    """A function that sends engine commands also queues callbacks, which contain the API's URL.
+
+    The function that opens an engine's session sends only commands.
+    """
     known = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Fn::GetAtt": ["Api", "ApiEndpoint"]}]}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"]
-        publishes = "COMMANDS_QUEUE" in variables
+        publishes = "COMMANDS_QUEUE" in variables and "ENGINE_ROLE" not in variables
         if (variables.get("PUBLIC_URL") == known) != publishes or (publishes and "CALLBACKS_QUEUE" not in variables):
             yield f"{function} publishes: {publishes}, but knows {sorted(variables)}"
 

@@ -228,6 +228,7 @@ def use_background(scenario: Scenario) -> None:
     _use_conversions(scenario)
     _use_callbacks(scenario)
     _use_reconciler(scenario)
+    _use_engine_sessions(scenario)
 
 
 def _sid(scenario: Scenario, kind: ResourceType, identifier: str) -> str:
@@ -522,6 +523,34 @@ def _use_callbacks(scenario: Scenario) -> None:
     scenario.store_failed_batch()
     scenario.recorder.run("redrive_failed_changes")
     scenario.recorder.run("redrive_failed_changes", max_batches=0)
+
+
+def _use_engine_sessions(scenario: Scenario) -> None:
+    """Let an engine open sessions that list everything and nothing, and let the reconciler end what a lost one had."""
+    calls = [_call(scenario) for _ in range(3)]
+    conference = _conference(scenario, *calls[:2])
+    path = ("Conferences", _sid(scenario, ResourceType.CONFERENCE, conference))
+    scenario.mine.post(*path, "Participants", _sid(scenario, ResourceType.CALL, calls[0]), form={"Muted": "true"})
+    recording = _recording(scenario, calls[2])
+    account = scenario.mine.account
+    live = [
+        *({"kind": "call", "id": call, "account": account} for call in calls),
+        {"kind": "conference", "id": conference, "account": account},
+        {"kind": "recording", "id": recording.id, "account": account, **_ref(recording)},
+    ]
+    boots = []
+    for listed in (live, [], live):
+        scenario.clock.ahead += 1
+        boots.append(scenario.make_id())
+        opening = {"protocol": 2, "boot": boots[-1], "capabilities": {}, "sent_at": scenario.clock()}
+        scenario.post("sessions", {**opening, "live": listed})
+    call = _call(scenario)
+    listed = [{"kind": "call", "id": call, "account": account}]
+    scenario.post("sessions", {**opening, "live": listed})
+    assert scenario.post("sessions", {**opening, "boot": boots[0]})["refused"] == "superseded"
+    scenario.clock.ahead += _HOUR
+    scenario.recorder.run("reconcile")
+    scenario.publish()
 
 
 def _use_reconciler(scenario: Scenario) -> None:

@@ -145,6 +145,8 @@ class Recorder:
             for part in params["TransactItems"]:
                 ((kind, request),) = part.items()
                 yield "GetItem" if kind == "Get" else _TRANSACTION_RIGHTS[kind], self.names[request["TableName"]]
+        elif action == "AssumeRole":
+            yield action, params["RoleArn"].rpartition("-")[2]
         elif "RequestItems" in params:
             yield from ((action, self.names[name]) for name in params["RequestItems"])
         elif action == "PutEvents":

@@ -73,6 +73,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "update_key": {200, 400, 401, 404, 405},
     "delete_key": {204, 401, 404, 405},
     "default": {404, 405},
+    "open_engine_session": {200, 401, 409, 422, "ended"},
     "take_engine_events": {200, 401, 422, "taken", "repeated", "stale", "later", "refused"},
     **{
         operation: {"done", "refused"}
@@ -97,7 +98,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "ingest_media_event": {"done", "failed", "refused", "unreadable"},
     "finish_recording": {"done", "skipped", "failed", "unreadable"},
     "deliver_callback": {"delivered", "skipped", "failed", "retry-scheduled", "exhausted"},
-    "reconcile": {"done"},
+    "reconcile": {"done", "ended"},
 }
 """The outcomes that each function must have had before its rights are compared, so that every branch has run."""
 
@@ -163,6 +164,8 @@ def test_roles_grant_exactly_what_the_functions_use(
     for dialect, reports_over_http in itertools.product((TWILIO, SIGNALWIRE), (False, True)):
         scenario = Scenario(recorder, _client(dialect), clock, receiver, reported, reports_over_http)
         use_background(scenario)
+    scenario.post("sessions", {})
+    scenario.post("sessions", {}, token=STANDIN_ENGINE_TOKEN[:-1])
     scenario.post("events", {})
     scenario.post("events", {}, token=STANDIN_ENGINE_TOKEN[:-1])
     known = {kind for event in get_args(get_args(MediaEvent)[0]) for kind in get_args(event.__annotations__["type"])}

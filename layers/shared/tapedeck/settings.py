@@ -44,6 +44,8 @@ class Settings:
 
     `late_audio_days` is for how long audio of a recording that timed out is accepted (C-211); 0 for never.
     `engine_commands_dead_letter_queue` is the ARN of the queue for commands that no connector could process.
+    `engine_queue_prefix` is the URL of each engine's queue up to the engine's name. `engine_role` is the ARN of the
+    role whose credentials engines get for these queues.
     An engine that is lost for `engine_gone_after_minutes` is gone: what it had is over. A call ends after
     `max_call_hours`.
     """
@@ -68,6 +70,8 @@ class Settings:
     failed_batches_bucket: str = ""
     late_audio_days: int = 14
     engine_commands_dead_letter_queue: str = ""
+    engine_queue_prefix: str = ""
+    engine_role: str = ""
     engine_gone_after_minutes: int = 15
     max_call_hours: int = 24
 
@@ -122,6 +126,8 @@ class Settings:
             failed_batches_bucket=variables.get("FAILED_BATCHES_BUCKET", ""),
             late_audio_days=late_audio_days,
             engine_commands_dead_letter_queue=variables.get("ENGINE_COMMANDS_DEAD_LETTER_QUEUE", ""),
+            engine_queue_prefix=variables.get("ENGINE_QUEUE_PREFIX", ""),
+            engine_role=variables.get("ENGINE_ROLE", ""),
             engine_gone_after_minutes=int(variables.get("ENGINE_GONE_AFTER_MINUTES", "15")),
             max_call_hours=int(variables.get("MAX_CALL_HOURS", "24")),
         )

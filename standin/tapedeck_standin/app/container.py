@@ -53,6 +53,7 @@ from tapedeck_standin.http.addresses import LOOPBACK, url_host
 from tapedeck_standin.scheduler.event_ingestion import OPERATION, EventIngestor
 from tapedeck_standin.scheduler.scheduler import Scheduler
 from tapedeck_standin.telephony.engine import Engine
+from tapedeck_standin.telephony.queue_access import FixedLender
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
 from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
@@ -117,6 +118,7 @@ def build_application(
     queues = Queues.create(clock, template, event_ingestor.on_dead_letter)
     standard_queues = MemoryEngineQueues(clock, [ENGINE_NAME])
     faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
+    origin = setting.origin or f"http://{LOOPBACK}:{port}"
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
     install(
         replace(
@@ -124,12 +126,13 @@ def build_application(
             clock=clock,
             make_outbound_clients=partial(_outbound_clients, queues, callback_log, setting.seeded_random, clock),
             make_engine_queue_admin=lambda: standard_queues,
+            make_credentials_lender=lambda: FixedLender(origin, clock),
             wrap_delivery_dependency=callback_log.observe_store,
             wrap_api_log=outcomes.observe_log,
             wrap_background_log=event_ingestor.observe_log,
         )
     )
-    os.environ["PUBLIC_URL"] = setting.origin or f"http://{LOOPBACK}:{port}"
+    os.environ["PUBLIC_URL"] = origin
     gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), port)
     settings = Settings.read()
     account_data = AccountData(make_full_client("dynamodb"), make_full_client("s3"), settings)

@@ -1,5 +1,6 @@
 """Read `template.yaml`: the only source of tables, routes, queues and environment variables."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ _FUNCTION: Final = "AWS::Serverless::Function"
 _TABLE: Final = "AWS::DynamoDB::Table"
 _BUCKET: Final = "AWS::S3::Bucket"
 _QUEUE: Final = "AWS::SQS::Queue"
+_ROLE: Final = "AWS::IAM::Role"
 _BUS: Final = "AWS::Events::EventBus"
 _DEFAULT_VISIBILITY_SECONDS: Final = 30
 """SQS's default visibility timeout."""
@@ -88,8 +90,12 @@ class Template:
         """
         known = {
             "AWS::StackName": STACK,
+            "AWS::Region": "us-east-1",
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::AccountId": "123456789012",
             "Api": ORIGIN,
             **{name: name for kind in (_QUEUE, _BUS) for name in self.resources(kind)},
+            **{name: f"arn:aws:iam::123456789012:role/{STACK}-{name}" for name in self.resources(_ROLE)},
             **{
                 name: str(parameter["Default"])
                 for name, parameter in self.content.get("Parameters", {}).items()
@@ -174,10 +180,15 @@ class Template:
                     yield Route(properties.get("Method", "ANY"), properties.get("Path"), name, operations[name])
 
 
+_SUBSTITUTED: Final = re.compile(r"\$\{([\w:]+)\}")
+
+
 def _resolve(value: Any, known: Mapping[str, str], conditions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a scalar or an intrinsic
     match value:
         case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
             return known[name]
+        case {"Fn::Sub": str(text)}:
+            return _SUBSTITUTED.sub(lambda found: known[found[1]], text)
         case {"Fn::If": [condition, then, otherwise]}:
             return _resolve(
                 then if _resolve(conditions[condition], known, conditions) else otherwise, known, conditions

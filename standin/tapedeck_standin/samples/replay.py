@@ -23,6 +23,7 @@ from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
 from tapedeck_standin.aws.template import Template
 from tapedeck_standin.samples.data import seed
+from tapedeck_standin.telephony.queue_access import FixedLender
 
 
 def operation_of(event: Path) -> str:
@@ -84,6 +85,10 @@ class CapturedOutput:
         return queued + events + sent
 
 
+LOCAL_ORIGIN: Final = "http://localhost:3000"
+"""Where a connector on this machine would find the queues of the stand-in."""
+
+
 @contextmanager
 def capturing_output() -> Iterator[CapturedOutput]:
     """Capture what background functions send until the block is left."""
@@ -92,6 +97,7 @@ def capturing_output() -> Iterator[CapturedOutput]:
         current_environment(),
         make_outbound_clients=captured.outbound_clients,
         make_engine_queue_admin=lambda: captured.engine_queues,
+        make_credentials_lender=lambda: FixedLender(LOCAL_ORIGIN, current_environment().clock),
     )
     with installed(environment):
         yield captured

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tapedeck.background.event_batches import EventBatches
+    from tapedeck.background.session_requests import SessionRequests
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,17 @@ class EngineServices:
     clock: Clock
     authenticator: EngineAuthenticator
     make_event_batches: "Callable[[], EventBatches]"
+    make_session_requests: "Callable[[], SessionRequests]"
 
     @property
     def event_batches(self) -> "EventBatches":
         """Takes the events that engines report."""
         return self.make_event_batches()
+
+    @property
+    def session_requests(self) -> "SessionRequests":
+        """Opens the sessions of engines."""
+        return self.make_session_requests()
 
 
 def build_engine_services(environment: Environment) -> EngineServices:
@@ -55,6 +62,17 @@ def build_engine_services(environment: Environment) -> EngineServices:
         sessions = background.make_engine_sessions()
         return EventBatches(background.engine_events, sessions, log, clock, monotonic_clock)
 
+    def make_session_requests() -> "SessionRequests":
+        from tapedeck.adapters.sts import StsLender  # noqa: PLC0415
+        from tapedeck.background.session_requests import SessionRequests  # noqa: PLC0415
+        from tapedeck.bootstrap.background import build_background_services  # noqa: PLC0415
+
+        sessions = environment.cached(build_background_services).make_engine_sessions()
+        if environment.make_credentials_lender is not None:
+            return SessionRequests(sessions, environment.make_credentials_lender(), clock)
+        lender = StsLender(environment.make_client("sts"), settings.engine_role, settings.engine_queue_prefix)
+        return SessionRequests(sessions, lender, clock)
+
     return EngineServices(
         log=log,
         clock=clock,
@@ -62,6 +80,7 @@ def build_engine_services(environment: Environment) -> EngineServices:
             registry, clock, settings.credential_cache_seconds, settings.refused_secrets, monotonic_clock
         ),
         make_event_batches=cache(make_event_batches),
+        make_session_requests=cache(make_session_requests),
     )
 
 

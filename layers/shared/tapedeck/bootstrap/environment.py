@@ -19,6 +19,7 @@ from tapedeck.settings import Settings
 if TYPE_CHECKING:
     from tapedeck.ports.clock import Clock
     from tapedeck.ports.engine_administration import EngineQueueAdmin
+    from tapedeck.ports.engines import CredentialsLender
     from tapedeck.ports.forwarding import Forwarder
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
 
@@ -62,6 +63,7 @@ class Environment:
     forwarder: forwards a request to the API of this deployment.
     make_log: creates the log.
     make_outbound_clients: creates the outbound clients of background functions; None for those of a deployment.
+    make_credentials_lender: creates what lends engines credentials for their queues; None for that of a deployment.
     make_engine_queue_admin: makes what creates and deletes the queues of media engines; None for SQS.
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
     wrap_api_log: wraps the log of HTTP functions, which gets the outcome and the warnings of each request.
@@ -76,6 +78,7 @@ class Environment:
     forwarder: "Forwarder" = forward_over_https
     make_log: Callable[[Settings], CanonicalLog] = _default_log
     make_outbound_clients: "Callable[[Environment, Settings], OutboundClients] | None" = None
+    make_credentials_lender: "Callable[[], CredentialsLender] | None" = None
     make_engine_queue_admin: "Callable[[], EngineQueueAdmin] | None" = None
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped
     wrap_api_log: Callable[[Any], Any] = _unwrapped

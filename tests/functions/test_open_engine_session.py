@@ -1,0 +1,140 @@
+"""Tests of `open_engine_session`: an engine lists what it has, and gets its queue."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tapedeck.bootstrap.environment import Environment, current_environment
+from tapedeck.domain.errors import StoreUnavailable
+from tapedeck.ports.engines import QueueAccess
+from tests.client import make_event
+from tests.functions.background_world import World
+from tests.functions.engines import EngineClient, engine_of
+
+BOOT, NEWER = "01972b5cee00700080000000000000b1", "01972b5cee00700080000000000000b2"
+
+
+class Lender:
+    """Lends fixed credentials, unless it fails."""
+
+    def __init__(self) -> None:
+        self.is_failing = False
+
+    def lend(self, engine: str) -> QueueAccess:
+        """Return the credentials."""
+        if self.is_failing:
+            raise StoreUnavailable
+        return QueueAccess(f"https://sqs.example/1/t-engine-{engine}", "eu-west-1", "AKIA", "secret", "token", 7)
+
+
+@pytest.fixture
+def lender(world: World, install_environment: Any) -> Lender:
+    """What lends credentials in this world."""
+    del world  # its environment is the current one
+    made = Lender()
+    environment: Environment = replace(current_environment(), make_credentials_lender=lambda: made)
+    install_environment(environment)
+    return made
+
+
+@pytest.fixture
+def engine(world: World, lender: Lender) -> EngineClient:
+    """An engine of the world's account."""
+    del lender
+    return engine_of(world, accounts=frozenset({world.account.account}))
+
+
+def opening(engine: EngineClient, boot: str = BOOT, **fields: Any) -> tuple[int, dict[str, Any]]:
+    """Request a session; return the status and the answer."""
+    request = {"protocol": 2, "boot": boot, "capabilities": {}, "sent_at": engine.world.clock(), **fields}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {engine.token}"}
+    body = json.dumps(request).encode()
+    event = make_event("POST", "/engine/v2/sessions", headers=headers, body=body, gateway="api-gateway")
+    answer = engine.world.call("open_engine_session", event)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_a_session_names_the_queue_and_what_is_not_live(world: World, engine: EngineClient) -> None:
+    """The whole answer of a first session; what is listed belongs to the engine and to the session."""
+    account = world.account.account
+    call, ended = world.stage.call(), world.stage.call("completed")
+    conference = world.stage.conference()
+    recording = world.stage.recording(call)
+    unknown = "0" * 32
+    listed = [
+        {"kind": "call", "id": call.id, "account": account},
+        {"kind": "call", "id": ended.id, "account": account},
+        {"kind": "conference", "id": conference.id, "account": account},
+        {"kind": "recording", "id": recording.id, "account": account, "parent": {"type": "call", "id": call.id}},
+        {"kind": "recording", "id": recording.id, "account": account},
+        {"kind": "call", "id": unknown, "account": account},
+        {"kind": "call", "id": call.id, "account": "b" * 32},
+    ]
+    assert opening(engine, live=listed) == (
+        200,
+        {
+            "engine": "ast1",
+            "now": world.clock(),
+            "seq_seen": 1_000_000,
+            "alive_every": 15,
+            "dead_after": 45,
+            "commands": {
+                "url": "https://sqs.example/1/t-engine-ast1", "region": "eu-west-1", "access_key": "AKIA",
+                "secret_key": "secret", "session_token": "token", "expires_at": 7,
+            },
+            "unknown": [recording.id, unknown, call.id],
+            "ended": [ended.id],
+        },
+    )  # fmt: skip
+    found = world.services.recordings.get(recording.parent, recording.id)
+    assert (found.engine, found.boot) == ("ast1", BOOT)
+    assert world.services.calls.get(account, call.id).boot == BOOT
+    assert world.services.conferences.get(account, conference.id).boot == BOOT
+
+
+def test_a_newer_session_ends_what_it_does_not_list(world: World, engine: EngineClient) -> None:
+    """The older session is answered 409 from then on, and its call has ended, with its callback in the outbox."""
+    call = world.stage.call()
+    live = [{"kind": "call", "id": call.id, "account": call.account}]
+    assert opening(engine, live=live)[0] == 200
+    world.clock.step(20)
+    assert opening(engine, NEWER, more=True)[0] == 200
+    assert world.services.calls.get(call.account, call.id).is_live
+    assert opening(engine, NEWER)[0] == 200
+    assert world.services.calls.get(call.account, call.id).status == "completed"
+    refusal = {"refused": "superseded", "detail": "a newer session of this engine is open"}
+    assert opening(engine) == (409, refusal)
+
+
+def test_an_engine_gets_its_unconfirmed_commands(world: World, engine: EngineClient) -> None:
+    """A pause that was requested while the engine was away is sent when it opens a session."""
+    call = world.stage.call()
+    recording = world.stage.recording(call, "paused", confirmed_version=1)
+    parent = {"type": "call", "id": call.id}
+    live = [
+        {"kind": "call", "id": call.id, "account": call.account},
+        {"kind": "recording", "id": recording.id, "account": call.account, "parent": parent},
+    ]
+    assert opening(engine, live=live)[0] == 200
+    (sent,) = world.commands.drain()
+    assert (sent.body["type"], sent.body["version"]) == ("recording.pause", 2)
+    assert opening(engine, live=live)[0] == 200
+    assert world.commands.drain() == []
+
+
+def test_a_failure_is_answered_503_and_can_be_repeated(engine: EngineClient, lender: Lender) -> None:
+    """Without credentials there is no session for the engine: it repeats the request."""
+    lender.is_failing = True
+    assert opening(engine) == (503, {"refused": "busy"})
+    lender.is_failing = False
+    assert opening(engine)[0] == 200
+
+
+@pytest.mark.parametrize(("fields", "field"), [({"boot": "1"}, "boot"), ({"sent_at": 1.5}, "sent_at")])
+def test_an_unreadable_request_is_refused(engine: EngineClient, fields: dict[str, Any], field: str) -> None:
+    """A request that does not follow the protocol is answered 422 with the field."""
+    boot = fields.pop("boot", BOOT)
+    status, answer = opening(engine, boot, **fields)
+    assert (status, answer["refused"], answer["field"]) == (422, "unreadable", field)
