@@ -7,25 +7,30 @@ from typing import Any
 
 import pytest
 
+from tapedeck.adapters.dynamodb import items
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import ConferenceStatus
 from tapedeck.domain.engine_event import EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import (
     AnnouncementReport,
     CallEndReport,
+    CallProgressReport,
+    CaptureAbsenceReport,
     CaptureCompletionReport,
     CaptureStartReport,
     CaptureTransitionReport,
     ConferenceStartReport,
     EvidenceHead,
+    NewCall,
     RefusalReport,
     SpeakingReport,
 )
 from tapedeck.domain.errors import StoreBusy
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.participant import ParticipantStatus
-from tapedeck.domain.recording import Recording, RecordingStatus
+from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus
 from tapedeck.operations.participants import AddParticipant
+from tapedeck.operations.recordings import StartRecording
 from tests.functions.background_world import World
 from tests.functions.objects import Objects
 from tests.media import sound
@@ -221,6 +226,29 @@ def test_endless_conflicts_are_busy(world: World) -> None:
         world.stage.engine.report(CallEndReport(call.id, CallStatus.COMPLETED))
     world.faults.clear()
     assert world.services.calls.get(call.account, call.id).status is CallStatus.IN_PROGRESS
+
+
+def test_what_an_engine_has_is_in_its_index(world: World) -> None:
+    """A call is in the engine's index from its first event to its end, a recording from its start to its completion."""
+    engine, identifier = world.stage.engine, new_id(world.clock())
+    engine.report(CallProgressReport(identifier, CallStatus.IN_PROGRESS, NewCall("+1", "+2", "inbound")))
+    call = world.services.calls.get(world.account.account, identifier)
+    parent = Parent(call.account, ParentKind.CALL, call.id)
+    recording, _ = world.services.recordings.create(parent, StartRecording())
+
+    def shards() -> list[str | None]:
+        keys = (items.call_key(call.account, call.id), items.recording_key(parent, recording.id))
+        return [world.stage.item(key).get("live") for key in keys]
+
+    of_call, of_recording = f"standin#{call.id[-1]}", f"standin#{recording.id[-1]}"
+    assert shards() == [of_call, None]
+    engine.started(recording)
+    assert shards() == [of_call, of_recording]
+    engine.call_ended(call.id)
+    assert shards() == [None, of_recording]
+    engine.report(CaptureAbsenceReport(parent, recording.id, "only_silence"))
+    assert shards() == [None, None]
+    assert recording_of(world, recording).error == 16102
 
 
 # Uploaded captures.

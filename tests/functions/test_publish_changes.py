@@ -66,7 +66,7 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
                             "trim": {"S": "do-not-trim"},
                             "started": {"N": "1537916390"},
                             "updated": {"N": "1537916390"},
-                            "heard": {"N": "1537916390800"},
+                            "seq": {"N": "40"},
                             "work": {"S": "OPEN#2"},
                             "work_at": {"N": "1537916390"},
                             # The newest write tokens, which recognise a repeated write.
@@ -92,7 +92,7 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
                             "trim": {"S": "do-not-trim"},
                             "started": {"N": "1537916390"},
                             "updated": {"N": "1537916400"},
-                            "heard": {"N": "1537916390800"},
+                            "seq": {"N": "40"},
                             "pause_behavior": {"S": "silence"},
                             "work": {"S": "OPEN#2"},
                             "work_at": {"N": "1537916390"},
@@ -189,7 +189,7 @@ def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
                             "trim": {"S": "do-not-trim"},
                             "started": {"N": "1537916390"},
                             "updated": {"N": "1537916390"},
-                            "heard": {"N": "1537916390800"},
+                            "seq": {"N": "40"},
                             "work": {"S": "OPEN#2"},
                             "work_at": {"N": "1537916390"},
                             # The newest write tokens, which recognise a repeated write.
@@ -215,7 +215,7 @@ def test_reports_a_change_that_could_not_be_sent(world: World) -> None:
                             "trim": {"S": "do-not-trim"},
                             "started": {"N": "1537916390"},
                             "updated": {"N": "1537916400"},
-                            "heard": {"N": "1537916390800"},
+                            "seq": {"N": "40"},
                             "pause_behavior": {"S": "silence"},
                             "work": {"S": "OPEN#2"},
                             "work_at": {"N": "1537916390"},
@@ -283,7 +283,7 @@ def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
                             "trim": {"S": "do-not-trim"},
                             "started": {"N": "1537916390"},
                             "updated": {"N": "1537916398"},
-                            "heard": {"N": "1537916390800"},
+                            "seq": {"N": "40"},
                             "ended": {"N": "1537916398"},
                             "callback": {
                                 "M": {
@@ -318,7 +318,7 @@ def test_enqueues_the_callback_of_a_completed_recording(world: World) -> None:
                             "trim": {"S": "do-not-trim"},
                             "started": {"N": "1537916390"},
                             "updated": {"N": "1537916400"},
-                            "heard": {"N": "1537916390800"},
+                            "seq": {"N": "40"},
                             "ended": {"N": "1537916398"},
                             "duration": {"N": "8"},
                             "callback": {
