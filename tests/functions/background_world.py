@@ -16,6 +16,7 @@ from dynamodb_memory.client import MemoryDynamoDB
 from tapedeck.adapters.dynamodb.client import DynamoDBTable
 from tapedeck.adapters.dynamodb.credentials import CredentialsTable
 from tapedeck.adapters.dynamodb.deliveries import DeliveryTable
+from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex
 from tapedeck.admin.endpoint import AdminServices
 from tapedeck.background.handlers import BackgroundServices
@@ -23,15 +24,18 @@ from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, OutboundClients
 from tapedeck.domain.delivery import CallbackDelivery
+from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.identity import new_id
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.accounts import Accounts, NewAccount
+from tapedeck.operations.authentication import hash_secret
 from tapedeck.ports.changes import PendingWork
+from tapedeck.ports.engines import RegisteredEngine
 from tapedeck.ports.messaging import DomainEvent, QueueMessage, WebhookRequest, WebhookResult
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
-from tests.client import DIALECTS, ROOT, TEMPLATE, FunctionClient
+from tests.client import DIALECTS, ROOT, TEMPLATE, FunctionClient, make_event
 from tests.functions.databases import ClientShelf
 from tests.functions.stage import Clock, Stage
 from tests.reporter import next_seq
@@ -40,6 +44,9 @@ ORIGIN: Final = "https://api.example.com"
 PUBLISHED_SORT_KEYS: Final = ("CALL", "CONF")
 PUBLISHED_SORT_KEY_PREFIXES: Final = ("PART#", "REC#")
 """Sort keys that the filter of the stream's event source mapping lets through."""
+
+ENGINE_TOKEN: Final = f"tdk_standin_{'s' * 43}"
+"""The token of the engine `standin`, which is registered in each world that ingests events."""
 
 if TYPE_CHECKING:
     from tapedeck.observability import CanonicalLog
@@ -200,6 +207,8 @@ class World:
     slept: list[float]
     sleep: Callable[[float], None]
     random_values: list[float]
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    """The results of the events that were ingested last."""
     last_seq: int = 0
     """The sequence number of the event that was built last."""
 
@@ -260,7 +269,24 @@ class World:
         finally:
             self.faults.remove(note)
 
-    def ingest(self, *bodies: Mapping[str, Any] | str, groups: Sequence[str] = ()) -> list[str]:
+    def ingest(self, *events: Any) -> list[int]:
+        """Report these events in one request; return the places of those that are to be reported again.
+
+        The engine `standin`, which works for all accounts, is registered with the first request. A capture is named by
+        its key, which serves as the ticket of its upload.
+        """
+        envelope = {
+            "protocol": 2, "boot": "b" * 32, "sent_at": self.clock(), "events": [_with_ticket(each) for each in events],
+        }  # fmt: skip
+        faults, self.faults[:] = list(self.faults), []
+        register_engine(self, "standin", ENGINE_TOKEN)
+        self.faults[:] = faults
+        status, answer = self.post_events(json.dumps(envelope).encode(), f"Bearer {ENGINE_TOKEN}")
+        assert status == 200
+        self.reports = answer["results"]
+        return [place for place, result in enumerate(self.reports) if result["outcome"] == "later"]
+
+    def ingest_queued(self, *bodies: Mapping[str, Any] | str, groups: Sequence[str] = ()) -> list[str]:
         """Call ingest_media_event with these events; return the ids of the failed messages.
 
         All messages are of one group unless `groups` names a group for each. A string is sent as the raw body.
@@ -271,6 +297,14 @@ class World:
         ]
         failed = self._invoke("ingest_media_event", records, lambda record: record["messageId"])
         return [record["messageId"] for record in failed]
+
+    def post_events(self, body: bytes, authorization: str) -> tuple[int, Answer]:
+        """Call take_engine_events with this body; return the status and the answer."""
+        headers = {"Content-Type": "application/json", **({"Authorization": authorization} if authorization else {})}
+        event = make_event("POST", "/engine/v2/events", headers=headers, body=body, gateway="api-gateway")
+        answer = self.call("take_engine_events", event)
+        assert len(answer["headers"]["X-Request-Id"]) == 32
+        return answer["statusCode"], json.loads(answer["body"])
 
     def deliver(self, messages: Iterable[QueueMessage] | None = None) -> list[Event]:
         """Call deliver_callback with each queued message, or with these, one at a time; return the failed messages."""
@@ -365,6 +399,32 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
         memory, settings, clock, service, accounts.create(), accounts, commands, callbacks, finishing, bus, receiver,
         vault, log, services, faults, slept, sleep, luck,
     )  # fmt: skip
+
+
+def register_engine(world: World, name: str, token: str, accounts: frozenset[str] | None = None) -> None:
+    """Register an engine with this token, unless it is registered."""
+    registry = EngineRegistryTable(DynamoDBTable(world.memory, world.settings.credentials_table, world.sleep))
+    if registry.get_engine(name) is None:
+        engine = RegisteredEngine(MediaEngine(name, accounts), (hash_secret(token),), world.clock.seconds)
+        assert registry.put_engine(engine)
+
+
+def _with_ticket(event: Any) -> Any:
+    match event:
+        case {"type": "recording.completed", "key": key}:
+            size = event.get("size", 32_044)
+            kept = {name: value for name, value in event.items() if name not in {"key", "size"}}
+            return {**kept, "ticket": key, "bytes": size, "sha256": "0" * 64}
+        case {"type": "recording.absent"} if "reason" not in event:
+            kept = {name: value for name, value in event.items() if name != "error"}
+            return {**kept, "reason": _ABSENCE_REASONS[event.get("error", 16101)]}
+        case {"type": "conference.announced"}:
+            return {"command": "announcement", **event}
+        case _:
+            return event
+
+
+_ABSENCE_REASONS: Final = {16101: "too_short", 16102: "only_silence", 16104: "failed"}
 
 
 def _is_published(sort_key: str) -> bool:

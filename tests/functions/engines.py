@@ -11,7 +11,6 @@ from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.identity import new_id
 from tapedeck.operations.authentication import hash_secret
 from tapedeck.ports.engines import RegisteredEngine
-from tests.client import make_event
 from tests.functions.background_world import World
 
 
@@ -75,11 +74,7 @@ class EngineClient:
     def post(self, body: bytes, authorization: str | None = None) -> tuple[int, dict[str, Any]]:
         """Send a body; return the status and the answer."""
         given = f"Bearer {self.token}" if authorization is None else authorization
-        headers = {"Content-Type": "application/json", **({"Authorization": given} if given else {})}
-        event = make_event("POST", "/engine/v2/events", headers=headers, body=body, gateway="api-gateway")
-        answer = self.world.call("take_engine_events", event)
-        assert len(answer["headers"]["X-Request-Id"]) == 32
-        return answer["statusCode"], json.loads(answer["body"])
+        return self.world.post_events(body, given)
 
 
 def engine_of(world: World, name: str = "ast1", accounts: frozenset[str] | None = None) -> EngineClient:

@@ -80,11 +80,11 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
     assert len(world.publish(records[-1:])) == 1
     about: dict[str, Any] = {"parent": {"type": "call", "id": call.id}, "recording": recording.id}
     conference = stage.conference("completed")
-    world.ingest(f"{{{CANARY}")
-    world.ingest(world.event("recording.completed", **about, key=f"{CANARY}.wav"))
-    world.ingest(world.event("participant.joined", conference=conference.id, call=call.id))
-    world.ingest(world.event("call.ended", call=new_id(world.clock())))
-    world.ingest(world.event("recording.completed", **about, key=object_key(call.account, recording.id)))
+    world.ingest_queued(f"{{{CANARY}")
+    world.ingest_queued(world.event("recording.completed", **about, key=f"{CANARY}.wav"))
+    world.ingest_queued(world.event("participant.joined", conference=conference.id, call=call.id))
+    world.ingest_queued(world.event("call.ended", call=new_id(world.clock())))
+    world.ingest_queued(world.event("recording.completed", **about, key=object_key(call.account, recording.id)))
     world.receiver.answers += [WebhookResult(410, None, 5, CANARY.encode())]
     world.deliver()
     world.reconcile()
@@ -121,7 +121,7 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
 def test_logs_metrics_in_embedded_metric_format(world: World, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
     """A line has its metrics in the format that CloudWatch extracts them from."""
     event = world.event("recording.completed", parent={"type": "call", "id": "b" * 32}, recording="c" * 32, key="other")
-    world.ingest(event)
+    world.ingest_queued(event)
     (line,) = log_lines()
     (metrics,) = line["_aws"]["CloudWatchMetrics"]
     assert metrics["Namespace"] == "Tapedeck"

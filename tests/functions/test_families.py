@@ -376,7 +376,7 @@ class Families(RuleBasedStateMachine):
         try:
             _APPLY[event["type"].partition(".")[0]](self, event)
         except EventDeferred:
-            assert self.world.ingest(event) == ["message-0"], event
+            assert self.world.ingest(event) == [0], event
             self.late_events.append(event)
         else:
             assert self.world.ingest(event) == [], event
