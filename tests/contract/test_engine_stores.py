@@ -128,6 +128,31 @@ def test_a_lost_session_is_noted_once(presences: PresenceTable, engine: str) -> 
     assert presences.set_gone(reopened) is True
 
 
+def test_a_deleted_engine_is_forgotten(presences: PresenceTable, engine: str) -> None:
+    """A presence can be deleted, also if there is none."""
+    opened(presences, engine, fresh())
+    presences.delete_presence(engine)
+    presences.delete_presence(engine)
+    assert presences.get_presence(engine) is None
+
+
+def test_old_calls_of_an_engine_are_found(live: LiveIndex, account: TestAccount, engine: str) -> None:
+    """Only live calls of this engine that were created before a time are found, without conferences."""
+    service = api_bootstrap.get_api_services()
+    calls = []
+    for hour in range(3):
+        identifier = new_id((NOW + hour * 3_600) * 1000)
+        call = service.calls.register(account.id, to="", from_="", direction="inbound", call=identifier)
+        assert live.set_boot(engine, LiveResource("call", account.id, call.id), fresh())
+        calls.append(call.id)
+    conference = service.conferences.register(account.id, fresh(), conference=new_id(NOW * 1000))
+    assert live.set_boot(engine, LiveResource("conference", account.id, conference.id), fresh())
+    assert [call.id for call in live.find_old_calls(engine, NOW)] == []
+    assert {call.id for call in live.find_old_calls(engine, NOW + 3_601)} == set(calls[:2])
+    service.calls.end(account.id, calls[0])
+    assert [call.id for call in live.find_old_calls(engine, NOW + 3_601)] == [calls[1]]
+
+
 def test_a_listed_resource_gets_the_session(live: LiveIndex, account: TestAccount, engine: str) -> None:
     """What an engine lists gets its boot; final, foreign and unknown resources do not."""
     service, boot = api_bootstrap.get_api_services(), fresh()

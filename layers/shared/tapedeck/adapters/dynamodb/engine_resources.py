@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tapedeck.adapters.dynamodb.client import DynamoDBTable, Write
-from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable, presence_key
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
 from tapedeck.domain.engine import EnginePresence
 
 
@@ -11,7 +11,6 @@ class EngineResourceTable:
     """`ports.engine_administration.EngineResources` on DynamoDB; docstrings count requests."""
 
     def __init__(self, database: DynamoDBTable) -> None:
-        self._database = database
         self._presences = PresenceTable(database)
         self._live = LiveIndex(database)
 
@@ -25,7 +24,7 @@ class EngineResourceTable:
 
     def delete_presence(self, engine: str) -> None:
         """1 request."""
-        self._database.transact([Write(presence_key(engine), delete=True)])
+        self._presences.delete_presence(engine)
 
     def has_live_resources(self, engine: str) -> bool:
         """At most 17 requests: a query per shard until one is not empty."""
