@@ -14,7 +14,7 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT
 from tapedeck_standin.cli import main
-from tapedeck_standin.control import api_keys, events, inspection, schemas, telephony
+from tapedeck_standin.control import api_keys, engines, events, inspection, schemas, telephony
 from tapedeck_standin.control.fixtures import ApiKeyFixture, Fixtures, RecordingFixture
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoute
 from tapedeck_standin.control.router import ROOT, ControlRouter
@@ -32,9 +32,10 @@ def control_routes() -> list[tuple[str, str, ControlRoute]]:
     """Return method, path and handler of each route of the control API."""
     nothing: Any = None
     parts = [
-        telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing).routes,
+        telephony.TelephonyRoutes(nothing, nothing, nothing, nothing, nothing, nothing).routes,
         inspection.InspectionRoutes(nothing, nothing, nothing, nothing, nothing, nothing, ()).routes,
         events.EventRoutes(nothing, nothing, nothing, nothing).routes,
+        engines.EngineRoutes(nothing, nothing, nothing).routes,
         api_keys.ApiKeyRoutes(nothing, nothing).routes,
     ]
     router = ControlRouter(parts)

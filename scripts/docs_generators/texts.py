@@ -221,8 +221,16 @@ CONTROL_ROUTES: Final = {
     "DELETE /_standin/faults": ("removes all faults", "204"),
     "DELETE /_standin/faults/{id}": ("removes one fault", "204"),
     "POST /_standin/events": (
-        "reports an [engine event](engine-protocol.md), as a connector would",
-        '202 `{"id"}`',
+        "reports an [engine event](engine-protocol.md), as a connector would, and answers its outcome",
+        '200 `{"id", "outcome"}`, with `code`, `detail` and `after_ms` if there are any',
+    ),
+    "POST /_standin/engines": (
+        "registers a further media engine, and answers its token",
+        '201 `{"name", "accounts", "token"}`; 409 if the name is taken',
+    ),
+    "GET /_standin/engines": (
+        "lists the media engines, with their presence and the number of commands that wait",
+        '200 `{"engines"}`',
     ),
 }
 
@@ -232,6 +240,9 @@ CONTROL_FIELDS: Final = {
     "CreateCallRequest.from": "the calling number or address",
     "CreateCallRequest.direction": "who started the call",
     "CreateCallRequest.status": "the call's status",
+    "CreateCallRequest.engine": "the media engine that has the call",
+    "CreateEngineRequest.name": "its name: a lower-case letter, then lower-case letters, digits and hyphens",
+    "CreateEngineRequest.accounts": "the sids of the accounts that it works for, or `*` for all",
     "CreateConferenceRequest.friendly_name": "the conference's name; a generated one by default",
     "CreateConferenceRequest.participants": "how many calls are in the conference",
     "CreateConferenceRequest.status": "the status; by default `in-progress` from two participants on, else `init`",

@@ -11,9 +11,10 @@ from scripts.openapi.forms import HEX, UUID, Schema
 from scripts.openapi.functions import template
 from scripts.openapi.vendor import JSON, information
 from tapedeck.dialects.dialect import ResourceType
-from tapedeck.engine_protocol.schema import EVENTS
+from tapedeck_protocol.events import EVENTS
 from tapedeck_standin.control import events, schemas
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
+from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.inspection import CallbacksQuery, ControlQuery, InspectionRoutes, WarningsQuery
 from tapedeck_standin.control.requests import PATH_PARAM, ControlRoutes
@@ -86,8 +87,13 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         schemas.CreateTranscriptionRequest, param=_sid(ResourceType.RECORDING), conflict=_STATE,
     ),
     ("POST", "/events"): Operation(
-        "report_event", "Telephony", "Report an engine event, as a connector does", {202: "Id"}, EVENT
+        "report_event", "Telephony", "Report an engine event, as a connector does", {200: "EventOutcome"}, EVENT
     ),
+    ("POST", "/engines"): Operation(
+        "create_engine", "Telephony", "Register a further media engine", {201: "NewEngine"},
+        schemas.CreateEngineRequest, conflict="The name is taken, or there are 100 engines.",
+    ),
+    ("GET", "/engines"): Operation("list_engines", "Telephony", "List the media engines", {200: "Engines"}),
     ("POST", "/accounts"): Operation(
         "create_account", "State", "Create a further account", {201: "Account"}, schemas.CreateAccountRequest,
         conflict="The account already exists.",
@@ -156,10 +162,11 @@ def served_routes() -> set[tuple[str, str]]:
     """Return method and path of every route that the control API serves."""
     absent = cast("Any", None)  # the routes need no services, only their handlers do
     parts: list[ControlRoutes] = [
-        TelephonyRoutes(absent, absent, absent, absent, absent).routes,
+        TelephonyRoutes(absent, absent, absent, absent, absent, frozenset()).routes,
         ApiKeyRoutes(absent, absent).routes,
         InspectionRoutes(absent, absent, absent, absent, absent, absent, ()).routes,
         EventRoutes(absent, absent, absent, absent).routes,
+        EngineRoutes(absent, absent, absent).routes,
     ]
     found = {("GET", HEALTH.removeprefix(ROOT))}
     for part in parts:
@@ -244,7 +251,7 @@ def _refined(name: str, schema: Schema) -> Schema:
         ]
     if "type" in properties and "at" in properties:
         # An engine event: the control API has defaults for these.
-        schema["required"] = [each for each in schema["required"] if each not in {"id", "seq", "at", "account"}]
+        schema["required"] = [each for each in schema["required"] if each not in {"id", "at", "seq", "account"}]
     return schema
 
 

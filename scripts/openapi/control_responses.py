@@ -5,8 +5,10 @@ from typing import Final
 from scripts.openapi.forms import UUID, Schema
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.engine_event import EventOutcome, EventRefusal
 from tapedeck.domain.recording import RecordingStatus
 from tapedeck.domain.transcription import TranscriptionStatus
+from tapedeck.operations.engine_registration import PresenceState
 
 REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -41,6 +43,7 @@ def response_schemas() -> dict[str, Schema]:
         "type": "object",
         "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
     }
+    accounts = {"anyOf": [{"type": "string", "const": "*"}, _list("Sids")]}
     error = _object("What is wrong.", message=text, field=text_or_null)
     return {
         "Account": _object("A new account.", sid=sids, token=text, signing_key=text),
@@ -61,7 +64,21 @@ def response_schemas() -> dict[str, Schema]:
             "A conference.", sid=sids, friendly_name=text, status=_choice(ConferenceStatus), calls=_list("Call"),
             recordings=_list("Recording"),
         ),
+        "Engine": _object(
+            "A media engine.", name=text, accounts=accounts,
+            presence={"type": "string", "enum": [str(state) for state in PresenceState]}, seen_at=number_or_null,
+            commands_waiting=number,
+        ),
+        "Engines": _object("The media engines, by name.", engines=_list("Engine")),
         "Error": _object("An error.", error=error),
+        "EventOutcome": {
+            **_object(
+                "What became of an engine event.", id=text,
+                outcome={"type": "string", "enum": [str(outcome) for outcome in EventOutcome]},
+                code={"type": "string", "enum": [str(code) for code in EventRefusal]}, detail=text, after_ms=number,
+            ),
+            "required": ["id", "outcome"],
+        },
         "Fault": _object(
             "A fault. `hits` counts how often it was applied.", id=text, on=text, times=number,
             then={"$ref": REFERENCE.format(model="FaultAction")}, hits=number,
@@ -70,6 +87,7 @@ def response_schemas() -> dict[str, Schema]:
         "Health": _object("The stand-in responds.", status={"type": "string", "const": "ok"}),
         "Id": _object("What was accepted.", id=text),
         "Left": _object("The resources that still have work to do.", left=_list("Sids")),
+        "NewEngine": _object("A new media engine.", name=text, accounts=accounts, token=text),
         "Recording": _object("A recording.", sid=sids, status=_choice(RecordingStatus)),
         "Request": _object(
             "A request to the API and its outcome.", id=text, at=time, method=text, path=text, operation=text_or_null,

@@ -187,6 +187,10 @@ def main() -> None:
     "--store", type=click.Choice(["moto", "memory"]), default="moto", envvar="TAPEDECK_STORE", show_default=True,
     show_envvar=True, help="Implementation of the DynamoDB tables; memory is faster.",
 )  # fmt: skip
+@click.option(
+    "--engine", type=click.Choice(["simulated", "external", "none"]), default="simulated", envvar="TAPEDECK_ENGINE",
+    show_default=True, show_envvar=True, help="Media engine: the simulated one, your own (external), or none at all.",
+)  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Also show the log lines of the Lambda functions.")
 def serve(
     port: int,
@@ -203,11 +207,16 @@ def serve(
     callback_allowed_hosts: str,
     deliveries: Literal["vendor", "durable"],
     store: Literal["moto", "memory"],
+    engine: Literal["simulated", "external", "none"],
     *,
     control_from_anywhere: bool,
     verbose: bool,
 ) -> None:
     """Serve the vendors' APIs until Ctrl-C or SIGTERM."""
+    if seed is not None and engine == "external":
+        raise click.UsageError(
+            "--seed needs --engine simulated or none: an external engine follows real time, so nothing is reproducible"
+        )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit_on_signal)
     # Set the environment before any module reads it; heavy modules are imported only here.
@@ -225,6 +234,7 @@ def serve(
             port, https_port, host, account, token, signing_key, ca_file, verbose,
             Fixtures.load(fixtures) if fixtures is not None else None,
             seed, external_url, callback_host_map, callback_allowed_hosts, deliveries, store, control_from_anywhere,
+            engine,
         )  # fmt: skip
         with running(options, _report) as addresses:
             click.echo(print_banner(options, addresses))

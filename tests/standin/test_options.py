@@ -19,8 +19,11 @@ from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_TOKEN
 from tapedeck_standin import cli
+from tapedeck_standin.app.banner import print_banner
+from tapedeck_standin.app.runtime import Options
 from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
 from tapedeck_standin.control.fixtures import Fixtures, InvalidFixtures
+from tapedeck_standin.http.addresses import Addresses
 from tests.client import ROOT
 from tests.sdk.program import SOURCE_FOLDERS
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
@@ -368,6 +371,8 @@ def test_fixtures_file_can_be_empty(tmp_path: Path) -> None:
         (("--callback-allowed-hosts", "127.1"), "'127.1' is not a host"),
         (("--deliveries", "never"), "'never' is not one of"),
         (("--store", "disk"), "'disk' is not one of"),
+        (("--engine", "asterisk"), "'asterisk' is not one of"),
+        (("--engine", "external", "--seed", "1"), "--seed needs --engine simulated or none"),
         (("--fixtures", "/nowhere.yaml"), "does not exist"),
     ],
 )
@@ -376,3 +381,37 @@ def test_invalid_options_are_reported(arguments: tuple[str, ...], message: str) 
     result = CliRunner(mix_stderr=False).invoke(cli.main, ("serve", *arguments))
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_settings_of_a_connector_are_printed() -> None:
+    """With an external engine, the banner names the two settings of a connector; otherwise it does not."""
+    addresses = Addresses("http://127.0.0.1:3000", "https://127.0.0.1:3443", Path("ca.pem"))
+    settings = (
+        "  TAPEDECK_URL=http://127.0.0.1:3000\n"
+        "  TAPEDECK_ENGINE_TOKEN=tdk_standin_TapedeckStandInEngineTokenPublicOnPurpose01\n"
+    )
+    assert settings in print_banner(Options(engine="external"), addresses)
+    assert "TAPEDECK_URL" not in print_banner(Options(), addresses)
+
+
+def test_without_an_engine_only_reported_events_happen() -> None:
+    """With `--engine none` commands wait; events by hand move the states as those of an engine."""
+    with running_standin("--engine", "none", "--store", "memory") as (standin, _):
+        control = ControlClient(standin)
+        api = HttpFunctionClient(TWILIO, standin.account, standin.token, standin=standin)
+        call = control.post("/calls").body["sid"]["twilio"]
+        started = api.post("Calls", call, "Recordings")
+        assert started.status == 201
+        path = ("Calls", call, "Recordings", started.body["sid"])
+        assert api.post(*path, form={"Status": "stopped"}).status == 200
+        (engine,) = control.get("/engines").body["engines"]
+        assert (engine["presence"], engine["commands_waiting"]) == ("never seen", 2)
+        subject = {"parent": {"type": "call", "id": call}, "recording": started.body["sid"]}
+        for event in (
+            {"type": "recording.stopped", **subject, "version": 2},
+            {"type": "recording.absent", **subject, "reason": "only_silence"},
+        ):
+            assert control.post("/events", event).body["outcome"] == "taken"
+        shown = api.get(*path).body
+        assert (shown["status"], shown["error_code"]) == ("absent", 16102)
+        assert control.post("/wait-until-idle").body == {"left": []}

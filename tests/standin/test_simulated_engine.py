@@ -473,6 +473,19 @@ def test_resync(tapedeck: TapedeckDouble, engine: SimulatedEngine, cause: str) -
     ]  # fmt: skip
 
 
+def test_event_without_effect_is_logged(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
+    """A refused event is kept with its reason, and logged with its type and id only; the next ones go on."""
+    tapedeck.outcomes = {"recording.started": [{"outcome": "refused", "code": "wrong_state"}]}
+    tapedeck.send(START_COMMAND)
+    run(engine)
+    (event,) = tapedeck.events
+    assert tapedeck.lines == [f"event recording.started {event['id']} had no effect: refused (wrong_state)"]
+    assert engine.outbox.dead == [(event, "refused (wrong_state)")]
+    tapedeck.send(PAUSE)
+    run(engine)
+    assert tapedeck.reported("version")[-1] == ("recording.paused", 2)
+
+
 def test_superseded_engine_ends(tapedeck: TapedeckDouble, engine: SimulatedEngine) -> None:
     """After another session of the same engine was opened, this one does nothing more, and says so."""
     tapedeck.extra = {"superseded": True}

@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue
 from tests.client import Answer
-from tests.standin.http_client import StandIn, raw_connection
+from tests.standin.http_client import ControlClient, StandIn, raw_connection
 
-QUEUE = "engine-standin"
+QUEUE = "engine-drained"
 BODY = '{"wanted":{"label":"é \\" \n"}}'
 
 
@@ -41,9 +41,10 @@ def sqs(standin: StandIn) -> Iterator[Any]:
 
 @pytest.fixture
 def url(sqs: Any, standin: StandIn) -> str:
-    """The URL of the engine's queue, which is empty."""
+    """The URL of an engine's queue, which is empty; the simulated engine has another one."""
+    assert ControlClient(standin).post("/engines", {"name": "drained"}).status in {201, 409}
     found: str = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
-    assert found == f"http://localhost:{standin.port}/_standin/sqs/000000000000/engine-standin"
+    assert found == f"http://localhost:{standin.port}/_standin/sqs/000000000000/engine-drained"
     drain(sqs, found)
     return found
 

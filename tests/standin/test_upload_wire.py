@@ -11,6 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tapedeck.domain.identity import new_id
 from tapedeck_standin.http.messages import ServerRequest, ServerResponse
 from tapedeck_standin.telephony.upload_wire import CaptureBucket, UploadWire
 
@@ -107,15 +108,18 @@ def test_refused_upload_is_passed_on() -> None:
     assert world.wire.redirect(ServerRequest("POST", "/engine/v2/uploads"), refused) is refused
 
 
-@pytest.mark.parametrize("url", [S3_URL, f"https://s3.amazonaws.com/media/{KEY}?X-Amz-Signature=1a2b"])
+@pytest.mark.parametrize(
+    "url", ["https://media.s3.amazonaws.com/{key}?X=1", "https://s3.amazonaws.com/media/{key}?X=1"]
+)
 def test_store_writes_once(tmp_path: Path, url: str) -> None:
     """The first file stays under the key of the URL; the second one is refused with 412."""
-    file = tmp_path / "capture.wav"
+    file, key = tmp_path / "capture.wav", f"{new_id(START)}/capture.wav"
     file.write_bytes(AUDIO)
     with mock_aws():
         client = boto3.client("s3", "us-east-1")
         client.create_bucket(Bucket="media")
         store = CaptureBucket(client, "media")
-        assert store.put(url, SIGNED, file) == 200
-        assert store.put(url, SIGNED, file) == 412
-        assert client.get_object(Bucket="media", Key=KEY)["Body"].read() == AUDIO
+        assert store.put(url.format(key=key), SIGNED, file) == 200
+        assert store.put(url.format(key=key), SIGNED, file) == 412
+        stored = client.get_object(Bucket="media", Key=key, ChecksumMode="ENABLED")
+        assert (stored["Body"].read(), stored["ChecksumSHA256"]) == (AUDIO, SIGNED["x-amz-checksum-sha256"])

@@ -20,6 +20,7 @@ MAX_RETRY_HOURS: Final = 168
 STANDIN_TOKEN: Final = "00112233445566778899aabbccddeeff"  # noqa: S105 - public on purpose; deployments refuse it
 STANDIN_SIGNING_KEY: Final = "PSK_00112233445566778899aabb"
 STANDIN_ACCOUNT: Final = "720796a08ee9435083bd2d07a3121f1e"
+STANDIN_ENGINE: Final = "standin"
 STANDIN_ENGINE_TOKEN: Final = "tdk_standin_TapedeckStandInEngineTokenPublicOnPurpose01"  # noqa: S105 - as above
 SAMPLE_API_KEY_SECRET: Final = "key-secret"  # noqa: S105 - public: the secret of the API key of the sample events
 

@@ -1,10 +1,10 @@
 """Composition root of the stand-in: builds the application from the environment's settings."""
 
-import json
+import itertools
 import os
 import random
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,20 +14,19 @@ import click
 
 from tapedeck.adapters.clock import system_clock
 from tapedeck.adapters.kms import KmsDecryptor
-from tapedeck.adapters.s3 import Bucket
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.engine_administration import get_engine_admin_services
 from tapedeck.bootstrap.environment import Environment, OutboundClients, current_environment, install
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
-from tapedeck.domain.conference import ConferenceStatus
-from tapedeck.domain.errors import NotFound
-from tapedeck.settings import Settings
+from tapedeck.settings import STANDIN_ENGINE, Settings
 from tapedeck_standin.app.determinism import SeededRandom
 from tapedeck_standin.app.dispatch import Application
+from tapedeck_standin.app.engines import CommandForwarder, EngineApi, EngineMode, make_simulated_engine, register_engine
 from tapedeck_standin.aws.account_data import AccountData
 from tapedeck_standin.aws.backend import make_full_client, stream_of
-from tapedeck_standin.aws.event_sources import Handler, QueueSource, StreamSource
+from tapedeck_standin.aws.event_sources import StreamSource
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryEngineQueues, MemoryStandardQueue
@@ -37,22 +36,21 @@ from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import AttemptFaultInjector, ReorderingDeliverer
 from tapedeck_standin.clock import VirtualClock
 from tapedeck_standin.control.api_keys import ApiKeyRoutes
+from tapedeck_standin.control.engines import EngineRoutes
 from tapedeck_standin.control.events import EventRoutes
 from tapedeck_standin.control.fixtures import FixtureLoader, Fixtures
 from tapedeck_standin.control.inspection import InspectionRoutes
 from tapedeck_standin.control.requests import AccountRegistry
 from tapedeck_standin.control.router import ControlRouter
 from tapedeck_standin.control.telephony import TelephonyRoutes
-from tapedeck_standin.faults import MEDIA, Faults
+from tapedeck_standin.faults import Faults
 from tapedeck_standin.gateway.api import Api
 from tapedeck_standin.gateway.outcomes import RequestOutcomes
 from tapedeck_standin.gateway.request_log import ApiRequestLog, RouteSuggester
 from tapedeck_standin.gateway.sam import FunctionRunner, Gateway
 from tapedeck_standin.gateway.warning_log import WarningLog
 from tapedeck_standin.http.addresses import LOOPBACK, url_host
-from tapedeck_standin.scheduler.event_ingestion import OPERATION, EventIngestor
 from tapedeck_standin.scheduler.scheduler import Scheduler
-from tapedeck_standin.telephony.engine import Engine
 from tapedeck_standin.telephony.queue_access import FixedLender
 from tapedeck_standin.telephony.simulator import Telephony
 from tapedeck_standin.telephony.sqs_wire import SqsWire
@@ -63,9 +61,6 @@ MAX_ATTEMPTS: Final = 5
 
 RETENTION_SECONDS: Final = 14 * 86_400
 """Time for which a message is kept, also in the dead-letter queue."""
-
-ENGINE_NAME: Final = "standin"
-"""Name of the media engine of the stand-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +73,7 @@ class AppOptions:
     `names`: further host names that the control API accepts.
     `fixtures`: resources to create at start-up.
     `from_anywhere`: accept control requests from other machines.
+    `engine`: the media engine: the simulated one, an external one, or none.
     """
 
     clock: VirtualClock | None = None
@@ -86,6 +82,7 @@ class AppOptions:
     names: frozenset[str] = frozenset()
     fixtures: Fixtures | None = None
     from_anywhere: bool = False
+    engine: EngineMode = "simulated"
 
 
 def build_application(
@@ -114,9 +111,8 @@ def build_application(
         InvalidFixtures: the fixtures contradict each other.
     """
     clock = setting.clock or VirtualClock(system_clock)
-    event_ingestor = EventIngestor(load_handler(root, OPERATION), report)
-    queues = Queues.create(clock, template, event_ingestor.on_dead_letter)
-    standard_queues = MemoryEngineQueues(clock, [ENGINE_NAME])
+    queues = Queues.create(clock, template)
+    standard_queues = MemoryEngineQueues(clock, [STANDIN_ENGINE])
     faults, request_log, outcomes, warning_log = Faults(clock), ApiRequestLog(), RequestOutcomes(), WarningLog(report)
     origin = setting.origin or f"http://{LOOPBACK}:{port}"
     callback_log = CallbackLog(AttemptFaultInjector(faults, clock), report)
@@ -124,34 +120,31 @@ def build_application(
         replace(
             current_environment(),
             clock=clock,
-            make_outbound_clients=partial(_outbound_clients, queues, callback_log, setting.seeded_random, clock),
+            make_outbound_clients=partial(
+                _outbound_clients, standard_queues, queues, callback_log, setting.seeded_random, clock
+            ),
             make_engine_queue_admin=lambda: standard_queues,
             make_credentials_lender=lambda: FixedLender(origin, clock),
             wrap_delivery_dependency=callback_log.observe_store,
             wrap_api_log=outcomes.observe_log,
-            wrap_background_log=event_ingestor.observe_log,
         )
     )
     os.environ["PUBLIC_URL"] = origin
     gateway = Gateway(root / "template.yaml", FunctionRunner(root, template.operations), port)
     settings = Settings.read()
     account_data = AccountData(make_full_client("dynamodb"), make_full_client("s3"), settings)
-    bucket = Bucket(make_full_client("s3"), settings.media_bucket)
-    engine = Engine(
-        queues.commands,
-        queues.events,
-        clock,
-        bucket.write,
-        _recording_preference,
-        partial(_missing_media_fault, faults),
+    captures = CaptureBucket(make_full_client("s3"), settings.media_bucket)
+    register_engine()
+    engine = (
+        make_simulated_engine(standard_queues, captures, faults, clock, report)
+        if setting.engine == "simulated"
+        else None
     )
     scheduler = Scheduler(
         StreamSource(
             stream_of(settings.recordings_table).drain, load_handler(root, "publish_changes"),
             max_attempts=MAX_ATTEMPTS, on_failure=_report_failure,
         ),
-        # Batches of one: after a failure, later events of its group must not have been received.
-        QueueSource(queues.events, _notifying_engine(engine, event_ingestor), batch=1, return_failed=False),
         engine,
         StandardQueueSource(queues.finishing, load_handler(root, "finish_recording")),
         queues.callbacks,
@@ -162,9 +155,10 @@ def build_application(
         setting.seeded_random.in_background if setting.seeded_random is not None else nullcontext,
     )  # fmt: skip
     api_services = api_bootstrap.get_api_services()
-    telephony = Telephony(
-        api_services, background_bootstrap.get_background_services().engine_events, account_data, engine, clock
-    )
+    # An external engine has numbers of its own.
+    next_seq = engine.outbox.next_number if engine is not None else partial(next, itertools.count(1))
+    engine_events = background_bootstrap.get_background_services().engine_events
+    telephony = Telephony(api_services, engine_events, account_data, engine, next_seq, clock)
     registry = AccountRegistry(account_data, account)
 
     api_keys = ApiKeyRoutes(api_services.api_keys, registry)
@@ -177,9 +171,14 @@ def build_application(
 
     routed = frozenset(route.operation for route in template.routes if route.path is not None)
     parts = [
-        TelephonyRoutes(telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget).routes,
+        TelephonyRoutes(
+            telephony, api_bootstrap.get_admin_services().accounts, registry, scheduler, forget, standard_queues
+        ).routes,
         InspectionRoutes(registry, request_log, callback_log, warning_log, _replay, faults, routed).routes,
-        EventRoutes(registry, queues.events, clock, engine.next_seq).routes,
+        EventRoutes(
+            registry, EngineApi(clock).take_event, next_seq if setting.engine != "external" else None, clock
+        ).routes,
+        EngineRoutes(get_engine_admin_services().engines, standard_queues, registry).routes,
         api_keys.routes,
     ]
     control = ControlRouter(parts, frozenset(map(url_host, setting.names)), from_anywhere=setting.from_anywhere)
@@ -195,13 +194,15 @@ def build_application(
         account_data.exists,
         setting.origin,
     )
+    if engine is not None:
+        engine.step()  # its session must be older than everything that it has
     if setting.fixtures is not None:
         loader = FixtureLoader(registry, telephony, api_services.recordings, api_keys.create, scheduler.run, clock)
         for created in loader.create(setting.fixtures):
             sids = (dialect.format_sid(created.kind, created.id) for dialect in (TWILIO, SIGNALWIRE))
             report(" ".join([created.kind.name.lower(), *sids]))
     sqs = SqsWire(standard_queues, control.refusal_of)
-    uploads = UploadWire(CaptureBucket(make_full_client("s3"), settings.media_bucket), clock)
+    uploads = UploadWire(captures, clock)
     return Application(api, control, sqs, uploads, scheduler, report)
 
 
@@ -209,47 +210,25 @@ def build_application(
 class Queues:
     """In-process versions of the template's queues."""
 
-    commands: MemoryQueue
-    events: MemoryQueue
     callbacks: MemoryQueue
     finishing: MemoryStandardQueue
 
     @classmethod
-    def create(cls, clock: VirtualClock, template: Template, on_dead_letter: Callable[[str], object]) -> "Queues":
-        """Create the queues, each with a dead-letter queue.
-
-        Args:
-            clock: current time in milliseconds.
-            template: defines the visibility timeouts.
-            on_dead_letter: receives the body of each engine event that is moved to the dead-letter queue.
-        """
-
-        def make(
-            name: str, visibility: int | None, on_dead_letter: Callable[[str], object] = lambda _: None
-        ) -> MemoryQueue:
-            dead_letter_queue = MemoryQueue(
-                clock, visibility_seconds=visibility, max_receives=MAX_ATTEMPTS, dead_letters=None, name=f"{name}-dead"
-            )
-            return MemoryQueue(
-                clock, visibility_seconds=visibility, max_receives=MAX_ATTEMPTS, dead_letters=dead_letter_queue,
-                name=name, on_dead_letter=on_dead_letter,
-            )  # fmt: skip
-
+    def create(cls, clock: VirtualClock, template: Template) -> "Queues":
+        """Create the queues, each with a dead-letter queue; the template defines the visibility timeouts."""
+        make = partial(MemoryQueue, clock, visibility_seconds=None, max_receives=MAX_ATTEMPTS)
         finishing = MemoryStandardQueue(
             clock, name="finishing", visibility_seconds=template.visibility("FinishingQueue"),
             retention_seconds=RETENTION_SECONDS, max_receives=MAX_ATTEMPTS,
             dead_letters=MemoryStandardQueue(clock, name="finishing-dead", retention_seconds=RETENTION_SECONDS),
         )  # fmt: skip
         # No visibility timeout for callbacks: advancing the clock during a delivery must not cause a second one.
-        return cls(
-            make("media-commands.fifo", template.visibility("MediaCommandsQueue")),
-            make("media-events.fifo", template.visibility("MediaEventsQueue"), on_dead_letter),
-            make("callbacks.fifo", None),
-            finishing,
-        )
+        dead_callbacks = make(name="callbacks.fifo-dead", dead_letters=None)
+        return cls(make(name="callbacks.fifo", dead_letters=dead_callbacks), finishing)
 
 
 def _outbound_clients(
+    engine_queues: MemoryEngineQueues,
     queues: Queues,
     callback_log: CallbackLog,
     seeded_random: SeededRandom | None,
@@ -261,7 +240,7 @@ def _outbound_clients(
         allowed_hosts=settings.callback_allowed_hosts, host_map=dict(settings.callback_host_map), clock=clock
     )
     return OutboundClients(
-        commands=queues.commands,
+        commands=CommandForwarder(engine_queues, clock),
         callbacks=queues.callbacks,
         finishing=StandardQueueSender(queues.finishing),
         bus=MemoryBus(),
@@ -275,44 +254,6 @@ def _outbound_clients(
 
 def _replay(account: str, resource_id: str, delivery: str) -> None:
     background_bootstrap.get_background_services().callbacks.replay(account, resource_id, delivery)
-
-
-def _missing_media_fault(faults: Faults, account: str) -> int | None:
-    effect = faults.apply_next(account, MEDIA)
-    return effect.absent if effect is not None else None
-
-
-def _recording_preference(account: str, conference: str) -> Mapping[str, Any] | None:
-    """Return the options for recording a conference; None if it needs no recording now.
-
-    The first participant decides. A recording is due if the conference is in progress and is not recorded yet.
-    """
-    service = api_bootstrap.get_api_services()
-    found = service.conferences.get(account, conference)
-    if (
-        not found.record
-        or found.active_recordings
-        or found.status is not ConferenceStatus.IN_PROGRESS
-        or found.first_call is None
-    ):
-        return None
-    with suppress(NotFound):
-        return service.participants.get(account, conference, found.first_call).options
-    return {}
-
-
-def _notifying_engine(engine: Engine, handler: Handler) -> Handler:
-    """Wrap the event handler: notify the engine of each answered call after it was processed."""
-
-    def handle(event: dict[str, Any], context: None) -> Mapping[str, Any] | None:
-        answer = handler(event, context)
-        for record in event["Records"]:
-            body = json.loads(record["body"])
-            if body["type"] == "call.answered":
-                engine.on_call_answered(body["account"], body["call"])
-        return answer
-
-    return handle
 
 
 def _report_failure(record: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from tapedeck.domain.errors import InvalidState
 from tapedeck.settings import STANDIN_ACCOUNT, STANDIN_SIGNING_KEY, STANDIN_TOKEN
 from tapedeck_standin.app.container import AppOptions, build_application
 from tapedeck_standin.app.determinism import START, SeededRandom
+from tapedeck_standin.app.engines import EngineMode
 from tapedeck_standin.app.paths import find_root
 from tapedeck_standin.aws.backend import LOOPBACK_HOSTS, RETRY_HOURS, VENDOR, emulated_aws, using_memory_dynamodb
 from tapedeck_standin.aws.template import STACK, Template
@@ -42,6 +43,7 @@ class Options:
     `deliveries`: the vendor's retry policy, or durable retries for days.
     `store`: implementation of the DynamoDB tables.
     `control_from_anywhere`: accept control requests from other machines; ignored if `host` is a loopback address.
+    `engine`: the media engine: the simulated one, an external one, or none.
     """
 
     port: int = 3000
@@ -60,6 +62,7 @@ class Options:
     deliveries: Literal["vendor", "durable"] = VENDOR
     store: Literal["moto", "memory"] = "moto"
     control_from_anywhere: bool = False
+    engine: EngineMode = "simulated"
 
     @property
     def is_control_open(self) -> bool:
@@ -98,8 +101,9 @@ def running(options: Options, report: Callable[[str], object]) -> Iterator[Addre
     with _listening(options.host, options.port) as http, _listening(options.host, options.https_port) as https:
         names = host_names(options.host)
         setting = AppOptions(
-            clock, seeded_random, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open
-        )
+            clock, seeded_random, options.external_url, names, options.fixtures, from_anywhere=options.is_control_open,
+            engine=options.engine,
+        )  # fmt: skip
         with ExitStack() as stack:
             if seeded_random is not None:
                 stack.enter_context(seeded_random.installed())

@@ -1,4 +1,4 @@
-"""The control API's `POST /events`: reports an engine event by hand, as an external engine would."""
+"""The control API's `POST /events`: reports an engine event by hand, and answers what became of it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -8,9 +8,8 @@ from pydantic import ValidationError
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import parse_any_sid
 from tapedeck.domain.identity import new_id
-from tapedeck.engine_protocol.schema import EVENTS
 from tapedeck.ports.clock import Clock
-from tapedeck.ports.messaging import Queue, QueueMessage
+from tapedeck_protocol.events import EVENTS
 from tapedeck_standin.control.requests import (
     AccountRegistry,
     ControlError,
@@ -35,20 +34,28 @@ _SID_FIELDS: Final = {
 
 _PARENTS: Final = {"call": ResourceType.CALL, "conference": ResourceType.CONFERENCE}
 
+TakeEvent = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Applies a valid event as if the stand-in's engine had reported it; returns its outcome, as an engine gets it."""
+
 
 class EventRoutes:
-    """The route that reports engine events.
+    """The route that reports engine events; one that is not applicable yet is not repeated (C-221).
 
     Args:
         registry: the known accounts.
-        events: the queue to which engines report.
+        take: applies an event.
+        next_seq: returns the default sequence number of an event; None if there is no default, because the numbers of
+            an external engine are not known.
         clock: default time of an event.
         next_seq: default sequence number of an event.
     """
 
-    def __init__(self, registry: AccountRegistry, events: Queue, clock: Clock, next_seq: Callable[[], int]) -> None:
+    def __init__(
+        self, registry: AccountRegistry, take: TakeEvent, next_seq: Callable[[], int] | None, clock: Clock
+    ) -> None:
         self._registry = registry
-        self._events = events
+        self._take = take
+        self._next_seq = next_seq
         self._clock = clock
         self._next_seq = next_seq
 
@@ -60,19 +67,20 @@ class EventRoutes:
     def _report_event(self, request: ServerRequest, _param: str) -> Result:
         now = self._clock()
         fields = {"id": new_id(now), "at": now, **_with_ids(read_object(request))}
-        if "seq" not in fields:
+        if "seq" not in fields and self._next_seq is not None:
             fields["seq"] = self._next_seq()
         # A malformed account must not become the default account: only a missing one does.
         account = fields.get("account")
         event = {**fields, "account": account if account is not None else self._registry.default}
+        if event.get("type") == "engine.alive":
+            raise ControlError(400, "type: presence belongs to the session of an engine", "type")
         try:
             # Functions ignore unknown fields of newer engines; in a manual event they are typing errors.
             EVENTS.validate_python(event, extra="forbid")
         except ValidationError as invalid:
             raise _control_error_of(invalid) from invalid
         self._registry.account(event["account"])
-        self._events.send([QueueMessage(event, _group_of(event), event["id"])])
-        return 202, {"id": event["id"]}
+        return 200, self._take(event)
 
 
 def _with_ids(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,13 +94,6 @@ def _with_ids(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _id_of(kind: ResourceType, sid: object) -> object:
     return (parse_any_sid(kind, sid) if isinstance(sid, str) else None) or sid
-
-
-def _group_of(event: Mapping[str, Any]) -> str:
-    """Return the FIFO message group: the resource whose events must stay in order."""
-    parent = event.get("parent") or {}
-    group: str = parent.get("id") or event.get("conference") or event.get("call") or event["recording"]
-    return group
 
 
 def _control_error_of(invalid: ValidationError) -> ControlError:

@@ -10,7 +10,9 @@ from tapedeck.dialects.selection import SIGNALWIRE, TWILIO, parse_any_sid
 from tapedeck.domain.account import MAX_FRIENDLY_NAME
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import PARTICIPANTS_TO_BEGIN, ConferenceStatus
+from tapedeck.domain.engine import is_engine_name
 from tapedeck.domain.subscription import CallbackSubscription, normalize_callback_url
+from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.clock import MAX_ADVANCE_SECONDS
 from tapedeck_standin.faults import CALLBACK, FaultAction, supported_effects
 from tapedeck_standin.telephony.simulator import DEFAULT_FROM, DEFAULT_TO, SimulatedCall, SimulatedConference
@@ -37,6 +39,12 @@ def _is_api_key(sid: str) -> str:
     if parse_any_sid(ResourceType.API_KEY, sid) is None:
         raise PydanticCustomError("sid", "not the sid of an API key in either format")
     return sid
+
+
+def _is_engine(name: str) -> str:
+    if not is_engine_name(name):
+        raise PydanticCustomError("engine", "a lower-case letter, then up to 31 lower-case letters, digits or hyphens")
+    return name
 
 
 def _normalize_url(url: str) -> str:
@@ -80,6 +88,7 @@ class CreateCallRequest(ControlRequest):
     from_: CallAddress = Field(DEFAULT_FROM, alias="from")
     direction: Literal["inbound", "outbound-api", "outbound-dial"] = "inbound"
     status: CallStatus = CallStatus.IN_PROGRESS
+    engine: Annotated[str, AfterValidator(_is_engine)] = STANDIN_ENGINE
 
     @model_validator(mode="before")
     @classmethod
@@ -92,7 +101,24 @@ class CreateCallRequest(ControlRequest):
     @property
     def call(self) -> SimulatedCall:
         """The call to simulate."""
-        return SimulatedCall(self.to, self.from_, self.direction, self.status)
+        return SimulatedCall(self.to, self.from_, self.direction, self.status, self.engine)
+
+
+class CreateEngineRequest(BaseModel):
+    """Register a further media engine, by default for all accounts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Annotated[str, AfterValidator(_is_engine)]
+    accounts: Annotated[tuple[AccountSid, ...], Field(strict=False)] | Literal["*"] = "*"
+
+    @property
+    def account_ids(self) -> frozenset[str] | None:
+        """The ids of the accounts; None for all."""
+        if self.accounts == "*":
+            return None
+        ids = (parse_any_sid(ResourceType.ACCOUNT, sid) for sid in self.accounts)
+        return frozenset(identifier for identifier in ids if identifier is not None)
 
 
 class CreateConferenceRequest(ControlRequest):

@@ -1,6 +1,6 @@
 """The control API's routes that simulate telephony and control the clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, TypeVar
 
 from tapedeck.admin.endpoint import format_sid_in_both_dialects
@@ -42,6 +42,7 @@ class TelephonyRoutes:
         registry: the known accounts.
         scheduler: runs background work and advances the clock.
         forget: deletes an account's logs and faults.
+        engines: the names of the media engines.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class TelephonyRoutes:
         registry: AccountRegistry,
         scheduler: Scheduler,
         forget: Callable[[str], object],
+        engines: Container[str],
     ) -> None:
         self._telephony = telephony
         self._accounts = accounts
         self._registry = registry
         self._scheduler = scheduler
         self._forget = forget
+        self._engines = engines
 
     @property
     def routes(self) -> ControlRoutes:
@@ -77,6 +80,8 @@ class TelephonyRoutes:
 
     def _make_call(self, request: ServerRequest, _sid: str) -> Result:
         body = read_body(CreateCallRequest, request)
+        if body.engine not in self._engines:
+            raise ControlError(404, "there is no engine of this name", "engine")
         return 201, _call_body(self._telephony.call(self._registry.account(body.account_id), body.call))
 
     def _hang_up(self, request: ServerRequest, sid: str) -> Result:

@@ -13,14 +13,14 @@ from typing import Final
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.domain.delivery import CallbackDelivery
-from tapedeck_standin.aws.event_sources import QueueSource, StreamSource
+from tapedeck_standin.aws.event_sources import StreamSource
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.aws.standard_queue_source import StandardQueueSource
 from tapedeck_standin.callbacks.callback_log import CallbackLog
 from tapedeck_standin.callbacks.fault_injection import ReorderingDeliverer
 from tapedeck_standin.clock import ClockOutOfRange, VirtualClock
 from tapedeck_standin.scheduler.callback_workers import CallbackWorkers
-from tapedeck_standin.telephony.engine import Engine
+from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 
 IDLE_SECONDS: Final = 0.05
 """Polling interval of the background thread; `wake` shortens it."""
@@ -36,8 +36,7 @@ class Scheduler:
 
     Args:
         stream: the table's stream, mapped to `publish_changes`.
-        events: the queue of engine events, mapped to `ingest_media_event`.
-        engine: the simulated media engine.
+        engine: the simulated media engine; None if there is none, or an external one.
         finishing: the queue of captures to convert, mapped to `finish_recording`.
         callbacks: the queue of callbacks.
         deliverer: delivers one callback.
@@ -50,8 +49,7 @@ class Scheduler:
     def __init__(
         self,
         stream: StreamSource,
-        events: QueueSource,
-        engine: Engine,
+        engine: SimulatedEngine | None,
         finishing: StandardQueueSource,
         callbacks: MemoryQueue,
         deliverer: ReorderingDeliverer,
@@ -61,7 +59,6 @@ class Scheduler:
         background_context: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._stream = stream
-        self._events = events
         self._engine = engine
         self._finishing = finishing
         self._callbacks = callbacks
@@ -78,7 +75,7 @@ class Scheduler:
         self._reconciled_at = clock()
         self._advance_lock = threading.Lock()
         self._has_new_records = False
-        """Whether the stream has had new records, so that failed events may succeed now."""
+        """Whether the stream has had new records, so that events that were not applicable may be so now."""
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
     def start(self) -> None:
@@ -109,7 +106,8 @@ class Scheduler:
         with self._lock, self._background_context():
             if self._has_new_records:
                 self._has_new_records = False
-                self._events.retry()
+                if self._engine is not None:
+                    self._engine.outbox.retry_now()
             while self._step():
                 pass
 
@@ -147,23 +145,22 @@ class Scheduler:
 
         Returns:
             what is still pending for this account (None: all), by id: recordings whose media are due, resources of
-            pending callbacks, and resources of events that wait behind a failed one.
+            pending callbacks, and resources of events that the simulated engine could not report yet.
         """
         deadline = time.monotonic() + seconds
         while True:
             self.run()
-            left = (
-                dict.fromkeys(self._engine.due(account), ResourceType.RECORDING)
-                | self._pending_callbacks(account)
-                | self._blocked_events(account)
-            )
+            left = self._pending_media(account) | self._pending_callbacks(account) | self._pending_events(account)
             if not (left or self._has_new_records) or time.monotonic() >= deadline:
                 return left
             self._wake_event.set()
             time.sleep(IDLE_SECONDS)
 
-    def _blocked_events(self, account: str | None) -> dict[str, ResourceType]:
-        events = [event for event in map(json.loads, self._events.blocked) if account in {None, event["account"]}]
+    def _pending_media(self, account: str | None) -> dict[str, ResourceType]:
+        return dict.fromkeys(self._engine.due(account) if self._engine is not None else (), ResourceType.RECORDING)
+
+    def _pending_events(self, account: str | None) -> dict[str, ResourceType]:
+        events = self._engine.outbox.waiting(account) if self._engine is not None else []
         return {event[name]: kind for event in events for name, kind in _RESOURCE_FIELDS.items() if name in event}
 
     def _pending_callbacks(self, account: str | None) -> dict[str, ResourceType]:
@@ -183,7 +180,7 @@ class Scheduler:
 
     def _finish_media(self) -> bool:
         with self._background_context():
-            was_busy = self._engine.finish_due_media()
+            was_busy = self._engine is not None and self._engine.finish_due_media()
             return self._finishing.run_once() or was_busy
 
     def _milliseconds_until_due(self) -> int | None:
@@ -193,7 +190,8 @@ class Scheduler:
             for delivery in self._callback_log.scheduled_retries
             if delivery.next_attempt_at is not None
         ]
-        due += [at for at in (self._events.next_due, self._finishing.next_due) if at is not None]
+        engine_due = self._engine.outbox.next_due() if self._engine is not None else None
+        due += [at for at in (engine_due, self._finishing.next_due) if at is not None]
         return max(0, min(due) - self._clock()) if due else None
 
     def _advance_clock(self, milliseconds: int) -> int:
@@ -203,8 +201,8 @@ class Scheduler:
     def _step(self) -> bool:
         was_busy = self._stream.run_once()
         self._has_new_records = self._has_new_records or was_busy
-        was_busy = self._engine.process_commands() or was_busy
-        was_busy = self._events.run_once() or was_busy
+        # Before the reconciler: an engine that has not reported for a while would be lost.
+        was_busy = (self._engine is not None and self._engine.step()) or was_busy
         if self._is_reconcile_due():
             self._reconciled_at = self._clock()
             self._run_reconcile()

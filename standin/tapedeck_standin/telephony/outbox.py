@@ -74,6 +74,12 @@ class Outbox:
             self._pending[self._seq] = PendingEvent(added, subject, now)
             return added
 
+    def next_number(self) -> int:
+        """Return the next sequence number, for an event that is reported without this outbox."""
+        with self._lock:
+            self._seq += 1
+            return self._seq
+
     def continue_above(self, seq: int) -> None:
         """Number the events to come above `seq`."""
         with self._lock:

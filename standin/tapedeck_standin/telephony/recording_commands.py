@@ -18,7 +18,7 @@ _ANSWERS: Final = {"in-progress": "recording.resumed", "paused": "recording.paus
 class RecordingCommands:
     """The captures that run or whose media are not finished. Thread-safe.
 
-    A command states everything that is wanted, so the highest version decides, in any order of arrival.
+    A command states everything that is wanted, so the highest version decides, in any order of arrival (C-222).
 
     Args:
         memory: the commands that were carried out.

@@ -1,11 +1,11 @@
 """Simulate calls and conferences, as a media engine would report them."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from tapedeck.background.engine_events import EngineEvents
-from tapedeck.background.event_dispatch import ENGINE
 from tapedeck.domain.call import LIVE, Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus, EndReason
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventResult
@@ -26,24 +26,29 @@ from tapedeck.domain.recording import Parent, ParentKind, Recording, Source
 from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.domain.transcription import Transcription, TranscriptionStatus
 from tapedeck.http.endpoint import ApiServices
-from tapedeck.operations.media import object_key
 from tapedeck.ports.clock import Clock
+from tapedeck.settings import STANDIN_ENGINE
 from tapedeck_standin.aws.account_data import AccountData
-from tapedeck_standin.telephony.engine import Engine
+from tapedeck_standin.telephony.captures import Capture
+from tapedeck_standin.telephony.simulated_engine import SimulatedEngine
 
 DEFAULT_TO: Final = "+12025550123"
 DEFAULT_FROM: Final = "+12025550199"
 """Fictitious numbers (555-01xx)."""
 
+MAX_SEQ: Final = (1 << 53) - 1
+"""The highest sequence number of an event."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCall:
-    """A call to simulate; one with a final status has already ended."""
+    """A call to simulate; one with a final status has already ended. `engine` has it (C-223)."""
 
     to: str = DEFAULT_TO
     from_: str = DEFAULT_FROM
     direction: str = "inbound"
     status: CallStatus = CallStatus.IN_PROGRESS
+    engine: str = STANDIN_ENGINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +92,13 @@ class Telephony:
         services: ApiServices,
         engine_events: EngineEvents,
         account_data: AccountData,
-        engine: Engine,
+        engine: SimulatedEngine | None,
+        next_seq: Callable[[], int],
         clock: Clock,
     ) -> None:
         self._engine_events = engine_events
         self._engine = engine
+        self._next_seq = next_seq
         self._clock = clock
         self._transcriptions = services.transcriptions
         self._calls = services.calls
@@ -115,9 +122,9 @@ class Telephony:
             )
         else:
             new = NewCall(spec.to, spec.from_, spec.direction)
-            self._report(account, CallProgressReport(identifier, initial_status, new))
+            self._report(account, CallProgressReport(identifier, initial_status, new), spec.engine)
         if spec.status not in LIVE:
-            self._report(account, CallEndReport(identifier, spec.status))
+            self._report(account, CallEndReport(identifier, spec.status), spec.engine)
         return CallSnapshot(self._calls.get(account, identifier))
 
     def hang_up(self, account: str, call: str) -> CallSnapshot:
@@ -127,9 +134,10 @@ class Telephony:
             NotFound: the call does not exist.
             CallHasEnded: the call has already ended.
         """
-        if not self._calls.get(account, call).is_live:
+        found = self._calls.get(account, call)
+        if not found.is_live:
             raise CallHasEnded
-        self._report(account, CallEndReport(call, CallStatus.COMPLETED))
+        self._report(account, CallEndReport(call, CallStatus.COMPLETED), found.engine or STANDIN_ENGINE)
         return self._call_snapshot(self._calls.get(account, call))
 
     def conference(self, account: str, spec: SimulatedConference) -> ConferenceSnapshot:
@@ -174,9 +182,11 @@ class Telephony:
             NotFound: the conference does not exist.
             ConferenceNotInProgress: the conference has already ended.
         """
-        if not self._conferences.get(account, conference).is_live:
+        found = self._conferences.get(account, conference)
+        if not found.is_live:
             raise ConferenceNotInProgress
-        self._report(account, ConferenceEndReport(conference, EndReason.VIA_API))
+        report = ConferenceEndReport(conference, EndReason.VIA_API)
+        self._report(account, report, found.engine or STANDIN_ENGINE)
         ended = self._conferences.get(account, conference)
         parent = Parent(account, ParentKind.CONFERENCE, conference)
         calls = [
@@ -186,7 +196,8 @@ class Telephony:
 
     def reset(self, account: str) -> None:
         """Delete all calls, conferences and recordings of an account."""
-        self._engine.forget(account)
+        if self._engine is not None:
+            self._engine.forget(account)
         self._account_data.clear(account)
 
     def transcribe(self, account: str, recording: str, text: str, status: TranscriptionStatus) -> Transcription:
@@ -208,13 +219,21 @@ class Telephony:
         if self._report(conference.account, report).outcome is not EventOutcome.TAKEN:
             raise NotEligibleForRecording
         recording = self._recordings.get(parent, identifier)
-        self._engine.start_capture(recording, object_key(conference.account, recording.id))
+        if self._engine is not None:
+            capture = Capture(
+                conference.account, {"type": "conference", "id": conference.id}, recording.id, recording.channels,
+                recording.track, self._clock(), recording.version,
+            )  # fmt: skip
+            self._engine.start_capture(capture)
         return recording
 
-    def _report(self, account: str, report: Report) -> EventResult:
-        """Report an event of the simulated engine."""
+    def _report(self, account: str, report: Report, engine: str = STANDIN_ENGINE) -> EventResult:
+        """Report an event as an engine does."""
         now = self._clock()
-        return self._engine_events.take(EngineEvent(new_id(now), account, ENGINE, self._engine.next_seq(), now), report)
+        # Nothing follows an end, and only an external engine knows its numbers: the highest one is never stale.
+        is_end = isinstance(report, CallEndReport | ConferenceEndReport)
+        seq = MAX_SEQ if is_end and self._engine is None else self._next_seq()
+        return self._engine_events.take(EngineEvent(new_id(now), account, engine, seq, now), report)
 
     def _call_snapshot(self, call: Call) -> CallSnapshot:
         parent = Parent(call.account, ParentKind.CALL, call.id)

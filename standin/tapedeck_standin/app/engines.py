@@ -1,0 +1,163 @@
+"""The media engine of the stand-in: how it is registered, and how the simulated one is connected."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.resources import ResourceTable
+from tapedeck.adapters.s3 import Bucket
+from tapedeck.background.event_batches import ReceivedBatch
+from tapedeck.bootstrap import http as api_bootstrap
+from tapedeck.bootstrap.engine_administration import get_engine_admin_services
+from tapedeck.bootstrap.engines import get_engine_services
+from tapedeck.bootstrap.environment import current_environment
+from tapedeck.domain.conference import ConferenceStatus
+from tapedeck.domain.engine import MediaEngine
+from tapedeck.domain.errors import EngineNameTaken, NotFound
+from tapedeck.domain.recording import Parent, ParentKind
+from tapedeck.operations.uploads import UploadRefused, Uploads
+from tapedeck.ports.messaging import QueueMessage
+from tapedeck.settings import STANDIN_ENGINE, STANDIN_ENGINE_TOKEN
+from tapedeck_protocol.session import OpenSessionRequest
+from tapedeck_protocol.uploads import OpenUploadRequest
+from tapedeck_standin.aws.standard_queue import MemoryEngineQueues
+from tapedeck_standin.clock import VirtualClock
+from tapedeck_standin.faults import MEDIA, Faults
+from tapedeck_standin.telephony.simulated_engine import EngineLinks, SimulatedEngine
+from tapedeck_standin.telephony.upload_wire import CaptureBucket
+
+EngineMode = Literal["simulated", "external", "none"]
+"""The media engine of a stand-in: the simulated one, one of the user, or none."""
+
+VALID_FOR_MS: Final = 120_000
+"""Time after which nothing may begin because of a copy of a command."""
+
+_NEWEST_BOOT: Final = "f" * 32
+"""The boot of events by hand: no session of an engine supersedes it."""
+
+
+def register_engine() -> None:
+    """Register the stand-in's engine with its public token; a database that is kept has it already."""
+    with suppress(EngineNameTaken):
+        get_engine_admin_services().engines.create(STANDIN_ENGINE, token=STANDIN_ENGINE_TOKEN)
+
+
+def make_simulated_engine(
+    queues: MemoryEngineQueues,
+    captures: CaptureBucket,
+    faults: Faults,
+    clock: VirtualClock,
+    log: Callable[[str], object],
+) -> SimulatedEngine:
+    """Make the simulated engine, which reads the queue of its name.
+
+    Args:
+        queues: the queues of all engines.
+        captures: writes uploaded captures.
+        faults: the injected faults.
+        clock: the virtual clock.
+        log: receives a line for each event that has no effect.
+    """
+    queue, routes = queues[STANDIN_ENGINE], EngineApi(clock)
+
+    def upload(answer: Mapping[str, Any], file: Path) -> int:
+        return captures.put(answer["url"], answer["headers"], file)
+
+    links = EngineLinks(queue.receive, queue.delete, routes.post, upload)
+    return SimulatedEngine(links, clock, _recording_preference, partial(_missing_media_fault, faults), log)
+
+
+class EngineApi:
+    """The routes of the engine protocol, invoked in this process as the stand-in's engine.
+
+    Args:
+        clock: the virtual clock.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._engine = MediaEngine(STANDIN_ENGINE)
+
+    def post(self, route: str, body: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
+        """Answer a request to a route; return the status and the body."""
+        if route == "events":
+            return HTTPStatus.OK, get_engine_services().event_batches.take(
+                self._engine, ReceivedBatch(body["boot"], body["sent_at"], body["events"])
+            )
+        if route == "sessions":
+            return HTTPStatus.OK, get_engine_services().session_requests.open(
+                self._engine, OpenSessionRequest.model_validate(body)
+            )
+        return self._open_upload(OpenUploadRequest.model_validate(body))
+
+    def take_event(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Apply an event that is reported by hand; return its outcome."""
+        answer = get_engine_services().event_batches.take(
+            self._engine, ReceivedBatch(_NEWEST_BOOT, self._clock(), [event])
+        )
+        (result,) = answer["results"]
+        outcome: Mapping[str, Any] = result
+        return outcome
+
+    def _open_upload(self, request: OpenUploadRequest) -> tuple[int, Mapping[str, Any]]:
+        environment = current_environment()
+        settings = environment.read_settings()
+        store = ResourceTable(
+            DynamoDBTable(environment.make_client("dynamodb"), settings.recordings_table, self._clock.sleep)
+        )
+        bucket = Bucket(environment.make_client("s3"), settings.media_bucket)
+        kind = ParentKind.CALL if request.parent.type == "call" else ParentKind.CONFERENCE
+        parent = Parent(request.account, kind, request.parent.id)
+        uploads = Uploads(store, bucket, self._clock, settings.late_audio_days)
+        try:
+            opened = uploads.open(self._engine, parent, request.recording, request.bytes, request.sha256)
+        except UploadRefused as refused:
+            return HTTPStatus.CONFLICT, {"refused": str(refused.code)}
+        return HTTPStatus.OK, {"url": opened.url, "headers": opened.headers, "ticket": opened.ticket}
+
+
+class CommandForwarder:
+    """`ports.messaging.Queue` for commands: each goes to the queue of the engine that has its resource.
+
+    Args:
+        queues: the queues of all engines.
+        clock: milliseconds since the epoch.
+    """
+
+    def __init__(self, queues: MemoryEngineQueues, clock: VirtualClock) -> None:
+        self._queues = queues
+        self._clock = clock
+
+    def send(self, messages: Sequence[QueueMessage]) -> None:
+        """Send commands, with the fields of a copy."""
+        now = self._clock()
+        envelope = {"protocol": 2, "issued_at": now, "not_after": now + VALID_FOR_MS}
+        self._queues.send(STANDIN_ENGINE, [{**envelope, **message.body} for message in messages])
+
+
+def _missing_media_fault(faults: Faults, account: str) -> int | None:
+    effect = faults.apply_next(account, MEDIA)
+    return effect.absent if effect is not None else None
+
+
+def _recording_preference(account: str, conference: str) -> Mapping[str, Any] | None:
+    """Return the options for recording a conference; None if it needs no recording now.
+
+    The first participant decides. A recording is due if the conference is in progress and is not recorded yet.
+    """
+    service = api_bootstrap.get_api_services()
+    found = service.conferences.get(account, conference)
+    if (
+        not found.record
+        or found.active_recordings
+        or found.status is not ConferenceStatus.IN_PROGRESS
+        or found.first_call is None
+    ):
+        return None
+    with suppress(NotFound):
+        return service.participants.get(account, conference, found.first_call).options
+    return {}
