@@ -69,7 +69,7 @@ def serve(listen: str, host: str) -> None:
         server = make_server(listen, 0, _application(seeding), threaded=True)
         variables = {
             **{name: os.environ[name] for name in declared_variables(template.content)},
-            "COMMANDS_QUEUE": queues["MediaCommandsQueue"],
+            "ENGINE_QUEUE_PREFIX": queues["CallbacksQueue"].rpartition("/")[0] + "/engine-",
             "CALLBACKS_QUEUE": queues["CallbacksQueue"],
             "EVENT_BUS": buses["EventBus"],
             "TAPEDECK_STANDIN": "1",

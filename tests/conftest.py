@@ -155,7 +155,7 @@ def aws() -> Iterator[None]:
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         buckets = TEMPLATE.create_buckets(session.create_client("s3"))
         os.environ.update(TEMPLATE.environment({**tables, **buckets, "SigningKey": key}))
-        with installed(Environment()):
+        with installed(Environment(default_engine="standin")):
             yield
 
 

@@ -14,7 +14,7 @@ VARIABLES: Final = {
     "MEDIA_BUCKET": "Name of the bucket with the audio.",
     "MEDIA_ACCESS": "Who may fetch audio: `authenticated` or `vendor`.",
     "MEDIA_INLINE_BYTES": "Largest audio in bytes that a function returns itself, 0 to 4194304.",
-    "COMMANDS_QUEUE": "URL of the queue from which the media engine receives commands.",
+    "ENGINE_QUEUE_PREFIX": "URL of the queue of each media engine's commands, up to the name of the engine.",
     "CALLBACKS_QUEUE": "URL of the queue of callbacks that are due.",
     "FINISHING_QUEUE": "URL of the queue of captures to convert.",
     "EVENT_BUS": "Name of the event bus for domain events.",
@@ -23,7 +23,6 @@ VARIABLES: Final = {
     "CALLBACK_ALLOWED_HOSTS": "Hosts without a public address that callbacks may be delivered to, comma-separated.",
     "CALLBACK_HOST_MAP": "Pairs `host=other`, comma-separated: connect to `other` for `host`. Used by the stand-in.",
     "FAILED_BATCHES_BUCKET": "Name of the bucket with stream changes that could not be published.",
-    "ENGINE_QUEUE_PREFIX": "URL of each engine's queue of commands, up to the engine's name.",
     "ENGINE_ROLE": "ARN of the role whose credentials engines get for their queues.",
     "ENGINE_GONE_AFTER_MINUTES": "Minutes for which a media engine may be lost before what it has is ended.",
     "MAX_CALL_HOURS": "Hours after which a live call is ended.",
@@ -40,6 +39,7 @@ METRICS: Final = {
     "EngineClockSkewed": "once per session of a media engine whose clock differs by over 60 seconds",
     "TaskFaults": "when a function for operators fails",
     "CommandsUnconfirmed": "each minute: commands that the engine has not confirmed for five minutes",
+    "CommandsUnroutable": "when a command is not sent, because its engine is unknown or was deleted",
     "PausesUnconfirmed": "each minute: pauses that the engine has not confirmed for one minute",
     "EngineLost": "each minute: media engines that have not reported for 45 seconds",
     "ResourcesLost": "each minute: calls, conferences and captures that were ended because their engine is gone",
@@ -95,7 +95,6 @@ ALARM_ACTIONS: Final = {
     ),
     "BackgroundErrorsAlarm": f"Look for the error in the {_LOG}. The work is retried.",
     "ReconcilerStalledAlarm": "Follow [The reconciler](#the-reconciler).",
-    "MediaCommandsDeadLetterAlarm": f"Follow {_QUEUES}. Read the connector's log for the cause.",
     "MediaEventsDeadLetterAlarm": (
         f"Find the cause in the {_LOG}: `NotFound` is an unknown resource, `unreadable` an event that does not follow "
         f"the protocol. Then follow {_QUEUES}."
@@ -114,7 +113,6 @@ ALARM_ACTIONS: Final = {
         f"Look for errors and timeouts of `finish_recording` in the {_LOG}. Recordings are completed late; none is "
         "lost."
     ),
-    "MediaCommandsQueueAgeAlarm": f"Recordings are not paused or stopped now. Follow {_CONNECTOR}.",
     "MediaEventsQueueAgeAlarm": (
         f"Look for errors of `ingest_media_event` in the {_LOG}. Events about unknown resources wait here "
         "for 30 minutes."
@@ -146,6 +144,10 @@ ALARM_ACTIONS: Final = {
     ),
     "EngineClockSkewedAlarm": f"Find the engine in the {_LOG}, by the message `engine_clock`. Correct its clock.",
     "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
+    "CommandsUnroutableAlarm": (
+        f"Find the time in the {_LOG}, by the outcome `unroutable`; `sid` is the id of the resource. Check with "
+        "`list_engines` that its engine is registered, and that the connector reports its calls and conferences."
+    ),
     "PausesUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "EngineLostAlarm": (
         "Check that the engine and its connector run and can reach the API. After `EngineGoneAfterMinutes` everything "

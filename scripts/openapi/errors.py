@@ -22,6 +22,7 @@ from tapedeck.domain.errors import (
     InvalidState,
     LabelInUse,
     MalformedBody,
+    NoEngineAvailable,
     NotAuthenticated,
     NotDualChannel,
     NotEligibleForRecording,
@@ -38,7 +39,7 @@ _UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording)
 STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
     "create_call_recording": (NotEligibleForRecording,),
     "create_key": (InvalidState,),
-    "create_participant": (LabelInUse,),
+    "create_participant": (LabelInUse, NoEngineAvailable),
     "delete_call_recording": (NotFinished,),
     "delete_conference_recording": (NotFinished,),
     "delete_recording": (NotFinished,),
@@ -62,6 +63,7 @@ _REASONS: Final = {
     405: "The path has the name of the conference in place of its sid.",
     413: "The body has more than 64 KB or more than 200 fields.",
     422: "A parameter is missing or invalid.",
+    503: "No media engine can take the conference. Nothing was created; repeat the request later.",
 }
 """What the client has done wrong, by status."""
 

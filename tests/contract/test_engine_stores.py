@@ -287,11 +287,11 @@ class EngineRun:
             *(service.calls.get(self.account, call) for call in self.calls),
             *(service.conferences.get(self.account, conference) for conference in self.conferences),
         ]
-        ids = {each.id for each in parents if each.engine is not None and each.is_live}
+        ids = {each.id for each in parents if each.engine == self.engine and each.is_live}
         for recording in self.recordings:
             with suppress(NotFound):
                 found = service.recordings.get(recording.parent, recording.id)
-                if found.engine is not None and found.status in {"in-progress", "paused", "stopped"}:
+                if found.engine == self.engine and found.status in {"in-progress", "paused", "stopped"}:
                     ids.add(found.id)
         return ids
 

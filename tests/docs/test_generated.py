@@ -103,9 +103,9 @@ def test_the_metrics_are_found_in_the_code() -> None:
     """The metrics are those that requests, tasks, records and the reconciler emit."""
     assert sorted(aws.metric_names()) == [
         "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CommandsExpired", "CommandsUnconfirmed",
-        "EngineClockSkewMs", "EngineClockSkewed", "EngineLost", "EngineTrespass", "EventsDropped", "EventsLater",
-        "EventsRefused", "EventsRejected", "EventsStale", "Faults", "Milliseconds", "PausesUnconfirmed",
-        "RecordingsTimedOut", "ResourcesLost", "TaskFaults",
+        "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed", "EngineLost", "EngineTrespass",
+        "EventsDropped", "EventsLater", "EventsRefused", "EventsRejected", "EventsStale", "Faults", "Milliseconds",
+        "PausesUnconfirmed", "RecordingsTimedOut", "ResourcesLost", "TaskFaults",
     ]  # fmt: skip
 
 

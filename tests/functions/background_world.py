@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tapedeck.observability import CanonicalLog
 
 _COMMANDS: Final = Draft202012Validator(
-    json.loads((ROOT / "schemas" / "media-commands.json").read_text(encoding="utf-8"))
+    json.loads((ROOT / "schemas" / "engine-commands.json").read_text(encoding="utf-8"))
 )
 
 Event = dict[str, Any]
@@ -94,6 +94,38 @@ class FakeQueue:
             self.sent += entries[:-1] if self.takes_part else ()
             raise StoreUnavailable
         self.sent += entries
+
+
+@dataclass(frozen=True)
+class SentCommand:
+    """A command as sent to the queue of an engine."""
+
+    engine: str
+    body: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The command's id."""
+        return str(self.body["id"])
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The command without the fields that differ between its copies."""
+        return {name: value for name, value in self.body.items() if name not in {"issued_at", "not_after"}}
+
+
+@dataclass
+class FakeEngineQueues(FakeQueue):
+    """The queues of all engines; those of the engines in `deleted` do not exist."""
+
+    deleted: set[str] = field(default_factory=set)
+
+    def send(self, engine: str, messages: Sequence[Mapping[str, Any]]) -> bool:  # type: ignore[override]
+        """Send messages to an engine."""
+        if engine in self.deleted:
+            return False
+        self._take([SentCommand(engine, message) for message in messages])
+        return True
 
 
 @dataclass
@@ -195,7 +227,7 @@ class World:
     services: ApiServices
     account: NewAccount
     accounts: Accounts
-    commands: FakeQueue
+    commands: FakeEngineQueues
     callbacks: FakeQueue
     finishing: FakeQueue
     bus: FakeQueue
@@ -381,7 +413,7 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
     log = FakeLog()
     vault, receiver = FakeKms(), Receiver(clock)
     accounts = Accounts(CredentialsTable(DynamoDBTable(memory, settings.credentials_table, sleep)), vault, clock)
-    commands, callbacks, finishing, bus = FakeQueue(), FakeQueue(), FakeQueue(), FakeQueue()
+    commands, callbacks, finishing, bus = FakeEngineQueues(), FakeQueue(), FakeQueue(), FakeQueue()
     luck = [0.0]
     outbound_clients = OutboundClients(commands, callbacks, finishing, bus, receiver, vault, sleep, lambda: luck[-1])
     environment = Environment(
@@ -390,6 +422,7 @@ def build_world(settings: Settings, clock: Clock, s3: Any, install: Callable[[En
         make_client={"dynamodb": memory, "s3": s3}.__getitem__,
         make_log=lambda _settings: cast("CanonicalLog", log),
         make_outbound_clients=lambda _environment, _settings: outbound_clients,
+        default_engine="standin",
         prebuilt={api_bootstrap.build_admin_services: AdminServices(accounts, cast("CanonicalLog", log))},
     )
     install(environment)

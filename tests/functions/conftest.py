@@ -71,7 +71,9 @@ def shelves(database: Database) -> Callable[[str], Shelf]:
 def shared_environment(database: Database) -> Environment:
     """The environment of the tests that install no other. Its requests are not counted."""
     dynamodb = database.client()
-    return Environment(make_client=lambda name: dynamodb if name == "dynamodb" else make_client(name))
+    return Environment(
+        make_client=lambda name: dynamodb if name == "dynamodb" else make_client(name), default_engine="standin"
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -179,7 +181,14 @@ def make_service(
 
     def make(settings: Settings) -> ApiServices:
         install_environment(
-            Environment(lambda: settings, clock, clients.__getitem__, forward_in_process, prebuilt=prebuilt)
+            Environment(
+                lambda: settings,
+                clock,
+                clients.__getitem__,
+                forward_in_process,
+                default_engine="standin",
+                prebuilt=prebuilt,
+            )
         )
         return api_bootstrap.get_api_services()
 

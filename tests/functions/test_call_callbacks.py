@@ -266,7 +266,7 @@ def test_a_redirect_sets_the_callback_and_sends_the_command(world: World, dialec
     update(world, call.id, dialect, StatusCallback=URL, Url="https://a.example/x")
     assert world.publish() == []
     (command,) = world.commands.drain()
-    assert command.body["wanted"] == {"redirect": {"url": "https://a.example/x", "method": "POST"}}
+    assert command.body["wanted"] == {"flow": {"url": "https://a.example/x", "method": "POST"}}
     report(world, "call.redirected", call.id, version=2)
     assert [pending.resource.id for pending in world.pending_work()] == [call.id]
     report(world, "call.ended", call.id, status="completed")

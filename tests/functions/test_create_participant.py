@@ -148,6 +148,7 @@ def test_adding_to_a_live_conference_queues_a_call(
         PARTIES["From"],
         "outbound-api",
         conference=conference.id,
+        engine="standin",
     )
     assert stage.services.calls.get(stage.account, call.id) == call
     assert_answer(twilio.get(*call_path(twilio, call)), 200, shown(twilio, call))

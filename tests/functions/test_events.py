@@ -104,7 +104,7 @@ def test_replay_reports_sent_messages(seeding: Callable[[], None]) -> None:
             replay(ROOT, ROOT / "events" / f"{name}.json")
         reported.append([line.partition("{")[0].partition("AccountSid=")[0] for line in listener.sent])
     assert reported == [
-        ["media-commands.fifo ", "bus recording.paused "],
+        ["engine-ast1 ", "bus recording.paused "],
         ["callbacks.fifo ", "callbacks.fifo ", "bus recording.absent ", "bus recording.confirmed "],
         ["POST https://hooks.example/recordings "],
     ]

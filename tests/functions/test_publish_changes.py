@@ -26,7 +26,7 @@ from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.messaging import DomainEvent, QueueMessage
 from tests.client import FunctionClient
-from tests.functions.background_world import ORIGIN, Crash, Event, World
+from tests.functions.background_world import ORIGIN, Crash, Event, SentCommand, World
 from tests.functions.stage import START, call_path, conference_path, participant_path
 from tests.media import capture, finish, sound
 from tests.thoroughness import scaled
@@ -116,12 +116,16 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
         },
     ) == {"batchItemFailures": []}
     assert world.commands.sent == [
-        QueueMessage(
+        SentCommand(
+            engine="standin",
             body={
+                "protocol": 2,
                 "id": "016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
                 "type": "recording.pause",
                 "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
                 "version": 2,
+                "issued_at": 1537916400250,
+                "not_after": 1537916520250,
                 "parent": {"type": "call", "id": "016612f5cb6a70008000000000000001"},
                 "recording": "016612f5dee270008000000000000002",
                 "wanted": {
@@ -129,11 +133,8 @@ def test_sends_a_pause_to_the_engine(world: World) -> None:
                     "pause_behavior": "silence",
                     "channels": 1,
                     "track": "both",
-                    "key": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4/016612f5dee270008000000000000002/original.wav",
                 },
             },
-            group="016612f5cb6a70008000000000000001",
-            id="016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
         )
     ]
     assert world.bus.sent == [
@@ -438,17 +439,19 @@ def client(world: World, dialect: str) -> FunctionClient:
 def sent_commands(world: World) -> Callable[[], list[dict[str, Any]]]:
     """Publish all pending changes and return the commands.
 
-    Each message is in the group of its parent and has its command's id.
+    Each is sent to the engine of its resource, and is valid for two minutes.
     """
 
     def take() -> list[dict[str, Any]]:
         assert world.publish() == []
         messages = world.commands.drain()
         for message in messages:
-            body = message.body
-            parent = body["parent"]["id"] if "parent" in body else body.get("conference", body.get("call"))
-            assert (message.group, message.id) == (parent, body["id"])
-        return [dict(message.body) for message in messages]
+            issued_at = message.body["issued_at"]
+            assert (message.engine, issued_at, message.body["not_after"]) == (
+                "standin", world.clock(), issued_at + 120_000,
+            )  # fmt: skip
+            assert message.body["protocol"] == 2
+        return [{name: value for name, value in message.request.items() if name != "protocol"} for message in messages]
 
     return take
 
@@ -468,7 +471,6 @@ def test_sends_commands_for_a_recording(world: World, client: FunctionClient, se
     assert recording is not None
     wanted = {
         "status": "in-progress", "pause_behavior": None, "channels": 2, "track": "inbound",
-        "key": f"{world.account.account}/{recording}/original.wav",
     }  # fmt: skip
 
     def command(kind: str, version: int, **more: Any) -> dict[str, Any]:
@@ -502,7 +504,7 @@ def test_the_end_of_a_call_stops_its_recordings(
     """Ending a call sends a hang-up and stops its recordings; an end that the engine reports only does the latter."""
     for is_reported in (False, True):
         call = world.stage.call()
-        recording = world.stage.recording(call, confirmed_version=1)
+        world.stage.recording(call, confirmed_version=1)
         world.discard()
         if not is_reported:
             assert client.post(*call_path(client, call), form={"Status": "completed"}).status == 200
@@ -514,7 +516,6 @@ def test_the_end_of_a_call_stops_its_recordings(
             "pause_behavior": None,
             "channels": 1,
             "track": "both",
-            "key": f"{call.account}/{recording.id}/original.wav",
         }
         assert sent == {
             "recording.stop": stop,
@@ -526,13 +527,13 @@ CALLS: Final = [
     ("in-progress", {"Status": "completed"}, "call.hang_up", {"status": "completed"}),
     ("ringing", {"Status": "canceled"}, "call.hang_up", {"status": "canceled"}),
     ("in-progress", {"Url": "https://a.example/x"}, "call.redirect",
-     {"redirect": {"url": "https://a.example/x", "method": "POST"}}),
+     {"flow": {"url": "https://a.example/x", "method": "POST"}}),
     ("in-progress",
      {"Url": "https://a.example/x", "Method": "GET", "FallbackUrl": "https://a.example/y", "FallbackMethod": "GET",
       "StatusCallback": "https://a.example/z", "StatusCallbackMethod": "GET"},
      "call.redirect",
-     {"redirect": {"url": "https://a.example/x", "method": "GET"},
-      "fallback": {"url": "https://a.example/y", "method": "GET"}}),
+     {"flow": {"url": "https://a.example/x", "method": "GET",
+               "fallback": {"url": "https://a.example/y", "method": "GET"}}}),
 ]  # fmt: skip
 
 
@@ -561,7 +562,7 @@ def test_a_redirect_is_sent_once(world: World, sent_commands: SentCommands) -> N
     call, client = world.stage.call(), world.client("twilio")
     world.discard()
     client.post(*call_path(client, call), form={"Twiml": "<Response/>", "TimeLimit": "60"})
-    assert [each["wanted"] for each in sent_commands()] == [{"redirect": {"markup": "<Response/>"}, "time_limit": 60}]
+    assert [each["wanted"] for each in sent_commands()] == [{"flow": {"markup": "<Response/>"}, "time_limit": 60}]
     client.post(*call_path(client, call), form={"TimeLimit": "90"})
     assert [each["wanted"] for each in sent_commands()] == [{"time_limit": 90}]
 
@@ -573,7 +574,7 @@ def test_a_redirect_is_sent_once(world: World, sent_commands: SentCommands) -> N
         (
             {"AnnounceUrl": "https://a.example/x", "AnnounceMethod": "GET"},
             "conference.announce",
-            {"announcement": {"url": "https://a.example/x", "method": "GET"}},
+            {"fetch": {"url": "https://a.example/x", "method": "GET"}},
         ),
         # The end overrides the announcement.
         ({"Status": "completed", "AnnounceUrl": "https://a.example/x"}, "conference.end", {}),
@@ -1069,7 +1070,7 @@ def outcome(world: World, records: list[Event]) -> tuple[Any, ...]:
     """Return what was sent: commands and domain events by id, and the callback deliveries in the table."""
     commands: dict[str, Any] = {}
     for message in world.commands.sent:
-        assert commands.setdefault(message.id, message) == message
+        assert commands.setdefault(message.id, message.request) == message.request
     events: dict[str, DomainEvent] = {}
     for event in world.bus.sent:
         assert events.setdefault(event.id, event) == event
@@ -1257,7 +1258,7 @@ def test_other_records_publish_nothing(world: World) -> None:
 
 
 def test_number_of_table_requests(world: World, client: FunctionClient) -> None:
-    """A change without callbacks needs no request, and a callback needs two writes."""
+    """A change without callbacks needs no request but the read of an unknown engine; a callback needs two writes."""
     call = world.stage.call()
     silent = client.post(*call_path(client, call, ""))
     identifier = client.dialect.parse_sid(ResourceType.RECORDING, silent.body["sid"])
@@ -1268,7 +1269,8 @@ def test_number_of_table_requests(world: World, client: FunctionClient) -> None:
     world.services.conferences.register(call.account, "Room")
     with world.recorded_requests() as requests:
         assert world.publish() == []
-    assert requests == []
+    # The start and the stop: the engine of a recording whose start is not confirmed is that of its call.
+    assert requests == ["GetItem", "GetItem"]
     callback = CallbackSubscription(URL, "POST", ("absent",), client.dialect.name)
     recording = world.stage.recording(call, "stopped", callback=callback)
     world.discard()
@@ -1285,7 +1287,7 @@ def test_number_of_table_requests(world: World, client: FunctionClient) -> None:
 
 
 def test_a_full_conference_needs_few_reads(world: World) -> None:
-    """The end of a conference of 250 needs four reads, and one write per callback."""
+    """The end of a conference of 250 needs five reads, one of them for its engine, and one write per callback."""
     callback = CallbackSubscription(URL, "POST", ("leave", "end"), "twilio")
     conference = world.stage.conference(callback=callback, participants=250)
     for number in range(250):
@@ -1294,5 +1296,5 @@ def test_a_full_conference_needs_few_reads(world: World) -> None:
     world.services.conferences.end(conference.account, conference.id)
     with world.recorded_requests() as requests:
         assert world.publish() == []
-    assert Counter(requests) == {"Query": 1, "BatchGetItem": 3, "UpdateItem": 251}
+    assert Counter(requests) == {"GetItem": 1, "Query": 1, "BatchGetItem": 3, "UpdateItem": 251}
     assert [delivery.sequence for delivery in world.deliveries(conference.id)] == [*range(1, 252)]

@@ -30,9 +30,8 @@ from tapedeck.operations.conferences import UpdateConference
 from tapedeck.operations.participants import AddParticipant, UpdateParticipant
 from tapedeck.operations.recordings import StartRecording
 from tapedeck.ports.changes import Change
-from tapedeck.ports.messaging import QueueMessage
 from tests.client import TEMPLATE
-from tests.functions.background_world import FakeQueue, World
+from tests.functions.background_world import FakeQueue, SentCommand, World
 from tests.functions.objects import Objects
 from tests.functions.stage import START
 from tests.functions.test_publish_changes import play_conference
@@ -77,12 +76,16 @@ def test_resends_an_unconfirmed_pause(world: World) -> None:
     world.clock.step(30)
     assert world.call("reconcile", {}) == {"resent": 1}
     assert world.commands.sent == [
-        QueueMessage(
+        SentCommand(
+            engine="standin",
             body={
+                "protocol": 2,
                 "id": "016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
                 "type": "recording.pause",
                 "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
                 "version": 2,
+                "issued_at": 1537916430250,
+                "not_after": 1537916550250,
                 "parent": {"type": "call", "id": "016612f5cb6a70008000000000000001"},
                 "recording": "016612f5dee270008000000000000002",
                 "wanted": {
@@ -90,11 +93,8 @@ def test_resends_an_unconfirmed_pause(world: World) -> None:
                     "pause_behavior": "silence",
                     "channels": 1,
                     "track": "both",
-                    "key": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4/016612f5dee270008000000000000002/original.wav",
                 },
             },
-            group="016612f5cb6a70008000000000000001",
-            id="016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause-25631940",
         )
     ]
     assert world.callbacks.sent == []
@@ -194,11 +194,8 @@ def read_recording(world: World, recording: Recording) -> Recording:
 
 
 def sent_commands(world: World) -> list[tuple[str, int, str]]:
-    """Return the new commands: type, version, and the suffix of the deduplication id."""
-    return [
-        (message.body["type"], message.body["version"], message.id.removeprefix(message.body["id"]))
-        for message in world.commands.drain()
-    ]
+    """Return the new commands: type, version, and the engine that they were sent to."""
+    return [(message.body["type"], message.body["version"], message.engine) for message in world.commands.drain()]
 
 
 def events(world: World, resource_id: str) -> list[tuple[str, int]]:
@@ -247,8 +244,8 @@ def test_resends_an_unconfirmed_command(world: World) -> None:
     for age in range(30, 7_300, 60):
         counted = world.reconcile()
         sent = world.commands.drain()
-        assert [(each.body, each.group) for each in sent] == [(original.body, original.group)] * len(sent)
-        assert [each.id for each in sent] == [f"{original.id}-{world.clock.seconds // 60}"] * len(sent)
+        assert [each.request for each in sent] == [original.request] * len(sent)
+        assert [each.body["issued_at"] for each in sent] == [world.clock()] * len(sent)
         resent_after += [age] * len(sent)
         overdue, late = int(age >= 300), int(age >= 60)
         expected = {"resent": len(sent), "unconfirmed": overdue, "unconfirmed_pauses": late}
@@ -314,7 +311,7 @@ def test_resends_each_kind_of_command(world: World, name: str) -> None:
     world.clock.step(COMMAND_RESEND_AFTER_SECONDS)
     assert world.reconcile() == {"resent": 1}
     (resent,) = world.commands.drain()
-    assert resent.body == first.body
+    assert resent.request == first.request
     assert (resent.body["type"], resent.body["version"]) == (kind, version)
     assert resource in (resent.body.get("call"), resent.body.get("conference"))
     world.clock.step(COMMAND_ALARM_AFTER_SECONDS)

@@ -11,8 +11,8 @@ from tapedeck.adapters.failed_batches import PREFIX
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.domain.recording import Parent, ParentKind, Recording
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.ports.messaging import DomainEvent, QueueMessage
-from tests.functions.background_world import Event, World
+from tapedeck.ports.messaging import DomainEvent
+from tests.functions.background_world import Event, SentCommand, World
 from tests.functions.test_publish_changes import play_conference
 
 
@@ -123,12 +123,16 @@ def test_redrives_a_pause(world: World, failures: "FailedBatches") -> None:
     assert world.call("redrive_failed_changes", {"max_batches": 10}) == {"published": 1, "more": False}
     assert failures.keys == []
     assert world.commands.sent == [
-        QueueMessage(
+        SentCommand(
+            engine="standin",
             body={
+                "protocol": 2,
                 "id": "016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
                 "type": "recording.pause",
                 "account": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4",
                 "version": 2,
+                "issued_at": 1537916430250,
+                "not_after": 1537916550250,
                 "parent": {"type": "call", "id": "016612f5cb6a70008000000000000001"},
                 "recording": "016612f5dee270008000000000000002",
                 "wanted": {
@@ -136,11 +140,8 @@ def test_redrives_a_pause(world: World, failures: "FailedBatches") -> None:
                     "pause_behavior": "silence",
                     "channels": 1,
                     "track": "both",
-                    "key": "3d1f6c5e2b7a4c0e9a84d6f0b1c2e3a4/016612f5dee270008000000000000002/original.wav",
                 },
             },
-            group="016612f5cb6a70008000000000000001",
-            id="016612f5cb6a70008000000000000001-016612f5dee270008000000000000002-2-recording.pause",
         )
     ]
     assert world.bus.sent == [

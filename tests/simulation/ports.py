@@ -4,21 +4,27 @@ Nothing here waits, and every random choice comes from the seed.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final, Literal
 
 from botocore.exceptions import ConnectionClosedError
 
+from tapedeck.adapters.batching import write_json
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.observability import CanonicalLog
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.queues import MemoryQueue
+from tapedeck_standin.aws.standard_queue import MemoryStandardQueue, StandardMessage
 from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
 from tapedeck_standin.telephony.engine import Engine
 
 BEGINNING: Final = 1_800_000_000_000
 """Start time of every simulation, in milliseconds since the epoch."""
+
+
+ENGINE: Final = "standin"
+"""Name of the only media engine."""
 
 
 class Crash(BaseException):
@@ -153,19 +159,49 @@ class UnreliableQueue:
         return bool(late)
 
 
-class CommandLogQueue(MemoryQueue):
-    """The command queue; records resource and version, and the kind, of every command."""
+class UnorderedQueue(MemoryStandardQueue):
+    """A queue of commands that delivers some messages late and some twice, as a standard queue of SQS may."""
 
-    sent: set[tuple[str, int]]
-    kinds: set[str]
+    random_source: RandomSource
+    event_fault_rate: float
 
-    def send(self, messages: Sequence[QueueMessage]) -> None:
+    def send(self, *bodies: str) -> list[str]:
+        """Append the messages in any order, some of them twice."""
+        copies = [body for body in bodies if self.random_source.random() < self.event_fault_rate]
+        return super().send(*self.random_source.sample([*bodies, *copies], len(bodies) + len(copies)))
+
+    def receive(
+        self, limit: int = 10, visibility_seconds: int | None = None, wait_seconds: float = 0
+    ) -> list[StandardMessage]:
+        """Receive some of the messages, in any order."""
+        limit = self.random_source.randint(1, limit)
+        received = super().receive(limit, visibility_seconds, wait_seconds)
+        return self.random_source.sample(received, len(received))
+
+
+class CommandLog:
+    """The queue that all engines of a world share; records resource and version, kind and number of all commands."""
+
+    def __init__(self, queue: MemoryStandardQueue) -> None:
+        self.queue = queue
+        self.sent: set[tuple[str, int]] = set()
+        self.kinds: set[str] = set()
+        self.number = 0
+
+    @property
+    def messages(self) -> list[str]:
+        """The bodies of the messages in the queue."""
+        return self.queue.bodies
+
+    def send(self, engine: str, messages: Sequence[Mapping[str, Any]]) -> bool:
         """Record and queue the commands."""
-        for message in messages:
-            body = message.body
+        del engine
+        for body in messages:
+            self.number += 1
             self.kinds.add(body["type"])
             self.sent.add((body.get("recording") or body.get("call") or body["conference"], body["version"]))
-        super().send(messages)
+        self.queue.send(*map(write_json, messages))
+        return True
 
 
 class RawQueue(MemoryQueue):
@@ -214,7 +250,8 @@ class OutcomeLog(CanonicalLog):
         account: str | None = None,
         error: str | None = None,
         counted: object = None,
+        sid: str | None = None,
     ) -> None:
         """Keep the outcome of one record."""
-        del account, counted
+        del account, counted, sid
         self.observed.append((operation, outcome, error))

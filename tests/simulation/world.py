@@ -20,6 +20,7 @@ from tapedeck.adapters.dynamodb import (
     resources,
 )
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
+from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
 from tapedeck.background.handlers import BackgroundServices
@@ -32,6 +33,7 @@ from tapedeck.bootstrap import background as background_bootstrap
 from tapedeck.bootstrap.environment import Environment, installed
 from tapedeck.domain import identity
 from tapedeck.domain.account import Account
+from tapedeck.domain.engine_command import Command
 from tapedeck.domain.errors import TapedeckError
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
@@ -48,7 +50,8 @@ from tapedeck_standin.telephony import engine as engine_module
 from tests.client import ROOT, TEMPLATE
 from tests.simulation.history import History
 from tests.simulation.ports import (
-    CommandLogQueue,
+    ENGINE,
+    CommandLog,
     Crash,
     FaultInjector,
     ObservableEngine,
@@ -56,10 +59,14 @@ from tests.simulation.ports import (
     RandomSource,
     RawQueue,
     SimulatedClock,
+    UnorderedQueue,
     UnreliableQueue,
 )
 from tests.simulation.receivers import ReceiverNetwork
 from tests.simulation.storage import LengthCodec, MemoryFailedBatches, MemoryObjects, PlainDecryptor, write_length
+
+DAYS: Final = 14 * 86_400
+"""SQS's longest retention, in seconds."""
 
 ORIGIN: Final = "https://tapedeck.example"
 EVENT_FAULT_RATE: Final = 0.01
@@ -68,7 +75,6 @@ _QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
 _LOGICAL_IDS: Final = {
     "events": "MediaEventsQueue",
     "callbacks": "CallbacksQueue",
-    "commands": "MediaCommandsQueue",
     "finishing": "FinishingQueue",
 }
 
@@ -111,11 +117,10 @@ class World:
         self.log = OutcomeLog()
         self.bus = MemoryBus()
         self.dead_letters = {name: self._queue(f"{name}-dead", None) for name in ("events", "callbacks", "finishing")}
-        self.commands = CommandLogQueue(
-            self.clock, visibility_seconds=VISIBLE_AFTER["commands"], max_receives=_max_receives("commands"),
-            dead_letters=None, name="commands",
-        )  # fmt: skip
-        self.commands.sent, self.commands.kinds = set(), set()
+        # This engine opens no sessions, whose answer names what has ended: a command must not be dropped for its age.
+        self.command_queue = UnorderedQueue(self.clock, name="engine-standin", retention_seconds=DAYS)
+        self.command_queue.random_source, self.command_queue.event_fault_rate = self.random_source, event_fault_rate
+        self.commands = CommandLog(self.command_queue)
         self.events = self._queue("events", self.dead_letters["events"])
         self.callbacks = self._queue("callbacks", self.dead_letters["callbacks"])
         self.finishing = self._queue("finishing", self.dead_letters["finishing"])
@@ -171,7 +176,9 @@ class World:
         self.calls, self.conferences = Calls(store, clock), Conferences(store, clock)
         self.recordings = Recordings(store, clock)
         self.media = Media(store, self.recordings, wrap(self.objects), LengthCodec(), clock, LATE_AUDIO_DAYS)
-        self.participants = Participants(participants.ParticipantTable(database), self.calls, self.conferences, clock)
+        self.participants = Participants(
+            participants.ParticipantTable(database), self.calls, self.conferences, clock, lambda _account: ENGINE
+        )
         keys = credentials.CredentialsTable(
             dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
         )
@@ -182,9 +189,10 @@ class World:
             wrap(self.callbacks), clock, clock.sleep, self.random_source.random, self._hours,
         )  # fmt: skip
         conversions = Conversions(wrap(self.finishing_channel), lambda: self.media)
+        sender = CommandSender(store, wrap(self.commands), clock, self._note_unroutable, ENGINE)
         publisher = ChangePublisher(
             store, participants.ParticipantTable(database), lists.ListTable(database), wrap(self.objects),
-            wrap(self.commands), dispatcher, wrap(self.bus), ORIGIN, clock, conversions,
+            sender, dispatcher, wrap(self.bus), ORIGIN, clock, conversions,
         )  # fmt: skip
         events = background_bootstrap.build_engine_events(database, self.recordings, self.media, clock)
         self.presences, self.live = presence.PresenceTable(database), presence.LiveIndex(database)
@@ -192,7 +200,7 @@ class World:
             self.presences,
             self.live,
             lambda event, report: apply_end(events, event, report),
-            lambda pending: send_pending_commands(publisher, pending, clock),
+            lambda pending: send_pending_commands(sender, pending),
             lambda engine, _, resource: self.lost.append((engine, resource.id)),
             clock,
         )
@@ -205,6 +213,7 @@ class World:
             self.recordings,
             self.media,
             publisher,
+            sender,
             dispatcher,
             monitor,
             conversions,
@@ -229,7 +238,7 @@ class World:
             ),
         )
         self.engine = ObservableEngine(
-            self.commands, self.event_channel, clock, self.objects.write, lambda *_: None, lambda _: self.absence
+            self.command_queue, self.event_channel, clock, self.objects.write, lambda *_: None, lambda _: self.absence
         )
         self._recordings_table = names["RecordingsTable"]
         self.publish = StreamSource(
@@ -382,6 +391,9 @@ class World:
         """Note an unexpected error of the reconciler; the next run retries what failed."""
         if not isinstance(error, TapedeckError):
             self._note_unexpected(error)
+
+    def _note_unroutable(self, command: Command) -> None:
+        self.unexpected_errors.append(f"no engine for {command.id}")
 
     def _note_unexpected(self, error: Exception) -> None:
         self.unexpected_errors.append(repr(error))

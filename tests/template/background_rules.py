@@ -7,7 +7,6 @@ from typing import Any, Final
 from tapedeck.adapters.dynamodb import items
 from tapedeck.background.webhook_delivery import LEASE_MS
 from tapedeck.domain.recording import Parent, ParentKind
-from tapedeck.operations.media import object_key
 from tests.template.rules import Rule
 from tests.template.translation import Stack, listed, mentions, target
 
@@ -242,29 +241,23 @@ def publishers_know_the_public_url(stack: Stack) -> Iterator[str]:
     known = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Fn::GetAtt": ["Api", "ApiEndpoint"]}]}
     for function, properties in stack.functions.items():
         variables = properties["Environment"]["Variables"]
-        publishes = "COMMANDS_QUEUE" in variables and "ENGINE_ROLE" not in variables
+        publishes = "ENGINE_QUEUE_PREFIX" in variables and "ENGINE_ROLE" not in variables
         if (variables.get("PUBLIC_URL") == known) != publishes or (publishes and "CALLBACKS_QUEUE" not in variables):
             yield f"{function} publishes: {publishes}, but knows {sorted(variables)}"
 
 
-def connector_policy_is_minimal(stack: Stack) -> Iterator[str]:
-    """A connector may receive commands, send events and store captures; it has no other permission."""
-    (policy,) = stack.of_type("IAM::ManagedPolicy").values()
-    found = {
-        (action, target(resource))
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-    }
-    takes = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
-    captures = object_key("account", "recording").rpartition("/")[2]
-    expected = {
-        *((f"sqs:{action}", "MediaCommandsQueue") for action in takes),
-        ("sqs:SendMessage", "MediaEventsQueue"),
-        ("s3:PutObject", f"MediaBucket/*/{captures}"),
-    }
-    yield from (f"a connector may {' on '.join(each)}" for each in sorted(found - expected))
-    yield from (f"a connector may not {' on '.join(each)}" for each in sorted(expected - found))
+def publishers_send_to_the_queues_of_engines(stack: Stack) -> Iterator[str]:
+    """Exactly the functions that know the URL of these queues may send to them, and their names begin alike."""
+    url = {"Fn::Sub": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-engine-"}
+    queues = {"Fn::Sub": "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-engine-*"}
+    for function, properties in stack.functions.items():
+        given = properties["Environment"]["Variables"].get("ENGINE_QUEUE_PREFIX")
+        may_send = any(
+            queues in listed(statement["Resource"]) and "sqs:SendMessage" in listed(statement["Action"])
+            for statement in stack.statements(function)
+        )
+        if given not in (None, url) or may_send != (given is not None):
+            yield f"{function} has the URL {given} and may send: {may_send}"
 
 
 def _granted(stack: Stack, function: str) -> dict[str, set[str]]:
@@ -287,5 +280,5 @@ RULES: Final[tuple[Rule, ...]] = (
     schedule_invokes_the_reconciler,
     environments_match_roles,
     publishers_know_the_public_url,
-    connector_policy_is_minimal,
+    publishers_send_to_the_queues_of_engines,
 )

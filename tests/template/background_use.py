@@ -19,6 +19,7 @@ from tapedeck.operations.media import object_key
 from tapedeck.ports.messaging import FailureReason, WebhookRequest, WebhookResult
 from tapedeck.settings import STANDIN_ENGINE_TOKEN, Settings
 from tapedeck_standin.aws.backend import make_full_client
+from tapedeck_standin.aws.template import STACK
 from tapedeck_standin.telephony.audio import Part, make_wav
 from tests.client import ROOT, FunctionClient, find_route, make_event
 from tests.template.recorder import Recorder
@@ -37,6 +38,9 @@ _CONFIRMATIONS: Final = {
     "participant.remove": "participant.left",
 }
 """The event with which a media engine confirms each command (`engine_protocol.schema`)."""
+
+ENGINE: Final = "standin"
+"""The engine of every resource."""
 
 _HOOK: Final = "https://hooks.example/"
 _RECORDING_EVENTS: Final = "in-progress completed absent"
@@ -89,6 +93,7 @@ class Scenario:
         self._numbers = count(1)
         self._sqs: Any = make_full_client("sqs")
         self._s3: Any = make_full_client("s3")
+        self._sqs.create_queue(QueueName=f"{STACK}-engine-{ENGINE}")
 
     def make_id(self) -> str:
         """Return an id of the current time."""
@@ -149,7 +154,9 @@ class Scenario:
 
     def confirm_commands(self) -> None:
         """Confirm every command as a media engine does, until the queue is empty."""
-        while self.publish() and (commands := [json.loads(body) for body in self._drain("COMMANDS_QUEUE")]):
+        while self.publish() and (
+            commands := [json.loads(body) for body in self._drain("ENGINE_QUEUE_PREFIX", ENGINE)]
+        ):
             for command in commands:
                 if command["type"] in _CONFIRMATIONS:
                     names = ("parent", "recording", "conference", "call", "version")
@@ -160,7 +167,7 @@ class Scenario:
     def discard_commands(self) -> None:
         """Publish all changes and discard the commands."""
         self.publish()
-        list(self._drain("COMMANDS_QUEUE"))
+        list(self._drain("ENGINE_QUEUE_PREFIX", ENGINE))
 
     def capture(self, recording: str, *parts: Part) -> str:
         """Store captured audio in the media bucket; return its key."""
@@ -208,8 +215,8 @@ class Scenario:
         answer = self.recorder.run(operation, Records=records)
         return [failed["itemIdentifier"] for failed in answer["batchItemFailures"]]
 
-    def _drain(self, queue: str) -> Iterator[str]:
-        url = os.environ[queue]
+    def _drain(self, variable: str, name: str = "") -> Iterator[str]:
+        url = f"{os.environ[variable]}{name}"
         while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -41,11 +41,6 @@ def _variables(stack: Stack, function: str) -> dict[str, Any]:
     return variables
 
 
-def _connector(stack: Stack) -> list[dict[str, Any]]:
-    statements: list[dict[str, Any]] = stack.properties("ConnectorPolicy")["PolicyDocument"]["Statement"]
-    return statements
-
-
 def _revoke(stack: Stack, function: str, resource: str) -> None:
     """Remove every statement of a role for this resource."""
     for policy in stack.role(function)["Policies"]:
@@ -90,7 +85,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.queues_have_dead_letter_queues, "no redrive policy",
-        lambda stack: stack.properties("MediaCommandsQueue").pop("RedrivePolicy"),
+        lambda stack: stack.properties("CallbacksQueue").pop("RedrivePolicy"),
     ),
     (
         rules.queues_have_dead_letter_queues, "a shared dead-letter queue",
@@ -226,17 +221,18 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
         lambda stack: _variables(stack, "RedriveFailedChangesFunction").update(PUBLIC_URL={"Ref": "PublicUrl"}),
     ),
     (
-        rules.connector_policy_is_minimal, "read access to media",
-        lambda stack: _connector(stack)[2].update(Action=["s3:PutObject", "s3:GetObject"]),
+        rules.publishers_send_to_the_queues_of_engines, "another prefix",
+        lambda stack: _variables(stack, "ReconcileFunction").update(
+            ENGINE_QUEUE_PREFIX={"Fn::Sub": "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/engine-"}
+        ),
     ),
     (
-        rules.connector_policy_is_minimal, "write access to all media",
-        lambda stack: _connector(stack)[2].update(Resource={"Fn::Sub": "${MediaBucket.Arn}/*"}),
+        rules.publishers_send_to_the_queues_of_engines, "no right to send",
+        lambda stack: stack.role("PublishChangesFunction")["Policies"][0]["PolicyDocument"]["Statement"].pop(1),
     ),
-    (rules.connector_policy_is_minimal, "no events", lambda stack: _connector(stack).pop(1)),
     (
         alarm_rules.failures_have_alarms, "no alarm for dead letters",
-        lambda stack: stack.resources.pop("MediaCommandsDeadLetterAlarm"),
+        lambda stack: stack.resources.pop("CallbacksDeadLetterAlarm"),
     ),
     (
         alarm_rules.failures_have_alarms, "no alarm for old callbacks",

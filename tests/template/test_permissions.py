@@ -4,6 +4,7 @@ import base64
 import itertools
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, get_args
@@ -11,14 +12,19 @@ from typing import Any, Final, get_args
 import pytest
 
 from tapedeck.adapters.dynamodb import recordings as recording_table
+from tapedeck.adapters.dynamodb.client import DynamoDBTable
+from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable
+from tapedeck.adapters.dynamodb.presence import PresenceTable
 from tapedeck.bootstrap import http as api_bootstrap
 from tapedeck.bootstrap.environment import Environment, current_environment
 from tapedeck.dialects.dialect import Dialect, ResourceType
 from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
+from tapedeck.domain.engine import EngineCapabilities, MediaEngine
 from tapedeck.domain.recording import Parent, ParentKind, Source
 from tapedeck.engine_protocol.events import MediaEvent
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations import recordings
+from tapedeck.ports.engines import RegisteredEngine
 from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin.aws.backend import make_full_client
 from tapedeck_standin.aws.template import STACK
@@ -26,7 +32,7 @@ from tests import client as tests_client
 from tests.client import TEMPLATE, FunctionClient
 from tests.functions.engines import register_engine
 from tests.media import finish
-from tests.template.background_use import Clock, Receiver, Scenario, use_background
+from tests.template.background_use import ENGINE, Clock, Receiver, Scenario, use_background
 from tests.template.recorder import Recorder, Right
 from tests.template.rules import PREFIXED_WRITES
 from tests.template.translation import BASIC_EXECUTION, Stack, listed, target
@@ -45,7 +51,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "update_conference": {200, 400, 401, 404, 422},
     "update_call": {200, 400, 401, 404, 422},
     "list_participants": {200, 400, 401, 404, 405, 422},
-    "create_participant": {201, 400, 401, 404, 405},
+    "create_participant": {201, 400, 401, 404, 405, 503},
     "get_participant": {200, 401, 404},
     "update_participant": {200, 400, 401, 404, 422},
     "remove_participant": {204, 401, 404},
@@ -157,7 +163,9 @@ def test_roles_grant_exactly_what_the_functions_use(
 ) -> None:
     """Each role has every permission that its function uses in any branch, and no other."""
     clock, receiver = Clock(), Receiver()
-    environment = replace(current_environment(), clock=clock, make_outbound_clients=receiver.outbound_clients)
+    environment = replace(
+        current_environment(), clock=clock, make_outbound_clients=receiver.outbound_clients, default_engine=ENGINE
+    )
     install_environment(environment)
     reported: set[str] = set()
     register_engine(environment, "standin", STANDIN_ENGINE_TOKEN)
@@ -170,6 +178,11 @@ def test_roles_grant_exactly_what_the_functions_use(
     scenario.post("events", {}, token=STANDIN_ENGINE_TOKEN[:-1])
     known = {kind for event in get_args(get_args(MediaEvent)[0]) for kind in get_args(event.__annotations__["type"])}
     assert reported == known | {"nothing"}
+    # From here on, the engine of a new conference is chosen among those that are alive.
+    install_environment(replace(environment, default_engine=None))
+    for dialect in (TWILIO, SIGNALWIRE):
+        _client(dialect).post("Conferences", "Room", "Participants", form={"From": "client:a", "To": "client:b"})
+    _open_session(recorder)
     for dialect in (TWILIO, SIGNALWIRE):
         mine, other = _client(dialect), _client(dialect)
         _use_calls(mine, other)
@@ -595,6 +608,16 @@ def _use_engines(recorder: Recorder) -> None:
     names = {"SS": [f"e{number}" for number in range(100)]}
     recorder.dynamodb.put_item(TableName=table, Item={"PK": {"S": "LIST#ENGINES"}, "names": names})
     recorder.run("create_engine", name="ast3")
+
+
+def _open_session(recorder: Recorder) -> None:
+    """Register an engine, which is alive and can dial."""
+    engine = RegisteredEngine(MediaEngine("dialer"), ("0" * 64,), 0)
+    EngineRegistryTable(DynamoDBTable(recorder.dynamodb, os.environ["CREDENTIALS_TABLE"], time.sleep)).put_engine(
+        engine
+    )
+    presences = PresenceTable(DynamoDBTable(recorder.dynamodb, os.environ["RECORDINGS_TABLE"], time.sleep))
+    presences.open_session("dialer", "0" * 32, None, 1 << 40, EngineCapabilities(place=True), None)
 
 
 def _call(mine: FunctionClient) -> str:

@@ -25,8 +25,9 @@ from tapedeck.domain.errors import MalformedBody
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
 from tapedeck.engine_protocol import schema as engine_schema
-from tapedeck.engine_protocol.schema import COMMANDS, EVENTS
+from tapedeck.engine_protocol.schema import EVENTS
 from tapedeck.ports.changes import Change, Resource
+from tapedeck_protocol.commands import COMMANDS
 from tests.client import ROOT
 from tests.thoroughness import scaled
 
@@ -152,9 +153,12 @@ def test_every_command_matches_its_schema(change: tuple[Any, Mapping[str, Any]],
     if not isinstance(resource, Recording):
         resource = with_new_request(resource, NOW)
     for command in _commands(resource, command_payload, resent=resent):
-        written = json.loads(json.dumps(write_command(command)))
-        Draft202012Validator(published("media-commands")).validate(written)
+        written = json.loads(json.dumps(write_command(command, 1_537_916_400_000)))
+        Draft202012Validator(published("engine-commands")).validate(written)
         read = COMMANDS.validate_python(written)
+        assert (written["protocol"], written["issued_at"], written["not_after"]) == (
+            2, 1_537_916_400_000, 1_537_916_520_000,
+        )  # fmt: skip
         assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == written
         assert (written["id"], written["version"]) == (command.id, command.version)
 

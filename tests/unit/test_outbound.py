@@ -21,9 +21,7 @@ NOW: Final = 1_537_916_400
 ACCOUNT, CALL, CONFERENCE, RECORDING, OTHER = (f"{digit}" * 32 for digit in "12345")
 OF_CALL = Parent(ACCOUNT, ParentKind.CALL, CALL)
 OF_CONFERENCE = Parent(ACCOUNT, ParentKind.CONFERENCE, CONFERENCE)
-CAPTURE: Final = {
-    "pause_behavior": None, "channels": 1, "track": "both", "key": f"{ACCOUNT}/{RECORDING}/original.wav",
-}  # fmt: skip
+CAPTURE: Final = {"pause_behavior": None, "channels": 1, "track": "both"}
 
 S = RecordingStatus
 
@@ -109,16 +107,27 @@ def test_commands_for_recordings(
 DESIRED: Final = {"muted": True, "hold": False, "coaching": False, "call_to_coach": None,
                   "end_conference_on_exit": False, "beep_on_exit": None}  # fmt: skip
 REDIRECT: Final = {"redirect": {"url": "https://a.example/", "method": "POST"}}
+FLOW: Final = {"flow": {"url": "https://a.example/", "method": "POST"}}
+SETTINGS: Final = {"fallback": {"url": "https://b.example/", "method": "GET"}, "time_limit": 60}
 ANNOUNCEMENT: Final = {"announcement": {"url": "https://a.example/", "method": "GET"}}
+FETCH: Final = {"fetch": {"url": "https://a.example/", "method": "GET"}}
 
 OTHERS: Final = [
-    (call(), requested(call(version=2)), REDIRECT, Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2, REDIRECT)),
+    (call(), requested(call(version=2)), REDIRECT, Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2, FLOW)),
+    (call(engine="ast1"), requested(call(version=2, engine="ast1")), REDIRECT | SETTINGS,
+     Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2,
+             {"flow": {**FLOW["flow"], "fallback": SETTINGS["fallback"]}, "time_limit": 60}, "ast1")),
+    (call(), requested(call(version=2)), SETTINGS,
+     Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2,
+             {"flow": {"fallback": SETTINGS["fallback"]}, "time_limit": 60})),
+    (call(), requested(call(version=2)), {"time_limit": 60},
+     Command(CommandKind.REDIRECT_CALL, OF_CALL, CALL, 2, {"time_limit": 60})),
     (call(), requested(call("completed", 2)), REDIRECT,
      Command(CommandKind.HANG_UP_CALL, OF_CALL, CALL, 2, {"status": "completed"})),
     (call("ringing"), requested(call("canceled", 2)), {},
      Command(CommandKind.HANG_UP_CALL, OF_CALL, CALL, 2, {"status": "canceled"})),
     (conference(), requested(conference(version=2)), ANNOUNCEMENT,
-     Command(CommandKind.ANNOUNCE, OF_CONFERENCE, CONFERENCE, 2, ANNOUNCEMENT)),
+     Command(CommandKind.ANNOUNCE, OF_CONFERENCE, CONFERENCE, 2, FETCH)),
     # An announcement that was queued before is not part of the end command.
     (conference(), requested(conference("completed", 2)), ANNOUNCEMENT,
      Command(CommandKind.END_CONFERENCE, OF_CONFERENCE, CONFERENCE, 2, {})),

@@ -143,6 +143,7 @@ NOT_IN_THE_DATA = {
     "signalwire": {
         "AmbiguousCurrentRecording",
         "LabelInUse",
+        "NoEngineAvailable",
         "NotDualChannel",
         "StoreUnavailable",
         "label",

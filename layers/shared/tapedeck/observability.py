@@ -226,6 +226,7 @@ class CanonicalLog:
         account: str | None = None,
         error: str | None = None,
         counted: Mapping[str, float] | None = None,
+        sid: str | None = None,
     ) -> None:
         """Log one record, or one run, of a background function.
 
@@ -236,8 +237,9 @@ class CanonicalLog:
             account: 32 hex digits, if known.
             error: the error's class name, never its message, which may quote the record.
             counted: metric values by metric name.
+            sid: the id of the resource, 32 hex digits, where the outcome needs it.
         """
-        fields = {"operation": operation, "account": account, "outcome": outcome, "error": error}
+        fields = {"operation": operation, "account": account, "sid": sid, "outcome": outcome, "error": error}
         metrics = self._metrics(counted) if counted else {}
         self._logger.info(
             "record", extra={name: value for name, value in fields.items() if value is not None} | metrics

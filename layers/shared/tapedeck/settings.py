@@ -37,16 +37,16 @@ class Settings:
     accounts without their own setting (C-50). Media up to `media_inline_bytes` is returned in the response itself.
     `is_standin` permits the stand-in's fixed credentials.
 
-    For outgoing messages: `commands_queue` and `callbacks_queue` are queue URLs, `event_bus` is a name. `public_url` is
-    the scheme and host of this service in callbacks. `callback_retry_hours` is how long a callback is retried after the
-    vendor's own attempts; 0 disables these retries, except for callbacks that could not be signed.
+    For outgoing messages: `callbacks_queue` is a queue URL, `engine_queue_prefix` the URL of each engine's queue up to
+    the engine's name, `event_bus` a name. `public_url` is the scheme and host of this service in callbacks.
+    `callback_retry_hours` is how long a callback is retried after the vendor's own attempts; 0 disables these retries,
+    except for callbacks that could not be signed.
     `callback_allowed_hosts` are non-public hosts that may be called. `callback_host_map` lists pairs of a host and the
     host to connect to instead. `failed_batches_bucket` stores the stream batches that could not be published.
 
     `late_audio_days` is for how long audio of a recording that timed out is accepted (C-211); 0 for never.
     `engine_commands_dead_letter_queue` is the ARN of the queue for commands that no connector could process.
-    `engine_queue_prefix` is the URL of each engine's queue up to the engine's name. `engine_role` is the ARN of the
-    role whose credentials engines get for these queues.
+    `engine_role` is the ARN of the role whose credentials engines get for their queues.
     An engine that is lost for `engine_gone_after_minutes` is gone: what it had is over. A call ends after
     `max_call_hours`.
     """
@@ -60,7 +60,7 @@ class Settings:
     media_bucket: str = ""
     media_access: MediaAccess = MediaAccess.AUTHENTICATED
     media_inline_bytes: int = MAX_INLINE_BYTES
-    commands_queue: str = ""
+    engine_queue_prefix: str = ""
     callbacks_queue: str = ""
     finishing_queue: str = ""
     event_bus: str = ""
@@ -71,7 +71,6 @@ class Settings:
     failed_batches_bucket: str = ""
     late_audio_days: int = 14
     engine_commands_dead_letter_queue: str = ""
-    engine_queue_prefix: str = ""
     engine_role: str = ""
     engine_gone_after_minutes: int = 15
     max_call_hours: int = 24
@@ -116,7 +115,7 @@ class Settings:
             media_access=MediaAccess(variables.get("MEDIA_ACCESS", MediaAccess.AUTHENTICATED)),
             media_inline_bytes=inline_bytes,
             is_standin=is_standin,
-            commands_queue=variables.get("COMMANDS_QUEUE", ""),
+            engine_queue_prefix=variables.get("ENGINE_QUEUE_PREFIX", ""),
             callbacks_queue=variables.get("CALLBACKS_QUEUE", ""),
             finishing_queue=variables.get("FINISHING_QUEUE", ""),
             event_bus=variables.get("EVENT_BUS", ""),
@@ -127,7 +126,6 @@ class Settings:
             failed_batches_bucket=variables.get("FAILED_BATCHES_BUCKET", ""),
             late_audio_days=late_audio_days,
             engine_commands_dead_letter_queue=variables.get("ENGINE_COMMANDS_DEAD_LETTER_QUEUE", ""),
-            engine_queue_prefix=variables.get("ENGINE_QUEUE_PREFIX", ""),
             engine_role=variables.get("ENGINE_ROLE", ""),
             engine_gone_after_minutes=int(variables.get("ENGINE_GONE_AFTER_MINUTES", "15")),
             max_call_hours=int(variables.get("MAX_CALL_HOURS", "24")),

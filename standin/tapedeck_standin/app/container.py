@@ -23,7 +23,7 @@ from tapedeck.dialects.selection import SIGNALWIRE, TWILIO
 from tapedeck.settings import STANDIN_ENGINE, Settings
 from tapedeck_standin.app.determinism import SeededRandom
 from tapedeck_standin.app.dispatch import Application
-from tapedeck_standin.app.engines import CommandForwarder, EngineApi, EngineMode, make_simulated_engine, register_engine
+from tapedeck_standin.app.engines import EngineApi, EngineMode, make_simulated_engine, register_engine
 from tapedeck_standin.aws.account_data import AccountData
 from tapedeck_standin.aws.backend import make_full_client, stream_of
 from tapedeck_standin.aws.event_sources import StreamSource
@@ -124,6 +124,8 @@ def build_application(
                 _outbound_clients, standard_queues, queues, callback_log, setting.seeded_random, clock
             ),
             make_engine_queue_admin=lambda: standard_queues,
+            # The simulated engine takes every call, also right after the clock was advanced by hours.
+            default_engine=STANDIN_ENGINE if setting.engine == "simulated" else None,
             make_credentials_lender=lambda: FixedLender(origin, clock),
             wrap_delivery_dependency=callback_log.observe_store,
             wrap_api_log=outcomes.observe_log,
@@ -240,7 +242,7 @@ def _outbound_clients(
         allowed_hosts=settings.callback_allowed_hosts, host_map=dict(settings.callback_host_map), clock=clock
     )
     return OutboundClients(
-        commands=CommandForwarder(engine_queues, clock),
+        commands=engine_queues,
         callbacks=queues.callbacks,
         finishing=StandardQueueSender(queues.finishing),
         bus=MemoryBus(),

@@ -1,6 +1,6 @@
 """The media engine of the stand-in: how it is registered, and how the simulated one is connected."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -20,7 +20,6 @@ from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.errors import EngineNameTaken, NotFound
 from tapedeck.domain.recording import Parent, ParentKind
 from tapedeck.operations.uploads import UploadRefused, Uploads
-from tapedeck.ports.messaging import QueueMessage
 from tapedeck.settings import STANDIN_ENGINE, STANDIN_ENGINE_TOKEN
 from tapedeck_protocol.session import OpenSessionRequest
 from tapedeck_protocol.uploads import OpenUploadRequest
@@ -33,8 +32,6 @@ from tapedeck_standin.telephony.upload_wire import CaptureBucket
 EngineMode = Literal["simulated", "external", "none"]
 """The media engine of a stand-in: the simulated one, one of the user, or none."""
 
-VALID_FOR_MS: Final = 120_000
-"""Time after which nothing may begin because of a copy of a command."""
 
 _NEWEST_BOOT: Final = "f" * 32
 """The boot of events by hand: no session of an engine supersedes it."""
@@ -118,25 +115,6 @@ class EngineApi:
         except UploadRefused as refused:
             return HTTPStatus.CONFLICT, {"refused": str(refused.code)}
         return HTTPStatus.OK, {"url": opened.url, "headers": opened.headers, "ticket": opened.ticket}
-
-
-class CommandForwarder:
-    """`ports.messaging.Queue` for commands: each goes to the queue of the engine that has its resource.
-
-    Args:
-        queues: the queues of all engines.
-        clock: milliseconds since the epoch.
-    """
-
-    def __init__(self, queues: MemoryEngineQueues, clock: VirtualClock) -> None:
-        self._queues = queues
-        self._clock = clock
-
-    def send(self, messages: Sequence[QueueMessage]) -> None:
-        """Send commands, with the fields of a copy."""
-        now = self._clock()
-        envelope = {"protocol": 2, "issued_at": now, "not_after": now + VALID_FOR_MS}
-        self._queues.send(STANDIN_ENGINE, [{**envelope, **message.body} for message in messages])
 
 
 def _missing_media_fault(faults: Faults, account: str) -> int | None:

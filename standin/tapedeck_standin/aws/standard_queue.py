@@ -278,11 +278,12 @@ class MemoryEngineQueues(Mapping[str, MemoryStandardQueue]):
     def __len__(self) -> int:
         return len(self._queues)
 
-    def send(self, engine: str, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Send messages to an engine; without a queue they are lost, as with a deleted queue of SQS."""
+    def send(self, engine: str, messages: Sequence[Mapping[str, Any]]) -> bool:
+        """Send messages to an engine; False if it has no queue."""
         queue = self._queues.get(engine)
         if queue is not None:
             queue.send(*map(write_json, messages))
+        return queue is not None
 
     def create(self, engine: str) -> None:
         """Create the queue of an engine. Idempotent."""

@@ -44,17 +44,21 @@ def make_seeding() -> Callable[[], None]:
 
 _OK: Final = 200
 
+SAMPLE_ENGINE: Final = "ast1"
+"""Name of the media engine in the samples."""
+
 
 @dataclass
 class CapturedOutput:
     """Captures the commands, callbacks and domain events of replayed functions; sends nothing.
 
-    `engine_queues` are the queues of media engines that the functions create and delete.
+    `commands` are the queues of media engines, which functions also create and delete.
     """
 
-    commands: MemoryQueue = field(default_factory=partial(_queue, "media-commands.fifo"))
+    commands: MemoryEngineQueues = field(
+        default_factory=lambda: MemoryEngineQueues(current_environment().clock, [SAMPLE_ENGINE])
+    )
     callbacks: MemoryQueue = field(default_factory=partial(_queue, "callbacks.fifo"))
-    engine_queues: MemoryEngineQueues = field(default_factory=lambda: MemoryEngineQueues(current_environment().clock))
     finishing: MemoryQueue = field(default_factory=partial(_queue, "finishing"))
     bus: MemoryBus = field(default_factory=MemoryBus)
     requests: list[WebhookRequest] = field(default_factory=list)
@@ -78,11 +82,12 @@ class CapturedOutput:
     @property
     def sent(self) -> list[str]:
         """Captured messages, one line each."""
-        queues = (self.commands, self.callbacks, self.finishing)
+        commands = [f"{queue.name} {body}" for queue in self.commands.values() for body in queue.bodies]
+        queues = (self.callbacks, self.finishing)
         queued = [f"{queue.name} {body}" for queue in queues for _, body in queue.messages]
         events = [f"bus {event.kind} {json.dumps(event.detail)}" for event in self.bus.events]
         sent = [f"{request.method} {request.url} {request.body.decode()}" for request in self.requests]
-        return queued + events + sent
+        return commands + queued + events + sent
 
 
 LOCAL_ORIGIN: Final = "http://localhost:3000"
@@ -96,7 +101,8 @@ def capturing_output() -> Iterator[CapturedOutput]:
     environment = replace(
         current_environment(),
         make_outbound_clients=captured.outbound_clients,
-        make_engine_queue_admin=lambda: captured.engine_queues,
+        default_engine=SAMPLE_ENGINE,
+        make_engine_queue_admin=lambda: captured.commands,
         make_credentials_lender=lambda: FixedLender(LOCAL_ORIGIN, current_environment().clock),
     )
     with installed(environment):

@@ -18,7 +18,7 @@ from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Recording
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import Queue, QueueMessage
-from tapedeck_standin.aws.queues import MemoryQueue
+from tapedeck_standin.aws.standard_queue import MemoryStandardQueue
 from tapedeck_standin.telephony.audio import Part, write_wav
 from tapedeck_standin.telephony.capture_uploads import MissingMediaFault
 from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
@@ -82,7 +82,7 @@ class Engine:
 
     def __init__(
         self,
-        commands: MemoryQueue,
+        commands: MemoryStandardQueue,
         events: Queue,
         clock: Clock,
         store_media: StoreMedia,
@@ -190,7 +190,8 @@ class Engine:
         session = self._sessions.get(recording_id)
         if session is None:
             if desired["status"] == "stopped" or recording_id in self._finished:
-                # The capture never began, or its media is already finished.
+                # The capture never began, or its media is already finished; a start that arrives later has no effect.
+                self._finished.add(recording_id)
                 self._report("recording.stopped", command, parent=command["parent"], recording=recording_id)
                 return
             session = CaptureSession(
@@ -199,7 +200,7 @@ class Engine:
                 recording_id,
                 desired["channels"],
                 desired["track"],
-                desired["key"],
+                f"{command['account']}/{recording_id}/original.wav",
                 now,
             )
             self._sessions[recording_id] = session

@@ -38,12 +38,17 @@ class SqsQueue:
         send_all([_entry(message, is_fifo=self._is_fifo) for message in messages], self._send, self._sleep)
 
     def _send(self, entries: Sequence[Mapping[str, Any]]) -> list[EntryError | None]:
-        numbered = [{**entry, "Id": str(position)} for position, entry in enumerate(entries)]
-        response = self._client.send_message_batch(QueueUrl=self._url, Entries=numbered)
-        accepted = {each["Id"] for each in response.get("Successful", ())}
-        errors = {each["Id"]: EntryError(each["Code"], each["SenderFault"]) for each in response.get("Failed", ())}
-        # An entry that the response does not mention may be lost.
-        return [None if entry["Id"] in accepted else errors.get(entry["Id"], EntryError("")) for entry in numbered]
+        return send_batch(self._client, self._url, entries)
+
+
+def send_batch(client: SqsClient, url: str, entries: Sequence[Mapping[str, Any]]) -> list[EntryError | None]:
+    """Send one request with these entries; return an error per entry, None if it was accepted."""
+    numbered = [{**entry, "Id": str(position)} for position, entry in enumerate(entries)]
+    response = client.send_message_batch(QueueUrl=url, Entries=numbered)
+    accepted = {each["Id"] for each in response.get("Successful", ())}
+    errors = {each["Id"]: EntryError(each["Code"], each["SenderFault"]) for each in response.get("Failed", ())}
+    # An entry that the response does not mention may be lost.
+    return [None if entry["Id"] in accepted else errors.get(entry["Id"], EntryError("")) for entry in numbered]
 
 
 def _entry(message: QueueMessage, *, is_fifo: bool) -> BatchEntry:

@@ -19,14 +19,29 @@ _OF_RECORDINGS: Final = frozenset(
 _OF_CONFERENCES: Final = frozenset({CommandKind.END_CONFERENCE, CommandKind.ANNOUNCE})
 
 
-def write_command(command: Command) -> dict[str, Any]:
-    """Serialize a command to the JSON object that the connector (the operator's adapter to a media engine) reads."""
+PROTOCOL: Final = 2
+"""Version of the engine protocol."""
+
+VALID_FOR_MS: Final = 120_000
+"""Time after which nothing may begin because of a copy of a command: `not_after` minus `issued_at` (C-207)."""
+
+
+def write_command(command: Command, issued_at: int) -> dict[str, Any]:
+    """Serialize a command to the JSON object that the connector (the operator's adapter to a media engine) reads.
+
+    Args:
+        command: the command.
+        issued_at: when this copy is sent, in milliseconds.
+    """
     parent = command.parent
     body: dict[str, Any] = {
+        "protocol": PROTOCOL,
         "id": command.id,
         "type": str(command.kind),
         "account": parent.account,
         "version": command.version,
+        "issued_at": issued_at,
+        "not_after": issued_at + VALID_FOR_MS,
     }
     if command.kind in _OF_RECORDINGS:
         kind = "call" if parent.kind is ParentKind.CALL else "conference"

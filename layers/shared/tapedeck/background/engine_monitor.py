@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.outbound import pending_command
-from tapedeck.background.publisher import ChangePublisher
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome
@@ -125,11 +125,11 @@ class EngineMonitor:
             return Counter(failed=1)
 
 
-def send_pending_commands(publisher: ChangePublisher, pending: Sequence[PendingWork], clock: Clock) -> int:
+def send_pending_commands(sender: CommandSender, pending: Sequence[PendingWork]) -> int:
     """Send the unconfirmed commands of resources to their engine, at most 500; return how many."""
     found = [pending_command(each.account, each.resource, each.command_payload) for each in pending]
     commands = [command for command in found if command is not None][:MAX_COMMANDS_OF_SESSION]
-    publisher.send_commands(commands, deduplication_suffix=f"-{clock() // 1000}")
+    sender.send(commands)
     return len(commands)
 
 

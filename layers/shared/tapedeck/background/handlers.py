@@ -26,6 +26,7 @@ from tapedeck.background.reconciler import SHARDS, Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRenderer
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
+from tapedeck.domain.engine_command import Command
 from tapedeck.domain.engine_event import EventOutcome, EventResult
 from tapedeck.domain.errors import EventRejected, InvalidParameter, InvalidState, MalformedBody
 from tapedeck.observability import CanonicalLog
@@ -214,6 +215,14 @@ class Outcome(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     """Nothing was to do: such as a callback that another message has delivered."""
+
+
+def log_unroutable_command(log: CanonicalLog, command: Command) -> None:
+    """Log and count a command that is not sent, because its engine is unknown or was deleted."""
+    log.background(
+        operation="send_command", account=command.parent.account, outcome="unroutable", sid=command.resource,
+        counted={"CommandsUnroutable": 1},
+    )  # fmt: skip
 
 
 class IncompleteRun(Exception):

@@ -13,7 +13,6 @@ from tapedeck.domain.conference import Conference
 from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, Command, CommandKind, is_pending
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import ACTIVE, FINISHED, UNFINISHED, Parent, ParentKind, Recording, RecordingStatus
-from tapedeck.operations.media import object_key
 from tapedeck.ports.changes import Change, Resource
 from tapedeck.ports.messaging import DomainEvent
 
@@ -108,12 +107,11 @@ def _recording_command(after: Recording, *, is_new_to_engine: bool) -> Command:
         "pause_behavior": after.pause_behavior,
         "channels": after.channels,
         "track": after.track,
-        "key": object_key(after.parent.account, after.id),
     }
     kind = _RECORDING_COMMANDS[after.status]
     if is_new_to_engine and after.status in ACTIVE:
         kind = CommandKind.START_RECORDING
-    return Command(kind, after.parent, after.id, after.version, desired_state)
+    return Command(kind, after.parent, after.id, after.version, desired_state, after.engine)
 
 
 _RECORDING_COMMANDS: Final = {
@@ -135,14 +133,17 @@ def _command(
         case Call():
             parent = Parent(account, ParentKind.CALL, after.id)
             if after.is_live:
-                return Command(CommandKind.REDIRECT_CALL, parent, after.id, after.version, command_payload)
+                desired_state = _desired_state_of_call(command_payload)
+                return Command(CommandKind.REDIRECT_CALL, parent, after.id, after.version, desired_state, after.engine)
             # A call that failed because the engine never dialed it must not be dialed later.
             status = CallStatus.CANCELED if after.status is CallStatus.FAILED else after.status
-            return Command(CommandKind.HANG_UP_CALL, parent, after.id, after.version, {"status": status})
+            desired_state = {"status": status}
+            return Command(CommandKind.HANG_UP_CALL, parent, after.id, after.version, desired_state, after.engine)
         case Conference():
             parent = Parent(account, ParentKind.CONFERENCE, after.id)
             kind = CommandKind.ANNOUNCE if after.is_live else CommandKind.END_CONFERENCE
-            return Command(kind, parent, after.id, after.version, command_payload if after.is_live else {})
+            desired_state = {"fetch": command_payload.get("announcement")} if after.is_live else {}
+            return Command(kind, parent, after.id, after.version, desired_state, after.engine)
         case Participant():
             parent = Parent(account, ParentKind.CONFERENCE, after.conference)
             if not after.is_inside:
@@ -152,6 +153,18 @@ def _command(
             return Command(
                 kind, parent, after.call, after.version, _desired_state_of(after, command_payload, added=added)
             )
+
+
+def _desired_state_of_call(command_payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a call's next instructions, as a flow that contains its fallback, and its other settings."""
+    desired_state = {name: value for name, value in command_payload.items() if name not in _FLOW}
+    flow = dict(command_payload.get("redirect", {}))
+    if "fallback" in command_payload:
+        flow["fallback"] = command_payload["fallback"]
+    return {**desired_state, "flow": flow} if flow else desired_state
+
+
+_FLOW: Final = ("redirect", "fallback")
 
 
 def _desired_state_of(

@@ -4,8 +4,8 @@ How a pause travels to the engine and back:
 
 1. The API stores the recording as `paused` with the next `version`. The table's stream passes this change to
    publish_changes, which calls `ChangePublisher.publish`.
-2. `publish` sends the command `recording.pause` with this version to the commands queue, in the FIFO group of the call
-   or conference. It stores the callbacks that the subscription includes in the outbox, and publishes the domain event
+2. `publish` sends the command `recording.pause` with this version to the queue of the engine that has the call or
+   conference. It stores the callbacks that the subscription includes in the outbox, and publishes the domain event
    `recording.paused` to the bus. Both report that the pause was requested.
 3. The engine pauses the capture and reports the engine event `recording.paused`, with the version of the command, to
    the media-events queue. `EngineEvents.take` stores it as `confirmed_version`.
@@ -15,8 +15,8 @@ How a pause travels to the engine and back:
 Until step 3, `Reconciler.run` sends the command again 30 seconds after the change, then ever less often. Commands of
 recordings do not expire while the recording is unfinished.
 
-Everything here is idempotent: replaying a change sends the same messages with the same deduplication ids, and an outbox
-entry that exists already stays unchanged (REL-4 to REL-6).
+Everything here is idempotent: replaying a change sends the same commands, events and callbacks with the same ids, and
+an outbox entry that exists already stays unchanged (REL-4 to REL-6).
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Final
 
-from tapedeck.background.command_messages import write_command
+from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.notifications import (
     at_event,
@@ -68,7 +68,7 @@ from tapedeck.ports.changes import Change, Resource
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.lists import ListStore
 from tapedeck.ports.media import MediaStore
-from tapedeck.ports.messaging import Bus, Queue, QueueMessage
+from tapedeck.ports.messaging import Bus
 from tapedeck.ports.participants import ParticipantStore
 from tapedeck.ports.stores import Store
 
@@ -86,7 +86,7 @@ class ChangePublisher:
         participants: the participants in it.
         lists: the recordings of a conference in it.
         media: the media bucket.
-        commands: the queue of commands to the media engine.
+        commands: sends commands to the media engines.
         callbacks: stores callbacks in the outbox and queues them.
         bus: the event bus.
         public_url: the service's scheme and host, as clients know it.
@@ -100,7 +100,7 @@ class ChangePublisher:
         participants: ParticipantStore,
         lists: ListStore,
         media: MediaStore,
-        commands: Queue,
+        commands: CommandSender,
         callbacks: CallbackDispatcher,
         bus: Bus,
         public_url: str,
@@ -126,7 +126,7 @@ class ChangePublisher:
         A recording that this change finishes, or a call that it ends, is then marked as published, which ends its
         pending work.
         """
-        self.send_commands(self._current_commands(change))
+        self._commands.send(self._current_commands(change))
         self._conversions.request_for(change)
         after, before = change.after, change.before
         finished = newly_finished(change)
@@ -165,18 +165,6 @@ class ChangePublisher:
             self.mark_published(after)
 
     # --8<-- [end:publish]
-
-    def send_commands(self, commands: Iterable[Command], deduplication_suffix: str = "") -> None:
-        """Send commands to the media engine.
-
-        Args:
-            commands: all of them, in order.
-            deduplication_suffix: makes a resent command a new message to the queue, which drops duplicates for five
-                minutes.
-        """
-        messages = [_message(command, deduplication_suffix) for command in commands]
-        if messages:
-            self._commands.send(messages)
 
     def backfill_recording(self, recording: Recording) -> int:
         """Store the callbacks of a recording that should be in the outbox and are not; return how many.
@@ -386,10 +374,6 @@ _MAX_RECORDINGS_SEARCHED: Final = 100
 
 def _is_leave(notification: ConferenceNotification) -> bool:
     return notification.event is ConferenceEvent.LEAVE
-
-
-def _message(command: Command, deduplication_suffix: str) -> QueueMessage:
-    return QueueMessage(write_command(command), command.parent.id, f"{command.id}{deduplication_suffix}")
 
 
 # --8<-- [start:token]

@@ -19,8 +19,10 @@ and `end`, and after its end every status event of a call.
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
+from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineMonitor
 from tapedeck.background.outbound import pending_command
@@ -29,7 +31,7 @@ from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.command_repetition import REPEAT_AFTER_SECONDS, is_repetition_due
 from tapedeck.domain.conference import Conference
-from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, is_pending
+from tapedeck.domain.engine_command import COMMAND_EXPIRY_SECONDS, Command, is_pending
 from tapedeck.domain.errors import CallAnswered, CallHasEnded, InvalidState, MediaMissing, NotFound
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import UNFINISHED, Recording, RecordingStatus
@@ -80,8 +82,6 @@ STREAM_GRACE_SECONDS: Final = 600
 MAX_REQUEUED_PER_SHARD: Final = 1_000
 """Upper limit of callbacks that one run queues again in one shard."""
 
-_MINUTE: Final = 60
-
 
 class Reconciler:
     """Reconciles the pending work of one shard.
@@ -91,7 +91,8 @@ class Reconciler:
         store: the recordings table.
         recordings: stops recordings whose start timed out.
         media: finishes recordings that timed out.
-        publisher: stores missing callbacks and sends commands again.
+        publisher: stores missing callbacks.
+        commands: sends commands again.
         callbacks: queues due callbacks again.
         engines: knows which engines are lost.
         conversions: requests conversions of captures again.
@@ -106,6 +107,7 @@ class Reconciler:
         recordings: Recordings,
         media: Media,
         publisher: ChangePublisher,
+        commands: CommandSender,
         callbacks: CallbackDispatcher,
         engines: EngineMonitor,
         conversions: Conversions,
@@ -117,6 +119,7 @@ class Reconciler:
         self._recordings = recordings
         self._media = media
         self._publisher = publisher
+        self._commands = commands
         self._callbacks = callbacks
         self._engines = engines
         self._conversions = conversions
@@ -138,7 +141,7 @@ class Reconciler:
             `requeued`: callbacks queued again;
             `backfilled`: callbacks that were missing in the outbox and are stored now;
             `calls_ended`: calls that had outlived the conference that they were dialed into, and have ended now;
-            `resent`: commands sent again;
+            `resent`: commands sent again, none of them to a lost engine;
             `unconfirmed`: commands that are overdue; `unconfirmed_pauses`: pauses that are overdue;
             `expired`: commands that expired without confirmation;
             `conversions`: conversions of captures that were requested again;
@@ -206,12 +209,19 @@ class Reconciler:
             counted["unconfirmed"] += age >= COMMAND_ALARM_AFTER_SECONDS
             is_pause = isinstance(resource, Recording) and resource.status is RecordingStatus.PAUSED
             counted["unconfirmed_pauses"] += is_pause and age >= PAUSE_ALARM_AFTER_SECONDS
-            if not self._engines.is_lost(engine) and (is_due or is_repetition_due(age, interval)):
-                self._publisher.send_commands([command], deduplication_suffix=f"-{self._now // _MINUTE}")
-                counted["resent"] += 1
+            if is_due or is_repetition_due(age, interval):
+                counted["resent"] += self._send_unless_lost(replace(command, engine=command.engine or engine))
         return counted
 
     # --8<-- [end:command]
+
+    def _send_unless_lost(self, command: Command) -> bool:
+        """Send a command unless its engine is lost (C-199); return whether it was sent."""
+        engine = self._commands.engine_of(command)
+        if self._engines.is_lost(engine):
+            return False
+        self._commands.send([replace(command, engine=engine)])
+        return True
 
     def _pending_since(self, resource: Resource) -> int | None:
         """Return since when the resource's command is unconfirmed, in seconds; None if there is none to send again.

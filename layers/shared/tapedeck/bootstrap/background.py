@@ -17,6 +17,7 @@ from tapedeck.adapters.dynamodb.presence import LiveIndex, PresenceTable
 from tapedeck.adapters.dynamodb.resources import ResourceTable
 from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sort_by_conference_sequence
 from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable
+from tapedeck.adapters.engine_queues import SqsEngineQueues
 from tapedeck.adapters.eventbridge import EventBus
 from tapedeck.adapters.failed_batches import FailedBatchBucket
 from tapedeck.adapters.kms import KmsDecryptor
@@ -24,6 +25,7 @@ from tapedeck.adapters.s3 import Bucket
 from tapedeck.adapters.sqs import SqsQueue
 from tapedeck.adapters.webhooks.client import SafeWebhookClient
 from tapedeck.admin.endpoint import AdminEndpoint
+from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_events import EngineEvents
 from tapedeck.background.engine_monitor import (
@@ -35,7 +37,7 @@ from tapedeck.background.engine_monitor import (
 )
 from tapedeck.background.event_situations import SituationReader
 from tapedeck.background.event_writes import EventWriter
-from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices
+from tapedeck.background.handlers import BackgroundEndpoint, BackgroundServices, log_unroutable_command
 from tapedeck.background.publisher import ChangePublisher
 from tapedeck.background.reconciler import Reconciler
 from tapedeck.background.redrive import FailedBatchRedrive
@@ -61,7 +63,7 @@ def aws_outbound_clients(environment: Environment, settings: Settings) -> Outbou
         return _LazyClient(environment.make_client, service)
 
     return OutboundClients(
-        commands=SqsQueue(lazy("sqs"), settings.commands_queue, time.sleep),
+        commands=SqsEngineQueues(lazy("sqs"), settings.engine_queue_prefix, time.sleep),
         callbacks=SqsQueue(lazy("sqs"), settings.callbacks_queue, time.sleep),
         finishing=SqsQueue(lazy("sqs"), settings.finishing_queue, time.sleep, is_fifo=False),
         bus=EventBus(lazy("events"), settings.event_bus, EVENT_SOURCE, time.sleep),
@@ -117,6 +119,11 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             clients.monotonic_clock,
         )
 
+    report_unroutable = partial(log_unroutable_command, api.log)
+    commands = cache(
+        lambda: CommandSender(store, clients.commands, clock, report_unroutable, environment.default_engine)
+    )
+
     @cache
     def conversions() -> Conversions:
         return Conversions(clients.finishing, lambda: api.media)
@@ -125,7 +132,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     def publisher() -> ChangePublisher:
         objects = Bucket(s3, settings.media_bucket)
         return ChangePublisher(
-            store, ParticipantTable(database), ListTable(database), objects, clients.commands, dispatcher(),
+            store, ParticipantTable(database), ListTable(database), objects, commands(), dispatcher(),
             clients.bus, settings.public_url, clock, conversions(),
         )  # fmt: skip
 
@@ -142,7 +149,7 @@ def build_background_services(environment: Environment) -> BackgroundServices:
             PresenceTable(database),
             LiveIndex(database),
             lambda event, report: apply_end(engine_events(), event, report),
-            lambda pending: send_pending_commands(publisher(), pending, clock),
+            lambda pending: send_pending_commands(commands(), pending),
             partial(log_loss, api.log),
             clock,
         )
@@ -157,8 +164,8 @@ def build_background_services(environment: Environment) -> BackgroundServices:
     @cache
     def reconciler() -> Reconciler:
         return Reconciler(
-            PendingWorkIndex(database), store, api.recordings, api.media, publisher(), dispatcher(), engine_monitor(),
-            conversions(), clock, report_failure,
+            PendingWorkIndex(database), store, api.recordings, api.media, publisher(), commands(), dispatcher(),
+            engine_monitor(), conversions(), clock, report_failure,
         )  # fmt: skip
 
     @cache

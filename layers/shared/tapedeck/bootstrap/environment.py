@@ -19,7 +19,7 @@ from tapedeck.settings import Settings
 if TYPE_CHECKING:
     from tapedeck.ports.clock import Clock
     from tapedeck.ports.engine_administration import EngineQueueAdmin
-    from tapedeck.ports.engines import CredentialsLender
+    from tapedeck.ports.engines import CredentialsLender, EngineQueues
     from tapedeck.ports.forwarding import Forwarder
     from tapedeck.ports.messaging import Bus, Decryptor, Queue, WebhookClient
 
@@ -34,7 +34,7 @@ class OutboundClients:
     callback attempts in milliseconds; None uses the environment's clock.
     """
 
-    commands: "Queue"
+    commands: "EngineQueues"
     callbacks: "Queue"
     finishing: "Queue"
     bus: "Bus"
@@ -68,6 +68,8 @@ class Environment:
     wrap_delivery_dependency: wraps each store and client that callback delivery uses.
     wrap_api_log: wraps the log of HTTP functions, which gets the outcome and the warnings of each request.
     wrap_background_log: wraps the log of background functions.
+    default_engine: the media engine of resources whose engine is unknown, and of new conferences; None, as in a
+        deployment: commands about such resources are not sent, and a live engine is chosen for new conferences.
     prebuilt: results of `cached` by builder; such a builder is not called.
     """
 
@@ -83,6 +85,7 @@ class Environment:
     wrap_delivery_dependency: Callable[[Any], Any] = _unwrapped
     wrap_api_log: Callable[[Any], Any] = _unwrapped
     wrap_background_log: Callable[[Any], Any] = _unwrapped
+    default_engine: str | None = None
     prebuilt: Mapping[Any, Any] = field(default_factory=dict)
     _built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 

@@ -58,10 +58,17 @@ def build_api_services(environment: Environment) -> ApiServices:
     # --8<-- [end:lazy]
 
     def make_participants() -> "Participants":
+        from tapedeck.adapters.dynamodb.engine_registry import EngineRegistryTable  # noqa: PLC0415
         from tapedeck.adapters.dynamodb.participants import ParticipantTable  # noqa: PLC0415
+        from tapedeck.adapters.dynamodb.presence import PresenceTable  # noqa: PLC0415
+        from tapedeck.operations.engine_choice import EngineChoice  # noqa: PLC0415
         from tapedeck.operations.participants import Participants  # noqa: PLC0415
 
-        return Participants(ParticipantTable(database), calls, conferences, now)
+        registry = EngineRegistryTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
+        choice = EngineChoice(PresenceTable(database), registry, now)
+        only = environment.default_engine
+        choose = choice.choose if only is None else lambda _account: only
+        return Participants(ParticipantTable(database), calls, conferences, now, choose)
 
     def make_transcriptions() -> "Transcriptions":
         from tapedeck.adapters.dynamodb.transcriptions import TranscriptionTable  # noqa: PLC0415

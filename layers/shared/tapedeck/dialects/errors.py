@@ -23,6 +23,7 @@ from tapedeck.domain.errors import (
     LabelInUse,
     MalformedBody,
     MethodNotAllowed,
+    NoEngineAvailable,
     NotAuthenticated,
     NotDualChannel,
     NotEligibleForRecording,
@@ -91,6 +92,9 @@ ERROR_TABLE: Final[Mapping[type[TapedeckError], ErrorAnswers]] = {
     NotFinished: _both(400, 20009, "Cannot delete this resource before it is complete"),
     NotDualChannel: _both(400, 16113, "The recording has one channel"),
     InvalidState: ErrorAnswers(_BAD_REQUEST, ErrorAnswer(400, 10000, "The state of the resource forbids this")),
+    NoEngineAvailable: ErrorAnswers(
+        ErrorAnswer(503, 20503, "Service Unavailable"), ErrorAnswer(503, 20504, "Service unavailable")
+    ),
     StoreBusy: _both(429, 20429, "Too Many Requests"),
     StoreUnavailable: ErrorAnswers(
         ErrorAnswer(500, 20500, "Internal Server Error"), ErrorAnswer(500, 20504, "Internal error")

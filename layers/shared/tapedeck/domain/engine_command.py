@@ -49,10 +49,11 @@ class Command:
     Publishing the same change again yields the same command. The reconciler may resend it as `recording.start` or
     `participant.add`, with the latest complete state.
 
-    `parent` is the call or conference whose commands are sent in order. `resource` is the target's id: a recording, a
+    `parent` is the call or conference that the resource belongs to. `resource` is the target's id: a recording, a
     call, a conference, or a participant's call. `version` is the resource's version after this change: an engine that
     has applied a higher version of the resource ignores the command (REL-4). `desired_state` uses the field names of
-    the engine protocol, which calls it `wanted`.
+    the engine protocol, which calls it `wanted`. `engine` is the engine of the resource itself; None if it has none,
+    as a participant, or a recording whose start is not confirmed yet.
     """
 
     kind: CommandKind
@@ -60,10 +61,11 @@ class Command:
     resource: str
     version: int
     desired_state: Mapping[str, Any] = field(default_factory=dict)
+    engine: str | None = None
 
     @property
     def id(self) -> str:
-        """The command's id: parent and resource, version and kind. Its first message has it as the deduplication id."""
+        """The command's id: parent and resource, version and kind; equal in every copy."""
         where = "-".join(dict.fromkeys((self.parent.id, self.resource)))
         return f"{where}-{self.version}-{self.kind}"
 

@@ -31,6 +31,7 @@ TapedeckError
 │   └── NotDualChannel          two channels are requested of a mono recording
 ├── EventRejected               an engine event that contradicts the request or names foreign resources
 │   └── CaptureConflict
+├── NoEngineAvailable           no media engine can take a new conference
 ├── MediaMissing                a recording's source media is missing or unreadable
 └── StoreFailure
     ├── StoreBusy               contention; nothing was written; safe to retry
@@ -237,6 +238,10 @@ class CaptureConflict(EventRejected):
 
 class MediaMissing(TapedeckError):
     """The media that the engine should have captured is missing or is not audio."""
+
+
+class NoEngineAvailable(TapedeckError):
+    """No media engine can take a new conference: none serves the account, is alive and has room."""
 
 
 class StoreFailure(TapedeckError):

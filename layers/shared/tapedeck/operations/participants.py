@@ -11,6 +11,7 @@ from tapedeck.domain.errors import (
     ConferenceOverForParticipant,
     InvalidParameter,
     LabelInUse,
+    NoEngineAvailable,
     NotFound,
     StoreBusy,
 )
@@ -22,6 +23,7 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import ConferenceName, Conferences
 from tapedeck.operations.dial_progress import MAX_CONTENDED_ATTEMPTS, require_inside
+from tapedeck.operations.engine_choice import EngineChooser
 from tapedeck.operations.leaving import participant_after_leave, participant_removal
 from tapedeck.operations.participant_list import ParticipantFilter, select_page
 from tapedeck.ports.clock import Clock
@@ -74,11 +76,19 @@ class Participants:
     without writing their rows (REL-9).
     """
 
-    def __init__(self, store: ParticipantStore, calls: Calls, conferences: Conferences, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ParticipantStore,
+        calls: Calls,
+        conferences: Conferences,
+        clock: Clock,
+        choose_engine: EngineChooser,
+    ) -> None:
         self._store = store
         self._calls = calls
-        self._conferences = conferences
         self._clock = clock
+        self._conferences = conferences
+        self._choose_engine = choose_engine
 
     def of_conference(
         self, account: str, conference: str, wanted: ParticipantFilter, page: PageRequest
@@ -212,7 +222,10 @@ class Participants:
     def add(self, account: str, conference: str | ConferenceName, wanted: AddParticipant) -> Participant:
         """Dial a participant: create a queued call and participant, and the conference if none with its name is live.
 
+        The call belongs to the engine of the conference. A conference without one gets the engine with most room.
+
         Raises:
+            NoEngineAvailable: the conference has no engine, and none can take it.
             NotFound: no live conference has this id.
             LabelInUse: another participant has the label.
             InvalidParameter: the conference name is invalid, or the participant to coach is not in this conference.
@@ -241,9 +254,10 @@ class Participants:
             if wanted.call_to_coach is not None:
                 _, (coached,) = self._store.get_participants(account, target.id, [wanted.call_to_coach])
                 _check_coached(call.id, coached)
+            target = self._with_engine(target)
             dialing = DialTransaction(
                 write_id,
-                replace(call, conference=target.id),
+                replace(call, conference=target.id, engine=target.engine),
                 target,
                 _queued(call, target, wanted),
                 before,
@@ -262,6 +276,13 @@ class Participants:
             else:
                 return dialing.participant
         raise StoreBusy
+
+    def _with_engine(self, conference: Conference) -> Conference:
+        """Return the conference with an engine: its own, else the one with most room."""
+        engine = conference.engine or self._choose_engine(conference.account)
+        if engine is None:
+            raise NoEngineAvailable
+        return replace(conference, engine=engine)
 
     def _live_call(self, account: str, conference: str, call: str) -> Call | None:
         """Return the call of a participant; None if it has ended, or has joined another conference since."""

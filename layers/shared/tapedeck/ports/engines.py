@@ -184,20 +184,12 @@ class CredentialsLender(Protocol):
 
 
 class EngineQueues(Protocol):
-    """One queue of commands per engine, unordered, at least once.
+    """One queue of commands per engine, unordered, at least once."""
 
-    Raises:
-        StoreBusy, StoreUnavailable: some messages were not accepted; others may have been.
-    """
+    def send(self, engine: str, messages: Sequence[Mapping[str, Any]]) -> bool:
+        """Send messages to an engine; each is a JSON object. False if the engine has no queue: it was deleted.
 
-    def send(self, engine: str, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Send messages to an engine; each is a JSON object."""
-        ...
-
-    def create(self, engine: str) -> None:
-        """Create the queue of an engine. Idempotent."""
-        ...
-
-    def delete(self, engine: str) -> None:
-        """Delete the queue of an engine with its messages. Idempotent."""
+        Raises:
+            StoreBusy, StoreUnavailable: some messages were not accepted; others may have been.
+        """
         ...
