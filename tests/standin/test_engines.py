@@ -1,13 +1,52 @@
-"""Media engines in the control API: registration, presence, and calls of a named engine."""
+"""Further media engines: registration, presence, and what one may report of another one."""
 
+import json
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from tapedeck.dialects.dialect import ResourceType
 from tapedeck.dialects.selection import TWILIO
+from tapedeck.domain.identity import new_id
 from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
+
+
+def now_of(standin: StandIn) -> int:
+    """The stand-in's time in milliseconds."""
+    return round(datetime.fromisoformat(ControlClient(standin).post("/clock").body["now"]).timestamp() * 1000)
+
+
+class EngineClient:
+    """A connector in the hands of a test: it sends requests with a token."""
+
+    def __init__(self, standin: StandIn, token: str) -> None:
+        self.standin = standin
+        self.token = token
+        self.boot = new_id(now_of(standin))
+        self.seq = 0
+
+    def post(self, route: str, body: dict[str, Any]) -> Any:
+        """Send a request of the engine protocol; return its JSON answer."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        content = json.dumps({"protocol": 2, "boot": self.boot, "sent_at": now_of(self.standin), **body}).encode()
+        return ControlClient(self.standin).request("POST", f"/engine/v2/{route}", content, headers).body
+
+    def report(self, **event: Any) -> dict[str, Any]:
+        """Report one event; return its outcome without the id."""
+        self.seq += 1
+        now = now_of(self.standin)
+        answer = self.post("events", {"events": [{"id": new_id(now), "seq": self.seq, "at": now, **event}]})
+        (result,) = answer["results"]
+        return {name: value for name, value in result.items() if name not in {"id", "detail"}}
+
+
+def make_engine(standin: StandIn, name: str, **more: Any) -> EngineClient:
+    """Register an engine."""
+    answer = ControlClient(standin).post("/engines", {"name": name, **more})
+    assert answer.status == 201, answer.body
+    return EngineClient(standin, answer.body["token"])
 
 
 def listed(standin: StandIn, name: str) -> dict[str, Any]:
@@ -59,3 +98,41 @@ def test_call_of_an_unknown_engine(control: ControlClient) -> None:
     """A call cannot belong to an engine that is not registered."""
     answer = control.post("/calls", {"engine": "nowhere"})
     assert (answer.status, answer.body["error"]["field"]) == (404, "engine")
+
+
+def test_engine_cannot_report_for_another_one(
+    standin: StandIn, control: ControlClient, api: HttpFunctionClient
+) -> None:
+    """An event about a call of another engine is refused and changes nothing; one about the own call is taken."""
+    name = f"foreign-{api.dialect.name}"
+    engine = make_engine(standin, name)
+    calls = [control.post("/calls", body).body["sid"][api.dialect.name] for body in ({}, {"engine": name})]
+    outcomes = [
+        engine.report(type="call.ended", account=api.account, call=api.dialect.parse_sid(ResourceType.CALL, call))
+        for call in calls
+    ]
+    assert outcomes == [{"outcome": "refused", "code": "not_yours"}, {"outcome": "taken"}]
+    assert [api.get("Calls", call).body["status"] for call in calls] == ["in-progress", "completed"]
+
+
+def test_engine_works_for_its_accounts_only(standin: StandIn, api: HttpFunctionClient) -> None:
+    """An event of an account that the engine does not work for is refused."""
+    other = ControlClient(standin).post("/accounts").body["sid"]["twilio"]
+    engine = make_engine(standin, f"limited-{api.dialect.name}", accounts=[other])
+    call = new_id(now_of(standin))
+    event = {"type": "call.answered", "account": api.account, "call": call, "to": "+12025550111", "from": ""}
+    assert engine.report(**event) == {"outcome": "refused", "code": "not_yours"}
+    assert api.get("Calls").body["calls"] == []
+
+
+def test_name_of_a_conference_is_taken(standin: StandIn, control: ControlClient, api: HttpFunctionClient) -> None:
+    """A second engine cannot open a conference whose name is in use."""
+    control.post("/conferences", {"friendly_name": "Sales"})
+    engine = make_engine(standin, f"second-{api.dialect.name}")
+    event = {
+        "type": "conference.started",
+        "account": api.account,
+        "conference": new_id(now_of(standin)),
+        "name": "Sales",
+    }
+    assert engine.report(**event) == {"outcome": "refused", "code": "name_taken"}
