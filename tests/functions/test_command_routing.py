@@ -214,3 +214,26 @@ def test_signalwire_would_answer_503(world: World) -> None:
     answer = world.client("signalwire").dialect.error(NoEngineAvailable(), "/", "create_participant")
     assert (answer.status, dict(answer.headers)["Retry-After"]) == (503, "1")
     assert "20504" in str(answer.body)
+
+
+@pytest.mark.parametrize("died_after", [0, 10, 45])
+def test_ten_pauses_and_six_hours_without_an_engine(world: World, died_after: int) -> None:
+    """Ten unconfirmed pauses of an engine that is away lead to at most 20 messages, two of each, not to 3,600."""
+    recordings = []
+    for _ in range(10):
+        call = world.stage.call()
+        recordings.append(world.stage.recording(call, confirmed_version=1))
+        world.stage.write(recordings[-1], engine="ast1")
+        of_engine(world, call, "ast1")
+    register(world, "ast1", seen_at=world.clock.seconds + died_after - 45)
+    for recording in recordings:
+        world.services.recordings.update(recording.parent, recording.id, RecordingStatus.PAUSED, "skip")
+    assert world.publish() == []
+    world.clock.step(30)
+    for _ in range(6 * 60):
+        world.reconcile()
+        world.clock.step(60)
+    sent = [(each.engine, each.body["type"], each.body["recording"]) for each in world.commands.drain()]
+    assert {each[:2] for each in sent} == {("ast1", "recording.pause")}
+    assert max(sent.count(each) for each in sent) <= 2
+    assert len(sent) == (20 if died_after == 45 else 10)
