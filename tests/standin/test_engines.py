@@ -1,10 +1,11 @@
-"""Further media engines: registration, presence, and what one may report of another one."""
+"""Further media engines: registration, routing of commands, trespass, and unchanged botocore on their queues."""
 
 import json
 import re
 from datetime import datetime
 from typing import Any
 
+import botocore.session
 import pytest
 
 from tapedeck.dialects.dialect import ResourceType
@@ -19,13 +20,25 @@ def now_of(standin: StandIn) -> int:
 
 
 class EngineClient:
-    """A connector in the hands of a test: it sends requests with a token."""
+    """A connector in the hands of a test: it drains a queue with botocore and sends requests with a token."""
 
-    def __init__(self, standin: StandIn, token: str) -> None:
+    def __init__(self, standin: StandIn, name: str, token: str) -> None:
         self.standin = standin
         self.token = token
         self.boot = new_id(now_of(standin))
         self.seq = 0
+        endpoint = f"http://127.0.0.1:{standin.port}/_standin/sqs"
+        self.queue = f"{endpoint}/000000000000/engine-{name}"
+        self.sqs: Any = botocore.session.get_session().create_client(
+            "sqs", "us-east-1", endpoint_url=endpoint, aws_access_key_id="a", aws_secret_access_key="b"
+        )
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Receive and delete the commands that wait."""
+        answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     def post(self, route: str, body: dict[str, Any]) -> Any:
         """Send a request of the engine protocol; return its JSON answer."""
@@ -46,7 +59,7 @@ def make_engine(standin: StandIn, name: str, **more: Any) -> EngineClient:
     """Register an engine."""
     answer = ControlClient(standin).post("/engines", {"name": name, **more})
     assert answer.status == 201, answer.body
-    return EngineClient(standin, answer.body["token"])
+    return EngineClient(standin, name, answer.body["token"])
 
 
 def listed(standin: StandIn, name: str) -> dict[str, Any]:
@@ -98,6 +111,27 @@ def test_call_of_an_unknown_engine(control: ControlClient) -> None:
     """A call cannot belong to an engine that is not registered."""
     answer = control.post("/calls", {"engine": "nowhere"})
     assert (answer.status, answer.body["error"]["field"]) == (404, "engine")
+
+
+def test_commands_go_to_the_engine_of_the_call(
+    standin: StandIn, control: ControlClient, api: HttpFunctionClient
+) -> None:
+    """The commands of a call wait in the queue of its engine, and no other engine receives them."""
+    name = f"routed-{api.dialect.name}"
+    engine = make_engine(standin, name)
+    call = control.post("/calls", {"engine": name}).body["sid"][api.dialect.name]
+    own = control.post("/calls").body["sid"][api.dialect.name]
+    recording = api.post("Calls", call, "Recordings").body["sid"]
+    api.post("Calls", call, "Recordings", recording, form={"Status": "paused"})
+    api.post("Calls", own, "Recordings")
+    assert listed(standin, name)["commands_waiting"] == 2
+    commands = engine.receive()
+    assert sorted((each["type"], each["version"], each["wanted"]["status"]) for each in commands) == [
+        ("recording.pause", 2, "paused"),
+        ("recording.start", 1, "in-progress"),
+    ]
+    assert listed(standin, name)["commands_waiting"] == 0
+    assert engine.receive() == []
 
 
 def test_engine_cannot_report_for_another_one(
