@@ -35,13 +35,17 @@ BOOT = "01972b5cee00700080000000000000b1"
 
 @dataclass
 class EngineClient:
-    """A media engine that reports to a world over HTTP; its sequence numbers rise with each event that it makes."""
+    """A media engine that reports to a world over HTTP; its sequence numbers rise with each event that it makes.
+
+    `has_session`: its session is open, so that no answer requests one.
+    """
 
     world: World
     token: str
     name: str = "ast1"
     boot: str = BOOT
     seq: int = 0
+    has_session: bool = False
 
     def event(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Make an event of now about the world's account."""
@@ -61,7 +65,8 @@ class EngineClient:
         status, answer = self.post(json.dumps(envelope).encode())
         assert status == 200
         assert answer.keys() == {"now", "results", "resync", "superseded"}
-        assert (answer["now"], answer["resync"], answer["superseded"]) == (self.world.clock(), False, False)
+        now, needs_session = self.world.clock(), not self.has_session
+        assert (answer["now"], answer["resync"], answer["superseded"]) == (now, needs_session, False)
         ids = [event.get("id") if isinstance(event, dict) else None for event in events]
         assert [result.pop("id") for result in answer["results"]] == ids
         results: list[dict[str, Any]] = answer["results"]

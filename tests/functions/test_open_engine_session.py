@@ -56,6 +56,23 @@ def opening(engine: EngineClient, boot: str = BOOT, **fields: Any) -> tuple[int,
     return answer["statusCode"], json.loads(answer["body"])
 
 
+def test_an_engine_without_a_session_is_requested_to_open_it(world: World, engine: EngineClient) -> None:
+    """The events of an engine that opened no session are applied; the answers have `resync` until it opens one.
+
+    So after a restart, when the session of another start is known.
+    """
+    for boot in (BOOT, NEWER):
+        engine.boot, engine.has_session = boot, False
+        ringing = world.stage.call("ringing")
+        assert engine.outcomes(engine.event("call.answered", call=ringing.id)) == ["taken"]
+        alive = engine.event("engine.alive")
+        del alive["account"]
+        assert engine.outcomes(alive) == ["taken"]
+        assert opening(engine, boot)[0] == 200
+        engine.has_session = True
+        assert engine.outcomes(engine.event("call.ended", call=ringing.id, status="completed")) == ["taken"]
+
+
 def test_a_session_names_the_queue_and_what_is_not_live(world: World, engine: EngineClient) -> None:
     """The whole answer of a first session; what is listed belongs to the engine and to the session."""
     account = world.account.account

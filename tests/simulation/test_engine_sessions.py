@@ -8,7 +8,7 @@ import pytest
 
 from tapedeck.domain.call import CallStatus
 from tapedeck.domain.conference import ConferenceStatus, EndReason
-from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine
+from tapedeck.domain.engine import EngineCapabilities, EngineHealth, EnginePresence, MediaEngine, SessionState
 from tapedeck.domain.identity import new_id
 from tapedeck.domain.recording import Parent, ParentKind, RecordingStatus
 from tapedeck.operations.engine_sessions import OpenedSession, SessionOpening, SessionSuperseded
@@ -64,11 +64,13 @@ def test_numbers_of_a_new_session_continue_above_a_reserve(world: World) -> None
 def test_a_newer_session_supersedes_an_older_one(world: World) -> None:
     """The session with the newer id wins; the older one is superseded with each report, and cannot be opened again."""
     old, new = boot(world), boot(world)
+    assert world.sessions.find_state(ENGINE.name, old) is SessionState.UNOPENED
     opened(world, old)
-    assert world.sessions.is_superseded(ENGINE.name, old) is False
+    assert world.sessions.find_state(ENGINE.name, new) is SessionState.UNOPENED
+    assert world.sessions.find_state(ENGINE.name, old) is SessionState.CURRENT
     opened(world, new)
-    assert world.sessions.is_superseded(ENGINE.name, old) is True
-    assert world.sessions.is_superseded(ENGINE.name, new) is False
+    assert world.sessions.find_state(ENGINE.name, old) is SessionState.SUPERSEDED
+    assert world.sessions.find_state(ENGINE.name, new) is SessionState.CURRENT
     assert world.sessions.note_alive(ENGINE.name, old, 9, EngineHealth()) is True
     with pytest.raises(SessionSuperseded):
         opened(world, old)
@@ -86,7 +88,7 @@ def test_any_session_replaces_a_lost_one(world: World) -> None:
     world.clock.sleep(45)
     later = boot(world)
     opened(world, later)
-    assert world.sessions.is_superseded(ENGINE.name, later) is False
+    assert world.sessions.find_state(ENGINE.name, later) is SessionState.CURRENT
 
 
 def test_an_unknown_session_is_not_noted(world: World) -> None:

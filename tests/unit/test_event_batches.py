@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapedeck.background.event_batches import EventBatches, ReceivedBatch
-from tapedeck.domain.engine import EngineHealth, MediaEngine
+from tapedeck.domain.engine import EngineHealth, MediaEngine, SessionState
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import Report
 from tapedeck.domain.errors import StoreBusy, StoreThrottled, StoreUnavailable
@@ -55,12 +55,14 @@ class Double:
 class Sessions:
     """Sessions of an engine, of which boots below `newest` are superseded; notes what reports to be alive."""
 
-    newest: str = ""
+    newest: str = BOOT
     alive: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def is_superseded(self, _engine: str, boot: str) -> bool:
-        """Whether a newer session is open."""
-        return boot < self.newest
+    def find_state(self, _engine: str, boot: str) -> SessionState:
+        """Return what is known about a session."""
+        if boot > self.newest:
+            return SessionState.UNOPENED
+        return SessionState.SUPERSEDED if boot < self.newest else SessionState.CURRENT
 
     def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
         """Note that an engine is alive."""
@@ -284,6 +286,16 @@ def test_a_superseded_session_is_refused(setup: Setup) -> None:
         "superseded": True,
     }
     assert (setup.events.taken, setup.sessions.alive) == ([], [])
+
+
+def test_a_session_that_was_never_opened_is_requested(setup: Setup) -> None:
+    """The events of an engine without an open session are taken, and the answer requests the session."""
+    setup.sessions.newest = "a" * 32
+    batches: list[list[Any]] = [[ended(1)], [{}]]
+    for events in batches:
+        answer = setup.batches.take(MediaEngine("ast1"), ReceivedBatch(BOOT, NOW, events))
+        assert (answer["resync"], answer["superseded"], len(answer["results"])) == (True, False, 1)
+    assert [event.id for event in setup.events.taken] == [f"{1:032x}"]
 
 
 def test_a_lost_capture_requests_all_live_resources(setup: Setup) -> None:

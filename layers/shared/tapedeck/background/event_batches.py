@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from tapedeck.background.event_reports import ParsedEvent, UnreadableEvent, read_report
-from tapedeck.domain.engine import EngineHealth, MediaEngine
+from tapedeck.domain.engine import EngineHealth, MediaEngine, SessionState
 from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal, EventResult
 from tapedeck.domain.engine_report import Report
 from tapedeck.domain.errors import StoreFailure
@@ -54,8 +54,8 @@ class EventTaker(Protocol):
 class SessionTracker(Protocol):
     """Knows the session of each engine; raises StoreBusy or StoreUnavailable."""
 
-    def is_superseded(self, engine: str, boot: str) -> bool:
-        """Whether a newer session of the engine is open."""
+    def find_state(self, engine: str, boot: str) -> SessionState:
+        """Return what is known about a session of an engine."""
         ...
 
     def note_alive(self, engine: str, boot: str, seq: int, health: EngineHealth) -> bool:
@@ -106,16 +106,17 @@ class EventBatches:
     def take(self, engine: MediaEngine, batch: ReceivedBatch) -> dict[str, Any]:
         """Take every event in order; return the answer with one result for each.
 
-        If a newer session of the engine is open, every event is refused.
+        If a newer session of the engine is open, every event is refused. If the session was never opened, the events
+        are applied, and the answer requests that it is opened (C-235).
 
         Raises:
             StoreBusy, StoreUnavailable: the session cannot be read; nothing was applied.
         """
         received, deadline = self._clock(), self._monotonic_clock() + MAX_BATCH_MS
         self._observe_clock(engine.name, batch, received)
-        is_superseded = self._sessions.is_superseded(engine.name, batch.boot)
+        state = self._sessions.find_state(engine.name, batch.boot)
+        is_superseded, needs_resync = state is SessionState.SUPERSEDED, state is SessionState.UNOPENED
         results: list[dict[str, Any]] = []
-        needs_resync = False
         for raw in batch.events:
             fields = raw if isinstance(raw, Mapping) else {}
             event_id = _matching(_ID, fields.get("id"))

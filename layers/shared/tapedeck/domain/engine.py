@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 ALL_ACCOUNTS: Final = "*"
@@ -86,6 +87,17 @@ class EnginePresence:
     def is_alive(self, now: int) -> bool:
         """Whether the engine was seen within `DEAD_AFTER_SECONDS` before `now`, or reports no presence."""
         return not self.capabilities.presence or now - self.seen_at < DEAD_AFTER_SECONDS
+
+
+class SessionState(StrEnum):
+    """What is known about the session of an engine.
+
+    `UNOPENED`: it was never opened, so that the engine must open it. `SUPERSEDED`: a newer session is open.
+    """
+
+    CURRENT = "current"
+    UNOPENED = "unopened"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)

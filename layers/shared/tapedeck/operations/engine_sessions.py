@@ -17,6 +17,7 @@ from tapedeck.domain.engine import (
     EngineHealth,
     EnginePresence,
     MediaEngine,
+    SessionState,
 )
 from tapedeck.domain.engine_event import EngineEvent
 from tapedeck.domain.engine_report import CallEndReport, CaptureTransitionReport, ConferenceEndReport
@@ -139,10 +140,12 @@ class EngineSessions:
         found = self._presences.note_alive(presence)
         return found is not None and boot < found.boot
 
-    def is_superseded(self, engine: str, boot: str) -> bool:
-        """Whether a newer session of the engine is open: 1 read."""
+    def find_state(self, engine: str, boot: str) -> SessionState:
+        """Return what is known about a session of an engine: 1 read."""
         found = self._presences.get_presence(engine)
-        return found is not None and boot < found.boot
+        if found is None or boot > found.boot:
+            return SessionState.UNOPENED
+        return SessionState.CURRENT if boot == found.boot else SessionState.SUPERSEDED
 
     def end_lost(self, presence: EnginePresence) -> Counter[str]:
         """End everything that a lost engine had, at the time at which it was last seen.
