@@ -37,6 +37,7 @@ PLACEHOLDERS: Final = {
     "<token>": r"[\w-]{43}",
     "<second>": r"\d{10}",
     "<millisecond>": r"\d{13}",
+    "<url>": r"https://\S+",
 }
 """Placeholders for values that differ between runs, with their patterns (events/README.md)."""
 

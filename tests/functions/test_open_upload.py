@@ -1,7 +1,9 @@
-"""`Uploads.open` gives an engine a place for the capture of one recording, which it can fill once."""
+"""open_upload gives an engine a place for the capture of one recording, which it can fill once."""
 
 import hashlib
+import json
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,10 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.recording import Parent, Recording
 from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.uploads import UploadRefused, Uploads, UploadTicket
+from tests.client import make_event
+from tests.functions.background_world import World
+from tests.functions.engines import register_engine
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage
 from tests.media import sound
@@ -138,3 +144,92 @@ def test_unknown_and_deleted_recordings_are_refused(uploads: Uploads, stage: Sta
     other = Parent(deleted.parent.account, deleted.parent.kind, "0" * 32)
     assert refusal(uploads, replace(deleted, parent=other)) == "unknown"
     assert refusal(uploads, replace(deleted, id="0" * 32)) == "unknown"
+
+
+# Over HTTP.
+
+TOKEN = f"tdk_ast1_{'1' * 43}"
+
+
+def body_of(recording: Recording) -> dict[str, Any]:
+    """The body of a request for `CONTENT`."""
+    return {
+        "account": recording.parent.account, "parent": {"type": "call", "id": recording.parent.id},
+        "recording": recording.id, "bytes": len(CONTENT), "sha256": DIGEST, "content_type": "audio/wav",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def post(world: World) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Sends a request of the engine `ast1`, which works for the world's account; returns the status and the answer."""
+    register_engine(current_environment(), "ast1", TOKEN, frozenset({world.account.account}))
+
+    def send(body: object, token: str = TOKEN) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        event = make_event(
+            "POST", "/engine/v2/uploads", headers=headers, body=json.dumps(body).encode(), gateway="api-gateway"
+        )
+        answer = world.call("open_upload", event)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return send
+
+
+Post = Callable[..., tuple[int, dict[str, Any]]]
+
+
+def test_an_engine_uploads_and_the_recording_completes(world: World, bucket: Objects, post: Post) -> None:
+    """Open, upload, report: the capture is converted, and the recording is completed."""
+    recording = make(world.stage, engine="ast1")
+    world.discard()
+    status, answer = post(body_of(recording))
+    checksum = b64encode(bytes.fromhex(DIGEST)).decode()
+    ticket = f"{recording.id}.{len(CONTENT)}.{DIGEST}"
+    assert status == 200
+    assert answer == {
+        "url": answer["url"], "headers": {"If-None-Match": "*", "x-amz-checksum-sha256": checksum},
+        "expires_at": world.clock.seconds * 1000 + 900_000, "ticket": ticket,
+    }  # fmt: skip
+    upload = UploadTicket(answer["url"], answer["headers"], 0, ticket)
+    assert (put(upload, CONTENT), put(upload, CONTENT)) == (200, 412)
+    world.services.media.note_capture(recording.parent, recording.id, ticket, len(CONTENT), DIGEST)
+    world.publish()
+    assert world.convert() == []
+    assert world.services.recordings.get(recording.parent, recording.id).status == "completed"
+    assert bucket.get(recording, "original.wav") == CONTENT
+
+
+def test_refusals_have_the_form_of_the_protocol(world: World, post: Post) -> None:
+    """Each refusal has its status and its code; nothing else is answered."""
+    stopped = make(world.stage, engine="ast1")
+    running = make(world.stage, "in-progress", engine="ast1")
+    deleted = world.stage.delete(make(world.stage, "completed", engine="ast1"))
+    foreign = make(world.stage, engine="ast2")
+    assert [
+        post(body_of(stopped), TOKEN[:-1]),
+        post(body_of(foreign)),
+        post({**body_of(stopped), "account": "0" * 32}),
+        post({**body_of(stopped), "recording": "0" * 32}),
+        post(body_of(deleted)),
+        post(body_of(running)),
+    ] == [
+        (401, {"refused": "unauthorized"}),
+        (403, {"refused": "not_yours"}),
+        (403, {"refused": "not_yours"}),
+        (404, {"refused": "unknown"}),
+        (409, {"refused": "deleted"}),
+        (409, {"refused": "wrong_state"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("bytes", 0), ("bytes", 4 * 1024**3 + 1), ("bytes", 1.5), ("bytes", "7"), ("sha256", "0" * 63),
+        ("sha256", "G" * 64), ("content_type", "audio/mpeg"), ("recording", "x"), ("account", "x"),
+    ],
+)  # fmt: skip
+def test_unreadable_requests_name_the_field(world: World, post: Post, field: str, value: object) -> None:
+    """A size beyond 1 byte to 4 GiB, a hash that is not one, or another content type is 422 with the field."""
+    status, answer = post({**body_of(make(world.stage, engine="ast1")), field: value})
+    assert (status, answer["refused"], answer["field"]) == (422, "unreadable", field)

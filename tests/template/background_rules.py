@@ -260,6 +260,19 @@ def publishers_send_to_the_queues_of_engines(stack: Stack) -> Iterator[str]:
             yield f"{function} has the URL {given} and may send: {may_send}"
 
 
+def uploads_cannot_overwrite(stack: Stack) -> Iterator[str]:
+    """A URL that open_upload signs stores captures only, and none in place of another one (C-212)."""
+    writes = [each for each in stack.statements("OpenUploadFunction") if "s3:PutObject" in listed(each["Action"])]
+    expected = {
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": {"Fn::Sub": "${MediaBucket.Arn}/*/capture.wav"},
+        "Condition": {"Null": {"s3:if-none-match": "false"}},
+    }
+    if writes != [expected]:
+        yield f"open_upload may sign {writes}"
+
+
 def _granted(stack: Stack, function: str) -> dict[str, set[str]]:
     """Return the actions that a function's role allows, by resource."""
     granted: dict[str, set[str]] = {}
@@ -281,4 +294,5 @@ RULES: Final[tuple[Rule, ...]] = (
     environments_match_roles,
     publishers_know_the_public_url,
     publishers_send_to_the_queues_of_engines,
+    uploads_cannot_overwrite,
 )

@@ -93,6 +93,8 @@ FOREIGN_CALL: Final = "01972b5d18f8700080000000000000c6"
 """A call of the other account, in progress."""
 WAITING: Final = "01972b5d24b0700080000000000000e5"
 """The recording of that call, paused but not yet confirmed by the engine."""
+STOPPED: Final = "01972b5d2898700080000000000000e6"
+"""An earlier recording of that call, stopped; the engine `standin` has not uploaded its audio yet."""
 
 _DURATION_SECONDS: Final = 59
 """Length of the completed recording."""
@@ -198,6 +200,7 @@ def _capture_calls(table: ResourceTable, captured: _CapturingTable) -> None:
         (RUNNING, STANDIN_ACCOUNT, RECORDED_CALL, 3, None),
         (FINISHED, STANDIN_ACCOUNT, ENDED_CALL, 5, SUBSCRIPTION),
         (WAITING, OTHER_ACCOUNT, FOREIGN_CALL, 14, None),
+        (STOPPED, OTHER_ACCOUNT, FOREIGN_CALL, 15, None),
     ):
         recording = Recording(
             identifier, Parent(account, ParentKind.CALL, call), RecordingStatus.IN_PROGRESS,
@@ -207,6 +210,9 @@ def _capture_calls(table: ResourceTable, captured: _CapturingTable) -> None:
         table.start_recording(recording, None, frozenset())
     paused = {"status": RecordingStatus.PAUSED, "version": 2, "updated": NOON + 25, "pause_behavior": "silence"}
     captured.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), WAITING), paused)
+    stopped = {"status": RecordingStatus.STOPPED, "version": 2, "updated": NOON + 40, "ended": NOON + 40}
+    stopped |= {"confirmed": 2, "engine": STANDIN_ENGINE}
+    captured.change(recording_key(Parent(OTHER_ACCOUNT, ParentKind.CALL, FOREIGN_CALL), STOPPED), stopped)
     finished = {
         "status": RecordingStatus.COMPLETED,
         "version": 3,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tapedeck.background.event_batches import EventBatches
     from tapedeck.background.session_requests import SessionRequests
+    from tapedeck.operations.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class EngineServices:
     authenticator: EngineAuthenticator
     make_event_batches: "Callable[[], EventBatches]"
     make_session_requests: "Callable[[], SessionRequests]"
+    make_uploads: "Callable[[], Uploads]"
 
     @property
     def event_batches(self) -> "EventBatches":
@@ -44,6 +46,11 @@ class EngineServices:
     def session_requests(self) -> "SessionRequests":
         """Opens the sessions of engines."""
         return self.make_session_requests()
+
+    @property
+    def uploads(self) -> "Uploads":
+        """Opens uploads of captures."""
+        return self.make_uploads()
 
 
 def build_engine_services(environment: Environment) -> EngineServices:
@@ -73,6 +80,15 @@ def build_engine_services(environment: Environment) -> EngineServices:
         lender = StsLender(environment.make_client("sts"), settings.engine_role, settings.engine_queue_prefix)
         return SessionRequests(sessions, lender, clock)
 
+    def make_uploads() -> "Uploads":
+        from tapedeck.adapters.dynamodb.resources import ResourceTable  # noqa: PLC0415
+        from tapedeck.adapters.s3 import Bucket  # noqa: PLC0415
+        from tapedeck.operations.uploads import Uploads  # noqa: PLC0415
+
+        table = DynamoDBTable(environment.make_client("dynamodb"), settings.recordings_table, time.sleep)
+        bucket = Bucket(environment.make_client("s3"), settings.media_bucket)
+        return Uploads(ResourceTable(table), bucket, clock, settings.late_audio_days)
+
     return EngineServices(
         log=log,
         clock=clock,
@@ -81,6 +97,7 @@ def build_engine_services(environment: Environment) -> EngineServices:
         ),
         make_event_batches=cache(make_event_batches),
         make_session_requests=cache(make_session_requests),
+        make_uploads=cache(make_uploads),
     )
 
 

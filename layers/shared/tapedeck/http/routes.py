@@ -58,6 +58,7 @@ ENGINE_ROOT: Final = "/engine"
 ENGINE_ROUTES: Final[Mapping[str, frozenset[str]]] = {
     "/engine/v2/events": frozenset({"POST"}),
     "/engine/v2/sessions": frozenset({"POST"}),
+    "/engine/v2/uploads": frozenset({"POST"}),
 }
 """The methods of each path of the engine protocol."""
 
