@@ -17,7 +17,12 @@ _MAPPING: Final = "AWS::Lambda::EventSourceMapping"
 _COMPARISONS: Final = {"GreaterThanOrEqualToThreshold": "≥", "LessThanThreshold": "<"}
 _NAMESPACE: Final = "Tapedeck"
 _LAYER: Final = ROOT / "layers" / "shared" / "tapedeck"
-_METRIC_SOURCES: Final = ("observability.py", "background/handlers.py", "background/event_batches.py")
+_METRIC_SOURCES: Final = (
+    "observability.py",
+    "background/handlers.py",
+    "background/engine_events.py",
+    "background/event_batches.py",
+)
 
 
 @cache

@@ -54,6 +54,8 @@ METRICS: Final = {
     "EngineTrespass": "when an engine reports about an account or a resource that is not its own",
     "CallbacksUnsigned": "when an attempt is skipped because the callback cannot be signed",
     "CallbacksExhausted": "when a callback is given up",
+    "CaptureConflict": "when an engine reports another capture than the stored one",
+    "PausesRefused": "when an engine refuses to pause a recording",
 }
 
 _LOG: Final = "[functions' log](#search-the-logs)"
@@ -138,6 +140,11 @@ ALARM_ACTIONS: Final = {
         f"Find the engine in the {_LOG}, by the outcome `stale`. If its connector has lost its state, restart it: a "
         "new session continues above the known sequence numbers."
     ),
+    "CaptureConflictAlarm": (
+        f"Find the recording in the {_LOG}, by the reason `another capture is stored`. Listen to the stored audio, and "
+        "compare it with the file on the engine's host. To replace it, delete the recording."
+    ),
+    "PausesRefusedAlarm": f"Audio is captured during a pause now. Follow {_CONNECTOR} at once.",
     "EngineTrespassAlarm": (
         f"Find engine, account and resource in the {_LOG}, by the code `not_yours`. If the engine's token has leaked, "
         "rotate it."

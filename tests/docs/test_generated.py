@@ -102,10 +102,10 @@ def test_a_changed_metric_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_metrics_are_found_in_the_code() -> None:
     """The metrics are those that requests, tasks, records and the reconciler emit."""
     assert sorted(aws.metric_names()) == [
-        "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CommandsExpired", "CommandsUnconfirmed",
-        "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed", "EngineLost", "EngineTrespass",
-        "EventsDropped", "EventsLater", "EventsRefused", "EventsRejected", "EventsStale", "Faults", "Milliseconds",
-        "PausesUnconfirmed", "RecordingsTimedOut", "ResourcesLost", "TaskFaults",
+        "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CaptureConflict", "CommandsExpired",
+        "CommandsUnconfirmed", "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed", "EngineLost",
+        "EngineTrespass", "EventsDropped", "EventsLater", "EventsRefused", "EventsRejected", "EventsStale", "Faults",
+        "Milliseconds", "PausesRefused", "PausesUnconfirmed", "RecordingsTimedOut", "ResourcesLost", "TaskFaults",
     ]  # fmt: skip
 
 

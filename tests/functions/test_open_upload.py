@@ -18,7 +18,7 @@ from tapedeck.http.endpoint import ApiServices
 from tapedeck.operations.uploads import UploadRefused, Uploads, UploadTicket
 from tests.client import make_event
 from tests.functions.background_world import World
-from tests.functions.engines import register_engine
+from tests.functions.engines import EngineClient, engine_of, register_engine
 from tests.functions.objects import Objects
 from tests.functions.stage import Stage
 from tests.media import sound
@@ -148,6 +148,7 @@ def test_unknown_and_deleted_recordings_are_refused(uploads: Uploads, stage: Sta
 
 # Over HTTP.
 
+TOO_LATE = "the recording is finished, or it is too late for its audio"
 TOKEN = f"tdk_ast1_{'1' * 43}"
 
 
@@ -233,3 +234,49 @@ def test_unreadable_requests_name_the_field(world: World, post: Post, field: str
     """A size beyond 1 byte to 4 GiB, a hash that is not one, or another content type is 422 with the field."""
     status, answer = post({**body_of(make(world.stage, engine="ast1")), field: value})
     assert (status, answer["refused"], answer["field"]) == (422, "unreadable", field)
+
+
+def completed(engine: EngineClient, recording: Recording, content: bytes) -> dict[str, Any]:
+    """Return the event with which an engine reports this capture."""
+    digest = hashlib.sha256(content).hexdigest()
+    return engine.event(
+        "recording.completed", parent={"type": "call", "id": recording.parent.id}, recording=recording.id,
+        ticket=f"{recording.id}.{len(content)}.{digest}", bytes=len(content), sha256=digest,
+    )  # fmt: skip
+
+
+def test_a_report_is_compared_with_the_stored_object(world: World, bucket: Objects) -> None:
+    """A report comes too early, is taken, is repeated, or conflicts with the stored capture, which is counted."""
+    engine, recording = engine_of(world), make(world.stage, engine="ast1")
+    assert engine.outcomes(completed(engine, recording, CONTENT)) == ["later"]
+    bucket.put(recording, "capture.wav", CONTENT)
+    conflict = {"outcome": "refused", "code": "wrong_state", "detail": "another capture is stored"}
+    world.log.drain()
+    assert engine.report(completed(engine, recording, sound(3))) == [conflict]
+    assert engine.outcomes(*(completed(engine, recording, CONTENT) for _ in range(2))) == ["taken", "repeated"]
+    assert engine.report(completed(engine, recording, sound(3))) == [conflict]
+    counts = [line.get("counted", {}).get("CaptureConflict") for line in world.log.drain() if "event" in line]
+    assert counts == [1, None, None, 1]
+    world.publish()
+    assert world.convert() == []
+    assert engine.outcomes(completed(engine, recording, CONTENT)) == ["repeated"]
+    assert world.services.recordings.get(recording.parent, recording.id).status == "completed"
+
+
+def test_a_report_that_comes_too_late_is_refused(world: World, bucket: Objects) -> None:
+    """An hour late is taken and revokes `absent`; more than 14 days late is refused for good."""
+    engine = engine_of(world)
+    recordings = [make(world.stage, engine="ast1") for _ in range(2)]
+    for recording in recordings:
+        world.services.media.give_up(recording.parent, recording.id)
+        bucket.put(recording, "capture.wav", CONTENT)
+    world.discard()
+    world.clock.step(3_600)
+    assert engine.outcomes(completed(engine, recordings[0], CONTENT)) == ["taken"]
+    world.clock.step(14 * DAY)
+    refused = {"outcome": "refused", "code": "wrong_state", "detail": TOO_LATE}
+    assert engine.report(completed(engine, recordings[1], CONTENT)) == [refused]
+    world.publish()
+    world.convert()
+    found = [world.services.recordings.get(each.parent, each.id).status for each in recordings]
+    assert found == ["completed", "absent"]

@@ -11,7 +11,7 @@ from io import StringIO
 from typing import Any, Final
 
 from tapedeck import observability
-from tapedeck.background import event_batches, handlers
+from tapedeck.background import engine_events, event_batches, handlers
 from tests.template.rules import Rule, triggers_of
 from tests.template.translation import Stack
 
@@ -85,7 +85,7 @@ def background_metrics() -> frozenset[str]:
     """Return the metrics of background functions: the CamelCase strings in the modules that count."""
     texts = {
         node.value
-        for module in (handlers, event_batches)
+        for module in (handlers, engine_events, event_batches)
         for node in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

@@ -233,6 +233,8 @@ def use_background(scenario: Scenario) -> None:
     _use_conferences(scenario)
     _use_recordings(scenario)
     _use_conversions(scenario)
+    if scenario.reports_over_http:
+        _use_uploads(scenario)
     _use_callbacks(scenario)
     _use_reconciler(scenario)
     _use_engine_sessions(scenario)
@@ -472,6 +474,32 @@ def _use_conversions(scenario: Scenario) -> None:
     scenario.convert("x")
 
 
+def _use_uploads(scenario: Scenario) -> None:
+    """Open uploads for a stopped, a running, a deleted, an unknown and a foreign recording."""
+    foreign = api_bootstrap.get_api_services().calls.register(
+        scenario.mine.account, to="+12025550100", from_="+12025550101", direction="inbound"
+    )
+    without_engine = _recording(scenario, foreign.id)
+    _open(scenario, without_engine, without_engine.id)
+    call = scenario.make_id()
+    scenario.report("call.answered", call=call, to="+15550100", **{"from": "+15550101"})
+    recording = _recording(scenario, call)
+    for identifier in (recording.id, scenario.make_id()):
+        _open(scenario, recording, identifier)
+    _move(scenario, recording, "stopped")
+    _open(scenario, recording, recording.id)
+    scenario.report("recording.absent", **_ref(recording))
+    scenario.mine.delete("Recordings", _sid(scenario, ResourceType.RECORDING, recording.id))
+    _open(scenario, recording, recording.id)
+    scenario.post("uploads", {})
+
+
+def _open(scenario: Scenario, recording: Recording, identifier: str) -> None:
+    parent = {"type": "call", "id": recording.parent.id}
+    body = {"account": scenario.mine.account, "parent": parent, "recording": identifier, "bytes": 7}
+    scenario.post("uploads", {**body, "sha256": "0" * 64})
+
+
 def _use_callbacks(scenario: Scenario) -> None:
     """Deliver, retry, exhaust, list and replay callbacks."""
     scenario.deliver()
@@ -518,7 +546,7 @@ def _use_callbacks(scenario: Scenario) -> None:
     assert scenario.invoke_with_messages("deliver_callback", [json.dumps(message)]) == []
 
     # Redrive failed changes.
-    scenario.publish()
+    uploaded = _stopped(scenario, _call(scenario))
     calls = [_call(scenario), _call(scenario)]
     conference = _conference(scenario, *calls)
     _recording(scenario, calls[0])
@@ -526,7 +554,7 @@ def _use_callbacks(scenario: Scenario) -> None:
     other = _conference(scenario, calls[0])
     scenario.report("participant.left", conference=other, call=calls[0])
     _end_with_completed_recording(scenario)
-    scenario.upload(_stopped(scenario, _call(scenario)), _AUDIBLE)
+    scenario.upload(uploaded, _AUDIBLE)
     scenario.store_failed_batch()
     scenario.recorder.run("redrive_failed_changes")
     scenario.recorder.run("redrive_failed_changes", max_batches=0)
@@ -576,6 +604,7 @@ def _use_reconciler(scenario: Scenario) -> None:
         _move(scenario, recording, "stopped")
     scenario.capture(never[0].id, _AUDIBLE)
     scenario.capture(left[0].id, _AUDIBLE)
+    scenario.capture(left[1].id, _SILENCE)
     scenario.lose_changes()
     for ahead in (60, 600, _HOUR, 24 * _HOUR):
         scenario.clock.ahead += ahead

@@ -80,6 +80,7 @@ OUTCOMES: Final[Mapping[str, set[int | str]]] = {
     "delete_key": {204, 401, 404, 405},
     "default": {404, 405},
     "open_engine_session": {200, 401, 409, 422, "ended"},
+    "open_upload": {200, 401, 403, 404, 409, 422},
     "take_engine_events": {200, 401, 422, "taken", "repeated", "stale", "later", "refused"},
     **{
         operation: {"done", "refused"}
@@ -175,7 +176,8 @@ def test_roles_grant_exactly_what_the_functions_use(
     scenario.post("sessions", {})
     scenario.post("sessions", {}, token=STANDIN_ENGINE_TOKEN[:-1])
     scenario.post("events", {})
-    scenario.post("events", {}, token=STANDIN_ENGINE_TOKEN[:-1])
+    for route in ("events", "uploads"):
+        scenario.post(route, {}, token=STANDIN_ENGINE_TOKEN[:-1])
     known = {kind for event in get_args(get_args(MediaEvent)[0]) for kind in get_args(event.__annotations__["type"])}
     assert reported == known | {"nothing"}
     # From here on, the engine of a new conference is chosen among those that are alive.

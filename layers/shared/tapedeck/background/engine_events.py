@@ -15,7 +15,7 @@ from tapedeck.domain.engine_event import EngineEvent, EventOutcome, EventRefusal
 from tapedeck.domain.engine_report import RefusalReport, Report
 from tapedeck.domain.engine_situation import Apply, Confirm, Decision, Ignore, Later, Refuse, Situation, Touch
 from tapedeck.domain.errors import CaptureConflict, MediaMissing, StoreBusy
-from tapedeck.domain.recording_decision import is_refused_pause
+from tapedeck.domain.recording_decision import OTHER_CAPTURE, is_refused_pause
 from tapedeck.ports.clock import Clock
 
 MAX_EVENT_ATTEMPTS: Final = 16
@@ -61,7 +61,7 @@ class EngineEvents:
             except MediaMissing:
                 decision = Later("the media are missing")
             except CaptureConflict:
-                decision = Refuse(EventRefusal.WRONG_STATE, "another capture is stored")
+                decision = Refuse(EventRefusal.WRONG_STATE, OTHER_CAPTURE)
             if isinstance(decision, Apply) and decision.is_step:
                 has_changed = True
                 continue
@@ -99,7 +99,12 @@ def _result_of(decision: Decision) -> EventResult:
 
 
 def _marked(result: EventResult, situation: Situation, event: EngineEvent, report: Report) -> EventResult:
-    """Add what a refused command leads to: a resync if something is gone, and the count of refused pauses."""
+    """Add counts, and what a refused command leads to: a resync if something is gone.
+
+    The counts are those of refused pauses, and of captures that differ from the stored one (C-214).
+    """
+    if result.reason == OTHER_CAPTURE:
+        return replace(result, counted={"CaptureConflict": 1})
     if not isinstance(report, RefusalReport) or result.outcome in {EventOutcome.LATER, EventOutcome.REFUSED}:
         return result
     is_new = result.outcome is EventOutcome.TAKEN and is_refused_pause(situation, event)

@@ -24,6 +24,9 @@ _STOP_FIRST: Final = Apply(StateChange.MOVE_RECORDING, is_step=True)
 NEVER_BEGINS: Final = frozenset({"unsupported", "no_space", "gone"})
 """Codes of a final refusal after which a capture that has not begun never begins."""
 
+OTHER_CAPTURE: Final = "another capture is stored"
+"""The reason for refusing a capture that differs from the stored one (C-214)."""
+
 
 def _reject_other(situation: Situation, event: EngineEvent) -> Refuse | None:
     """Refuse an event about a recording of another engine; before its start it belongs to its parent's engine."""
@@ -153,7 +156,7 @@ def _decide_capture(situation: Situation, recording: Recording, report: CaptureC
     if recording.captured_at is not None:
         if (recording.capture_size, recording.capture_sha256) == (report.size, report.sha256):
             return repeated("the capture is known")
-        return wrong_state("another capture is stored")
+        return wrong_state(OTHER_CAPTURE)
     if situation.accepts_audio:
         return Apply(StateChange.NOTE_CAPTURE)
     return wrong_state("the recording is finished, or it is too late for its audio")

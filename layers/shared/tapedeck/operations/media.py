@@ -107,7 +107,7 @@ class Media:
 
         Raises:
             NotFound: no such recording, or it is deleted; the capture is deleted then.
-            NotEligibleForRecording: it is still being captured, or is absent for good.
+            NotEligibleForRecording: it is still being captured, or is absent and takes no late audio (any more).
             MediaMissing: no capture is stored yet.
             EventRejected: the ticket is not that of this recording, size and hash.
             CaptureConflict: another capture is stored; it stays.
