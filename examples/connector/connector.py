@@ -1,112 +1,197 @@
-"""A connector to a media engine: receives Tapedeck's commands, controls an engine, and reports what it did.
+"""A connector: receives Tapedeck's commands for recordings, controls a media engine, and reports what it did.
 
-It handles recordings of calls and conferences. To run it, replace `LoggingEngine` by a class for your engine, then:
-
-    python connector.py COMMANDS_QUEUE_URL EVENTS_QUEUE_URL BUCKET
+It needs botocore, and two settings: `TAPEDECK_URL` and `TAPEDECK_ENGINE_TOKEN`. To use it, replace `ToneEngine` by a
+class that controls your engine, and keep on disk what `Connector` keeps in memory.
 """
 
+import hashlib
+import io
 import json
-import sys
+import os
 import time
 import uuid
-from pathlib import Path
-from typing import Any, Protocol
+import wave
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
-import boto3
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
 
-
-class Engine(Protocol):
-    """What the connector needs from an engine."""
-
-    def apply(self, recording: str, wanted: dict[str, Any]) -> None:
-        """Bring a capture to the wanted state: in progress, paused or stopped. Start it if it does not run."""
-
-    def captured(self, recording: str) -> Path | None:
-        """Return the WAV file of a capture that has stopped; None if there is no audio."""
+RATE = 8_000
+TONE = b"\x00\x10\x00\xf0" * (RATE // 2)
 
 
-class LoggingEngine:
-    """An engine that only prints what it should do."""
+class ToneEngine:
+    """An engine that captures a tone while a recording is in progress, and silence while it is paused."""
 
-    def apply(self, recording: str, wanted: dict[str, Any]) -> None:
-        """Print the wanted state."""
-        print(recording, wanted["status"])
+    def __init__(self) -> None:
+        self._captures: dict[str, tuple[float, Mapping[str, Any], bytearray]] = {}
 
-    def captured(self, _recording: str) -> Path | None:
-        """Return nothing: no audio is captured."""
-        return None
+    def apply(self, recording: str, wanted: Mapping[str, Any]) -> None:
+        """Bring a capture to the wanted state; begin it if it has not begun."""
+        now = time.monotonic()
+        since, before, audio = self._captures.get(recording, (now, wanted, bytearray()))
+        size = round((now - since) * RATE) * 2
+        if before["status"] == "in-progress":
+            audio += (TONE * (size // len(TONE) + 1))[:size]
+        elif before["pause_behavior"] != "skip":
+            audio += bytes(size)
+        self._captures[recording] = now, wanted, audio
+
+    def finish(self, recording: str) -> bytes:
+        """Return the WAV file of a capture that has stopped."""
+        file = io.BytesIO()
+        with wave.open(file, "wb") as writer:
+            writer.setparams((1, 2, RATE, 0, "NONE", ""))
+            writer.writeframes(bytes(self._captures[recording][2]))
+        return file.getvalue()
 
 
 # --8<-- [start:connector]
-ACKNOWLEDGED_BY = {
-    "recording.start": "recording.started",
-    "recording.pause": "recording.paused",
-    "recording.resume": "recording.resumed",
-    "recording.stop": "recording.stopped",
-}
+ANSWERS = {"in-progress": "recording.resumed", "paused": "recording.paused", "stopped": "recording.stopped"}
+CAPABILITIES = {"dual": False, "tracks": False, "conference": False, "conference_recording": False}
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 class Connector:
-    """Carries out commands and reports events.
+    """Carries out commands, reports events and uploads captures."""
 
-    Args:
-        sqs: boto3's client of SQS.
-        s3: boto3's client of S3.
-        commands_url: the stack's output MediaCommandsQueueUrl.
-        events_url: the stack's output MediaEventsQueueUrl.
-        bucket: the stack's output MediaBucketName.
-        engine: controls the media engine.
-    """
+    def __init__(self, url: str, token: str, engine: ToneEngine) -> None:
+        self._url, self._token, self._engine = url, token, engine
+        self._boot, self._seq = uuid.uuid4().hex, 0
+        self._recordings: dict[str, dict[str, Any]] = {}  # the event that states the present state of each recording
+        self._outbox: list[dict[str, Any]] = []  # events without a final outcome
+        self._uploads: list[dict[str, Any]] = []  # recordings that have stopped
+        self._alive_at = 0.0
 
-    def __init__(self, sqs: Any, s3: Any, commands_url: str, events_url: str, bucket: str, engine: Engine) -> None:  # noqa: ANN401
-        self._sqs, self._s3, self._engine = sqs, s3, engine
-        self._commands_url, self._events_url, self._bucket = commands_url, events_url, bucket
-        # A real connector stores the versions, because it must know them after a restart.
-        self._applied: dict[str, int] = {}
+    def open_session(self) -> None:
+        """Say what the engine can do and what runs on it; learn where commands come from."""
+        live = [
+            {"kind": "recording", "id": name, **{key: state[key] for key in ("account", "parent", "version")}}
+            for name, state in self._recordings.items()
+        ]
+        session = {"protocol": 2, "boot": self._boot, "capabilities": CAPABILITIES, "sent_at": now_ms(), "live": live}
+        answer = self._post("sessions", session)
+        self._seq = max(self._seq, answer["seq_seen"])
+        self._alive_every = answer["alive_every"]
+        commands = answer["commands"]
+        self._renew_at = time.monotonic() + (commands["expires_at"] - answer["now"]) / 1000 - 900
+        self._queue = commands["url"]
+        self._sqs: Any = botocore.session.get_session().create_client(
+            "sqs", commands["region"], endpoint_url=self._queue.rsplit("/", 2)[0],
+            aws_access_key_id=commands["access_key"], aws_secret_access_key=commands["secret_key"],
+            aws_session_token=commands["session_token"] or None,
+        )  # fmt: skip
 
-    def run_once(self, wait_seconds: int = 20) -> int:
-        """Receive up to ten commands, carry them out in order, and delete each; return their number."""
-        answer = self._sqs.receive_message(
-            QueueUrl=self._commands_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds
-        )
-        messages = answer.get("Messages", [])
-        for message in messages:
+    def run_once(self) -> None:
+        """Wait for commands for at most two seconds, carry them out, and report what has happened."""
+        if time.monotonic() > self._renew_at:
+            self.open_session()  # the credentials of the queue are lent for an hour
+        received = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=2)
+        for message in received.get("Messages", []):
             self._carry_out(json.loads(message["Body"]))
-            # Only now: a command whose connector crashes is received again.
-            self._sqs.delete_message(QueueUrl=self._commands_url, ReceiptHandle=message["ReceiptHandle"])
-        return len(messages)
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        if time.monotonic() > self._alive_at:
+            self._alive_at = time.monotonic() + self._alive_every
+            self._report({"type": "engine.alive"})
+        self._send_events()
+        self._upload_captures()
+        self._send_events()
 
     def _carry_out(self, command: dict[str, Any]) -> None:
-        acknowledgement = ACKNOWLEDGED_BY.get(command["type"])
-        if acknowledgement is None:
-            return  # calls, conferences and participants: see the schema
-        recording, version, wanted = command["recording"], command["version"], command["wanted"]
-        if version > self._applied.get(recording, 0):
-            self._engine.apply(recording, wanted)
-            self._applied[recording] = version
-        # A repeated command is acknowledged again, with its own version.
-        self._report(command, {"type": acknowledgement, "version": version})
-        if acknowledgement == "recording.stopped":
-            self._report(command, self._store(recording, wanted["key"]))
+        """Carry out a command; one that this connector does not know is refused, and the next ones go on."""
+        fields = ("account", "version", "parent", "recording", "call", "conference")
+        subject = {name: command[name] for name in fields if name in command}
+        if command["type"] == "engine.resync":
+            self.open_session()
+        elif command["type"].startswith("recording."):
+            self._change(command["wanted"], subject, command)
+        elif command["type"] != "media.delete":
+            self._report({**subject, **refusal(command, "unsupported", is_final=True)})
 
-    def _store(self, recording: str, key: str) -> dict[str, Any]:
-        """Store the audio, and return the event that reports it."""
-        path = self._engine.captured(recording)
-        if path is None:
-            return {"type": "recording.absent", "error": 16101}
-        self._s3.upload_file(str(path), self._bucket, key)
-        return {"type": "recording.completed", "key": key}
+    def _change(self, wanted: dict[str, Any], subject: dict[str, Any], command: dict[str, Any]) -> None:
+        """Carry out the newest version; answer a repeated or overtaken command with the present state."""
+        state, status = self._recordings.get(command["recording"]), wanted["status"]
+        begins = state is None and status != "stopped"
+        if begins and now_ms() > command["not_after"]:
+            self._report({**subject, **refusal(command, "expired", is_final=False)})
+            return
+        if state is None or (command["version"] > state["version"] and state["type"] != "recording.stopped"):
+            self._engine.apply(command["recording"], wanted)
+            state = {**subject, "type": "recording.started" if begins else ANSWERS[status], "at": now_ms()}
+            if begins:
+                state["paused"] = status == "paused"
+            elif status == "paused":
+                state["pause_behavior"] = wanted["pause_behavior"]
+            self._recordings[command["recording"]] = state
+            if status == "stopped":
+                self._uploads.append(subject)
+        self._report(state)
 
-    def _report(self, command: dict[str, Any], event: dict[str, Any]) -> None:
-        identity = {name: command[name] for name in ("account", "parent", "recording")}
-        now = time.time_ns() // 1_000_000
-        message = {"id": uuid.uuid4().hex, "seq": time.time_ns() // 1_000, "at": now, **identity, **event}
-        self._sqs.send_message(
-            QueueUrl=self._events_url,
-            MessageBody=json.dumps(message),
-            MessageGroupId=command["parent"]["id"],
-            MessageDeduplicationId=message["id"],
-        )
+    def _report(self, event: dict[str, Any]) -> None:
+        """Put an event into the outbox, with an id of its own and the next number."""
+        self._seq += 1
+        self._outbox.append({"at": now_ms(), **event, "id": uuid.uuid4().hex, "seq": self._seq})
+
+    def _send_events(self) -> None:
+        """Report the events of each call and conference in order; what is not applicable yet waits."""
+        waiting: set[str] = set()
+        while due := [event for name, event in self._oldest_events().items() if name not in waiting]:
+            batch = {"protocol": 2, "boot": self._boot, "sent_at": now_ms(), "events": due}
+            answer = self._post("events", batch)
+            for event, result in zip(due, answer["results"], strict=True):
+                if result["outcome"] == "later":
+                    waiting.add(subject_of(event))
+                else:
+                    self._outbox.remove(event)
+                    print(*filter(None, (event["type"], result["outcome"], result.get("code"))), flush=True)
+            if answer["superseded"]:
+                raise SystemExit(3)  # another connector uses the same token
+            if answer["resync"]:
+                self.open_session()
+
+    def _oldest_events(self) -> dict[str, dict[str, Any]]:
+        return {subject_of(event): event for event in reversed(self._outbox)}
+
+    def _upload_captures(self) -> None:
+        """Upload the captures that have stopped; one that cannot be uploaded yet stays in the list."""
+        for subject in list(self._uploads):
+            audio = self._engine.finish(subject["recording"])
+            file = {"bytes": len(audio), "sha256": hashlib.sha256(audio).hexdigest()}
+            place = {name: subject[name] for name in ("account", "parent", "recording")}
+            try:
+                upload = self._post("uploads", {**place, **file})
+                urlopen(Request(upload["url"], audio, upload["headers"], method="PUT"), timeout=60).close()  # noqa: S310 - a URL from Tapedeck
+            except HTTPError as error:
+                print("upload", error.code, flush=True)
+                continue
+            self._uploads.remove(subject)
+            self._report({"type": "recording.completed", **place, **file, "ticket": upload["ticket"]})
+
+    def _post(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a request to Tapedeck; return the answer."""
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        request = Request(f"{self._url}/engine/v2/{route}", json.dumps(body).encode(), headers)  # noqa: S310
+        with urlopen(request, timeout=10) as answer:  # noqa: S310 - the configured URL
+            content: dict[str, Any] = json.load(answer)
+        return content
+
+
+def subject_of(event: dict[str, Any]) -> str:
+    """Return the call or conference whose events must stay in order."""
+    return str(event.get("parent", {}).get("id", event["type"]))
+
+
+def refusal(command: dict[str, Any], code: str, *, is_final: bool) -> dict[str, Any]:
+    """Return the fields of the event that refuses a command."""
+    return {"type": "command.refused", "command": command["id"], "code": code, "final": is_final}
 
 
 # --8<-- [end:connector]
@@ -114,11 +199,17 @@ class Connector:
 
 def main() -> None:
     """Run the connector until it is interrupted."""
-    commands_url, events_url, bucket = sys.argv[1:]
-    sqs, s3 = boto3.client("sqs"), boto3.client("s3")
-    connector = Connector(sqs, s3, commands_url, events_url, bucket, LoggingEngine())
+    connector = Connector(os.environ["TAPEDECK_URL"], os.environ["TAPEDECK_ENGINE_TOKEN"], ToneEngine())
+    connector.open_session()
+    print("connected", flush=True)
     while True:
-        connector.run_once()
+        try:
+            connector.run_once()
+        except (OSError, BotoCoreError, ClientError) as error:  # Tapedeck or the queue does not answer
+            print(type(error).__name__, error, flush=True)
+            time.sleep(1)
+            with suppress(OSError):
+                connector.open_session()
 
 
 if __name__ == "__main__":

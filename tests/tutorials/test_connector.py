@@ -1,132 +1,92 @@
-"""The example connector follows the engine protocol, with queues and a bucket of moto."""
+"""The example connector, as a process of its own, records through `tapedeck serve --engine external` over HTTP."""
 
-import importlib.util
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, Final
 
-import boto3
 import pytest
-from moto import mock_aws
+import requests
 
-from tapedeck.engine_protocol.schema import COMMANDS, EVENTS
+from tapedeck.dialects.dialect import ResourceType
+from tapedeck.dialects.selection import SIGNALWIRE
+from tests.media import samples_of
+from tests.standin.http_client import ControlClient, HttpFunctionClient, StandIn
+from tests.standin.test_options import running_standin
 from tests.tutorials.page import ROOT
 
-ACCOUNT, CALL, RECORDING = "a" * 32, "c" * 32, "e" * 32
-KEY = f"{ACCOUNT}/{RECORDING}/original.wav"
+TOKEN: Final = "tdk_standin_TapedeckStandInEngineTokenPublicOnPurpose01"
+MAX_WAIT_SECONDS: Final = 60
 
 
-@pytest.fixture(scope="module")
-def example() -> ModuleType:
-    """The module of the example."""
-    path = ROOT / "examples" / "connector" / "connector.py"
-    specification = importlib.util.spec_from_file_location("connector", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+@contextmanager
+def running_connector(standin: StandIn) -> Iterator[Callable[[str], str]]:
+    """Run the example with its two settings; yield a function that waits for a line that begins with a text."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "examples" / "connector" / "connector.py")],
+        env={
+            "PATH": os.environ["PATH"], "TAPEDECK_URL": f"http://127.0.0.1:{standin.port}",
+            "TAPEDECK_ENGINE_TOKEN": TOKEN,
+        },
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = iter(process.stdout)
+
+    def wait_for(start: str) -> str:
+        seen = []
+        for line in lines:
+            seen.append(line)
+            if line.startswith(start):
+                return line.rstrip("\n ")
+        raise AssertionError("".join(seen))
+
+    try:
+        yield wait_for
+    finally:
+        process.kill()
+        process.communicate()
 
 
-@dataclass
-class FakeEngine:
-    """Keeps the wanted states; every capture is the same file."""
-
-    audio: Path | None
-    applied: list[str] = field(default_factory=list)
-
-    def apply(self, _recording: str, wanted: dict[str, Any]) -> None:
-        """Keep the wanted state."""
-        self.applied.append(wanted["status"])
-
-    def captured(self, _recording: str) -> Path | None:
-        """Return the file."""
-        return self.audio
+def wait_until(fetch: Callable[[], Any], expected: Any) -> None:
+    """Repeat a request until it returns what is expected."""
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
+    while (seen := fetch()) != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert seen == expected
 
 
-@dataclass
-class Stack:
-    """The queues and the bucket of a stack, and a connector to them."""
-
-    sqs: Any
-    s3: Any
-    commands: str
-    events: str
-    connector: Any
-    engine: FakeEngine
-
-    def send(self, kind: str, status: str, version: int, repetition: int = 0) -> None:
-        """Send a command to the engine, as Tapedeck does."""
-        wanted = {"status": status, "channels": 1, "track": "both", "key": KEY}
-        command = {
-            "id": f"{RECORDING}.{version}.{repetition}", "type": kind, "account": ACCOUNT, "version": version,
-            "parent": {"type": "call", "id": CALL}, "recording": RECORDING, "wanted": wanted,
-        }  # fmt: skip
-        COMMANDS.validate_python(command)
-        body = json.dumps(command)
-        self.sqs.send_message(QueueUrl=self.commands, MessageBody=body, MessageGroupId=CALL)
-
-    def reported(self) -> list[tuple[str, int | None]]:
-        """Return the type and version of each event, after checking it against the protocol and deleting it."""
-        messages = self.sqs.receive_message(QueueUrl=self.events, MaxNumberOfMessages=10).get("Messages", [])
-        for message in messages:
-            self.sqs.delete_message(QueueUrl=self.events, ReceiptHandle=message["ReceiptHandle"])
-        events = [EVENTS.validate_python(json.loads(message["Body"]), extra="forbid") for message in messages]
-        return [(event.type, event.version) for event in events]
-
-
-@pytest.fixture
-def stack(example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    """A stack in memory."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    audio = tmp_path / "capture.wav"
-    audio.write_bytes(b"RIFF")
-    with mock_aws():
-        sqs: Any = boto3.client("sqs", region_name="us-east-1")
-        s3: Any = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="media")
-        attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
-        commands, events = (
-            sqs.create_queue(QueueName=f"{name}.fifo", Attributes=attributes)["QueueUrl"] for name in ("c", "e")
+@pytest.mark.timeout(120)
+def test_example_records_pauses_resumes_and_stops() -> None:
+    """The API shows each state, every event is taken, and the recording has the sound around the pause."""
+    with running_standin("--engine", "external") as (standin, _), running_connector(standin) as wait_for:
+        assert wait_for("connected") == "connected"
+        api, control = (
+            HttpFunctionClient(SIGNALWIRE, standin.account, standin.token, standin=standin),
+            ControlClient(standin),
         )
-        engine = FakeEngine(audio)
-        yield Stack(sqs, s3, commands, events, example.Connector(sqs, s3, commands, events, "media", engine), engine)
-
-
-def test_it_acknowledges_each_command_with_its_version(stack: Stack) -> None:
-    """A start and a pause are applied in order, and acknowledged with their versions."""
-    stack.send("recording.start", "in-progress", 1)
-    stack.send("recording.pause", "paused", 2)
-    handled = stack.connector.run_once(0) + stack.connector.run_once(0)
-    assert (handled, stack.engine.applied) == (2, ["in-progress", "paused"])
-    assert stack.reported() == [("recording.started", 1), ("recording.paused", 2)]
-
-
-def test_a_repeated_command_is_only_acknowledged_again(stack: Stack) -> None:
-    """A command that was carried out before is not applied again, but acknowledged again."""
-    stack.send("recording.pause", "paused", 2)
-    stack.connector.run_once(0)
-    assert stack.reported() == [("recording.paused", 2)]
-    stack.send("recording.pause", "paused", 2, repetition=1)
-    stack.connector.run_once(0)
-    assert (stack.reported(), stack.engine.applied) == ([("recording.paused", 2)], ["paused"])
-
-
-def test_a_stopped_recording_is_stored_before_it_is_reported(stack: Stack) -> None:
-    """The audio is in the bucket under the key of the command when the event reports it."""
-    stack.send("recording.stop", "stopped", 3)
-    stack.connector.run_once(0)
-    assert stack.reported() == [("recording.stopped", 3), ("recording.completed", None)]
-    assert stack.s3.get_object(Bucket="media", Key=KEY)["Body"].read() == b"RIFF"
-
-
-def test_a_recording_without_audio_is_absent(stack: Stack) -> None:
-    """Without audio, the connector reports that the recording is absent."""
-    stack.engine.audio = None
-    stack.send("recording.stop", "stopped", 3)
-    stack.connector.run_once(0)
-    assert stack.reported() == [("recording.stopped", 3), ("recording.absent", None)]
+        call = control.post("/calls").body["sid"]["signalwire"]
+        recording = api.post("Calls", call, "Recordings").body["sid"]
+        path = ("Calls", call, "Recordings", recording)
+        assert wait_for("recording.started") == "recording.started taken"
+        shown = [api.get(*path).body["status"]]
+        for status, event in (("paused", "paused"), ("in-progress", "resumed"), ("stopped", "stopped")):
+            time.sleep(0.6)
+            api.post(*path, form={"Status": status, "PauseBehavior": "silence"})
+            assert wait_for(f"recording.{event}") == f"recording.{event} taken"
+            shown.append(api.get(*path).body["status"])
+        assert shown == ["in-progress", "paused", "in-progress", "stopped"]
+        assert wait_for("recording.completed") == "recording.completed taken"
+        wait_until(lambda: api.get(*path).body["status"], "completed")
+        user = SIGNALWIRE.format_sid(ResourceType.ACCOUNT, standin.account)
+        url = f"http://127.0.0.1:{standin.port}{api.base}/Recordings/{recording}.wav"
+        audio = requests.get(url, auth=(user, standin.token), timeout=60).content
+        (engine,) = control.get("/engines").body["engines"]
+    (samples,) = samples_of(audio)
+    has_sound = [any(samples[at : at + 400]) for at in range(0, len(samples) - 400, 400)]
+    assert [key for key, _ in groupby(has_sound)] == [True, False, True]
+    assert (engine["name"], engine["presence"], engine["commands_waiting"]) == ("standin", "alive", 0)
