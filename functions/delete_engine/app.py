@@ -1,7 +1,7 @@
 """Delete a media engine with its tokens and its queue. Refused while it is alive or has live resources, unless forced.
 
-No route: `{"name", "force"}`. With `force`, what is live of it ends later, as that of a lost engine. Until then the
-answer has `"deleted": false`, and the engine is only disabled.
+No route: `{"name", "force"}`. With `force`, what is live of it ends within a minute, as that of a lost engine. Until
+then the answer has `"deleted": false`, and the engine is only disabled.
 """
 
 from typing import Any

@@ -106,6 +106,23 @@ def test_only_the_current_session_is_alive(presences: PresenceTable, engine: str
     assert presences.get_presence(engine) == current
 
 
+def test_a_deletion_is_stored_with_or_without_a_session(presences: PresenceTable, engine: str) -> None:
+    """The first time of a deletion stays; neither a report nor a new session removes it."""
+    presences.set_deleted(engine, NOW)
+    presences.set_deleted(engine, NOW + 1)
+    expected = EnginePresence(engine, "", NOW, deleted_at=NOW)
+    assert presences.get_presence(engine) == expected
+    boot = fresh()
+    opened_again = presences.open_session(engine, boot, "", NOW + 2, CAPABILITIES, 40)
+    assert opened_again is not None
+    assert (opened_again.boot, opened_again.deleted_at, opened_again.is_alive(NOW + 2)) == (boot, NOW, False)
+    presences.set_deleted(engine, NOW + 3)
+    noted = replace(opened_again, seen_at=NOW + 4)
+    assert presences.note_alive(noted) == noted
+    presences.delete_presence(engine)
+    assert presences.get_presence(engine) is None
+
+
 def test_only_the_current_session_is_synced(presences: PresenceTable, engine: str) -> None:
     """The complete list is noted for the current session only."""
     current = opened(presences, engine, fresh())

@@ -135,7 +135,11 @@ def engine_operator(
     made = EngineOperator(operator, stack, sqs)
     settings = replace(operator.settings, service=stack, engine_commands_dead_letter_queue=dead_letters)
     environment = current_environment()
-    make: dict[str, Callable[[], Any]] = {"dynamodb": lambda: operator.memory, "sqs": lambda: FailingSqs(made)}
+    make: dict[str, Callable[[], Any]] = {
+        "dynamodb": lambda: operator.memory,
+        "sqs": lambda: FailingSqs(made),
+        "s3": lambda: environment.make_client("s3"),
+    }
     install_environment(
         replace(environment, read_settings=lambda: settings, make_client=lambda service: make[service]())
     )

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tapedeck.bootstrap.background import build_background_services
+from tapedeck.bootstrap.environment import current_environment
 from tapedeck.domain.engine import EngineCapabilities
 from tests.functions.admin import refused
 from tests.functions.engine_admin import MALFORMED_NAMES, EngineOperator, token
@@ -99,6 +101,21 @@ def test_a_forced_deletion_is_completed_once_nothing_is_live(deleting: EngineOpe
     assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
     assert is_there(deleting) == (False, False, False, False)
     assert deleting.call("create_engine", name="ast1")["name"] == "ast1"
+
+
+@pytest.mark.parametrize("presence", [None, True, False], ids=["no session", "alive", "no presence"])
+def test_a_forced_deletion_is_completed_by_the_reconciler(deleting: EngineOperator, *, presence: bool | None) -> None:
+    """After the next run of the reconciler nothing is live, and the function completes the deletion (C-236)."""
+    if presence is not None:
+        deleting.open_session("ast1", seconds_ago=10, capabilities=EngineCapabilities(presence=presence))
+    call = deleting.start_call("ast1")
+    assert deleting.call("delete_engine", name="ast1", force=True) == {"name": "ast1", "deleted": False}
+    listed = {each["name"]: each["presence"] for each in deleting.call("list_engines")["engines"]}
+    assert listed["ast1"] == ("never seen" if presence is None else "lost")
+    build_background_services(current_environment()).engine_monitor.run()
+    assert deleting.world.services.calls.get(call.account, call.id).status == "completed"
+    assert deleting.call("delete_engine", name="ast1", force=True) == DELETED
+    assert is_there(deleting) == (False, False, False, False)
 
 
 @pytest.mark.parametrize("failing", ["get_queue_url", "delete_queue"])

@@ -250,3 +250,29 @@ def test_nothing_is_sent_again_to_a_lost_engine(world: World) -> None:
         world.clock.sleep(60)
         resent += world.reconcile()["resent"]
     assert resent == 0
+
+
+@pytest.mark.parametrize("session", ["none", "alive", "without presence"])
+def test_a_deleted_engine_leaves_nothing_live(world: World, session: str) -> None:
+    """What an engine had that is deleted by force ends with the next run: without a session, and without presence."""
+    call = begin(world)
+    conference = world.conferences.register(world.account, "Room").id
+    listed = [call_resource(world, call), LiveResource("conference", world.account, conference)]
+    opened(world, boot(world), listed)
+    if session == "none":
+        world.presences.delete_presence(ENGINE.name)
+    elif session == "without presence":
+        capabilities = EngineCapabilities(presence=False)
+        world.sessions.open(ENGINE, SessionOpening(boot(world), capabilities, live=listed))
+        world.clock.sleep(86_000)
+    monitor = world.background.engine_monitor
+    assert monitor.run() == Counter()
+    world.clock.sleep(30)
+    deleted_at = world.clock() // 1000
+    world.presences.set_deleted(ENGINE.name, deleted_at)
+    assert monitor.run() == Counter(resources_lost=2, engines_gone=1)
+    ended = world.calls.get(world.account, call)
+    assert (ended.status, ended.ended) == ("completed", deleted_at - (30 if session == "alive" else 0))
+    assert world.conferences.get(world.account, conference).status == "completed"
+    assert monitor.run() == Counter()
+    assert monitor.is_lost(ENGINE.name)

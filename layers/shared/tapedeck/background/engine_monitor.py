@@ -72,11 +72,11 @@ class EngineMonitor:
         self._looked_for_old_calls_at = 0
 
     def run(self) -> Counter[str]:
-        """Read all presences; end what engines had that are gone. Idempotent.
+        """Read all presences; end what engines had that are gone, or deleted by force (C-236). Idempotent.
 
         Returns:
-            `engines_lost`: engines that are lost now; `engines_gone`: those that stayed away too long, once for each
-            session;
+            `engines_lost`: engines that are lost now, without deleted ones; `engines_gone`: those that stayed away too
+            long or were deleted, once for each session;
             `resources_lost`: calls, conferences and captures that were ended because their engine is gone;
             `calls_too_long`: calls that lasted longer than the limit, looked for once an hour;
             `failed`: engines of which something could not be ended, which the next run tries again.
@@ -87,10 +87,12 @@ class EngineMonitor:
         now = self._clock() // 1000
         presences = self._presences.list_presences()
         lost = [each for each in presences if not each.is_alive(now)]
-        gone = [each for each in lost if now - each.seen_at >= self._limits.gone_after_minutes * _MINUTE]
+        gone = [
+            each for each in lost if each.deleted_at or now - each.seen_at >= self._limits.gone_after_minutes * _MINUTE
+        ]
         self._lost = frozenset(each.engine for each in lost)
         self._gone = frozenset(each.engine for each in gone)
-        counted = Counter(engines_lost=len(lost))
+        counted = Counter(engines_lost=sum(not each.deleted_at for each in lost))
         for presence in gone:
             counted += self._attempt(lambda presence=presence: self._sessions.end_lost(presence))  # type: ignore[misc]
         if now - self._looked_for_old_calls_at >= _HOUR:

@@ -67,7 +67,8 @@ class EnginePresence:
     if none was. `seq` is the highest sequence number of an `engine.alive` (see `domain.engine_event.EngineEvent`).
     `gone_boot` is the boot after whose loss everything that the engine had was ended; empty if none was.
     `opened_at` is when the current session was opened first. `previous_seen_at` is when the session before it was last
-    seen; 0 if this is the first one.
+    seen; 0 if this is the first one. `deleted_at` is when the engine was deleted although something of it was live; 0
+    if it was not. Such an engine may never have opened a session: then `boot` is empty.
     """
 
     engine: str
@@ -83,10 +84,21 @@ class EnginePresence:
     gone_boot: str = ""
     opened_at: int = 0
     previous_seen_at: int = 0
+    deleted_at: int = 0
 
     def is_alive(self, now: int) -> bool:
-        """Whether the engine was seen within `DEAD_AFTER_SECONDS` before `now`, or reports no presence."""
+        """Whether the engine was seen within `DEAD_AFTER_SECONDS` before `now`, or reports no presence.
+
+        An engine that is deleted is not alive.
+        """
+        if self.deleted_at:
+            return False
         return not self.capabilities.presence or now - self.seen_at < DEAD_AFTER_SECONDS
+
+    @property
+    def last_known_at(self) -> int:
+        """When the engine is last known to have run: of one without presence, when it was deleted."""
+        return self.seen_at if self.capabilities.presence or not self.deleted_at else self.deleted_at
 
 
 class SessionState(StrEnum):

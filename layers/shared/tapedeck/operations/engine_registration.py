@@ -148,8 +148,8 @@ class EngineRegistration:
     def delete(self, name: str, *, force: bool = False) -> bool:
         """Delete an engine with its tokens, its queue and its presence; a run that failed is completed by the next.
 
-        With `force`, what is live of it ends as that of a lost engine. Until then the engine stays registered, but
-        disabled, and its presence stays (C-188).
+        With `force`, the next run of the reconciler ends what is live of it as that of a lost engine. Until then the
+        engine stays registered, but disabled, and its presence stays (C-188, C-236).
 
         Returns:
             Whether it is deleted; if not, something of it is still live, and a later run deletes it.
@@ -167,6 +167,7 @@ class EngineRegistration:
         self._registry.disable_engine(name)
         self._queues.delete(name)
         if self._resources.has_live_resources(name):
+            self._resources.set_deleted(name, self._clock() // 1000)
             return False
         self._resources.delete_presence(name)
         self._registry.delete_engine(name)
@@ -184,7 +185,7 @@ class EngineRegistration:
         return NotFound() if self._registry.get_engine(name) is None else InvalidState()
 
     def _summary(self, registered: RegisteredEngine, presence: EnginePresence | None) -> EngineSummary:
-        if presence is None:
+        if presence is None or not presence.boot:
             return EngineSummary(registered, PresenceState.NEVER_SEEN, None)
         is_alive = presence.is_alive(self._clock() // 1000)
         return EngineSummary(registered, PresenceState.ALIVE if is_alive else PresenceState.LOST, presence.seen_at)

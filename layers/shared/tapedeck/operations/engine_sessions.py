@@ -148,7 +148,7 @@ class EngineSessions:
         return SessionState.CURRENT if boot == found.boot else SessionState.SUPERSEDED
 
     def end_lost(self, presence: EnginePresence) -> Counter[str]:
-        """End everything that a lost engine had, at the time at which it was last seen.
+        """End everything that a lost or deleted engine had, at the time at which it was last seen.
 
         Idempotent and safe for several workers at once.
 
@@ -156,7 +156,7 @@ class EngineSessions:
             `resources_lost`: how many calls, conferences and captures this ended;
             `engines_gone` is 1 the first time for this session.
         """
-        counted = self._end_all(presence, presence.seen_at, lambda _: True)
+        counted = self._end_all(presence, presence.last_known_at, lambda _: True)
         counted["engines_gone"] = int(self._presences.set_gone(presence))
         return counted
 

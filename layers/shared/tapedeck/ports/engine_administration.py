@@ -42,6 +42,13 @@ class EngineResources(Protocol):
         """Return the presence of every engine that ever opened a session."""
         ...
 
+    def set_deleted(self, engine: str, now: int) -> None:
+        """Store that an engine is deleted, so that what is live of it is ended, also if it never opened a session.
+
+        Idempotent: the first time stays.
+        """
+        ...
+
     def delete_presence(self, engine: str) -> None:
         """Delete the presence of an engine. Idempotent."""
         ...

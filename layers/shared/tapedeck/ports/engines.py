@@ -103,6 +103,10 @@ class PresenceStore(Protocol):
         """Store that the complete list of a session was received; False if it is not the current session."""
         ...
 
+    def set_deleted(self, engine: str, now: int) -> None:
+        """Store that an engine is deleted, also if it never opened a session. Idempotent: the first time stays."""
+        ...
+
     def delete_presence(self, engine: str) -> None:
         """Forget an engine. Idempotent."""
         ...

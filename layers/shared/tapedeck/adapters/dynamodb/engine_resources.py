@@ -22,6 +22,10 @@ class EngineResourceTable:
         """1 request per megabyte."""
         return self._presences.list_presences()
 
+    def set_deleted(self, engine: str, now: int) -> None:
+        """1 request."""
+        self._presences.set_deleted(engine, now)
+
     def delete_presence(self, engine: str) -> None:
         """1 request."""
         self._presences.delete_presence(engine)

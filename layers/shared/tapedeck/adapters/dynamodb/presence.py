@@ -100,6 +100,12 @@ class PresenceTable(ConditionalTable):
         assign = {"synced_boot": boot, "synced_at": now}
         return self._try(update(presence_key(engine), assign, when=Attr("boot").eq(boot)))
 
+    def set_deleted(self, engine: str, now: int) -> None:
+        """1 request."""
+        unless_stored = {"boot": "", "seen": now, "capabilities": {}, "deleted": now}
+        assign = {name: Attr(name).or_default(value) for name, value in unless_stored.items()}
+        self._database.update(update(presence_key(engine), assign))
+
     def delete_presence(self, engine: str) -> None:
         """1 request."""
         self._database.transact([delete(presence_key(engine))])
@@ -204,6 +210,7 @@ _PRESENCE: Final = FieldTable(
     Field("gone_boot", "gone_boot", ""),
     Field("opened", "opened_at", 0),
     Field("previous_seen", "previous_seen_at", 0),
+    Field("deleted", "deleted_at", 0),
 )
 
 
