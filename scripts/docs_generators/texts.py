@@ -52,6 +52,9 @@ METRICS: Final = {
     "EventsLater": "when an engine event cannot be applied yet, or the store failed; the engine reports it again",
     "EventsStale": "when an engine event is older than what is known",
     "EngineTrespass": "when an engine reports about an account or a resource that is not its own",
+    "EventsDead": "with each `engine.alive` of a connector that has given up events: their number",
+    "CommandsUnreadable": "with each `engine.alive` of a connector that could not read commands: their number",
+    "UploadAgeMs": "with each `engine.alive` of a connector that has captures to upload: the age of the oldest",
     "CallbacksUnsigned": "when an attempt is skipped because the callback cannot be signed",
     "CallbacksExhausted": "when a callback is given up",
     "CaptureConflict": "when an engine reports another capture than the stored one",
@@ -150,6 +153,18 @@ ALARM_ACTIONS: Final = {
         "rotate it."
     ),
     "EngineClockSkewedAlarm": f"Find the engine in the {_LOG}, by the message `engine_clock`. Correct its clock.",
+    "EventsDeadAlarm": (
+        f"Find the engine in the {_LOG}, by the metric `EventsDead`. Its connector logs each event that it gave up, "
+        "with the reason: most were refused, see `EventsRefusedAlarm`. The alarm ends when the connector discards them."
+    ),
+    "CommandsUnreadableAlarm": (
+        f"Find the engine in the {_LOG}, by the metric `CommandsUnreadable`. Its connector is too old for the commands "
+        "of this version: update it. The new session begins to count again."
+    ),
+    "UploadsDelayedAlarm": (
+        f"Find the engine in the {_LOG}, by the metric `UploadAgeMs`. Check its connection to S3 and the answers to "
+        "its uploads in its log. Recordings whose audio stays away become `absent`."
+    ),
     "CommandsUnconfirmedAlarm": f"Audio may be captured during a pause now. Follow {_CONNECTOR} at once.",
     "CommandsUnroutableAlarm": (
         f"Find the time in the {_LOG}, by the outcome `unroutable`; `sid` is the id of the resource. Check with "

@@ -103,9 +103,10 @@ def test_the_metrics_are_found_in_the_code() -> None:
     """The metrics are those that requests, tasks, records and the reconciler emit."""
     assert sorted(aws.metric_names()) == [
         "Busy", "CallbacksExhausted", "CallbacksUnsigned", "CallsTooLong", "CaptureConflict", "CommandsExpired",
-        "CommandsUnconfirmed", "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed", "EngineLost",
-        "EngineTrespass", "EventsDropped", "EventsLater", "EventsRefused", "EventsRejected", "EventsStale", "Faults",
-        "Milliseconds", "PausesRefused", "PausesUnconfirmed", "RecordingsTimedOut", "ResourcesLost", "TaskFaults",
+        "CommandsUnconfirmed", "CommandsUnreadable", "CommandsUnroutable", "EngineClockSkewMs", "EngineClockSkewed",
+        "EngineLost", "EngineTrespass", "EventsDead", "EventsDropped", "EventsLater", "EventsRefused",
+        "EventsRejected", "EventsStale", "Faults", "Milliseconds", "PausesRefused", "PausesUnconfirmed",
+        "RecordingsTimedOut", "ResourcesLost", "TaskFaults", "UploadAgeMs",
     ]  # fmt: skip
 
 

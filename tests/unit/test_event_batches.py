@@ -270,6 +270,24 @@ def test_an_informational_event_changes_nothing(setup: Setup) -> None:
     assert setup.sessions.alive == [("ast1", BOOT, 2, EngineHealth(100, 7, is_draining=True))]
 
 
+@pytest.mark.parametrize(
+    ("problems", "counted"),
+    [
+        ({"outbox": {"waiting": 9, "oldest_ms": 9, "parked": 9, "dead": 2}}, {"EventsDead": 2}),
+        ({"commands_unreadable": 1}, {"CommandsUnreadable": 1}),
+        ({"uploads": {"waiting": 1, "oldest_ms": 900_000}}, {"UploadAgeMs": 900_000}),
+        ({"outbox": {"dead": 0}, "uploads": {"waiting": 3}, "media": {"gaps": 1, "lost_ms": 40}}, None),
+    ],
+)
+def test_problems_of_a_connector_are_counted(
+    setup: Setup, problems: dict[str, Any], counted: dict[str, int] | None
+) -> None:
+    """`engine.alive` counts given-up events and unreadable commands, and the age of the oldest capture to upload."""
+    alive = {"id": f"{2:032x}", "type": "engine.alive", "seq": 2, "at": NOW, **problems}
+    assert setup.take(alive) == [{"id": f"{2:032x}", "outcome": "taken"}]
+    assert [line.get("counted") for line in setup.log.lines] == [counted]
+
+
 def test_a_superseded_session_is_refused(setup: Setup) -> None:
     """If a newer session of the engine is open, every event is refused, and the answer says why."""
     setup.sessions.newest = "c" * 32

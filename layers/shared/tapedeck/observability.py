@@ -16,7 +16,7 @@ from tapedeck.domain.warnings import AccountWarning
 
 NAMESPACE: Final = "Tapedeck"
 FAULT: Final = 500
-_DURATIONS: Final = frozenset({"Milliseconds", "EngineClockSkewMs"})
+_DURATIONS: Final = frozenset({"Milliseconds", "EngineClockSkewMs", "UploadAgeMs"})
 
 
 class CanonicalLog:

@@ -35,12 +35,15 @@ _MAX_SESSIONS: Final = 1024
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _TYPE: Final = re.compile(r"[a-z]{1,32}\.[a-z_]{1,32}")
 
-_METRICS: Final = {
+_METRICS: Final[Mapping[str, str]] = {
     EventOutcome.REFUSED: "EventsRefused",
     EventOutcome.LATER: "EventsLater",
     EventOutcome.STALE: "EventsStale",
+    "outbox.dead": "EventsDead",
+    "commands_unreadable": "CommandsUnreadable",
+    "uploads.oldest_ms": "UploadAgeMs",
 }
-"""Metric names by outcome."""
+"""Metric names by outcome, and by field of `engine.alive`. Of a field, the alarm uses the maximum (C-237)."""
 
 
 class EventTaker(Protocol):
@@ -159,7 +162,13 @@ class EventBatches:
         health = EngineHealth(alive.capacity.max_calls, alive.live.calls, alive.draining)
         if self._sessions.note_alive(engine, boot, seq, health):
             return EventResult(EventOutcome.REFUSED, EventRefusal.SUPERSEDED, reason="newer session")
-        return EventResult(EventOutcome.TAKEN)
+        problems = {
+            "outbox.dead": alive.outbox.dead,
+            "commands_unreadable": alive.commands_unreadable,
+            "uploads.oldest_ms": alive.uploads.oldest_ms,
+        }
+        counted = {_METRICS[field]: value for field, value in problems.items() if value}
+        return EventResult(EventOutcome.TAKEN, counted=counted)
 
     def _observe_clock(self, engine: str, batch: ReceivedBatch, received: int) -> None:
         """Log once per session that an engine's clock differs from this one (C-192)."""
