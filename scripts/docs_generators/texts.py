@@ -46,8 +46,6 @@ METRICS: Final = {
     "CallsTooLong": "each hour: calls that were ended because they lasted longer than `MaxCallHours`",
     "CommandsExpired": "each minute: commands that were given up after 24 hours without confirmation",
     "RecordingsTimedOut": "each minute: recordings that ended as absent, because the start or the audio did not arrive",
-    "EventsRejected": "when an engine event contradicts its command, or names another account's resource",
-    "EventsDropped": "when an engine event does not fit the state of its resource",
     "EventsRefused": "when an engine event can never be applied",
     "EventsLater": "when an engine event cannot be applied yet, or the store failed; the engine reports it again",
     "EventsStale": "when an engine event is older than what is known",
@@ -100,10 +98,6 @@ ALARM_ACTIONS: Final = {
     ),
     "BackgroundErrorsAlarm": f"Look for the error in the {_LOG}. The work is retried.",
     "ReconcilerStalledAlarm": "Follow [The reconciler](#the-reconciler).",
-    "MediaEventsDeadLetterAlarm": (
-        f"Find the cause in the {_LOG}: `NotFound` is an unknown resource, `unreadable` an event that does not follow "
-        f"the protocol. Then follow {_QUEUES}."
-    ),
     "CallbacksDeadLetterAlarm": f"Look for errors of `deliver_callback` in the {_LOG}. Then follow {_QUEUES}.",
     "EngineCommandsDeadLetterAlarm": (
         f"Find out from the connector's log why it did not delete the command, then follow {_QUEUES}. The reconciler "
@@ -118,19 +112,10 @@ ALARM_ACTIONS: Final = {
         f"Look for errors and timeouts of `finish_recording` in the {_LOG}. Recordings are completed late; none is "
         "lost."
     ),
-    "MediaEventsQueueAgeAlarm": (
-        f"Look for errors of `ingest_media_event` in the {_LOG}. Events about unknown resources wait here "
-        "for 30 minutes."
-    ),
     "CallbackQueueAgeAlarm": (
         f"Look for errors of `deliver_callback` in the {_LOG}. If there are none, receivers are slow: a callback may "
         "occupy a worker for 15 seconds."
     ),
-    "EventsRejectedAlarm": (
-        f"Find the time in the {_LOG}, by the outcome `refused`. Compare the connector's events of that time with its "
-        "commands."
-    ),
-    "EventsDroppedAlarm": "Check the clock of the connector, and the order of its events.",
     "EventsRefusedAlarm": (
         f"Find the event in the {_LOG}, by the outcome `refused`: the line has its type, resource, code and "
         "reason. Compare it with the commands of the engine."

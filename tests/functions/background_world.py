@@ -36,6 +36,7 @@ from tapedeck.ports.messaging import DomainEvent, QueueMessage, WebhookRequest, 
 from tapedeck.settings import Settings
 from tapedeck_standin.aws.function_loader import load_handler
 from tests.client import DIALECTS, ROOT, TEMPLATE, FunctionClient, make_event
+from tests.engine_reports import batch_of
 from tests.functions.databases import ClientShelf
 from tests.functions.stage import Clock, Stage
 from tests.reporter import next_seq
@@ -307,9 +308,7 @@ class World:
         The engine `standin`, which works for all accounts, is registered with the first request. A capture is named by
         its key, which serves as the ticket of its upload.
         """
-        envelope = {
-            "protocol": 2, "boot": "b" * 32, "sent_at": self.clock(), "events": [_with_ticket(each) for each in events],
-        }  # fmt: skip
+        envelope = batch_of(list(events), "b" * 32, self.clock())
         faults, self.faults[:] = list(self.faults), []
         register_engine(self, "standin", ENGINE_TOKEN)
         self.faults[:] = faults
@@ -317,18 +316,6 @@ class World:
         assert status == 200
         self.reports = answer["results"]
         return [place for place, result in enumerate(self.reports) if result["outcome"] == "later"]
-
-    def ingest_queued(self, *bodies: Mapping[str, Any] | str, groups: Sequence[str] = ()) -> list[str]:
-        """Call ingest_media_event with these events; return the ids of the failed messages.
-
-        All messages are of one group unless `groups` names a group for each. A string is sent as the raw body.
-        """
-        records = [
-            _message(number, body if isinstance(body, str) else json.dumps(body), groups[number] if groups else "group")
-            for number, body in enumerate(bodies)
-        ]
-        failed = self._invoke("ingest_media_event", records, lambda record: record["messageId"])
-        return [record["messageId"] for record in failed]
 
     def post_events(self, body: bytes, authorization: str) -> tuple[int, Answer]:
         """Call take_engine_events with this body; return the status and the answer."""
@@ -440,24 +427,6 @@ def register_engine(world: World, name: str, token: str, accounts: frozenset[str
     if registry.get_engine(name) is None:
         engine = RegisteredEngine(MediaEngine(name, accounts), (hash_secret(token),), world.clock.seconds)
         assert registry.put_engine(engine)
-
-
-def _with_ticket(event: Any) -> Any:
-    match event:
-        case {"type": "recording.completed", "key": key}:
-            size = event.get("size", 32_044)
-            kept = {name: value for name, value in event.items() if name not in {"key", "size"}}
-            return {**kept, "ticket": key, "bytes": size, "sha256": "0" * 64}
-        case {"type": "recording.absent"} if "reason" not in event:
-            kept = {name: value for name, value in event.items() if name != "error"}
-            return {**kept, "reason": _ABSENCE_REASONS[event.get("error", 16101)]}
-        case {"type": "conference.announced"}:
-            return {"command": "announcement", **event}
-        case _:
-            return event
-
-
-_ABSENCE_REASONS: Final = {16101: "too_short", 16102: "only_silence", 16104: "failed"}
 
 
 def _is_published(sort_key: str) -> bool:

@@ -17,13 +17,18 @@ from tapedeck.domain.subscription import CallbackSubscription
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.media import object_key
 from tapedeck.operations.recordings import StartRecording
-from tapedeck.ports.messaging import WebhookResult
+from tapedeck.ports.messaging import QueueMessage, WebhookResult
 from tests.functions.background_world import World
 
+FIELDS_OF_ENGINES: Final = {
+    "engine", "event", "type", "call", "conference", "recording", "version", "code", "reason", "status", "field",
+    "request_id", "milliseconds",
+}  # fmt: skip
 ALLOWED: Final = {
-    "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRejected",
-    "EventsDropped", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "PausesUnconfirmed",
+    "level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws", "EventsRefused",
+    "EventsLater", "CallbacksExhausted", "CallbacksUnsigned", "CommandsUnconfirmed", "PausesUnconfirmed",
     "CommandsExpired", "RecordingsTimedOut", "TaskFaults", "EngineLost", "ResourcesLost", "CallsTooLong",
+    *FIELDS_OF_ENGINES,
 }  # fmt: skip
 MAX_LINE_LENGTH: Final = 700
 CANARY: Final = "canary-4711"
@@ -54,14 +59,16 @@ def log_lines(world: World, install_environment: Callable[[Environment], object]
 
 
 def summaries(log_lines: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Return operation, outcome, error and metrics of each line."""
-    metrics = ALLOWED - {"level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws"}
+    """Return operation, outcome, error or code, and metrics of each line; those of whole requests are left out."""
+    common = {"level", "message", "timestamp", "service", "operation", "account", "outcome", "error", "_aws"}
+    metrics = ALLOWED - common - FIELDS_OF_ENGINES
     return [
         (
-            line["operation"], line["outcome"], line.get("error"),
+            line["operation"], line["outcome"], line.get("error") or line.get("code"),
             {name: line[name] for name in sorted(metrics & line.keys())},
         )
         for line in log_lines
+        if line["message"] != "engine_request"
     ]  # fmt: skip
 
 
@@ -80,11 +87,14 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
     assert len(world.publish(records[-1:])) == 1
     about: dict[str, Any] = {"parent": {"type": "call", "id": call.id}, "recording": recording.id}
     conference = stage.conference("completed")
-    world.ingest_queued(f"{{{CANARY}")
-    world.ingest_queued(world.event("recording.completed", **about, key=f"{CANARY}.wav"))
-    world.ingest_queued(world.event("participant.joined", conference=conference.id, call=call.id))
-    world.ingest_queued(world.event("call.ended", call=new_id(world.clock())))
-    world.ingest_queued(world.event("recording.completed", **about, key=object_key(call.account, recording.id)))
+    world.ingest(
+        f"{{{CANARY}",
+        world.event("recording.completed", **about, key=f"{CANARY}.wav"),
+        world.event("participant.joined", conference=conference.id, call=call.id),
+        world.event("call.ended", call=new_id(world.clock())),
+        world.event("recording.completed", **about, key=object_key(call.account, recording.id)),
+    )
+    assert len(world.convert([QueueMessage({"account": CANARY}, "", "")])) == 1
     world.receiver.answers += [WebhookResult(410, None, 5, CANARY.encode())]
     world.deliver()
     world.reconcile()
@@ -92,11 +102,12 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
     assert summaries(log_lines()) == [
         ("publish_changes", "done", None, {}),
         ("publish_changes", "failed", "StoreUnavailable", {}),
-        ("ingest_media_event", "unreadable", "MalformedBody", {}),
-        ("ingest_media_event", "refused", "unknown_key", {"EventsRejected": 1}),
-        ("ingest_media_event", "refused", "wrong_state", {"EventsRejected": 1}),
-        ("ingest_media_event", "failed", "NotYetApplicable", {}),
-        ("ingest_media_event", "done", None, {}),
+        ("take_engine_events", "refused", "unreadable", {"EventsRefused": 1}),
+        ("take_engine_events", "refused", "unknown_key", {"EventsRefused": 1}),
+        ("take_engine_events", "refused", "wrong_state", {"EventsRefused": 1}),
+        ("take_engine_events", "later", None, {"EventsLater": 1}),
+        ("take_engine_events", "taken", None, {}),
+        ("finish_recording", "unreadable", "MalformedBody", {}),
         ("deliver_callback", "exhausted", None, {"CallbacksExhausted": 1}),
         # Its message was queued twice.
         ("deliver_callback", "skipped", None, {}),
@@ -121,10 +132,9 @@ def test_logs_one_line_for_each_record(world: World, log_lines: Callable[[], lis
 def test_logs_metrics_in_embedded_metric_format(world: World, log_lines: Callable[[], list[dict[str, Any]]]) -> None:
     """A line has its metrics in the format that CloudWatch extracts them from."""
     event = world.event("recording.completed", parent={"type": "call", "id": "b" * 32}, recording="c" * 32, key="other")
-    world.ingest_queued(event)
-    (line,) = log_lines()
+    world.ingest(event)
+    line, _request = log_lines()
     (metrics,) = line["_aws"]["CloudWatchMetrics"]
     assert metrics["Namespace"] == "Tapedeck"
-    assert metrics["Metrics"] == [{"Name": "EventsRejected", "Unit": "Count"}]
-    assert line["EventsRejected"] == 1
-    assert "account" not in line
+    assert metrics["Metrics"] == [{"Name": "EventsRefused", "Unit": "Count"}]
+    assert line["EventsRefused"] == 1

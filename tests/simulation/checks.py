@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.simulation.receivers import ReceivedRequest
 
 FINAL: Final = {"completed", "absent", "deleted"}
-EXPECTED_FAILURES: Final = {"NotFound", "StoreBusy", "StoreUnavailable", "NotYetApplicable", None}
+EXPECTED_FAILURES: Final = {"NotFound", "StoreBusy", "StoreUnavailable", None}
 """Errors after which a record is retried; any other error is a bug."""
 
 

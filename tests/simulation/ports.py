@@ -3,6 +3,7 @@
 Nothing here waits, and every random choice comes from the seed.
 """
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -13,11 +14,17 @@ from botocore.exceptions import ConnectionClosedError
 from tapedeck.adapters.batching import write_json
 from tapedeck.domain.errors import StoreUnavailable
 from tapedeck.observability import CanonicalLog
+from tapedeck.ports.clock import Clock
 from tapedeck.ports.messaging import QueueMessage
 from tapedeck_standin.aws.queues import MemoryQueue
 from tapedeck_standin.aws.standard_queue import MemoryStandardQueue, StandardMessage
 from tapedeck_standin.telephony.captures import PROCESSING_SECONDS, CaptureMode
 from tapedeck_standin.telephony.engine import Engine
+from tests.client import make_event
+from tests.engine_reports import batch_of
+
+LAST_BOOT: Final = "f" * 32
+"""The session of every report: no other session of the engine supersedes it."""
 
 BEGINNING: Final = 1_800_000_000_000
 """Start time of every simulation, in milliseconds since the epoch."""
@@ -204,6 +211,42 @@ class CommandLog:
         return True
 
 
+class EventReporter:
+    """Reports the events that wait in a queue to take_engine_events, as a media engine does.
+
+    An event stays in the queue if it is to be reported again, or if the request fails.
+
+    Args:
+        queue: the events.
+        clock: milliseconds since the epoch.
+        handler: the function.
+        token: the token of the engine.
+    """
+
+    def __init__(self, queue: MemoryQueue, clock: Clock, handler: Callable[[Any, None], Any], token: str) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._handler = handler
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+
+    def run_once(self) -> bool:
+        """Report up to 50 events in one request; return whether there were any."""
+        received = self._queue.receive(50)
+        if not received:
+            return False
+        body = batch_of([json.loads(message.body) for message in received], LAST_BOOT, self._clock())
+        request = make_event(
+            "POST", "/engine/v2/events", headers=self._headers, body=json.dumps(body).encode(), gateway="api-gateway"
+        )
+        answer = self._handler(request, None)
+        assert answer["statusCode"] in {200, 503}
+        results = json.loads(answer["body"])["results"] if answer["statusCode"] == 200 else []
+        for message, result in zip(received, results, strict=False):
+            if result["outcome"] != "later":
+                self._queue.delete(message.receipt)
+        return True
+
+
 class RawQueue(MemoryQueue):
     """A queue that accepts malformed messages."""
 
@@ -255,3 +298,25 @@ class OutcomeLog(CanonicalLog):
         """Keep the outcome of one record."""
         del account, counted, sid
         self.observed.append((operation, outcome, error))
+
+    def engine_event(
+        self,
+        *,
+        operation: str,
+        outcome: str,
+        code: str | None = None,
+        reason: str | None = None,
+        **_: object,
+    ) -> None:
+        """Keep the outcome of one engine event."""
+        self.observed.append((operation, outcome, code or (reason if outcome == "later" else None)))
+
+    def engine_request(self, **_: object) -> None:
+        """Ignore the line of a request; its events have their own."""
+
+    def unhandled_error(
+        self, operation: str, request_id: str | None, error: BaseException, *, event: str | None = None
+    ) -> None:
+        """Keep an unexpected error."""
+        del request_id, event
+        self.observed.append((operation, "failed", type(error).__name__))

@@ -62,21 +62,24 @@ def _url_of(image: Image) -> str:
     return url
 
 
-@pytest.mark.parametrize("body", ["no JSON", '{"type": "call.ringing"}', "unknown"])
-def test_malformed_engine_event_becomes_a_dead_letter(body: str) -> None:
-    """A malformed event, or one of an unknown call, is dead-lettered after five receives; others are processed."""
+@pytest.mark.parametrize("body", ['"no event"', '{"type": "call.ringing"}', "unknown"])
+def test_an_event_that_never_applies_delays_no_other(body: str) -> None:
+    """A malformed event is refused at once, one of an unknown call is given up after five reports; others are taken."""
     with World(1, event_fault_rate=0) as world:
         world.network.receivers = {"host.example": Receiver()}
         if body == "unknown":
             world.report_event("call.ended", new_id(world.clock()), call=new_id(world.clock()))
-            ((_, body),) = world.events.messages
+            ((_, given_up),) = world.events.messages
+            refused = []
         else:
             world.events.append_text(body, "malformed")
+            given_up, refused = None, [("take_engine_events", "refused", "unreadable")]
         for number in range(CALLS):
             record(world, f"https://host.example/{number}")
         world.settle()
-        assert violations_of(world, expected={"MalformedBody"}) == []
-        assert [text for _, text in world.dead_letters["events"].messages] == [body]
+        assert violations_of(world) == []
+        assert [text for _, text in world.dead_letters["events"].messages] == ([given_up] if given_up else [])
+        assert [entry for entry in world.log.observed if entry[1] == "refused"] == refused
         assert len(
             [delivery for _, _, delivery in deliveries_of(world) if delivery["state"] == "delivered"]
         ) == CALLS * len(EVENTS)

@@ -6,7 +6,7 @@ Everything runs in one thread, so the same seed always gives the same run.
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 from unittest.mock import patch
 
 from dynamodb_memory.client import MemoryDynamoDB
@@ -14,6 +14,7 @@ from tapedeck.adapters.dynamodb import client as dynamodb_client
 from tapedeck.adapters.dynamodb import (
     credentials,
     deliveries,
+    engine_registry,
     lists,
     participants,
     presence,
@@ -23,6 +24,7 @@ from tapedeck.adapters.dynamodb.stream import PendingWorkIndex, read_change, sor
 from tapedeck.background.command_sender import CommandSender
 from tapedeck.background.conversions import Conversions
 from tapedeck.background.engine_monitor import EngineLimits, EngineMonitor, apply_end, send_pending_commands
+from tapedeck.background.event_batches import EventBatches
 from tapedeck.background.handlers import BackgroundServices
 from tapedeck.background.publisher import COMMAND_STALENESS_CHECK_SECONDS, ChangePublisher
 from tapedeck.background.reconciler import Reconciler
@@ -30,19 +32,25 @@ from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher
 from tapedeck.background.webhook_requests import CALLBACK_RENDERERS
 from tapedeck.bootstrap import background as background_bootstrap
+from tapedeck.bootstrap import engines as engines_bootstrap
 from tapedeck.bootstrap.environment import Environment, installed
 from tapedeck.domain import identity
 from tapedeck.domain.account import Account
+from tapedeck.domain.engine import MediaEngine
 from tapedeck.domain.engine_command import Command
 from tapedeck.domain.errors import TapedeckError
+from tapedeck.operations.authentication import hash_secret
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
+from tapedeck.operations.engine_authentication import EngineAuthenticator
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.operations.media import Media
 from tapedeck.operations.participants import Participants
 from tapedeck.operations.recordings import Recordings
 from tapedeck.ports.changes import Change
+from tapedeck.ports.engines import RegisteredEngine
 from tapedeck.ports.messaging import QueueMessage
+from tapedeck.settings import STANDIN_ENGINE_TOKEN
 from tapedeck_standin.aws.event_sources import QueueSource, StreamSource
 from tapedeck_standin.aws.function_loader import load_handler
 from tapedeck_standin.aws.queues import MemoryBus, MemoryQueue
@@ -53,6 +61,7 @@ from tests.simulation.ports import (
     ENGINE,
     CommandLog,
     Crash,
+    EventReporter,
     FaultInjector,
     ObservableEngine,
     OutcomeLog,
@@ -73,13 +82,18 @@ EVENT_FAULT_RATE: Final = 0.01
 
 _QUEUES: Final = TEMPLATE.resources("AWS::SQS::Queue")
 _LOGICAL_IDS: Final = {
-    "events": "MediaEventsQueue",
     "callbacks": "CallbacksQueue",
     "finishing": "FinishingQueue",
 }
 
-VISIBLE_AFTER: Final = {name: int(_QUEUES[each]["VisibilityTimeout"]) for name, each in _LOGICAL_IDS.items()}
-"""Visibility timeout of each queue in seconds, from the template."""
+VISIBLE_AFTER: Final = {
+    **{name: int(_QUEUES[each]["VisibilityTimeout"]) for name, each in _LOGICAL_IDS.items()},
+    "events": 360,
+}
+"""Visibility timeout of each queue in seconds, from the template; that of "events" is the engine's own."""
+
+MAX_REPORTS: Final = 5
+"""How often the engine reports an event; then it gives the event up."""
 
 MAX_VISIBILITY_SECONDS: Final = max(VISIBLE_AFTER.values())
 """Seconds after which every failed message is visible again."""
@@ -94,6 +108,8 @@ MAX_ATTEMPTS: Final = 5
 
 
 def _max_receives(name: str) -> int:
+    if name == "events":
+        return MAX_REPORTS
     return int(_QUEUES[_LOGICAL_IDS[name]]["RedrivePolicy"]["maxReceiveCount"])
 
 
@@ -152,7 +168,10 @@ class World:
                 stack.enter_context(patch.object(module, name, self.random_source))
             stack.enter_context(patch.object(engine_module, "write_wav", write_length))
             self._build()
-            prebuilt = {background_bootstrap.build_background_services: self.background}
+            prebuilt = {
+                background_bootstrap.build_background_services: self.background,
+                engines_bootstrap.build_engine_services: self.engine_services,
+            }
             stack.enter_context(installed(Environment(prebuilt=prebuilt)))
             self._patches = stack.pop_all()
         return self
@@ -179,9 +198,8 @@ class World:
         self.participants = Participants(
             participants.ParticipantTable(database), self.calls, self.conferences, clock, lambda _account: ENGINE
         )
-        keys = credentials.CredentialsTable(
-            dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
-        )
+        credentials_table = dynamodb_client.DynamoDBTable(self.dynamodb, names["CredentialsTable"], clock.sleep)
+        keys = credentials.CredentialsTable(credentials_table)
         self.account = identity.new_id(clock())
         keys.put_account(Account(self.account, "", clock() // 1000), {"twilio": b"token", "signalwire": b"PSK_key"})
         dispatcher = CallbackDispatcher(
@@ -237,6 +255,19 @@ class World:
                 self.failed_batches, self._read_change, sort_by_conference_sequence, publisher
             ),
         )
+        registry = engine_registry.EngineRegistryTable(credentials_table)
+        registry.put_engine(
+            RegisteredEngine(MediaEngine(ENGINE), (hash_secret(STANDIN_ENGINE_TOKEN),), clock() // 1000)
+        )
+        batches = EventBatches(events, self.sessions, self.log, clock, clock)
+        self.engine_services = engines_bootstrap.EngineServices(
+            log=self.log,
+            clock=clock,
+            authenticator=EngineAuthenticator(registry, clock, 60),
+            make_event_batches=lambda: batches,
+            make_session_requests=_unused,
+            make_uploads=_unused,
+        )
         self.engine = ObservableEngine(
             self.command_queue, self.event_channel, clock, self.objects.write, lambda *_: None, lambda _: self.absence
         )
@@ -245,12 +276,7 @@ class World:
             self._take, load_handler(ROOT, "publish_changes"), max_attempts=MAX_ATTEMPTS,
             on_failure=self.failed_batches.keep, report=self._note_unexpected,
         )  # fmt: skip
-        self.ingest = QueueSource(
-            self.events,
-            load_handler(ROOT, "ingest_media_event"),
-            return_failed=False,
-            report=self._note_unexpected,
-        )
+        self.ingest = EventReporter(self.events, clock, load_handler(ROOT, "take_engine_events"), STANDIN_ENGINE_TOKEN)
         self.deliver = QueueSource(
             self.callbacks,
             load_handler(ROOT, "deliver_callback"),
@@ -397,6 +423,11 @@ class World:
 
     def _note_unexpected(self, error: Exception) -> None:
         self.unexpected_errors.append(repr(error))
+
+
+def _unused() -> NoReturn:
+    """The engine of a world neither opens sessions over HTTP nor uploads."""
+    raise AssertionError
 
 
 RETRY_DELAYS_SECONDS: Final = (2, 31, 60, 600, 600, 3_600, 14_400)

@@ -23,7 +23,6 @@ MAX_DAYS: Final = 30
 
 EVENT_SOURCES: Final = {
     "PublishChangesFunction": ("RecordingsTable", 100),
-    "IngestMediaEventFunction": ("MediaEventsQueue", 10),
     "FinishRecordingFunction": ("FinishingQueue", 1),
     "DeliverCallbackFunction": ("CallbacksQueue", 1),
 }

@@ -94,7 +94,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.queues_have_dead_letter_queues, "a shared dead-letter queue",
-        lambda stack: _queue(stack, RedrivePolicy=stack.properties("MediaEventsQueue")["RedrivePolicy"]),
+        lambda stack: _queue(stack, RedrivePolicy=stack.properties("FinishingQueue")["RedrivePolicy"]),
     ),
     (
         rules.queues_have_dead_letter_queues, "dead letter after one receive",
@@ -112,14 +112,14 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.visibility_timeouts_exceed_readers, "a slower reader",
-        lambda stack: stack.properties("IngestMediaEventFunction").update(Timeout=61),
+        lambda stack: stack.properties("FinishRecordingFunction").update(Timeout=301),
     ),
     (
         rules.visibility_timeouts_exceed_readers, "lease too short", _slow_sender,
     ),
     (
         rules.readers_report_batch_failures, "no batch item failures",
-        lambda stack: stack.properties("MediaEventsMapping").pop("FunctionResponseTypes"),
+        lambda stack: stack.properties("FinishingMapping").pop("FunctionResponseTypes"),
     ),
     (
         rules.readers_report_batch_failures, "callbacks in batches",
@@ -127,7 +127,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.readers_report_batch_failures, "a queue without reader",
-        lambda stack: stack.resources.pop("MediaEventsMapping"),
+        lambda stack: stack.resources.pop("FinishingMapping"),
     ),
     (rules.readers_report_batch_failures, "disabled", lambda stack: _stream(stack, Enabled=False)),
     (
@@ -215,7 +215,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     ),
     (
         rules.environments_match_roles, "another queue",
-        lambda stack: _variables(stack, "ReplayCallbackFunction").update(CALLBACKS_QUEUE={"Ref": "MediaEventsQueue"}),
+        lambda stack: _variables(stack, "ReplayCallbackFunction").update(CALLBACKS_QUEUE={"Ref": "FinishingQueue"}),
     ),
     (
         rules.publishers_know_the_public_url, "no public URL",

@@ -182,7 +182,7 @@ BROKEN: Final[tuple[tuple[Rule, str, Break], ...]] = (
     (
         rules.only_the_callback_sender_decrypts, "another queue",
         lambda stack: stack.properties("CallbacksMapping").update(
-            EventSourceArn={"Fn::GetAtt": ["MediaEventsQueue", "Arn"]}
+            EventSourceArn={"Fn::GetAtt": ["FinishingQueue", "Arn"]}
         ),
     ),
     (

@@ -27,8 +27,7 @@ from tapedeck.background.redrive import FailedBatchRedrive
 from tapedeck.background.webhook_delivery import CallbackDispatcher, CallbackRenderer
 from tapedeck.domain.delivery import UNSIGNED, CallbackDelivery, DeliveryState
 from tapedeck.domain.engine_command import Command
-from tapedeck.domain.engine_event import EventOutcome, EventResult
-from tapedeck.domain.errors import EventRejected, InvalidParameter, InvalidState, MalformedBody
+from tapedeck.domain.errors import MalformedBody
 from tapedeck.observability import CanonicalLog
 from tapedeck.operations.engine_sessions import EngineSessions
 from tapedeck.ports.changes import Change
@@ -110,8 +109,7 @@ class BackgroundEndpoint:
         Changes are processed in the stream's order; those of a conference by its sequence number. After a failure,
         later records of its partition are reported as failed without being processed, so that the messages about one
         call or conference keep their order; the others are processed. Lambda delivers everything from the first failed
-        record again. A change may thus be processed twice, so the function must be idempotent. Some errors are not
-        retried, as in `queue`.
+        record again. A change may thus be processed twice, so the function must be idempotent.
         """
 
         def decorate(handler: Callable[[Change, BackgroundServices], None]) -> Callable[[Event, object], BatchResponse]:
@@ -148,11 +146,9 @@ class BackgroundEndpoint:
         """Decorate a function that processes the body of one message of a queue.
 
         A message that raises is retried by the queue; in a FIFO queue, the later messages of its group wait for it.
-        InvalidState and InvalidParameter are logged as `dropped` and EventRejected as `refused` (REL-11); both are
-        counted, none is retried. A malformed message is retried until the queue moves it to the dead-letter queue.
+        A malformed message is retried until the queue moves it to the dead-letter queue.
 
-        The function may return a delivery, to log its state, or an `Outcome`; otherwise `done` is logged. Of an engine
-        event it returns the result: one for later is retried, one that is refused is logged with its code and counted.
+        The function may return a delivery, to log its state, or an `Outcome`; otherwise `done` is logged.
         """
 
         def decorate(handler: Callable[[str, BackgroundServices], object]) -> Callable[[Event, object], BatchResponse]:
@@ -229,10 +225,6 @@ class IncompleteRun(Exception):
     """The run processed everything that it could, but some items failed; the next run retries them."""
 
 
-class NotYetApplicable(Exception):
-    """An engine event cannot be applied yet; the queue delivers it again."""
-
-
 class _BlockedByPredecessor(Exception):
     """An earlier record of the same partition failed, so this one must wait."""
 
@@ -293,43 +285,17 @@ def _respond(processor: BatchProcessor, event: Event, process: Callable[[Any], N
 
 
 def _run_and_log(log: CanonicalLog, operation: str, account: str | None, act: Callable[[], object]) -> None:
-    """Run `act` and log its outcome; swallow the errors that are final, raise all others."""
+    """Run `act` and log its outcome; an error is logged and raised."""
     try:
-        result = _require_applicable(act())
-    except EventRejected:
-        log.background(operation=operation, account=account, outcome="refused", counted={"EventsRejected": 1})
-    except (InvalidState, InvalidParameter) as error:
-        log.background(
-            operation=operation, account=account, outcome="dropped", error=type(error).__name__,
-            counted={"EventsDropped": 1},
-        )  # fmt: skip
+        result = act()
     except Exception as error:
         outcome = "unreadable" if isinstance(error, MalformedBody) else "failed"
         log.background(operation=operation, account=account, outcome=outcome, error=type(error).__name__)
         raise
     else:
-        if isinstance(result, EventResult):
-            _log_event(log, operation, result)
-            return
         outcome = _outcome_of(result)
         counted = _callback_metrics(result) if isinstance(result, CallbackDelivery) else {}
         log.background(operation=operation, account=account, outcome=outcome, counted=counted)
-
-
-def _require_applicable(result: object) -> object:
-    if isinstance(result, EventResult) and result.outcome is EventOutcome.LATER:
-        raise NotYetApplicable
-    return result
-
-
-def _log_event(log: CanonicalLog, operation: str, result: EventResult) -> None:
-    is_refused = result.outcome is EventOutcome.REFUSED
-    log.background(
-        operation=operation,
-        outcome="refused" if is_refused else str(Outcome.DONE),
-        error=str(result.code) if result.code is not None else None,
-        counted={**result.counted, **({"EventsRejected": 1} if is_refused else {})},
-    )
 
 
 def _outcome_of(result: object) -> str:

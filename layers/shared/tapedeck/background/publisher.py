@@ -8,7 +8,7 @@ How a pause travels to the engine and back:
    conference. It stores the callbacks that the subscription includes in the outbox, and publishes the domain event
    `recording.paused` to the bus. Both report that the pause was requested.
 3. The engine pauses the capture and reports the engine event `recording.paused`, with the version of the command, to
-   the media-events queue. `EngineEvents.take` stores it as `confirmed_version`.
+   `take_engine_events`. `EngineEvents.take` stores it as `confirmed_version`.
 4. The stream passes this change on too: `publish` now publishes the domain event `recording.confirmed`, which reports
    that the engine has paused.
 

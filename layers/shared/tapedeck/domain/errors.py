@@ -38,8 +38,7 @@ TapedeckError
     │   └── StoreThrottled      throttling; nothing was written; safe to retry
     └── StoreUnavailable        no response, or an error that is not retried; the write may have happened
 
-Background functions log InvalidState, InvalidParameter and EventRejected and drop the message; the queue or the stream
-retries it after every other error.
+Background functions log every error and raise it: the queue or the stream delivers the message again.
 """
 
 
