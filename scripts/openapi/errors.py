@@ -37,7 +37,7 @@ from tapedeck.domain.errors import (
 _UPDATE: Final = (NotEligibleForRecording, AmbiguousCurrentRecording)
 
 STATE_ERRORS: Final[Mapping[str, tuple[type[TapedeckError], ...]]] = {
-    "create_call_recording": (NotEligibleForRecording,),
+    "create_call_recording": (NotEligibleForRecording, NoEngineAvailable),
     "create_key": (InvalidState,),
     "create_participant": (LabelInUse, NoEngineAvailable),
     "delete_call_recording": (NotFinished,),
@@ -63,7 +63,7 @@ _REASONS: Final = {
     405: "The path has the name of the conference in place of its sid.",
     413: "The body has more than 64 KB or more than 200 fields.",
     422: "A parameter is missing or invalid.",
-    503: "No media engine can take the conference. Nothing was created; repeat the request later.",
+    503: "No media engine can do this now. Nothing was created; repeat the request later.",
 }
 """What the client has done wrong, by status."""
 

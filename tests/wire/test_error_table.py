@@ -143,7 +143,6 @@ NOT_IN_THE_DATA = {
     "signalwire": {
         "AmbiguousCurrentRecording",
         "LabelInUse",
-        "NoEngineAvailable",
         "NotDualChannel",
         "StoreUnavailable",
         "label",

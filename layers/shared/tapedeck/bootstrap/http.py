@@ -18,6 +18,7 @@ from tapedeck.operations.accounts import Accounts
 from tapedeck.operations.authentication import Authenticator
 from tapedeck.operations.calls import Calls
 from tapedeck.operations.conferences import Conferences
+from tapedeck.operations.engine_rules import EngineRules, KnownPresences
 from tapedeck.operations.recordings import Recordings
 
 if TYPE_CHECKING:
@@ -37,7 +38,16 @@ def build_api_services(environment: Environment) -> ApiServices:
     dynamodb = make_client("dynamodb")
     database = DynamoDBTable(dynamodb, settings.recordings_table, time.sleep)
     store = ResourceTable(database)
-    calls, conferences, recordings = Calls(store, now), Conferences(store, now), Recordings(store, now)
+
+    @cache
+    def engine_rules() -> EngineRules:
+        from tapedeck.adapters.dynamodb.presence import PresenceTable  # noqa: PLC0415
+
+        return EngineRules(KnownPresences(PresenceTable(database), now, monotonic_clock), store, now)
+
+    # The only engine of the simulated stand-in is alive.
+    recordings = Recordings(store, now, engine_rules if environment.default_engine is None else None)
+    calls, conferences = Calls(store, now), Conferences(store, now)
     credentials = CredentialsTable(DynamoDBTable(dynamodb, settings.credentials_table, time.sleep))
     refused = settings.refused_secrets
 

@@ -31,7 +31,7 @@ TapedeckError
 │   └── NotDualChannel          two channels are requested of a mono recording
 ├── EventRejected               an engine event that contradicts the request or names foreign resources
 │   └── CaptureConflict
-├── NoEngineAvailable           no media engine can take a new conference
+├── NoEngineAvailable           no media engine is alive that could do it
 ├── MediaMissing                a recording's source media is missing or unreadable
 └── StoreFailure
     ├── StoreBusy               contention; nothing was written; safe to retry
@@ -240,7 +240,7 @@ class MediaMissing(TapedeckError):
 
 
 class NoEngineAvailable(TapedeckError):
-    """No media engine can take a new conference: none serves the account, is alive and has room."""
+    """The engine of a call is lost; or none serves the account, is alive and has room for a new conference."""
 
 
 class StoreFailure(TapedeckError):

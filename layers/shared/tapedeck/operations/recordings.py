@@ -1,5 +1,6 @@
 """Start, find, pause, resume and stop recordings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,7 @@ from tapedeck.domain.recording import (
     is_noop_transition,
 )
 from tapedeck.domain.subscription import CallbackSubscription
+from tapedeck.operations.engine_rules import EngineRules
 from tapedeck.ports.clock import Clock
 from tapedeck.ports.parents import ParentConflict
 from tapedeck.ports.recordings import TransitionRejected
@@ -46,6 +48,12 @@ class StartRecording:
     trim: str = "do-not-trim"
     callback: CallbackSubscription | None = None
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the media engine must be able to do: names of fields of `EngineCapabilities`."""
+        is_needed = {"dual": self.channels > 1, "tracks": self.track != "both"}
+        return frozenset(name for name, needed in is_needed.items() if needed)
+
 
 @dataclass(frozen=True, slots=True)
 class Current:
@@ -59,11 +67,17 @@ class Recordings:
     """The recordings of calls and conferences.
 
     Every method raises StoreBusy or StoreUnavailable when the store fails; writes are all or nothing.
+
+    Args:
+        store: the recordings table.
+        clock: milliseconds.
+        get_engine_rules: returns the rules about engines that a new recording must meet; None if there are none.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, get_engine_rules: Callable[[], EngineRules] | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._get_engine_rules = get_engine_rules
 
     def create(self, parent: Parent, start: StartRecording) -> tuple[Recording, bool]:
         """Start recording a call, or return the active recording that an earlier such request started (C-30).
@@ -73,8 +87,11 @@ class Recordings:
 
         Raises:
             NotFound: no such call.
-            NotEligibleForRecording: the call is not in progress, or has the maximum number of active recordings.
+            NotEligibleForRecording: the call is not in progress, or has the maximum number of active recordings; or its
+                media engine cannot capture it in this way.
+            NoEngineAvailable: its media engine is lost.
         """
+        self._check_engine(parent, start)
         now = self._clock()
         recording = Recording(
             id=new_id(now),
@@ -272,6 +289,27 @@ class Recordings:
             if still_current and is_noop_transition(found.status, target):
                 return found
             raise NotEligibleForRecording from refused
+
+    def _check_engine(self, parent: Parent, start: StartRecording) -> None:
+        """Check before the write that the call's engine can begin a new recording.
+
+        Reads the call only if some engine is lost or lacks a capability.
+        """
+        if self._get_engine_rules is None:
+            return
+        rules = self._get_engine_rules()
+        needed = start.capabilities
+        if rules.are_met_by_all(needed | {"restart"}):
+            return
+        call = self._store.get_call(parent.account, parent.id)
+        # An unknown or ended call and a running recording have their own answers, and begin nothing.
+        if (
+            call is None
+            or call.status is not CallStatus.IN_PROGRESS
+            or self._running_from_api(parent, call) is not None
+        ):
+            return
+        rules.require(call, needed | {"restart"} if call.api_recording is not None else needed)
 
     def _running_from_api(self, parent: Parent, call: Call) -> Recording | None:
         if call.api_recording is None:
