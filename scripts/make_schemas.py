@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tapedeck.engine_protocol.schema import COMMANDS, EVENTS, schema_of
 from tapedeck_protocol.schema import make_schemas
 
 TARGET: Final = Path(__file__).resolve().parents[1] / "schemas"
@@ -18,12 +17,7 @@ TARGET: Final = Path(__file__).resolve().parents[1] / "schemas"
 
 def make_files() -> dict[str, str]:
     """Return the content of each schema file by its name."""
-    schemas = {
-        "media-commands.json": schema_of(COMMANDS, "Commands that Tapedeck sends to a media engine"),
-        "media-events.json": schema_of(EVENTS, "Events that a media engine reports to Tapedeck"),
-        **make_schemas(),
-    }
-    return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
+    return {name: json.dumps(schema, indent=2) + "\n" for name, schema in make_schemas().items()}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,8 +1,8 @@
 """Property test: after any sequence of API requests and engine events, the API shows what a model predicts.
 
 The engine reports events in any order, late and more than once. Time is virtual, also for the reconciler. The model
-follows the vendors' documentation and the engine protocol (`engine_protocol.schema`), independently of the code under
-test.
+follows the vendors' documentation and the engine protocol (`docs/reference/engine-protocol.md`), independently of the
+code under test.
 """
 
 from collections.abc import Callable, Sequence

@@ -37,7 +37,7 @@ _CONFIRMATIONS: Final = {
     "participant.update": "participant.changed",
     "participant.remove": "participant.left",
 }
-"""The event with which a media engine confirms each command (`engine_protocol.schema`)."""
+"""The event with which a media engine confirms each command (`docs/reference/engine-protocol.md`)."""
 
 ENGINE: Final = "standin"
 """The engine of every resource."""

@@ -1,12 +1,8 @@
-"""The engine protocol: published schemas match the models, and messages match the schemas."""
+"""Every command that is sent matches the published schema."""
 
-import importlib.util
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -18,10 +14,9 @@ from tapedeck.background.command_messages import write_command
 from tapedeck.background.outbound import commands_for_change, pending_command
 from tapedeck.domain.call import Call, CallStatus
 from tapedeck.domain.conference import Conference, ConferenceStatus
-from tapedeck.domain.engine_command import CommandKind, with_new_request
+from tapedeck.domain.engine_command import with_new_request
 from tapedeck.domain.participant import Participant, ParticipantStatus
 from tapedeck.domain.recording import Parent, ParentKind, Recording, RecordingStatus, Source
-from tapedeck.engine_protocol import schema as engine_schema
 from tapedeck.ports.changes import Change, Resource
 from tapedeck_protocol.commands import COMMANDS
 from tests.client import ROOT
@@ -29,62 +24,8 @@ from tests.thoroughness import scaled
 
 NOW: Final = 1_537_916_400
 ACCOUNT: Final = "a" * 32
+SCHEMA: Final = json.loads((ROOT / "schemas" / "engine-commands.json").read_text(encoding="utf-8"))
 
-
-@cache
-def published(name: str) -> dict[str, Any]:
-    """Return a published schema of the repository."""
-    content: dict[str, Any] = json.loads((ROOT / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
-    return content
-
-
-def _script() -> Any:
-    """Import the script that writes the schemas."""
-    spec = importlib.util.spec_from_file_location("make_schemas", ROOT / "scripts" / "make_schemas.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_published_schemas_match_the_models(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`make schemas` changes nothing; `make schemas-check` names each stale file and fails."""
-    script = _script()
-    assert script.main(["--check"]) == 0
-    monkeypatch.setattr(script, "TARGET", tmp_path / "schemas")
-    assert script.main(["--check"]) == 1
-    stale = [f"schemas/media-{name}.json differs from the models: run make schemas" for name in ("commands", "events")]
-    assert [line for line in capsys.readouterr().out.splitlines() if "media-" in line] == stale
-    assert (script.main([]), script.main(["--check"])) == (0, 0)
-    for name in ("media-commands", "media-events"):
-        written = (tmp_path / "schemas" / f"{name}.json").read_text(encoding="utf-8")
-        assert json.loads(written) == published(name)
-
-
-def _types(schema: Mapping[str, Any]) -> set[str]:
-    """Return the message types of a schema."""
-    return set(schema["discriminator"]["mapping"])
-
-
-def test_schemas_are_well_formed() -> None:
-    """The schemas are valid in the draft that they name."""
-    for name in ("media-commands", "media-events"):
-        Draft202012Validator.check_schema(published(name))
-
-
-def test_every_command_is_documented() -> None:
-    """The protocol table has one row per command, and names only existing events as answers."""
-    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", engine_schema.__doc__ or "", re.MULTILINE)
-    documented = [name for cell, _ in rows for name in re.findall(r"`([\w.]+)`", cell)]
-    assert sorted(documented) == sorted(CommandKind) == sorted(_types(published("media-commands")))
-    answers = {name for _, cell in rows for name in re.findall(r"`([\w.]+)`", cell)}
-    assert answers < _types(published("media-events"))
-
-
-# Commands that the API sends.
 
 IDS: Final = st.integers(0, (1 << 128) - 1).map(lambda number: f"{number:032x}")
 TEXT: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -150,7 +91,7 @@ def test_every_command_matches_its_schema(change: tuple[Any, Mapping[str, Any]],
         resource = with_new_request(resource, NOW)
     for command in _commands(resource, command_payload, resent=resent):
         written = json.loads(json.dumps(write_command(command, 1_537_916_400_000)))
-        Draft202012Validator(published("engine-commands")).validate(written)
+        Draft202012Validator(SCHEMA).validate(written)
         read = COMMANDS.validate_python(written)
         assert (written["protocol"], written["issued_at"], written["not_after"]) == (
             2, 1_537_916_400_000, 1_537_916_520_000,
